@@ -1,0 +1,156 @@
+"""What agents exchange: a lead, evidence about its company, and decisions.
+
+These are the words that every agent shares. What only one agent knows (the CDAO's
+profile, its findings) lives in that agent's package.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+Language = Literal["en", "es"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Localized(_Frozen):
+    """One sentence in the two languages that people at EMASAI read."""
+
+    en: str
+    es: str
+
+    def in_language(self, language: Language) -> str:
+        """Return the sentence in *language*."""
+        return self.es if language == "es" else self.en
+
+
+class Money(_Frozen):
+    """An amount in whole units of an ISO 4217 currency (a sales estimate, not a price)."""
+
+    amount: int
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class Lead(_Frozen):
+    """A person at a company who may buy.
+
+    `country` is an ISO 3166-1 alpha-2 code, `website` an http(s) URL or a bare host,
+    `phone` as it was typed.
+    """
+
+    id: UUID
+    company: str
+    contact: str
+    email: str
+    website: str | None = None
+    country: str | None = None
+    phone: str | None = None
+    source: str | None = None
+    notes: str | None = None
+
+
+class ClaimField(StrEnum):
+    """What a claim can be about.
+
+    `EMAIL`, `PHONE`, `SOCIAL`, `HIRING`, `NEWS` and `TECHNOLOGY` may occur many times in one
+    evidence, the others once per source.
+    """
+
+    SECTOR = "sector"
+    HEADCOUNT = "headcount"
+    SIZE_BAND = "size_band"
+    COUNTRY = "country"
+    WEBSITE = "website"
+    DESCRIPTION = "description"
+    EMAIL = "email"
+    PHONE = "phone"
+    SOCIAL = "social"
+    HIRING = "hiring"
+    NEWS = "news"
+    TECHNOLOGY = "technology"
+
+
+class Claim(_Frozen):
+    """One thing that one source says about a company.
+
+    `confidence` runs from 0 to 1; `as_of` is when the source said it, not when it was read.
+    `HEADCOUNT` carries an int, `HIRING` the number of open positions or a title, all others text.
+    """
+
+    field: ClaimField
+    value: str | int
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    source_url: str | None = None
+    as_of: AwareDatetime
+
+
+class Evidence(_Frozen):
+    """Everything one purchase brought about one company. `simulated` marks invented data."""
+
+    company: str
+    claims: tuple[Claim, ...] = ()
+    simulated: bool = False
+
+
+class Verdict(StrEnum):
+    """Where a case goes next."""
+
+    ADVANCE = "advance"
+    DISCARD = "discard"
+
+
+class OpportunityDraft(_Frozen):
+    """What the sales agent receives when a case advances through the whole pipeline.
+
+    `probability` runs from 0 to 1; `score` from 0 to 100.
+    """
+
+    score: Annotated[int, Field(ge=0, le=100)]
+    value: Money
+    probability: Annotated[float, Field(ge=0, le=1)]
+    next_step: Localized
+
+
+class Decision(_Frozen):
+    """What one agent concluded about one case.
+
+    `code` is the machine-readable reason (stable, snake_case), `reason` the sentence for
+    people, `version` identifies the agent's rules: same case, same version, same decision.
+    `details` holds the agent's own findings as JSON, for inspection.
+    """
+
+    agent: str
+    version: str
+    verdict: Verdict
+    code: str
+    reason: Localized
+    score: Annotated[int, Field(ge=0, le=100)] | None = None
+    draft: OpportunityDraft | None = None
+    details: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Case(_Frozen):
+    """A lead with all that is known when an agent looks at it.
+
+    `evidence` is None both before it was asked for and when there is none to be had;
+    `evidence_sought` tells the two apart. `now` is the instant of the judgement, UTC.
+    """
+
+    lead: Lead
+    now: datetime
+    evidence: Evidence | None = None
+    evidence_sought: bool = False
+    decisions: tuple[Decision, ...] = ()
+
+    def with_evidence(self, evidence: Evidence | None) -> "Case":
+        """Return the case after evidence was sought; None says that nothing was found."""
+        return self.model_copy(update={"evidence": evidence, "evidence_sought": True})
+
+    def with_decision(self, decision: Decision) -> "Case":
+        """Return the case with one more decision."""
+        return self.model_copy(update={"decisions": (*self.decisions, decision)})

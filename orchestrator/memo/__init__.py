@@ -1,0 +1,38 @@
+"""Memoization of expensive answers over Redis, shared by all processes of a fleet.
+
+One caller of a cold key becomes the *leader* and loads; all others are *followers* and are
+told when it is done. The package knows nothing of companies, prices or HTTP: it stores
+opaque JSON objects under the keys that it is given. `decision.py` is pure, `lua/` is what
+must be atomic, `memo.py` drives both.
+"""
+
+from orchestrator.memo.entry import Entry
+from orchestrator.memo.errors import (
+    CorruptEntry,
+    LeaseLost,
+    LoadFailed,
+    MemoError,
+    StoreUnavailable,
+)
+from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, NotShared
+from orchestrator.memo.memo import Memo
+from orchestrator.memo.options import MemoOptions
+from orchestrator.memo.outcome import Outcome, Source
+
+__all__ = [
+    "CorruptEntry",
+    "Entry",
+    "Failure",
+    "FailureCodec",
+    "Flight",
+    "LeaseLost",
+    "LoadFailed",
+    "Loaded",
+    "Memo",
+    "MemoError",
+    "MemoOptions",
+    "NotShared",
+    "Outcome",
+    "Source",
+    "StoreUnavailable",
+]

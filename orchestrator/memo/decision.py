@@ -1,0 +1,72 @@
+"""What `begin` answered, read into one of four cases. Pure.
+
+The life of a lookup that found no fresh entry:
+
+    begin ──> Fresh        somebody stored it in between: serve it
+          ──> Failed       somebody failed a moment ago: fail alike, do not try again yet
+          ──> Following    somebody leads: wait for the notice, or until the lease can have
+                           expired, then begin again
+          ──> Leading      nobody led: load, then commit or release
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from orchestrator.memo.entry import Entry, JsonObject, decode
+
+#: Added to a follower's wait, so that it asks again just after the lease can have expired.
+LEASE_MARGIN = timedelta(milliseconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A fresh entry is stored."""
+
+    entry: Entry
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The last leader failed, and its failure is still in force."""
+
+    record: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Somebody else leads; without a notice, ask again after `patience`."""
+
+    patience: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """The caller leads the flight of `generation`; `note` is a dead leader's, if any."""
+
+    generation: int
+    now_ms: int
+    note: JsonObject | None
+
+
+Beginning = Fresh | Failed | Following | Leading
+
+
+def read_beginning(key: str, reply: Sequence[Any]) -> Beginning:
+    """Read the reply of `begin.lua` for the entry *key*.
+
+    Raises:
+        CorruptEntry: An entry is there, but cannot be read.
+    """
+    case = bytes(reply[0])
+    if case == b"entry":
+        return Fresh(decode(key, reply[1]), reply[2])
+    if case == b"failure":
+        return Failed(orjson.loads(reply[1]))
+    if case == b"follower":
+        return Following(timedelta(milliseconds=reply[1]) + LEASE_MARGIN)
+    return Leading(reply[1], reply[2], orjson.loads(reply[3]) if reply[3] else None)

@@ -1,0 +1,60 @@
+"""What can go wrong in the memo, by what the caller should do.
+
+MemoError
+├── StoreUnavailable(operation)     Redis is away: nothing may be bought; try again later
+├── LeaseLost(key)                  another leader took over: do not start paying
+├── LoadFailed(key, reason)         the leader failed in a way that nobody had typed
+└── CorruptEntry(key, reason)       a stored value cannot be read: a counted miss
+
+Every class takes its values by position, so that it survives JSON and pickle.
+"""
+
+
+class MemoError(Exception):
+    """Root of the memo's errors."""
+
+
+class StoreUnavailable(MemoError):
+    """Redis did not answer *operation* in bounded time."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(operation)
+        self.operation = operation
+
+    def __str__(self) -> str:
+        return f"Redis is not available ({self.operation}); nothing was bought, try again later"
+
+
+class LeaseLost(MemoError):
+    """The flight for *key* is no longer led by the caller."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"the lease of {self.key} was lost to another leader"
+
+
+class LoadFailed(MemoError):
+    """The leader of *key* failed for *reason*; the same failure reaches every follower."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(key, reason)
+        self.key = key
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"loading {self.key} failed: {self.reason}"
+
+
+class CorruptEntry(MemoError):
+    """The value stored under *key* is not an entry this version can read."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(key, reason)
+        self.key = key
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the entry {self.key} cannot be read: {self.reason}"

@@ -1,0 +1,164 @@
+"""Leads one flight: keeps the lease alive while the loader works, then commits or steps down."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import orjson
+import structlog
+from redis.exceptions import RedisError
+
+from orchestrator.memo.decision import Leading
+from orchestrator.memo.entry import Entry, JsonObject, encode
+from orchestrator.memo.errors import LeaseLost, LoadFailed
+from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, Loader, NotShared
+from orchestrator.memo.keys import CHANNEL, Keys
+from orchestrator.memo.options import MemoOptions, milliseconds, store_errors
+from orchestrator.memo.outcome import Outcome
+from orchestrator.memo.scripts import Scripts
+
+log = structlog.get_logger(__name__)
+
+#: Renewals within one lease; two may fail before it is lost.
+RENEWALS = 3
+#: Seconds between attempts to commit while Redis is away.
+COMMIT_RETRY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """How a flight ended.
+
+    Not `stored`: an invalidation or another leader came first, so the outcome is only for
+    the callers that had asked before.
+    """
+
+    outcome: Outcome
+    stored: bool
+
+
+class Leader:
+    """Leads flights on behalf of one process."""
+
+    def __init__(self, scripts: Scripts, failures: FailureCodec, options: MemoOptions) -> None:
+        self._scripts = scripts
+        self._failures = failures
+        self._options = options
+
+    async def lead(self, keys: Keys, token: str, leading: Leading, load: Loader) -> Landing:
+        """Run *load* under the lease that `begin` gave to *token*, and store what it brings."""
+        began = time.monotonic()
+
+        def now_ms() -> int:
+            return leading.now_ms + int((time.monotonic() - began) * 1000)
+
+        async def write_note(note: JsonObject) -> None:
+            await self._write_note(keys, token, note)
+
+        flight = Flight(keys.entry, token, leading.note, now_ms, write_note)
+        async with self._renewed(keys, token):
+            try:
+                loaded = await load(flight)
+            except BaseException as error:
+                await self._step_down(keys, token, error)
+                raise
+            stored = await self._commit(keys, token, leading.generation, loaded)
+        entry = _entry(loaded)
+        return Landing(
+            Outcome(keys.entry, loaded.source, entry, entry.age_ms(now_ms())), stored=stored
+        )
+
+    @contextlib.asynccontextmanager
+    async def _renewed(self, keys: Keys, token: str) -> AsyncIterator[None]:
+        heartbeat = asyncio.create_task(self._renew(keys, token), name=f"memo-lease {keys.entry}")
+        try:
+            yield
+        finally:
+            heartbeat.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await heartbeat
+
+    async def _renew(self, keys: Keys, token: str) -> None:
+        lease_ms = milliseconds(self._options.lease)
+        while True:
+            await asyncio.sleep(lease_ms / 1000 / RENEWALS)
+            try:
+                if not await self._scripts.renew(keys=[keys.lease], args=[token, lease_ms]):
+                    log.warning("memo.lease_lost", key=keys.entry)
+                    return
+            except (RedisError, OSError) as error:
+                log.warning("memo.renewal_failed", key=keys.entry, error=type(error).__name__)
+
+    async def _write_note(self, keys: Keys, token: str, note: JsonObject) -> None:
+        body = orjson.dumps({"written_by": token, **note})
+        ttl_ms = milliseconds(self._options.note_ttl)
+        with store_errors("note"):
+            written = await self._scripts.note(
+                keys=[keys.lease, keys.note], args=[token, body, ttl_ms]
+            )
+        if not written:
+            raise LeaseLost(keys.entry)
+
+    async def _commit(self, keys: Keys, token: str, generation: int, loaded: Loaded) -> bool:
+        """Store what was paid for; wait for a Redis that is away, but not for ever."""
+        entry = _entry(loaded)
+        deadline = time.monotonic() + self._options.commit_patience.total_seconds()
+        while True:
+            try:
+                verdict = await self._scripts.commit(
+                    keys=[keys.entry, keys.lease, keys.generation, keys.note, keys.failure],
+                    args=[
+                        token,
+                        generation,
+                        encode(entry, token=token),
+                        entry.expires_at_ms,
+                        CHANNEL,
+                        keys.entry,
+                    ],
+                )
+                break
+            except (RedisError, OSError) as error:
+                if time.monotonic() > deadline:
+                    log.error("memo.commit_failed", key=keys.entry, error=type(error).__name__)
+                    return False
+                await asyncio.sleep(COMMIT_RETRY_S)
+        if verdict != b"stored":
+            log.warning("memo.write_refused", key=keys.entry, verdict=verdict.decode())
+        return bool(verdict == b"stored")
+
+    async def _step_down(self, keys: Keys, token: str, error: BaseException) -> None:
+        """Tell the followers why, typed where possible; let go of the lease in any case."""
+        failure = self._shared_form(keys, error)
+        record = b"" if failure is None else orjson.dumps(failure.record)
+        ttl_ms = 0 if failure is None else milliseconds(failure.ttl)
+        keep_note = "1" if failure is None or failure.keep_note else "0"
+        try:
+            await self._scripts.release(
+                keys=[keys.lease, keys.note, keys.failure],
+                args=[token, record, ttl_ms, keep_note, CHANNEL, keys.entry],
+            )
+        except (RedisError, OSError) as lost:
+            # The lease expires by itself; followers ask again then.
+            log.warning("memo.release_failed", key=keys.entry, error=type(lost).__name__)
+
+    def _shared_form(self, keys: Keys, error: BaseException) -> Failure | None:
+        if isinstance(error, NotShared | LeaseLost) or not isinstance(error, Exception):
+            return None
+        known = self._failures.encode(error)
+        if known is not None:
+            return known
+        unknown = LoadFailed(keys.entry, type(error).__name__)
+        return Failure(
+            {"memo": list(unknown.args)}, self._options.unknown_failure_ttl, keep_note=True
+        )
+
+
+def _entry(loaded: Loaded) -> Entry:
+    return Entry(
+        loaded.status,
+        loaded.payload,
+        loaded.loaded_at_ms,
+        loaded.loaded_at_ms + milliseconds(loaded.ttl),
+    )

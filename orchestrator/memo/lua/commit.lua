@@ -1,0 +1,37 @@
+-- commit(KEYS: entry, lease, generation, note, failure;
+--        ARGV: token, generation, stored, expires_at_ms, channel, entry key)
+--
+--   stored         the encoded entry; carries the token in its first 200 bytes
+--   expires_at_ms  instant at which it ceases to be fresh (ms, Redis clock)
+--
+-- Returns 'stored' | 'invalidated' (an invalidation came first) | 'lost' (another leader took
+-- over, or finished already).
+--
+-- Keeps: only the current leader of the current generation writes. A leader whose lease ran
+-- out unnoticed, and whom nobody has followed (its note is still its own), counts as
+-- current: what was paid for is kept. A repeated call of one that has succeeded answers 'stored'.
+local entry, lease, generation, note, failure = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local token, at_generation, stored = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local expires_at_ms, channel, name = ARGV[4], ARGV[5], ARGV[6]
+
+local holder = redis.call('GET', lease)
+if holder ~= token then
+  local current = redis.call('GET', entry)
+  if current and string.find(string.sub(current, 1, 200), token, 1, true) then
+    return 'stored'
+  end
+  local left = redis.call('GET', note)
+  local unfollowed = not holder and not current and left and string.find(left, token, 1, true)
+  if not unfollowed then
+    return 'lost'
+  end
+end
+
+redis.call('DEL', lease, note, failure)
+if tonumber(redis.call('GET', generation) or '0') ~= at_generation then
+  redis.call('PUBLISH', channel, 'released ' .. name)
+  return 'invalidated'
+end
+redis.call('SET', entry, stored, 'PXAT', expires_at_ms)
+redis.call('PUBLISH', channel, 'stored ' .. name)
+return 'stored'

@@ -1,0 +1,204 @@
+"""Drives one lookup: read, else lead or follow, else share the leader's failure.
+
+Callers of one process share one flight object per key; processes share one lease. A caller
+that goes away does not stop the flight: what is being paid for is finished and stored.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Sequence
+from typing import assert_never
+
+import structlog
+from redis.asyncio import Redis
+
+from orchestrator.memo.decision import (
+    Beginning,
+    Failed,
+    Following,
+    Fresh,
+    Leading,
+    read_beginning,
+)
+from orchestrator.memo.entry import Entry, JsonObject, decode
+from orchestrator.memo.errors import CorruptEntry, LeaseLost, LoadFailed
+from orchestrator.memo.flight import FailureCodec, Loader, NotShared
+from orchestrator.memo.invalidation import Invalidation
+from orchestrator.memo.keys import Keys
+from orchestrator.memo.leader import Landing, Leader
+from orchestrator.memo.notices import Notices
+from orchestrator.memo.options import MemoOptions, milliseconds, store_errors
+from orchestrator.memo.outcome import Outcome, Source
+from orchestrator.memo.reader import Reader
+from orchestrator.memo.scripts import Scripts
+
+log = structlog.get_logger(__name__)
+
+
+class Memo:
+    """Memoization over one Redis database. One per event loop; `aclose` it."""
+
+    def __init__(
+        self, redis: Redis, *, failures: FailureCodec, options: MemoOptions | None = None
+    ) -> None:
+        self._failures = failures
+        self._options = options or MemoOptions()
+        self._scripts = Scripts(redis)
+        self._reader = Reader(redis)
+        self._notices = Notices(redis)
+        self._leader = Leader(self._scripts, failures, self._options)
+        self._flights: dict[str, asyncio.Task[Landing]] = {}
+        self._invalidation = Invalidation(redis, self._scripts, self._options)
+
+    async def get(self, key: str, load: Loader) -> Outcome:
+        """Return the fresh entry of *key*, loading it if nobody has or does.
+
+        Cancelling the caller does not cancel a load that has begun.
+
+        Raises:
+            StoreUnavailable: Redis is away; nothing was loaded.
+            Exception: Whatever *load* raised, here or in the process that led.
+        """
+        entry = await self.peek(key)
+        if entry is not None:
+            return Outcome(key, Source.HIT, entry, entry.age_ms(_wall_ms()))
+        while True:
+            flight = self._flights.get(key)
+            if flight is None:
+                return (await asyncio.shield(self._start(key, load))).outcome
+            joined = await _join(flight)
+            if joined is not None:
+                return joined
+
+    async def peek(self, key: str) -> Entry | None:
+        """Return the fresh entry of *key*, or None. Never loads.
+
+        An unreadable entry is set aside, and counts as none.
+        """
+        with store_errors("read"):
+            stored = await asyncio.shield(self._reader.get(key))
+        return None if stored is None else await self._decode(key, stored)
+
+    async def peek_many(self, keys: Sequence[str]) -> list[Entry | None]:
+        """Return the fresh entries of *keys*, in order, None where there is none."""
+        with store_errors("read"):
+            values = await self._reader.get_many(keys)
+        return [
+            None if stored is None else await self._decode(key, stored)
+            for key, stored in zip(keys, values, strict=True)
+        ]
+
+    async def invalidate(self, *keys: str) -> int:
+        """Remove the entries of *keys*; no flight under way can bring them back.
+
+        Returns:
+            How many entries there were.
+        """
+        with store_errors("invalidate"):
+            return await self._invalidation.keys(keys)
+
+    async def invalidate_pattern(self, pattern: str) -> int:
+        """Remove all entries whose key matches the glob *pattern*, without blocking the server.
+
+        Returns:
+            How many entries there were.
+        """
+        with store_errors("invalidate"):
+            return await self._invalidation.pattern(pattern)
+
+    async def aclose(self) -> None:
+        """Let running flights end, then stop listening. The client stays open."""
+        while self._flights:
+            await asyncio.wait(self._flights.values())
+        await self._notices.aclose()
+
+    def __repr__(self) -> str:
+        return f"<Memo {len(self._flights)} flights>"
+
+    def _start(self, key: str, load: Loader) -> asyncio.Task[Landing]:
+        task = asyncio.create_task(self._fly(Keys(key), load), name=f"memo-flight {key}")
+        self._flights[key] = task
+
+        def landed(done: asyncio.Task[Landing]) -> None:
+            del self._flights[key]
+            if not done.cancelled():
+                done.exception()  # marks it as seen: every caller may have gone away
+
+        task.add_done_callback(landed)
+        return task
+
+    async def _fly(self, keys: Keys, load: Loader) -> Landing:
+        token = secrets.token_hex(12)
+        source = Source.HIT
+        while True:
+            with self._notices.expect(keys.entry) as ended:
+                beginning = await self._begin(keys, token)
+                match beginning:
+                    case Fresh(entry, now_ms):
+                        outcome = Outcome(keys.entry, source, entry, entry.age_ms(now_ms))
+                        return Landing(outcome, stored=True)
+                    case Failed(record):
+                        raise self._failure(record)
+                    case Following(patience):
+                        source = Source.COALESCED
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(patience.total_seconds()):
+                                await ended.wait()
+                    case Leading():
+                        return await self._leader.lead(keys, token, beginning, load)
+                    case _:
+                        assert_never(beginning)
+
+    async def _begin(self, keys: Keys, token: str) -> Beginning:
+        while True:
+            with store_errors("begin"):
+                reply = await self._scripts.begin(
+                    keys=[keys.entry, keys.lease, keys.generation, keys.note, keys.failure],
+                    args=[token, milliseconds(self._options.lease)],
+                )
+            try:
+                return read_beginning(keys.entry, reply)
+            except CorruptEntry as corrupt:
+                await self._set_aside(keys, reply[1], corrupt)
+
+    def _failure(self, record: JsonObject) -> Exception:
+        if "memo" in record:
+            return LoadFailed(*record["memo"])
+        return self._failures.decode(record)
+
+    async def _decode(self, key: str, stored: bytes) -> Entry | None:
+        try:
+            return decode(key, stored)
+        except CorruptEntry as corrupt:
+            await self._set_aside(Keys(key), stored, corrupt)
+            return None
+
+    async def _set_aside(self, keys: Keys, stored: bytes, corrupt: CorruptEntry) -> None:
+        log.error("memo.entry_corrupt", key=keys.entry, reason=corrupt.reason)
+        with store_errors("quarantine"):
+            await self._scripts.quarantine(
+                keys=[keys.entry, keys.corrupt],
+                args=[stored, milliseconds(self._options.corrupt_ttl)],
+            )
+
+
+async def _join(flight: asyncio.Task[Landing]) -> Outcome | None:
+    """Wait for another caller's flight; None tells the joiner to try for itself."""
+    try:
+        landing = await asyncio.shield(flight)
+    except asyncio.CancelledError:
+        if flight.cancelled():
+            return None
+        raise
+    except (NotShared, LeaseLost):
+        return None
+    if not landing.stored:
+        return None
+    outcome = landing.outcome
+    return Outcome(outcome.key, Source.COALESCED, outcome.entry, outcome.age_ms)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

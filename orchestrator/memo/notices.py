@@ -1,0 +1,81 @@
+"""Tells followers that a flight has ended, so that none of them has to poll.
+
+One subscription a process, however many keys are waited for. A notice may be missed (the
+connection was down, the leader was killed): waiters therefore bound their wait by the
+lease's remaining life, and every reconnection wakes all of them to look again.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from orchestrator.memo.keys import CHANNEL
+
+log = structlog.get_logger(__name__)
+
+#: Seconds before the subscription is tried again after the connection was lost.
+RECONNECT_S = 0.2
+
+
+class Notices:
+    """The process's ear on the settled channel. One per event loop."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def expect(self, key: str) -> Iterator[asyncio.Event]:
+        """Yield an event that is set when a flight for *key* ends.
+
+        Enter it before asking Redis who leads; then no end can slip in between.
+        """
+        if self._task is None:
+            self._task = asyncio.create_task(self._listen(), name="memo-notices")
+        event = asyncio.Event()
+        self._waiting[key].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[key].discard(event)
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+    async def aclose(self) -> None:
+        """Stop listening. Waiters are not woken: their own bound ends their wait."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub() as pubsub:
+                    await pubsub.subscribe(CHANNEL)
+                    self._wake_all()
+                    await self._dispatch(pubsub)
+            except (RedisError, OSError) as error:
+                log.warning("memo.notices_lost", error=type(error).__name__)
+                await asyncio.sleep(RECONNECT_S)
+
+    async def _dispatch(self, pubsub: PubSub) -> None:
+        while True:
+            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=None)
+            if message is not None:
+                _, _, key = message["data"].decode().partition(" ")
+                for event in self._waiting.get(key, ()):
+                    event.set()
+
+    def _wake_all(self) -> None:
+        for events in self._waiting.values():
+            for event in events:
+                event.set()

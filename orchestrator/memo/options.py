@@ -1,0 +1,42 @@
+"""How the memo behaves, and how its durations reach Redis."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from redis.exceptions import RedisError
+
+from orchestrator.memo.errors import StoreUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class MemoOptions:
+    """Durations of the memo.
+
+    `lease` is what a dead leader costs its followers; it is renewed three times as often.
+    `note_ttl` and `generation_ttl` must outlive every flight. `commit_patience` is how long
+    a paid answer waits for a Redis that is away. `unknown_failure_ttl` is how long nobody
+    tries again after an error that no codec knows.
+    """
+
+    lease: timedelta = timedelta(seconds=5)
+    note_ttl: timedelta = timedelta(hours=24)
+    generation_ttl: timedelta = timedelta(hours=24)
+    corrupt_ttl: timedelta = timedelta(hours=24)
+    commit_patience: timedelta = timedelta(seconds=30)
+    unknown_failure_ttl: timedelta = timedelta(seconds=1)
+
+
+def milliseconds(duration: timedelta) -> int:
+    """Return *duration* as Redis takes it."""
+    return duration // timedelta(milliseconds=1)
+
+
+@contextmanager
+def store_errors(operation: str) -> Iterator[None]:
+    """Turn the client's errors into `StoreUnavailable(operation)`."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable(operation) from error

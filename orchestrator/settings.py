@@ -1,0 +1,195 @@
+"""Every setting of the orchestrator, read once from the environment.
+
+The documented names (`REDIS_URL`, `SURFSENSE_URL`, ...) are a contract with the platform;
+everything else is `EMASAI_*`. All problems are reported at once, each with its variable.
+`.env.example` and the README's table are checked against this file by a test.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEMO_DB = 1
+GATEWAY_DB = 0
+BROKER_DB = 2
+JOBS_DB = 3
+"""Redis database numbers: one server, one purpose a database (docs/architecture.md)."""
+
+
+class ConfigurationError(Exception):
+    """The environment is not fit to start with; `problems` has one sentence for each fault."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "the configuration has {} problem{}:\n{}".format(
+            len(self.problems),
+            "" if len(self.problems) == 1 else "s",
+            "\n".join(f"  - {problem}" for problem in self.problems),
+        )
+
+
+def _url_with_scheme(*schemes: str) -> AfterValidator:
+    def check(secret: SecretStr) -> SecretStr:
+        url = secret.get_secret_value()
+        scheme = urlsplit(url).scheme.split("+")[0]
+        if scheme not in schemes:
+            raise ValueError(f"must start with {' or '.join(s + '://' for s in schemes)}")
+        return secret
+
+    return AfterValidator(check)
+
+
+# Secret, because a Redis or database URL carries its password.
+RedisUrl = Annotated[SecretStr, _url_with_scheme("redis", "rediss")]
+BrokerUrl = Annotated[SecretStr, _url_with_scheme("redis", "rediss", "sentinel", "amqp", "amqps")]
+DatabaseUrl = Annotated[SecretStr, _url_with_scheme("sqlite", "postgresql", "postgres")]
+HttpUrl = Annotated[SecretStr, _url_with_scheme("http", "https")]
+
+
+def _seconds(value: object) -> object:
+    """Read a number of seconds; pydantic alone takes text for an ISO 8601 duration."""
+    return float(value) if isinstance(value, str) else value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+
+
+class Settings(BaseSettings):
+    """The orchestrator's configuration. Frozen; durations are timedeltas, URLs are secrets."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True
+    )
+
+    redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
+    redis_ttl: Seconds = Field(default=timedelta(seconds=7200), validation_alias="REDIS_TTL")
+    gateway_redis_url: RedisUrl | None = Field(default=None, validation_alias="GATEWAY_REDIS_URL")
+    celery_broker_url: BrokerUrl | None = Field(default=None, validation_alias="CELERY_BROKER_URL")
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
+    surfsense_url: HttpUrl = Field(validation_alias="SURFSENSE_URL")
+    surfsense_protocol: Literal["enrich", "workspace"] = Field(
+        default="enrich", validation_alias="SURFSENSE_PROTOCOL"
+    )
+    surfsense_api_key: SecretStr | None = Field(default=None, validation_alias="SURFSENSE_API_KEY")
+    surfsense_workspace_id: str | None = Field(
+        default=None, validation_alias="SURFSENSE_WORKSPACE_ID"
+    )
+
+    surfsense_timeout: Seconds = Field(
+        default=timedelta(seconds=240), validation_alias="EMASAI_SURFSENSE_TIMEOUT_S"
+    )
+    price_micros: int = Field(default=46_500, ge=0, validation_alias="EMASAI_PRICE_MICROS")
+    max_in_flight: int = Field(default=200, ge=1, le=4000, validation_alias="EMASAI_MAX_IN_FLIGHT")
+    not_found_ttl: Seconds = Field(
+        default=timedelta(minutes=30), validation_alias="EMASAI_NOT_FOUND_TTL_S"
+    )
+    failure_ttl: Seconds = Field(
+        default=timedelta(seconds=15), validation_alias="EMASAI_FAILURE_TTL_S"
+    )
+    lease: Seconds = Field(
+        default=timedelta(seconds=5),
+        ge=timedelta(milliseconds=300),
+        validation_alias="EMASAI_LEASE_S",
+    )
+    chunk_size: int = Field(default=50, ge=1, le=1000, validation_alias="EMASAI_CHUNK_SIZE")
+    job_ttl: Seconds = Field(default=timedelta(days=7), validation_alias="EMASAI_JOB_TTL_S")
+    tenant: str = Field(default="default", min_length=1, validation_alias="EMASAI_TENANT")
+    policy_file: Path | None = Field(default=None, validation_alias="EMASAI_POLICY_FILE")
+    language: Literal["en", "es"] = Field(default="en", validation_alias="EMASAI_LANGUAGE")
+    api_key: SecretStr | None = Field(default=None, validation_alias="EMASAI_API_KEY")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", validation_alias="EMASAI_LOG_LEVEL"
+    )
+    simulated: bool = Field(default=False, validation_alias="EMASAI_SIMULATED")
+
+    @model_validator(mode="after")
+    def _workspace_needs_its_credentials(self) -> Self:
+        if self.surfsense_protocol == "workspace":
+            raise ValueError(
+                "SURFSENSE_PROTOCOL: 'workspace' is not available in this version; use 'enrich'"
+            )
+        return self
+
+    @property
+    def redis_memo_url(self) -> str:
+        """The memo's database: `REDIS_URL` as given, DB 1 where it names none."""
+        return _with_database(self.redis_url.get_secret_value(), MEMO_DB, override=False)
+
+    @property
+    def redis_jobs_url(self) -> str:
+        """Job records, due set and counters: the server of `REDIS_URL`, DB 3."""
+        return _with_database(self.redis_url.get_secret_value(), JOBS_DB)
+
+    @property
+    def redis_gateway_url(self) -> str:
+        """The gateway's caches: `GATEWAY_REDIS_URL`, else the server of `REDIS_URL`, DB 0."""
+        if self.gateway_redis_url is not None:
+            return self.gateway_redis_url.get_secret_value()
+        return _with_database(self.redis_url.get_secret_value(), GATEWAY_DB)
+
+    @property
+    def broker_url(self) -> str:
+        """Celery's broker: `CELERY_BROKER_URL`, else the server of `REDIS_URL`, DB 2."""
+        if self.celery_broker_url is not None:
+            return self.celery_broker_url.get_secret_value()
+        return _with_database(self.redis_url.get_secret_value(), BROKER_DB)
+
+
+def _with_database(url: str, database: int, *, override: bool = True) -> str:
+    parts = urlsplit(url)
+    if not override and parts.path.strip("/"):
+        return url
+    return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+REQUIRED = ("REDIS_URL", "DATABASE_URL", "SURFSENSE_URL")
+"""What a production entry cannot start without."""
+
+
+def is_configured() -> bool:
+    """Say whether the environment names any part of a real installation.
+
+    One is enough: half a configuration must be completed, never filled up with
+    simulated parts, or invented evidence would enter a real memo.
+    """
+    return any(os.environ.get(name, "").strip() for name in REQUIRED)
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings from the environment; an empty variable counts as unset.
+
+    Args:
+        overrides: Values by variable name that win over the environment.
+
+    Raises:
+        ConfigurationError: With every problem at once. Values are never quoted, since
+            most of them are secrets.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # text, parsed by pydantic
+    except ValidationError as error:
+        raise ConfigurationError(tuple(_sentence(e) for e in error.errors())) from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    variable = str(error["loc"][0]) if error["loc"] else ""
+    if error["type"] == "missing":
+        return f"{variable} is not set"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{variable}: {message}" if variable else message
