@@ -1,15 +1,15 @@
 """Leads one flight: keeps the lease alive while the loader works, then commits or steps down."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import orjson
 import structlog
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from orchestrator.lease import Renewal
 from orchestrator.memo.decision import Leading
 from orchestrator.memo.entry import Entry, JsonObject, encode
 from orchestrator.memo.errors import LeaseLost, LoadFailed
@@ -21,8 +21,6 @@ from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)
 
-#: Renewals within one lease; two may fail before it is lost.
-RENEWALS = 3
 #: Seconds between attempts to commit while Redis is away.
 COMMIT_RETRY_S = 0.25
 
@@ -42,8 +40,11 @@ class Landing:
 class Leader:
     """Leads flights on behalf of one process."""
 
-    def __init__(self, scripts: Scripts, failures: FailureCodec, options: MemoOptions) -> None:
+    def __init__(
+        self, redis: Redis, scripts: Scripts, failures: FailureCodec, options: MemoOptions
+    ) -> None:
         self._scripts = scripts
+        self._renewal = Renewal(redis, options.lease)
         self._failures = failures
         self._options = options
 
@@ -58,7 +59,7 @@ class Leader:
             await self._write_note(keys, token, note)
 
         flight = Flight(keys.entry, token, leading.note, now_ms, write_note)
-        async with self._renewed(keys, token):
+        async with self._renewal.keeping(keys.lease, token):
             try:
                 loaded = await load(flight)
             except BaseException as error:
@@ -69,27 +70,6 @@ class Leader:
         return Landing(
             Outcome(keys.entry, loaded.source, entry, entry.age_ms(now_ms())), stored=stored
         )
-
-    @contextlib.asynccontextmanager
-    async def _renewed(self, keys: Keys, token: str) -> AsyncIterator[None]:
-        heartbeat = asyncio.create_task(self._renew(keys, token), name=f"memo-lease {keys.entry}")
-        try:
-            yield
-        finally:
-            heartbeat.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await heartbeat
-
-    async def _renew(self, keys: Keys, token: str) -> None:
-        lease_ms = milliseconds(self._options.lease)
-        while True:
-            await asyncio.sleep(lease_ms / 1000 / RENEWALS)
-            try:
-                if not await self._scripts.renew(keys=[keys.lease], args=[token, lease_ms]):
-                    log.warning("memo.lease_lost", key=keys.entry)
-                    return
-            except (RedisError, OSError) as error:
-                log.warning("memo.renewal_failed", key=keys.entry, error=type(error).__name__)
 
     async def _write_note(self, keys: Keys, token: str, note: JsonObject) -> None:
         body = orjson.dumps({"written_by": token, **note})

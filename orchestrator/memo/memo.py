@@ -48,7 +48,7 @@ class Memo:
         self._scripts = Scripts(redis)
         self._reader = Reader(redis)
         self._notices = Notices(redis)
-        self._leader = Leader(self._scripts, failures, self._options)
+        self._leader = Leader(redis, self._scripts, failures, self._options)
         self._flights: dict[str, asyncio.Task[Landing]] = {}
         self._invalidation = Invalidation(redis, self._scripts, self._options)
 

@@ -1,26 +1,21 @@
-"""The Lua scripts, loaded once and called by name. What each does stands at its top."""
-
-from importlib.resources import files
+"""The memo's atomic steps by name. What each does stands at the top of its Lua file."""
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-
-def _read(name: str) -> str:
-    return files("orchestrator.memo").joinpath("lua", f"{name}.lua").read_text("utf-8")
+from orchestrator.scripts import load_script
 
 
 class Scripts:
-    """The memo's atomic steps, bound to one client. A call is one round trip (EVALSHA)."""
+    """The memo's Lua scripts, bound to one client."""
 
     def __init__(self, redis: Redis) -> None:
-        def register(name: str) -> AsyncScript:
-            return redis.register_script(_read(name))
+        def load(name: str) -> AsyncScript:
+            return load_script(redis, "orchestrator.memo", name)
 
-        self.begin = register("begin")
-        self.renew = register("renew")
-        self.note = register("note")
-        self.commit = register("commit")
-        self.release = register("release")
-        self.invalidate = register("invalidate")
-        self.quarantine = register("quarantine")
+        self.begin = load("begin")
+        self.note = load("note")
+        self.commit = load("commit")
+        self.release = load("release")
+        self.invalidate = load("invalidate")
+        self.quarantine = load("quarantine")

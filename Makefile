@@ -1,0 +1,46 @@
+# Every target sets up what it needs in .venv, from Python >= 3.11 with venv and nothing else.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check static bench up clean
+
+help: ## Say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# All packages at exact versions with hashes, then the project itself.
+$(READY): constraints.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; say which Python >= 3.11 to use: make PYTHON=python3"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+# 3 means that some rows of the file could not be used, as the example wants to show.
+demo: $(READY) ## Run the example's leads through the whole pipeline (simulated SurfSense)
+	@$(BIN)/emasai run examples/leads.csv -o .emasai/leads.out.csv || test $$? -eq 3
+
+test: $(READY) ## Run all tests on real servers
+	@$(BIN)/python -m tests.support.provide
+	@$(BIN)/python -m pytest
+
+static: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell
+
+check: static test ## Static checks, then the tests: what CI runs
+
+bench: $(READY) ## Measure, as ratios against peers and the physical limit
+	@$(BIN)/python -m bench
+
+up: $(READY) ## Run the embedded stack with its API until Ctrl-C
+	@$(BIN)/emasai up
+
+clean: ## Remove the virtual environment and the embedded stack's data
+	rm -rf $(VENV) .emasai

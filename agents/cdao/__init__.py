@@ -1,0 +1,48 @@
+"""The Chief Data & Analytics Officer: is this lead's company worth a sales conversation?
+
+profile (what is known) -> findings (what each fact is worth) -> assessment (what follows),
+all under a policy that the sales organisation writes.
+"""
+
+from .agent import RULES_VERSION, CdaoAgent
+from .assessment import Assessment, assess
+from .errors import PolicyError
+from .finding import Finding
+from .findings import find, score_of
+from .policy import Policy
+from .policy_text import default_policy, default_policy_text, parse_policy
+from .profile import CompanyProfile, ContactPoint, Known, NewsItem, build_profile
+from .vocabulary import (
+    AssessmentCode,
+    FindingName,
+    NewsCategory,
+    Sector,
+    SizeBand,
+    StepCode,
+)
+
+__all__ = [
+    "RULES_VERSION",
+    "Assessment",
+    "AssessmentCode",
+    "CdaoAgent",
+    "CompanyProfile",
+    "ContactPoint",
+    "Finding",
+    "FindingName",
+    "Known",
+    "NewsCategory",
+    "NewsItem",
+    "Policy",
+    "PolicyError",
+    "Sector",
+    "SizeBand",
+    "StepCode",
+    "assess",
+    "build_profile",
+    "default_policy",
+    "default_policy_text",
+    "find",
+    "parse_policy",
+    "score_of",
+]

@@ -1,0 +1,60 @@
+"""The CDAO agent: behind the agent protocol, from a case to a decision."""
+
+from agents.case import Case, Decision, Verdict
+
+from .assessment import assess
+from .domain_findings import listed_domain
+from .findings import find
+from .policy import Policy
+from .profile import build_profile
+
+RULES_VERSION = "1"
+"""Raised when this package judges differently under the same policy."""
+
+
+class CdaoAgent:
+    """Judges whether a lead's company is worth a sales conversation.
+
+    Everything it knows besides the case is *policy*; it holds no other state, so one
+    instance may judge any number of cases at once.
+    """
+
+    name = "cdao"
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.version = f"{RULES_VERSION}-{policy.version}"
+
+    def __repr__(self) -> str:
+        return f"<CdaoAgent {self.version}>"
+
+    def wants_evidence(self, case: Case) -> bool:
+        """Say no where evidence was sought already, or the lead's own domains decide."""
+        is_decided = listed_domain(case.lead, self._policy.domains) is not None
+        return not case.evidence_sought and not is_decided
+
+    def decide(self, case: Case) -> Decision:
+        """Judge *case* with what evidence it has; none at all is a case of its own.
+
+        The decision's `details` are JSON: `profile`, `findings`, `assessment`, `simulated`.
+        They hold contact details, so they are stored but never logged.
+        """
+        policy = self._policy
+        profile = build_profile(case.lead, case.evidence, policy.evidence, case.now)
+        findings = find(profile, case.lead, policy)
+        assessment = assess(case.lead.company, profile, findings, policy)
+        return Decision(
+            agent=self.name,
+            version=self.version,
+            verdict=Verdict.ADVANCE if assessment.is_viable else Verdict.DISCARD,
+            code=assessment.code,
+            reason=assessment.reason,
+            score=assessment.score,
+            draft=assessment.draft(),
+            details={
+                "simulated": case.evidence is not None and case.evidence.simulated,
+                "profile": profile.model_dump(mode="json"),
+                "findings": [finding.model_dump(mode="json") for finding in findings],
+                "assessment": assessment.model_dump(mode="json"),
+            },
+        )

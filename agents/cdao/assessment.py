@@ -1,0 +1,118 @@
+"""Findings into an assessment: advance or not, for which reason, worth what, and what next."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from agents.case import Localized, Money, OpportunityDraft
+
+from .finding import Finding
+from .findings import HIGHEST_SCORE, score_of
+from .next_step import NextStep, next_step_for
+from .policy import Policy
+from .profile import CompanyProfile
+from .reasons import reason_for
+from .vocabulary import AssessmentCode, FindingName
+
+# Facts that end the matter whatever the score, the most final first.
+_DECISIVE = {
+    FindingName.OUR_DOMAIN: AssessmentCode.OWN_DOMAIN,
+    FindingName.COMPETITOR_DOMAIN: AssessmentCode.COMPETITOR,
+    FindingName.NEWS_CLOSURE: AssessmentCode.COMPANY_CLOSED,
+    FindingName.NEWS_INSOLVENCY: AssessmentCode.COMPANY_INSOLVENT,
+    FindingName.OUTSIDE_MARKET: AssessmentCode.OUTSIDE_MARKET,
+}
+_NAMED_FINDINGS = 3
+"""How many findings a reason names; a fourth is no longer read."""
+
+_ARITHMETIC = frozenset({FindingName.BASELINE, FindingName.CLAMP, FindingName.STALE_EVIDENCE})
+# Says something about an address, not about the company: alone it makes no poor fit.
+_NOT_ABOUT_COMPANY = frozenset({FindingName.FREE_MAIL})
+
+
+class Assessment(BaseModel):
+    """The judgement on a lead.
+
+    `score` runs from 0 to 100. `value` and `probability` (0 to 1) are None unless the lead
+    is viable.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    code: AssessmentCode
+    score: int
+    reason: Localized
+    next_step: NextStep
+    value: Money | None = None
+    probability: float | None = None
+
+    @property
+    def is_viable(self) -> bool:
+        """Say whether the lead is worth a sales conversation."""
+        return self.code is AssessmentCode.VIABLE
+
+    def draft(self) -> OpportunityDraft | None:
+        """Return what the sales agent receives; None for a lead that is not viable."""
+        if self.value is None or self.probability is None:
+            return None
+        return OpportunityDraft(
+            score=self.score,
+            value=self.value,
+            probability=self.probability,
+            next_step=self.next_step.text,
+        )
+
+
+def assess(
+    company: str, profile: CompanyProfile, findings: tuple[Finding, ...], policy: Policy
+) -> Assessment:
+    """Judge the lead of *company* by its findings."""
+    score = score_of(findings)
+    code, grounds = _judge(score, findings, policy)
+    is_viable = code is AssessmentCode.VIABLE
+    return Assessment(
+        code=code,
+        score=score,
+        reason=reason_for(code, company, grounds),
+        next_step=next_step_for(code, profile, findings),
+        value=_value_of(profile, policy) if is_viable else None,
+        probability=_probability_at(score, policy) if is_viable else None,
+    )
+
+
+def _judge(
+    score: int, findings: tuple[Finding, ...], policy: Policy
+) -> tuple[AssessmentCode, Sequence[Finding]]:
+    """Return the code and the findings it rests on, the weightiest first."""
+    sure = {f.name: f for f in findings if f.trust >= policy.scoring.decisive_trust}
+    for name, code in _DECISIVE.items():
+        if name in sure:
+            return code, (sure[name],)
+    by_weight = sorted((f for f in findings if f.name not in _ARITHMETIC), key=_weight)
+    good = [f for f in by_weight if f.points > 0][:_NAMED_FINDINGS]
+    bad = [f for f in by_weight if f.points < 0][:_NAMED_FINDINGS]
+    if score >= policy.scoring.threshold:
+        return AssessmentCode.VIABLE, good
+    if any(f.name not in _NOT_ABOUT_COMPANY for f in bad):
+        return AssessmentCode.POOR_FIT, bad
+    return AssessmentCode.INSUFFICIENT_EVIDENCE, good
+
+
+def _weight(finding: Finding) -> int:
+    return -abs(finding.points)
+
+
+def _value_of(profile: CompanyProfile, policy: Policy) -> Money:
+    value = policy.value
+    band = profile.size_band
+    amount = value.by_size[band.value] if band else value.unknown_size
+    return Money(amount=amount, currency=value.currency)
+
+
+def _probability_at(score: int, policy: Policy) -> float:
+    low, high = policy.probability.lowest, policy.probability.highest
+    threshold = policy.scoring.threshold
+    # A threshold at the very top leaves no room for steps: whoever reaches it is there.
+    steps = HIGHEST_SCORE - threshold
+    share = (score - threshold) / steps if steps else 1.0
+    return round(low + share * (high - low), 2)

@@ -1,0 +1,41 @@
+"""Internet domains out of what people and sources type, and which belong together.
+
+A domain belongs to another when it is the same or ends with it at a dot, so a list names
+`acme.com` and covers `mail.acme.com`; no list of public suffixes is needed for that.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+_HOST = re.compile(r"(?!-)[\w-]+(\.[\w-]+)+")
+
+
+def host_of(website: str) -> str | None:
+    """Return the host of a URL or bare host, in lower case, without `www.`; else None."""
+    text = website.strip()
+    try:
+        host = urlsplit(text if "//" in text else f"//{text}").hostname
+    except ValueError:
+        return None
+    return _domain(host or "")
+
+
+def domain_of_email(email: str) -> str | None:
+    """Return the domain of an e-mail address; None where the address has none."""
+    local, at, domain = email.strip().rpartition("@")
+    return _domain(domain) if at and local else None
+
+
+def _domain(text: str) -> str | None:
+    host = text.lower().rstrip(".").removeprefix("www.")
+    return host if _HOST.fullmatch(host) else None
+
+
+def is_within(domain: str, parent: str) -> bool:
+    """Say whether *domain* is *parent* or one of its subdomains."""
+    return domain == parent or domain.endswith(f".{parent}")
+
+
+def listed_parent(domain: str, listed: tuple[str, ...]) -> str | None:
+    """Return the first of the *listed* domains that *domain* is within, if any."""
+    return next((parent for parent in listed if is_within(domain, parent)), None)

@@ -1,0 +1,191 @@
+"""What the sales organisation wants, as values: the validated form of a policy file.
+
+Nothing has a default here; the packaged `policy.toml` is the only place with values, and
+explains each of them. `policy_text` reads files into this.
+"""
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Annotated, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from .countries import country_code
+from .domains import host_of
+from .vocabulary import NewsCategory, Sector, SizeBand
+
+_Word = TypeVar("_Word", bound=str)
+
+
+def _known_country(code: str) -> str:
+    if country_code(code) != code:
+        raise ValueError(f"{code!r} is no ISO 3166-1 alpha-2 country code")
+    return code
+
+
+def _bare_domain(domain: str) -> str:
+    if host_of(domain) != domain:
+        raise ValueError(f"{domain!r} is no bare domain in lower case, such as 'acme.com'")
+    return domain
+
+
+def _sorted_once(words: tuple[_Word, ...]) -> tuple[_Word, ...]:
+    return tuple(sorted(set(words)))
+
+
+# Sorted, so that neither order nor repetition in the file changes the version.
+Words = Annotated[tuple[_Word, ...], AfterValidator(_sorted_once)]
+Country = Annotated[str, AfterValidator(_known_country)]
+Domain = Annotated[str, AfterValidator(_bare_domain)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Points = Annotated[int, Field(ge=-100, le=100)]
+Bonus = Annotated[int, Field(ge=0, le=100)]
+Malus = Annotated[int, Field(ge=-100, le=0)]
+Amount = Annotated[int, Field(ge=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Scoring(_Section):
+    """Where the score starts and what it must reach."""
+
+    baseline: Annotated[int, Field(ge=0, le=100)]
+    threshold: Annotated[int, Field(ge=1, le=100)]
+    decisive_trust: Annotated[float, Field(gt=0, le=1)]
+
+    @model_validator(mode="after")
+    def _nothing_known_is_not_enough(self) -> Self:
+        if self.baseline >= self.threshold:
+            raise ValueError("the baseline must be below the threshold")
+        return self
+
+
+class Weights(_Section):
+    """Points of each finding at full trust; the sign is part of a finding's meaning."""
+
+    sector_fit: Bonus
+    sector_misfit: Malus
+    size_fit: Bonus
+    size_misfit: Malus
+    country_fit: Bonus
+    outside_market: Malus
+    hiring: Bonus
+    technology_fit: Bonus
+    own_domain_email: Bonus
+    free_mail: Malus
+    contact_reachable: Bonus
+    website_found: Bonus
+    news: dict[NewsCategory, Points]
+
+
+class Market(_Section):
+    """Whom we sell to. A sector or size in neither list is neutral."""
+
+    countries: Annotated[Words[Country], Field(min_length=1)]
+    target_sectors: Words[Sector]
+    avoided_sectors: Words[Sector]
+    target_sizes: Words[SizeBand]
+    avoided_sizes: Words[SizeBand]
+    technologies: Words[str]
+
+    @model_validator(mode="after")
+    def _wanted_or_avoided(self) -> Self:
+        both: list[str] = [s for s in self.target_sectors if s in self.avoided_sectors]
+        both += [s for s in self.target_sizes if s in self.avoided_sizes]
+        if both:
+            raise ValueError(f"both targeted and avoided: {', '.join(both)}")
+        return self
+
+
+class Domains(_Section):
+    """Internet domains with a meaning of their own; each covers its subdomains."""
+
+    own: Words[Domain]
+    competitors: Words[Domain]
+    free_mail: Words[Domain]
+
+
+class Ageing(_Section):
+    """How a claim loses weight as it grows old."""
+
+    full_days: Annotated[int, Field(ge=0)]
+    none_days: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _full_before_none(self) -> Self:
+        if self.full_days >= self.none_days:
+            raise ValueError("full_days must be less than none_days")
+        return self
+
+    def factor(self, age: timedelta) -> float:
+        """Return the share of its weight, 0 to 1, that a claim of *age* keeps.
+
+        A negative age, from a source whose clock runs ahead, counts as zero.
+        """
+        left = self.none_days - age / timedelta(days=1)
+        return max(0.0, min(1.0, left / (self.none_days - self.full_days)))
+
+
+class EvidenceRules(_Section):
+    """How far evidence is trusted."""
+
+    lead_confidence: Share
+    facts: Ageing
+    signals: Ageing
+
+
+class Saturation(_Section):
+    """How much of a countable thing earns its full points."""
+
+    open_positions: Annotated[int, Field(ge=1)]
+    technologies: Annotated[int, Field(ge=1)]
+
+
+class Value(_Section):
+    """What a customer is worth, in whole units of `currency`."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    unknown_size: Amount
+    by_size: dict[SizeBand, Amount]
+
+    @model_validator(mode="after")
+    def _every_size(self) -> Self:
+        missing = [band for band in SizeBand if band not in self.by_size]
+        if missing:
+            raise ValueError(f"by_size has no value for {', '.join(missing)}")
+        return self
+
+
+class Probability(_Section):
+    """Chance of winning at the threshold and at a score of 100."""
+
+    lowest: Share
+    highest: Share
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.lowest > self.highest:
+            raise ValueError("lowest must not be above highest")
+        return self
+
+
+class Policy(_Section):
+    """Everything the agent's judgement depends on besides the case itself."""
+
+    scoring: Scoring
+    weights: Weights
+    market: Market
+    domains: Domains
+    evidence: EvidenceRules
+    saturation: Saturation
+    value: Value
+    probability: Probability
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits that change when, and only when, a value changes."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -1,0 +1,152 @@
+"""The composition root: the only place where the parts meet.
+
+Worker, API, CLI and tests all call `build` and get the same object graph; tests substitute
+the clock or the doorbell. Nothing here runs at import.
+"""
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
+from agents.cdao.policy import Policy
+from agents.protocol import Pipeline
+from orchestrator.clock import Clock, utc_now
+from orchestrator.connections import open_redis
+from orchestrator.database import open_engine, upgrade
+from orchestrator.enrichment import Enricher, EnrichmentFailures, Freshness, Purchaser
+from orchestrator.jobs import ChunkRunner, Doorbell, JobKind, JobRecords, Reconciler
+from orchestrator.memo import Memo, MemoOptions
+from orchestrator.pipeline import CompanyHandler, LeadHandler
+from orchestrator.settings import ConfigurationError, Settings
+from orchestrator.spend import Budget, Ledger
+from orchestrator.store import LeadStore
+from orchestrator.surfsense import SurfSenseClient, open_http
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything a door needs, bound to one event loop."""
+
+    settings: Settings
+    clock: Clock
+    engine: AsyncEngine
+    memo_redis: Redis
+    jobs_redis: Redis
+    memo: Memo
+    enricher: Enricher
+    store: LeadStore
+    ledger: Ledger
+    budget: Budget
+    records: JobRecords
+    runner: ChunkRunner
+    reconciler: Reconciler
+    doorbell: Doorbell
+
+
+def load_policy(settings: Settings) -> Policy:
+    """Return the policy of `EMASAI_POLICY_FILE`, or the one that is shipped.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or says something that does not hold.
+    """
+    if settings.policy_file is None:
+        return default_policy()
+    try:
+        return parse_policy(settings.policy_file.read_text("utf-8"))
+    except OSError as error:
+        problem = f"EMASAI_POLICY_FILE: {settings.policy_file} cannot be read ({error.strerror})"
+        raise ConfigurationError((problem,)) from error
+    except PolicyError as error:
+        problems = tuple(f"{settings.policy_file}: {problem}" for problem in error.problems)
+        raise ConfigurationError(problems) from error
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings, *, doorbell: Doorbell, clock: Clock = utc_now
+) -> AsyncIterator[Runtime]:
+    """Open every connection lazily, wire the parts, and close all of it at the end.
+
+    The database is brought to the current schema first; any number of processes may do so
+    at once. On leaving, flights under way end before their connections are closed.
+
+    Raises:
+        ConfigurationError: The policy file is unfit.
+        DatabaseUnavailable: The database cannot be reached.
+    """
+    pipeline = Pipeline("cdao", (CdaoAgent(load_policy(settings)),))
+    database_url = settings.database_url.get_secret_value()
+    await upgrade(database_url)
+    async with AsyncExitStack() as stack:
+        engine = open_engine(database_url)
+        stack.push_async_callback(engine.dispose)
+        memo_redis = _redis(stack, settings.redis_memo_url)
+        jobs_redis = _redis(stack, settings.redis_jobs_url)
+        http = await stack.enter_async_context(
+            open_http(
+                api_key=settings.surfsense_api_key,
+                max_in_flight=settings.max_in_flight,
+                timeout=settings.surfsense_timeout,
+            )
+        )
+        ledger, budget = Ledger(engine, clock), Budget(jobs_redis)
+        purchaser = Purchaser(
+            SurfSenseClient(
+                http,
+                base_url=settings.surfsense_url.get_secret_value(),
+                price_micros=settings.price_micros,
+                timeout=settings.surfsense_timeout,
+                clock=clock,
+            ),
+            budget,
+            ledger,
+            price_micros=settings.price_micros,
+            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
+        )
+        memo = Memo(
+            memo_redis,
+            failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
+            options=MemoOptions(lease=settings.lease),
+        )
+        stack.push_async_callback(memo.aclose)
+        enricher = Enricher(memo, purchaser)
+        store = LeadStore(engine, clock)
+        records = JobRecords(jobs_redis, ttl=settings.job_ttl)
+        runner = ChunkRunner(
+            records,
+            {
+                JobKind.ENRICH: CompanyHandler(enricher),
+                JobKind.PIPELINE: LeadHandler(store, enricher, pipeline, clock),
+            },
+            max_in_flight=settings.max_in_flight,
+        )
+        yield Runtime(
+            settings=settings,
+            clock=clock,
+            engine=engine,
+            memo_redis=memo_redis,
+            jobs_redis=jobs_redis,
+            memo=memo,
+            enricher=enricher,
+            store=store,
+            ledger=ledger,
+            budget=budget,
+            records=records,
+            runner=runner,
+            reconciler=Reconciler(records, doorbell),
+            doorbell=doorbell,
+        )
+
+
+def _redis(stack: AsyncExitStack, url: str) -> Redis:
+    client = open_redis(url)
+
+    def close() -> Awaitable[None]:
+        return client.aclose()
+
+    stack.push_async_callback(close)
+    return client

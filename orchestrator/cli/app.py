@@ -1,0 +1,67 @@
+"""The Typer application, and how errors leave it: one sentence, one exit code, no traceback."""
+
+import sys
+
+import typer
+
+from orchestrator.cli.console import err
+from orchestrator.cli.doctor import doctor
+from orchestrator.cli.enrich import enrich
+from orchestrator.cli.exits import Exit
+from orchestrator.cli.explain import explain
+from orchestrator.cli.invalidate import invalidate
+from orchestrator.cli.run import run
+from orchestrator.cli.serve import api, sandbox, up, worker
+from orchestrator.database import DatabaseUnavailable, SchemaTooNew
+from orchestrator.embedded import StackError
+from orchestrator.identity import InvalidCompanyName
+from orchestrator.leadfile import LeadFileError
+from orchestrator.memo import MemoError
+from orchestrator.settings import ConfigurationError
+
+app = typer.Typer(
+    name="emasai",
+    help="Enrich and judge leads without ever paying twice for the same company.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for command in (run, enrich, explain, invalidate, doctor, up, worker, api):
+    app.command()(command)
+# Its options are the sandbox's own: they are passed on as they are.
+app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)(sandbox)
+
+_WRONG_INPUT = (ConfigurationError, InvalidCompanyName)
+_FAILURES = (
+    DatabaseUnavailable,
+    LeadFileError,
+    MemoError,
+    SchemaTooNew,
+    StackError,
+    OSError,
+)
+
+
+def main() -> None:
+    """Run the command line; never ends with a traceback for a fault that has a name."""
+    try:
+        app()
+    except _WRONG_INPUT as error:
+        _end(error, Exit.USAGE)
+    except _FAILURES as error:
+        _end(error, Exit.FAILED)
+    except KeyboardInterrupt:
+        err.print("Stopped.")
+        sys.exit(Exit.FAILED)
+
+
+def _end(error: Exception, code: Exit) -> None:
+    err.print(f"emasai: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)

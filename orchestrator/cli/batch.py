@@ -1,0 +1,87 @@
+"""A lead file as a job: submitted, followed, and written back with its results."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.cli.cells import cells_of
+from orchestrator.cli.follow import follow
+from orchestrator.cli.summary import Summary, summarize
+from orchestrator.dispatch import submit
+from orchestrator.jobs import Job, JobKind, NewJob
+from orchestrator.leadfile import LeadFields, LeadFile, LeadRow, write_results
+from orchestrator.pipeline import ItemResult
+
+ResultT = TypeVar("ResultT", bound=ItemResult)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The rows of a file that are worked on: the first of each lead, none of the bad ones."""
+
+    lead_file: LeadFile
+    kind: JobKind
+    rows: tuple[LeadRow, ...]
+    items: tuple[str, ...]
+    max_cost_micros: int | None
+
+    @classmethod
+    def of(
+        cls,
+        lead_file: LeadFile,
+        kind: JobKind,
+        item_of: Callable[[LeadFields], str],
+        max_cost_micros: int | None,
+    ) -> "Batch":
+        """Return the batch of *lead_file* whose items *item_of* names."""
+        rows = tuple(row for row in lead_file.rows if row.lead and row.duplicate_of is None)
+        items = tuple(item_of(row.lead) for row in rows if row.lead)
+        return cls(lead_file, kind, rows, items, max_cost_micros)
+
+    @property
+    def names(self) -> list[str]:
+        """The company of each item, as typed."""
+        return [row.lead.company for row in self.rows if row.lead]
+
+    @property
+    def invalid_rows(self) -> int:
+        """How many rows make no lead."""
+        return sum(row.lead is None for row in self.lead_file.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[ResultT]):
+    """What came of a batch: results by row number, and their summary."""
+
+    job: Job | None
+    results: dict[int, ResultT]
+    summary: Summary
+
+
+async def work_through(
+    parts: Runtime, batch: Batch, target: Path, model: type[ResultT], *, quiet: bool
+) -> Outcome[ResultT]:
+    """Have the workers do *batch*, and write the file with its results to *target*.
+
+    After Ctrl-C the file is written too, with what is there; the rest is `pending` and goes on
+    when the same command runs again.
+    """
+    job: Job | None = None
+    results: dict[int, ResultT] = {}
+    if batch.items:
+        tenant = parts.settings.tenant
+        new = NewJob(batch.kind, batch.items, tenant, batch.max_cost_micros)
+        job = await follow(parts, await submit(parts, new), quiet=quiet)
+        async for number, result in parts.records.results(job.job_id, job.total):
+            results[batch.rows[number].number] = model.model_validate(result)
+    cells = {row: cells_of(r, parts.settings.language) for row, r in results.items()}
+    write_results(batch.lead_file, cells, target)
+    summary = summarize(
+        results.values(),
+        rows=len(batch.lead_file.rows),
+        invalid_rows=batch.invalid_rows,
+        items=len(batch.items),
+    )
+    return Outcome(job, results, summary)

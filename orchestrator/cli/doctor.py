@@ -1,0 +1,1 @@
+"""`emasai doctor`: is everything as it must be, and if not, what mends it."""

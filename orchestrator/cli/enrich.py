@@ -1,0 +1,111 @@
+"""`emasai enrich`: evidence about companies, without judging anybody."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.cli.batch import Batch, Outcome, work_through
+from orchestrator.cli.console import dollars, out, print_json
+from orchestrator.cli.money import parse_usd
+from orchestrator.cli.problems import show_problems
+from orchestrator.cli.run import finish, foresee
+from orchestrator.cli.session import WORKERS, with_runtime
+from orchestrator.cli.summary import summarize
+from orchestrator.jobs import JobContext, JobKind
+from orchestrator.leadfile import FOR_ENRICHMENT, check_writable, read_lead_file
+from orchestrator.pipeline import CompanyHandler, CompanyResult
+
+
+def enrich(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME... | FILE.csv", help="Companies, or a file.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="For a file; FILE.out.csv if not said.")
+    ] = None,
+    *,
+    max_cost: Annotated[
+        str | None, typer.Option(metavar="USD", help="For a file: buy for this much at most.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="For a file: say what would be bought.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look up companies by name, or all companies of a file; each is bought once at most."""
+    only = Path(names[0])
+    if len(names) == 1 and (only.suffix.lower() in _FILE_SUFFIXES or only.is_file()):
+        _enrich_file(only, output, parse_usd(max_cost), dry_run=dry_run, as_json=as_json)
+    else:
+        if output or max_cost or dry_run:
+            raise typer.BadParameter("--output, --max-cost and --dry-run are for files only")
+        _enrich_names(names, as_json=as_json)
+
+
+_FILE_SUFFIXES = (".csv", ".tsv", ".txt")
+
+
+def _enrich_file(
+    path: Path, output: Path | None, cap_micros: int | None, *, dry_run: bool, as_json: bool
+) -> None:
+    target = output or path.with_suffix(".out.csv")
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
+    show_problems(lead_file)
+    batch = Batch.of(lead_file, JobKind.ENRICH, lambda lead: lead.company, cap_micros)
+    if dry_run:
+        foresee(batch, as_json=as_json)
+        return
+    check_writable(target)
+
+    async def work(parts: Runtime) -> Outcome[CompanyResult]:
+        return await work_through(parts, batch, target, CompanyResult, quiet=as_json)
+
+    finish(with_runtime(work, workers=WORKERS), target, items="companies", as_json=as_json)
+
+
+def _enrich_names(names: list[str], *, as_json: bool) -> None:
+    async def work(parts: Runtime) -> list[CompanyResult]:
+        handler = CompanyHandler(parts.enricher)
+        context = JobContext(None, parts.settings.tenant, capped=False)
+        reports = [await handler(name, context) for name in names]
+        return [CompanyResult.model_validate(report.result) for report in reports]
+
+    results = with_runtime(work)
+    if as_json:
+        print_json([result.model_dump(mode="json") for result in results])
+    else:
+        for result in results:
+            _show(result)
+    summary = summarize(results, rows=len(names), invalid_rows=0, items=len(names))
+    raise typer.Exit(summary.exit_code)
+
+
+def _show(result: CompanyResult) -> None:
+    out.print(f"[bold]{result.company}[/]  {_came_about(result)}", highlight=False)
+    if result.reason is not None:
+        out.print(result.reason.en, markup=False)
+    if result.evidence is not None:
+        table = Table("field", "value", "confidence", "as of", "source", box=None)
+        for claim in sorted(result.evidence.claims, key=lambda claim: claim.field):
+            table.add_row(
+                claim.field.value,
+                str(claim.value),
+                f"{claim.confidence:.0%}",
+                f"{claim.as_of:%Y-%m-%d}",
+                claim.source_url or "",
+            )
+        out.print(table)
+
+
+def _came_about(result: CompanyResult) -> str:
+    if result.source is None:
+        return result.status.value
+    price = f"paid {dollars(result.cost_micros)}"
+    if not result.cost_micros:
+        price = f"saved {dollars(result.saved_micros)}"
+    as_of = f", as of {result.as_of:%Y-%m-%d %H:%M} UTC" if result.as_of else ""
+    simulated = ", simulated" if result.simulated else ""
+    return f"{result.status.value} ({result.source.value}, {price}{as_of}{simulated})"

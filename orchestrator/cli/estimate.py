@@ -1,0 +1,87 @@
+"""What a run would buy, and for how much, before a cent is spent."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.cli.batch import Batch
+from orchestrator.cli.console import dollars
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Distinct companies of a batch by what would happen to them.
+
+    `cost_micros` is the worst case: the list price of every purchase.
+    """
+
+    rows: int
+    items: int
+    companies: int
+    fresh: int
+    unusable: int
+    to_buy: int
+    price_micros: int
+    max_cost_micros: int | None
+
+    @property
+    def affordable(self) -> int:
+        """How many of the companies to buy the cap allows at the list price."""
+        if self.max_cost_micros is None or not self.price_micros:
+            return self.to_buy
+        return min(self.to_buy, self.max_cost_micros // self.price_micros)
+
+    @property
+    def cost_micros(self) -> int:
+        """What the affordable purchases cost at most."""
+        return self.affordable * self.price_micros
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the estimate for `--json`."""
+        return {
+            "rows": self.rows,
+            "items": self.items,
+            "companies": self.companies,
+            "fresh": self.fresh,
+            "ambiguous": self.unusable,
+            "to_buy": self.to_buy,
+            "affordable": self.affordable,
+            "price_micros": self.price_micros,
+            "cost_micros_at_most": self.cost_micros,
+        }
+
+
+async def estimate(parts: Runtime, batch: Batch) -> Estimate:
+    """Look at every company of *batch* without buying."""
+    glances = {g.company_key: g for g in await parts.enricher.glance(batch.names)}
+    fresh = sum(g.entry is not None for g in glances.values())
+    unusable = sum(g.entry is None and not g.distinctive for g in glances.values())
+    return Estimate(
+        rows=len(batch.lead_file.rows),
+        items=len(batch.items),
+        companies=len(glances),
+        fresh=fresh,
+        unusable=unusable,
+        to_buy=len(glances) - fresh - unusable,
+        price_micros=parts.settings.price_micros,
+        max_cost_micros=batch.max_cost_micros,
+    )
+
+
+def estimate_table(estimate: Estimate) -> Table:
+    """Return the estimate as a table for people."""
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    table.add_row("rows", str(estimate.rows), f"{estimate.items} distinct and usable")
+    table.add_row("distinct companies", str(estimate.companies), "")
+    table.add_row("fresh in the memo", str(estimate.fresh), "cost nothing")
+    table.add_row("name says too little", str(estimate.unusable), "nothing is bought for them")
+    table.add_row("to buy", str(estimate.to_buy), f"{dollars(estimate.price_micros)} each at most")
+    if estimate.affordable < estimate.to_buy:
+        table.add_row("within the cap", str(estimate.affordable), "the rest would be skipped")
+    table.add_row("cost at most", dollars(estimate.cost_micros), "")
+    return table

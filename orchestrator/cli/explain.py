@@ -1,0 +1,132 @@
+"""`emasai explain`: the whole story of one company, from its key to what was judged."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.cli.console import dollars, out, print_json
+from orchestrator.cli.session import with_runtime
+from orchestrator.enrichment import entry_key
+from orchestrator.identity import ParsedName, parse_name
+from orchestrator.memo import Entry
+from orchestrator.spend import PurchaseRecord
+from orchestrator.store import StoredDecision
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What is known of a company."""
+
+    name: ParsedName
+    entry: Entry | None
+    purchases: list[PurchaseRecord]
+    decisions: list[StoredDecision]
+    now: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the story for `--json`."""
+        return {
+            "key": self.name.key,
+            "display_name": self.name.display_name,
+            "legal_form": self.name.legal_form,
+            "removed": list(self.name.removed),
+            "distinctive": self.name.distinctive,
+            "entry": self.entry and _entry_json(self.entry, self.now),
+            "purchases": [purchase.model_dump(mode="json") for purchase in self.purchases],
+            "decisions": [decision.model_dump(mode="json") for decision in self.decisions],
+        }
+
+
+def explain(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A company, as anybody types it.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell what is known of a company: its key and why, what was bought, what was judged."""
+    parsed = parse_name(name)
+
+    async def work(parts: Runtime) -> Story:
+        return Story(
+            parsed,
+            await parts.memo.peek(entry_key(parsed.key)),
+            await parts.ledger.purchases_of(parsed.key),
+            await parts.store.decisions_for_company(parsed.key),
+            parts.clock(),
+        )
+
+    story = with_runtime(work)
+    if as_json:
+        print_json(story.as_json())
+    else:
+        _show(story)
+
+
+def _show(story: Story) -> None:
+    name = story.name
+    out.print(f"[bold]{name.display_name}[/] has the key [cyan]{name.key}[/]", highlight=False)
+    for part in name.removed:
+        out.print(f"  without {part}", markup=False, highlight=False)
+    if not name.distinctive:
+        out.print("  which says too little: nothing is bought for it")
+    out.print(_memo_sentence(story.entry, story.now), highlight=False)
+    if story.purchases:
+        out.print(_purchases(story.purchases))
+    else:
+        out.print("Nothing was ever bought.")
+    if story.decisions:
+        out.print(_decisions(story.decisions))
+
+
+def _memo_sentence(entry: Entry | None, now: datetime) -> str:
+    if entry is None:
+        return "The memo has no fresh entry: the next lookup buys."
+    state = _entry_json(entry, now)
+    return (
+        f"The memo has a fresh entry ({entry.status}), {state['age_s']} s old; "
+        f"it serves for another {state['fresh_for_s']} s."
+    )
+
+
+def _entry_json(entry: Entry, now: datetime) -> dict[str, Any]:
+    now_ms = int(now.timestamp() * 1000)
+    return {
+        "status": entry.status,
+        "stored_at": datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC).isoformat(),
+        "age_s": entry.age_ms(now_ms) // 1000,
+        "fresh_for_s": max(0, entry.expires_at_ms - now_ms) // 1000,
+    }
+
+
+def _purchases(purchases: list[PurchaseRecord]) -> Table:
+    table = Table("bought (UTC)", "as", "cost", "outcome", "job", "purchase", title="Purchases")
+    for purchase in purchases:
+        estimated = " (estimated)" if purchase.estimated else ""
+        table.add_row(
+            f"{purchase.settled_at:%Y-%m-%d %H:%M:%S}",
+            purchase.company,
+            dollars(purchase.cost_micros) + estimated,
+            purchase.outcome.value,
+            purchase.job_id or "-",
+            purchase.purchase_id,
+        )
+    table.caption = f"in all {dollars(sum(purchase.cost_micros for purchase in purchases))}"
+    return table
+
+
+def _decisions(decisions: list[StoredDecision]) -> Table:
+    table = Table("decided (UTC)", "lead", "agent", "score", "verdict", "reason", title="Judged")
+    for stored in decisions:
+        decision = stored.decision
+        table.add_row(
+            f"{stored.decided_at:%Y-%m-%d %H:%M:%S}",
+            str(stored.lead_id),
+            f"{decision.agent} {decision.version}",
+            "-" if decision.score is None else str(decision.score),
+            f"{decision.verdict.value} ({decision.code})",
+            decision.reason.en,
+        )
+    return table

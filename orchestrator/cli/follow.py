@@ -1,0 +1,112 @@
+"""Follows a job until it is done or the person at the keyboard has had enough."""
+
+import asyncio
+import signal
+from time import monotonic
+from typing import Self
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.cli.console import dollars, err
+from orchestrator.jobs import Job, JobState
+
+#: Seconds between two looks at the job's record.
+LOOK_S = 0.2
+#: Seconds without any result after which it is said that no worker may be listening.
+SILENCE_S = 20.0
+#: Seconds between two lines of progress where no terminal shows a bar.
+LINE_S = 10.0
+
+
+async def follow(parts: Runtime, job: Job, *, quiet: bool) -> Job:
+    """Return the job's record when it is done, or as it stands at the first Ctrl-C.
+
+    The job itself goes on: Ctrl-C ends the watching, not the accepted work.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    try:
+        with _Display(job.total, quiet=quiet) as display:
+            while job.state is not JobState.DONE and not stop.is_set():
+                display.show(job)
+                await _pause(stop)
+                job = await parts.records.job(job.job_id) or job
+            display.show(job)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        loop.remove_signal_handler(signal.SIGTERM)
+    return job
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(LOOK_S):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+class _Display:
+    """A live bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, total: int, *, quiet: bool) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[money]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+            disable=quiet or not err.is_terminal,
+        )
+        self._task = self._bar.add_task("leads", total=total, money="")
+        self._quiet = quiet
+        self._began = self._last_line = monotonic()
+        self._warned = False
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, job: Job) -> None:
+        """Bring the display up to date."""
+        money = _money(job)
+        self._bar.update(self._task, completed=job.done, money=money)
+        now = monotonic()
+        if not self._quiet and not err.is_terminal and now - self._last_line > LINE_S:
+            self._last_line = now
+            err.print(f"{job.done}/{job.total} done, {money}")
+        if not job.done and not self._warned and now - self._began > SILENCE_S:
+            self._warned = True
+            err.print(_NO_WORKER)
+
+
+_NO_WORKER = (
+    "[yellow]No worker has taken this up yet.[/] It stays accepted; start one with "
+    "[cyan]celery -A orchestrator.celery_app worker --pool threads[/]."
+)
+
+
+def _money(job: Job) -> str:
+    tally = job.tally
+    return (
+        f"{tally.get('source:bought', 0)} bought, "
+        f"{dollars(tally.get('spent_micros', 0))} spent, "
+        f"{dollars(tally.get('saved_micros', 0))} saved"
+    )

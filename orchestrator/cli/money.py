@@ -1,0 +1,25 @@
+"""Amounts of money on the command line."""
+
+from decimal import Decimal, InvalidOperation
+
+import typer
+
+#: Micro-USD in a dollar.
+MICROS = 1_000_000
+
+
+def parse_usd(text: str | None) -> int | None:
+    """Return an amount of dollars as micro-USD.
+
+    Raises:
+        typer.BadParameter: Not an amount, or below zero.
+    """
+    if text is None:
+        return None
+    try:
+        micros = Decimal(text.removeprefix("$")) * MICROS
+    except InvalidOperation:
+        raise typer.BadParameter(f"{text!r} is not an amount of US dollars, such as 2.50") from None
+    if micros < 0 or not micros.is_finite():
+        raise typer.BadParameter(f"{text!r} is below zero or without end; give a cap in US dollars")
+    return int(micros)

@@ -1,0 +1,86 @@
+"""`emasai run`: a lead file goes through the whole pipeline, and comes back with results."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.cli.batch import Batch, Outcome, work_through
+from orchestrator.cli.console import err, out, print_json
+from orchestrator.cli.estimate import Estimate, estimate, estimate_table
+from orchestrator.cli.money import parse_usd
+from orchestrator.cli.problems import show_problems
+from orchestrator.cli.session import WORKERS, with_runtime
+from orchestrator.cli.summary import summary_table, verdict
+from orchestrator.jobs import JobKind
+from orchestrator.leadfile import check_writable, lead_from, lead_id, read_lead_file
+from orchestrator.pipeline import ItemResult, LeadResult
+
+
+def run(
+    leads: Annotated[Path, typer.Argument(metavar="LEADS.csv", help="The lead file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to; LEADS.out.csv if not said.")
+    ] = None,
+    *,
+    max_cost: Annotated[
+        str | None, typer.Option(metavar="USD", help="Buy for this much at most.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be bought, and buy nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Enrich and judge every lead of a file: opportunities and discards, each with its reason."""
+    cap_micros = parse_usd(max_cost)
+    target = output or leads.with_suffix(".out.csv")
+    lead_file = read_lead_file(leads)
+    show_problems(lead_file)
+    batch = Batch.of(lead_file, JobKind.PIPELINE, lambda lead: str(lead_id(lead)), cap_micros)
+    if dry_run:
+        foresee(batch, as_json=as_json)
+        return
+    check_writable(target)
+
+    async def work(parts: Runtime) -> Outcome[LeadResult]:
+        await parts.store.import_leads([lead_from(row.lead) for row in batch.rows if row.lead])
+        return await work_through(parts, batch, target, LeadResult, quiet=as_json)
+
+    finish(with_runtime(work, workers=WORKERS), target, items="leads", as_json=as_json)
+
+
+def foresee(batch: Batch, *, as_json: bool) -> None:
+    """Print what *batch* would buy."""
+
+    async def work(parts: Runtime) -> Estimate:
+        return await estimate(parts, batch)
+
+    foreseen = with_runtime(work)
+    if as_json:
+        print_json(foreseen.as_json())
+    else:
+        out.print(estimate_table(foreseen))
+
+
+def finish(outcome: Outcome[ItemResult], target: Path, *, items: str, as_json: bool) -> None:
+    """Print what came of a batch and exit with what it comes to."""
+    summary = outcome.summary
+    if as_json:
+        job_id = outcome.job and outcome.job.job_id
+        print_json({"job_id": job_id, "output": str(target), **summary.as_json()})
+    else:
+        out.print(summary_table(summary, items=items))
+        out.print(f"Results are in {target}.", highlight=False, soft_wrap=True)
+        sentence = verdict(summary)
+        if sentence:
+            out.print(sentence, style="green")
+    if summary.pending:
+        err.print(_PENDING.format(pending=summary.pending))
+    raise typer.Exit(summary.exit_code)
+
+
+_PENDING = (
+    "[yellow]{pending} are not finished.[/] They stay accepted: run the same command again, "
+    "and it goes on from here."
+)

@@ -1,0 +1,55 @@
+"""Commands that keep running: `up`, `worker`, `api`, `sandbox`."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from orchestrator.api import serve
+from orchestrator.cli.console import err
+from orchestrator.cli.session import WORKERS, home
+from orchestrator.embedded import open_stack
+from orchestrator.observability import configure_logging
+from orchestrator.settings import load
+from orchestrator.surfsense.sandbox.__main__ import main as run_sandbox
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.")]
+
+
+def up(
+    host: Host = "127.0.0.1",
+    port: Port = 8001,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = WORKERS,
+) -> None:
+    """Run the whole embedded stack with its API until Ctrl-C. SurfSense data is simulated."""
+    with open_stack(home(), workers=workers) as stack:
+        settings = load(**stack.variables)
+        configure_logging(settings.log_level)
+        err.print(f"API on [cyan]http://{host}:{port}[/], data in {home()}; Ctrl-C ends it.")
+        serve(settings, host=host, port=port)
+
+
+def api(host: Host = "127.0.0.1", port: Port = 8001) -> None:
+    """Run the HTTP API of a configured installation."""
+    settings = load()
+    configure_logging(settings.log_level)
+    serve(settings, host=host, port=port)
+
+
+def worker(
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Chunks at a time.")] = 8,
+) -> None:
+    """Run a Celery worker of a configured installation (the same as `celery ... worker`)."""
+    load()
+    command = [
+        *(sys.executable, "-m", "celery", "-A", "orchestrator.celery_app", "worker"),
+        *("--pool", "threads", "--concurrency", str(concurrency)),
+    ]
+    os.execv(sys.executable, command)  # noqa: S606 - replaces this process by our own command
+
+
+def sandbox(context: typer.Context) -> None:
+    """Run the SurfSense sandbox alone; `emasai sandbox --help-options` lists its options."""
+    run_sandbox(context.args)

@@ -1,0 +1,83 @@
+"""Opens what a command works on: the configured installation, or the embedded stack."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import uvloop
+
+from orchestrator.bootstrap import Runtime, build
+from orchestrator.cli.console import err
+from orchestrator.embedded import open_stack
+from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.observability import configure_logging
+from orchestrator.settings import Settings, is_configured, load
+
+T = TypeVar("T")
+
+#: Folder of the embedded stack, below the working directory unless EMASAI_HOME says otherwise.
+HOME = Path(".emasai")
+#: Worker processes of the embedded stack.
+WORKERS = 2
+
+_SIMULATED = (
+    "[yellow]SurfSense data is simulated:[/] nothing is configured, so an embedded Valkey, "
+    "SQLite and the SurfSense sandbox are used ([cyan]{home}[/])."
+)
+
+
+def home() -> Path:
+    """Return the folder of the embedded stack."""
+    return Path(os.environ.get("EMASAI_HOME") or HOME)
+
+
+@contextlib.contextmanager
+def configured(*, workers: int = 0) -> Iterator[Settings]:
+    """Yield the settings to work with; start the embedded stack if nothing is configured.
+
+    Args:
+        workers: Worker processes that an embedded stack needs for this command.
+
+    Raises:
+        ConfigurationError: The environment is half configured, or wrong.
+        StackError: The embedded stack did not start.
+    """
+    configure_logging(os.environ.get("EMASAI_CLI_LOG_LEVEL", "error"))
+    if is_configured():
+        yield load()
+        return
+    err.print(_SIMULATED.format(home=home()))
+    with open_stack(home(), workers=workers, on_wait=_say_waiting) as stack:
+        yield load(**stack.variables)
+
+
+@contextlib.asynccontextmanager
+async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    """Build the object graph for *settings* on the running loop."""
+    doorbell = CeleryDoorbell(create_app(settings), settings)
+    try:
+        async with build(settings, doorbell=doorbell) as parts:
+            yield parts
+    finally:
+        await doorbell.aclose()
+
+
+def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -> T:
+    """Open everything, run *work* to its end, and close everything."""
+
+    async def main(settings: Settings) -> T:
+        async with runtime(settings) as parts:
+            return await work(parts)
+
+    with (
+        configured(workers=workers) as settings,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(main(settings))
+
+
+def _say_waiting() -> None:
+    err.print("Other commands still use the embedded stack; waiting for them to end.")

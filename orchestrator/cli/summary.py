@@ -1,0 +1,149 @@
+"""What a run comes to, counted from its results; as a table for people, as JSON for machines."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from orchestrator.cli.console import dollars
+from orchestrator.cli.exits import Exit
+from orchestrator.memo import Source
+from orchestrator.pipeline import ItemResult, ItemStatus
+
+#: Discard reasons and statuses that count as a failure of the run, not as a judgement.
+_INCOMPLETE = (ItemStatus.FAILED, ItemStatus.INVALID)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of one run.
+
+    `invalid_rows` never became an item, `pending` ones have no result yet. `hit_rate` is the
+    share of lookups that were served without a purchase.
+    """
+
+    rows: int
+    invalid_rows: int
+    items: int
+    pending: int
+    companies: int
+    statuses: Counter[str]
+    sources: Counter[str]
+    discards: Counter[str]
+    spent_micros: int
+    saved_micros: int
+    simulated: bool
+
+    @property
+    def purchases(self) -> int:
+        """How many companies were bought."""
+        return self.sources[Source.BOUGHT]
+
+    @property
+    def lookups(self) -> int:
+        """For how many items evidence was looked up."""
+        return self.sources.total()
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of lookups that cost nothing; None without any lookup."""
+        return 1 - self.purchases / self.lookups if self.lookups else None
+
+    @property
+    def exit_code(self) -> Exit:
+        """What the command ends with."""
+        if self.statuses[ItemStatus.SKIPPED_BUDGET]:
+            return Exit.BUDGET
+        if self.invalid_rows or self.pending or any(self.statuses[s] for s in _INCOMPLETE):
+            return Exit.PARTLY
+        return Exit.DONE
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts for `--json`."""
+        return {
+            "rows": self.rows,
+            "invalid_rows": self.invalid_rows,
+            "items": self.items,
+            "pending": self.pending,
+            "companies": self.companies,
+            "purchases": self.purchases,
+            "hits": self.sources[Source.HIT],
+            "coalesced": self.sources[Source.COALESCED],
+            "hit_rate": self.hit_rate,
+            "spent_micros": self.spent_micros,
+            "saved_micros": self.saved_micros,
+            "statuses": dict(self.statuses),
+            "discards": dict(self.discards),
+            "simulated": self.simulated,
+        }
+
+
+def summarize(
+    results: Iterable[ItemResult], *, rows: int, invalid_rows: int, items: int
+) -> Summary:
+    """Count *results* of a run over *items* distinct items from *rows* rows."""
+    known = list(results)
+    return Summary(
+        rows=rows,
+        invalid_rows=invalid_rows,
+        items=items,
+        pending=items - len(known),
+        companies=len({result.company_key for result in known if result.company_key}),
+        statuses=Counter(result.status.value for result in known),
+        sources=Counter(result.source.value for result in known if result.source),
+        discards=Counter(
+            result.code for result in known if result.status is ItemStatus.DISCARDED and result.code
+        ),
+        spent_micros=sum(result.cost_micros for result in known),
+        saved_micros=sum(result.saved_micros for result in known),
+        simulated=any(result.simulated for result in known),
+    )
+
+
+def summary_table(summary: Summary, *, items: str) -> Table:
+    """Return the closing table of a run; *items* is what an item is called."""
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    for name, value, remark in _lines(summary, items):
+        table.add_row(name, value, remark)
+    return table
+
+
+def verdict(summary: Summary) -> str:
+    """Return the sentence under the table."""
+    if summary.lookups and not summary.purchases:
+        return f"Nothing was bought: all {summary.companies} companies were known already."
+    return ""
+
+
+def _lines(summary: Summary, items: str) -> Iterable[tuple[str, str, str]]:
+    rate = "-" if summary.hit_rate is None else f"{summary.hit_rate:.0%}"
+    yield "rows", str(summary.rows), _remark(summary.invalid_rows, "could not be used")
+    yield items, str(summary.items), _remark(summary.pending, "not finished")
+    yield "distinct companies", str(summary.companies), ""
+    yield "purchases", str(summary.purchases), ""
+    yield "hits", str(summary.sources[Source.HIT]), "fresh in the memo"
+    yield "coalesced", str(summary.sources[Source.COALESCED]), "shared a purchase under way"
+    yield "hit rate", rate, "lookups that cost nothing"
+    yield "spent", dollars(summary.spent_micros), "simulated" if summary.simulated else ""
+    yield "saved", dollars(summary.saved_micros), "what those lookups would have cost"
+    for status, count in sorted(summary.statuses.items(), key=_by_status):
+        yield _PLURAL.get(status, status), str(count), ""
+        if status == ItemStatus.DISCARDED:
+            for code, discarded in summary.discards.most_common():
+                yield f"  {code}", str(discarded), ""
+
+
+def _remark(count: int, what: str) -> str:
+    return f"{count} {what}" if count else ""
+
+
+_PLURAL = {ItemStatus.OPPORTUNITY: "opportunities", ItemStatus.SKIPPED_BUDGET: "skipped: budget"}
+
+
+def _by_status(pair: tuple[str, int]) -> int:
+    return list(ItemStatus).index(ItemStatus(pair[0]))

@@ -1,0 +1,124 @@
+"""The tables. Migrations build them; a test holds the two against each other.
+
+Leads hold personal data: erasing one erases what was concluded about it. The ledger knows
+companies only, no persons, and its rows are never changed (triggers refuse it).
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    Uuid,
+)
+
+from .types import Instant, Prose
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+leads: Final = Table(
+    "leads",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("company", Prose, nullable=False),
+    Column("contact", Prose, nullable=False),
+    Column("email", Prose, nullable=False),
+    Column("website", Prose),
+    Column("country", Prose),
+    Column("phone", Prose),
+    Column("source", Prose),
+    Column("notes", Prose),
+    Column("imported_at", Instant, nullable=False),
+)
+
+# One row for each agent, version of its rules and `basis` (what identifies the evidence):
+# judging the same again confirms the row instead of adding one.
+decisions: Final = Table(
+    "decisions",
+    metadata,
+    # SQLite numbers rows by itself only where the type is exactly INTEGER (64 bits there).
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("lead_id", Uuid, ForeignKey("leads.id", ondelete="CASCADE"), nullable=False),
+    Column("agent", Prose, nullable=False),
+    Column("version", Prose, nullable=False),
+    Column("basis", Prose, nullable=False),
+    Column("company_key", Prose, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("code", Prose, nullable=False),
+    Column("reason_en", Prose, nullable=False),
+    Column("reason_es", Prose, nullable=False),
+    Column("score", Integer),
+    Column("draft", JSON(none_as_null=True)),
+    Column("details", JSON, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("confirmed_at", Instant, nullable=False),
+    UniqueConstraint("lead_id", "agent", "version", "basis"),
+    CheckConstraint("score BETWEEN 0 AND 100", name="score"),
+    Index(None, "company_key"),
+)
+
+opportunities: Final = Table(
+    "opportunities",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column(
+        "lead_id", Uuid, ForeignKey("leads.id", ondelete="CASCADE"), nullable=False, unique=True
+    ),
+    Column("company_key", Prose, nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("value_amount", BigInteger, nullable=False),
+    Column("value_currency", String(3), nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("next_step_en", Prose, nullable=False),
+    Column("next_step_es", Prose, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    CheckConstraint("score BETWEEN 0 AND 100", name="score"),
+    CheckConstraint("probability BETWEEN 0 AND 1", name="probability"),
+    Index(None, "created_at"),
+)
+
+# The ledger. `settled_day` is the UTC day of `settled_at`: stored, so that both databases
+# group by it alike and with an index.
+purchases: Final = Table(
+    "purchases",
+    metadata,
+    Column("purchase_id", Prose, primary_key=True),
+    Column("company_key", Prose, nullable=False),
+    Column("company", Prose, nullable=False),
+    Column("job_id", Prose),
+    Column("tenant", Prose, nullable=False),
+    Column("source", Prose, nullable=False),
+    Column("protocol", Prose, nullable=False),
+    Column("outcome", Prose, nullable=False),
+    Column("cost_micros", BigInteger, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("settled_at", Instant, nullable=False),
+    Column("settled_day", Date, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    CheckConstraint("cost_micros >= 0", name="cost_micros"),
+    Index(None, "company_key"),
+    Index(None, "settled_day"),
+)

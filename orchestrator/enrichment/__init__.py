@@ -1,0 +1,22 @@
+"""From a company's name to evidence about it, without ever paying twice on purpose.
+
+The memo decides who buys, the budget whether, the SurfSense client how; the ledger keeps
+what it cost. This package is where the four meet.
+"""
+
+from orchestrator.enrichment.enricher import Enricher, Enrichment, Glance, entry_key
+from orchestrator.enrichment.failures import EnrichmentFailures
+from orchestrator.enrichment.purchase import Freshness, Purchaser, Purpose
+from orchestrator.enrichment.stored import EnrichmentStatus
+
+__all__ = [
+    "Enricher",
+    "Enrichment",
+    "EnrichmentFailures",
+    "EnrichmentStatus",
+    "Freshness",
+    "Glance",
+    "Purchaser",
+    "Purpose",
+    "entry_key",
+]

@@ -1,0 +1,113 @@
+"""The door to evidence: a name goes in, an outcome with its age and price comes out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agents.case import Evidence
+from orchestrator.enrichment.purchase import Order, Purchaser, Purpose
+from orchestrator.enrichment.stored import EnrichmentStatus, StoredAnswer, read_stored
+from orchestrator.identity import parse_name
+from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source
+from orchestrator.surfsense import evidence_from
+
+
+@dataclass(frozen=True, slots=True)
+class Enrichment:
+    """The outcome of one lookup.
+
+    `source` is None where nothing was looked up: the name alone is `ambiguous`. `cost_micros`
+    is what this lookup paid, `saved_micros` what it would have paid without the memo.
+    `purchase_id` identifies the evidence in the ledger.
+    """
+
+    company_key: str
+    status: EnrichmentStatus
+    source: Source | None = None
+    evidence: Evidence | None = None
+    candidates: tuple[str, ...] = ()
+    as_of: datetime | None = None
+    purchase_id: str | None = None
+    cost_micros: int = 0
+    saved_micros: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What is known about a name without paying: its key, and the fresh entry if any."""
+
+    company_key: str
+    distinctive: bool
+    entry: Entry | None
+
+
+def entry_key(company_key: str) -> str:
+    """Return the documented Redis key of a company's result."""
+    return f"surfsense:{company_key}"
+
+
+class Enricher:
+    """Looks companies up through the memo. One per event loop."""
+
+    def __init__(self, memo: Memo, purchaser: Purchaser) -> None:
+        self._memo = memo
+        self._purchaser = purchaser
+
+    async def enrich(self, name: str, purpose: Purpose) -> Enrichment:
+        """Return what is known about the company called *name*, buying it if need be.
+
+        A name that is only a legal form or a symbol could be anybody's: it is `ambiguous`,
+        and nothing is bought.
+
+        Raises:
+            InvalidCompanyName: The name has no key.
+            BudgetExhausted: A cap refuses the purchase.
+            EnrichmentError: SurfSense failed, here or in the process that led.
+            MemoError: Redis is away, or the leader failed in an unknown way.
+        """
+        parsed = parse_name(name)
+        if not parsed.distinctive:
+            return Enrichment(parsed.key, EnrichmentStatus.AMBIGUOUS)
+        order = Order(parsed.display_name, parsed.key, purpose)
+
+        async def load(flight: Flight) -> Loaded:
+            return await self._purchaser.buy(flight, order)
+
+        outcome = await self._memo.get(entry_key(parsed.key), load)
+        return _enrichment(parsed.key, outcome)
+
+    async def glance(self, names: Sequence[str]) -> list[Glance]:
+        """Say for each of *names* what is known already. Costs nothing.
+
+        Raises:
+            InvalidCompanyName: A name has no key.
+            StoreUnavailable: Redis is away.
+        """
+        parsed = [parse_name(name) for name in names]
+        entries = await self._memo.peek_many([entry_key(p.key) for p in parsed])
+        return [
+            Glance(p.key, p.distinctive, entry) for p, entry in zip(parsed, entries, strict=True)
+        ]
+
+
+def _enrichment(company_key: str, outcome: Outcome) -> Enrichment:
+    stored = read_stored(outcome.entry)
+    paid = outcome.source is Source.BOUGHT
+    as_of = datetime.fromtimestamp(outcome.entry.stored_at_ms / 1000, UTC)
+    return Enrichment(
+        company_key=company_key,
+        status=stored.status,
+        source=outcome.source,
+        evidence=_evidence(stored, as_of),
+        candidates=stored.candidates,
+        as_of=as_of,
+        purchase_id=stored.purchase_id,
+        cost_micros=stored.cost_micros if paid else 0,
+        saved_micros=0 if paid else stored.cost_micros,
+    )
+
+
+def _evidence(stored: StoredAnswer, as_of: datetime) -> Evidence | None:
+    if stored.status is not EnrichmentStatus.FOUND:
+        return None
+    return evidence_from(stored.company, stored.payload, as_of)

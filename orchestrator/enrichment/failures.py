@@ -1,0 +1,55 @@
+"""How purchase failures are shared with followers, and how long nobody tries again. Pure."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from orchestrator.memo import Failure
+from orchestrator.surfsense import (
+    AccessDenied,
+    AnswerLost,
+    EnrichmentError,
+    PermanentEnrichmentError,
+    RateLimited,
+    from_record,
+    to_record,
+)
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EnrichmentFailures:
+    """The memo's failure codec for `EnrichmentError`.
+
+    `transient` is the time before which nobody tries again after a passing fault,
+    `permanent` after one that the same request would meet again.
+    """
+
+    transient: timedelta
+    permanent: timedelta
+
+    def encode(self, error: Exception) -> Failure | None:
+        """Return the shared form; None for an error of another family.
+
+        The purchase may have been charged after a lost answer, so its note stays.
+        """
+        if not isinstance(error, EnrichmentError):
+            return None
+        return Failure(to_record(error), self._ttl(error), keep_note=isinstance(error, AnswerLost))
+
+    def decode(self, record: JsonObject) -> Exception:
+        """Return the error that `encode` had made *record* from."""
+        return from_record(record)
+
+    def _ttl(self, error: EnrichmentError) -> timedelta:
+        match error:
+            case RateLimited():
+                return max(timedelta(seconds=error.retry_after_s), timedelta(seconds=1))
+            case AccessDenied():
+                # Whoever mends the key or tops up the credit should not wait for long.
+                return self.transient
+            case PermanentEnrichmentError():
+                return self.permanent
+            case _:
+                return self.transient

@@ -1,0 +1,81 @@
+"""Reduces the ways of wording a name to one: `&`, spelled initials, elisions, abbreviations."""
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Final
+
+AND: Final = "and"
+
+_EVERYWHERE: Final = {
+    "bros": "brothers",
+    "compania": "cia",
+    "companhia": "cia",
+    "companyia": "cia",
+    "hnos": "hermanos",
+    "intl": "international",
+    "mfg": "manufacturing",
+}
+_AFTER_A_WORD: Final = {"co": "company", "corp": "corporation", "ltd": "limited"}
+_BETWEEN_WORDS: Final = dict.fromkeys(("&", "y", "e", "et", "und", "och", "ve"), AND)
+_REWORDED: Final = {*_EVERYWHERE, *_AFTER_A_WORD, *_BETWEEN_WORDS}
+
+_NUMBER_APART: Final = re.compile(r"(?<!_and)(?<=[^\W\d_])_(?=[0-9]+(?:_|$))")
+_VOWELS: Final = frozenset("aeiou")
+_LONGEST_INITIALS: Final = 3
+
+
+def reword(words: list[str], name: str) -> list[str]:
+    """Spell out abbreviations and conjunctions; *name* is what *words* were made of."""
+    if _REWORDED.isdisjoint(words):
+        return words
+    last = len(words) - 1
+    reworded = list(words)
+    for i, word in enumerate(words):
+        if word in _EVERYWHERE:
+            reworded[i] = _EVERYWHERE[word]
+        elif i > 0 and word in _AFTER_A_WORD:
+            reworded[i] = _AFTER_A_WORD[word]
+        elif 0 < i < last and word in _BETWEEN_WORDS and not _is_initial(words, i, name):
+            reworded[i] = AND
+    return reworded
+
+
+def _is_initial(words: list[str], i: int, name: str) -> bool:
+    """Tell the E of `C.E.I.` and of `A E I O` from the Y of `C Y C`, which joins two letters."""
+    if words[i] not in {"y", "e"} or not len(words[i - 1]) == len(words[i + 1]) == 1:
+        return False
+    around = [*words[max(i - 2, 0) : i - 1], *words[i + 2 : i + 3]]
+    return any(len(word) == 1 for word in around) or f".{words[i]}." in name.lower()
+
+
+def join_letters(words: list[str]) -> list[str]:
+    """Join spelled initials (`i b m`) and an elided article to its word (`l oreal`)."""
+    if min(map(len, words)) > 1:
+        return words
+    joined: list[str] = []
+    for is_letter, group in groupby(words, _is_letter):
+        run = list(group)
+        if is_letter:
+            joined += _join_run(run)
+        elif joined and joined[-1] in {"l", "d"} and run[0][0] in _VOWELS | {"h"}:
+            joined[-1:] = [joined[-1] + run[0], *run[1:]]
+        else:
+            joined += run
+    return joined
+
+
+def _is_letter(word: str) -> bool:
+    return len(word) == 1 and word.isalpha()
+
+
+def _join_run(run: list[str]) -> list[str]:
+    # Four letters that can be spoken are another company's word: W.E.S.T. is not West.
+    if len(run) > _LONGEST_INITIALS and not _VOWELS.isdisjoint(run):
+        return run
+    return ["".join(run)]
+
+
+def join_numbers(key: str) -> str:
+    """Join a number to the word before it: `Yield 10` and `Yield10` are one name."""
+    return _NUMBER_APART.sub("", key)

@@ -1,0 +1,103 @@
+"""Reduces the ways of writing a name to one: Unicode forms, case, accents, entities, punctuation.
+
+Knows characters, not companies: legal forms are in `forms.py`, wording in `wording.py`.
+"""
+
+import html
+import re
+import unicodedata
+from typing import Final
+
+_ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_DROPPED: Final = frozenset("'`´‘’‚‛ʹʻʼʽˈ′‵" + "©®™℠")
+"""Apostrophes, since `L'Oréal` is typed `LOreal`, and the marks of registration."""
+_KEPT_SYMBOLS: Final = frozenset("&+#@%$€£¥")
+"""Symbols that tell names apart (`A+`, `C#`); every other one separates words."""
+_WRAPPING: Final = " ;,\"“”«»„"
+_LATIN_EXTRA: Final = str.maketrans(
+    {"ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h"}
+    | {"ŧ": "t", "ŋ": "n", "ı": "i", "ĸ": "k", "ə": "e"},
+)
+_UNSPACED_GAP: Final = re.compile(r"(?<=[぀-ヿ㐀-䶿一-鿿])\s+(?=[぀-ヿ㐀-䶿一-鿿])")
+"""Chinese and Japanese put no meaning into spaces."""
+
+
+class _Folding(dict[int, str]):
+    """What each character becomes, learnt on first sight; at most one entry a code point."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = _fold(chr(code))
+        return folded
+
+
+def _fold(character: str) -> str:
+    """Return the characters that stand for *character* in a key, a space, or nothing."""
+    if character in _DROPPED:
+        return ""
+    if character in _KEPT_SYMBOLS:
+        return character
+    compatible = unicodedata.normalize("NFKC", character)
+    if compatible != character:
+        return "".join(map(_fold, compatible))
+    category = unicodedata.category(character)
+    if category in {"Cf", "Cs"} or (category == "Cc" and not character.isspace()):
+        return ""
+    if category[0] not in "LMN":
+        return " "
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    plain = unicodedata.normalize("NFKD", character.casefold())
+    return "".join(c for c in plain if not _is_accent(c)).translate(_LATIN_EXTRA)
+
+
+def _is_accent(character: str) -> bool:
+    """Say whether a mark may be left out: Latin, Greek and Cyrillic accents, Semitic vowels."""
+    code = ord(character)
+    return (
+        0x0300 <= code <= 0x036F  # combining accents
+        or 0x0591 <= code <= 0x05C7  # Hebrew points
+        or 0x064B <= code <= 0x065F  # Arabic vowels
+        or 0xFE00 <= code <= 0xFE0F  # variation selectors
+        or code in {0x0640, 0x0670}  # Arabic tatweel, dagger alef
+    )
+
+
+_FOLDING: Final = _Folding()
+
+
+def split_words(name: str) -> list[str]:
+    """Return the folded words of *name*; no words if it has no letter, digit or kept symbol."""
+    if "&" in name and ";" in name:
+        name = decode_entities(name)
+    if name.isascii():
+        return name.translate(_FOLDING).replace("&", " & ").split()
+    # Composed first (a decomposed Hangul syllable is one letter) and last (folding a half-width
+    # kana leaves its sound mark apart).
+    text = unicodedata.normalize("NFC", name).translate(_FOLDING)
+    text = unicodedata.normalize("NFC", text).replace("&", " & ")
+    return _UNSPACED_GAP.sub("", text).split()
+
+
+def decode_entities(name: str) -> str:
+    """Resolve HTML entities that end in `;`, twice, since exports escape twice."""
+    return _ENTITY.sub(_decode, _ENTITY.sub(_decode, name))
+
+
+def _decode(entity: re.Match[str]) -> str:
+    text = entity[0]
+    decoded = html.unescape(text)
+    # An upper-cased export writes &NTILDE;, which is no entity, for &Ntilde;.
+    return decoded if decoded != text else html.unescape(text.lower())
+
+
+def symbols(name: str) -> str:
+    """Return what *name* shows when it has no words: its symbols, without spaces."""
+    text = unicodedata.normalize("NFKC", decode_entities(name))
+    return "".join(c for c in text if unicodedata.category(c)[0] not in "CZ")
+
+
+def tidy(name: str) -> str:
+    """Return *name* as a person would print it: decoded, composed, spaced once, unquoted."""
+    text = unicodedata.normalize("NFC", decode_entities(name))
+    shown = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Cs"})
+    return " ".join(shown.split()).strip(_WRAPPING)

@@ -1,0 +1,102 @@
+"""Jobs as values. Pure."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+JsonObject = dict[str, Any]
+
+#: What a job works on: a company name or a lead id.
+Item = str
+
+
+class NotNow(Exception):
+    """An item cannot be worked on at present, for *reason*; it stays open and is tried again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class JobKind(StrEnum):
+    """What is done with each item."""
+
+    ENRICH = "enrich"
+    PIPELINE = "pipeline"
+
+
+class JobState(StrEnum):
+    """Where a job is. Its tally says how far."""
+
+    ACCEPTED = "accepted"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """Work to be accepted. Equal work that is not finished yet is the same job."""
+
+    kind: JobKind
+    items: tuple[Item, ...]
+    tenant: str
+    max_cost_micros: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """Identity of the work: same kind, tenant, cap and items in the same order."""
+        body = orjson.dumps([self.kind, self.tenant, self.max_cost_micros, self.items])
+        return hashlib.sha256(body).hexdigest()
+
+    def chunks(self, size: int) -> Iterator[list[tuple[int, Item]]]:
+        """Yield the items with their numbers, *size* at a time."""
+        numbered = list(enumerate(self.items))
+        for start in range(0, len(numbered), size):
+            yield numbered[start : start + size]
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """What a handler must know of the job that an item belongs to; None for an item of no job."""
+
+    job_id: str | None
+    tenant: str
+    capped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a handler says of one item: its result, and what it adds to the job's tally."""
+
+    result: JsonObject
+    tally: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job's record as it was read. `tally` counts what the handlers reported."""
+
+    job_id: str
+    kind: JobKind
+    tenant: str
+    state: JobState
+    total: int
+    chunks: int
+    max_cost_micros: int | None
+    accepted_at: datetime
+    finished_at: datetime | None
+    tally: dict[str, int]
+
+    @property
+    def done(self) -> int:
+        """How many items have a result."""
+        return self.tally.get("done", 0)
+
+    @property
+    def context(self) -> JobContext:
+        """What handlers are told."""
+        return JobContext(self.job_id, self.tenant, capped=self.max_cost_micros is not None)

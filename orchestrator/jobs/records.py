@@ -1,0 +1,219 @@
+"""Job records in Redis DB 3: accepting, claiming, reporting, reading."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from orchestrator.jobs.keys import ACTIVE, JobKeys, pointer
+from orchestrator.jobs.model import Item, Job, JobKind, JobState, JsonObject, NewJob, Report
+from orchestrator.lease import Renewal
+from orchestrator.memo import StoreUnavailable
+from orchestrator.scripts import load_script
+
+_MS = timedelta(milliseconds=1)
+_TALLY = "n:"
+#: Results of one read.
+RESULTS_BATCH = 1000
+
+
+class JobRecords:
+    """The truth about jobs.
+
+    `claim` leases are renewed while a chunk is worked on; a dead worker's chunk is free again
+    after *claim_lease*. A doorbell counts as on its way for *ring_patience*.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        ttl: timedelta,
+        claim_lease: timedelta = timedelta(seconds=5),
+        ring_patience: timedelta = timedelta(seconds=10),
+    ) -> None:
+        self._redis = redis
+        self._ttl_ms = ttl // _MS
+        self._claim_ms = claim_lease // _MS
+        self._ring_ms = ring_patience // _MS
+        self._renewal = Renewal(redis, claim_lease)
+        self._accept = load_script(redis, "orchestrator.jobs", "accept")
+        self._claim = load_script(redis, "orchestrator.jobs", "claim")
+        self._report = load_script(redis, "orchestrator.jobs", "report")
+        self._finish = load_script(redis, "orchestrator.jobs", "finish")
+
+    async def accept(self, job_id: str, new: NewJob, *, chunk_size: int) -> Job:
+        """Store *new* durably as *job_id*, and return the job: an unfinished equal one if any.
+
+        Atomic: the job is visible as a whole or not at all. Items that were stored for a
+        job that was never accepted expire.
+        """
+        keys = JobKeys(job_id)
+        with _store_errors("accept"):
+            chunks = 0
+            for chunk in new.chunks(chunk_size):
+                await self._redis.set(keys.items(chunks), orjson.dumps(chunk), px=self._ttl_ms)
+                chunks += 1
+            accepted = await self._accept(
+                keys=[pointer(new.digest), keys.record, keys.open, ACTIVE],
+                args=[job_id, JobKeys("").record, self._ttl_ms, chunks, *_fields(new, chunks)],
+            )
+        job = await self.job(accepted.decode())
+        if job is None:
+            raise StoreUnavailable("accept")
+        return job
+
+    async def job(self, job_id: str) -> Job | None:
+        """Return the record of *job_id*; None if there is none (any more)."""
+        with _store_errors("job"):
+            fields = await self._redis.hgetall(JobKeys(job_id).record)
+        text = {k.decode(): v.decode() for k, v in cast("dict[bytes, bytes]", fields).items()}
+        return _job(job_id, text) if text else None
+
+    async def active(self) -> list[str]:
+        """Return the ids of unfinished jobs, oldest first."""
+        with _store_errors("active"):
+            found = await self._redis.zrange(ACTIVE, 0, -1)
+            return [job_id.decode() for job_id in cast("list[bytes]", found)]
+
+    async def forget(self, job_id: str) -> None:
+        """Drop *job_id* from the active ones: its record has expired."""
+        with _store_errors("forget"):
+            await self._redis.zrem(ACTIVE, job_id)
+
+    async def silent_chunks(self, job_id: str) -> list[int]:
+        """Return the open chunks that nobody holds and no doorbell announces."""
+        keys = JobKeys(job_id)
+        with _store_errors("silent"):
+            chunks = sorted(int(chunk) for chunk in await self._redis.smembers(keys.open))
+            if not chunks:
+                return []
+            signs = await self._redis.mget(
+                [key for chunk in chunks for key in (keys.claim(chunk), keys.rung(chunk))]
+            )
+        return [
+            c for i, c in enumerate(chunks) if signs[2 * i] is None and signs[2 * i + 1] is None
+        ]
+
+    async def may_ring(self, job_id: str, chunk: int) -> bool:
+        """Say whether the caller is the one to ring for *chunk* now; marks it as rung."""
+        with _store_errors("ring"):
+            marked = await self._redis.set(
+                JobKeys(job_id).rung(chunk), b"1", nx=True, px=self._ring_ms
+            )
+        return bool(marked)
+
+    @asynccontextmanager
+    async def claimed(self, job_id: str, chunk: int) -> AsyncIterator["Claim | None"]:
+        """Hold *chunk* for the length of the block; None if it is finished or somebody's.
+
+        On leaving, the chunk is handed back unless the claim was marked as done.
+        """
+        keys, token = JobKeys(job_id), uuid.uuid4().hex
+        with _store_errors("claim"):
+            got = await self._claim(
+                keys=[keys.open, keys.claim(chunk)], args=[chunk, token, self._claim_ms]
+            )
+        if not got:
+            yield None
+            return
+        claim = Claim()
+        async with self._renewal.keeping(keys.claim(chunk), token):
+            try:
+                yield claim
+            finally:
+                with _store_errors("finish"):
+                    await self._finish(
+                        keys=[
+                            keys.record,
+                            keys.open,
+                            keys.claim(chunk),
+                            keys.rung(chunk),
+                            ACTIVE,
+                        ],
+                        args=[chunk, token, job_id, "1" if claim.done else "0"],
+                    )
+
+    async def open_items(self, job_id: str, chunk: int) -> list[tuple[int, Item]]:
+        """Return the items of *chunk* that have no result yet, with their numbers."""
+        keys = JobKeys(job_id)
+        with _store_errors("items"):
+            stored = await self._redis.get(keys.items(chunk))
+            if stored is None:
+                return []
+            items = [(number, item) for number, item in orjson.loads(stored)]
+            known = await self._redis.hmget(keys.results, [str(number) for number, _ in items])
+        return [item for item, result in zip(items, known, strict=True) if result is None]
+
+    async def report(self, job_id: str, number: int, report: Report) -> bool:
+        """Store the result of one item and count it; False if it had one already."""
+        keys = JobKeys(job_id)
+        tally = {"done": 1, **report.tally}
+        with _store_errors("report"):
+            counted = await self._report(
+                keys=[keys.record, keys.results],
+                args=[
+                    number,
+                    orjson.dumps(report.result),
+                    self._ttl_ms,
+                    *(part for name, n in tally.items() for part in (_TALLY + name, n)),
+                ],
+            )
+        return bool(counted)
+
+    async def results(self, job_id: str, total: int) -> AsyncIterator[tuple[int, JsonObject]]:
+        """Yield (number, result) in order, for the items that have one, in bounded memory."""
+        key = JobKeys(job_id).results
+        for start in range(0, total, RESULTS_BATCH):
+            numbers = range(start, min(start + RESULTS_BATCH, total))
+            with _store_errors("results"):
+                stored = await self._redis.hmget(key, [str(number) for number in numbers])
+            for number, result in zip(numbers, stored, strict=True):
+                if result is not None:
+                    yield number, orjson.loads(result)
+
+
+class Claim:
+    """A chunk in the caller's hands. Set `done` when every item has its result."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+
+@contextmanager
+def _store_errors(operation: str) -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable(f"job {operation}") from error
+
+
+def _fields(new: NewJob, chunks: int) -> Iterable[str | int]:
+    yield from ("kind", new.kind, "tenant", new.tenant, "total", len(new.items), "chunks", chunks)
+    if new.max_cost_micros is not None:
+        yield from ("max_cost_micros", new.max_cost_micros)
+
+
+def _job(job_id: str, fields: Mapping[str, str]) -> Job:
+    cap = fields.get("max_cost_micros")
+    return Job(
+        job_id=job_id,
+        kind=JobKind(fields["kind"]),
+        tenant=fields["tenant"],
+        state=JobState(fields["state"]),
+        total=int(fields["total"]),
+        chunks=int(fields["chunks"]),
+        max_cost_micros=None if cap is None else int(cap),
+        accepted_at=_instant(fields["accepted_at_ms"]),
+        finished_at=_instant(fields["finished_at_ms"]) if "finished_at_ms" in fields else None,
+        tally={k.removeprefix(_TALLY): int(v) for k, v in fields.items() if k.startswith(_TALLY)},
+    )
+
+
+def _instant(milliseconds: str) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

@@ -1,0 +1,70 @@
+"""Works through one chunk: claims it, runs the items that have no result, reports each."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import structlog
+
+from orchestrator.jobs.model import Item, Job, JobContext, JobKind, NotNow, Report
+from orchestrator.jobs.records import JobRecords
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Item, JobContext], Awaitable[Report]]
+
+
+class Doorbell(Protocol):
+    """Announces a chunk to the workers. Best effort: the reconciler rings again."""
+
+    async def ring(self, job_id: str, chunk: int) -> None:
+        """Send the announcement. Raises nothing for a broker that is away."""
+
+    async def waiting(self) -> int:
+        """Return how many announcements wait to be heard; 0 where the broker cannot say."""
+
+
+class ChunkRunner:
+    """Runs chunks on one event loop, at most *max_in_flight* items at a time in all."""
+
+    def __init__(
+        self, records: JobRecords, handlers: Mapping[JobKind, Handler], *, max_in_flight: int
+    ) -> None:
+        self._records = records
+        self._handlers = handlers
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._draining = asyncio.Event()
+
+    def drain(self) -> None:
+        """Start no further item. Running ones end; unfinished chunks are handed back."""
+        self._draining.set()
+
+    async def run(self, job_id: str, chunk: int) -> int:
+        """Work through *chunk* and return how many items got a result by this call.
+
+        Idempotent: a chunk that is finished, held elsewhere or unknown does nothing.
+        """
+        job = await self._records.job(job_id)
+        if job is None:
+            return 0
+        async with self._records.claimed(job_id, chunk) as claim:
+            if claim is None:
+                return 0
+            items = await self._records.open_items(job_id, chunk)
+            async with asyncio.TaskGroup() as group:
+                runs = [group.create_task(self._run_item(job, *item)) for item in items]
+            claim.done = all(run.result() for run in runs)
+        log.info("chunk.worked", job_id=job_id, chunk=chunk, items=len(items), done=claim.done)
+        return sum(run.result() for run in runs)
+
+    async def _run_item(self, job: Job, number: int, item: Item) -> bool:
+        async with self._slots:
+            if self._draining.is_set():
+                return False
+            try:
+                report = await self._handlers[job.kind](item, job.context)
+            except NotNow as later:
+                log.warning("item.postponed", job_id=job.job_id, number=number, why=later.reason)
+                return False
+            await self._records.report(job.job_id, number, report)
+            return True

@@ -1,0 +1,52 @@
+"""The columns that a run adds to a lead file, and what stands in them."""
+
+from dataclasses import astuple, dataclass, fields, replace
+
+from .model import LeadRow
+
+PREFIX = "emasai_"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCells:
+    """What one row's result says, as text ready to be read by people; "" where unknown.
+
+    `as_of` is an ISO 8601 instant in UTC, `cost_usd` a decimal number of dollars.
+    """
+
+    status: str
+    company_key: str = ""
+    viable: str = ""
+    score: str = ""
+    value: str = ""
+    currency: str = ""
+    next_step: str = ""
+    reason: str = ""
+    outcome_source: str = ""
+    as_of: str = ""
+    cost_usd: str = ""
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the cells in the order of `RESULT_COLUMNS`."""
+        return tuple(astuple(self))
+
+
+RESULT_COLUMNS = tuple(PREFIX + field.name for field in fields(ResultCells))
+
+_INVALID = "invalid"
+_PENDING = "pending"
+_NO_COST = "0"
+
+
+def without_result(row: LeadRow) -> ResultCells:
+    """Return what is said of a row that has no result: why it can't have one, or not yet."""
+    if row.lead is None:
+        return ResultCells(_INVALID, reason=". ".join(map(str, row.problems)))
+    return ResultCells(
+        _PENDING, row.lead.company_key, reason="not finished; run the same command again"
+    )
+
+
+def shared(result: ResultCells) -> ResultCells:
+    """Return the result as a repetition of its row shows it: paid once, so not paid again."""
+    return replace(result, cost_usd=_NO_COST)

@@ -1,0 +1,119 @@
+"""What a job keeps of each item. Pure; stored as JSON, read by the CLI, the API and clients."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import TypedDict
+
+from pydantic import BaseModel, ConfigDict
+
+from agents.case import Decision, Evidence, Localized, OpportunityDraft
+from orchestrator.enrichment import Enrichment, EnrichmentStatus
+from orchestrator.identity import InvalidCompanyName, company_key
+from orchestrator.memo import Source
+
+
+class ItemStatus(StrEnum):
+    """How an item ended."""
+
+    OPPORTUNITY = "opportunity"
+    DISCARDED = "discarded"
+    ENRICHED = "enriched"
+    NOT_FOUND = "not_found"
+    AMBIGUOUS = "ambiguous"
+    SKIPPED_BUDGET = "skipped_budget"
+    FAILED = "failed"
+    INVALID = "invalid"
+
+
+class ItemResult(BaseModel):
+    """What every item's result says.
+
+    `source` is how the evidence came about, None where nothing was looked up; `found` says
+    whether SurfSense knows the company. `reason` is one sentence, `code` its machine-readable
+    form.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    status: ItemStatus
+    company: str
+    company_key: str | None = None
+    code: str | None = None
+    reason: Localized | None = None
+    source: Source | None = None
+    found: bool | None = None
+    as_of: datetime | None = None
+    cost_micros: int = 0
+    saved_micros: int = 0
+    simulated: bool = False
+
+
+class LeadResult(ItemResult):
+    """A lead's result: the last agent's judgement, and the opportunity if there is one."""
+
+    lead_id: str
+    opportunity_id: str | None = None
+    viable: bool | None = None
+    score: int | None = None
+    draft: OpportunityDraft | None = None
+
+
+class CompanyResult(ItemResult):
+    """A company's result: what is claimed about it, by whom, as of when."""
+
+    evidence: Evidence | None = None
+    candidates: tuple[str, ...] = ()
+
+
+class Provenance(TypedDict, total=False):
+    """The fields of a result that tell where its evidence came from."""
+
+    company_key: str | None
+    source: Source | None
+    found: bool
+    as_of: datetime | None
+    cost_micros: int
+    saved_micros: int
+    simulated: bool
+
+
+def provenance(company: str, enrichment: Enrichment | None) -> Provenance:
+    """Return where the evidence about *company* came from; without any, only its key."""
+    if enrichment is None:
+        return {"company_key": _key_or_none(company)}
+    return {
+        "company_key": enrichment.company_key,
+        "source": enrichment.source,
+        "found": enrichment.status is EnrichmentStatus.FOUND,
+        "as_of": enrichment.as_of,
+        "cost_micros": enrichment.cost_micros,
+        "saved_micros": enrichment.saved_micros,
+        "simulated": enrichment.evidence is not None and enrichment.evidence.simulated,
+    }
+
+
+def _key_or_none(company: str) -> str | None:
+    try:
+        return company_key(company)
+    except InvalidCompanyName:
+        return None
+
+
+def tally_of(
+    status: ItemStatus, enrichment: Enrichment | None, decision: Decision | None = None
+) -> dict[str, int]:
+    """Return what a result adds to its job's tally."""
+    return dict(_counts(status, enrichment, decision))
+
+
+def _counts(
+    status: ItemStatus, enrichment: Enrichment | None, decision: Decision | None
+) -> Iterator[tuple[str, int]]:
+    yield f"status:{status}", 1
+    if status is ItemStatus.DISCARDED and decision is not None:
+        yield f"discard:{decision.code}", 1
+    if enrichment is not None and enrichment.source is not None:
+        yield f"source:{enrichment.source}", 1
+        yield "spent_micros", enrichment.cost_micros
+        yield "saved_micros", enrichment.saved_micros

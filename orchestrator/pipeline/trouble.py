@@ -1,0 +1,73 @@
+"""What becomes of an item that could not be worked on: a result that says why, or a later try."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from agents.case import Localized
+from orchestrator.database import DatabaseUnavailable
+from orchestrator.identity import InvalidCompanyName
+from orchestrator.jobs import NotNow, Report
+from orchestrator.memo import LeaseLost, StoreUnavailable
+from orchestrator.pipeline.result import ItemStatus
+from orchestrator.spend import BudgetExhausted
+from orchestrator.surfsense import EnrichmentError, TransientEnrichmentError
+
+log = structlog.get_logger(__name__)
+
+#: Faults of our own servers: the item stays open, and is tried again by itself.
+POSTPONING = (StoreUnavailable, DatabaseUnavailable, LeaseLost)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How an item ends that could not be worked on."""
+
+    status: ItemStatus
+    code: str
+    reason: Localized
+
+
+def explain(error: Exception) -> Explanation:
+    """Say in one sentence what *error* means for the item that met it."""
+    match error:
+        case BudgetExhausted():
+            en = "Not bought: the budget of this run is used up."
+            es = "No se compró: el presupuesto de esta ejecución está agotado."
+            return Explanation(
+                ItemStatus.SKIPPED_BUDGET, "budget_exhausted", Localized(en=en, es=es)
+            )
+        case InvalidCompanyName():
+            es = "El nombre de la empresa no sirve para buscarla."
+            return Explanation(
+                ItemStatus.INVALID, "invalid_company_name", Localized(en=f"{error}.", es=es)
+            )
+        case TransientEnrichmentError():
+            en = f"{error}."
+            es = "SurfSense no respondió por ahora; vuelva a ejecutarlo más tarde."
+            return Explanation(ItemStatus.FAILED, error.code, Localized(en=en, es=es))
+        case EnrichmentError():
+            es = f"SurfSense rechazó la consulta ({error.code})."
+            return Explanation(ItemStatus.FAILED, error.code, Localized(en=f"{error}.", es=es))
+        case _:
+            en = "An internal error stopped this lookup; the worker's log has it."
+            es = "Un error interno detuvo esta consulta; consta en el registro del proceso."
+            return Explanation(ItemStatus.FAILED, "internal_error", Localized(en=en, es=es))
+
+
+async def reported(work: Awaitable[Report], otherwise: Callable[[Explanation], Report]) -> Report:
+    """Return the report of *work*, or the one that *otherwise* makes of its failure.
+
+    Raises:
+        NotNow: A server of ours is away.
+    """
+    try:
+        return await work
+    except POSTPONING as error:
+        raise NotNow(str(error)) from error
+    except Exception as error:
+        explanation = explain(error)
+        if explanation.code == "internal_error":
+            log.exception("item.failed")
+        return otherwise(explanation)

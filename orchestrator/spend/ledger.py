@@ -1,0 +1,135 @@
+"""The ledger: every purchase that was settled, once, for ever.
+
+Append-only (the database refuses changes) and idempotent by purchase id. What may be
+spent is decided by the budget; what is not settled yet is in the purchase journal.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import Column, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from orchestrator.clock import Clock
+from orchestrator.database import Batcher, reading, writing
+from orchestrator.database.batch import firsts
+from orchestrator.database.schema import purchases
+from orchestrator.database.statements import insert_new
+
+SpendBy = Literal["day", "tenant", "source", "company"]
+
+_GROUPS: Final[Mapping[SpendBy, Column[Any]]] = {
+    "day": purchases.c.settled_day,
+    "tenant": purchases.c.tenant,
+    "source": purchases.c.source,
+    "company": purchases.c.company_key,
+}
+
+
+class PurchaseOutcome(StrEnum):
+    """What the money brought. `LOST`: paid, or possibly paid, and the answer never arrived."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    AMBIGUOUS = "ambiguous"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+class PurchaseRecord(BaseModel):
+    """One settled purchase. `estimated` says that the seller did not name its price."""
+
+    model_config = ConfigDict(frozen=True)
+
+    purchase_id: str
+    company_key: str
+    company: str
+    job_id: str | None
+    tenant: str
+    source: str
+    protocol: str
+    started_at: AwareDatetime
+    settled_at: AwareDatetime
+    cost_micros: Annotated[int, Field(ge=0, lt=2**63)]
+    estimated: bool
+    outcome: PurchaseOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What was spent under one `key`: a UTC day as `2026-11-23`, a tenant, a source, a company."""
+
+    key: str
+    purchases: int
+    cost_micros: int
+
+
+class Ledger:
+    """Keeps settled purchases. One instance belongs to one event loop.
+
+    Every method raises DatabaseUnavailable when the database does not answer; repeating it is safe.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        """Keep them in the migrated database of *engine*, which the caller disposes of."""
+        self._engine = engine
+        self._clock = clock
+        self._settler = Batcher(self._settle_all)
+
+    async def settle(self, purchase: PurchaseRecord) -> bool:
+        """Enter *purchase*; return whether it is new. Concurrent calls share a transaction.
+
+        Idempotent: A purchase id that is there already changes nothing, whatever the rest says.
+        """
+        return await self._settler.submit(purchase)
+
+    async def total(self) -> int:
+        """Return all that was ever spent, in micro-dollars."""
+        statement = select(func.coalesce(func.sum(purchases.c.cost_micros), 0))
+        async with reading(self._engine, "read the ledger") as connection:
+            return int(await connection.scalar(statement) or 0)
+
+    async def spent(self, by: SpendBy, *, since: datetime | None = None) -> list[Spend]:
+        """Return what was spent per day, tenant, source or company key, in the order of the key.
+
+        Args:
+            by: What to group by.
+            since: Aware instant; purchases settled at or after it count. None counts all.
+        """
+        key = _GROUPS[by]
+        statement = select(key, func.count(), func.sum(purchases.c.cost_micros))
+        if since is not None:
+            statement = statement.where(purchases.c.settled_at >= since)
+        async with reading(self._engine, "read the ledger") as connection:
+            rows = await connection.execute(statement.group_by(key).order_by(key))
+            # PostgreSQL sums BIGINT as a decimal number.
+            return [Spend(str(name), count, int(cost)) for name, count, cost in rows]
+
+    async def purchases_of(self, company_key: str) -> list[PurchaseRecord]:
+        """Return what was bought about a company, the latest last."""
+        statement = (
+            select(purchases)
+            .where(purchases.c.company_key == company_key)
+            .order_by(purchases.c.settled_at, purchases.c.purchase_id)
+        )
+        async with reading(self._engine, "read the ledger") as connection:
+            rows = (await connection.execute(statement)).mappings()
+            names = PurchaseRecord.model_fields
+            return [PurchaseRecord.model_validate({n: row[n] for n in names}) for row in rows]
+
+    async def _settle_all(self, batch: Sequence[PurchaseRecord]) -> list[bool]:
+        now = self._clock()
+        rows = {purchase.purchase_id: _row(purchase, now) for purchase in reversed(batch)}
+        async with writing(self._engine, "settle purchases") as connection:
+            in_order = [rows[purchase_id] for purchase_id in sorted(rows)]
+            new = await insert_new(connection, purchases.c.purchase_id, in_order)
+        return firsts([purchase.purchase_id for purchase in batch], new)
+
+
+def _row(purchase: PurchaseRecord, now: datetime) -> dict[str, Any]:
+    day = purchase.settled_at.astimezone(UTC).date()
+    return {**purchase.model_dump(mode="python"), "settled_day": day, "recorded_at": now}

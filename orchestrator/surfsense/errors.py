@@ -1,0 +1,134 @@
+"""Why a company could not be enriched, classified by what the caller should do.
+
+EnrichmentError(company)
+├── TransientEnrichmentError(company)           try again later; the only family that is retried
+│   ├── ServiceUnavailable(company, cause)      nothing was bought: no connection, or a 5xx
+│   ├── RateLimited(company, retry_after_s)     nothing was bought: wait, then ask again
+│   └── AnswerLost(company, cause)              the POST may have been accepted and charged
+└── PermanentEnrichmentError(company)           asking again gives the same
+    ├── RequestRejected(company, status, detail)
+    ├── MalformedAnswer(company, field)         accepted, perhaps charged, but unusable
+    └── AccessDenied(company, status)           configuration or credit: stop all purchases
+
+"Not found" is an answer, not an error. Arguments are positional, plain JSON values and all
+passed on, because Celery and our failure records rebuild an error by calling `cls(*args)`.
+"""
+
+from typing import ClassVar
+
+
+class EnrichmentError(Exception):
+    """No evidence about `company` was obtained. `code` is the stable name of the reason."""
+
+    code: ClassVar[str] = "enrichment_failed"
+
+    def __init__(self, company: str, *details: str | int) -> None:
+        super().__init__(company, *details)
+        self.company = company
+
+    def __str__(self) -> str:
+        return f"{self.company}: enrichment failed"
+
+
+class TransientEnrichmentError(EnrichmentError):
+    """Trying again later may succeed."""
+
+    code: ClassVar[str] = "transient_failure"
+
+    def __str__(self) -> str:
+        return f"{self.company}: enrichment failed for now; try again later"
+
+
+class ServiceUnavailable(TransientEnrichmentError):
+    """SurfSense was not reached or is out of order; nothing was bought."""
+
+    code: ClassVar[str] = "service_unavailable"
+
+    def __init__(self, company: str, cause: str) -> None:
+        super().__init__(company, cause)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"{self.company}: SurfSense is unavailable ({self.cause}); try again later"
+
+
+class RateLimited(TransientEnrichmentError):
+    """SurfSense asked us to slow down; nothing was bought. `retry_after_s` is at least 0."""
+
+    code: ClassVar[str] = "rate_limited"
+
+    def __init__(self, company: str, retry_after_s: int) -> None:
+        super().__init__(company, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.company}: SurfSense's rate limit is reached; wait {self.retry_after_s} s"
+
+
+class AnswerLost(TransientEnrichmentError):
+    """The request was sent and its answer never came: it may have been done and charged.
+
+    Sending it again may pay twice, so a caller reconciles, or waits, before it does.
+    """
+
+    code: ClassVar[str] = "answer_lost"
+
+    def __init__(self, company: str, cause: str) -> None:
+        super().__init__(company, cause)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return (
+            f"{self.company}: SurfSense's answer was lost ({self.cause}); "
+            "it may have been charged, so do not ask again at once"
+        )
+
+
+class PermanentEnrichmentError(EnrichmentError):
+    """Trying again with the same request cannot succeed."""
+
+    code: ClassVar[str] = "permanent_failure"
+
+    def __str__(self) -> str:
+        return f"{self.company}: enrichment failed for good; trying again will not help"
+
+
+class RequestRejected(PermanentEnrichmentError):
+    """SurfSense refused the request; `detail` is one sentence for people."""
+
+    code: ClassVar[str] = "request_rejected"
+
+    def __init__(self, company: str, status: int, detail: str) -> None:
+        super().__init__(company, status, detail)
+        self.status = status
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.company}: SurfSense rejected the request with {self.status}: {self.detail}"
+
+
+class MalformedAnswer(PermanentEnrichmentError):
+    """The answer as a whole is unusable; `field` names the part that could not be read."""
+
+    code: ClassVar[str] = "malformed_answer"
+
+    def __init__(self, company: str, field: str) -> None:
+        super().__init__(company, field)
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.company}: SurfSense's answer cannot be read: {self.field}"
+
+
+class AccessDenied(PermanentEnrichmentError):
+    """The key is refused (401, 403) or the credit is used up (402): every purchase will fail."""
+
+    code: ClassVar[str] = "access_denied"
+
+    def __init__(self, company: str, status: int) -> None:
+        super().__init__(company, status)
+        self.status = status
+
+    def __str__(self) -> str:
+        fix = "top up its credit" if self.status == 402 else "check SURFSENSE_API_KEY"  # noqa: PLR2004 - 402 is Payment Required
+        return f"{self.company}: SurfSense denied access with {self.status}; stop buying and {fix}"

@@ -1,0 +1,64 @@
+"""How the sandbox behaves: its latency, its faults, its limits."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+Milliseconds = Annotated[int, Field(ge=0)]
+
+
+class Behaviour(BaseModel):
+    """What `POST /__faults` may change while the sandbox runs. Rates run from 0 to 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    latency_min_ms: Milliseconds = Field(default=200, description="shortest time of a search")
+    latency_max_ms: Milliseconds = Field(default=800, description="longest time of a search")
+    error_rate: Rate = Field(default=0, description="answers 500 or 503, charges nothing")
+    reset_rate: Rate = Field(default=0, description="charges, then resets the connection")
+    timeout_rate: Rate = Field(default=0, description="charges, then never answers")
+    late_rate: Rate = Field(default=0, description="charges, then answers late_ms later")
+    late_ms: Milliseconds = Field(default=30_000, description="how late a late answer is")
+    not_found_rate: Rate = Field(default=0.06, description="companies nothing is known of")
+    ambiguous_rate: Rate = Field(default=0.02, description="names that mean several companies")
+    rate_limit: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="requests a minute, then 429; unlimited when unset"
+    )
+    honour_idempotency_key: bool = Field(
+        default=False, description="charge a repeated Idempotency-Key once; SurfSense does not"
+    )
+    seed: int = Field(default=0, description="another seed, other faults")
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if self.latency_max_ms < self.latency_min_ms:
+            raise ValueError("latency_max_ms must not be less than latency_min_ms")
+        if self.error_rate + self.reset_rate + self.timeout_rate + self.late_rate > 1:
+            raise ValueError("error, reset, timeout and late rates add up to more than 1")
+        if self.not_found_rate + self.ambiguous_rate > 1:
+            raise ValueError("not_found and ambiguous rates add up to more than 1")
+        return self
+
+
+class SandboxOptions(Behaviour):
+    """All that a sandbox is started with."""
+
+    api_key: SecretStr | None = Field(default=None, description="bearer token to ask for")
+    bill_path: Path | None = Field(
+        default=None, description="file that keeps the bill over restarts; memory when unset"
+    )
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """The part that can change at run time."""
+        return Behaviour.model_validate(self.model_dump(include=set(Behaviour.model_fields)))
+
+
+def problems(error: ValidationError) -> str:
+    """Say in one line what is wrong with the options that *error* is about."""
+    return "; ".join(
+        ": ".join([*map(str, fault["loc"]), fault["msg"].removeprefix("Value error, ")])
+        for fault in error.errors()
+    )

@@ -1,0 +1,35 @@
+"""The documented tasks by which other services ask for work.
+
+`send_task("emasai.enrich", kwargs={"companies": [...]})` and
+`send_task("emasai.run_pipeline", kwargs={"lead_ids": [...]})`, on the queue `pipeline`.
+"""
+
+from orchestrator.celery_app import app, settings
+from orchestrator.dispatch import submit
+from orchestrator.jobs import JobKind, NewJob
+from orchestrator.names import TASK_ENRICH, TASK_RUN_PIPELINE
+from tasks.runtime import worker
+
+
+@app.task(name=TASK_ENRICH, shared=False)
+def enrich(companies: list[str], tenant: str = settings.tenant) -> None:
+    """Accept a job that enriches *companies*.
+
+    Idempotent: while the same list is being worked on, asking again changes nothing.
+    """
+    _accept(NewJob(JobKind.ENRICH, tuple(companies), tenant))
+
+
+@app.task(name=TASK_RUN_PIPELINE, shared=False)
+def run_pipeline(lead_ids: list[str], tenant: str = settings.tenant) -> None:
+    """Accept a job that runs the stored leads of *lead_ids* through the agents.
+
+    Idempotent: while the same list is being worked on, asking again changes nothing.
+    """
+    _accept(NewJob(JobKind.PIPELINE, tuple(lead_ids), tenant))
+
+
+def _accept(new: NewJob) -> None:
+    runtime = worker()
+    if runtime.parts is not None:
+        runtime.call(submit(runtime.parts, new))

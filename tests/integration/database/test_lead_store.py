@@ -1,0 +1,263 @@
+"""Leads, decisions and opportunities on SQLite and PostgreSQL alike."""
+
+import asyncio
+from datetime import datetime, timedelta
+from itertools import count
+
+import pytest
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from orchestrator.database import open_engine, reading, schema, writing
+from orchestrator.store import LeadStore, Recorded, StoreCounts, UnknownLead, opportunity_id
+from tests.support.cases import NOW, advance, discard, lead
+
+
+class TickingClock:
+    """Says that one second passed since it was asked last."""
+
+    def __init__(self) -> None:
+        self._seconds = count()
+
+    def __call__(self) -> datetime:
+        """Return the next instant."""
+        return NOW + timedelta(seconds=next(self._seconds))
+
+
+@pytest.fixture
+def store(engine: AsyncEngine) -> LeadStore:
+    """Return a store on an empty database."""
+    return LeadStore(engine, TickingClock())
+
+
+async def test_the_same_file_twice_makes_no_second_lead(store: LeadStore) -> None:
+    """Importing again reports every lead as existing and stores none."""
+    leads = [lead(number) for number in range(5)]
+
+    first = await store.import_leads(leads)
+    second = await store.import_leads([*leads, lead(5)])
+
+    assert (first.new, first.existing) == (5, 0)
+    assert (second.new, second.existing) == (1, 5)
+    assert (await store.counts()).leads == 6
+
+
+async def test_a_stored_lead_stays_as_it_was(store: LeadStore) -> None:
+    """A later import never overwrites what is stored, not even blank fields."""
+    await store.import_leads([lead(1, phone=None)])
+
+    await store.import_leads([lead(1, phone="+34 600 000 000", company="Other")])
+
+    assert await store.leads([lead(1).id]) == {lead(1).id: lead(1)}
+
+
+async def test_one_import_may_name_a_lead_twice(store: LeadStore) -> None:
+    """The first of two leads with one id is stored and the other counts as existing."""
+    report = await store.import_leads([lead(1), lead(2), lead(1, company="Other")])
+
+    assert (report.new, report.existing) == (2, 1)
+    assert (await store.leads([lead(1).id]))[lead(1).id].company == "Company 1"
+
+
+async def test_importing_nothing_is_no_error(store: LeadStore) -> None:
+    """A file without a usable row imports zero leads."""
+    report = await store.import_leads([])
+
+    assert (report.new, report.existing) == (0, 0)
+
+
+async def test_many_leads_cross_the_chunks(store: LeadStore) -> None:
+    """More leads than fit in one statement are all imported and all found."""
+    leads = [lead(number) for number in range(4_500)]
+
+    report = await store.import_leads(leads)
+    found = await store.leads([each.id for each in leads])
+
+    assert report.new == 4_500
+    assert found == {each.id: each for each in leads}
+
+
+async def test_text_that_postgresql_cannot_store_is_imported(store: LeadStore) -> None:
+    """A NUL in a cell becomes the replacement character; the lead is not lost."""
+    await store.import_leads([lead(1, notes="a\0b")])
+
+    assert (await store.leads([lead(1).id]))[lead(1).id].notes == "a\ufffdb"
+
+
+async def test_an_unknown_lead_is_left_out(store: LeadStore) -> None:
+    """Asking for leads that are not stored returns the others."""
+    await store.import_leads([lead(1)])
+
+    assert set(await store.leads([lead(1).id, lead(2).id])) == {lead(1).id}
+
+
+async def test_an_advancing_lead_gets_its_opportunity(store: LeadStore) -> None:
+    """The opportunity holds the draft, the company and whether the evidence was invented."""
+    await store.import_leads([lead(1)])
+
+    recorded = await store.record(lead(1).id, [advance()], "acme", basis="p1", simulated=True)
+
+    assert recorded == Recorded(opportunity_id(lead(1).id), created=True)
+    opportunity = await store.opportunity_of(lead(1).id)
+    assert opportunity is not None
+    assert opportunity.draft == advance().draft
+    assert (opportunity.company_key, opportunity.simulated) == ("acme", True)
+    assert await store.opportunities() == [opportunity]
+
+
+async def test_a_discarded_lead_gets_none(store: LeadStore) -> None:
+    """One discarding agent is enough, whatever the earlier ones drafted."""
+    await store.import_leads([lead(1)])
+
+    recorded = await store.record(lead(1).id, [advance(), discard("sales")], "acme", basis="p1")
+
+    assert recorded == Recorded(None, created=False)
+    assert await store.opportunity_of(lead(1).id) is None
+
+
+async def test_a_repeated_run_has_no_second_effect(store: LeadStore) -> None:
+    """The same decisions on the same evidence add neither an opportunity nor a decision."""
+    await store.import_leads([lead(1)])
+    first = await store.record(lead(1).id, [advance()], "acme", basis="p1")
+
+    again = await store.record(lead(1).id, [advance()], "acme", basis="p1")
+
+    assert again == Recorded(first.opportunity_id, created=False)
+    (decision,) = await store.decisions_of(lead(1).id)
+    assert decision.confirmed_at > decision.decided_at
+
+
+async def test_a_lead_that_is_no_longer_viable_keeps_its_opportunity(store: LeadStore) -> None:
+    """Sales keeps what it works on, unchanged; the latest decision tells the news."""
+    await store.import_leads([lead(1)])
+    await store.record(lead(1).id, [advance(score=80)], "acme", basis="p1")
+    before = await store.opportunity_of(lead(1).id)
+
+    recorded = await store.record(lead(1).id, [discard()], "acme", basis="p2")
+
+    assert recorded == Recorded(opportunity_id(lead(1).id), created=False)
+    assert await store.opportunity_of(lead(1).id) == before
+    assert [each.decision for each in await store.decisions_of(lead(1).id)] == [
+        advance(score=80),
+        discard(),
+    ]
+
+
+async def test_returning_to_an_earlier_policy_has_the_last_word(store: LeadStore) -> None:
+    """A decision that is reached again after another one becomes the latest."""
+    await store.import_leads([lead(1)])
+    versions = [discard(version="1", code="old"), discard(version="2", code="new")]
+
+    for decision in (*versions, versions[0]):
+        await store.record(lead(1).id, [decision], "acme", basis="p1")
+
+    assert [each.decision.code for each in await store.decisions_of(lead(1).id)] == ["new", "old"]
+    assert (await store.counts()).discards == {"old": 1}
+
+
+async def test_decisions_of_all_leads_of_a_company_are_found(store: LeadStore) -> None:
+    """`explain` sees every lead of the company, and no other company's."""
+    await store.import_leads([lead(1), lead(2), lead(3)])
+    for number, key in ((1, "acme"), (2, "acme"), (3, "globex")):
+        await store.record(lead(number).id, [advance()], key, basis=f"p{number}")
+
+    found = await store.decisions_for_company("acme")
+
+    assert [(each.lead_id, each.basis) for each in found] == [
+        (lead(1).id, "p1"),
+        (lead(2).id, "p2"),
+    ]
+
+
+async def test_one_unknown_lead_does_not_fail_its_neighbours(store: LeadStore) -> None:
+    """Of concurrent calls that share a transaction, only the bad one fails."""
+    await store.import_leads([lead(number) for number in range(20)])
+    numbers = [*range(10), 999, *range(10, 20)]
+
+    results = await asyncio.gather(
+        *(store.record(lead(n).id, [advance()], "acme", basis="p") for n in numbers),
+        return_exceptions=True,
+    )
+
+    failed = results.pop(10)
+    assert isinstance(failed, UnknownLead)
+    assert failed.lead_id == lead(999).id
+    assert all(isinstance(each, Recorded) and each.created for each in results)
+
+
+async def test_of_concurrent_runs_of_one_lead_one_creates(store: LeadStore) -> None:
+    """Many callers at once with the same lead make one opportunity and one decision."""
+    await store.import_leads([lead(1)])
+
+    results = await asyncio.gather(
+        *(store.record(lead(1).id, [advance()], "acme", basis="p") for _ in range(50))
+    )
+
+    assert sum(each.created for each in results) == 1
+    assert {each.opportunity_id for each in results} == {opportunity_id(lead(1).id)}
+    assert len(await store.decisions_of(lead(1).id)) == 1
+
+
+async def test_opposite_orders_do_not_deadlock(url: str) -> None:
+    """Two stores that record the same leads from both ends wait for each other, never in a circle."""
+    engines = [open_engine(url), open_engine(url)]
+    forward, backward = (LeadStore(engine, TickingClock()) for engine in engines)
+    leads = [lead(number) for number in range(400)]
+    await forward.import_leads(leads)
+
+    for basis in ("p1", "p2", "p3"):
+        await asyncio.gather(
+            *(forward.record(each.id, [advance()], "acme", basis=basis) for each in leads),
+            *(backward.record(each.id, [advance()], "acme", basis=basis) for each in leads[::-1]),
+        )
+
+    assert (await forward.counts()).opportunities == 400
+    assert len(await forward.decisions_for_company("acme")) == 1_200
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_counts_sum_up_the_latest_state(store: LeadStore) -> None:
+    """Each lead counts once among the discards, under its latest reason."""
+    await store.import_leads([lead(number) for number in range(4)])
+    runs = [
+        (0, advance(), "p0"),
+        (1, discard(code="too_small"), "p1"),
+        (2, discard(code="too_small"), "p2"),
+        (2, discard(code="own_domain"), "p3"),
+    ]
+
+    for number, decision, basis in runs:
+        await store.record(lead(number).id, [decision], "acme", basis=basis)
+
+    assert await store.counts() == StoreCounts(
+        leads=4, opportunities=1, discards={"own_domain": 1, "too_small": 1}
+    )
+
+
+async def test_opportunities_come_in_pages_newest_first(store: LeadStore) -> None:
+    """Pages neither repeat nor skip an opportunity."""
+    await store.import_leads([lead(number) for number in range(5)])
+    for number in range(5):
+        await store.record(lead(number).id, [advance()], "acme", basis="p")
+
+    pages = [await store.opportunities(limit=2, offset=offset) for offset in (0, 2, 4)]
+
+    assert [each.lead_id for page in pages for each in page] == [
+        lead(number).id for number in (4, 3, 2, 1, 0)
+    ]
+
+
+async def test_erasing_a_lead_erases_what_was_concluded_about_it(
+    store: LeadStore, engine: AsyncEngine
+) -> None:
+    """A person who asks to be forgotten leaves no decision and no opportunity behind."""
+    await store.import_leads([lead(1)])
+    await store.record(lead(1).id, [advance()], "acme", basis="p1")
+
+    async with writing(engine, "erase a lead") as connection:
+        await connection.execute(delete(schema.leads))
+
+    async with reading(engine, "count") as connection:
+        for table in (schema.decisions, schema.opportunities):
+            assert await connection.scalar(select(func.count()).select_from(table)) == 0

@@ -1,0 +1,114 @@
+"""The schema that migrations build, on SQLite and PostgreSQL alike."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from orchestrator.database import (
+    SchemaTooNew,
+    current_state,
+    open_engine,
+    reading,
+    schema,
+    upgrade,
+    writing,
+)
+from orchestrator.database.migrate import upgrade_within
+
+_UPGRADE_AT_THE_SIGNAL = (
+    "import asyncio, sys; from orchestrator.database import upgrade; "
+    "input(); assert asyncio.run(upgrade(sys.argv[1])).is_current"
+)
+
+
+def _differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, schema.metadata))
+
+
+async def test_migrations_and_schema_agree(url: str) -> None:
+    """Alembic finds nothing to change after the last revision."""
+    engine = open_engine(url)
+
+    async with reading(engine, "compare") as connection:
+        differences = await connection.run_sync(_differences)
+
+    await engine.dispose()
+    assert differences == []
+
+
+async def test_an_empty_database_is_not_current(empty_url: str) -> None:
+    """`doctor` can tell a database that was never migrated from one that is ready."""
+    before = await current_state(empty_url)
+
+    after = await upgrade(empty_url)
+
+    assert (before.current, before.is_current) == (None, False)
+    assert (after.current, after.is_current) == (before.head, True)
+    assert await current_state(empty_url) == after
+
+
+async def test_asking_for_the_state_creates_no_file(tmp_path: Path) -> None:
+    """A look at a SQLite database that does not exist does not create it."""
+    file = tmp_path / "emasai.db"
+
+    state = await current_state(f"sqlite:///{file}")
+
+    assert not state.is_current
+    assert not file.exists()
+
+
+async def test_upgrading_again_changes_nothing(url: str) -> None:
+    """A second upgrade is a no-op."""
+    before = await current_state(url)
+
+    assert await upgrade(url) == before
+
+
+async def test_a_newer_database_is_refused(url: str) -> None:
+    """An old program never touches a database that a newer one migrated."""
+    engine = open_engine(url)
+    async with writing(engine, "pretend a newer version") as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await engine.dispose()
+
+    with pytest.raises(SchemaTooNew, match="9999"):
+        await upgrade(url)
+
+    assert not (await current_state(url)).is_current
+
+
+async def test_an_upgrade_waits_for_the_one_that_runs(empty_url: str) -> None:
+    """The second of two upgrades sees the tables of the first, or nothing at all."""
+    engine = open_engine(empty_url)
+    async with writing(engine, "migrate slowly") as connection:
+        await connection.run_sync(upgrade_within)
+
+        second = asyncio.create_task(upgrade(empty_url))
+        finished, _ = await asyncio.wait([second], timeout=0.3)
+
+        assert not finished
+    assert (await second).is_current
+    await engine.dispose()
+
+
+async def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
+    """Four processes upgrade the same empty database at the same time and all succeed."""
+    pipe = asyncio.subprocess.PIPE
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _UPGRADE_AT_THE_SIGNAL, empty_url, stdin=pipe, stderr=pipe
+        )
+        for _ in range(4)
+    ]
+
+    finished = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+
+    assert [stderr for _, stderr in finished] == [b""] * 4
+    assert [process.returncode for process in processes] == [0] * 4
+    assert (await current_state(empty_url)).is_current

@@ -1,0 +1,80 @@
+"""The sandbox as tests use it: a real process on a free port, and its bill."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+#: Seconds that a sandbox gets to come up or to end.
+PATIENCE_S = 20
+
+
+class SandboxProcess:
+    """A sandbox of its own; `folder` keeps its files, its bill among them, over restarts."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.bill_path = folder / "bill.jsonl"
+        self._ready_file = folder / "ready.json"
+        self._options = options
+        self.start()
+
+    def start(self, port: int = 0) -> None:
+        """Start it and wait until it takes connections."""
+        self._ready_file.unlink(missing_ok=True)
+        module = (sys.executable, "-m", "orchestrator.surfsense.sandbox")
+        place = ("--port", str(port), "--ready-file", str(self._ready_file))
+        bill = ("--bill-path", str(self.bill_path))
+        quick = ("--latency-min-ms", "0", "--latency-max-ms", "0")
+        self.process = subprocess.Popen([*module, *place, *bill, *quick, *self._options])
+        waited = threading.Event()
+        for _ in range(PATIENCE_S * 50):
+            if self._ready_file.exists() or self.process.poll() is not None:
+                break
+            waited.wait(0.02)
+        self.url: str = orjson.loads(self._ready_file.read_bytes())["url"]
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return httpx.URL(self.url).port or 0
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+
+    def stop(self) -> int:
+        """End it as a supervisor does; return its exit code."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE_S)
+
+    def behave(self, **changes: float | None) -> None:
+        """Order faults."""
+        httpx.post(f"{self.url}/__faults", json=changes).raise_for_status()
+
+    def reset(self) -> None:
+        """Forget the bill and all counts."""
+        httpx.post(f"{self.url}/__reset").raise_for_status()
+
+    def bill(self) -> dict[str, Any]:
+        """Return the seller's own account."""
+        summary: dict[str, Any] = httpx.get(f"{self.url}/__bill").raise_for_status().json()
+        return summary
+
+    async def wait_until(self, is_so: Callable[[dict[str, Any]], object]) -> None:
+        """Return as soon as *is_so* holds of the bill.
+
+        Raises:
+            TimeoutError: It did not come to hold.
+        """
+        for _ in range(PATIENCE_S * 50):
+            if is_so(self.bill()):
+                return
+            await asyncio.sleep(0.02)
+        raise TimeoutError(f"the bill is still {self.bill()}")

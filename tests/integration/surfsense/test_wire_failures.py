@@ -1,0 +1,118 @@
+"""What the real transport makes of a server that fails on the wire, and what we make of that.
+
+Each test counts the requests that reached the server: a purchase is sent at most once.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from orchestrator.surfsense import (
+    AnswerLost,
+    EnrichmentError,
+    Found,
+    ServiceUnavailable,
+    SurfSenseClient,
+    open_http,
+)
+from tests.integration.surfsense.raw_server import (
+    Misbehaviour,
+    RawServer,
+    answer,
+    hang_up,
+    keep_silent,
+    reset,
+    say,
+)
+
+PATIENCE = timedelta(seconds=20)
+
+
+@asynccontextmanager
+async def client_of(url: str, *, patience: timedelta = PATIENCE) -> AsyncIterator[SurfSenseClient]:
+    """Open a client on the real transport that waits no time between attempts."""
+
+    async def at_once(_seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    key = SecretStr("ss_pat_secret")
+    async with open_http(api_key=key, max_in_flight=8, timeout=patience) as http:
+        yield SurfSenseClient(http, base_url=url, price_micros=1, timeout=patience, sleep=at_once)
+
+
+async def error_of(server: RawServer, *, patience: timedelta = PATIENCE) -> EnrichmentError:
+    """Return the error of one purchase from *server*."""
+    async with server.serve(), client_of(server.url, patience=patience) as client:
+        with pytest.raises(EnrichmentError) as caught:
+            await client.purchase("Acme", purchase_id="p-1")
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "misbehave",
+    [
+        pytest.param(reset, id="reset"),
+        pytest.param(hang_up, id="hang up"),
+        pytest.param(say(b"HTTP/1.1 200 O"), id="half a status line"),
+        pytest.param(say(b"HTTP/1.1 200 OK\r\nContent-Le"), id="half a header"),
+        pytest.param(say(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"a":'), id="half a body"),
+        pytest.param(
+            say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{"), id="half a chunk"
+        ),
+        pytest.param(say(b"SSH-2.0-OpenSSH\r\n\r\n"), id="another protocol"),
+    ],
+)
+async def test_a_lost_answer_is_said_to_be_lost(misbehave: Misbehaviour) -> None:
+    """Whatever breaks after sending, the purchase may have happened and is not repeated."""
+    server = RawServer(misbehave)
+
+    error = await error_of(server)
+
+    assert type(error) is AnswerLost
+    assert server.requests == 1
+
+
+async def test_silence_is_a_lost_answer() -> None:
+    """A server that took the request and never answers may charge it."""
+    server = RawServer(keep_silent)
+
+    error = await error_of(server, patience=timedelta(milliseconds=300))
+
+    assert type(error) is AnswerLost
+    assert server.requests == 1
+
+
+async def test_nobody_listening_is_unavailable() -> None:
+    """A refused connection certainly bought nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    async with client_of(f"http://127.0.0.1:{port}") as client:
+        with pytest.raises(ServiceUnavailable):
+            await client.purchase("Acme", purchase_id="p-1")
+
+
+async def test_no_purchase_meets_the_end_of_an_earlier_connection() -> None:
+    """Each has a connection of its own, although the server offers to keep the first."""
+    server = RawServer(answer, answer)
+
+    async with server.serve(), client_of(server.url) as client:
+        bought = [await client.purchase("Acme", purchase_id=str(number)) for number in range(3)]
+
+    assert all(isinstance(one, Found) for one in bought)
+    assert server.requests == server.connections == 3
+
+
+@pytest.mark.parametrize("misbehave", [reset, say(b"nonsense\r\n\r\n"), say(b"HTTP/1.1 200")])
+async def test_no_error_shows_the_key(misbehave: Misbehaviour) -> None:
+    """Neither the error nor what it was raised from quotes the request's headers."""
+    error: BaseException | None = await error_of(RawServer(misbehave))
+
+    while error is not None:
+        assert "ss_pat_secret" not in f"{error} {error!r}"
+        error = error.__cause__

@@ -1,0 +1,111 @@
+"""Files that cannot be used at all: one clear sentence each."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.leadfile import FOR_ENRICHMENT, LeadFileError, read_lead_file
+
+GivenFile = Callable[[str | bytes], Path]
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01"
+XLSX = b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00[Content_Types].xml"
+XLS = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00\x00"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty; name the columns on its first line and add a row for each lead"),
+        (b"\xef\xbb\xbf", "is empty; name the columns"),
+        (b"\n\r\n\n", "is empty; name the columns"),
+        (b"company,contact,email\n", "has a header but no rows; add a row for each lead"),
+        (PNG, "is a picture, not a CSV; open it in its program and save it as CSV"),
+        (XLSX, "looks like an Excel workbook (or another zip file), not a CSV; open it"),
+        (XLS, "looks like an old Excel workbook, not a CSV; open it"),
+        (b"%PDF-1.7\n", "is a PDF, not a CSV"),
+        (bytes(range(256)) * 20, "is not text, so not a CSV"),
+        ("company\nAcme\n".encode("utf-16-le"), "is not text, so not a CSV"),
+        (b"\xff\xfec\x00o", "is not sound UTF-16 text"),
+    ],
+)
+def test_a_file_that_holds_no_leads_is_refused_in_one_sentence(
+    given_file: GivenFile, content: bytes, sentence: str
+) -> None:
+    """Whatever else is handed in as a lead file, the sentence says what it is and what to do."""
+    path = given_file(content)
+
+    with pytest.raises(LeadFileError) as refused:
+        read_lead_file(path)
+
+    assert str(refused.value).startswith(f"{path} {sentence}")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_company_column_lists_the_columns_found(given_file: GivenFile) -> None:
+    """Someone with another name for the company sees what was found, and what to call it."""
+    path = given_file("Kunde;Ciudad;\nAcme;Madrid;\n")
+
+    with pytest.raises(LeadFileError) as refused:
+        read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    assert str(refused.value) == (
+        f"{path} has no company column (its columns: Kunde, Ciudad, (no name)); "
+        "call the column with the companies 'company' or 'empresa'"
+    )
+
+
+def test_the_pipeline_needs_people_and_addresses_too(given_file: GivenFile) -> None:
+    """A list of companies is enough to enrich, but not to run the pipeline."""
+    path = given_file("empresa\nAcme\n")
+
+    with pytest.raises(LeadFileError, match="has no contact and no email column"):
+        read_lead_file(path)
+
+    assert len(read_lead_file(path, needs=FOR_ENRICHMENT).rows) == 1
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    """A mistyped name says that the file does not exist."""
+    path = tmp_path / "leeds.csv"
+
+    with pytest.raises(LeadFileError) as refused:
+        read_lead_file(path)
+
+    assert str(refused.value) == (
+        f"{path} does not exist; check the name of the file and of its folder"
+    )
+
+
+def test_a_directory_is_one_sentence(tmp_path: Path) -> None:
+    """A folder in place of a file is named as such."""
+    with pytest.raises(LeadFileError) as refused:
+        read_lead_file(tmp_path)
+
+    assert str(refused.value) == f"{tmp_path} is a directory; name a file"
+
+
+class _Locked(type(Path())):  # type: ignore[misc]  # the class differs by platform
+    """A file that its reader has no permission for, whoever runs the test (root, too)."""
+
+    def read_bytes(self) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+
+def test_an_unreadable_file_is_one_sentence() -> None:
+    """A file without read permission says so."""
+    with pytest.raises(LeadFileError) as refused:
+        read_lead_file(_Locked("leads.csv"))
+
+    assert str(refused.value) == (
+        "leads.csv may not be used by you (permission denied); change its permissions"
+    )
+
+
+def test_the_error_crosses_processes_by_its_arguments() -> None:
+    """Rebuilt from its arguments, the error says the same."""
+    error = LeadFileError("leads.csv", "is empty", "fill it in")
+
+    rebuilt = LeadFileError(*error.args)
+
+    assert str(rebuilt) == str(error) == "leads.csv is empty; fill it in"

@@ -1,0 +1,78 @@
+"""The example file is what the demo runs on, so what it holds is a promise, too."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from orchestrator.leadfile import LeadFile, Level, read_lead_file
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "leads.csv"
+RESERVED = (".example", "example.com", "example.org", "example.net")
+
+
+@pytest.fixture(scope="module")
+def example() -> LeadFile:
+    """Read the example as `emasai run` does."""
+    return read_lead_file(EXAMPLE)
+
+
+def test_the_example_is_large_enough_to_show_what_is_saved(example: LeadFile) -> None:
+    """Hundreds of rows over far fewer companies: the difference is never paid for."""
+    companies = {row.lead.company_key for row in example.rows if row.lead}
+
+    assert len(example.rows) >= 300
+    assert len(companies) >= 140
+    assert len(example.rows) > 2 * len(companies)
+
+
+def test_spellings_of_one_company_in_the_example_are_one_company(example: LeadFile) -> None:
+    """Its websites, one for each company, agree with the company keys."""
+    leads = [row.lead for row in example.rows if row.lead and row.lead.website]
+    sites = {
+        (lead.company_key, (lead.website or "").split("//")[-1].removeprefix("www."))
+        for lead in leads
+    }
+
+    assert len(sites) == len({key for key, _ in sites}) == len({site for _, site in sites})
+
+
+def test_people_of_the_example_live_on_reserved_domains(example: LeadFile) -> None:
+    """Nobody can be written to by running the demo."""
+    leads = [row.lead for row in example.rows if row.lead]
+
+    assert all((lead.email or "").lower().endswith(RESERVED) for lead in leads)
+    assert all(".example" in lead.website for lead in leads if lead.website)
+
+
+def test_the_example_holds_bad_rows_of_every_kind(example: LeadFile) -> None:
+    """The demo shows what is said about bad rows, and that the good ones go through."""
+    levels = Counter(problem.level for problem in example.problems)
+    sentences = " ".join(map(str, example.problems))
+
+    assert sum(row.lead is None for row in example.rows) == levels[Level.ERROR] == 8
+    assert levels[Level.WARNING] == 5
+    for kind in (
+        "company is missing",
+        "company holds only characters that nobody can see",
+        "could be any of many companies",
+        "email is not an e-mail address",
+        "email is missing",
+        "contact is missing",
+        "the row is blank",
+        "cells, but the header names 8 columns",
+        "is no country that is known",
+        "is not the address of a website",
+        "does not look like a phone number",
+        "looks like a formula",
+    ):
+        assert kind in sentences
+
+
+def test_some_rows_of_the_example_repeat_a_lead(example: LeadFile) -> None:
+    """Exact repetitions, and the same person with the company typed otherwise."""
+    by_number = {row.number: row for row in example.rows}
+    pairs = [(row, by_number[row.duplicate_of]) for row in example.rows if row.duplicate_of]
+
+    assert sum(row.cells == first.cells for row, first in pairs) == 5
+    assert sum(row.cells != first.cells for row, first in pairs) == 2

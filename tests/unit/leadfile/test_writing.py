@@ -1,0 +1,165 @@
+"""The output is the input, with what was found out beside each row."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.leadfile import (
+    RESULT_COLUMNS,
+    ResultCells,
+    read_lead_file,
+    write_results,
+)
+
+GivenFile = Callable[[str | bytes], Path]
+TABLE = "company,contact,email\nAcme,Ana,ana@acme.example\nZara,Eva,eva@zara.example\n"
+FOUND = ResultCells("enriched", "acme", "yes", "72", "50000", "EUR", "call", cost_usd="0.0465")
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_result_columns_are_a_contract() -> None:
+    """Spreadsheets and scripts rely on these names and their order."""
+    assert " ".join(RESULT_COLUMNS) == (
+        "emasai_status emasai_company_key emasai_viable emasai_score emasai_value emasai_currency "
+        "emasai_next_step emasai_reason emasai_outcome_source emasai_as_of emasai_cost_usd"
+    )
+
+
+def test_results_stand_beside_their_rows(given_file: GivenFile, tmp_path: Path) -> None:
+    """Each row keeps its cells and gets its own result; a row without one says so."""
+    output = tmp_path / "out.csv"
+
+    write_results(read_lead_file(given_file(TABLE)), {2: FOUND}, output)
+
+    assert output.read_text(encoding="utf-8").splitlines() == [
+        f"company,contact,email,{','.join(RESULT_COLUMNS)}",
+        "Acme,Ana,ana@acme.example,enriched,acme,yes,72,50000,EUR,call,,,,0.0465",
+        "Zara,Eva,eva@zara.example,pending,zara,,,,,,not finished; run the same command again,,,",
+    ]
+
+
+def test_a_bad_row_keeps_its_place_and_says_why(given_file: GivenFile, tmp_path: Path) -> None:
+    """Bad rows are in the output too: invalid, with the sentence as the reason."""
+    path = given_file(f"{TABLE},Eva,eva@\n")
+    output = tmp_path / "out.csv"
+
+    write_results(read_lead_file(path), {}, output)
+
+    row = _table(output)[2]
+    assert (row["contact"], row["email"], row["emasai_status"]) == ("Eva", "eva@", "invalid")
+    assert row["emasai_reason"] == (
+        f"{path}, row 4: company is missing; fill it in or delete the row. "
+        f"{path}, row 4: email is not an e-mail address "
+        "(There must be something after the @-sign); correct it"
+    )
+
+
+def test_a_repeated_row_shares_the_result_but_not_the_bill(
+    given_file: GivenFile, tmp_path: Path
+) -> None:
+    """The costs of all rows add up to what was paid."""
+    path = given_file(f"{TABLE}Acme,Ana,ANA@acme.example\n")
+    output = tmp_path / "out.csv"
+
+    write_results(read_lead_file(path), {2: FOUND}, output)
+
+    first, _, repeated = _table(output)
+    assert repeated["emasai_score"] == first["emasai_score"] == "72"
+    assert (first["emasai_cost_usd"], repeated["emasai_cost_usd"]) == ("0.0465", "0")
+
+
+def test_an_output_can_be_the_next_input(given_file: GivenFile, tmp_path: Path) -> None:
+    """The result columns of an earlier run are replaced, not doubled, wherever they stand."""
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    write_results(read_lead_file(given_file(TABLE)), {}, first)
+
+    write_results(read_lead_file(first), {2: FOUND}, second)
+
+    assert second.read_text(encoding="utf-8").splitlines()[0].count("emasai_status") == 1
+    assert [row["emasai_status"] for row in _table(second)] == ["enriched", "pending"]
+
+
+def test_a_guarded_name_is_still_the_same_company(given_file: GivenFile, tmp_path: Path) -> None:
+    """Reading our own output finds the lead that was written."""
+    output = tmp_path / "out.csv"
+    original = read_lead_file(given_file("company,contact,email\n@Home,Ana,a@home.example\n"))
+
+    write_results(original, {}, output)
+
+    assert output.read_text(encoding="utf-8").splitlines()[1].startswith("'@Home,")
+    assert read_lead_file(output).rows[0].lead == original.rows[0].lead
+
+
+def test_formulas_of_the_input_and_of_results_are_guarded(
+    given_file: GivenFile, tmp_path: Path
+) -> None:
+    """Evidence from the internet must not run on the user's machine; phones stay intact."""
+    path = given_file("company,contact,email,phone\nAcme,=1+1,a@acme.example,+34 911 234 567\n")
+    output = tmp_path / "out.csv"
+
+    write_results(read_lead_file(path), {2: ResultCells("enriched", reason="@SUM(A1)")}, output)
+
+    row = _table(output)[0]
+    assert (row["contact"], row["phone"]) == ("'=1+1", "+34 911 234 567")
+    assert row["emasai_reason"] == "'@SUM(A1)"
+
+
+def test_ragged_rows_keep_every_cell_under_its_column(
+    given_file: GivenFile, tmp_path: Path
+) -> None:
+    """Missing cells are filled up; surplus cells go behind the results and are not lost."""
+    path = given_file(
+        "company,contact,email,notes\nAcme,Ana,a@acme.example\nZ,E,e@z.example,a,b,c\n"
+    )
+    output = tmp_path / "out.csv"
+
+    write_results(read_lead_file(path), {}, output)
+
+    short, long = _table(output)
+    assert (short["notes"], short["emasai_status"]) == ("", "pending")
+    assert (long["notes"], long["emasai_status"]) == ("a", "invalid")
+    assert output.read_text(encoding="utf-8").splitlines()[2].endswith(",b,c")
+    assert read_lead_file(output).rows[1].lead is None
+
+
+@pytest.mark.parametrize(
+    ("codec", "written"),
+    [("cp1252", "Señal > 5 €"), ("latin-1", "Señal > 5 EUR")],
+)
+def test_what_the_encoding_lacks_becomes_its_closest_ascii(
+    given_file: GivenFile, tmp_path: Path, codec: str, written: str
+) -> None:
+    """The output stays in the encoding of the input, legible where a character is missing."""
+    marker = "\x81" if codec == "latin-1" else ""
+    path = given_file(f"empresa;contacto;correo\nPeña{marker};Ana;a@p.example\n".encode(codec))
+    output = tmp_path / "out.csv"
+
+    write_results(read_lead_file(path), {2: ResultCells("x", reason="Señal → 5 €")}, output)
+
+    assert f";{written};" in output.read_bytes().decode(codec)
+
+
+def test_a_broken_byte_comes_back_as_it_was(given_file: GivenFile, tmp_path: Path) -> None:
+    """What could not be read is not made worse."""
+    row = b"\xc3\x91and\xfa;Ana;ana@n.example"
+    path = given_file("compañía;contacto;correo\n".encode() + row + b"\n")
+    output = tmp_path / "out.csv"
+
+    write_results(read_lead_file(path), {}, output)
+
+    assert output.read_bytes().splitlines()[1].startswith(row + b";invalid;")
+
+
+def test_the_input_may_be_the_output(given_file: GivenFile) -> None:
+    """Writing over the input is safe, since it is replaced as a whole."""
+    path = given_file(TABLE)
+
+    write_results(read_lead_file(path), {2: FOUND}, path)
+
+    assert [row["emasai_status"] for row in _table(path)] == ["enriched", "pending"]

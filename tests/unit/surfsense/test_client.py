@@ -1,0 +1,189 @@
+"""A purchase over HTTP: what is sent, what is never sent twice, what errors become."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import httpx
+import orjson
+import pytest
+import respx
+
+from orchestrator.surfsense import (
+    AnswerLost,
+    Found,
+    MalformedAnswer,
+    RateLimited,
+    ServiceUnavailable,
+    SurfSenseClient,
+)
+from orchestrator.surfsense.client import CONNECT_ATTEMPTS
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+URL = "https://surfsense.example/enrich"
+
+Handler = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
+
+
+class RecordedSleep:
+    """Waits no time and remembers for how long it was asked to."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        """Return at once."""
+        self.seconds.append(seconds)
+
+
+def client_over(
+    handler: Handler,
+    *,
+    timeout: timedelta = timedelta(seconds=30),
+    sleep: RecordedSleep | None = None,
+) -> SurfSenseClient:
+    """Return a client whose requests go to *handler*."""
+    return SurfSenseClient(
+        httpx.AsyncClient(transport=httpx.MockTransport(handler)),
+        base_url="https://surfsense.example/",
+        price_micros=46_500,
+        timeout=timeout,
+        clock=lambda: NOW,
+        sleep=sleep or RecordedSleep(),
+    )
+
+
+def unreachable() -> httpx.ConnectTimeout:
+    """Return what httpx-aiohttp raises when a connection cannot be made."""
+    error = httpx.ConnectTimeout("refused")
+    error.__cause__ = aiohttp.ConnectionTimeoutError()
+    return error
+
+
+def disconnected() -> httpx.ConnectTimeout:
+    """Return what httpx-aiohttp raises when the server hangs up instead of answering."""
+    error = httpx.ConnectTimeout("disconnected")
+    error.__cause__ = aiohttp.ServerDisconnectedError()
+    return error
+
+
+class Failing:
+    """A server that fails *times* times, then answers; it counts what reaches it."""
+
+    def __init__(self, error: Callable[[], Exception], times: int) -> None:
+        self._error = error
+        self._times = times
+        self.requests = 0
+
+    async def __call__(self, _request: httpx.Request) -> httpx.Response:
+        """Fail or answer."""
+        self.requests += 1
+        if self.requests <= self._times:
+            raise self._error()
+        return httpx.Response(200, json={"empresa": "Acme"})
+
+
+async def test_a_purchase_sends_the_documented_request() -> None:
+    """The name goes out as typed, with an identity that a server may use against repeats."""
+    router = respx.Router()
+    route = router.post(URL).respond(json={"empresa": "Café Ñandú", "cost_micros": 22_000})
+    client = client_over(router.async_handler)
+
+    answer = await client.purchase("Café Ñandú", purchase_id="p-1")
+
+    request = route.calls.last.request
+    assert orjson.loads(request.content) == {"empresa": "Café Ñandú"}
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["Idempotency-Key"] == request.headers["X-Request-ID"] == "p-1"
+    assert answer == Found({"empresa": "Café Ñandú", "cost_micros": 22_000}, 22_000, False)
+    router.assert_all_called()
+
+
+async def test_a_refusal_is_judged_at_the_time_it_arrives() -> None:
+    """A date in Retry-After is measured with the client's clock."""
+    router = respx.Router()
+    router.post(URL).respond(429, headers={"Retry-After": "Mon, 23 Nov 2026 12:00:45 GMT"})
+    client = client_over(router.async_handler)
+
+    with pytest.raises(RateLimited) as caught:
+        await client.purchase("Acme", purchase_id="p-1")
+
+    assert caught.value.retry_after_s == 45
+
+
+async def test_a_connection_that_cannot_be_made_is_tried_again() -> None:
+    """Nothing was sent, so trying again costs nothing; it waits in between, with jitter."""
+    server, sleep = Failing(unreachable, times=2), RecordedSleep()
+    client = client_over(server, sleep=sleep)
+
+    answer = await client.purchase("Acme", purchase_id="p-1")
+
+    assert isinstance(answer, Found)
+    assert server.requests == 3
+    assert len(sleep.seconds) == 2
+    assert all(0 <= seconds <= 2 for seconds in sleep.seconds)
+
+
+async def test_attempts_at_connecting_are_bounded() -> None:
+    """A service that stays away is reported, with its cause."""
+    server = Failing(unreachable, times=100)
+    client = client_over(server)
+
+    with pytest.raises(ServiceUnavailable, match="Acme") as caught:
+        await client.purchase("Acme", purchase_id="p-1")
+
+    assert server.requests == CONNECT_ATTEMPTS
+    assert isinstance(caught.value.__cause__, httpx.ConnectTimeout)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        disconnected,
+        lambda: httpx.ReadTimeout("silence"),
+        lambda: httpx.ReadError("half an answer"),
+        lambda: httpx.WriteError("broken pipe"),
+        lambda: httpx.RemoteProtocolError("nonsense"),
+        aiohttp.ClientPayloadError,
+    ],
+)
+async def test_what_may_have_been_sent_is_never_sent_again(error: Callable[[], Exception]) -> None:
+    """After the first byte a repeat could pay twice, so the answer is lost instead."""
+    server = Failing(error, times=1)
+    client = client_over(server)
+
+    with pytest.raises(AnswerLost, match="may have been charged"):
+        await client.purchase("Acme", purchase_id="p-1")
+
+    assert server.requests == 1
+
+
+async def test_the_timeout_covers_the_whole_answer() -> None:
+    """A server that keeps the line busy for ever does not keep us for ever."""
+
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.001)
+
+    async def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=drip())
+
+    client = client_over(handler, timeout=timedelta(milliseconds=50))
+
+    with pytest.raises(AnswerLost, match=r"0:00:00\.05"):
+        await client.purchase("Acme", purchase_id="p-1")
+
+
+async def test_a_broken_compression_is_malformed_not_lost() -> None:
+    """The answer did come, and asking again would bring the same."""
+
+    async def handler(_request: httpx.Request) -> httpx.Response:
+        broken = httpx.ByteStream(b"abcd")
+        return httpx.Response(200, stream=broken, headers={"Content-Encoding": "gzip"})
+
+    client = client_over(handler)
+
+    with pytest.raises(MalformedAnswer, match="encoding"):
+        await client.purchase("Acme", purchase_id="p-1")
