@@ -16,6 +16,7 @@ from agents.cdao.policy import Policy
 from agents.protocol import Pipeline
 from orchestrator.clock import Clock, utc_now
 from orchestrator.connections import open_redis
+from orchestrator.counters import Counters
 from orchestrator.database import open_engine, upgrade
 from orchestrator.enrichment import Enricher, EnrichmentFailures, Freshness, Purchaser
 from orchestrator.jobs import ChunkRunner, Doorbell, JobKind, JobRecords, Reconciler
@@ -112,8 +113,10 @@ async def build(
             failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
             options=MemoOptions(lease=settings.lease),
         )
+        counters = Counters(jobs_redis)
+        stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
-        enricher = Enricher(memo, purchaser)
+        enricher = Enricher(memo, purchaser, counters)
         store = LeadStore(engine, clock)
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
         runner = ChunkRunner(

@@ -8,7 +8,7 @@ everything else is `EMASAI_*`. All problems are reported at once, each with its 
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_Model = TypeVar("_Model", bound=BaseSettings)
 
 MEMO_DB = 1
 GATEWAY_DB = 0
@@ -70,8 +72,8 @@ def _seconds(value: object) -> object:
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 
 
-class Settings(BaseSettings):
-    """The orchestrator's configuration. Frozen; durations are timedeltas, URLs are secrets."""
+class RedisSettings(BaseSettings):
+    """Where the platform's caches are: all that another service needs for `orchestrator.cache`."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True
@@ -80,6 +82,33 @@ class Settings(BaseSettings):
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     redis_ttl: Seconds = Field(default=timedelta(seconds=7200), validation_alias="REDIS_TTL")
     gateway_redis_url: RedisUrl | None = Field(default=None, validation_alias="GATEWAY_REDIS_URL")
+
+    @property
+    def redis_memo_url(self) -> str:
+        """The memo's database: `REDIS_URL` as given, DB 1 where it names none.
+
+        Nor does the gateway's own DB 0 hold the memo: `REDIS_URL` is documented to name it
+        in the gateway's environment, and all services must find the same results.
+        """
+        url = self.redis_url.get_secret_value()
+        return url if _names_own_database(url) else _with_database(url, MEMO_DB)
+
+    @property
+    def redis_jobs_url(self) -> str:
+        """Job records, due set and counters: the server of `REDIS_URL`, DB 3."""
+        return _with_database(self.redis_url.get_secret_value(), JOBS_DB)
+
+    @property
+    def redis_gateway_url(self) -> str:
+        """The gateway's caches: `GATEWAY_REDIS_URL`, else the server of `REDIS_URL`, DB 0."""
+        if self.gateway_redis_url is not None:
+            return self.gateway_redis_url.get_secret_value()
+        return _with_database(self.redis_url.get_secret_value(), GATEWAY_DB)
+
+
+class Settings(RedisSettings):
+    """The orchestrator's configuration. Frozen; durations are timedeltas, URLs are secrets."""
+
     celery_broker_url: BrokerUrl | None = Field(default=None, validation_alias="CELERY_BROKER_URL")
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     surfsense_url: HttpUrl = Field(validation_alias="SURFSENSE_URL")
@@ -127,23 +156,6 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def redis_memo_url(self) -> str:
-        """The memo's database: `REDIS_URL` as given, DB 1 where it names none."""
-        return _with_database(self.redis_url.get_secret_value(), MEMO_DB, override=False)
-
-    @property
-    def redis_jobs_url(self) -> str:
-        """Job records, due set and counters: the server of `REDIS_URL`, DB 3."""
-        return _with_database(self.redis_url.get_secret_value(), JOBS_DB)
-
-    @property
-    def redis_gateway_url(self) -> str:
-        """The gateway's caches: `GATEWAY_REDIS_URL`, else the server of `REDIS_URL`, DB 0."""
-        if self.gateway_redis_url is not None:
-            return self.gateway_redis_url.get_secret_value()
-        return _with_database(self.redis_url.get_secret_value(), GATEWAY_DB)
-
-    @property
     def broker_url(self) -> str:
         """Celery's broker: `CELERY_BROKER_URL`, else the server of `REDIS_URL`, DB 2."""
         if self.celery_broker_url is not None:
@@ -151,11 +163,12 @@ class Settings(BaseSettings):
         return _with_database(self.redis_url.get_secret_value(), BROKER_DB)
 
 
-def _with_database(url: str, database: int, *, override: bool = True) -> str:
-    parts = urlsplit(url)
-    if not override and parts.path.strip("/"):
-        return url
-    return urlunsplit(parts._replace(path=f"/{database}"))
+def _names_own_database(url: str) -> bool:
+    return urlsplit(url).path.strip("/") not in ("", str(GATEWAY_DB))
+
+
+def _with_database(url: str, database: int) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
 REQUIRED = ("REDIS_URL", "DATABASE_URL", "SURFSENSE_URL")
@@ -181,8 +194,21 @@ def load(**overrides: object) -> Settings:
         ConfigurationError: With every problem at once. Values are never quoted, since
             most of them are secrets.
     """
+    return _read(Settings, overrides)
+
+
+def load_redis() -> RedisSettings:
+    """Read what the caches need from the environment, and nothing else.
+
+    Raises:
+        ConfigurationError: With every problem at once.
+    """
+    return _read(RedisSettings, {})
+
+
+def _read(model: type[_Model], overrides: dict[str, object]) -> _Model:
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]  # text, parsed by pydantic
+        return model(**overrides)  # type: ignore[arg-type]  # text, parsed by pydantic
     except ValidationError as error:
         raise ConfigurationError(tuple(_sentence(e) for e in error.errors())) from None
 

@@ -9,9 +9,10 @@ from .assessment import Assessment, assess
 from .errors import PolicyError
 from .finding import Finding
 from .findings import find, score_of
+from .known import Known
 from .policy import Policy
 from .policy_text import default_policy, default_policy_text, parse_policy
-from .profile import CompanyProfile, ContactPoint, Known, NewsItem, build_profile
+from .profile import CompanyProfile, ContactPoint, NewsItem, build_profile
 from .vocabulary import (
     AssessmentCode,
     FindingName,

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from .profile import Known
+from .known import Known
 from .vocabulary import FindingName
 
 Params: TypeAlias = dict[str, JsonValue]

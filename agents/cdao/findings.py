@@ -13,8 +13,9 @@ from agents.case import Lead
 
 from .domain_findings import about_email, about_listed_domains
 from .finding import Finding, Params, scored
+from .known import Known
 from .policy import Policy
-from .profile import CompanyProfile, Known, NewsItem
+from .profile import CompanyProfile, NewsItem
 from .vocabulary import FindingName, NewsCategory
 
 HIGHEST_SCORE = 100

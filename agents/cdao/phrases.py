@@ -91,7 +91,7 @@ _CLAUSES = {
         es="tiene un contacto que escribe desde un correo gratuito",
     ),
     FindingName.CONTACT_REACHABLE: Localized(
-        en="has public contact details", es="tiene datos de contacto públicos"
+        en="has known contact details", es="tiene datos de contacto conocidos"
     ),
     FindingName.WEBSITE_FOUND: Localized(
         en="has a website ({website})", es="tiene página web ({website})"

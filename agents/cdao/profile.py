@@ -6,9 +6,9 @@ low confidence.
 """
 
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +16,7 @@ from agents.case import Claim, ClaimField, Evidence, Lead
 
 from .countries import country_code
 from .domains import host_of
+from .known import Known, best, distinct
 from .policy import Ageing, EvidenceRules
 from .vocabulary import (
     NewsCategory,
@@ -29,28 +30,14 @@ from .vocabulary import (
 
 T = TypeVar("T", bound=Hashable)
 
+_NO_EVIDENCE = Evidence(company="")
+_DIGITS = re.compile(r"[0-9]{1,8}")
+#: People or open positions; the largest employers have two or three million of them.
+_MAX_COUNT = 10_000_000
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
-
-
-class Known(_Frozen, Generic[T]):
-    """A value with the claim that carries it.
-
-    `confidence` is the source's, `trust` the same reduced by age, both 0 to 1. `source_url`
-    is None where the lead itself said so, or the source gave no address.
-    """
-
-    value: T
-    confidence: float
-    trust: float
-    source_url: str | None
-    as_of: datetime
-
-    @property
-    def is_stale(self) -> bool:
-        """Say whether age has taken some of the weight away."""
-        return self.trust < self.confidence
 
 
 class ContactPoint(_Frozen):
@@ -89,44 +76,41 @@ class CompanyProfile(_Frozen):
     @property
     def website(self) -> Known[str] | None:
         """The most trusted of the websites."""
-        return _best(self.websites)
+        return best(self.websites)
 
 
 def build_profile(
     lead: Lead, evidence: Evidence | None, rules: EvidenceRules, now: datetime
 ) -> CompanyProfile:
     """Sort out what the lead and the evidence say. The order of claims does not matter."""
-    claims = (*_claims_of_lead(lead, rules.lead_confidence, now), *(evidence or _NONE).claims)
+    claims = (
+        *_claims_of_lead(lead, rules.lead_confidence, now),
+        *(evidence or _NO_EVIDENCE).claims,
+    )
     facts = _Reader(claims, rules.facts, now)
     signals = _Reader(claims, rules.signals, now)
     return CompanyProfile(
-        sector=_best(facts.read(ClaimField.SECTOR, _text(read_sector))),
-        size_band=_best(
+        sector=best(facts.read(ClaimField.SECTOR, _text(read_sector))),
+        size_band=best(
             facts.read(ClaimField.SIZE_BAND, _text(read_size_band))
             # Not only where no band is stated: a trusted headcount beats a doubtful band.
             + facts.read(ClaimField.HEADCOUNT, _band_of_headcount)
         ),
-        headcount=_best(facts.read(ClaimField.HEADCOUNT, _count)),
-        country=_best(facts.read(ClaimField.COUNTRY, _text(country_code))),
-        websites=_distinct(facts.read(ClaimField.WEBSITE, _text(host_of))),
-        contact_points=_distinct(
+        headcount=best(facts.read(ClaimField.HEADCOUNT, _count)),
+        country=best(facts.read(ClaimField.COUNTRY, _text(country_code))),
+        websites=distinct(facts.read(ClaimField.WEBSITE, _text(host_of))),
+        contact_points=distinct(
             known
             for kind in (ClaimField.EMAIL, ClaimField.PHONE, ClaimField.SOCIAL)
             for known in facts.read(kind, _contact_point(kind))
         ),
-        open_positions=_distinct(signals.read(ClaimField.HIRING, _count)),
-        job_titles=_distinct(signals.read(ClaimField.HIRING, _text(_job_title)), key=str.casefold),
-        news=_distinct(signals.read(ClaimField.NEWS, _text(_news_item))),
-        technologies=_distinct(
+        open_positions=distinct(signals.read(ClaimField.HIRING, _count)),
+        job_titles=distinct(signals.read(ClaimField.HIRING, _text(_job_title)), key=str.casefold),
+        news=distinct(signals.read(ClaimField.NEWS, _text(_news_item))),
+        technologies=distinct(
             facts.read(ClaimField.TECHNOLOGY, _text(str.strip)), key=str.casefold
         ),
     )
-
-
-_NONE = Evidence(company="")
-_DIGITS = re.compile(r"[0-9]{1,8}")
-#: People or open positions; the largest employers have two or three million of them.
-_MAX_COUNT = 10_000_000
 
 
 def _claims_of_lead(lead: Lead, confidence: float, now: datetime) -> tuple[Claim, ...]:
@@ -169,31 +153,6 @@ class _Reader:
             source_url=claim.source_url,
             as_of=claim.as_of,
         )
-
-
-def _rank(known: Known[T]) -> tuple[float, float, float, str, str, str]:
-    """Order by trust, then by recency; the rest only makes ties come out the same each time."""
-    return (
-        -known.trust,
-        -known.as_of.timestamp(),
-        -known.confidence,
-        repr(known.value),
-        known.source_url or "",
-        known.as_of.isoformat(),
-    )
-
-
-def _best(known: Iterable[Known[T]]) -> Known[T] | None:
-    return min(known, key=_rank, default=None)
-
-
-def _distinct(
-    known: Iterable[Known[T]], key: Callable[[T], Hashable] | None = None
-) -> tuple[Known[T], ...]:
-    first: dict[Hashable, Known[T]] = {}
-    for item in sorted(known, key=_rank):
-        first.setdefault(key(item.value) if key else item.value, item)
-    return tuple(first.values())
 
 
 def _text(parse: Callable[[str], T | None]) -> Callable[[str | int], T | None]:

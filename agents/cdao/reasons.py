@@ -54,8 +54,8 @@ _ONLY_OLD = Localized(
     es="solo que, en parte según datos antiguos, {clauses}",
 )
 _NOTHING = Localized(
-    en="nothing was found beyond the lead itself",
-    es="no se encontró nada más allá del propio lead",
+    en="nothing was found in its favour",
+    es="no se encontró ningún dato favorable",
 )
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 #: What was asked for: tables for people.
 out = Console()
 #: Progress, notices and errors.
-err = Console(stderr=True)
+err = Console(stderr=True, soft_wrap=True)
 
 
 _DOLLAR = 1_000_000

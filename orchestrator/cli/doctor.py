@@ -1,1 +1,5 @@
 """`emasai doctor`: is everything as it must be, and if not, what mends it."""
+
+
+def doctor() -> None:
+    """Check."""

@@ -6,13 +6,11 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.api import serve
 from orchestrator.cli.console import err
 from orchestrator.cli.session import WORKERS, home
 from orchestrator.embedded import open_stack
 from orchestrator.observability import configure_logging
 from orchestrator.settings import load
-from orchestrator.surfsense.sandbox.__main__ import main as run_sandbox
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.")]
@@ -24,6 +22,8 @@ def up(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = WORKERS,
 ) -> None:
     """Run the whole embedded stack with its API until Ctrl-C. SurfSense data is simulated."""
+    from orchestrator.api import serve  # noqa: PLC0415 - FastAPI is slow to import
+
     with open_stack(home(), workers=workers) as stack:
         settings = load(**stack.variables)
         configure_logging(settings.log_level)
@@ -33,6 +33,8 @@ def up(
 
 def api(host: Host = "127.0.0.1", port: Port = 8001) -> None:
     """Run the HTTP API of a configured installation."""
+    from orchestrator.api import serve  # noqa: PLC0415 - FastAPI is slow to import
+
     settings = load()
     configure_logging(settings.log_level)
     serve(settings, host=host, port=port)
@@ -51,5 +53,9 @@ def worker(
 
 
 def sandbox(context: typer.Context) -> None:
-    """Run the SurfSense sandbox alone; `emasai sandbox --help-options` lists its options."""
+    """Run the SurfSense sandbox alone; `emasai sandbox --help` lists its options."""
+    from orchestrator.surfsense.sandbox.__main__ import (  # noqa: PLC0415 - nor is uvicorn quick
+        main as run_sandbox,
+    )
+
     run_sandbox(context.args)

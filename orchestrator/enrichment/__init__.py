@@ -4,7 +4,8 @@ The memo decides who buys, the budget whether, the SurfSense client how; the led
 what it cost. This package is where the four meet.
 """
 
-from orchestrator.enrichment.enricher import Enricher, Enrichment, Glance, entry_key
+from orchestrator.cache.keys import entry_key
+from orchestrator.enrichment.enricher import Enricher, Enrichment, Glance
 from orchestrator.enrichment.failures import EnrichmentFailures
 from orchestrator.enrichment.purchase import Freshness, Purchaser, Purpose
 from orchestrator.enrichment.stored import EnrichmentStatus

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agents.case import Evidence
+from orchestrator.cache.hit_rate import count_lookup
+from orchestrator.cache.keys import Kind, entry_key
+from orchestrator.counters import Counters
 from orchestrator.enrichment.purchase import Order, Purchaser, Purpose
 from orchestrator.enrichment.stored import EnrichmentStatus, StoredAnswer, read_stored
 from orchestrator.identity import parse_name
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source
 from orchestrator.surfsense import evidence_from
+
+#: A lookup that ends so is a hit; one that had to go to SurfSense a miss, even if that failed.
+_WITHOUT_SURFSENSE = (Source.HIT, Source.COALESCED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +47,13 @@ class Glance:
     entry: Entry | None
 
 
-def entry_key(company_key: str) -> str:
-    """Return the documented Redis key of a company's result."""
-    return f"surfsense:{company_key}"
-
-
 class Enricher:
     """Looks companies up through the memo. One per event loop."""
 
-    def __init__(self, memo: Memo, purchaser: Purchaser) -> None:
+    def __init__(self, memo: Memo, purchaser: Purchaser, counters: Counters) -> None:
         self._memo = memo
         self._purchaser = purchaser
+        self._counters = counters
 
     async def enrich(self, name: str, purpose: Purpose) -> Enrichment:
         """Return what is known about the company called *name*, buying it if need be.
@@ -71,9 +73,12 @@ class Enricher:
         order = Order(parsed.display_name, parsed.key, purpose)
 
         async def load(flight: Flight) -> Loaded:
+            count_lookup(self._counters, Kind.SURFSENSE, hit=False)
             return await self._purchaser.buy(flight, order)
 
         outcome = await self._memo.get(entry_key(parsed.key), load)
+        if outcome.source in _WITHOUT_SURFSENSE:
+            count_lookup(self._counters, Kind.SURFSENSE, hit=True)
         return _enrichment(parsed.key, outcome)
 
     async def glance(self, names: Sequence[str]) -> list[Glance]:

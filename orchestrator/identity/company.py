@@ -10,9 +10,9 @@ import unicodedata
 from typing import Final, NamedTuple
 
 from .errors import InvalidCompanyName
-from .forms import FORMS, Form
-from .stripping import Removal, Stripped, strip
-from .wording import join_letters, join_numbers, reword
+from .forms import FORMS
+from .stripping import ARTICLE, Removal, Stripped, strip
+from .wording import join_letters, join_parts, reword
 from .writing import split_words, symbols, tidy
 
 KEY_VERSION: Final = 1
@@ -21,8 +21,13 @@ then found no more, so a change ships with a migration."""
 
 MAX_KEY_LENGTH: Final = 96
 _DIGEST_BYTES: Final = 12
-_BOUNDED: Final = re.compile(rf"\S*_x[0-9a-f]{{{2 * _DIGEST_BYTES}}}")
-_HEAD_LENGTH: Final = MAX_KEY_LENGTH - 2 * _DIGEST_BYTES - len("_x")
+_TAIL_MARK: Final = "_x"
+_TAIL_LENGTH: Final = len(_TAIL_MARK) + 2 * _DIGEST_BYTES
+_BOUNDED: Final = re.compile(
+    rf"\S{{1,{MAX_KEY_LENGTH - _TAIL_LENGTH}}}{_TAIL_MARK}[0-9a-f]{{{2 * _DIGEST_BYTES}}}"
+)
+_MOST_WORDS: Final = 200
+"""Nothing longer is a company's name; its words are taken as they are, in linear time."""
 
 
 class ParsedName(NamedTuple):
@@ -50,7 +55,7 @@ def company_key(name: str) -> str:
         InvalidCompanyName: If *name* is blank.
     """
     words = split_words(name)
-    return _key(name, strip(FORMS.detach(words))) if words else _key_of_symbols(name)
+    return _key(name, _reduce(words, name).words) if words else _key_of_symbols(name)
 
 
 def parse_name(name: str) -> ParsedName:
@@ -62,27 +67,47 @@ def parse_name(name: str) -> ParsedName:
     words = split_words(name)
     if not words:
         return ParsedName(_key_of_symbols(name), tidy(name), None, (), distinctive=False)
-    stripped = strip(FORMS.detach(words))
+    rest, removed, form = _reduce(words, name)
     return ParsedName(
-        _key(name, stripped),
-        tidy(name),
-        stripped.form and stripped.form.label,
-        stripped.removed,
-        _is_distinctive(stripped),
+        key=_key(name, rest),
+        display_name=tidy(name),
+        legal_form=form and form.label,
+        removed=removed,
+        distinctive=_is_distinctive(rest),
     )
 
 
-def _key(name: str, stripped: Stripped) -> str:
-    if name[-_DIGEST_BYTES * 2 - 2 :].startswith("_x") and _BOUNDED.fullmatch(name):
+def _is_distinctive(words: list[str]) -> bool:
+    bare = words[words[0] == ARTICLE :]
+    return bool(bare) and not FORMS.is_form(bare) and any(map(str.isalnum, "".join(bare)))
+
+
+def _reduce(words: list[str], name: str) -> Stripped:
+    """Strip and reword until nothing changes, since one can make room for the other."""
+    if len(words) > _MOST_WORDS:
+        return Stripped(words, (), None)
+    stripped = strip(FORMS.detach(words))
+    while (reworded := _reword(stripped.words, name)) != stripped.words:
+        again = strip(reworded)
+        stripped = Stripped(
+            again.words, stripped.removed + again.removed, stripped.form or again.form
+        )
+    return stripped
+
+
+def _reword(words: list[str], name: str) -> list[str]:
+    apart = reword(words, name)
+    joined = join_letters(apart)
+    # Together, the initials of "Talleres A B" would be a Swedish company, so they stay apart.
+    return joined if joined is apart or strip(joined).words == joined else apart
+
+
+def _key(name: str, words: list[str]) -> str:
+    if name[-_TAIL_LENGTH:].startswith(_TAIL_MARK) and _BOUNDED.fullmatch(name):
         return name
-    words = reword(stripped.words, name)
-    joined = join_letters(words)
-    if joined is not words and strip(joined).words != joined:
-        # Together, the initials of "Talleres A B" would be a Swedish company.
-        joined = words
-    if len(joined) == 1 == len(joined[0]):
-        return _with_accent(joined[0], name)
-    return _bounded(join_numbers("_".join(joined)))
+    if len(words) == 1 == len(words[0]):
+        return _with_accent(words[0], name)
+    return _bounded(join_parts("_".join(words)))
 
 
 def _with_accent(letter: str, name: str) -> str:
@@ -94,8 +119,8 @@ def _with_accent(letter: str, name: str) -> str:
 def _bounded(key: str) -> str:
     if len(key) <= MAX_KEY_LENGTH:
         return key
-    head = key[:_HEAD_LENGTH]
-    return f"{head.rpartition('_')[0] or head}_x{_digest(key)}"
+    head = key[: MAX_KEY_LENGTH - _TAIL_LENGTH]
+    return f"{head.rpartition('_')[0] or head}{_TAIL_MARK}{_digest(key)}"
 
 
 def _digest(text: str) -> str:
@@ -107,8 +132,3 @@ def _key_of_symbols(name: str) -> str:
     if not text:
         raise InvalidCompanyName(name, "it is blank")
     return text if len(text) <= MAX_KEY_LENGTH else f"x{_digest(text)}"
-
-
-def _is_distinctive(stripped: Stripped) -> bool:
-    words = stripped.words
-    return not FORMS.is_form(words) and any(c.isalnum() for word in words for c in word)

@@ -6,13 +6,20 @@ name, and nothing comes off. A name is never stripped to nothing, and what is le
 its ends: stripping it again changes nothing.
 """
 
+import re
 from typing import Final, NamedTuple
 
 from .forms import FORMS, Form
 
-_ARTICLE: Final = Form("The", ("*",), "note")
-_THE: Final = "the"
+_ARTICLE_FORM: Final = Form("The", ("*",), "note")
+ARTICLE: Final = "the"
+_ARTICLES: Final = frozenset(
+    {ARTICLE, "el", "la", "los", "las", "le", "les", "il", "der", "die", "das"}
+)
 _CONJUNCTIONS: Final = frozenset({"&", "and", "y", "e", "et", "und", "u", "och", "og"})
+_LETTERS: Final = frozenset("yeu")
+_SHORT_INITIALS: Final = re.compile(r"\w( \w){1,2}")
+_AFTER_INITIALS: Final = frozenset({"s a", "s l", "s a u", "s l u", "s r l", "s p a", "s a s"})
 
 
 class Removal(NamedTuple):
@@ -32,9 +39,20 @@ class Stripped(NamedTuple):
 
 def strip(words: list[str]) -> Stripped:
     """Take the forms off both ends of *words* (at least one word)."""
-    stripped = _strip_end(words)
+    if FORMS.is_form(words):
+        return Stripped(words, (), None)
+    named, articles = _strip_articles(words)
+    stripped = _strip_end(named)
     stripped = stripped and _strip_front(stripped)
-    return stripped or Stripped(words, (), None)
+    rest, removed, form = stripped or Stripped(named, (), None)
+    return Stripped(rest, articles + removed, form)
+
+
+def _strip_articles(words: list[str]) -> tuple[list[str], tuple[Removal, ...]]:
+    start = 0
+    while words[start] == ARTICLE and words[start + 1 :] and not FORMS.is_form(words[start + 1 :]):
+        start += 1
+    return words[start:] if start else words, (Removal(ARTICLE, _ARTICLE_FORM),) * start
 
 
 def _strip_end(words: list[str]) -> Stripped | None:
@@ -42,7 +60,7 @@ def _strip_end(words: list[str]) -> Stripped | None:
     rest = words
     removed: tuple[Removal, ...] = ()
     main: Form | None = None
-    while found := _last_form(rest, is_outermost=not removed):
+    while found := _last_form(rest, is_outermost=main is None):
         length, text, form = found
         if form.kind in {"form", "kept"} and main is not None and main is not form:
             return None
@@ -52,13 +70,13 @@ def _strip_end(words: list[str]) -> Stripped | None:
         removed = (*removed, Removal(text, form))
     if main is not None and main.kind == "kept":
         rest = [*rest, main.slug]
-        removed = tuple(r for r in removed if r.form is not main)
+        removed = tuple(removal for removal in removed if removal.form is not main)
     return Stripped(rest, removed, main)
 
 
 def _last_form(words: list[str], *, is_outermost: bool) -> tuple[int, str, Form] | None:
     for length, text, form in FORMS.endings(words):
-        if _is_name_before(words[: -length], text, is_outermost=is_outermost):
+        if _is_name_before(words[:-length], text, is_outermost=is_outermost):
             return length, text, form
     return None
 
@@ -68,29 +86,21 @@ def _is_name_before(rest: list[str], text: str, *, is_outermost: bool) -> bool:
     before = rest[-1]
     if before in _CONJUNCTIONS:
         # "Silva & Cia Ltda" loses "Ltda" only, yet the E of "Plan E SL" is a letter.
-        return len(before) == 1 and before != "&" and not text.startswith("c")
-    if len(before) == 1 and before.isalpha() and text[1:2] == " ":
+        return before in _LETTERS and not text.startswith("c")
+    if len(before) == 1 and before.isalpha() and _SHORT_INITIALS.fullmatch(text):
         # Initials before initials: "R S S A" ends with S.A., "S G P S" not with P/S.
-        return is_outermost and text[0] == "s"
-    return rest != [_THE]
+        return is_outermost and text in _AFTER_INITIALS
+    return len(rest) > 1 or before not in _ARTICLES
 
 
 def _strip_front(stripped: Stripped) -> Stripped | None:
     """Return None where a form at the front contradicts the one at the end."""
     words, removed, main = stripped
     ending = next((r.text for r in removed if r.form.kind != "note"), main.slug if main else "")
-    while True:
-        if words[0] == _THE and len(words) > 1 and not FORMS.is_form(words[1:]):
-            words = words[1:]
-            removed = (*removed, Removal(_THE, _ARTICLE))
-            continue
-        for length, text, form, endings in FORMS.leadings(words):
-            if ending in endings:
-                words = words[length:]
-                removed = (*removed, Removal(text, form))
-                main = main or form
-                break
-            if "" in endings:
-                return None
-        else:
-            return Stripped(words, removed, main)
+    for length, text, form, endings in FORMS.leadings(words):
+        if ending in endings:
+            rest, articles = _strip_articles(words[length:])
+            return Stripped(rest, (*removed, Removal(text, form), *articles), main or form)
+        if "" in endings:
+            return None
+    return stripped

@@ -1,7 +1,6 @@
 """Reduces the ways of wording a name to one: `&`, spelled initials, elisions, abbreviations."""
 
 import re
-from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
@@ -21,7 +20,10 @@ _BETWEEN_WORDS: Final = dict.fromkeys(("&", "y", "e", "et", "und", "och", "ve"),
 _REWORDED: Final = {*_EVERYWHERE, *_AFTER_A_WORD, *_BETWEEN_WORDS}
 
 _NUMBER_APART: Final = re.compile(r"(?<!_and)(?<=[^\W\d_])_(?=[0-9]+(?:_|$))")
+_COOPERATIVE: Final = re.compile(r"(?<![^_])co(?:mpany)?_(?=operativ)")
 _VOWELS: Final = frozenset("aeiou")
+_MUTE: Final = _VOWELS | {"h"}
+_ELIDED: Final = (["l"], ["d"])
 _LONGEST_INITIALS: Final = 3
 
 
@@ -54,14 +56,13 @@ def join_letters(words: list[str]) -> list[str]:
     if min(map(len, words)) > 1:
         return words
     joined: list[str] = []
+    elided = ""
     for is_letter, group in groupby(words, _is_letter):
         run = list(group)
-        if is_letter:
-            joined += _join_run(run)
-        elif joined and joined[-1] in {"l", "d"} and run[0][0] in _VOWELS | {"h"}:
-            joined[-1:] = [joined[-1] + run[0], *run[1:]]
-        else:
-            joined += run
+        if elided and run[0][0] in _MUTE:
+            joined[-1:] = [elided + run.pop(0)]
+        joined += _join_run(run) if is_letter else run
+        elided = run[0] if run in _ELIDED else ""
     return joined
 
 
@@ -76,6 +77,8 @@ def _join_run(run: list[str]) -> list[str]:
     return ["".join(run)]
 
 
-def join_numbers(key: str) -> str:
-    """Join a number to the word before it: `Yield 10` and `Yield10` are one name."""
+def join_parts(key: str) -> str:
+    """Join what is written apart and together: `Yield 10` and `Yield10`, `Co-operative`."""
+    if "_operativ" in key:
+        key = _COOPERATIVE.sub("co", key)
     return _NUMBER_APART.sub("", key)

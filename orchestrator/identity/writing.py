@@ -9,14 +9,35 @@ import unicodedata
 from typing import Final
 
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_DROPPED: Final = frozenset("'`´‘’‚‛ʹʻʼʽˈ′‵" + "©®™℠")
-"""Apostrophes, since `L'Oréal` is typed `LOreal`, and the marks of registration."""
+_APOSTROPHES: Final = frozenset(
+    "'`\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u2018\u2019\u201a\u201b\u2032\u2035"
+)
+_MARKS_OF_REGISTRATION: Final = frozenset("©®™\u2120")
+_INVISIBLE: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, range(0xFE00, 0xFE10))
+)
+"""Fillers and variation selectors, which Unicode files among letters, marks and symbols."""
+_DROPPED: Final = _APOSTROPHES | _MARKS_OF_REGISTRATION | _INVISIBLE
+"""Nothing stands for these: `L'Oréal` is typed `LOreal` too."""
+_ACCENTS: Final = frozenset(
+    map(
+        chr,
+        (
+            *range(0x0300, 0x0370),  # combining accents of Latin, Greek, Cyrillic
+            *range(0x0591, 0x05C8),  # Hebrew points
+            *range(0x064B, 0x0660),  # Arabic vowels and hamza signs
+            0x0640,  # Arabic tatweel
+            0x0670,  # Arabic dagger alef
+        ),
+    )
+)
 _KEPT_SYMBOLS: Final = frozenset("&+#@%$€£¥")
 """Symbols that tell names apart (`A+`, `C#`); every other one separates words."""
-_WRAPPING: Final = " ;,\"“”«»„"
+_UNPRINTED: Final = frozenset({"Cc", "Cf", "Cs"})
+_WRAPPING: Final = ' ;,"“”«»„'
 _LATIN_EXTRA: Final = str.maketrans(
     {"ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h"}
-    | {"ŧ": "t", "ŋ": "n", "ı": "i", "ĸ": "k", "ə": "e"},
+    | {"ŧ": "t", "ŋ": "n", "\u0131": "i", "ĸ": "k", "ə": "e"},
 )
 _UNSPACED_GAP: Final = re.compile(r"(?<=[぀-ヿ㐀-䶿一-鿿])\s+(?=[぀-ヿ㐀-䶿一-鿿])")
 """Chinese and Japanese put no meaning into spaces."""
@@ -40,26 +61,12 @@ def _fold(character: str) -> str:
     if compatible != character:
         return "".join(map(_fold, compatible))
     category = unicodedata.category(character)
-    if category in {"Cf", "Cs"} or (category == "Cc" and not character.isspace()):
-        return ""
     if category[0] not in "LMN":
-        return " "
+        return "" if category in _UNPRINTED and not character.isspace() else " "
     if category == "Nd":
         return str(unicodedata.decimal(character))
     plain = unicodedata.normalize("NFKD", character.casefold())
-    return "".join(c for c in plain if not _is_accent(c)).translate(_LATIN_EXTRA)
-
-
-def _is_accent(character: str) -> bool:
-    """Say whether a mark may be left out: Latin, Greek and Cyrillic accents, Semitic vowels."""
-    code = ord(character)
-    return (
-        0x0300 <= code <= 0x036F  # combining accents
-        or 0x0591 <= code <= 0x05C7  # Hebrew points
-        or 0x064B <= code <= 0x065F  # Arabic vowels
-        or 0xFE00 <= code <= 0xFE0F  # variation selectors
-        or code in {0x0640, 0x0670}  # Arabic tatweel, dagger alef
-    )
+    return "".join(c for c in plain if c not in _ACCENTS).translate(_LATIN_EXTRA)
 
 
 _FOLDING: Final = _Folding()
@@ -73,14 +80,14 @@ def split_words(name: str) -> list[str]:
         return name.translate(_FOLDING).replace("&", " & ").split()
     # Composed first (a decomposed Hangul syllable is one letter) and last (folding a half-width
     # kana leaves its sound mark apart).
-    text = unicodedata.normalize("NFC", name).translate(_FOLDING)
-    text = unicodedata.normalize("NFC", text).replace("&", " & ")
-    return _UNSPACED_GAP.sub("", text).split()
+    text = _UNSPACED_GAP.sub("", unicodedata.normalize("NFC", name)).translate(_FOLDING)
+    return unicodedata.normalize("NFC", text).replace("&", " & ").split()
 
 
 def decode_entities(name: str) -> str:
     """Resolve HTML entities that end in `;`, twice, since exports escape twice."""
-    return _ENTITY.sub(_decode, _ENTITY.sub(_decode, name))
+    decoded = _ENTITY.sub(_decode, name)
+    return _ENTITY.sub(_decode, decoded) if ";" in decoded else decoded
 
 
 def _decode(entity: re.Match[str]) -> str:
@@ -93,7 +100,9 @@ def _decode(entity: re.Match[str]) -> str:
 def symbols(name: str) -> str:
     """Return what *name* shows when it has no words: its symbols, without spaces."""
     text = unicodedata.normalize("NFKC", decode_entities(name))
-    return "".join(c for c in text if unicodedata.category(c)[0] not in "CZ")
+    return "".join(
+        c for c in text if c not in _INVISIBLE and unicodedata.category(c)[0] not in "CZ"
+    )
 
 
 def tidy(name: str) -> str:

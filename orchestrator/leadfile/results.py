@@ -2,7 +2,7 @@
 
 from dataclasses import astuple, dataclass, fields, replace
 
-from .model import LeadRow
+from .model import LeadRow, Level
 
 PREFIX = "emasai_"
 
@@ -41,7 +41,8 @@ _NO_COST = "0"
 def without_result(row: LeadRow) -> ResultCells:
     """Return what is said of a row that has no result: why it can't have one, or not yet."""
     if row.lead is None:
-        return ResultCells(_INVALID, reason=". ".join(map(str, row.problems)))
+        errors = (str(problem) for problem in row.problems if problem.level is Level.ERROR)
+        return ResultCells(_INVALID, reason=". ".join(errors))
     return ResultCells(
         _PENDING, row.lead.company_key, reason="not finished; run the same command again"
     )

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 #: Seconds until a connection attempt, TLS included, fails.
 CONNECT_TIMEOUT_S = 5.0
+
 #: Raised by aiohttp before the first byte of a request; `ClientOSError` and
 #: `ServerDisconnectedError`, their neighbours, come after it as well.
 _BEFORE_SENDING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)

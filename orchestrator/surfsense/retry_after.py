@@ -43,7 +43,4 @@ def _from_date(text: str, now: datetime) -> int | None:
         return None
     if instant.tzinfo is None:  # "-0000" and a missing zone both mean UTC here
         instant = instant.replace(tzinfo=UTC)
-    try:
-        return round((instant - now).total_seconds())
-    except OverflowError:
-        return None
+    return round((instant - now).total_seconds())

@@ -52,7 +52,7 @@ def running_postgres() -> Iterator[PostgresServer]:
     Raises:
         PostgresUnavailable: It is not installed, or there is no account to run it as.
     """
-    binaries = _find_binaries()
+    binaries = find_binaries()
     # Not pytest's folder, which the server's account may not enter; and its path is short,
     # because that of a socket may not exceed 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="emasai-pg-"))
@@ -72,7 +72,7 @@ def running_postgres() -> Iterator[PostgresServer]:
         shutil.rmtree(folder)
 
 
-def _find_binaries() -> Path:
+def find_binaries() -> Path:
     """Return the folder of initdb and pg_ctl; Debian keeps them out of PATH."""
     newest_first = sorted(_DEBIAN_BINARIES.glob("*/bin/pg_ctl"), reverse=True)
     on_path = shutil.which("pg_ctl")

@@ -1,11 +1,10 @@
 """Serves the sandbox over HTTP until it is told to stop."""
 
-import os
 import socket
 from asyncio import Transport
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import closing
 
-import orjson
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -27,42 +26,34 @@ class _AbortableProtocol(H11Protocol):
         self.app_state = {**self.app_state, asgi.TRANSPORT: transport}
 
 
-def run(host: str, port: int, options: SandboxOptions, ready_file: Path | None = None) -> None:
+def run(
+    host: str, port: int, options: SandboxOptions, on_ready: Callable[[str], None] | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         host: Address to listen on.
         port: 0 takes a free one.
         options: How to behave.
-        ready_file: Gets `{"url": ..., "pid": ...}` in one step once connections are taken.
+        on_ready: Called with the URL once connections are taken.
 
     Raises:
         OSError: The address cannot be listened on.
     """
-    listener = socket.create_server((host, port), backlog=BACKLOG)
-    if ready_file is not None:
-        _announce(listener, ready_file)
     app = SandboxApp(options)
-    config = uvicorn.Config(
-        app,
-        http=_AbortableProtocol,
-        loop="uvloop",
-        lifespan="off",
-        ws="none",
-        access_log=False,
-        log_level="warning",
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=LAST_ANSWERS_S,
-    )
-    try:
+    with closing(app), socket.create_server((host, port), backlog=BACKLOG) as listener:
+        config = uvicorn.Config(
+            app,
+            http=_AbortableProtocol,
+            loop="uvloop",
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_level="warning",
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=LAST_ANSWERS_S,
+        )
+        if on_ready is not None:
+            host, port = listener.getsockname()[:2]
+            on_ready(f"http://{host}:{port}")
         uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        app.close()
-        listener.close()
-
-
-def _announce(listener: socket.socket, ready_file: Path) -> None:
-    host, port = listener.getsockname()[:2]
-    complete = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
-    complete.write_bytes(orjson.dumps({"url": f"http://{host}:{port}", "pid": os.getpid()}))
-    complete.replace(ready_file)

@@ -27,7 +27,7 @@ SECTORS = (
     Sector("telecommunications", "telecomunicaciones", ("telef", "telecom", "movil")),
     Sector("energy", "energía", ("energ", "petrol", "electric", "gas")),
     Sector("food_and_beverages", "alimentación y bebidas", ("bimbo", "cerve", "aliment")),
-    Sector("construction", "construcción", ("construc", "obra", "cemex", "cement")),
+    Sector("construction", "construcción", ("constru", "obra", "cemex", "cement")),
     Sector("manufacturing", "fabricación industrial", ("talleres", "industri", "siderurg")),
     Sector("logistics", "logística", ("logist", "transport", "correos", "mensajer")),
     Sector("tourism", "turismo", ("hotel", "viaje", "turis", "airlines", "iberia")),
@@ -102,7 +102,7 @@ TECHNOLOGIES = (
 #: News category, headline; a category more often than another is in the table more often.
 HEADLINES = (
     ("expansion", "{company} abre una sede en {city}"),
-    ("expansion", "{company} amplía su red comercial y entra en {city}"),
+    ("expansion", "{company} amplía su red de oficinas y entra en {city}"),
     ("funding", "{company} cierra una ronda de financiación de {millions} millones"),
     ("award", "{company}, premiada por su transformación digital"),
     ("layoffs", "{company} anuncia un ajuste de plantilla"),

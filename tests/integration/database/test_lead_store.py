@@ -199,7 +199,7 @@ async def test_of_concurrent_runs_of_one_lead_one_creates(store: LeadStore) -> N
 
 
 async def test_opposite_orders_do_not_deadlock(url: str) -> None:
-    """Two stores that record the same leads from both ends wait for each other, never in a circle."""
+    """Two stores that record the same leads from both ends never wait in a circle."""
     engines = [open_engine(url), open_engine(url)]
     forward, backward = (LeadStore(engine, TickingClock()) for engine in engines)
     leads = [lead(number) for number in range(400)]

@@ -3,23 +3,18 @@
 Each test counts the requests that reached the server: a purchase is sent at most once.
 """
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
 
 from orchestrator.surfsense import (
     AnswerLost,
     EnrichmentError,
     Found,
     ServiceUnavailable,
-    SurfSenseClient,
-    open_http,
 )
+from tests.integration.surfsense.buying import PATIENCE, client_of, error_of
 from tests.integration.surfsense.raw_server import (
     Misbehaviour,
     RawServer,
@@ -30,27 +25,11 @@ from tests.integration.surfsense.raw_server import (
     say,
 )
 
-PATIENCE = timedelta(seconds=20)
 
-
-@asynccontextmanager
-async def client_of(url: str, *, patience: timedelta = PATIENCE) -> AsyncIterator[SurfSenseClient]:
-    """Open a client on the real transport that waits no time between attempts."""
-
-    async def at_once(_seconds: float) -> None:
-        await asyncio.sleep(0)
-
-    key = SecretStr("ss_pat_secret")
-    async with open_http(api_key=key, max_in_flight=8, timeout=patience) as http:
-        yield SurfSenseClient(http, base_url=url, price_micros=1, timeout=patience, sleep=at_once)
-
-
-async def error_of(server: RawServer, *, patience: timedelta = PATIENCE) -> EnrichmentError:
+async def error_from(server: RawServer, *, patience: timedelta = PATIENCE) -> EnrichmentError:
     """Return the error of one purchase from *server*."""
-    async with server.serve(), client_of(server.url, patience=patience) as client:
-        with pytest.raises(EnrichmentError) as caught:
-            await client.purchase("Acme", purchase_id="p-1")
-    return caught.value
+    async with server.serve():
+        return await error_of(server.url, api_key="ss_pat_secret", patience=patience)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +50,7 @@ async def test_a_lost_answer_is_said_to_be_lost(misbehave: Misbehaviour) -> None
     """Whatever breaks after sending, the purchase may have happened and is not repeated."""
     server = RawServer(misbehave)
 
-    error = await error_of(server)
+    error = await error_from(server)
 
     assert type(error) is AnswerLost
     assert server.requests == 1
@@ -81,7 +60,7 @@ async def test_silence_is_a_lost_answer() -> None:
     """A server that took the request and never answers may charge it."""
     server = RawServer(keep_silent)
 
-    error = await error_of(server, patience=timedelta(milliseconds=300))
+    error = await error_from(server, patience=timedelta(milliseconds=300))
 
     assert type(error) is AnswerLost
     assert server.requests == 1
@@ -111,7 +90,7 @@ async def test_no_purchase_meets_the_end_of_an_earlier_connection() -> None:
 @pytest.mark.parametrize("misbehave", [reset, say(b"nonsense\r\n\r\n"), say(b"HTTP/1.1 200")])
 async def test_no_error_shows_the_key(misbehave: Misbehaviour) -> None:
     """Neither the error nor what it was raised from quotes the request's headers."""
-    error: BaseException | None = await error_of(RawServer(misbehave))
+    error: BaseException | None = await error_from(RawServer(misbehave))
 
     while error is not None:
         assert "ss_pat_secret" not in f"{error} {error!r}"

@@ -105,8 +105,8 @@ def test_a_doubtful_disqualifying_fact_only_costs_points() -> None:
         (
             (),
             {},
-            "Too little speaks for Acme so far: nothing was found beyond the lead itself.",
-            "Por ahora hay muy poco a favor de Acme: no se encontró nada más allá del propio lead.",
+            "Too little speaks for Acme so far: nothing was found in its favour.",
+            "Por ahora hay muy poco a favor de Acme: no se encontró ningún dato favorable.",
         ),
         (
             [claim("hiring", 1)],

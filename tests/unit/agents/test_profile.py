@@ -7,6 +7,8 @@ import pytest
 from agents.case import Claim, ClaimField
 from tests.unit.agents.builders import NOW, claim, lead, profile_of
 
+_BOGOTA = timezone(timedelta(hours=-5))
+
 
 def test_a_fact_keeps_its_source_and_age() -> None:
     """Value, confidence, source and as-of of the claim are all there."""
@@ -39,6 +41,26 @@ def test_equally_confident_claims_are_decided_by_recency(older: str, newer: str)
 
     assert sector is not None
     assert sector.value == newer
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        (claim("sector", "retail"), claim("sector", "energy")),
+        (claim("sector", "retail"), claim("sector", "retail", url="https://z.example")),
+        (claim("sector", "retail"), claim("sector", "retail", now=NOW.astimezone(_BOGOTA))),
+        # Both so old that neither is trusted.
+        (
+            claim("sector", "retail", confidence=0.9, days_old=3000),
+            claim("sector", "retail", confidence=0.8, days_old=3000),
+        ),
+    ],
+)
+def test_ties_come_out_the_same_in_any_order(claims: tuple[Claim, ...]) -> None:
+    """Claims that differ in nothing that counts still give one and the same profile."""
+    profiles = {profile_of(*order).model_dump_json() for order in (claims, claims[::-1])}
+
+    assert len(profiles) == 1
 
 
 def test_age_weighs_on_confidence() -> None:
@@ -171,7 +193,7 @@ def test_hiring_is_a_number_or_a_title() -> None:
     "as_of",
     [
         datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5))),
-        datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-5))),
+        datetime(9999, 12, 31, 23, 59, tzinfo=_BOGOTA),
         NOW.astimezone(UTC) + timedelta(days=1),
     ],
 )

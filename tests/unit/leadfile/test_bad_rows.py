@@ -254,6 +254,15 @@ def test_a_problem_calls_the_column_what_the_file_calls_it(given_file: GivenFile
     assert _only_sentence(lead_file, 2).startswith("Razón Social is missing")
 
 
+def test_a_column_without_a_name_is_called_by_its_place(given_file: GivenFile) -> None:
+    """A problem in a nameless column can still be found."""
+    path = given_file("company,contact,email,\nAcme,Ana,ana@acme.example,=1+1\n")
+
+    lead_file = read_lead_file(path)
+
+    assert _only_sentence(lead_file, 2, Level.WARNING).startswith("cell 4 looks like a formula")
+
+
 def test_a_repeated_lead_points_to_its_first_row(given_file: GivenFile) -> None:
     """Same company and same e-mail, written otherwise, is the same lead; a bad row is nobody's."""
     path = given_file(

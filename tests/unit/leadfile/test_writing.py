@@ -45,14 +45,14 @@ def test_results_stand_beside_their_rows(given_file: GivenFile, tmp_path: Path) 
 
 
 def test_a_bad_row_keeps_its_place_and_says_why(given_file: GivenFile, tmp_path: Path) -> None:
-    """Bad rows are in the output too: invalid, with the sentence as the reason."""
-    path = given_file(f"{TABLE},Eva,eva@\n")
+    """Bad rows are in the output too: invalid, with the errors (no warnings) as the reason."""
+    path = given_file(f"{TABLE},@Eva,eva@\n")
     output = tmp_path / "out.csv"
 
     write_results(read_lead_file(path), {}, output)
 
     row = _table(output)[2]
-    assert (row["contact"], row["email"], row["emasai_status"]) == ("Eva", "eva@", "invalid")
+    assert (row["contact"], row["email"], row["emasai_status"]) == ("'@Eva", "eva@", "invalid")
     assert row["emasai_reason"] == (
         f"{path}, row 4: company is missing; fill it in or delete the row. "
         f"{path}, row 4: email is not an e-mail address "

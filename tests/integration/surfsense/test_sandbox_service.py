@@ -1,37 +1,26 @@
-"""The sandbox as a real process, bought from with the real client."""
+"""The sandbox's service, bought from with the real client: answers, faults, and the bill."""
 
 import asyncio
-import contextlib
-import signal
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from orchestrator.surfsense import (
-    AccessDenied,
     Ambiguous,
     AnswerLost,
-    EnrichmentError,
     Found,
     NotFound,
     RateLimited,
     RequestRejected,
     ServiceUnavailable,
-    SurfSenseClient,
-    open_http,
 )
 from orchestrator.surfsense.sandbox import Behaviour
+from tests.integration.surfsense.buying import client_of, error_of
 from tests.integration.surfsense.sandbox_process import SandboxProcess
 
-PATIENCE = timedelta(seconds=20)
 FAULTLESS = Behaviour(latency_min_ms=0, latency_max_ms=0, not_found_rate=0, ambiguous_rate=0)
 
 
@@ -49,43 +38,6 @@ def sandbox(running: SandboxProcess) -> SandboxProcess:
     running.reset()
     running.behave(**FAULTLESS.model_dump())
     return running
-
-
-@pytest.fixture
-def own_sandbox(tmp_path: Path) -> Iterator[Callable[..., SandboxProcess]]:
-    """Start a sandbox with options of its own, and kill it afterwards."""
-    with contextlib.ExitStack() as stack:
-
-        def start(*options: str) -> SandboxProcess:
-            process = SandboxProcess(tmp_path, *options)
-            stack.callback(process.kill)
-            return process
-
-        yield start
-
-
-@asynccontextmanager
-async def client_of(
-    url: str, *, api_key: str | None = None, patience: timedelta = PATIENCE
-) -> AsyncIterator[SurfSenseClient]:
-    """Open a client on the real transport."""
-    key = None if api_key is None else SecretStr(api_key)
-    async with open_http(api_key=key, max_in_flight=200, timeout=patience) as http:
-        yield SurfSenseClient(http, base_url=url, price_micros=1, timeout=patience)
-
-
-async def error_of(
-    url: str,
-    *,
-    company: str = "Acme",
-    patience: timedelta = PATIENCE,
-    api_key: str | None = None,
-) -> EnrichmentError:
-    """Return the error of one purchase."""
-    async with client_of(url, patience=patience, api_key=api_key) as client:
-        with pytest.raises(EnrichmentError) as caught:
-            await client.purchase(company, purchase_id="p-1")
-    return caught.value
 
 
 async def test_what_is_sold_is_on_the_bill(sandbox: SandboxProcess) -> None:
@@ -267,58 +219,3 @@ def test_an_impossible_order_changes_nothing(sandbox: SandboxProcess, body: byte
 def test_health_is_surfsenses(sandbox: SandboxProcess) -> None:
     """The same path and body as the real service."""
     assert httpx.get(f"{sandbox.url}/health").json() == {"status": "ok"}
-
-
-async def test_the_bill_survives_kill_9(own_sandbox: Callable[..., SandboxProcess]) -> None:
-    """What was answered is charged after a restart too; a line torn by the kill is not."""
-    sandbox = own_sandbox("--not-found-rate", "0", "--ambiguous-rate", "0")
-    async with client_of(sandbox.url) as client:
-        await client.purchase("Acme", purchase_id="p-1")
-        sold = sandbox.bill()
-
-        sandbox.kill()
-        with sandbox.bill_path.open("ab") as file:
-            file.write(b'{"at_ms":1')
-        sandbox.start(sandbox.port)
-        kept = sandbox.bill()
-        await client.purchase("Acme", purchase_id="p-2")
-
-    assert kept["companies"] == sold["companies"]
-    assert sandbox.bill()["purchases"] == 2
-
-
-async def test_a_guarded_sandbox_wants_its_key(own_sandbox: Callable[..., SandboxProcess]) -> None:
-    """A wrong key and a missing one are denied; the right one buys."""
-    sandbox = own_sandbox("--api-key", "ss_pat_right", "--not-found-rate", "0")
-
-    missing = await error_of(sandbox.url)
-    wrong = await error_of(sandbox.url, api_key="ss_pat_wrong")
-    async with client_of(sandbox.url, api_key="ss_pat_right") as client:
-        await client.purchase("Acme", purchase_id="p-1")
-
-    assert type(missing) is type(wrong) is AccessDenied
-    assert sandbox.bill()["purchases"] == 1
-
-
-async def test_it_ends_when_told_even_with_an_answer_owed(
-    own_sandbox: Callable[..., SandboxProcess],
-) -> None:
-    """A request that is never answered does not keep it from stopping."""
-    sandbox = own_sandbox("--timeout-rate", "1")
-    waiting = asyncio.create_task(error_of(sandbox.url))
-    await sandbox.wait_until(lambda bill: bill["faults"]["timeout"])
-
-    code = await asyncio.to_thread(sandbox.stop)
-
-    assert code in {0, -signal.SIGTERM}
-    assert type(await waiting) in {AnswerLost, ServiceUnavailable}
-
-
-def test_a_senseless_command_line_is_explained() -> None:
-    """One sentence names the option and what is wrong with it."""
-    command = [sys.executable, "-m", "orchestrator.surfsense.sandbox", "--error-rate", "2"]
-
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-
-    assert ended.returncode == 2
-    assert "error_rate: Input should be less than or equal to 1" in ended.stderr

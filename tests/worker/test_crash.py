@@ -1,0 +1,111 @@
+"""What survives when things are killed in the middle of the demo's job."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+import sqlalchemy
+from tests.support.waiting import wait_until
+
+from tests.support.sandbox import charges, twice
+from tests.worker.conftest import Command
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "leads.csv"
+Start = Callable[..., Command]
+
+#: Slow enough that a kill meets the job in its middle, on any machine.
+SLOW = {"EMASAI_MAX_IN_FLIGHT": "6", "EMASAI_LEASE_S": "1"}
+
+
+def _bought_at_least(command: Command, count: int) -> bool:
+    return charges(command.home).total() >= count
+
+
+def _flights(command: Command) -> set[str]:
+    """Return the companies with a purchase under way: their intent is written down."""
+    with redis.Redis.from_url(command.variable("REDIS_URL")) as client:
+        return {key.decode().rpartition(":")[2] for key in client.scan_iter("memo1:note:*")}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _ledger(home: Path, outcome: str) -> set[str]:
+    engine = sqlalchemy.create_engine(f"sqlite:///{home / 'emasai.sqlite'}")
+    with engine.connect() as connection:
+        statement = sqlalchemy.text("SELECT company_key FROM purchases WHERE outcome = :outcome")
+        found = set(connection.scalars(statement, {"outcome": outcome}))
+    engine.dispose()
+    return found
+
+
+def test_a_killed_worker_loses_nothing_and_pays_twice_only_for_calls_in_flight(
+    start: Start, tmp_path: Path
+) -> None:
+    """`kill -9` of a worker mid-job: every row ends, doubles are calls that were in flight."""
+    output = tmp_path / "out.csv"
+    command = start("run", EXAMPLE, "-o", output, "--json", **SLOW)
+    wait_until(lambda: _bought_at_least(command, 40), description="the job is in its middle")
+
+    victim = command.workers()[0]
+    victim.suspend()  # so that the calls in flight can be counted before they end
+    in_flight = _flights(command)
+    victim.kill()
+    code, out, _ = command.end()
+
+    assert code == 3  # the example has rows that cannot be used
+    summary = json.loads(out)
+    assert summary["pending"] == 0
+    assert "failed" not in summary["statuses"]
+    statuses = {row["emasai_status"] for row in _rows(output)}
+    assert statuses <= {"opportunity", "discarded", "ambiguous", "invalid"}
+    doubles = twice(charges(command.home))
+    assert doubles <= in_flight
+    assert doubles <= _ledger(tmp_path / "home", "lost")
+
+
+def test_after_ctrl_c_the_output_is_valid_and_the_next_run_finishes(
+    start: Start, tmp_path: Path
+) -> None:
+    """Ctrl-C leaves a whole file with the rest `pending`; the next run buys only the rest."""
+    output = tmp_path / "out.csv"
+    command = start("run", EXAMPLE, "-o", output, "--json", **SLOW)
+    wait_until(lambda: _bought_at_least(command, 20), description="the job is in its middle")
+
+    command.interrupt()
+    code, out, _ = command.end()
+    first = json.loads(out)
+    interrupted = _rows(output)
+    second = start("run", EXAMPLE, "-o", output, "--json")
+    second_code, second_out, _ = second.end()
+    finished = json.loads(second_out)
+
+    assert code == second_code == 3
+    assert first["pending"] > 0
+    assert len(interrupted) == first["rows"]
+    assert sum(row["emasai_status"] == "pending" for row in interrupted) >= first["pending"]
+    assert finished["pending"] == 0
+    assert not _ledger(tmp_path / "home", "lost")
+    assert not twice(charges(tmp_path / "home"))
+
+
+def test_a_command_that_is_killed_leaves_nothing_that_keeps_the_next_from_starting(
+    start: Start, tmp_path: Path
+) -> None:
+    """`kill -9` of the command itself: the next one ends what was left and finishes the job."""
+    output = tmp_path / "out.csv"
+    command = start("run", EXAMPLE, "-o", output, "--json", **SLOW)
+    wait_until(lambda: _bought_at_least(command, 20), description="the job is in its middle")
+    orphans = command.process_children()
+
+    command.process.kill()
+    command.process.wait()
+    code, out, _ = start("run", EXAMPLE, "-o", output, "--json").end()
+
+    assert code == 3
+    assert json.loads(out)["pending"] == 0
+    assert not any(orphan.is_running() for orphan in orphans)
