@@ -7,8 +7,10 @@ from orchestrator.jobs import Job, NewJob
 from orchestrator.spend import run_account
 
 
-async def submit(runtime: Runtime, new: NewJob) -> Job:
+async def submit(runtime: Runtime, new: NewJob, *, job_id: str | None = None) -> Job:
     """Accept *new* durably and announce it; equal unfinished work is returned instead.
+
+    A caller who must tell the two apart chooses *job_id* (`uuid4().hex`) and compares.
 
     When this returns the work is done or visibly failed some day, whatever is killed: a
     doorbell that is lost is rung again by the reconciler of any worker.
@@ -16,7 +18,7 @@ async def submit(runtime: Runtime, new: NewJob) -> Job:
     Raises:
         StoreUnavailable: Redis is away; nothing was accepted.
     """
-    job_id = uuid.uuid4().hex
+    job_id = job_id or uuid.uuid4().hex
     if new.max_cost_micros is not None:
         # Before the job can be seen: a worker may take it up at once.
         await runtime.budget.set_cap(run_account(job_id), new.max_cost_micros)

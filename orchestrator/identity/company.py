@@ -86,12 +86,13 @@ def _reduce(words: list[str], name: str) -> Stripped:
     """Strip and reword until nothing changes, since one can make room for the other."""
     if len(words) > _MOST_WORDS:
         return Stripped(words, (), None)
-    stripped = strip(FORMS.detach(words))
-    while (reworded := _reword(stripped.words, name)) != stripped.words:
+    stripped = strip(words)
+    while (reworded := _reword(stripped.words, name)) != stripped.words or len(reworded[-1]) == 1:
         again = strip(reworded)
-        stripped = Stripped(
-            again.words, stripped.removed + again.removed, stripped.form or again.form
-        )
+        if again.words == stripped.words:
+            break
+        form = stripped.form or again.form
+        stripped = Stripped(again.words, stripped.removed + again.removed, form)
     return stripped
 
 
@@ -112,7 +113,7 @@ def _key(name: str, words: list[str]) -> str:
 
 def _with_accent(letter: str, name: str) -> str:
     """Return the only letter of a name as it is written: the companies Ñ and N are two."""
-    written = unicodedata.normalize("NFC", name.casefold())
+    written = unicodedata.normalize("NFKC", name.casefold())
     return next((c for c in written if split_words(c) == [letter]), letter)
 
 

@@ -49,9 +49,9 @@ class FormTable:
         """Learn one *spelling*, in the notation that the head of the table explains."""
         before, _, after = spelling.rpartition(_NAME)
         if before and not before.endswith(" "):
-            self._attached_before.add(before)
+            self._attached_before.update(split_words(before))
         if _NAME in spelling and after and not after.startswith(" "):
-            self._attached_after.add(after.split()[0])
+            self._attached_after.add(split_words(after)[0])
         for ending in _ways_to_write(after):
             if ending:
                 self._endings.setdefault(ending, form)
@@ -82,18 +82,19 @@ class FormTable:
                     yield length, text, *found
 
     def detach(self, words: list[str]) -> list[str]:
-        """Part forms written without a space from the first and the last word (`株式会社`)."""
-        first, last = words[0], words[-1]
-        if first.isascii() and last.isascii():
+        """Part forms written without a space from the words at the ends (`株式会社`)."""
+        if all(map(str.isascii, words)):
             return words
+        first = words[0]
         head = max(filter(first.startswith, self._attached_before), key=len, default="")
         if head and head != first:
             words = [head, first[len(head) :], *words[1:]]
-        last = words[-1]
-        tail = max(filter(last.endswith, self._attached_after), key=len, default="")
-        if tail and tail != last:
-            words = [*words[:-1], last[: -len(tail)], tail]
-        return words
+        # Two, since a remark in brackets may follow the form: `จำกัด (มหาชน)`.
+        return [*words[:-2], *itertools.chain.from_iterable(map(self._part, words[-2:]))]
+
+    def _part(self, word: str) -> tuple[str, ...]:
+        tail = max(filter(word.endswith, self._attached_after), key=len, default="")
+        return (word[: -len(tail)], tail) if tail and tail != word else (word,)
 
 
 def _ways_to_write(spelling: str) -> list[str]:

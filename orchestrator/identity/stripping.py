@@ -42,6 +42,7 @@ def strip(words: list[str]) -> Stripped:
     if FORMS.is_form(words):
         return Stripped(words, (), None)
     named, articles = _strip_articles(words)
+    named = FORMS.detach(named)
     stripped = _strip_end(named)
     stripped = stripped and _strip_front(stripped)
     rest, removed, form = stripped or Stripped(named, (), None)

@@ -1,6 +1,7 @@
 """Reduces the ways of wording a name to one: `&`, spelled initials, elisions, abbreviations."""
 
 import re
+import unicodedata
 from itertools import groupby
 from typing import Final
 
@@ -48,7 +49,10 @@ def _is_initial(words: list[str], i: int, name: str) -> bool:
     if words[i] not in {"y", "e"} or not len(words[i - 1]) == len(words[i + 1]) == 1:
         return False
     around = [*words[max(i - 2, 0) : i - 1], *words[i + 2 : i + 3]]
-    return any(len(word) == 1 for word in around) or f".{words[i]}." in name.lower()
+    return (
+        any(len(word) == 1 for word in around)
+        or f".{words[i]}." in unicodedata.normalize("NFKC", name).casefold()
+    )
 
 
 def join_letters(words: list[str]) -> list[str]:

@@ -166,11 +166,16 @@ class JobRecords:
             )
         return bool(counted)
 
-    async def results(self, job_id: str, total: int) -> AsyncIterator[tuple[int, JsonObject]]:
-        """Yield (number, result) in order, for the items that have one, in bounded memory."""
+    async def results(
+        self, job_id: str, stop: int, *, start: int = 0
+    ) -> AsyncIterator[tuple[int, JsonObject]]:
+        """Yield (number, result) in order, for the items that have one, in bounded memory.
+
+        *start* and *stop* bound the numbers, as in `range`.
+        """
         key = JobKeys(job_id).results
-        for start in range(0, total, RESULTS_BATCH):
-            numbers = range(start, min(start + RESULTS_BATCH, total))
+        for first in range(start, stop, RESULTS_BATCH):
+            numbers = range(first, min(first + RESULTS_BATCH, stop))
             with _store_errors("results"):
                 stored = await self._redis.hmget(key, [str(number) for number in numbers])
             for number, result in zip(numbers, stored, strict=True):

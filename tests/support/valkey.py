@@ -1,6 +1,5 @@
 """A private Valkey server for tests, with a password, hardened like the embedded one."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -40,6 +39,15 @@ async def empty(server: Valkey) -> None:
             await client.flushdb()
 
 
-def empty_now(server: Valkey) -> None:
-    """Remove everything, from code that has no event loop."""
-    asyncio.run(empty(server))
+
+async def keys_without_ttl(server: Valkey) -> list[str]:
+    """Return the keys that would stay for ever, in all databases of the project."""
+    found = []
+    for database in DATABASES:
+        async with client_of(server, database) as client:
+            found += [
+                f"DB {database}: {key.decode()}"
+                async for key in client.scan_iter()
+                if await client.ttl(key) == -1
+            ]
+    return found

@@ -13,6 +13,8 @@ from orchestrator.surfsense.sandbox.dice import Dice
 from orchestrator.surfsense.sandbox.vocabulary import (
     COUNTRIES,
     HEADLINES,
+    LAST_HEADLINES,
+    LAST_HEADLINES_SHARE,
     SECTORS,
     SIZE_BANDS,
     SOCIAL_NETWORKS,
@@ -155,6 +157,9 @@ class _Company:
 
     def _news(self) -> list[dict[str, Any]]:
         dice = self._dice("news")
+        stories = dice.some(HEADLINES, dice.between(1, 3))
+        if dice.share() < LAST_HEADLINES_SHARE:
+            stories.append(dice.pick(LAST_HEADLINES))
         return [
             self._datum(
                 "news",
@@ -168,9 +173,7 @@ class _Company:
                 },
                 f"https://news.example/{_slug(self._key)}/{number}",
             )
-            for number, (category, headline) in enumerate(
-                dice.some(HEADLINES, dice.between(1, 3)), start=1
-            )
+            for number, (category, headline) in enumerate(stories, start=1)
         ]
 
     def _technologies(self) -> list[dict[str, Any]]:

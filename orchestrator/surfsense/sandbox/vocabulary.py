@@ -106,11 +106,17 @@ HEADLINES = (
     ("funding", "{company} cierra una ronda de financiación de {millions} millones"),
     ("award", "{company}, premiada por su transformación digital"),
     ("layoffs", "{company} anuncia un ajuste de plantilla"),
-    ("insolvency", "{company} solicita el concurso de acreedores"),
-    ("closure", "{company} cierra su centro de {city}"),
     ("merger", "{company} negocia su fusión con un competidor"),
     ("product", "{company} lanza una plataforma para clientes de empresa"),
     ("product", "{company} presenta su nuevo servicio en línea"),
 )
+
+#: What ends a company: rare, so that few of the companies that everybody knows "close".
+LAST_HEADLINES = (
+    ("insolvency", "{company} solicita el concurso de acreedores"),
+    ("closure", "{company} cesa su actividad"),
+)
+#: Share of the companies in the news that these headlines are about.
+LAST_HEADLINES_SHARE = 0.06
 
 SOCIAL_NETWORKS = ("linkedin", "x", "instagram", "facebook", "youtube")

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from orchestrator.identity import MAX_KEY_LENGTH, InvalidCompanyName, company_key
 
-WORDS = st.sampled_from(
-    "The the PT ООО SC Delta Air Lines Año Peña Müller Øst Газпром Ελληνικά 銀行 トヨタ 株式会社 "
-    "A B C E I S L Y O u and & y e et und Co Company Corp Inc Ltd S.A. SA S.L. s.r.o. SpA GmbH KG "
-    "de CV C.V. A/S AB AS S.Coop. Soc Coop Sp. z o.o. Limited (publ) Cía. Hnos. L' d 1 21 2000 + # "
-    "C++ Co-operative W.E.S.T. I.B.M. C.E.I. Tbk Spa Unipersonal The".split()
-)
+VOCABULARY = """
+The the PT OOO SC Delta Air Lines Año Peña Müller Øst Газпром Ελληνικά ПАО 銀行 トヨタ 株式会社
+A B C E I S L Y O u and & y e et und Co Company Corp Inc Ltd S.A. SA S.L. s.r.o. SpA GmbH KG
+de CV C.V. A/S AB AS S.Coop. Soc Coop Sp. z o.o. Limited (publ) Cía. Hnos. L' d 1 21 2000 + #
+C++ Co-operative W.E.S.T. I.B.M. C.E.I. Tbk Spa Unipersonal
+"""
+WORDS = st.sampled_from(VOCABULARY.split())
 NAMES = st.lists(WORDS, min_size=1, max_size=9).flatmap(
     lambda words: st.sampled_from([" ", "  ", "-", ", ", " - ", "\u00a0", "/"]).map(
         lambda gap: gap.join(words)

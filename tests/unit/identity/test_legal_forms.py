@@ -52,6 +52,6 @@ def test_the_longest_spelling_wins(tmp_path: Path) -> None:
     path = tmp_path / "forms.tsv"
     path.write_text("# head\nCV\tNL\tform\tC.V.\nSA\tMX\tform\tS.A. de C.V.; S.A.\n", "utf-8")
 
-    found = list(load_forms(path).endings("grupo sa de cv".split()))
+    found = list(load_forms(path).endings(["grupo", "sa", "de", "cv"]))
 
     assert found[0] == (3, "sa de cv", Form("SA", ("MX",), "form"))

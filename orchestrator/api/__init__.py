@@ -1,0 +1,6 @@
+"""The HTTP door: parses a request, makes one call into the core, shapes the answer."""
+
+from .app import create_api
+from .serving import serve
+
+__all__ = ["create_api", "serve"]

@@ -1,0 +1,93 @@
+"""What is answered, as it stands in the body of an answer."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from orchestrator.jobs import Job, JobKind, JobState
+
+#: Counts of a job's tally that have a field of their own.
+_OWN_FIELDS = ("done", "spent_micros", "saved_micros")
+
+JOBS_PATH = "/api/v1/jobs"
+
+
+def url_of(job_id: str) -> str:
+    """Return where to ask for a job, relative to the server."""
+    return f"{JOBS_PATH}/{job_id}"
+
+
+class JobAccepted(BaseModel):
+    """Work that will be done. `existing` says that equal work was under way already."""
+
+    job_id: str
+    state: JobState
+    total: int
+    url: str
+    existing: bool
+    warnings: list[str] = Field(
+        default=[], description="What was left out of the leads and why; absent without any."
+    )
+
+
+class LeadAccepted(BaseModel):
+    """A lead that will be judged."""
+
+    job_id: str
+    lead_id: str
+    estado: Literal["aceptado"]
+    url: str
+    warnings: list[str] = Field(
+        default=[], description="What was left out of the lead and why; absent without any."
+    )
+
+
+class NumberedResult(BaseModel):
+    """The result of one item, by its number in the request, from 0.
+
+    `result` always has `status`, `company`, `company_key`, `code`, `reason` (`en` and `es`),
+    `source`, `as_of`, `cost_micros`, `saved_micros` and `simulated`; a lead's also `lead_id`,
+    `opportunity_id`, `viable`, `score` and `draft`, a company's `evidence` and `candidates`.
+    """
+
+    number: int
+    result: dict[str, Any]
+
+
+class JobStatus(BaseModel):
+    """How far a job is. Money in millionths of a US dollar.
+
+    `tally` counts results: `status:<status>`, `source:<how the evidence came>` and
+    `discard:<reason>`. `results` and `next_offset` are there if they were asked for;
+    `next_offset` is null on the last page.
+    """
+
+    job_id: str
+    kind: JobKind
+    state: JobState
+    total: int
+    done: int
+    tally: dict[str, int]
+    spent_micros: int
+    saved_micros: int
+    accepted_at: datetime
+    finished_at: datetime | None
+    results: list[NumberedResult] = []
+    next_offset: int | None = None
+
+    @classmethod
+    def of(cls, job: Job) -> "JobStatus":
+        """Return what *job* says of itself, without results."""
+        return cls(
+            job_id=job.job_id,
+            kind=job.kind,
+            state=job.state,
+            total=job.total,
+            done=job.done,
+            tally={name: n for name, n in sorted(job.tally.items()) if name not in _OWN_FIELDS},
+            spent_micros=job.tally.get("spent_micros", 0),
+            saved_micros=job.tally.get("saved_micros", 0),
+            accepted_at=job.accepted_at,
+            finished_at=job.finished_at,
+        )

@@ -1,0 +1,69 @@
+"""The FastAPI application: its parts in the order in which a request meets them."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from orchestrator.bootstrap import build
+from orchestrator.jobs import Doorbell
+from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.settings import Settings
+
+from . import health, jobs, spanish_door
+from .body_limit import BodyLimit
+from .error_handlers import KNOWN_ERRORS, answer_error
+from .health import Vitals
+from .request_log import RequestLog
+from .security import Guard
+
+DESCRIPTION = """\
+Asks for enrichment of companies and for the judgement of leads, and says how far it got.
+
+Work that was answered with 202 is done or visibly failed some day, whatever is killed.
+Repeating a request is safe: equal work that is not finished yet is the same job, a lead
+is stored once, and a company is bought once while its evidence is fresh.
+
+Every error has the shape `{"error": {"code", "message", "fields"}}`: `code` is for programs,
+`message` is one sentence for people, `fields` names each fault of a request.
+`X-Request-ID` is taken over from the request, or made up, and comes back with the answer.
+"""
+
+
+def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastAPI:
+    """Return the application; its lifespan opens every connection and closes them again.
+
+    Args:
+        settings: Of a configured installation.
+        doorbell: Announces work instead of Celery's broker; stays the caller's to close.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            bell = doorbell
+            if bell is None:
+                celery_bell = CeleryDoorbell(create_app(settings), settings)
+                bell = await stack.enter_async_context(contextlib.aclosing(celery_bell))
+            runtime = await stack.enter_async_context(build(settings, doorbell=bell))
+            app.state.runtime = runtime
+            app.state.vitals = await stack.enter_async_context(contextlib.aclosing(Vitals(runtime)))
+            yield
+
+    app = FastAPI(
+        title="EMASAI orchestrator",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(RequestLog),
+            Middleware(Guard, api_key=settings.api_key),
+            Middleware(BodyLimit),
+        ],
+        exception_handlers=dict.fromkeys(KNOWN_ERRORS, answer_error),
+        redoc_url=None,
+    )
+    for router in (jobs.router, spanish_door.router, health.router):
+        app.include_router(router)
+    return app

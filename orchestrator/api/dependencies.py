@@ -1,0 +1,23 @@
+"""What routes ask FastAPI for."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from orchestrator.bootstrap import Runtime
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+RuntimeOfApp = Annotated[Runtime, Depends(_runtime)]
+
+#: For the OpenAPI document only. `security.Guard` checks the key before a body is read, which
+#: FastAPI does ahead of every dependency.
+KEY_DOCUMENTED = (
+    Security(HTTPBearer(auto_error=False)),
+    Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
+)

@@ -1,0 +1,73 @@
+"""What pydantic found wrong with a request, in sentences that say what to do. Pure."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from .errors import FieldFault, Refusal, invalid_request
+from .limits import TOO_LARGE
+
+Fault = Mapping[str, Any]
+Location = Sequence[str | int]
+
+#: Names that pydantic gives to the kinds of a body; they stand in no request.
+TAGS: Final = frozenset({"enrich", "pipeline", "reference", "lead"})
+
+_NOT_AN_OBJECT: Final = (
+    "must be a JSON object; send one, with the header 'Content-Type: application/json'"
+)
+_SENTENCES: Final = {
+    "missing": "is missing; add it",
+    "extra_forbidden": "is not known here; remove it, or correct its name",
+    "model_attributes_type": _NOT_AN_OBJECT,
+    "model_type": _NOT_AN_OBJECT,
+    "dict_type": _NOT_AN_OBJECT,
+    "string_type": "must be text; correct it",
+    "union_tag_not_found": 'needs a \'kind\'; add "kind": "enrich" or "kind": "pipeline"',
+    "union_tag_invalid": "has an unknown 'kind'; it is 'enrich' or 'pipeline'",
+}
+
+
+def refusal_of(faults: Sequence[Fault]) -> Refusal:
+    """Return the answer to a request in which pydantic found *faults*."""
+    first = faults[0]
+    if first["type"] == "json_invalid":
+        reason, position = first["ctx"]["error"], first["loc"][-1]
+        message = f"The body is not JSON ({reason} at character {position}); correct it."
+        return Refusal(HTTPStatus.BAD_REQUEST, "invalid_json", message)
+    if any(fault["type"] == "too_long" for fault in faults):
+        return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", TOO_LARGE)
+    return invalid_request([_field_fault(fault) for fault in faults])
+
+
+def path_of(location: Location) -> str:
+    """Return *location* as people write it.
+
+    >>> path_of(("leads", 2, "email"))
+    'leads[2].email'
+    """
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return "".join(steps).removeprefix(".")
+
+
+def field_fault(location: Location, complaint: str) -> FieldFault:
+    """Return the fault at *location*; *complaint* reads on from the name of the field."""
+    path = path_of(location)
+    item = next((step for step in location if isinstance(step, int)), None)
+    return FieldFault(field=path, item=item, message=f"{path or 'The body'} {complaint}.")
+
+
+def _field_fault(fault: Fault) -> FieldFault:
+    location = fault["loc"][1:]  # without "body", "query" or "path"
+    if location and location[0] in TAGS:
+        location = location[1:]
+    return field_fault(location, _complaint(fault))
+
+
+def _complaint(fault: Fault) -> str:
+    message: str = fault["msg"]
+    if fault["type"] == "value_error":
+        return message.removeprefix("Value error, ")
+    if fault["type"] in _SENTENCES:
+        return _SENTENCES[fault["type"]]
+    return f"is not as it must be ({message[:1].lower()}{message[1:]}); correct it"

@@ -1,0 +1,130 @@
+"""Jobs over HTTP: ask for work, and see how far it is."""
+
+import asyncio
+import re
+from http import HTTPStatus
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Body, Query, Response
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.dispatch import submit
+from orchestrator.jobs import Job, JobKind, NewJob
+
+from .answers import JOBS_PATH, JobAccepted, JobStatus, NumberedResult, url_of
+from .dependencies import KEY_DOCUMENTED, RuntimeOfApp
+from .errors import documented, not_found
+from .examples import JOB_EXAMPLES
+from .limits import MAX_RESULTS
+from .reading import check_companies, read_leads
+from .requests import EnrichRequest, JobRequest, PipelineRequest
+
+router = APIRouter(prefix=JOBS_PATH, tags=["jobs"], dependencies=KEY_DOCUMENTED)
+
+# Anything else is nobody's job, and might be the name of another key of the same database.
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@router.post(
+    "",
+    summary="Ask for work",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model_exclude_unset=True,
+    responses=documented(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+async def accept_job(
+    wanted: Annotated[JobRequest, Body(openapi_examples=JOB_EXAMPLES)],
+    runtime: RuntimeOfApp,
+    response: Response,
+) -> JobAccepted:
+    """Accept a job durably and answer at once.
+
+    `enrich` looks companies up; `pipeline` runs leads past the agents, stored ones by their
+    ids, or whole ones, which are stored first: the same person at the same company is the
+    same lead, however often it is sent.
+    """
+    items, warnings = await _items(wanted, runtime)
+    job_id = uuid4().hex
+    new = NewJob(
+        kind=JobKind(wanted.kind),
+        items=items,
+        tenant=wanted.tenant or runtime.settings.tenant,
+        max_cost_micros=wanted.cap_micros,
+    )
+    job = await submit(runtime, new, job_id=job_id)
+    response.headers["Location"] = url_of(job.job_id)
+    return _accepted(job, warnings, existing=job.job_id != job_id)
+
+
+async def _items(
+    wanted: EnrichRequest | PipelineRequest, runtime: Runtime
+) -> tuple[tuple[str, ...], list[str]]:
+    """Return the items of the job, and the warnings about them."""
+    if isinstance(wanted, EnrichRequest):
+        await asyncio.to_thread(check_companies, wanted.companies)
+        return tuple(wanted.companies), []
+    if wanted.leads is None:
+        return tuple(map(str, wanted.lead_ids or ())), []
+    read = await asyncio.to_thread(read_leads, wanted.leads, within="leads")
+    await runtime.store.import_leads(read.leads)
+    return tuple(str(lead.id) for lead in read.leads), read.warnings
+
+
+def _accepted(job: Job, warnings: list[str], *, existing: bool) -> JobAccepted:
+    optional = {"warnings": warnings} if warnings else {}
+    return JobAccepted(
+        job_id=job.job_id,
+        state=job.state,
+        total=job.total,
+        url=url_of(job.job_id),
+        existing=existing,
+        **optional,
+    )
+
+
+@router.get(
+    "/{job_id}",
+    summary="See how far a job is",
+    response_model_exclude_unset=True,
+    responses=documented(
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+async def show_job(
+    job_id: str,
+    runtime: RuntimeOfApp,
+    *,
+    results: Annotated[bool, Query(description="Whether to list results, too.")] = False,
+    offset: Annotated[int, Query(ge=0, description="Number of the first item.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="Items of this page.")] = 100,
+) -> JobStatus:
+    """Return the state and the tally of a job and, if asked for, a page of its results.
+
+    Results come in the order of the request; an item that is not done yet is left out.
+    """
+    job = await runtime.records.job(job_id) if _JOB_ID.fullmatch(job_id) else None
+    if job is None:
+        days = runtime.settings.job_ttl.days
+        raise not_found(
+            "unknown_job",
+            f"There is no such job; jobs are remembered for {days} days after their acceptance.",
+        )
+    status = JobStatus.of(job)
+    if not results:
+        return status
+    stop = min(offset + limit, job.total)
+    page = runtime.records.results(job_id, stop, start=offset)
+    listed = [NumberedResult(number=number, result=result) async for number, result in page]
+    return status.model_copy(
+        update={"results": listed, "next_offset": stop if stop < job.total else None}
+    )

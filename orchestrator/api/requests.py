@@ -1,0 +1,156 @@
+"""What may be asked for, as it stands in the body of a request."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+
+from orchestrator.leadfile.text import visible
+
+from .limits import MAX_COST_USD, MAX_ITEMS, MAX_NOTES, MAX_TEXT, MICROS_PER_USD
+
+#: The Spanish names of a lead's fields, which are as good as the English ones.
+SPANISH: Final = {
+    "company": "empresa",
+    "contact": "contacto",
+    "email": "correo",
+    "website": "sitio_web",
+    "country": "pais",
+    "phone": "telefono",
+    "source": "origen",
+    "notes": "notas",
+}
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("contains NUL characters; take them away")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("contains half a character (a lone surrogate); send it whole") from None
+    return text
+
+
+def _filled(text: str) -> str:
+    if not visible(text):
+        raise ValueError("is blank; fill it in")
+    return text
+
+
+_Storable = AfterValidator(_storable)
+Text = Annotated[str, Field(max_length=MAX_TEXT), _Storable]
+FilledText = Annotated[Text, Field(min_length=1), AfterValidator(_filled)]
+
+
+def _named(name: str, **about: Any) -> Any:  # noqa: ANN401 - as `pydantic.Field` is typed
+    return Field(validation_alias=AliasChoices(name, SPANISH[name]), **about)
+
+
+def _in_both_languages(schema: dict[str, Any]) -> None:
+    """Let the schema of a lead say that each field may have its Spanish name."""
+    properties: dict[str, Any] = schema["properties"]
+    for english, spanish in SPANISH.items():
+        properties[spanish] = {**properties[english], "title": f"{english}, in Spanish"}
+    required = schema.pop("required")
+    schema["allOf"] = [
+        {"anyOf": [{"required": [name]}, {"required": [SPANISH[name]]}]} for name in required
+    ]
+
+
+class GivenLead(BaseModel):
+    """A person at a company who may buy. A website or a country that is none is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_both_languages)
+
+    company: FilledText = _named("company", examples=["Telefónica, S.A."])
+    contact: FilledText = _named("contact", examples=["Ana Ruiz"])
+    email: FilledText = _named("email", examples=["ana.ruiz@telefonica.example"])
+    website: Text | None = _named("website", default=None, examples=["www.telefonica.example"])
+    country: Text | None = _named("country", default=None, examples=["España"])
+    phone: Text | None = _named("phone", default=None, examples=["+34 911 234 567"])
+    source: Text | None = _named("source", default=None, examples=["web form"])
+    notes: Annotated[str, Field(max_length=MAX_NOTES), _Storable] | None = _named(
+        "notes", default=None
+    )
+
+
+class LeadReference(BaseModel):
+    """A lead that is stored already."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lead_id: UUID
+
+
+def _kind_of_lead(body: object) -> str:
+    return "reference" if isinstance(body, dict) and "lead_id" in body else "lead"
+
+
+LeadRequest = Annotated[
+    Annotated[LeadReference, Tag("reference")] | Annotated[GivenLead, Tag("lead")],
+    Discriminator(_kind_of_lead),
+]
+
+
+class _Capped(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(
+        default=None, description="Whose money is spent; the installation's own if it is not said."
+    )
+    max_cost_micros: (
+        Annotated[int, Field(strict=True, ge=0, le=MAX_COST_USD * MICROS_PER_USD)] | None
+    ) = Field(default=None, description="What this job may spend, in millionths of a US dollar.")
+    max_cost_usd: Annotated[Decimal, Field(ge=0, le=MAX_COST_USD)] | None = Field(
+        default=None, description="The same in US dollars; give one of the two."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_cap(self) -> Self:
+        if self.max_cost_micros is not None and self.max_cost_usd is not None:
+            raise ValueError("has both 'max_cost_micros' and 'max_cost_usd'; give one of them")
+        return self
+
+    @property
+    def cap_micros(self) -> int | None:
+        """The cap in micro-USD; a fraction of one is never rounded up."""
+        if self.max_cost_usd is not None:
+            return int(self.max_cost_usd * MICROS_PER_USD)
+        return self.max_cost_micros
+
+
+class EnrichRequest(_Capped):
+    """Companies to look up, without judgement."""
+
+    kind: Literal["enrich"]
+    companies: Annotated[list[FilledText], Field(min_length=1, max_length=MAX_ITEMS)] = Field(
+        examples=[["Telefónica, S.A.", "TELEFONICA", "Mercado Libre"]]
+    )
+
+
+class PipelineRequest(_Capped):
+    """Leads to run past the agents: stored ones by their ids, or whole ones, stored first."""
+
+    kind: Literal["pipeline"]
+    lead_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_ITEMS)] | None = None
+    leads: Annotated[list[GivenLead], Field(min_length=1, max_length=MAX_ITEMS)] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_kind_of_leads(self) -> Self:
+        if (self.lead_ids is None) == (self.leads is None):
+            raise ValueError("needs either 'lead_ids' or 'leads'; give one of them")
+        return self
+
+
+JobRequest = Annotated[EnrichRequest | PipelineRequest, Field(discriminator="kind")]

@@ -1,0 +1,67 @@
+"""The door that the platform documents in Spanish: one lead in, one job out."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Response
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.dispatch import submit
+from orchestrator.jobs import JobKind, NewJob
+
+from .answers import LeadAccepted, url_of
+from .dependencies import KEY_DOCUMENTED, RuntimeOfApp
+from .errors import documented, not_found
+from .examples import LEAD_EXAMPLES
+from .reading import read_leads
+from .requests import LeadReference, LeadRequest
+
+router = APIRouter(
+    prefix="/api/v1/orchestrator", tags=["orchestrator"], dependencies=KEY_DOCUMENTED
+)
+
+
+@router.post(
+    "/enriquecer-lead",
+    summary="Enrich and judge one lead",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model_exclude_unset=True,
+    responses=documented(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+async def enrich_lead(
+    wanted: Annotated[LeadRequest, Body(openapi_examples=LEAD_EXAMPLES)],
+    runtime: RuntimeOfApp,
+    response: Response,
+) -> LeadAccepted:
+    """Accept a lead, stored (by its id) or whole (with Spanish or English names).
+
+    A whole lead is stored first: the same person at the same company is the same lead.
+    """
+    warnings: list[str] = []
+    if isinstance(wanted, LeadReference):
+        lead_id = await _known(wanted.lead_id, runtime)
+    else:
+        read = read_leads([wanted])
+        await runtime.store.import_leads(read.leads)
+        lead_id, warnings = read.leads[0].id, read.warnings
+    new = NewJob(JobKind.PIPELINE, (str(lead_id),), runtime.settings.tenant)
+    job = await submit(runtime, new)
+    url = response.headers["Location"] = url_of(job.job_id)
+    optional = {"warnings": warnings} if warnings else {}
+    return LeadAccepted(
+        job_id=job.job_id, lead_id=str(lead_id), estado="aceptado", url=url, **optional
+    )
+
+
+async def _known(lead_id: UUID, runtime: Runtime) -> UUID:
+    if lead_id not in await runtime.store.leads([lead_id]):
+        raise not_found("unknown_lead", f"There is no lead {lead_id}; send the whole lead.")
+    return lead_id

@@ -1,0 +1,135 @@
+"""SurfSense results: one stored form for the pipeline and for the documented functions."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from orchestrator import cache
+from orchestrator.enrichment import EnrichmentFailures
+from orchestrator.enrichment.stored import EnrichmentStatus, read_stored
+from orchestrator.identity import InvalidCompanyName
+from orchestrator.memo import Entry, Flight, Loaded, Memo, Source
+from orchestrator.memo.entry import decode, encode
+
+RESULT = {"estado": "encontrada", "sector": "software", "detalle": {"empleados": 120}}
+
+
+def memo_on(redis: Redis) -> Memo:
+    """Return a memo as the pipeline has it."""
+    second = timedelta(seconds=1)
+    return Memo(redis, failures=EnrichmentFailures(second, second))
+
+
+async def never(_flight: Flight) -> Loaded:
+    """Stand for a purchase that must not happen."""
+    raise AssertionError("bought in vain")
+
+
+async def store(redis: Redis, status: str, payload: dict[str, Any]) -> None:
+    """Write an entry as the pipeline does."""
+    entry = Entry(status, payload, 0, 0)
+    await redis.set("surfsense:acme", encode(entry, token="f00"), ex=60)
+
+
+async def test_the_pipeline_serves_what_was_cached_by_hand(memo_db: Redis) -> None:
+    """A result that another service caches is a free hit for the pipeline."""
+    await cache.cache_surfsense_result("  ACME, S.A. ", RESULT)
+
+    outcome = await memo_on(memo_db).get("surfsense:acme", never)
+
+    stored = read_stored(outcome.entry)
+    assert outcome.source is Source.HIT
+    assert stored.status is EnrichmentStatus.FOUND
+    assert stored.payload == RESULT
+    assert stored.company.startswith("ACME")
+    assert (stored.cost_micros, stored.purchase_id) == (0, None)
+
+
+async def test_a_result_is_fresh_for_two_hours_by_the_server_s_clock(memo_db: Redis) -> None:
+    """The TTL counts from now; the entry and Redis agree on when it ends."""
+    await cache.cache_surfsense_result("Acme", RESULT)
+
+    entry = decode("surfsense:acme", await memo_db.get("surfsense:acme"))  # type: ignore[arg-type]  # not decoded
+    assert entry.expires_at_ms - entry.stored_at_ms == 7200 * 1000
+    assert await memo_db.pexpiretime("surfsense:acme") == entry.expires_at_ms
+
+
+async def test_what_the_pipeline_bought_is_found_under_every_spelling(memo_db: Redis) -> None:
+    """A bought answer is returned as SurfSense gave it, however the name is typed."""
+    await store(memo_db, "found", {"answer": RESULT, "company": "Acme", "cost_micros": 46_500})
+
+    assert await cache.get_cached_surfsense_result("Acme S.A.") == RESULT
+    assert await cache.get_cache("surfsense:acme") == RESULT
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"), [("not_found", {}), ("ambiguous", {"candidatos": ["Acme A", "Acme B"]})]
+)
+async def test_an_answer_about_no_company_in_particular_is_none(
+    memo_db: Redis, status: str, answer: dict[str, Any]
+) -> None:
+    """Known-not-found and ambiguous are no data about the company: None."""
+    await store(memo_db, status, {"answer": answer})
+
+    assert await cache.get_cached_surfsense_result("Acme") is None
+
+
+@pytest.mark.parametrize("stored", [b"{broken", b'{"sector": "software"}', b'{"v": 99}'])
+async def test_an_unreadable_entry_is_a_miss(memo_db: Redis, stored: bytes) -> None:
+    """Neither a broken entry nor one of a later version is ever an error."""
+    await memo_db.set("surfsense:acme", stored, ex=60)
+
+    assert await cache.get_cached_surfsense_result("Acme") is None
+
+
+async def test_set_cache_writes_results_in_the_same_form(memo_db: Redis) -> None:
+    """`set_cache` on a documented result key is understood by the pipeline, too."""
+    await cache.set_cache("surfsense:acme", RESULT)
+
+    outcome = await memo_on(memo_db).get("surfsense:acme", never)
+
+    assert read_stored(outcome.entry).payload == RESULT
+
+
+async def test_a_result_must_be_an_object() -> None:
+    """The pipeline reads objects only; anything else is refused."""
+    with pytest.raises(TypeError, match="not list"):
+        await cache.set_cache("surfsense:acme", ["software"])
+
+
+async def test_a_blank_name_is_refused() -> None:
+    """A blank name has no key, so it neither stores nor finds another company's data."""
+    with pytest.raises(InvalidCompanyName):
+        await cache.cache_surfsense_result(" ", RESULT)
+    with pytest.raises(InvalidCompanyName):
+        await cache.get_cached_surfsense_result("")
+
+
+@pytest.mark.parametrize("by_pattern", [True, False])
+async def test_an_invalidation_wins_over_a_purchase_in_flight(
+    memo_db: Redis, *, by_pattern: bool
+) -> None:
+    """What was being bought while its key was invalidated is not stored afterwards."""
+    memo = memo_on(memo_db)
+    begun, may_land = asyncio.Event(), asyncio.Event()
+
+    async def slow(flight: Flight) -> Loaded:
+        begun.set()
+        await may_land.wait()
+        return Loaded("found", {"answer": RESULT}, timedelta(hours=2), flight.now_ms())
+
+    buying = asyncio.create_task(memo.get("surfsense:acme", slow))
+    await begun.wait()
+
+    if by_pattern:
+        await cache.invalidate_pattern("surfsense:*")
+    else:
+        await cache.delete_cache("surfsense:acme")
+    may_land.set()
+    await buying
+
+    assert await cache.get_cached_surfsense_result("Acme") is None
+    await memo.aclose()
