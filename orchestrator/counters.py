@@ -69,16 +69,21 @@ class Counters:
     async def aclose(self) -> None:
         """Write what is buffered, in bounded time. The client stays open."""
         if self._flushing is not None:
+            await asyncio.sleep(0)  # one that was made just now begins, and so writes at its end
             self._flushing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._flushing
-        await self._flush()
 
     async def _flush_later(self) -> None:
         """Write after a while, and again while there is more; ends when all is written."""
-        while self._buffer:
-            await asyncio.sleep(self._flush_after.total_seconds())
+        try:
+            while self._buffer:
+                await asyncio.sleep(self._flush_after.total_seconds())
+                await self._flush()
+        except asyncio.CancelledError:
+            # By `aclose`, or by a loop that ends: the last moment to write.
             await self._flush()
+            raise
 
     async def _flush(self) -> None:
         pending, self._buffer = self._buffer, Counter()
@@ -87,11 +92,11 @@ class Counters:
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
                 await self._write(pending)
-        except BaseException as error:
-            # Cancelled, too: whoever cancels means to close, and writes the rest then.
+        except asyncio.CancelledError:
             self._buffer.update(pending)
-            if not isinstance(error, RedisError | OSError):
-                raise
+            raise
+        except (RedisError, OSError) as error:
+            self._buffer.update(pending)
             self._complaint.make("counters.not_written", error=type(error).__name__)
 
     async def _write(self, pending: Counter[tuple[date, str]]) -> None:

@@ -87,12 +87,12 @@ def _reduce(words: list[str], name: str) -> Stripped:
     if len(words) > _MOST_WORDS:
         return Stripped(words, (), None)
     stripped = strip(words)
-    while (reworded := _reword(stripped.words, name)) != stripped.words or len(reworded[-1]) == 1:
+    while (reworded := _reword(stripped.words, name)) is not words:
         again = strip(reworded)
         if again.words == stripped.words:
             break
-        form = stripped.form or again.form
-        stripped = Stripped(again.words, stripped.removed + again.removed, form)
+        removed = stripped.removed + again.removed
+        words, stripped = reworded, Stripped(again.words, removed, stripped.form or again.form)
     return stripped
 
 

@@ -20,7 +20,11 @@ _AFTER_A_WORD: Final = {"co": "company", "corp": "corporation", "ltd": "limited"
 _BETWEEN_WORDS: Final = dict.fromkeys(("&", "y", "e", "et", "und", "och", "ve"), AND)
 _REWORDED: Final = {*_EVERYWHERE, *_AFTER_A_WORD, *_BETWEEN_WORDS}
 
-_NUMBER_APART: Final = re.compile(r"(?<!_and)(?<=[^\W\d_])_(?=[0-9]+(?:_|$))")
+_LETTER: Final = r"[^\W\d_]"
+_NUMBER_APART: Final = re.compile(
+    # After a word, but neither after `and` nor after initials that stay apart (`w_e_s_t_1`).
+    rf"(?<={_LETTER})(?<!_and)(?<!_{_LETTER}_{_LETTER})(?<!^{_LETTER}_{_LETTER})_(?=[0-9]+(?:_|$))"
+)
 _COOPERATIVE: Final = re.compile(r"(?<![^_])co(?:mpany)?_(?=operativ)")
 _VOWELS: Final = frozenset("aeiou")
 _MUTE: Final = _VOWELS | {"h"}

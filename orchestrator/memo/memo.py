@@ -78,7 +78,7 @@ class Memo:
         An unreadable entry is set aside, and counts as none.
         """
         with store_errors("read"):
-            stored = await asyncio.shield(self._reader.get(key))
+            stored = await self._reader.get(key)
         return None if stored is None else await self._decode(key, stored)
 
     async def peek_many(self, keys: Sequence[str]) -> list[Entry | None]:

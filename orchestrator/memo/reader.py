@@ -5,7 +5,7 @@ single GETs (docs/architecture.md, "Why reads are coalesced").
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from redis.asyncio import Redis
@@ -19,21 +19,19 @@ class Reader:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._waiting: dict[str, asyncio.Future[bytes | None]] = {}
+        self._waiting: dict[str, list[asyncio.Future[bytes | None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def get(self, key: str) -> "asyncio.Future[bytes | None]":
         """Return the future value of *key*; None where there is none.
 
-        Callers of one tick share the future, so they must not cancel it: await it shielded
-        or not at all. Redis errors reach every caller of the batch.
+        A caller may cancel its own future. Redis errors reach every caller of the batch.
         """
-        future = self._waiting.get(key)
-        if future is None:
-            loop = asyncio.get_running_loop()
-            if not self._waiting:
-                loop.call_soon(self._depart, loop)
-            future = self._waiting[key] = loop.create_future()
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._depart, loop)
+        future: asyncio.Future[bytes | None] = loop.create_future()
+        self._waiting.setdefault(key, []).append(future)
         return future
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
@@ -50,14 +48,20 @@ class Reader:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _fetch(self, waiting: "dict[str, asyncio.Future[bytes | None]]") -> None:
+    async def _fetch(self, waiting: "dict[str, list[asyncio.Future[bytes | None]]]") -> None:
         try:
             values = await self.get_many(list(waiting))
         except Exception as error:  # noqa: BLE001 - handed to every caller of this batch
-            for future in waiting.values():
-                if not future.done():
-                    future.set_exception(error)
+            for future in _open(waiting.values()):
+                future.set_exception(error)
             return
-        for future, value in zip(waiting.values(), values, strict=True):
-            if not future.done():
+        for futures, value in zip(waiting.values(), values, strict=True):
+            for future in _open((futures,)):
                 future.set_result(value)
+
+
+def _open(
+    groups: "Iterable[list[asyncio.Future[bytes | None]]]",
+) -> "Iterator[asyncio.Future[bytes | None]]":
+    """Yield the futures that their callers have not cancelled."""
+    return (future for futures in groups for future in futures if not future.done())

@@ -9,6 +9,7 @@ import pytest
 from orchestrator import cache
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.settings import ConfigurationError
+from tests.support.valkey import client_of
 
 PROGRAM = """
 import asyncio
@@ -69,7 +70,5 @@ async def test_a_missing_address_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 async def connections(valkey: Valkey) -> int:
     """Count the server's clients, this one included."""
-    from tests.support.valkey import client_of
-
     async with client_of(valkey, 0) as client:
         return len(await client.client_list())
