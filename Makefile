@@ -21,7 +21,7 @@ $(READY): constraints.txt pyproject.toml
 
 # 3 means that some rows of the file could not be used, as the example wants to show.
 demo: $(READY) ## Run the example's leads through the whole pipeline (simulated SurfSense)
-	@$(BIN)/emasai run examples/leads.csv -o .emasai/leads.out.csv || test $$? -eq 3
+	@$(BIN)/emasai run examples/leads.csv -o leads.out.csv || test $$? -eq 3
 
 test: $(READY) ## Run all tests on real servers
 	@$(BIN)/python -m tests.support.provide

@@ -16,7 +16,8 @@ async def submit(runtime: Runtime, new: NewJob, *, job_id: str | None = None) ->
     doorbell that is lost is rung again by the reconciler of any worker.
 
     Raises:
-        StoreUnavailable: Redis is away; nothing was accepted.
+        StoreUnavailable: Redis is away. Asking again is safe: if the work was accepted after
+            all, it is found.
     """
     job_id = job_id or uuid.uuid4().hex
     if new.max_cost_micros is not None:

@@ -36,8 +36,7 @@ class Renewal:
             yield
         finally:
             heartbeat.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await heartbeat
+            await asyncio.wait([heartbeat])
 
     async def _beat(self, key: str, token: str) -> None:
         lease_ms = self._lease // timedelta(milliseconds=1)

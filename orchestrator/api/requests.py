@@ -112,7 +112,7 @@ class _Capped(BaseModel):
     max_cost_micros: (
         Annotated[int, Field(strict=True, ge=0, le=MAX_COST_USD * MICROS_PER_USD)] | None
     ) = Field(default=None, description="What this job may spend, in millionths of a US dollar.")
-    max_cost_usd: Annotated[Decimal, Field(ge=0, le=MAX_COST_USD)] | None = Field(
+    max_cost_usd: Annotated[Decimal, Field(ge=0, le=MAX_COST_USD, decimal_places=6)] | None = Field(
         default=None, description="The same in US dollars; give one of the two."
     )
 
@@ -124,7 +124,7 @@ class _Capped(BaseModel):
 
     @property
     def cap_micros(self) -> int | None:
-        """The cap in micro-USD; a fraction of one is never rounded up."""
+        """The cap in micro-USD, None without one. Exact: smaller fractions are refused."""
         if self.max_cost_usd is not None:
             return int(self.max_cost_usd * MICROS_PER_USD)
         return self.max_cost_micros

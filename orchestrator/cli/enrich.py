@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from agents.case import Language
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.batch import Batch, Outcome, work_through
 from orchestrator.cli.console import dollars, out, print_json
@@ -67,26 +68,27 @@ def _enrich_file(
 
 
 def _enrich_names(names: list[str], *, as_json: bool) -> None:
-    async def work(parts: Runtime) -> list[CompanyResult]:
+    async def work(parts: Runtime) -> tuple[list[CompanyResult], Language]:
         handler = CompanyHandler(parts.enricher)
         context = JobContext(None, parts.settings.tenant, capped=False)
         reports = [await handler(name, context) for name in names]
-        return [CompanyResult.model_validate(report.result) for report in reports]
+        results = [CompanyResult.model_validate(report.result) for report in reports]
+        return results, parts.settings.language
 
-    results = with_runtime(work)
+    results, language = with_runtime(work)
     if as_json:
         print_json([result.model_dump(mode="json") for result in results])
     else:
         for result in results:
-            _show(result)
+            _show(result, language)
     summary = summarize(results, rows=len(names), invalid_rows=0, items=len(names))
     raise typer.Exit(summary.exit_code)
 
 
-def _show(result: CompanyResult) -> None:
+def _show(result: CompanyResult, language: Language) -> None:
     out.print(f"[bold]{result.company}[/]  {_came_about(result)}", highlight=False)
     if result.reason is not None:
-        out.print(result.reason.en, markup=False)
+        out.print(result.reason.in_language(language), markup=False)
     if result.evidence is not None:
         table = Table("field", "value", "confidence", "as of", "source", box=None)
         for claim in sorted(result.evidence.claims, key=lambda claim: claim.field):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from agents.case import Language
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.session import with_runtime
@@ -15,6 +16,9 @@ from orchestrator.identity import ParsedName, parse_name
 from orchestrator.memo import Entry
 from orchestrator.spend import PurchaseRecord
 from orchestrator.store import StoredDecision
+
+#: Characters of an id that tell it from its neighbours in a table.
+SHORT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Story:
     purchases: list[PurchaseRecord]
     decisions: list[StoredDecision]
     now: datetime
+    language: Language
 
     def as_json(self) -> dict[str, Any]:
         """Return the story for `--json`."""
@@ -56,6 +61,7 @@ def explain(
             await parts.ledger.purchases_of(parsed.key),
             await parts.store.decisions_for_company(parsed.key),
             parts.clock(),
+            parts.settings.language,
         )
 
     story = with_runtime(work)
@@ -78,7 +84,7 @@ def _show(story: Story) -> None:
     else:
         out.print("Nothing was ever bought.")
     if story.decisions:
-        out.print(_decisions(story.decisions))
+        out.print(_decisions(story.decisions, story.language))
 
 
 def _memo_sentence(entry: Entry | None, now: datetime) -> str:
@@ -102,31 +108,37 @@ def _entry_json(entry: Entry, now: datetime) -> dict[str, Any]:
 
 
 def _purchases(purchases: list[PurchaseRecord]) -> Table:
-    table = Table("bought (UTC)", "as", "cost", "outcome", "job", "purchase", title="Purchases")
+    table = _table("Bought", "settled (UTC)", "cost", "outcome", "asked as", "job")
     for purchase in purchases:
         estimated = " (estimated)" if purchase.estimated else ""
         table.add_row(
             f"{purchase.settled_at:%Y-%m-%d %H:%M:%S}",
-            purchase.company,
             dollars(purchase.cost_micros) + estimated,
             purchase.outcome.value,
-            purchase.job_id or "-",
-            purchase.purchase_id,
+            purchase.company,
+            (purchase.job_id or "-")[:SHORT],
         )
-    table.caption = f"in all {dollars(sum(purchase.cost_micros for purchase in purchases))}"
+    table.add_row("in all", dollars(sum(purchase.cost_micros for purchase in purchases)))
     return table
 
 
-def _decisions(decisions: list[StoredDecision]) -> Table:
-    table = Table("decided (UTC)", "lead", "agent", "score", "verdict", "reason", title="Judged")
+def _decisions(decisions: list[StoredDecision], language: Language) -> Table:
+    table = _table("Judged", "confirmed (UTC)", "lead", "score", "verdict", "reason")
     for stored in decisions:
         decision = stored.decision
         table.add_row(
-            f"{stored.decided_at:%Y-%m-%d %H:%M:%S}",
-            str(stored.lead_id),
-            f"{decision.agent} {decision.version}",
+            f"{stored.confirmed_at:%Y-%m-%d %H:%M:%S}",
+            str(stored.lead_id)[:SHORT],
             "-" if decision.score is None else str(decision.score),
-            f"{decision.verdict.value} ({decision.code})",
-            decision.reason.en,
+            decision.code,
+            decision.reason.in_language(language),
         )
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        # A line an item: what does not fit is in the JSON.
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
     return table

@@ -97,7 +97,7 @@ def _reduce(words: list[str], name: str) -> Stripped:
 
 
 def _reword(words: list[str], name: str) -> list[str]:
-    apart = reword(words, name)
+    apart = join_parts(reword(words, name))
     joined = join_letters(apart)
     # Together, the initials of "Talleres A B" would be a Swedish company, so they stay apart.
     return joined if joined is apart or strip(joined).words == joined else apart
@@ -108,12 +108,12 @@ def _key(name: str, words: list[str]) -> str:
         return name
     if len(words) == 1 == len(words[0]):
         return _with_accent(words[0], name)
-    return _bounded(join_parts("_".join(words)))
+    return _bounded("_".join(words))
 
 
 def _with_accent(letter: str, name: str) -> str:
     """Return the only letter of a name as it is written: the companies Ñ and N are two."""
-    written = unicodedata.normalize("NFKC", name.casefold())
+    written = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return next((c for c in written if split_words(c) == [letter]), letter)
 
 

@@ -99,7 +99,7 @@ def _strip_front(stripped: Stripped) -> Stripped | None:
     words, removed, main = stripped
     ending = next((r.text for r in removed if r.form.kind != "note"), main.slug if main else "")
     for length, text, form, endings in FORMS.leadings(words):
-        if ending in endings:
+        if ending in endings or main is form:
             rest, articles = _strip_articles(words[length:])
             return Stripped(rest, (*removed, Removal(text, form), *articles), main or form)
         if "" in endings:

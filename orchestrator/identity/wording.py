@@ -85,8 +85,10 @@ def _join_run(run: list[str]) -> list[str]:
     return ["".join(run)]
 
 
-def join_parts(key: str) -> str:
+def join_parts(words: list[str]) -> list[str]:
     """Join what is written apart and together: `Yield 10` and `Yield10`, `Co-operative`."""
-    if "_operativ" in key:
-        key = _COOPERATIVE.sub("co", key)
-    return _NUMBER_APART.sub("", key)
+    text = "_".join(words)
+    joined = _NUMBER_APART.sub("", text)
+    if "_operativ" in text:
+        joined = _COOPERATIVE.sub("co", joined)
+    return words if joined == text else joined.split("_")

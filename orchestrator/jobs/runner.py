@@ -8,6 +8,7 @@ import structlog
 
 from orchestrator.jobs.model import Item, Job, JobContext, JobKind, NotNow, Report
 from orchestrator.jobs.records import JobRecords
+from orchestrator.memo import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -63,8 +64,8 @@ class ChunkRunner:
                 return False
             try:
                 report = await self._handlers[job.kind](item, job.context)
-            except NotNow as later:
-                log.warning("item.postponed", job_id=job.job_id, number=number, why=later.reason)
+                await self._records.report(job.job_id, number, report)
+            except (NotNow, StoreUnavailable) as later:
+                log.warning("item.postponed", job_id=job.job_id, number=number, why=str(later))
                 return False
-            await self._records.report(job.job_id, number, report)
             return True

@@ -44,7 +44,7 @@ class FieldReader:
             self._complain(
                 LeadField.COMPANY,
                 f"'{shown(name)}' could be any of many companies; nothing is bought for it",
-                "write the full name or add the website",
+                "write the full name",
                 Level.WARNING,
             )
         return LeadFields(

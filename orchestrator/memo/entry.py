@@ -60,9 +60,9 @@ def decode(key: str, stored: bytes) -> Entry:
         raw = orjson.loads(stored)
         if raw["v"] > SCHEMA_VERSION:
             raise CorruptEntry(key, f"written by a later version ({raw['v']})")
-        payload = raw["payload"]
-        if not isinstance(payload, dict):
-            raise CorruptEntry(key, "the payload is not an object")
-        return Entry(raw["status"], payload, int(raw["stored_at_ms"]), int(raw["expires_at_ms"]))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        status, payload = raw["status"], raw["payload"]
+        if not isinstance(status, str) or not isinstance(payload, dict):
+            raise CorruptEntry(key, "the status is no text, or the payload no object")
+        return Entry(status, payload, int(raw["stored_at_ms"]), int(raw["expires_at_ms"]))
+    except (KeyError, TypeError, ValueError) as error:  # JSONDecodeError is a ValueError
         raise CorruptEntry(key, type(error).__name__) from error

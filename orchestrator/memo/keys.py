@@ -9,11 +9,14 @@ from dataclasses import dataclass
 #: Every process subscribes to this one channel; a message is `<status> <entry key>`.
 CHANNEL = "memo1:settled"
 
-_LEASE = "memo1:lease:"
-_GENERATION = "memo1:generation:"
-_NOTE = "memo1:note:"
-_FAILURE = "memo1:failure:"
-_CORRUPT = "memo1:corrupt:"
+_OURS = "memo1:"
+_LEASE = f"{_OURS}lease:"
+_GENERATION = f"{_OURS}generation:"
+_NOTE = f"{_OURS}note:"
+_FAILURE = f"{_OURS}failure:"
+_CORRUPT = f"{_OURS}corrupt:"
+#: What tells that an entry is being loaded, or was a moment ago.
+_TRACES = (_LEASE, _NOTE, _FAILURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +51,19 @@ class Keys:
         return _CORRUPT + self.entry
 
 
-def lease_pattern(entry_pattern: str) -> str:
-    """Return the glob that matches the leases of all entries matching *entry_pattern*."""
-    return _LEASE + entry_pattern
+def is_ours(key: bytes) -> bool:
+    """Say whether *key* is one of the memo's own, which no pattern of entries means."""
+    return key.startswith(_OURS.encode())
 
 
-def note_pattern(entry_pattern: str) -> str:
-    """Return the glob that matches the notes of all entries matching *entry_pattern*."""
-    return _NOTE + entry_pattern
+def trace_patterns(entry_pattern: str) -> list[str]:
+    """Return the globs that match leases, notes and failures of entries like *entry_pattern*."""
+    return [prefix + entry_pattern for prefix in _TRACES]
 
 
-def entry_of(own_key: str) -> str:
-    """Return the entry's key that a lease or note key belongs to."""
-    for prefix in (_LEASE, _NOTE):
-        if own_key.startswith(prefix):
-            return own_key.removeprefix(prefix)
-    raise ValueError(f"{own_key} is neither a lease nor a note")
+def entry_of(trace: str) -> str:
+    """Return the entry's key that a lease, note or failure belongs to."""
+    for prefix in _TRACES:
+        if trace.startswith(prefix):
+            return trace.removeprefix(prefix)
+    raise ValueError(f"{trace} is no lease, note or failure")

@@ -62,11 +62,12 @@ class Leader:
         async with self._renewal.keeping(keys.lease, token):
             try:
                 loaded = await load(flight)
+                entry = _entry(loaded)
+                body = encode(entry, token=token)
             except BaseException as error:
                 await self._step_down(keys, token, error)
                 raise
-            stored = await self._commit(keys, token, leading.generation, loaded)
-        entry = _entry(loaded)
+            stored = await self._commit(keys, token, leading.generation, body, entry.expires_at_ms)
         return Landing(
             Outcome(keys.entry, loaded.source, entry, entry.age_ms(now_ms())), stored=stored
         )
@@ -81,22 +82,16 @@ class Leader:
         if not written:
             raise LeaseLost(keys.entry)
 
-    async def _commit(self, keys: Keys, token: str, generation: int, loaded: Loaded) -> bool:
+    async def _commit(
+        self, keys: Keys, token: str, generation: int, body: bytes, expires_at_ms: int
+    ) -> bool:
         """Store what was paid for; wait for a Redis that is away, but not for ever."""
-        entry = _entry(loaded)
         deadline = time.monotonic() + self._options.commit_patience.total_seconds()
         while True:
             try:
                 verdict = await self._scripts.commit(
                     keys=[keys.entry, keys.lease, keys.generation, keys.note, keys.failure],
-                    args=[
-                        token,
-                        generation,
-                        encode(entry, token=token),
-                        entry.expires_at_ms,
-                        CHANNEL,
-                        keys.entry,
-                    ],
+                    args=[token, generation, body, expires_at_ms, CHANNEL, keys.entry],
                 )
                 break
             except (RedisError, OSError) as error:

@@ -61,7 +61,6 @@ class Notices:
             try:
                 async with self._redis.pubsub() as pubsub:
                     await pubsub.subscribe(CHANNEL)
-                    self._wake_all()
                     await self._dispatch(pubsub)
             except (RedisError, OSError) as error:
                 log.warning("memo.notices_lost", error=type(error).__name__)
@@ -69,11 +68,17 @@ class Notices:
 
     async def _dispatch(self, pubsub: PubSub) -> None:
         while True:
-            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=None)
-            if message is not None:
-                _, _, key = message["data"].decode().partition(" ")
-                for event in self._waiting.get(key, ()):
-                    event.set()
+            message = await pubsub.get_message(timeout=None)
+            if message is None:
+                continue
+            if message["type"] == "subscribe":
+                # The server confirms this subscription, or the one with which the client
+                # has replaced a lost connection: what came before was not heard.
+                self._wake_all()
+                continue
+            _, _, key = message["data"].decode().partition(" ")
+            for event in self._waiting.get(key, ()):
+                event.set()
 
     def _wake_all(self) -> None:
         for events in self._waiting.values():

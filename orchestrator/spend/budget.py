@@ -4,7 +4,8 @@ An account is a Redis hash of micro-USD; a purchase is held in every account it 
 before a cent is spent, in one atomic step. What a crashed buyer held comes back by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -59,8 +60,11 @@ class Budget:
     async def set_cap(self, account: str, cap_micros: int) -> None:
         """Cap *account*. Takes effect with the next reservation; spend already made stays."""
         key = _account_key(account)
-        await self._redis.hset(key, "cap", str(cap_micros))
-        await self._redis.pexpire(key, ACCOUNT_TTL)
+        with _store_errors("set_cap"):
+            async with self._redis.pipeline(transaction=True) as both:
+                both.hset(key, "cap", str(cap_micros))
+                both.pexpire(key, ACCOUNT_TTL)
+                await both.execute()
 
     async def reserve(self, hold_id: str, amount_micros: int, accounts: Sequence[str]) -> None:
         """Hold *amount_micros* in all *accounts*, or in none.
@@ -69,13 +73,13 @@ class Budget:
             BudgetExhausted: A cap would be exceeded.
             StoreUnavailable: Redis is away; nothing may be bought.
         """
-        try:
+        if not accounts:
+            return
+        with _store_errors("reserve"):
             refused = await self._reserve(
                 keys=_keys(accounts),
                 args=[hold_id, amount_micros, HOLD // _MS, ACCOUNT_TTL // _MS],
             )
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable("reserve") from error
         if refused:
             raise BudgetExhausted(accounts[refused - 1], amount_micros)
 
@@ -84,25 +88,37 @@ class Budget:
     ) -> None:
         """Turn the reservation of *amount_micros* into a spend of *actual_micros*.
 
-        Call it once for a purchase; zero releases the reservation.
+        Zero releases the reservation. A repeated call within `HOLD` changes nothing.
+
+        Raises:
+            StoreUnavailable: Redis is away; it may or may not be settled, so repeat it.
         """
-        try:
+        if not accounts:
+            return
+        with _store_errors("settle"):
             await self._settle(
                 keys=_keys(accounts),
-                args=[hold_id, amount_micros, actual_micros, ACCOUNT_TTL // _MS],
+                args=[hold_id, amount_micros, actual_micros, HOLD // _MS, ACCOUNT_TTL // _MS],
             )
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable("settle") from error
 
     async def account(self, name: str) -> Account:
         """Return the state of an account; one never used is empty."""
-        fields = await self._redis.hgetall(_account_key(name))
+        with _store_errors("account"):
+            fields = await self._redis.hgetall(_account_key(name))
         cap = fields.get(b"cap")
         return Account(
             None if cap is None else int(cap),
             int(fields.get(b"spent", 0)),
             int(fields.get(b"held", 0)),
         )
+
+
+@contextmanager
+def _store_errors(operation: str) -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable(f"budget {operation}") from error
 
 
 def _account_key(account: str) -> str:

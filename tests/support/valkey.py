@@ -39,7 +39,6 @@ async def empty(server: Valkey) -> None:
             await client.flushdb()
 
 
-
 async def keys_without_ttl(server: Valkey) -> list[str]:
     """Return the keys that would stay for ever, in all databases of the project."""
     found = []

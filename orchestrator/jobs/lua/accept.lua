@@ -7,7 +7,7 @@
 --
 -- Returns the id of the job: the caller's, or the unfinished one that asks for the same.
 -- Keeps: one unfinished job a batch. After this call the job exists as a whole; before it,
--- not at all.
+-- not at all. A job without work is done at once.
 local pointer, record, open, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local job_id, prefix, ttl_ms, chunks = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 
@@ -20,6 +20,10 @@ local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('HSET', record, 'state', 'accepted', 'accepted_at_ms', now_ms, unpack(ARGV, 5))
 redis.call('PEXPIRE', record, ttl_ms)
+if chunks == 0 then
+  redis.call('HSET', record, 'state', 'done', 'finished_at_ms', now_ms)
+  return job_id
+end
 for chunk = 0, chunks - 1 do
   redis.call('SADD', open, chunk)
 end

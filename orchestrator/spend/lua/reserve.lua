@@ -33,6 +33,7 @@ for i = 1, #KEYS, 2 do
 end
 
 for i = 1, #KEYS, 2 do
+  redis.call('ZREM', KEYS[i + 1], 'settled:' .. hold_id .. ' 0')  -- released before, held anew
   if redis.call('ZADD', KEYS[i + 1], 'NX', now_ms + hold_ms, member) == 1 then
     redis.call('HINCRBY', KEYS[i], 'held', amount)
   end

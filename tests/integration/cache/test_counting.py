@@ -1,8 +1,6 @@
 """Hit and miss counters on a real server: what counts, where it lies, what an outage costs."""
 
-import asyncio
 import contextlib
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from orchestrator import cache
 from orchestrator.cache import HitRate, Kind, hit_rates
 from orchestrator.counters import Counters, day_key
 from tests.support.valkey import client_of, running_valkey
+from tests.support.waiting import wait_until
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SLOW = timedelta(hours=1)
@@ -87,39 +86,38 @@ async def test_processes_add_up_and_days_are_kept_apart(counters_db: Redis) -> N
 async def test_counts_wait_for_a_server_that_is_away(tmp_path: Path) -> None:
     """A flush that fails loses nothing: the counts are written when the server is back."""
     with running_valkey(tmp_path) as server, capture_logs() as logs:
+
+        async def failed() -> bool:
+            return bool(logs)
+
         async with client_of(server, 3) as redis:
             counters = Counters(redis, flush_after=SOON)
             server.child.end()
             counters.add("x")
-            await eventually(lambda: logs)
+            await wait_until(failed, "a flush has failed")
 
             server.child.restart()
-            await answering(redis)
+            await wait_until(lambda: answers(redis), "the server is back")
             await counted(counters, 1)
 
             assert [line["event"] for line in logs] == ["counters.not_written"]
             await counters.aclose()
 
 
-async def eventually(condition: Callable[[], object]) -> None:
-    """Let the loop run until *condition* holds; the test's own time limit bounds it."""
-    while not condition():
-        await asyncio.sleep(0.002)
-
-
-async def answering(redis: Redis) -> None:
-    """Wait until the server takes commands."""
-    while True:
-        with contextlib.suppress(RedisError, OSError):
-            await redis.ping()
-            return
-        await asyncio.sleep(0.01)
+async def answers(redis: Redis) -> bool:
+    """Say whether the server takes commands."""
+    with contextlib.suppress(RedisError, OSError):
+        return bool(await redis.ping())
+    return False
 
 
 async def counted(counters: Counters, count: int) -> None:
     """Wait until *count* of `x` is written."""
-    while await counters.read(days=1) != {"x": count}:
-        await asyncio.sleep(0.002)
+
+    async def is_written() -> bool:
+        return await counters.read(days=1) == {"x": count}
+
+    await wait_until(is_written, f"x is {count}")
 
 
 async def test_lookups_during_an_outage_do_not_spoil_the_rate(
@@ -134,7 +132,7 @@ async def test_lookups_during_an_outage_do_not_spoil_the_rate(
         await cache.get_cached_lead("1")
         server.child.restart()
         async with client_of(server, 3) as redis:
-            await answering(redis)
+            await wait_until(lambda: answers(redis), "the server is back")
             await cache.close_cache()
 
             rates = hit_rates(await Counters(redis).read(days=1))

@@ -32,7 +32,7 @@ async def test_values_lie_as_json_under_their_documented_key_and_ttl(
 
     assert stored
     assert await cache.get_cache(key) == DATA
-    assert (await gateway_db.get(key) or b"").decode() == '{"empresa":"Añil & Cía","score":81}'
+    assert await gateway_db.get(key) == '{"empresa":"Añil & Cía","score":81}'.encode()
     assert ttl_s - 5 <= await gateway_db.ttl(key) <= ttl_s
 
 

@@ -5,8 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from redis.asyncio import Redis
 
 from orchestrator import cache
+from orchestrator.cache import HitRate, Kind, hit_rates
+from orchestrator.counters import Counters
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.settings import ConfigurationError
 from tests.support.valkey import client_of
@@ -23,9 +26,10 @@ print([asyncio.run(main(number)) for number in range(3)])
 """
 
 
-def test_many_loops_in_one_process_end_without_a_warning(valkey: Valkey) -> None:
-    """A script that never closes the cache leaves neither a warning nor an open connection."""
-    finished = subprocess.run(
+async def test_a_loop_that_ends_closes_its_cache(valkey: Valkey, counters_db: Redis) -> None:
+    """A script that never closes the cache gets no warning, and its counts are written."""
+    finished = await asyncio.to_thread(
+        subprocess.run,
         [sys.executable, "-X", "dev", "-W", "error", "-c", PROGRAM],
         env={"REDIS_URL": f"{valkey.url}/1", "PYTHONPATH": "."},
         capture_output=True,
@@ -35,6 +39,7 @@ def test_many_loops_in_one_process_end_without_a_warning(valkey: Valkey) -> None
 
     assert finished.stderr == ""
     assert finished.stdout.strip() == "[{'number': 0}, {'number': 1}, {'number': 2}]"
+    assert hit_rates(await Counters(counters_db).read(days=1)) == [HitRate(Kind.LEAD, 3, 3)]
 
 
 async def test_one_loop_shares_one_cache(valkey: Valkey) -> None:

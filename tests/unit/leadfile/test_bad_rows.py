@@ -132,7 +132,7 @@ def test_a_name_that_is_only_a_legal_form_is_a_warning(given_file: GivenFile, na
     assert lead_file.rows[0].lead is not None
     assert _only_sentence(lead_file, 2, Level.WARNING) == (
         f"company '{name}' could be any of many companies; nothing is bought for it; "
-        "write the full name or add the website"
+        "write the full name"
     )
 
 

@@ -1,0 +1,59 @@
+"""The pipeline's own lookups in the hit rate of SurfSense results."""
+
+import asyncio
+from datetime import timedelta
+
+from orchestrator.cache import HitRate, Kind, hit_rates
+from orchestrator.counters import Counters
+from orchestrator.enrichment import Enricher, EnrichmentFailures, Purchaser, Purpose
+from orchestrator.enrichment.purchase import Order
+from orchestrator.memo import Flight, Loaded, Memo
+from orchestrator.surfsense import ServiceUnavailable
+
+PURPOSE = Purpose(job_id=None, tenant="default")
+
+
+class FakePurchaser(Purchaser):
+    """Sells at once and for nothing; fails when told to."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self._fails = fails
+
+    async def buy(self, flight: Flight, order: Order) -> Loaded:
+        """Return an answer, or fail like a service that is down."""
+        await asyncio.sleep(0.01)
+        if self._fails:
+            raise ServiceUnavailable(order.company, "down")
+        return Loaded("found", {"answer": {}}, timedelta(hours=2), flight.now_ms())
+
+
+async def rate_after(purchaser: Purchaser, memo_db: Redis, counters_db: Redis) -> list[HitRate]:
+    """Look the same company up by ten callers at once and once more; return the rates."""
+    second = timedelta(seconds=1)
+    memo = Memo(memo_db, failures=EnrichmentFailures(second, second))
+    counters = Counters(counters_db)
+    enricher = Enricher(memo, purchaser, counters)
+    callers = (enricher.enrich("Acme", PURPOSE) for _ in range(10))
+    await asyncio.gather(*callers, return_exceptions=True)
+    await asyncio.gather(enricher.enrich("Acme S.A.", PURPOSE), return_exceptions=True)
+    await memo.aclose()
+    await counters.aclose()
+    return hit_rates(await counters.read(days=1))
+
+
+async def test_only_the_lookup_that_goes_to_surfsense_is_a_miss(
+    memo_db: Redis, counters_db: Redis
+) -> None:
+    """Callers who wait for another's purchase are served by the memo: hits."""
+    rates = await rate_after(FakePurchaser(), memo_db, counters_db)
+
+    assert rates == [HitRate(Kind.SURFSENSE, hits=10, lookups=11)]
+
+
+async def test_a_failed_purchase_is_a_miss_and_its_followers_are_nothing(
+    memo_db: Redis, counters_db: Redis
+) -> None:
+    """A service that is down does not look like a cache that works."""
+    rates = await rate_after(FakePurchaser(fails=True), memo_db, counters_db)
+
+    assert rates == [HitRate(Kind.SURFSENSE, hits=0, lookups=1)]

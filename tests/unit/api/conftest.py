@@ -1,0 +1,95 @@
+"""The application in this process, on a real Valkey server and a SQLite file of each test."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from orchestrator.api import create_api
+from orchestrator.bootstrap import Runtime
+from orchestrator.embedded.valkey import Valkey
+from orchestrator.settings import Settings, load
+from tests.support.valkey import running_valkey
+
+
+@dataclass
+class RecordingDoorbell:
+    """Rings for nobody, and remembers for what."""
+
+    rung: list[tuple[str, int]] = field(default_factory=list)
+
+    async def ring(self, job_id: str, chunk: int) -> None:
+        """Remember the chunk."""
+        self.rung.append((job_id, chunk))
+
+    async def waiting(self) -> int:
+        """Say that nobody waits."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Door:
+    """A running application and what its tests talk to."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    doorbell: RecordingDoorbell
+
+    @property
+    def runtime(self) -> Runtime:
+        """The core behind the door."""
+        runtime: Runtime = self.app.state.runtime
+        return runtime
+
+
+OpenDoor = Callable[..., AbstractAsyncContextManager[Door]]
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """Run one server for all tests; each has a tenant of its own there."""
+    with running_valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(valkey: Valkey, tmp_path: Path) -> Settings:
+    """Return the settings of a configured installation without a key."""
+    return load(
+        REDIS_URL=f"{valkey.url}/1",
+        DATABASE_URL=f"sqlite:///{tmp_path}/emasai.sqlite",
+        SURFSENSE_URL="http://127.0.0.1:9",
+        EMASAI_TENANT=f"tenant-{uuid4().hex}",
+        EMASAI_CHUNK_SIZE="2",
+        EMASAI_API_KEY="",
+    )
+
+
+@pytest.fixture
+def open_door() -> OpenDoor:
+    """Return what starts an application with given settings, and ends it."""
+
+    @asynccontextmanager
+    async def opened(settings: Settings, base_url: str = "http://localhost") -> AsyncIterator[Door]:
+        doorbell = RecordingDoorbell()
+        app = create_api(settings, doorbell=doorbell)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url=base_url) as client,
+        ):
+            yield Door(app, client, doorbell)
+
+    return opened
+
+
+@pytest.fixture
+async def door(settings: Settings, open_door: OpenDoor) -> AsyncIterator[Door]:
+    """Return a running application without a key."""
+    async with open_door(settings) as opened:
+        yield opened

@@ -1,0 +1,94 @@
+"""POST /api/v1/orchestrator/enriquecer-lead: the door that the platform documents."""
+
+from uuid import UUID
+
+import pytest
+
+from tests.support.cases import lead
+
+from .conftest import Door
+
+DOOR = "/api/v1/orchestrator/enriquecer-lead"
+SPANISH = {
+    "empresa": "Telefónica, S.A.",
+    "contacto": "Ana",
+    "correo": "ana@telefonica.example",
+    "sitio_web": "www.telefonica.example",
+    "pais": "España",
+    "telefono": "+34 911 234 567",
+    "origen": "feria",
+    "notas": "Llamar por la tarde",
+}
+ENGLISH = {
+    "company": "Telefónica, S.A.",
+    "contact": "Ana",
+    "email": "ana@telefonica.example",
+    "website": "www.telefonica.example",
+    "country": "Spain",
+    "phone": "+34 911 234 567",
+    "source": "feria",
+    "notes": "Llamar por la tarde",
+}
+
+
+@pytest.mark.parametrize("body", [SPANISH, ENGLISH])
+async def test_a_whole_lead_is_stored_and_run(door: Door, body: dict[str, str]) -> None:
+    """A lead with names in either language is stored with all it says, and becomes a job."""
+    answer = await door.client.post(DOOR, json=body)
+
+    accepted = answer.json()
+    lead_id = UUID(accepted["lead_id"])
+    stored = (await door.runtime.store.leads([lead_id]))[lead_id]
+    items = await door.runtime.records.open_items(accepted["job_id"], 0)
+    assert answer.status_code == 202
+    assert accepted == {
+        "job_id": accepted["job_id"],
+        "lead_id": str(lead_id),
+        "estado": "aceptado",
+        "url": f"/api/v1/jobs/{accepted['job_id']}",
+    }
+    assert stored.model_dump(exclude={"id"}) == {**ENGLISH, "country": "ES"}
+    assert items == [(0, str(lead_id))]
+
+
+async def test_a_stored_lead_is_run_by_its_id(door: Door) -> None:
+    """The id of a stored lead is enough."""
+    stored = lead(1)
+    await door.runtime.store.import_leads([stored])
+
+    answer = await door.client.post(DOOR, json={"lead_id": str(stored.id)})
+
+    assert answer.status_code == 202
+    assert answer.json()["lead_id"] == str(stored.id)
+    assert door.doorbell.rung == [(answer.json()["job_id"], 0)]
+
+
+async def test_an_unknown_lead_is_not_found(door: Door) -> None:
+    """An id that no stored lead has is answered at once, not by a job that fails."""
+    answer = await door.client.post(DOOR, json={"lead_id": str(lead(2).id)})
+
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "unknown_lead"
+    assert door.doorbell.rung == []
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"lead_id": "7"}, "lead_id is not as it must be"),
+        ({"lead_id": str(UUID(int=1)), "empresa": "Acme"}, "empresa is not known here"),
+        ({**SPANISH, "correo": "ana"}, "email is not an e-mail address"),
+        ({"contacto": "Ana", "correo": "ana@acme.example"}, "company is missing"),
+        ({**SPANISH, "company": "Acme"}, "empresa is not known here"),
+        ({**SPANISH, "empresa": " "}, "empresa is blank; fill it in."),
+    ],
+)
+async def test_a_bad_lead_is_refused_with_its_fault(
+    door: Door, body: dict[str, str], message: str
+) -> None:
+    """A lead that cannot be used is refused with where its fault is, and not stored."""
+    answer = await door.client.post(DOOR, json=body)
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"].startswith(message)
+    assert (await door.runtime.store.counts()).leads == 0
