@@ -8,7 +8,7 @@ everything else is `EMASAI_*`. All problems are reported at once, each with its 
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
@@ -17,7 +17,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    model_validator,
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -48,8 +47,11 @@ class ConfigurationError(Exception):
 
 def _url_with_scheme(*schemes: str) -> AfterValidator:
     def check(secret: SecretStr) -> SecretStr:
-        url = secret.get_secret_value()
-        scheme = urlsplit(url).scheme.split("+")[0]
+        try:
+            scheme = urlsplit(secret.get_secret_value()).scheme.split("+")[0]
+        except ValueError:
+            # From None: the foreign message may quote the URL, and with it the password.
+            raise ValueError("is not a valid URL") from None
         if scheme not in schemes:
             raise ValueError(f"must start with {' or '.join(s + '://' for s in schemes)}")
         return secret
@@ -66,10 +68,23 @@ HttpUrl = Annotated[SecretStr, _url_with_scheme("http", "https")]
 
 def _seconds(value: object) -> object:
     """Read a number of seconds; pydantic alone takes text for an ISO 8601 duration."""
-    return float(value) if isinstance(value, str) else value
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        # From None: the foreign message quotes the value, which may be another variable's.
+        raise ValueError("must be a number of seconds") from None
 
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+
+
+def _is_available(protocol: str) -> str:
+    if protocol == "workspace":
+        raise ValueError("'workspace' is not available in this version; use 'enrich'")
+    return protocol
+
+
+Protocol = Annotated[Literal["enrich", "workspace"], AfterValidator(_is_available)]
 
 
 class RedisSettings(BaseSettings):
@@ -112,9 +127,7 @@ class Settings(RedisSettings):
     celery_broker_url: BrokerUrl | None = Field(default=None, validation_alias="CELERY_BROKER_URL")
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     surfsense_url: HttpUrl = Field(validation_alias="SURFSENSE_URL")
-    surfsense_protocol: Literal["enrich", "workspace"] = Field(
-        default="enrich", validation_alias="SURFSENSE_PROTOCOL"
-    )
+    surfsense_protocol: Protocol = Field(default="enrich", validation_alias="SURFSENSE_PROTOCOL")
     surfsense_api_key: SecretStr | None = Field(default=None, validation_alias="SURFSENSE_API_KEY")
     surfsense_workspace_id: str | None = Field(
         default=None, validation_alias="SURFSENSE_WORKSPACE_ID"
@@ -146,14 +159,6 @@ class Settings(RedisSettings):
         default="info", validation_alias="EMASAI_LOG_LEVEL"
     )
     simulated: bool = Field(default=False, validation_alias="EMASAI_SIMULATED")
-
-    @model_validator(mode="after")
-    def _workspace_needs_its_credentials(self) -> Self:
-        if self.surfsense_protocol == "workspace":
-            raise ValueError(
-                "SURFSENSE_PROTOCOL: 'workspace' is not available in this version; use 'enrich'"
-            )
-        return self
 
     @property
     def broker_url(self) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.cells import cells_of
@@ -13,8 +12,6 @@ from orchestrator.dispatch import submit
 from orchestrator.jobs import Job, JobKind, NewJob
 from orchestrator.leadfile import LeadFields, LeadFile, LeadRow, write_results
 from orchestrator.pipeline import ItemResult
-
-ResultT = TypeVar("ResultT", bound=ItemResult)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +49,23 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[ResultT]):
-    """What came of a batch: results by row number, and their summary."""
+class Outcome:
+    """What came of a batch. No job if no row could be used."""
 
     job: Job | None
-    results: dict[int, ResultT]
     summary: Summary
 
 
 async def work_through(
-    parts: Runtime, batch: Batch, target: Path, model: type[ResultT], *, quiet: bool
-) -> Outcome[ResultT]:
+    parts: Runtime, batch: Batch, target: Path, model: type[ItemResult], *, quiet: bool
+) -> Outcome:
     """Have the workers do *batch*, and write the file with its results to *target*.
 
     After Ctrl-C the file is written too, with what is there; the rest is `pending` and goes on
     when the same command runs again.
     """
     job: Job | None = None
-    results: dict[int, ResultT] = {}
+    results: dict[int, ItemResult] = {}
     if batch.items:
         tenant = parts.settings.tenant
         new = NewJob(batch.kind, batch.items, tenant, batch.max_cost_micros)
@@ -84,4 +80,4 @@ async def work_through(
         invalid_rows=batch.invalid_rows,
         items=len(batch.items),
     )
-    return Outcome(job, results, summary)
+    return Outcome(job, summary)

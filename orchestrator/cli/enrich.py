@@ -61,7 +61,7 @@ def _enrich_file(
         return
     check_writable(target)
 
-    async def work(parts: Runtime) -> Outcome[CompanyResult]:
+    async def work(parts: Runtime) -> Outcome:
         return await work_through(parts, batch, target, CompanyResult, quiet=as_json)
 
     finish(with_runtime(work, workers=WORKERS), target, items="companies", as_json=as_json)

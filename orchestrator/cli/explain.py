@@ -137,8 +137,9 @@ def _decisions(decisions: list[StoredDecision], language: Language) -> Table:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        # A line an item: what does not fit is in the JSON.
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    table = Table(title=title, title_justify="left", box=None, expand=True, padding=(0, 2, 0, 0))
+    for column in columns[:-1]:
+        table.add_column(column, no_wrap=True)
+    # A line an item: what does not fit is in the JSON.
+    table.add_column(columns[-1], no_wrap=True, ratio=1)
     return table

@@ -15,7 +15,7 @@ from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summary_table, verdict
 from orchestrator.jobs import JobKind
 from orchestrator.leadfile import check_writable, lead_from, lead_id, read_lead_file
-from orchestrator.pipeline import ItemResult, LeadResult
+from orchestrator.pipeline import LeadResult
 
 
 def run(
@@ -43,7 +43,7 @@ def run(
         return
     check_writable(target)
 
-    async def work(parts: Runtime) -> Outcome[LeadResult]:
+    async def work(parts: Runtime) -> Outcome:
         await parts.store.import_leads([lead_from(row.lead) for row in batch.rows if row.lead])
         return await work_through(parts, batch, target, LeadResult, quiet=as_json)
 
@@ -63,7 +63,7 @@ def foresee(batch: Batch, *, as_json: bool) -> None:
         out.print(estimate_table(foreseen))
 
 
-def finish(outcome: Outcome[ItemResult], target: Path, *, items: str, as_json: bool) -> None:
+def finish(outcome: Outcome, target: Path, *, items: str, as_json: bool) -> None:
     """Print what came of a batch and exit with what it comes to."""
     summary = outcome.summary
     if as_json:

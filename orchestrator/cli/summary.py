@@ -142,7 +142,10 @@ def _remark(count: int, what: str) -> str:
     return f"{count} {what}" if count else ""
 
 
-_PLURAL = {ItemStatus.OPPORTUNITY: "opportunities", ItemStatus.SKIPPED_BUDGET: "skipped: budget"}
+_PLURAL: dict[str, str] = {
+    ItemStatus.OPPORTUNITY: "opportunities",
+    ItemStatus.SKIPPED_BUDGET: "skipped: budget",
+}
 
 
 def _by_status(pair: tuple[str, int]) -> int:

@@ -5,9 +5,10 @@ what it cost. This package is where the four meet.
 """
 
 from orchestrator.cache.keys import entry_key
+from orchestrator.enrichment.attempt import Purpose
 from orchestrator.enrichment.enricher import Enricher, Enrichment, Glance
 from orchestrator.enrichment.failures import EnrichmentFailures
-from orchestrator.enrichment.purchase import Freshness, Purchaser, Purpose
+from orchestrator.enrichment.purchase import Freshness, Purchaser
 from orchestrator.enrichment.stored import EnrichmentStatus
 
 __all__ = [

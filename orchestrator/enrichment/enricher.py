@@ -8,7 +8,8 @@ from agents.case import Evidence
 from orchestrator.cache.hit_rate import count_lookup
 from orchestrator.cache.keys import Kind, entry_key
 from orchestrator.counters import Counters
-from orchestrator.enrichment.purchase import Order, Purchaser, Purpose
+from orchestrator.enrichment.attempt import Order, Purpose
+from orchestrator.enrichment.purchase import Purchaser
 from orchestrator.enrichment.stored import EnrichmentStatus, StoredAnswer, read_stored
 from orchestrator.identity import parse_name
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source

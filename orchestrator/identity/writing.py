@@ -99,10 +99,9 @@ def _decode(entity: re.Match[str]) -> str:
 
 def symbols(name: str) -> str:
     """Return what *name* shows when it has no words: its symbols, without spaces."""
-    text = unicodedata.normalize("NFKC", decode_entities(name))
-    return "".join(
-        c for c in text if c not in _INVISIBLE and unicodedata.category(c)[0] not in "CZ"
-    )
+    text = unicodedata.normalize("NFC", decode_entities(name))
+    shown = (c for c in text if c not in _INVISIBLE)
+    return "".join(c for c in shown if unicodedata.category(c)[0] not in "CZ")
 
 
 def tidy(name: str) -> str:

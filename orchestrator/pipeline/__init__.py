@@ -4,4 +4,11 @@ from orchestrator.pipeline.company import CompanyHandler
 from orchestrator.pipeline.lead import LeadHandler
 from orchestrator.pipeline.result import CompanyResult, ItemResult, ItemStatus, LeadResult
 
-__all__ = ["CompanyHandler", "CompanyResult", "ItemResult", "ItemStatus", "LeadHandler", "LeadResult"]
+__all__ = [
+    "CompanyHandler",
+    "CompanyResult",
+    "ItemResult",
+    "ItemStatus",
+    "LeadHandler",
+    "LeadResult",
+]

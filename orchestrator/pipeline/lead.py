@@ -37,13 +37,19 @@ class LeadHandler:
 
         async def work() -> Report:
             nonlocal lead
-            lead_id = UUID(item)
-            lead = (await self._store.leads([lead_id])).get(lead_id)
+            lead = await self._lead(item)
             if lead is None:
                 return _failed(item, None, _UNKNOWN_LEAD)
             return await self._judge(lead, Purpose(context.job_id, context.tenant, context.capped))
 
         return await reported(work(), lambda why: _failed(item, lead, why))
+
+    async def _lead(self, item: Item) -> Lead | None:
+        try:
+            lead_id = UUID(item)
+        except ValueError:  # other services enqueue ids, too
+            return None
+        return (await self._store.leads([lead_id])).get(lead_id)
 
     async def _judge(self, lead: Lead, purpose: Purpose) -> Report:
         case, enrichment = Case(lead=lead, now=self._clock()), None

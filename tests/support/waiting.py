@@ -1,16 +1,19 @@
-"""Real waiting, for what another process or the event loop does in its own time."""
+"""Waiting for something to become true, instead of sleeping and hoping."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from threading import Event
+from time import monotonic
+
+#: Seconds between two looks.
+LOOK_S = 0.05
 
 
-async def wait_until(
-    condition: Callable[[], Awaitable[object]], description: str, *, within_s: float = 20
+def wait_until(
+    predicate: Callable[[], bool], *, description: str, timeout_s: float = 30
 ) -> None:
-    """Return when *condition* holds; fail with *description* if it does not in time."""
-    try:
-        async with asyncio.timeout(within_s):
-            while not await condition():
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        raise AssertionError(f"still waiting until {description}") from None
+    """Return once *predicate* holds; fail with *description* if it does not in time."""
+    deadline, pause = monotonic() + timeout_s, Event()
+    while not predicate():
+        if monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s} s: {description}")
+        pause.wait(LOOK_S)

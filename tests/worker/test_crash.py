@@ -103,7 +103,7 @@ def test_a_command_that_is_killed_leaves_nothing_that_keeps_the_next_from_starti
     orphans = command.process_children()
 
     command.process.kill()
-    command.process.wait()
+    command.end()
     code, out, _ = start("run", EXAMPLE, "-o", output, "--json").end()
 
     assert code == 3

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from orchestrator import cache
 from orchestrator.cache import HitRate, Kind, hit_rates
 from orchestrator.counters import Counters, day_key
+from tests.support.async_waiting import eventually
 from tests.support.valkey import client_of, running_valkey
-from tests.support.waiting import wait_until
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SLOW = timedelta(hours=1)
@@ -94,10 +94,10 @@ async def test_counts_wait_for_a_server_that_is_away(tmp_path: Path) -> None:
             counters = Counters(redis, flush_after=SOON)
             server.child.end()
             counters.add("x")
-            await wait_until(failed, "a flush has failed")
+            await eventually(failed, "a flush has failed")
 
             server.child.restart()
-            await wait_until(lambda: answers(redis), "the server is back")
+            await eventually(lambda: answers(redis), "the server is back")
             await counted(counters, 1)
 
             assert [line["event"] for line in logs] == ["counters.not_written"]
@@ -117,7 +117,7 @@ async def counted(counters: Counters, count: int) -> None:
     async def is_written() -> bool:
         return await counters.read(days=1) == {"x": count}
 
-    await wait_until(is_written, f"x is {count}")
+    await eventually(is_written, f"x is {count}")
 
 
 async def test_lookups_during_an_outage_do_not_spoil_the_rate(
@@ -132,7 +132,7 @@ async def test_lookups_during_an_outage_do_not_spoil_the_rate(
         await cache.get_cached_lead("1")
         server.child.restart()
         async with client_of(server, 3) as redis:
-            await wait_until(lambda: answers(redis), "the server is back")
+            await eventually(lambda: answers(redis), "the server is back")
             await cache.close_cache()
 
             rates = hit_rates(await Counters(redis).read(days=1))

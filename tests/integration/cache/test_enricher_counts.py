@@ -3,10 +3,12 @@
 import asyncio
 from datetime import timedelta
 
+from redis.asyncio import Redis
+
 from orchestrator.cache import HitRate, Kind, hit_rates
 from orchestrator.counters import Counters
 from orchestrator.enrichment import Enricher, EnrichmentFailures, Purchaser, Purpose
-from orchestrator.enrichment.purchase import Order
+from orchestrator.enrichment.attempt import Order
 from orchestrator.memo import Flight, Loaded, Memo
 from orchestrator.surfsense import ServiceUnavailable
 

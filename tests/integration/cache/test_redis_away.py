@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator import cache
+from tests.support.async_waiting import eventually
 from tests.support.valkey import running_valkey
-from tests.support.waiting import wait_until
 
 SECRET = "s3cr3t-t0k3n"
 
@@ -69,7 +69,7 @@ async def test_it_works_again_when_the_server_is_back(
         server.child.restart()
 
         again = {"again": True}
-        await wait_until(lambda: cache.cache_lead("1", again), "a lead can be cached again")
+        await eventually(lambda: cache.cache_lead("1", again), "a lead can be cached again")
         assert await cache.get_cached_lead("1") == again
         await cache.close_cache()
 
