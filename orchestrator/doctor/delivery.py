@@ -13,7 +13,7 @@ from orchestrator.messaging import create_app
 from orchestrator.settings import Settings
 
 #: Seconds that a connection to the broker may take.
-CONNECT_S: Final = 3.0
+CONNECT_S: Final = 3
 #: Seconds in which workers may answer; all of them are waited for.
 ANSWER_S: Final = 1.0
 
@@ -26,7 +26,7 @@ async def check_delivery(settings: Settings) -> list[Finding]:
 def _ask(app: Celery, where: str) -> list[Finding]:
     try:
         with app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0.1, timeout=CONNECT_S)
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_S)
         workers = app.control.inspect(timeout=ANSWER_S).ping() or {}
     except (OperationalError, OSError) as error:
         fix = "Start the broker, or correct CELERY_BROKER_URL (unset, it is that of REDIS_URL)."

@@ -1,5 +1,6 @@
 """What can be examined on this machine alone: Python, the policy file, the data folder."""
 
+import asyncio
 import sys
 import tempfile
 from pathlib import Path
@@ -38,10 +39,14 @@ async def check_policy(settings: Settings) -> list[Finding]:
 
 async def check_folder(folder: Path) -> list[Finding]:
     """Try to write where the embedded stack keeps its data."""
+    return [await asyncio.to_thread(_try_to_write, folder)]
+
+
+def _try_to_write(folder: Path) -> Finding:
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     try:
         with tempfile.TemporaryFile(dir=nearest):
-            return [ok("folder", f"{folder} can be written")]
+            return ok("folder", f"{folder} can be written")
     except OSError as error:
         fix = f"Make {nearest} a folder that you may write to, or choose another one."
-        return [fault("folder", f"{folder} cannot be written ({error.strerror})", fix)]
+        return fault("folder", f"{folder} cannot be written ({error.strerror})", fix)

@@ -1,5 +1,8 @@
 """Asks every Redis server that the settings name about itself."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 from redis.asyncio import Redis
@@ -31,34 +34,52 @@ _VARIABLES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Database:
+    purpose: str
+    url: str = field(repr=False)
+    address: RedisAddress
+
+
 async def check_redis(settings: Settings) -> list[Finding]:
-    """Examine each database once, and each server once more as a whole."""
-    urls = _urls(settings)
-    addresses = {purpose: read_address(url) for purpose, url in urls.items()}
-    findings = [judge_databases(addresses.items())]
-    examined: set[str] = set()
-    # The gateway last: a server that it shares is examined as one that holds work.
-    for purpose, address in addresses.items():
-        async with open_redis(urls[purpose]) as client:
-            unusable = await _reach(client, purpose, address)
-            if unusable is not None:
-                findings.append(unusable)
-            elif address.server not in examined:
-                examined.add(address.server)
-                findings += judge_password(address)
-                findings += await _examine(client, address, holds_work=purpose != "gateway")
-    return findings
+    """Examine each server as a whole, and whether each database on it can be used."""
+    databases = _databases(settings)
+    servers: dict[str, list[_Database]] = {}
+    for database in databases:
+        servers.setdefault(database.address.server, []).append(database)
+    results = await asyncio.gather(*(_check_server(group) for group in servers.values()))
+    shared = judge_databases((database.purpose, database.address) for database in databases)
+    return [shared, *(finding for result in results for finding in result)]
 
 
-def _urls(settings: Settings) -> dict[str, str]:
+def _databases(settings: Settings) -> list[_Database]:
     urls = {"memo": settings.redis_memo_url, "jobs": settings.redis_jobs_url}
     if is_redis(settings.broker_url):
         urls["broker"] = settings.broker_url
-    return urls | {"gateway": settings.redis_gateway_url}
+    urls["gateway"] = settings.redis_gateway_url
+    return [_Database(purpose, url, read_address(url)) for purpose, url in urls.items()]
 
 
-async def _reach(client: Redis, purpose: str, address: RedisAddress) -> Finding | None:
-    check, variable = f"redis {address}", _VARIABLES[purpose]
+async def _check_server(databases: Sequence[_Database]) -> list[Finding]:
+    """Examine one server; what makes its first database unusable is said once, for all."""
+    for database in databases:
+        async with open_redis(database.url) as client:
+            unusable = await _reach(client, database)
+        if unusable is not None:
+            return [unusable]
+    first = databases[0]
+    async with open_redis(first.url) as client:
+        facts = read_facts(await client.info(), await _append_fsync(client))
+    holds_work = any(database.purpose != "gateway" for database in databases)
+    return [
+        *judge_password(first.address),
+        *judge_server(first.address.server, facts, holds_work=holds_work),
+    ]
+
+
+async def _reach(client: Redis, database: _Database) -> Finding | None:
+    check, purpose = f"redis {database.address}", database.purpose
+    variable = _VARIABLES[purpose]
     try:
         await client.ping()
     except AuthenticationError:
@@ -67,17 +88,11 @@ async def _reach(client: Redis, purpose: str, address: RedisAddress) -> Finding 
         return fault(check, "is still loading its data", "Wait until it has, then ask again.")
     except ResponseError:
         fix = "Raise `databases` in the server's configuration to 16, its default."
-        return fault(check, f"has no database {address.database} ({purpose})", fix)
+        return fault(check, f"has no database {database.address.database} ({purpose})", fix)
     except (RedisError, OSError) as error:
         what = f"cannot be reached ({purpose}, {type(error).__name__})"
         return fault(check, what, f"Start the server, or correct {variable}.")
     return None
-
-
-async def _examine(client: Redis, address: RedisAddress, *, holds_work: bool) -> list[Finding]:
-    info = await client.info()
-    facts = read_facts(info, await _append_fsync(client))
-    return judge_server(address.server, facts, holds_work=holds_work)
 
 
 async def _append_fsync(client: Redis) -> str:

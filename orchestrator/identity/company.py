@@ -87,13 +87,16 @@ def _reduce(words: list[str], name: str) -> Stripped:
     if len(words) > _MOST_WORDS:
         return Stripped(words, (), None)
     stripped = strip(words)
-    while (reworded := _reword(stripped.words, name)) is not words:
+    while True:
+        reworded = _reword(stripped.words, name)
+        is_settled = reworded is stripped.words and reworded[0] is words[0]
+        if is_settled and len(reworded[-1]) > 1:
+            return stripped
         again = strip(reworded)
         if again.words == stripped.words:
-            break
+            return stripped
         removed = stripped.removed + again.removed
         words, stripped = reworded, Stripped(again.words, removed, stripped.form or again.form)
-    return stripped
 
 
 def _reword(words: list[str], name: str) -> list[str]:

@@ -35,6 +35,9 @@ def key_or_none(name: str) -> str | None:
 @example("HOTEL DI GROSSI E C. S.A.S.")
 @example("S.P.E.L. EMPREENDIMENTOS S.A")
 @example("URBAN SPA SL")
+@example("S.A. S.A. PT")
+@example("W.E.S.T. 1")
+@example("\ua7f8")
 def test_a_key_is_a_name_with_that_key(name: str) -> None:
     """Keys may be given where names are asked for, so taking the key twice changes nothing."""
     key = key_or_none(name)

@@ -1,0 +1,145 @@
+"""How a leader's failure reaches those who wait for it, and those who come after."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.memo import LoadFailed, Memo, NotShared
+from tests.integration.memo.conftest import OpenMemo
+from tests.support.async_waiting import eventually
+from tests.support.loading import KEY, Loader, SoldOut, SoldOutCodec
+
+
+async def _fail_together(memo: Memo, elsewhere: Memo, error: Exception) -> list[object]:
+    """Let one process lead and fail with *error* while another follows."""
+    loader = Loader(error=error, gated=True)
+    leading = asyncio.create_task(memo.get(KEY, loader))
+    await loader.started.wait()
+    following = asyncio.create_task(elsewhere.get(KEY, Loader("unused", error=error)))
+    await asyncio.sleep(0.05)
+    loader.gate.set()
+    return list(await asyncio.gather(leading, following, return_exceptions=True))
+
+
+async def test_a_typed_failure_reaches_followers_in_other_processes(
+    memo: Memo, elsewhere: Memo
+) -> None:
+    """A follower gets the leader's error, typed, and not a second call."""
+    errors = await _fail_together(memo, elsewhere, SoldOut("until Monday"))
+
+    assert [type(error) for error in errors] == [SoldOut, SoldOut]
+    assert [str(error) for error in errors] == ["until Monday"] * 2
+
+
+async def test_nobody_tries_again_before_the_failures_time_is_over(
+    memo: Memo, elsewhere: Memo
+) -> None:
+    """While a failure is in force, later callers get it without a call."""
+    with pytest.raises(SoldOut):
+        await memo.get(KEY, Loader(error=SoldOut("x")))
+
+    later = Loader("second")
+    with pytest.raises(SoldOut, match="x"):
+        await elsewhere.get(KEY, later)
+
+    assert later.flights == []
+
+
+async def test_when_the_failures_time_is_over_the_next_caller_loads(open_memo: OpenMemo) -> None:
+    """A failure is forgotten after its TTL, with nothing left to clean up."""
+    memo = open_memo(SoldOutCodec(timedelta(milliseconds=50)))
+    with pytest.raises(SoldOut):
+        await memo.get(KEY, Loader(error=SoldOut("x")))
+    loader = Loader("second")
+
+    async def sold_again() -> bool:
+        try:
+            return (await memo.get(KEY, loader)).entry.payload == {"answer": "second"}
+        except SoldOut:
+            return False
+
+    await eventually(sold_again, "the failure is forgotten")
+    assert len(loader.flights) == 1
+
+
+async def test_an_unknown_error_is_named_to_other_processes(memo: Memo, elsewhere: Memo) -> None:
+    """Elsewhere an error that no codec knows is LoadFailed with its type, not its text."""
+    errors = await _fail_together(memo, elsewhere, ZeroDivisionError("secret"))
+
+    assert isinstance(errors[0], ZeroDivisionError)
+    assert isinstance(errors[1], LoadFailed)
+    assert errors[1].args == (KEY, "ZeroDivisionError")
+
+
+async def test_what_concerns_one_caller_alone_is_not_told_to_others(
+    memo: Memo, elsewhere: Memo
+) -> None:
+    """The leader's empty purse is its own: everybody else tries for himself, at once."""
+    poor, rich, abroad = Loader(error=NotShared(), gated=True), Loader("rich"), Loader("abroad")
+    leading = asyncio.create_task(memo.get(KEY, poor))
+    await poor.started.wait()
+    others = [asyncio.create_task(memo.get(KEY, rich)) for _ in range(3)]
+    others.append(asyncio.create_task(elsewhere.get(KEY, abroad)))
+    await asyncio.sleep(0.05)
+
+    poor.gate.set()
+    outcomes = await asyncio.gather(*others)
+
+    with pytest.raises(NotShared):
+        await leading
+    assert len(rich.flights) + len(abroad.flights) == 1
+    assert len({outcome.entry.payload["answer"] for outcome in outcomes}) == 1
+
+
+async def test_callers_that_all_fail_alone_all_try(memo: Memo) -> None:
+    """Each of several callers without money gets its own refusal."""
+    loaders = [Loader(error=NotShared(number)) for number in range(4)]
+
+    errors = await asyncio.gather(
+        *(memo.get(KEY, loader) for loader in loaders), return_exceptions=True
+    )
+
+    assert [error.args for error in errors if isinstance(error, NotShared)] == [
+        (0,),
+        (1,),
+        (2,),
+        (3,),
+    ]
+
+
+async def test_an_answer_that_cannot_be_stored_is_a_failure_like_any_other(
+    memo: Memo, elsewhere: Memo
+) -> None:
+    """A payload without a JSON form ends the flight at once, here and elsewhere."""
+    errors = await asyncio.gather(memo.get(KEY, Loader(object())), return_exceptions=True)
+
+    with pytest.raises(LoadFailed, match="TypeError|JSONEncodeError"):
+        await elsewhere.get(KEY, Loader("second"))
+    assert isinstance(errors[0], TypeError)
+
+
+async def test_a_failed_flight_leaves_no_note_unless_its_codec_keeps_it(memo: Memo) -> None:
+    """After a typed failure the next leader starts with a clean sheet."""
+    with pytest.raises(SoldOut):
+        await memo.get(KEY, Loader(error=SoldOut("x"), note={"order": 1}))
+    await memo.invalidate(KEY)
+    loader = Loader()
+
+    await memo.get(KEY, loader)
+
+    assert loader.flights[0].note is None
+
+
+async def test_an_unknown_error_leaves_the_note_to_the_next_leader(memo: Memo) -> None:
+    """What an unexplained failure may have paid for is not forgotten."""
+    with pytest.raises(ZeroDivisionError):
+        await memo.get(KEY, Loader(error=ZeroDivisionError(), note={"order": 1}))
+    await memo.invalidate(KEY)
+    loader = Loader()
+
+    await memo.get(KEY, loader)
+
+    note = loader.flights[0].note
+    assert note is not None
+    assert note["order"] == 1

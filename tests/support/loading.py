@@ -1,0 +1,60 @@
+"""Loaders and failures for tests of the memo; hand-written, typed against its ports."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from orchestrator.memo import Failure, Flight, Loaded
+
+KEY = "surfsense:acme"
+TTL = timedelta(minutes=1)
+
+
+class SoldOut(Exception):
+    """A loader's own error, known to `SoldOutCodec`."""
+
+
+class SoldOutCodec:
+    """Shares `SoldOut` with followers; nobody tries again before *ttl* is over."""
+
+    def __init__(self, ttl: timedelta = TTL) -> None:
+        self.ttl = ttl
+
+    def encode(self, error: Exception) -> Failure | None:
+        """Return the shared form of `SoldOut`, None for others."""
+        return Failure({"sold_out": str(error)}, self.ttl) if isinstance(error, SoldOut) else None
+
+    def decode(self, record: dict[str, Any]) -> Exception:
+        """Return what `encode` was given."""
+        return SoldOut(record["sold_out"])
+
+
+class Loader:
+    """Counts its flights; waits for `gate`, then fails with *error* or returns *answer*."""
+
+    def __init__(
+        self,
+        answer: object = "first",
+        *,
+        error: Exception | None = None,
+        gated: bool = False,
+        note: dict[str, Any] | None = None,
+        ttl: timedelta = TTL,
+    ) -> None:
+        self.flights: list[Flight] = []
+        self.started = asyncio.Event()
+        self.gate = asyncio.Event()
+        if not gated:
+            self.gate.set()
+        self._answer, self._error, self._note, self._ttl = answer, error, note, ttl
+
+    async def __call__(self, flight: Flight) -> Loaded:
+        """Lead *flight*."""
+        self.flights.append(flight)
+        if self._note is not None:
+            await flight.write_note(self._note)
+        self.started.set()
+        await self.gate.wait()
+        if self._error is not None:
+            raise self._error
+        return Loaded("found", {"answer": self._answer}, self._ttl, flight.now_ms())
