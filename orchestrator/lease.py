@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from orchestrator.background import end_task
 from orchestrator.scripts import load_script
 
 log = structlog.get_logger(__name__)
@@ -35,8 +36,7 @@ class Renewal:
         try:
             yield
         finally:
-            heartbeat.cancel()
-            await asyncio.wait([heartbeat])
+            await end_task(heartbeat)
 
     async def _beat(self, key: str, token: str) -> None:
         lease_ms = self._lease // timedelta(milliseconds=1)
