@@ -37,7 +37,9 @@ def _configured_findings() -> list[Finding]:
 
 def _embedded_findings() -> list[Finding]:
     with configured() as settings:
-        return asyncio.run(examine(settings, folder=home()))
+        findings = asyncio.run(examine(settings, folder=home()))
+    # Its workers are started by the commands that need them.
+    return [finding for finding in findings if finding.check != "workers"]
 
 
 def _as_json(finding: Finding) -> dict[str, str | None]:
