@@ -15,6 +15,9 @@ COPY . .
 RUN python -m venv --without-pip /opt/emasai \
     && pip --python /opt/emasai install --no-cache-dir --disable-pip-version-check \
        --no-index --find-links /wheels .
+# Whatever only a development package would have brought is missed here, not in production.
+RUN pip --python /opt/emasai check \
+    && /opt/emasai/bin/python -I -c "import kombu.transport.redis, orchestrator.cli, psycopg"
 
 FROM ${PYTHON_IMAGE}
 # A number, so that an orchestrator can see that it is not root; /data is for what is kept.

@@ -16,7 +16,7 @@ from .body_limit import BodyLimit
 from .error_handlers import KNOWN_ERRORS, answer_error
 from .health import Vitals
 from .request_log import RequestLog
-from .security import Guard
+from .security import Guard, key_in
 
 DESCRIPTION = """\
 Asks for enrichment of companies and for the judgement of leads, and says how far it got.
@@ -58,7 +58,7 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
         lifespan=lifespan,
         middleware=[
             Middleware(RequestLog),
-            Middleware(Guard, api_key=settings.api_key),
+            Middleware(Guard, key=key_in(settings)),
             Middleware(BodyLimit),
         ],
         exception_handlers=dict.fromkeys(KNOWN_ERRORS, answer_error),

@@ -23,6 +23,7 @@ _SENTENCES: Final = {
     "model_type": _NOT_AN_OBJECT,
     "dict_type": _NOT_AN_OBJECT,
     "string_type": "must be text; correct it",
+    "string_unicode": "contains half a character (a lone surrogate); send it whole",
     "union_tag_not_found": 'needs a \'kind\'; add "kind": "enrich" or "kind": "pipeline"',
     "union_tag_invalid": "has an unknown 'kind'; it is 'enrich' or 'pipeline'",
 }

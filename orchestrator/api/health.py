@@ -45,10 +45,12 @@ class Probe:
 
     async def look(self) -> Connection:
         """Say whether the server answers within `PATIENCE_S`."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._answers(), name=f"health {self._part}")
-        await asyncio.wait({self._asking}, timeout=PATIENCE_S)
-        answered = self._asking.done() and self._asking.result()
+        asking = self._asking
+        if asking is None or asking.done():
+            name = f"health {self._part}"
+            asking = self._asking = asyncio.create_task(self._answers(), name=name)
+        await asyncio.wait({asking}, timeout=PATIENCE_S)
+        answered = asking.done() and not asking.cancelled() and asking.result()
         return "connected" if answered else "disconnected"
 
     async def aclose(self) -> None:

@@ -9,9 +9,10 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from orchestrator.settings import Settings
 
 from .errors import Refusal
 
@@ -41,12 +42,18 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def key_in(settings: Settings) -> str | None:
+    """Return the key that is asked for; a blank one is none, or everybody would have it."""
+    key = settings.api_key
+    return (key.get_secret_value().strip() or None) if key else None
+
+
 class Guard:
     """ASGI middleware that refuses strangers before anything of the request is read."""
 
-    def __init__(self, app: ASGIApp, *, api_key: SecretStr | None) -> None:
+    def __init__(self, app: ASGIApp, *, key: str | None) -> None:
         self._app = app
-        self._key = None if api_key is None else api_key.get_secret_value().encode()
+        self._key = key and key.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401 or 421, or pass the request on."""
@@ -60,10 +67,10 @@ class Guard:
         if scope["path"] == OPEN_PATH:
             return None
         headers = Headers(scope=scope)
-        if self._key is None:
+        if not self._key:
             return None if is_loopback(_host(headers)) else _OTHER_HOST
         # Headers are latin-1; encoding them so gives back the bytes that were sent.
-        given = _key_in(headers).encode("latin-1")
+        given = _given_key(headers).encode("latin-1")
         return None if hmac.compare_digest(given, self._key) else _NO_KEY
 
 
@@ -74,6 +81,6 @@ def _host(headers: Headers) -> str:
         return ""
 
 
-def _key_in(headers: Headers) -> str:
+def _given_key(headers: Headers) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")

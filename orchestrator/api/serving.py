@@ -14,7 +14,7 @@ import uvloop
 from orchestrator.settings import ConfigurationError, Settings
 
 from .app import create_api
-from .security import is_loopback
+from .security import is_loopback, key_in
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8001) -> None
         SchemaTooNew: A newer program migrated the database.
         OSError: The address cannot be listened on.
     """
-    if settings.api_key is None and not is_loopback(host):
+    if key_in(settings) is None and not is_loopback(host):
         problem = (
             "EMASAI_API_KEY is not set; without it the API listens on 127.0.0.1 only, "
             f"not on {host or 'all addresses'}"

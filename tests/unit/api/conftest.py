@@ -66,8 +66,7 @@ def settings(valkey: Valkey, tmp_path: Path) -> Settings:
         SURFSENSE_URL="http://127.0.0.1:9",
         EMASAI_TENANT=f"tenant-{uuid4().hex}",
         EMASAI_CHUNK_SIZE="2",
-        EMASAI_API_KEY="",
-    )
+    ).model_copy(update={"api_key": None})
 
 
 @pytest.fixture

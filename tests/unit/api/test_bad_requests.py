@@ -11,6 +11,12 @@ from .conftest import Door
 
 JOBS = "/api/v1/jobs"
 JSON = {"Content-Type": "application/json"}
+NO_OBJECT = (
+    "The body must be a JSON object; send one, with the header 'Content-Type: application/json'."
+)
+NO_AT_SIGN = (
+    "leads[1].email is not an e-mail address (An email address must have an @-sign); correct it."
+)
 ANA = {"company": "Acme", "contact": "Ana", "email": "ana@acme.example"}
 
 
@@ -73,8 +79,7 @@ def error_of(answer: Any) -> dict[str, Any]:  # noqa: ANN401 - an httpx.Response
         (
             {"kind": "pipeline", "leads": [ANA, {**ANA, "email": "ana"}]},
             "leads[1].email",
-            "leads[1].email is not an e-mail address (An email address must have an @-sign); "
-            "correct it.",
+            NO_AT_SIGN,
         ),
         (
             {"kind": "pipeline", "leads": [{"empresa": "Acme", "correo": 3, "contacto": "Ana"}]},
@@ -84,8 +89,7 @@ def error_of(answer: Any) -> dict[str, Any]:  # noqa: ANN401 - an httpx.Response
         (
             [],
             "",
-            "The body must be a JSON object; send one, with the header "
-            "'Content-Type: application/json'.",
+            NO_OBJECT,
         ),
     ],
 )

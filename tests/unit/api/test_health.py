@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from orchestrator.api import health
 from orchestrator.api.health import Probe
@@ -21,12 +22,23 @@ async def test_a_healthy_installation_answers_as_documented(door: Door) -> None:
     assert answer.text == '{"status":"healthy","database":"connected","redis":"connected"}'
 
 
+def replace_by_folder(database: Path) -> None:
+    """Make the file *database* impossible to open."""
+    database.unlink()
+    database.mkdir()
+
+
+async def healthy_again(door: Door) -> None:
+    """Return when the installation is healthy."""
+    async with asyncio.timeout(20):
+        while (await door.client.get("/health")).status_code != 200:  # noqa: ASYNC110 - polls a server
+            await asyncio.sleep(0.05)
+
+
 async def test_a_database_that_is_away_is_told(door: Door, tmp_path: Path) -> None:
     """Without its database the installation is unhealthy, and asking for work is refused."""
     await door.runtime.engine.dispose()
-    for file in tmp_path.glob("emasai.sqlite*"):
-        file.unlink()
-    (tmp_path / "emasai.sqlite").mkdir()
+    replace_by_folder(tmp_path / "emasai.sqlite")
 
     answer = await door.client.get("/health")
     lead = {"company": "Acme", "contact": "Ana", "email": "ana@acme.example"}
@@ -49,8 +61,8 @@ async def test_redis_that_is_away_is_told_until_it_is_back(
     """Without Redis every request is answered 503 with when to come back; then all is well."""
     wanted = {"kind": "enrich", "companies": ["Acme"], "max_cost_micros": 1}
     with running_valkey(tmp_path / "valkey") as server:
-        moved = {**settings.model_dump(by_alias=True), "REDIS_URL": f"{server.url}/1"}
-        async with open_door(Settings.model_validate(moved)) as door:
+        moved = settings.model_copy(update={"redis_url": SecretStr(f"{server.url}/1")})
+        async with open_door(moved) as door:
             server.child.end()
 
             sick = await door.client.get("/health")
@@ -59,9 +71,7 @@ async def test_redis_that_is_away_is_told_until_it_is_back(
                 await door.client.get("/api/v1/jobs/" + "0" * 32),
             ]
             server.child.restart()
-            async with asyncio.timeout(20):
-                while (await door.client.get("/health")).status_code != 200:
-                    await asyncio.sleep(0.05)
+            await healthy_again(door)
             accepted = await door.client.post("/api/v1/jobs", json=wanted)
 
     assert sick.status_code == 503

@@ -1,6 +1,7 @@
 """Who is let in, and where the API may listen."""
 
 import pytest
+from pydantic import SecretStr
 
 from orchestrator.api import serve
 from orchestrator.api.security import is_loopback
@@ -12,10 +13,15 @@ KEY = "clave-ñ-1"
 ADDRESSES = ["/api/v1/jobs/" + "0" * 32, "/openapi.json", "/docs", "/nowhere"]
 
 
+def with_key(settings: Settings, key: str | None) -> Settings:
+    """Return *settings* with another key."""
+    return settings.model_copy(update={"api_key": None if key is None else SecretStr(key)})
+
+
 @pytest.fixture
 def guarded(settings: Settings) -> Settings:
     """Return settings with a key."""
-    return Settings.model_validate({**settings.model_dump(by_alias=True), "EMASAI_API_KEY": KEY})
+    return with_key(settings, KEY)
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
@@ -34,7 +40,7 @@ async def test_without_the_key_nothing_is_answered(
 ) -> None:
     """A stranger learns how to show the key, and nothing else."""
     async with open_door(guarded) as door:
-        sent = {name: value.encode() for name, value in headers.items()}
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
         answer = await door.client.get(path, headers=sent)
 
     assert answer.status_code == 401
@@ -56,7 +62,7 @@ async def test_the_key_opens_the_door_from_anywhere(
 ) -> None:
     """The key is taken from either header, under any host name."""
     async with open_door(guarded, "http://api.example") as door:
-        sent = {name: value.encode() for name, value in headers.items()}
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
         answer = await door.client.get("/openapi.json", headers=sent)
 
     assert answer.status_code == 200
@@ -97,11 +103,14 @@ async def test_without_a_key_this_machine_is_let_in(door: Door, host: str) -> No
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("key", [None, "", " "])
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "10.0.0.7", "api.example"])  # noqa: S104 - it is refused
-def test_listening_elsewhere_needs_a_key(settings: Settings, host: str) -> None:
-    """Without a key the API does not start where other machines could ask."""
+def test_listening_elsewhere_needs_a_key(settings: Settings, host: str, key: str | None) -> None:
+    """Without a key the API does not start where other machines could ask; a blank one is none."""
+    keyless = with_key(settings, key)
+
     with pytest.raises(ConfigurationError, match="EMASAI_API_KEY is not set"):
-        serve(settings, host)
+        serve(keyless, host)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

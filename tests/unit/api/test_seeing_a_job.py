@@ -67,8 +67,8 @@ async def test_pages_give_every_result_once_and_in_order(door: Door) -> None:
     listed, offset = [], 0
 
     while offset is not None:
-        query = {"results": "true", "offset": offset, "limit": 3}
-        page = (await door.client.get(f"/api/v1/jobs/{job_id}", params=query)).json()
+        query = f"results=true&offset={offset}&limit=3"
+        page = (await door.client.get(f"/api/v1/jobs/{job_id}?{query}")).json()
         listed += page["results"]
         offset = page["next_offset"]
 

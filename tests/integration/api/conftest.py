@@ -1,0 +1,65 @@
+"""The API as a process of its own, beside an embedded stack with a Celery worker."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+import httpx
+import pytest
+
+from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.embedded.child import Child
+
+_SERVE = (
+    "import sys; from orchestrator.api import serve; "
+    "from orchestrator.observability import configure_logging; "
+    "from orchestrator.settings import load; "
+    "configure_logging('info'); serve(load(), port=int(sys.argv[1]))"
+)
+#: Seconds that a process has to start, and a job to be done, on a busy machine.
+PATIENCE_S = 45.0
+
+
+@contextmanager
+def running_api(variables: dict[str, str], log: Path) -> Iterator[tuple[Child, httpx.Client]]:
+    """Run the API with *variables* on a free port for the duration of the block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    child = Child("api", [sys.executable, "-c", _SERVE, str(port)], env=variables, log=log)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            _wait_until_it_listens(child, client)
+            yield child, client
+    finally:
+        child.end()
+
+
+def _wait_until_it_listens(child: Child, client: httpx.Client) -> None:
+    deadline, pause = monotonic() + PATIENCE_S, Event()
+    while monotonic() < deadline and child.is_alive:
+        try:
+            client.get("/health")
+        except httpx.TransportError:
+            pause.wait(0.05)
+        else:
+            return
+    raise AssertionError(f"the API did not start: {child.log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """Run Valkey, the sandbox and one worker."""
+    with open_stack(tmp_path_factory.mktemp("stack"), workers=1) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(stack: EmbeddedStack) -> Iterator[httpx.Client]:
+    """Return a client of an API process on the stack."""
+    with running_api(stack.variables, stack.home / "logs" / "api.log") as (_, running):
+        yield running

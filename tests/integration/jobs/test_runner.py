@@ -1,0 +1,197 @@
+"""Working through chunks: in parallel, in bounds, and again where something was left."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from orchestrator.jobs import (
+    ChunkRunner,
+    Item,
+    JobContext,
+    JobKind,
+    JobRecords,
+    JobState,
+    NewJob,
+    NotNow,
+    Report,
+)
+from orchestrator.jobs.keys import JobKeys
+from orchestrator.memo import StoreUnavailable
+from tests.support.async_waiting import eventually
+
+NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d"), "acme", max_cost_micros=9)
+
+
+class Handler:
+    """Answers every item; postpones the items of `not_now`, waits for `gate`."""
+
+    def __init__(self) -> None:
+        self.worked: Counter[Item] = Counter()
+        self.contexts: set[JobContext] = set()
+        self.not_now: set[Item] = set()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.running = self.most = 0
+
+    async def __call__(self, item: Item, context: JobContext) -> Report:
+        """Work on *item*."""
+        self.worked[item] += 1
+        self.contexts.add(context)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await self.gate.wait()
+            await asyncio.sleep(0)
+        finally:
+            self.running -= 1
+        if item in self.not_now:
+            raise NotNow("the moon is full")
+        return Report({"item": item}, {"worked": 1})
+
+
+@pytest.fixture
+def handler() -> Handler:
+    """Return a handler of companies."""
+    return Handler()
+
+
+@pytest.fixture
+def runner(records: JobRecords, handler: Handler) -> ChunkRunner:
+    """Return the runner of one process."""
+    return ChunkRunner(records, {JobKind.ENRICH: handler}, max_in_flight=3)
+
+
+async def test_a_chunk_is_worked_through(
+    records: JobRecords, runner: ChunkRunner, handler: Handler
+) -> None:
+    """Every item gets its result, handlers know the job, and the job is done."""
+    await records.accept("j1", NEW, chunk_size=4)
+
+    reported = await runner.run("j1", 0)
+
+    job = await records.job("j1")
+    assert job is not None
+    assert (reported, job.state, job.tally) == (4, JobState.DONE, {"done": 4, "worked": 4})
+    assert handler.contexts == {JobContext("j1", "acme", capped=True)}
+    assert [r async for r in records.results("j1", 4)] == [
+        (n, {"item": item}) for n, item in enumerate("abcd")
+    ]
+
+
+async def test_items_run_together_but_never_too_many(
+    records: JobRecords, runner: ChunkRunner, handler: Handler
+) -> None:
+    """Chunks share one bound on items in flight."""
+    await records.accept("j1", NEW, chunk_size=2)
+    handler.gate.clear()
+    runs = asyncio.gather(runner.run("j1", 0), runner.run("j1", 1))
+    await _running(handler, 3)
+
+    handler.gate.set()
+    reported = await runs
+
+    assert sum(reported) == 4
+    assert handler.most == 3
+
+
+async def test_a_doorbell_too_many_changes_nothing(
+    records: JobRecords, runner: ChunkRunner, handler: Handler
+) -> None:
+    """Ringing ten times for a chunk works through it once; later rings do nothing."""
+    await records.accept("j1", NEW, chunk_size=4)
+
+    reported = await asyncio.gather(*(runner.run("j1", 0) for _ in range(10)))
+    late = await runner.run("j1", 0)
+
+    assert sum(reported) == 4
+    assert late == await runner.run("unknown", 0) == 0
+    assert set(handler.worked.values()) == {1}
+
+
+async def test_a_postponed_item_stays_open_and_its_siblings_do_not_run_again(
+    records: JobRecords, runner: ChunkRunner, handler: Handler
+) -> None:
+    """NotNow hands the chunk back; the next run works on what is open, and only that."""
+    await records.accept("j1", NEW, chunk_size=4)
+    handler.not_now = {"b"}
+
+    first = await runner.run("j1", 0)
+    silent = await records.silent_chunks("j1")
+    handler.not_now = set()
+    second = await runner.run("j1", 0)
+
+    job = await records.job("j1")
+    assert job is not None
+    assert (first, silent, second) == (3, [0], 1)
+    assert handler.worked == {"a": 1, "b": 2, "c": 1, "d": 1}
+    assert job.state is JobState.DONE
+
+
+async def test_draining_ends_what_runs_and_hands_the_rest_back(
+    records: JobRecords, runner: ChunkRunner, handler: Handler
+) -> None:
+    """After drain no item starts; running ones are reported, the others stay open."""
+    await records.accept("j1", NEW, chunk_size=4)
+    handler.gate.clear()
+    running = asyncio.create_task(runner.run("j1", 0))
+    await _running(handler, 3)
+
+    runner.drain()
+    handler.gate.set()
+    reported = await running
+
+    assert reported == 3
+    assert await records.silent_chunks("j1") == [0]
+    assert len(await records.open_items("j1", 0)) == 1
+
+
+async def test_a_dead_workers_chunk_is_finished_by_another(
+    records: JobRecords, runner: ChunkRunner, handler: Handler, jobs_redis: Redis
+) -> None:
+    """When the claim of a killed worker runs out, only items without a result run again."""
+    await records.accept("j1", NEW, chunk_size=4)
+    await records.report("j1", 0, Report({"item": "a"}))
+    await jobs_redis.set(JobKeys("j1").claim(0), "dead", px=300)
+    assert await runner.run("j1", 0) == 0
+
+    async def claim_has_run_out() -> bool:
+        return not await jobs_redis.exists(JobKeys("j1").claim(0))
+
+    await eventually(claim_has_run_out, "the dead worker's claim has run out")
+    reported = await runner.run("j1", 0)
+
+    assert reported == 3
+    assert "a" not in handler.worked
+
+
+class Deaf(JobRecords):
+    """Does not hear of item 1."""
+
+    async def report(self, job_id: str, number: int, report: Report) -> bool:
+        """Store a result, or fail as when Redis goes away."""
+        if number == 1:
+            raise StoreUnavailable("job report")
+        return await super().report(job_id, number, report)
+
+
+async def test_an_item_that_cannot_be_reported_stays_open_alone(
+    jobs_redis: Redis, handler: Handler
+) -> None:
+    """A report that does not get through postpones its item; the siblings go on."""
+    deaf = Deaf(jobs_redis, ttl=timedelta(hours=1))
+    await deaf.accept("j1", NEW, chunk_size=4)
+
+    reported = await ChunkRunner(deaf, {JobKind.ENRICH: handler}, max_in_flight=9).run("j1", 0)
+
+    assert reported == 3
+    assert await deaf.open_items("j1", 0) == [(1, "b")]
+
+
+async def _running(handler: Handler, count: int) -> None:
+    async def are_running() -> bool:
+        return handler.running >= count
+
+    await eventually(are_running, f"{count} items are being worked on")
