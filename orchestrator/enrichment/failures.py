@@ -11,6 +11,7 @@ from orchestrator.surfsense import (
     EnrichmentError,
     PermanentEnrichmentError,
     RateLimited,
+    TransientEnrichmentError,
     from_record,
     to_record,
 )
@@ -38,9 +39,20 @@ class EnrichmentFailures:
             return None
         return Failure(to_record(error), self._ttl(error), keep_note=isinstance(error, AnswerLost))
 
-    def decode(self, record: JsonObject) -> Exception:
+    def decode(self, record: JsonObject, retry_in: timedelta) -> Exception:
         """Return the error that `encode` had made *record* from."""
-        return from_record(record)
+        error = from_record(record)
+        error.retry_in = retry_in
+        return error
+
+    def postponed(self, error: Exception, retry_in: timedelta) -> None:
+        """Let *error* say for how long nobody tries again."""
+        if isinstance(error, EnrichmentError):
+            error.retry_in = retry_in
+
+    def may_serve_stale(self, error: Exception) -> bool:
+        """Say that SurfSense is down: what it said once is better than nothing."""
+        return isinstance(error, TransientEnrichmentError)
 
     def _ttl(self, error: EnrichmentError) -> timedelta:
         match error:
