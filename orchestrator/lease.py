@@ -10,6 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from orchestrator.background import end_task
 from orchestrator.scripts import load_script
 
 log = structlog.get_logger(__name__)
@@ -61,9 +62,7 @@ class Renewal:
         try:
             yield tenure
         finally:
-            heartbeat.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await heartbeat
+            await end_task(heartbeat)
 
     async def _beat(self, key: str, token: str, tenure: Tenure) -> None:
         lease_ms = self._lease // timedelta(milliseconds=1)

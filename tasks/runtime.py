@@ -14,6 +14,7 @@ import structlog
 import uvloop
 from celery import signals
 
+from orchestrator.background import end_task
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.celery_app import app, settings
 from orchestrator.messaging import CeleryDoorbell
@@ -58,13 +59,7 @@ class WorkerRuntime:
         self._stack.push_async_callback(doorbell.aclose)
         self.parts = await self._stack.enter_async_context(build(settings, doorbell=doorbell))
         reconciling = asyncio.create_task(self.parts.reconciler.run(), name="reconciler")
-        self._stack.push_async_callback(_cancelled, reconciling)
-
-
-async def _cancelled(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+        self._stack.push_async_callback(end_task, reconciling)
 
 
 _worker: WorkerRuntime | None = None

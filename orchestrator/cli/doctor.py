@@ -1,5 +1,59 @@
 """`emasai doctor`: is everything as it must be, and if not, what mends it."""
 
+import asyncio
+from typing import Annotated
 
-def doctor() -> None:
-    """Check."""
+import typer
+from rich.table import Table
+
+from orchestrator.cli.console import out, print_json
+from orchestrator.cli.exits import Exit
+from orchestrator.cli.session import configured, home
+from orchestrator.doctor import Finding, Level, examine
+from orchestrator.settings import is_configured
+
+_MARK = {
+    Level.OK: "[green]ok[/]",
+    Level.WARNING: "[yellow]warning[/]",
+    Level.FAULT: "[red]fault[/]",
+}
+
+
+def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Examine the installation, or the embedded stack; name each fault with its fix."""
+    findings = _configured_findings() if is_configured() else _embedded_findings()
+    if as_json:
+        print_json([_as_json(finding) for finding in findings])
+    else:
+        out.print(_table(findings))
+    faulty = any(finding.level is Level.FAULT for finding in findings)
+    raise typer.Exit(Exit.FAILED if faulty else Exit.DONE)
+
+
+def _configured_findings() -> list[Finding]:
+    # Not through `configured`: incomplete settings are a finding here, not the end.
+    return asyncio.run(examine())
+
+
+def _embedded_findings() -> list[Finding]:
+    with configured() as settings:
+        findings = asyncio.run(examine(settings, folder=home()))
+    # Its workers are started by the commands that need them.
+    return [finding for finding in findings if finding.check != "workers"]
+
+
+def _as_json(finding: Finding) -> dict[str, str | None]:
+    return {
+        "check": finding.check,
+        "level": finding.level.value,
+        "what": finding.what,
+        "fix": finding.fix,
+    }
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for finding in findings:
+        said = finding.what if finding.fix is None else f"{finding.what}; {finding.fix}"
+        table.add_row(_MARK[finding.level], finding.check, said)
+    return table

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from redis.asyncio.connection import parse_url
 
@@ -38,10 +38,20 @@ def read_address(url: str) -> RedisAddress:
 
 
 def shown(url: str) -> str:
-    """Return *url* without what is secret in it: user, password, query."""
+    """Return *url* without what is secret in it: user, password, query.
+
+    A password that holds an unescaped `/`, `?` or `#` ends up elsewhere in the URL, so of one
+    that cannot be read for certain only the scheme is shown.
+    """
     parts = urlsplit(url)
-    where = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, where, parts.path, "", ""))
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if host is None or "@" in parts.path + parts.query + parts.fragment:
+        return f"{parts.scheme}://(an address that cannot be shown)"
+    where = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{where}{'' if port is None else f':{port}'}{parts.path}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -39,7 +39,7 @@ async def examine(settings: Settings | None = None, *, folder: Path | None = Non
     try:
         settings = settings or load()
     except ConfigurationError as error:
-        fix = "Set it as `.env.example` explains."
+        fix = "Set or correct it as `.env.example` explains."
         findings = [fault("settings", problem, fix) for problem in error.problems]
     else:
         findings = [ok("settings", "are complete")]

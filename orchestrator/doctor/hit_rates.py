@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from redis.exceptions import RedisError
+
 from orchestrator.cache import HitRate, hit_rates
 from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
@@ -20,7 +22,11 @@ DAYS: Final = 7
 async def check_hit_rates(settings: Settings) -> list[Finding]:
     """Read the fleet's counters of the last days."""
     async with open_redis(settings.redis_jobs_url) as client:
-        return judge_hit_rates(await Counters(client).read(DAYS))
+        try:
+            return judge_hit_rates(await Counters(client).read(DAYS))
+        except (RedisError, OSError):
+            fix = "Mend what the findings about Redis name."
+            return [warning("hit rate", "unknown, since Redis could not be asked", fix)]
 
 
 def judge_hit_rates(counts: Mapping[str, int]) -> list[Finding]:

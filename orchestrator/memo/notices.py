@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from orchestrator.background import end_task
 from orchestrator.memo.keys import CHANNEL
 
 log = structlog.get_logger(__name__)
@@ -51,9 +52,7 @@ class Notices:
     async def aclose(self) -> None:
         """Stop listening. Waiters are not woken: their own bound ends their wait."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_task(self._task)
             self._task = None
 
     async def _listen(self) -> None:

@@ -4,7 +4,9 @@ EnrichmentError(company)
 ├── TransientEnrichmentError(company)           try again later; the only family that is retried
 │   ├── ServiceUnavailable(company, cause)      nothing was bought: no connection, or a 5xx
 │   ├── RateLimited(company, retry_after_s)     nothing was bought: wait, then ask again
-│   └── AnswerLost(company, cause)              the POST may have been accepted and charged
+│   ├── AnswerLost(company, cause)              the POST may have been accepted and charged
+│   ├── RunInterrupted(company, run_id)         ended by a restart, not charged as far as is known
+│   └── RunUnknown(company, run_id)             no such run; it may have been charged long ago
 └── PermanentEnrichmentError(company)           asking again gives the same
     ├── RequestRejected(company, status, detail)
     ├── MalformedAnswer(company, field)         accepted, perhaps charged, but unusable
@@ -86,6 +88,39 @@ class AnswerLost(TransientEnrichmentError):
         return (
             f"{self.company}: SurfSense's answer was lost ({self.cause}); "
             "it may have been charged, so do not ask again at once"
+        )
+
+
+class RunInterrupted(TransientEnrichmentError):
+    """SurfSense restarted during the run, which did not come back within the grace period.
+
+    It was not charged as far as is known: another process of SurfSense may still be at work
+    on it, and a late success is charged.
+    """
+
+    code: ClassVar[str] = "run_interrupted"
+
+    def __init__(self, company: str, run_id: str) -> None:
+        super().__init__(company, run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return f"{self.company}: a restart of SurfSense interrupted {self.run_id}; try again later"
+
+
+class RunUnknown(TransientEnrichmentError):
+    """SurfSense has no such run: it is older than about 30 days, or of another workspace."""
+
+    code: ClassVar[str] = "run_unknown"
+
+    def __init__(self, company: str, run_id: str) -> None:
+        super().__init__(company, run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return (
+            f"{self.company}: SurfSense does not know {self.run_id}; "
+            "check SURFSENSE_WORKSPACE_ID, or buy again"
         )
 
 

@@ -12,6 +12,8 @@ from orchestrator.surfsense.errors import (
     PermanentEnrichmentError,
     RateLimited,
     RequestRejected,
+    RunInterrupted,
+    RunUnknown,
     ServiceUnavailable,
     TransientEnrichmentError,
 )
@@ -26,6 +28,8 @@ _BY_CODE: dict[str, type[EnrichmentError]] = {
         PermanentEnrichmentError,
         RateLimited,
         RequestRejected,
+        RunInterrupted,
+        RunUnknown,
         ServiceUnavailable,
         TransientEnrichmentError,
     )

@@ -86,16 +86,36 @@ def verdict_on(
     """
     match status:
         case 200:
-            return _answer(_object_in(body, company), price_micros)
+            return answer_in(_object_in(body, company), price_micros)
         case 404:
             return _not_found(body, company)
-        case 429:
-            raise RateLimited(company, retry_after_s(headers.get("retry-after"), now))
         case _:
-            raise _failure(status, body, company)
+            raise failure_on(status, headers, body, company=company, now=now)
 
 
-def _answer(payload: dict[str, Any], price_micros: int) -> Answer:
+def failure_on(
+    status: int, headers: Mapping[str, str], body: bytes, *, company: str, now: datetime
+) -> EnrichmentError:
+    """Return the error that a *status* other than the expected one means; see `verdict_on`."""
+    if status == 429:  # noqa: PLR2004 - Too Many Requests
+        return RateLimited(company, retry_after_s(headers.get("retry-after"), now))
+    if status in _DENIED:
+        return AccessDenied(company, status)
+    if status in _GIVEN_UP_BY_PROXY:
+        return AnswerLost(company, f"a proxy answered {status}")
+    match status // 100:
+        case 5:
+            return ServiceUnavailable(company, f"it answered {status}")
+        case 4:
+            return RequestRejected(company, status, _detail_in(body))
+        case 3:
+            return RequestRejected(company, status, _REDIRECT)
+        case _:
+            return MalformedAnswer(company, f"status {status} instead of 200")
+
+
+def answer_in(payload: dict[str, Any], price_micros: int) -> Answer:
+    """Return what *payload*, a company's JSON object, says; *price_micros* where it tells none."""
     envelope = Envelope.model_validate(payload)
     cost, estimated = _cost(envelope, price_micros)
     if not payload or envelope.estado is Estado.NOT_FOUND:
@@ -111,22 +131,6 @@ def _not_found(body: bytes, company: str) -> NotFound:
     if not isinstance(payload, dict) or payload == {"detail": "Not Found"}:
         raise RequestRejected(company, 404, _WRONG_URL)
     return NotFound(*_cost(Envelope.model_validate(payload), 0))
-
-
-def _failure(status: int, body: bytes, company: str) -> EnrichmentError:
-    if status in _DENIED:
-        return AccessDenied(company, status)
-    if status in _GIVEN_UP_BY_PROXY:
-        return AnswerLost(company, f"a proxy answered {status}")
-    match status // 100:
-        case 5:
-            return ServiceUnavailable(company, f"it answered {status}")
-        case 4:
-            return RequestRejected(company, status, _detail_in(body))
-        case 3:
-            return RequestRejected(company, status, _REDIRECT)
-        case _:
-            return MalformedAnswer(company, f"status {status} instead of 200")
 
 
 def _cost(envelope: Envelope, otherwise_micros: int) -> tuple[int, bool]:

@@ -1,12 +1,16 @@
 """A private Valkey server for tests, with a password, hardened like the embedded one."""
 
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import redis as blocking
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey, start_valkey
+from tests.support.waiting import wait_until
 
 #: The databases of the project, each emptied between tests.
 DATABASES = (0, 1, 2, 3)
@@ -20,6 +24,26 @@ def running_valkey(folder: Path) -> Iterator[Valkey]:
         yield server
     finally:
         server.child.end()
+
+
+def kill(server: Valkey) -> None:
+    """End *server* as `kill -9` does."""
+    os.kill(server.child.identity.pid, signal.SIGKILL)
+    server.child.end()
+
+
+def bring_back(server: Valkey) -> None:
+    """Start *server* again at the same place with what its append-only file has."""
+    server.child.restart()
+
+    def answers() -> bool:
+        try:
+            with blocking.Redis.from_url(server.url) as client:
+                return bool(client.ping())
+        except blocking.RedisError:
+            return False
+
+    wait_until(answers, description="the server answers again")
 
 
 @asynccontextmanager

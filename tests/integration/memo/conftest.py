@@ -12,7 +12,10 @@ from orchestrator.memo import FailureCodec, Memo, MemoOptions
 from tests.support.loading import SoldOutCodec
 
 OpenMemo = Callable[..., Memo]
-LEASE = timedelta(milliseconds=300)
+#: Long: in a test that is not about leases nothing is renewed.
+LEASE = timedelta(seconds=5)
+#: As short as the settings allow.
+SHORT_LEASE = timedelta(milliseconds=300)
 
 
 @pytest.fixture

@@ -6,12 +6,8 @@ from redis.asyncio import Redis
 
 from orchestrator.memo import Memo, Outcome, Source
 from tests.support.async_waiting import eventually
+from tests.support.commands import commands, forget_commands, scripts_have_run
 from tests.support.loading import KEY, Loader
-
-
-async def _calls(redis: Redis, command: str) -> int:
-    stats = await redis.info("commandstats")
-    return int(stats.get(f"cmdstat_{command}", {}).get("calls", 0))
 
 
 def _sources(outcomes: list[Outcome]) -> list[Source]:
@@ -30,14 +26,15 @@ async def test_callers_of_one_process_load_once(memo: Memo) -> None:
 
 
 async def test_followers_in_another_process_get_the_leaders_answer(
-    memo: Memo, elsewhere: Memo
+    memo: Memo, elsewhere: Memo, memo_redis: Redis
 ) -> None:
     """A follower elsewhere is told, and pays nothing."""
     loader, unused = Loader(gated=True), Loader("second")
     leading = asyncio.create_task(memo.get(KEY, loader))
     await loader.started.wait()
+    await forget_commands(memo_redis)
     following = [asyncio.create_task(elsewhere.get(KEY, unused)) for _ in range(5)]
-    await asyncio.sleep(0)
+    await scripts_have_run(memo_redis, 1)
 
     loader.gate.set()
     outcomes = await asyncio.gather(leading, *following)
@@ -77,12 +74,12 @@ async def test_reads_of_one_tick_travel_as_one_command(memo: Memo, memo_redis: R
     keys = [f"surfsense:company-{number}" for number in range(20)]
     for key in keys:
         await memo.get(key, Loader(key))
-    await memo_redis.config_resetstat()
+    await forget_commands(memo_redis)
 
     entries = await asyncio.gather(*(memo.peek(key) for key in keys * 5))
 
-    assert await _calls(memo_redis, "mget") == 1
-    assert await _calls(memo_redis, "get") == 0
+    assert await commands(memo_redis, "mget") == 1
+    assert await commands(memo_redis, "get") == 0
     assert [entry and entry.payload["answer"] for entry in entries] == keys * 5
 
 

@@ -4,29 +4,37 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from redis.asyncio import Redis
 
 from orchestrator.memo import LoadFailed, Memo, NotShared
 from tests.integration.memo.conftest import OpenMemo
 from tests.support.async_waiting import eventually
+from tests.support.commands import forget_commands, scripts_have_run
 from tests.support.loading import KEY, Loader, SoldOut, SoldOutCodec
 
 
-async def _fail_together(memo: Memo, elsewhere: Memo, error: Exception) -> list[object]:
+async def _fail_together(
+    memo: Memo, elsewhere: Memo, redis: Redis, error: Exception
+) -> list[object]:
     """Let one process lead and fail with *error* while another follows."""
     loader = Loader(error=error, gated=True)
     leading = asyncio.create_task(memo.get(KEY, loader))
     await loader.started.wait()
-    following = asyncio.create_task(elsewhere.get(KEY, Loader("unused", error=error)))
-    await asyncio.sleep(0.05)
+    await forget_commands(redis)
+    unused = Loader("unused")
+    following = asyncio.create_task(elsewhere.get(KEY, unused))
+    await scripts_have_run(redis, 1)
     loader.gate.set()
-    return list(await asyncio.gather(leading, following, return_exceptions=True))
+    errors = await asyncio.gather(leading, following, return_exceptions=True)
+    assert unused.flights == []
+    return list(errors)
 
 
 async def test_a_typed_failure_reaches_followers_in_other_processes(
-    memo: Memo, elsewhere: Memo
+    memo: Memo, elsewhere: Memo, memo_redis: Redis
 ) -> None:
     """A follower gets the leader's error, typed, and not a second call."""
-    errors = await _fail_together(memo, elsewhere, SoldOut("until Monday"))
+    errors = await _fail_together(memo, elsewhere, memo_redis, SoldOut("until Monday"))
 
     assert [type(error) for error in errors] == [SoldOut, SoldOut]
     assert [str(error) for error in errors] == ["until Monday"] * 2
@@ -63,9 +71,11 @@ async def test_when_the_failures_time_is_over_the_next_caller_loads(open_memo: O
     assert len(loader.flights) == 1
 
 
-async def test_an_unknown_error_is_named_to_other_processes(memo: Memo, elsewhere: Memo) -> None:
+async def test_an_unknown_error_is_named_to_other_processes(
+    memo: Memo, elsewhere: Memo, memo_redis: Redis
+) -> None:
     """Elsewhere an error that no codec knows is LoadFailed with its type, not its text."""
-    errors = await _fail_together(memo, elsewhere, ZeroDivisionError("secret"))
+    errors = await _fail_together(memo, elsewhere, memo_redis, ZeroDivisionError("secret"))
 
     assert isinstance(errors[0], ZeroDivisionError)
     assert isinstance(errors[1], LoadFailed)
@@ -73,15 +83,16 @@ async def test_an_unknown_error_is_named_to_other_processes(memo: Memo, elsewher
 
 
 async def test_what_concerns_one_caller_alone_is_not_told_to_others(
-    memo: Memo, elsewhere: Memo
+    memo: Memo, elsewhere: Memo, memo_redis: Redis
 ) -> None:
     """The leader's empty purse is its own: everybody else tries for himself, at once."""
     poor, rich, abroad = Loader(error=NotShared(), gated=True), Loader("rich"), Loader("abroad")
     leading = asyncio.create_task(memo.get(KEY, poor))
     await poor.started.wait()
+    await forget_commands(memo_redis)
     others = [asyncio.create_task(memo.get(KEY, rich)) for _ in range(3)]
     others.append(asyncio.create_task(elsewhere.get(KEY, abroad)))
-    await asyncio.sleep(0.05)
+    await scripts_have_run(memo_redis, 1)
 
     poor.gate.set()
     outcomes = await asyncio.gather(*others)

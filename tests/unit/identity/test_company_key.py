@@ -42,7 +42,14 @@ ONE_COMPANY = {
     # English
     "delta_air_lines": ["Delta Air Lines, Inc.", "The Delta Air Lines", "DELTA  AIR\tLINES INC"],
     "coca_cola": ["The Coca-Cola Company", "Coca Cola Co.", "Coca\u2010Cola Company (The)"],
-    "procter_and_gamble": ["Procter & Gamble", "Procter &amp; Gamble Co.", "PROCTER AND GAMBLE"],
+    "procter_and_gamble": [
+        "Procter &amp; Gamble Co.",
+        "PROCTER AND GAMBLE",
+        "Procter &amp;amp; Gamble",
+    ],
+    "pena_blanca": ["Peña Blanca", "PE&NTILDE;A BLANCA", "Pe&#241;a Blanca", "Pena Blanca SL"],
+    "grupo5": ["Grupo 5", "GRUPO5", "Grupo \u0665"],
+    "formula_and_1": ["Formula & 1", "Formula y 1 SL"],
     "at_and_t": ["AT&T Inc.", "AT & T", "at and t"],
     "mcdonalds": ["McDonald's Corporation", "McDonalds Corp.", "McDonald\u2019s"],
     "ibm": ["I.B.M.", "I B M Corp.", "IBM"],
@@ -65,7 +72,7 @@ ONE_COMPANY = {
     "koc_holding": ["Koç Holding A.Ş.", "KOÇ HOLDİNG ANONİM ŞİRKETİ"],
     "ελληνικα_πετρελαια": ["Ελληνικά Πετρέλαια Ανώνυμη Εταιρεία", "ΕΛΛΗΝΙΚΑ ΠΕΤΡΕΛΑΙΑ"],
     "газпром": ["ПАО «Газпром»", "Публичное акционерное общество Газпром", "ГАЗПРОМ"],
-    "maxima_lt": ['UAB "Maxima LT"', "MAXIMA LT, UAB"],
+    "maxima_lt": ['UAB "Maxima LT"', "MAXIMA LT, UAB", "UAB Maxima LT, UAB"],
     # Asia, Middle East
     "トヨタ自動車": [
         "トヨタ自動車株式会社",
@@ -152,6 +159,22 @@ def test_a_long_name_is_bounded_by_its_digest() -> None:
     assert one.startswith("banco_")
     assert len(one) <= MAX_KEY_LENGTH
     assert company_key(one) == one
+
+
+def test_a_bounded_key_is_taken_as_it_is() -> None:
+    """The cut may fall into initials that stay apart; a key is not read as a name then."""
+    key = company_key(f"{'x' * 62} W.E.S.T. {'y' * 60}")
+
+    assert company_key(key) == key
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("Urban Spa SL", "urban_spa_sl"), ("PT Solutions LLC", "pt_solutions_llc")],
+)
+def test_forms_that_contradict_each_other_stay(name: str, key: str) -> None:
+    """One of the two may be part of the name, and the key cannot know which."""
+    assert company_key(name) == key
 
 
 def test_a_long_name_made_of_symbols_is_bounded_too() -> None:

@@ -1,0 +1,75 @@
+"""The port through which purchases are made, whichever protocol SurfSense is spoken to in."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+from orchestrator.surfsense.verdict import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """SurfSense took the purchase and works on it. `run_id` is durable: write it down at once."""
+
+    run_id: str
+
+
+class Seller(Protocol):
+    """Sells what is known about a company. One instance serves all purchases of a process."""
+
+    protocol: ClassVar[str]
+    """The name of the protocol, as `SURFSENSE_PROTOCOL` gives it."""
+    gives_run_ids: ClassVar[bool]
+    """Whether a purchase can be collected, found and cancelled after its buyer died."""
+
+    @property
+    def price_micros(self) -> int:
+        """The most that one purchase costs, in micro-USD: what a budget has to reserve."""
+
+    async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
+        """Buy what is known about *company*. Costs money on every call; never repeated inside.
+
+        Args:
+            company: The name as it was typed.
+            purchase_id: Identity of this purchase, sent along; a seller may ignore it.
+
+        Returns:
+            The answer, or the run that will have it.
+
+        Raises:
+            AnswerLost: It may have been accepted; `find` can tell, if there are run ids.
+            EnrichmentError: Of the class that says what to do; nothing was bought, except
+                for a `MalformedAnswer`.
+        """
+
+    async def collect(self, run_id: str, *, company: str) -> Answer:
+        """Wait for the answer of a run. Free, and may be repeated.
+
+        Raises:
+            AnswerLost: It is not done by the deadline, and goes on: collect it later.
+            RunInterrupted: The server restarted, and the run stayed away for the grace period.
+            RunUnknown: SurfSense has no such run.
+            EnrichmentError: Of the class that says what to do; the run was not charged, except
+                for a `MalformedAnswer`.
+        """
+
+    async def find(
+        self, company: str, *, submitted_after: datetime, exclude: Collection[str] = ()
+    ) -> str | None:
+        """Return the run that *company* was submitted in, if there is one. Free.
+
+        Args:
+            company: A name with the company key of the one that was submitted.
+            submitted_after: Aware UTC instant at which the POST was not yet sent.
+            exclude: Run ids that belong to other purchases.
+
+        Returns:
+            A run that may have been charged; None if there is none: nothing was bought.
+
+        Raises:
+            EnrichmentError: It cannot be told; ask again before buying.
+        """
+
+    async def cancel(self, run_id: str) -> bool:
+        """Stop a run. True means that it was stopped and is not charged; False, that it may be."""

@@ -1,0 +1,124 @@
+"""Who leads, for how long, and who may write."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from orchestrator.memo import Flight, LeaseLost, Loaded, Memo, Source
+from tests.integration.memo.conftest import SHORT_LEASE, OpenMemo
+from tests.support.async_waiting import eventually
+from tests.support.commands import commands, forget_commands
+from tests.support.loading import KEY, Loader
+
+LEASE_KEY = f"memo1:lease:{KEY}"
+NOTE_KEY = f"memo1:note:{KEY}"
+
+
+async def test_a_load_longer_than_its_lease_keeps_it(
+    open_memo: OpenMemo, memo_redis: Redis
+) -> None:
+    """A slow answer is renewed for as long as it takes; followers keep waiting for it."""
+    memo, elsewhere = open_memo(lease=SHORT_LEASE), open_memo(lease=SHORT_LEASE)
+    slow, unused = Loader(gated=True), Loader("second")
+    leading = asyncio.create_task(memo.get(KEY, slow))
+    await slow.started.wait()
+    await forget_commands(memo_redis)
+    following = asyncio.create_task(elsewhere.get(KEY, unused))
+
+    async def three_leases_have_passed() -> bool:
+        # A third of a lease passes between two renewals.
+        return await commands(memo_redis, "pexpire") >= 10
+
+    await eventually(three_leases_have_passed, "three leases have passed")
+    slow.gate.set()
+    outcomes = await asyncio.gather(leading, following)
+
+    assert [outcome.source for outcome in outcomes] == [Source.BOUGHT, Source.COALESCED]
+    assert unused.flights == []
+
+
+async def test_after_a_flight_neither_lease_nor_note_is_left(memo: Memo, memo_redis: Redis) -> None:
+    """A stored answer ends the flight: nothing says that somebody still works on it."""
+    await memo.get(KEY, Loader(note={"order": 1}))
+
+    assert not await memo_redis.exists(LEASE_KEY, NOTE_KEY)
+
+
+async def test_a_leader_that_nobody_followed_may_still_store(memo: Memo, memo_redis: Redis) -> None:
+    """A lease that ran out unnoticed does not cost the answer: its note proves the leader."""
+    loader = Loader(gated=True, note={"order": 1})
+    caller = asyncio.create_task(memo.get(KEY, loader))
+    await loader.started.wait()
+
+    await memo_redis.delete(LEASE_KEY)
+    loader.gate.set()
+    await caller
+
+    assert (await memo.get(KEY, Loader("second"))).source is Source.HIT
+    assert not await memo_redis.exists(NOTE_KEY)
+
+
+async def test_a_successor_receives_the_note_and_the_late_write_is_refused(
+    memo: Memo, elsewhere: Memo, memo_redis: Redis
+) -> None:
+    """Whoever takes over reads what the first had written down, and only it may write."""
+    first, second = Loader("late", gated=True, note={"order": 1}), Loader("second")
+    late = asyncio.create_task(memo.get(KEY, first))
+    await first.started.wait()
+    await memo_redis.delete(LEASE_KEY)  # as if the leader had stood still for too long
+
+    await elsewhere.get(KEY, second)
+    first.gate.set()
+    outcome = await late
+
+    assert second.flights[0].note == {"written_by": first.flights[0].token, "order": 1}
+    assert outcome.entry.payload == {"answer": "late"}
+    entry = await memo.peek(KEY)
+    assert entry is not None
+    assert entry.payload == {"answer": "second"}
+
+
+async def test_a_leader_that_was_overtaken_may_not_begin_to_pay(
+    memo: Memo, memo_redis: Redis
+) -> None:
+    """Writing a note after another has taken over raises LeaseLost and changes nothing."""
+    taken_over: list[bytes | None] = []
+
+    async def overtaken(flight: Flight) -> Loaded:
+        await memo_redis.set(LEASE_KEY, "another", px=60_000)
+        await memo_redis.set(NOTE_KEY, b'{"written_by":"another"}', px=60_000)
+        try:
+            await flight.write_note({"order": 2})
+        finally:
+            taken_over.append(await memo_redis.get(NOTE_KEY))
+            await memo_redis.delete(LEASE_KEY, NOTE_KEY)
+        raise AssertionError("it may pay")
+
+    with pytest.raises(LeaseLost):
+        await memo.get(KEY, overtaken)
+
+    assert taken_over == [b'{"written_by":"another"}']
+
+
+async def test_joiners_of_an_overtaken_leader_try_for_themselves(
+    memo: Memo, memo_redis: Redis
+) -> None:
+    """LeaseLost concerns the leader alone."""
+    gate = asyncio.Event()
+
+    async def overtaken(flight: Flight) -> Loaded:
+        await gate.wait()
+        raise LeaseLost(flight.key)
+
+    leading = asyncio.create_task(memo.get(KEY, overtaken))
+    await asyncio.sleep(0)
+    joining = asyncio.create_task(memo.get(KEY, Loader("second")))
+    await asyncio.sleep(0)
+
+    gate.set()
+    outcome = await joining
+
+    with pytest.raises(LeaseLost):
+        await leading
+    assert outcome.entry.payload == {"answer": "second"}

@@ -1,0 +1,90 @@
+"""Dependencies: all declared, all used, all pinned; and tools that need no network."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+
+import yaml
+
+from tests.support.project import ROOT, project_files_like, pyproject, read
+
+#: Loaded by SQLAlchemy, by the name that it finds in a database URL.
+_DRIVERS = {"aiosqlite", "psycopg"}
+#: Imported as parts of what is declared: the same project versions them together.
+_PARTS = {"kombu": "celery", "pydantic-core": "pydantic", "starlette": "fastapi"}
+_OURS = {"agents", "orchestrator", "tasks"}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {_normal(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in requirements}
+
+
+def _imported() -> Iterator[str]:
+    """Yield the top-level modules that the program imports."""
+    for path in project_files_like("*.py"):
+        if path.relative_to(ROOT).parts[0] not in _OURS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module.partition(".")[0]
+
+
+def _used() -> set[str]:
+    distributions = packages_distributions()
+    return {
+        _normal(distributions[module][0])
+        for module in set(_imported()) - sys.stdlib_module_names - _OURS
+    }
+
+
+def test_what_is_imported_is_declared() -> None:
+    """The program imports no package that only happens to be there."""
+    declared = _names(pyproject()["project"]["dependencies"])
+
+    assert {_PARTS.get(name, name) for name in _used()} - declared == set()
+
+
+def test_what_is_declared_is_imported() -> None:
+    """No dependency is a burden that nothing uses."""
+    declared = _names(pyproject()["project"]["dependencies"])
+
+    assert declared - _used() == _DRIVERS
+
+
+def test_the_broker_s_own_needs_are_declared() -> None:
+    """Celery reaches Redis through its extra, which brings more than the client."""
+    assert "celery[redis]" in str(pyproject()["project"]["dependencies"])
+
+
+def test_everything_is_pinned_with_hashes() -> None:
+    """constraints.txt has an exact version and a hash for all that is declared."""
+    project = pyproject()["project"]
+    extras = project["optional-dependencies"].values()
+    declared = _names(project["dependencies"] + [name for extra in extras for name in extra])
+    blocks = re.split(r"\n(?=\S)", read("constraints.txt").strip())
+
+    pinned = {}
+    for block in blocks:
+        pin = re.match(r"([A-Za-z0-9._-]+)==\S+", block)
+        assert pin is not None, block[:80]
+        pinned[_normal(pin[1])] = len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block))
+    assert declared - pinned.keys() == set()
+    assert all(pinned.values())
+
+
+def test_hooks_need_no_network() -> None:
+    """Every pre-commit hook is a pinned tool of .venv."""
+    repositories = yaml.safe_load(read(".pre-commit-config.yaml"))["repos"]
+
+    assert [repository["repo"] for repository in repositories] == ["local"]
+    for hook in repositories[0]["hooks"]:
+        assert hook["language"] == "system"
+        assert hook["entry"].startswith(".venv/bin/")

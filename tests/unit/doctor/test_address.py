@@ -1,0 +1,43 @@
+"""What may be shown of a URL."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.doctor.address import read_address, shown
+
+# Escaped as they should be, or not; never a letter of their own that the rest of the URL has.
+SECRETS = st.text("XYZ019-_.%:@/?#&=", min_size=1)
+
+
+@given(SECRETS)
+def test_no_part_of_a_password_is_ever_shown(secret: str) -> None:
+    """Whatever stands before the host, or in the query, stays out, escaped or not."""
+    url = f"amqp://user:{secret}@mq.internal:5672/emasai?password={secret}"
+
+    assert shown(url) in {
+        "amqp://mq.internal:5672/emasai",
+        "amqp://(an address that cannot be shown)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("redis://:pw@h/2", "redis://h/2"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("sentinel://a:1;sentinel://b:2", "sentinel://(an address that cannot be shown)"),
+    ],
+)
+def test_what_is_not_secret_is_shown(url: str, text: str) -> None:
+    """Host, port and path say where to look."""
+    assert shown(url) == text
+
+
+def test_an_address_has_no_place_for_a_password() -> None:
+    """Neither the text nor the repr of an address has it."""
+    address = read_address("rediss://me:S3CRET@redis.internal:6380/2")
+
+    assert str(address) == "redis.internal:6380/2"
+    assert "S3CRET" not in repr(address)
+    assert address.has_password

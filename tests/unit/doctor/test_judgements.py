@@ -1,0 +1,99 @@
+"""The smaller judgements: SurfSense, workers, schema, Python, hit rates."""
+
+import pytest
+
+from orchestrator.database import SchemaState
+from orchestrator.doctor.database import judge_schema
+from orchestrator.doctor.delivery import judge_workers
+from orchestrator.doctor.finding import Level
+from orchestrator.doctor.hit_rates import judge_hit_rates
+from orchestrator.doctor.local import judge_python
+from orchestrator.doctor.surfsense import judge_health
+
+WHERE = "http://surfsense:8000"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "level", "fix"),
+    [
+        (200, b'{"status":"ok"}', Level.OK, ""),
+        (200, b'{"status":"ok","simulated":true}', Level.WARNING, "real service"),
+        (200, b'{"status":"degraded"}', Level.FAULT, "names SurfSense"),
+        (200, b"<html>", Level.FAULT, "names SurfSense"),
+        (200, b"[]", Level.FAULT, "names SurfSense"),
+        (401, b"", Level.FAULT, "missing or wrong"),
+        (403, b"", Level.FAULT, "Allow API access"),
+        (404, b"", Level.FAULT, "origin"),
+        (503, b"", Level.FAULT, "log"),
+        (307, b"", Level.FAULT, "log"),
+    ],
+)
+def test_surfsense_is_judged_by_its_health_door(
+    status: int, body: bytes, level: Level, fix: str
+) -> None:
+    """A missing key and a forbidden one are told apart, and each answer has its fix."""
+    finding = judge_health(WHERE, status, body, simulated=False)
+
+    assert finding.level is level
+    assert fix in (finding.fix or "")
+
+
+def test_the_sandbox_is_never_taken_for_the_real_service() -> None:
+    """Where the settings say that data is simulated, the doctor says so too."""
+    finding = judge_health(WHERE, 200, b'{"status":"ok"}', simulated=True)
+
+    assert finding.level is Level.WARNING
+    assert "invented" in finding.what
+
+
+def test_workers_are_counted_and_their_absence_is_a_warning() -> None:
+    """Without a worker accepted jobs wait: said, with the command that starts one."""
+    none, two = judge_workers([]), judge_workers(["a@h", "b@h"])
+
+    assert none.level is Level.WARNING
+    assert "celery -A" in (none.fix or "")
+    assert two.what == "2 listening: a@h, b@h"
+
+
+@pytest.mark.parametrize(
+    ("current", "level"), [("r2", Level.OK), (None, Level.WARNING), ("r1", Level.FAULT)]
+)
+def test_the_schema_must_be_that_of_this_program(current: str | None, level: Level) -> None:
+    """An empty database will be migrated; one of another revision cannot be used."""
+    assert judge_schema(SchemaState(current, "r2")).level is level
+
+
+@pytest.mark.parametrize(
+    ("version", "level"),
+    [((3, 10, 14), Level.FAULT), ((3, 11, 0), Level.OK), ((4, 0, 0), Level.OK)],
+)
+def test_python_must_be_new_enough(version: tuple[int, ...], level: Level) -> None:
+    """3.11 is the oldest that will do."""
+    assert judge_python(version).level is level
+
+
+@pytest.mark.parametrize(
+    ("hits", "misses", "level"),
+    [
+        (10, 10, Level.OK),
+        (9, 11, Level.WARNING),
+        (0, 20, Level.WARNING),
+        (0, 19, Level.OK),
+        (1, 0, Level.OK),
+    ],
+)
+def test_a_hit_rate_below_half_is_a_warning_once_there_are_enough_lookups(
+    hits: int, misses: int, level: Level
+) -> None:
+    """From 20 lookups on, less than 50 % is said."""
+    (finding,) = judge_hit_rates({"cache.lead.hit": hits, "cache.lead.miss": misses})
+
+    assert finding.check == "hit rate lead"
+    assert finding.level is level
+
+
+def test_no_lookups_are_no_fault() -> None:
+    """A new installation has no hit rate, and that is fine."""
+    (finding,) = judge_hit_rates({})
+
+    assert finding.level is Level.OK
