@@ -7,7 +7,6 @@ from typing import Any
 from orchestrator.memo import Failure
 from orchestrator.surfsense import (
     AccessDenied,
-    AnswerLost,
     EnrichmentError,
     PermanentEnrichmentError,
     RateLimited,
@@ -31,13 +30,10 @@ class EnrichmentFailures:
     permanent: timedelta
 
     def encode(self, error: Exception) -> Failure | None:
-        """Return the shared form; None for an error of another family.
-
-        The purchase may have been charged after a lost answer, so its note stays.
-        """
+        """Return the shared form; None for an error of another family."""
         if not isinstance(error, EnrichmentError):
             return None
-        return Failure(to_record(error), self._ttl(error), keep_note=isinstance(error, AnswerLost))
+        return Failure(to_record(error), self._ttl(error))
 
     def decode(self, record: JsonObject, retry_in: timedelta) -> Exception:
         """Return the error that `encode` had made *record* from."""

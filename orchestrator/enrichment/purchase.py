@@ -15,7 +15,7 @@ import structlog
 from orchestrator.enrichment.journal import Order, Page, Stage, Step, first_step
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.stored import payload_of, status_of
-from orchestrator.memo import Flight, LeaseLost, Loaded, Source, StoreUnavailable
+from orchestrator.memo import Flight, LeaseLost, Loaded, NotShared, Source, StoreUnavailable
 from orchestrator.spend import PurchaseOutcome
 from orchestrator.surfsense import (
     Accepted,
@@ -54,6 +54,13 @@ class Freshness:
         return longest * (1 - self.jitter * chance)
 
 
+class ShuttingDown(NotShared):
+    """This process ends, and begins no purchase any more; another one will."""
+
+    def __str__(self) -> str:
+        return "this worker is shutting down"
+
+
 class Purchaser:
     """Buys answers on behalf of flights."""
 
@@ -63,11 +70,15 @@ class Purchaser:
         settlement: Settlement,
         *,
         freshness: Freshness,
+        max_in_flight: int,
         reconcile_grace: timedelta = timedelta(seconds=5),
     ) -> None:
         self._seller = seller
         self._settlement = settlement
         self._freshness = freshness
+        self._draining = False
+        # Waits with its lease renewed, and holds nothing but that.
+        self._slots = asyncio.Semaphore(max_in_flight)
         self._reconcile_grace = reconcile_grace
 
     async def buy(self, flight: Flight, order: Order) -> Loaded:
@@ -76,20 +87,31 @@ class Purchaser:
         Raises:
             BudgetExhausted: A cap refuses it; nothing was sent.
             LeaseLost: Another leader took over; nothing was sent.
+            ShuttingDown: The process drains; nothing was sent.
             StoreUnavailable, DatabaseUnavailable: Nothing was sent.
             EnrichmentError: Of the class that says what to do.
         """
+        async with self._slots:
+            if self._draining:
+                raise ShuttingDown
+            return await self._buy(flight, order)
+
+    def drain(self) -> None:
+        """Begin no further purchase; those under way are seen through."""
+        self._draining = True
+
+    async def _buy(self, flight: Flight, order: Order) -> Loaded:
         page = None if flight.note is None else Page.from_note(flight.note)
         match first_step(page, gives_run_ids=self._seller.gives_run_ids), page:
             case Step.COLLECT, Page():
-                return await self._adopt(flight, page)
+                return await self._collect(flight, page, Source.ADOPTED)
             case Step.RECONCILE, Page():
                 found = await self._find(flight, page)
                 if found is not None:
-                    return await self._adopt(flight, found)
+                    return await self._collect(flight, found, Source.ADOPTED)
                 return await self._send(flight, page.next_attempt(order, flight.now_ms()))
             case Step.WRITE_OFF, Page():
-                if await self._settlement.write_off(page):
+                if await self._settlement.charge_estimate(page, PurchaseOutcome.LOST):
                     log.warning("purchase.attempt_lost", company_key=order.company_key)
                 return await self._send(flight, page.next_attempt(order, flight.now_ms()))
             case Step.SETTLE, Page(record=record) if record is not None:
@@ -101,19 +123,15 @@ class Purchaser:
         """Reserve, write the intent down, send the POST, and see it through."""
         await self._settlement.reserve(page)
         try:
-            await flight.write_note(page.note())
-            if not flight.leads():
-                # This process stood still: somebody else may be sending by now.
-                raise LeaseLost(flight.key)
+            await _write_intent(flight, page)
         except Exception:
             await self._release(page)
             raise
         try:
             reply = await self._seller.submit(page.order.company, purchase_id=page.purchase_id)
         except MalformedAnswer:
-            await self._settlement.settle(
-                page, self._settlement.estimated(page, PurchaseOutcome.FAILED)
-            )
+            await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
+            await flight.drop_note()
             raise
         except EnrichmentError as error:
             return await self._see_through(flight, page, error)
@@ -128,13 +146,18 @@ class Purchaser:
             if found is not None:
                 return await self._collect(flight, found, Source.BOUGHT)
         elif isinstance(error, AnswerLost):
-            await self._settlement.write_off(page)
+            # The page stays: the next POST is to repeat its Idempotency-Key.
+            await self._settlement.charge_estimate(page, PurchaseOutcome.LOST)
             raise error
-        await self._release(page)
+        await self._void(flight, page)
         raise error
 
     async def _find(self, flight: Flight, page: Page) -> Page | None:
-        """Ask the seller for the run of *page*'s attempt, until it must have appeared."""
+        """Ask the seller for the run of *page*'s attempt, until it must have appeared.
+
+        Raises:
+            EnrichmentError: It cannot be told, so the page stays.
+        """
         started_at = datetime.fromtimestamp(page.started_at_ms / 1000, UTC)
         grace_ms = self._reconcile_grace // timedelta(milliseconds=1)
         while True:
@@ -149,26 +172,24 @@ class Purchaser:
 
     async def _collect(self, flight: Flight, page: Page, source: Source) -> Loaded:
         """Write down the run id at once, then wait for the run and take its answer."""
+        assert page.run_id is not None  # noqa: S101 - an accepted page has one
         try:
             await flight.write_note(page.note())
         except StoreUnavailable as away:
             # The seller has the order: whoever leads next finds the run by asking for it.
             log.warning("purchase.run_not_noted", error=str(away))
-        if page.run_id is None:
-            raise ValueError("a page that is collected has a run id")
         try:
             answer = await self._seller.collect(page.run_id, company=page.order.company)
         except AnswerLost:
-            raise  # it goes on, and can be collected later
+            raise  # the run goes on, and is collected later
+        except MalformedAnswer:
+            await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
+            await flight.drop_note()
+            raise
         except EnrichmentError:
-            await self._release(page)  # runs that fail or are cancelled cost nothing
+            await self._void(flight, page)  # a run that fails or is cancelled costs nothing
             raise
         return self._loaded(flight, page, answer, source)
-
-    async def _adopt(self, flight: Flight, page: Page) -> Loaded:
-        """Collect what a dead leader has bought."""
-        log.info("purchase.adopted", company_key=page.order.company_key)
-        return await self._collect(flight, page, Source.ADOPTED)
 
     def _loaded(self, flight: Flight, page: Page, answer: Answer, source: Source) -> Loaded:
         record = self._settlement.record(
@@ -191,9 +212,21 @@ class Purchaser:
             settle=settle,
         )
 
+    async def _void(self, flight: Flight, page: Page) -> None:
+        """Forget an attempt that has cost nothing."""
+        await self._release(page)
+        await flight.drop_note()
+
     async def _release(self, page: Page) -> None:
         """Give back what was reserved; where Redis is away it comes back by itself."""
         try:
             await self._settlement.release(page)
         except StoreUnavailable as away:
             log.warning("purchase.hold_not_released", error=str(away))
+
+
+async def _write_intent(flight: Flight, page: Page) -> None:
+    await flight.write_note(page.note())
+    if not flight.leads():
+        # This process stood still: somebody else may be sending by now.
+        raise LeaseLost(flight.key)

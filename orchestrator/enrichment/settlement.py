@@ -46,13 +46,10 @@ class Settlement:
             )
         return is_new
 
-    async def write_off(self, page: Page) -> bool:
-        """Enter *page*'s attempt as lost: it may have been charged, nobody can tell."""
-        return await self.settle(page, self.estimated(page, PurchaseOutcome.LOST))
-
-    def estimated(self, page: Page, outcome: PurchaseOutcome) -> PurchaseRecord:
-        """Return what the ledger is told where the seller has not named a price."""
-        return self.record(page, outcome, self._price_micros, estimated=True)
+    async def charge_estimate(self, page: Page, outcome: PurchaseOutcome) -> bool:
+        """Settle *page*'s attempt at the worst case, since the seller has not named its price."""
+        record = self.record(page, outcome, self._price_micros, estimated=True)
+        return await self.settle(page, record)
 
     def record(
         self, page: Page, outcome: PurchaseOutcome, cost_micros: int, *, estimated: bool

@@ -14,7 +14,7 @@ from orchestrator.enrichment.journal import Order, Page, Step, first_step
 from orchestrator.enrichment.purchase import Purchaser
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.memo import Flight, LeftNote, Loaded, Memo, MemoError
-from orchestrator.spend import BudgetExhausted
+from orchestrator.spend import BudgetExhausted, PurchaseOutcome
 from orchestrator.surfsense import EnrichmentError
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Sweeper:
                 await self._memo.notes.discard(left)
             case Step.WRITE_OFF:
                 # Its note stays: the next purchase repeats its Idempotency-Key.
-                await self._settlement.write_off(page)
+                await self._settlement.charge_estimate(page, PurchaseOutcome.LOST)
                 await self._memo.notes.look_again(left.key, after=timedelta(days=2))
             case _:
                 await self._collect(left, page.order)

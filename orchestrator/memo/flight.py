@@ -32,15 +32,10 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A leader's failure as it is shared: `record` is JSON, nobody retries before `ttl` is over.
-
-    `keep_note` leaves the flight's note to the next leader, because what it says (a payment
-    that may have happened) is not settled yet.
-    """
+    """A leader's failure as it is shared: `record` is JSON, nobody retries before `ttl` is over."""
 
     record: JsonObject
     ttl: timedelta
-    keep_note: bool = False
 
 
 class NotShared(Exception):
@@ -79,6 +74,8 @@ class Flight:
             Where it is not, another leader may be at work: nothing may be paid.
         write_note: Replaces the note. Acknowledged by the server when it returns. Raises
             `LeaseLost` if another leader has taken over: then nothing may be paid.
+        drop_note: Removes the note, because it says nothing any more. It outlives a flight
+            that fails otherwise, for the next leader to read.
     """
 
     key: str
@@ -87,6 +84,7 @@ class Flight:
     now_ms: Callable[[], int]
     leads: Callable[[], bool]
     write_note: Callable[[JsonObject], Awaitable[None]]
+    drop_note: Callable[[], Awaitable[None]]
 
 
 Loader = Callable[[Flight], Awaitable[Loaded]]

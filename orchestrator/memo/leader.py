@@ -85,9 +85,18 @@ class Leader:
         async def write_note(note: JsonObject) -> None:
             await self._notes.write(keys, token, note)
 
+        async def drop_note() -> None:
+            await self._notes.drop(keys, token)
+
         async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as tenure:
             flight = Flight(
-                keys.entry, token, leading.note, now_ms, lambda: tenure.is_certain, write_note
+                key=keys.entry,
+                token=token,
+                note=leading.note,
+                now_ms=now_ms,
+                leads=lambda: tenure.is_certain,
+                write_note=write_note,
+                drop_note=drop_note,
             )
             try:
                 loaded = await load(flight)
@@ -149,16 +158,14 @@ class Leader:
     async def _step_down(self, seat: _Seat, error: BaseException) -> None:
         """Tell the followers why, typed where possible; let go of the lease in any case."""
         keys, failure = seat.keys, self._shared_form(seat.keys, error)
-        keep_note = failure is None or failure.keep_note
         try:
             wait_ms = await self._scripts.release(
-                keys=[keys.lease, keys.note, keys.failure, keys.failures],
+                keys=[keys.lease, keys.failure, keys.failures],
                 args=[
                     seat.token,
                     b"" if failure is None else orjson.dumps(failure.record),
                     0 if failure is None else milliseconds(failure.ttl),
                     milliseconds(self._options.longest_failure_ttl),
-                    "1" if keep_note else "0",
                     CHANNEL,
                     keys.entry,
                 ],
@@ -167,8 +174,6 @@ class Leader:
             # The lease expires by itself; followers ask again then.
             log.warning("memo.release_failed", key=keys.entry, error=type(lost).__name__)
             return
-        if not keep_note:
-            await self._notes.forget(keys)
         if isinstance(error, Exception) and wait_ms > 0:
             self._failures.postponed(error, timedelta(milliseconds=wait_ms))
 
@@ -179,9 +184,7 @@ class Leader:
         if known is not None:
             return known
         unknown = LoadFailed(keys.entry, type(error).__name__)
-        return Failure(
-            {"memo": list(unknown.args)}, self._options.unknown_failure_ttl, keep_note=True
-        )
+        return Failure({"memo": list(unknown.args)}, self._options.unknown_failure_ttl)
 
 
 def _entry(loaded: Loaded) -> Entry:

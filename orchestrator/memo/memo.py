@@ -101,9 +101,8 @@ class Memo:
                 await self._refresh(key, entry, load, refresh)
             return Outcome(key, Source.HIT, entry, entry.age_ms(_wall_ms()))
         try:
-            async with asyncio.timeout(
-                None if patience is None else patience.total_seconds()
-            ) as limit:
+            seconds = None if patience is None else patience.total_seconds()
+            async with asyncio.timeout(seconds) as limit:
                 return await self._lead_or_join(key, load)
         except TimeoutError:
             if limit.expired():
