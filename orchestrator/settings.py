@@ -16,11 +16,14 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
+    StringConstraints,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+T = TypeVar("T")
 _Model = TypeVar("_Model", bound=BaseSettings)
 
 MEMO_DB = 1
@@ -78,13 +81,15 @@ def _seconds(value: object) -> object:
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 
 
-def _is_available(protocol: str) -> str:
-    if protocol == "workspace":
-        raise ValueError("'workspace' is not available in this version; use 'enrich'")
-    return protocol
+def _is_there_for_workspace(value: T | None, info: ValidationInfo) -> T | None:
+    if value is None and info.data.get("surfsense_protocol") == "workspace":
+        raise ValueError("is not set, and SURFSENSE_PROTOCOL=workspace needs it")
+    return value
 
 
-Protocol = Annotated[Literal["enrich", "workspace"], AfterValidator(_is_available)]
+# In the API's paths, so it must be nothing that leads elsewhere.
+WorkspaceId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
+_NeededByWorkspace = AfterValidator(_is_there_for_workspace)
 
 
 class RedisSettings(BaseSettings):
@@ -127,15 +132,26 @@ class Settings(RedisSettings):
     celery_broker_url: BrokerUrl | None = Field(default=None, validation_alias="CELERY_BROKER_URL")
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     surfsense_url: HttpUrl = Field(validation_alias="SURFSENSE_URL")
-    surfsense_protocol: Protocol = Field(default="enrich", validation_alias="SURFSENSE_PROTOCOL")
-    surfsense_api_key: SecretStr | None = Field(default=None, validation_alias="SURFSENSE_API_KEY")
-    surfsense_workspace_id: str | None = Field(
-        default=None, validation_alias="SURFSENSE_WORKSPACE_ID"
+    surfsense_protocol: Literal["enrich", "workspace"] = Field(
+        default="enrich", validation_alias="SURFSENSE_PROTOCOL"
+    )
+    surfsense_api_key: Annotated[SecretStr | None, _NeededByWorkspace] = Field(
+        default=None, validate_default=True, validation_alias="SURFSENSE_API_KEY"
+    )
+    surfsense_workspace_id: Annotated[WorkspaceId | None, _NeededByWorkspace] = Field(
+        default=None, validate_default=True, validation_alias="SURFSENSE_WORKSPACE_ID"
     )
 
     surfsense_timeout: Seconds = Field(
         default=timedelta(seconds=240), validation_alias="EMASAI_SURFSENSE_TIMEOUT_S"
     )
+    interrupted_grace: Seconds = Field(
+        default=timedelta(seconds=30), validation_alias="EMASAI_INTERRUPTED_GRACE_S"
+    )
+    poll_first: Seconds = Field(
+        default=timedelta(seconds=0.2), validation_alias="EMASAI_POLL_FIRST_S"
+    )
+    poll_max: Seconds = Field(default=timedelta(seconds=5), validation_alias="EMASAI_POLL_MAX_S")
     price_micros: int = Field(default=46_500, ge=0, validation_alias="EMASAI_PRICE_MICROS")
     max_in_flight: int = Field(default=200, ge=1, le=4000, validation_alias="EMASAI_MAX_IN_FLIGHT")
     not_found_ttl: Seconds = Field(

@@ -1,10 +1,13 @@
 """Buying evidence from SurfSense: the client, what its answers mean, and what goes wrong.
 
-Decisions are pure (`verdict`, `wire`, `evidence`, `retry_after`), `http` and `client` do
-the I/O, `sandbox` is a stand-in for the service in a process of its own.
+`Seller` is the port; `EnrichSeller` and `RunSeller` speak SurfSense's two protocols. Decisions
+are pure (`verdict`, `run_verdict`, `search`, `wire`, `run_wire`, `evidence`, `polling`,
+`retry_after`); `http`, `client` and `workspace_api` do the I/O; `sandbox` is a stand-in for the
+service in a process of its own.
 """
 
 from orchestrator.surfsense.client import SurfSenseClient
+from orchestrator.surfsense.enrich_seller import EnrichSeller
 from orchestrator.surfsense.errors import (
     AccessDenied,
     AnswerLost,
@@ -13,31 +16,48 @@ from orchestrator.surfsense.errors import (
     PermanentEnrichmentError,
     RateLimited,
     RequestRejected,
+    RunInterrupted,
+    RunUnknown,
     ServiceUnavailable,
     TransientEnrichmentError,
 )
 from orchestrator.surfsense.evidence import evidence_from
 from orchestrator.surfsense.failure_record import from_record, to_record
 from orchestrator.surfsense.http import open_http
+from orchestrator.surfsense.opening import open_seller
+from orchestrator.surfsense.polling import Rhythm
+from orchestrator.surfsense.run_seller import Patience, RunSeller
+from orchestrator.surfsense.seller import Accepted, Seller
 from orchestrator.surfsense.verdict import Ambiguous, Answer, Found, NotFound
+from orchestrator.surfsense.workspace_api import WorkspaceApi
 
 __all__ = [
+    "Accepted",
     "AccessDenied",
     "Ambiguous",
     "Answer",
     "AnswerLost",
+    "EnrichSeller",
     "EnrichmentError",
     "Found",
     "MalformedAnswer",
     "NotFound",
+    "Patience",
     "PermanentEnrichmentError",
     "RateLimited",
     "RequestRejected",
+    "Rhythm",
+    "RunInterrupted",
+    "RunSeller",
+    "RunUnknown",
+    "Seller",
     "ServiceUnavailable",
     "SurfSenseClient",
     "TransientEnrichmentError",
+    "WorkspaceApi",
     "evidence_from",
     "from_record",
     "open_http",
+    "open_seller",
     "to_record",
 ]

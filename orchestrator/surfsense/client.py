@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from orchestrator.clock import Clock, utc_now
-from orchestrator.surfsense.exchange import Sleep, connecting, exchange
+from orchestrator.surfsense.exchange import Sleep, connected, exchange
 from orchestrator.surfsense.verdict import Answer, verdict_on
 
 
@@ -47,7 +47,7 @@ class SurfSenseClient:
             EnrichmentError: Of the class that says what to do; `AnswerLost` when the
                 request may have been accepted but was not answered within the timeout.
         """
-        request = connecting(self._sleep)(self._send, company, purchase_id)
+        request = connected(lambda: self._send(company, purchase_id), sleep=self._sleep)
         response = await exchange(request, company=company, within=self._timeout)
         return verdict_on(
             response.status_code,

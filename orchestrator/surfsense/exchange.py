@@ -51,15 +51,21 @@ async def exchange(
         raise AnswerLost(company, "the answer was not HTTP") from None
 
 
-def connecting(sleep: Sleep) -> AsyncRetrying:
-    """Return what repeats a request as long as no byte of it can have been sent."""
-    return AsyncRetrying(
+async def connected(
+    send: Callable[[], Awaitable[httpx.Response]], *, sleep: Sleep
+) -> httpx.Response:
+    """Return what *send* does, repeated as long as no byte of it can have been sent."""
+    attempts = AsyncRetrying(
         retry=retry_if_exception(_is_worth_another_attempt),
         stop=stop_after_attempt(CONNECT_ATTEMPTS) | stop_after_delay(CONNECT_PATIENCE_S),
         wait=wait_random_exponential(multiplier=0.2, max=2),
         sleep=sleep,
         reraise=True,
     )
+    async for attempt in attempts:
+        with attempt:
+            response = await send()
+    return response
 
 
 def _is_worth_another_attempt(error: BaseException) -> bool:

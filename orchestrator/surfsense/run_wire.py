@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import orjson
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -56,7 +55,7 @@ class Started(_Wire):
 class RunRow(_Wire):
     """A run as the list has it. `id` always has its prefix; `created_at` is in UTC."""
 
-    id: _RunId = Field(validation_alias=AliasChoices("id", "run_id"))
+    id: _RunId
     status: RunStatus
     created_at: Annotated[datetime, AfterValidator(_aware)]
     error: str | None = None

@@ -22,6 +22,9 @@ COMPANY_FIELD = "empresa"
 #: Google shows for the site that a name stands for, and without.
 _SITE_LINKS_CONFIDENCE, _HIT_CONFIDENCE = 0.4, 0.2
 
+#: Fields that we leave blank: a search that sets them is somebody else's.
+_NARROWING = ("country_code", "language_code", "site")
+
 
 class _Result(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -31,15 +34,18 @@ class _Result(BaseModel):
     siteLinks: list[Any] | None = None  # noqa: N815 - SurfSense's name
 
 
+def is_searchable(company: str) -> bool:
+    """Say whether anything is left of the name in a search phrase."""
+    return bool(_words_of(company))
+
+
 def search_request(company: str) -> dict[str, Any]:
     """Return the request body that looks *company* up on one page of results.
 
     >>> search_request('Talleres "Arriaga" SL')
     {'queries': ['"Talleres Arriaga SL"'], 'max_pages_per_query': 1}
     """
-    # A newline would make two searches, a NUL a run that cannot be started.
-    printable = (char if char.isprintable() and char != '"' else " " for char in company)
-    return {"queries": [f'"{" ".join("".join(printable).split())}"'], "max_pages_per_query": 1}
+    return {"queries": [f'"{_words_of(company)}"'], "max_pages_per_query": 1}
 
 
 def is_search_for(company: str, request: Mapping[str, Any] | None) -> bool:
@@ -48,11 +54,14 @@ def is_search_for(company: str, request: Mapping[str, Any] | None) -> bool:
     >>> is_search_for("ACME, S.L.", search_request("Acme"))
     True
     """
-    queries = None if request is None else request.get("queries")
+    if request is None:
+        return False
+    queries = request.get("queries")
     if not isinstance(queries, list) or len(queries) != 1 or not isinstance(queries[0], str):
         return False
     name = queries[0].strip('"')
-    if request is None or {**request, **search_request(name)} != request:
+    ours = {**dict.fromkeys(_NARROWING), **search_request(name)}
+    if any((request.get(field) or None) != value for field, value in ours.items()):
         return False
     try:
         return company_key(name) == company_key(company)
@@ -75,6 +84,12 @@ def payload_from(items: list[dict[str, Any]], company: str) -> dict[str, Any]:
     if first.description:
         payload["description"] = {"value": first.description} | source
     return payload | {"source_urls": [result.url for result in results]}
+
+
+def _words_of(company: str) -> str:
+    # A newline would make two searches, a NUL a run that cannot be started.
+    printable = (char if char.isprintable() and char != '"' else " " for char in company)
+    return " ".join("".join(printable).split())
 
 
 def _results_in(item: Mapping[str, Any]) -> list[_Result]:

@@ -103,6 +103,10 @@ def failure_on(
         return AccessDenied(company, status)
     if status in _GIVEN_UP_BY_PROXY:
         return AnswerLost(company, f"a proxy answered {status}")
+    return _failure_of_class(status, body, company)
+
+
+def _failure_of_class(status: int, body: bytes, company: str) -> EnrichmentError:
     match status // 100:
         case 5:
             return ServiceUnavailable(company, f"it answered {status}")

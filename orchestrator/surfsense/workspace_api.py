@@ -16,7 +16,7 @@ from orchestrator.surfsense.errors import (
     RequestRejected,
     RunUnknown,
 )
-from orchestrator.surfsense.exchange import Sleep, connecting, exchange
+from orchestrator.surfsense.exchange import Sleep, connected, exchange
 from orchestrator.surfsense.run_wire import RUN_LIST, Run, RunRow, Started
 from orchestrator.surfsense.search import CAPABILITY, VERB_PATH, search_request
 from orchestrator.surfsense.verdict import failure_on
@@ -58,7 +58,7 @@ class WorkspaceApi:
             AnswerLost: It may have been started: its answer did not come or cannot be read.
             EnrichmentError: It was not started.
         """
-        request = connecting(self._sleep)(self._post_search, company, request_id)
+        request = connected(lambda: self._post_search(company, request_id), sleep=self._sleep)
         try:
             response = await exchange(request, company=company, within=within)
             if response.is_success:
@@ -73,22 +73,21 @@ class WorkspaceApi:
         Raises:
             RunUnknown: There is none.
         """
-        response = await self._get(f"/runs/{run_id}", {}, company)
+        response = await self._get(f"/runs/{run_id}", company)
         if response.status_code == httpx.codes.NOT_FOUND and not _is_bare(response):
             raise RunUnknown(company, run_id)
         return self._read(response, _RUN, company)
 
     async def searches(self, *, offset: int, company: str) -> list[RunRow]:
         """Return a page of the searches in this workspace, newest first, *offset* rows on."""
-        query = {"limit": PAGE, "offset": offset, "capability": CAPABILITY}
-        response = await self._get("/runs", query, company)
+        query = f"limit={PAGE}&offset={offset}&capability={CAPABILITY}"
+        response = await self._get(f"/runs?{query}", company)
         return self._read(response, RUN_LIST, company)
 
     async def cancel(self, run_id: str) -> bool:
         """Stop a run; True means that it was stopped in time."""
-        request = connecting(self._sleep)(
-            self._http.post, f"{self._scrapers}/runs/{run_id}/cancel"
-        )
+        url = f"{self._scrapers}/runs/{run_id}/cancel"
+        request = connected(lambda: self._http.post(url), sleep=self._sleep)
         response = await exchange(request, company=run_id, within=LOOK_PATIENCE)
         return response.is_success
 
@@ -104,8 +103,8 @@ class WorkspaceApi:
             },
         )
 
-    async def _get(self, path: str, query: dict[str, str | int], company: str) -> httpx.Response:
-        request = self._http.get(f"{self._scrapers}{path}", params=query)
+    async def _get(self, path: str, company: str) -> httpx.Response:
+        request = self._http.get(f"{self._scrapers}{path}")
         return await exchange(request, company=company, within=LOOK_PATIENCE)
 
     def _read(self, response: httpx.Response, shape: TypeAdapter[T], company: str) -> T:

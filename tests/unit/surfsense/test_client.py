@@ -18,7 +18,7 @@ from orchestrator.surfsense import (
     ServiceUnavailable,
     SurfSenseClient,
 )
-from orchestrator.surfsense.client import CONNECT_ATTEMPTS
+from orchestrator.surfsense.exchange import CONNECT_ATTEMPTS
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 URL = "https://surfsense.example/enrich"
