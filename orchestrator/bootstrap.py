@@ -18,7 +18,14 @@ from orchestrator.clock import Clock, utc_now
 from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
 from orchestrator.database import open_engine, upgrade
-from orchestrator.enrichment import Enricher, EnrichmentFailures, Freshness, Purchaser, Settlement, Sweeper
+from orchestrator.enrichment import (
+    Enricher,
+    EnrichmentFailures,
+    Freshness,
+    Purchaser,
+    Settlement,
+    Sweeper,
+)
 from orchestrator.jobs import ChunkRunner, Doorbell, JobKind, JobRecords, Reconciler
 from orchestrator.memo import Memo, MemoOptions
 from orchestrator.pipeline import CompanyHandler, LeadHandler
