@@ -18,14 +18,21 @@ from orchestrator.clock import Clock, utc_now
 from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
 from orchestrator.database import open_engine, upgrade
-from orchestrator.enrichment import Enricher, EnrichmentFailures, Freshness, Purchaser
+from orchestrator.enrichment import (
+    Enricher,
+    EnrichmentFailures,
+    Freshness,
+    Purchaser,
+    Settlement,
+    Sweeper,
+)
 from orchestrator.jobs import ChunkRunner, Doorbell, JobKind, JobRecords, Reconciler
 from orchestrator.memo import Memo, MemoOptions
 from orchestrator.pipeline import CompanyHandler, LeadHandler
 from orchestrator.settings import ConfigurationError, Settings
 from orchestrator.spend import Budget, Ledger
 from orchestrator.store import LeadStore
-from orchestrator.surfsense import SurfSenseClient, open_http
+from orchestrator.surfsense import open_http, open_seller
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,14 @@ class Runtime:
     records: JobRecords
     runner: ChunkRunner
     reconciler: Reconciler
+    purchaser: Purchaser
+    sweeper: Sweeper
     doorbell: Doorbell
+
+    def drain(self) -> None:
+        """Begin nothing new: no item, no purchase. What is under way is seen through."""
+        self.runner.drain()
+        self.purchaser.drain()
 
 
 def load_policy(settings: Settings) -> Policy:
@@ -95,24 +109,23 @@ async def build(
             )
         )
         ledger, budget = Ledger(engine, clock), Budget(jobs_redis)
+        seller = open_seller(settings, http, clock=clock)
+        settlement = Settlement(
+            budget, ledger, price_micros=seller.price_micros, protocol=seller.protocol
+        )
         purchaser = Purchaser(
-            SurfSenseClient(
-                http,
-                base_url=settings.surfsense_url.get_secret_value(),
-                price_micros=settings.price_micros,
-                timeout=settings.surfsense_timeout,
-                clock=clock,
-            ),
-            budget,
-            ledger,
-            price_micros=settings.price_micros,
-            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
+            seller,
+            settlement,
+            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, settings.ttl_jitter),
+            max_in_flight=settings.max_in_flight,
+            reconcile_grace=settings.reconcile_grace,
         )
         memo = Memo(
             memo_redis,
             failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
-            options=MemoOptions(lease=settings.lease),
+            options=MemoOptions(lease=settings.lease, stale_for=settings.stale_for),
         )
+        sweeper = Sweeper(memo, purchaser, settlement, gives_run_ids=seller.gives_run_ids)
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
@@ -125,8 +138,8 @@ async def build(
                 JobKind.ENRICH: CompanyHandler(enricher),
                 JobKind.PIPELINE: LeadHandler(store, enricher, pipeline, clock),
             },
-            max_in_flight=settings.max_in_flight,
         )
+        stack.push_async_callback(runner.aclose)
         yield Runtime(
             settings=settings,
             clock=clock,
@@ -141,6 +154,8 @@ async def build(
             records=records,
             runner=runner,
             reconciler=Reconciler(records, doorbell),
+            purchaser=purchaser,
+            sweeper=sweeper,
             doorbell=doorbell,
         )
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from time import monotonic
 
 import structlog
 from redis.asyncio import Redis
@@ -18,6 +19,23 @@ log = structlog.get_logger(__name__)
 RENEWALS = 3
 
 
+class Tenure:
+    """What the holder knows of its lease without asking: until when it is certainly its own."""
+
+    def __init__(self, lease_s: float, asked_at: float) -> None:
+        self._lease_s = lease_s
+        self._until = asked_at + lease_s
+
+    def proven(self, asked_at: float) -> None:
+        """Note that the lease was extended by a request that was sent at *asked_at*."""
+        self._until = asked_at + self._lease_s
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether nobody else can have the lease now, however long this process was stopped."""
+        return monotonic() < self._until
+
+
 class Renewal:
     """Renews leases: keys that hold their owner's token and expire by themselves."""
 
@@ -26,25 +44,35 @@ class Renewal:
         self._lease = lease
 
     @contextlib.asynccontextmanager
-    async def keeping(self, key: str, token: str) -> AsyncIterator[None]:
+    async def keeping(
+        self, key: str, token: str, *, asked_at: float | None = None
+    ) -> AsyncIterator[Tenure]:
         """Renew *key* for *token* until the block is left.
 
         A lease that was lost is reported and not taken again; what its owner still writes
         is fenced by the token, not by this renewal.
+
+        Args:
+            key: The lease.
+            token: Its owner.
+            asked_at: `time.monotonic()` before the request that took the lease; now if not given.
         """
-        heartbeat = asyncio.create_task(self._beat(key, token), name=f"lease {key}")
+        tenure = Tenure(self._lease.total_seconds(), monotonic() if asked_at is None else asked_at)
+        heartbeat = asyncio.create_task(self._beat(key, token, tenure), name=f"lease {key}")
         try:
-            yield
+            yield tenure
         finally:
             await end_task(heartbeat)
 
-    async def _beat(self, key: str, token: str) -> None:
+    async def _beat(self, key: str, token: str, tenure: Tenure) -> None:
         lease_ms = self._lease // timedelta(milliseconds=1)
         while True:
             await asyncio.sleep(lease_ms / 1000 / RENEWALS)
+            asked_at = monotonic()
             try:
                 if not await self._renew(keys=[key], args=[token, lease_ms]):
                     log.warning("lease.lost", key=key)
                     return
+                tenure.proven(asked_at)
             except (RedisError, OSError) as error:
                 log.warning("lease.renewal_failed", key=key, error=type(error).__name__)

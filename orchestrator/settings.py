@@ -79,6 +79,7 @@ def _seconds(value: object) -> object:
 
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+NotNegativeSeconds = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
 
 
 def _is_there_for_workspace(value: T | None, info: ValidationInfo) -> T | None:
@@ -154,6 +155,13 @@ class Settings(RedisSettings):
     poll_max: Seconds = Field(default=timedelta(seconds=5), validation_alias="EMASAI_POLL_MAX_S")
     price_micros: int = Field(default=46_500, ge=0, validation_alias="EMASAI_PRICE_MICROS")
     max_in_flight: int = Field(default=200, ge=1, le=4000, validation_alias="EMASAI_MAX_IN_FLIGHT")
+    ttl_jitter: float = Field(default=0.05, ge=0, le=0.5, validation_alias="EMASAI_TTL_JITTER")
+    stale_for: NotNegativeSeconds = Field(
+        default=timedelta(0), validation_alias="EMASAI_STALE_FOR_S"
+    )
+    reconcile_grace: Seconds = Field(
+        default=timedelta(seconds=3), validation_alias="EMASAI_RECONCILE_GRACE_S"
+    )
     not_found_ttl: Seconds = Field(
         default=timedelta(minutes=30), validation_alias="EMASAI_NOT_FOUND_TTL_S"
     )

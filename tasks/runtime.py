@@ -46,10 +46,11 @@ class WorkerRuntime:
     def drain(self) -> None:
         """Let running items end and start no further ones."""
         if self.parts is not None:
-            self._loop.call_soon_threadsafe(self.parts.runner.drain)
+            self._loop.call_soon_threadsafe(self.parts.drain)
 
     def stop(self) -> None:
         """Close everything, then end the loop."""
+        self.drain()
         self.call(self._stack.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -58,8 +59,12 @@ class WorkerRuntime:
         doorbell = CeleryDoorbell(app, settings)
         self._stack.push_async_callback(doorbell.aclose)
         self.parts = await self._stack.enter_async_context(build(settings, doorbell=doorbell))
-        reconciling = asyncio.create_task(self.parts.reconciler.run(), name="reconciler")
-        self._stack.push_async_callback(end_task, reconciling)
+        for name, work in (
+            ("reconciler", self.parts.reconciler.run()),
+            ("sweeper", self.parts.sweeper.run()),
+        ):
+            task = asyncio.create_task(work, name=name)
+            self._stack.push_async_callback(end_task, task)
 
 
 _worker: WorkerRuntime | None = None

@@ -5,11 +5,13 @@ what it cost. This package is where the four meet.
 """
 
 from orchestrator.cache.keys import entry_key
-from orchestrator.enrichment.attempt import Purpose
 from orchestrator.enrichment.enricher import Enricher, Enrichment, Glance
 from orchestrator.enrichment.failures import EnrichmentFailures
-from orchestrator.enrichment.purchase import Freshness, Purchaser
+from orchestrator.enrichment.journal import Purpose
+from orchestrator.enrichment.purchase import Freshness, Purchaser, ShuttingDown
+from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.stored import EnrichmentStatus
+from orchestrator.enrichment.sweeper import Sweeper
 
 __all__ = [
     "Enricher",
@@ -20,5 +22,8 @@ __all__ = [
     "Glance",
     "Purchaser",
     "Purpose",
+    "Settlement",
+    "ShuttingDown",
+    "Sweeper",
     "entry_key",
 ]

@@ -8,7 +8,7 @@ from agents.case import Evidence
 from orchestrator.cache.hit_rate import count_lookup
 from orchestrator.cache.keys import Kind, entry_key
 from orchestrator.counters import Counters
-from orchestrator.enrichment.attempt import Order, Purpose
+from orchestrator.enrichment.journal import Order, Purpose
 from orchestrator.enrichment.purchase import Purchaser
 from orchestrator.enrichment.stored import EnrichmentStatus, StoredAnswer, read_stored
 from orchestrator.identity import parse_name

@@ -7,10 +7,10 @@ from typing import Any
 from orchestrator.memo import Failure
 from orchestrator.surfsense import (
     AccessDenied,
-    AnswerLost,
     EnrichmentError,
     PermanentEnrichmentError,
     RateLimited,
+    TransientEnrichmentError,
     from_record,
     to_record,
 )
@@ -30,17 +30,25 @@ class EnrichmentFailures:
     permanent: timedelta
 
     def encode(self, error: Exception) -> Failure | None:
-        """Return the shared form; None for an error of another family.
-
-        The purchase may have been charged after a lost answer, so its note stays.
-        """
+        """Return the shared form; None for an error of another family."""
         if not isinstance(error, EnrichmentError):
             return None
-        return Failure(to_record(error), self._ttl(error), keep_note=isinstance(error, AnswerLost))
+        return Failure(to_record(error), self._ttl(error))
 
-    def decode(self, record: JsonObject) -> Exception:
+    def decode(self, record: JsonObject, retry_in: timedelta) -> Exception:
         """Return the error that `encode` had made *record* from."""
-        return from_record(record)
+        error = from_record(record)
+        error.retry_in = retry_in
+        return error
+
+    def postponed(self, error: Exception, retry_in: timedelta) -> None:
+        """Let *error* say for how long nobody tries again."""
+        if isinstance(error, EnrichmentError):
+            error.retry_in = retry_in
+
+    def may_serve_stale(self, error: Exception) -> bool:
+        """Say that SurfSense is down: what it said once is better than nothing."""
+        return isinstance(error, TransientEnrichmentError)
 
     def _ttl(self, error: EnrichmentError) -> timedelta:
         match error:

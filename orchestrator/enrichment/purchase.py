@@ -1,195 +1,232 @@
-"""Pays for one company: reserve, write down the intent, send, settle.
+"""Pays for one company: reserve, write down the intent, send, collect, store, settle.
 
-The intent is a note of the flight, acknowledged by Redis before the POST is sent. A leader
-that finds the intent of a dead one sends the same `Idempotency-Key` again: a seller that
-honours it charges once. One that does not may charge twice, and the `enrich` protocol gives
-no way to ask; so the dead attempt enters the ledger as lost, at its estimated cost, on the
-account of the job that had made it.
+Drives what `journal` decides. Every step that could be the last one of this process is
+preceded by a page of the journal which tells the next leader where it stood.
 """
 
 import asyncio
-import time
+import random
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from orchestrator.database import DatabaseUnavailable
-from orchestrator.enrichment.attempt import Attempt, Order
+from orchestrator.enrichment.journal import Order, Page, Stage, Step, first_step
+from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.stored import payload_of, status_of
-from orchestrator.memo import Flight, Loaded, StoreUnavailable
-from orchestrator.spend import Budget, Ledger, PurchaseOutcome, PurchaseRecord
+from orchestrator.memo import Flight, LeaseLost, Loaded, NotShared, Source, StoreUnavailable
+from orchestrator.spend import PurchaseOutcome
 from orchestrator.surfsense import (
+    Accepted,
     Answer,
     AnswerLost,
     EnrichmentError,
     MalformedAnswer,
     NotFound,
-    SurfSenseClient,
+    Seller,
+    TransientEnrichmentError,
 )
 
 log = structlog.get_logger(__name__)
 
-#: What the ledger calls this seller and this way of buying.
-SELLER = "surfsense"
-PROTOCOL = "enrich"
-#: How long what was paid for waits for a ledger or a budget that is away.
-SETTLE_PATIENCE = timedelta(seconds=30)
-#: Seconds between attempts to settle.
-SETTLE_RETRY_S = 0.25
-
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long an answer is fresh, by its kind."""
+    """How long an answer is fresh, by its kind.
+
+    `jitter` is the largest share of it that chance may take off, so that what was bought
+    together does not expire together; it never adds.
+    """
 
     found: timedelta
     not_found: timedelta
+    jitter: float = 0.0
 
-    def ttl(self, answer: Answer) -> timedelta:
-        """Return the TTL of *answer*; an ambiguous one lasts as long as a found one."""
-        return self.not_found if isinstance(answer, NotFound) else self.found
+    def ttl(self, answer: Answer, chance: float) -> timedelta:
+        """Return the TTL of *answer*; an ambiguous one lasts as long as a found one.
+
+        Args:
+            answer: What was bought.
+            chance: A number from 0 to 1, drawn once for this answer.
+        """
+        longest = self.not_found if isinstance(answer, NotFound) else self.found
+        return longest * (1 - self.jitter * chance)
+
+
+class ShuttingDown(NotShared):
+    """This process ends, and begins no purchase any more; another one will."""
+
+    def __str__(self) -> str:
+        return "this worker is shutting down"
 
 
 class Purchaser:
-    """Buys answers on behalf of flights. Knows the price, the budget and the ledger."""
+    """Buys answers on behalf of flights."""
 
     def __init__(
         self,
-        client: SurfSenseClient,
-        budget: Budget,
-        ledger: Ledger,
+        seller: Seller,
+        settlement: Settlement,
         *,
-        price_micros: int,
         freshness: Freshness,
-        settle_patience: timedelta = SETTLE_PATIENCE,
+        max_in_flight: int,
+        reconcile_grace: timedelta = timedelta(seconds=5),
     ) -> None:
-        self._client = client
-        self._budget = budget
-        self._ledger = ledger
-        self._price_micros = price_micros
+        self._seller = seller
+        self._settlement = settlement
         self._freshness = freshness
-        self._settle_patience = settle_patience
+        self._draining = False
+        # Waits with its lease renewed, and holds nothing but that.
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._reconcile_grace = reconcile_grace
 
     async def buy(self, flight: Flight, order: Order) -> Loaded:
-        """Buy what SurfSense knows about the company of *order*, and settle it.
+        """Bring what SurfSense knows about the company of *order*, paying once at most.
 
         Raises:
             BudgetExhausted: A cap refuses it; nothing was sent.
             LeaseLost: Another leader took over; nothing was sent.
+            ShuttingDown: The process drains; nothing was sent.
             StoreUnavailable, DatabaseUnavailable: Nothing was sent.
             EnrichmentError: Of the class that says what to do.
         """
-        attempt = await self._attempt(flight, order)
-        await self._budget.reserve(attempt.ledger_id, self._price_micros, attempt.purpose.accounts)
+        async with self._slots:
+            if self._draining:
+                raise ShuttingDown
+            return await self._buy(flight, order)
+
+    def drain(self) -> None:
+        """Begin no further purchase; those under way are seen through."""
+        self._draining = True
+
+    async def _buy(self, flight: Flight, order: Order) -> Loaded:
+        page = None if flight.note is None else Page.from_note(flight.note)
+        match first_step(page, gives_run_ids=self._seller.gives_run_ids), page:
+            case Step.COLLECT, Page():
+                return await self._collect(flight, page, Source.ADOPTED)
+            case Step.RECONCILE, Page():
+                found = await self._find(flight, page)
+                if found is not None:
+                    return await self._collect(flight, found, Source.ADOPTED)
+                return await self._send(flight, page.next_attempt(order, flight.now_ms()))
+            case Step.WRITE_OFF, Page():
+                if await self._settlement.charge_estimate(page, PurchaseOutcome.LOST):
+                    log.warning("purchase.attempt_lost", company_key=order.company_key)
+                return await self._send(flight, page.next_attempt(order, flight.now_ms()))
+            case Step.SETTLE, Page(record=record) if record is not None:
+                await self._settlement.settle(page, record)
+        first = Page(Stage.INTENT, uuid.uuid4().hex, 1, flight.now_ms(), order)
+        return await self._send(flight, first)
+
+    async def _send(self, flight: Flight, page: Page) -> Loaded:
+        """Reserve, write the intent down, send the POST, and see it through."""
+        await self._settlement.reserve(page)
         try:
-            await flight.write_note(attempt.note())
+            await _write_intent(flight, page)
         except Exception:
-            await self._release(attempt)
+            await self._release(page)
             raise
-        answer = await self._send(attempt, order)
-        arrived_at_ms = flight.now_ms()
-        await self._settle(
-            attempt,
-            self._record(
-                attempt,
-                order,
-                PurchaseOutcome(status_of(answer)),
-                answer.cost_micros,
-                estimated=answer.cost_estimated,
-            ),
-        )
-        return Loaded(
-            status_of(answer),
-            payload_of(answer, company=order.company, purchase_id=attempt.ledger_id),
-            self._freshness.ttl(answer),
-            arrived_at_ms,
-        )
-
-    async def _attempt(self, flight: Flight, order: Order) -> Attempt:
-        if flight.note is None:
-            return Attempt(uuid.uuid4().hex, 1, flight.now_ms(), order.purpose)
-        dead = Attempt.from_note(flight.note)
-        record = self._record(dead, order, PurchaseOutcome.LOST, self._price_micros, estimated=True)
-        if await self._ledger.settle(record):
-            log.warning("purchase.attempt_lost", company_key=order.company_key, attempt=dead.number)
-            await self._settle_budget(dead, self._price_micros)
-        return dead.next(order.purpose, flight.now_ms())
-
-    async def _send(self, attempt: Attempt, order: Order) -> Answer:
-        """Send the POST; a failure that cannot have cost anything gives the money back."""
         try:
-            return await self._client.purchase(order.company, purchase_id=attempt.purchase_id)
-        except (AnswerLost, MalformedAnswer) as error:
-            lost = isinstance(error, AnswerLost)
-            outcome = PurchaseOutcome.LOST if lost else PurchaseOutcome.FAILED
-            await self._settle(
-                attempt,
-                self._record(attempt, order, outcome, self._price_micros, estimated=True),
-            )
+            reply = await self._seller.submit(page.order.company, purchase_id=page.purchase_id)
+        except MalformedAnswer:
+            await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
+            await flight.drop_note()
+            raise
+        except EnrichmentError as error:
+            return await self._see_through(flight, page, error)
+        if isinstance(reply, Accepted):
+            return await self._collect(flight, page.accepted(reply.run_id), Source.BOUGHT)
+        return self._loaded(flight, page, reply, Source.BOUGHT)
+
+    async def _see_through(self, flight: Flight, page: Page, error: EnrichmentError) -> Loaded:
+        """Find out what became of a POST that ended in *error*; raise it if it came to nothing."""
+        if self._seller.gives_run_ids and isinstance(error, TransientEnrichmentError):
+            found = await self._find(flight, page)
+            if found is not None:
+                return await self._collect(flight, found, Source.BOUGHT)
+        elif isinstance(error, AnswerLost):
+            # The page stays: the next POST is to repeat its Idempotency-Key.
+            await self._settlement.charge_estimate(page, PurchaseOutcome.LOST)
+            raise error
+        await self._void(flight, page)
+        raise error
+
+    async def _find(self, flight: Flight, page: Page) -> Page | None:
+        """Ask the seller for the run of *page*'s attempt, until it must have appeared.
+
+        Raises:
+            EnrichmentError: It cannot be told, so the page stays.
+        """
+        started_at = datetime.fromtimestamp(page.started_at_ms / 1000, UTC)
+        grace_ms = self._reconcile_grace // timedelta(milliseconds=1)
+        while True:
+            run_id = await self._seller.find(page.order.company, submitted_after=started_at)
+            if run_id is not None:
+                log.info("purchase.reconciled", company_key=page.order.company_key)
+                return page.accepted(run_id)
+            wait_ms = page.started_at_ms + grace_ms - flight.now_ms()
+            if wait_ms <= 0:
+                return None
+            await asyncio.sleep(wait_ms / 1000)
+
+    async def _collect(self, flight: Flight, page: Page, source: Source) -> Loaded:
+        """Write down the run id at once, then wait for the run and take its answer."""
+        assert page.run_id is not None  # noqa: S101 - an accepted page has one
+        try:
+            await flight.write_note(page.note())
+        except StoreUnavailable as away:
+            # The seller has the order: whoever leads next finds the run by asking for it.
+            log.warning("purchase.run_not_noted", error=str(away))
+        try:
+            answer = await self._seller.collect(page.run_id, company=page.order.company)
+        except AnswerLost:
+            raise  # the run goes on, and is collected later
+        except MalformedAnswer:
+            await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
+            await flight.drop_note()
             raise
         except EnrichmentError:
-            await self._release(attempt)
+            await self._void(flight, page)  # a run that fails or is cancelled costs nothing
             raise
+        return self._loaded(flight, page, answer, source)
 
-    async def _settle(self, attempt: Attempt, record: PurchaseRecord) -> None:
-        """Enter what was paid into the ledger, then into the budget, however long that takes.
-
-        A server that stays away must not cost the answer: it would be paid for again.
-        """
-        await self._patiently(lambda: self._ledger.settle(record), record)
-        await self._patiently(lambda: self._settle_budget(attempt, record.cost_micros), record)
-
-    async def _patiently(
-        self, settle: Callable[[], Awaitable[object]], record: PurchaseRecord
-    ) -> None:
-        deadline = time.monotonic() + self._settle_patience.total_seconds()
-        while True:
-            try:
-                await settle()
-            except (StoreUnavailable, DatabaseUnavailable) as away:
-                if time.monotonic() < deadline:
-                    await asyncio.sleep(SETTLE_RETRY_S)
-                    continue
-                # The line is what is left to settle it by hand.
-                fields = record.model_dump(mode="json")
-                log.error("purchase.not_settled", error=str(away), **fields)
-            return
-
-    async def _settle_budget(self, attempt: Attempt, cost_micros: int) -> None:
-        await self._budget.settle(
-            attempt.ledger_id, self._price_micros, cost_micros, attempt.purpose.accounts
+    def _loaded(self, flight: Flight, page: Page, answer: Answer, source: Source) -> Loaded:
+        record = self._settlement.record(
+            page,
+            PurchaseOutcome(status_of(answer)),
+            answer.cost_micros,
+            estimated=answer.cost_estimated,
         )
 
-    async def _release(self, attempt: Attempt) -> None:
+        async def settle() -> None:
+            await self._settlement.settle(page, record)
+
+        return Loaded(
+            status_of(answer),
+            payload_of(answer, company=page.order.company, purchase_id=page.ledger_id),
+            self._freshness.ttl(answer, random.random()),  # noqa: S311 - spreads expiries
+            flight.now_ms(),
+            source,
+            note=page.bought(record).note(),
+            settle=settle,
+        )
+
+    async def _void(self, flight: Flight, page: Page) -> None:
+        """Forget an attempt that has cost nothing."""
+        await self._release(page)
+        await flight.drop_note()
+
+    async def _release(self, page: Page) -> None:
         """Give back what was reserved; where Redis is away it comes back by itself."""
         try:
-            await self._settle_budget(attempt, 0)
+            await self._settlement.release(page)
         except StoreUnavailable as away:
             log.warning("purchase.hold_not_released", error=str(away))
 
-    def _record(
-        self,
-        attempt: Attempt,
-        order: Order,
-        outcome: PurchaseOutcome,
-        cost_micros: int,
-        *,
-        estimated: bool,
-    ) -> PurchaseRecord:
-        return PurchaseRecord(
-            purchase_id=attempt.ledger_id,
-            company_key=order.company_key,
-            company=order.company,
-            job_id=attempt.purpose.job_id,
-            tenant=attempt.purpose.tenant,
-            source=SELLER,
-            protocol=PROTOCOL,
-            started_at=datetime.fromtimestamp(attempt.started_at_ms / 1000, UTC),
-            settled_at=datetime.now(UTC),
-            cost_micros=cost_micros,
-            estimated=estimated,
-            outcome=outcome,
-        )
+
+async def _write_intent(flight: Flight, page: Page) -> None:
+    await flight.write_note(page.note())
+    if not flight.leads():
+        # This process stood still: somebody else may be sending by now.
+        raise LeaseLost(flight.key)

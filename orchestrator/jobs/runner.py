@@ -25,26 +25,48 @@ class Doorbell(Protocol):
         """Return how many announcements wait to be heard; 0 where the broker cannot say."""
 
 
+#: Chunks under way in one process. Their items mostly wait, which costs memory and nothing
+#: else; the limit keeps a process from claiming more than it can finish in good time.
+MAX_CHUNKS = 100
+
+
 class ChunkRunner:
-    """Runs chunks on one event loop, at most *max_in_flight* items at a time in all."""
+    """Runs chunks on one event loop, in the background: no thread waits for them."""
 
     def __init__(
-        self, records: JobRecords, handlers: Mapping[JobKind, Handler], *, max_in_flight: int
+        self,
+        records: JobRecords,
+        handlers: Mapping[JobKind, Handler],
+        *,
+        max_chunks: int = MAX_CHUNKS,
     ) -> None:
         self._records = records
         self._handlers = handlers
-        self._slots = asyncio.Semaphore(max_in_flight)
+        self._admission = asyncio.Semaphore(max_chunks)
         self._draining = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
 
     def drain(self) -> None:
         """Start no further item. Running ones end; unfinished chunks are handed back."""
         self._draining.set()
+
+    async def start(self, job_id: str, chunk: int) -> None:
+        """Take up *chunk* and return while it is worked on; wait only while too many are.
+
+        What becomes of it is in its record: the reconciler rings again for what is not done.
+        """
+        await self._admission.acquire()
+        task = asyncio.create_task(self._admitted(job_id, chunk), name=f"chunk {job_id} {chunk}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def run(self, job_id: str, chunk: int) -> int:
         """Work through *chunk* and return how many items got a result by this call.
 
         Idempotent: a chunk that is finished, held elsewhere or unknown does nothing.
         """
+        if self._draining.is_set():
+            return 0
         job = await self._records.job(job_id)
         if job is None:
             return 0
@@ -58,14 +80,29 @@ class ChunkRunner:
         log.info("chunk.worked", job_id=job_id, chunk=chunk, items=len(items), done=claim.done)
         return sum(run.result() for run in runs)
 
+    async def aclose(self) -> None:
+        """Drain, and wait for what is running."""
+        self.drain()
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _admitted(self, job_id: str, chunk: int) -> None:
+        try:
+            await self.run(job_id, chunk)
+        except StoreUnavailable as away:
+            log.warning("chunk.postponed", job_id=job_id, chunk=chunk, why=str(away))
+        except Exception:
+            log.exception("chunk.failed", job_id=job_id, chunk=chunk)
+        finally:
+            self._admission.release()
+
     async def _run_item(self, job: Job, number: int, item: Item) -> bool:
-        async with self._slots:
-            if self._draining.is_set():
-                return False
-            try:
-                report = await self._handlers[job.kind](item, job.context)
-                await self._records.report(job.job_id, number, report)
-            except (NotNow, StoreUnavailable) as later:
-                log.warning("item.postponed", job_id=job.job_id, number=number, why=str(later))
-                return False
-            return True
+        if self._draining.is_set():
+            return False
+        try:
+            report = await self._handlers[job.kind](item, job.context)
+            await self._records.report(job.job_id, number, report)
+        except (NotNow, StoreUnavailable) as later:
+            log.warning("item.postponed", job_id=job.job_id, number=number, why=str(later))
+            return False
+        return True

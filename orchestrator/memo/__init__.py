@@ -12,10 +12,12 @@ from orchestrator.memo.errors import (
     LeaseLost,
     LoadFailed,
     MemoError,
+    StillLoading,
     StoreUnavailable,
 )
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, NotShared
-from orchestrator.memo.memo import Memo
+from orchestrator.memo.memo import Memo, Refresh
+from orchestrator.memo.notes import LeftNote, Notes
 from orchestrator.memo.options import MemoOptions
 from orchestrator.memo.outcome import Outcome, Source
 
@@ -26,13 +28,17 @@ __all__ = [
     "FailureCodec",
     "Flight",
     "LeaseLost",
+    "LeftNote",
     "LoadFailed",
     "Loaded",
     "Memo",
     "MemoError",
     "MemoOptions",
     "NotShared",
+    "Notes",
     "Outcome",
+    "Refresh",
     "Source",
+    "StillLoading",
     "StoreUnavailable",
 ]

@@ -32,9 +32,10 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The last leader failed, and its failure is still in force."""
+    """The last leader failed; nobody tries again for `retry_in`."""
 
     record: JsonObject
+    retry_in: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def read_beginning(key: str, reply: Sequence[Any]) -> Beginning:
     if case == b"entry":
         return Fresh(decode(key, reply[1]), reply[2])
     if case == b"failure":
-        return Failed(orjson.loads(reply[1]))
+        return Failed(orjson.loads(reply[1]), timedelta(milliseconds=reply[3]))
     if case == b"follower":
         return Following(timedelta(milliseconds=reply[1]) + LEASE_MARGIN)
     return Leading(reply[1], reply[2], orjson.loads(reply[3]) if reply[3] else None)

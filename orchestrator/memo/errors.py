@@ -2,6 +2,7 @@
 
 MemoError
 ├── StoreUnavailable(operation)     Redis is away: nothing may be bought; try again later
+├── StillLoading(key)              the caller gave up waiting; the load goes on
 ├── LeaseLost(key)                  another leader took over: do not start paying
 ├── LoadFailed(key, reason)         the leader failed in a way that nobody had typed
 └── CorruptEntry(key, reason)       a stored value cannot be read: a counted miss
@@ -23,6 +24,17 @@ class StoreUnavailable(MemoError):
 
     def __str__(self) -> str:
         return f"Redis is not available ({self.operation}); nothing was bought, try again later"
+
+
+class StillLoading(MemoError):
+    """The caller's patience ended before the load of *key*; its answer will be in the memo."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"{self.key} is still being loaded; ask again later"
 
 
 class LeaseLost(MemoError):

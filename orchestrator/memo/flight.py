@@ -17,7 +17,8 @@ from orchestrator.memo.outcome import Source
 class Loaded:
     """What a loader brought: an answer, how long it is fresh, and how it was come by.
 
-    `source` is BOUGHT or ADOPTED. `ttl` counts from `loaded_at_ms` (Redis clock).
+    `source` is BOUGHT or ADOPTED. `ttl` counts from `loaded_at_ms` (Redis clock). `note` stays
+    written down after the answer was stored or refused, until `settle` has returned.
     """
 
     status: str
@@ -25,19 +26,16 @@ class Loaded:
     ttl: timedelta
     loaded_at_ms: int
     source: Source = Source.BOUGHT
+    note: JsonObject | None = None
+    settle: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A leader's failure as it is shared: `record` is JSON, nobody retries before `ttl` is over.
-
-    `keep_note` leaves the flight's note to the next leader, because what it says (a payment
-    that may have happened) is not settled yet.
-    """
+    """A leader's failure as it is shared: `record` is JSON, nobody retries before `ttl` is over."""
 
     record: JsonObject
     ttl: timedelta
-    keep_note: bool = False
 
 
 class NotShared(Exception):
@@ -53,8 +51,14 @@ class FailureCodec(Protocol):
     def encode(self, error: Exception) -> Failure | None:
         """Return the shared form; None for an error this codec does not know."""
 
-    def decode(self, record: JsonObject) -> Exception:
-        """Return the error that `encode` had made *record* from."""
+    def decode(self, record: JsonObject, retry_in: timedelta) -> Exception:
+        """Return the error that `encode` had made *record* from; nobody retries for *retry_in*."""
+
+    def postponed(self, error: Exception, retry_in: timedelta) -> None:
+        """Learn for how long nobody tries again after *error*, which the caller will see."""
+
+    def may_serve_stale(self, error: Exception) -> bool:
+        """Say whether an answer that is no longer fresh is better than *error*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,21 @@ class Flight:
         token: Unique to this flight; fences its writes.
         note: What an earlier leader that never finished had written down, if anything.
         now_ms: Reads the Redis server's clock, without asking the server.
+        leads: Says, without asking the server, whether the lease is certainly still held.
+            Where it is not, another leader may be at work: nothing may be paid.
         write_note: Replaces the note. Acknowledged by the server when it returns. Raises
             `LeaseLost` if another leader has taken over: then nothing may be paid.
+        drop_note: Removes the note, because it says nothing any more. It outlives a flight
+            that fails otherwise, for the next leader to read.
     """
 
     key: str
     token: str
     note: JsonObject | None
     now_ms: Callable[[], int]
+    leads: Callable[[], bool]
     write_note: Callable[[JsonObject], Awaitable[None]]
+    drop_note: Callable[[], Awaitable[None]]
 
 
 Loader = Callable[[Flight], Awaitable[Loaded]]

@@ -29,7 +29,7 @@ class Invalidation:
         for entry in entries:
             keys = Keys(entry)
             removed += await self._scripts.invalidate(
-                keys=[keys.entry, keys.generation, keys.failure],
+                keys=[keys.entry, keys.generation, keys.failure, keys.failures, keys.stale],
                 args=[milliseconds(self._options.generation_ttl)],
             )
         return removed

@@ -14,9 +14,15 @@ _LEASE = f"{_OURS}lease:"
 _GENERATION = f"{_OURS}generation:"
 _NOTE = f"{_OURS}note:"
 _FAILURE = f"{_OURS}failure:"
+_FAILURES = f"{_OURS}failures:"
+_STALE = f"{_OURS}stale:"
+_READS = f"{_OURS}reads:"
 _CORRUPT = f"{_OURS}corrupt:"
-#: What tells that an entry is being loaded, or was a moment ago.
-_TRACES = (_LEASE, _NOTE, _FAILURE)
+#: What tells that an entry is being loaded, or was a while ago.
+_TRACES = (_LEASE, _NOTE, _FAILURE, _STALE)
+
+#: Sorted set of entries with a note, by the instant at which a sweeper may look (ms).
+NOTED = f"{_OURS}noted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,21 @@ class Keys:
         return _FAILURE + self.entry
 
     @property
+    def failures(self) -> str:
+        """Failures in a row; each doubles the time until somebody tries again."""
+        return _FAILURES + self.entry
+
+    @property
+    def stale(self) -> str:
+        """A copy of the entry for bad times; lives longer, and is never called fresh."""
+        return _STALE + self.entry
+
+    @property
+    def reads(self) -> str:
+        """Reads of an entry that is about to expire, by callers that asked for a refresh."""
+        return _READS + self.entry
+
+    @property
     def corrupt(self) -> str:
         """An unreadable value, kept aside for inspection."""
         return _CORRUPT + self.entry
@@ -57,13 +78,13 @@ def is_ours(key: bytes) -> bool:
 
 
 def trace_patterns(entry_pattern: str) -> list[str]:
-    """Return the globs that match leases, notes and failures of entries like *entry_pattern*."""
+    """Return the globs that match the traces of all entries that *entry_pattern* matches."""
     return [prefix + entry_pattern for prefix in _TRACES]
 
 
 def entry_of(trace: str) -> str:
-    """Return the entry's key that a lease, note or failure belongs to."""
+    """Return the entry's key that a lease, note, failure or stale copy belongs to."""
     for prefix in _TRACES:
         if trace.startswith(prefix):
             return trace.removeprefix(prefix)
-    raise ValueError(f"{trace} is no lease, note or failure")
+    raise ValueError(f"{trace} is no trace of an entry")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 import orjson
 import structlog
@@ -15,7 +16,8 @@ from orchestrator.memo.entry import Entry, JsonObject, encode
 from orchestrator.memo.errors import LeaseLost, LoadFailed
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, Loader, NotShared
 from orchestrator.memo.keys import CHANNEL, Keys
-from orchestrator.memo.options import MemoOptions, milliseconds, store_errors
+from orchestrator.memo.notes import Notes
+from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.outcome import Outcome
 from orchestrator.memo.scripts import Scripts
 
@@ -37,86 +39,143 @@ class Landing:
     stored: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """Whose flight it is: the entry, the leader's token, the generation it may write in."""
+
+    keys: Keys
+    token: str
+    generation: int
+
+
 class Leader:
     """Leads flights on behalf of one process."""
 
     def __init__(
-        self, redis: Redis, scripts: Scripts, failures: FailureCodec, options: MemoOptions
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        notes: Notes,
+        failures: FailureCodec,
+        options: MemoOptions,
     ) -> None:
         self._scripts = scripts
+        self._notes = notes
         self._renewal = Renewal(redis, options.lease)
         self._failures = failures
         self._options = options
 
-    async def lead(self, keys: Keys, token: str, leading: Leading, load: Loader) -> Landing:
-        """Run *load* under the lease that `begin` gave to *token*, and store what it brings."""
-        began = time.monotonic()
+    async def lead(
+        self, keys: Keys, token: str, leading: Leading, load: Loader, *, asked_at: float
+    ) -> Landing:
+        """Run *load* under the lease that `begin` gave to *token*, and store what it brings.
+
+        Args:
+            keys: Of the entry.
+            token: Of the flight.
+            leading: What `begin` answered.
+            load: Brings the answer.
+            asked_at: `time.monotonic()` before `begin` was asked.
+        """
+        seat = _Seat(keys, token, leading.generation)
 
         def now_ms() -> int:
-            return leading.now_ms + int((time.monotonic() - began) * 1000)
+            return leading.now_ms + int((time.monotonic() - asked_at) * 1000)
 
         async def write_note(note: JsonObject) -> None:
-            await self._write_note(keys, token, note)
+            await self._notes.write(keys, token, note)
 
-        flight = Flight(keys.entry, token, leading.note, now_ms, write_note)
-        async with self._renewal.keeping(keys.lease, token):
+        async def drop_note() -> None:
+            await self._notes.drop(keys, token)
+
+        async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as tenure:
+            flight = Flight(
+                key=keys.entry,
+                token=token,
+                note=leading.note,
+                now_ms=now_ms,
+                leads=lambda: tenure.is_certain,
+                write_note=write_note,
+                drop_note=drop_note,
+            )
             try:
                 loaded = await load(flight)
                 entry = _entry(loaded)
                 body = encode(entry, token=token)
             except BaseException as error:
-                await self._step_down(keys, token, error)
+                await self._step_down(seat, error)
                 raise
-            stored = await self._commit(keys, token, leading.generation, body, entry.expires_at_ms)
-        return Landing(
-            Outcome(keys.entry, loaded.source, entry, entry.age_ms(now_ms())), stored=stored
-        )
+            stored = await self._commit(seat, loaded, entry, body)
+        await self._settle(seat, loaded)
+        outcome = Outcome(keys.entry, loaded.source, entry, entry.age_ms(now_ms()))
+        return Landing(outcome, stored=stored)
 
-    async def _write_note(self, keys: Keys, token: str, note: JsonObject) -> None:
-        body = orjson.dumps({"written_by": token, **note})
-        ttl_ms = milliseconds(self._options.note_ttl)
-        with store_errors("note"):
-            written = await self._scripts.note(
-                keys=[keys.lease, keys.note], args=[token, body, ttl_ms]
-            )
-        if not written:
-            raise LeaseLost(keys.entry)
-
-    async def _commit(
-        self, keys: Keys, token: str, generation: int, body: bytes, expires_at_ms: int
-    ) -> bool:
+    async def _commit(self, seat: _Seat, loaded: Loaded, entry: Entry, body: bytes) -> bool:
         """Store what was paid for; wait for a Redis that is away, but not for ever."""
         deadline = time.monotonic() + self._options.commit_patience.total_seconds()
         while True:
             try:
-                verdict = await self._scripts.commit(
-                    keys=[keys.entry, keys.lease, keys.generation, keys.note, keys.failure],
-                    args=[token, generation, body, expires_at_ms, CHANNEL, keys.entry],
-                )
+                verdict = await self._try_to_commit(seat, loaded, entry, body)
                 break
             except (RedisError, OSError) as error:
                 if time.monotonic() > deadline:
-                    log.error("memo.commit_failed", key=keys.entry, error=type(error).__name__)
+                    log.error("memo.commit_failed", key=seat.keys.entry, error=type(error).__name__)
                     return False
                 await asyncio.sleep(COMMIT_RETRY_S)
-        if verdict != b"stored":
-            log.warning("memo.write_refused", key=keys.entry, verdict=verdict.decode())
-        return bool(verdict == b"stored")
+        if verdict != "stored":
+            log.warning("memo.write_refused", key=seat.keys.entry, verdict=verdict)
+        return verdict == "stored"
 
-    async def _step_down(self, keys: Keys, token: str, error: BaseException) -> None:
-        """Tell the followers why, typed where possible; let go of the lease in any case."""
-        failure = self._shared_form(keys, error)
-        record = b"" if failure is None else orjson.dumps(failure.record)
-        ttl_ms = 0 if failure is None else milliseconds(failure.ttl)
-        keep_note = "1" if failure is None or failure.keep_note else "0"
+    async def _try_to_commit(self, seat: _Seat, loaded: Loaded, entry: Entry, body: bytes) -> str:
+        keys, options = seat.keys, self._options
+        stale_for_ms = milliseconds(options.stale_for)
+        verdict = await self._scripts.commit(
+            keys=[
+                *(keys.entry, keys.lease, keys.generation, keys.note),
+                *(keys.failure, keys.failures, keys.stale),
+            ],
+            args=[
+                *(seat.token, seat.generation, body, entry.expires_at_ms, CHANNEL, keys.entry),
+                b"" if loaded.note is None else self._notes.body(seat.token, loaded.note),
+                milliseconds(options.note_ttl),
+                entry.expires_at_ms + stale_for_ms if stale_for_ms else 0,
+            ],
+        )
+        return bytes(verdict).decode()
+
+    async def _settle(self, seat: _Seat, loaded: Loaded) -> None:
+        """Do what is left to do about the answer; what fails is left to the sweeper."""
+        if loaded.settle is None:
+            await self._notes.forget(seat.keys)
+            return
         try:
-            await self._scripts.release(
-                keys=[keys.lease, keys.note, keys.failure],
-                args=[token, record, ttl_ms, keep_note, CHANNEL, keys.entry],
+            await loaded.settle()
+        except Exception as error:  # noqa: BLE001 - the answer is there; its note says what is owed
+            log.error("memo.not_settled", key=seat.keys.entry, error=type(error).__name__)
+        else:
+            await self._notes.drop(seat.keys, seat.token)
+
+    async def _step_down(self, seat: _Seat, error: BaseException) -> None:
+        """Tell the followers why, typed where possible; let go of the lease in any case."""
+        keys, failure = seat.keys, self._shared_form(seat.keys, error)
+        try:
+            wait_ms = await self._scripts.release(
+                keys=[keys.lease, keys.failure, keys.failures],
+                args=[
+                    seat.token,
+                    b"" if failure is None else orjson.dumps(failure.record),
+                    0 if failure is None else milliseconds(failure.ttl),
+                    milliseconds(self._options.longest_failure_ttl),
+                    CHANNEL,
+                    keys.entry,
+                ],
             )
         except (RedisError, OSError) as lost:
             # The lease expires by itself; followers ask again then.
             log.warning("memo.release_failed", key=keys.entry, error=type(lost).__name__)
+            return
+        if isinstance(error, Exception) and wait_ms > 0:
+            self._failures.postponed(error, timedelta(milliseconds=wait_ms))
 
     def _shared_form(self, keys: Keys, error: BaseException) -> Failure | None:
         if isinstance(error, NotShared | LeaseLost) or not isinstance(error, Exception):
@@ -125,9 +184,7 @@ class Leader:
         if known is not None:
             return known
         unknown = LoadFailed(keys.entry, type(error).__name__)
-        return Failure(
-            {"memo": list(unknown.args)}, self._options.unknown_failure_ttl, keep_note=True
-        )
+        return Failure({"memo": list(unknown.args)}, self._options.unknown_failure_ttl)
 
 
 def _entry(loaded: Loaded) -> Entry:

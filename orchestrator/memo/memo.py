@@ -9,7 +9,9 @@ import contextlib
 import secrets
 import time
 from collections.abc import Sequence
-from typing import assert_never
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -23,11 +25,12 @@ from orchestrator.memo.decision import (
     read_beginning,
 )
 from orchestrator.memo.entry import Entry, JsonObject, decode
-from orchestrator.memo.errors import CorruptEntry, LeaseLost, LoadFailed
+from orchestrator.memo.errors import CorruptEntry, LeaseLost, LoadFailed, StillLoading
 from orchestrator.memo.flight import FailureCodec, Loader, NotShared
 from orchestrator.memo.invalidation import Invalidation
 from orchestrator.memo.keys import Keys
 from orchestrator.memo.leader import Landing, Leader
+from orchestrator.memo.notes import Notes
 from orchestrator.memo.notices import Notices
 from orchestrator.memo.options import MemoOptions, milliseconds, store_errors
 from orchestrator.memo.outcome import Outcome, Source
@@ -35,6 +38,17 @@ from orchestrator.memo.reader import Reader
 from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """When an entry is worth a load ahead of its expiry: that spends money on what may not be read.
+
+    `ahead` is the last part of its life in which reads count, `reads` how many of them it takes.
+    """
+
+    ahead: timedelta
+    reads: int
 
 
 class Memo:
@@ -48,29 +62,57 @@ class Memo:
         self._scripts = Scripts(redis)
         self._reader = Reader(redis)
         self._notices = Notices(redis)
-        self._leader = Leader(redis, self._scripts, failures, self._options)
+        self.notes = Notes(redis, self._scripts, self._options)
+        self._leader = Leader(redis, self._scripts, self.notes, failures, self._options)
+        self._redis = redis
         self._flights: dict[str, asyncio.Task[Landing]] = {}
         self._invalidation = Invalidation(redis, self._scripts, self._options)
 
-    async def get(self, key: str, load: Loader) -> Outcome:
+    async def get(
+        self,
+        key: str,
+        load: Loader,
+        *,
+        patience: timedelta | None = None,
+        refresh: Refresh | None = None,
+    ) -> Outcome:
         """Return the fresh entry of *key*, loading it if nobody has or does.
 
         Cancelling the caller does not cancel a load that has begun.
 
+        Args:
+            key: The entry's key.
+            load: Called at most once at a time in the whole fleet.
+            patience: After which the caller gives up; the load goes on, and fills the memo.
+            refresh: Asks for a load in the background when an entry that is read often is
+                about to expire. Nothing is refreshed unless somebody asks.
+
+        Returns:
+            Where the load failed and a copy is kept for bad times: that, marked STALE.
+
         Raises:
+            StillLoading: *patience* has ended.
             StoreUnavailable: Redis is away; nothing was loaded.
             Exception: Whatever *load* raised, here or in the process that led.
         """
         entry = await self.peek(key)
         if entry is not None:
+            if refresh is not None:
+                await self._refresh(key, entry, load, refresh)
             return Outcome(key, Source.HIT, entry, entry.age_ms(_wall_ms()))
-        while True:
-            flight = self._flights.get(key)
-            if flight is None:
-                return (await asyncio.shield(self._start(key, load))).outcome
-            joined = await _join(flight)
-            if joined is not None:
-                return joined
+        try:
+            seconds = None if patience is None else patience.total_seconds()
+            async with asyncio.timeout(seconds) as limit:
+                return await self._lead_or_join(key, load)
+        except TimeoutError:
+            if limit.expired():
+                raise StillLoading(key) from None
+            raise
+        except Exception as error:
+            stale = await self._stale(key, error)
+            if stale is None:
+                raise
+            return stale
 
     async def peek(self, key: str) -> Entry | None:
         """Return the fresh entry of *key*, or None. Never loads.
@@ -117,8 +159,43 @@ class Memo:
     def __repr__(self) -> str:
         return f"<Memo {len(self._flights)} flights>"
 
-    def _start(self, key: str, load: Loader) -> asyncio.Task[Landing]:
-        task = asyncio.create_task(self._fly(Keys(key), load), name=f"memo-flight {key}")
+    async def _lead_or_join(self, key: str, load: Loader) -> Outcome:
+        while True:
+            flight = self._flights.get(key)
+            if flight is None:
+                return (await asyncio.shield(self._start(key, load))).outcome
+            joined = await _join(flight)
+            if joined is not None:
+                return joined
+
+    async def _stale(self, key: str, error: Exception) -> Outcome | None:
+        """Return the copy kept for bad times, if *error* is one and there is a copy."""
+        if not (self._options.stale_for and self._failures.may_serve_stale(error)):
+            return None
+        with store_errors("read stale"):
+            stored = await self._redis.get(Keys(key).stale)
+        entry = None if stored is None else await self._decode(key, cast("bytes", stored))
+        if entry is None:
+            return None
+        age_ms = entry.age_ms(_wall_ms())
+        log.warning("memo.served_stale", key=key, age_ms=age_ms, error=type(error).__name__)
+        return Outcome(key, Source.STALE, entry, age_ms)
+
+    async def _refresh(self, key: str, entry: Entry, load: Loader, refresh: Refresh) -> None:
+        """Start a load in the background if *entry* is about to expire and read often enough."""
+        left_ms = entry.expires_at_ms - _wall_ms()
+        if left_ms > milliseconds(refresh.ahead) or key in self._flights:
+            return
+        reads = Keys(key).reads
+        with store_errors("count reads"):
+            count = await self._redis.incr(reads)
+            await self._redis.pexpire(reads, max(left_ms, 1))
+        if count >= refresh.reads and key not in self._flights:
+            self._start(key, load, replaced=entry.expires_at_ms)
+
+    def _start(self, key: str, load: Loader, *, replaced: int = 0) -> asyncio.Task[Landing]:
+        flight = self._fly(Keys(key), load, replaced)
+        task = asyncio.create_task(flight, name=f"memo-flight {key}")
         self._flights[key] = task
 
         def landed(done: asyncio.Task[Landing]) -> None:
@@ -129,44 +206,47 @@ class Memo:
         task.add_done_callback(landed)
         return task
 
-    async def _fly(self, keys: Keys, load: Loader) -> Landing:
+    async def _fly(self, keys: Keys, load: Loader, replaced: int) -> Landing:
         token = secrets.token_hex(12)
         source = Source.HIT
         while True:
             with self._notices.expect(keys.entry) as ended:
-                beginning = await self._begin(keys, token)
+                asked_at = time.monotonic()
+                beginning = await self._begin(keys, token, replaced)
                 match beginning:
                     case Fresh(entry, now_ms):
                         outcome = Outcome(keys.entry, source, entry, entry.age_ms(now_ms))
                         return Landing(outcome, stored=True)
-                    case Failed(record):
-                        raise self._failure(record)
+                    case Failed(record, retry_in):
+                        raise self._failure(record, retry_in)
                     case Following(patience):
                         source = Source.COALESCED
                         with contextlib.suppress(TimeoutError):
                             async with asyncio.timeout(patience.total_seconds()):
                                 await ended.wait()
                     case Leading():
-                        return await self._leader.lead(keys, token, beginning, load)
+                        return await self._leader.lead(
+                            keys, token, beginning, load, asked_at=asked_at
+                        )
                     case _:
                         assert_never(beginning)
 
-    async def _begin(self, keys: Keys, token: str) -> Beginning:
+    async def _begin(self, keys: Keys, token: str, replaced: int) -> Beginning:
         while True:
             with store_errors("begin"):
                 reply = await self._scripts.begin(
                     keys=[keys.entry, keys.lease, keys.generation, keys.note, keys.failure],
-                    args=[token, milliseconds(self._options.lease)],
+                    args=[token, milliseconds(self._options.lease), replaced],
                 )
             try:
                 return read_beginning(keys.entry, reply)
             except CorruptEntry as corrupt:
                 await self._set_aside(keys, reply[1], corrupt)
 
-    def _failure(self, record: JsonObject) -> Exception:
+    def _failure(self, record: JsonObject, retry_in: timedelta) -> Exception:
         if "memo" in record:
             return LoadFailed(*record["memo"])
-        return self._failures.decode(record)
+        return self._failures.decode(record, retry_in)
 
     async def _decode(self, key: str, stored: bytes) -> Entry | None:
         try:

@@ -17,7 +17,9 @@ class MemoOptions:
     `lease` is what a dead leader costs its followers; it is renewed three times as often.
     `note_ttl` and `generation_ttl` must outlive every flight. `commit_patience` is how long
     a paid answer waits for a Redis that is away. `unknown_failure_ttl` is how long nobody
-    tries again after an error that no codec knows.
+    tries again after an error that no codec knows; every further failure doubles its wait,
+    up to `longest_failure_ttl`. `stale_for` is how long a copy is kept beyond freshness for
+    bad times; zero keeps none.
     """
 
     lease: timedelta = timedelta(seconds=5)
@@ -26,6 +28,8 @@ class MemoOptions:
     corrupt_ttl: timedelta = timedelta(hours=24)
     commit_patience: timedelta = timedelta(seconds=30)
     unknown_failure_ttl: timedelta = timedelta(seconds=1)
+    longest_failure_ttl: timedelta = timedelta(minutes=15)
+    stale_for: timedelta = timedelta(0)
 
 
 def milliseconds(duration: timedelta) -> int:

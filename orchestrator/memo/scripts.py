@@ -15,7 +15,9 @@ class Scripts:
 
         self.begin = load("begin")
         self.note = load("note")
+        self.drop_note = load("drop_note")
         self.commit = load("commit")
         self.release = load("release")
+        self.drop_note = load("drop_note")
         self.invalidate = load("invalidate")
         self.quarantine = load("quarantine")

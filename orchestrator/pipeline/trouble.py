@@ -7,6 +7,7 @@ import structlog
 
 from agents.case import Localized
 from orchestrator.database import DatabaseUnavailable
+from orchestrator.enrichment import ShuttingDown
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.jobs import NotNow, Report
 from orchestrator.memo import LeaseLost, StoreUnavailable
@@ -17,7 +18,7 @@ from orchestrator.surfsense import EnrichmentError, TransientEnrichmentError
 log = structlog.get_logger(__name__)
 
 #: Faults of our own servers: the item stays open, and is tried again by itself.
-POSTPONING = (StoreUnavailable, DatabaseUnavailable, LeaseLost)
+POSTPONING = (StoreUnavailable, DatabaseUnavailable, LeaseLost, ShuttingDown)
 
 
 @dataclass(frozen=True, slots=True)

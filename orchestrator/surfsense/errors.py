@@ -16,13 +16,18 @@ EnrichmentError(company)
 passed on, because Celery and our failure records rebuild an error by calling `cls(*args)`.
 """
 
+from datetime import timedelta
 from typing import ClassVar
 
 
 class EnrichmentError(Exception):
-    """No evidence about `company` was obtained. `code` is the stable name of the reason."""
+    """No evidence about `company` was obtained. `code` is the stable name of the reason.
+
+    `retry_in` is how long nobody tries again, where that is known.
+    """
 
     code: ClassVar[str] = "enrichment_failed"
+    retry_in: timedelta | None = None
 
     def __init__(self, company: str, *details: str | int) -> None:
         super().__init__(company, *details)

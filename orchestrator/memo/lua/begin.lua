@@ -1,4 +1,4 @@
--- begin(KEYS: entry, lease, generation, note, failure; ARGV: token, lease_ms)
+-- begin(KEYS: entry, lease, generation, note, failure; ARGV: token, lease_ms, replaced)
 --
 --   entry       the answer, if one is stored (string, expires by itself)
 --   lease       token of the running leader (string, PX)
@@ -6,29 +6,31 @@
 --   note        what a leader left for its successor (string, PX)
 --   failure     the last leader's failure (string, PX)
 --   token       the caller's flight (string)   lease_ms  how long a lease lives unrenewed (ms)
+--   replaced    instant at which the entry expires that is to be replaced while it is still
+--               fresh (ms), or 0: any fresh entry will do
 --
 -- Returns one of
 --   {'entry', stored, now_ms}
---   {'failure', record, now_ms}
+--   {'failure', record, now_ms, ms until somebody may try again}
 --   {'follower', ms until the lease expires, now_ms}
 --   {'leader', generation, now_ms, note or false}
 --
 -- Keeps: at most one token holds the lease. Calling again with the same token, as a client
 -- does whose reply was lost, answers 'leader' again.
 local entry, lease, generation, note, failure = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local token, lease_ms = ARGV[1], tonumber(ARGV[2])
+local token, lease_ms, replaced = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
 local stored = redis.call('GET', entry)
-if stored then
+if stored and redis.call('PEXPIRETIME', entry) ~= replaced then
   return {'entry', stored, now_ms}
 end
 
 local failed = redis.call('GET', failure)
 if failed then
-  return {'failure', failed, now_ms}
+  return {'failure', failed, now_ms, math.max(redis.call('PTTL', failure), 1)}
 end
 
 local holder = redis.call('GET', lease)

@@ -1,18 +1,25 @@
--- commit(KEYS: entry, lease, generation, note, failure;
---        ARGV: token, generation, stored, expires_at_ms, channel, entry key)
+-- commit(KEYS: entry, lease, generation, note, failure, failures, stale;
+--        ARGV: token, generation, stored, expires_at_ms, channel, entry key,
+--              last_note, note_ttl_ms, stale_until_ms)
 --
---   stored         the encoded entry; carries the token in its first 200 bytes
---   expires_at_ms  instant at which it ceases to be fresh (ms, Redis clock)
+--   stored          the encoded entry; carries the token in its first 200 bytes
+--   expires_at_ms   instant at which it ceases to be fresh (ms, Redis clock)
+--   last_note       what stays written down until the caller drops it, or '' for nothing
+--   stale_until_ms  instant up to which a copy is kept for bad times (ms), or 0 for none
 --
 -- Returns 'stored' | 'invalidated' (an invalidation came first) | 'lost' (another leader took
 -- over, or finished already).
 --
 -- Keeps: only the current leader of the current generation writes. A leader whose lease ran
 -- out unnoticed, and whom nobody has followed (its note is still its own), counts as
--- current: what was paid for is kept. A repeated call of one that has succeeded answers 'stored'.
-local entry, lease, generation, note, failure = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+-- current: what was paid for is kept. The note changes in the same step as the entry, so
+-- whoever finds it knows whether the answer was stored. A repeated call of one that has
+-- succeeded answers 'stored'.
+local entry, lease, generation, note = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local failure, failures, stale = KEYS[5], KEYS[6], KEYS[7]
 local token, at_generation, stored = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local expires_at_ms, channel, name = ARGV[4], ARGV[5], ARGV[6]
+local last_note, note_ttl_ms, stale_until_ms = ARGV[7], ARGV[8], ARGV[9]
 
 local holder = redis.call('GET', lease)
 if holder ~= token then
@@ -27,11 +34,19 @@ if holder ~= token then
   end
 end
 
-redis.call('DEL', lease, note, failure)
+redis.call('DEL', lease, failure, failures)
+if last_note == '' then
+  redis.call('DEL', note)
+else
+  redis.call('SET', note, last_note, 'PX', note_ttl_ms)
+end
 if tonumber(redis.call('GET', generation) or '0') ~= at_generation then
   redis.call('PUBLISH', channel, 'released ' .. name)
   return 'invalidated'
 end
 redis.call('SET', entry, stored, 'PXAT', expires_at_ms)
+if stale_until_ms ~= '0' then
+  redis.call('SET', stale, stored, 'PXAT', stale_until_ms)
+end
 redis.call('PUBLISH', channel, 'stored ' .. name)
 return 'stored'

@@ -1,24 +1,29 @@
--- release(KEYS: lease, note, failure; ARGV: token, record, ttl_ms, keep_note, channel, entry key)
+-- release(KEYS: lease, failure, failures;
+--         ARGV: token, record, ttl_ms, longest_ttl_ms, channel, entry key)
 --
---   record     the failure as JSON, or '' to step down without one
---   ttl_ms     how long nobody tries again (ms); ignored without a record
---   keep_note  '1' leaves the note to the next leader
+--   failures        failures in a row without an answer between them (integer, PX)
+--   record          the failure as JSON, or '' to step down without one
+--   ttl_ms          how long nobody tries again after the first failure (ms); it doubles with
+--                   every further one, up to longest_ttl_ms
 --
--- Returns 1 if the caller led, else 0.
--- Keeps: only the leader ends its flight; a failure never hides a successor's work.
-local lease, note, failure = KEYS[1], KEYS[2], KEYS[3]
-local token, record, ttl_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local keep_note, channel, name = ARGV[4], ARGV[5], ARGV[6]
+-- Returns how long nobody tries again (ms), 0 without a record, -1 if the caller did not lead.
+-- Keeps: only the leader ends its flight; a failure never hides a successor's work. The note
+-- stays: only its writer knows whether it still says anything.
+local lease, failure, failures = KEYS[1], KEYS[2], KEYS[3]
+local token, record, ttl_ms, longest_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local channel, name = ARGV[5], ARGV[6]
 
 if redis.call('GET', lease) ~= token then
-  return 0
+  return -1
 end
 redis.call('DEL', lease)
-if keep_note ~= '1' then
-  redis.call('DEL', note)
+if record == '' then
+  redis.call('PUBLISH', channel, 'released ' .. name)
+  return 0
 end
-if record ~= '' then
-  redis.call('SET', failure, record, 'PX', ttl_ms)
-end
-redis.call('PUBLISH', channel, (record == '' and 'released ' or 'failed ') .. name)
-return 1
+local times = redis.call('INCR', failures)
+local wait_ms = math.min(ttl_ms * 2 ^ math.min(times - 1, 30), math.max(longest_ms, ttl_ms))
+redis.call('PEXPIRE', failures, wait_ms + longest_ms)
+redis.call('SET', failure, record, 'PX', wait_ms)
+redis.call('PUBLISH', channel, 'failed ' .. name)
+return wait_ms

@@ -1,0 +1,147 @@
+"""The purchase journal: what is written down of a purchase, and what whoever finds it must do.
+
+Pure. A page is the note of a flight; Redis has acknowledged it before the step it announces.
+
+    (none) ──> INTENT ──POST──> ACCEPTED ──answer──> BOUGHT ──ledger──> (none)
+
+A leader that dies leaves its page. Whoever leads next, or the sweeper, reads it:
+
+    none       buy
+    INTENT     the POST may have been sent. A seller with run ids is asked for it; of another
+               one nothing can be learned: the attempt is written off as lost, and the next
+               one repeats its Idempotency-Key
+    ACCEPTED   the seller has it: collect, do not buy
+    BOUGHT     answered, and stored or invalidated since: settle, then buy anew if asked
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, assert_never
+
+from orchestrator.spend import PurchaseRecord, run_account
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """On whose behalf something is bought. `capped`: the job has a budget of its own."""
+
+    job_id: str | None
+    tenant: str
+    capped: bool = False
+
+    @property
+    def accounts(self) -> list[str]:
+        """The budget accounts that must allow the purchase."""
+        return [run_account(self.job_id)] if self.capped and self.job_id else []
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is bought, and for whom."""
+
+    company: str
+    company_key: str
+    purpose: Purpose
+
+
+class Stage(StrEnum):
+    """How far a purchase has come, as far as anybody has written down."""
+
+    INTENT = "intent"
+    ACCEPTED = "accepted"
+    BOUGHT = "bought"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One attempt at one purchase.
+
+    `number` counts the POSTs of `purchase_id` across leaders, from 1. `run_id` is the
+    seller's, from ACCEPTED on where it gives one; `record` what the ledger must be told,
+    from BOUGHT on.
+    """
+
+    stage: Stage
+    purchase_id: str
+    number: int
+    started_at_ms: int
+    order: Order
+    run_id: str | None = None
+    record: PurchaseRecord | None = None
+
+    @classmethod
+    def from_note(cls, note: dict[str, Any]) -> "Page":
+        """Read what `note` wrote."""
+        record = note.get("record")
+        return cls(
+            stage=Stage(note["stage"]),
+            purchase_id=note["purchase_id"],
+            number=note["attempt"],
+            started_at_ms=note["started_at_ms"],
+            order=Order(
+                note["company"],
+                note["company_key"],
+                Purpose(note["job_id"], note["tenant"], note["capped"]),
+            ),
+            run_id=note.get("run_id"),
+            record=None if record is None else PurchaseRecord.model_validate(record),
+        )
+
+    def note(self) -> dict[str, Any]:
+        """Return the page as JSON."""
+        purpose = self.order.purpose
+        return {
+            "stage": self.stage.value,
+            "purchase_id": self.purchase_id,
+            "attempt": self.number,
+            "started_at_ms": self.started_at_ms,
+            "company": self.order.company,
+            "company_key": self.order.company_key,
+            "job_id": purpose.job_id,
+            "tenant": purpose.tenant,
+            "capped": purpose.capped,
+            "run_id": self.run_id,
+            "record": None if self.record is None else self.record.model_dump(mode="json"),
+        }
+
+    def accepted(self, run_id: str) -> "Page":
+        """Return the page after the seller has given *run_id*."""
+        return replace(self, stage=Stage.ACCEPTED, run_id=run_id)
+
+    def bought(self, record: PurchaseRecord) -> "Page":
+        """Return the page after the answer has come, at the cost that *record* names."""
+        return replace(self, stage=Stage.BOUGHT, record=record)
+
+    def next_attempt(self, order: Order, now_ms: int) -> "Page":
+        """Return the page of another POST under the same Idempotency-Key."""
+        return Page(Stage.INTENT, self.purchase_id, self.number + 1, now_ms, order)
+
+    @property
+    def ledger_id(self) -> str:
+        """Under which the attempt enters the ledger, and holds its part of a budget."""
+        return self.purchase_id if self.number == 1 else f"{self.purchase_id}.{self.number}"
+
+
+class Step(StrEnum):
+    """What a leader does first."""
+
+    BUY = "buy"
+    COLLECT = "collect"
+    RECONCILE = "reconcile"
+    WRITE_OFF = "write_off"
+    SETTLE = "settle"
+
+
+def first_step(page: Page | None, *, gives_run_ids: bool) -> Step:
+    """Say what a leader that finds *page* does before anything else."""
+    if page is None:
+        return Step.BUY
+    match page.stage:
+        case Stage.INTENT:
+            return Step.RECONCILE if gives_run_ids else Step.WRITE_OFF
+        case Stage.ACCEPTED:
+            return Step.COLLECT
+        case Stage.BOUGHT:
+            return Step.SETTLE
+        case _:
+            assert_never(page.stage)

@@ -1,0 +1,72 @@
+"""Settles purchases: the ledger once, then what was reserved for them."""
+
+from datetime import UTC, datetime
+
+from orchestrator.enrichment.journal import Page
+from orchestrator.spend import Budget, Ledger, PurchaseOutcome, PurchaseRecord
+
+#: What the ledger calls the seller.
+SELLER = "surfsense"
+
+
+class Settlement:
+    """Ledger and budget of one fleet. `price_micros` is what every attempt has reserved."""
+
+    def __init__(self, budget: Budget, ledger: Ledger, *, price_micros: int, protocol: str) -> None:
+        self._budget = budget
+        self._ledger = ledger
+        self._price_micros = price_micros
+        self._protocol = protocol
+
+    async def reserve(self, page: Page) -> None:
+        """Hold the worst case of *page*'s attempt.
+
+        Raises:
+            BudgetExhausted: A cap refuses it.
+            StoreUnavailable: Redis is away.
+        """
+        await self._budget.reserve(page.ledger_id, self._price_micros, page.order.purpose.accounts)
+
+    async def release(self, page: Page) -> None:
+        """Give back what *page*'s attempt holds: it has cost nothing."""
+        await self._budget.settle(
+            page.ledger_id, self._price_micros, 0, page.order.purpose.accounts
+        )
+
+    async def settle(self, page: Page, record: PurchaseRecord) -> bool:
+        """Enter *record* into the ledger, and its cost into the budget if it is new there.
+
+        Returns:
+            Whether it is new.
+        """
+        is_new = await self._ledger.settle(record)
+        if is_new:
+            await self._budget.settle(
+                page.ledger_id, self._price_micros, record.cost_micros, page.order.purpose.accounts
+            )
+        return is_new
+
+    async def charge_estimate(self, page: Page, outcome: PurchaseOutcome) -> bool:
+        """Settle *page*'s attempt at the worst case, since the seller has not named its price."""
+        record = self.record(page, outcome, self._price_micros, estimated=True)
+        return await self.settle(page, record)
+
+    def record(
+        self, page: Page, outcome: PurchaseOutcome, cost_micros: int, *, estimated: bool
+    ) -> PurchaseRecord:
+        """Return what the ledger is told of *page*'s attempt."""
+        order = page.order
+        return PurchaseRecord(
+            purchase_id=page.ledger_id,
+            company_key=order.company_key,
+            company=order.company,
+            job_id=order.purpose.job_id,
+            tenant=order.purpose.tenant,
+            source=SELLER,
+            protocol=self._protocol,
+            started_at=datetime.fromtimestamp(page.started_at_ms / 1000, UTC),
+            settled_at=datetime.now(UTC),
+            cost_micros=cost_micros,
+            estimated=estimated,
+            outcome=outcome,
+        )

@@ -1,0 +1,115 @@
+"""Notes: what a leader writes down for whoever comes after it, and where such notes are found.
+
+`memo1:noted` lists the entries that have one. It is written before the note and cleared after
+it, in steps of its own, so that every script touches the keys of one entry only; an entry
+that is listed without a note costs a look, nothing else.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from time import time
+from typing import cast
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from orchestrator.memo.entry import JsonObject
+from orchestrator.memo.errors import LeaseLost
+from orchestrator.memo.keys import NOTED, Keys
+from orchestrator.memo.options import MemoOptions, milliseconds, store_errors
+from orchestrator.memo.scripts import Scripts
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftNote:
+    """A note that its writer has not cleared. `led` says that somebody is at work on the entry."""
+
+    key: str
+    note: JsonObject
+    led: bool
+
+
+class Notes:
+    """The notes of one database."""
+
+    def __init__(self, redis: Redis, scripts: Scripts, options: MemoOptions) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._options = options
+
+    def body(self, token: str, note: JsonObject) -> bytes:
+        """Return the stored form: the writer is found by its token."""
+        return orjson.dumps({"written_by": token, **note})
+
+    async def write(self, keys: Keys, token: str, note: JsonObject) -> None:
+        """Write *note* as the leader *token*. Acknowledged by the server when it returns.
+
+        Raises:
+            LeaseLost: Another leader took over.
+            StoreUnavailable: Redis is away; the note may be written or not.
+        """
+        ttl_ms = milliseconds(self._options.note_ttl)
+        with store_errors("note"):
+            await self._redis.zadd(NOTED, {keys.entry: time() * 1000})
+            await self._redis.pexpire(NOTED, ttl_ms)
+            written = await self._scripts.note(
+                keys=[keys.lease, keys.note], args=[token, self.body(token, note), ttl_ms]
+            )
+        if not written:
+            raise LeaseLost(keys.entry)
+
+    async def drop(self, keys: Keys, token: str) -> None:
+        """Remove the note that *token* wrote; a successor's stays."""
+        try:
+            if await self._scripts.drop_note(keys=[keys.note], args=[token]):
+                await self._redis.zrem(NOTED, keys.entry)
+        except (RedisError, OSError) as error:
+            log.warning("memo.note_not_dropped", key=keys.entry, error=type(error).__name__)
+
+    async def discard(self, left: LeftNote) -> None:
+        """Remove a note that was found, unless somebody has written another one since."""
+        await self.drop(Keys(left.key), left.note["written_by"])
+
+    async def forget(self, keys: Keys) -> None:
+        """Take an entry off the list whose note is gone."""
+        try:
+            await self._redis.zrem(NOTED, keys.entry)
+        except (RedisError, OSError) as error:
+            log.warning("memo.note_not_forgotten", key=keys.entry, error=type(error).__name__)
+
+    async def left(self, *, for_at_least: timedelta, limit: int) -> list[LeftNote]:
+        """Return notes written *for_at_least* ago, the oldest first.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        latest = (time() - for_at_least.total_seconds()) * 1000
+        with store_errors("left notes"):
+            found = await self._redis.zrange(
+                NOTED, "-inf", latest, byscore=True, offset=0, num=limit
+            )
+            entries = [key.decode() for key in cast("list[bytes]", found)]
+            if not entries:
+                return []
+            values = await self._redis.mget(
+                [key for entry in entries for key in (Keys(entry).note, Keys(entry).lease)]
+            )
+            stored = list(zip(entries, values[0::2], values[1::2], strict=True))
+            gone = [entry for entry, note, _ in stored if note is None]
+            if gone:
+                await self._redis.zrem(NOTED, *gone)
+        return [
+            LeftNote(entry, orjson.loads(note), led=lease is not None)
+            for entry, note, lease in stored
+            if note is not None
+        ]
+
+    async def look_again(self, key: str, *, after: timedelta) -> None:
+        """Put off the next look at the note of *key*."""
+        later = (time() + after.total_seconds()) * 1000
+        with store_errors("note"):
+            await self._redis.zadd(NOTED, {key: later}, xx=True)
