@@ -13,6 +13,7 @@ from orchestrator.settings import Settings
 
 from . import health, jobs, spanish_door
 from .body_limit import BodyLimit
+from .dependencies import KEY_DOCUMENTED
 from .error_handlers import KNOWN_ERRORS, answer_error
 from .health import Vitals
 from .request_log import RequestLog
@@ -51,6 +52,7 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
             app.state.vitals = await stack.enter_async_context(contextlib.aclosing(Vitals(runtime)))
             yield
 
+    key = key_in(settings)
     app = FastAPI(
         title="EMASAI orchestrator",
         version="1",
@@ -58,12 +60,14 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
         lifespan=lifespan,
         middleware=[
             Middleware(RequestLog),
-            Middleware(Guard, key=key_in(settings)),
+            Middleware(Guard, key=key),
             Middleware(BodyLimit),
         ],
         exception_handlers=dict.fromkeys(KNOWN_ERRORS, answer_error),
         redoc_url=None,
     )
-    for router in (jobs.router, spanish_door.router, health.router):
-        app.include_router(router)
+    key_documented = () if key is None else KEY_DOCUMENTED
+    for router in (jobs.router, spanish_door.router):
+        app.include_router(router, dependencies=key_documented)
+    app.include_router(health.router)
     return app

@@ -95,9 +95,13 @@ class Refused(Exception):
 def invalid_request(faults: Sequence[FieldFault]) -> Refusal:
     """Return the answer to a request with *faults*, of which there is at least one."""
     message = faults[0].message
-    if len(faults) > 1:
-        listed = " are listed" if len(faults) <= LISTED_FAULTS else f", {LISTED_FAULTS} are listed"
-        message = f"The request has {len(faults):,} faults, which{listed}; correct them all."
+    if len(faults) > LISTED_FAULTS:
+        message = (
+            f"The request has {len(faults):,} faults, the first {LISTED_FAULTS} of which "
+            "are listed; correct them all."
+        )
+    elif len(faults) > 1:
+        message = f"The request has {len(faults)} faults, which are listed; correct them all."
     return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", message, faults)
 
 

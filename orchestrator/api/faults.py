@@ -1,5 +1,6 @@
 """What pydantic found wrong with a request, in sentences that say what to do. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,15 +14,14 @@ Location = Sequence[str | int]
 #: Names that pydantic gives to the kinds of a body; they stand in no request.
 TAGS: Final = frozenset({"enrich", "pipeline", "reference", "lead"})
 
-_NOT_AN_OBJECT: Final = (
+_SHOULD: Final = re.compile(r"^.*?\bshould ")
+_NOT_JSON: Final = (
     "must be a JSON object; send one, with the header 'Content-Type: application/json'"
 )
 _SENTENCES: Final = {
     "missing": "is missing; add it",
     "extra_forbidden": "is not known here; remove it, or correct its name",
-    "model_attributes_type": _NOT_AN_OBJECT,
-    "model_type": _NOT_AN_OBJECT,
-    "dict_type": _NOT_AN_OBJECT,
+    "model_attributes_type": "must be a JSON object; correct it",
     "string_type": "must be text; correct it",
     "string_unicode": "contains half a character (a lone surrogate); send it whole",
     "union_tag_not_found": 'needs a \'kind\'; add "kind": "enrich" or "kind": "pipeline"',
@@ -62,7 +62,8 @@ def _field_fault(fault: Fault) -> FieldFault:
     location = fault["loc"][1:]  # without "body", "query" or "path"
     if location and location[0] in TAGS:
         location = location[1:]
-    return field_fault(location, _complaint(fault))
+    is_no_object = not location and fault["type"] == "model_attributes_type"
+    return field_fault(location, _NOT_JSON if is_no_object else _complaint(fault))
 
 
 def _complaint(fault: Fault) -> str:
@@ -71,4 +72,6 @@ def _complaint(fault: Fault) -> str:
         return message.removeprefix("Value error, ")
     if fault["type"] in _SENTENCES:
         return _SENTENCES[fault["type"]]
-    return f"is not as it must be ({message[:1].lower()}{message[1:]}); correct it"
+    if _SHOULD.match(message):
+        return f"{_SHOULD.sub('must ', message)}; correct it"
+    return f"cannot be used ({message}); correct it"

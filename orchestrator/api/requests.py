@@ -54,13 +54,15 @@ def _named(name: str, **about: Any) -> Any:  # noqa: ANN401 - as `pydantic.Field
 
 
 def _in_both_languages(schema: dict[str, Any]) -> None:
-    """Let the schema of a lead say that each field may have its Spanish name."""
-    properties: dict[str, Any] = schema["properties"]
+    """Let the schema of a lead say that each field has one of its two names."""
+    properties, required = schema["properties"], schema.pop("required")
     for english, spanish in SPANISH.items():
         properties[spanish] = {**properties[english], "title": f"{english}, in Spanish"}
-    required = schema.pop("required")
     schema["allOf"] = [
-        {"anyOf": [{"required": [name]}, {"required": [SPANISH[name]]}]} for name in required
+        {"oneOf": [{"required": [english]}, {"required": [spanish]}]}
+        if english in required
+        else {"not": {"required": [english, spanish]}}
+        for english, spanish in SPANISH.items()
     ]
 
 

@@ -1,11 +1,11 @@
 """docker-compose.yml and Dockerfile: nothing unhealthy, unbounded, privileged or indiscreet."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from orchestrator.enrichment.purchase import SETTLE_PATIENCE
 from orchestrator.memo import MemoOptions
 from orchestrator.settings import Settings
 from tests.support.project import compose, read
@@ -72,9 +72,9 @@ def test_only_the_api_is_reachable_and_only_from_this_host() -> None:
 
 def test_a_stop_leaves_time_for_what_is_being_paid_for() -> None:
     """A worker's grace outlasts the longest purchase, and the storing of its answer."""
-    timeout = Settings.model_fields["surfsense_timeout"].default
-    # The ledger and the budget are each waited for, and then the memo.
-    longest = timeout + 2 * SETTLE_PATIENCE + MemoOptions().commit_patience
+    waits = ("surfsense_timeout", "reconcile_grace", "interrupted_grace")
+    buying = sum((Settings.model_fields[name].default for name in waits), timedelta())
+    longest = buying + MemoOptions().commit_patience
 
     assert _seconds(SERVICES["worker"]["stop_grace_period"]) > longest.total_seconds()
 

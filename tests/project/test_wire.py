@@ -27,8 +27,8 @@ _TASK_NAMES = {
 }
 #: Importing them does something: they are entries, not parts.
 _ENTRIES = ("__main__", "celery_app", "env")
-#: Never leaves the process: it carries the answer to one request.
-_LOCAL = {"orchestrator.api.errors.Refused"}
+#: Servers: their errors are answers to one request, and never leave the process as such.
+_SERVERS = ("orchestrator.api.", "orchestrator.surfsense.sandbox.")
 _SAMPLES: dict[object, object] = {
     str: "text",
     int: 7,
@@ -51,7 +51,11 @@ def _errors() -> Iterator[type[Exception]]:
     for module in _modules():
         for value in vars(module).values():
             is_error = isinstance(value, type) and issubclass(value, Exception)
-            if is_error and value.__module__ == module.__name__ and _name(value) not in _LOCAL:
+            if (
+                is_error
+                and value.__module__ == module.__name__
+                and not module.__name__.startswith(_SERVERS)
+            ):
                 yield value
 
 

@@ -19,14 +19,25 @@ class SoldOutCodec:
 
     def __init__(self, ttl: timedelta = TTL) -> None:
         self.ttl = ttl
+        self.retry_in: dict[str, timedelta] = {}
 
     def encode(self, error: Exception) -> Failure | None:
         """Return the shared form of `SoldOut`, None for others."""
         return Failure({"sold_out": str(error)}, self.ttl) if isinstance(error, SoldOut) else None
 
-    def decode(self, record: dict[str, Any]) -> Exception:
-        """Return what `encode` was given."""
-        return SoldOut(record["sold_out"])
+    def decode(self, record: dict[str, Any], retry_in: timedelta) -> Exception:
+        """Return what `encode` was given, and remember for how long nobody retries."""
+        error = SoldOut(record["sold_out"])
+        self.postponed(error, retry_in)
+        return error
+
+    def postponed(self, error: Exception, retry_in: timedelta) -> None:
+        """Remember for how long nobody retries after *error*."""
+        self.retry_in[str(error)] = retry_in
+
+    def may_serve_stale(self, error: Exception) -> bool:
+        """Prefer what is stale to `SoldOut`."""
+        return isinstance(error, SoldOut)
 
 
 class Loader:
@@ -39,6 +50,7 @@ class Loader:
         error: Exception | None = None,
         gated: bool = False,
         note: dict[str, Any] | None = None,
+        drops_note: bool = False,
         ttl: timedelta = TTL,
     ) -> None:
         self.flights: list[Flight] = []
@@ -47,6 +59,7 @@ class Loader:
         if not gated:
             self.gate.set()
         self._answer, self._error, self._note, self._ttl = answer, error, note, ttl
+        self._drops_note = drops_note
 
     async def __call__(self, flight: Flight) -> Loaded:
         """Lead *flight*."""
@@ -55,6 +68,8 @@ class Loader:
             await flight.write_note(self._note)
         self.started.set()
         await self.gate.wait()
+        if self._drops_note:
+            await flight.drop_note()
         if self._error is not None:
             raise self._error
         return Loaded("found", {"answer": self._answer}, self._ttl, flight.now_ms())

@@ -55,6 +55,17 @@ async def send_json(
     await send_body(send, status, body, *headers, kind=b"application/json")
 
 
+def with_header(send: Send, name: bytes, value: bytes) -> Send:
+    """Return a *send* that adds one header to the response."""
+
+    async def send_more(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (name, value)]}
+        await send(message)
+
+    return send_more
+
+
 async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client has gone."""
     while (await receive())["type"] != "http.disconnect":

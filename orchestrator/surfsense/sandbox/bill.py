@@ -1,21 +1,23 @@
 """The seller's own book: what was charged to whom, independent of the buyer's accounts.
 
-An append-only file of JSON lines. A line is in the file before its answer is sent, so
-whatever was sold survives `kill -9`; a line torn by one is no purchase and is cut off.
+A line is in the file before its answer is sent, so whatever was sold survives `kill -9`; a
+line torn by one is no purchase and is cut off.
 """
 
-import os
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
+from orchestrator.surfsense.sandbox.lines import Lines
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One charge. `name` is the company as it was typed, `key` its identity."""
+    """One charge. `name` is the company as it was typed, `key` its identity.
+
+    `purchase_id` is the `Idempotency-Key` of an `/enrich`, the run id of a run.
+    """
 
     at_ms: int
     key: str
@@ -29,30 +31,35 @@ class Bill:
     """The purchases since the last reset, in memory and, given a path, in a file."""
 
     def __init__(self, path: Path | None) -> None:
-        self._file = None if path is None else _open_for_append(path)
+        self._lines = Lines(path)
         self._start_page()
-        for line in [] if path is None else path.read_bytes().splitlines():
-            self._read(orjson.loads(line))
+        for line in self._lines.read():
+            self._read(line)
 
     def record(self, purchase: Purchase) -> None:
         """Charge *purchase*. When this returns, it is safe from the end of this process."""
-        self._append(asdict(purchase))
+        self._lines.append(asdict(purchase))
         self._count(purchase)
 
     def reset(self) -> None:
         """Begin a new page: the file keeps the past, the totals forget it."""
-        self._append({"reset": True})
+        self._lines.append({"reset": True})
         self._start_page()
 
     def key_charged_for(self, purchase_id: str) -> str | None:
         """Return the company key that *purchase_id* was charged for, if it was."""
         return self._key_by_purchase_id.get(purchase_id)
 
+    @property
+    def total_micros(self) -> int:
+        """Micro-USD charged since the last reset."""
+        return self._micros.total()
+
     def summary(self) -> dict[str, Any]:
         """Return purchases and micro-USD in total and per company, with all raw names."""
         return {
             "purchases": self._purchases.total(),
-            "total_micros": self._micros.total(),
+            "total_micros": self.total_micros,
             "companies": {
                 key: {
                     "purchases": count,
@@ -65,8 +72,7 @@ class Bill:
 
     def close(self) -> None:
         """Close the file; nothing can be recorded afterwards."""
-        if self._file is not None:
-            os.close(self._file)
+        self._lines.close()
 
     def _start_page(self) -> None:
         self._purchases: Counter[str] = Counter()
@@ -86,16 +92,3 @@ class Bill:
         self._names[purchase.key].append(purchase.name)
         if purchase.purchase_id:
             self._key_by_purchase_id[purchase.purchase_id] = purchase.key
-
-    def _append(self, line: dict[str, Any]) -> None:
-        if self._file is not None:
-            # One write a line, past every buffer of this process.
-            os.write(self._file, orjson.dumps(line) + b"\n")
-
-
-def _open_for_append(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    written = path.read_bytes()
-    os.ftruncate(file, written.rfind(b"\n") + 1)
-    return file

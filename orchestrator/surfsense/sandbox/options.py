@@ -21,10 +21,23 @@ class Behaviour(BaseModel):
     timeout_rate: Rate = Field(default=0, description="charges, then never answers")
     late_rate: Rate = Field(default=0, description="charges, then answers late_ms later")
     late_ms: Milliseconds = Field(default=30_000, description="how late a late answer is")
+    run_error_rate: Rate = Field(default=0, description="runs end in an error, uncharged")
+    poll_error_rate: Rate = Field(default=0, description="answers 500 or 503 to a look at runs")
+    poll_reset_rate: Rate = Field(default=0, description="resets the connection of a look")
+    poll_timeout_rate: Rate = Field(default=0, description="never answers a look")
+    interrupted_then_succeeds_rate: Rate = Field(
+        default=0, description="runs that a restart interrupts, succeed later and are charged"
+    )
+    interrupted_late_ms: Milliseconds = Field(
+        default=5_000, description="how long after the restart they succeed"
+    )
     not_found_rate: Rate = Field(default=0.06, description="companies nothing is known of")
     ambiguous_rate: Rate = Field(default=0.02, description="names that mean several companies")
     rate_limit: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="requests a minute, then 429; unlimited when unset"
+    )
+    credit_micros: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="micro-USD that runs may cost until 402; unlimited when unset"
     )
     honour_idempotency_key: bool = Field(
         default=False, description="charge a repeated Idempotency-Key once; SurfSense does not"
@@ -37,6 +50,8 @@ class Behaviour(BaseModel):
             raise ValueError("latency_max_ms must not be less than latency_min_ms")
         if self.error_rate + self.reset_rate + self.timeout_rate + self.late_rate > 1:
             raise ValueError("error, reset, timeout and late rates add up to more than 1")
+        if self.poll_error_rate + self.poll_reset_rate + self.poll_timeout_rate > 1:
+            raise ValueError("poll error, reset and timeout rates add up to more than 1")
         if self.not_found_rate + self.ambiguous_rate > 1:
             raise ValueError("not_found and ambiguous rates add up to more than 1")
         return self
@@ -49,6 +64,13 @@ class SandboxOptions(Behaviour):
     bill_path: Path | None = Field(
         default=None, description="file that keeps the bill over restarts; memory when unset"
     )
+    workspace_id: str = Field(default="1", description="the workspace that the key is for")
+
+    @property
+    def runs_path(self) -> Path | None:
+        """The file beside the bill that keeps the runs."""
+        path = self.bill_path
+        return None if path is None else path.with_name(f"{path.stem}.runs.jsonl")
 
     @property
     def behaviour(self) -> Behaviour:

@@ -46,7 +46,7 @@ def run(
             app,
             http=_AbortableProtocol,
             loop="uvloop",
-            lifespan="off",
+            lifespan="on",
             ws="none",
             access_log=False,
             log_level="warning",

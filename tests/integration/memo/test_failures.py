@@ -130,10 +130,10 @@ async def test_an_answer_that_cannot_be_stored_is_a_failure_like_any_other(
     assert isinstance(errors[0], TypeError)
 
 
-async def test_a_failed_flight_leaves_no_note_unless_its_codec_keeps_it(memo: Memo) -> None:
-    """After a typed failure the next leader starts with a clean sheet."""
+async def test_a_note_that_its_writer_drops_reaches_nobody(memo: Memo) -> None:
+    """Only the loader knows that what it wrote says nothing any more."""
     with pytest.raises(SoldOut):
-        await memo.get(KEY, Loader(error=SoldOut("x"), note={"order": 1}))
+        await memo.get(KEY, Loader(error=SoldOut("x"), note={"order": 1}, drops_note=True))
     await memo.invalidate(KEY)
     loader = Loader()
 
@@ -142,8 +142,8 @@ async def test_a_failed_flight_leaves_no_note_unless_its_codec_keeps_it(memo: Me
     assert loader.flights[0].note is None
 
 
-async def test_an_unknown_error_leaves_the_note_to_the_next_leader(memo: Memo) -> None:
-    """What an unexplained failure may have paid for is not forgotten."""
+async def test_a_failure_leaves_the_note_to_the_next_leader(memo: Memo) -> None:
+    """What a failed flight may have paid for is not forgotten."""
     with pytest.raises(ZeroDivisionError):
         await memo.get(KEY, Loader(error=ZeroDivisionError(), note={"order": 1}))
     await memo.invalidate(KEY)

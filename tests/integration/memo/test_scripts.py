@@ -25,7 +25,7 @@ class Leader:
     async def begin(self) -> list[Any]:
         """Ask who leads."""
         keys = [KEYS.entry, KEYS.lease, KEYS.generation, KEYS.note, KEYS.failure]
-        reply: list[Any] = await self._scripts.begin(keys=keys, args=[self.token, 60_000])
+        reply: list[Any] = await self._scripts.begin(keys=keys, args=[self.token, 60_000, 0])
         return reply
 
     async def note(self, text: str) -> int:
@@ -36,20 +36,21 @@ class Leader:
 
     async def commit(self, generation: int = 0) -> bytes:
         """Store an answer."""
-        keys = [KEYS.entry, KEYS.lease, KEYS.generation, KEYS.note, KEYS.failure]
+        keys = [KEYS.entry, KEYS.lease, KEYS.generation, KEYS.note]
+        keys += [KEYS.failure, KEYS.failures, KEYS.stale]
         stored = encode(Entry("found", {"by": self.token}, 1, LATER_MS), token=self.token)
-        args = [self.token, generation, stored, LATER_MS, CHANNEL, KEY]
+        args = [self.token, generation, stored, LATER_MS, CHANNEL, KEY, "", 60_000, 0]
         return bytes(await self._scripts.commit(keys=keys, args=args))
 
     async def release(self, record: str = "") -> int:
         """Step down."""
-        keys = [KEYS.lease, KEYS.note, KEYS.failure]
-        args = [self.token, record, 60_000, "0", CHANNEL, KEY]
+        keys = [KEYS.lease, KEYS.failure, KEYS.failures]
+        args = [self.token, record, 60_000, 60_000, CHANNEL, KEY]
         return int(await self._scripts.release(keys=keys, args=args))
 
     async def invalidate(self) -> int:
         """Remove the entry."""
-        keys = [KEYS.entry, KEYS.generation, KEYS.failure]
+        keys = [KEYS.entry, KEYS.generation, KEYS.failure, KEYS.failures, KEYS.stale]
         return int(await self._scripts.invalidate(keys=keys, args=[60_000]))
 
 
@@ -118,10 +119,10 @@ async def test_committing_again_does_not_overwrite_a_successor(
 async def test_releasing_again_takes_nothing_from_a_successor(one: Leader, other: Leader) -> None:
     """The second call of a leader that has stepped down ends nobody's flight."""
     await one.begin()
-    assert await one.release() == 1
+    assert await one.release() == 0
     await other.begin()
 
-    assert await one.release('{"error":"late"}') == 0
+    assert await one.release('{"error":"late"}') == -1
 
     assert (await other.begin())[0] == b"leader"
     await other.release()

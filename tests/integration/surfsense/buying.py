@@ -8,9 +8,19 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from orchestrator.surfsense import EnrichmentError, SurfSenseClient, open_http
+from orchestrator.surfsense import (
+    EnrichmentError,
+    Patience,
+    Rhythm,
+    RunSeller,
+    SurfSenseClient,
+    WorkspaceApi,
+    open_http,
+)
 
 PATIENCE = timedelta(seconds=20)
+#: Looks in quick succession, so that tests don't wait.
+QUICK = Rhythm(timedelta(milliseconds=10), timedelta(milliseconds=50))
 
 
 async def _at_once(_seconds: float) -> None:
@@ -25,6 +35,23 @@ async def client_of(
     key = None if api_key is None else SecretStr(api_key)
     async with open_http(api_key=key, max_in_flight=200, timeout=patience) as http:
         yield SurfSenseClient(http, base_url=url, price_micros=1, timeout=patience, sleep=_at_once)
+
+
+@asynccontextmanager
+async def run_seller_of(
+    url: str,
+    *,
+    workspace_id: str = "1",
+    api_key: str | None = None,
+    accept: timedelta = PATIENCE,
+    answer: timedelta = PATIENCE,
+    grace: timedelta = timedelta(milliseconds=100),
+) -> AsyncIterator[RunSeller]:
+    """Open a seller with run ids that looks often and waits as long as it is told."""
+    key = None if api_key is None else SecretStr(api_key)
+    async with open_http(api_key=key, max_in_flight=200, timeout=PATIENCE) as http:
+        api = WorkspaceApi(http, base_url=url, workspace_id=workspace_id)
+        yield RunSeller(api, patience=Patience(accept, answer, grace, QUICK))
 
 
 async def error_of(

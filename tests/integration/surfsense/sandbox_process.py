@@ -11,6 +11,9 @@ from typing import Any
 import httpx
 import orjson
 
+from orchestrator.surfsense.sandbox import Behaviour
+
+FAULTLESS = Behaviour(latency_min_ms=0, latency_max_ms=0, not_found_rate=0, ambiguous_rate=0)
 #: Seconds that a sandbox gets to come up or to end.
 PATIENCE_S = 20
 
@@ -66,6 +69,37 @@ class SandboxProcess:
         """Return the seller's own account."""
         summary: dict[str, Any] = httpx.get(f"{self.url}/__bill").raise_for_status().json()
         return summary
+
+    def scrapers(self, path: str, workspace_id: str = "1") -> str:
+        """Return a URL of the workspace API."""
+        return f"{self.url}/api/v1/workspaces/{workspace_id}/scrapers/{path}"
+
+    def start_run(self, **request: object) -> httpx.Response:
+        """POST a search as any buyer may."""
+        url = self.scrapers("google_search/scrape")
+        return httpx.post(url, params={"mode": "async"}, json=request)
+
+    def runs(self, **query: str | int) -> list[dict[str, Any]]:
+        """Return the list of runs, newest first."""
+        answer = httpx.get(self.scrapers("runs"), params=query).raise_for_status()
+        rows: list[dict[str, Any]] = answer.json()
+        return rows
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """Return a run in full."""
+        detail: dict[str, Any] = (
+            httpx.get(self.scrapers(f"runs/{run_id}")).raise_for_status().json()
+        )
+        return detail
+
+    async def ended(self, run_id: str, *, status: str = "success") -> dict[str, Any]:
+        """Return a run as soon as it has the *status*.
+
+        Raises:
+            TimeoutError: It did not come to have it.
+        """
+        await self.wait_until(lambda _: self.run(run_id)["status"] == status)
+        return self.run(run_id)
 
     async def wait_until(self, is_so: Callable[[dict[str, Any]], object]) -> None:
         """Return as soon as *is_so* holds of the bill.

@@ -1,31 +1,14 @@
 """The sandbox as a process: killed, restarted, guarded, stopped, and started wrongly."""
 
 import asyncio
-import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
+from collections.abc import Callable
 
 from orchestrator.surfsense import AccessDenied, AnswerLost, ServiceUnavailable
 from tests.integration.surfsense.buying import client_of, error_of
 from tests.integration.surfsense.sandbox_process import SandboxProcess
-
-
-@pytest.fixture
-def own_sandbox(tmp_path: Path) -> Iterator[Callable[..., SandboxProcess]]:
-    """Start a sandbox with options of its own, and kill it afterwards."""
-    with contextlib.ExitStack() as stack:
-
-        def start(*options: str) -> SandboxProcess:
-            process = SandboxProcess(tmp_path, *options)
-            stack.callback(process.kill)
-            return process
-
-        yield start
 
 
 async def test_the_bill_survives_kill_9(own_sandbox: Callable[..., SandboxProcess]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
@@ -17,27 +16,8 @@ from orchestrator.surfsense import (
     RequestRejected,
     ServiceUnavailable,
 )
-from orchestrator.surfsense.sandbox import Behaviour
 from tests.integration.surfsense.buying import client_of, error_of
-from tests.integration.surfsense.sandbox_process import SandboxProcess
-
-FAULTLESS = Behaviour(latency_min_ms=0, latency_max_ms=0, not_found_rate=0, ambiguous_rate=0)
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    """Run one sandbox for the whole module."""
-    process = SandboxProcess(tmp_path_factory.mktemp("sandbox"))
-    yield process
-    process.stop()
-
-
-@pytest.fixture
-def sandbox(running: SandboxProcess) -> SandboxProcess:
-    """Give a sandbox with an empty bill, no faults, and every company found."""
-    running.reset()
-    running.behave(**FAULTLESS.model_dump())
-    return running
+from tests.integration.surfsense.sandbox_process import FAULTLESS, SandboxProcess
 
 
 async def test_what_is_sold_is_on_the_bill(sandbox: SandboxProcess) -> None:

@@ -69,7 +69,22 @@ def error_of(answer: Any) -> dict[str, Any]:  # noqa: ANN401 - an httpx.Response
         (
             {"kind": "enrich", "companies": ["Acme"], "max_cost_micros": True},
             "max_cost_micros",
-            "max_cost_micros is not as it must be (input should be a valid integer); correct it.",
+            "max_cost_micros must be a valid integer; correct it.",
+        ),
+        (
+            {"kind": "enrich", "companies": ["Acme"], "max_cost_usd": "0.0000001"},
+            "max_cost_usd",
+            "max_cost_usd must have no more than 6 decimal places; correct it.",
+        ),
+        (
+            {"kind": "enrich", "companies": []},
+            "companies",
+            "companies must have at least 1 item after validation, not 0; correct it.",
+        ),
+        (
+            {"kind": "pipeline", "leads": ["Acme"]},
+            "leads[0]",
+            "leads[0] must be a JSON object; correct it.",
         ),
         (
             {"kind": "pipeline"},
@@ -125,7 +140,7 @@ async def test_the_list_of_faults_is_bounded(door: Door) -> None:
     answer = await door.client.post(JOBS, json={"kind": "enrich", "companies": [1] * 10_000})
 
     error = error_of(answer)
-    assert error["message"].startswith("The request has 10,000 faults, which, 100 are listed")
+    assert error["message"].startswith("The request has 10,000 faults, the first 100 of which")
     assert len(error["fields"]) == 100
 
 

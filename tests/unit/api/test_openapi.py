@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from orchestrator.api.examples import JOB_EXAMPLES, LEAD_EXAMPLES
 from orchestrator.api.requests import SPANISH
+from orchestrator.settings import Settings
 
-from .conftest import Door
+from .conftest import Door, OpenDoor
 
 
 @pytest.fixture
@@ -43,16 +45,27 @@ async def test_every_operation_is_described_with_its_errors(document: dict[str, 
             assert path == "/health" or all(found == shape for found in shapes)
 
 
-async def test_the_key_is_documented_for_all_but_health(document: dict[str, Any]) -> None:
-    """Clients learn that either header will do."""
-    secured = {
+def securities(document: dict[str, Any]) -> dict[str, object]:
+    """Return what each address asks for."""
+    return {
         path: operation.get("security")
         for path, methods in document["paths"].items()
         for operation in methods.values()
     }
 
+
+async def test_the_key_is_documented_where_it_is_asked_for(
+    settings: Settings, open_door: OpenDoor, document: dict[str, Any]
+) -> None:
+    """With a key, clients learn that either header will do; without one, that none is needed."""
+    keyed = settings.model_copy(update={"api_key": SecretStr("k")})
+    async with open_door(keyed) as door:
+        answer = await door.client.get("/openapi.json", headers={"X-API-Key": "k"})
+
+    secured = securities(answer.json())
     assert secured.pop("/health") is None
     assert all(found == [{"HTTPBearer": []}, {"APIKeyHeader": []}] for found in secured.values())
+    assert set(securities(document).values()) == {None}
 
 
 async def test_a_leads_fields_are_documented_in_both_languages(document: dict[str, Any]) -> None:
@@ -60,7 +73,8 @@ async def test_a_leads_fields_are_documented_in_both_languages(document: dict[st
     lead = document["components"]["schemas"]["GivenLead"]
 
     assert set(lead["properties"]) == {*SPANISH, *SPANISH.values()}
-    assert lead["allOf"][0] == {"anyOf": [{"required": ["company"]}, {"required": ["empresa"]}]}
+    assert lead["allOf"][0] == {"oneOf": [{"required": ["company"]}, {"required": ["empresa"]}]}
+    assert lead["allOf"][-1] == {"not": {"required": ["notes", "notas"]}}
 
 
 @pytest.mark.parametrize("name", JOB_EXAMPLES)

@@ -75,7 +75,7 @@ async def test_an_unknown_lead_is_not_found(door: Door) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"lead_id": "7"}, "lead_id is not as it must be"),
+        ({"lead_id": "7"}, "lead_id must be a valid UUID"),
         ({"lead_id": str(UUID(int=1)), "empresa": "Acme"}, "empresa is not known here"),
         ({**SPANISH, "correo": "ana"}, "email is not an e-mail address"),
         ({"contacto": "Ana", "correo": "ana@acme.example"}, "company is missing"),

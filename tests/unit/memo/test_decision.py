@@ -33,7 +33,9 @@ def test_an_unreadable_entry_is_reported() -> None:
 
 def test_a_failure_in_force_is_passed_on() -> None:
     """The record is what the codec had made."""
-    assert read_beginning("k", [b"failure", b'{"code":"x"}', 15]) == Failed({"code": "x"})
+    assert read_beginning("k", [b"failure", b'{"code":"x"}', 15, 70]) == Failed(
+        {"code": "x"}, timedelta(milliseconds=70)
+    )
 
 
 def test_a_follower_waits_until_just_after_the_lease_can_have_expired() -> None:

@@ -1,0 +1,105 @@
+"""Processes that enrich: real Valkey, real SQLite, and a SurfSense that keeps its own bill."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from orchestrator.clock import utc_now
+from orchestrator.connections import open_redis
+from orchestrator.counters import Counters
+from orchestrator.database import open_engine, upgrade
+from orchestrator.embedded.valkey import Valkey
+from orchestrator.enrichment import Enricher, EnrichmentFailures, Freshness, Purchaser, Purpose
+from orchestrator.memo import Memo, MemoOptions
+from orchestrator.spend import Budget, Ledger, run_account
+from tests.support.surfsense import PRICE, FakeSurfSense
+
+FREE = Purpose("job-free", "default")
+CAPPED = Purpose("job-capped", "default", capped=True)
+#: Of failures; long enough that no test outlives it by accident.
+TRANSIENT, PERMANENT = timedelta(seconds=15), timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One process: what it buys through, and where its money goes."""
+
+    surfsense: FakeSurfSense
+    enricher: Enricher
+    memo: Memo
+    budget: Budget
+    ledger: Ledger
+    memo_redis: Redis
+
+    async def cap(self, micros: int) -> None:
+        """Cap the job of `CAPPED`."""
+        await self.budget.set_cap(run_account("job-capped"), micros)
+
+
+class Worlds:
+    """Opens worlds that share the server, the database and SurfSense."""
+
+    def __init__(self, stack: AsyncExitStack, engine: AsyncEngine) -> None:
+        self.surfsense = FakeSurfSense()
+        self._stack = stack
+        self._engine = engine
+
+    def open(self, server: Valkey, *, patience: timedelta = timedelta(seconds=10)) -> World:
+        """Open a world on *server*; paid answers wait for *patience*."""
+        memo_redis, jobs_redis = (open_redis(f"{server.url}/{database}") for database in (1, 3))
+        self._stack.push_async_callback(memo_redis.aclose)
+        self._stack.push_async_callback(jobs_redis.aclose)
+        budget, ledger = Budget(jobs_redis), Ledger(self._engine, utc_now)
+        purchaser = Purchaser(
+            self.surfsense,
+            budget,
+            ledger,
+            price_micros=PRICE,
+            freshness=Freshness(timedelta(hours=2), timedelta(minutes=30)),
+            settle_patience=patience,
+        )
+        memo = Memo(
+            memo_redis,
+            failures=EnrichmentFailures(TRANSIENT, PERMANENT),
+            options=MemoOptions(commit_patience=patience),
+        )
+        counters = Counters(jobs_redis)
+        self._stack.push_async_callback(counters.aclose)
+        self._stack.push_async_callback(memo.aclose)
+        enricher = Enricher(memo, purchaser, counters)
+        return World(self.surfsense, enricher, memo, budget, ledger, memo_redis)
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """Return an engine on a migrated SQLite file."""
+    url = f"sqlite:///{tmp_path}/emasai.db"
+    await upgrade(url)
+    engine = open_engine(url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def worlds(engine: AsyncEngine) -> AsyncIterator[Worlds]:
+    """Open worlds; all are closed at the end."""
+    async with AsyncExitStack() as stack:
+        yield Worlds(stack, engine)
+
+
+@pytest.fixture
+def world(worlds: Worlds, shared_valkey: Valkey) -> World:
+    """Return this process."""
+    return worlds.open(shared_valkey)
+
+
+@pytest.fixture
+def elsewhere(worlds: Worlds, shared_valkey: Valkey) -> World:
+    """Return another process."""
+    return worlds.open(shared_valkey)

@@ -1,0 +1,340 @@
+"""The sandbox's workspace API, as documented of SurfSense, asked by a plain HTTP client."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from tests.integration.surfsense.sandbox_process import SandboxProcess
+
+ACME = {"queries": ['"Acme"'], "max_pages_per_query": 1}
+
+
+def error_in(response: httpx.Response) -> tuple[int, str, str]:
+    """Return status, code and message of an error in SurfSense's envelope."""
+    error = response.json()["error"]
+    assert error.keys() >= {"request_id", "timestamp", "report_url"}
+    assert error["status"] == response.status_code
+    return response.status_code, error["code"], error["message"]
+
+
+def post(sandbox: SandboxProcess, path: str, content: bytes, **headers: str) -> httpx.Response:
+    """POST bytes to a path of the workspace API."""
+    return httpx.post(sandbox.scrapers(path), content=content, headers=headers)
+
+
+async def test_a_search_is_accepted_at_once_and_done_later(sandbox: SandboxProcess) -> None:
+    """The POST tells the run id, and nothing is charged before the work is done."""
+    sandbox.behave(latency_min_ms=300, latency_max_ms=300)
+
+    accepted = sandbox.start_run(**ACME)
+    at_first = sandbox.run(accepted.json()["run_id"])
+    bill_at_first = sandbox.bill()
+    done = await sandbox.ended(accepted.json()["run_id"])
+
+    assert accepted.status_code == 202
+    assert accepted.json()["status"] == "running"
+    assert re.fullmatch(r"run_[0-9a-f-]{36}", accepted.json()["run_id"])
+    assert (at_first["status"], at_first["output_text"], at_first["cost_micros"]) == (
+        "running",
+        None,
+        None,
+    )
+    assert (bill_at_first["purchases"], bill_at_first["in_flight"]) == (0, 1)
+    assert (done["cost_micros"], sandbox.bill()["total_micros"]) == (5_500, 5_500)
+
+
+async def test_a_run_has_all_documented_fields(sandbox: SandboxProcess) -> None:
+    """Its result is JSON lines of items without nulls, as long as it says."""
+    run_id = sandbox.start_run(**ACME, unknown_field="ignored").json()["run_id"]
+
+    run = await sandbox.ended(run_id)
+
+    assert run.keys() == {
+        *("id", "capability", "origin", "status", "item_count", "char_count", "duration_ms"),
+        *("cost_micros", "error", "created_at", "thread_id", "input", "output_text", "progress"),
+    }
+    (line,) = run["output_text"].split("\n")
+    item = orjson.loads(line)
+    assert (run["id"], run["capability"], run["origin"]) == (run_id, "google_search.scrape", "api")
+    assert (run["item_count"], run["char_count"]) == (1, len(line))
+    assert run["input"] == {**ACME, "language_code": ""}
+    assert item["searchQuery"]["term"] == '"Acme"'
+    assert item["organicResults"][0]["position"] == 1
+    assert None not in item.values()
+
+
+async def test_the_company_travels_in_the_item(sandbox: SandboxProcess) -> None:
+    """By either protocol the same company is invented; only its price differs."""
+    bought = httpx.post(f"{sandbox.url}/enrich", json={"empresa": "Acme"}).json()
+
+    run = await sandbox.ended(sandbox.start_run(**ACME).json()["run_id"])
+
+    told = orjson.loads(run["output_text"])["empresa"]
+    price = {"cost_micros": 5_500, "cost_items": {"google_search.page": 5_500}}
+    assert told == bought | price
+
+
+async def test_the_prefix_of_a_run_id_is_optional(sandbox: SandboxProcess) -> None:
+    """A path may name a run with or without it."""
+    run_id = sandbox.start_run(**ACME).json()["run_id"]
+
+    assert sandbox.run(run_id.removeprefix("run_"))["id"] == run_id
+
+
+async def test_an_unknown_company_is_an_empty_result_and_free(sandbox: SandboxProcess) -> None:
+    """A search that Google walls off looks the same, so it means "not known"."""
+    sandbox.behave(not_found_rate=1)
+
+    run = await sandbox.ended(sandbox.start_run(**ACME).json()["run_id"])
+
+    assert (run["output_text"], run["item_count"], run["cost_micros"]) == ("", 0, 0)
+    assert sandbox.bill()["purchases"] == 0
+
+
+async def test_the_bill_names_the_company_behind_the_quotes(sandbox: SandboxProcess) -> None:
+    """Each search of a request is a purchase of its company, page by page."""
+    request = {"queries": ['"Acme S.L." sitio oficial', "ACME\nOtra", " "]}
+
+    run = await sandbox.ended(sandbox.start_run(**request, max_pages_per_query=2).json()["run_id"])
+
+    companies = sandbox.bill()["companies"]
+    assert companies["acme"] == {"purchases": 2, "micros": 22_000, "names": ["Acme S.L.", "ACME"]}
+    assert companies["otra"]["micros"] == 11_000
+    assert (run["item_count"], run["cost_micros"]) == (6, 33_000)
+
+
+async def test_equal_requests_run_and_charge_twice(sandbox: SandboxProcess) -> None:
+    """There is no idempotency; `Idempotency-Key` is ignored, even when /enrich honours it."""
+    sandbox.behave(honour_idempotency_key=True)
+    url = sandbox.scrapers("google_search/scrape?mode=async")
+    twice = [httpx.post(url, json=ACME, headers={"Idempotency-Key": "p-1"}) for _ in range(2)]
+
+    first, second = [response.json()["run_id"] for response in twice]
+    await sandbox.ended(first)
+    await sandbox.ended(second)
+
+    assert first != second
+    assert sandbox.bill()["companies"]["acme"]["purchases"] == 2
+
+
+async def test_the_list_is_newest_first_paged_and_filtered(sandbox: SandboxProcess) -> None:
+    """Rows tell neither request nor result."""
+    ids = [sandbox.start_run(queries=[f"C {n}"]).json()["run_id"] for n in range(3)]
+    for run_id in ids:
+        await sandbox.ended(run_id)
+
+    rows = sandbox.runs()
+
+    assert [row["id"] for row in rows] == ids[::-1]
+    assert not rows[0].keys() & {"input", "output_text", "thread_id", "progress"}
+    assert [row["id"] for row in sandbox.runs(limit=1, offset=1)] == [ids[1]]
+    assert sandbox.runs(status="error") == sandbox.runs(capability="web.crawl") == []
+    assert len(sandbox.runs(status="success", capability="google_search.scrape")) == 3
+
+
+@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"offset": -1}, {"limit": "x"}])
+def test_an_impossible_page_is_refused(sandbox: SandboxProcess, query: dict[str, Any]) -> None:
+    """The bounds are SurfSense's."""
+    response = httpx.get(sandbox.scrapers("runs"), params=query)
+
+    assert error_in(response)[:2] == (422, "VALIDATION_ERROR")
+
+
+async def test_a_cancelled_run_costs_nothing(sandbox: SandboxProcess) -> None:
+    """It ends at once, stays ended, and cannot be cancelled again."""
+    sandbox.behave(latency_min_ms=100, latency_max_ms=100)
+    run_id = sandbox.start_run(**ACME).json()["run_id"]
+
+    cancelled = httpx.post(sandbox.scrapers(f"runs/{run_id}/cancel"))
+    again = httpx.post(sandbox.scrapers(f"runs/{run_id}/cancel"))
+    other = sandbox.start_run(queries=["Otra"]).json()["run_id"]
+    await sandbox.ended(other)
+
+    assert (cancelled.status_code, cancelled.json()) == (
+        200,
+        {"run_id": run_id, "status": "cancelled"},
+    )
+    assert error_in(again) == (409, "CONFLICT", "Run is not in progress.")
+    assert sandbox.run(run_id)["status"] == "cancelled"
+    assert [*sandbox.bill()["companies"]] == ["otra"]
+
+
+@pytest.mark.parametrize("run_id", ["run_1", "x", "00000000-0000-0000-0000-000000000000"])
+def test_a_run_that_is_not_there_is_not_found(sandbox: SandboxProcess, run_id: str) -> None:
+    """In the envelope: only a path that does not exist is answered bare."""
+    shown = httpx.get(sandbox.scrapers(f"runs/{run_id}"))
+    cancelled = httpx.post(sandbox.scrapers(f"runs/{run_id}/cancel"))
+
+    assert error_in(shown) == error_in(cancelled) == (404, "NOT_FOUND", "Run not found.")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "detail"),
+    [
+        ("POST", "linkedin/scrape", 404, "Not Found"),
+        ("GET", "runs/a/b", 404, "Not Found"),
+        ("GET", "google_search/scrape", 405, "Method Not Allowed"),
+        ("DELETE", "runs", 405, "Method Not Allowed"),
+    ],
+)
+def test_an_unknown_path_or_method_is_answered_bare(
+    sandbox: SandboxProcess, method: str, path: str, status: int, detail: str
+) -> None:
+    """Without an `error` object, which tells them from a run that is not there."""
+    response = httpx.request(method, sandbox.scrapers(path))
+
+    assert (response.status_code, response.json()) == (status, {"detail": detail})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"{}",
+        b'{"queries": []}',
+        b'{"queries": "Acme"}',
+        orjson.dumps({"queries": ["a"] * 21}),
+        b'{"queries": ["a"], "max_pages_per_query": 11}',
+        b"x" * 70_000,
+    ],
+)
+def test_a_request_beyond_the_model_is_refused(sandbox: SandboxProcess, content: bytes) -> None:
+    """With the fields that are wrong; no row is written."""
+    response = post(sandbox, "google_search/scrape?mode=async", content)
+
+    assert error_in(response)[:2] == (422, "VALIDATION_ERROR")
+    assert response.json()["error"]["fields"][0].keys() == {"loc", "msg"}
+    assert sandbox.runs() == []
+
+
+@pytest.mark.parametrize("query", ["", "?mode=sync", "?mode=later"])
+def test_only_asynchronous_runs_are_done(sandbox: SandboxProcess, query: str) -> None:
+    """The sandbox says so rather than to do something else."""
+    response = post(sandbox, f"google_search/scrape{query}", orjson.dumps(ACME))
+
+    (field,) = response.json()["error"]["fields"]
+    assert field["loc"] == ["query", "mode"]
+
+
+def test_a_run_that_cannot_be_written_is_not_started(sandbox: SandboxProcess) -> None:
+    """SurfSense's database takes no NUL."""
+    response = sandbox.start_run(queries=["Ac\0me"])
+
+    assert error_in(response) == (503, "INTERNAL_ERROR", "Could not start run.")
+    assert sandbox.runs() == []
+
+
+def test_another_workspace_is_forbidden(sandbox: SandboxProcess) -> None:
+    """Whether or not it exists."""
+    started = httpx.post(
+        sandbox.scrapers("google_search/scrape?mode=async", "7"), content=orjson.dumps(ACME)
+    )
+    listed = httpx.get(sandbox.scrapers("runs", "7"))
+
+    assert error_in(started) == error_in(listed)
+    assert error_in(started)[:2] == (403, "FORBIDDEN")
+
+
+def test_the_rate_limit_counts_posts_and_gives_no_hint(sandbox: SandboxProcess) -> None:
+    """No `Retry-After`; looks are not counted."""
+    sandbox.behave(rate_limit=1)
+    sandbox.start_run(**ACME)
+
+    limited = sandbox.start_run(**ACME)
+
+    assert error_in(limited)[:2] == (429, "RATE_LIMIT_EXCEEDED")
+    assert "retry-after" not in limited.headers
+    assert len(sandbox.runs()) == 1
+
+
+async def test_credit_is_checked_for_the_worst_case(sandbox: SandboxProcess) -> None:
+    """The refusal says what is there and what is needed."""
+    sandbox.behave(credit_micros=11_000)
+    await sandbox.ended(sandbox.start_run(**ACME).json()["run_id"])
+
+    refused = sandbox.start_run(**ACME | {"max_pages_per_query": 2})
+    affordable = sandbox.start_run(**ACME)
+
+    assert error_in(refused)[:2] == (402, "CLIENT_ERROR")
+    detail = refused.json()["detail"]
+    assert detail.pop("message")
+    assert detail == {
+        "error_code": "insufficient_credits",
+        "balance_micros": 5_500,
+        "required_micros": 11_000,
+    }
+    assert affordable.status_code == 202
+
+
+async def test_the_gates_stand_in_the_documented_order(
+    own_sandbox: Callable[..., SandboxProcess],
+) -> None:
+    """Rate limit, key, body, workspace, credit: each hides those behind it."""
+    sandbox = own_sandbox("--api-key", "ss_pat_right", "--credit-micros", "0")
+    here, elsewhere = (sandbox.scrapers("google_search/scrape?mode=async", w) for w in "17")
+    key = {"Authorization": "Bearer ss_pat_right"}
+
+    def status(url: str, content: bytes, headers: dict[str, str]) -> int:
+        return httpx.post(url, content=content, headers=headers).status_code
+
+    good = orjson.dumps(ACME)
+    statuses = [
+        status(elsewhere, b"", {}),
+        status(elsewhere, b"", key),
+        status(elsewhere, good, key),
+        status(here, good, key),
+    ]
+    sandbox.behave(rate_limit=1)
+    limited = status(elsewhere, b"", {})
+
+    assert statuses == [401, 422, 403, 402]
+    assert limited == 429
+
+
+def test_a_token_can_be_verified(own_sandbox: Callable[..., SandboxProcess]) -> None:
+    """With and without "Bearer", outside of any workspace."""
+    sandbox = own_sandbox("--api-key", "ss_pat_right")
+    url = f"{sandbox.url}/verify-token"
+
+    bearer = httpx.get(url, headers={"Authorization": "Bearer ss_pat_right"})
+    bare = httpx.get(url, headers={"Authorization": "ss_pat_right"})
+
+    assert bearer.json() == bare.json() == {"message": "Token is valid", "method": "pat"}
+    assert error_in(httpx.get(url))[:2] == (401, "UNAUTHORIZED")
+
+
+def test_capabilities_tell_the_price(sandbox: SandboxProcess) -> None:
+    """The one verb that the sandbox does, with the schema of its request."""
+    (capability,) = httpx.get(sandbox.scrapers("capabilities")).json()
+
+    assert capability["name"] == "google_search.scrape"
+    assert capability["pricing"] == [{"unit": "page", "micros_per_unit": 5_500}]
+    assert "queries" in capability["input_schema"]["properties"]
+
+
+def test_a_request_id_is_echoed(sandbox: SandboxProcess) -> None:
+    """In the header, and in the envelope of an error."""
+    mine = {"X-Request-ID": "p-1"}
+
+    fine = httpx.get(f"{sandbox.url}/health", headers=mine)
+    failed = httpx.get(sandbox.scrapers("runs/x"), headers=mine)
+
+    assert fine.headers["x-request-id"] == failed.headers["x-request-id"] == "p-1"
+    assert failed.json()["error"]["request_id"] == "p-1"
+
+
+def test_a_reset_forgets_runs_and_drops_their_work(sandbox: SandboxProcess) -> None:
+    """What was under way is not charged to the new page."""
+    sandbox.behave(latency_min_ms=200, latency_max_ms=200)
+    sandbox.start_run(**ACME)
+
+    sandbox.reset()
+
+    assert sandbox.runs() == []
+    assert sandbox.bill()["in_flight"] == 0
