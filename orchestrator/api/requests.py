@@ -1,7 +1,7 @@
 """What may be asked for, as it stands in the body of a request."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -14,6 +14,8 @@ from pydantic import (
     Tag,
     model_validator,
 )
+from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
 
 from orchestrator.leadfile.text import visible
 
@@ -53,23 +55,26 @@ def _named(name: str, **about: Any) -> Any:  # noqa: ANN401 - as `pydantic.Field
     return Field(validation_alias=AliasChoices(name, SPANISH[name]), **about)
 
 
-def _in_both_languages(schema: dict[str, Any]) -> None:
-    """Let the schema of a lead say that each field has one of its two names."""
-    properties, required = schema["properties"], schema.pop("required")
-    for english, spanish in SPANISH.items():
-        properties[spanish] = {**properties[english], "title": f"{english}, in Spanish"}
-    schema["allOf"] = [
-        {"oneOf": [{"required": [english]}, {"required": [spanish]}]}
-        if english in required
-        else {"not": {"required": [english, spanish]}}
-        for english, spanish in SPANISH.items()
+def _in_either_language(schema: dict[str, Any]) -> None:
+    """Document a lead as one of two objects. Mixed names are read, too."""
+    kind = {name: schema.pop(name) for name in ("type", "additionalProperties")}
+    properties, required = schema.pop("properties"), schema.pop("required")
+    spanish = {SPANISH[name]: about for name, about in properties.items()}
+    schema["anyOf"] = [
+        {**kind, "title": "English", "properties": properties, "required": required},
+        {
+            **kind,
+            "title": "Español",
+            "properties": {name: {**about, "title": name} for name, about in spanish.items()},
+            "required": [SPANISH[name] for name in required],
+        },
     ]
 
 
 class GivenLead(BaseModel):
     """A person at a company who may buy. A website or a country that is none is left out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_both_languages)
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_either_language)
 
     company: FilledText = _named("company", examples=["Telefónica, S.A."])
     contact: FilledText = _named("contact", examples=["Ana Ruiz"])
@@ -101,8 +106,17 @@ LeadRequest = Annotated[
 ]
 
 
+_T = TypeVar("_T")
+_Items = Annotated[list[_T], Field(min_length=1, max_length=MAX_ITEMS)]
+_ONE_CAP: Final[JsonDict] = {"not": {"required": ["max_cost_micros", "max_cost_usd"]}}
+
+
 class _Capped(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra=_ONE_CAP,
+    )
 
     tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(
         default=None, description="Whose money is spent; the installation's own if it is not said."
@@ -132,7 +146,7 @@ class EnrichRequest(_Capped):
     """Companies to look up, without judgement."""
 
     kind: Literal["enrich"]
-    companies: Annotated[list[FilledText], Field(min_length=1, max_length=MAX_ITEMS)] = Field(
+    companies: _Items[FilledText] = Field(
         examples=[["Telefónica, S.A.", "TELEFONICA", "Mercado Libre"]]
     )
 
@@ -140,9 +154,16 @@ class EnrichRequest(_Capped):
 class PipelineRequest(_Capped):
     """Leads to run past the agents: stored ones by their ids, or whole ones, stored first."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            **_ONE_CAP,
+            "oneOf": [{"required": ["lead_ids"]}, {"required": ["leads"]}],
+        }
+    )
+
     kind: Literal["pipeline"]
-    lead_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_ITEMS)] | None = None
-    leads: Annotated[list[GivenLead], Field(min_length=1, max_length=MAX_ITEMS)] | None = None
+    lead_ids: _Items[UUID] | SkipJsonSchema[None] = None
+    leads: _Items[GivenLead] | SkipJsonSchema[None] = None
 
     @model_validator(mode="after")
     def _has_one_kind_of_leads(self) -> Self:

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
-from orchestrator.embedded.child import Child
+from orchestrator.embedded.child import Child, free_port
 from orchestrator.embedded.errors import StackError
 
 #: Seconds that the sandbox has to take connections.
@@ -32,7 +32,7 @@ def start_sandbox(folder: Path, log: Path) -> Sandbox:
     ready = folder / "ready.json"
     ready.unlink(missing_ok=True)
     command = [
-        *(sys.executable, "-m", "orchestrator.surfsense.sandbox", "--port", "0"),
+        *(sys.executable, "-m", "orchestrator.surfsense.sandbox", "--port", str(free_port())),
         *("--ready-file", str(ready), "--bill-path", str(folder / "bill.jsonl")),
     ]
     child = Child("sandbox", command, env={}, log=log)

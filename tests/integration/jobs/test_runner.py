@@ -32,21 +32,23 @@ class Handler:
         self.worked: Counter[Item] = Counter()
         self.contexts: set[JobContext] = set()
         self.not_now: set[Item] = set()
+        self.crashes: set[Item] = set()
         self.gate = asyncio.Event()
         self.gate.set()
-        self.running = self.most = 0
+        self.running = 0
 
     async def __call__(self, item: Item, context: JobContext) -> Report:
         """Work on *item*."""
         self.worked[item] += 1
         self.contexts.add(context)
         self.running += 1
-        self.most = max(self.most, self.running)
         try:
             await self.gate.wait()
             await asyncio.sleep(0)
         finally:
             self.running -= 1
+        if item in self.crashes:
+            raise ZeroDivisionError
         if item in self.not_now:
             raise NotNow("the moon is full")
         return Report({"item": item}, {"worked": 1})
@@ -61,7 +63,7 @@ def handler() -> Handler:
 @pytest.fixture
 def runner(records: JobRecords, handler: Handler) -> ChunkRunner:
     """Return the runner of one process."""
-    return ChunkRunner(records, {JobKind.ENRICH: handler}, max_in_flight=3)
+    return ChunkRunner(records, {JobKind.ENRICH: handler}, max_chunks=2)
 
 
 async def test_a_chunk_is_worked_through(
@@ -81,20 +83,55 @@ async def test_a_chunk_is_worked_through(
     ]
 
 
-async def test_items_run_together_but_never_too_many(
+async def test_chunks_are_taken_up_without_waiting_for_them(
     records: JobRecords, runner: ChunkRunner, handler: Handler
 ) -> None:
-    """Chunks share one bound on items in flight."""
-    await records.accept("j1", NEW, chunk_size=2)
+    """start returns while the items run, and waits only while too many chunks are under way."""
+    await records.accept("j1", NEW, chunk_size=1)
     handler.gate.clear()
-    runs = asyncio.gather(runner.run("j1", 0), runner.run("j1", 1))
-    await _running(handler, 3)
+    await runner.start("j1", 0)
+    await runner.start("j1", 1)
+    third = asyncio.create_task(runner.start("j1", 2))
+    await _running(handler, 2)
+
+    assert not third.done()
+    handler.gate.set()
+    await third
+    await runner.aclose()
+
+    assert handler.worked == {"a": 1, "b": 1, "c": 1}
+    assert await records.silent_chunks("j1") == [3]
+
+
+async def test_all_items_of_a_chunk_run_together(
+    records: JobRecords, runner: ChunkRunner, handler: Handler
+) -> None:
+    """Items mostly wait; none waits for another."""
+    await records.accept("j1", NEW, chunk_size=4)
+    handler.gate.clear()
+    run = asyncio.create_task(runner.run("j1", 0))
+
+    await _running(handler, 4)
 
     handler.gate.set()
-    reported = await runs
+    assert await run == 4
 
-    assert sum(reported) == 4
-    assert handler.most == 3
+
+async def test_a_chunk_that_crashes_or_meets_no_redis_frees_its_place(
+    records: JobRecords, runner: ChunkRunner, handler: Handler
+) -> None:
+    """Whatever becomes of a chunk in the background, the next ones are taken up."""
+    await records.accept("j1", NEW, chunk_size=1)
+    handler.crashes = {"a", "b"}
+
+    for chunk in range(4):
+        await runner.start("j1", chunk)
+    await runner.aclose()
+
+    job = await records.job("j1")
+    assert job is not None
+    assert job.done == 2
+    assert await records.silent_chunks("j1") == [0, 1]
 
 
 async def test_a_doorbell_too_many_changes_nothing(
@@ -130,22 +167,22 @@ async def test_a_postponed_item_stays_open_and_its_siblings_do_not_run_again(
     assert job.state is JobState.DONE
 
 
-async def test_draining_ends_what_runs_and_hands_the_rest_back(
+async def test_draining_ends_what_runs_and_takes_up_nothing_more(
     records: JobRecords, runner: ChunkRunner, handler: Handler
 ) -> None:
-    """After drain no item starts; running ones are reported, the others stay open."""
-    await records.accept("j1", NEW, chunk_size=4)
+    """After drain running items are reported, and no chunk is claimed any more."""
+    await records.accept("j1", NEW, chunk_size=2)
     handler.gate.clear()
     running = asyncio.create_task(runner.run("j1", 0))
-    await _running(handler, 3)
+    await _running(handler, 2)
 
     runner.drain()
+    late = await runner.run("j1", 1)
     handler.gate.set()
     reported = await running
 
-    assert reported == 3
-    assert await records.silent_chunks("j1") == [0]
-    assert len(await records.open_items("j1", 0)) == 1
+    assert (reported, late) == (2, 0)
+    assert await records.silent_chunks("j1") == [1]
 
 
 async def test_a_dead_workers_chunk_is_finished_by_another(
@@ -184,7 +221,7 @@ async def test_an_item_that_cannot_be_reported_stays_open_alone(
     deaf = Deaf(jobs_redis, ttl=timedelta(hours=1))
     await deaf.accept("j1", NEW, chunk_size=4)
 
-    reported = await ChunkRunner(deaf, {JobKind.ENRICH: handler}, max_in_flight=9).run("j1", 0)
+    reported = await ChunkRunner(deaf, {JobKind.ENRICH: handler}).run("j1", 0)
 
     assert reported == 3
     assert await deaf.open_items("j1", 0) == [(1, "b")]

@@ -79,6 +79,14 @@ class SandboxProcess:
         url = self.scrapers("google_search/scrape")
         return httpx.post(url, params={"mode": "async"}, json=request)
 
+    def cancel_run(self, run_id: str) -> httpx.Response:
+        """POST a cancellation."""
+        return httpx.post(self.scrapers(f"runs/{run_id}/cancel"))
+
+    def post(self, url: str, content: object, **headers: str) -> httpx.Response:
+        """POST *content* as JSON."""
+        return httpx.post(url, json=content, headers=headers)
+
     def runs(self, **query: str | int) -> list[dict[str, Any]]:
         """Return the list of runs, newest first."""
         answer = httpx.get(self.scrapers("runs"), params=query).raise_for_status()

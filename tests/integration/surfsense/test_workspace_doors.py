@@ -21,11 +21,6 @@ def error_in(response: httpx.Response) -> tuple[int, str, str]:
     return response.status_code, error["code"], error["message"]
 
 
-def post(sandbox: SandboxProcess, path: str, content: bytes, **headers: str) -> httpx.Response:
-    """POST bytes to a path of the workspace API."""
-    return httpx.post(sandbox.scrapers(path), content=content, headers=headers)
-
-
 async def test_a_search_is_accepted_at_once_and_done_later(sandbox: SandboxProcess) -> None:
     """The POST tells the run id, and nothing is charged before the work is done."""
     sandbox.behave(latency_min_ms=300, latency_max_ms=300)
@@ -69,7 +64,7 @@ async def test_a_run_has_all_documented_fields(sandbox: SandboxProcess) -> None:
 
 async def test_the_company_travels_in_the_item(sandbox: SandboxProcess) -> None:
     """By either protocol the same company is invented; only its price differs."""
-    bought = httpx.post(f"{sandbox.url}/enrich", json={"empresa": "Acme"}).json()
+    bought = sandbox.post(f"{sandbox.url}/enrich", {"empresa": "Acme"}).json()
 
     run = await sandbox.ended(sandbox.start_run(**ACME).json()["run_id"])
 
@@ -111,7 +106,7 @@ async def test_equal_requests_run_and_charge_twice(sandbox: SandboxProcess) -> N
     """There is no idempotency; `Idempotency-Key` is ignored, even when /enrich honours it."""
     sandbox.behave(honour_idempotency_key=True)
     url = sandbox.scrapers("google_search/scrape?mode=async")
-    twice = [httpx.post(url, json=ACME, headers={"Idempotency-Key": "p-1"}) for _ in range(2)]
+    twice = [sandbox.post(url, ACME, **{"Idempotency-Key": "p-1"}) for _ in range(2)]
 
     first, second = [response.json()["run_id"] for response in twice]
     await sandbox.ended(first)
@@ -149,8 +144,8 @@ async def test_a_cancelled_run_costs_nothing(sandbox: SandboxProcess) -> None:
     sandbox.behave(latency_min_ms=100, latency_max_ms=100)
     run_id = sandbox.start_run(**ACME).json()["run_id"]
 
-    cancelled = httpx.post(sandbox.scrapers(f"runs/{run_id}/cancel"))
-    again = httpx.post(sandbox.scrapers(f"runs/{run_id}/cancel"))
+    cancelled = sandbox.cancel_run(run_id)
+    again = sandbox.cancel_run(run_id)
     other = sandbox.start_run(queries=["Otra"]).json()["run_id"]
     await sandbox.ended(other)
 
@@ -167,7 +162,7 @@ async def test_a_cancelled_run_costs_nothing(sandbox: SandboxProcess) -> None:
 def test_a_run_that_is_not_there_is_not_found(sandbox: SandboxProcess, run_id: str) -> None:
     """In the envelope: only a path that does not exist is answered bare."""
     shown = httpx.get(sandbox.scrapers(f"runs/{run_id}"))
-    cancelled = httpx.post(sandbox.scrapers(f"runs/{run_id}/cancel"))
+    cancelled = sandbox.cancel_run(run_id)
 
     assert error_in(shown) == error_in(cancelled) == (404, "NOT_FOUND", "Run not found.")
 
@@ -206,7 +201,7 @@ def test_an_unknown_path_or_method_is_answered_bare(
 )
 def test_a_request_beyond_the_model_is_refused(sandbox: SandboxProcess, content: bytes) -> None:
     """With the fields that are wrong; no row is written."""
-    response = post(sandbox, "google_search/scrape?mode=async", content)
+    response = httpx.post(sandbox.scrapers("google_search/scrape?mode=async"), content=content)
 
     assert error_in(response)[:2] == (422, "VALIDATION_ERROR")
     assert response.json()["error"]["fields"][0].keys() == {"loc", "msg"}
@@ -216,7 +211,7 @@ def test_a_request_beyond_the_model_is_refused(sandbox: SandboxProcess, content:
 @pytest.mark.parametrize("query", ["", "?mode=sync", "?mode=later"])
 def test_only_asynchronous_runs_are_done(sandbox: SandboxProcess, query: str) -> None:
     """The sandbox says so rather than to do something else."""
-    response = post(sandbox, f"google_search/scrape{query}", orjson.dumps(ACME))
+    response = sandbox.post(sandbox.scrapers(f"google_search/scrape{query}"), ACME)
 
     (field,) = response.json()["error"]["fields"]
     assert field["loc"] == ["query", "mode"]

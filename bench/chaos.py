@@ -1,0 +1,215 @@
+"""Chaos: a big batch while workers and Valkey are killed and SurfSense misbehaves.
+
+What must hold however it goes: every lead ends with an outcome, a lead gets at most one
+opportunity, no company is charged twice, and the ledger is the seller's bill to the micro-dollar.
+"""
+
+import asyncio
+import os
+import random
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from uuid import NAMESPACE_OID, uuid5
+
+import httpx
+import orjson
+import psutil
+import sqlalchemy
+from rich.table import Table
+
+from agents.case import Lead
+from bench.measure import console
+from orchestrator.bootstrap import Runtime, build
+from orchestrator.dispatch import submit
+from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.jobs import Job, JobKind, JobState, NewJob
+from orchestrator.memo import StoreUnavailable
+from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.settings import Settings, load
+
+#: How SurfSense behaves while it lasts.
+FAULTS = {
+    "latency_min_ms": 200,
+    "latency_max_ms": 1500,
+    "error_rate": 0.05,
+    "reset_rate": 0.02,
+    "timeout_rate": 0.02,
+    "late_rate": 0.05,
+    "late_ms": 3000,
+    "poll_error_rate": 0.05,
+}
+#: How the fleet is set up to live with it: short leases, and patience below the faults' length.
+VARIABLES = {
+    "SURFSENSE_PROTOCOL": "workspace",
+    "SURFSENSE_API_KEY": "ss_pat_chaos",
+    "SURFSENSE_WORKSPACE_ID": "1",
+    "EMASAI_LEASE_S": "2",
+    "EMASAI_RECONCILE_GRACE_S": "2",
+    "EMASAI_SURFSENSE_TIMEOUT_S": "20",
+    "EMASAI_FAILURE_TTL_S": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done, and what is done to it."""
+
+    companies: int = 3000
+    leads: int = 10_000
+    workers: int = 4
+    worker_kills: int = 20
+    valkey_kills: int = 3
+    seconds: float = 110
+    max_in_flight: int = 12
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    pending: int = 0
+    companies_charged: int = 0
+    charged_twice: dict[str, int] = field(default_factory=dict)
+    opportunities: int = 0
+    leads_with_two_opportunities: int = 0
+    bill_micros: int = 0
+    ledger_micros: int = 0
+    lost: int = 0
+    worker_kills: int = 0
+    valkey_kills: int = 0
+    seconds: float = 0
+
+
+async def main() -> None:
+    """Run the whole plan and print what came of it."""
+    console.print(_table(await run_chaos(Plan())))
+
+
+async def run_chaos(plan: Plan) -> Outcome:
+    """Carry *plan* out on a stack of its own, and look at the books of both sides."""
+    os.environ.update(VARIABLES, EMASAI_MAX_IN_FLIGHT=str(plan.max_in_flight))
+    with (
+        tempfile.TemporaryDirectory() as home,
+        open_stack(Path(home), workers=plan.workers) as stack,
+    ):
+        settings = load(**stack.variables)
+        await _order_faults(settings)
+        doorbell = CeleryDoorbell(create_app(settings), settings)
+        async with build(settings, doorbell=doorbell) as parts:
+            outcome = await _carry_out(plan, parts, stack)
+        await doorbell.aclose()
+        return outcome
+
+
+async def _carry_out(plan: Plan, parts: Runtime, stack: EmbeddedStack) -> Outcome:
+    began, outcome = monotonic(), Outcome()
+    leads = _leads(plan)
+    await parts.store.import_leads(leads)
+    new = NewJob(JobKind.PIPELINE, tuple(str(lead.id) for lead in leads), "chaos")
+    job = await submit(parts, new)
+    havoc = asyncio.create_task(_wreak_havoc(plan, stack, outcome))
+    job = await _until_done(parts, job)
+    await havoc
+    await _until_settled(parts)
+    outcome.seconds = monotonic() - began
+    async for _, result in parts.records.results(job.job_id, job.total):
+        outcome.statuses[result["status"]] += 1
+    outcome.pending = job.total - outcome.statuses.total()
+    _read_books(stack.home, outcome)
+    return outcome
+
+
+def _leads(plan: Plan) -> list[Lead]:
+    dice = random.Random(plan.seed)  # noqa: S311 - a repeatable mix
+    numbers = [*range(plan.companies), *dice.choices(range(plan.companies), k=plan.leads)]
+    return [
+        Lead(
+            id=uuid5(NAMESPACE_OID, f"chaos {index}"),
+            company=f"Compañía Caótica {number}",
+            contact="Ana",
+            email=f"ana{index}@chaos.example",
+        )
+        for index, number in enumerate(numbers[: plan.leads])
+    ]
+
+
+async def _order_faults(settings: Settings) -> None:
+    async with httpx.AsyncClient() as http:
+        url = settings.surfsense_url.get_secret_value()
+        (await http.post(f"{url}/__faults", json=FAULTS)).raise_for_status()
+
+
+async def _wreak_havoc(plan: Plan, stack: EmbeddedStack, outcome: Outcome) -> None:
+    """Kill workers and the Valkey server at random instants; the stack restarts them."""
+    dice = random.Random(plan.seed)  # noqa: S311 - a repeatable mix
+    strikes = [(dice.uniform(2, plan.seconds), "celery") for _ in range(plan.worker_kills)]
+    strikes += [(dice.uniform(5, plan.seconds), "valkey-server") for _ in range(plan.valkey_kills)]
+    began = monotonic()
+    for at, what in sorted(strikes):
+        await asyncio.sleep(max(0.0, began + at - monotonic()))
+        victims = [child for child in _children(stack) if what in " ".join(child.cmdline())]
+        if victims:
+            dice.choice(victims).kill()
+            if what == "celery":
+                outcome.worker_kills += 1
+            else:
+                outcome.valkey_kills += 1
+
+
+def _children(stack: EmbeddedStack) -> list[psutil.Process]:
+    state = orjson.loads((stack.home / "stack.json").read_bytes())
+    pids = [child["pid"] for child in state["children"]]
+    return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+
+
+async def _until_done(parts: Runtime, job: Job) -> Job:
+    while job.state is not JobState.DONE:
+        await asyncio.sleep(0.5)
+        try:
+            job = await parts.records.job(job.job_id) or job
+        except StoreUnavailable:
+            continue
+    return job
+
+
+async def _until_settled(parts: Runtime) -> None:
+    """Wait until the sweepers have nothing left to do."""
+    while await parts.memo_redis.exists("memo1:noted"):  # noqa: ASYNC110 - in other processes
+        await asyncio.sleep(1)
+
+
+def _read_books(home: Path, outcome: Outcome) -> None:
+    book = home / "sandbox" / "bill.jsonl"
+    lines = [orjson.loads(line) for line in book.read_bytes().splitlines()]
+    charges = Counter(line["key"] for line in lines)
+    outcome.companies_charged = len(charges)
+    outcome.charged_twice = {key: count for key, count in charges.items() if count > 1}
+    outcome.bill_micros = sum(line["cost_micros"] for line in lines)
+    engine = sqlalchemy.create_engine(f"sqlite:///{home / 'emasai.sqlite'}")
+    with engine.connect() as connection:
+
+        def number(statement: str) -> int:
+            return int(connection.scalar(sqlalchemy.text(statement)) or 0)
+
+        outcome.ledger_micros = number("SELECT sum(cost_micros) FROM purchases")
+        outcome.lost = number("SELECT count(*) FROM purchases WHERE outcome = 'lost'")
+        outcome.opportunities = number("SELECT count(*) FROM opportunities")
+        outcome.leads_with_two_opportunities = number(
+            "SELECT count(*) FROM (SELECT lead_id FROM opportunities "
+            "GROUP BY lead_id HAVING count(*) > 1)"
+        )
+    engine.dispose()
+
+
+def _table(outcome: Outcome) -> Table:
+    table = Table(title="Chaos", title_justify="left", show_header=False)
+    for name in Outcome.__dataclass_fields__:
+        value = getattr(outcome, name)
+        shown = dict(value) if isinstance(value, Counter) else value
+        table.add_row(name.replace("_", " "), str(shown))
+    return table
