@@ -61,6 +61,13 @@ class ShuttingDown(NotShared):
         return "this worker is shutting down"
 
 
+class NothingOrdered(NotShared):
+    """There is no order to collect; whoever wants the answer has to buy it."""
+
+    def __str__(self) -> str:
+        return "nothing was ordered"
+
+
 class Purchaser:
     """Buys answers on behalf of flights."""
 
@@ -95,6 +102,24 @@ class Purchaser:
             if self._draining:
                 raise ShuttingDown
             return await self._buy(flight, order)
+
+    async def finish(self, flight: Flight) -> Loaded:
+        """Bring what an earlier leader has ordered and never collected. Orders nothing.
+
+        Raises:
+            NothingOrdered: There is no such order.
+            EnrichmentError: Of the class that says what to do.
+        """
+        page = None if flight.note is None else Page.from_note(flight.note)
+        match first_step(page, gives_run_ids=self._seller.gives_run_ids), page:
+            case Step.COLLECT, Page():
+                return await self._collect(flight, page, Source.ADOPTED)
+            case Step.RECONCILE, Page():
+                found = await self._find(flight, page)
+                if found is not None:
+                    return await self._collect(flight, found, Source.ADOPTED)
+                await self._void(flight, page)
+        raise NothingOrdered
 
     def drain(self) -> None:
         """Begin no further purchase; those under way are seen through."""

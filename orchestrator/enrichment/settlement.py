@@ -34,16 +34,16 @@ class Settlement:
         )
 
     async def settle(self, page: Page, record: PurchaseRecord) -> bool:
-        """Enter *record* into the ledger, and its cost into the budget if it is new there.
+        """Enter *record* into the ledger, and its cost into the budget; repeating it is safe.
 
         Returns:
-            Whether it is new.
+            Whether it is new in the ledger.
         """
         is_new = await self._ledger.settle(record)
-        if is_new:
-            await self._budget.settle(
-                page.ledger_id, self._price_micros, record.cost_micros, page.order.purpose.accounts
-            )
+        # Also where it is not new: whoever entered it may have died before this.
+        await self._budget.settle(
+            page.ledger_id, self._price_micros, record.cost_micros, page.order.purpose.accounts
+        )
         return is_new
 
     async def charge_estimate(self, page: Page, outcome: PurchaseOutcome) -> bool:

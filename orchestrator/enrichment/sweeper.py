@@ -10,18 +10,18 @@ from datetime import timedelta
 import structlog
 
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.enrichment.journal import Order, Page, Step, first_step
+from orchestrator.enrichment.journal import Page, Step, first_step
 from orchestrator.enrichment.purchase import Purchaser
 from orchestrator.enrichment.settlement import Settlement
-from orchestrator.memo import Flight, LeftNote, Loaded, Memo, MemoError
-from orchestrator.spend import BudgetExhausted, PurchaseOutcome
+from orchestrator.memo import LeftNote, Memo, MemoError, NotShared, StoreUnavailable
+from orchestrator.spend import PurchaseOutcome
 from orchestrator.surfsense import EnrichmentError
 
 log = structlog.get_logger(__name__)
 
 #: Notes that one look takes up.
 BATCH = 100
-#: When a note is looked at again whose purchase could not be finished.
+#: When a note is looked at again that is still there.
 LOOK_AGAIN = timedelta(minutes=1)
 
 
@@ -50,7 +50,7 @@ class Sweeper:
         while True:
             try:
                 await self.sweep()
-            except (MemoError, DatabaseUnavailable) as away:
+            except (StoreUnavailable, DatabaseUnavailable) as away:
                 log.warning("sweeper.postponed", error=str(away))
             await asyncio.sleep(self._period.total_seconds())
 
@@ -58,11 +58,21 @@ class Sweeper:
         """Finish every purchase that was left behind; return how many were looked at."""
         left = await self._memo.notes.left(for_at_least=self._patience, limit=BATCH)
         for note in left:
-            if note.led:
-                await self._memo.notes.look_again(note.key, after=self._patience)
-            else:
-                await self._finish(note)
+            # First, so that one that cannot be finished does not keep others waiting.
+            await self._memo.notes.look_again(note.key, after=LOOK_AGAIN)
+            if not note.led:
+                await self._try_to_finish(note)
         return len(left)
+
+    async def _try_to_finish(self, left: LeftNote) -> None:
+        try:
+            await self._finish(left)
+        except (StoreUnavailable, DatabaseUnavailable):
+            raise
+        except (EnrichmentError, MemoError, NotShared) as failed:
+            log.warning("purchase.not_swept", key=left.key, error=str(failed))
+        except Exception:
+            log.exception("purchase.not_swept", key=left.key)
 
     async def _finish(self, left: LeftNote) -> None:
         page = Page.from_note(left.note)
@@ -75,15 +85,5 @@ class Sweeper:
                 await self._settlement.charge_estimate(page, PurchaseOutcome.LOST)
                 await self._memo.notes.look_again(left.key, after=timedelta(days=2))
             case _:
-                await self._collect(left, page.order)
+                await self._memo.get(left.key, self._purchaser.finish)
         log.info("purchase.swept", company_key=page.order.company_key, stage=page.stage.value)
-
-    async def _collect(self, left: LeftNote, order: Order) -> None:
-        async def load(flight: Flight) -> Loaded:
-            return await self._purchaser.buy(flight, order)
-
-        try:
-            await self._memo.get(left.key, load)
-        except (EnrichmentError, BudgetExhausted) as failed:
-            log.warning("purchase.not_swept", company_key=order.company_key, error=str(failed))
-            await self._memo.notes.look_again(left.key, after=LOOK_AGAIN)

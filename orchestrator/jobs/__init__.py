@@ -4,7 +4,17 @@ The Celery message carries a job id and a chunk number, nothing else. Losing it 
 work until the reconciler rings again; doubling it changes nothing.
 """
 
-from orchestrator.jobs.model import Item, Job, JobContext, JobKind, JobState, NewJob, NotNow, Report
+from orchestrator.jobs.model import (
+    Item,
+    Job,
+    JobContext,
+    JobKind,
+    JobState,
+    NewJob,
+    NotNow,
+    Pause,
+    Report,
+)
 from orchestrator.jobs.reconciler import Reconciler
 from orchestrator.jobs.records import JobRecords
 from orchestrator.jobs.runner import ChunkRunner, Doorbell, Handler
@@ -21,6 +31,7 @@ __all__ = [
     "JobState",
     "NewJob",
     "NotNow",
+    "Pause",
     "Reconciler",
     "Report",
 ]

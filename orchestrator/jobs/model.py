@@ -1,9 +1,10 @@
 """Jobs as values. Pure."""
 
+import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -59,13 +60,24 @@ class NewJob:
             yield numbered[start : start + size]
 
 
+Pause = Callable[[timedelta], Awaitable[None]]
+
+
+async def _sleep(duration: timedelta) -> None:
+    await asyncio.sleep(duration.total_seconds())
+
+
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """What a handler must know of the job that an item belongs to; None for an item of no job."""
+    """What a handler must know of the job that an item belongs to; None for an item of no job.
+
+    `pause` waits, and raises `NotNow` when the process has no time left to wait.
+    """
 
     job_id: str | None
     tenant: str
     capped: bool
+    pause: Pause = field(default=_sleep, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

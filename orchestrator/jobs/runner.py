@@ -1,7 +1,10 @@
 """Works through one chunk: claims it, runs the items that have no result, reports each."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
@@ -100,9 +103,18 @@ class ChunkRunner:
         if self._draining.is_set():
             return False
         try:
-            report = await self._handlers[job.kind](item, job.context)
+            context = replace(job.context, pause=self._pause)
+            report = await self._handlers[job.kind](item, context)
             await self._records.report(job.job_id, number, report)
         except (NotNow, StoreUnavailable) as later:
             log.warning("item.postponed", job_id=job.job_id, number=number, why=str(later))
             return False
         return True
+
+    async def _pause(self, duration: timedelta) -> None:
+        """Wait, unless the process drains: then there is another one that can."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(duration.total_seconds()):
+                await self._draining.wait()
+        if self._draining.is_set():
+            raise NotNow("the worker is shutting down")

@@ -3,6 +3,7 @@
 from orchestrator.enrichment import Enricher, Enrichment, EnrichmentStatus, Purpose
 from orchestrator.jobs import Item, JobContext, Report
 from orchestrator.pipeline.ambiguity import explain_ambiguity
+from orchestrator.pipeline.patience import enrich_patiently
 from orchestrator.pipeline.result import CompanyResult, ItemStatus, provenance, tally_of
 from orchestrator.pipeline.trouble import Explanation, reported
 
@@ -27,7 +28,7 @@ class CompanyHandler:
 
         async def work() -> Report:
             purpose = Purpose(context.job_id, context.tenant, context.capped)
-            enrichment = await self._enricher.enrich(item, purpose)
+            enrichment = await enrich_patiently(self._enricher, item, purpose, context.pause)
             if enrichment.status is EnrichmentStatus.AMBIGUOUS:
                 return _failed(item, explain_ambiguity(enrichment), enrichment)
             return _enriched(item, enrichment)

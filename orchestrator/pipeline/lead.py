@@ -9,6 +9,7 @@ from orchestrator.enrichment import Enricher, Enrichment, EnrichmentStatus, Purp
 from orchestrator.identity import company_key
 from orchestrator.jobs import Item, JobContext, Report
 from orchestrator.pipeline.ambiguity import explain_ambiguity
+from orchestrator.pipeline.patience import enrich_patiently
 from orchestrator.pipeline.result import ItemStatus, LeadResult, provenance, tally_of
 from orchestrator.pipeline.trouble import Explanation, reported
 from orchestrator.store import LeadStore, Recorded
@@ -40,7 +41,7 @@ class LeadHandler:
             lead = await self._lead(item)
             if lead is None:
                 return _failed(item, None, _UNKNOWN_LEAD)
-            return await self._judge(lead, Purpose(context.job_id, context.tenant, context.capped))
+            return await self._judge(lead, context)
 
         return await reported(work(), lambda why: _failed(item, lead, why))
 
@@ -51,11 +52,14 @@ class LeadHandler:
             return None
         return (await self._store.leads([lead_id])).get(lead_id)
 
-    async def _judge(self, lead: Lead, purpose: Purpose) -> Report:
+    async def _judge(self, lead: Lead, context: JobContext) -> Report:
+        purpose = Purpose(context.job_id, context.tenant, context.capped)
         case, enrichment = Case(lead=lead, now=self._clock()), None
         for agent in self._pipeline.agents:
             if agent.wants_evidence(case):
-                enrichment = await self._enricher.enrich(lead.company, purpose)
+                enrichment = await enrich_patiently(
+                    self._enricher, lead.company, purpose, context.pause
+                )
                 if enrichment.status is EnrichmentStatus.AMBIGUOUS:
                     return _failed(str(lead.id), lead, explain_ambiguity(enrichment), enrichment)
                 case = case.with_evidence(enrichment.evidence)

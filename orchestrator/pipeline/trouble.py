@@ -61,10 +61,12 @@ async def reported(work: Awaitable[Report], otherwise: Callable[[Explanation], R
     """Return the report of *work*, or the one that *otherwise* makes of its failure.
 
     Raises:
-        NotNow: A server of ours is away.
+        NotNow: A server of ours is away, or the process ends.
     """
     try:
         return await work
+    except NotNow:
+        raise
     except POSTPONING as error:
         raise NotNow(str(error)) from error
     except Exception as error:

@@ -17,6 +17,9 @@ from orchestrator.scripts import load_script
 
 #: How long a reservation lives unsettled: longer than any purchase may take.
 HOLD = timedelta(hours=1)
+#: How long a settlement is remembered, so that a repeated one changes nothing: longer than
+#: anybody may find a purchase unsettled.
+SETTLED_FOR = timedelta(days=2)
 #: How long an account is remembered after its last use.
 ACCOUNT_TTL = timedelta(days=35)
 
@@ -88,7 +91,7 @@ class Budget:
     ) -> None:
         """Turn the reservation of *amount_micros* into a spend of *actual_micros*.
 
-        Zero releases the reservation. A repeated call within `HOLD` changes nothing.
+        Zero releases the reservation. A repeated call within `SETTLED_FOR` changes nothing.
 
         Raises:
             StoreUnavailable: Redis is away; it may or may not be settled, so repeat it.
@@ -98,7 +101,10 @@ class Budget:
         with _store_errors("settle"):
             await self._settle(
                 keys=_keys(accounts),
-                args=[hold_id, amount_micros, actual_micros, HOLD // _MS, ACCOUNT_TTL // _MS],
+                args=[
+                    *(hold_id, amount_micros, actual_micros),
+                    *(SETTLED_FOR // _MS, ACCOUNT_TTL // _MS),
+                ],
             )
 
     async def account(self, name: str) -> Account:

@@ -1,15 +1,19 @@
-"""A SurfSense for tests that keeps its own bill; no HTTP."""
+"""Sellers for tests that keep their own bill; no HTTP."""
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from typing import ClassVar
 
 from orchestrator.surfsense import (
+    Accepted,
+    Answer,
     AnswerLost,
     Found,
     MalformedAnswer,
-    SurfSenseClient,
+    RunUnknown,
 )
-from orchestrator.surfsense.verdict import Answer
 
 PRICE = 46_500
 
@@ -25,11 +29,16 @@ def found(company: str, cost_micros: int = PRICE) -> Found:
     return Found(payload, cost_micros, cost_estimated=False)
 
 
-class FakeSurfSense(SurfSenseClient):
-    """Answers as scripted, otherwise that every company is found; charges as SurfSense does.
+class FakeSeller:
+    """Answers at once, as scripted, otherwise that every company is found.
 
-    What was lost or malformed is charged, every other failure is not. Purchases wait for `gate`.
+    Charges as SurfSense does: what was lost or malformed too, every other failure not.
+    Purchases wait for `gate`; `asked` has the company and purchase id of each.
     """
+
+    protocol: ClassVar[str] = "enrich"
+    gives_run_ids: ClassVar[bool] = False
+    price_micros = PRICE
 
     def __init__(self) -> None:
         self.script: defaultdict[str, list[Answer | Exception]] = defaultdict(list)
@@ -39,11 +48,32 @@ class FakeSurfSense(SurfSenseClient):
         self.gate.set()
         self.busy = asyncio.Event()
 
-    async def purchase(self, company: str, *, purchase_id: str) -> Answer:
+    async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         """Sell what the script says comes next for *company*."""
         self.asked.append((company, purchase_id))
         self.busy.set()
         await self.gate.wait()
+        return self._charged(company)
+
+    async def collect(self, run_id: str, *, company: str) -> Answer:
+        """Refuse: there are no runs."""
+        raise RunUnknown(company, run_id)
+
+    async def find(
+        self,
+        company: str,  # noqa: ARG002 - the port's signature
+        *,
+        submitted_after: datetime,  # noqa: ARG002 - (as above)
+        exclude: Collection[str] = (),  # noqa: ARG002 - (as above)
+    ) -> str | None:
+        """Tell nothing."""
+        return None
+
+    async def cancel(self, run_id: str) -> bool:  # noqa: ARG002 - the port's signature
+        """Refuse."""
+        return False
+
+    def _charged(self, company: str) -> Answer:
         script = self.script[company]
         answer = script.pop(0) if script else found(company)
         if isinstance(answer, Exception):
@@ -52,3 +82,49 @@ class FakeSurfSense(SurfSenseClient):
             raise answer
         self.charged_micros += answer.cost_micros
         return answer
+
+
+class FakeRunSeller(FakeSeller):
+    """Gives a run id at once, and the answer to whoever collects the run; charges then.
+
+    `lost_replies` makes submissions that are accepted and never confirmed.
+    """
+
+    protocol: ClassVar[str] = "workspace"
+    gives_run_ids: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: dict[str, str] = {}
+        self.collected: list[str] = []
+        self.lost_replies = 0
+
+    async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
+        """Accept the order."""
+        self.asked.append((company, purchase_id))
+        run_id = f"run-{len(self.runs) + 1}"
+        self.runs[run_id] = company
+        if self.lost_replies:
+            self.lost_replies -= 1
+            raise AnswerLost(company, "the reply was lost")
+        return Accepted(run_id)
+
+    async def collect(self, run_id: str, *, company: str) -> Answer:
+        """Return the answer of a run, once it is done."""
+        self.busy.set()
+        await self.gate.wait()
+        if run_id not in self.runs:
+            raise RunUnknown(company, run_id)
+        self.collected.append(run_id)
+        return self._charged(self.runs[run_id])
+
+    async def find(
+        self,
+        company: str,
+        *,
+        submitted_after: datetime,  # noqa: ARG002 - the port's signature
+        exclude: Collection[str] = (),
+    ) -> str | None:
+        """Return the last run of *company*."""
+        known = [run for run, name in self.runs.items() if name == company and run not in exclude]
+        return known[-1] if known else None

@@ -15,10 +15,18 @@ from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
 from orchestrator.database import open_engine, upgrade
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.enrichment import Enricher, EnrichmentFailures, Freshness, Purchaser, Purpose
+from orchestrator.enrichment import (
+    Enricher,
+    EnrichmentFailures,
+    Freshness,
+    Purchaser,
+    Purpose,
+    Settlement,
+    Sweeper,
+)
 from orchestrator.memo import Memo, MemoOptions
 from orchestrator.spend import Budget, Ledger, run_account
-from tests.support.surfsense import PRICE, FakeSurfSense
+from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
 
 FREE = Purpose("job-free", "default")
 CAPPED = Purpose("job-capped", "default", capped=True)
@@ -30,11 +38,13 @@ TRANSIENT, PERMANENT = timedelta(seconds=15), timedelta(minutes=30)
 class World:
     """One process: what it buys through, and where its money goes."""
 
-    surfsense: FakeSurfSense
+    seller: FakeSeller
+    purchaser: Purchaser
     enricher: Enricher
     memo: Memo
     budget: Budget
     ledger: Ledger
+    sweeper: Sweeper
     memo_redis: Redis
 
     async def cap(self, micros: int) -> None:
@@ -43,37 +53,53 @@ class World:
 
 
 class Worlds:
-    """Opens worlds that share the server, the database and SurfSense."""
+    """Opens worlds that share the database and the sellers."""
 
     def __init__(self, stack: AsyncExitStack, engine: AsyncEngine) -> None:
-        self.surfsense = FakeSurfSense()
+        self.seller = FakeSeller()
+        self.run_seller = FakeRunSeller()
         self._stack = stack
         self._engine = engine
 
-    def open(self, server: Valkey, *, patience: timedelta = timedelta(seconds=10)) -> World:
+    def open(
+        self,
+        server: Valkey,
+        seller: FakeSeller | None = None,
+        *,
+        patience: timedelta = timedelta(seconds=10),
+    ) -> World:
         """Open a world on *server*; paid answers wait for *patience*."""
+        seller = seller or self.seller
         memo_redis, jobs_redis = (open_redis(f"{server.url}/{database}") for database in (1, 3))
         self._stack.push_async_callback(memo_redis.aclose)
         self._stack.push_async_callback(jobs_redis.aclose)
         budget, ledger = Budget(jobs_redis), Ledger(self._engine, utc_now)
+        settlement = Settlement(budget, ledger, price_micros=PRICE, protocol=seller.protocol)
         purchaser = Purchaser(
-            self.surfsense,
-            budget,
-            ledger,
-            price_micros=PRICE,
+            seller,
+            settlement,
             freshness=Freshness(timedelta(hours=2), timedelta(minutes=30)),
-            settle_patience=patience,
+            max_in_flight=50,
+            reconcile_grace=timedelta(milliseconds=50),
         )
         memo = Memo(
             memo_redis,
             failures=EnrichmentFailures(TRANSIENT, PERMANENT),
             options=MemoOptions(commit_patience=patience),
         )
+        sweeper = Sweeper(
+            memo,
+            purchaser,
+            settlement,
+            gives_run_ids=seller.gives_run_ids,
+            patience=timedelta(0),
+            period=timedelta(milliseconds=20),
+        )
         counters = Counters(jobs_redis)
         self._stack.push_async_callback(counters.aclose)
         self._stack.push_async_callback(memo.aclose)
         enricher = Enricher(memo, purchaser, counters)
-        return World(self.surfsense, enricher, memo, budget, ledger, memo_redis)
+        return World(seller, purchaser, enricher, memo, budget, ledger, sweeper, memo_redis)
 
 
 @pytest.fixture

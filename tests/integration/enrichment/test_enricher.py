@@ -41,7 +41,7 @@ async def test_another_writing_of_the_name_is_a_hit(world: World, elsewhere: Wor
     assert (second.cost_micros, second.saved_micros) == (0, PRICE)
     assert second.evidence == first.evidence
     assert second.purchase_id == first.purchase_id
-    assert len(world.surfsense.asked) == 1
+    assert len(world.seller.asked) == 1
 
 
 async def test_callers_at_the_same_time_pay_once(world: World) -> None:
@@ -56,7 +56,7 @@ async def test_callers_at_the_same_time_pay_once(world: World) -> None:
 
 async def test_an_unknown_company_is_remembered_as_such(world: World) -> None:
     """Not found is an answer: it is not asked again, and lasts less long than a find."""
-    world.surfsense.script["Acme"] = [NotFound(1_000, cost_estimated=True)]
+    world.seller.script["Acme"] = [NotFound(1_000, cost_estimated=True)]
 
     first = await world.enricher.enrich("Acme", FREE)
     second = await world.enricher.enrich("Acme", FREE)
@@ -76,7 +76,7 @@ async def test_an_unknown_company_is_remembered_as_such(world: World) -> None:
 async def test_an_ambiguous_answer_names_its_candidates(world: World) -> None:
     """Several companies of that name: the answer is paid for, and no evidence is guessed."""
     candidates = ("Acme Iberia", "Acme France")
-    world.surfsense.script["Acme"] = [
+    world.seller.script["Acme"] = [
         Ambiguous(candidates, {"estado": "ambigua"}, PRICE, cost_estimated=False)
     ]
 
@@ -93,7 +93,7 @@ async def test_nothing_is_bought_for_a_name_that_says_nothing(world: World) -> N
     enrichment = await world.enricher.enrich("S.A. de C.V.", FREE)
 
     assert (enrichment.status, enrichment.source) == (EnrichmentStatus.AMBIGUOUS, None)
-    assert world.surfsense.asked == []
+    assert world.seller.asked == []
 
 
 async def test_a_blank_name_is_refused(world: World) -> None:
@@ -109,7 +109,7 @@ async def test_a_cap_refuses_the_purchase_before_it_is_sent(world: World) -> Non
     with pytest.raises(BudgetExhausted):
         await world.enricher.enrich("Acme", CAPPED)
 
-    assert world.surfsense.asked == []
+    assert world.seller.asked == []
     assert (await world.enricher.enrich("Acme", FREE)).source is Source.BOUGHT
 
 
@@ -124,7 +124,7 @@ async def test_a_hit_needs_no_budget(world: World) -> None:
 async def test_what_was_not_spent_is_given_back(world: World) -> None:
     """An answer below the estimate leaves the rest to the next purchase."""
     await world.cap(PRICE)
-    world.surfsense.script["Acme"] = [NotFound(0, cost_estimated=False)]
+    world.seller.script["Acme"] = [NotFound(0, cost_estimated=False)]
 
     await world.enricher.enrich("Acme", CAPPED)
 
@@ -141,7 +141,7 @@ async def test_a_failure_that_cannot_have_cost_anything_costs_nothing(
 ) -> None:
     """The reservation is released, the ledger knows nothing, and followers get the same error."""
     await world.cap(PRICE)
-    world.surfsense.script["Acme"] = [error]
+    world.seller.script["Acme"] = [error]
 
     with pytest.raises(type(error)):
         await world.enricher.enrich("Acme", CAPPED)
@@ -152,7 +152,7 @@ async def test_a_failure_that_cannot_have_cost_anything_costs_nothing(
     assert (account.spent_micros, account.held_micros) == (0, 0)
     assert await world.ledger.total() == 0
     assert shared.value.args == error.args
-    assert len(world.surfsense.asked) == 1
+    assert len(world.seller.asked) == 1
 
 
 async def test_glancing_costs_nothing(world: World) -> None:
@@ -164,4 +164,4 @@ async def test_glancing_costs_nothing(world: World) -> None:
     assert [glance.company_key for glance in glances][:2] == ["beta", "acme"]
     assert [glance.entry is not None for glance in glances] == [False, True, False]
     assert [glance.distinctive for glance in glances] == [True, True, False]
-    assert len(world.surfsense.asked) == 1
+    assert len(world.seller.asked) == 1

@@ -1,0 +1,30 @@
+"""Tries again for a while where SurfSense fails for now; nothing is held meanwhile."""
+
+from datetime import timedelta
+
+from orchestrator.enrichment import Enricher, Enrichment, Purpose
+from orchestrator.jobs import Pause
+from orchestrator.surfsense import TransientEnrichmentError
+
+#: Lookups of one item before its failure is its result.
+TRIES = 3
+#: A longer wait than this is the next run's business.
+LONGEST_PAUSE = timedelta(minutes=2)
+
+
+async def enrich_patiently(
+    enricher: Enricher, name: str, purpose: Purpose, pause: Pause
+) -> Enrichment:
+    """Look *name* up; after a passing fault, again when somebody may try again.
+
+    Raises:
+        Exception: As `Enricher.enrich`, after the last try; or whatever *pause* raises.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return await enricher.enrich(name, purpose)
+        except TransientEnrichmentError as error:
+            if error.retry_in is None or error.retry_in > LONGEST_PAUSE:
+                raise
+            await pause(error.retry_in)
+    return await enricher.enrich(name, purpose)
