@@ -239,11 +239,13 @@ def _read(model: type[_Model], overrides: dict[str, object]) -> _Model:
     try:
         return model(**overrides)  # type: ignore[arg-type]  # text, parsed by pydantic
     except ValidationError as error:
-        raise ConfigurationError(tuple(_sentence(e) for e in error.errors())) from None
+        raise ConfigurationError(tuple(_sentence(model, e) for e in error.errors())) from None
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _sentence(model: type[BaseSettings], error: ErrorDetails) -> str:
     variable = str(error["loc"][0]) if error["loc"] else ""
+    if variable in model.model_fields:  # of a default, which has no variable
+        variable = str(model.model_fields[variable].validation_alias)
     if error["type"] == "missing":
         return f"{variable} is not set"
     message = error["msg"].removeprefix("Value error, ")

@@ -15,7 +15,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic.config import JsonDict
-from pydantic.json_schema import SkipJsonSchema
 
 from orchestrator.leadfile.text import visible
 
@@ -162,8 +161,8 @@ class PipelineRequest(_Capped):
     )
 
     kind: Literal["pipeline"]
-    lead_ids: _Items[UUID] | SkipJsonSchema[None] = None
-    leads: _Items[GivenLead] | SkipJsonSchema[None] = None
+    lead_ids: _Items[UUID] | None = None
+    leads: _Items[GivenLead] | None = None
 
     @model_validator(mode="after")
     def _has_one_kind_of_leads(self) -> Self:

@@ -47,7 +47,8 @@ async def test_of_many_followers_in_many_processes_one_takes_over(stage: Stage) 
         follower.cue()
 
     leader.process.kill()
-    outcomes = sum(await asyncio.gather(*(f.outcomes() for f in followers)), start=[])
+    gathered = await asyncio.gather(*(f.outcomes() for f in followers))
+    outcomes = [outcome for outcomes in gathered for outcome in outcomes]
 
     assert len(await stage.loads()) == 2
     assert len(outcomes) == 60

@@ -12,7 +12,8 @@ async def test_a_stampede_from_several_processes_loads_once(stage: Stage) -> Non
 
     for actor in actors:
         actor.cue()
-    outcomes = sum(await asyncio.gather(*(actor.outcomes() for actor in actors)), start=[])
+    gathered = await asyncio.gather(*(actor.outcomes() for actor in actors))
+    outcomes = [outcome for outcomes in gathered for outcome in outcomes]
 
     assert len(await stage.loads()) == 1
     assert len({outcome["by"] for outcome in outcomes}) == 1
@@ -28,7 +29,8 @@ async def test_a_failure_reaches_every_process_once(stage: Stage) -> None:
 
     for actor in actors:
         actor.cue()
-    outcomes = sum(await asyncio.gather(*(actor.outcomes() for actor in actors)), start=[])
+    gathered = await asyncio.gather(*(actor.outcomes() for actor in actors))
+    outcomes = [outcome for outcomes in gathered for outcome in outcomes]
 
     (leader,) = await stage.loads()
     assert outcomes == [{"error": leader}] * 80

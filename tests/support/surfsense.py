@@ -87,7 +87,8 @@ class FakeSeller:
 class FakeRunSeller(FakeSeller):
     """Gives a run id at once, and the answer to whoever collects the run; charges then.
 
-    `lost_replies` makes submissions that are accepted and never confirmed.
+    `lost_replies` makes submissions that are accepted and never confirmed, `unfinished`
+    collections that come before the run is done.
     """
 
     protocol: ClassVar[str] = "workspace"
@@ -97,7 +98,7 @@ class FakeRunSeller(FakeSeller):
         super().__init__()
         self.runs: dict[str, str] = {}
         self.collected: list[str] = []
-        self.lost_replies = 0
+        self.lost_replies = self.unfinished = 0
 
     async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         """Accept the order."""
@@ -115,6 +116,9 @@ class FakeRunSeller(FakeSeller):
         await self.gate.wait()
         if run_id not in self.runs:
             raise RunUnknown(company, run_id)
+        if self.unfinished:
+            self.unfinished -= 1
+            raise AnswerLost(company, "not done yet")
         self.collected.append(run_id)
         return self._charged(self.runs[run_id])
 

@@ -1,10 +1,9 @@
 """The application in this process, on a real Valkey server and a SQLite file of each test."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -14,7 +13,6 @@ from orchestrator.api import create_api
 from orchestrator.bootstrap import Runtime
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.settings import Settings, load
-from tests.support.valkey import running_valkey
 
 
 @dataclass
@@ -50,23 +48,15 @@ class Door:
 OpenDoor = Callable[..., AbstractAsyncContextManager[Door]]
 
 
-@pytest.fixture(scope="session")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    """Run one server for all tests; each has a tenant of its own there."""
-    with running_valkey(tmp_path_factory.mktemp("valkey")) as server:
-        yield server
-
-
 @pytest.fixture
-def settings(valkey: Valkey, tmp_path: Path) -> Settings:
+def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
     """Return the settings of a configured installation without a key."""
     return load(
-        REDIS_URL=f"{valkey.url}/1",
+        REDIS_URL=f"{shared_valkey.url}/1",
         DATABASE_URL=f"sqlite:///{tmp_path}/emasai.sqlite",
         SURFSENSE_URL="http://127.0.0.1:9",
-        EMASAI_TENANT=f"tenant-{uuid4().hex}",
         EMASAI_CHUNK_SIZE="2",
-    ).model_copy(update={"api_key": None})
+    )
 
 
 @pytest.fixture

@@ -28,7 +28,9 @@ def test_a_trace_leads_back_to_its_entry(entry: str) -> None:
     """Leases, notes and failures name the entry that they belong to."""
     keys = Keys(entry)
 
-    assert {entry_of(trace) for trace in (keys.lease, keys.note, keys.failure, keys.stale)} == {entry}
+    assert {entry_of(trace) for trace in (keys.lease, keys.note, keys.failure, keys.stale)} == {
+        entry
+    }
 
 
 def test_traces_of_a_pattern_are_leases_notes_and_failures() -> None:

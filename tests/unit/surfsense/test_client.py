@@ -71,9 +71,10 @@ def disconnected() -> httpx.ConnectTimeout:
 class Failing:
     """A server that fails *times* times, then answers; it counts what reaches it."""
 
-    def __init__(self, error: Callable[[], Exception], times: int) -> None:
+    def __init__(self, error: Callable[[], Exception], times: int, answer: object = None) -> None:
         self._error = error
         self._times = times
+        self._answer = answer or {"empresa": "Acme"}
         self.requests = 0
 
     async def __call__(self, _request: httpx.Request) -> httpx.Response:
@@ -81,7 +82,7 @@ class Failing:
         self.requests += 1
         if self.requests <= self._times:
             raise self._error()
-        return httpx.Response(200, json={"empresa": "Acme"})
+        return httpx.Response(200, json=self._answer)
 
 
 async def test_a_purchase_sends_the_documented_request() -> None:

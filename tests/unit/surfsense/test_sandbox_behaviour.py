@@ -76,6 +76,8 @@ def test_a_search_takes_the_ordered_time(key: str, attempt: int) -> None:
         {"not_found_rate": 0.6, "ambiguous_rate": 0.6},
         {"rate_limit": 0},
         {"reset_rat": 0.1},
+        {"poll_error_rate": 0.6, "poll_timeout_rate": 0.6},
+        {"credit_micros": -1},
     ],
 )
 def test_an_order_that_makes_no_sense_is_refused(options: dict[str, float]) -> None:

@@ -1,0 +1,154 @@
+"""A buyer is killed at every step of a purchase; SurfSense's own bill says what it cost.
+
+The run-id protocol, real processes, a real Valkey, SQLite and the sandbox. Whoever waits gets
+the answer, the company is charged once, and the ledger is the bill.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import orjson
+import pytest
+
+from orchestrator.database import upgrade
+from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.memo import Source
+from orchestrator.settings import Settings, load
+from tests.support.async_waiting import eventually
+from tests.support.buyer import PURPOSE, Buyer, Step, open_buyer
+from tests.support.sandbox import charges
+
+_ROOT = Path(__file__).parents[2]
+_VARIABLES = {
+    "SURFSENSE_PROTOCOL": "workspace",
+    "SURFSENSE_API_KEY": "ss_pat_test",
+    "SURFSENSE_WORKSPACE_ID": "1",
+    "EMASAI_LEASE_S": "0.6",
+    "EMASAI_RECONCILE_GRACE_S": "0.4",
+    "EMASAI_POLL_FIRST_S": "0.05",
+}
+#: Followers that wait in this process while the leader dies in another one.
+FOLLOWERS = 10
+#: Steps after which the run exists: whoever comes next collects it.
+ADOPTED = (Step.POST_ACCEPTED, Step.BEFORE_RUN_NOTED, Step.COLLECTING, Step.BEFORE_COMMIT)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """Run servers and the sandbox, without any worker."""
+    with open_stack(tmp_path_factory.mktemp("home"), workers=0) as stack:
+        faults = {"latency_min_ms": 300, "latency_max_ms": 300, "not_found_rate": 0}
+        httpx.post(f"{stack.variables['SURFSENSE_URL']}/__faults", json=faults).raise_for_status()
+        asyncio.run(_migrate(stack))
+        yield stack
+
+
+async def _migrate(stack: EmbeddedStack) -> None:
+    await upgrade(stack.variables["DATABASE_URL"])
+
+
+@pytest.fixture
+def settings(stack: EmbeddedStack) -> Settings:
+    """Return how every buyer is configured."""
+    return load(**stack.variables, **_VARIABLES)
+
+
+@pytest.fixture
+async def survivor(settings: Settings) -> AsyncIterator[Buyer]:
+    """Return the buyer of this process."""
+    async with open_buyer(settings) as buyer:
+        yield buyer
+
+
+async def _lead(stack: EmbeddedStack, company: str, step: Step) -> Process:
+    """Start a process that leads the purchase of *company*, and waits for its cue."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.support.buyer", company, step.value),
+        env={**os.environ, **stack.variables, **_VARIABLES},
+        cwd=_ROOT,
+        stdin=PIPE,
+        stdout=PIPE,
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"leading\n"
+    return process
+
+
+def _cue(process: Process) -> None:
+    assert process.stdin is not None
+    process.stdin.write(b"go\n")
+
+
+@pytest.mark.parametrize("step", [step for step in Step if step is not Step.NEVER])
+async def test_a_buyer_killed_at_any_step_costs_one_charge(
+    stack: EmbeddedStack, survivor: Buyer, step: Step
+) -> None:
+    """All followers are served, the company is charged once, and the ledger says so, too."""
+    company = f"Compañía {uuid4().hex[:10]}"
+    process = await _lead(stack, company, step)
+    waiting = [
+        asyncio.create_task(survivor.enricher.enrich(company, PURPOSE)) for _ in range(FOLLOWERS)
+    ]
+    await asyncio.sleep(0.05)
+
+    _cue(process)
+    assert await process.wait() == -signal.SIGKILL
+    served = await asyncio.gather(*waiting)
+    await survivor.sweeper.sweep()
+
+    key = served[0].company_key
+    sources = Counter(enrichment.source for enrichment in served)
+    assert {enrichment.purchase_id for enrichment in served} == {served[0].purchase_id}
+    assert charges(stack.home)[key] == 1
+    assert sources[Source.ADOPTED] == (step in ADOPTED)
+    assert await _ledger_of(survivor, key) == _bill_of(stack.home, key)
+
+
+async def test_a_buyer_that_stood_still_may_not_write_late(
+    stack: EmbeddedStack, survivor: Buyer
+) -> None:
+    """SIGSTOP beyond its lease: another one collects the run, and the late write is refused."""
+    company = f"Compañía {uuid4().hex[:10]}"
+    process = await _lead(stack, company, Step.AFTER_SETTLE)
+    _cue(process)
+    key = (await survivor.enricher.glance([company]))[0].company_key
+    await _until_noted(survivor, key)
+
+    process.send_signal(signal.SIGSTOP)
+    served = await survivor.enricher.enrich(company, PURPOSE)
+    entry = await survivor.memo.peek(f"surfsense:{key}")
+    process.send_signal(signal.SIGCONT)
+    await process.wait()
+
+    assert served.source in {Source.ADOPTED, Source.COALESCED}
+    assert charges(stack.home)[key] == 1
+    assert await survivor.memo.peek(f"surfsense:{key}") == entry
+    assert await _ledger_of(survivor, key) == _bill_of(stack.home, key)
+
+
+async def _until_noted(buyer: Buyer, key: str) -> None:
+    """Wait until somebody has written down that SurfSense has the order for *key*."""
+
+    async def has_run() -> bool:
+        left = await buyer.memo.notes.left(for_at_least=timedelta(seconds=-1), limit=100)
+        return any(note.key.endswith(key) and note.note["run_id"] for note in left)
+
+    await eventually(has_run, "the run is noted")
+
+
+async def _ledger_of(buyer: Buyer, key: str) -> int:
+    return sum(purchase.cost_micros for purchase in await buyer.ledger.purchases_of(key))
+
+
+def _bill_of(home: Path, key: str) -> int:
+    lines = (home / "sandbox" / "bill.jsonl").read_bytes().splitlines()
+    return sum(line["cost_micros"] for line in map(orjson.loads, lines) if line["key"] == key)

@@ -1,0 +1,201 @@
+"""A process that buys one company, and dies at the step it is told to.
+
+`python -m tests.support.buyer COMPANY STEP`: configured by the environment. It says `leading`
+when it leads, waits for a line, and then kills itself with SIGKILL at STEP, so that no code
+of ours gets to tidy up.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+from orchestrator.clock import utc_now
+from orchestrator.connections import open_redis
+from orchestrator.counters import Counters
+from orchestrator.database import open_engine
+from orchestrator.enrichment import (
+    Enricher,
+    EnrichmentFailures,
+    Freshness,
+    Purchaser,
+    Purpose,
+    Settlement,
+    Sweeper,
+)
+from orchestrator.enrichment.journal import Page
+from orchestrator.memo import Memo, MemoOptions
+from orchestrator.settings import Settings, load
+from orchestrator.spend import Budget, Ledger, PurchaseRecord
+from orchestrator.surfsense import Accepted, Answer, Seller, open_http, open_seller
+
+PURPOSE = Purpose(None, "default")
+
+
+class Step(StrEnum):
+    """Where a buyer can die, in the order of the protocol."""
+
+    BEFORE_RESERVE = "before reserve"
+    AFTER_RESERVE = "after reserve"
+    BEFORE_POST = "intent noted, before the POST"
+    POST_ACCEPTED = "POST accepted, reply not read"
+    BEFORE_RUN_NOTED = "reply read, run not noted"
+    COLLECTING = "run noted, collecting"
+    BEFORE_COMMIT = "answer there, not stored"
+    BEFORE_SETTLE = "stored, not settled"
+    AFTER_SETTLE = "settled, note not dropped"
+    NEVER = "never"
+
+
+@dataclass(slots=True)
+class Fate:
+    """Kills this process at `step`."""
+
+    step: Step
+
+    def at(self, step: Step) -> None:
+        """Die if this is the step."""
+        if step is self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class MortalSeller:
+    """A seller whose buyer dies around its calls."""
+
+    protocol: ClassVar[str] = "mortal"
+    gives_run_ids: ClassVar[bool] = True
+
+    def __init__(self, seller: Seller, fate: Fate) -> None:
+        self._seller = seller
+        self._fate = fate
+
+    @property
+    def price_micros(self) -> int:
+        """As the real one."""
+        return self._seller.price_micros
+
+    async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
+        """Buy, and die before, in between or after."""
+        self._fate.at(Step.BEFORE_POST)
+        began = utc_now() - timedelta(seconds=1)
+        sending = asyncio.create_task(self._seller.submit(company, purchase_id=purchase_id))
+        if self._fate.step is Step.POST_ACCEPTED:
+            while await self._seller.find(company, submitted_after=began) is None:  # noqa: ASYNC110 - the sandbox sets no event
+                await asyncio.sleep(0.01)
+            self._fate.at(Step.POST_ACCEPTED)
+        reply = await sending
+        self._fate.at(Step.BEFORE_RUN_NOTED)
+        return reply
+
+    async def collect(self, run_id: str, *, company: str) -> Answer:
+        """Collect, and die meanwhile or after."""
+        self._fate.at(Step.COLLECTING)
+        answer = await self._seller.collect(run_id, company=company)
+        self._fate.at(Step.BEFORE_COMMIT)
+        return answer
+
+    async def find(
+        self, company: str, *, submitted_after: datetime, exclude: Collection[str] = ()
+    ) -> str | None:
+        """As the real one."""
+        return await self._seller.find(company, submitted_after=submitted_after, exclude=exclude)
+
+    async def cancel(self, run_id: str) -> bool:
+        """As the real one."""
+        return await self._seller.cancel(run_id)
+
+
+class MortalSettlement(Settlement):
+    """A settlement whose caller dies around it."""
+
+    fate: Fate
+
+    async def reserve(self, page: Page) -> None:
+        """Reserve, and die before or after; first let the test know who leads."""
+        if self.fate.step is not Step.NEVER:
+            sys.stdout.write("leading\n")
+            sys.stdout.flush()
+            await asyncio.to_thread(sys.stdin.readline)
+        self.fate.at(Step.BEFORE_RESERVE)
+        await super().reserve(page)
+        self.fate.at(Step.AFTER_RESERVE)
+
+    async def settle(self, page: Page, record: PurchaseRecord) -> bool:
+        """Settle, and die before or after."""
+        self.fate.at(Step.BEFORE_SETTLE)
+        is_new = await super().settle(page, record)
+        self.fate.at(Step.AFTER_SETTLE)
+        return is_new
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """What one process buys through."""
+
+    enricher: Enricher
+    memo: Memo
+    ledger: Ledger
+    sweeper: Sweeper
+
+
+@asynccontextmanager
+async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterator[Buyer]:
+    """Wire a buyer as `bootstrap` does, with a mortal seller and settlement."""
+    fate = Fate(step)
+    async with AsyncExitStack() as stack:
+        engine = open_engine(settings.database_url.get_secret_value())
+        stack.push_async_callback(engine.dispose)
+        memo_redis, jobs_redis = (
+            open_redis(settings.redis_memo_url),
+            open_redis(settings.redis_jobs_url),
+        )
+        stack.push_async_callback(memo_redis.aclose)
+        stack.push_async_callback(jobs_redis.aclose)
+        http = await stack.enter_async_context(
+            open_http(
+                api_key=settings.surfsense_api_key,
+                max_in_flight=settings.max_in_flight,
+                timeout=settings.surfsense_timeout,
+            )
+        )
+        seller = MortalSeller(open_seller(settings, http), fate)
+        ledger = Ledger(engine, utc_now)
+        settlement = MortalSettlement(
+            Budget(jobs_redis), ledger, price_micros=seller.price_micros, protocol="workspace"
+        )
+        settlement.fate = fate
+        purchaser = Purchaser(
+            seller,
+            settlement,
+            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
+            max_in_flight=settings.max_in_flight,
+            reconcile_grace=settings.reconcile_grace,
+        )
+        memo = Memo(
+            memo_redis,
+            failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
+            options=MemoOptions(lease=settings.lease),
+        )
+        counters = Counters(jobs_redis)
+        stack.push_async_callback(counters.aclose)
+        stack.push_async_callback(memo.aclose)
+        sweeper = Sweeper(
+            memo, purchaser, settlement, gives_run_ids=True, patience=timedelta(seconds=0)
+        )
+        yield Buyer(Enricher(memo, purchaser, counters), memo, ledger, sweeper)
+
+
+async def _main(company: str, step: Step) -> None:
+    async with open_buyer(load(), step) as buyer:
+        enrichment = await buyer.enricher.enrich(company, PURPOSE)
+    sys.stdout.write(f"{enrichment.source}\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1], Step(sys.argv[2])))
