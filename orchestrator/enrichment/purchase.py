@@ -118,7 +118,7 @@ class Purchaser:
                 found = await self._find(flight, page)
                 if found is not None:
                     return await self._collect(flight, found, Source.ADOPTED)
-                await self._void(flight, page)
+                await self._release(page)
         raise NothingOrdered
 
     def drain(self) -> None:

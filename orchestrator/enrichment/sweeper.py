@@ -11,7 +11,7 @@ import structlog
 
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.enrichment.journal import Page, Step, first_step
-from orchestrator.enrichment.purchase import Purchaser
+from orchestrator.enrichment.purchase import NothingOrdered, Purchaser
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.memo import LeftNote, Memo, MemoError, NotShared, StoreUnavailable
 from orchestrator.spend import PurchaseOutcome
@@ -67,6 +67,8 @@ class Sweeper:
     async def _try_to_finish(self, left: LeftNote) -> None:
         try:
             await self._finish(left)
+        except NothingOrdered:
+            await self._memo.notes.discard(left)
         except (StoreUnavailable, DatabaseUnavailable):
             raise
         except (EnrichmentError, MemoError, NotShared) as failed:

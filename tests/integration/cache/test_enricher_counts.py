@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from orchestrator.cache import HitRate, Kind, hit_rates
 from orchestrator.counters import Counters
 from orchestrator.enrichment import Enricher, EnrichmentFailures, Purchaser, Purpose
-from orchestrator.enrichment.attempt import Order
+from orchestrator.enrichment.journal import Order
 from orchestrator.memo import Flight, Loaded, Memo
 from orchestrator.surfsense import ServiceUnavailable
 

@@ -23,7 +23,7 @@ DEAD = Page(
     Stage.INTENT,
     "p1",
     1,
-    1_795_426_200_000,
+    1_790_000_000_000,
     Order("Acme", "acme", Purpose("job-dead", "tenant-dead", capped=True)),
 )
 

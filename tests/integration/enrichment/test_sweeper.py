@@ -33,7 +33,7 @@ def buys_runs(worlds: Worlds, seller: FakeRunSeller, shared_valkey: Valkey) -> W
 
 def _page(company: str, purchase_id: str = "p1") -> Page:
     order = Order(company, company.lower(), Purpose("job-dead", "default", capped=True))
-    return Page(Stage.INTENT, purchase_id, 1, 1_795_426_200_000, order)
+    return Page(Stage.INTENT, purchase_id, 1, 1_790_000_000_000, order)
 
 
 async def _leave(world: World, key: str, note: object) -> None:
