@@ -15,7 +15,7 @@ _OURS = ("REDIS_", "SURFSENSE_", "EMASAI_", "DATABASE_URL", "CELERY_", "GATEWAY_
 #: Where tests and the processes that they start leave signs for each other.
 CONTROL_DB = 4
 #: Celery keeps its routing table for ever, and has no setting for it.
-_MAY_STAY = "_kombu.binding."
+_MAY_STAY = "_kombu.binding"
 #: Owned by a running worker; whoever ends must have let go of them.
 _LEASES = ("memo1:lease:*", "jobs1:*:claim:*")
 

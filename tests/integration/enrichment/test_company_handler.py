@@ -217,4 +217,3 @@ async def test_a_pause_that_may_not_be_taken_leaves_the_item_open(world: World) 
 
     with pytest.raises(NotNow, match="no 0:00"):
         await CompanyHandler(world.enricher)("Acme", context)
-

@@ -1,0 +1,114 @@
+"""Notes that leaders leave, and how they are found without anybody asking for their entry."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from orchestrator.memo import Flight, Loaded, Memo
+from tests.support.loading import KEY, TTL, Loader, SoldOut
+
+NOW = timedelta(0)
+LATER = timedelta(hours=1)
+
+
+async def _fail(memo: Memo, key: str = KEY) -> None:
+    with pytest.raises(SoldOut):
+        await memo.get(key, Loader(error=SoldOut("x"), note={"order": key}))
+
+
+async def test_a_note_that_was_left_is_found(memo: Memo, elsewhere: Memo) -> None:
+    """Any process finds it, with its key, and knows that nobody is at work on it."""
+    await _fail(memo)
+
+    (left,) = await elsewhere.notes.left(for_at_least=NOW, limit=10)
+
+    assert (left.key, left.note["order"], left.led) == (KEY, KEY, False)
+
+
+async def test_a_note_in_use_says_so(memo: Memo) -> None:
+    """A running flight's note is its own business."""
+    loader = Loader(gated=True, note={"order": 1})
+    caller = asyncio.create_task(memo.get(KEY, loader))
+    await loader.started.wait()
+
+    (left,) = await memo.notes.left(for_at_least=NOW, limit=10)
+
+    assert left.led
+    loader.gate.set()
+    await caller
+    assert await memo.notes.left(for_at_least=NOW, limit=10) == []
+
+
+async def test_young_notes_are_not_looked_at(memo: Memo) -> None:
+    """Whoever wrote them may come back."""
+    await _fail(memo)
+
+    assert await memo.notes.left(for_at_least=LATER, limit=10) == []
+
+
+async def test_the_oldest_come_first_and_not_all_at_once(memo: Memo) -> None:
+    """A look takes up so many."""
+    for number in range(3):
+        await _fail(memo, f"surfsense:{number}")
+
+    left = await memo.notes.left(for_at_least=NOW, limit=2)
+
+    assert [note.key for note in left] == ["surfsense:0", "surfsense:1"]
+
+
+async def test_a_look_can_be_put_off(memo: Memo) -> None:
+    """What cannot be finished now is looked at later."""
+    await _fail(memo)
+
+    await memo.notes.look_again(KEY, after=LATER)
+
+    assert await memo.notes.left(for_at_least=NOW, limit=10) == []
+
+
+async def test_a_note_that_is_gone_is_no_longer_listed(memo: Memo, memo_redis: Redis) -> None:
+    """An entry that is listed without a note costs one look."""
+    await _fail(memo)
+    await memo_redis.delete(f"memo1:note:{KEY}")
+
+    assert await memo.notes.left(for_at_least=NOW, limit=10) == []
+
+    assert not await memo_redis.exists("memo1:noted")
+
+
+async def test_discarding_spares_a_note_written_since(memo: Memo, memo_redis: Redis) -> None:
+    """Whoever has read an old note does not remove a new one."""
+    await _fail(memo)
+    (old,) = await memo.notes.left(for_at_least=NOW, limit=10)
+    await memo.invalidate(KEY)
+    await _fail(memo)
+
+    await memo.notes.discard(old)
+    assert await memo_redis.exists(f"memo1:note:{KEY}")
+
+    (new,) = await memo.notes.left(for_at_least=NOW, limit=10)
+    await memo.notes.discard(new)
+    assert not await memo_redis.exists(f"memo1:note:{KEY}", "memo1:noted")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_the_last_note_stays_until_what_it_says_is_settled(
+    memo: Memo, memo_redis: Redis, *, fails: bool
+) -> None:
+    """The answer is stored and served; what is owed stays written down if it was not paid."""
+
+    async def settle() -> None:
+        assert await memo_redis.exists(KEY), "the answer is stored first"
+        if fails:
+            raise ZeroDivisionError
+
+    async def load(flight: Flight) -> Loaded:
+        await flight.write_note({"order": "intent"})
+        note = {"order": "bought"}
+        return Loaded("found", {}, TTL, flight.now_ms(), note=note, settle=settle)
+
+    await memo.get(KEY, load)
+
+    left = await memo.notes.left(for_at_least=NOW, limit=10)
+    assert [note.note["order"] for note in left] == (["bought"] if fails else [])

@@ -1,0 +1,73 @@
+"""The purchase journal: what is written down, and what whoever finds it must do."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.enrichment import Purpose
+from orchestrator.enrichment.journal import Order, Page, Stage, Step, first_step
+from tests.support.cases import purchase
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+PURPOSES = st.builds(Purpose, st.none() | TEXT, TEXT, st.booleans())
+ORDERS = st.builds(Order, TEXT, TEXT, PURPOSES)
+PAGES = st.builds(
+    Page,
+    st.sampled_from(Stage),
+    TEXT,
+    st.integers(1, 9),
+    st.integers(0, 2**53),
+    ORDERS,
+    st.none() | TEXT,
+    st.none() | st.just(purchase()),
+)
+PAGE = Page(Stage.INTENT, "p1", 1, 7, Order("Acme", "acme", Purpose("j1", "default")))
+
+
+@given(PAGES)
+def test_what_is_written_is_what_is_read(page: Page) -> None:
+    """A page survives its note."""
+    assert Page.from_note({"written_by": "somebody", **page.note()}) == page
+
+
+@pytest.mark.parametrize(
+    ("page", "with_run_ids", "without"),
+    [
+        (None, Step.BUY, Step.BUY),
+        (PAGE, Step.RECONCILE, Step.WRITE_OFF),
+        (PAGE.accepted("r1"), Step.COLLECT, Step.COLLECT),
+        (PAGE.accepted("r1").bought(purchase()), Step.SETTLE, Step.SETTLE),
+    ],
+    ids=["none", "intent", "accepted", "bought"],
+)
+def test_the_page_says_what_is_to_be_done_first(
+    page: Page | None, with_run_ids: Step, without: Step
+) -> None:
+    """Nothing is bought while it is open what an earlier leader has bought."""
+    assert first_step(page, gives_run_ids=True) is with_run_ids
+    assert first_step(page, gives_run_ids=False) is without
+
+
+def test_attempts_share_a_purchase_id_and_not_a_line_in_the_ledger() -> None:
+    """The Idempotency-Key is the same, the entry in the ledger another."""
+    order = Order("ACME", "acme", Purpose("j2", "default"))
+
+    second = PAGE.next_attempt(order, now_ms=9)
+    third = second.next_attempt(order, now_ms=11)
+
+    assert {PAGE.purchase_id, second.purchase_id, third.purchase_id} == {"p1"}
+    assert [PAGE.ledger_id, second.ledger_id, third.ledger_id] == ["p1", "p1.2", "p1.3"]
+    assert (third.order, third.started_at_ms, third.run_id) == (order, 11, None)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "accounts"),
+    [
+        (Purpose("j1", "default", capped=True), ["run:j1"]),
+        (Purpose("j1", "default"), []),
+        (Purpose(None, "default", capped=True), []),
+    ],
+)
+def test_only_a_capped_job_has_an_account(purpose: Purpose, accounts: list[str]) -> None:
+    """Whoever has no cap asks no budget."""
+    assert purpose.accounts == accounts

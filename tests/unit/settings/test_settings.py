@@ -1,0 +1,219 @@
+"""Settings: read once, all problems at once, nothing secret said."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.settings import ConfigurationError, is_configured, load, load_redis
+
+PASSWORD = "hunter2-s3cr3t"
+REQUIRED = {
+    "REDIS_URL": f"redis://:{PASSWORD}@redis.example:6379",
+    "DATABASE_URL": f"postgresql://emasai:{PASSWORD}@db.example/emasai",
+    "SURFSENSE_URL": f"https://user:{PASSWORD}@surfsense.example",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Return an environment with what is required, to be changed."""
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def _problems() -> list[str]:
+    with pytest.raises(ConfigurationError) as refused:
+        load()
+    assert PASSWORD not in str(refused.value)
+    assert PASSWORD not in repr(refused.value)
+    return sorted(refused.value.problems)
+
+
+def test_everything_else_has_a_documented_default(environment: pytest.MonkeyPatch) -> None:
+    """Three variables are enough; the memo's TTL is two hours."""
+    del environment
+
+    settings = load()
+
+    assert settings.redis_ttl == timedelta(hours=2)
+    assert settings.surfsense_protocol == "enrich"
+    assert settings.stale_for == timedelta(0)
+    assert not settings.simulated
+
+
+def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence for each, with its variable; whoever mends them mends them once."""
+    monkeypatch.setenv("DATABASE_URL", "mysql://x")
+    monkeypatch.setenv("REDIS_TTL", "PT2H")
+    monkeypatch.setenv("EMASAI_CHUNK_SIZE", "0")
+    monkeypatch.setenv("EMASAI_LEASE_S", "0.1")
+    monkeypatch.setenv("EMASAI_LANGUAGE", "fr")
+    monkeypatch.setenv("SURFSENSE_PROTOCOL", "workspace")
+
+    problems = _problems()
+
+    assert [problem.split()[0].rstrip(":") for problem in problems] == [
+        "DATABASE_URL",
+        "EMASAI_CHUNK_SIZE",
+        "EMASAI_LANGUAGE",
+        "EMASAI_LEASE_S",
+        "REDIS_TTL",
+        "REDIS_URL",
+        "SURFSENSE_API_KEY",
+        "SURFSENSE_URL",
+        "SURFSENSE_WORKSPACE_ID",
+    ]
+    assert "REDIS_TTL: must be a number of seconds" in problems
+    assert "REDIS_URL is not set" in problems
+
+
+def test_the_report_reads_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Number first, then a line each."""
+    monkeypatch.setenv("REDIS_URL", REQUIRED["REDIS_URL"])
+    monkeypatch.setenv("DATABASE_URL", REQUIRED["DATABASE_URL"])
+
+    with pytest.raises(ConfigurationError) as refused:
+        load()
+
+    assert str(refused.value) == "the configuration has 1 problem:\n  - SURFSENSE_URL is not set"
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL", "DATABASE_URL", "REDIS_TTL"])
+@pytest.mark.parametrize(
+    "value",
+    [f"http://:{PASSWORD}@host", f"redis://:{PASSWORD}@[host", f"redis://:{PASSWORD}@ho\u2100st"],
+    ids=["another scheme", "no URL", "no URL after normalization"],
+)
+def test_a_bad_value_is_never_quoted(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Not even what Python's own errors would quote, and wherever the value was put by mistake."""
+    environment.setenv(name, value)
+
+    (problem,) = _problems()
+
+    assert problem.startswith(name)
+
+
+def test_no_secret_is_shown(environment: pytest.MonkeyPatch) -> None:
+    """Neither repr nor str nor a dump for people has a password or a key."""
+    environment.setenv("SURFSENSE_API_KEY", PASSWORD)
+    environment.setenv("EMASAI_API_KEY", PASSWORD)
+    environment.setenv("GATEWAY_REDIS_URL", f"redis://:{PASSWORD}@gateway.example/0")
+
+    settings = load()
+
+    assert PASSWORD not in repr(settings)
+    assert PASSWORD not in str(settings)
+    assert PASSWORD not in str(settings.model_dump(mode="json"))
+
+
+def test_an_empty_variable_counts_as_unset(environment: pytest.MonkeyPatch) -> None:
+    """`REDIS_TTL=` in a compose file means the default; an empty URL is missing."""
+    environment.setenv("REDIS_TTL", "")
+    environment.setenv("CELERY_BROKER_URL", "")
+    assert load().redis_ttl == timedelta(hours=2)
+    environment.setenv("REDIS_URL", "")
+
+    assert _problems() == ["REDIS_URL is not set"]
+
+
+def test_seconds_may_have_fractions(environment: pytest.MonkeyPatch) -> None:
+    """Durations are plain numbers of seconds."""
+    environment.setenv("EMASAI_LEASE_S", "0.5")
+    environment.setenv("REDIS_TTL", "60")
+
+    settings = load()
+
+    assert (settings.lease, settings.redis_ttl) == (
+        timedelta(milliseconds=500),
+        timedelta(minutes=1),
+    )
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e300", "soon"])
+def test_a_duration_must_be_a_duration(environment: pytest.MonkeyPatch, seconds: str) -> None:
+    """Nothing that could not be waited for."""
+    environment.setenv("REDIS_TTL", seconds)
+
+    (problem,) = _problems()
+
+    assert problem.startswith("REDIS_TTL: ")
+
+
+def test_overrides_win_over_the_environment(environment: pytest.MonkeyPatch) -> None:
+    """The CLI passes what it was told by variable name."""
+    environment.setenv("EMASAI_CHUNK_SIZE", "10")
+
+    assert load(EMASAI_CHUNK_SIZE="20").chunk_size == 20
+
+
+@pytest.mark.parametrize(
+    ("path", "memo"), [("", "/1"), ("/", "/1"), ("/0", "/1"), ("/1", "/1"), ("/7", "/7")]
+)
+def test_each_purpose_has_its_database(
+    environment: pytest.MonkeyPatch, path: str, memo: str
+) -> None:
+    """One server, four databases; only the memo's may be chosen, and never the gateway's."""
+    server = f"redis://:{PASSWORD}@redis.example:6379"
+    environment.setenv("REDIS_URL", server + path)
+
+    settings = load()
+
+    assert settings.redis_memo_url == server + memo
+    assert settings.redis_gateway_url == f"{server}/0"
+    assert settings.broker_url == f"{server}/2"
+    assert settings.redis_jobs_url == f"{server}/3"
+
+
+def test_other_servers_are_taken_as_they_are(environment: pytest.MonkeyPatch) -> None:
+    """A broker or gateway of its own is not given another database."""
+    environment.setenv("CELERY_BROKER_URL", "amqp://rabbit.example//")
+    environment.setenv("GATEWAY_REDIS_URL", "rediss://gateway.example/5")
+
+    settings = load()
+
+    assert settings.broker_url == "amqp://rabbit.example//"
+    assert settings.redis_gateway_url == "rediss://gateway.example/5"
+
+
+def test_caches_need_their_server_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another service sets REDIS_URL and no more."""
+    monkeypatch.setenv("REDIS_URL", REQUIRED["REDIS_URL"])
+    assert load_redis().redis_memo_url.endswith("/1")
+    monkeypatch.delenv("REDIS_URL")
+
+    with pytest.raises(ConfigurationError, match="REDIS_URL is not set"):
+        load_redis()
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_any_part_of_an_installation_makes_it_one(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Half a configuration is completed or refused, never filled up with simulated parts."""
+    assert not is_configured()
+    monkeypatch.setenv(name, "  ")
+    assert not is_configured()
+
+    monkeypatch.setenv(name, "x")
+
+    assert is_configured()
+
+
+def test_settings_do_not_change(environment: pytest.MonkeyPatch) -> None:
+    """They are read once."""
+    del environment
+    settings = load()
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.chunk_size = 3  # type: ignore[misc]  # that is the point
+
+
+def test_the_policy_file_is_a_path(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where it is; whether it can be read is found out when it is."""
+    environment.setenv("EMASAI_POLICY_FILE", str(tmp_path / "policy.toml"))
+
+    assert load().policy_file == tmp_path / "policy.toml"
