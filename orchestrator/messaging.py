@@ -44,6 +44,10 @@ def create_app(settings: Settings) -> Celery:
             "socket_connect_timeout": CONNECT_TIMEOUT_S,
             "socket_keepalive": True,
             "health_check_interval": HEALTH_CHECK_S,
+            # A ring is not worth waiting for: without a limit each takes six seconds to fail.
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0,
         },
         include=["tasks.work", "tasks.enqueue"],
         # The message is acknowledged when its work is done: a killed worker's comes back.

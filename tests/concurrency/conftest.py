@@ -79,7 +79,7 @@ class Stage:
 
     async def tell(self, actor: Actor) -> None:
         """Let the loader of *actor* go on."""
-        await cast("Awaitable[int]", self._control.rpush(told(actor.part.name), "go"))
+        await self._control.rpush(told(actor.part.name), "go")
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ async def _play(part: Part) -> None:
 
     async def load(flight: Flight) -> Loaded:
         await flight.write_note({"by": part.name})
-        await cast("Awaitable[int]", control.rpush(LOADS, part.name))
+        await control.rpush(LOADS, part.name)
         await asyncio.sleep(part.takes_ms / 1000)
         if part.waits:
             await _wait_until_told(control, part.name)

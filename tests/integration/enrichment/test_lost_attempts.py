@@ -9,7 +9,6 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from orchestrator.embedded.valkey import Valkey
 from orchestrator.enrichment import Enrichment, Purpose
 from orchestrator.enrichment.journal import Order, Page, Stage
 from orchestrator.memo import Source, StoreUnavailable

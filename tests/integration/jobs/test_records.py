@@ -6,11 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
+from orchestrator.connections import open_redis
 from orchestrator.jobs import JobKind, JobRecords, JobState, NewJob, Report
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
 
+#: Where no server listens.
+NOBODY = "redis://127.0.0.1:1"
+#: Where no server listens.
+NOBODY = "redis://127.0.0.1:1"
 NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d", "e"), "default", max_cost_micros=70)
 
 
@@ -207,7 +212,7 @@ async def test_an_unknown_job_is_nothing(records: JobRecords) -> None:
 
 async def test_without_redis_records_say_so() -> None:
     """Every question to a server that is away ends as StoreUnavailable."""
-    async with Redis(port=1, retry=None) as nobody:
+    async with open_redis(NOBODY) as nobody:
         records = JobRecords(nobody, ttl=timedelta(hours=1))
 
         for question in (

@@ -86,7 +86,7 @@ async def test_a_chunk_is_worked_through(
 async def test_chunks_are_taken_up_without_waiting_for_them(
     records: JobRecords, runner: ChunkRunner, handler: Handler
 ) -> None:
-    """start returns while the items run, and waits only while too many chunks are under way."""
+    """No thread waits for items; a chunk waits only while too many others are under way."""
     await records.accept("j1", NEW, chunk_size=1)
     handler.gate.clear()
     await runner.start("j1", 0)

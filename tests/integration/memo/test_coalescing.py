@@ -84,7 +84,7 @@ async def test_reads_of_one_tick_travel_as_one_command(memo: Memo, memo_redis: R
 
 
 async def test_peeking_never_loads_and_keeps_the_order(memo: Memo) -> None:
-    """peek_many answers in the order of the question, None where nothing is known."""
+    """Answers come in the order of the question, None where nothing is known."""
     await memo.get(KEY, Loader())
 
     entries = await memo.peek_many(["surfsense:none", KEY, "surfsense:none", KEY])
@@ -130,7 +130,7 @@ async def test_a_cancelled_joiner_cancels_nobody_else(memo: Memo) -> None:
 
 
 async def test_closing_waits_for_flights_under_way(memo: Memo) -> None:
-    """aclose returns when what is being paid for is stored."""
+    """A memo is closed when what is being paid for is stored."""
     loader = Loader(gated=True)
     caller = asyncio.create_task(memo.get(KEY, loader))
     await loader.started.wait()

@@ -125,7 +125,7 @@ async def test_an_answer_that_cannot_be_stored_is_a_failure_like_any_other(
     """A payload without a JSON form ends the flight at once, here and elsewhere."""
     errors = await asyncio.gather(memo.get(KEY, Loader(object())), return_exceptions=True)
 
-    with pytest.raises(LoadFailed, match="TypeError|JSONEncodeError"):
+    with pytest.raises(LoadFailed, match="TypeError"):
         await elsewhere.get(KEY, Loader("second"))
     assert isinstance(errors[0], TypeError)
 

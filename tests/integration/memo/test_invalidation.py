@@ -11,7 +11,7 @@ from tests.support.loading import KEY, Loader, SoldOut
 
 
 async def test_an_invalidated_entry_is_loaded_again(memo: Memo) -> None:
-    """invalidate removes what is there, says how much it was, and the next caller loads."""
+    """What is there is removed and counted, and the next caller loads."""
     await memo.get(KEY, Loader())
 
     removed = await memo.invalidate(KEY, "surfsense:none")
@@ -83,7 +83,7 @@ async def test_an_invalidation_ends_the_force_of_a_failure(memo: Memo) -> None:
 
 
 async def test_a_pattern_removes_matching_entries_only(memo: Memo) -> None:
-    """invalidate_pattern counts and removes what matches, and leaves the rest."""
+    """What matches is removed and counted; the rest stays."""
     for name in ("acme", "acme_iberia", "beta"):
         await memo.get(f"surfsense:{name}", Loader(name))
 

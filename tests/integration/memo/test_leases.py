@@ -83,7 +83,7 @@ async def test_a_leader_that_was_overtaken_may_not_begin_to_pay(
     memo: Memo, memo_redis: Redis
 ) -> None:
     """Writing a note after another has taken over raises LeaseLost and changes nothing."""
-    taken_over: list[bytes | None] = []
+    taken_over: list[object] = []
 
     async def overtaken(flight: Flight) -> Loaded:
         await memo_redis.set(LEASE_KEY, "another", px=60_000)
@@ -101,9 +101,7 @@ async def test_a_leader_that_was_overtaken_may_not_begin_to_pay(
     assert taken_over == [b'{"written_by":"another"}']
 
 
-async def test_joiners_of_an_overtaken_leader_try_for_themselves(
-    memo: Memo, memo_redis: Redis
-) -> None:
+async def test_joiners_of_an_overtaken_leader_try_for_themselves(memo: Memo) -> None:
     """LeaseLost concerns the leader alone."""
     gate = asyncio.Event()
 

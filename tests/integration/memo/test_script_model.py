@@ -7,7 +7,7 @@ entry stays away until somebody loads it anew.
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,8 +25,8 @@ from redis.asyncio import Redis
 from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.scripts import load_script
-from tests.integration.memo.test_scripts import KEYS, Leader
 from tests.support.loading import KEY
+from tests.support.script_flight import KEYS, ScriptFlight, text_of
 
 T = TypeVar("T")
 FLIGHTS = st.sampled_from([0, 1, 2])
@@ -42,7 +42,7 @@ class Flights(RuleBasedStateMachine):
     def start(self) -> None:
         """Begin with nothing stored."""
         self.run(self.redis.flushdb())
-        self.flights = [Leader(self.redis, str(number) * 24) for number in range(3)]
+        self.flights = [ScriptFlight(self.redis, str(number) * 24) for number in range(3)]
         self.renew = load_script(self.redis, "orchestrator", "renew")
         self.generation = 0
         self.began_at: dict[int, int] = {}
@@ -108,6 +108,14 @@ class Flights(RuleBasedStateMachine):
             self.holder = None
             self.failed = self.failed or fails
 
+    @rule(flight=FLIGHTS)
+    def drop_note(self, flight: int) -> None:
+        """Only the writer of a note removes it."""
+        dropped = self.run(self.flights[flight].drop_note())
+        assert bool(dropped) == (self.note_of == flight)
+        if dropped:
+            self.note_of = None
+
     @rule()
     def invalidate(self) -> None:
         """The entry and the failure go, and everybody who has begun may not write any more."""
@@ -126,11 +134,11 @@ class Flights(RuleBasedStateMachine):
     @invariant()
     def what_is_stored_is_what_the_model_says(self) -> None:
         """The entry is the one of the flight that was allowed to write last, or none."""
-        stored = self.run(self.redis.get(KEY))
+        stored = self.run(text_of(self.redis, KEY))
         if self.entry_of is None:
-            assert stored is None
+            assert stored == ""
         else:
-            assert f'"by":"{str(self.entry_of) * 24}"'.encode() in stored
+            assert f'"by":"{str(self.entry_of) * 24}"' in stored
 
 
 @pytest.fixture

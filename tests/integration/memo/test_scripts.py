@@ -1,72 +1,27 @@
 """Each script may run twice, because a client whose reply is lost asks again."""
 
-from typing import Any
-
-import orjson
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.memo.entry import Entry, encode
-from orchestrator.memo.keys import CHANNEL, Keys
-from orchestrator.memo.scripts import Scripts
 from tests.support.loading import KEY
-
-KEYS = Keys(KEY)
-LATER_MS = 4_000_000_000_000
-
-
-class Leader:
-    """One flight as the scripts see it."""
-
-    def __init__(self, redis: Redis, token: str) -> None:
-        self.token = token
-        self._scripts = Scripts(redis)
-
-    async def begin(self) -> list[Any]:
-        """Ask who leads."""
-        keys = [KEYS.entry, KEYS.lease, KEYS.generation, KEYS.note, KEYS.failure]
-        reply: list[Any] = await self._scripts.begin(keys=keys, args=[self.token, 60_000, 0])
-        return reply
-
-    async def note(self, text: str) -> int:
-        """Write a note."""
-        body = orjson.dumps({"written_by": self.token, "text": text})
-        keys, args = [KEYS.lease, KEYS.note], [self.token, body, 60_000]
-        return int(await self._scripts.note(keys=keys, args=args))
-
-    async def commit(self, generation: int = 0) -> bytes:
-        """Store an answer."""
-        keys = [KEYS.entry, KEYS.lease, KEYS.generation, KEYS.note]
-        keys += [KEYS.failure, KEYS.failures, KEYS.stale]
-        stored = encode(Entry("found", {"by": self.token}, 1, LATER_MS), token=self.token)
-        args = [self.token, generation, stored, LATER_MS, CHANNEL, KEY, "", 60_000, 0]
-        return bytes(await self._scripts.commit(keys=keys, args=args))
-
-    async def release(self, record: str = "") -> int:
-        """Step down."""
-        keys = [KEYS.lease, KEYS.failure, KEYS.failures]
-        args = [self.token, record, 60_000, 60_000, CHANNEL, KEY]
-        return int(await self._scripts.release(keys=keys, args=args))
-
-    async def invalidate(self) -> int:
-        """Remove the entry."""
-        keys = [KEYS.entry, KEYS.generation, KEYS.failure, KEYS.failures, KEYS.stale]
-        return int(await self._scripts.invalidate(keys=keys, args=[60_000]))
+from tests.support.script_flight import KEYS, MINUTE_MS, ScriptFlight, text_of
 
 
 @pytest.fixture
-def one(memo_redis: Redis) -> Leader:
+def one(memo_redis: Redis) -> ScriptFlight:
     """Return a flight."""
-    return Leader(memo_redis, "1" * 24)
+    return ScriptFlight(memo_redis, "1" * 24)
 
 
 @pytest.fixture
-def other(memo_redis: Redis) -> Leader:
+def other(memo_redis: Redis) -> ScriptFlight:
     """Return another flight."""
-    return Leader(memo_redis, "2" * 24)
+    return ScriptFlight(memo_redis, "2" * 24)
 
 
-async def test_asking_again_who_leads_gives_the_same_leader(one: Leader, other: Leader) -> None:
+async def test_asking_again_who_leads_gives_the_same_leader(
+    one: ScriptFlight, other: ScriptFlight
+) -> None:
     """A leader whose reply was lost leads; everybody else follows."""
     await one.begin()
 
@@ -77,7 +32,7 @@ async def test_asking_again_who_leads_gives_the_same_leader(one: Leader, other: 
     await one.release()
 
 
-async def test_committing_again_is_the_same_commit(one: Leader, memo_redis: Redis) -> None:
+async def test_committing_again_is_the_same_commit(one: ScriptFlight, memo_redis: Redis) -> None:
     """A leader whose reply was lost hears `stored`, and the entry is as it was."""
     await one.begin()
     assert await one.commit() == b"stored"
@@ -89,7 +44,7 @@ async def test_committing_again_is_the_same_commit(one: Leader, memo_redis: Redi
 
 
 async def test_committing_again_does_not_bring_back_an_invalidated_entry(
-    one: Leader, memo_redis: Redis
+    one: ScriptFlight, memo_redis: Redis
 ) -> None:
     """Between the two calls the entry was invalidated: it stays away."""
     await one.begin()
@@ -102,7 +57,7 @@ async def test_committing_again_does_not_bring_back_an_invalidated_entry(
 
 
 async def test_committing_again_does_not_overwrite_a_successor(
-    one: Leader, other: Leader, memo_redis: Redis
+    one: ScriptFlight, other: ScriptFlight, memo_redis: Redis
 ) -> None:
     """Nor does the repeated call of an old flight replace what came after it."""
     await one.begin()
@@ -113,10 +68,12 @@ async def test_committing_again_does_not_overwrite_a_successor(
 
     assert await one.commit() == b"lost"
 
-    assert other.token.encode() in (await memo_redis.get(KEY) or b"")
+    assert other.token in await text_of(memo_redis, KEY)
 
 
-async def test_releasing_again_takes_nothing_from_a_successor(one: Leader, other: Leader) -> None:
+async def test_releasing_again_takes_nothing_from_a_successor(
+    one: ScriptFlight, other: ScriptFlight
+) -> None:
     """The second call of a leader that has stepped down ends nobody's flight."""
     await one.begin()
     assert await one.release() == 0
@@ -128,7 +85,7 @@ async def test_releasing_again_takes_nothing_from_a_successor(one: Leader, other
     await other.release()
 
 
-async def test_a_first_note_needs_the_lease(one: Leader, other: Leader) -> None:
+async def test_a_first_note_needs_the_lease(one: ScriptFlight, other: ScriptFlight) -> None:
     """Whoever does not lead writes nothing down, and so may not pay."""
     assert await one.note("never led") == 0
 
@@ -138,7 +95,7 @@ async def test_a_first_note_needs_the_lease(one: Leader, other: Leader) -> None:
 
 
 async def test_a_note_may_be_added_to_after_the_lease_has_run_out(
-    one: Leader, memo_redis: Redis
+    one: ScriptFlight, memo_redis: Redis
 ) -> None:
     """The number of an accepted payment is not lost with the lease."""
     await one.begin()
@@ -147,4 +104,62 @@ async def test_a_note_may_be_added_to_after_the_lease_has_run_out(
 
     assert await one.note("accepted") == 1
 
-    assert b"accepted" in (await memo_redis.get(KEYS.note) or b"")
+    assert "accepted" in await text_of(memo_redis, KEYS.note)
+
+
+async def test_the_last_note_is_written_with_the_entry(
+    one: ScriptFlight, memo_redis: Redis
+) -> None:
+    """Whoever finds the note knows that the answer was stored; its writer drops it."""
+    await one.begin()
+    await one.note("intent")
+
+    assert await one.commit(last_note="bought") == b"stored"
+
+    assert "bought" in await text_of(memo_redis, KEYS.note)
+    assert [await one.drop_note(), await one.drop_note()] == [1, 0]
+
+
+async def test_nobody_drops_a_successors_note(one: ScriptFlight, other: ScriptFlight) -> None:
+    """A note goes with the token that wrote it."""
+    await other.begin()
+    await other.note("paying")
+
+    assert await one.drop_note() == 0
+
+    assert await other.drop_note() == 1
+    await other.release()
+
+
+async def test_failures_in_a_row_double_the_wait_up_to_the_longest(
+    one: ScriptFlight, memo_redis: Redis
+) -> None:
+    """One minute, then two, and no longer than that; an answer starts it anew."""
+    waits = []
+    for _ in range(3):
+        await one.begin()
+        waits.append(await one.release('{"error":1}'))
+        await memo_redis.delete(KEYS.failure)  # as if its time were over
+    await one.begin()
+    await one.commit()
+    await memo_redis.delete(KEYS.entry)
+    await one.begin()
+    waits.append(await one.release('{"error":1}'))
+
+    assert [wait // MINUTE_MS for wait in waits] == [1, 2, 2, 1]
+
+
+async def test_an_invalidation_takes_the_copy_for_bad_times_with_it(
+    one: ScriptFlight, memo_redis: Redis
+) -> None:
+    """What was invalidated is not served as stale, nor brought back by a late commit."""
+    await one.begin()
+    await one.commit()
+    assert await memo_redis.exists(KEYS.stale)
+    await one.invalidate()
+    await one.begin()
+    await one.invalidate()
+
+    assert await one.commit(generation=1) == b"invalidated"
+
+    assert not await memo_redis.exists(KEYS.entry, KEYS.stale)

@@ -55,7 +55,7 @@ async def test_reads_do_not_extend_an_entry(memo: Memo, memo_redis: Redis) -> No
     assert await memo_redis.pexpiretime(KEY) == ends_at
 
 
-async def test_an_expired_entry_is_loaded_again(memo: Memo, memo_redis: Redis) -> None:
+async def test_an_expired_entry_is_loaded_again(memo: Memo) -> None:
     """Nothing older than its TTL is served."""
     await memo.get(KEY, Loader(ttl=timedelta(milliseconds=1)))
     await asyncio.sleep(0.01)
@@ -83,7 +83,7 @@ async def test_an_unreadable_entry_is_a_miss_and_kept_for_inspection(
 async def test_an_unreadable_entry_is_nothing_to_those_who_only_look(
     memo: Memo, memo_redis: Redis
 ) -> None:
-    """peek_many reports an unreadable entry as none, beside readable ones."""
+    """A look at many reports an unreadable entry as none, beside readable ones."""
     await memo_redis.set(KEY, b"?", ex=60)
     await memo.get("surfsense:beta", Loader())
 
@@ -138,6 +138,6 @@ async def test_what_is_stored_has_the_form_of_version_1(memo: Memo, memo_redis: 
 
     stored = await memo_redis.get(KEY)
 
-    assert stored is not None
+    assert isinstance(stored, bytes)
     assert list(orjson.loads(stored)) == list(orjson.loads((GOLDEN / "entry_v1.json").read_bytes()))
     assert decode(KEY, stored) == await memo.peek(KEY)

@@ -2,14 +2,20 @@
 
 import asyncio
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from redis.asyncio import Redis
 
+from orchestrator.connections import open_redis
 from orchestrator.memo import StoreUnavailable
 from orchestrator.spend import Account, Budget, BudgetExhausted, run_account
 
 PRICE = 100
+#: Where no server listens.
+NOBODY = "redis://127.0.0.1:1"
+#: Where no server listens.
+NOBODY = "redis://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -105,7 +111,8 @@ async def test_what_a_crashed_buyer_held_comes_back(
     await budget.reserve("crashed", price, ["a"])
     await budget.settle("settled", price, 0, ["a"])
     for member in await jobs_redis.zrange("budget1:holds:a", 0, -1):
-        await jobs_redis.zadd("budget1:holds:a", {member: 1})  # as if an hour had passed
+        # As if two days had passed.
+        await jobs_redis.zadd("budget1:holds:a", {cast("bytes", member): 1})
 
     await budget.reserve("h", PRICE, ["a"])
 
@@ -124,7 +131,7 @@ async def test_a_spend_counts_even_if_its_hold_has_lapsed(budget: Budget) -> Non
 
 async def test_a_purchase_of_no_account_asks_nobody() -> None:
     """Without a cap nothing depends on Redis."""
-    async with Redis(port=1) as nobody:
+    async with open_redis(NOBODY) as nobody:
         budget = Budget(nobody)
 
         await budget.reserve("h", PRICE, [])
@@ -133,7 +140,7 @@ async def test_a_purchase_of_no_account_asks_nobody() -> None:
 
 async def test_without_redis_nothing_may_be_bought() -> None:
     """Every question about a cap to a server that is away ends as StoreUnavailable."""
-    async with Redis(port=1, retry=None) as nobody:
+    async with open_redis(NOBODY) as nobody:
         budget = Budget(nobody)
         questions = (
             budget.set_cap("a", 1),
