@@ -23,27 +23,33 @@ class Settlement:
 
         Raises:
             BudgetExhausted: A cap refuses it.
-            StoreUnavailable: Redis is away.
+            StoreUnavailable, DatabaseUnavailable: It cannot be told.
         """
-        await self._budget.reserve(page.ledger_id, self._price_micros, page.order.purpose.accounts)
+        await self._budget.reserve(
+            page.ledger_id,
+            self._price_micros,
+            page.accounts,
+            refresh=page.order.purpose.refresh,
+        )
 
     async def release(self, page: Page) -> None:
         """Give back what *page*'s attempt holds: it has cost nothing."""
-        await self._budget.settle(
-            page.ledger_id, self._price_micros, 0, page.order.purpose.accounts
-        )
+        await self._budget.release(page.ledger_id, self._price_micros, page.accounts)
 
     async def settle(self, page: Page, record: PurchaseRecord) -> bool:
-        """Enter *record* into the ledger, and its cost into the budget if it is new there.
+        """Enter *record* into the ledger, then its cost into the budget. Repeat what fails.
 
         Returns:
-            Whether it is new.
+            Whether the ledger did not know it.
         """
         is_new = await self._ledger.settle(record)
-        if is_new:
-            await self._budget.settle(
-                page.ledger_id, self._price_micros, record.cost_micros, page.order.purpose.accounts
-            )
+        await self._budget.settle(
+            page.ledger_id,
+            self._price_micros,
+            record.cost_micros,
+            page.accounts,
+            is_new=is_new,
+        )
         return is_new
 
     async def charge_estimate(self, page: Page, outcome: PurchaseOutcome) -> bool:
@@ -64,7 +70,7 @@ class Settlement:
             tenant=order.purpose.tenant,
             source=SELLER,
             protocol=self._protocol,
-            started_at=datetime.fromtimestamp(page.started_at_ms / 1000, UTC),
+            started_at=page.started_at,
             settled_at=datetime.now(UTC),
             cost_micros=cost_micros,
             estimated=estimated,

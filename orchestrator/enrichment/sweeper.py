@@ -59,7 +59,7 @@ class Sweeper:
         left = await self._memo.notes.left(for_at_least=self._patience, limit=BATCH)
         for note in left:
             if note.led:
-                await self._memo.notes.look_again(note.key, after=self._patience)
+                await self._memo.notes.look_again(note, after=self._patience)
             else:
                 await self._finish(note)
         return len(left)
@@ -73,7 +73,7 @@ class Sweeper:
             case Step.WRITE_OFF:
                 # Its note stays: the next purchase repeats its Idempotency-Key.
                 await self._settlement.charge_estimate(page, PurchaseOutcome.LOST)
-                await self._memo.notes.look_again(left.key, after=timedelta(days=2))
+                await self._memo.notes.look_again(left, after=timedelta(days=2))
             case _:
                 await self._collect(left, page.order)
         log.info("purchase.swept", company_key=page.order.company_key, stage=page.stage.value)
@@ -86,4 +86,4 @@ class Sweeper:
             await self._memo.get(left.key, load)
         except (EnrichmentError, BudgetExhausted) as failed:
             log.warning("purchase.not_swept", company_key=order.company_key, error=str(failed))
-            await self._memo.notes.look_again(left.key, after=LOOK_AGAIN)
+            await self._memo.notes.look_again(left, after=LOOK_AGAIN)
