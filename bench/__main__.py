@@ -1,22 +1,38 @@
-"""`python -m bench [NAME...]`: runs the named measurements, or all of them."""
+"""`python -m bench [NAME...] [--quick]`: runs the named measurements, or all of them."""
 
-import asyncio
-import sys
+import argparse
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from bench import hit, job
+import uvloop
+
+from bench import bulk, hit, invalidation, job, killed, stampede, waiting
+from bench.measure import QUICK_REPEATS, REPEATS
 from orchestrator.observability import configure_logging
 
-ALL = {"hit": hit.main, "job": job.main}
+ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
+    "hit": hit.main,
+    "bulk": bulk.main,
+    "stampede": stampede.main,
+    "killed": killed.main,
+    "waiting": waiting.main,
+    "invalidation": invalidation.main,
+    "job": job.main,
+}
 
 
 def main() -> None:
-    """Run what the command line names."""
-    unknown = set(sys.argv[1:]) - set(ALL)
+    """Run what the command line names, on the event loop that workers run on."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ALL))
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_REPEATS} repeats")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(ALL)
     if unknown:
-        sys.exit(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     configure_logging("error")
-    for name in sys.argv[1:] or ALL:
-        asyncio.run(ALL[name]())
+    for name in options.names or ALL:
+        uvloop.run(ALL[name](QUICK_REPEATS if options.quick else REPEATS))
 
 
 main()

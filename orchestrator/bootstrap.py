@@ -30,7 +30,7 @@ from orchestrator.jobs import ChunkRunner, Doorbell, JobKind, JobRecords, Reconc
 from orchestrator.memo import Memo, MemoOptions
 from orchestrator.pipeline import CompanyHandler, LeadHandler
 from orchestrator.settings import ConfigurationError, Settings
-from orchestrator.spend import Budget, Ledger
+from orchestrator.spend import Budget, Caps, Costs, Ledger, Servings
 from orchestrator.store import LeadStore
 from orchestrator.surfsense import open_http, open_seller
 
@@ -49,6 +49,8 @@ class Runtime:
     store: LeadStore
     ledger: Ledger
     budget: Budget
+    costs: Costs
+    servings: Servings
     records: JobRecords
     runner: ChunkRunner
     reconciler: Reconciler
@@ -80,6 +82,16 @@ def load_policy(settings: Settings) -> Policy:
         raise ConfigurationError(problems) from error
 
 
+def caps_of(settings: Settings) -> Caps:
+    """Return the caps that hold for every purchase."""
+    return Caps(
+        tenant_micros=settings.cap_tenant_micros,
+        day_micros=settings.cap_day_micros,
+        global_micros=settings.cap_global_micros,
+        soft_share=settings.soft_cap_share,
+    )
+
+
 @asynccontextmanager
 async def build(
     settings: Settings, *, doorbell: Doorbell, clock: Clock = utc_now
@@ -108,7 +120,9 @@ async def build(
                 timeout=settings.surfsense_timeout,
             )
         )
-        ledger, budget = Ledger(engine, clock), Budget(jobs_redis)
+        ledger, servings = Ledger(engine, clock), Servings(engine)
+        stack.push_async_callback(servings.aclose)
+        budget = Budget(jobs_redis, ledger, caps_of(settings))
         seller = open_seller(settings, http, clock=clock)
         settlement = Settlement(
             budget, ledger, price_micros=seller.price_micros, protocol=seller.protocol
@@ -129,7 +143,7 @@ async def build(
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
-        enricher = Enricher(memo, purchaser, counters)
+        enricher = Enricher(memo, purchaser, counters, servings)
         store = LeadStore(engine, clock)
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
         runner = ChunkRunner(
@@ -151,6 +165,8 @@ async def build(
             store=store,
             ledger=ledger,
             budget=budget,
+            costs=Costs(engine),
+            servings=servings,
             records=records,
             runner=runner,
             reconciler=Reconciler(records, doorbell),

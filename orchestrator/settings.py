@@ -9,7 +9,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from pydantic import (
     AfterValidator,
@@ -62,11 +62,46 @@ def _url_with_scheme(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _in_one_piece(secret: SecretStr) -> SecretStr:
+    """Refuse an address whose password ends it early, before somebody quotes half of it."""
+    url = urlsplit(secret.get_secret_value())
+    if url.scheme not in ("redis", "rediss"):
+        return secret
+    if "@" in url.path + url.query + url.fragment:
+        raise ValueError(
+            "has a special character in its user or password; "
+            "write it percent-encoded (/ as %2F, ? as %3F, # as %23, @ as %40)"
+        )
+    _check_port(url)
+    return secret
+
+
+def _without_credentials(secret: SecretStr) -> SecretStr:
+    url = urlsplit(secret.get_secret_value())
+    if "@" in secret.get_secret_value():
+        raise ValueError("must not contain a user or password; SURFSENSE_API_KEY takes the key")
+    _check_port(url)
+    return secret
+
+
+def _check_port(url: SplitResult) -> None:
+    try:
+        _ = url.port
+    except ValueError:
+        raise ValueError("has a port that is not a number from 0 to 65535") from None
+
+
 # Secret, because a Redis or database URL carries its password.
-RedisUrl = Annotated[SecretStr, _url_with_scheme("redis", "rediss")]
-BrokerUrl = Annotated[SecretStr, _url_with_scheme("redis", "rediss", "sentinel", "amqp", "amqps")]
+RedisUrl = Annotated[SecretStr, _url_with_scheme("redis", "rediss"), AfterValidator(_in_one_piece)]
+BrokerUrl = Annotated[
+    SecretStr,
+    _url_with_scheme("redis", "rediss", "sentinel", "amqp", "amqps"),
+    AfterValidator(_in_one_piece),
+]
 DatabaseUrl = Annotated[SecretStr, _url_with_scheme("sqlite", "postgresql", "postgres")]
-HttpUrl = Annotated[SecretStr, _url_with_scheme("http", "https")]
+HttpUrl = Annotated[
+    SecretStr, _url_with_scheme("http", "https"), AfterValidator(_without_credentials)
+]
 
 
 def _seconds(value: object) -> object:
@@ -87,6 +122,9 @@ def _is_there_for_workspace(value: T | None, info: ValidationInfo) -> T | None:
         raise ValueError("is not set, and SURFSENSE_PROTOCOL=workspace needs it")
     return value
 
+
+# Redis reckons in doubles, which are exact up to 2**53.
+Cap = Annotated[int, Field(ge=0, lt=2**53)] | None
 
 # In the API's paths, so it must be nothing that leads elsewhere.
 WorkspaceId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
@@ -154,6 +192,10 @@ class Settings(RedisSettings):
     )
     poll_max: Seconds = Field(default=timedelta(seconds=5), validation_alias="EMASAI_POLL_MAX_S")
     price_micros: int = Field(default=46_500, ge=0, validation_alias="EMASAI_PRICE_MICROS")
+    cap_tenant_micros: Cap = Field(default=None, validation_alias="EMASAI_CAP_TENANT_MICROS")
+    cap_day_micros: Cap = Field(default=None, validation_alias="EMASAI_CAP_DAY_MICROS")
+    cap_global_micros: Cap = Field(default=None, validation_alias="EMASAI_CAP_GLOBAL_MICROS")
+    soft_cap_share: float = Field(default=0.8, gt=0, le=1, validation_alias="EMASAI_SOFT_CAP_SHARE")
     max_in_flight: int = Field(default=200, ge=1, le=4000, validation_alias="EMASAI_MAX_IN_FLIGHT")
     ttl_jitter: float = Field(default=0.05, ge=0, le=0.5, validation_alias="EMASAI_TTL_JITTER")
     stale_for: NotNegativeSeconds = Field(

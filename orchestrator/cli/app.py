@@ -4,7 +4,9 @@ import sys
 
 import typer
 
+from orchestrator.cli.budget import budget
 from orchestrator.cli.console import err
+from orchestrator.cli.costs import costs
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.enrich import enrich
 from orchestrator.cli.exits import Exit
@@ -27,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (run, enrich, explain, invalidate, doctor, up, worker, api):
+for command in (run, enrich, explain, costs, budget, invalidate, doctor, up, worker, api):
     app.command()(command)
 # Its options are the sandbox's own: they are passed on as they are.
 app.command(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.bootstrap import Runtime
+from orchestrator.cli.budget import States, read_states
 from orchestrator.cli.cells import cells_of
 from orchestrator.cli.follow import follow
 from orchestrator.cli.summary import Summary, summarize
@@ -50,10 +51,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a batch. No job if no row could be used."""
+    """What came of a batch, and what it has left of the budgets. No job if no row was usable."""
 
     job: Job | None
     summary: Summary
+    budgets: States
 
 
 async def work_through(
@@ -80,4 +82,5 @@ async def work_through(
         invalid_rows=batch.invalid_rows,
         items=len(batch.items),
     )
-    return Outcome(job, summary)
+    context = None if job is None else job.context
+    return Outcome(job, summary, await read_states(parts, context))

@@ -9,6 +9,7 @@ from rich.table import Table
 from agents.case import Language
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.batch import Batch, Outcome, work_through
+from orchestrator.cli.budget import States, read_states, show_warnings
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.money import parse_usd
 from orchestrator.cli.problems import show_problems
@@ -68,19 +69,20 @@ def _enrich_file(
 
 
 def _enrich_names(names: list[str], *, as_json: bool) -> None:
-    async def work(parts: Runtime) -> tuple[list[CompanyResult], Language]:
+    async def work(parts: Runtime) -> tuple[list[CompanyResult], Language, States]:
         handler = CompanyHandler(parts.enricher)
         context = JobContext(None, parts.settings.tenant, capped=False)
         reports = [await handler(name, context) for name in names]
         results = [CompanyResult.model_validate(report.result) for report in reports]
-        return results, parts.settings.language
+        return results, parts.settings.language, await read_states(parts, context)
 
-    results, language = with_runtime(work)
+    results, language, budgets = with_runtime(work)
     if as_json:
         print_json([result.model_dump(mode="json") for result in results])
     else:
         for result in results:
             _show(result, language)
+        show_warnings(budgets)
     summary = summarize(results, rows=len(names), invalid_rows=0, items=len(names))
     raise typer.Exit(summary.exit_code)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from agents.case import Language
@@ -14,7 +15,7 @@ from orchestrator.cli.session import with_runtime
 from orchestrator.enrichment import entry_key
 from orchestrator.identity import ParsedName, parse_name
 from orchestrator.memo import Entry
-from orchestrator.spend import PurchaseRecord
+from orchestrator.spend import PurchaseRecord, Serving
 from orchestrator.store import StoredDecision
 
 #: Characters of an id that tell it from its neighbours in a table.
@@ -28,6 +29,7 @@ class Story:
     name: ParsedName
     entry: Entry | None
     purchases: list[PurchaseRecord]
+    servings: list[Serving]
     decisions: list[StoredDecision]
     now: datetime
     language: Language
@@ -41,8 +43,20 @@ class Story:
             "removed": list(self.name.removed),
             "distinctive": self.name.distinctive,
             "entry": self.entry and _entry_json(self.entry, self.now),
-            "purchases": [purchase.model_dump(mode="json") for purchase in self.purchases],
+            "purchases": [self._purchase_json(purchase) for purchase in self.purchases],
             "decisions": [decision.model_dump(mode="json") for decision in self.decisions],
+        }
+
+    def servings_of(self, purchase: PurchaseRecord) -> list[Serving]:
+        """Return what *purchase* has answered since."""
+        return [each for each in self.servings if each.purchase_id == purchase.purchase_id]
+
+    def _purchase_json(self, purchase: PurchaseRecord) -> dict[str, Any]:
+        servings = self.servings_of(purchase)
+        return {
+            **purchase.model_dump(mode="json"),
+            "served": {each.source: each.served for each in servings},
+            "saved_micros": sum(each.saved_micros for each in servings),
         }
 
 
@@ -51,14 +65,16 @@ def explain(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell what is known of a company: its key and why, what was bought, what was judged."""
+    """Tell the whole story of a company: its key and why, what was bought, served and judged."""
     parsed = parse_name(name)
 
     async def work(parts: Runtime) -> Story:
+        purchases = await parts.ledger.purchases_of(parsed.key)
         return Story(
             parsed,
             await parts.memo.peek(entry_key(parsed.key)),
-            await parts.ledger.purchases_of(parsed.key),
+            purchases,
+            await parts.servings.of([purchase.purchase_id for purchase in purchases]),
             await parts.store.decisions_for_company(parsed.key),
             parts.clock(),
             parts.settings.language,
@@ -80,7 +96,7 @@ def _show(story: Story) -> None:
         out.print("  which says too little: nothing is bought for it")
     out.print(_memo_sentence(story.entry, story.now), highlight=False)
     if story.purchases:
-        out.print(_purchases(story.purchases))
+        out.print(_purchases(story))
     else:
         out.print("Nothing was ever bought.")
     if story.decisions:
@@ -107,19 +123,32 @@ def _entry_json(entry: Entry, now: datetime) -> dict[str, Any]:
     }
 
 
-def _purchases(purchases: list[PurchaseRecord]) -> Table:
-    table = _table("Bought", "settled (UTC)", "cost", "outcome", "asked as", "job")
-    for purchase in purchases:
-        estimated = " (estimated)" if purchase.estimated else ""
+def _purchases(story: Story) -> Table:
+    columns = ("settled (UTC)", "cost", "saved", "outcome", "job", "asked as", "has served")
+    table = _table("Bought", *columns)
+    for purchase in story.purchases:
+        servings = story.servings_of(purchase)
         table.add_row(
             f"{purchase.settled_at:%Y-%m-%d %H:%M:%S}",
-            dollars(purchase.cost_micros) + estimated,
+            dollars(purchase.cost_micros) + (" (estimated)" if purchase.estimated else ""),
+            dollars(sum(each.saved_micros for each in servings)),
             purchase.outcome.value,
-            purchase.company,
             (purchase.job_id or "-")[:SHORT],
+            escape(purchase.company),
+            ", ".join(_served(each) for each in servings) or "nobody else yet",
         )
-    table.add_row("in all", dollars(sum(purchase.cost_micros for purchase in purchases)))
+    spent = sum(purchase.cost_micros for purchase in story.purchases)
+    saved = sum(each.saved_micros for each in story.servings)
+    table.add_row("in all", dollars(spent), dollars(saved))
     return table
+
+
+def _served(serving: Serving) -> str:
+    what = _LOOKUPS.get(serving.source, f"{serving.source} lookups")
+    return f"{serving.served} {what}"
+
+
+_LOOKUPS = {"hit": "hits", "coalesced": "that waited for it", "adopted": "that collected it"}
 
 
 def _decisions(decisions: list[StoredDecision], language: Language) -> Table:

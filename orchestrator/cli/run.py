@@ -7,6 +7,7 @@ import typer
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.batch import Batch, Outcome, work_through
+from orchestrator.cli.budget import as_json_list, show_warnings
 from orchestrator.cli.console import err, out, print_json
 from orchestrator.cli.estimate import Estimate, estimate, estimate_table
 from orchestrator.cli.money import parse_usd
@@ -68,13 +69,15 @@ def finish(outcome: Outcome, target: Path, *, items: str, as_json: bool) -> None
     summary = outcome.summary
     if as_json:
         job_id = outcome.job and outcome.job.job_id
-        print_json({"job_id": job_id, "output": str(target), **summary.as_json()})
+        about = {"job_id": job_id, "output": str(target), **summary.as_json()}
+        print_json({**about, "budgets": as_json_list(outcome.budgets)})
     else:
         out.print(summary_table(summary, items=items))
         out.print(f"Results are in {target}.", highlight=False, soft_wrap=True)
         sentence = verdict(summary)
         if sentence:
             out.print(sentence, style="green")
+        show_warnings(outcome.budgets)
     if summary.pending:
         err.print(_PENDING.format(pending=summary.pending))
     raise typer.Exit(summary.exit_code)

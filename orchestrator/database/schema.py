@@ -112,6 +112,7 @@ purchases: Final = Table(
     Column("source", Prose, nullable=False),
     Column("protocol", Prose, nullable=False),
     Column("outcome", Prose, nullable=False),
+    Column("run_id", Prose),
     Column("cost_micros", BigInteger, nullable=False),
     Column("estimated", Boolean, nullable=False),
     Column("started_at", Instant, nullable=False),
@@ -120,5 +121,17 @@ purchases: Final = Table(
     Column("recorded_at", Instant, nullable=False),
     CheckConstraint("cost_micros >= 0", name="cost_micros"),
     Index(None, "company_key"),
+    Index(None, "job_id"),
     Index(None, "settled_day"),
+)
+
+# Counts beside the ledger, whose rows never change: how many lookups a purchase has answered
+# since, and how (`hit`, `coalesced`, ...). No foreign key: they may be written before it is.
+servings: Final = Table(
+    "servings",
+    metadata,
+    Column("purchase_id", Prose, primary_key=True),
+    Column("source", String(16), primary_key=True),
+    Column("served", BigInteger, nullable=False),
+    Column("saved_micros", BigInteger, nullable=False),
 )

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from orchestrator.doctor.budgets import check_budgets
 from orchestrator.doctor.database import check_database
 from orchestrator.doctor.delivery import check_delivery
 from orchestrator.doctor.finding import Finding, fault, ok
@@ -58,6 +59,7 @@ def _checks_of(settings: Settings) -> dict[str, Check]:
             "broker": check_delivery,
             "surfsense": check_surfsense,
             "hit rate": check_hit_rates,
+            "budget": check_budgets,
         }.items()
     }
 

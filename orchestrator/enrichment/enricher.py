@@ -13,6 +13,7 @@ from orchestrator.enrichment.purchase import Purchaser
 from orchestrator.enrichment.stored import EnrichmentStatus, StoredAnswer, read_stored
 from orchestrator.identity import parse_name
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source
+from orchestrator.spend import Servings
 from orchestrator.surfsense import evidence_from
 
 #: A lookup that ends so is a hit; one that had to go to SurfSense a miss, even if that failed.
@@ -51,10 +52,13 @@ class Glance:
 class Enricher:
     """Looks companies up through the memo. One per event loop."""
 
-    def __init__(self, memo: Memo, purchaser: Purchaser, counters: Counters) -> None:
+    def __init__(
+        self, memo: Memo, purchaser: Purchaser, counters: Counters, servings: Servings
+    ) -> None:
         self._memo = memo
         self._purchaser = purchaser
         self._counters = counters
+        self._servings = servings
 
     async def enrich(self, name: str, purpose: Purpose) -> Enrichment:
         """Return what is known about the company called *name*, buying it if need be.
@@ -80,7 +84,10 @@ class Enricher:
         outcome = await self._memo.get(entry_key(parsed.key), load)
         if outcome.source in _WITHOUT_SURFSENSE:
             count_lookup(self._counters, Kind.SURFSENSE, hit=True)
-        return _enrichment(parsed.key, outcome)
+        found = _enrichment(parsed.key, outcome)
+        if outcome.source is not Source.BOUGHT and found.purchase_id is not None:
+            self._servings.add(found.purchase_id, outcome.source.value, found.saved_micros)
+        return found
 
     async def glance(self, names: Sequence[str]) -> list[Glance]:
         """Say for each of *names* what is known already. Costs nothing.

@@ -15,24 +15,25 @@ A leader that dies leaves its page. Whoever leads next, or the sweeper, reads it
 """
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, assert_never
 
-from orchestrator.spend import PurchaseRecord, run_account
+from orchestrator.spend import PurchaseRecord, accounts_of
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """On whose behalf something is bought. `capped`: the job has a budget of its own."""
+    """On whose behalf something is bought.
+
+    `capped`: the job has a budget of its own. `refresh`: nobody waits for it, so it is the
+    first thing to be given up when a budget runs low.
+    """
 
     job_id: str | None
     tenant: str
     capped: bool = False
-
-    @property
-    def accounts(self) -> list[str]:
-        """The budget accounts that must allow the purchase."""
-        return [run_account(self.job_id)] if self.capped and self.job_id else []
+    refresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class Page:
 
     `number` counts the POSTs of `purchase_id` across leaders, from 1. `run_id` is the
     seller's, from ACCEPTED on where it gives one; `record` what the ledger must be told,
-    from BOUGHT on.
+    from BOUGHT on. `generation` is the flight's that sent it: an invalidation raises it, and
+    then the answer is settled, but no longer wanted.
     """
 
     stage: Stage
@@ -68,6 +70,7 @@ class Page:
     order: Order
     run_id: str | None = None
     record: PurchaseRecord | None = None
+    generation: int = 0
 
     @classmethod
     def from_note(cls, note: dict[str, Any]) -> "Page":
@@ -81,10 +84,11 @@ class Page:
             order=Order(
                 note["company"],
                 note["company_key"],
-                Purpose(note["job_id"], note["tenant"], note["capped"]),
+                Purpose(note["job_id"], note["tenant"], note["capped"], note.get("refresh", False)),
             ),
             run_id=note.get("run_id"),
             record=None if record is None else PurchaseRecord.model_validate(record),
+            generation=note.get("generation", 0),
         )
 
     def note(self) -> dict[str, Any]:
@@ -100,7 +104,9 @@ class Page:
             "job_id": purpose.job_id,
             "tenant": purpose.tenant,
             "capped": purpose.capped,
+            "refresh": purpose.refresh,
             "run_id": self.run_id,
+            "generation": self.generation,
             "record": None if self.record is None else self.record.model_dump(mode="json"),
         }
 
@@ -112,14 +118,32 @@ class Page:
         """Return the page after the answer has come, at the cost that *record* names."""
         return replace(self, stage=Stage.BOUGHT, record=record)
 
-    def next_attempt(self, order: Order, now_ms: int) -> "Page":
+    def next_attempt(self, order: Order, now_ms: int, generation: int) -> "Page":
         """Return the page of another POST under the same Idempotency-Key."""
-        return Page(Stage.INTENT, self.purchase_id, self.number + 1, now_ms, order)
+        return Page(
+            *(Stage.INTENT, self.purchase_id, self.number + 1, now_ms, order),
+            generation=generation,
+        )
 
     @property
     def ledger_id(self) -> str:
         """Under which the attempt enters the ledger, and holds its part of a budget."""
         return self.purchase_id if self.number == 1 else f"{self.purchase_id}.{self.number}"
+
+    @property
+    def started_at(self) -> datetime:
+        """When the attempt was begun."""
+        return datetime.fromtimestamp(self.started_at_ms / 1000, UTC)
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The budget accounts that must allow the attempt, and pay for it."""
+        purpose = self.order.purpose
+        return accounts_of(
+            tenant=purpose.tenant,
+            day=self.started_at.date(),
+            job_id=purpose.job_id if purpose.capped else None,
+        )
 
 
 class Step(StrEnum):

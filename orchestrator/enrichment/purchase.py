@@ -8,7 +8,7 @@ import asyncio
 import random
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -25,7 +25,6 @@ from orchestrator.surfsense import (
     MalformedAnswer,
     NotFound,
     Seller,
-    TransientEnrichmentError,
 )
 
 log = structlog.get_logger(__name__)
@@ -113,12 +112,13 @@ class Purchaser:
         page = None if flight.note is None else Page.from_note(flight.note)
         match first_step(page, gives_run_ids=self._seller.gives_run_ids), page:
             case Step.COLLECT, Page():
-                return await self._collect(flight, page, Source.ADOPTED)
+                return await self._collect_wanted(flight, page)
             case Step.RECONCILE, Page():
                 found = await self._find(flight, page)
                 if found is not None:
-                    return await self._collect(flight, found, Source.ADOPTED)
+                    return await self._collect_wanted(flight, found)
                 await self._release(page)
+        await flight.drop_note()
         raise NothingOrdered
 
     def drain(self) -> None:
@@ -129,20 +129,42 @@ class Purchaser:
         page = None if flight.note is None else Page.from_note(flight.note)
         match first_step(page, gives_run_ids=self._seller.gives_run_ids), page:
             case Step.COLLECT, Page():
-                return await self._collect(flight, page, Source.ADOPTED)
+                return await self._adopt(flight, page, order)
             case Step.RECONCILE, Page():
                 found = await self._find(flight, page)
                 if found is not None:
-                    return await self._collect(flight, found, Source.ADOPTED)
-                return await self._send(flight, page.next_attempt(order, flight.now_ms()))
+                    return await self._adopt(flight, found, order)
+                await self._release(page)  # that attempt has never reached the seller
+                return await self._send(flight, _next_attempt(flight, page, order))
             case Step.WRITE_OFF, Page():
                 if await self._settlement.charge_estimate(page, PurchaseOutcome.LOST):
                     log.warning("purchase.attempt_lost", company_key=order.company_key)
-                return await self._send(flight, page.next_attempt(order, flight.now_ms()))
+                return await self._send(flight, _next_attempt(flight, page, order))
             case Step.SETTLE, Page(record=record) if record is not None:
                 await self._settlement.settle(page, record)
-        first = Page(Stage.INTENT, uuid.uuid4().hex, 1, flight.now_ms(), order)
-        return await self._send(flight, first)
+        return await self._send(flight, _first_attempt(flight, order))
+
+    async def _adopt(self, flight: Flight, page: Page, order: Order) -> Loaded:
+        """Collect what another leader has bought; settle it and buy anew if it is out of date."""
+        try:
+            return await self._collect_wanted(flight, page)
+        except NothingOrdered:
+            return await self._send(flight, _first_attempt(flight, order))
+
+    async def _collect_wanted(self, flight: Flight, page: Page) -> Loaded:
+        """Collect what another leader has bought.
+
+        Raises:
+            NothingOrdered: It was invalidated or has expired since; it is settled.
+        """
+        loaded = await self._collect(flight, page, Source.ADOPTED)
+        expires_at_ms = loaded.loaded_at_ms + loaded.ttl // timedelta(milliseconds=1)
+        if page.generation == flight.generation and expires_at_ms > flight.now_ms():
+            return loaded
+        if loaded.settle is not None:
+            await loaded.settle()
+        await flight.drop_note()
+        raise NothingOrdered
 
     async def _send(self, flight: Flight, page: Page) -> Loaded:
         """Reserve, write the intent down, send the POST, and see it through."""
@@ -162,35 +184,42 @@ class Purchaser:
             return await self._see_through(flight, page, error)
         if isinstance(reply, Accepted):
             return await self._collect(flight, page.accepted(reply.run_id), Source.BOUGHT)
-        return self._loaded(flight, page, reply, Source.BOUGHT)
+        return self._loaded(page, reply, Source.BOUGHT)
 
     async def _see_through(self, flight: Flight, page: Page, error: EnrichmentError) -> Loaded:
         """Find out what became of a POST that ended in *error*; raise it if it came to nothing."""
-        if self._seller.gives_run_ids and isinstance(error, TransientEnrichmentError):
-            found = await self._find(flight, page)
-            if found is not None:
-                return await self._collect(flight, found, Source.BOUGHT)
-        elif isinstance(error, AnswerLost):
+        if not isinstance(error, AnswerLost):
+            await self._void(flight, page)
+            raise error
+        if not self._seller.gives_run_ids:
             # The page stays: the next POST is to repeat its Idempotency-Key.
             await self._settlement.charge_estimate(page, PurchaseOutcome.LOST)
             raise error
-        await self._void(flight, page)
-        raise error
+        found = await self._find(flight, page)
+        if found is None:
+            await self._void(flight, page)
+            raise error
+        return await self._collect(flight, found, Source.BOUGHT)
 
     async def _find(self, flight: Flight, page: Page) -> Page | None:
         """Ask the seller for the run of *page*'s attempt, until it must have appeared.
 
+        The POST may have been sent long after the page was written, but not after this flight
+        began, or this process got its error: the grace counts from now.
+
         Raises:
             EnrichmentError: It cannot be told, so the page stays.
         """
-        started_at = datetime.fromtimestamp(page.started_at_ms / 1000, UTC)
-        grace_ms = self._reconcile_grace // timedelta(milliseconds=1)
+        settled = await self._settlement.runs_of(page.order.company_key)
+        deadline_ms = flight.now_ms() + self._reconcile_grace // timedelta(milliseconds=1)
         while True:
-            run_id = await self._seller.find(page.order.company, submitted_after=started_at)
+            run_id = await self._seller.find(
+                page.order.company, submitted_after=page.started_at, exclude=settled
+            )
             if run_id is not None:
                 log.info("purchase.reconciled", company_key=page.order.company_key)
                 return page.accepted(run_id)
-            wait_ms = page.started_at_ms + grace_ms - flight.now_ms()
+            wait_ms = deadline_ms - flight.now_ms()
             if wait_ms <= 0:
                 return None
             await asyncio.sleep(wait_ms / 1000)
@@ -214,9 +243,9 @@ class Purchaser:
         except EnrichmentError:
             await self._void(flight, page)  # a run that fails or is cancelled costs nothing
             raise
-        return self._loaded(flight, page, answer, source)
+        return self._loaded(page, answer, source)
 
-    def _loaded(self, flight: Flight, page: Page, answer: Answer, source: Source) -> Loaded:
+    def _loaded(self, page: Page, answer: Answer, source: Source) -> Loaded:
         record = self._settlement.record(
             page,
             PurchaseOutcome(status_of(answer)),
@@ -231,7 +260,7 @@ class Purchaser:
             status_of(answer),
             payload_of(answer, company=page.order.company, purchase_id=page.ledger_id),
             self._freshness.ttl(answer, random.random()),  # noqa: S311 - spreads expiries
-            flight.now_ms(),
+            page.started_at_ms,  # nobody knows when the seller has looked, but it was later
             source,
             note=page.bought(record).note(),
             settle=settle,
@@ -248,6 +277,16 @@ class Purchaser:
             await self._settlement.release(page)
         except StoreUnavailable as away:
             log.warning("purchase.hold_not_released", error=str(away))
+
+
+def _first_attempt(flight: Flight, order: Order) -> Page:
+    return Page(
+        *(Stage.INTENT, uuid.uuid4().hex, 1, flight.now_ms(), order), generation=flight.generation
+    )
+
+
+def _next_attempt(flight: Flight, page: Page, order: Order) -> Page:
+    return page.next_attempt(order, flight.now_ms(), flight.generation)
 
 
 async def _write_intent(flight: Flight, page: Page) -> None:

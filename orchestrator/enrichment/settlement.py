@@ -23,26 +23,37 @@ class Settlement:
 
         Raises:
             BudgetExhausted: A cap refuses it.
-            StoreUnavailable: Redis is away.
+            StoreUnavailable, DatabaseUnavailable: It cannot be told.
         """
-        await self._budget.reserve(page.ledger_id, self._price_micros, page.order.purpose.accounts)
+        await self._budget.reserve(
+            page.ledger_id,
+            self._price_micros,
+            page.accounts,
+            refresh=page.order.purpose.refresh,
+        )
 
     async def release(self, page: Page) -> None:
         """Give back what *page*'s attempt holds: it has cost nothing."""
-        await self._budget.settle(
-            page.ledger_id, self._price_micros, 0, page.order.purpose.accounts
-        )
+        await self._budget.release(page.ledger_id, self._price_micros, page.accounts)
+
+    async def runs_of(self, company_key: str) -> frozenset[str]:
+        """Return the seller's runs that are in the ledger for a company: nobody's to adopt."""
+        purchases = await self._ledger.purchases_of(company_key)
+        return frozenset(purchase.run_id for purchase in purchases if purchase.run_id)
 
     async def settle(self, page: Page, record: PurchaseRecord) -> bool:
-        """Enter *record* into the ledger, and its cost into the budget; repeating it is safe.
+        """Enter *record* into the ledger, then its cost into the budget. Repeat what fails.
 
         Returns:
-            Whether it is new in the ledger.
+            Whether the ledger did not know it.
         """
         is_new = await self._ledger.settle(record)
-        # Also where it is not new: whoever entered it may have died before this.
         await self._budget.settle(
-            page.ledger_id, self._price_micros, record.cost_micros, page.order.purpose.accounts
+            page.ledger_id,
+            self._price_micros,
+            record.cost_micros,
+            page.accounts,
+            is_new=is_new,
         )
         return is_new
 
@@ -64,9 +75,10 @@ class Settlement:
             tenant=order.purpose.tenant,
             source=SELLER,
             protocol=self._protocol,
-            started_at=datetime.fromtimestamp(page.started_at_ms / 1000, UTC),
+            started_at=page.started_at,
             settled_at=datetime.now(UTC),
             cost_micros=cost_micros,
             estimated=estimated,
             outcome=outcome,
+            run_id=page.run_id,
         )

@@ -59,7 +59,7 @@ class Sweeper:
         left = await self._memo.notes.left(for_at_least=self._patience, limit=BATCH)
         for note in left:
             # First, so that one that cannot be finished does not keep others waiting.
-            await self._memo.notes.look_again(note.key, after=LOOK_AGAIN)
+            await self._memo.notes.look_again(note, after=LOOK_AGAIN)
             if not note.led:
                 await self._try_to_finish(note)
         return len(left)
@@ -85,7 +85,7 @@ class Sweeper:
             case Step.WRITE_OFF:
                 # Its note stays: the next purchase repeats its Idempotency-Key.
                 await self._settlement.charge_estimate(page, PurchaseOutcome.LOST)
-                await self._memo.notes.look_again(left.key, after=timedelta(days=2))
+                await self._memo.notes.look_again(left, after=timedelta(days=2))
             case _:
                 await self._memo.get(left.key, self._purchaser.finish)
         log.info("purchase.swept", company_key=page.order.company_key, stage=page.stage.value)

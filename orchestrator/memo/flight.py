@@ -69,6 +69,8 @@ class Flight:
         key: The entry's key.
         token: Unique to this flight; fences its writes.
         note: What an earlier leader that never finished had written down, if anything.
+        generation: Number of invalidations before the flight began. What was bought in an
+            earlier one is no answer any more.
         now_ms: Reads the Redis server's clock, without asking the server.
         leads: Says, without asking the server, whether the lease is certainly still held.
             Where it is not, another leader may be at work: nothing may be paid.
@@ -85,6 +87,7 @@ class Flight:
     leads: Callable[[], bool]
     write_note: Callable[[JsonObject], Awaitable[None]]
     drop_note: Callable[[], Awaitable[None]]
+    generation: int = 0
 
 
 Loader = Callable[[Flight], Awaitable[Loaded]]

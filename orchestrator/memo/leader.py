@@ -97,6 +97,7 @@ class Leader:
                 leads=lambda: tenure.is_certain,
                 write_note=write_note,
                 drop_note=drop_note,
+                generation=leading.generation,
             )
             try:
                 loaded = await load(flight)
@@ -106,12 +107,12 @@ class Leader:
                 await self._step_down(seat, error)
                 raise
             stored = await self._commit(seat, loaded, entry, body)
-        await self._settle(seat, loaded)
+        await self._settle(seat, loaded, keep_note=stored is None)
         outcome = Outcome(keys.entry, loaded.source, entry, entry.age_ms(now_ms()))
-        return Landing(outcome, stored=stored)
+        return Landing(outcome, stored=bool(stored))
 
-    async def _commit(self, seat: _Seat, loaded: Loaded, entry: Entry, body: bytes) -> bool:
-        """Store what was paid for; wait for a Redis that is away, but not for ever."""
+    async def _commit(self, seat: _Seat, loaded: Loaded, entry: Entry, body: bytes) -> bool | None:
+        """Store what was paid for; wait for a Redis that is away, but not for ever: None then."""
         deadline = time.monotonic() + self._options.commit_patience.total_seconds()
         while True:
             try:
@@ -120,7 +121,7 @@ class Leader:
             except (RedisError, OSError) as error:
                 if time.monotonic() > deadline:
                     log.error("memo.commit_failed", key=seat.keys.entry, error=type(error).__name__)
-                    return False
+                    return None
                 await asyncio.sleep(COMMIT_RETRY_S)
         if verdict != "stored":
             log.warning("memo.write_refused", key=seat.keys.entry, verdict=verdict)
@@ -143,17 +144,21 @@ class Leader:
         )
         return bytes(verdict).decode()
 
-    async def _settle(self, seat: _Seat, loaded: Loaded) -> None:
-        """Do what is left to do about the answer; what fails is left to the sweeper."""
+    async def _settle(self, seat: _Seat, loaded: Loaded, *, keep_note: bool) -> None:
+        """Do what is left to do about the answer; what fails is left to the sweeper.
+
+        Where nobody knows whether the answer was stored, the note is all that leads to it.
+        """
         if loaded.settle is None:
-            await self._notes.forget(seat.keys)
+            await self._notes.forget(seat.keys, seat.token)
             return
         try:
             await loaded.settle()
         except Exception as error:  # noqa: BLE001 - the answer is there; its note says what is owed
             log.error("memo.not_settled", key=seat.keys.entry, error=type(error).__name__)
         else:
-            await self._notes.drop(seat.keys, seat.token)
+            if not keep_note:
+                await self._notes.drop(seat.keys, seat.token)
 
     async def _step_down(self, seat: _Seat, error: BaseException) -> None:
         """Tell the followers why, typed where possible; let go of the lease in any case."""

@@ -1,8 +1,8 @@
 """Notes: what a leader writes down for whoever comes after it, and where such notes are found.
 
-`memo1:noted` lists the entries that have one. It is written before the note and cleared after
-it, in steps of its own, so that every script touches the keys of one entry only; an entry
-that is listed without a note costs a look, nothing else.
+`memo1:noted` lists them by writer and entry. It is written before the note and cleared after
+it, in steps of its own, so that every script touches the keys of one entry only; a note that
+is listed and gone costs a look, nothing else. Nobody strikes a successor's note off the list.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Notes:
         """
         ttl_ms = milliseconds(self._options.note_ttl)
         with store_errors("note"):
-            await self._redis.zadd(NOTED, {keys.entry: time() * 1000})
+            await self._redis.zadd(NOTED, {_listed(keys.entry, token): time() * 1000})
             await self._redis.pexpire(NOTED, ttl_ms)
             written = await self._scripts.note(
                 keys=[keys.lease, keys.note], args=[token, self.body(token, note), ttl_ms]
@@ -66,7 +66,7 @@ class Notes:
         """Remove the note that *token* wrote; a successor's stays."""
         try:
             if await self._scripts.drop_note(keys=[keys.note], args=[token]):
-                await self._redis.zrem(NOTED, keys.entry)
+                await self._redis.zrem(NOTED, _listed(keys.entry, token))
         except (RedisError, OSError) as error:
             log.warning("memo.note_not_dropped", key=keys.entry, error=type(error).__name__)
 
@@ -74,10 +74,10 @@ class Notes:
         """Remove a note that was found, unless somebody has written another one since."""
         await self.drop(Keys(left.key), left.note["written_by"])
 
-    async def forget(self, keys: Keys) -> None:
-        """Take an entry off the list whose note is gone."""
+    async def forget(self, keys: Keys, token: str) -> None:
+        """Take a note of *token* off the list that is gone."""
         try:
-            await self._redis.zrem(NOTED, keys.entry)
+            await self._redis.zrem(NOTED, _listed(keys.entry, token))
         except (RedisError, OSError) as error:
             log.warning("memo.note_not_forgotten", key=keys.entry, error=type(error).__name__)
 
@@ -92,24 +92,43 @@ class Notes:
             found = await self._redis.zrange(
                 NOTED, "-inf", latest, byscore=True, offset=0, num=limit
             )
-            entries = [key.decode() for key in cast("list[bytes]", found)]
-            if not entries:
+            listed = [member.decode() for member in cast("list[bytes]", found)]
+            if not listed:
                 return []
-            values = await self._redis.mget(
-                [key for entry in entries for key in (Keys(entry).note, Keys(entry).lease)]
-            )
-            stored = list(zip(entries, values[0::2], values[1::2], strict=True))
-            gone = [entry for entry, note, _ in stored if note is None]
+            entries = [Keys(_entry_of(member)) for member in listed]
+            names = [name for keys in entries for name in (keys.note, keys.lease)]
+            stored = cast("list[bytes | None]", await self._redis.mget(names))
+            looks = [
+                _look(member, note, lease)
+                for member, note, lease in zip(listed, stored[0::2], stored[1::2], strict=True)
+            ]
+            gone = [look for look in looks if isinstance(look, str)]
             if gone:
                 await self._redis.zrem(NOTED, *gone)
-        return [
-            LeftNote(entry, orjson.loads(note), led=lease is not None)
-            for entry, note, lease in stored
-            if note is not None
-        ]
+        return [look for look in looks if isinstance(look, LeftNote)]
 
-    async def look_again(self, key: str, *, after: timedelta) -> None:
-        """Put off the next look at the note of *key*."""
+    async def look_again(self, left: LeftNote, *, after: timedelta) -> None:
+        """Put off the next look at a note."""
         later = (time() + after.total_seconds()) * 1000
         with store_errors("note"):
-            await self._redis.zadd(NOTED, {key: later}, xx=True)
+            await self._redis.zadd(
+                NOTED, {_listed(left.key, left.note["written_by"]): later}, xx=True
+            )
+
+
+def _listed(entry: str, token: str) -> str:
+    return f"{token} {entry}"
+
+
+def _entry_of(member: str) -> str:
+    return member.partition(" ")[2]
+
+
+def _look(member: str, note: bytes | None, lease: bytes | None) -> LeftNote | str | None:
+    """Return the note that is listed as *member*; *member* if it is gone for good, else None."""
+    token, _, entry = member.partition(" ")
+    found = None if note is None else orjson.loads(note)
+    if found is not None and found["written_by"] == token:
+        return LeftNote(entry, found, led=lease is not None)
+    # The holder of the lease may be about to write the note that it has listed.
+    return None if lease == token.encode() else member

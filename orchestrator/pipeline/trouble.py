@@ -11,6 +11,7 @@ from orchestrator.enrichment import ShuttingDown
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.jobs import NotNow, Report
 from orchestrator.memo import LeaseLost, StoreUnavailable
+from orchestrator.pipeline.budget import explain_budget
 from orchestrator.pipeline.result import ItemStatus
 from orchestrator.spend import BudgetExhausted
 from orchestrator.surfsense import EnrichmentError, TransientEnrichmentError
@@ -34,11 +35,7 @@ def explain(error: Exception) -> Explanation:
     """Say in one sentence what *error* means for the item that met it."""
     match error:
         case BudgetExhausted():
-            en = "Not bought: the budget of this run is used up."
-            es = "No se compró: el presupuesto de esta ejecución está agotado."
-            return Explanation(
-                ItemStatus.SKIPPED_BUDGET, "budget_exhausted", Localized(en=en, es=es)
-            )
+            return Explanation(ItemStatus.SKIPPED_BUDGET, "budget_exhausted", explain_budget(error))
         case InvalidCompanyName():
             es = "El nombre de la empresa no sirve para buscarla."
             return Explanation(

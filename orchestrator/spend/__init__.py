@@ -1,16 +1,37 @@
-"""Money: what may be spent, what was spent, on what, and for whom."""
+"""Money: what may be spent, what was spent, on what, for whom, and what that saved."""
 
-from orchestrator.spend.budget import Account, Budget, BudgetExhausted, run_account
-from orchestrator.spend.ledger import Ledger, PurchaseOutcome, PurchaseRecord, Spend, SpendBy
+from orchestrator.spend.accounts import (
+    Account,
+    Caps,
+    Scope,
+    accounts_of,
+    run_account,
+    scope_of,
+)
+from orchestrator.spend.budget import Books, Budget, BudgetExhausted, Opening, RefreshRefused
+from orchestrator.spend.costs import Cost, Costs, CostsBy, total
+from orchestrator.spend.ledger import Ledger, PurchaseOutcome, PurchaseRecord
+from orchestrator.spend.servings import Serving, Servings
 
 __all__ = [
     "Account",
+    "Books",
     "Budget",
     "BudgetExhausted",
+    "Caps",
+    "Cost",
+    "Costs",
+    "CostsBy",
     "Ledger",
+    "Opening",
     "PurchaseOutcome",
     "PurchaseRecord",
-    "Spend",
-    "SpendBy",
+    "RefreshRefused",
+    "Scope",
+    "Serving",
+    "Servings",
+    "accounts_of",
     "run_account",
+    "scope_of",
+    "total",
 ]

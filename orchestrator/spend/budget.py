@@ -2,24 +2,27 @@
 
 An account is a Redis hash of micro-USD; a purchase is held in every account it concerns
 before a cent is spent, in one atomic step. What a crashed buyer held comes back by itself.
+An account that Redis does not have, or has lost, begins with what the ledger says.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.memo import NotShared, StoreUnavailable
 from orchestrator.scripts import load_script
+from orchestrator.spend.accounts import Account, Caps
+
+log = structlog.get_logger(__name__)
 
 #: How long a reservation lives unsettled: longer than any purchase may take.
 HOLD = timedelta(hours=1)
-#: How long a settlement is remembered, so that a repeated one changes nothing: longer than
-#: anybody may find a purchase unsettled.
-SETTLED_FOR = timedelta(days=2)
 #: How long an account is remembered after its last use.
 ACCOUNT_TTL = timedelta(days=35)
 
@@ -38,30 +41,49 @@ class BudgetExhausted(NotShared):
         return f"the budget of {self.account} does not allow another {self.amount_micros} micro-USD"
 
 
+class RefreshRefused(BudgetExhausted):
+    """The last part of a cap is kept for what somebody asks for; a refresh may not use it."""
+
+    def __str__(self) -> str:
+        return f"what is left of the budget of {self.account} is not for refreshes"
+
+
 @dataclass(frozen=True, slots=True)
-class Account:
-    """State of one account, micro-USD. No cap is None."""
+class Opening:
+    """What an account begins with: the spend of all purchases so far.
 
-    cap_micros: int | None
+    `recent` are the ids of those among them that may not have been settled in the budget yet.
+    """
+
     spent_micros: int
-    held_micros: int
+    recent: tuple[str, ...] = ()
 
 
-def run_account(job_id: str) -> str:
-    """Return the name of the account that caps one job."""
-    return f"run:{job_id}"
+class Books(Protocol):
+    """Who knows what was spent, whatever Redis has forgotten: the ledger."""
+
+    async def opening(self, account: str) -> Opening:
+        """Return what *account* begins with, all of it as of one instant."""
 
 
 class Budget:
-    """Accounts on one Redis database."""
+    """Accounts on one Redis database. *caps* hold from the next reservation on."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, books: Books, caps: Caps) -> None:
         self._redis = redis
+        self._books = books
+        self.caps = caps
+        self._open = load_script(redis, "orchestrator.spend", "open")
         self._reserve = load_script(redis, "orchestrator.spend", "reserve")
         self._settle = load_script(redis, "orchestrator.spend", "settle")
+        self._release = load_script(redis, "orchestrator.spend", "release")
 
     async def set_cap(self, account: str, cap_micros: int) -> None:
-        """Cap *account*. Takes effect with the next reservation; spend already made stays."""
+        """Give *account* a cap of its own. Takes effect with the next reservation.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
         key = _account_key(account)
         with _store_errors("set_cap"):
             async with self._redis.pipeline(transaction=True) as both:
@@ -69,54 +91,114 @@ class Budget:
                 both.pexpire(key, ACCOUNT_TTL)
                 await both.execute()
 
-    async def reserve(self, hold_id: str, amount_micros: int, accounts: Sequence[str]) -> None:
+    async def reserve(
+        self, hold_id: str, amount_micros: int, accounts: Sequence[str], *, refresh: bool = False
+    ) -> None:
         """Hold *amount_micros* in all *accounts*, or in none.
 
+        Args:
+            hold_id: Reserving again under it changes nothing.
+            amount_micros: The worst case.
+            accounts: At least one.
+            refresh: Nobody waits for it: it may only use the soft share of a cap.
+
         Raises:
-            BudgetExhausted: A cap would be exceeded.
-            StoreUnavailable: Redis is away; nothing may be bought.
+            BudgetExhausted: A cap would be exceeded; RefreshRefused where *refresh* says so.
+            StoreUnavailable, DatabaseUnavailable: Nothing may be bought.
         """
-        if not accounts:
-            return
-        with _store_errors("reserve"):
-            refused = await self._reserve(
-                keys=_keys(accounts),
-                args=[hold_id, amount_micros, HOLD // _MS, ACCOUNT_TTL // _MS],
-            )
-        if refused:
-            raise BudgetExhausted(accounts[refused - 1], amount_micros)
+        caps: list[str | float] = [
+            "" if cap is None else cap for cap in map(self.caps.of, accounts)
+        ]
+        terms: list[str | float] = [
+            HOLD // _MS,
+            ACCOUNT_TTL // _MS,
+            self.caps.soft_share,
+            int(refresh),
+            *caps,
+        ]
+        while True:
+            with _store_errors("reserve"):
+                verdict, *numbers = await self._reserve(
+                    keys=_keys(accounts), args=[hold_id, amount_micros, *terms]
+                )
+            named = [accounts[number - 1] for number in numbers]
+            if verdict == b"refused":
+                refusal = RefreshRefused if refresh else BudgetExhausted
+                raise refusal(named[0], amount_micros)
+            if verdict == b"held":
+                for account in named:
+                    log.warning("budget.soft_cap_reached", account=account)
+                return
+            await self._open_all(named)
 
     async def settle(
-        self, hold_id: str, amount_micros: int, actual_micros: int, accounts: Sequence[str]
+        self,
+        hold_id: str,
+        amount_micros: int,
+        actual_micros: int,
+        accounts: Sequence[str],
+        *,
+        is_new: bool = True,
     ) -> None:
         """Turn the reservation of *amount_micros* into a spend of *actual_micros*.
 
-        Zero releases the reservation. A repeated call within `SETTLED_FOR` changes nothing.
+        Called after the ledger has it, so that no account is opened without it. A repeated
+        call changes nothing.
+
+        Args:
+            hold_id: As it was reserved.
+            amount_micros: As it was reserved.
+            actual_micros: What it has cost.
+            accounts: As they were reserved.
+            is_new: The ledger did not know it. If it did, and an account has no trace of it,
+                what that account has spent is read from the ledger again.
 
         Raises:
-            StoreUnavailable: Redis is away; it may or may not be settled, so repeat it.
+            StoreUnavailable, DatabaseUnavailable: It may or may not be settled; repeat it.
         """
-        if not accounts:
-            return
-        with _store_errors("settle"):
-            await self._settle(
-                keys=_keys(accounts),
-                args=[
-                    *(hold_id, amount_micros, actual_micros),
-                    *(SETTLED_FOR // _MS, ACCOUNT_TTL // _MS),
-                ],
-            )
+        amounts = (hold_id, amount_micros, actual_micros)
+        terms = (HOLD // _MS, ACCOUNT_TTL // _MS, int(is_new))
+        while True:
+            with _store_errors("settle"):
+                unopened = await self._settle(keys=_keys(accounts), args=[*amounts, *terms])
+            if not unopened:
+                return
+            await self._open_all([accounts[number - 1] for number in unopened], settling=hold_id)
+
+    async def release(self, hold_id: str, amount_micros: int, accounts: Sequence[str]) -> None:
+        """Give the reservation of *amount_micros* back: it has cost nothing.
+
+        Raises:
+            StoreUnavailable: Redis is away; it lapses by itself.
+        """
+        with _store_errors("release"):
+            await self._release(keys=_keys(accounts), args=[hold_id, amount_micros])
 
     async def account(self, name: str) -> Account:
-        """Return the state of an account; one never used is empty."""
+        """Return the state of an account, without opening it.
+
+        Raises:
+            StoreUnavailable, DatabaseUnavailable: It cannot be told.
+        """
         with _store_errors("account"):
             fields = await self._redis.hgetall(_account_key(name))
-        cap = fields.get(b"cap")
-        return Account(
-            None if cap is None else int(cap),
-            int(fields.get(b"spent", 0)),
-            int(fields.get(b"held", 0)),
-        )
+        cap, own = self.caps.of(name), fields.get(b"cap")
+        if cap is None and own is not None:
+            cap = int(own)
+        if b"spent" not in fields:
+            return Account(cap, (await self._books.opening(name)).spent_micros, 0)
+        return Account(cap, int(fields[b"spent"]), int(fields[b"held"]))
+
+    async def _open_all(self, accounts: Sequence[str], *, settling: str | None = None) -> None:
+        """Open *accounts* as the ledger says, which has the purchase *settling*, however old."""
+        terms = (HOLD // _MS, ACCOUNT_TTL // _MS)
+        for account in accounts:
+            opening = await self._books.opening(account)
+            counted = [*opening.recent, *([] if settling is None else [settling])]
+            with _store_errors("open"):
+                await self._open(
+                    keys=_keys([account]), args=[opening.spent_micros, *terms, *counted]
+                )
 
 
 @contextmanager

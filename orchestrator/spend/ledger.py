@@ -4,14 +4,13 @@ Append-only (the database refuses changes) and idempotent by purchase id. What m
 spent is decided by the budget; what is not settled yet is in the purchase journal.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import Column, func, select
+from sqlalchemy import ColumnElement, and_, func, literal, select, true, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.clock import Clock
@@ -19,15 +18,12 @@ from orchestrator.database import Batcher, reading, writing
 from orchestrator.database.batch import firsts
 from orchestrator.database.schema import purchases
 from orchestrator.database.statements import insert_new
+from orchestrator.spend.accounts import Scope, scope_of
+from orchestrator.spend.budget import Opening
 
-SpendBy = Literal["day", "tenant", "source", "company"]
-
-_GROUPS: Final[Mapping[SpendBy, Column[Any]]] = {
-    "day": purchases.c.settled_day,
-    "tenant": purchases.c.tenant,
-    "source": purchases.c.source,
-    "company": purchases.c.company_key,
-}
+#: How long ago a purchase may have been entered whose settlement has not reached the budget
+#: yet: far longer than one takes, even past a Redis that has to be asked again.
+UNSETTLED: Final = timedelta(minutes=10)
 
 
 class PurchaseOutcome(StrEnum):
@@ -41,7 +37,11 @@ class PurchaseOutcome(StrEnum):
 
 
 class PurchaseRecord(BaseModel):
-    """One settled purchase. `estimated` says that the seller did not name its price."""
+    """One settled purchase.
+
+    `estimated` says that the seller did not name its price; `run_id` is the seller's own id,
+    where it gives one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,15 +57,7 @@ class PurchaseRecord(BaseModel):
     cost_micros: Annotated[int, Field(ge=0, lt=2**63)]
     estimated: bool
     outcome: PurchaseOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """What was spent under one `key`: a UTC day as `2026-11-23`, a tenant, a source, a company."""
-
-    key: str
-    purchases: int
-    cost_micros: int
+    run_id: str | None = None
 
 
 class Ledger:
@@ -93,21 +85,20 @@ class Ledger:
         async with reading(self._engine, "read the ledger") as connection:
             return int(await connection.scalar(statement) or 0)
 
-    async def spent(self, by: SpendBy, *, since: datetime | None = None) -> list[Spend]:
-        """Return what was spent per day, tenant, source or company key, in the order of the key.
+    async def opening(self, account: str) -> Opening:
+        """Return what the budget's *account* begins with.
 
-        Args:
-            by: What to group by.
-            since: Aware instant; purchases settled at or after it count. None counts all.
+        One statement, so that the sum and the recent purchases are of the same instant.
         """
-        key = _GROUPS[by]
-        statement = select(key, func.count(), func.sum(purchases.c.cost_micros))
-        if since is not None:
-            statement = statement.where(purchases.c.settled_at >= since)
+        ours = _counts_in(account)
+        recent = and_(ours, purchases.c.recorded_at >= self._clock() - UNSETTLED)
+        total = select(literal(""), func.coalesce(func.sum(purchases.c.cost_micros), 0))
+        statement = union_all(
+            total.where(ours), select(purchases.c.purchase_id, literal(0)).where(recent)
+        )
         async with reading(self._engine, "read the ledger") as connection:
-            rows = await connection.execute(statement.group_by(key).order_by(key))
-            # PostgreSQL sums BIGINT as a decimal number.
-            return [Spend(str(name), count, int(cost)) for name, count, cost in rows]
+            found = {name: int(micros) for name, micros in await connection.execute(statement)}
+        return Opening(found.pop(""), tuple(found))
 
     async def purchases_of(self, company_key: str) -> list[PurchaseRecord]:
         """Return what was bought about a company, the latest last."""
@@ -133,3 +124,23 @@ class Ledger:
 def _row(purchase: PurchaseRecord, now: datetime) -> dict[str, Any]:
     day = purchase.settled_at.astimezone(UTC).date()
     return {**purchase.model_dump(mode="python"), "settled_day": day, "recorded_at": now}
+
+
+def _counts_in(account: str) -> ColumnElement[bool]:
+    scope, whose = scope_of(account)
+    match scope:
+        case Scope.RUN:
+            return purchases.c.job_id == whose
+        case Scope.TENANT:
+            return purchases.c.tenant == whose
+        case Scope.DAY:
+            # A purchase counts where it was begun; it cannot have been settled before.
+            day = date.fromisoformat(whose)
+            begin = datetime.combine(day, time.min, UTC)
+            return and_(
+                purchases.c.settled_day >= day,
+                purchases.c.started_at >= begin,
+                purchases.c.started_at < begin + timedelta(days=1),
+            )
+        case Scope.GLOBAL:
+            return true()

@@ -1,43 +1,71 @@
--- reserve(KEYS: account, holds, account, holds, ...; ARGV: hold_id, amount_micros, hold_ms, ttl_ms)
+-- reserve(KEYS: account, holds, account, holds, ...; ARGV: hold_id, amount_micros, hold_ms, ttl_ms,
+--         soft_share, refresh, cap_micros, cap_micros, ...)
 --
---   account    hash {cap, spent, held}, all micro-USD; no `cap` field means no cap
---   holds      sorted set of "<hold_id> <amount>", scored by the instant it lapses (ms)
---   hold_ms    how long a reservation lives if nobody settles it (ms)
---   ttl_ms     how long an account is remembered after its last use (ms)
+--   account     hash {spent, held, cap, warned}, all micro-USD; it counts once it was opened,
+--               which gives it `spent`. `cap` is its own, `warned` the cap that was warned of
+--   holds       sorted set of "<hold_id> <amount>", scored by the instant it lapses (ms)
+--   hold_ms     how long a reservation lives if nobody settles it (ms)
+--   ttl_ms      how long an account is remembered after its last use (ms)
+--   soft_share  share of a cap that is warned of, and that `refresh` = '1' may not exceed
+--   cap_micros  one for each account; '' asks for the account's own, if any
 --
--- Returns 0 if the amount is now held in every account, else the 1-based number of the
--- first account whose cap would be exceeded; then nothing is held anywhere.
+-- Returns {'held', n, ...} if the amount is now held in every account; n are the 1-based
+-- numbers of those that reached their soft share just now. {'refused', n}: the cap of n would
+-- be exceeded. {'unopened', n, ...}: these must be opened first. In both cases nothing is held.
 --
 -- Keeps: spent + held <= cap, under any concurrency. What a crashed buyer held comes back
 -- when it lapses. Reserving again under the same hold_id changes nothing.
 local hold_id, amount = ARGV[1], tonumber(ARGV[2])
-local hold_ms, ttl_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
+local hold_ms, ttl_ms = tonumber(ARGV[3]), ARGV[4]
+local soft_share, refresh = tonumber(ARGV[5]), ARGV[6] == '1'
 local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local member = hold_id .. ' ' .. ARGV[2]
+local count = #KEYS / 2
 
-for i = 1, #KEYS, 2 do
-  local account, holds = KEYS[i], KEYS[i + 1]
+local function used(account)
+  local both = redis.call('HMGET', account, 'spent', 'held')
+  return tonumber(both[1]) + tonumber(both[2] or '0')
+end
+
+local unopened = {'unopened'}
+for n = 1, count do
+  if redis.call('HEXISTS', KEYS[2 * n - 1], 'spent') == 0 then
+    unopened[#unopened + 1] = n
+  end
+end
+if #unopened > 1 then
+  return unopened
+end
+
+local caps = {}
+for n = 1, count do
+  local account, holds = KEYS[2 * n - 1], KEYS[2 * n]
   for _, lapsed in ipairs(redis.call('ZRANGE', holds, '-inf', now_ms, 'BYSCORE')) do
     redis.call('HINCRBY', account, 'held', -tonumber(string.match(lapsed, ' (%d+)$')))
     redis.call('ZREM', holds, lapsed)
   end
-  local cap = redis.call('HGET', account, 'cap')
-  if cap and not redis.call('ZSCORE', holds, member) then
-    local spent = tonumber(redis.call('HGET', account, 'spent') or '0')
-    local held = tonumber(redis.call('HGET', account, 'held') or '0')
-    if spent + held + amount > tonumber(cap) then
-      return (i + 1) / 2
+  local cap = ARGV[6 + n] ~= '' and ARGV[6 + n] or redis.call('HGET', account, 'cap')
+  if cap then
+    caps[n] = {text = cap, hard = tonumber(cap), soft = math.floor(tonumber(cap) * soft_share)}
+    local limit = refresh and caps[n].soft or caps[n].hard
+    if not redis.call('ZSCORE', holds, member) and used(account) + amount > limit then
+      return {'refused', n}
     end
   end
 end
 
-for i = 1, #KEYS, 2 do
-  redis.call('ZREM', KEYS[i + 1], 'settled:' .. hold_id .. ' 0')  -- released before, held anew
-  if redis.call('ZADD', KEYS[i + 1], 'NX', now_ms + hold_ms, member) == 1 then
-    redis.call('HINCRBY', KEYS[i], 'held', amount)
+local reply = {'held'}
+for n = 1, count do
+  local account, holds, cap = KEYS[2 * n - 1], KEYS[2 * n], caps[n]
+  if redis.call('ZADD', holds, 'NX', now_ms + hold_ms, member) == 1 then
+    redis.call('HINCRBY', account, 'held', amount)
   end
-  redis.call('PEXPIRE', KEYS[i], ttl_ms)
-  redis.call('PEXPIRE', KEYS[i + 1], ttl_ms)
+  if cap and used(account) >= cap.soft and redis.call('HGET', account, 'warned') ~= cap.text then
+    redis.call('HSET', account, 'warned', cap.text)
+    reply[#reply + 1] = n
+  end
+  redis.call('PEXPIRE', account, ttl_ms)
+  redis.call('PEXPIRE', holds, ttl_ms)
 end
-return 0
+return reply

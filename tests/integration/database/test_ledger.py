@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import schema, writing
-from orchestrator.spend import Ledger, Spend
+from orchestrator.spend import Ledger, Opening
+from orchestrator.spend.ledger import UNSETTLED
 from tests.support.cases import NOW, purchase
 
 
@@ -42,7 +43,7 @@ async def test_concurrent_settlements_of_one_purchase_count_once(ledger: Ledger)
 async def test_an_empty_ledger_says_zero(ledger: Ledger) -> None:
     """Nothing bought is nothing spent."""
     assert await ledger.total() == 0
-    assert await ledger.spent("day") == []
+    assert await ledger.opening("global") == Opening(0)
 
 
 async def test_a_purchase_is_read_as_it_was_settled(ledger: Ledger) -> None:
@@ -59,48 +60,40 @@ async def test_a_purchase_is_read_as_it_was_settled(ledger: Ledger) -> None:
     assert found[1].settled_at.tzinfo is UTC
 
 
-async def test_spending_is_grouped(ledger: Ledger) -> None:
-    """Each grouping adds up integer micro-dollars beyond what 32 bits hold."""
-    tomorrow = NOW + timedelta(days=1)
+async def test_a_budget_is_opened_with_what_its_scope_has_cost(ledger: Ledger) -> None:
+    """Each scope adds up its own integer micro-dollars, beyond what 32 bits hold."""
     for each in (
         purchase(1, cost_micros=3_000_000_000),
-        purchase(2, cost_micros=1, tenant="north", company_key="globex"),
-        purchase(3, cost_micros=2, settled_at=tomorrow, source="other"),
+        purchase(2, cost_micros=1, tenant="north", job_id="job-2"),
+        purchase(3, cost_micros=2, settled_at=NOW + timedelta(days=1)),
+        purchase(4, cost_micros=4, started_at=NOW - timedelta(days=1)),
     ):
         await ledger.settle(each)
 
-    assert await ledger.spent("day") == [
-        Spend("2026-11-23", 2, 3_000_000_001),
-        Spend("2026-11-24", 1, 2),
-    ]
-    assert await ledger.spent("tenant") == [
-        Spend("default", 2, 3_000_000_002),
-        Spend("north", 1, 1),
-    ]
-    assert await ledger.spent("source") == [
-        Spend("other", 1, 2),
-        Spend("surfsense", 2, 3_000_000_001),
-    ]
-    assert await ledger.spent("company") == [
-        Spend("acme", 2, 3_000_000_002),
-        Spend("globex", 1, 1),
-    ]
+    spent = {
+        name: (await ledger.opening(name)).spent_micros
+        for name in ("run:job-2", "tenant:default", "day:2026-11-23", "day:2026-11-22", "global")
+    }
+
+    assert spent == {
+        "run:job-2": 1,
+        "tenant:default": 3_000_000_006,
+        "day:2026-11-23": 3_000_000_003,  # where it was begun, however late it is settled
+        "day:2026-11-22": 4,
+        "global": 3_000_000_007,
+    }
 
 
-async def test_since_includes_its_own_instant(ledger: Ledger) -> None:
-    """A purchase settled exactly at `since` counts, one microsecond earlier does not."""
-    await ledger.settle(purchase(1, settled_at=NOW - timedelta(microseconds=1)))
-    await ledger.settle(purchase(2, settled_at=NOW))
+async def test_an_opening_names_what_may_not_have_reached_the_budget(engine: AsyncEngine) -> None:
+    """Purchases of the last minutes are named, those of the own scope only."""
+    clock = [NOW]
+    ledger = Ledger(engine, lambda: clock[0])
+    await ledger.settle(purchase(1))
+    clock.append(clock.pop() + UNSETTLED + timedelta(seconds=1))
+    await ledger.settle(purchase(2))
+    await ledger.settle(purchase(3, tenant="north"))
 
-    assert await ledger.spent("tenant", since=NOW) == [Spend("default", 1, 46_500)]
-
-
-async def test_a_day_is_a_utc_day(ledger: Ledger) -> None:
-    """A purchase after midnight in Madrid belongs to the day that it still is in UTC."""
-    madrid = timezone(timedelta(hours=1))
-    await ledger.settle(purchase(1, settled_at=datetime(2026, 11, 24, 0, 30, tzinfo=madrid)))
-
-    assert [each.key for each in await ledger.spent("day")] == ["2026-11-23"]
+    assert await ledger.opening("tenant:default") == Opening(2 * 46_500, ("purchase-2",))
 
 
 async def test_the_database_refuses_to_change_the_past(ledger: Ledger, engine: AsyncEngine) -> None:

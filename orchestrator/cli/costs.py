@@ -1,0 +1,108 @@
+"""`emasai costs`: what was bought, for how much, and what that has saved; as table and plot."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.bar import Bar
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.cli.console import dollars, out, print_json
+from orchestrator.cli.session import with_runtime
+from orchestrator.spend import Cost, CostsBy, total
+
+#: Rows that are shown; the rest is one row.
+SHOWN = 30
+#: Widest bar, in characters.
+BAR = 30
+
+
+def costs(
+    *,
+    by: Annotated[CostsBy, typer.Option(help="What to add up by.")] = CostsBy.DAY,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="First UTC day that counts."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what was spent and saved, by day, tenant, source or company."""
+    begin = None if since is None else since.replace(tzinfo=UTC)
+
+    async def work(parts: Runtime) -> list[Cost]:
+        return await parts.costs.by(by, since=begin)
+
+    found = with_runtime(work)
+    if as_json:
+        listed = [costs_json(cost) for cost in found]
+        print_json({"by": by.value, "costs": listed, "total": costs_json(total(found))})
+    elif found:
+        out.print(_table(by, found))
+    else:
+        out.print("Nothing was bought.")
+
+
+def costs_json(cost: Cost) -> dict[str, Any]:
+    """Return *cost* for `--json`."""
+    return {
+        "key": cost.key,
+        "purchases": cost.purchases,
+        "spent_micros": cost.spent_micros,
+        "estimated_micros": cost.estimated_micros,
+        "lost_micros": cost.lost_micros,
+        "served": cost.served,
+        "saved_micros": cost.saved_micros,
+        "net_micros": cost.net_micros,
+    }
+
+
+def shortened(found: Iterable[Cost], by: CostsBy, *, most: int = SHOWN) -> list[Cost]:
+    """Return at most *most* rows: the latest days, or the dearest of the others, and the rest."""
+    if by is CostsBy.DAY:
+        by_day = sorted(found, key=lambda cost: cost.key)
+        shown, rest, name = by_day[-most:], by_day[:-most], "earlier"
+    else:
+        dearest = sorted(found, key=lambda cost: (-cost.spent_micros, cost.key))
+        shown, rest, name = dearest[:most], dearest[most:], "others"
+    return [*shown, total(rest, f"{len(rest)} {name}")] if rest else shown
+
+
+def _table(by: CostsBy, found: list[Cost]) -> Table:
+    table = Table(by.value, box=None, padding=(0, 2, 0, 0))
+    for column in ("purchases", "spent", "estimated", "lost", "served", "saved", "net"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("[red]spent[/] and [green]saved[/]")
+    rows = shortened(found, by)
+    largest = max(max(cost.spent_micros, cost.saved_micros) for cost in rows)
+    for cost in rows:
+        table.add_row(*_cells(cost), _bars(cost, largest))
+    table.add_section()
+    table.add_row(*_cells(total(found)), style="bold")
+    return table
+
+
+def _cells(cost: Cost) -> tuple[str, ...]:
+    share = cost.estimated_micros / cost.spent_micros if cost.spent_micros else 0
+    return (
+        escape(cost.key),
+        f"{cost.purchases:,}",
+        dollars(cost.spent_micros),
+        f"{share:.0%}",
+        dollars(cost.lost_micros),
+        f"{cost.served:,}",
+        dollars(cost.saved_micros),
+        _signed(cost.net_micros),
+    )
+
+
+def _signed(micros: int) -> str:
+    return f"-{dollars(-micros)}" if micros < 0 else dollars(micros)
+
+
+def _bars(cost: Cost, largest: int) -> Group:
+    sizes = ((cost.spent_micros, "red"), (cost.saved_micros, "green"))
+    return Group(*(Bar(largest or 1, 0, size, width=BAR, color=color) for size, color in sizes))

@@ -1,0 +1,56 @@
+"""Says how much of each budget is used."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from orchestrator.bootstrap import caps_of
+from orchestrator.clock import utc_now
+from orchestrator.connections import open_redis
+from orchestrator.database import DatabaseUnavailable, open_engine
+from orchestrator.doctor.finding import Finding, ok, warning
+from orchestrator.memo import StoreUnavailable
+from orchestrator.settings import ConfigurationError, Settings
+from orchestrator.spend import Account, Budget, Ledger, accounts_of
+
+_CHECK: Final = "budget"
+_MICROS: Final = 1_000_000
+_RAISE: Final = (
+    "Raise the cap (EMASAI_CAP_TENANT_MICROS, EMASAI_CAP_DAY_MICROS, EMASAI_CAP_GLOBAL_MICROS) "
+    "if more may be bought; what is known already is served in any case."
+)
+
+
+async def check_budgets(settings: Settings) -> list[Finding]:
+    """Read the accounts of a purchase that would be made now."""
+    accounts = accounts_of(tenant=settings.tenant, day=datetime.now(UTC).date())
+    try:
+        engine = open_engine(settings.database_url.get_secret_value())
+    except ConfigurationError:
+        return []  # a finding of its own
+    try:
+        async with open_redis(settings.redis_jobs_url) as client:
+            budget = Budget(client, Ledger(engine, utc_now), caps_of(settings))
+            states = {name: await budget.account(name) for name in accounts}
+    except (StoreUnavailable, DatabaseUnavailable):
+        fix = "Mend what the findings about Redis and the database name."
+        return [warning(_CHECK, "unknown, since a server could not be asked", fix)]
+    finally:
+        await engine.dispose()
+    return judge_budgets(states, settings.soft_cap_share)
+
+
+def judge_budgets(states: dict[str, Account], soft_share: float) -> list[Finding]:
+    """Judge each account that has a cap. Pure."""
+    findings = [_judge(name, state, soft_share) for name, state in states.items()]
+    capped = [finding for finding in findings if finding is not None]
+    return capped or [ok(_CHECK, "has no cap")]
+
+
+def _judge(name: str, state: Account, soft_share: float) -> Finding | None:
+    if state.cap_micros is None:
+        return None
+    used, cap = state.used_micros / _MICROS, state.cap_micros / _MICROS
+    what = f"${used:,.2f} of ${cap:,.2f} used"
+    if state.is_past(soft_share):
+        return warning(f"{_CHECK} {name}", what, _RAISE)
+    return ok(f"{_CHECK} {name}", what)

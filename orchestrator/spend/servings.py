@@ -1,0 +1,107 @@
+"""How often what was bought has served since, and what that saved.
+
+Statistics beside the ledger, which never changes: a lookup adds to a buffer in memory and
+waits for nothing; seconds later all of it is written in one transaction.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from orchestrator.counters import FLUSH_AFTER, LateCounts
+from orchestrator.database import DatabaseUnavailable, reading, writing
+from orchestrator.database.schema import servings
+from orchestrator.database.statements import insert_into
+
+#: Purchases that one statement asks for, well below what SQLite takes as parameters.
+_MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How many lookups one purchase has answered by one way (`hit`, `coalesced`, ...)."""
+
+    purchase_id: str
+    source: str
+    served: int
+    saved_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    purchase_id: str
+    source: str
+    price_micros: int
+
+
+class Servings:
+    """Counts servings. One per event loop; `aclose` it before its engine is disposed of."""
+
+    def __init__(self, engine: AsyncEngine, *, flush_after: timedelta = FLUSH_AFTER) -> None:
+        """Keep them in the migrated database of *engine*."""
+        self._engine = engine
+        self._counts = LateCounts(
+            self._write,
+            event="servings.not_written",
+            expected=(DatabaseUnavailable, TimeoutError),
+            flush_after=flush_after,
+        )
+
+    def add(self, purchase_id: str, source: str, price_micros: int) -> None:
+        """Count a lookup that *purchase_id* has answered, at what it would have paid itself.
+
+        Does no I/O; needs the running loop.
+        """
+        self._counts.add(_Served(purchase_id, source, price_micros))
+
+    async def of(self, purchase_ids: Sequence[str]) -> list[Serving]:
+        """Return what the fleet has written about *purchase_ids*, seconds late.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        columns = [servings.c[name] for name in Serving.__dataclass_fields__]
+        statement = select(*columns).order_by(servings.c.purchase_id, servings.c.source)
+        found: list[Serving] = []
+        async with reading(self._engine, "read the servings") as connection:
+            for start in range(0, len(purchase_ids), _MOST):
+                wanted = servings.c.purchase_id.in_(purchase_ids[start : start + _MOST])
+                rows = await connection.execute(statement.where(wanted))
+                found += [Serving(*row) for row in rows]
+        return found
+
+    async def aclose(self) -> None:
+        """Write what is buffered, in bounded time."""
+        await self._counts.aclose()
+
+    async def _write(self, pending: Counter[_Served]) -> None:
+        served: Counter[tuple[str, str]] = Counter()
+        saved: Counter[tuple[str, str]] = Counter()
+        for each, n in pending.items():
+            served[each.purchase_id, each.source] += n
+            saved[each.purchase_id, each.source] += n * each.price_micros
+        rows: list[dict[str, Any]] = [
+            # In the order of the key, so that processes cannot deadlock.
+            {
+                "purchase_id": key[0],
+                "source": key[1],
+                "served": served[key],
+                "saved_micros": saved[key],
+            }
+            for key in sorted(served)
+        ]
+        async with writing(self._engine, "count servings") as connection:
+            new = insert_into(servings, connection)
+            statement = new.on_conflict_do_update(
+                index_elements=["purchase_id", "source"],
+                set_={
+                    "served": servings.c.served + new.excluded.served,
+                    "saved_micros": servings.c.saved_micros + new.excluded.saved_micros,
+                },
+            )
+            await connection.execute(statement, rows)

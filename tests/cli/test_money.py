@@ -1,0 +1,140 @@
+"""Money from the point of view of who types: what was spent, what is left, and that it is true."""
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from orchestrator.embedded import EmbeddedStack
+from tests.cli.conftest import Emasai
+
+
+def _unheard_of(count: int = 1) -> list[str]:
+    return [f"Compañía {uuid4().hex[:12]}" for _ in range(count)]
+
+
+def _listing(path: Path, names: list[str]) -> Path:
+    path.write_text("\n".join(["empresa", *names, ""]), encoding="utf-8")
+    return path
+
+
+def _budgets(emasai: Emasai) -> dict[str, dict[str, Any]]:
+    return {each["account"]: each for each in json.loads(emasai("budget", "--json").out)}
+
+
+def _today() -> str:
+    return f"day:{datetime.now(UTC).date().isoformat()}"
+
+
+@pytest.mark.parametrize("by", ["day", "tenant", "source", "company"])
+def test_the_ledger_equals_the_seller_s_bill(
+    emasai: Emasai, stack: EmbeddedStack, tmp_path: Path, by: str
+) -> None:
+    """By whatever it is added up: as many purchases and micro-dollars as the seller has charged."""
+    emasai("enrich", *_unheard_of(2))
+    emasai("enrich", _listing(tmp_path / "companies.csv", _unheard_of(20)))
+
+    costs = json.loads(emasai("costs", "--by", by, "--json").out)
+
+    bill = httpx.get(f"{stack.variables['SURFSENSE_URL']}/__bill").raise_for_status().json()
+    assert costs["total"]["purchases"] == bill["purchases"] > 0
+    assert costs["total"]["spent_micros"] == bill["total_micros"]
+    assert sum(cost["spent_micros"] for cost in costs["costs"]) == bill["total_micros"]
+    assert _budgets(emasai)["global"]["spent_micros"] == bill["total_micros"]
+
+
+def test_costs_are_shown_with_their_plot(emasai: Emasai) -> None:
+    """A row for each tenant, a line with the sums, bars in between."""
+    emasai("enrich", *_unheard_of())
+
+    shown = emasai("costs", "--by", "tenant").out
+
+    assert "default" in shown
+    assert "in all" in shown
+    assert "█" in shown
+
+
+def test_costs_since_tomorrow_are_none(emasai: Emasai) -> None:
+    """The day that is named is the first that counts."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+
+    assert emasai("costs", "--since", tomorrow).out == "Nothing was bought.\n"
+    assert emasai("costs", "--since", "yesterday").code == 2
+
+
+def test_explain_says_whom_a_purchase_has_served(emasai: Emasai) -> None:
+    """Later lookups are counted by how they were answered, with what they saved."""
+    (name,) = _unheard_of()
+    emasai("enrich", name)
+    emasai("enrich", name, name.upper())
+
+    (purchase,) = json.loads(emasai("explain", name, "--json").out)["purchases"]
+    shown = emasai("explain", name).out
+
+    assert purchase["served"] == {"hit": 2}
+    assert purchase["saved_micros"] == 2 * purchase["cost_micros"]
+    assert "2 hits" in shown
+
+
+@pytest.mark.parametrize("scope", ["DAY", "TENANT", "GLOBAL"])
+def test_a_hard_cap_stops_buying_and_cached_work_goes_on(
+    emasai: Emasai, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    """What is known is served, the rest says which budget is used up, and the exit code is 4."""
+    (known, unknown) = _unheard_of(2)
+    emasai("enrich", known)
+    monkeypatch.setenv(f"EMASAI_CAP_{scope}_MICROS", "1")
+    reasons = {"DAY": "the day", "TENANT": "tenant default", "GLOBAL": "the whole installation"}
+
+    ended = emasai("enrich", known, unknown, "--json")
+
+    served, skipped = json.loads(ended.out)
+    assert ended.code == 4
+    assert served["source"] == "hit"
+    assert skipped["status"] == "skipped_budget"
+    assert f"the budget of {reasons[scope]}" in skipped["reason"]["en"]
+
+
+def test_reaching_the_soft_cap_is_said_to_people_and_machines(
+    emasai: Emasai, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a purchase that takes the share: a sentence, a field, and a finding of the doctor."""
+    emasai("enrich", *_unheard_of())
+    spent = _budgets(emasai)[_today()]["spent_micros"]
+    monkeypatch.setenv("EMASAI_CAP_DAY_MICROS", str(spent + 100_000))
+    monkeypatch.setenv("EMASAI_SOFT_CAP_SHARE", f"{spent / (spent + 100_000):.6f}")
+
+    ended = emasai("enrich", *_unheard_of())
+
+    budget = _budgets(emasai)[_today()]
+    findings = {each["check"]: each for each in json.loads(emasai("doctor", "--json").out)}
+    assert ended.code == 0
+    assert f"The budget of {_today()} is nearly used up" in ended.err
+    assert budget["soft_cap_reached"] is True
+    assert budget["left_micros"] == budget["cap_micros"] - budget["spent_micros"]
+    assert findings[f"budget {_today()}"]["level"] == "warning"
+
+
+def test_a_run_s_own_budget_can_be_seen(emasai: Emasai, tmp_path: Path) -> None:
+    """The cap of a job, what it has spent, and what is left of it."""
+    listing = _listing(tmp_path / "companies.csv", _unheard_of(6))
+    output = tmp_path / "out.csv"
+
+    ended = emasai("enrich", listing, "--max-cost", "0.10", "--json", "-o", output)
+
+    summary = json.loads(ended.out)
+    run, *others = summary["budgets"]
+    assert ended.code == 4
+    assert run["account"] == f"run:{summary['job_id']}"
+    assert (run["cap_micros"], run["held_micros"]) == (100_000, 0)
+    assert run["spent_micros"] == summary["spent_micros"]
+    assert [each["cap_micros"] for each in others] == [None, None, None]
+    assert run["account"] in emasai("budget", "--job", summary["job_id"]).out
+    with output.open(encoding="utf-8", newline="") as file:
+        reasons = {row["emasai_reason"] for row in csv.DictReader(file)}
+    assert "Not bought: the budget of this run is used up." in reasons

@@ -1,0 +1,94 @@
+"""What was spent and what that has saved, on SQLite and PostgreSQL alike."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from orchestrator.spend import Cost, Costs, CostsBy, Ledger, Servings, total
+from tests.support.cases import NOW, purchase
+
+
+@pytest.fixture
+def ledger(engine: AsyncEngine) -> Ledger:
+    """Return an empty ledger."""
+    return Ledger(engine, lambda: NOW)
+
+
+@pytest.fixture
+def costs(engine: AsyncEngine) -> Costs:
+    """Return the reader."""
+    return Costs(engine)
+
+
+async def test_nothing_bought_is_no_row(costs: Costs) -> None:
+    """An empty ledger adds up to nothing by whatever."""
+    assert [await costs.by(by) for by in CostsBy] == [[], [], [], []]
+
+
+async def test_spending_is_added_up(ledger: Ledger, costs: Costs) -> None:
+    """Each way adds up integer micro-dollars beyond what 32 bits hold."""
+    for each in (
+        purchase(1, cost_micros=3_000_000_000, estimated=False),
+        purchase(2, cost_micros=1, tenant="north", company_key="globex", outcome="lost"),
+        purchase(3, cost_micros=2, settled_at=NOW + timedelta(days=1), source="other"),
+    ):
+        await ledger.settle(each)
+
+    assert await costs.by(CostsBy.DAY) == [
+        Cost("2026-11-23", 2, 3_000_000_001, estimated_micros=1, lost_micros=1),
+        Cost("2026-11-24", 1, 2, estimated_micros=2),
+    ]
+    assert await costs.by(CostsBy.TENANT) == [
+        Cost("default", 2, 3_000_000_002, estimated_micros=2),
+        Cost("north", 1, 1, estimated_micros=1, lost_micros=1),
+    ]
+    assert [(c.key, c.spent_micros) for c in await costs.by(CostsBy.SOURCE)] == [
+        ("other", 2),
+        ("surfsense", 3_000_000_001),
+    ]
+    assert [(c.key, c.purchases) for c in await costs.by(CostsBy.COMPANY)] == [
+        ("acme", 2),
+        ("globex", 1),
+    ]
+
+
+async def test_what_was_served_counts_where_it_was_bought(
+    engine: AsyncEngine, ledger: Ledger, costs: Costs
+) -> None:
+    """Several ways of serving a purchase do not multiply what it has cost."""
+    await ledger.settle(purchase(1, cost_micros=100))
+    await ledger.settle(purchase(2, cost_micros=50, tenant="north"))
+    servings = Servings(engine)
+    for source, times in (("hit", 3), ("coalesced", 2), ("adopted", 1)):
+        for _ in range(times):
+            servings.add("purchase-1", source, 100)
+    servings.add("never settled", "hit", 100)
+    await servings.aclose()
+
+    found = await costs.by(CostsBy.TENANT)
+
+    assert [(c.key, c.spent_micros, c.served, c.saved_micros, c.net_micros) for c in found] == [
+        ("default", 100, 6, 600, 500),
+        ("north", 50, 0, 0, -50),
+    ]
+    assert total(found).spent_micros == await ledger.total()
+
+
+async def test_since_includes_its_own_instant(ledger: Ledger, costs: Costs) -> None:
+    """A purchase settled exactly at `since` counts, one microsecond earlier does not."""
+    await ledger.settle(purchase(1, settled_at=NOW - timedelta(microseconds=1)))
+    await ledger.settle(purchase(2, settled_at=NOW))
+
+    (cost,) = await costs.by(CostsBy.TENANT, since=NOW)
+
+    assert (cost.key, cost.purchases, cost.spent_micros) == ("default", 1, 46_500)
+
+
+async def test_a_day_is_a_utc_day(ledger: Ledger, costs: Costs) -> None:
+    """A purchase after midnight in Madrid belongs to the day that it still is in UTC."""
+    madrid = timezone(timedelta(hours=1))
+    await ledger.settle(purchase(1, settled_at=datetime(2026, 11, 24, 0, 30, tzinfo=madrid)))
+
+    assert [each.key for each in await costs.by(CostsBy.DAY)] == ["2026-11-23"]
+    assert await costs.by(CostsBy.DAY, since=datetime(2026, 11, 24, tzinfo=UTC)) == []

@@ -1,0 +1,72 @@
+"""What a page of the journal holds in the budget, from its reservation to its end."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from orchestrator.clock import utc_now
+from orchestrator.database import open_engine, upgrade
+from orchestrator.enrichment import Purpose, Settlement
+from orchestrator.enrichment.journal import Order, Page, Stage
+from orchestrator.spend import Budget, Caps, Ledger, PurchaseOutcome, RefreshRefused
+
+PRICE = 100
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """Return an engine on a migrated SQLite file."""
+    url = f"sqlite:///{tmp_path}/emasai.db"
+    await upgrade(url)
+    engine = open_engine(url)
+    yield engine
+    await engine.dispose()
+
+
+def _page(purchase_id: str, *, refresh: bool = False) -> Page:
+    purpose = Purpose("job-1", "north", capped=True, refresh=refresh)
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    return Page(Stage.INTENT, purchase_id, 1, now_ms, Order("Acme", "acme", purpose))
+
+
+async def _used(budget: Budget, page: Page) -> set[tuple[int, int]]:
+    states = [await budget.account(name) for name in page.accounts]
+    return {(state.spent_micros, state.held_micros) for state in states}
+
+
+async def test_a_page_is_held_then_given_back_or_settled(
+    jobs_redis: Redis, engine: AsyncEngine
+) -> None:
+    """In every account alike: its run, its tenant, its day, the installation."""
+    ledger = Ledger(engine, utc_now)
+    budget = Budget(jobs_redis, ledger, Caps())
+    settlement = Settlement(budget, ledger, price_micros=PRICE, protocol="enrich")
+    voided, bought = _page("p1"), _page("p2")
+
+    await settlement.reserve(voided)
+    await settlement.reserve(bought)
+    held = await _used(budget, bought)
+    await settlement.release(voided)
+    record = settlement.record(bought, PurchaseOutcome.FOUND, 60, estimated=False)
+    answers = [await settlement.settle(bought, record) for _ in range(2)]
+
+    assert held == {(0, 2 * PRICE)}
+    assert answers == [True, False]
+    assert await _used(budget, bought) == {(60, 0)}
+
+
+async def test_a_refresh_stops_at_the_soft_cap(jobs_redis: Redis, engine: AsyncEngine) -> None:
+    """What nobody waits for is given up first; what somebody asks for is still bought."""
+    ledger = Ledger(engine, utc_now)
+    budget = Budget(jobs_redis, ledger, Caps(tenant_micros=PRICE, soft_share=0.5))
+    settlement = Settlement(budget, ledger, price_micros=PRICE, protocol="enrich")
+
+    with pytest.raises(RefreshRefused, match="tenant:north"):
+        await settlement.reserve(_page("p1", refresh=True))
+    await settlement.reserve(_page("p2"))
+
+    assert await _used(budget, _page("p2")) == {(0, PRICE)}

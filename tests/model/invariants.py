@@ -1,0 +1,105 @@
+"""What must hold: one function each, whose docstring is the promise.
+
+`ALWAYS` holds in every state, `QUIET` once nothing fails any more, everybody has finished
+and the sweeper has gone round. Each returns whether it holds.
+"""
+
+from collections.abc import Callable
+
+import orjson
+
+from orchestrator.memo.keys import NOTED
+from tests.model.parts import KEYS
+from tests.model.redis_model import text_of
+from tests.model.scenario import Scenario
+from tests.model.world import TICK_MS, World
+
+
+def one_leader(world: World, _: Scenario) -> bool:
+    """At most one process is certain to hold the lease."""
+    return sum(p.until_ms > world.now_ms and not p.gone for p in world.processes) <= 1
+
+
+def bought_once(world: World, scenario: Scenario) -> bool:
+    """With run ids, a company is charged once per freshness window and invalidation at most."""
+    if not scenario.rules.gives_run_ids:
+        return True
+    window_ms = scenario.fresh_ms - scenario.bounds.ticks * TICK_MS
+    charged = [run for run in world.runs if not run.failed]
+    return not any(
+        a.generation == b.generation and abs(a.posted_ms - b.posted_ms) < window_ms
+        for n, a in enumerate(charged)
+        for b in charged[:n]
+    )
+
+
+def bought_again_only_after_a_fault(world: World, scenario: Scenario) -> bool:
+    """Without run ids, every charge beyond the first is owed to one crash, stall or lost reply."""
+    if scenario.rules.gives_run_ids:
+        return True
+    all_, left = scenario.bounds, world.left
+    faults = sum(getattr(all_, f) - getattr(left, f) for f in ("crash", "pause", "lost", "away"))
+    return len(world.runs) <= 1 + world.generation + faults
+
+
+def invalidation_wins(world: World, _: Scenario) -> bool:
+    """No entry is there that was bought before the last invalidation."""
+    bought_in = _run_of_entry(world)
+    return bought_in is None or world.runs[bought_in].generation == world.generation
+
+
+def never_older_than_said(world: World, scenario: Scenario) -> bool:
+    """No entry is called fresh for longer than its TTL after its purchase."""
+    run = _run_of_entry(world)
+    if run is None:
+        return True
+    expires_at_ms = dict(world.store)[KEYS.entry].expires_at_ms or 0
+    answered_ms = world.runs[run].posted_ms + TICK_MS  # a run takes no longer
+    return expires_at_ms <= answered_ms + scenario.fresh_ms
+
+
+def counted_once(world: World, scenario: Scenario) -> bool:
+    """With run ids, the ledger never has more purchases than the seller has charged for."""
+    if not scenario.rules.gives_run_ids:
+        return sum(outcome != "lost" for _, outcome in world.ledger) <= len(world.runs)
+    return len(world.ledger) <= sum(not run.failed for run in world.runs)
+
+
+def fenced(world: World, _: Scenario) -> bool:
+    """No leader writes an entry after another one has followed it."""
+    return not world.overwritten
+
+
+def everything_expires(world: World, _: Scenario) -> bool:
+    """No lease, and nothing else of one company, is left without an expiry."""
+    return all(v.expires_at_ms is not None for key, v in world.store if key != NOTED)
+
+
+def nothing_paid_is_lost(world: World, scenario: Scenario) -> bool:
+    """When all is quiet, the ledger has every charge, and nobody holds the lease."""
+    charged = sum(not run.failed for run in world.runs)
+    settled = len(world.ledger)
+    complete = settled == charged if scenario.rules.gives_run_ids else settled >= charged
+    return complete and text_of(world.store, KEYS.lease) is None
+
+
+def _run_of_entry(world: World) -> int | None:
+    stored = text_of(world.store, KEYS.entry)
+    if stored is None:
+        return None
+    return int(orjson.loads(stored)["payload"]["answer"]["run"][1:])
+
+
+Promise = Callable[[World, Scenario], bool]
+
+ALWAYS: tuple[Promise, ...] = (
+    one_leader,
+    bought_once,
+    bought_again_only_after_a_fault,
+    invalidation_wins,
+    never_older_than_said,
+    counted_once,
+    fenced,
+    everything_expires,
+)
+QUIET: tuple[Promise, ...] = (nothing_paid_is_lost,)

@@ -1,0 +1,217 @@
+"""Runs the project's own coroutines step by step, as programs of the model.
+
+`Leader`, `Notes`, `Purchaser`, `Settlement` and `Sweeper` are the real ones. Wherever they
+would talk to Redis, the seller or the ledger, they stop with an `Ask`; the explorer decides
+what happens in the meantime, and hands in a reply. A coroutine cannot be copied, but what it
+does depends on the replies it had alone: a local state is the list of these, by number, and
+the coroutine is replayed once for each.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import redis.exceptions
+import structlog
+
+import orchestrator.enrichment.purchase
+import orchestrator.enrichment.settlement
+import orchestrator.memo.leader
+import orchestrator.memo.notes
+from orchestrator.surfsense import AnswerLost, ServiceUnavailable
+
+#: Not empty while a coroutine is thrown away.
+_abandoned: list[bool] = []
+
+
+class Ask(NamedTuple):
+    """What a process wants next, and has to be answered before it goes on."""
+
+    kind: str
+    detail: tuple[Any, ...] = ()
+
+    def __await__(self) -> Generator["Ask", Any, Any]:
+        if _abandoned:
+            # The coroutine has told what it wants; whatever it does to clean up is a crash's.
+            raise GeneratorExit
+        return (yield self)
+
+
+class Answer(NamedTuple):
+    """What a process gets: a value, or the name of a fault that is raised instead."""
+
+    value: Any = None
+    fault: str | None = None
+
+
+class Done(NamedTuple):
+    """A program has ended, with this result."""
+
+    result: str
+
+
+_FAULTS: dict[str, Callable[[], Exception]] = {
+    "redis is away": lambda: redis.exceptions.ConnectionError("away"),
+    "answer lost": lambda: AnswerLost("Acme", "none came"),
+    "run failed": lambda: ServiceUnavailable("Acme", "the run failed"),
+}
+
+
+@dataclass(eq=False)
+class Facts:
+    """What a process sees without asking anybody, at the moment it goes on."""
+
+    now_ms: int = 0
+    certain: bool = True
+    clock_was_read: bool = False
+    tenure_was_read: bool = False
+    prefix: str = ""
+    serial: int = 0
+
+    def monotonic(self) -> float:
+        """Read the clock."""
+        self.clock_was_read = True
+        return self.now_ms / 1000
+
+    @property
+    def is_certain(self) -> bool:
+        """Stand in for `Tenure`: whether the lease is certainly still held."""
+        self.tenure_was_read = True
+        return self.certain
+
+    def hex(self) -> SimpleNamespace:
+        """Stand in for `uuid.uuid4`."""
+        self.serial += 1
+        return SimpleNamespace(hex=f"{self.prefix}-{self.serial}")
+
+
+#: One reply, and what of the facts was looked at while the process ran on.
+_Seen = tuple[Answer, int | None, bool | None]
+Program = Callable[[Facts], Coroutine[Any, Any, str]]
+
+
+@dataclass
+class _Node:
+    program: str
+    started_ms: int
+    history: tuple[_Seen, ...]
+    pending: Ask | Done
+
+
+@dataclass
+class Programs:
+    """All programs and the local states that were met, by number."""
+
+    make: Callable[[str], Program]
+    facts: Facts = field(default_factory=Facts)
+    _nodes: list[_Node] = field(default_factory=list)
+    _numbers: dict[Any, int] = field(default_factory=dict)
+    _next: dict[Any, int] = field(default_factory=dict)
+
+    def start(self, program: str, now_ms: int) -> int:
+        """Return the local state of *program* before its first step."""
+        return self._number(program, now_ms, ())
+
+    def pending(self, local: int) -> Ask | Done:
+        """Return what the process in state *local* waits for."""
+        return self._nodes[local].pending
+
+    def resume(self, local: int, answer: Answer, now_ms: int, *, certain: bool) -> int:
+        """Return the local state after *answer* has come at this time, with this tenure."""
+        key = (local, answer, now_ms, certain)
+        if key not in self._next:
+            node = self._nodes[local]
+            history = (*node.history, (answer, now_ms, certain))
+            self._next[key] = self._number(node.program, node.started_ms, history)
+        return self._next[key]
+
+    def _number(self, program: str, started_ms: int, history: tuple[Any, ...]) -> int:
+        pending, seen = self._replay(program, started_ms, history)
+        key = (program, started_ms, seen)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._nodes)
+            self._nodes.append(_Node(program, started_ms, seen, pending))
+        return self._numbers[key]
+
+    def _replay(
+        self, program: str, started_ms: int, history: tuple[Any, ...]
+    ) -> tuple[Ask | Done, tuple[_Seen, ...]]:
+        facts = self.facts
+        facts.serial = 0
+        facts.now_ms = started_ms
+        coroutine = self.make(program)(facts)
+        try:
+            pending: Ask = coroutine.send(None)
+            seen: list[_Seen] = []
+            for answer, at_ms, certain in history:
+                facts.now_ms = at_ms or 0
+                facts.certain = bool(certain)
+                facts.clock_was_read = facts.tenure_was_read = False
+                try:
+                    if answer.fault is None:
+                        pending = coroutine.send(answer.value)
+                    else:
+                        pending = coroutine.throw(_FAULTS[answer.fault]())
+                finally:
+                    clock = at_ms if facts.clock_was_read else None
+                    seen.append((answer, clock, certain if facts.tenure_was_read else None))
+        except StopIteration as end:
+            return Done(end.value), tuple(seen)
+        finally:
+            _abandoned.append(True)
+            coroutine.close()
+            _abandoned.clear()
+        return pending, tuple(seen)
+
+
+class _Instant(datetime):
+    """The ledger's instants are no part of the protocol: one for all."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> "_Instant":
+        return cls(2026, 1, 1, tzinfo=tz or UTC)
+
+
+async def _sleep(seconds: float) -> None:
+    await Ask("sleep", (round(seconds * 1000),))
+
+
+class Keeping:
+    """Stands in for `Renewal`: the explorer renews, and says what the holder can be sure of."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    @asynccontextmanager
+    async def keeping(self, *_: Any, **__: Any) -> AsyncIterator[Facts]:
+        """Yield the tenure."""
+        yield self._facts
+
+
+@contextmanager
+def logical_time(facts: Facts) -> Iterator[None]:
+    """Let the modules under test read the time, sleep and draw names as the model says."""
+    clock = SimpleNamespace(monotonic=facts.monotonic)
+    sleeping = SimpleNamespace(sleep=_sleep, Semaphore=asyncio.Semaphore)
+    replacements: list[tuple[Any, str, Any]] = [
+        (orchestrator.memo.leader, "time", clock),
+        (orchestrator.memo.leader, "asyncio", sleeping),
+        (orchestrator.memo.notes, "time", facts.monotonic),
+        (orchestrator.enrichment.purchase, "asyncio", sleeping),
+        (orchestrator.enrichment.purchase, "uuid", SimpleNamespace(uuid4=facts.hex)),
+        (orchestrator.enrichment.settlement, "datetime", _Instant),
+    ]
+    with ExitStack() as stack, structlog.testing.capture_logs():
+        for module, name, stand_in in replacements:
+            stack.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, stand_in)
+        yield
+
+
+def ms(duration: timedelta) -> int:
+    """Return *duration* in milliseconds."""
+    return duration // timedelta(milliseconds=1)

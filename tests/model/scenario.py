@@ -1,0 +1,25 @@
+"""What is explored: who takes part, by which seller, and how much may go wrong."""
+
+from typing import NamedTuple
+
+from tests.model.parts import Rules
+from tests.model.programs import ms
+from tests.model.world import Faults
+
+
+class Scenario(NamedTuple):
+    """One exploration. A process whose name begins with S sweeps; the others look up.
+
+    `knows_settled`: a run that is in the ledger is not taken for that of another purchase.
+    """
+
+    name: str
+    processes: str
+    bounds: Faults
+    rules: Rules = Rules()
+    knows_settled: bool = True
+
+    @property
+    def fresh_ms(self) -> int:
+        """How long an answer is fresh (ms)."""
+        return ms(self.rules.fresh_for)

@@ -1,0 +1,208 @@
+"""The scenarios that are explored, and the ways in which the protocol is broken on purpose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import orchestrator.enrichment.purchase as buying
+from orchestrator.enrichment.journal import Page, Stage, Step, first_step
+from orchestrator.memo import Source
+from orchestrator.memo.notes import Notes
+from tests.model.invariants import (
+    Promise,
+    bought_again_only_after_a_fault,
+    bought_once,
+    counted_once,
+    everything_expires,
+    fenced,
+    invalidation_wins,
+    never_older_than_said,
+    nothing_paid_is_lost,
+    one_leader,
+)
+from tests.model.parts import TICK, Rules
+from tests.model.scenario import Scenario
+from tests.model.world import Faults
+
+WITHOUT_RUN_IDS = Rules(gives_run_ids=False)
+SHORT_LIVED = Rules(fresh_for=TICK * 2)
+
+CRASH = Scenario("a leader crashes", "AB", Faults(crash=1, ticks=2))
+STALL = Scenario("a leader stands still", "AB", Faults(pause=1, ticks=2))
+INVALIDATED = Scenario("a crash and an invalidation", "AB", Faults(crash=1, invalidate=1, ticks=1))
+REPLY_LOST = Scenario("the POST's reply is lost", "AB", Faults(lost=1, retries=1, ticks=2))
+SENT_AGAIN = Scenario("a script is sent twice", "AB", Faults(crash=1, again=1, ticks=1))
+SWEPT = Scenario("a sweeper goes round", "AS", Faults(crash=1, ticks=2))
+AGED = Scenario("answers age", "AB", Faults(crash=1, ticks=3), SHORT_LIVED)
+AWAY = Scenario("Redis is away", "AB", Faults(away=2, ticks=2))
+ENRICH = Scenario("enrich: a crash", "AB", Faults(crash=1, ticks=2), WITHOUT_RUN_IDS)
+ENRICH_STALL = Scenario("enrich: a stall", "AB", Faults(pause=1, ticks=2), WITHOUT_RUN_IDS)
+ENRICH_INVALIDATED = Scenario(
+    "enrich: a crash and an invalidation",
+    *("AB", Faults(crash=1, invalidate=1, ticks=1), WITHOUT_RUN_IDS),
+)
+ENRICH_LOST = Scenario(
+    "enrich: the reply is lost", "AB", Faults(lost=1, retries=1, ticks=2), WITHOUT_RUN_IDS
+)
+
+#: Explored to the end on every run of the tests.
+QUICK = (
+    *(CRASH, STALL, INVALIDATED, REPLY_LOST, SENT_AGAIN, SWEPT, AGED, AWAY),
+    *(ENRICH, ENRICH_STALL, ENRICH_INVALIDATED, ENRICH_LOST),
+)
+
+#: Explored to the end by `python -m tests.model --deep`; minutes each.
+DEEP = tuple(
+    Scenario(f"deep: {name}{seller}", processes, bounds, rules)
+    for seller, rules in ((" with run ids", Rules()), (" without", WITHOUT_RUN_IDS))
+    for name, processes, bounds in (
+        ("two crashes", "ABC", Faults(crash=2, ticks=3)),
+        ("crash and stall", "AB", Faults(crash=1, pause=1, ticks=3)),
+        ("crash, invalidation, resend", "AB", Faults(crash=1, invalidate=1, again=1, ticks=2)),
+        ("crash and lost reply", "AB", Faults(crash=1, lost=1, retries=1, ticks=3)),
+        ("crash and failed run", "AB", Faults(crash=1, failed=1, retries=1, ticks=2)),
+        ("sweeper", "ABS", Faults(crash=1, ticks=2)),
+    )
+)
+
+
+class Mutation(NamedTuple):
+    """One way to break the protocol, where it shows, and which promises it may break."""
+
+    name: str
+    scenario: Scenario
+    breaks: tuple[Promise, ...]
+    lua: tuple[tuple[str, str, str], ...] = ()
+    patch: tuple[Any, str, Any] | None = None
+
+    @property
+    def mutant(self) -> Scenario:
+        """The scenario with broken scripts."""
+        return self.scenario._replace(rules=self.scenario.rules._replace(lua=self.lua))
+
+
+@contextmanager
+def applied(mutation: Mutation) -> Iterator[None]:
+    """Break the Python side of *mutation* for a while; scripts are broken in its scenario."""
+    if mutation.patch is None:
+        yield
+        return
+    owner, name, broken = mutation.patch
+    whole = vars(owner)[name]
+    setattr(owner, name, broken)
+    try:
+        yield
+    finally:
+        setattr(owner, name, whole)
+
+
+def _buys_on_intent(page: Page | None, *, gives_run_ids: bool) -> Step:
+    is_intent = page is not None and page.stage is Stage.INTENT
+    return Step.BUY if is_intent else first_step(page, gives_run_ids=gives_run_ids)
+
+
+async def _writes_and_goes_on(flight: Any, page: Page) -> None:
+    await flight.write_note(page.note())
+
+
+async def _drops_before_it_writes(notes: Any, keys: Any, token: str, _: Any) -> None:
+    await notes.drop(keys, token)
+
+
+async def _adopts_anything(self: Any, flight: Any, page: Page, _: Any) -> Any:
+    return await self._collect(flight, page, Source.ADOPTED)  # a method of Purchaser
+
+
+_ALWAYS_LEADS = ("begin", "if holder and holder ~= token then", "if false then")
+_ANY_HOLDER = ("commit", "if holder ~= token then", "if false then")
+
+MUTATIONS = (
+    Mutation("begin ignores the holder", CRASH, (one_leader, bought_once), (_ALWAYS_LEADS,)),
+    Mutation("commit ignores the token", STALL, (fenced, invalidation_wins), (_ANY_HOLDER,)),
+    Mutation(
+        "commit ignores the generation",
+        INVALIDATED,
+        (invalidation_wins,),
+        (("commit", "~= at_generation then", "== -1 then"),),
+    ),
+    Mutation(
+        "invalidation does not raise the generation",
+        INVALIDATED,
+        (invalidation_wins,),
+        (("invalidate", "redis.call('INCR', generation)", ""),),
+    ),
+    Mutation(
+        "an adopted run is taken for one of today",
+        INVALIDATED,
+        (invalidation_wins,),
+        patch=(buying.Purchaser, "_adopt", _adopts_anything),
+    ),
+    Mutation(
+        "a note may be written by anybody",
+        STALL,
+        (fenced, bought_once, nothing_paid_is_lost, counted_once),
+        (("note", "if holder == token or (not holder and owns_note) then", "if true then"),),
+    ),
+    Mutation(
+        "a lease does not expire",
+        CRASH,
+        (everything_expires,),
+        (("begin", "token, 'PX', lease_ms)", "token)"),),
+    ),
+    Mutation(
+        "an intent is no reason to reconcile",
+        CRASH,
+        (bought_once,),
+        patch=(buying, "first_step", _buys_on_intent),
+    ),
+    Mutation(
+        "the POST is sent when the tenure is over",
+        STALL,
+        (bought_once,),
+        patch=(buying, "_write_intent", _writes_and_goes_on),
+    ),
+    Mutation(
+        "no intent is written down",
+        CRASH,
+        (bought_once, nothing_paid_is_lost),
+        patch=(Notes, "write", _drops_before_it_writes),
+    ),
+    Mutation(
+        "the note goes before the ledger knows",
+        CRASH,
+        (nothing_paid_is_lost, bought_once),
+        (
+            (
+                "commit",
+                "redis.call('SET', note, last_note, 'PX', note_ttl_ms)",
+                "redis.call('DEL', note)",
+            ),
+        ),
+    ),
+    Mutation(
+        "a note is dropped whoever wrote it",
+        Scenario("a stall, then a crash", "AB", Faults(pause=1, crash=1, ticks=1), WITHOUT_RUN_IDS),
+        (nothing_paid_is_lost, bought_once, fenced),
+        (("drop_note", "string.find(current, token, 1, true)", "true"),),
+    ),
+    Mutation(
+        "an entry lives longer than its answer",
+        AGED,
+        (never_older_than_said,),
+        (
+            (
+                "commit",
+                "stored, 'PXAT', expires_at_ms)\nif",
+                "stored, 'PXAT', expires_at_ms + 9000)\nif",
+            ),
+        ),
+    ),
+)
+
+#: Broken by present design, and known: see docs/protocol.md.
+KNOWN_GAP = INVALIDATED._replace(name="an old run is listed", knows_settled=False)
+
+PROMISES = (
+    *(one_leader, bought_once, bought_again_only_after_a_fault, invalidation_wins),
+    *(never_older_than_said, counted_once, fenced, everything_expires, nothing_paid_is_lost),
+)

@@ -1,0 +1,37 @@
+"""The purchase protocol, in every order of events that the bounds allow. See docs/protocol.md."""
+
+import pytest
+
+from tests.model.explorer import Explorer
+from tests.model.invariants import counted_once, invalidation_wins
+from tests.model.scenario import Scenario
+from tests.model.scenarios import KNOWN_GAP, MUTATIONS, QUICK, Mutation, applied
+
+
+@pytest.mark.parametrize("scenario", QUICK, ids=lambda scenario: scenario.name)
+def test_no_order_of_events_breaks_a_promise(scenario: Scenario) -> None:
+    """Every invariant holds in every state that the scenario can reach."""
+    report = Explorer(scenario).explore()
+
+    print(f"{report.states} states, {report.ends} ends")  # noqa: T201 - shown by pytest -rP
+    assert report.counterexample is None, str(report.counterexample)
+    assert report.ends > 0
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_a_broken_protocol_is_found_out(mutation: Mutation) -> None:
+    """What the protocol does not do for nothing is missed at once."""
+    with applied(mutation):
+        report = Explorer(mutation.mutant, mutation.breaks).explore()
+
+    assert report.counterexample is not None
+    broken = report.counterexample.invariant
+    assert broken in {promise.__name__ for promise in mutation.breaks}
+
+
+def test_an_older_run_may_be_taken_for_a_lost_one() -> None:
+    """The documented gap: within the allowance for clocks, a settled run can be found again."""
+    report = Explorer(KNOWN_GAP, (counted_once, invalidation_wins)).explore()
+
+    assert report.counterexample is not None
+    assert report.counterexample.invariant in {counted_once.__name__, invalidation_wins.__name__}

@@ -1,0 +1,263 @@
+"""One state of the modelled world: Redis, the seller, the ledger and a few processes."""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import orjson
+
+from orchestrator.memo.keys import NOTED
+from orchestrator.surfsense.run_finder import CLOCK_SKEW
+from tests.model.parts import KEYS, TICK
+from tests.model.programs import Answer, Ask, ms
+from tests.model.redis_model import Scripts, Store, Value, freeze, sorted_set, text_of
+
+TICK_MS = ms(TICK)
+#: How far back from the intent a run is looked for: RunFinder's allowance for its clock.
+SKEW_MS = ms(CLOCK_SKEW)
+_NAME = re.compile(r"-- (\w+)\(KEYS")
+
+
+class Process(NamedTuple):
+    """One worker: a local state by number, and what the environment knows of it.
+
+    `held` is a reply on its way while the process stands still; `until_ms` the end of the
+    tenure it can be certain of; `asked_ms` when it sent what it waits for.
+    """
+
+    name: str
+    life: int
+    local: int
+    asked_ms: int
+    until_ms: int = 0
+    paused: bool = False
+    held: Answer | None = None
+    gone: bool = False
+
+    @property
+    def program(self) -> str:
+        """The name of its program, and of its purchases."""
+        return f"{self.name}{self.life}"
+
+    @property
+    def token(self) -> str:
+        """What its lease holds."""
+        return f"<{self.program}>.1"
+
+
+class Run(NamedTuple):
+    """One accepted POST. It is charged unless it failed.
+
+    `generation` is how many invalidations its buyer knew of when it began to lead.
+    """
+
+    id: str
+    purchase_id: str
+    posted_ms: int
+    generation: int
+    visible_ms: int
+    failed: bool = False
+
+
+class Faults(NamedTuple):
+    """How often each may still happen."""
+
+    crash: int = 0
+    pause: int = 0
+    lost: int = 0
+    again: int = 0
+    away: int = 0
+    failed: int = 0
+    invalidate: int = 0
+    ticks: int = 3
+    retries: int = 0
+
+
+class World(NamedTuple):
+    """A state.
+
+    `begun` has who led, in order, and in which generation; `wrote` is the place in it of the
+    last one that wrote a note or an entry.
+    """
+
+    now_ms: int
+    store: Store
+    processes: tuple[Process, ...]
+    left: Faults
+    runs: tuple[Run, ...] = ()
+    ledger: tuple[tuple[str, str], ...] = ()
+    generation: int = 0
+    begun: tuple[tuple[str, int], ...] = ()
+    wrote: int = -1
+    overwritten: bool = False
+
+    def place_of(self, token: str) -> int:
+        """Return which leader *token* was last, from 0; -1 if it never led."""
+        places = [place for place, (known, _) in enumerate(self.begun) if known == token]
+        return places[-1] if places else -1
+
+    def with_process(self, index: int, process: Process) -> "World":
+        """Return the world with another process at *index*."""
+        processes = (*self.processes[:index], process, *self.processes[index + 1 :])
+        return self._replace(processes=processes)
+
+    def spend(self, fault: str) -> "World":
+        """Return the world in which *fault* may happen once less."""
+        return self._replace(left=self.left._replace(**{fault: getattr(self.left, fault) - 1}))
+
+
+def name_of(ask: Ask) -> str:
+    """Return the name of what is asked for; a script's own name for a script."""
+    if ask.kind != "script":
+        return ask.kind
+    found = _NAME.match(ask.detail[0])
+    assert found is not None
+    return found[1]
+
+
+class Machine:
+    """Carries out what processes ask for."""
+
+    def __init__(self, renew: str, *, knows_settled: bool) -> None:
+        self.scripts = Scripts()
+        self._knows_settled = knows_settled
+        self._renew = renew
+
+    def execute(self, world: World, index: int, ask: Ask) -> tuple[World, Any]:
+        """Return the world after *ask* was carried out for a process, and the reply."""
+        if ask.kind == "script":
+            return self._script(world, index, ask)
+        if ask.kind == "post":
+            return self._post(world, ask.detail[0], world.processes[index].token)
+        do = getattr(self, f"_{ask.kind}")
+        after, reply = do(world, *ask.detail)
+        return after, reply
+
+    def is_late(self, world: World, waits_for: Callable[[Process], str | None]) -> bool:
+        """Say whether somebody is about to get an answer: a run takes no longer than a tick."""
+        over = {run.id for run in world.runs if run.posted_ms < world.now_ms}
+        return any(waits_for(process) in over for process in world.processes)
+
+    def tick(self, world: World) -> World:
+        """Let a lease's time pass; processes that run have renewed theirs at its end."""
+        now_ms = world.now_ms + TICK_MS
+        store, processes = world.store, []
+        for process in world.processes:
+            renewed = None
+            if not process.paused and not process.gone and process.until_ms:
+                keys, args = (KEYS.lease,), (process.token, 2 * TICK_MS)
+                store, renewed = self.scripts.run(store, world.now_ms, self._renew, keys, args)
+            until_ms = now_ms + TICK_MS if renewed else process.until_ms
+            processes.append(process._replace(until_ms=until_ms if until_ms > now_ms else 0))
+        store = freeze(dict(store), now_ms)
+        return world._replace(now_ms=now_ms, store=store, processes=tuple(processes))
+
+    def invalidate(self, world: World, text: str) -> World:
+        """Run the invalidation script."""
+        keys = (KEYS.entry, KEYS.generation, KEYS.failure, KEYS.failures, KEYS.stale)
+        args = (1000 * TICK_MS,)
+        store, _ = self.scripts.run(world.store, world.now_ms, text, keys, args)
+        return world._replace(store=store, generation=world.generation + 1)
+
+    def _script(self, world: World, index: int, ask: Ask) -> tuple[World, Any]:
+        text, keys, args = ask.detail
+        process, name = world.processes[index], name_of(ask)
+        store, reply = self.scripts.run(world.store, world.now_ms, text, keys, args)
+        after = world._replace(store=store)
+        if (
+            name == "begin"
+            and reply[0] == b"leader"
+            and world.begun[-1:] != ((process.token, world.generation),)
+        ):
+            after = after._replace(begun=(*world.begun, (process.token, world.generation)))
+        elif name in ("commit", "release"):
+            after = after.with_process(index, process._replace(until_ms=0))
+        if name in ("note", "commit") and text_of(store, KEYS.note) != text_of(
+            world.store, KEYS.note
+        ):
+            after = after._replace(wrote=max(world.wrote, world.place_of(process.token)))
+        if name == "commit" and text_of(store, KEYS.entry) != text_of(world.store, KEYS.entry):
+            holder = text_of(world.store, KEYS.lease)
+            followed = world.place_of(process.token) < world.wrote
+            stranger = holder is not None and holder != process.token.encode()
+            after = after._replace(overwritten=followed or stranger)
+        return after, reply
+
+    def _zadd(
+        self, world: World, key: str, scores: tuple[tuple[str, float], ...], only_known: bool
+    ) -> tuple[World, None]:
+        members = sorted_set(world.store, key)
+        members.update((m, s) for m, s in scores if m in members or not only_known)
+        return self._with_set(world, key, members), None
+
+    def _zrem(self, world: World, key: str, gone: tuple[str, ...]) -> tuple[World, None]:
+        members = {m: s for m, s in sorted_set(world.store, key).items() if m not in gone}
+        return self._with_set(world, key, members), None
+
+    def _with_set(self, world: World, key: str, members: dict[str, float]) -> World:
+        values = dict(world.store)
+        values.pop(key, None)
+        if members:
+            values[key] = Value(tuple(sorted(members.items())), None)
+        return world._replace(store=freeze(values, world.now_ms))
+
+    def _zrange(self, world: World, key: str, end: float) -> tuple[World, tuple[bytes, ...]]:
+        members = sorted_set(world.store, key).items()
+        found = sorted((score, member) for member, score in members if score <= end)
+        return world, tuple(member.encode() for _, member in found)
+
+    def _mget(self, world: World, *keys: str) -> tuple[World, tuple[bytes | None, ...]]:
+        return world, tuple(text_of(world.store, key) for key in keys)
+
+    def _ledger(self, world: World, purchase_id: str, outcome: str) -> tuple[World, bool]:
+        if any(known == purchase_id for known, _ in world.ledger):
+            return world, False
+        return world._replace(ledger=(*world.ledger, (purchase_id, outcome))), True
+
+    def _post(self, world: World, purchase_id: str, token: str) -> tuple[World, str]:
+        _, generation = world.begun[world.place_of(token)]
+        name = f"r{len(world.runs)}"
+        run = Run(name, purchase_id, world.now_ms, generation, world.now_ms)
+        return world._replace(runs=(*world.runs, run)), run.id
+
+    def _collect(self, world: World, run_id: str) -> tuple[World, str]:
+        return world, run_id
+
+    def _find(
+        self, world: World, after_ms: int, exclude: tuple[str, ...]
+    ) -> tuple[World, str | None]:
+        page = text_of(world.store, KEYS.note)
+        sought = None if page is None else orjson.loads(page)["purchase_id"]
+        settled = {ledger_id.partition(".")[0] for ledger_id, _ in world.ledger} - {sought}
+        seen = [
+            run
+            for run in reversed(world.runs)
+            if run.visible_ms <= world.now_ms
+            and not run.failed
+            and run.posted_ms >= after_ms - SKEW_MS
+            and not (self._knows_settled and run.purchase_id in settled)
+            and run.id not in exclude
+        ]
+        seen.sort(key=lambda run: abs(run.posted_ms - after_ms))
+        return world, seen[0].id if seen else None
+
+    def _sleep(self, world: World, _: int) -> tuple[World, None]:
+        return world, None
+
+    def _follow(self, world: World) -> tuple[World, None]:
+        return world, None
+
+
+def is_ready(world: World, process: Process, ask: Ask) -> bool:
+    """Say whether what *process* waits for can happen now."""
+    if ask.kind == "sleep":
+        return world.now_ms >= process.asked_ms + ask.detail[0]
+    if ask.kind == "follow":
+        # A notice, or the end of the lease, wakes it.
+        return text_of(world.store, KEYS.lease) is None
+    return True
+
+
+def noted(world: World) -> bool:
+    """Say whether a sweeper would find anything."""
+    return bool(sorted_set(world.store, NOTED))

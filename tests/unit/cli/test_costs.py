@@ -1,0 +1,49 @@
+"""Costs as they are shown: nothing that is left out of the table is left out of the sums."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.cli.costs import shortened
+from orchestrator.spend import Cost, CostsBy, total
+
+_MONEY = st.integers(0, 10**9)
+_COSTS = st.lists(
+    st.builds(
+        Cost, st.text("abc", min_size=1), _MONEY, _MONEY, _MONEY, _MONEY, st.integers(0, 9), _MONEY
+    ),
+    max_size=8,
+    unique_by=lambda cost: cost.key,
+)
+
+
+@given(found=_COSTS, by=st.sampled_from(CostsBy), most=st.integers(1, 9))
+def test_a_short_table_adds_up_to_the_long_one(found: list[Cost], by: CostsBy, most: int) -> None:
+    """The last row has all that is not shown."""
+    rows = shortened(found, by, most=most)
+
+    assert total(rows) == total(found)
+    assert len(rows) <= most + 1
+
+
+def test_the_latest_days_are_shown_in_their_order() -> None:
+    """What is cut off is the past."""
+    days = [Cost(f"2026-11-0{n}", 1, 10 * n) for n in (3, 1, 2)]
+
+    rows = shortened(days, CostsBy.DAY, most=2)
+
+    assert [row.key for row in rows] == ["2026-11-02", "2026-11-03", "1 earlier"]
+
+
+def test_the_dearest_companies_come_first() -> None:
+    """What is cut off is small."""
+    companies = [Cost("a", 1, 10), Cost("b", 1, 30), Cost("c", 1, 20)]
+
+    rows = shortened(companies, CostsBy.COMPANY, most=1)
+
+    assert [(row.key, row.spent_micros) for row in rows] == [("b", 30), ("2 others", 30)]
+
+
+def test_net_is_what_was_saved_beyond_what_was_spent() -> None:
+    """A company that was bought and never asked for again has not paid."""
+    assert Cost("a", 1, 100, saved_micros=0).net_micros == -100
+    assert Cost("a", 1, 100, saved_micros=300).net_micros == 200
