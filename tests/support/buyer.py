@@ -32,7 +32,7 @@ from orchestrator.enrichment import (
 from orchestrator.enrichment.journal import Page
 from orchestrator.memo import Memo, MemoOptions
 from orchestrator.settings import Settings, load
-from orchestrator.spend import Budget, Ledger, PurchaseRecord
+from orchestrator.spend import Budget, Caps, Ledger, PurchaseRecord, Servings
 from orchestrator.surfsense import Accepted, Answer, Seller, open_http, open_seller
 
 PURPOSE = Purpose(None, "default")
@@ -165,9 +165,13 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
             )
         )
         seller = MortalSeller(open_seller(settings, http), fate)
-        ledger = Ledger(engine, utc_now)
+        ledger, servings = Ledger(engine, utc_now), Servings(engine)
+        stack.push_async_callback(servings.aclose)
         settlement = MortalSettlement(
-            Budget(jobs_redis), ledger, price_micros=seller.price_micros, protocol="workspace"
+            Budget(jobs_redis, ledger, Caps()),
+            ledger,
+            price_micros=seller.price_micros,
+            protocol="workspace",
         )
         settlement.fate = fate
         purchaser = Purchaser(
@@ -188,7 +192,7 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
         sweeper = Sweeper(
             memo, purchaser, settlement, gives_run_ids=True, patience=timedelta(seconds=0)
         )
-        yield Buyer(Enricher(memo, purchaser, counters), memo, ledger, sweeper)
+        yield Buyer(Enricher(memo, purchaser, counters, servings), memo, ledger, sweeper)
 
 
 async def _main(company: str, step: Step) -> None:

@@ -10,6 +10,7 @@ from orchestrator.counters import Counters
 from orchestrator.enrichment import Enricher, EnrichmentFailures, Purchaser, Purpose
 from orchestrator.enrichment.journal import Order
 from orchestrator.memo import Flight, Loaded, Memo
+from orchestrator.spend import Servings
 from orchestrator.surfsense import ServiceUnavailable
 
 PURPOSE = Purpose(job_id=None, tenant="default")
@@ -29,12 +30,22 @@ class FakePurchaser(Purchaser):
         return Loaded("found", {"answer": {}}, timedelta(hours=2), flight.now_ms())
 
 
+class NoServings(Servings):
+    """Counts nothing: these lookups are about hit rates."""
+
+    def __init__(self) -> None:
+        """Need no database."""
+
+    def add(self, purchase_id: str, source: str, price_micros: int) -> None:
+        """Forget it."""
+
+
 async def rate_after(purchaser: Purchaser, memo_db: Redis, counters_db: Redis) -> list[HitRate]:
     """Look the same company up by ten callers at once and once more; return the rates."""
     second = timedelta(seconds=1)
     memo = Memo(memo_db, failures=EnrichmentFailures(second, second))
     counters = Counters(counters_db)
-    enricher = Enricher(memo, purchaser, counters)
+    enricher = Enricher(memo, purchaser, counters, NoServings())
     callers = (enricher.enrich("Acme", PURPOSE) for _ in range(10))
     await asyncio.gather(*callers, return_exceptions=True)
     await asyncio.gather(enricher.enrich("Acme S.A.", PURPOSE), return_exceptions=True)

@@ -25,7 +25,7 @@ from orchestrator.enrichment import (
     Sweeper,
 )
 from orchestrator.memo import Memo, MemoOptions
-from orchestrator.spend import Budget, Ledger, run_account
+from orchestrator.spend import Budget, Caps, Ledger, Servings, run_account
 from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
 
 FREE = Purpose("job-free", "default")
@@ -73,7 +73,9 @@ class Worlds:
         memo_redis, jobs_redis = (open_redis(f"{server.url}/{database}") for database in (1, 3))
         self._stack.push_async_callback(memo_redis.aclose)
         self._stack.push_async_callback(jobs_redis.aclose)
-        budget, ledger = Budget(jobs_redis), Ledger(self._engine, utc_now)
+        ledger, servings = Ledger(self._engine, utc_now), Servings(self._engine)
+        budget = Budget(jobs_redis, ledger, Caps())
+        self._stack.push_async_callback(servings.aclose)
         settlement = Settlement(budget, ledger, price_micros=PRICE, protocol=seller.protocol)
         purchaser = Purchaser(
             seller,
@@ -98,7 +100,7 @@ class Worlds:
         counters = Counters(jobs_redis)
         self._stack.push_async_callback(counters.aclose)
         self._stack.push_async_callback(memo.aclose)
-        enricher = Enricher(memo, purchaser, counters)
+        enricher = Enricher(memo, purchaser, counters, servings)
         return World(seller, purchaser, enricher, memo, budget, ledger, sweeper, memo_redis)
 
 

@@ -1,5 +1,7 @@
 """The purchase journal: what is written down, and what whoever finds it must do."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,8 +54,8 @@ def test_attempts_share_a_purchase_id_and_not_a_line_in_the_ledger() -> None:
     """The Idempotency-Key is the same, the entry in the ledger another."""
     order = Order("ACME", "acme", Purpose("j2", "default"))
 
-    second = PAGE.next_attempt(order, now_ms=9)
-    third = second.next_attempt(order, now_ms=11)
+    second = PAGE.next_attempt(order, now_ms=9, generation=0)
+    third = second.next_attempt(order, now_ms=11, generation=2)
 
     assert {PAGE.purchase_id, second.purchase_id, third.purchase_id} == {"p1"}
     assert [PAGE.ledger_id, second.ledger_id, third.ledger_id] == ["p1", "p1.2", "p1.3"]
@@ -61,13 +63,16 @@ def test_attempts_share_a_purchase_id_and_not_a_line_in_the_ledger() -> None:
 
 
 @pytest.mark.parametrize(
-    ("purpose", "accounts"),
+    ("purpose", "own"),
     [
-        (Purpose("j1", "default", capped=True), ["run:j1"]),
-        (Purpose("j1", "default"), []),
-        (Purpose(None, "default", capped=True), []),
+        (Purpose("j1", "acme", capped=True), {"run:j1"}),
+        (Purpose("j1", "acme"), set()),
+        (Purpose(None, "acme", capped=True), set()),
     ],
 )
-def test_only_a_capped_job_has_an_account(purpose: Purpose, accounts: list[str]) -> None:
-    """Whoever has no cap asks no budget."""
-    assert purpose.accounts == accounts
+def test_only_a_capped_job_has_an_account_of_its_own(purpose: Purpose, own: set[str]) -> None:
+    """Tenant, day and the whole installation are asked for every purchase."""
+    accounts = replace(PAGE, order=Order("ACME", "acme", purpose)).accounts
+
+    assert own == {account for account in accounts if account.startswith("run:")}
+    assert len(accounts) == 3 + len(own)
