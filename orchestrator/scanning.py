@@ -10,14 +10,16 @@ from redis.asyncio import Redis
 BATCH = 200
 
 
-async def scan_batches(redis: Redis, pattern: str) -> AsyncIterator[list[bytes]]:
+async def scan_batches(
+    redis: Redis, pattern: str, *, hint: int = BATCH
+) -> AsyncIterator[list[bytes]]:
     """Yield the keys that match the glob *pattern*, batch by batch, none of them empty.
 
     A key may come twice; one that is there from beginning to end comes at least once.
     """
     cursor = 0
     while True:
-        cursor, found = await redis.scan(cursor, match=pattern, count=BATCH)
+        cursor, found = await redis.scan(cursor, match=pattern, count=hint)
         if found:
             yield cast("list[bytes]", found)  # the client never decodes
         if not cursor:

@@ -96,7 +96,8 @@ class Enricher:
             InvalidCompanyName: A name has no key.
             StoreUnavailable: Redis is away.
         """
-        parsed = [parse_name(name) for name in names]
+        known = {name: parse_name(name) for name in dict.fromkeys(names)}
+        parsed = [known[name] for name in names]
         entries = await self._memo.peek_many([entry_key(p.key) for p in parsed])
         return [
             Glance(p.key, p.distinctive, entry) for p, entry in zip(parsed, entries, strict=True)

@@ -9,10 +9,13 @@ from collections.abc import Iterable
 
 from redis.asyncio import Redis
 
-from orchestrator.memo.keys import Keys, entry_of, is_ours, trace_patterns
+from orchestrator.memo.keys import Keys, entry_of, is_ours, trace_pattern
 from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.scripts import Scripts
 from orchestrator.scanning import scan_batches
+
+#: SCAN hint where almost nothing matches, so that no batch grows large.
+FEW = 1000
 
 
 class Invalidation:
@@ -37,9 +40,10 @@ class Invalidation:
     async def pattern(self, pattern: str) -> int:
         """Remove all entries that match the glob *pattern*; return how many existed."""
         removed = 0
-        for traces in trace_patterns(pattern):
-            async for batch in scan_batches(self._redis, traces):
-                removed += await self.keys(entry_of(trace.decode()) for trace in batch)
+        # One pass for all kinds of trace: each pass walks the whole database.
+        async for batch in scan_batches(self._redis, trace_pattern(pattern), hint=FEW):
+            traced = (entry_of(key.decode()) for key in batch)
+            removed += await self.keys(entry for entry in traced if entry is not None)
         async for batch in scan_batches(self._redis, pattern):
             # `*` matches our own keys, too; a note that went would be paid for twice.
             entries = [key for key in batch if not is_ours(key)]

@@ -77,14 +77,14 @@ def is_ours(key: bytes) -> bool:
     return key.startswith(_OURS.encode())
 
 
-def trace_patterns(entry_pattern: str) -> list[str]:
-    """Return the globs that match the traces of all entries that *entry_pattern* matches."""
-    return [prefix + entry_pattern for prefix in _TRACES]
+def trace_pattern(entry_pattern: str) -> str:
+    """Return the glob that matches the traces, among others, of what *entry_pattern* matches."""
+    return f"{_OURS}*:{entry_pattern}"
 
 
-def entry_of(trace: str) -> str:
-    """Return the entry's key that a lease, note, failure or stale copy belongs to."""
+def entry_of(key: str) -> str | None:
+    """Return the entry's key that *key* is a trace of: its lease, note, failure or stale copy."""
     for prefix in _TRACES:
-        if trace.startswith(prefix):
-            return trace.removeprefix(prefix)
-    raise ValueError(f"{trace} is no trace of an entry")
+        if key.startswith(prefix):
+            return key.removeprefix(prefix)
+    return None

@@ -125,12 +125,14 @@ class Memo:
 
     async def peek_many(self, keys: Sequence[str]) -> list[Entry | None]:
         """Return the fresh entries of *keys*, in order, None where there is none."""
+        distinct = list(dict.fromkeys(keys))
         with store_errors("read"):
-            values = await self._reader.get_many(keys)
-        return [
-            None if stored is None else await self._decode(key, stored)
-            for key, stored in zip(keys, values, strict=True)
-        ]
+            values = await self._reader.get_many(distinct)
+        found = {
+            key: None if stored is None else await self._decode(key, stored)
+            for key, stored in zip(distinct, values, strict=True)
+        }
+        return [found[key] for key in keys]
 
     async def invalidate(self, *keys: str) -> int:
         """Remove the entries of *keys*; no flight under way can bring them back.
@@ -209,6 +211,7 @@ class Memo:
     async def _fly(self, keys: Keys, load: Loader, replaced: int) -> Landing:
         token = secrets.token_hex(12)
         source = Source.HIT
+        await self._notices.listening()
         while True:
             with self._notices.expect(keys.entry) as ended:
                 asked_at = time.monotonic()

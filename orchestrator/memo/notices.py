@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds before the subscription is tried again after the connection was lost.
 RECONNECT_S = 0.2
+#: Seconds that a process's first flight waits for its subscription.
+SUBSCRIBE_S = 0.5
 
 
 class Notices:
@@ -31,6 +33,16 @@ class Notices:
         self._redis = redis
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
+        self._heard = asyncio.Event()
+
+    async def listening(self) -> None:
+        """Wait for the first subscription, but not long: waiters are woken when it comes late."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._listen(), name="memo-notices")
+        if not self._heard.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SUBSCRIBE_S):
+                    await self._heard.wait()
 
     @contextlib.contextmanager
     def expect(self, key: str) -> Iterator[asyncio.Event]:
@@ -38,8 +50,6 @@ class Notices:
 
         Enter it before asking Redis who leads; then no end can slip in between.
         """
-        if self._task is None:
-            self._task = asyncio.create_task(self._listen(), name="memo-notices")
         event = asyncio.Event()
         self._waiting[key].add(event)
         try:
@@ -73,6 +83,7 @@ class Notices:
             if message["type"] == "subscribe":
                 # The server confirms this subscription, or the one with which the client
                 # has replaced a lost connection: what came before was not heard.
+                self._heard.set()
                 self._wake_all()
                 continue
             _, _, key = message["data"].decode().partition(" ")

@@ -1,6 +1,7 @@
 """Purchases that the seller gives a number: after a crash they are collected, not bought again."""
 
 import asyncio
+from time import time_ns
 
 import orjson
 import pytest
@@ -15,11 +16,13 @@ from orchestrator.surfsense import AnswerLost, ServiceUnavailable
 from tests.integration.enrichment.conftest import CAPPED, FREE, World, Worlds
 from tests.support.surfsense import PRICE, FakeRunSeller
 
+#: When the dead leader began: a moment ago, so that its answer is still wanted.
+NOW_MS = time_ns() // 1_000_000
 DEAD = Page(
     Stage.INTENT,
     "p1",
     1,
-    1_790_000_000_000,
+    NOW_MS,
     Order("Acme", "acme", Purpose("job-dead", "tenant-dead", capped=True)),
 )
 
@@ -108,13 +111,28 @@ async def test_a_run_that_is_late_is_collected_later(world: World, seller: FakeR
     seller.unfinished = 1
     with pytest.raises(AnswerLost):
         await world.enricher.enrich("Acme", FREE)
-    await world.memo.invalidate("surfsense:acme")
+    await world.memo_redis.delete("memo1:failure:surfsense:acme")  # as if its time were over
 
     enrichment = await world.enricher.enrich("Acme", FREE)
 
     assert enrichment.source is Source.ADOPTED
     assert (len(seller.asked), seller.collected) == (1, ["run-1"])
     assert await world.ledger.total() == PRICE
+
+
+async def test_what_was_ordered_before_an_invalidation_is_settled_and_bought_anew(
+    world: World, seller: FakeRunSeller
+) -> None:
+    """The old run is paid for and explained, but its answer is not what is wanted now."""
+    seller.runs["run-7"] = "Acme"
+    await _leave_note(world.memo_redis, DEAD.accepted("run-7"))
+    await world.memo.invalidate("surfsense:acme")
+
+    enrichment = await world.enricher.enrich("Acme", FREE)
+
+    assert enrichment.source is Source.BOUGHT
+    assert seller.collected == ["run-7", "run-2"]
+    assert await world.ledger.total() == seller.charged_micros == 2 * PRICE
 
 
 async def test_a_run_that_fails_costs_nothing(world: World, seller: FakeRunSeller) -> None:

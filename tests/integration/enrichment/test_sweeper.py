@@ -1,7 +1,7 @@
 """Purchases that nobody asks for any more are finished, and nothing is bought for it."""
 
 import asyncio
-from time import time
+from time import time, time_ns
 
 import orjson
 import pytest
@@ -18,6 +18,9 @@ from tests.support.async_waiting import eventually
 from tests.support.cases import purchase
 from tests.support.surfsense import PRICE, FakeRunSeller
 
+#: What the dead leader's purchase has cost.
+RECORD = purchase(0, purchase_id="p1", company_key="acme", job_id="job-dead", cost_micros=7)
+
 
 @pytest.fixture
 def seller(worlds: Worlds) -> FakeRunSeller:
@@ -33,13 +36,13 @@ def buys_runs(worlds: Worlds, seller: FakeRunSeller, shared_valkey: Valkey) -> W
 
 def _page(company: str, purchase_id: str = "p1") -> Page:
     order = Order(company, company.lower(), Purpose("job-dead", "default", capped=True))
-    return Page(Stage.INTENT, purchase_id, 1, 1_790_000_000_000, order)
+    return Page(Stage.INTENT, purchase_id, 1, time_ns() // 1_000_000, order)
 
 
 async def _leave(world: World, key: str, note: object) -> None:
     """Leave a note as a dead leader does, and its entry in the list of notes."""
     await world.memo_redis.set(f"memo1:note:{key}", orjson.dumps(note), ex=60)
-    await world.memo_redis.zadd("memo1:noted", {key: time() * 1000 - 1})
+    await world.memo_redis.zadd("memo1:noted", {f"dead {key}": time() * 1000 - 1})
     await world.memo_redis.expire("memo1:noted", 60)
 
 
@@ -92,8 +95,7 @@ async def test_an_attempt_of_which_nothing_can_be_learned_is_written_off(world: 
 
 async def test_what_was_bought_and_not_settled_is_settled(world: World) -> None:
     """The leader died between storing and the ledger: its last page says what is owed."""
-    page = _page("Acme").bought(purchase(0, purchase_id="p1", company_key="acme", cost_micros=7))
-    await _leave_page(world, page)
+    await _leave_page(world, _page("Acme").bought(RECORD))
 
     await world.sweeper.sweep()
 
@@ -104,14 +106,15 @@ async def test_what_was_bought_and_not_settled_is_settled(world: World) -> None:
 
 async def test_what_is_owed_to_the_cap_is_paid_even_if_the_ledger_has_it(world: World) -> None:
     """The leader died between ledger and budget: the cap learns of the money, once."""
-    record = purchase(0, purchase_id="p1", company_key="acme", cost_micros=7)
-    await world.ledger.settle(record)
-    await _leave_page(world, _page("Acme").bought(record))
+    await world.budget.reserve("p1", PRICE, _page("Acme").accounts)
+    await world.ledger.settle(RECORD)
+    await _leave_page(world, _page("Acme").bought(RECORD))
 
     await world.sweeper.sweep()
     await world.sweeper.sweep()
 
-    assert (await world.budget.account("run:job-dead")).spent_micros == 7
+    account = await world.budget.account("run:job-dead")
+    assert (account.spent_micros, account.held_micros) == (7, 0)
 
 
 async def test_a_purchase_under_way_is_left_in_peace(

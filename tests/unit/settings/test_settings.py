@@ -11,7 +11,7 @@ PASSWORD = "hunter2-s3cr3t"
 REQUIRED = {
     "REDIS_URL": f"redis://:{PASSWORD}@redis.example:6379",
     "DATABASE_URL": f"postgresql://emasai:{PASSWORD}@db.example/emasai",
-    "SURFSENSE_URL": f"https://user:{PASSWORD}@surfsense.example",
+    "SURFSENSE_URL": "https://surfsense.example",
 }
 
 
