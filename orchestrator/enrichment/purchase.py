@@ -210,7 +210,7 @@ class Purchaser:
         Raises:
             EnrichmentError: It cannot be told, so the page stays.
         """
-        settled = await self._settlement.runs_of(page.order.company_key)
+        settled = await self._settlement.runs_of_others(page)
         deadline_ms = flight.now_ms() + self._reconcile_grace // timedelta(milliseconds=1)
         while True:
             run_id = await self._seller.find(

@@ -36,10 +36,14 @@ class Settlement:
         """Give back what *page*'s attempt holds: it has cost nothing."""
         await self._budget.release(page.ledger_id, self._price_micros, page.accounts)
 
-    async def runs_of(self, company_key: str) -> frozenset[str]:
-        """Return the seller's runs that are in the ledger for a company: nobody's to adopt."""
-        purchases = await self._ledger.purchases_of(company_key)
-        return frozenset(purchase.run_id for purchase in purchases if purchase.run_id)
+    async def runs_of_others(self, page: Page) -> frozenset[str]:
+        """Return the runs that the ledger has for other attempts at *page*'s company."""
+        purchases = await self._ledger.purchases_of(page.order.company_key)
+        return frozenset(
+            purchase.run_id
+            for purchase in purchases
+            if purchase.run_id and purchase.purchase_id != page.ledger_id
+        )
 
     async def settle(self, page: Page, record: PurchaseRecord) -> bool:
         """Enter *record* into the ledger, then its cost into the budget. Repeat what fails.

@@ -37,6 +37,7 @@ class Sweeper:
         gives_run_ids: bool,
         patience: timedelta = timedelta(seconds=30),
         period: timedelta = timedelta(seconds=5),
+        look_again: timedelta = LOOK_AGAIN,
     ) -> None:
         self._memo = memo
         self._purchaser = purchaser
@@ -44,6 +45,7 @@ class Sweeper:
         self._gives_run_ids = gives_run_ids
         self._patience = patience
         self._period = period
+        self._look_again = look_again
 
     async def run(self) -> None:
         """Sweep until cancelled; servers that are away are waited out."""
@@ -59,7 +61,7 @@ class Sweeper:
         left = await self._memo.notes.left(for_at_least=self._patience, limit=BATCH)
         for note in left:
             # First, so that one that cannot be finished does not keep others waiting.
-            await self._memo.notes.look_again(note, after=LOOK_AGAIN)
+            await self._memo.notes.look_again(note, after=self._look_again)
             if not note.led:
                 await self._try_to_finish(note)
         return len(left)

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -32,11 +31,8 @@ class Serving:
     saved_micros: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Served:
-    purchase_id: str
-    source: str
-    price_micros: int
+#: Purchase, way, price. A plain tuple: it is hashed on every lookup.
+_Served = tuple[str, str, int]
 
 
 class Servings:
@@ -45,7 +41,7 @@ class Servings:
     def __init__(self, engine: AsyncEngine, *, flush_after: timedelta = FLUSH_AFTER) -> None:
         """Keep them in the migrated database of *engine*."""
         self._engine = engine
-        self._counts = LateCounts(
+        self._counts: LateCounts[_Served] = LateCounts(
             self._write,
             event="servings.not_written",
             expected=(DatabaseUnavailable, TimeoutError),
@@ -57,7 +53,7 @@ class Servings:
 
         Does no I/O; needs the running loop.
         """
-        self._counts.add(_Served(purchase_id, source, price_micros))
+        self._counts.add((purchase_id, source, price_micros))
 
     async def of(self, purchase_ids: Sequence[str]) -> list[Serving]:
         """Return what the fleet has written about *purchase_ids*, seconds late.
@@ -82,18 +78,13 @@ class Servings:
     async def _write(self, pending: Counter[_Served]) -> None:
         served: Counter[tuple[str, str]] = Counter()
         saved: Counter[tuple[str, str]] = Counter()
-        for each, n in pending.items():
-            served[each.purchase_id, each.source] += n
-            saved[each.purchase_id, each.source] += n * each.price_micros
-        rows: list[dict[str, Any]] = [
-            # In the order of the key, so that processes cannot deadlock.
-            {
-                "purchase_id": key[0],
-                "source": key[1],
-                "served": served[key],
-                "saved_micros": saved[key],
-            }
-            for key in sorted(served)
+        for (purchase_id, source, price_micros), n in pending.items():
+            served[purchase_id, source] += n
+            saved[purchase_id, source] += n * price_micros
+        names = [column.name for column in servings.columns]
+        # In the order of the key, so that processes cannot deadlock.
+        rows = [
+            dict(zip(names, (*key, served[key], saved[key]), strict=True)) for key in sorted(served)
         ]
         async with writing(self._engine, "count servings") as connection:
             new = insert_into(servings, connection)

@@ -38,7 +38,8 @@ def bought_again_only_after_a_fault(world: World, scenario: Scenario) -> bool:
     if scenario.rules.gives_run_ids:
         return True
     all_, left = scenario.bounds, world.left
-    faults = sum(getattr(all_, f) - getattr(left, f) for f in ("crash", "pause", "lost", "away"))
+    names = ("crash", "pause", "lost", "away")
+    faults = sum(int(getattr(all_, name)) - int(getattr(left, name)) for name in names)
     return len(world.runs) <= 1 + world.generation + faults
 
 
@@ -61,7 +62,7 @@ def never_older_than_said(world: World, scenario: Scenario) -> bool:
 def counted_once(world: World, scenario: Scenario) -> bool:
     """With run ids, the ledger never has more purchases than the seller has charged for."""
     if not scenario.rules.gives_run_ids:
-        return sum(outcome != "lost" for _, outcome in world.ledger) <= len(world.runs)
+        return sum(outcome != "lost" for _, outcome, _ in world.ledger) <= len(world.runs)
     return len(world.ledger) <= sum(not run.failed for run in world.runs)
 
 

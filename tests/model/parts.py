@@ -132,7 +132,18 @@ class _Budget:
 
 class _Ledger:
     async def settle(self, record: PurchaseRecord) -> bool:
-        return bool(await Ask("ledger", (record.purchase_id, record.outcome.value)))
+        detail = (record.purchase_id, record.outcome.value, record.run_id or "")
+        return bool(await Ask("ledger", detail))
+
+    async def purchases_of(self, company_key: str) -> list["_Purchase"]:
+        del company_key
+        known = await Ask("purchases", ())
+        return [_Purchase(*each) for each in cast("tuple[tuple[str, str], ...]", known)]
+
+
+class _Purchase(NamedTuple):
+    purchase_id: str
+    run_id: str
 
 
 class _Codec:
@@ -246,6 +257,7 @@ def _sweep(rules: Rules, name: str) -> Callable[[Facts], Coroutine[Any, Any, str
             parts.settlement,
             gives_run_ids=rules.gives_run_ids,
             patience=timedelta(0),
+            look_again=timedelta(0),
         )
         try:
             return f"looked at {await sweeper.sweep()}"

@@ -10,7 +10,7 @@ from tests.model.world import Faults
 class Scenario(NamedTuple):
     """One exploration. A process whose name begins with S sweeps; the others look up.
 
-    `knows_settled`: a run that is in the ledger is not taken for that of another purchase.
+    `knows_settled`: the seller leaves out the runs that it is told to.
     """
 
     name: str

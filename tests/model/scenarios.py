@@ -199,8 +199,8 @@ MUTATIONS = (
     ),
 )
 
-#: Broken by present design, and known: see docs/protocol.md.
-KNOWN_GAP = INVALIDATED._replace(name="an old run is listed", knows_settled=False)
+#: What the exclusion of settled runs is for: without it an old one is taken for a lost one.
+UNEXCLUDED = INVALIDATED._replace(name="settled runs are not left out", knows_settled=False)
 
 PROMISES = (
     *(one_leader, bought_once, bought_again_only_after_a_fault, invalidation_wins),

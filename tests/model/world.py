@@ -4,8 +4,6 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import orjson
-
 from orchestrator.memo.keys import NOTED
 from orchestrator.surfsense.run_finder import CLOCK_SKEW
 from tests.model.parts import KEYS, TICK
@@ -85,7 +83,7 @@ class World(NamedTuple):
     processes: tuple[Process, ...]
     left: Faults
     runs: tuple[Run, ...] = ()
-    ledger: tuple[tuple[str, str], ...] = ()
+    ledger: tuple[tuple[str, str, str], ...] = ()
     generation: int = 0
     begun: tuple[tuple[str, int], ...] = ()
     wrote: int = -1
@@ -184,7 +182,11 @@ class Machine:
         return after, reply
 
     def _zadd(
-        self, world: World, key: str, scores: tuple[tuple[str, float], ...], only_known: bool
+        self,
+        world: World,
+        key: str,
+        scores: tuple[tuple[str, float], ...],
+        only_known: bool,  # noqa: FBT001 - the detail of an Ask
     ) -> tuple[World, None]:
         members = sorted_set(world.store, key)
         members.update((m, s) for m, s in scores if m in members or not only_known)
@@ -209,10 +211,15 @@ class Machine:
     def _mget(self, world: World, *keys: str) -> tuple[World, tuple[bytes | None, ...]]:
         return world, tuple(text_of(world.store, key) for key in keys)
 
-    def _ledger(self, world: World, purchase_id: str, outcome: str) -> tuple[World, bool]:
-        if any(known == purchase_id for known, _ in world.ledger):
+    def _ledger(
+        self, world: World, purchase_id: str, outcome: str, run_id: str
+    ) -> tuple[World, bool]:
+        if any(known == purchase_id for known, *_ in world.ledger):
             return world, False
-        return world._replace(ledger=(*world.ledger, (purchase_id, outcome))), True
+        return world._replace(ledger=(*world.ledger, (purchase_id, outcome, run_id))), True
+
+    def _purchases(self, world: World) -> tuple[World, tuple[tuple[str, str], ...]]:
+        return world, tuple((known, run_id) for known, _, run_id in world.ledger)
 
     def _post(self, world: World, purchase_id: str, token: str) -> tuple[World, str]:
         _, generation = world.begun[world.place_of(token)]
@@ -226,17 +233,13 @@ class Machine:
     def _find(
         self, world: World, after_ms: int, exclude: tuple[str, ...]
     ) -> tuple[World, str | None]:
-        page = text_of(world.store, KEYS.note)
-        sought = None if page is None else orjson.loads(page)["purchase_id"]
-        settled = {ledger_id.partition(".")[0] for ledger_id, _ in world.ledger} - {sought}
         seen = [
             run
             for run in reversed(world.runs)
             if run.visible_ms <= world.now_ms
             and not run.failed
             and run.posted_ms >= after_ms - SKEW_MS
-            and not (self._knows_settled and run.purchase_id in settled)
-            and run.id not in exclude
+            and not (self._knows_settled and run.id in exclude)
         ]
         seen.sort(key=lambda run: abs(run.posted_ms - after_ms))
         return world, seen[0].id if seen else None
@@ -251,7 +254,7 @@ class Machine:
 def is_ready(world: World, process: Process, ask: Ask) -> bool:
     """Say whether what *process* waits for can happen now."""
     if ask.kind == "sleep":
-        return world.now_ms >= process.asked_ms + ask.detail[0]
+        return world.now_ms >= process.asked_ms + int(ask.detail[0])
     if ask.kind == "follow":
         # A notice, or the end of the lease, wakes it.
         return text_of(world.store, KEYS.lease) is None

@@ -103,14 +103,15 @@ async def test_a_leader_that_was_overtaken_may_not_begin_to_pay(
 
 async def test_joiners_of_an_overtaken_leader_try_for_themselves(memo: Memo) -> None:
     """LeaseLost concerns the leader alone."""
-    gate = asyncio.Event()
+    leads, gate = asyncio.Event(), asyncio.Event()
 
     async def overtaken(flight: Flight) -> Loaded:
+        leads.set()
         await gate.wait()
         raise LeaseLost(flight.key)
 
     leading = asyncio.create_task(memo.get(KEY, overtaken))
-    await asyncio.sleep(0)
+    await leads.wait()
     joining = asyncio.create_task(memo.get(KEY, Loader("second")))
     await asyncio.sleep(0)
 

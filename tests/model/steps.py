@@ -1,0 +1,209 @@
+"""Says what can happen next in a world: every step of every process, and every fault."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+from tests.model.parts import KEYS, program
+from tests.model.programs import Answer, Ask, Done, Programs
+from tests.model.redis_model import text_of
+from tests.model.scenario import Scenario
+from tests.model.world import TICK_MS, Machine, Process, World, is_ready, name_of
+
+_SUCCESSFUL = ("fresh", "bought", "adopted", "looked")
+
+#: What happens, the world after it, and whether that is no fault.
+Move = tuple[str, World, bool]
+
+
+class Steps:
+    """The transitions of one scenario."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self.programs = Programs(lambda name: program(scenario.rules, name))
+        lua = {script: (old, new) for script, old, new in scenario.rules.lua}
+        renew = files("orchestrator").joinpath("lua", "renew.lua").read_text("utf-8")
+        invalidate = files("orchestrator.memo").joinpath("lua", "invalidate.lua").read_text("utf-8")
+        self._invalidate = invalidate.replace(*lua.get("invalidate", ("", "")))
+        renew = renew.replace(*lua.get("renew", ("", "")))
+        self.machine = Machine(renew, knows_settled=scenario.knows_settled)
+        self._sweeps = any(name.startswith("S") for name in scenario.processes)
+
+    def first(self) -> World:
+        """Return the world in which nothing has happened yet."""
+        processes = tuple(
+            Process(name, 1, self.programs.start(f"{name}1", 0), 0)
+            for name in self._scenario.processes
+        )
+        return World(0, (), processes, self._scenario.bounds)
+
+    def of(self, world: World) -> Iterator[Move]:
+        """Yield every next state, how it comes about, and whether that is no fault."""
+        for index, process in enumerate(world.processes):
+            yield from self._steps_of(world, index, process)
+        if world.left.ticks and not self.machine.is_late(world, self._waits_for_run):
+            yield "time passes", self.machine.tick(world.spend("ticks")), False
+        if world.left.invalidate:
+            after = self.machine.invalidate(world.spend("invalidate"), self._invalidate)
+            yield "invalidate", after, False
+
+    def _steps_of(self, world: World, index: int, process: Process) -> Iterator[Move]:
+        if process.gone:
+            return
+        who, left = process.program, world.left
+        pending = self.programs.pending(process.local)
+        if process.paused:
+            yield f"{who} resumes", self._resumed(world, index), True
+            return
+        if isinstance(pending, Done):
+            may_retry = text_of(world.store, KEYS.failure) is None and left.retries
+            if may_retry and not pending.result.startswith(_SUCCESSFUL):
+                yield f"{who} is retried", self._retried(world.spend("retries"), index), True
+            return
+        if not is_ready(world, process, pending):
+            return
+        what = name_of(pending)
+        executed, reply = self.machine.execute(world, index, pending)
+        label = f"{who}: {what} -> {_short(reply)}"
+        if what == "collect" and any(r.id == reply and r.failed for r in world.runs):
+            fault = Answer(fault="run failed")
+            yield f"{label} failed", self._deliver(world, index, fault), True
+            return
+        yield label, self._deliver(executed, index, Answer(reply)), True
+        yield from self._crash_or_stall(world, executed, index, label, reply)
+        yield from self._lost_replies(world, executed, index, label)
+        if what == "post":
+            yield from self._post_faults(world, executed, index, label)
+        if what == "collect" and left.failed:
+            runs = tuple(r._replace(failed=True) if r.id == reply else r for r in world.runs)
+            after = world._replace(runs=runs).spend("failed")
+            fault = Answer(fault="run failed")
+            yield f"{who}: {reply} has failed", self._deliver(after, index, fault), False
+
+    def _crash_or_stall(
+        self, world: World, executed: World, index: int, label: str, reply: object
+    ) -> Iterator[Move]:
+        process, left = world.processes[index], world.left
+        who, pending = process.program, self.programs.pending(process.local)
+        assert isinstance(pending, Ask)
+        what = name_of(pending)
+        is_first = what in ("begin", "zrange") and process.until_ms == 0
+        if left.crash and not is_first:
+            dead = process._replace(gone=True, local=-1, until_ms=0, asked_ms=0)
+            yield (
+                f"{who} crashes before {what}",
+                world.spend("crash").with_process(index, dead),
+                False,
+            )
+        if what in ("sleep", "follow"):
+            return
+        if left.pause:
+            spent = world.spend("pause")
+            if what != "post" and not is_first:
+                still = process._replace(paused=True)
+                yield f"{who} stands still before {what}", spent.with_process(index, still), False
+            still = executed.processes[index]._replace(paused=True, held=Answer(reply))
+            after = executed.spend("pause").with_process(index, still)
+            yield f"{label}, but it stands still", after, False
+
+    def _lost_replies(
+        self, world: World, executed: World, index: int, label: str
+    ) -> Iterator[Move]:
+        process, left = world.processes[index], world.left
+        who, pending = process.program, self.programs.pending(process.local)
+        assert isinstance(pending, Ask)
+        what = name_of(pending)
+        if what in ("sleep", "follow"):
+            return
+        if left.again and pending.kind == "script":
+            yield f"{label}, reply lost, sent again", executed.spend("again"), False
+        if left.away and pending.kind in ("script", "zadd", "zrem"):
+            fault = Answer(fault="redis is away")
+            yield (
+                f"{who}: {what} not executed, error",
+                self._deliver(world.spend("away"), index, fault),
+                False,
+            )
+            yield (
+                f"{label}, executed, but error",
+                self._deliver(executed.spend("away"), index, fault),
+                False,
+            )
+
+    def _post_faults(self, world: World, executed: World, index: int, label: str) -> Iterator[Move]:
+        lost = Answer(fault="answer lost")
+        hidden_run = executed.runs[-1]._replace(visible_ms=world.now_ms + TICK_MS)
+        hidden = executed._replace(runs=(*executed.runs[:-1], hidden_run))
+        if world.left.lost:
+            yield "POST is lost", self._deliver(world.spend("lost"), index, lost), False
+            yield f"{label}, reply lost", self._deliver(executed.spend("lost"), index, lost), False
+        if not self._scenario.rules.gives_run_ids:
+            return
+        if world.left.lost:
+            after = self._deliver(hidden.spend("lost"), index, lost)
+            yield f"{label}, reply lost, not listed yet", after, False
+        if world.left.crash:
+            dead = executed.processes[index]._replace(gone=True, local=-1, until_ms=0, asked_ms=0)
+            after = hidden.spend("crash").with_process(index, dead)
+            yield f"{label}, not listed yet; crashes", after, False
+
+    def _deliver(self, world: World, index: int, answer: Answer) -> World:
+        """Return the world after a process has got *answer*, up to what it asks for next."""
+        process = world.processes[index]
+        before = self.programs.pending(process.local)
+        assert isinstance(before, Ask)
+        until_ms = process.until_ms
+        if name_of(before) == "begin" and answer.value and answer.value[0] == b"leader":
+            until_ms = process.asked_ms + TICK_MS
+            until_ms = until_ms if until_ms > world.now_ms else 0
+        local = self.programs.resume(
+            process.local, answer, world.now_ms, certain=until_ms > world.now_ms
+        )
+        pending = self.programs.pending(local)
+        done = isinstance(pending, Done)
+        asked_ms = (
+            world.now_ms
+            if isinstance(pending, Ask) and name_of(pending) in ("begin", "sleep")
+            else 0
+        )
+        process = process._replace(
+            local=local,
+            asked_ms=asked_ms,
+            until_ms=0 if done else until_ms,
+            held=None,
+            paused=False,
+        )
+        world = world.with_process(index, process)
+        if isinstance(pending, Ask) and pending.kind in ("zadd", "zrem") and not self._sweeps:
+            # Nobody looks at the list: not a step of its own.
+            executed, reply = self.machine.execute(world, index, pending)
+            return self._deliver(executed, index, Answer(reply))
+        return world
+
+    def _resumed(self, world: World, index: int) -> World:
+        process = world.processes[index]
+        if process.held is not None:
+            return self._deliver(world, index, process.held)
+        return world.with_process(index, process._replace(paused=False))
+
+    def _retried(self, world: World, index: int) -> World:
+        process = world.processes[index]
+        life = process.life + 1
+        local = self.programs.start(f"{process.name}{life}", world.now_ms)
+        return world.with_process(index, Process(process.name, life, local, world.now_ms))
+
+    def _waits_for_run(self, process: Process) -> str | None:
+        """Return the run whose answer *process* is waiting for, if it is."""
+        if process.gone or process.paused:
+            return None
+        pending = self.programs.pending(process.local)
+        is_collect = isinstance(pending, Ask) and pending.kind == "collect"
+        return str(pending.detail[0]) if is_collect and isinstance(pending, Ask) else None
+
+
+def _short(reply: object) -> str:
+    if isinstance(reply, tuple):
+        return " ".join(_short(part) for part in reply)
+    if isinstance(reply, bytes):
+        return reply.decode()[:90]
+    return str(reply)
