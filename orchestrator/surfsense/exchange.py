@@ -19,9 +19,10 @@ from orchestrator.surfsense.http import was_never_sent
 
 Sleep = Callable[[float], Awaitable[None]]
 
-#: Attempts at making a connection, and the seconds after which no further one starts.
+#: Attempts at making a connection, and the seconds after which no further one starts: less than
+#: a lease, because a POST must leave while its sender still leads.
 CONNECT_ATTEMPTS = 4
-CONNECT_PATIENCE_S = 10.0
+CONNECT_PATIENCE_S = 2.0
 
 
 async def exchange(

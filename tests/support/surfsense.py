@@ -16,6 +16,8 @@ from orchestrator.surfsense import (
 )
 
 PRICE = 46_500
+#: A test that fails before it opens the gate must not keep its purchase for ever.
+GATE_S = 15
 
 
 def found(company: str, cost_micros: int = PRICE) -> Found:
@@ -52,7 +54,8 @@ class FakeSeller:
         """Sell what the script says comes next for *company*."""
         self.asked.append((company, purchase_id))
         self.busy.set()
-        await self.gate.wait()
+        async with asyncio.timeout(GATE_S):
+            await self.gate.wait()
         return self._charged(company)
 
     async def collect(self, run_id: str, *, company: str) -> Answer:
@@ -113,7 +116,8 @@ class FakeRunSeller(FakeSeller):
     async def collect(self, run_id: str, *, company: str) -> Answer:
         """Return the answer of a run, once it is done."""
         self.busy.set()
-        await self.gate.wait()
+        async with asyncio.timeout(GATE_S):
+            await self.gate.wait()
         if run_id not in self.runs:
             raise RunUnknown(company, run_id)
         if self.unfinished:

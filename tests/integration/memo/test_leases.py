@@ -9,7 +9,7 @@ from orchestrator.memo import Flight, LeaseLost, Loaded, Memo, Source
 from tests.integration.memo.conftest import SHORT_LEASE, OpenMemo
 from tests.support.async_waiting import eventually
 from tests.support.commands import commands, forget_commands
-from tests.support.loading import KEY, Loader
+from tests.support.loading import GATE_S, KEY, Loader
 
 LEASE_KEY = f"memo1:lease:{KEY}"
 NOTE_KEY = f"memo1:note:{KEY}"
@@ -107,7 +107,8 @@ async def test_joiners_of_an_overtaken_leader_try_for_themselves(memo: Memo) -> 
 
     async def overtaken(flight: Flight) -> Loaded:
         leads.set()
-        await gate.wait()
+        async with asyncio.timeout(GATE_S):
+            await gate.wait()
         raise LeaseLost(flight.key)
 
     leading = asyncio.create_task(memo.get(KEY, overtaken))
