@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import redis as blocking
+import structlog
 from redis.asyncio import Redis
 
 from orchestrator.connections import open_redis
@@ -24,6 +25,15 @@ def pytest_configure() -> None:
     """Forget what the developer's shell says about servers, before anything is imported."""
     for name in [name for name in os.environ if name.startswith(_OURS)]:
         del os.environ[name]
+    # Tables are as wide as in a big window, wherever the tests run.
+    os.environ["COLUMNS"] = "200"
+
+
+@pytest.fixture(autouse=True)
+def logging_is_as_it_was() -> Iterator[None]:
+    """Undo what a command has configured: the next test may look at what is logged."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

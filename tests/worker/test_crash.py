@@ -7,9 +7,9 @@ from pathlib import Path
 
 import redis
 import sqlalchemy
-from tests.support.waiting import wait_until
 
 from tests.support.sandbox import charges, twice
+from tests.support.waiting import wait_until
 from tests.worker.conftest import Command
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "leads.csv"
