@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
@@ -23,10 +22,6 @@ _CHECK: Final = "surfsense"
 async def check_surfsense(settings: Settings) -> list[Finding]:
     """Ask `GET {SURFSENSE_URL}/health`, with the key that purchases would carry."""
     url = settings.surfsense_url.get_secret_value().rstrip("/")
-    if "@" in urlsplit(url).netloc:
-        # The HTTP client would refuse every purchase: two kinds of credentials.
-        fix = "Take user and password out of SURFSENSE_URL; the key belongs in SURFSENSE_API_KEY."
-        return [fault(_CHECK, f"{shown(url)} cannot be used with a user in its URL", fix)]
     async with open_http(
         api_key=settings.surfsense_api_key, max_in_flight=1, timeout=PATIENCE
     ) as http:

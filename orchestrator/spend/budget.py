@@ -5,7 +5,7 @@ before a cent is spent, in one atomic step. What a crashed buyer held comes back
 An account that Redis does not have, or has lost, begins with what the ledger says.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,11 +66,27 @@ class Books(Protocol):
         """Return what *account* begins with, all of it as of one instant."""
 
 
-class Budget:
-    """Accounts on one Redis database. *caps* hold from the next reservation on."""
+def _warn(account: str) -> None:
+    log.warning("budget.soft_cap_reached", account=account)
 
-    def __init__(self, redis: Redis, books: Books, caps: Caps) -> None:
+
+class Budget:
+    """Accounts on one Redis database. *caps* hold from the next reservation on.
+
+    *on_soft_cap* is called with the account that has just reached the soft share of its cap,
+    by one process of the fleet, once for each cap.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        books: Books,
+        caps: Caps,
+        *,
+        on_soft_cap: Callable[[str], None] = _warn,
+    ) -> None:
         self._redis = redis
+        self._on_soft_cap = on_soft_cap
         self._books = books
         self.caps = caps
         self._open = load_script(redis, "orchestrator.spend", "open")
@@ -127,7 +143,7 @@ class Budget:
                 raise refusal(named[0], amount_micros)
             if verdict == b"held":
                 for account in named:
-                    log.warning("budget.soft_cap_reached", account=account)
+                    self._on_soft_cap(account)
                 return
             await self._open_all(named)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.clock import utc_now
 from orchestrator.database import open_engine, upgrade
-from orchestrator.spend import Account, Budget, BudgetExhausted, Caps, Ledger, accounts_of
+from orchestrator.spend import (
+    Account,
+    Budget,
+    BudgetExhausted,
+    Caps,
+    Ledger,
+    Opening,
+    accounts_of,
+)
 from tests.support.books import HandwrittenBooks
 from tests.support.cases import purchase
 
@@ -134,15 +142,32 @@ async def test_a_settlement_that_died_half_way_is_finished(
 
 
 async def test_a_settlement_repeated_much_later_changes_nothing(
-    jobs_redis: Redis, ledger: Ledger
+    jobs_redis: Redis, engine: AsyncEngine
 ) -> None:
     """Nobody remembers it in Redis any more; the ledger does."""
-    budget = _budget(jobs_redis, ledger)
+    yesterday = Ledger(engine, lambda: utc_now() - timedelta(days=1))
+    budget = _budget(jobs_redis, Ledger(engine, utc_now))
     for number in range(2):
-        await _settle(budget, ledger, number)
+        await _settle(budget, yesterday, number)
     for name in ACCOUNTS:
         await jobs_redis.delete(f"budget1:holds:{name}")
 
-    await _settle(budget, ledger, 1)
+    await _settle(budget, yesterday, 1)
 
     assert await _states(budget) == {Account(None, 2 * PRICE, 0)}
+
+
+async def test_who_opens_late_changes_nothing(jobs_redis: Redis) -> None:
+    """Between its look at the ledger and its opening, another process opened and settled."""
+    quick = Budget(jobs_redis, HandwrittenBooks(), Caps())
+
+    class SlowBooks(HandwrittenBooks):
+        async def opening(self, account: str) -> Opening:
+            seen = await super().opening(account)
+            await quick.reserve("h1", PRICE, [account])
+            await quick.settle("h1", PRICE, PRICE, [account])
+            return seen
+
+    await Budget(jobs_redis, SlowBooks(), Caps()).reserve("h2", PRICE, ["global"])
+
+    assert await quick.account("global") == Account(None, PRICE, PRICE)
