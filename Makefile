@@ -19,13 +19,13 @@ $(READY): constraints.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
-# 3 means that some rows of the file could not be used, as the example wants to show.
+# Exit code 3 means that some rows of the file could not be used, as the example wants to show.
 demo: $(READY) ## Run the example's leads through the whole pipeline (simulated SurfSense)
 	@$(BIN)/emasai run examples/leads.csv -o leads.out.csv || test $$? -eq 3
 
 test: $(READY) ## Run all tests on real servers
 	@$(BIN)/python -m tests.support.provide
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 static: $(READY)
 	@$(BIN)/ruff format --check .
