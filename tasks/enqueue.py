@@ -17,7 +17,7 @@ def enrich(companies: list[str], tenant: str = settings.tenant) -> None:
 
     Idempotent: while the same list is being worked on, asking again changes nothing.
     """
-    _accept(NewJob(JobKind.ENRICH, tuple(companies), tenant))
+    _accept(NewJob(JobKind.ENRICH, _texts("companies", companies), tenant))
 
 
 @app.task(name=TASK_RUN_PIPELINE, shared=False)
@@ -26,7 +26,18 @@ def run_pipeline(lead_ids: list[str], tenant: str = settings.tenant) -> None:
 
     Idempotent: while the same list is being worked on, asking again changes nothing.
     """
-    _accept(NewJob(JobKind.PIPELINE, tuple(lead_ids), tenant))
+    _accept(NewJob(JobKind.PIPELINE, _texts("lead_ids", lead_ids), tenant))
+
+
+def _texts(name: str, given: object) -> tuple[str, ...]:
+    """Return a list of texts as it came over the wire.
+
+    Raises:
+        ValueError: It is something else; a bare text would become a job of its letters.
+    """
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise ValueError(f"{name} must be a list of texts")
+    return tuple(given)
 
 
 def _accept(new: NewJob) -> None:

@@ -37,6 +37,9 @@ class Reconciler:
                 await self.reconcile()
             except StoreUnavailable as away:
                 log.warning("reconciler.store_away", operation=away.operation)
+            except Exception:
+                # One job's trouble must not end the watch over all others.
+                log.exception("reconciler.failed")
             await asyncio.sleep(self._period.total_seconds())
 
     async def reconcile(self) -> int:

@@ -1,0 +1,89 @@
+"""The Celery tasks by which other services ask for work, sent as they would send them."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+from celery import Celery
+
+from orchestrator.bootstrap import Runtime, build
+from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.identity import company_key
+from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.settings import load
+from tests.support.async_waiting import eventually
+from tests.support.cases import lead
+from tests.support.sandbox import charges
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """Run a whole stack with one worker."""
+    with open_stack(tmp_path_factory.mktemp("home"), workers=1) as running:
+        yield running
+
+
+@pytest.fixture
+def celery(stack: EmbeddedStack) -> Iterator[Celery]:
+    """Return what another service has: an application on the same broker."""
+    app = Celery(broker=create_app(load(**stack.variables)).conf.broker_url)
+    yield app
+    app.close()
+
+
+@asynccontextmanager
+async def _looking_in(stack: EmbeddedStack) -> AsyncIterator[Runtime]:
+    settings = load(**stack.variables)
+    doorbell = CeleryDoorbell(create_app(settings), settings)
+    async with build(settings, doorbell=doorbell) as parts:
+        yield parts
+    await doorbell.aclose()
+
+
+async def test_enrich_buys_each_company_once(stack: EmbeddedStack, celery: Celery) -> None:
+    """Spellings of one company, sent twice, cost one purchase."""
+    name = f"Compañía {uuid4().hex[:10]}"
+    companies = [name, f"{name} S.A.", name.upper()]
+
+    for _ in range(2):
+        celery.send_task("emasai.enrich", kwargs={"companies": companies}, queue="pipeline")
+
+    async with _looking_in(stack) as parts:
+
+        async def is_bought() -> object:
+            return await parts.ledger.purchases_of(company_key(name))
+
+        await eventually(is_bought, "the company is bought")
+    assert charges(stack.home)[company_key(name)] == 1
+
+
+async def test_run_pipeline_judges_stored_leads(stack: EmbeddedStack, celery: Celery) -> None:
+    """A lead that is named by its id ends with a decision."""
+    async with _looking_in(stack) as parts:
+        stored = lead(1)
+        await parts.store.import_leads([stored])
+
+        celery.send_task(
+            "emasai.run_pipeline", kwargs={"lead_ids": [str(stored.id)]}, queue="pipeline"
+        )
+
+        async def is_judged() -> object:
+            return await parts.store.decisions_of(stored.id)
+
+        await eventually(is_judged, "the lead is judged")
+
+
+async def test_a_text_instead_of_a_list_is_refused(stack: EmbeddedStack, celery: Celery) -> None:
+    """It does not become a job of its letters."""
+    before = charges(stack.home).total()
+    name = f"Compañía {uuid4().hex[:10]}"
+
+    celery.send_task("emasai.enrich", kwargs={"companies": "Acme"}, queue="pipeline")
+    celery.send_task("emasai.enrich", kwargs={"companies": [name]}, queue="pipeline")
+
+    async def is_bought() -> bool:
+        return charges(stack.home)[company_key(name)] == 1
+
+    await eventually(is_bought, "the job behind it is done")
+    assert charges(stack.home).total() == before + 1
