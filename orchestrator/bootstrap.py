@@ -27,7 +27,7 @@ from orchestrator.enrichment import (
     Sweeper,
 )
 from orchestrator.jobs import ChunkRunner, Doorbell, JobKind, JobRecords, Reconciler
-from orchestrator.memo import Memo, MemoOptions
+from orchestrator.memo import Memo, MemoOptions, Refresh
 from orchestrator.pipeline import CompanyHandler, LeadHandler
 from orchestrator.settings import ConfigurationError, Settings
 from orchestrator.spend import Budget, Caps, Costs, Ledger, Servings
@@ -143,7 +143,7 @@ async def build(
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
-        enricher = Enricher(memo, purchaser, counters, servings)
+        enricher = Enricher(memo, purchaser, counters, servings, refresh=_refresh_of(settings))
         store = LeadStore(engine, clock)
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
         runner = ChunkRunner(
@@ -174,6 +174,13 @@ async def build(
             sweeper=sweeper,
             doorbell=doorbell,
         )
+
+
+def _refresh_of(settings: Settings) -> Refresh | None:
+    """Return when an entry is refreshed ahead of its expiry; None for never, the default."""
+    if not settings.refresh_ahead:
+        return None
+    return Refresh(settings.refresh_ahead, settings.refresh_reads)
 
 
 def _redis(stack: AsyncExitStack, url: str) -> Redis:

@@ -201,6 +201,10 @@ class Settings(RedisSettings):
     stale_for: NotNegativeSeconds = Field(
         default=timedelta(0), validation_alias="EMASAI_STALE_FOR_S"
     )
+    refresh_ahead: NotNegativeSeconds = Field(
+        default=timedelta(0), validation_alias="EMASAI_REFRESH_AHEAD_S"
+    )
+    refresh_reads: int = Field(default=3, ge=1, validation_alias="EMASAI_REFRESH_READS")
     reconcile_grace: Seconds = Field(
         default=timedelta(seconds=3), validation_alias="EMASAI_RECONCILE_GRACE_S"
     )

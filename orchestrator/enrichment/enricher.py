@@ -1,7 +1,7 @@
 """The door to evidence: a name goes in, an outcome with its age and price comes out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agents.case import Evidence
@@ -12,7 +12,7 @@ from orchestrator.enrichment.journal import Order, Purpose
 from orchestrator.enrichment.purchase import Purchaser
 from orchestrator.enrichment.stored import EnrichmentStatus, StoredAnswer, read_stored
 from orchestrator.identity import parse_name
-from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source
+from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Refresh, Source
 from orchestrator.spend import Servings
 from orchestrator.surfsense import evidence_from
 
@@ -50,11 +50,22 @@ class Glance:
 
 
 class Enricher:
-    """Looks companies up through the memo. One per event loop."""
+    """Looks companies up through the memo. One per event loop.
+
+    With *refresh*, what is read often is bought anew shortly before it expires; nobody's budget
+    but the tenant's, the day's and the whole installation's pays, and none that runs low.
+    """
 
     def __init__(
-        self, memo: Memo, purchaser: Purchaser, counters: Counters, servings: Servings
+        self,
+        memo: Memo,
+        purchaser: Purchaser,
+        counters: Counters,
+        servings: Servings,
+        *,
+        refresh: Refresh | None = None,
     ) -> None:
+        self._refresh = refresh
         self._memo = memo
         self._purchaser = purchaser
         self._counters = counters
@@ -81,13 +92,25 @@ class Enricher:
             count_lookup(self._counters, Kind.SURFSENSE, hit=False)
             return await self._purchaser.buy(flight, order)
 
-        outcome = await self._memo.get(entry_key(parsed.key), load)
+        outcome = await self._memo.get(entry_key(parsed.key), load, refresh=self._refresh_of(order))
         if outcome.source in _WITHOUT_SURFSENSE:
             count_lookup(self._counters, Kind.SURFSENSE, hit=True)
         found = _enrichment(parsed.key, outcome)
         if outcome.source is not Source.BOUGHT and found.purchase_id is not None:
             self._servings.add(found.purchase_id, outcome.source.value, found.saved_micros)
         return found
+
+    def _refresh_of(self, order: Order) -> Refresh | None:
+        """Say when *order*'s company is worth a purchase before anybody waits for it."""
+        if self._refresh is None:
+            return None
+        purpose = Purpose(None, order.purpose.tenant, refresh=True)
+        nobodys = Order(order.company, order.company_key, purpose)
+
+        async def load(flight: Flight) -> Loaded:
+            return await self._purchaser.buy(flight, nobodys)
+
+        return replace(self._refresh, load=load)
 
     async def glance(self, names: Sequence[str]) -> list[Glance]:
         """Say for each of *names* what is known already. Costs nothing.

@@ -44,11 +44,13 @@ log = structlog.get_logger(__name__)
 class Refresh:
     """When an entry is worth a load ahead of its expiry: that spends money on what may not be read.
 
-    `ahead` is the last part of its life in which reads count, `reads` how many of them it takes.
+    `ahead` is the last part of its life in which reads count, `reads` how many of them it takes;
+    `load` does it where that is not the reader's own loader.
     """
 
     ahead: timedelta
     reads: int
+    load: Loader | None = None
 
 
 class Memo:
@@ -98,7 +100,7 @@ class Memo:
         entry = await self.peek(key)
         if entry is not None:
             if refresh is not None:
-                await self._refresh(key, entry, load, refresh)
+                await self._refresh(key, entry, refresh.load or load, refresh)
             return Outcome(key, Source.HIT, entry, entry.age_ms(_wall_ms()))
         try:
             seconds = None if patience is None else patience.total_seconds()

@@ -12,7 +12,7 @@ from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.memo import Memo, MemoOptions, Source, StoreUnavailable
 from tests.support.loading import KEY, Loader, SoldOutCodec
-from tests.support.valkey import bring_back, kill, running_valkey
+from tests.support.valkey import bring_back, client_of, kill, running_valkey
 
 #: Far above what a refused connection takes, far below what a hanging one would.
 BOUND_S = 15
@@ -47,6 +47,31 @@ async def test_without_redis_nothing_is_loaded(server: Valkey, memos: tuple[Memo
             await memos[0].get(KEY, loader)
 
     assert loader.flights == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "recovery"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+    ],
+    ids=["out of memory", "read-only replica"],
+)
+async def test_a_server_that_refuses_to_write_sells_nothing(
+    server: Valkey, memos: tuple[Memo, Memo], trouble: tuple[str, ...], recovery: tuple[str, ...]
+) -> None:
+    """No lease can be had, so nothing is loaded; once it writes again, everything goes on."""
+    loader = Loader()
+    async with client_of(server, 1) as admin:
+        await admin.execute_command(*trouble)  # type: ignore[no-untyped-call]  # as redis-py has it
+        with pytest.raises(StoreUnavailable):
+            await memos[0].get(KEY, loader)
+        assert loader.flights == []
+
+        await admin.execute_command(*recovery)  # type: ignore[no-untyped-call]  # as redis-py has it
+        outcome = await memos[0].get(KEY, loader)
+
+    assert outcome.source is Source.BOUGHT
 
 
 async def test_without_redis_no_door_of_the_memo_hangs(
