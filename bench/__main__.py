@@ -6,7 +6,7 @@ from typing import Any
 
 import uvloop
 
-from bench import bulk, hit, invalidation, job, killed, stampede, waiting
+from bench import bulk, chaos, hit, invalidation, job, killed, stampede, waiting
 from bench.measure import QUICK_REPEATS, REPEATS
 from orchestrator.observability import configure_logging
 
@@ -18,6 +18,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "waiting": waiting.main,
     "invalidation": invalidation.main,
     "job": job.main,
+    "chaos": chaos.main,
 }
 
 

@@ -21,7 +21,7 @@ import sqlalchemy
 from rich.table import Table
 
 from agents.case import Lead
-from bench.measure import console
+from bench.measure import QUICK_REPEATS, console
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.dispatch import submit
 from orchestrator.embedded import EmbeddedStack, open_stack
@@ -85,9 +85,21 @@ class Outcome:
     seconds: float = 0
 
 
-async def main() -> None:
-    """Run the whole plan and print what came of it."""
-    console.print(_table(await run_chaos(Plan())))
+#: What `--quick` leaves of the plan.
+SMALL = Plan(
+    companies=150,
+    leads=500,
+    workers=2,
+    worker_kills=3,
+    valkey_kills=1,
+    seconds=12,
+    max_in_flight=10,
+)
+
+
+async def main(repeats: int) -> None:
+    """Carry the plan out once, whole or small, and print what came of it."""
+    console.print(_table(await run_chaos(SMALL if repeats <= QUICK_REPEATS else Plan())))
 
 
 async def run_chaos(plan: Plan) -> Outcome:
@@ -152,7 +164,7 @@ async def _wreak_havoc(plan: Plan, stack: EmbeddedStack, outcome: Outcome) -> No
     began = monotonic()
     for at, what in sorted(strikes):
         await asyncio.sleep(max(0.0, began + at - monotonic()))
-        victims = [child for child in _children(stack) if what in " ".join(child.cmdline())]
+        victims = [child for child in _children(stack) if what in _command(child)]
         if victims:
             dice.choice(victims).kill()
             if what == "celery":
@@ -163,8 +175,16 @@ async def _wreak_havoc(plan: Plan, stack: EmbeddedStack, outcome: Outcome) -> No
 
 def _children(stack: EmbeddedStack) -> list[psutil.Process]:
     state = orjson.loads((stack.home / "stack.json").read_bytes())
-    pids = [child["pid"] for child in state["children"]]
-    return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    pids = {child["pid"] for child in state["children"]}
+    return [child for child in psutil.Process().children() if child.pid in pids]
+
+
+def _command(child: psutil.Process) -> str:
+    """Return how *child* was started; nothing for one that has just been killed."""
+    try:
+        return " ".join(child.cmdline())
+    except psutil.Error:
+        return ""
 
 
 async def _until_done(parts: Runtime, job: Job) -> Job:
