@@ -2,11 +2,12 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 # All pinned packages, each checked against its hash. Those for development and benchmarks are
-# among them, because constraints.txt is one list; they stay behind in this stage.
+# among them, because constraints.txt is one list; they stay behind in this stage. The list is
+# complete, so nothing is resolved: pip's resolver looks at newer releases, which have no hash here.
 FROM ${PYTHON_IMAGE} AS wheels
 COPY constraints.txt .
 RUN pip download --no-cache-dir --disable-pip-version-check --only-binary :all: \
-    --require-hashes --requirement constraints.txt --dest /wheels
+    --no-deps --require-hashes --requirement constraints.txt --dest /wheels
 
 # The project and what it depends on, from those checked files and from no index.
 FROM wheels AS build

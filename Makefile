@@ -10,13 +10,16 @@ READY  := $(VENV)/ready
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-# All packages at exact versions with hashes, then the project itself.
+# All packages at exact versions with hashes, then the project itself. The list is complete, so
+# nothing is resolved: pip's resolver would trip over a release that is newer than the list
+#. `pip check` then says if something is missing from it.
 $(READY): constraints.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; say which Python >= 3.11 to use: make PYTHON=python3"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $(READY)
 
 # Exit code 3 means that some rows of the file could not be used, as the example wants to show.

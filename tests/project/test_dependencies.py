@@ -80,6 +80,13 @@ def test_everything_is_pinned_with_hashes() -> None:
     assert all(pinned.values())
 
 
+def test_the_list_is_installed_as_it_is() -> None:
+    """No resolver looks beyond the list: a release of tomorrow cannot break today's set-up."""
+    for name in ("Makefile", "Dockerfile"):
+        assert "--no-deps --require-hashes" in read(name), name
+    assert "pip check" in read("Makefile")
+
+
 def test_hooks_need_no_network() -> None:
     """Every pre-commit hook is a pinned tool of .venv."""
     repositories = yaml.safe_load(read(".pre-commit-config.yaml"))["repos"]

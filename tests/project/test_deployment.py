@@ -109,7 +109,7 @@ def test_the_image_has_only_what_was_checked() -> None:
     """Packages are checked against their hashes, and then installed from those files alone."""
     dockerfile = read("Dockerfile")
 
-    assert "--require-hashes --requirement constraints.txt" in dockerfile
+    assert "--no-deps --require-hashes --requirement constraints.txt" in dockerfile
     assert len(re.findall(r"pip .*install", dockerfile)) == 1
     assert "--no-index --find-links /wheels ." in dockerfile
 
