@@ -12,7 +12,7 @@ help: ## Say what there is
 
 # All packages at exact versions with hashes, then the project itself. The list is complete, so
 # nothing is resolved: pip's resolver would trip over a release that is newer than the list
-#. `pip check` then says if something is missing from it.
+# (pip#9644). `pip check` then says if something is missing from it.
 $(READY): constraints.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; say which Python >= 3.11 to use: make PYTHON=python3"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
