@@ -1,0 +1,15 @@
+"""Every setting of the orchestrator, read once from the environment."""
+
+from orchestrator.settings.errors import ConfigurationError
+from orchestrator.settings.model import RedisSettings, Settings
+from orchestrator.settings.reading import REQUIRED, is_configured, load, load_redis
+
+__all__ = [
+    "REQUIRED",
+    "ConfigurationError",
+    "RedisSettings",
+    "Settings",
+    "is_configured",
+    "load",
+    "load_redis",
+]
