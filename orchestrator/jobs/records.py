@@ -1,25 +1,25 @@
 """Job records in Redis DB 3: accepting, claiming, reporting, reading."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import orjson
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from orchestrator.jobs.keys import ACTIVE, JobKeys, pointer
+from orchestrator.jobs.errors import store_errors
+from orchestrator.jobs.intake import Intake
+from orchestrator.jobs.keys import ACTIVE, JobKeys
 from orchestrator.jobs.model import Item, Job, JobKind, JobState, JsonObject, NewJob, Report
+from orchestrator.jobs.results import JobResults
 from orchestrator.lease import Renewal
 from orchestrator.memo import StoreUnavailable
 from orchestrator.scripts import load_script
 
 _MS = timedelta(milliseconds=1)
 _TALLY = "n:"
-#: Results of one read.
-RESULTS_BATCH = 1000
 
 
 class JobRecords:
@@ -42,7 +42,8 @@ class JobRecords:
         self._claim_ms = claim_lease // _MS
         self._ring_ms = ring_patience // _MS
         self._renewal = Renewal(redis, claim_lease)
-        self._accept = load_script(redis, "orchestrator.jobs", "accept")
+        self._intake = Intake(redis, ttl=ttl)
+        self._results = JobResults(redis)
         self._claim = load_script(redis, "orchestrator.jobs", "claim")
         self._report = load_script(redis, "orchestrator.jobs", "report")
         self._finish = load_script(redis, "orchestrator.jobs", "finish")
@@ -53,43 +54,33 @@ class JobRecords:
         Atomic: the job is visible as a whole or not at all. Items that were stored for a
         job that was never accepted expire.
         """
-        keys = JobKeys(job_id)
-        with _store_errors("accept"):
-            chunks = 0
-            for chunk in new.chunks(chunk_size):
-                await self._redis.set(keys.items(chunks), orjson.dumps(chunk), px=self._ttl_ms)
-                chunks += 1
-            accepted = await self._accept(
-                keys=[pointer(new.digest), keys.record, keys.open, ACTIVE],
-                args=[job_id, JobKeys("").record, self._ttl_ms, chunks, *_fields(new, chunks)],
-            )
-        job = await self.job(accepted.decode())
+        job = await self.job(await self._intake.accept(job_id, new, chunk_size=chunk_size))
         if job is None:
             raise StoreUnavailable("accept")
         return job
 
     async def job(self, job_id: str) -> Job | None:
         """Return the record of *job_id*; None if there is none (any more)."""
-        with _store_errors("job"):
+        with store_errors("job"):
             fields = await self._redis.hgetall(JobKeys(job_id).record)
         text = {k.decode(): v.decode() for k, v in cast("dict[bytes, bytes]", fields).items()}
         return _job(job_id, text) if text else None
 
     async def active(self) -> list[str]:
         """Return the ids of unfinished jobs, oldest first."""
-        with _store_errors("active"):
+        with store_errors("active"):
             found = await self._redis.zrange(ACTIVE, 0, -1)
             return [job_id.decode() for job_id in cast("list[bytes]", found)]
 
     async def forget(self, job_id: str) -> None:
         """Drop *job_id* from the active ones: its record has expired."""
-        with _store_errors("forget"):
+        with store_errors("forget"):
             await self._redis.zrem(ACTIVE, job_id)
 
     async def silent_chunks(self, job_id: str) -> list[int]:
         """Return the open chunks that nobody holds and no doorbell announces."""
         keys = JobKeys(job_id)
-        with _store_errors("silent"):
+        with store_errors("silent"):
             chunks = sorted(int(chunk) for chunk in await self._redis.smembers(keys.open))
             if not chunks:
                 return []
@@ -102,7 +93,7 @@ class JobRecords:
 
     async def may_ring(self, job_id: str, chunk: int) -> bool:
         """Say whether the caller is the one to ring for *chunk* now; marks it as rung."""
-        with _store_errors("ring"):
+        with store_errors("ring"):
             marked = await self._redis.set(
                 JobKeys(job_id).rung(chunk), b"1", nx=True, px=self._ring_ms
             )
@@ -115,7 +106,7 @@ class JobRecords:
         On leaving, the chunk is handed back unless the claim was marked as done.
         """
         keys, token = JobKeys(job_id), uuid.uuid4().hex
-        with _store_errors("claim"):
+        with store_errors("claim"):
             got = await self._claim(
                 keys=[keys.open, keys.claim(chunk)], args=[chunk, token, self._claim_ms]
             )
@@ -127,7 +118,7 @@ class JobRecords:
             try:
                 yield claim
             finally:
-                with _store_errors("finish"):
+                with store_errors("finish"):
                     await self._finish(
                         keys=[
                             keys.record,
@@ -142,7 +133,7 @@ class JobRecords:
     async def open_items(self, job_id: str, chunk: int) -> list[tuple[int, Item]]:
         """Return the items of *chunk* that have no result yet, with their numbers."""
         keys = JobKeys(job_id)
-        with _store_errors("items"):
+        with store_errors("items"):
             stored = await self._redis.get(keys.items(chunk))
             if stored is None:
                 return []
@@ -154,7 +145,7 @@ class JobRecords:
         """Store the result of one item and count it; False if it had one already."""
         keys = JobKeys(job_id)
         tally = {"done": 1, **report.tally}
-        with _store_errors("report"):
+        with store_errors("report"):
             counted = await self._report(
                 keys=[keys.record, keys.results],
                 args=[
@@ -173,14 +164,8 @@ class JobRecords:
 
         *start* and *stop* bound the numbers, as in `range`.
         """
-        key = JobKeys(job_id).results
-        for first in range(start, stop, RESULTS_BATCH):
-            numbers = range(first, min(first + RESULTS_BATCH, stop))
-            with _store_errors("results"):
-                stored = await self._redis.hmget(key, [str(number) for number in numbers])
-            for number, result in zip(numbers, stored, strict=True):
-                if result is not None:
-                    yield number, orjson.loads(result)
+        async for found in self._results.between(job_id, start, stop):
+            yield found
 
 
 class Claim:
@@ -188,20 +173,6 @@ class Claim:
 
     def __init__(self) -> None:
         self.done = False
-
-
-@contextmanager
-def _store_errors(operation: str) -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise StoreUnavailable(f"job {operation}") from error
-
-
-def _fields(new: NewJob, chunks: int) -> Iterable[str | int]:
-    yield from ("kind", new.kind, "tenant", new.tenant, "total", len(new.items), "chunks", chunks)
-    if new.max_cost_micros is not None:
-        yield from ("max_cost_micros", new.max_cost_micros)
 
 
 def _job(job_id: str, fields: Mapping[str, str]) -> Job:
