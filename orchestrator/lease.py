@@ -17,6 +17,9 @@ log = structlog.get_logger(__name__)
 
 #: Renewals within one lease; two may fail before it is lost.
 RENEWALS = 3
+#: The share of a lease for which a process may stand still between being asked `is_safe` and
+#: doing what it asked for. One renewal may fail before it says no.
+MARGIN = 1 / 3
 
 
 class Tenure:
@@ -34,6 +37,11 @@ class Tenure:
     def is_certain(self) -> bool:
         """Whether nobody else can have the lease now, however long this process was stopped."""
         return monotonic() < self._until
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether that holds for so long that what is begun now is done in time."""
+        return monotonic() + MARGIN * self._lease_s < self._until
 
 
 class Renewal:

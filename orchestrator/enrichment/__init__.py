@@ -5,10 +5,11 @@ what it cost. This package is where the four meet.
 """
 
 from orchestrator.cache.keys import entry_key
+from orchestrator.enrichment.attempt import Freshness
 from orchestrator.enrichment.enricher import Enricher, Enrichment, Glance
 from orchestrator.enrichment.failures import EnrichmentFailures
 from orchestrator.enrichment.journal import Purpose
-from orchestrator.enrichment.purchase import Freshness, Purchaser, ShuttingDown
+from orchestrator.enrichment.purchase import Purchaser, ShuttingDown
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.stored import EnrichmentStatus
 from orchestrator.enrichment.sweeper import Sweeper

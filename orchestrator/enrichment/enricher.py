@@ -100,6 +100,21 @@ class Enricher:
             self._servings.add(found.purchase_id, outcome.source.value, found.saved_micros)
         return found
 
+    def abandon(self, name: str) -> bool:
+        """Stop the purchase of the company called *name*, if nobody of this process waits for it.
+
+        For whoever has cancelled its own `enrich` of it. What was not sent yet is not sent; a run
+        of the `workspace` protocol is cancelled, and so neither charged nor counted; what cannot
+        be stopped any more is finished and stored as always.
+
+        Returns:
+            Whether there was such a purchase, or a wait for one of another process.
+
+        Raises:
+            InvalidCompanyName: The name has no key.
+        """
+        return self._memo.abandon(entry_key(parse_name(name).key))
+
     def _refresh_of(self, order: Order) -> Refresh | None:
         """Say when *order*'s company is worth a purchase before anybody waits for it."""
         if self._refresh is None:

@@ -60,7 +60,8 @@ class Page:
     `number` counts the POSTs of `purchase_id` across leaders, from 1. `run_id` is the
     seller's, from ACCEPTED on where it gives one; `record` what the ledger must be told,
     from BOUGHT on. `generation` is the flight's that sent it: an invalidation raises it, and
-    then the answer is settled, but no longer wanted.
+    then the answer is settled, but no longer wanted. `send_before_ms` is the instant from
+    which the POST does not leave any more, if it has not by then: the socket sees to it.
     """
 
     stage: Stage
@@ -71,6 +72,7 @@ class Page:
     run_id: str | None = None
     record: PurchaseRecord | None = None
     generation: int = 0
+    send_before_ms: int | None = None
 
     @classmethod
     def from_note(cls, note: dict[str, Any]) -> "Page":
@@ -89,6 +91,7 @@ class Page:
             run_id=note.get("run_id"),
             record=None if record is None else PurchaseRecord.model_validate(record),
             generation=note.get("generation", 0),
+            send_before_ms=note.get("send_before_ms"),
         )
 
     def note(self) -> dict[str, Any]:
@@ -107,8 +110,20 @@ class Page:
             "refresh": purpose.refresh,
             "run_id": self.run_id,
             "generation": self.generation,
+            "send_before_ms": self.send_before_ms,
             "record": None if self.record is None else self.record.model_dump(mode="json"),
         }
+
+    def announced(self, send_before_ms: int) -> "Page":
+        """Return the page as it is written down before its POST."""
+        return replace(self, send_before_ms=send_before_ms)
+
+    def sent_by_ms(self, now_ms: int) -> int:
+        """Return the instant by which the POST has left, or never will; *now_ms* at the latest.
+
+        A flight that is followed, or has its POST's error, sends nothing any more.
+        """
+        return now_ms if self.send_before_ms is None else min(now_ms, self.send_before_ms)
 
     def accepted(self, run_id: str) -> "Page":
         """Return the page after the seller has given *run_id*."""

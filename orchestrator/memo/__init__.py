@@ -6,6 +6,7 @@ opaque JSON objects under the keys that it is given. `decision.py` is pure, `lua
 must be atomic, `memo.py` drives both.
 """
 
+from orchestrator.memo.abandonment import Abandoned, Abandonment
 from orchestrator.memo.entry import Entry
 from orchestrator.memo.errors import (
     CorruptEntry,
@@ -22,6 +23,8 @@ from orchestrator.memo.options import MemoOptions
 from orchestrator.memo.outcome import Outcome, Source
 
 __all__ = [
+    "Abandoned",
+    "Abandonment",
     "CorruptEntry",
     "Entry",
     "Failure",

@@ -5,6 +5,7 @@ receives it. The purchase protocol keeps its journal in notes.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -71,9 +72,14 @@ class Flight:
         note: What an earlier leader that never finished had written down, if anything.
         generation: Number of invalidations before the flight began. What was bought in an
             earlier one is no answer any more.
-        now_ms: Reads the Redis server's clock, without asking the server.
+        now_ms: Reads the Redis server's clock, without asking the server: it shows this, or
+            less by the time that `begin` took at most.
+        past_ms: The same, from below: it shows at least this.
         leads: Says, without asking the server, whether the lease is certainly still held.
             Where it is not, another leader may be at work: nothing may be paid.
+        may_pay: Says whether it is held for so long that what is sent now leaves in time.
+        abandonable: Marks what may be interrupted once nobody waits for the flight any more;
+            raises `Abandoned` then.
         write_note: Replaces the note. Acknowledged by the server when it returns. Raises
             `LeaseLost` if another leader has taken over: then nothing may be paid.
         drop_note: Removes the note, because it says nothing any more. It outlives a flight
@@ -84,10 +90,13 @@ class Flight:
     token: str
     note: JsonObject | None
     now_ms: Callable[[], int]
+    past_ms: Callable[[], int]
     leads: Callable[[], bool]
+    may_pay: Callable[[], bool]
     write_note: Callable[[JsonObject], Awaitable[None]]
     drop_note: Callable[[], Awaitable[None]]
     generation: int = 0
+    abandonable: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 Loader = Callable[[Flight], Awaitable[Loaded]]

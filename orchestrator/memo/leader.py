@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.lease import Renewal
+from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import Leading
 from orchestrator.memo.entry import Entry, JsonObject, encode
 from orchestrator.memo.errors import LeaseLost, LoadFailed
@@ -66,7 +67,14 @@ class Leader:
         self._options = options
 
     async def lead(
-        self, keys: Keys, token: str, leading: Leading, load: Loader, *, asked_at: float
+        self,
+        keys: Keys,
+        token: str,
+        leading: Leading,
+        load: Loader,
+        *,
+        asked_at: float,
+        abandonment: Abandonment,
     ) -> Landing:
         """Run *load* under the lease that `begin` gave to *token*, and store what it brings.
 
@@ -76,11 +84,16 @@ class Leader:
             leading: What `begin` answered.
             load: Brings the answer.
             asked_at: `time.monotonic()` before `begin` was asked.
+            abandonment: Ends the flight early, where *load* allows it.
         """
         seat = _Seat(keys, token, leading.generation)
+        told_at = time.monotonic()
 
         def now_ms() -> int:
             return leading.now_ms + int((time.monotonic() - asked_at) * 1000)
+
+        def past_ms() -> int:
+            return leading.now_ms + int((time.monotonic() - told_at) * 1000)
 
         async def write_note(note: JsonObject) -> None:
             await self._notes.write(keys, token, note)
@@ -94,10 +107,13 @@ class Leader:
                 token=token,
                 note=leading.note,
                 now_ms=now_ms,
+                past_ms=past_ms,
                 leads=lambda: tenure.is_certain,
+                may_pay=lambda: tenure.is_safe,
                 write_note=write_note,
                 drop_note=drop_note,
                 generation=leading.generation,
+                abandonable=abandonment.possible,
             )
             try:
                 loaded = await load(flight)

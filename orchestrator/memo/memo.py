@@ -16,6 +16,7 @@ from typing import assert_never, cast
 import structlog
 from redis.asyncio import Redis
 
+from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import (
     Beginning,
     Failed,
@@ -25,8 +26,9 @@ from orchestrator.memo.decision import (
     read_beginning,
 )
 from orchestrator.memo.entry import Entry, JsonObject, decode
-from orchestrator.memo.errors import CorruptEntry, LeaseLost, LoadFailed, StillLoading
-from orchestrator.memo.flight import FailureCodec, Loader, NotShared
+from orchestrator.memo.errors import CorruptEntry, LoadFailed, StillLoading
+from orchestrator.memo.flight import FailureCodec, Loader
+from orchestrator.memo.flights import Flights
 from orchestrator.memo.invalidation import Invalidation
 from orchestrator.memo.keys import Keys
 from orchestrator.memo.leader import Landing, Leader
@@ -67,7 +69,7 @@ class Memo:
         self.notes = Notes(redis, self._scripts, self._options)
         self._leader = Leader(redis, self._scripts, self.notes, failures, self._options)
         self._redis = redis
-        self._flights: dict[str, asyncio.Task[Landing]] = {}
+        self._flights = Flights(self._fly)
         self._invalidation = Invalidation(redis, self._scripts, self._options)
 
     async def get(
@@ -105,7 +107,7 @@ class Memo:
         try:
             seconds = None if patience is None else patience.total_seconds()
             async with asyncio.timeout(seconds) as limit:
-                return await self._lead_or_join(key, load)
+                return await self._flights.lead_or_join(key, load)
         except TimeoutError:
             if limit.expired():
                 raise StillLoading(key) from None
@@ -154,23 +156,24 @@ class Memo:
         with store_errors("invalidate"):
             return await self._invalidation.pattern(pattern)
 
+    def abandon(self, key: str) -> bool:
+        """End the load of *key* early, if this process has one and nobody waits for it.
+
+        Its loader decides where it may be interrupted, and what becomes of what it has begun.
+        Callers that wait elsewhere, or come in the meantime, load anew.
+
+        Returns:
+            Whether there was such a load.
+        """
+        return self._flights.abandon(key)
+
     async def aclose(self) -> None:
         """Let running flights end, then stop listening. The client stays open."""
-        while self._flights:
-            await asyncio.wait(self._flights.values())
+        await self._flights.landed()
         await self._notices.aclose()
 
     def __repr__(self) -> str:
         return f"<Memo {len(self._flights)} flights>"
-
-    async def _lead_or_join(self, key: str, load: Loader) -> Outcome:
-        while True:
-            flight = self._flights.get(key)
-            if flight is None:
-                return (await asyncio.shield(self._start(key, load))).outcome
-            joined = await _join(flight)
-            if joined is not None:
-                return joined
 
     async def _stale(self, key: str, error: Exception) -> Outcome | None:
         """Return the copy kept for bad times, if *error* is one and there is a copy."""
@@ -195,23 +198,12 @@ class Memo:
             count = await self._redis.incr(reads)
             await self._redis.pexpire(reads, max(left_ms, 1))
         if count >= refresh.reads and key not in self._flights:
-            self._start(key, load, replaced=entry.expires_at_ms)
+            self._flights.begin(key, load, replaced=entry.expires_at_ms)
 
-    def _start(self, key: str, load: Loader, *, replaced: int = 0) -> asyncio.Task[Landing]:
-        flight = self._fly(Keys(key), load, replaced)
-        task = asyncio.create_task(flight, name=f"memo-flight {key}")
-        self._flights[key] = task
-
-        def landed(done: asyncio.Task[Landing]) -> None:
-            del self._flights[key]
-            if not done.cancelled():
-                done.exception()  # marks it as seen: every caller may have gone away
-
-        task.add_done_callback(landed)
-        return task
-
-    async def _fly(self, keys: Keys, load: Loader, replaced: int) -> Landing:
-        token = secrets.token_hex(12)
+    async def _fly(
+        self, key: str, load: Loader, replaced: int, abandonment: Abandonment
+    ) -> Landing:
+        keys, token = Keys(key), secrets.token_hex(12)
         source = Source.HIT
         await self._notices.listening()
         while True:
@@ -226,12 +218,14 @@ class Memo:
                         raise self._failure(record, retry_in)
                     case Following(patience):
                         source = Source.COALESCED
-                        with contextlib.suppress(TimeoutError):
+                        with abandonment.possible(), contextlib.suppress(TimeoutError):
                             async with asyncio.timeout(patience.total_seconds()):
                                 await ended.wait()
                     case Leading():
                         return await self._leader.lead(
-                            keys, token, beginning, load, asked_at=asked_at
+                            *(keys, token, beginning, load),
+                            asked_at=asked_at,
+                            abandonment=abandonment,
                         )
                     case _:
                         assert_never(beginning)
@@ -267,22 +261,6 @@ class Memo:
                 keys=[keys.entry, keys.corrupt],
                 args=[stored, milliseconds(self._options.corrupt_ttl)],
             )
-
-
-async def _join(flight: asyncio.Task[Landing]) -> Outcome | None:
-    """Wait for another caller's flight; None tells the joiner to try for itself."""
-    try:
-        landing = await asyncio.shield(flight)
-    except asyncio.CancelledError:
-        if flight.cancelled():
-            return None
-        raise
-    except (NotShared, LeaseLost):
-        return None
-    if not landing.stored:
-        return None
-    outcome = landing.outcome
-    return Outcome(outcome.key, Source.COALESCED, outcome.entry, outcome.age_ms)
 
 
 def _wall_ms() -> int:

@@ -13,6 +13,7 @@ from orchestrator.surfsense.errors import (
     AnswerLost,
     EnrichmentError,
     MalformedAnswer,
+    NotSent,
     PermanentEnrichmentError,
     RateLimited,
     RequestRejected,
@@ -25,6 +26,7 @@ from orchestrator.surfsense.evidence import evidence_from
 from orchestrator.surfsense.failure_record import from_record, to_record
 from orchestrator.surfsense.http import open_http
 from orchestrator.surfsense.opening import open_seller
+from orchestrator.surfsense.permit import is_permitted, sent_only_while
 from orchestrator.surfsense.polling import Rhythm
 from orchestrator.surfsense.run_seller import Patience, RunSeller
 from orchestrator.surfsense.seller import Accepted, Seller
@@ -42,6 +44,7 @@ __all__ = [
     "Found",
     "MalformedAnswer",
     "NotFound",
+    "NotSent",
     "Patience",
     "PermanentEnrichmentError",
     "RateLimited",
@@ -57,7 +60,9 @@ __all__ = [
     "WorkspaceApi",
     "evidence_from",
     "from_record",
+    "is_permitted",
     "open_http",
     "open_seller",
+    "sent_only_while",
     "to_record",
 ]

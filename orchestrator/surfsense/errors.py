@@ -3,6 +3,7 @@
 EnrichmentError(company)
 ├── TransientEnrichmentError(company)           try again later; the only family that is retried
 │   ├── ServiceUnavailable(company, cause)      nothing was bought: no connection, or a 5xx
+│   ├── NotSent(company)                        nothing was sent: its permit was over
 │   ├── RateLimited(company, retry_after_s)     nothing was bought: wait, then ask again
 │   ├── AnswerLost(company, cause)              the POST may have been accepted and charged
 │   ├── RunInterrupted(company, run_id)         ended by a restart, not charged as far as is known
@@ -57,6 +58,15 @@ class ServiceUnavailable(TransientEnrichmentError):
 
     def __str__(self) -> str:
         return f"{self.company}: SurfSense is unavailable ({self.cause}); try again later"
+
+
+class NotSent(TransientEnrichmentError):
+    """The request's permit was over when its bytes should have left; none did."""
+
+    code: ClassVar[str] = "not_sent"
+
+    def __str__(self) -> str:
+        return f"{self.company}: it took too long to reach SurfSense, so nothing was sent"
 
 
 class RateLimited(TransientEnrichmentError):

@@ -14,13 +14,17 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from orchestrator.surfsense.errors import AnswerLost, MalformedAnswer, ServiceUnavailable
-from orchestrator.surfsense.http import was_never_sent
+from orchestrator.surfsense.errors import (
+    AnswerLost,
+    MalformedAnswer,
+    NotSent,
+    ServiceUnavailable,
+)
+from orchestrator.surfsense.http import was_never_sent, was_not_permitted
 
 Sleep = Callable[[float], Awaitable[None]]
 
-#: Attempts at making a connection, and the seconds after which no further one starts: less than
-#: a lease, because a POST must leave while its sender still leads.
+#: Attempts at making a connection, and the seconds after which no further one starts.
 CONNECT_ATTEMPTS = 4
 CONNECT_PATIENCE_S = 2.0
 
@@ -31,6 +35,7 @@ async def exchange(
     """Return the response to *request*, of any status.
 
     Raises:
+        NotSent: Its permit was over before it left.
         ServiceUnavailable: No connection could be made; nothing was sent.
         AnswerLost: The request may have been accepted, but was not answered within *within*.
         MalformedAnswer: The answer's content encoding is broken.
@@ -43,6 +48,8 @@ async def exchange(
     except httpx.DecodingError as error:
         raise MalformedAnswer(company, "its content encoding") from error
     except httpx.TransportError as error:
+        if was_not_permitted(error):
+            raise NotSent(company) from error
         if was_never_sent(error):
             raise ServiceUnavailable(company, "no connection could be made") from error
         raise AnswerLost(company, "the connection broke after sending") from error

@@ -5,12 +5,21 @@ httpx-aiohttp reports a refused connection and a connection lost after sending a
 `httpx.ConnectTimeout`; only the aiohttp error behind it tells whether anything was sent.
 """
 
+import asyncio
 from datetime import timedelta
+from time import monotonic
 
 import aiohttp
 import httpx
+import structlog
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.connector import Connection
 from httpx_aiohttp import AiohttpTransport
 from pydantic import SecretStr
+
+from orchestrator.surfsense.permit import is_permitted
+
+log = structlog.get_logger(__name__)
 
 #: Seconds until a connection attempt, TLS included, fails.
 CONNECT_TIMEOUT_S = 5.0
@@ -21,6 +30,31 @@ _BEFORE_SENDING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 #: Services on this machine are not reached through the environment's proxy.
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
+
+class _NotPermitted(aiohttp.ClientConnectionError):
+    """The permit was over when the bytes should have left; none did."""
+
+
+class _PermittedRequest(aiohttp.ClientRequest):
+    """Asks for its permit when it is connected, and nothing but the write is left to do."""
+
+    async def write_bytes(
+        self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
+    ) -> None:
+        """Write head and body, which leave together, or end the connection unused."""
+        if not is_permitted():
+            if conn.protocol is not None:
+                conn.protocol.set_exception(_NotPermitted("the permit is over"))
+            conn.close()
+            return
+        asked_at = monotonic()
+        await super().write_bytes(writer, conn, content_length)
+        await asyncio.sleep(0)  # uvloop writes at the end of its turn
+        if not is_permitted():
+            # What is late by less than the permit's margin has done no harm.
+            late_ms = round((monotonic() - asked_at) * 1000)
+            log.warning("surfsense.sent_late", ms_after_permit=late_ms)
 
 
 class _OneConnectionPerRequest(AiohttpTransport):
@@ -41,6 +75,7 @@ class _OneConnectionPerRequest(AiohttpTransport):
                 limit=self._max_in_flight, force_close=True, ssl=self.ssl_context
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
+            request_class=_PermittedRequest,
             trust_env=self._through_proxy,
         )
 
@@ -69,6 +104,11 @@ def open_http(
         transport=_OneConnectionPerRequest(max_in_flight=max_in_flight, through_proxy=True),
         mounts=dict.fromkeys(_LOOPBACK, direct),
     )
+
+
+def was_not_permitted(error: httpx.TransportError) -> bool:
+    """Say whether *error* is a permit's that was over: nothing was sent."""
+    return isinstance(error.__cause__, _NotPermitted)
 
 
 def was_never_sent(error: httpx.TransportError) -> bool:

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 
+from orchestrator.enrichment import Freshness, Purchaser
+from orchestrator.enrichment.attempt import SEND_WITHIN
 from orchestrator.enrichment.journal import Order, Purpose
-from orchestrator.enrichment.purchase import Freshness, Purchaser
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.sweeper import Sweeper
 from orchestrator.memo import (
+    Abandonment,
     Failure,
     LeaseLost,
     LoadFailed,
@@ -29,11 +32,20 @@ from orchestrator.memo.leader import Leader
 from orchestrator.memo.options import store_errors
 from orchestrator.memo.scripts import Scripts
 from orchestrator.spend import Budget, Ledger, PurchaseRecord
-from orchestrator.surfsense import Accepted, EnrichmentError, Found, Seller
+from orchestrator.surfsense import (
+    Accepted,
+    EnrichmentError,
+    Found,
+    NotSent,
+    Seller,
+    is_permitted,
+)
 from tests.model.programs import Ask, Facts, Keeping, Program, ms
 
 #: The unit of time: a lease. A leader that lives renews it within every tick.
 TICK = timedelta(seconds=5)
+#: A run is listed by then.
+GRACE = TICK * 2
 KEYS = Keys("surfsense:acme")
 PRICE = 7
 _NAME = re.compile(r"-- (\w+)\(KEYS")
@@ -41,13 +53,14 @@ _ORDER = Order("Acme", "acme", Purpose(None, "t"))
 
 
 class Rules(NamedTuple):
-    """Which seller there is, how long an answer is fresh, and what is broken on purpose.
+    """Which seller there is, what takes how long, and what is broken on purpose.
 
     `lua` has for a script's name a text in it and what stands there instead.
     """
 
     gives_run_ids: bool = True
     fresh_for: timedelta = TICK * 100
+    send_within: timedelta = SEND_WITHIN
     lua: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -99,7 +112,9 @@ class _Seller:
         self.gives_run_ids = gives_run_ids
 
     async def submit(self, company: str, *, purchase_id: str) -> Any:
-        del company
+        await Ask("connect")
+        if not is_permitted():
+            raise NotSent(company)
         reply = await Ask("post", (purchase_id,))
         return Accepted(reply) if self.gives_run_ids else _found(reply)
 
@@ -164,6 +179,12 @@ class _Codec:
         return False
 
 
+class _NeverAbandoned:
+    """Nobody gives up."""
+
+    possible = staticmethod(nullcontext)
+
+
 class _Memo:
     """`Memo._fly` and `Memo.get` without what is local to one process."""
 
@@ -200,7 +221,9 @@ class _Memo:
                     await Ask("follow")
                 case Leading():
                     landing = await self._leader.lead(
-                        keys, token, beginning, load, asked_at=asked_at
+                        *(keys, token, beginning, load),
+                        asked_at=asked_at,
+                        abandonment=cast("Abandonment", _NeverAbandoned()),
                     )
                     return f"{landing.outcome.source.value}, stored: {landing.stored}"
 
@@ -221,7 +244,8 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
         settlement,
         freshness=Freshness(rules.fresh_for, rules.fresh_for),
         max_in_flight=1,
-        reconcile_grace=TICK,
+        reconcile_grace=GRACE,
+        send_within=rules.send_within,
     )
     return _Parts(_Memo(cast("Redis", _Redis(rules.lua)), facts), purchaser, settlement)
 

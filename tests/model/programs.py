@@ -7,7 +7,6 @@ does depends on the replies it had alone: a local state is the list of these, by
 the coroutine is replayed once for each.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 import redis.exceptions
 import structlog
 
+import orchestrator.enrichment.attempt
 import orchestrator.enrichment.purchase
 import orchestrator.enrichment.settlement
 import orchestrator.memo.leader
@@ -82,6 +82,11 @@ class Facts:
         """Stand in for `Tenure`: whether the lease is certainly still held."""
         self.tenure_was_read = True
         return self.certain
+
+    @property
+    def is_safe(self) -> bool:
+        """Stand in for `Tenure`: nothing stops a process between this question and its POST."""
+        return self.is_certain
 
     def hex(self) -> SimpleNamespace:
         """Stand in for `uuid.uuid4`."""
@@ -196,12 +201,12 @@ class Keeping:
 def logical_time(facts: Facts) -> Iterator[None]:
     """Let the modules under test read the time, sleep and draw names as the model says."""
     clock = SimpleNamespace(monotonic=facts.monotonic)
-    sleeping = SimpleNamespace(sleep=_sleep, Semaphore=asyncio.Semaphore)
+    sleeping = SimpleNamespace(sleep=_sleep)
     replacements: list[tuple[Any, str, Any]] = [
         (orchestrator.memo.leader, "time", clock),
         (orchestrator.memo.leader, "asyncio", sleeping),
         (orchestrator.memo.notes, "time", facts.monotonic),
-        (orchestrator.enrichment.purchase, "asyncio", sleeping),
+        (orchestrator.enrichment.attempt, "asyncio", sleeping),
         (orchestrator.enrichment.purchase, "uuid", SimpleNamespace(uuid4=facts.hex)),
         (orchestrator.enrichment.settlement, "datetime", _Instant),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import orchestrator.enrichment.attempt as attempting
 import orchestrator.enrichment.purchase as buying
 from orchestrator.enrichment.journal import Page, Stage, Step, first_step
 from orchestrator.memo import Source
@@ -27,8 +28,13 @@ from tests.model.world import Faults
 WITHOUT_RUN_IDS = Rules(gives_run_ids=False)
 SHORT_LIVED = Rules(fresh_for=TICK * 2)
 
+#: A POST may leave long after its intent, so that the lease alone must stop it.
+PATIENT = Rules(send_within=TICK * 4)
+
 CRASH = Scenario("a leader crashes", "AB", Faults(crash=1, ticks=2))
 STALL = Scenario("a leader stands still", "AB", Faults(pause=1, ticks=2))
+STALL_PATIENT = Scenario("a patient leader stands still", "AB", Faults(pause=1, ticks=3), PATIENT)
+LATE = Scenario("a POST is slow to leave", "AB", Faults(crash=1, ticks=3))
 INVALIDATED = Scenario("a crash and an invalidation", "AB", Faults(crash=1, invalidate=1, ticks=1))
 REPLY_LOST = Scenario("the POST's reply is lost", "AB", Faults(lost=1, retries=1, ticks=2))
 SENT_AGAIN = Scenario("a script is sent twice", "AB", Faults(crash=1, again=1, ticks=1))
@@ -47,7 +53,7 @@ ENRICH_LOST = Scenario(
 
 #: Explored to the end on every run of the tests.
 QUICK = (
-    *(CRASH, STALL, INVALIDATED, REPLY_LOST, SENT_AGAIN, SWEPT, AGED, AWAY),
+    *(CRASH, STALL, STALL_PATIENT, LATE, INVALIDATED, REPLY_LOST, SENT_AGAIN, SWEPT, AGED, AWAY),
     *(ENRICH, ENRICH_STALL, ENRICH_INVALIDATED, ENRICH_LOST),
 )
 
@@ -101,8 +107,12 @@ def _buys_on_intent(page: Page | None, *, gives_run_ids: bool) -> Step:
     return Step.BUY if is_intent else first_step(page, gives_run_ids=gives_run_ids)
 
 
-async def _writes_and_goes_on(flight: Any, page: Page) -> None:
-    await flight.write_note(page.note())
+def _asks_only_for_the_time(flight: Any, page: Page) -> Any:
+    return lambda: flight.now_ms() < (page.send_before_ms or 0)
+
+
+def _asks_only_for_the_lease(flight: Any, _: Page) -> Any:
+    return flight.may_pay
 
 
 async def _drops_before_it_writes(notes: Any, keys: Any, token: str, _: Any) -> None:
@@ -110,7 +120,7 @@ async def _drops_before_it_writes(notes: Any, keys: Any, token: str, _: Any) -> 
 
 
 async def _adopts_anything(self: Any, flight: Any, page: Page, _: Any) -> Any:
-    return await self._collect(flight, page, Source.ADOPTED)  # a method of Purchaser
+    return await self._attempts.collect(flight, page, Source.ADOPTED)  # a method of Purchaser
 
 
 _ALWAYS_LEADS = ("begin", "if holder and holder ~= token then", "if false then")
@@ -157,9 +167,15 @@ MUTATIONS = (
     ),
     Mutation(
         "the POST is sent when the tenure is over",
-        STALL,
+        STALL_PATIENT,
         (bought_once,),
-        patch=(buying, "_write_intent", _writes_and_goes_on),
+        patch=(attempting, "_permit", _asks_only_for_the_time),
+    ),
+    Mutation(
+        "the POST is sent after the instant that its intent names",
+        LATE,
+        (bought_once,),
+        patch=(attempting, "_permit", _asks_only_for_the_lease),
     ),
     Mutation(
         "no intent is written down",
@@ -184,6 +200,12 @@ MUTATIONS = (
         Scenario("a stall, then a crash", "AB", Faults(pause=1, crash=1, ticks=1), WITHOUT_RUN_IDS),
         (nothing_paid_is_lost, bought_once, fenced),
         (("drop_note", "string.find(current, token, 1, true)", "true"),),
+    ),
+    Mutation(
+        "an answer is not stored",
+        ENRICH,
+        (bought_again_only_after_a_fault,),
+        (("commit", "redis.call('SET', entry, stored, 'PXAT', expires_at_ms)\nif", "if"),),
     ),
     Mutation(
         "an entry lives longer than its answer",

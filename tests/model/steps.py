@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from importlib.resources import files
 
-from tests.model.parts import KEYS, program
-from tests.model.programs import Answer, Ask, Done, Programs
+from tests.model.parts import GRACE, KEYS, program
+from tests.model.programs import Answer, Ask, Done, Programs, ms
 from tests.model.redis_model import text_of
 from tests.model.scenario import Scenario
 from tests.model.world import TICK_MS, Machine, Process, World, is_ready, name_of
@@ -41,7 +41,8 @@ class Steps:
         """Yield every next state, how it comes about, and whether that is no fault."""
         for index, process in enumerate(world.processes):
             yield from self._steps_of(world, index, process)
-        if world.left.ticks and not self.machine.is_late(world, self._waits_for_run):
+        is_late = self.machine.is_late(world, self._waits_for_run)
+        if world.left.ticks and not is_late and not self._is_sending(world):
             yield "time passes", self.machine.tick(world.spend("ticks")), False
         if world.left.invalidate:
             after = self.machine.invalidate(world.spend("invalidate"), self._invalidate)
@@ -88,7 +89,7 @@ class Steps:
         assert isinstance(pending, Ask)
         what = name_of(pending)
         is_first = what in ("begin", "zrange") and process.until_ms == 0
-        if left.crash and not is_first:
+        if left.crash and not is_first and what != "connect":  # the same as before the POST
             dead = process._replace(gone=True, local=-1, until_ms=0, asked_ms=0)
             yield (
                 f"{who} crashes before {what}",
@@ -99,7 +100,7 @@ class Steps:
             return
         if left.pause:
             spent = world.spend("pause")
-            if what != "post" and not is_first:
+            if what not in ("connect", "post") and not is_first:
                 still = process._replace(paused=True)
                 yield f"{who} stands still before {what}", spent.with_process(index, still), False
             still = executed.processes[index]._replace(paused=True, held=Answer(reply))
@@ -132,7 +133,7 @@ class Steps:
 
     def _post_faults(self, world: World, executed: World, index: int, label: str) -> Iterator[Move]:
         lost = Answer(fault="answer lost")
-        hidden_run = executed.runs[-1]._replace(visible_ms=world.now_ms + TICK_MS)
+        hidden_run = executed.runs[-1]._replace(visible_ms=world.now_ms + ms(GRACE))
         hidden = executed._replace(runs=(*executed.runs[:-1], hidden_run))
         if world.left.lost:
             yield "POST is lost", self._deliver(world.spend("lost"), index, lost), False
@@ -191,6 +192,11 @@ class Steps:
         life = process.life + 1
         local = self.programs.start(f"{process.name}{life}", world.now_ms)
         return world.with_process(index, Process(process.name, life, local, world.now_ms))
+
+    def _is_sending(self, world: World) -> bool:
+        """Say whether somebody has asked its permit: its POST leaves in the same instant."""
+        pending = [self.programs.pending(p.local) for p in world.processes if not p.gone]
+        return any(isinstance(ask, Ask) and ask.kind == "post" for ask in pending)
 
     def _waits_for_run(self, process: Process) -> str | None:
         """Return the run whose answer *process* is waiting for, if it is."""

@@ -227,6 +227,9 @@ class Machine:
         run = Run(name, purchase_id, world.now_ms, generation, world.now_ms)
         return world._replace(runs=(*world.runs, run)), run.id
 
+    def _connect(self, world: World) -> tuple[World, None]:
+        return world, None
+
     def _collect(self, world: World, run_id: str) -> tuple[World, str]:
         return world, run_id
 

@@ -12,7 +12,10 @@ from orchestrator.surfsense import (
     AnswerLost,
     Found,
     MalformedAnswer,
+    NotSent,
     RunUnknown,
+    ServiceUnavailable,
+    is_permitted,
 )
 
 PRICE = 46_500
@@ -52,6 +55,7 @@ class FakeSeller:
 
     async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         """Sell what the script says comes next for *company*."""
+        self._check_permit(company)
         self.asked.append((company, purchase_id))
         self.busy.set()
         async with asyncio.timeout(GATE_S):
@@ -76,6 +80,10 @@ class FakeSeller:
         """Refuse."""
         return False
 
+    def _check_permit(self, company: str) -> None:
+        if not is_permitted():
+            raise NotSent(company)
+
     def _charged(self, company: str) -> Answer:
         script = self.script[company]
         answer = script.pop(0) if script else found(company)
@@ -91,7 +99,7 @@ class FakeRunSeller(FakeSeller):
     """Gives a run id at once, and the answer to whoever collects the run; charges then.
 
     `lost_replies` makes submissions that are accepted and never confirmed, `unfinished`
-    collections that come before the run is done.
+    collections that come before the run is done. Runs can be cancelled unless `too_late`.
     """
 
     protocol: ClassVar[str] = "workspace"
@@ -101,10 +109,14 @@ class FakeRunSeller(FakeSeller):
         super().__init__()
         self.runs: dict[str, str] = {}
         self.collected: list[str] = []
+        self.cancelled: list[str] = []
+        self.looks = 0
+        self.too_late = False
         self.lost_replies = self.unfinished = 0
 
     async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         """Accept the order."""
+        self._check_permit(company)
         self.asked.append((company, purchase_id))
         run_id = f"run-{len(self.runs) + 1}"
         self.runs[run_id] = company
@@ -120,6 +132,8 @@ class FakeRunSeller(FakeSeller):
             await self.gate.wait()
         if run_id not in self.runs:
             raise RunUnknown(company, run_id)
+        if run_id in self.cancelled:
+            raise ServiceUnavailable(company, "the run was cancelled")
         if self.unfinished:
             self.unfinished -= 1
             raise AnswerLost(company, "not done yet")
@@ -134,5 +148,13 @@ class FakeRunSeller(FakeSeller):
         exclude: Collection[str] = (),
     ) -> str | None:
         """Return the last run of *company*."""
+        self.looks += 1
         known = [run for run, name in self.runs.items() if name == company and run not in exclude]
         return known[-1] if known else None
+
+    async def cancel(self, run_id: str) -> bool:
+        """Stop a run, unless it is too late."""
+        if self.too_late:
+            return False
+        self.cancelled.append(run_id)
+        return True

@@ -32,6 +32,8 @@ FREE = Purpose("job-free", "default")
 CAPPED = Purpose("job-capped", "default", capped=True)
 #: Of failures; long enough that no test outlives it by accident.
 TRANSIENT, PERMANENT = timedelta(seconds=15), timedelta(minutes=30)
+#: For which a run may be missing from the seller's list.
+GRACE = timedelta(milliseconds=50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Worlds:
             settlement,
             freshness=Freshness(timedelta(hours=2), timedelta(minutes=30)),
             max_in_flight=50,
-            reconcile_grace=timedelta(milliseconds=50),
+            reconcile_grace=GRACE,
         )
         memo = Memo(
             memo_redis,

@@ -22,6 +22,8 @@ PAGES = st.builds(
     ORDERS,
     st.none() | TEXT,
     st.none() | st.just(purchase()),
+    st.integers(0, 9),
+    st.none() | st.integers(0, 2**53),
 )
 PAGE = Page(Stage.INTENT, "p1", 1, 7, Order("Acme", "acme", Purpose("j1", "default")))
 
@@ -76,3 +78,13 @@ def test_only_a_capped_job_has_an_account_of_its_own(purpose: Purpose, own: set[
 
     assert own == {account for account in accounts if account.startswith("run:")}
     assert len(accounts) == 3 + len(own)
+
+
+@pytest.mark.parametrize(("send_before_ms", "sent_by_ms"), [(None, 90), (80, 80), (100, 90)])
+def test_a_post_has_left_by_its_own_bound_or_by_the_end_of_its_lease(
+    send_before_ms: int | None, sent_by_ms: int
+) -> None:
+    """Whichever comes first; a page of an earlier version has no bound of its own."""
+    page = PAGE if send_before_ms is None else PAGE.announced(send_before_ms)
+
+    assert page.sent_by_ms(90) == sent_by_ms

@@ -3,8 +3,7 @@
 import orjson
 import pytest
 
-from orchestrator.enrichment import EnrichmentStatus
-from orchestrator.enrichment.purchase import Freshness
+from orchestrator.enrichment import EnrichmentStatus, Freshness
 from orchestrator.enrichment.stored import StoredAnswer, payload_of, read_stored, status_of
 from orchestrator.memo import Entry
 from orchestrator.surfsense import Ambiguous, Answer, Found, NotFound

@@ -1,0 +1,244 @@
+"""One attempt at a purchase: send it, find out what became of it, collect its answer.
+
+Every step that could be the last one of this process is preceded by a page of the journal
+which tells the next leader where it stood.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from orchestrator.enrichment.journal import Page
+from orchestrator.enrichment.settlement import Settlement
+from orchestrator.enrichment.stored import payload_of, status_of
+from orchestrator.memo import Abandoned, Flight, LeaseLost, Loaded, Source, StoreUnavailable
+from orchestrator.spend import PurchaseOutcome
+from orchestrator.surfsense import (
+    Accepted,
+    Answer,
+    AnswerLost,
+    EnrichmentError,
+    MalformedAnswer,
+    NotFound,
+    NotSent,
+    Seller,
+    ServiceUnavailable,
+    sent_only_while,
+)
+from orchestrator.surfsense.permit import Permit
+
+log = structlog.get_logger(__name__)
+
+#: How long after its intent a POST may leave. The shorter, the sooner a successor knows
+#: that a run which is not listed yet will never be.
+SEND_WITHIN = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How long an answer is fresh, by its kind.
+
+    `jitter` is the largest share of it that chance may take off, so that what was bought
+    together does not expire together; it never adds.
+    """
+
+    found: timedelta
+    not_found: timedelta
+    jitter: float = 0.0
+
+    def ttl(self, answer: Answer, chance: float) -> timedelta:
+        """Return the TTL of *answer*; an ambiguous one lasts as long as a found one.
+
+        Args:
+            answer: What was bought.
+            chance: A number from 0 to 1, drawn once for this answer.
+        """
+        longest = self.not_found if isinstance(answer, NotFound) else self.found
+        return longest * (1 - self.jitter * chance)
+
+
+class Attempts:
+    """Makes attempts on behalf of flights."""
+
+    def __init__(
+        self,
+        seller: Seller,
+        settlement: Settlement,
+        *,
+        freshness: Freshness,
+        reconcile_grace: timedelta,
+        send_within: timedelta,
+    ) -> None:
+        self._seller = seller
+        self._settlement = settlement
+        self._freshness = freshness
+        self._reconcile_grace = reconcile_grace
+        self._send_within = send_within
+
+    async def send(self, flight: Flight, page: Page) -> Loaded:
+        """Reserve, write the intent down, send the POST, and see it through.
+
+        Raises:
+            Abandoned: Nobody waits for it; nothing was charged.
+            LeaseLost: It did not leave while the lease was surely held; nothing was sent.
+            BudgetExhausted, StoreUnavailable, DatabaseUnavailable: Nothing was sent.
+            EnrichmentError: Of the class that says what to do.
+        """
+        await self._settlement.reserve(page)
+        try:
+            with flight.abandonable():
+                pass
+            page = page.announced(flight.now_ms() + self._send_within // timedelta(milliseconds=1))
+            await flight.write_note(page.note())
+        except Exception:
+            await self.release(page)
+            raise
+        try:
+            with sent_only_while(_permit(flight, page)):
+                reply = await self._seller.submit(page.order.company, purchase_id=page.purchase_id)
+        except NotSent as error:
+            await self._void(flight, page)
+            raise self._cause_of(error, flight) from error
+        except MalformedAnswer:
+            await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
+            await flight.drop_note()
+            raise
+        except EnrichmentError as error:
+            return await self._see_through(flight, page, error)
+        if isinstance(reply, Accepted):
+            return await self.collect(flight, page.accepted(reply.run_id), Source.BOUGHT)
+        return self._loaded(page, reply, Source.BOUGHT)
+
+    async def find(self, flight: Flight, page: Page, *, sent_by_ms: int) -> Page | None:
+        """Ask the seller for the run of *page*'s attempt, until it must have appeared.
+
+        Args:
+            flight: Whoever asks.
+            page: An intent.
+            sent_by_ms: When its POST had left, if ever: the grace counts from then.
+
+        Raises:
+            EnrichmentError: It cannot be told, so the page stays.
+        """
+        settled = await self._settlement.runs_of_others(page)
+        deadline_ms = sent_by_ms + self._reconcile_grace // timedelta(milliseconds=1)
+        while True:
+            # First, or a look that lasts for long would count for one of its end.
+            wait_ms = deadline_ms - flight.past_ms()
+            run_id = await self._seller.find(
+                page.order.company, submitted_after=page.started_at, exclude=settled
+            )
+            if run_id is not None:
+                log.info("purchase.reconciled", company_key=page.order.company_key)
+                return page.accepted(run_id)
+            if wait_ms <= 0:
+                return None
+            await asyncio.sleep(max(deadline_ms - flight.past_ms(), 0) / 1000)
+
+    async def collect(self, flight: Flight, page: Page, source: Source) -> Loaded:
+        """Write down the run id at once, then wait for the run and take its answer.
+
+        Raises:
+            Abandoned: Nobody waits for it; the run was stopped, and not charged.
+            EnrichmentError: Of the class that says what to do.
+        """
+        assert page.run_id is not None  # noqa: S101 - an accepted page has one
+        try:
+            await flight.write_note(page.note())
+        except StoreUnavailable as away:
+            # The seller has the order: whoever leads next finds the run by asking for it.
+            log.warning("purchase.run_not_noted", error=str(away))
+        try:
+            answer = await self._answer_of(flight, page, page.run_id)
+        except AnswerLost:
+            raise  # the run goes on, and is collected later
+        except MalformedAnswer:
+            await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
+            await flight.drop_note()
+            raise
+        except EnrichmentError:
+            await self._void(flight, page)  # a run that fails or is cancelled costs nothing
+            raise
+        return self._loaded(page, answer, source)
+
+    async def release(self, page: Page) -> None:
+        """Give back what was reserved; where Redis is away it comes back by itself."""
+        try:
+            await self._settlement.release(page)
+        except StoreUnavailable as away:
+            log.warning("purchase.hold_not_released", error=str(away))
+
+    async def _see_through(self, flight: Flight, page: Page, error: EnrichmentError) -> Loaded:
+        """Find out what became of a POST that ended in *error*; raise it if it came to nothing."""
+        if not isinstance(error, AnswerLost):
+            await self._void(flight, page)
+            raise error
+        if not self._seller.gives_run_ids:
+            # The page stays: the next POST is to repeat its Idempotency-Key.
+            await self._settlement.charge_estimate(page, PurchaseOutcome.LOST)
+            raise error
+        # Whoever is so slow to answer may be slow to list, too: the whole grace from now.
+        found = await self.find(flight, page, sent_by_ms=flight.now_ms())
+        if found is None:
+            await self._void(flight, page)
+            raise error
+        return await self.collect(flight, found, Source.BOUGHT)
+
+    async def _answer_of(self, flight: Flight, page: Page, run_id: str) -> Answer:
+        """Wait for the run; stop it where nobody else does, if it can still be stopped."""
+        company = page.order.company
+        try:
+            with flight.abandonable():
+                return await self._seller.collect(run_id, company=company)
+        except Abandoned:
+            # Without the lease another leader may be waiting for the same run.
+            if flight.leads() and await self._seller.cancel(run_id):
+                log.info("purchase.cancelled", company_key=page.order.company_key)
+                await self._void(flight, page)
+                raise
+        return await self._seller.collect(run_id, company=company)
+
+    def _loaded(self, page: Page, answer: Answer, source: Source) -> Loaded:
+        record = self._settlement.record(
+            page,
+            PurchaseOutcome(status_of(answer)),
+            answer.cost_micros,
+            estimated=answer.cost_estimated,
+        )
+
+        async def settle() -> None:
+            await self._settlement.settle(page, record)
+
+        return Loaded(
+            status_of(answer),
+            payload_of(answer, company=page.order.company, purchase_id=page.ledger_id),
+            self._freshness.ttl(answer, random.random()),  # noqa: S311 - spreads expiries
+            page.started_at_ms,  # nobody knows when the seller has looked, but it was later
+            source,
+            note=page.bought(record).note(),
+            settle=settle,
+        )
+
+    def _cause_of(self, error: NotSent, flight: Flight) -> Exception:
+        """Return why nothing was sent: for want of the lease, or of a connection."""
+        if not flight.may_pay():
+            return LeaseLost(flight.key)
+        cause = f"no connection within {self._send_within.total_seconds():g} s"
+        return ServiceUnavailable(error.company, cause)
+
+    async def _void(self, flight: Flight, page: Page) -> None:
+        """Forget an attempt that has cost nothing."""
+        await self.release(page)
+        await flight.drop_note()
+
+
+def _permit(flight: Flight, page: Page) -> Permit:
+    """Say what must hold when the POST's bytes leave, or they don't."""
+
+    def may_leave() -> bool:
+        return flight.may_pay() and flight.now_ms() < (page.send_before_ms or 0)
+
+    return may_leave

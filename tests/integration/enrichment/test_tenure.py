@@ -1,0 +1,116 @@
+"""Who may not be the leader any more when the POST leaves buys nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from time import time_ns
+
+import pytest
+
+from orchestrator.embedded.valkey import Valkey
+from orchestrator.enrichment.attempt import SEND_WITHIN
+from orchestrator.enrichment.journal import Order, Page, Stage
+from orchestrator.memo import Flight, LeaseLost
+from orchestrator.memo.entry import JsonObject
+from orchestrator.surfsense import ServiceUnavailable
+from tests.integration.enrichment.conftest import CAPPED, GRACE, World, Worlds
+from tests.support.surfsense import PRICE, FakeSeller
+
+ORDER = Order("Acme", "acme", CAPPED)
+GRACE_MS = GRACE // timedelta(milliseconds=1)
+
+
+@pytest.fixture(params=["with run ids", "without"])
+def seller(request: pytest.FixtureRequest, worlds: Worlds) -> FakeSeller:
+    """Return a seller of either protocol, which asks for its permit as the socket does."""
+    return worlds.run_seller if request.param == "with run ids" else worlds.seller
+
+
+@pytest.fixture
+def world(worlds: Worlds, seller: FakeSeller, shared_valkey: Valkey) -> World:
+    """Return a process that buys from it."""
+    return worlds.open(shared_valkey, seller)
+
+
+def _wall_ms() -> int:
+    return time_ns() // 1_000_000
+
+
+class _Notes:
+    """The note of one flight."""
+
+    def __init__(self) -> None:
+        self.written: list[JsonObject] = []
+        self.dropped = False
+
+    async def write(self, note: JsonObject) -> None:
+        self.written.append(note)
+
+    async def drop(self) -> None:
+        self.dropped = True
+
+
+def _flight(notes: _Notes, *, may_pay: bool, now_ms: Callable[[], int] = lambda: 1000) -> Flight:
+    return Flight(
+        key="surfsense:acme",
+        token="t",
+        note=None,
+        now_ms=now_ms,
+        past_ms=now_ms,
+        leads=lambda: may_pay,
+        may_pay=lambda: may_pay,
+        write_note=notes.write,
+        drop_note=notes.drop,
+    )
+
+
+async def test_a_leader_that_may_have_lost_its_lease_sends_nothing(
+    world: World, seller: FakeSeller
+) -> None:
+    """It lets go of what it had reserved and written down, and fails for itself alone."""
+    await world.cap(PRICE)
+    notes = _Notes()
+
+    with pytest.raises(LeaseLost):
+        await world.purchaser.buy(_flight(notes, may_pay=False), ORDER)
+
+    assert seller.asked == []
+    assert notes.dropped
+    assert (await world.budget.account("run:job-capped")).used_micros == 0
+
+
+async def test_nothing_is_sent_after_the_instant_that_the_intent_names(
+    world: World, seller: FakeSeller
+) -> None:
+    """A connection that takes too long is a failure that all share, and costs nothing."""
+    await world.cap(PRICE)
+    notes = _Notes()
+    clock = count(1000, SEND_WITHIN.seconds * 1000)
+
+    with pytest.raises(ServiceUnavailable, match="no connection within 2 s"):
+        await world.purchaser.buy(_flight(notes, may_pay=True, now_ms=lambda: next(clock)), ORDER)
+
+    page = Page.from_note(notes.written[-1])
+    assert page.send_before_ms is not None
+    assert page.send_before_ms <= next(clock)
+    assert seller.asked == []
+    assert (await world.budget.account("run:job-capped")).used_micros == 0
+
+
+@pytest.mark.parametrize("is_long_ago", [True, False])
+async def test_a_successor_waits_from_the_instant_after_which_nothing_left(
+    worlds: Worlds, shared_valkey: Valkey, *, is_long_ago: bool
+) -> None:
+    """What is not listed a grace after it was never sent: then one look is enough."""
+    world, seller = worlds.open(shared_valkey, worlds.run_seller), worlds.run_seller
+    began_ms = _wall_ms()
+    left = Page(Stage.INTENT, "p1", 1, began_ms, ORDER)
+    left = left.announced(began_ms - GRACE_MS if is_long_ago else began_ms + 60_000)
+    flight = replace(_flight(_Notes(), may_pay=True, now_ms=_wall_ms), note=left.note())
+
+    await world.purchaser.buy(flight, ORDER)
+
+    assert (seller.looks == 1) == is_long_ago
+    assert is_long_ago or _wall_ms() >= began_ms + GRACE_MS
+    assert seller.asked == [("Acme", "p1")]
