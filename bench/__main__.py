@@ -6,7 +6,17 @@ from typing import Any
 
 import uvloop
 
-from bench import bulk, chaos, hit, invalidation, job, killed, stampede, waiting
+from bench import (
+    bulk,
+    chaos,
+    hit,
+    invalidation,
+    job,
+    killed,
+    killed_purchase,
+    stampede,
+    waiting,
+)
 from bench.measure import QUICK_REPEATS, REPEATS
 from orchestrator.observability import configure_logging
 
@@ -15,6 +25,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "bulk": bulk.main,
     "stampede": stampede.main,
     "killed": killed.main,
+    "killed-purchase": killed_purchase.main,
     "waiting": waiting.main,
     "invalidation": invalidation.main,
     "job": job.main,

@@ -5,10 +5,8 @@ the answer, the company is charged once, and the ledger is the bill.
 """
 
 import asyncio
-import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -24,10 +22,9 @@ from orchestrator.embedded import EmbeddedStack, open_stack
 from orchestrator.memo import Source
 from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
-from tests.support.buyer import PURPOSE, Buyer, Step, open_buyer
+from tests.support.buyer import PURPOSE, Buyer, Step, cue, open_buyer, start_buyer
 from tests.support.sandbox import charges
 
-_ROOT = Path(__file__).parents[2]
 _VARIABLES = {
     "SURFSENSE_PROTOCOL": "workspace",
     "SURFSENSE_API_KEY": "ss_pat_test",
@@ -70,22 +67,7 @@ async def survivor(settings: Settings) -> AsyncIterator[Buyer]:
 
 
 async def _lead(stack: EmbeddedStack, company: str, step: Step) -> Process:
-    """Start a process that leads the purchase of *company*, and waits for its cue."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.buyer", company, step.value),
-        env={**os.environ, **stack.variables, **_VARIABLES},
-        cwd=_ROOT,
-        stdin=PIPE,
-        stdout=PIPE,
-    )
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"leading\n"
-    return process
-
-
-def _cue(process: Process) -> None:
-    assert process.stdin is not None
-    process.stdin.write(b"go\n")
+    return await start_buyer(company, step, {**stack.variables, **_VARIABLES})
 
 
 @pytest.mark.parametrize("step", [step for step in Step if step is not Step.NEVER])
@@ -100,7 +82,7 @@ async def test_a_buyer_killed_at_any_step_costs_one_charge(
     ]
     await asyncio.sleep(0.05)
 
-    _cue(process)
+    cue(process)
     assert await process.wait() == -signal.SIGKILL
     served = await asyncio.gather(*waiting)
     await survivor.sweeper.sweep()
@@ -119,7 +101,7 @@ async def test_a_buyer_that_stood_still_may_not_write_late(
     """SIGSTOP beyond its lease: another one collects the run, and the late write is refused."""
     company = f"Compañía {uuid4().hex[:10]}"
     process = await _lead(stack, company, Step.AFTER_SETTLE)
-    _cue(process)
+    cue(process)
     key = (await survivor.enricher.glance([company]))[0].company_key
     await _until_noted(survivor, key)
 

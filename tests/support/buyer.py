@@ -9,11 +9,13 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Collection
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import ClassVar
 
 from orchestrator.clock import utc_now
@@ -36,6 +38,7 @@ from orchestrator.spend import Budget, Caps, Ledger, PurchaseRecord, Servings
 from orchestrator.surfsense import Accepted, Answer, Seller, open_http, open_seller
 
 PURPOSE = Purpose(None, "default")
+_ROOT = Path(__file__).parents[2]
 
 
 class Step(StrEnum):
@@ -193,6 +196,26 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
             memo, purchaser, settlement, gives_run_ids=True, patience=timedelta(seconds=0)
         )
         yield Buyer(Enricher(memo, purchaser, counters, servings), memo, ledger, sweeper)
+
+
+async def start_buyer(company: str, step: Step, variables: Mapping[str, str]) -> Process:
+    """Start a process that leads the purchase of *company*, and waits for its `cue`."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.support.buyer", company, step.value),
+        env={**os.environ, **variables},
+        cwd=_ROOT,
+        stdin=PIPE,
+        stdout=PIPE,
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"leading\n"
+    return process
+
+
+def cue(process: Process) -> None:
+    """Let a started buyer go on, to its death."""
+    assert process.stdin is not None
+    process.stdin.write(b"go\n")
 
 
 async def _main(company: str, step: Step) -> None:

@@ -1,0 +1,126 @@
+"""A buyer gets `kill -9` at every step of a purchase: what it costs, and how long others wait.
+
+The whole purchase by the run-id protocol: real processes, Valkey, SQLite and the sandbox, whose
+own bill counts the charges. The buyer dies by its own hand, so that it dies at that very step.
+"""
+
+import asyncio
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+
+from bench.measure import console, grid, judge, summary
+from orchestrator.database import upgrade
+from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.settings import load
+from tests.support.buyer import PURPOSE, Buyer, Step, cue, open_buyer, start_buyer
+from tests.support.sandbox import charges
+
+LEASE_S, UPSTREAM_S = 1.0, 1.0
+#: What the product promises beside the lease and the upstream's time; the last pause between
+#: two looks at the run is part of it.
+MARGIN_S = 0.2
+#: For which SurfSense may not list a run yet: one that lists at once, and the default.
+GRACES_S = (0.2, 3.0)
+FOLLOWERS = 20
+#: Runs of a step: each starts a process.
+MOST_RUNS = 3
+#: Seconds that followers get to be there before the buyer goes on.
+COMING_S = 0.1
+STEPS = [step for step in Step if step is not Step.NEVER]
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What came of one; `last_s` counts from the death to the last follower served."""
+
+    charges: int
+    served: int
+    last_s: float
+
+
+async def main(repeats: int) -> None:
+    """Measure every step with both graces."""
+    with tempfile.TemporaryDirectory() as home, open_stack(Path(home), workers=0) as stack:
+        await upgrade(stack.variables["DATABASE_URL"])
+        await _set_pace(stack)
+        for grace_s in GRACES_S:
+            deaths = await _deaths(stack, grace_s, min(repeats, MOST_RUNS))
+            _show(deaths, grace_s)
+
+
+async def _set_pace(stack: EmbeddedStack) -> None:
+    latency_ms = round(UPSTREAM_S * 1000)
+    pace = {"latency_min_ms": latency_ms, "latency_max_ms": latency_ms, "not_found_rate": 0}
+    async with httpx.AsyncClient() as http:
+        url = f"{stack.variables['SURFSENSE_URL']}/__faults"
+        (await http.post(url, json=pace)).raise_for_status()
+
+
+async def _deaths(stack: EmbeddedStack, grace_s: float, runs: int) -> dict[Step, list[Death]]:
+    variables = {
+        **stack.variables,
+        "SURFSENSE_PROTOCOL": "workspace",
+        "SURFSENSE_API_KEY": "ss_pat_bench",
+        "SURFSENSE_WORKSPACE_ID": "1",
+        "EMASAI_LEASE_S": str(LEASE_S),
+        "EMASAI_RECONCILE_GRACE_S": str(grace_s),
+        "EMASAI_POLL_FIRST_S": "0.05",
+        "EMASAI_POLL_MAX_S": "0.1",
+    }
+    deaths: dict[Step, list[Death]] = {step: [] for step in STEPS}
+    async with open_buyer(load(**variables)) as survivor:
+        for _ in range(runs):
+            for step in STEPS:
+                deaths[step].append(await _one(stack, variables, survivor, step))
+    return deaths
+
+
+async def _one(
+    stack: EmbeddedStack, variables: dict[str, str], survivor: Buyer, step: Step
+) -> Death:
+    company = f"Bench {uuid4().hex[:12]}"
+    process = await start_buyer(company, step, variables)
+    waiting = [
+        asyncio.create_task(survivor.enricher.enrich(company, PURPOSE)) for _ in range(FOLLOWERS)
+    ]
+    await asyncio.sleep(COMING_S)
+    cue(process)
+    await process.wait()
+    died_at = time.monotonic()
+    served = await asyncio.gather(*waiting)
+    last_s = time.monotonic() - died_at
+    await process.communicate()
+    await survivor.sweeper.sweep()
+    found = sum(enrichment.evidence is not None for enrichment in served)
+    return Death(charges(stack.home)[served[0].company_key], found, last_s)
+
+
+def _show(deaths: dict[Step, list[Death]], grace_s: float) -> None:
+    table = grid(
+        f"Buyer killed at every step, {FOLLOWERS} callers wait: lease {LEASE_S} s, upstream "
+        f"{UPSTREAM_S} s, a run is listed within {grace_s} s",
+        ("killed when", "runs", "death to last served, s", "served", "charges"),
+    )
+    for step, runs in deaths.items():
+        table.add_row(
+            step.value,
+            str(len(runs)),
+            summary([run.last_s for run in runs], "{:.2f}"),
+            summary([run.served for run in runs]),
+            summary([run.charges for run in runs]),
+        )
+    console.print(table)
+    every = [run for runs in deaths.values() for run in runs]
+    judge("one charge, everybody served", [(r.charges, r.served) == (1, FOLLOWERS) for r in every])
+    limit = LEASE_S + UPSTREAM_S + MARGIN_S
+    sent = [run for step, runs in deaths.items() if step is not Step.BEFORE_POST for run in runs]
+    judge(f"the last served within {limit:.1f} s", [run.last_s <= limit for run in sent])
+    judge(
+        f"the same {grace_s} s later where an intent was written and nothing sent",
+        [run.last_s <= limit + grace_s for run in deaths[Step.BEFORE_POST]],
+    )
