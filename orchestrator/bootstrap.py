@@ -7,6 +7,7 @@ the clock or the doorbell. Nothing here runs at import.
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
 from agents.cdao.policy import Policy
 from agents.protocol import Pipeline
+from orchestrator.archive import ArchivePruner, EvidenceArchive
 from orchestrator.clock import Clock, utc_now
 from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
@@ -50,6 +52,8 @@ class Runtime:
     ledger: Ledger
     budget: Budget
     costs: Costs
+    archive: EvidenceArchive
+    pruner: ArchivePruner
     servings: Servings
     records: JobRecords
     runner: ChunkRunner
@@ -145,6 +149,8 @@ async def build(
         stack.push_async_callback(memo.aclose)
         enricher = Enricher(memo, purchaser, counters, servings, refresh=_refresh_of(settings))
         store = LeadStore(engine, clock)
+        archive = EvidenceArchive(engine)
+        pruner = ArchivePruner(archive, clock, keep=timedelta(days=settings.evidence_days))
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
         runner = ChunkRunner(
             records,
@@ -166,6 +172,8 @@ async def build(
             ledger=ledger,
             budget=budget,
             costs=Costs(engine),
+            archive=archive,
+            pruner=pruner,
             servings=servings,
             records=records,
             runner=runner,

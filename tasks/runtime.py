@@ -62,6 +62,7 @@ class WorkerRuntime:
         for name, work in (
             ("reconciler", self.parts.reconciler.run()),
             ("sweeper", self.parts.sweeper.run()),
+            ("pruner", self.parts.pruner.run()),
         ):
             task = asyncio.create_task(work, name=name)
             self._stack.push_async_callback(end_task, task)

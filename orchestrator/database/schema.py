@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -134,4 +135,15 @@ servings: Final = Table(
     Column("source", String(16), primary_key=True),
     Column("served", BigInteger, nullable=False),
     Column("saved_micros", BigInteger, nullable=False),
+)
+
+# What purchases have brought, packed. Not part of the ledger, which is for ever: this is
+# dropped when it has been kept long enough.
+evidence: Final = Table(
+    "evidence",
+    metadata,
+    Column("purchase_id", Prose, ForeignKey("purchases.purchase_id"), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("archived_at", Instant, nullable=False),
+    Index(None, "archived_at"),
 )

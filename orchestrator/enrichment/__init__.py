@@ -6,7 +6,7 @@ what it cost. This package is where the four meet.
 
 from orchestrator.cache.keys import entry_key
 from orchestrator.enrichment.attempt import Freshness
-from orchestrator.enrichment.enricher import Enricher, Enrichment, Glance
+from orchestrator.enrichment.enricher import Enricher, Enrichment, Glance, recalled
 from orchestrator.enrichment.failures import EnrichmentFailures
 from orchestrator.enrichment.journal import Purpose
 from orchestrator.enrichment.purchase import Purchaser, ShuttingDown
@@ -27,4 +27,5 @@ __all__ = [
     "ShuttingDown",
     "Sweeper",
     "entry_key",
+    "recalled",
 ]

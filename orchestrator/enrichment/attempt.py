@@ -208,17 +208,19 @@ class Attempts:
             answer.cost_micros,
             estimated=answer.cost_estimated,
         )
+        payload = payload_of(answer, company=page.order.company, purchase_id=page.ledger_id)
+        bought = page.bought(record, payload)
 
         async def settle() -> None:
-            await self._settlement.settle(page, record)
+            await self._settlement.settle(bought, record)
 
         return Loaded(
             status_of(answer),
-            payload_of(answer, company=page.order.company, purchase_id=page.ledger_id),
+            payload,
             self._freshness.ttl(answer, random.random()),  # noqa: S311 - spreads expiries
             page.started_at_ms,  # nobody knows when the seller has looked, but it was later
             source,
-            note=page.bought(record).note(),
+            note=bought.note(),
             settle=settle,
         )
 

@@ -5,12 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agents.case import Evidence
+from orchestrator.archive import ArchivedAnswer
 from orchestrator.cache.hit_rate import count_lookup
 from orchestrator.cache.keys import Kind, entry_key
 from orchestrator.counters import Counters
 from orchestrator.enrichment.journal import Order, Purpose
 from orchestrator.enrichment.purchase import Purchaser
-from orchestrator.enrichment.stored import EnrichmentStatus, StoredAnswer, read_stored
+from orchestrator.enrichment.stored import (
+    EnrichmentStatus,
+    StoredAnswer,
+    read_archived,
+    read_stored,
+)
 from orchestrator.identity import parse_name
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Refresh, Source
 from orchestrator.spend import Servings
@@ -24,7 +30,8 @@ _WITHOUT_SURFSENSE = (Source.HIT, Source.COALESCED)
 class Enrichment:
     """The outcome of one lookup.
 
-    `source` is None where nothing was looked up: the name alone is `ambiguous`. `cost_micros`
+    `source` is None where nothing was looked up: the name alone is `ambiguous`, or the archive
+    was asked. `cost_micros`
     is what this lookup paid, `saved_micros` what it would have paid without the memo.
     `purchase_id` identifies the evidence in the ledger.
     """
@@ -156,6 +163,19 @@ def _enrichment(company_key: str, outcome: Outcome) -> Enrichment:
         purchase_id=stored.purchase_id,
         cost_micros=stored.cost_micros if paid else 0,
         saved_micros=0 if paid else stored.cost_micros,
+    )
+
+
+def recalled(answer: ArchivedAnswer) -> Enrichment:
+    """Return what a purchase has brought, told again from the archive; nothing is looked up."""
+    stored = read_archived(answer)
+    return Enrichment(
+        company_key=answer.company_key,
+        status=stored.status,
+        evidence=_evidence(stored, answer.as_of),
+        candidates=stored.candidates,
+        as_of=answer.as_of,
+        purchase_id=answer.purchase_id,
     )
 
 

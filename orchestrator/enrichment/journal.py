@@ -21,6 +21,8 @@ from typing import Any, assert_never
 
 from orchestrator.spend import PurchaseRecord, accounts_of
 
+JsonObject = dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
@@ -58,10 +60,11 @@ class Page:
     """One attempt at one purchase.
 
     `number` counts the POSTs of `purchase_id` across leaders, from 1. `run_id` is the
-    seller's, from ACCEPTED on where it gives one; `record` what the ledger must be told,
-    from BOUGHT on. `generation` is the flight's that sent it: an invalidation raises it, and
-    then the answer is settled, but no longer wanted. `send_before_ms` is the instant from
-    which the POST does not leave any more, if it has not by then: the socket sees to it.
+    seller's, from ACCEPTED on where it gives one; from BOUGHT on, `record` is what the ledger
+    must be told, and `answer` what the archive is to keep. `generation` is the flight's that
+    sent it: an invalidation raises it, and then the answer is settled, but no longer wanted.
+    `send_before_ms` is the instant from which the POST does not leave any more, if it has not
+    by then: the socket sees to it.
     """
 
     stage: Stage
@@ -71,11 +74,12 @@ class Page:
     order: Order
     run_id: str | None = None
     record: PurchaseRecord | None = None
+    answer: JsonObject | None = None
     generation: int = 0
     send_before_ms: int | None = None
 
     @classmethod
-    def from_note(cls, note: dict[str, Any]) -> "Page":
+    def from_note(cls, note: JsonObject) -> "Page":
         """Read what `note` wrote."""
         record = note.get("record")
         return cls(
@@ -90,11 +94,12 @@ class Page:
             ),
             run_id=note.get("run_id"),
             record=None if record is None else PurchaseRecord.model_validate(record),
+            answer=note.get("answer"),
             generation=note.get("generation", 0),
             send_before_ms=note.get("send_before_ms"),
         )
 
-    def note(self) -> dict[str, Any]:
+    def note(self) -> JsonObject:
         """Return the page as JSON."""
         purpose = self.order.purpose
         return {
@@ -112,6 +117,7 @@ class Page:
             "generation": self.generation,
             "send_before_ms": self.send_before_ms,
             "record": None if self.record is None else self.record.model_dump(mode="json"),
+            "answer": self.answer,
         }
 
     def announced(self, send_before_ms: int) -> "Page":
@@ -129,9 +135,9 @@ class Page:
         """Return the page after the seller has given *run_id*."""
         return replace(self, stage=Stage.ACCEPTED, run_id=run_id)
 
-    def bought(self, record: PurchaseRecord) -> "Page":
-        """Return the page after the answer has come, at the cost that *record* names."""
-        return replace(self, stage=Stage.BOUGHT, record=record)
+    def bought(self, record: PurchaseRecord, answer: JsonObject | None = None) -> "Page":
+        """Return the page after *answer* has come, at the cost that *record* names."""
+        return replace(self, stage=Stage.BOUGHT, record=record, answer=answer)
 
     def next_attempt(self, order: Order, now_ms: int, generation: int) -> "Page":
         """Return the page of another POST under the same Idempotency-Key."""

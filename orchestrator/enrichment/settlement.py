@@ -46,12 +46,14 @@ class Settlement:
         )
 
     async def settle(self, page: Page, record: PurchaseRecord) -> bool:
-        """Enter *record* into the ledger, then its cost into the budget. Repeat what fails.
+        """Enter *record* into the ledger and *page*'s answer into the archive, then pay for it.
+
+        What fails is to be repeated.
 
         Returns:
             Whether the ledger did not know it.
         """
-        is_new = await self._ledger.settle(record)
+        is_new = await self._ledger.settle(record, page.answer)
         await self._budget.settle(
             page.ledger_id,
             self._price_micros,

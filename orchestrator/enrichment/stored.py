@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, assert_never
 
+from orchestrator.archive import ArchivedAnswer
 from orchestrator.memo import Entry
 from orchestrator.surfsense import Ambiguous, Answer, Found, NotFound
 
@@ -62,9 +63,17 @@ def payload_of(answer: Answer, *, company: str, purchase_id: str) -> JsonObject:
 
 def read_stored(entry: Entry) -> StoredAnswer:
     """Read an entry's payload; one set by hand through the cache functions has no price."""
-    payload = entry.payload
+    return _stored(entry.status, entry.payload)
+
+
+def read_archived(answer: ArchivedAnswer) -> StoredAnswer:
+    """Read what the archive has kept of a purchase."""
+    return _stored(answer.outcome, answer.payload)
+
+
+def _stored(status: str, payload: JsonObject) -> StoredAnswer:
     return StoredAnswer(
-        status=EnrichmentStatus(entry.status),
+        status=EnrichmentStatus(status),
         payload=payload.get("answer", {}),
         candidates=tuple(payload.get("candidates", ())),
         company=payload.get("company", ""),

@@ -5,6 +5,7 @@ spent is decided by the budget; what is not settled yet is in the purchase journ
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -13,6 +14,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, func, literal, select, true, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from orchestrator.archive import keep_answers
+from orchestrator.archive.packing import JsonObject, pack
 from orchestrator.clock import Clock
 from orchestrator.database import Batcher, reading, writing
 from orchestrator.database.batch import firsts
@@ -72,12 +75,17 @@ class Ledger:
         self._clock = clock
         self._settler = Batcher(self._settle_all)
 
-    async def settle(self, purchase: PurchaseRecord) -> bool:
+    async def settle(self, purchase: PurchaseRecord, answer: JsonObject | None = None) -> bool:
         """Enter *purchase*; return whether it is new. Concurrent calls share a transaction.
+
+        Args:
+            purchase: What was bought.
+            answer: What it has brought, for the evidence archive, in the same transaction.
 
         Idempotent: A purchase id that is there already changes nothing, whatever the rest says.
         """
-        return await self._settler.submit(purchase)
+        packed = None if answer is None else pack(answer)
+        return await self._settler.submit(_Settling(purchase, packed))
 
     async def total(self) -> int:
         """Return all that was ever spent, in micro-dollars."""
@@ -112,13 +120,26 @@ class Ledger:
             names = PurchaseRecord.model_fields
             return [PurchaseRecord.model_validate({n: row[n] for n in names}) for row in rows]
 
-    async def _settle_all(self, batch: Sequence[PurchaseRecord]) -> list[bool]:
+    async def _settle_all(self, batch: Sequence["_Settling"]) -> list[bool]:
         now = self._clock()
-        rows = {purchase.purchase_id: _row(purchase, now) for purchase in reversed(batch)}
+        ids = [settling.purchase.purchase_id for settling in batch]
+        rows = {s.purchase.purchase_id: _row(s.purchase, now) for s in reversed(batch)}
+        answers = {
+            s.purchase.purchase_id: s.packed for s in reversed(batch) if s.packed is not None
+        }
         async with writing(self._engine, "settle purchases") as connection:
             in_order = [rows[purchase_id] for purchase_id in sorted(rows)]
             new = await insert_new(connection, purchases.c.purchase_id, in_order)
-        return firsts([purchase.purchase_id for purchase in batch], new)
+            await keep_answers(connection, answers, now)
+        return firsts(ids, new)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    """A purchase with the stored form of what it has brought, if anything."""
+
+    purchase: PurchaseRecord
+    packed: bytes | None
 
 
 def _row(purchase: PurchaseRecord, now: datetime) -> dict[str, Any]:

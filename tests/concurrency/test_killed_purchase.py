@@ -19,6 +19,7 @@ import pytest
 
 from orchestrator.database import upgrade
 from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.enrichment import recalled
 from orchestrator.memo import Source
 from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
@@ -74,7 +75,7 @@ async def _lead(stack: EmbeddedStack, company: str, step: Step) -> Process:
 async def test_a_buyer_killed_at_any_step_costs_one_charge(
     stack: EmbeddedStack, survivor: Buyer, step: Step
 ) -> None:
-    """All followers are served, the company is charged once, and the ledger says so, too."""
+    """All are served, the company is charged once, and ledger and archive say so, too."""
     company = f"Compañía {uuid4().hex[:10]}"
     process = await _lead(stack, company, step)
     waiting = [
@@ -93,6 +94,8 @@ async def test_a_buyer_killed_at_any_step_costs_one_charge(
     assert charges(stack.home)[key] == 1
     assert sources[Source.ADOPTED] == (step in ADOPTED)
     assert await _ledger_of(survivor, key) == _bill_of(stack.home, key)
+    (kept,) = (await survivor.archive.latest([key])).values()
+    assert recalled(kept).evidence == served[0].evidence
 
 
 async def test_a_buyer_that_stood_still_may_not_write_late(

@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
+from orchestrator.archive import EvidenceArchive
 from orchestrator.clock import utc_now
 from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
@@ -144,6 +145,7 @@ class Buyer:
     enricher: Enricher
     memo: Memo
     ledger: Ledger
+    archive: EvidenceArchive
     sweeper: Sweeper
 
 
@@ -195,7 +197,8 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
         sweeper = Sweeper(
             memo, purchaser, settlement, gives_run_ids=True, patience=timedelta(seconds=0)
         )
-        yield Buyer(Enricher(memo, purchaser, counters, servings), memo, ledger, sweeper)
+        enricher = Enricher(memo, purchaser, counters, servings)
+        yield Buyer(enricher, memo, ledger, EvidenceArchive(engine), sweeper)
 
 
 async def start_buyer(company: str, step: Step, variables: Mapping[str, str]) -> Process:

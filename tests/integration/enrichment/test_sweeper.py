@@ -5,8 +5,10 @@ from time import time, time_ns
 
 import orjson
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
+from orchestrator.archive import EvidenceArchive
 from orchestrator.background import end_task
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.enrichment import Purpose
@@ -102,6 +104,16 @@ async def test_what_was_bought_and_not_settled_is_settled(world: World) -> None:
     assert await world.ledger.total() == 7
     assert (await world.budget.account("run:job-dead")).spent_micros == 7
     assert not await world.memo_redis.exists("memo1:note:surfsense:acme")
+
+
+async def test_what_a_dead_leader_had_bought_is_kept(world: World, engine: AsyncEngine) -> None:
+    """Its last page carries the answer to the archive, although the entry may be gone by then."""
+    answer = {"answer": {"sector": "x"}, "company": "Acme", "purchase_id": "p1"}
+    await _leave_page(world, _page("Acme").bought(RECORD, answer))
+
+    await world.sweeper.sweep()
+
+    assert (await EvidenceArchive(engine).of(["p1"]))["p1"].payload == answer
 
 
 async def test_what_is_owed_to_the_cap_is_paid_even_if_the_ledger_has_it(world: World) -> None:

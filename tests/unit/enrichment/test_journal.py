@@ -22,6 +22,7 @@ PAGES = st.builds(
     ORDERS,
     st.none() | TEXT,
     st.none() | st.just(purchase()),
+    st.none() | st.just({"answer": {"sector": "x"}}),
     st.integers(0, 9),
     st.none() | st.integers(0, 2**53),
 )
