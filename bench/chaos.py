@@ -25,7 +25,7 @@ from bench.measure import QUICK_REPEATS, console
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.dispatch import submit
 from orchestrator.embedded import EmbeddedStack, open_stack
-from orchestrator.jobs import Job, JobKind, JobState, NewJob
+from orchestrator.jobs import Job, JobKind, NewJob
 from orchestrator.memo import StoreUnavailable
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.settings import Settings, load
@@ -187,7 +187,7 @@ def _command(child: psutil.Process) -> str:
 
 
 async def _until_done(parts: Runtime, job: Job) -> Job:
-    while job.state is not JobState.DONE:
+    while not job.state.is_final:
         await asyncio.sleep(0.5)
         try:
             job = await parts.records.job(job.job_id) or job

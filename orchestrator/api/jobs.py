@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Query, Response
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit
-from orchestrator.jobs import Job, JobKind, NewJob
+from orchestrator.jobs import Job, JobKind, NewJob, Origin, lane_of
 
 from .answers import JOBS_PATH, JobAccepted, JobStatus, NumberedResult, url_of
 from .dependencies import RuntimeOfApp
@@ -57,6 +57,8 @@ async def accept_job(
         items=items,
         tenant=wanted.tenant or runtime.settings.tenant,
         max_cost_micros=wanted.cap_micros,
+        lane=lane_of(len(items)),
+        origin=Origin.API,
     )
     job = await submit(runtime, new, job_id=job_id)
     response.headers["Location"] = url_of(job.job_id)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Response
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit
-from orchestrator.jobs import JobKind, NewJob
+from orchestrator.jobs import JobKind, Lane, NewJob, Origin
 
 from .answers import LeadAccepted, url_of
 from .dependencies import RuntimeOfApp
@@ -50,7 +50,13 @@ async def enrich_lead(
         read = read_leads([wanted])
         await runtime.store.import_leads(read.leads)
         lead_id, warnings = read.leads[0].id, read.warnings
-    new = NewJob(JobKind.PIPELINE, (str(lead_id),), runtime.settings.tenant)
+    new = NewJob(
+        JobKind.PIPELINE,
+        (str(lead_id),),
+        runtime.settings.tenant,
+        lane=Lane.INTERACTIVE,
+        origin=Origin.API,
+    )
     job = await submit(runtime, new)
     url = response.headers["Location"] = url_of(job.job_id)
     optional = {"warnings": warnings} if warnings else {}

@@ -10,7 +10,7 @@ from orchestrator.cli.cells import cells_of
 from orchestrator.cli.follow import follow
 from orchestrator.cli.summary import Summary, summarize
 from orchestrator.dispatch import submit
-from orchestrator.jobs import Job, JobKind, NewJob
+from orchestrator.jobs import Job, JobKind, NewJob, Origin
 from orchestrator.leadfile import LeadFields, LeadFile, LeadRow, write_results
 from orchestrator.pipeline import ItemResult
 
@@ -70,7 +70,7 @@ async def work_through(
     results: dict[int, ItemResult] = {}
     if batch.items:
         tenant = parts.settings.tenant
-        new = NewJob(batch.kind, batch.items, tenant, batch.max_cost_micros)
+        new = NewJob(batch.kind, batch.items, tenant, batch.max_cost_micros, origin=Origin.CLI)
         job = await follow(parts, await submit(parts, new), quiet=quiet)
         async for number, result in parts.records.results(job.job_id, job.total):
             results[batch.rows[number].number] = model.model_validate(result)

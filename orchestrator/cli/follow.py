@@ -16,7 +16,7 @@ from rich.progress import (
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, err
-from orchestrator.jobs import Job, JobState
+from orchestrator.jobs import Job
 
 #: Seconds between two looks at the job's record.
 LOOK_S = 0.2
@@ -37,7 +37,7 @@ async def follow(parts: Runtime, job: Job, *, quiet: bool) -> Job:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     try:
         with _Display(job.total, quiet=quiet) as display:
-            while job.state is not JobState.DONE and not stop.is_set():
+            while not job.state.is_final and not stop.is_set():
                 display.show(job)
                 await _pause(stop)
                 job = await parts.records.job(job.job_id) or job

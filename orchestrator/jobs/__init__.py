@@ -9,18 +9,22 @@ from orchestrator.jobs.model import (
     Job,
     JobContext,
     JobKind,
-    JobState,
+    Lane,
     NewJob,
     NotNow,
+    Origin,
     Pause,
     Report,
+    lane_of,
 )
 from orchestrator.jobs.reconciler import Reconciler
 from orchestrator.jobs.records import JobRecords
 from orchestrator.jobs.runner import ChunkRunner, Doorbell, Handler
+from orchestrator.jobs.state import Command, JobState
 
 __all__ = [
     "ChunkRunner",
+    "Command",
     "Doorbell",
     "Handler",
     "Item",
@@ -29,9 +33,12 @@ __all__ = [
     "JobKind",
     "JobRecords",
     "JobState",
+    "Lane",
     "NewJob",
     "NotNow",
+    "Origin",
     "Pause",
     "Reconciler",
     "Report",
+    "lane_of",
 ]

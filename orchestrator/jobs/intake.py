@@ -42,6 +42,11 @@ class Intake:
 
 
 def _fields(new: NewJob, chunks: int) -> Iterable[str | int]:
-    yield from ("kind", new.kind, "tenant", new.tenant, "total", len(new.items), "chunks", chunks)
+    yield from ("kind", new.kind, "tenant", new.tenant, "lane", new.lane, "origin", new.origin)
+    yield from ("total", len(new.items), "chunks", chunks)
     if new.max_cost_micros is not None:
         yield from ("max_cost_micros", new.max_cost_micros)
+    if new.deadline is not None:
+        yield from ("deadline_ms", int(new.deadline.timestamp() * 1000))
+    if new.parent is not None:
+        yield from ("parent", new.parent)

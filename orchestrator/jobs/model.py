@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from orchestrator.jobs.state import JobState
+
 JsonObject = dict[str, Any]
 
 #: What a job works on: a company name or a lead id.
@@ -31,26 +33,58 @@ class JobKind(StrEnum):
     PIPELINE = "pipeline"
 
 
-class JobState(StrEnum):
-    """Where a job is. Its tally says how far."""
+class Lane(StrEnum):
+    """Which queue a job waits in. Lanes do not wait for each other.
 
-    ACCEPTED = "accepted"
-    DONE = "done"
+    `interactive`: somebody is waiting; `pipeline`: batches; `refresh`: what was scheduled.
+    """
+
+    INTERACTIVE = "interactive"
+    PIPELINE = "pipeline"
+    REFRESH = "refresh"
+
+
+#: Items up to which somebody is taken to wait for the answer.
+INTERACTIVE_ITEMS = 20
+
+
+def lane_of(items: int) -> Lane:
+    """Return the lane of a job of *items* items that a person or a service asks for."""
+    return Lane.INTERACTIVE if items <= INTERACTIVE_ITEMS else Lane.PIPELINE
+
+
+class Origin(StrEnum):
+    """Through which door a job was asked for."""
+
+    API = "api"
+    CLI = "cli"
+    TASK = "task"
+    SCHEDULE = "schedule"
+    REQUEUE = "requeue"
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """Work to be accepted. Equal work that is not finished yet is the same job."""
+    """Work to be accepted. Equal work that is not finished yet is the same job.
+
+    Items that have not begun by *deadline* end as failed; *parent* is the job whose dead
+    letters these items are.
+    """
 
     kind: JobKind
     items: tuple[Item, ...]
     tenant: str
     max_cost_micros: int | None = None
+    lane: Lane = Lane.PIPELINE
+    origin: Origin = Origin.TASK
+    deadline: datetime | None = None
+    parent: str | None = None
 
     @property
     def digest(self) -> str:
-        """Identity of the work: same kind, tenant, cap and items in the same order."""
-        body = orjson.dumps([self.kind, self.tenant, self.max_cost_micros, self.items])
+        """Identity of the work: same kind, tenant, lane, limits, and items in the same order."""
+        limits = [self.max_cost_micros, self.deadline]
+        body = orjson.dumps([self.kind, self.tenant, self.lane, limits, self.parent, self.items])
         return hashlib.sha256(body).hexdigest()
 
     def chunks(self, size: int) -> Iterator[list[tuple[int, Item]]]:
@@ -95,12 +129,17 @@ class Job:
     job_id: str
     kind: JobKind
     tenant: str
+    lane: Lane
+    origin: Origin
     state: JobState
     total: int
     chunks: int
     max_cost_micros: int | None
     accepted_at: datetime
+    started_at: datetime | None
     finished_at: datetime | None
+    deadline: datetime | None
+    parent: str | None
     tally: dict[str, int]
 
     @property

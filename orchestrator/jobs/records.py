@@ -1,9 +1,9 @@
 """Job records in Redis DB 3: accepting, claiming, reporting, reading."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import cast
 
 import orjson
@@ -12,14 +12,14 @@ from redis.asyncio import Redis
 from orchestrator.jobs.errors import store_errors
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import ACTIVE, JobKeys
-from orchestrator.jobs.model import Item, Job, JobKind, JobState, JsonObject, NewJob, Report
+from orchestrator.jobs.model import Item, Job, JsonObject, NewJob, Report
+from orchestrator.jobs.reading import TALLY, job_of
 from orchestrator.jobs.results import JobResults
 from orchestrator.lease import Renewal
 from orchestrator.memo import StoreUnavailable
 from orchestrator.scripts import load_script
 
 _MS = timedelta(milliseconds=1)
-_TALLY = "n:"
 
 
 class JobRecords:
@@ -64,7 +64,7 @@ class JobRecords:
         with store_errors("job"):
             fields = await self._redis.hgetall(JobKeys(job_id).record)
         text = {k.decode(): v.decode() for k, v in cast("dict[bytes, bytes]", fields).items()}
-        return _job(job_id, text) if text else None
+        return job_of(job_id, text) if text else None
 
     async def active(self) -> list[str]:
         """Return the ids of unfinished jobs, oldest first."""
@@ -152,7 +152,7 @@ class JobRecords:
                     number,
                     orjson.dumps(report.result),
                     self._ttl_ms,
-                    *(part for name, n in tally.items() for part in (_TALLY + name, n)),
+                    *(part for name, n in tally.items() for part in (TALLY + name, n)),
                 ],
             )
         return bool(counted)
@@ -173,23 +173,3 @@ class Claim:
 
     def __init__(self) -> None:
         self.done = False
-
-
-def _job(job_id: str, fields: Mapping[str, str]) -> Job:
-    cap = fields.get("max_cost_micros")
-    return Job(
-        job_id=job_id,
-        kind=JobKind(fields["kind"]),
-        tenant=fields["tenant"],
-        state=JobState(fields["state"]),
-        total=int(fields["total"]),
-        chunks=int(fields["chunks"]),
-        max_cost_micros=None if cap is None else int(cap),
-        accepted_at=_instant(fields["accepted_at_ms"]),
-        finished_at=_instant(fields["finished_at_ms"]) if "finished_at_ms" in fields else None,
-        tally={k.removeprefix(_TALLY): int(v) for k, v in fields.items() if k.startswith(_TALLY)},
-    )
-
-
-def _instant(milliseconds: str) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
