@@ -15,9 +15,9 @@ from .stripping import ARTICLE, Removal, Stripped, strip
 from .wording import join_letters, join_parts, reword
 from .writing import split_words, symbols, tidy
 
-KEY_VERSION: Final = 1
-"""Raised with every change that gives any name another key; what is stored under the old one is
-then found no more, so a change ships with a migration."""
+KEY_VERSION: Final = 2
+"""Raised with every change that gives any name another key. What is stored under a key that is no
+longer made is not found, and ends with its time to live: that company is paid for once more."""
 
 MAX_KEY_LENGTH: Final = 96
 _DIGEST_BYTES: Final = 12
@@ -26,6 +26,7 @@ _TAIL_LENGTH: Final = len(_TAIL_MARK) + 2 * _DIGEST_BYTES
 _BOUNDED: Final = re.compile(
     rf"\S{{1,{MAX_KEY_LENGTH - _TAIL_LENGTH}}}{_TAIL_MARK}[0-9a-f]{{{2 * _DIGEST_BYTES}}}"
 )
+_MOST_REREADINGS: Final = 4
 _MOST_WORDS: Final = 200
 """Nothing longer is a company's name; its words are taken as they are, in linear time."""
 
@@ -86,11 +87,11 @@ def _reduce(words: list[str], name: str) -> Stripped:
     """Strip and reword until nothing changes, since one can make room for the other."""
     if len(words) > _MOST_WORDS:
         return Stripped(words, (), None)
-    stripped = strip(words)
+    stripped = strip(words, name)
     while True:
         reworded = _reword(stripped.words, name)
-        is_settled = reworded is stripped.words and reworded[0] is words[0]
-        if is_settled and len(reworded[-1]) > 1:
+        is_same = reworded is stripped.words and reworded[0] is words[0]
+        if is_same and len(reworded[-1]) > 1 and all(map(str.isascii, reworded[-2:])):
             return stripped
         again = strip(reworded)
         if again.words == stripped.words:
@@ -106,12 +107,19 @@ def _reword(words: list[str], name: str) -> list[str]:
     return joined if joined is apart or strip(joined).words == joined else apart
 
 
-def _key(name: str, words: list[str]) -> str:
+def _key(name: str, words: list[str], rereadings: int = _MOST_REREADINGS) -> str:
     if name[-_TAIL_LENGTH:].startswith(_TAIL_MARK) and _BOUNDED.fullmatch(name):
         return name
     if len(words) == 1 == len(words[0]):
         return _with_accent(words[0], name)
-    return _bounded("_".join(words))
+    key = "_".join(words)
+    if len(key) > MAX_KEY_LENGTH:
+        return _bounded(key)
+    if min(map(len, words)) > 1 or not rereadings:
+        return key
+    # Letters lose their dots in a key: what they are read as then is what counts.
+    again = _reduce(split_words(key), key).words
+    return key if again == words else _key(key, again, rereadings - 1)
 
 
 def _with_accent(letter: str, name: str) -> str:
@@ -121,8 +129,6 @@ def _with_accent(letter: str, name: str) -> str:
 
 
 def _bounded(key: str) -> str:
-    if len(key) <= MAX_KEY_LENGTH:
-        return key
     head = key[: MAX_KEY_LENGTH - _TAIL_LENGTH]
     return f"{head.rpartition('_')[0] or head}{_TAIL_MARK}{_digest(key)}"
 

@@ -1,7 +1,9 @@
 """Reads `legal_forms.tsv`, the table of legal forms, and finds its spellings at a name's ends."""
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, cast
 
@@ -9,12 +11,12 @@ from .writing import split_words
 
 Kind = Literal["form", "word", "note", "kept"]
 
-_NAME: Final = "~"
-_AND: Final = ["and", "&", "und", "u"]
+NAME: Final = "~"
+"""Stands for the company's name in a spelling."""
 
 
 class Form(NamedTuple):
-    """One line of the table; `legal_forms.tsv` says what its kind means."""
+    """One line of the table; the head of `spellings.tsv` says what its kind means."""
 
     label: str
     countries: tuple[str, ...]
@@ -23,47 +25,70 @@ class Form(NamedTuple):
     @property
     def slug(self) -> str:
         """The word that stands for a kept form at the end of a key."""
-        return "".join(split_words(self.label))
+        return _slug(self.label)
 
 
-class Lengths(dict[str, tuple[int, ...]]):
-    """Words that begin (or end) spellings, and how many words these have, longest first."""
+@cache
+def _slug(label: str) -> str:
+    return "".join(split_words(label))
 
-    def note(self, word: str, length: int) -> None:
-        """Remember that a spelling of *length* words begins (or ends) with *word*."""
-        self[word] = tuple(sorted({*self.get(word, ()), length}, reverse=True))
+
+class _Lengths(defaultdict[str, set[int]]):
+    """Words that begin (or end) spellings, and how many words these have."""
+
+    def __init__(self) -> None:
+        super().__init__(set)
+
+    def longest_first(self) -> dict[str, tuple[int, ...]]:
+        return {word: tuple(sorted(lengths, reverse=True)) for word, lengths in self.items()}
 
 
 class FormTable:
     """The spellings of legal forms, as folded words, found by the word at the name's end."""
 
-    def __init__(self) -> None:
+    def __init__(self, forms: Iterator[tuple[Form, list[str]]]) -> None:
         self._endings: dict[str, Form] = {}
-        self._ending_lengths = Lengths()
         self._leadings: dict[str, tuple[Form, set[str]]] = {}
-        self._leading_lengths = Lengths()
         self._attached_before: set[str] = set()
         self._attached_after: set[str] = set()
+        for form, spellings in forms:
+            for spelling in spellings:
+                if NAME in spelling:
+                    self._add_around(form, spelling)
+                else:
+                    self._endings.setdefault(spelling, form)
+        ends, begins = _Lengths(), _Lengths()
+        for ending in self._endings:
+            ends[ending.rpartition(" ")[2]].add(ending.count(" ") + 1)
+        for leading in self._leadings:
+            begins[leading.partition(" ")[0]].add(leading.count(" ") + 1)
+        self._ending_lengths = ends.longest_first()
+        self._leading_lengths = begins.longest_first()
 
-    def add(self, form: Form, spelling: str) -> None:
-        """Learn one *spelling*, in the notation that the head of the table explains."""
-        before, _, after = spelling.rpartition(_NAME)
-        if before and not before.endswith(" "):
-            self._attached_before.update(split_words(before))
-        if _NAME in spelling and after and not after.startswith(" "):
-            self._attached_after.add(split_words(after)[0])
-        for ending in _ways_to_write(after):
-            if ending:
-                self._endings.setdefault(ending, form)
-                self._ending_lengths.note(ending.split()[-1], len(ending.split()))
-            for leading in _ways_to_write(before) if before else ():
-                self._leadings.setdefault(leading, (form, set()))[1].add(ending)
-                self._leading_lengths.note(leading.split()[0], len(leading.split()))
+    def _add_around(self, form: Form, spelling: str) -> None:
+        before, _, after = spelling.partition(NAME)
+        leading, ending = before.strip(), after.strip()
+        if leading and leading == before:
+            self._attached_before.add(leading)
+        if ending and ending == after:
+            self._attached_after.add(ending.partition(" ")[0])
+        if ending:
+            self._endings.setdefault(ending, form)
+        if leading:
+            self._leadings.setdefault(leading, (form, set()))[1].add(ending)
 
     def is_form(self, words: list[str]) -> bool:
         """Say whether *words* are nothing but one legal form."""
         text = " ".join(words)
         return text in self._endings or text in self._leadings
+
+    def all_endings(self, kind: Kind) -> set[str]:
+        """Return the spellings of the forms of one *kind* that follow a name."""
+        return {text for text, form in self._endings.items() if form.kind == kind}
+
+    def ending(self, text: str) -> Form | None:
+        """Return the form that names end with in the spelling *text*."""
+        return self._endings.get(text)
 
     def endings(self, words: list[str]) -> Iterator[tuple[int, str, Form]]:
         """Yield the forms that end *words* and leave some, longest first: (words, text, form)."""
@@ -85,42 +110,29 @@ class FormTable:
         """Part forms written without a space from the words at the ends (`株式会社`)."""
         if all(map(str.isascii, words)):
             return words
-        first = words[0]
+        first, before = words[0], []
         head = max(filter(first.startswith, self._attached_before), key=len, default="")
         if head and head != first:
-            words = [head, first[len(head) :], *words[1:]]
+            before, words = [head], [first[len(head) :], *words[1:]]
         # Two, since a remark in brackets may follow the form: `จำกัด (มหาชน)`.
-        return [*words[:-2], *itertools.chain.from_iterable(map(self._part, words[-2:]))]
+        ends = itertools.chain.from_iterable(map(self._part, words[-2:]))
+        return [*before, *words[:-2], *ends]
 
     def _part(self, word: str) -> tuple[str, ...]:
         tail = max(filter(word.endswith, self._attached_after), key=len, default="")
         return (word[: -len(tail)], tail) if tail and tail != word else (word,)
 
 
-def _ways_to_write(spelling: str) -> list[str]:
-    return [" ".join(ways) for ways in itertools.product(*map(_ways, spelling.split()))]
-
-
-def _ways(token: str) -> list[str]:
-    """Return the ways to write *token*: an initialism together and apart, `and` as a sign."""
-    if token == _AND[0]:
-        return _AND
-    parts = [word for part in token.split(".") for word in split_words(part)]
-    return ["".join(parts), " ".join(parts)] if len(parts) > 1 else parts
-
-
 def load_forms(path: Path) -> FormTable:
-    """Read a table of legal forms; see its head for the notation."""
-    table = FormTable()
-    for line in path.read_text(encoding="utf-8").splitlines():
+    """Read a table of legal forms; its head explains it."""
+    return FormTable(_read(path.read_text(encoding="utf-8")))
+
+
+def _read(text: str) -> Iterator[tuple[Form, list[str]]]:
+    for line in text.splitlines():
         if line and not line.startswith("#"):
             label, countries, kind, spellings = line.split("\t")
-            form = Form(label, tuple(countries.split()), cast("Kind", kind))
-            for spelling in spellings.split("; "):
-                table.add(form, spelling)
-            if kind == "kept":
-                table.add(form, form.slug)
-    return table
+            yield Form(label, tuple(countries.split()), cast("Kind", kind)), spellings.split("; ")
 
 
 # Data of this package, and the same for every caller: read once, with the module.

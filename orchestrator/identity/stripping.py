@@ -7,9 +7,11 @@ its ends: stripping it again changes nothing.
 """
 
 import re
+import unicodedata
 from typing import Final, NamedTuple
 
 from .forms import FORMS, Form
+from .writing import split_words, tidy
 
 _ARTICLE_FORM: Final = Form("The", ("*",), "note")
 ARTICLE: Final = "the"
@@ -19,6 +21,14 @@ _ARTICLES: Final = frozenset(
 _CONJUNCTIONS: Final = frozenset({"&", "and", "y", "e", "et", "und", "u", "och", "og"})
 _LETTERS: Final = frozenset("yeu")
 _SHORT_INITIALS: Final = re.compile(r"\w( \w){1,2}")
+_TOKENS: Final = re.compile(r"""[^\s,;()\[\]"\u00ab\u00bb\u201c-\u201e\u2010-\u2015-]+""")
+_IN_QUOTES: Final = re.compile(
+    r"""[\w.]{2,6}\s*["\u00ab\u201c\u201e][^"\u00ab\u00bb\u201c-\u201e]+["\u00bb\u201c\u201d]?\W*"""
+)
+_LONGEST_QUOTED: Final = 200
+_FORM_AND_NAME: Final = 2
+_LONGEST_TOKEN: Final = 24
+"""Characters at an end of a name in which a dotted initialism stands."""
 _AFTER_INITIALS: Final = frozenset({"s a", "s l", "s a u", "s l u", "s r l", "s p a", "s a s"})
 
 
@@ -37,13 +47,13 @@ class Stripped(NamedTuple):
     form: Form | None
 
 
-def strip(words: list[str]) -> Stripped:
-    """Take the forms off both ends of *words* (at least one word)."""
+def strip(words: list[str], name: str = "") -> Stripped:
+    """Take the forms off both ends of *words* (at least one word), which *name* was split into."""
     if FORMS.is_form(words):
         return Stripped(words, (), None)
     named, articles = _strip_articles(words)
     named = FORMS.detach(named)
-    stripped = _strip_end(named)
+    stripped = _strip_before_quotes(named, name) or _strip_end(named, name)
     stripped = stripped and _strip_front(stripped)
     rest, removed, form = stripped or Stripped(named, (), None)
     return Stripped(rest, articles + removed, form)
@@ -56,12 +66,12 @@ def _strip_articles(words: list[str]) -> tuple[list[str], tuple[Removal, ...]]:
     return words[start:] if start else words, (Removal(ARTICLE, _ARTICLE_FORM),) * start
 
 
-def _strip_end(words: list[str]) -> Stripped | None:
+def _strip_end(words: list[str], name: str) -> Stripped | None:
     """Return None where two forms contradict each other."""
     rest = words
     removed: tuple[Removal, ...] = ()
     main: Form | None = None
-    while found := _last_form(rest, is_outermost=main is None):
+    while found := _last_form(rest, name if main is None else None):
         length, text, form = found
         if form.kind in {"form", "kept"} and main is not None and main is not form:
             return None
@@ -75,32 +85,56 @@ def _strip_end(words: list[str]) -> Stripped | None:
     return Stripped(rest, removed, main)
 
 
-def _last_form(words: list[str], *, is_outermost: bool) -> tuple[int, str, Form] | None:
+def _strip_before_quotes(words: list[str], name: str) -> Stripped | None:
+    """Take off the form of `SIA "Forma"`: what follows it in quotes is all of the name."""
+    if len(words) < _FORM_AND_NAME or len(name) > _LONGEST_QUOTED:
+        return None
+    form = FORMS.ending(words[0])
+    if form is None or form.kind != "form" or not _IN_QUOTES.fullmatch(tidy(name)):
+        return None
+    return Stripped(words[1:], (Removal(words[0], form),), form)
+
+
+def _last_form(words: list[str], name: str | None) -> tuple[int, str, Form] | None:
+    """Return the form that ends *words*; without *name* it is not the outermost one."""
     for length, text, form in FORMS.endings(words):
-        if _is_name_before(words[:-length], text, is_outermost=is_outermost):
+        if _is_name_before(words[:-length], text, name) and not _takes_letter(text, name or ""):
             return length, text, form
     return None
 
 
-def _is_name_before(rest: list[str], text: str, *, is_outermost: bool) -> bool:
+def _is_name_before(rest: list[str], text: str, name: str | None) -> bool:
     """Say whether *rest* can be a name that the form *text* follows."""
     before = rest[-1]
     if before in _CONJUNCTIONS:
         # "Silva & Cia Ltda" loses "Ltda" only, yet the E of "Plan E SL" is a letter.
         return before in _LETTERS and not text.startswith("c")
     if len(before) == 1 and before.isalpha() and _SHORT_INITIALS.fullmatch(text):
-        # Initials before initials: "R S S A" ends with S.A., "S G P S" not with P/S.
-        return is_outermost and text in _AFTER_INITIALS
+        return name is not None and (text in _AFTER_INITIALS or _last_token(name) == text.split())
     return len(rest) > 1 or before not in _ARTICLES
 
 
+def _takes_letter(text: str, name: str) -> bool:
+    """Say whether the first letter of *text* stands apart: `1-L, L.P.` ends with L.P."""
+    if len(text) != len("l l p") or not _SHORT_INITIALS.fullmatch(text):
+        return False
+    return _last_token(name) == text.split()[1:]
+
+
+def _last_token(name: str) -> list[str]:
+    tokens = _TOKENS.findall(unicodedata.normalize("NFKC", tidy(name)[-_LONGEST_TOKEN:]))
+    return split_words(tokens[-1]) if tokens else []
+
+
 def _strip_front(stripped: Stripped) -> Stripped | None:
-    """Return None where a form at the front contradicts the one at the end."""
+    """Return None where a form at the front contradicts the one at the end, or another."""
     words, removed, main = stripped
     ending = next((r.text for r in removed if r.form.kind != "note"), main.slug if main else "")
     for length, text, form, endings in FORMS.leadings(words):
         if ending in endings or main is form:
             rest, articles = _strip_articles(words[length:])
+            if any("" in others for *_, others in FORMS.leadings(rest)):
+                return None
             return Stripped(rest, (*removed, Removal(text, form), *articles), main or form)
         if "" in endings:
             return None

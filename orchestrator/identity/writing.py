@@ -8,6 +8,8 @@ import re
 import unicodedata
 from typing import Final
 
+from .unicode_age import is_younger
+
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _APOSTROPHES: Final = frozenset(
     "'`\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u2018\u2019\u201a\u201b\u2032\u2035"
@@ -39,7 +41,10 @@ _LATIN_EXTRA: Final = str.maketrans(
     {"ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h"}
     | {"ŧ": "t", "ŋ": "n", "\u0131": "i", "ĸ": "k", "ə": "e"},
 )
-_UNSPACED_GAP: Final = re.compile(r"(?<=[぀-ヿ㐀-䶿一-鿿])\s+(?=[぀-ヿ㐀-䶿一-鿿])")
+_UNSPACED: Final = (
+    "[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f]"
+)
+_UNSPACED_GAP: Final = re.compile(rf"(?<={_UNSPACED})\s+(?={_UNSPACED})")
 """Chinese and Japanese put no meaning into spaces."""
 
 
@@ -47,7 +52,7 @@ class _Folding(dict[int, str]):
     """What each character becomes, learnt on first sight; at most one entry a code point."""
 
     def __missing__(self, code: int) -> str:
-        folded = self[code] = _fold(chr(code))
+        folded = self[code] = " " if is_younger(chr(code)) else _fold(chr(code))
         return folded
 
 
@@ -69,7 +74,17 @@ def _fold(character: str) -> str:
     return "".join(c for c in plain if c not in _ACCENTS).translate(_LATIN_EXTRA)
 
 
+class _Printing(dict[int, str]):
+    """What each character is printed as, learnt on first sight: itself, or nothing."""
+
+    def __missing__(self, code: int) -> str:
+        is_shown = unicodedata.category(chr(code)) not in {"Cf", "Cs"}
+        printed = self[code] = chr(code) if is_shown else ""
+        return printed
+
+
 _FOLDING: Final = _Folding()
+_PRINTING: Final = _Printing()
 
 
 def split_words(name: str) -> list[str]:
@@ -100,12 +115,13 @@ def _decode(entity: re.Match[str]) -> str:
 def symbols(name: str) -> str:
     """Return what *name* shows when it has no words: its symbols, without spaces."""
     text = unicodedata.normalize("NFC", decode_entities(name))
-    shown = (c for c in text if c not in _INVISIBLE)
+    shown = (c for c in text if c not in _INVISIBLE and not is_younger(c))
     return "".join(c for c in shown if unicodedata.category(c)[0] not in "CZ")
 
 
 def tidy(name: str) -> str:
     """Return *name* as a person would print it: decoded, composed, spaced once, unquoted."""
-    text = unicodedata.normalize("NFC", decode_entities(name))
-    shown = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Cs"})
-    return " ".join(shown.split()).strip(_WRAPPING)
+    text = decode_entities(name) if "&" in name else name
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).translate(_PRINTING)
+    return " ".join(text.split()).strip(_WRAPPING)

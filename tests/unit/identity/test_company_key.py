@@ -68,7 +68,7 @@ ONE_COMPANY = {
     # Eastern Europe, Turkey, Greece, Russia
     "allegro": ["Allegro Sp. z o. o.", "ALLEGRO SPÓŁKA Z OGRANICZONĄ ODPOWIEDZIALNOŚCIĄ"],
     "alza_cz": ["Alza.cz s.r.o.", "ALZA.CZ, spol. s r. o."],
-    "dedeman": ["S.C. Dedeman S.R.L.", "DEDEMAN SRL"],
+    "dedeman": ["Dedeman S.R.L.", "DEDEMAN SRL", "Dedeman Societate cu Răspundere Limitată"],
     "koc_holding": ["Koç Holding A.Ş.", "KOÇ HOLDİNG ANONİM ŞİRKETİ"],
     "ελληνικα_πετρελαια": ["Ελληνικά Πετρέλαια Ανώνυμη Εταιρεία", "ΕΛΛΗΝΙΚΑ ΠΕΤΡΕΛΑΙΑ"],
     "газпром": ["ПАО «Газпром»", "Публичное акционерное общество Газпром", "ГАЗПРОМ"],

@@ -1,11 +1,14 @@
 """The table of legal forms: well-formed, free of contradictions, and every spelling works."""
 
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import orchestrator.identity
-from orchestrator.identity import company_key
+from orchestrator.identity import company_key, parse_name
 from orchestrator.identity.forms import Form, load_forms
 from orchestrator.identity.writing import split_words
 
@@ -27,6 +30,13 @@ def test_every_line_has_a_form_countries_a_kind_and_spellings() -> None:
     assert len({label for label, *_ in LINES}) == len(LINES)
 
 
+def test_a_spelling_has_one_form() -> None:
+    """Which of two lines explains a removal must not depend on their order."""
+    counts = Counter(spelling for *_, spellings in LINES for spelling in spellings.split("; "))
+
+    assert [spelling for spelling, count in counts.items() if count > 1] == []
+
+
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line[0])
 def test_every_spelling_leaves_the_name(line: list[str]) -> None:
     """Each spelling of each form comes off a name, or stays as the form's one spelling."""
@@ -36,22 +46,76 @@ def test_every_spelling_leaves_the_name(line: list[str]) -> None:
     for spelling in spellings.split("; "):
         name = spelling.replace("~", "Zyxwo") if "~" in spelling else f"Zyxwo {spelling}"
         assert company_key(name) == expected, name
-        assert company_key(name.replace(".", "").upper()) == expected, name
+        assert company_key(name.upper()) == expected, name
 
 
-def test_the_licence_and_the_source_are_stated() -> None:
+@pytest.mark.parametrize(
+    ("country", "name", "label"),
+    [
+        ("AZ", "Zyxwo Məhdud məsuliyyətli cəmiyyəti", "MMC"),
+        ("BE", "Zyxwo Société privée à responsabilité limitée", "BV"),
+        ("BG", "Zyxwo Еднолично акционерно дружество", "AD"),
+        ("CZ", "Zyxwo Evropská společnost", "SE"),
+        ("DK", "Zyxwo Selskab med begrænset ansvar", "ApS"),
+        ("GR", "Zyxwo Ανώνυμη Εταιρεία", "A.E."),
+        ("IE", "Zyxwo Cuideachta Phoiblí Theoranta", "PLC"),
+        ("KH", "Zyxwo ក្រុមហ៊ុនឯកជនទទួលខុសត្រូវមានកម្រិត", "Private Limited"),
+        ("LT", "Zyxwo Uždarosios akcinės bendrovės", "UAB"),
+        ("MX", "Zyxwo Sociedad en comandita simple de capital variable", "Comandita"),
+        ("PT", "Zyxwo Sociedade Anónima Desportiva", "S.A.D."),
+        ("TN", "Zyxwo Société unipersonnelle à responsabilité limitée", "E.U.R.L."),
+    ],
+)
+def test_the_official_names_of_iso_20275_are_known(country: str, name: str, label: str) -> None:
+    """A form is known by its official name, too, and by the countries that have it."""
+    parsed = parse_name(name)
+    countries = next(countries.split() for other, countries, *_ in LINES if other == label)
+
+    assert parsed.legal_form == label
+    assert country in countries or countries == ["*"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Zyxwo Trust", "Zyxwo NL", "Zyxwo BC", "Zyxwo Credit Union", "Zyxwo Series", "Zyxwo SIC"],
+)
+def test_what_some_country_lists_is_not_stripped_for_that(name: str) -> None:
+    """Short and everyday words of the official list end names of other companies, too."""
+    assert parse_name(name).removed == ()
+
+
+def test_the_licence_and_the_sources_are_stated() -> None:
     """The data says where it comes from."""
     head = TABLE.read_text(encoding="utf-8").partition("\n\n")[0]
 
-    assert "ISO 20275" in head
-    assert "Apache-2.0" in head
+    for said in ("ISO 20275", "GLEIF", "CC0", "Apache-2.0", "python -m tools.legal_forms"):
+        assert said in head
 
 
 def test_the_longest_spelling_wins(tmp_path: Path) -> None:
     """`S.A. de C.V.` is one form, not C.V. after something."""
     path = tmp_path / "forms.tsv"
-    path.write_text("# head\nCV\tNL\tform\tC.V.\nSA\tMX\tform\tS.A. de C.V.; S.A.\n", "utf-8")
+    path.write_text("# head\nCV\tNL\tform\tcv; c v\nSA\tMX\tform\tsa de cv; sa\n", "utf-8")
 
     found = list(load_forms(path).endings(["grupo", "sa", "de", "cv"]))
 
     assert found[0] == (3, "sa de cv", Form("SA", ("MX",), "form"))
+
+
+def test_importing_it_loads_nothing_else() -> None:
+    """A command line that only needs keys starts at once: standard library and table, no more."""
+    before, after = (
+        subprocess.run(
+            [sys.executable, "-c", f"import sys{more}; print(*sys.modules)"],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.split()
+        for more in ("", ", orchestrator.identity")
+    )
+
+    added = {name for name in set(after) - set(before) if not name.startswith("orchestrator")}
+    assert {name.partition(".")[0] for name in added} <= sys.stdlib_module_names
+    assert {n for n in after if n.startswith("orchestrator.")} == {
+        n for n in after if n.startswith("orchestrator.identity")
+    }
