@@ -131,6 +131,8 @@ def _strip_front(stripped: Stripped) -> Stripped | None:
     words, removed, main = stripped
     ending = next((r.text for r in removed if r.form.kind != "note"), main.slug if main else "")
     for length, text, form, endings in FORMS.leadings(words):
+        if len(text) < 2 * length and len(words[length]) == 1:
+            continue  # the P and T of "P.T.B. Tekstil" are no form
         if ending in endings or main is form:
             rest, articles = _strip_articles(words[length:])
             if any("" in others for *_, others in FORMS.leadings(rest)):

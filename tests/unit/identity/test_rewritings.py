@@ -142,6 +142,8 @@ def test_letters_before_a_form_stay_with_whom_they_belong(name: str, key: str) -
         ('Hotel "Forma"', "hotel_forma"),
         ("OÜ PT Forma", "ou_pt_forma"),
         ("S.C. Forma S.R.L.", "sc_forma"),
+        ("P.T. Forma", "forma"),
+        ("P.T.B. Forma", "ptb_forma"),
         ("S.C.I. Forma S.R.L.", "sci_forma"),
     ],
 )
