@@ -43,7 +43,9 @@ class Flights:
         """Wait for the flight of *key*, beginning one with *load* where there is none."""
         while True:
             flying = self._flying.get(key)
-            if flying is None:
+            # One that has ended may still be listed. Waiting for it would not give way to the
+            # callback that strikes it off: the loop would stand still.
+            if flying is None or flying.task.done():
                 return (await _wait_for(self.begin(key, load))).outcome
             joined = await _join(flying)
             if joined is not None:
@@ -57,7 +59,8 @@ class Flights:
         self._flying[key] = _Flying(task, abandonment)
 
         def landed(done: asyncio.Task[Landing]) -> None:
-            del self._flying[key]
+            if self._flying[key].task is done:  # and not its successor
+                del self._flying[key]
             if not done.cancelled():
                 done.exception()  # marks it as seen: every caller may have gone away
 
