@@ -30,12 +30,11 @@ GETS, DISTINCT_KEYS, GLANCE = "one GET each", "peek_many, distinct keys", "Enric
 async def main(repeats: int) -> None:
     """Measure the product's bulk reads of names and of keys, and what a name's key costs."""
     with running_valkey() as url:
-        redis = open_redis(url)
-        await _measure(redis, repeats)
-        await redis.aclose()
+        async with Redis.from_url(url) as stock, open_redis(url) as redis:
+            await _measure(stock, redis, repeats)
 
 
-async def _measure(redis: Redis, repeats: int) -> None:
+async def _measure(stock: Redis, redis: Redis, repeats: int) -> None:
     names = _names()
     keys = [entry_key(parse_name(name).key) for name in names]
     await _store(redis, sorted(set(keys))[::2])
@@ -44,7 +43,7 @@ async def _measure(redis: Redis, repeats: int) -> None:
     enricher = Enricher(memo, cast("Purchaser", None), Counters(redis), cast("Servings", None))
 
     async def gets() -> object:
-        return [await redis.get(key) for key in keys[:SAMPLE]]
+        return [await stock.get(key) for key in keys[:SAMPLE]]
 
     async def distinct_keys() -> object:
         distinct = list(dict.fromkeys(keys))
@@ -88,11 +87,10 @@ def _names() -> list[str]:
 
 
 async def _store(redis: Redis, keys: Sequence[str]) -> None:
-    stored = stored_entry()
     for start in range(0, len(keys), BATCH):
         async with redis.pipeline(transaction=False) as pipeline:
             for key in keys[start : start + BATCH]:
-                pipeline.set(key, stored, ex=TTL_S)
+                pipeline.set(key, stored_entry(key), ex=TTL_S)
             await pipeline.execute()
 
 

@@ -17,6 +17,7 @@ from celery import signals
 from orchestrator.background import end_task
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.celery_app import app, settings
+from orchestrator.garbage import collect_rarely
 from orchestrator.messaging import CeleryDoorbell
 
 log = structlog.get_logger(__name__)
@@ -85,6 +86,7 @@ def worker() -> WorkerRuntime:
 @signals.worker_init.connect
 def _start(**_: object) -> None:
     global _worker  # noqa: PLW0603 - one of the two permitted globals, see docs/architecture.md
+    collect_rarely()
     _worker = WorkerRuntime()
     _worker.start()
 

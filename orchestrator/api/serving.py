@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from orchestrator.garbage import collect_rarely
 from orchestrator.settings import ConfigurationError, Settings
 
 from .app import create_api
@@ -46,6 +47,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8001) -> None
         raise ConfigurationError((problem,))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
+        collect_rarely()
         uvloop.run(_serve(settings, listener))
 
 

@@ -12,6 +12,7 @@ import uvloop
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.cli.console import err
 from orchestrator.embedded import open_stack
+from orchestrator.garbage import collect_rarely
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.observability import configure_logging
 from orchestrator.settings import Settings, is_configured, load
@@ -72,6 +73,7 @@ def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -
         async with runtime(settings) as parts:
             return await work(parts)
 
+    collect_rarely()
     with (
         configured(workers=workers) as settings,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

@@ -141,12 +141,13 @@ class Enricher:
             InvalidCompanyName: A name has no key.
             StoreUnavailable: Redis is away.
         """
-        known = {name: parse_name(name) for name in dict.fromkeys(names)}
-        parsed = [known[name] for name in names]
-        entries = await self._memo.peek_many([entry_key(p.key) for p in parsed])
-        return [
-            Glance(p.key, p.distinctive, entry) for p, entry in zip(parsed, entries, strict=True)
-        ]
+        parsed = {name: parse_name(name) for name in dict.fromkeys(names)}
+        entries = await self._memo.peek_many([entry_key(p.key) for p in parsed.values()])
+        glances = {
+            name: Glance(p.key, p.distinctive, entry)
+            for (name, p), entry in zip(parsed.items(), entries, strict=True)
+        }
+        return [glances[name] for name in names]
 
 
 def _enrichment(company_key: str, outcome: Outcome) -> Enrichment:

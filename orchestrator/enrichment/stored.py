@@ -4,6 +4,7 @@ The payload of an entry is `{"answer", "company", "purchase_id", "cost_micros",
 "cost_estimated"}`; its status is one of `found`, `not_found`, `ambiguous`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, assert_never
@@ -28,7 +29,7 @@ class StoredAnswer:
     """One answer with its price. `payload` is SurfSense's object, empty if not found."""
 
     status: EnrichmentStatus
-    payload: JsonObject
+    payload: Mapping[str, Any]
     candidates: tuple[str, ...]
     company: str
     purchase_id: str | None
@@ -71,7 +72,7 @@ def read_archived(answer: ArchivedAnswer) -> StoredAnswer:
     return _stored(answer.outcome, answer.payload)
 
 
-def _stored(status: str, payload: JsonObject) -> StoredAnswer:
+def _stored(status: str, payload: Mapping[str, Any]) -> StoredAnswer:
     return StoredAnswer(
         status=EnrichmentStatus(status),
         payload=payload.get("answer", {}),

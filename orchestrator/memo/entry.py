@@ -5,6 +5,7 @@ An entry is one JSON object, so that any service of the platform can read it:
 comes early because the commit script looks for it in the first bytes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +24,12 @@ class Entry:
     """One answer and how long it is fresh.
 
     `status` is the loader's own word for the kind of answer (`found`, `not_found`, ...).
-    Instants are milliseconds since the epoch by the Redis server's clock.
+    Instants are milliseconds since the epoch by the Redis server's clock. An entry is shared by
+    all who read it in one process: nobody changes its payload.
     """
 
     status: str
-    payload: JsonObject
+    payload: Mapping[str, Any]
     stored_at_ms: int
     expires_at_ms: int
 

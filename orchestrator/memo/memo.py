@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import assert_never, cast
 
 import structlog
@@ -40,6 +41,7 @@ from orchestrator.memo.reader import Reader
 from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)
+Decode = Callable[[str, bytes], Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Memo:
         self._options = options or MemoOptions()
         self._scripts = Scripts(redis)
         self._reader = Reader(redis)
+        # What is read again and again is decoded once: equal bytes are an equal entry.
+        self._decode: Decode = lru_cache(self._options.decoded)(decode)
         self._notices = Notices(redis)
         self.notes = Notes(redis, self._scripts, self._options)
         self._leader = Leader(redis, self._scripts, self.notes, failures, self._options)
@@ -123,20 +127,18 @@ class Memo:
 
         An unreadable entry is set aside, and counts as none.
         """
-        with store_errors("read"):
-            stored = await self._reader.get(key)
-        return None if stored is None else await self._decode(key, stored)
+        stored = await self._reader.get(key)
+        return None if stored is None else await self._entry(self._decode, key, stored)
 
     async def peek_many(self, keys: Sequence[str]) -> list[Entry | None]:
         """Return the fresh entries of *keys*, in order, None where there is none."""
-        distinct = list(dict.fromkeys(keys))
-        with store_errors("read"):
-            values = await self._reader.get_many(distinct)
-        found = {
-            key: None if stored is None else await self._decode(key, stored)
-            for key, stored in zip(distinct, values, strict=True)
-        }
-        return [found[key] for key in keys]
+        entries: dict[str, Entry | None] = dict.fromkeys(keys)
+        async for found in self._reader.get_many(list(entries)):
+            # Batch by batch: all at once would hold up the loop.
+            for key, stored in found:
+                if stored is not None:
+                    entries[key] = await self._entry(decode, key, stored)
+        return [entries[key] for key in keys]
 
     async def invalidate(self, *keys: str) -> int:
         """Remove the entries of *keys*; no flight under way can bring them back.
@@ -168,9 +170,10 @@ class Memo:
         return self._flights.abandon(key)
 
     async def aclose(self) -> None:
-        """Let running flights end, then stop listening. The client stays open."""
+        """Let running flights end, then stop listening and reading. The client stays open."""
         await self._flights.landed()
         await self._notices.aclose()
+        await self._reader.aclose()
 
     def __repr__(self) -> str:
         return f"<Memo {len(self._flights)} flights>"
@@ -181,7 +184,7 @@ class Memo:
             return None
         with store_errors("read stale"):
             stored = await self._redis.get(Keys(key).stale)
-        entry = None if stored is None else await self._decode(key, cast("bytes", stored))
+        entry = None if stored is None else await self._entry(decode, key, cast("bytes", stored))
         if entry is None:
             return None
         age_ms = entry.age_ms(_wall_ms())
@@ -247,7 +250,8 @@ class Memo:
             return LoadFailed(*record["memo"])
         return self._failures.decode(record, retry_in)
 
-    async def _decode(self, key: str, stored: bytes) -> Entry | None:
+    async def _entry(self, decode: Decode, key: str, stored: bytes) -> Entry | None:
+        """Return what *decode* makes of *stored*; None if that cannot be read, and is set aside."""
         try:
             return decode(key, stored)
         except CorruptEntry as corrupt:

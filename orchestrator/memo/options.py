@@ -19,7 +19,8 @@ class MemoOptions:
     a paid answer waits for a Redis that is away. `unknown_failure_ttl` is how long nobody
     tries again after an error that no codec knows; every further failure doubles its wait,
     up to `longest_failure_ttl`. `stale_for` is how long a copy is kept beyond freshness for
-    bad times; zero keeps none.
+    bad times; zero keeps none. `decoded` is the number of entries that a process keeps decoded
+    for the next read of the same bytes.
     """
 
     lease: timedelta = timedelta(seconds=5)
@@ -30,6 +31,7 @@ class MemoOptions:
     unknown_failure_ttl: timedelta = timedelta(seconds=1)
     longest_failure_ttl: timedelta = timedelta(minutes=15)
     stale_for: timedelta = timedelta(0)
+    decoded: int = 512
 
 
 def milliseconds(duration: timedelta) -> int:

@@ -83,6 +83,33 @@ async def test_reads_of_one_tick_travel_as_one_command(memo: Memo, memo_redis: R
     assert [entry and entry.payload["answer"] for entry in entries] == keys * 5
 
 
+async def test_a_reader_that_goes_away_takes_nobody_along(memo: Memo) -> None:
+    """Of several readers of one key one is cancelled; the others get the entry."""
+    await memo.get(KEY, Loader())
+    readers = [asyncio.create_task(memo.peek(KEY)) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    readers[1].cancel()
+    await asyncio.wait(readers)
+
+    assert [reader.cancelled() for reader in readers] == [False, True, False]
+    assert None not in (readers[0].result(), readers[2].result())
+
+
+async def test_many_reads_keep_to_one_connection(memo: Memo, memo_redis: Redis) -> None:
+    """However many tasks read in however many ticks, the server sees one reader."""
+    before = len(await memo_redis.client_list())
+
+    async def reader(number: int) -> None:
+        for _ in range(number):
+            await asyncio.sleep(0)
+            await memo.peek(f"surfsense:company-{number}")
+
+    await asyncio.gather(*(reader(number) for number in range(1, 30)), memo.peek_many([KEY]))
+
+    assert len(await memo_redis.client_list()) == before + 1
+
+
 async def test_peeking_never_loads_and_keeps_the_order(memo: Memo) -> None:
     """Answers come in the order of the question, None where nothing is known."""
     await memo.get(KEY, Loader())

@@ -93,6 +93,21 @@ async def test_without_redis_no_door_of_the_memo_hangs(
     assert [type(error) for error in errors] == [StoreUnavailable] * 4
 
 
+async def test_a_connection_that_was_cut_is_no_error(
+    server: Valkey, memos: tuple[Memo, Memo]
+) -> None:
+    """The server drops its clients, as a proxy does with idle ones: the next read is a hit."""
+    memo = memos[0]
+    await memo.get(KEY, Loader())
+    await memo.peek(KEY)
+
+    async with client_of(server, 1) as admin:
+        await admin.client_kill_filter(_type="normal", skipme=True)
+
+    assert await memo.peek(KEY) is not None
+    assert await memo.peek_many([KEY]) != [None]
+
+
 async def test_a_follower_hears_that_redis_is_gone(
     server: Valkey, memos: tuple[Memo, Memo]
 ) -> None:

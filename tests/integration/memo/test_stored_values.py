@@ -141,3 +141,28 @@ async def test_what_is_stored_has_the_form_of_version_1(memo: Memo, memo_redis: 
     assert isinstance(stored, bytes)
     assert list(orjson.loads(stored)) == list(orjson.loads((GOLDEN / "entry_v1.json").read_bytes()))
     assert decode(KEY, stored) == await memo.peek(KEY)
+
+
+async def test_what_is_read_again_is_decoded_once(memo: Memo, memo_redis: Redis) -> None:
+    """The same bytes give the very entry that they gave before; other bytes give their own."""
+    await memo.get(KEY, Loader())
+    first = (await memo.get(KEY, Loader("second"))).entry
+
+    assert (await memo.get(KEY, Loader("second"))).entry is first
+
+    await memo_redis.set(KEY, (GOLDEN / "entry_v1.json").read_bytes(), ex=60)
+    other = (await memo.get(KEY, Loader("second"))).entry
+    assert other.payload["company"] == "ACME, S.A."
+
+
+async def test_an_entry_that_was_readable_once_may_turn_unreadable(
+    memo: Memo, memo_redis: Redis
+) -> None:
+    """What was decoded before does not hide that something else lies there now."""
+    await memo.get(KEY, Loader())
+    assert (await memo.get(KEY, Loader("second"))).source is Source.HIT
+
+    await memo_redis.set(KEY, b"?", ex=60)
+
+    assert (await memo.get(KEY, Loader("second"))).source is Source.BOUGHT
+    assert await memo_redis.get(CORRUPT) == b"?"
