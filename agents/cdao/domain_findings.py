@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from agents.case import Lead
+from agents.mail_domains import is_anybodys
 
 from .domains import domain_of_email, host_of, is_within, listed_parent
 from .finding import Finding, Params, scored
@@ -45,8 +46,12 @@ def about_email(profile: CompanyProfile, lead: Lead, policy: Policy) -> Iterator
     params: Params = {"domain": domain}
     if own:
         yield from scored(FindingName.OWN_DOMAIN_EMAIL, weights.own_domain_email, own, params)
-    elif listed_parent(domain, policy.domains.free_mail) and weights.free_mail:
+    elif weights.free_mail and _is_free_mail(domain, policy.domains):
         yield Finding(name=FindingName.FREE_MAIL, points=weights.free_mail, params=params)
+
+
+def _is_free_mail(domain: str, domains: Domains) -> bool:
+    return is_anybodys(domain) or listed_parent(domain, domains.free_mail) is not None
 
 
 def _listed(hosts: tuple[str, ...], domains: Domains) -> Finding | None:

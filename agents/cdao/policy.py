@@ -101,7 +101,10 @@ class Market(_Section):
 
 
 class Domains(_Section):
-    """Internet domains with a meaning of their own; each covers its subdomains."""
+    """Internet domains with a meaning of their own; each covers its subdomains.
+
+    `free_mail` adds to what `agents.mail_domains` knows.
+    """
 
     own: Words[Domain]
     competitors: Words[Domain]

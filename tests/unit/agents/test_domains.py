@@ -2,7 +2,9 @@
 
 import pytest
 
+from agents.cdao import default_policy
 from agents.cdao.domains import domain_of_email, host_of, is_within
+from agents.mail_domains import is_anybodys
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,23 @@ def test_domains_are_compared_at_their_dots() -> None:
     within = [is_within(d, "acme.com") for d in ("acme.com", "mail.acme.com", "notacme.com")]
 
     assert within == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "domain", ["gmail.com", "hotmail.es", "yahoo.com.mx", "uol.com.br", "mailinator.com"]
+)
+def test_free_and_disposable_mail_is_anybodys(domain: str) -> None:
+    """Both kinds say nothing about a company, on the domain itself and below it."""
+    assert is_anybodys(domain)
+    assert is_anybodys(f"eu.{domain}")
+
+
+@pytest.mark.parametrize("domain", ["acme.com", "notgmail.com", "com", "gmail.com.acme.es"])
+def test_a_domain_that_resembles_free_mail_is_not(domain: str) -> None:
+    """Domains are compared label by label, from the end."""
+    assert not is_anybodys(domain)
+
+
+def test_the_policy_lists_only_what_the_lists_lack() -> None:
+    """A provider that the kept lists know by now leaves the policy."""
+    assert [d for d in default_policy().domains.free_mail if is_anybodys(d)] == []

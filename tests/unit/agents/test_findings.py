@@ -165,9 +165,10 @@ def test_writing_from_another_domain_is_no_fault() -> None:
     assert set(findings) == {FindingName.WEBSITE_FOUND}
 
 
-def test_writing_from_free_mail_costs_points() -> None:
-    """An address that anybody can get is a known fact, not an unknown."""
-    findings = findings_of(email="ana@gmail.com")
+@pytest.mark.parametrize("domain", ["gmail.com", "mailinator.com", "ono.com", "correo.ono.com"])
+def test_writing_from_free_mail_costs_points(domain: str) -> None:
+    """An address that anybody can get, by the kept lists or the policy, is a known fact."""
+    findings = findings_of(email=f"ana@{domain}")
 
     assert findings[FindingName.FREE_MAIL].points == -5
 

@@ -81,7 +81,7 @@ def test_version_changes_with_any_value(old: str, new: str) -> None:
         ('"tourism",\n]', '"circus",\n]', "market.target_sectors.13 cannot be used"),
         ('avoided_sizes = ["1-10"]', 'avoided_sizes = ["5001+"]', "both targeted and avoided"),
         ('["agriculture",', '["agriculture", "retail",', "both targeted and avoided: retail"),
-        ('"yahoo.es"', '"www.Yahoo.es"', "'www.Yahoo.es' is no bare domain"),
+        ('"ono.com"', '"www.Ono.com"', "'www.Ono.com' is no bare domain"),
         ("full_days = 90", "full_days = 540", "evidence.signals cannot be used: full_days must"),
         ('"1-10" = 3000\n', "", "by_size has no value for 1-10"),
         ("lowest = 0.15", "lowest = 0.9", "lowest must not be above highest"),
