@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import cast
 
+import orjson
 from redis.asyncio import Redis
 
 from bench.entries import FAILURES, TTL_S, stored_entry
@@ -54,8 +55,14 @@ async def _measure(stock: Redis, redis: Redis, repeats: int) -> None:
         distinct = list(dict.fromkeys(keys))
         return [await redis.mget(distinct[n : n + BATCH]) for n in range(0, len(distinct), BATCH)]
 
+    async def limit_decoded() -> object:
+        return [
+            [orjson.loads(value) for value in values if value]
+            for values in cast("list[list[bytes | None]]", await limit())
+        ]
+
     async def keys_of_names() -> object:
-        return [parse_name(name) for name in names]
+        return [parse_name(name) for name in dict.fromkeys(names)]
 
     figures = await race(
         {
@@ -63,8 +70,9 @@ async def _measure(stock: Redis, redis: Redis, repeats: int) -> None:
             GLANCE: lambda: _per_name(lambda: enricher.glance(names), NAMES),
             "peek_many, all keys": lambda: _per_name(lambda: memo.peek_many(keys), NAMES),
             DISTINCT_KEYS: lambda: _per_name(distinct_keys, NAMES),
-            "keys of the names alone": lambda: _per_name(keys_of_names, NAMES),
+            "keys of the distinct names alone": lambda: _per_name(keys_of_names, NAMES),
             "MGETs of distinct keys, not decoded": lambda: _per_name(limit, NAMES),
+            "MGETs of distinct keys + orjson.loads": lambda: _per_name(limit_decoded, NAMES),
         },
         repeats=repeats,
     )

@@ -56,8 +56,8 @@ class Estimate:
 async def estimate(parts: Runtime, batch: Batch) -> Estimate:
     """Look at every company of *batch* without buying."""
     glances = {g.company_key: g for g in await parts.enricher.glance(batch.names)}
-    fresh = sum(g.entry is not None for g in glances.values())
-    unusable = sum(g.entry is None and not g.distinctive for g in glances.values())
+    fresh = sum(g.fresh for g in glances.values())
+    unusable = sum(not g.fresh and not g.distinctive for g in glances.values())
     return Estimate(
         rows=len(batch.lead_file.rows),
         items=len(batch.items),

@@ -18,7 +18,7 @@ from orchestrator.enrichment.stored import (
     read_stored,
 )
 from orchestrator.identity import parse_name
-from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Refresh, Source
+from orchestrator.memo import Flight, Loaded, Memo, Outcome, Refresh, Source
 from orchestrator.spend import Servings
 from orchestrator.surfsense import evidence_from
 
@@ -49,11 +49,11 @@ class Enrichment:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What is known about a name without paying: its key, and the fresh entry if any."""
+    """What is known about a name without paying: its key, and whether its entry is fresh."""
 
     company_key: str
     distinctive: bool
-    entry: Entry | None
+    fresh: bool
 
 
 class Enricher:
@@ -142,10 +142,12 @@ class Enricher:
             StoreUnavailable: Redis is away.
         """
         parsed = {name: parse_name(name) for name in dict.fromkeys(names)}
-        entries = await self._memo.peek_many([entry_key(p.key) for p in parsed.values()])
+        keys = [entry_key(p.key) for p in parsed.values()]
+        # Whether an entry can be read is all that counts: thousands of them would be a burden.
+        fresh = {key async for key, _ in self._memo.peek_each(keys)}
         glances = {
-            name: Glance(p.key, p.distinctive, entry)
-            for (name, p), entry in zip(parsed.items(), entries, strict=True)
+            name: Glance(p.key, p.distinctive, key in fresh)
+            for (name, p), key in zip(parsed.items(), keys, strict=True)
         }
         return [glances[name] for name in names]
 

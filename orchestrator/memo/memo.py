@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -130,15 +130,23 @@ class Memo:
         stored = await self._reader.get(key)
         return None if stored is None else await self._entry(self._decode, key, stored)
 
+    async def peek_each(self, keys: Iterable[str]) -> AsyncIterator[tuple[str, Entry]]:
+        """Yield each of *keys* that has a fresh entry, once, with it. Keeps none of them.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        # Decoded batch by batch: all at once would hold up the loop.
+        async for found in self._reader.get_many(list(dict.fromkeys(keys))):
+            for key, stored in found:
+                entry = None if stored is None else await self._entry(decode, key, stored)
+                if entry is not None:
+                    yield key, entry
+
     async def peek_many(self, keys: Sequence[str]) -> list[Entry | None]:
         """Return the fresh entries of *keys*, in order, None where there is none."""
-        entries: dict[str, Entry | None] = dict.fromkeys(keys)
-        async for found in self._reader.get_many(list(entries)):
-            # Batch by batch: all at once would hold up the loop.
-            for key, stored in found:
-                if stored is not None:
-                    entries[key] = await self._entry(decode, key, stored)
-        return [entries[key] for key in keys]
+        found = {key: entry async for key, entry in self.peek_each(keys)}
+        return [found.get(key) for key in keys]
 
     async def invalidate(self, *keys: str) -> int:
         """Remove the entries of *keys*; no flight under way can bring them back.

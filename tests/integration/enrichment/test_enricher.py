@@ -162,6 +162,6 @@ async def test_glancing_costs_nothing(world: World) -> None:
     glances = await world.enricher.glance(["Beta", "ACME S.A.", "S.L."])
 
     assert [glance.company_key for glance in glances][:2] == ["beta", "acme"]
-    assert [glance.entry is not None for glance in glances] == [False, True, False]
+    assert [glance.fresh for glance in glances] == [False, True, False]
     assert [glance.distinctive for glance in glances] == [True, True, False]
     assert len(world.seller.asked) == 1
