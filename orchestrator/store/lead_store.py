@@ -81,7 +81,8 @@ class LeadStore:
 
         Idempotent: A lead gets one opportunity at most, whose content never changes here: sales
             may be working on it, even when a later decision discards the lead. The same agent,
-            version and basis confirm the stored decision instead of adding one.
+            version and basis confirm the stored decision instead of adding one; where that one
+            says otherwise it stands, and makes no opportunity (`Recorded.standing`).
 
         Raises:
             UnknownLead: The lead is not stored; nothing was written for it.

@@ -1,6 +1,7 @@
 """What the lead store answers with, and how it refuses."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -32,10 +33,13 @@ class Recorded:
     """The lead's opportunity after recording: None if it has none; `created` if this call made it.
 
     A lead that had one keeps it, so the id may be set although the latest decision discards.
+    `standing` has, by agent, what was decided before by the same rules on the same evidence and
+    otherwise than now (evidence grows old): that stands, so judge again with it.
     """
 
     opportunity_id: UUID | None
     created: bool
+    standing: Mapping[str, Decision] = field(default_factory=dict)
 
 
 class Opportunity(BaseModel):

@@ -11,13 +11,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agents.case import Decision
 from orchestrator.database.batch import firsts
 from orchestrator.database.schema import decisions, opportunities
 from orchestrator.database.statements import insert_into, insert_new
 
 from .judgement import Judgement, draft_of, opportunity_id
 from .models import Recorded
-from .rows import decision_rows, opportunity_row
+from .rows import IDENTITY, Identity, decision_rows, identity_of, opportunity_row, to_decision
 
 
 async def record_all(
@@ -29,37 +30,70 @@ async def record_all(
         sqlalchemy.exc.IntegrityError: One of them is about a lead that is not stored.
     """
     in_order = sorted(judgements, key=lambda judgement: judgement.lead_id)
-    await _confirm_decisions(connection, in_order, now)
-    created = await _create_opportunities(connection, in_order, now)
+    stored = await _confirm_decisions(connection, in_order, now)
+    standing = [_standing(judgement, stored) for judgement in judgements]
+    agreed = [each for each in in_order if not _standing(each, stored)]
+    created = await _create_opportunities(connection, agreed, now)
     having = created | await _having_opportunity(
         connection, {judgement.lead_id for judgement in judgements} - created
     )
     lead_ids = [judgement.lead_id for judgement in judgements]
     return [
-        Recorded(opportunity_id(lead_id) if lead_id in having else None, created=is_new)
-        for lead_id, is_new in zip(lead_ids, firsts(lead_ids, created), strict=True)
+        Recorded(opportunity_id(lead_id) if lead_id in having else None, is_new, earlier)
+        for lead_id, is_new, earlier in zip(
+            lead_ids, firsts(lead_ids, created), standing, strict=True
+        )
     ]
 
 
 async def _confirm_decisions(
     connection: AsyncConnection, judgements: Sequence[Judgement], now: datetime
-) -> None:
-    # The same decision twice in one batch is one row: equal keys mean equal content.
+) -> dict[Identity, Decision]:
+    """Store the decisions that are new; return what stands of each, whoever wrote it."""
+    given = {
+        identity_of(judgement, decision): decision
+        for judgement in judgements
+        for decision in judgement.decisions
+    }
     rows = {
-        (row["lead_id"], row["agent"], row["version"], row["basis"]): row
+        tuple(row[name] for name in IDENTITY): row
         for judgement in judgements
         for row in decision_rows(judgement, now)
     }
     if not rows:
-        return
+        return {}
     insert = insert_into(decisions, connection)
     # Confirming moves the decision to the end of its lead's history: a policy that returns
     # to an earlier version speaks last, although it adds no row.
     statement = insert.on_conflict_do_update(
-        index_elements=["lead_id", "agent", "version", "basis"],
-        set_={"confirmed_at": insert.excluded.confirmed_at},
+        index_elements=IDENTITY, set_={"confirmed_at": insert.excluded.confirmed_at}
     )
-    await connection.execute(statement, list(rows.values()))
+    columns = [decisions.c[name] for name in ("id", "verdict", "code", "score", *IDENTITY)]
+    found = await connection.execute(statement.returning(*columns), list(rows.values()))
+    ids = []
+    for row_id, verdict, code, score, *identity in found:
+        ours = given[tuple(identity)]
+        if (verdict, code, score) != (ours.verdict, ours.code, ours.score):
+            ids.append(row_id)
+    return given | await _decisions(connection, ids)
+
+
+async def _decisions(connection: AsyncConnection, ids: Sequence[int]) -> dict[Identity, Decision]:
+    if not ids:
+        return {}
+    rows = await connection.execute(select(decisions).where(decisions.c.id.in_(ids)))
+    found = rows.mappings().all()
+    return {tuple(row[name] for name in IDENTITY): to_decision(row).decision for row in found}
+
+
+def _standing(judgement: Judgement, stored: dict[Identity, Decision]) -> dict[str, Decision]:
+    """Return what stands against *judgement*, by agent."""
+    pairs = ((ours, stored[identity_of(judgement, ours)]) for ours in judgement.decisions)
+    return {
+        theirs.agent: theirs
+        for ours, theirs in pairs
+        if (ours.verdict, ours.code, ours.score) != (theirs.verdict, theirs.code, theirs.score)
+    }
 
 
 async def _create_opportunities(

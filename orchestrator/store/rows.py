@@ -1,7 +1,7 @@
 """Rows to models and back. Pure."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import RowMapping
 
@@ -11,6 +11,11 @@ from .judgement import Judgement, opportunity_id
 from .models import Opportunity, StoredDecision
 
 Row = dict[str, Any]
+
+#: What makes two decisions the same: same rules, same evidence. Columns of a unique constraint.
+IDENTITY: Final = ("lead_id", "agent", "version", "basis")
+#: The values of these columns.
+Identity = tuple[Any, ...]
 
 
 def lead_row(lead: Lead, now: datetime) -> Row:
@@ -40,6 +45,11 @@ def decision_rows(judgement: Judgement, now: datetime) -> list[Row]:
         }
         for decision in judgement.decisions
     ]
+
+
+def identity_of(judgement: Judgement, decision: Decision) -> Identity:
+    """Return what identifies *decision* of *judgement* among all decisions."""
+    return judgement.lead_id, decision.agent, decision.version, judgement.basis
 
 
 def opportunity_row(judgement: Judgement, draft: OpportunityDraft, now: datetime) -> Row:

@@ -127,6 +127,34 @@ async def test_a_repeated_run_has_no_second_effect(store: LeadStore) -> None:
     assert decision.confirmed_at > decision.decided_at
 
 
+async def test_the_first_decision_on_the_same_evidence_stands(store: LeadStore) -> None:
+    """A second look, on evidence grown older, that comes to another end has no effect."""
+    await store.import_leads([lead(1)])
+    await store.record(lead(1).id, [discard()], "acme", basis="p1")
+
+    again = await store.record(lead(1).id, [advance()], "acme", basis="p1")
+
+    assert again == Recorded(None, created=False, standing={"cdao": discard()})
+    assert await store.opportunity_of(lead(1).id) is None
+    assert [each.decision for each in await store.decisions_of(lead(1).id)] == [discard()]
+
+
+async def test_looks_at_the_same_time_come_to_one_end(store: LeadStore) -> None:
+    """Of two that contradict each other in one transaction, one stands and the other is told."""
+    await store.import_leads([lead(1)])
+
+    answers = await asyncio.gather(
+        store.record(lead(1).id, [discard()], "acme", basis="p1"),
+        store.record(lead(1).id, [advance()], "acme", basis="p1"),
+    )
+
+    (stored,) = await store.decisions_of(lead(1).id)
+    told = [each.standing["cdao"] for each in answers if each.standing]
+    assert told == [stored.decision]
+    has_opportunity = await store.opportunity_of(lead(1).id) is not None
+    assert has_opportunity == (stored.decision == advance())
+
+
 async def test_a_lead_that_is_no_longer_viable_keeps_its_opportunity(store: LeadStore) -> None:
     """Sales keeps what it works on, unchanged; the latest decision tells the news."""
     await store.import_leads([lead(1)])
