@@ -24,13 +24,14 @@ from orchestrator.enrichment import (
     Enricher,
     EnrichmentFailures,
     Freshness,
+    LastKnown,
     Purchaser,
     Settlement,
     Sweeper,
 )
 from orchestrator.jobs import ChunkRunner, Doorbell, JobKind, JobRecords, Reconciler
 from orchestrator.memo import Memo, MemoOptions, Refresh
-from orchestrator.pipeline import CompanyHandler, LeadHandler
+from orchestrator.pipeline import CompanyHandler, LeadHandler, Rejudge
 from orchestrator.settings import ConfigurationError, Settings
 from orchestrator.spend import Budget, Caps, Costs, Ledger, Servings
 from orchestrator.store import LeadStore
@@ -57,6 +58,8 @@ class Runtime:
     servings: Servings
     records: JobRecords
     runner: ChunkRunner
+    rejudge: Rejudge
+    policy_version: str
     reconciler: Reconciler
     purchaser: Purchaser
     sweeper: Sweeper
@@ -109,7 +112,8 @@ async def build(
         ConfigurationError: The policy file is unfit.
         DatabaseUnavailable: The database cannot be reached.
     """
-    pipeline = Pipeline("cdao", (CdaoAgent(load_policy(settings)),))
+    agent = CdaoAgent(load_policy(settings))
+    pipeline = Pipeline("cdao", (agent,))
     database_url = settings.database_url.get_secret_value()
     await upgrade(database_url)
     async with AsyncExitStack() as stack:
@@ -152,11 +156,13 @@ async def build(
         archive = EvidenceArchive(engine)
         pruner = ArchivePruner(archive, clock, keep=timedelta(days=settings.evidence_days))
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
+        rejudge = Rejudge(store, LastKnown(archive, memo), pipeline, clock)
         runner = ChunkRunner(
             records,
             {
                 JobKind.ENRICH: CompanyHandler(enricher),
                 JobKind.PIPELINE: LeadHandler(store, enricher, pipeline, clock),
+                JobKind.REJUDGE: rejudge,
             },
         )
         stack.push_async_callback(runner.aclose)
@@ -177,6 +183,8 @@ async def build(
             servings=servings,
             records=records,
             runner=runner,
+            rejudge=rejudge,
+            policy_version=agent.version,
             reconciler=Reconciler(records, doorbell),
             purchaser=purchaser,
             sweeper=sweeper,

@@ -5,7 +5,7 @@ the answer itself was served; and it is kept for a while, not for ever. So any o
 missing, and callers say what they do then.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from orchestrator.database import reading, writing
 from orchestrator.database.schema import evidence, purchases
 
-from .packing import JsonObject, unpack
+from .packing import unpack
 
 #: Answers of one statement: far below what SQLite takes as parameters, and a few MB at most.
 CHUNK: Final = 500
@@ -34,7 +34,7 @@ class ArchivedAnswer:
     company_key: str
     outcome: str
     as_of: datetime
-    payload: JsonObject
+    payload: Mapping[str, Any]
 
 
 class EvidenceArchive:

@@ -9,6 +9,7 @@ from orchestrator.enrichment.attempt import Freshness
 from orchestrator.enrichment.enricher import Enricher, Enrichment, Glance, recalled
 from orchestrator.enrichment.failures import EnrichmentFailures
 from orchestrator.enrichment.journal import Purpose
+from orchestrator.enrichment.last_known import LastKnown
 from orchestrator.enrichment.purchase import Purchaser, ShuttingDown
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.stored import EnrichmentStatus
@@ -21,6 +22,7 @@ __all__ = [
     "EnrichmentStatus",
     "Freshness",
     "Glance",
+    "LastKnown",
     "Purchaser",
     "Purpose",
     "Settlement",

@@ -31,6 +31,7 @@ class JobKind(StrEnum):
 
     ENRICH = "enrich"
     PIPELINE = "pipeline"
+    REJUDGE = "rejudge"
 
 
 class Lane(StrEnum):
@@ -111,6 +112,7 @@ class JobContext:
     job_id: str | None
     tenant: str
     capped: bool
+    accepted_at: datetime | None = None
     pause: Pause = field(default=_sleep, compare=False, repr=False)
 
 
@@ -150,4 +152,5 @@ class Job:
     @property
     def context(self) -> JobContext:
         """What handlers are told."""
-        return JobContext(self.job_id, self.tenant, capped=self.max_cost_micros is not None)
+        capped = self.max_cost_micros is not None
+        return JobContext(self.job_id, self.tenant, capped, self.accepted_at)

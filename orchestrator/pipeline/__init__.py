@@ -2,13 +2,24 @@
 
 from orchestrator.pipeline.company import CompanyHandler
 from orchestrator.pipeline.lead import LeadHandler
-from orchestrator.pipeline.result import CompanyResult, ItemResult, ItemStatus, LeadResult
+from orchestrator.pipeline.rejudging import Rejudge
+from orchestrator.pipeline.result import (
+    Change,
+    CompanyResult,
+    ItemResult,
+    ItemStatus,
+    LeadResult,
+    RejudgedLead,
+)
 
 __all__ = [
+    "Change",
     "CompanyHandler",
     "CompanyResult",
     "ItemResult",
     "ItemStatus",
     "LeadHandler",
     "LeadResult",
+    "Rejudge",
+    "RejudgedLead",
 ]

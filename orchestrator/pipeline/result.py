@@ -50,13 +50,40 @@ class ItemResult(BaseModel):
 
 
 class LeadResult(ItemResult):
-    """A lead's result: the last agent's judgement, and the opportunity if there is one."""
+    """A lead's result: the last agent's judgement, and the opportunity if there is one.
+
+    `version` identifies the rules that it was judged by.
+    """
 
     lead_id: str
     opportunity_id: str | None = None
     viable: bool | None = None
     score: int | None = None
     draft: OpportunityDraft | None = None
+    version: str | None = None
+
+
+class Change(StrEnum):
+    """What judging a lead again has changed."""
+
+    DISCARDED = "advance->discard"
+    ADVANCED = "discard->advance"
+    UNCHANGED = "unchanged"
+    FIRST = "first judgement"
+    NOT_JUDGED = "not judged"
+
+
+class RejudgedLead(LeadResult):
+    """How a lead is judged now, and how it was."""
+
+    change: Change
+    previous_code: str | None = None
+    previous_version: str | None = None
+
+    @property
+    def keeps_opportunity(self) -> bool:
+        """Whether there is an opportunity that would not be created today."""
+        return self.viable is False and self.opportunity_id is not None
 
 
 class CompanyResult(ItemResult):

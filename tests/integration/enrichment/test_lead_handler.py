@@ -194,3 +194,27 @@ async def test_a_decision_rests_on_the_purchase(store: LeadStore, world: World) 
     (bought,) = await world.ledger.purchases_of("acme")
     assert decision.basis == bought.purchase_id
     assert decision.decision.verdict is Verdict.ADVANCE
+
+
+async def test_a_lead_is_not_judged_twice_to_another_end(store: LeadStore, world: World) -> None:
+    """A worker died after storing its decision: the next one reports that, whatever it thinks."""
+    await _handler(store, world, FakeAgent(discard(code="too_small")))(str(LEAD.id), JOB)
+
+    result = _read(await _handler(store, world, FakeAgent(advance()))(str(LEAD.id), JOB))
+
+    assert (result.viable, result.code, result.opportunity_id) == (False, "too_small", None)
+    assert await store.opportunity_of(LEAD.id) is None
+
+
+async def test_agents_go_on_from_what_stands(store: LeadStore, world: World) -> None:
+    """Where an earlier agent had advanced the case, the later ones see that, and decide."""
+    first, second = advance("cdao"), advance("finance", score=60)
+    await _handler(store, world, FakeAgent(first))(str(LEAD.id), JOB)
+    later = FakeAgent(second)
+
+    result = _read(
+        await _handler(store, world, FakeAgent(discard("cdao")), later)(str(LEAD.id), JOB)
+    )
+
+    assert later.cases[-1].decisions == (first,)
+    assert (result.viable, result.score) == (True, 60)

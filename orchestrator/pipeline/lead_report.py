@@ -1,0 +1,67 @@
+"""What is reported of a lead: how it was judged, or why it was not. Pure."""
+
+from agents.case import Lead, Localized, Verdict
+from orchestrator.enrichment import Enrichment
+from orchestrator.jobs import Item, Report
+from orchestrator.pipeline.judging import Judged
+from orchestrator.pipeline.result import ItemStatus, LeadResult, provenance, tally_of
+from orchestrator.pipeline.trouble import Explanation
+from orchestrator.store import Recorded
+
+UNKNOWN_LEAD = Explanation(
+    ItemStatus.FAILED,
+    "unknown_lead",
+    Localized(
+        en="There is no lead with this id; import it first.",
+        es="No hay ningún lead con este id; impórtelo primero.",
+    ),
+)
+
+
+def judged(lead: Lead, judgement: Judged, recorded: Recorded) -> Report:
+    """Report a lead's judgement, and what came of it."""
+    result = judged_result(lead, judgement, recorded)
+    tally = tally_of(result.status, judgement.enrichment, judgement.decision)
+    return Report(result.model_dump(mode="json"), tally)
+
+
+def judged_result(lead: Lead, judgement: Judged, recorded: Recorded) -> LeadResult:
+    """Return the result of a lead that was judged."""
+    decision = judgement.decision
+    viable = decision.verdict is Verdict.ADVANCE
+    return LeadResult(
+        status=ItemStatus.OPPORTUNITY if viable else ItemStatus.DISCARDED,
+        lead_id=str(lead.id),
+        company=lead.company,
+        code=decision.code,
+        reason=decision.reason,
+        viable=viable,
+        score=decision.score,
+        opportunity_id=None if recorded.opportunity_id is None else str(recorded.opportunity_id),
+        draft=decision.draft,
+        version=decision.version,
+        **provenance(lead.company, judgement.enrichment),
+    )
+
+
+def failed(
+    item: Item, lead: Lead | None, why: Explanation, enrichment: Enrichment | None = None
+) -> Report:
+    """Report a lead that was not judged, and why."""
+    result = failed_result(item, lead, why, enrichment)
+    return Report(result.model_dump(mode="json"), tally_of(why.status, enrichment))
+
+
+def failed_result(
+    item: Item, lead: Lead | None, why: Explanation, enrichment: Enrichment | None = None
+) -> LeadResult:
+    """Return the result of a lead that was not judged."""
+    company = "" if lead is None else lead.company
+    return LeadResult(
+        status=why.status,
+        lead_id=item,
+        company=company,
+        code=why.code,
+        reason=why.reason,
+        **provenance(company, enrichment),
+    )
