@@ -2,6 +2,8 @@
 
 import argparse
 from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -12,6 +14,7 @@ from bench import (
     hit,
     invalidation,
     job,
+    key,
     killed,
     killed_purchase,
     stampede,
@@ -30,6 +33,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "waiting": waiting.main,
     "invalidation": invalidation.main,
     "job": job.main,
+    "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "chaos": chaos.main,
 }
 
@@ -39,12 +43,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ALL))
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_REPEATS} repeats")
+    parser.add_argument(
+        "--names", dest="folder", type=Path, help="folder of real names, for the quality of keys"
+    )
     options = parser.parse_args()
     unknown = set(options.names) - set(ALL)
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     configure_logging("error")
     collect_rarely()  # as workers do; whoever is measured profits alike
+    ALL["key"] = partial(key.main, folder=options.folder)
     for name in options.names or ALL:
         uvloop.run(ALL[name](QUICK_REPEATS if options.quick else REPEATS))
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import redis as blocking
 import structlog
+from hypothesis import settings
 from redis.asyncio import Redis
 
 from orchestrator.connections import open_redis
@@ -19,6 +20,11 @@ CONTROL_DB = 4
 _MAY_STAY = "_kombu.binding"
 #: Owned by a running worker; whoever ends must have let go of them.
 _LEASES = ("memo1:lease:*", "jobs1:*:claim:*")
+
+
+# A busy machine is no counterexample.
+settings.register_profile("emasai", deadline=None)
+settings.load_profile("emasai")
 
 
 def pytest_configure() -> None:

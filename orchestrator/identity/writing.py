@@ -83,7 +83,19 @@ class _Printing(dict[int, str]):
         return printed
 
 
+class _Showing(dict[int, str]):
+    """What shows of each character that is no word, learnt on first sight: itself, or nothing."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        is_hidden = character in _INVISIBLE or is_younger(character)
+        is_shown = not is_hidden and unicodedata.category(character)[0] not in "CZ"
+        shown = self[code] = character if is_shown else ""
+        return shown
+
+
 _FOLDING: Final = _Folding()
+_SHOWING: Final = _Showing()
 _PRINTING: Final = _Printing()
 
 
@@ -114,9 +126,7 @@ def _decode(entity: re.Match[str]) -> str:
 
 def symbols(name: str) -> str:
     """Return what *name* shows when it has no words: its symbols, without spaces."""
-    text = unicodedata.normalize("NFC", decode_entities(name))
-    shown = (c for c in text if c not in _INVISIBLE and not is_younger(c))
-    return "".join(c for c in shown if unicodedata.category(c)[0] not in "CZ")
+    return unicodedata.normalize("NFC", decode_entities(name)).translate(_SHOWING)
 
 
 def tidy(name: str) -> str:
