@@ -27,6 +27,7 @@ from orchestrator.enrichment import (
     LastKnown,
     Purchaser,
     Settlement,
+    Strays,
     Sweeper,
 )
 from orchestrator.jobs import ChunkRunner, Doorbell, JobKind, JobRecords, Reconciler
@@ -135,9 +136,11 @@ async def build(
         settlement = Settlement(
             budget, ledger, price_micros=seller.price_micros, protocol=seller.protocol
         )
+        strays = Strays(memo_redis)
         purchaser = Purchaser(
             seller,
             settlement,
+            strays,
             freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, settings.ttl_jitter),
             max_in_flight=settings.max_in_flight,
             reconcile_grace=settings.reconcile_grace,
@@ -147,7 +150,7 @@ async def build(
             failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
             options=MemoOptions(lease=settings.lease, stale_for=settings.stale_for),
         )
-        sweeper = Sweeper(memo, purchaser, settlement, gives_run_ids=seller.gives_run_ids)
+        sweeper = Sweeper(memo, purchaser, settlement, strays, gives_run_ids=seller.gives_run_ids)
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)

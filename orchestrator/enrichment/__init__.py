@@ -13,6 +13,7 @@ from orchestrator.enrichment.last_known import LastKnown
 from orchestrator.enrichment.purchase import Purchaser, ShuttingDown
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.stored import EnrichmentStatus
+from orchestrator.enrichment.strays import Strays
 from orchestrator.enrichment.sweeper import Sweeper
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Purpose",
     "Settlement",
     "ShuttingDown",
+    "Strays",
     "Sweeper",
     "entry_key",
     "recalled",

@@ -14,6 +14,7 @@ import structlog
 from orchestrator.enrichment.journal import Page
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.stored import payload_of, status_of
+from orchestrator.enrichment.strays import Strays
 from orchestrator.memo import Abandoned, Flight, LeaseLost, Loaded, Source, StoreUnavailable
 from orchestrator.spend import PurchaseOutcome
 from orchestrator.surfsense import (
@@ -24,6 +25,7 @@ from orchestrator.surfsense import (
     MalformedAnswer,
     NotFound,
     NotSent,
+    RunInterrupted,
     Seller,
     ServiceUnavailable,
     sent_only_while,
@@ -67,6 +69,7 @@ class Attempts:
         self,
         seller: Seller,
         settlement: Settlement,
+        strays: Strays,
         *,
         freshness: Freshness,
         reconcile_grace: timedelta,
@@ -74,6 +77,7 @@ class Attempts:
     ) -> None:
         self._seller = seller
         self._settlement = settlement
+        self._strays = strays
         self._freshness = freshness
         self._reconcile_grace = reconcile_grace
         self._send_within = send_within
@@ -110,7 +114,7 @@ class Attempts:
             return await self._see_through(flight, page, error)
         if isinstance(reply, Accepted):
             return await self.collect(flight, page.accepted(reply.run_id), Source.BOUGHT)
-        return self._loaded(page, reply, Source.BOUGHT)
+        return self.loaded(page, reply, Source.BOUGHT)
 
     async def find(self, flight: Flight, page: Page, *, sent_by_ms: int) -> Page | None:
         """Ask the seller for the run of *page*'s attempt, until it must have appeared.
@@ -151,10 +155,18 @@ class Attempts:
         except StoreUnavailable as away:
             # The seller has the order: whoever leads next finds the run by asking for it.
             log.warning("purchase.run_not_noted", error=str(away))
+        except LeaseLost:
+            # Whoever leads now looks for the run; should it be listed too late, it is a stray.
+            await self._strays.add(page)
+            raise
         try:
             answer = await self._answer_of(flight, page, page.run_id)
         except AnswerLost:
             raise  # the run goes on, and is collected later
+        except RunInterrupted:
+            await self._strays.add(page)  # another process of SurfSense may be at work on it
+            await self._void(flight, page)
+            raise
         except MalformedAnswer:
             await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
             await flight.drop_note()
@@ -162,7 +174,15 @@ class Attempts:
         except EnrichmentError:
             await self._void(flight, page)  # a run that fails or is cancelled costs nothing
             raise
-        return self._loaded(page, answer, source)
+        return self.loaded(page, answer, source)
+
+    async def look(self, page: Page) -> Answer | None:
+        """Return what the run of *page* has brought by now; None for nothing.
+
+        Raises:
+            MalformedAnswer: It was charged, and its answer is unusable.
+        """
+        return await self._seller.look(page.run_id or "", company=page.order.company)
 
     async def release(self, page: Page) -> None:
         """Give back what was reserved; where Redis is away it comes back by itself."""
@@ -201,7 +221,8 @@ class Attempts:
                 raise
         return await self._seller.collect(run_id, company=company)
 
-    def _loaded(self, page: Page, answer: Answer, source: Source) -> Loaded:
+    def loaded(self, page: Page, answer: Answer, source: Source) -> Loaded:
+        """Return *answer* as the memo stores it, with what is owed for it."""
         record = self._settlement.record(
             page,
             PurchaseOutcome(status_of(answer)),

@@ -9,9 +9,10 @@ import structlog
 from orchestrator.enrichment.attempt import SEND_WITHIN, Attempts, Freshness
 from orchestrator.enrichment.journal import Order, Page, Stage, Step, first_step
 from orchestrator.enrichment.settlement import Settlement
+from orchestrator.enrichment.strays import Strays
 from orchestrator.memo import Flight, Loaded, NotShared, Source
 from orchestrator.spend import PurchaseOutcome
-from orchestrator.surfsense import Seller
+from orchestrator.surfsense import MalformedAnswer, Seller
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,7 @@ class Purchaser:
         self,
         seller: Seller,
         settlement: Settlement,
+        strays: Strays,
         *,
         freshness: Freshness,
         max_in_flight: int,
@@ -45,9 +47,11 @@ class Purchaser:
     ) -> None:
         self._gives_run_ids = seller.gives_run_ids
         self._settlement = settlement
+        self._strays = strays
         self._attempts = Attempts(
             seller,
             settlement,
+            strays,
             freshness=freshness,
             reconcile_grace=reconcile_grace,
             send_within=send_within,
@@ -92,6 +96,41 @@ class Purchaser:
         await flight.drop_note()
         raise NothingOrdered
 
+    async def finish_stray(self, flight: Flight, company_key: str) -> Loaded:
+        """Bring what a stray run about a company has brought by now. Orders nothing.
+
+        Raises:
+            NothingOrdered: Nothing that is wanted, or another purchase has left its note.
+        """
+        if flight.note is None:
+            loaded = await self._adopt_stray(flight, company_key)
+            if loaded is not None:
+                return loaded
+        raise NothingOrdered
+
+    async def settle_stray(self, page: Page) -> bool:
+        """Enter what the stray run of *page* has cost, if it has been charged by now.
+
+        Returns:
+            Whether it has been: there is nothing more to learn of it.
+
+        Raises:
+            StoreUnavailable, DatabaseUnavailable: It may or may not be settled; repeat it.
+        """
+        if page.run_id in await self._settlement.runs_of_others(page):
+            return True  # somebody has found and collected it since
+        try:
+            answer = await self._attempts.look(page)
+        except MalformedAnswer:
+            await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
+            return True
+        if answer is None:
+            return False
+        settle = self._attempts.loaded(page, answer, Source.ADOPTED).settle
+        if settle is not None:
+            await settle()
+        return True
+
     def drain(self) -> None:
         """Begin no further purchase; those under way are seen through."""
         self._draining = True
@@ -110,7 +149,8 @@ class Purchaser:
                 return await self._attempts.send(flight, _next_attempt(flight, page, order))
             case Step.SETTLE, Page(record=record) if record is not None:
                 await self._settlement.settle(page, record)
-        return await self._attempts.send(flight, _first_attempt(flight, order))
+        adopted = await self._adopt_stray(flight, order.company_key)
+        return adopted or await self._attempts.send(flight, _first_attempt(flight, order))
 
     async def _ordered(self, flight: Flight, page: Page) -> Page | None:
         """Return the page of the order that an earlier leader has left; None if it sent none."""
@@ -129,6 +169,21 @@ class Purchaser:
         except NothingOrdered:
             return await self._attempts.send(flight, _first_attempt(flight, order))
 
+    async def _adopt_stray(self, flight: Flight, company_key: str) -> Loaded | None:
+        """Return what a run that was given up has brought after all, if it has by now."""
+        for page in await self._strays.of(company_key):
+            if page.run_id in await self._settlement.runs_of_others(page):
+                continue
+            try:
+                answer = await self._attempts.look(page)
+            except MalformedAnswer:  # the sweeper settles it
+                continue
+            if answer is not None:
+                loaded = self._attempts.loaded(page, answer, Source.ADOPTED)
+                if _is_wanted(flight, page, loaded):
+                    return loaded
+        return None
+
     async def _collect_wanted(self, flight: Flight, page: Page) -> Loaded:
         """Collect what another leader has bought.
 
@@ -136,13 +191,18 @@ class Purchaser:
             NothingOrdered: It was invalidated or has expired since; it is settled.
         """
         loaded = await self._attempts.collect(flight, page, Source.ADOPTED)
-        expires_at_ms = loaded.loaded_at_ms + loaded.ttl // timedelta(milliseconds=1)
-        if page.generation == flight.generation and expires_at_ms > flight.now_ms():
+        if _is_wanted(flight, page, loaded):
             return loaded
         if loaded.settle is not None:
             await loaded.settle()
         await flight.drop_note()
         raise NothingOrdered
+
+
+def _is_wanted(flight: Flight, page: Page, loaded: Loaded) -> bool:
+    """Say whether nobody has invalidated the answer since, and it is still fresh."""
+    expires_at_ms = loaded.loaded_at_ms + loaded.ttl // timedelta(milliseconds=1)
+    return page.generation == flight.generation and expires_at_ms > flight.now_ms()
 
 
 def _first_attempt(flight: Flight, order: Order) -> Page:

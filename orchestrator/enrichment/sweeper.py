@@ -6,14 +6,25 @@ collected is collected under the memo's lease.
 
 import asyncio
 from datetime import timedelta
+from time import time_ns
 
 import structlog
 
+from orchestrator.cache.keys import entry_key
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.enrichment.journal import Page, Step, first_step
 from orchestrator.enrichment.purchase import NothingOrdered, Purchaser
 from orchestrator.enrichment.settlement import Settlement
-from orchestrator.memo import LeftNote, Memo, MemoError, NotShared, StoreUnavailable
+from orchestrator.enrichment.strays import Strays, next_look
+from orchestrator.memo import (
+    Flight,
+    LeftNote,
+    Loaded,
+    Memo,
+    MemoError,
+    NotShared,
+    StoreUnavailable,
+)
 from orchestrator.spend import PurchaseOutcome
 from orchestrator.surfsense import EnrichmentError
 
@@ -33,6 +44,7 @@ class Sweeper:
         memo: Memo,
         purchaser: Purchaser,
         settlement: Settlement,
+        strays: Strays,
         *,
         gives_run_ids: bool,
         patience: timedelta = timedelta(seconds=30),
@@ -42,6 +54,7 @@ class Sweeper:
         self._memo = memo
         self._purchaser = purchaser
         self._settlement = settlement
+        self._strays = strays
         self._gives_run_ids = gives_run_ids
         self._patience = patience
         self._period = period
@@ -52,6 +65,7 @@ class Sweeper:
         while True:
             try:
                 await self.sweep()
+                await self.recheck()
             except (StoreUnavailable, DatabaseUnavailable) as away:
                 log.warning("sweeper.postponed", error=str(away))
             await asyncio.sleep(self._period.total_seconds())
@@ -65,6 +79,38 @@ class Sweeper:
             if not note.led:
                 await self._try_to_finish(note)
         return len(left)
+
+    async def recheck(self) -> int:
+        """Look at strays that are due; return how many were looked at."""
+        due = await self._strays.due(BATCH)
+        for page in due:
+            pause = next_look(timedelta(milliseconds=_now_ms() - page.started_at_ms))
+            # First, as above.
+            await self._strays.look_again(page, after=pause or self._look_again)
+            if await self._purchaser.settle_stray(page):
+                if await self._offer(page):
+                    await self._strays.drop(page)
+            elif pause is None:
+                log.info("stray.never_charged", company_key=page.order.company_key)
+                await self._strays.drop(page)
+        return len(due)
+
+    async def _offer(self, page: Page) -> bool:
+        """Store what a stray has brought where it is wanted; False if that cannot be told now."""
+        company_key = page.order.company_key
+
+        async def load(flight: Flight) -> Loaded:
+            return await self._purchaser.finish_stray(flight, company_key)
+
+        try:
+            await self._memo.get(entry_key(company_key), load, patience=self._period)
+        except StoreUnavailable:
+            raise
+        except NotShared:
+            return True
+        except (EnrichmentError, MemoError):
+            return False  # somebody is at work on it, or has just failed
+        return True
 
     async def _try_to_finish(self, left: LeftNote) -> None:
         try:
@@ -91,3 +137,7 @@ class Sweeper:
             case _:
                 await self._memo.get(left.key, self._purchaser.finish)
         log.info("purchase.swept", company_key=page.order.company_key, stage=page.stage.value)
+
+
+def _now_ms() -> int:
+    return time_ns() // 1_000_000

@@ -19,7 +19,7 @@ from orchestrator.memo.errors import (
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, NotShared
 from orchestrator.memo.memo import Memo, Refresh
 from orchestrator.memo.notes import LeftNote, Notes
-from orchestrator.memo.options import MemoOptions
+from orchestrator.memo.options import MemoOptions, store_errors
 from orchestrator.memo.outcome import Outcome, Source
 
 __all__ = [
@@ -44,4 +44,5 @@ __all__ = [
     "Source",
     "StillLoading",
     "StoreUnavailable",
+    "store_errors",
 ]

@@ -5,17 +5,15 @@ before a cent is spent, in one atomic step. What a crashed buyer held comes back
 An account that Redis does not have, or has lost, begins with what the ledger says.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from orchestrator.memo import NotShared, StoreUnavailable
+from orchestrator.memo import NotShared, store_errors
 from orchestrator.scripts import load_script
 from orchestrator.spend.accounts import Account, Caps
 
@@ -101,7 +99,7 @@ class Budget:
             StoreUnavailable: Redis is away.
         """
         key = _account_key(account)
-        with _store_errors("set_cap"):
+        with store_errors("budget set_cap"):
             async with self._redis.pipeline(transaction=True) as both:
                 both.hset(key, "cap", str(cap_micros))
                 both.pexpire(key, ACCOUNT_TTL)
@@ -133,7 +131,7 @@ class Budget:
             *caps,
         ]
         while True:
-            with _store_errors("reserve"):
+            with store_errors("budget reserve"):
                 verdict, *numbers = await self._reserve(
                     keys=_keys(accounts), args=[hold_id, amount_micros, *terms]
                 )
@@ -175,7 +173,7 @@ class Budget:
         amounts = (hold_id, amount_micros, actual_micros)
         terms = (HOLD // _MS, ACCOUNT_TTL // _MS, int(is_new))
         while True:
-            with _store_errors("settle"):
+            with store_errors("budget settle"):
                 unopened = await self._settle(keys=_keys(accounts), args=[*amounts, *terms])
             if not unopened:
                 return
@@ -187,7 +185,7 @@ class Budget:
         Raises:
             StoreUnavailable: Redis is away; it lapses by itself.
         """
-        with _store_errors("release"):
+        with store_errors("budget release"):
             await self._release(keys=_keys(accounts), args=[hold_id, amount_micros])
 
     async def account(self, name: str) -> Account:
@@ -196,7 +194,7 @@ class Budget:
         Raises:
             StoreUnavailable, DatabaseUnavailable: It cannot be told.
         """
-        with _store_errors("account"):
+        with store_errors("budget account"):
             fields = await self._redis.hgetall(_account_key(name))
         cap, own = self.caps.of(name), fields.get(b"cap")
         if cap is None and own is not None:
@@ -211,18 +209,10 @@ class Budget:
         for account in accounts:
             opening = await self._books.opening(account)
             counted = [*opening.recent, *([] if settling is None else [settling])]
-            with _store_errors("open"):
+            with store_errors("budget open"):
                 await self._open(
                     keys=_keys([account]), args=[opening.spent_micros, *terms, *counted]
                 )
-
-
-@contextmanager
-def _store_errors(operation: str) -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise StoreUnavailable(f"budget {operation}") from error
 
 
 def _account_key(account: str) -> str:

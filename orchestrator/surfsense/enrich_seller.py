@@ -35,6 +35,15 @@ class EnrichSeller:
         """
         raise RunUnknown(company, run_id)
 
+    async def look(
+        self,
+        run_id: str,  # noqa: ARG002 - the port's signature
+        *,
+        company: str,  # noqa: ARG002 - (as above)
+    ) -> Answer | None:
+        """Return None: there are no runs in this protocol."""
+        return None
+
     async def find(
         self,
         company: str,  # noqa: ARG002 - the port's signature

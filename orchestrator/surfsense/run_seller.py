@@ -93,6 +93,16 @@ class RunSeller:
             raise AnswerLost(company, f"{run_id} has not ended, as far as can be seen")
         return verdict_on_run(run, company=company, price_micros=self.price_micros)
 
+    async def look(self, run_id: str, *, company: str) -> Answer | None:
+        """Return the answer of a run if it has one by now; see `Seller.look`."""
+        try:
+            run = await self._look(run_id, company)
+        except RunUnknown:
+            return None
+        if run is None or run.status is not RunStatus.SUCCESS:
+            return None
+        return verdict_on_run(run, company=company, price_micros=self.price_micros)
+
     async def find(
         self, company: str, *, submitted_after: datetime, exclude: Collection[str] = ()
     ) -> str | None:

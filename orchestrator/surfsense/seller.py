@@ -54,6 +54,13 @@ class Seller(Protocol):
                 for a `MalformedAnswer`.
         """
 
+    async def look(self, run_id: str, *, company: str) -> Answer | None:
+        """Return the answer of a run if it has one by now, without waiting. Free.
+
+        Raises:
+            MalformedAnswer: It was charged, and its answer is unusable.
+        """
+
     async def find(
         self, company: str, *, submitted_after: datetime, exclude: Collection[str] = ()
     ) -> str | None:

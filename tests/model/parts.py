@@ -11,8 +11,9 @@ from redis.asyncio import Redis
 
 from orchestrator.enrichment import Freshness, Purchaser
 from orchestrator.enrichment.attempt import SEND_WITHIN
-from orchestrator.enrichment.journal import Order, Purpose
+from orchestrator.enrichment.journal import Order, Page, Purpose
 from orchestrator.enrichment.settlement import Settlement
+from orchestrator.enrichment.strays import Strays
 from orchestrator.enrichment.sweeper import Sweeper
 from orchestrator.memo import (
     Abandonment,
@@ -179,6 +180,17 @@ class _Codec:
         return False
 
 
+class _Strays:
+    """There are none: whoever is overtaken is followed by somebody who finds its run."""
+
+    async def add(self, page: Page) -> None:
+        """Forget it: the model shows that nothing is lost for that."""
+
+    async def of(self, company_key: str) -> list[Page]:
+        del company_key
+        return []
+
+
 class _NeverAbandoned:
     """Nobody gives up."""
 
@@ -239,9 +251,11 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
     settlement = Settlement(
         cast("Budget", _Budget()), cast("Ledger", _Ledger()), price_micros=PRICE, protocol="model"
     )
+    strays = cast("Strays", _Strays())
     purchaser = Purchaser(
         cast("Seller", _Seller(gives_run_ids=rules.gives_run_ids)),
         settlement,
+        strays,
         freshness=Freshness(rules.fresh_for, rules.fresh_for),
         max_in_flight=1,
         reconcile_grace=GRACE,
@@ -279,6 +293,7 @@ def _sweep(rules: Rules, name: str) -> Callable[[Facts], Coroutine[Any, Any, str
             cast("Memo", parts.memo),
             parts.purchaser,
             parts.settlement,
+            cast("Strays", _Strays()),
             gives_run_ids=rules.gives_run_ids,
             patience=timedelta(0),
             look_again=timedelta(0),

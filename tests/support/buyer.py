@@ -30,6 +30,7 @@ from orchestrator.enrichment import (
     Purchaser,
     Purpose,
     Settlement,
+    Strays,
     Sweeper,
 )
 from orchestrator.enrichment.journal import Page
@@ -103,6 +104,10 @@ class MortalSeller:
         answer = await self._seller.collect(run_id, company=company)
         self._fate.at(Step.BEFORE_COMMIT)
         return answer
+
+    async def look(self, run_id: str, *, company: str) -> Answer | None:
+        """As the real one."""
+        return await self._seller.look(run_id, company=company)
 
     async def find(
         self, company: str, *, submitted_after: datetime, exclude: Collection[str] = ()
@@ -179,9 +184,11 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
             protocol="workspace",
         )
         settlement.fate = fate
+        strays = Strays(memo_redis)
         purchaser = Purchaser(
             seller,
             settlement,
+            strays,
             freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
             max_in_flight=settings.max_in_flight,
             reconcile_grace=settings.reconcile_grace,
@@ -195,7 +202,7 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
         sweeper = Sweeper(
-            memo, purchaser, settlement, gives_run_ids=True, patience=timedelta(seconds=0)
+            memo, purchaser, settlement, strays, gives_run_ids=True, patience=timedelta(seconds=0)
         )
         enricher = Enricher(memo, purchaser, counters, servings)
         yield Buyer(enricher, memo, ledger, EvidenceArchive(engine), sweeper)

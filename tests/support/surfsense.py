@@ -13,6 +13,7 @@ from orchestrator.surfsense import (
     Found,
     MalformedAnswer,
     NotSent,
+    RunInterrupted,
     RunUnknown,
     ServiceUnavailable,
     is_permitted,
@@ -66,6 +67,15 @@ class FakeSeller:
         """Refuse: there are no runs."""
         raise RunUnknown(company, run_id)
 
+    async def look(
+        self,
+        run_id: str,  # noqa: ARG002 - the port's signature
+        *,
+        company: str,  # noqa: ARG002 - (as above)
+    ) -> Answer | None:
+        """Tell nothing."""
+        return None
+
     async def find(
         self,
         company: str,  # noqa: ARG002 - the port's signature
@@ -99,7 +109,8 @@ class FakeRunSeller(FakeSeller):
     """Gives a run id at once, and the answer to whoever collects the run; charges then.
 
     `lost_replies` makes submissions that are accepted and never confirmed, `unfinished`
-    collections that come before the run is done. Runs can be cancelled unless `too_late`.
+    collections that come before the run is done. Runs can be cancelled unless `too_late`; those
+    that are `interrupted` bring nothing as long as they are.
     """
 
     protocol: ClassVar[str] = "workspace"
@@ -110,6 +121,8 @@ class FakeRunSeller(FakeSeller):
         self.runs: dict[str, str] = {}
         self.collected: list[str] = []
         self.cancelled: list[str] = []
+        self._answers: dict[str, Answer | MalformedAnswer] = {}
+        self.interrupted: set[str] = set()
         self.looks = 0
         self.too_late = False
         self.lost_replies = self.unfinished = 0
@@ -132,13 +145,21 @@ class FakeRunSeller(FakeSeller):
             await self.gate.wait()
         if run_id not in self.runs:
             raise RunUnknown(company, run_id)
+        if run_id in self.interrupted:
+            raise RunInterrupted(company, run_id)
         if run_id in self.cancelled:
             raise ServiceUnavailable(company, "the run was cancelled")
         if self.unfinished:
             self.unfinished -= 1
             raise AnswerLost(company, "not done yet")
         self.collected.append(run_id)
-        return self._charged(self.runs[run_id])
+        return self._answer_of(run_id)
+
+    async def look(self, run_id: str, *, company: str) -> Answer | None:  # noqa: ARG002 - (as above)
+        """Return the answer of a run that has ended; one that was interrupted is charged now."""
+        if run_id in self.interrupted or run_id not in self.runs:
+            return None
+        return self._answer_of(run_id)
 
     async def find(
         self,
@@ -158,3 +179,15 @@ class FakeRunSeller(FakeSeller):
             return False
         self.cancelled.append(run_id)
         return True
+
+    def _answer_of(self, run_id: str) -> Answer:
+        """Charge a run when it has ended, once."""
+        if run_id not in self._answers:
+            try:
+                self._answers[run_id] = self._charged(self.runs[run_id])
+            except MalformedAnswer as malformed:
+                self._answers[run_id] = malformed
+        answer = self._answers[run_id]
+        if isinstance(answer, MalformedAnswer):
+            raise answer
+        return answer

@@ -22,6 +22,7 @@ from orchestrator.enrichment import (
     Purchaser,
     Purpose,
     Settlement,
+    Strays,
     Sweeper,
 )
 from orchestrator.memo import Memo, MemoOptions
@@ -47,6 +48,7 @@ class World:
     budget: Budget
     ledger: Ledger
     sweeper: Sweeper
+    strays: Strays
     memo_redis: Redis
 
     async def cap(self, micros: int) -> None:
@@ -79,9 +81,11 @@ class Worlds:
         budget = Budget(jobs_redis, ledger, Caps())
         self._stack.push_async_callback(servings.aclose)
         settlement = Settlement(budget, ledger, price_micros=PRICE, protocol=seller.protocol)
+        strays = Strays(memo_redis)
         purchaser = Purchaser(
             seller,
             settlement,
+            strays,
             freshness=Freshness(timedelta(hours=2), timedelta(minutes=30)),
             max_in_flight=50,
             reconcile_grace=GRACE,
@@ -95,6 +99,7 @@ class Worlds:
             memo,
             purchaser,
             settlement,
+            strays,
             gives_run_ids=seller.gives_run_ids,
             patience=timedelta(0),
             period=timedelta(milliseconds=20),
@@ -103,7 +108,7 @@ class Worlds:
         self._stack.push_async_callback(counters.aclose)
         self._stack.push_async_callback(memo.aclose)
         enricher = Enricher(memo, purchaser, counters, servings)
-        return World(seller, purchaser, enricher, memo, budget, ledger, sweeper, memo_redis)
+        return World(seller, purchaser, enricher, memo, budget, ledger, sweeper, strays, memo_redis)
 
 
 @pytest.fixture
