@@ -95,13 +95,16 @@ class Leader:
         def past_ms() -> int:
             return leading.now_ms + int((time.monotonic() - told_at) * 1000)
 
-        async def write_note(note: JsonObject) -> None:
-            await self._notes.write(keys, token, note)
-
         async def drop_note() -> None:
             await self._notes.drop(keys, token)
 
         async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as tenure:
+
+            async def write_note(note: JsonObject) -> None:
+                written_at = time.monotonic()
+                if await self._notes.write(keys, token, note):
+                    tenure.proven(written_at)
+
             flight = Flight(
                 key=keys.entry,
                 token=token,

@@ -23,6 +23,9 @@ from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)
 
+#: What the script answers if it has renewed the lease as well.
+_RENEWED = 2
+
 
 @dataclass(frozen=True, slots=True)
 class LeftNote:
@@ -45,8 +48,11 @@ class Notes:
         """Return the stored form: the writer is found by its token."""
         return orjson.dumps({"written_by": token, **note})
 
-    async def write(self, keys: Keys, token: str, note: JsonObject) -> None:
+    async def write(self, keys: Keys, token: str, note: JsonObject) -> bool:
         """Write *note* as the leader *token*. Acknowledged by the server when it returns.
+
+        Returns:
+            Whether the lease is held, and lives for a whole lease from this call on.
 
         Raises:
             LeaseLost: Another leader took over.
@@ -57,10 +63,15 @@ class Notes:
             await self._redis.zadd(NOTED, {_listed(keys.entry, token): time() * 1000})
             await self._redis.pexpire(NOTED, ttl_ms)
             written = await self._scripts.note(
-                keys=[keys.lease, keys.note], args=[token, self.body(token, note), ttl_ms]
+                keys=[keys.lease, keys.note],
+                args=[
+                    *(token, self.body(token, note), ttl_ms),
+                    milliseconds(self._options.lease),
+                ],
             )
         if not written:
             raise LeaseLost(keys.entry)
+        return bool(written == _RENEWED)
 
     async def drop(self, keys: Keys, token: str) -> None:
         """Remove the note that *token* wrote; a successor's stays."""

@@ -34,7 +34,7 @@ class ScriptFlight:
 
     async def note(self, text: str) -> int:
         """Write a note."""
-        args: list[Argument] = [self.token, self._note(text), MINUTE_MS]
+        args: list[Argument] = [self.token, self._note(text), MINUTE_MS, MINUTE_MS]
         return int(await self._scripts.note(keys=[KEYS.lease, KEYS.note], args=args))
 
     async def drop_note(self) -> int:

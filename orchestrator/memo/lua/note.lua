@@ -1,12 +1,16 @@
--- note(KEYS: lease, note; ARGV: token, body, ttl_ms) -> 1 written, 0 another leader took over
+-- note(KEYS: lease, note; ARGV: token, body, ttl_ms, lease_ms)
 --
---   body  JSON text that contains the token: the note's owner is found by it
+--   body      JSON text that contains the token: the note's owner is found by it
+--   lease_ms  how long the lease lives from now on (ms): whoever writes down what it is about
+--             to do gets a whole lease to do it, however late its heartbeat is
 --
+-- Returns 2 if it is written and the lease renewed, 1 if it is written without a lease, 0 if
+-- another leader took over.
 -- Keeps: the holder of the lease may always write. A leader whose lease ran out may still
 -- add to its own note (the number of a payment that was accepted must not get lost), but
 -- never replaces the note of a successor, and never writes a first note unleased.
 local lease, note = KEYS[1], KEYS[2]
-local token, body, ttl_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local token, body, ttl_ms, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local holder = redis.call('GET', lease)
 local current = redis.call('GET', note)
@@ -14,6 +18,6 @@ local owns_note = current and string.find(current, token, 1, true)
 
 if holder == token or (not holder and owns_note) then
   redis.call('SET', note, body, 'PX', ttl_ms)
-  return 1
+  return 1 + redis.call('PEXPIRE', lease, lease_ms)
 end
 return 0

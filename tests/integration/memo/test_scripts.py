@@ -94,6 +94,19 @@ async def test_a_first_note_needs_the_lease(one: ScriptFlight, other: ScriptFlig
     await other.release()
 
 
+async def test_whoever_writes_a_note_has_a_whole_lease_for_what_it_announces(
+    one: ScriptFlight, memo_redis: Redis
+) -> None:
+    """However late the heartbeat is, the lease lives as long as after `begin`."""
+    await one.begin()
+    await memo_redis.pexpire(KEYS.lease, 20_000)
+
+    assert await one.note("intent") == 2
+
+    assert await memo_redis.pttl(KEYS.lease) > 20_000
+    await memo_redis.delete(KEYS.lease)
+
+
 async def test_a_note_may_be_added_to_after_the_lease_has_run_out(
     one: ScriptFlight, memo_redis: Redis
 ) -> None:
