@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import nullcontext
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -11,7 +10,7 @@ from redis.asyncio import Redis
 
 from orchestrator.enrichment import Freshness, Purchaser
 from orchestrator.enrichment.attempt import SEND_WITHIN
-from orchestrator.enrichment.journal import Order, Page, Purpose
+from orchestrator.enrichment.journal import Order, Purpose
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.strays import Strays
 from orchestrator.enrichment.sweeper import Sweeper
@@ -32,15 +31,12 @@ from orchestrator.memo.keys import Keys
 from orchestrator.memo.leader import Leader
 from orchestrator.memo.options import store_errors
 from orchestrator.memo.scripts import Scripts
-from orchestrator.spend import Budget, Ledger, PurchaseRecord
+from orchestrator.spend import Budget, Ledger
 from orchestrator.surfsense import (
-    Accepted,
     EnrichmentError,
-    Found,
-    NotSent,
     Seller,
-    is_permitted,
 )
+from tests.model import stand_ins
 from tests.model.programs import Ask, Facts, Keeping, Program, ms
 
 #: The unit of time: a lease. A leader that lives renews it within every tick.
@@ -48,7 +44,6 @@ TICK = timedelta(seconds=5)
 #: A run is listed by then.
 GRACE = TICK * 2
 KEYS = Keys("surfsense:acme")
-PRICE = 7
 _NAME = re.compile(r"-- (\w+)\(KEYS")
 _ORDER = Order("Acme", "acme", Purpose(None, "t"))
 
@@ -105,63 +100,6 @@ class _Redis:
         return await Ask("mget", tuple(keys))
 
 
-class _Seller:
-    protocol = "model"
-    price_micros = PRICE
-
-    def __init__(self, *, gives_run_ids: bool) -> None:
-        self.gives_run_ids = gives_run_ids
-
-    async def submit(self, company: str, *, purchase_id: str) -> Any:
-        await Ask("connect")
-        if not is_permitted():
-            raise NotSent(company)
-        reply = await Ask("post", (purchase_id,))
-        return Accepted(reply) if self.gives_run_ids else _found(reply)
-
-    async def collect(self, run_id: str, *, company: str) -> Found:
-        del company
-        return _found(await Ask("collect", (run_id,)))
-
-    async def find(self, company: str, *, submitted_after: Any, exclude: Any = ()) -> str | None:
-        del company
-        after_ms = round(submitted_after.timestamp() * 1000)
-        return cast("str | None", await Ask("find", (after_ms, tuple(sorted(exclude)))))
-
-
-def _found(run: str) -> Found:
-    return Found({"run": run}, PRICE, cost_estimated=False)
-
-
-class _Budget:
-    """Allows everything: reservations have tests of their own."""
-
-    async def reserve(self, *_: Any, **__: Any) -> None:
-        """Allow it."""
-
-    async def settle(self, *_: Any, **__: Any) -> None:
-        """Accept it."""
-
-    async def release(self, *_: Any, **__: Any) -> None:
-        """Accept it."""
-
-
-class _Ledger:
-    async def settle(self, record: PurchaseRecord) -> bool:
-        detail = (record.purchase_id, record.outcome.value, record.run_id or "")
-        return bool(await Ask("ledger", detail))
-
-    async def purchases_of(self, company_key: str) -> list["_Purchase"]:
-        del company_key
-        known = await Ask("purchases", ())
-        return [_Purchase(*each) for each in cast("tuple[tuple[str, str], ...]", known)]
-
-
-class _Purchase(NamedTuple):
-    purchase_id: str
-    run_id: str
-
-
 class _Codec:
     """Shares every failure for one tick."""
 
@@ -178,23 +116,6 @@ class _Codec:
     def may_serve_stale(self, error: Exception) -> bool:
         del error
         return False
-
-
-class _Strays:
-    """There are none: whoever is overtaken is followed by somebody who finds its run."""
-
-    async def add(self, page: Page) -> None:
-        """Forget it: the model shows that nothing is lost for that."""
-
-    async def of(self, company_key: str) -> list[Page]:
-        del company_key
-        return []
-
-
-class _NeverAbandoned:
-    """Nobody gives up."""
-
-    possible = staticmethod(nullcontext)
 
 
 class _Memo:
@@ -235,7 +156,7 @@ class _Memo:
                     landing = await self._leader.lead(
                         *(keys, token, beginning, load),
                         asked_at=asked_at,
-                        abandonment=cast("Abandonment", _NeverAbandoned()),
+                        abandonment=cast("Abandonment", stand_ins.NeverAbandoned()),
                     )
                     return f"{landing.outcome.source.value}, stored: {landing.stored}"
 
@@ -249,11 +170,14 @@ class _Parts(NamedTuple):
 @lru_cache(maxsize=1)  # made once for all replays: what a flight knows is in its coroutine
 def _parts(rules: Rules, facts: Facts) -> _Parts:
     settlement = Settlement(
-        cast("Budget", _Budget()), cast("Ledger", _Ledger()), price_micros=PRICE, protocol="model"
+        cast("Budget", stand_ins.Budget()),
+        cast("Ledger", stand_ins.Ledger()),
+        price_micros=stand_ins.PRICE,
+        protocol="model",
     )
-    strays = cast("Strays", _Strays())
+    strays = cast("Strays", stand_ins.Strays())
     purchaser = Purchaser(
-        cast("Seller", _Seller(gives_run_ids=rules.gives_run_ids)),
+        cast("Seller", stand_ins.Seller(gives_run_ids=rules.gives_run_ids)),
         settlement,
         strays,
         freshness=Freshness(rules.fresh_for, rules.fresh_for),
@@ -293,7 +217,7 @@ def _sweep(rules: Rules, name: str) -> Callable[[Facts], Coroutine[Any, Any, str
             cast("Memo", parts.memo),
             parts.purchaser,
             parts.settlement,
-            cast("Strays", _Strays()),
+            cast("Strays", stand_ins.Strays()),
             gives_run_ids=rules.gives_run_ids,
             patience=timedelta(0),
             look_again=timedelta(0),

@@ -108,5 +108,5 @@ async def test_a_successor_waits_from_the_instant_after_which_nothing_left(
 
     await world.purchaser.buy(flight, ORDER)
 
-    assert seller.looks == (1 if is_long_ago else 2)
+    assert (seller.looks == 1) == is_long_ago
     assert seller.asked == [("Acme", "p1")]

@@ -1,0 +1,96 @@
+"""What the modelled classes talk to, besides Redis: each stops with an `Ask` or does nothing."""
+
+from contextlib import nullcontext
+from typing import Any, NamedTuple, cast
+
+from orchestrator.enrichment.journal import Page
+from orchestrator.spend import PurchaseRecord
+from orchestrator.surfsense import Accepted, Found, NotSent, is_permitted
+from tests.model.programs import Ask
+
+PRICE = 7
+
+
+class Seller:
+    """Connects, asks its permit and posts, as the socket does."""
+
+    protocol = "model"
+    price_micros = PRICE
+
+    def __init__(self, *, gives_run_ids: bool) -> None:
+        self.gives_run_ids = gives_run_ids
+
+    async def submit(self, company: str, *, purchase_id: str) -> Any:
+        """Sell, if the permit is there once the connection is."""
+        await Ask("connect")
+        if not is_permitted():
+            raise NotSent(company)
+        reply = await Ask("post", (purchase_id,))
+        return Accepted(reply) if self.gives_run_ids else _found(reply)
+
+    async def collect(self, run_id: str, *, company: str) -> Found:
+        """Return the answer of a run."""
+        del company
+        return _found(await Ask("collect", (run_id,)))
+
+    async def find(self, company: str, *, submitted_after: Any, exclude: Any = ()) -> str | None:
+        """Return the run that is listed."""
+        del company
+        after_ms = round(submitted_after.timestamp() * 1000)
+        return cast("str | None", await Ask("find", (after_ms, tuple(sorted(exclude)))))
+
+
+def _found(run: str) -> Found:
+    return Found({"run": run}, PRICE, cost_estimated=False)
+
+
+class Budget:
+    """Allows everything: reservations have tests of their own."""
+
+    async def reserve(self, *_: Any, **__: Any) -> None:
+        """Allow it."""
+
+    async def settle(self, *_: Any, **__: Any) -> None:
+        """Accept it."""
+
+    async def release(self, *_: Any, **__: Any) -> None:
+        """Accept it."""
+
+
+class Ledger:
+    """Knows each purchase once."""
+
+    async def settle(self, record: PurchaseRecord, answer: Any = None) -> bool:
+        """Enter it; say whether it was new."""
+        del answer
+        detail = (record.purchase_id, record.outcome.value, record.run_id or "")
+        return bool(await Ask("ledger", detail))
+
+    async def purchases_of(self, company_key: str) -> list["_Purchase"]:
+        """Return what it has."""
+        del company_key
+        known = await Ask("purchases", ())
+        return [_Purchase(*each) for each in cast("tuple[tuple[str, str], ...]", known)]
+
+
+class _Purchase(NamedTuple):
+    purchase_id: str
+    run_id: str
+
+
+class Strays:
+    """There are none: whoever is overtaken is followed by somebody who finds its run."""
+
+    async def add(self, page: Page) -> None:
+        """Forget it: the model shows that nothing is lost for that."""
+
+    async def of(self, company_key: str) -> list[Page]:
+        """Know of none."""
+        del company_key
+        return []
+
+
+class NeverAbandoned:
+    """Nobody gives up."""
+
+    possible = staticmethod(nullcontext)
