@@ -4,6 +4,10 @@ A split key is paid twice, a merged one shows another company's data. So where t
 don't belong together stand behind one another (`Urban Spa SL`), one of them may be part of the
 name, and nothing comes off. A name is never stripped to nothing, and what is left has no form at
 its ends: stripping it again changes nothing.
+
+Letters before an initialism are hard: `R S S A` ends with S.A., `S G P S` not with P/S, and
+`Fund 1-L, L.P.` is no LLP. Folded words don't tell, so the name as written is asked where its
+last token begins.
 """
 
 import re
@@ -28,7 +32,7 @@ _IN_QUOTES: Final = re.compile(
 _LONGEST_QUOTED: Final = 200
 _FORM_AND_NAME: Final = 2
 _LONGEST_TOKEN: Final = 24
-"""Characters at an end of a name in which a dotted initialism stands."""
+"""Characters at the end of a name in which a dotted initialism stands."""
 _AFTER_INITIALS: Final = frozenset({"s a", "s l", "s a u", "s l u", "s r l", "s p a", "s a s"})
 
 
