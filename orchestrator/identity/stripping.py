@@ -56,6 +56,8 @@ def strip(words: list[str], name: str = "") -> Stripped:
     if FORMS.is_form(words):
         return Stripped(words, (), None)
     named, articles = _strip_articles(words)
+    if named[0] == ARTICLE and FORMS.is_form(named[1:]):
+        return Stripped(named, articles, None)
     named = FORMS.detach(named)
     stripped = _strip_before_quotes(named, name) or _strip_end(named, name)
     stripped = stripped and _strip_front(stripped)

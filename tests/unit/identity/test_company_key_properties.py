@@ -29,6 +29,7 @@ LETTERS = st.lists(st.sampled_from("BCDFGHKMNPRSTVWXZ"), min_size=2, max_size=3)
 @example("\ua7f8")
 @example("Fund 1-L, L.P.")
 @example('SIA "A" SIA')
+@example("The - Soc - Limited-")
 def test_any_text_is_refused_or_keeps_the_promises(name: str) -> None:
     """A key is short, printable, never empty, and a name with that key: taking it twice is safe."""
     check(name)
