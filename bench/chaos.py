@@ -128,7 +128,7 @@ async def _carry_out(plan: Plan, parts: Runtime, stack: EmbeddedStack) -> Outcom
     await havoc
     await _until_settled(parts)
     outcome.seconds = monotonic() - began
-    async for _, result in parts.records.results(job.job_id, job.total):
+    async for _, result in parts.results.rows(job):
         outcome.statuses[result["status"]] += 1
     outcome.pending = job.total - outcome.statuses.total()
     _read_books(stack.home, outcome)

@@ -26,13 +26,22 @@ from orchestrator.enrichment import (
     Freshness,
     LastKnown,
     Purchaser,
+    Recall,
     Settlement,
     Strays,
     Sweeper,
 )
-from orchestrator.jobs import ChunkRunner, Doorbell, JobKind, JobRecords, Reconciler
+from orchestrator.jobs import (
+    ChunkRunner,
+    Doorbell,
+    Intake,
+    JobKind,
+    JobRecords,
+    JobResults,
+    Reconciler,
+)
 from orchestrator.memo import Memo, MemoOptions, Refresh
-from orchestrator.pipeline import CompanyHandler, LeadHandler, Rejudge
+from orchestrator.pipeline import CompanyHandler, LeadHandler, Rejudge, ResultReader
 from orchestrator.settings import ConfigurationError, Settings
 from orchestrator.spend import Budget, Caps, Costs, Ledger, Servings
 from orchestrator.store import LeadStore
@@ -58,6 +67,8 @@ class Runtime:
     pruner: ArchivePruner
     servings: Servings
     records: JobRecords
+    intake: Intake
+    results: ResultReader
     runner: ChunkRunner
     rejudge: Rejudge
     policy_version: str
@@ -185,6 +196,8 @@ async def build(
             pruner=pruner,
             servings=servings,
             records=records,
+            intake=Intake(jobs_redis, ttl=settings.job_ttl),
+            results=ResultReader(JobResults(jobs_redis), Recall(memo, archive)),
             runner=runner,
             rejudge=rejudge,
             policy_version=agent.version,

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.memo import StoreUnavailable
+from orchestrator.memo import StoreFull, StoreUnavailable
 
 from .errors import RETRY_AFTER_S, Refusal, Refused
 from .faults import refusal_of
@@ -62,6 +62,8 @@ def _refusal_for(error: Exception) -> Refusal:
             return refusal_of(error.errors())
         case HTTPException():
             return _plain(error)
+        case StoreFull():
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "redis_full", f"{error}.")
         case StoreUnavailable() | RedisError():
             return _away("Redis", "redis_unavailable")
         case DatabaseUnavailable():

@@ -125,7 +125,7 @@ async def show_job(
     if not results:
         return status
     stop = min(offset + limit, job.total)
-    page = runtime.records.results(job_id, stop, start=offset)
+    page = runtime.results.rows(job, start=offset, stop=stop)
     listed = [NumberedResult(number=number, result=result) async for number, result in page]
     return status.model_copy(
         update={"results": listed, "next_offset": stop if stop < job.total else None}

@@ -21,9 +21,9 @@ class HitRate:
         return self.hits / self.lookups
 
 
-def count_lookup(counters: Counters, kind: Kind, *, hit: bool) -> None:
-    """Count one lookup of *kind*."""
-    counters.add(_name(kind, hit=hit))
+def count_lookup(counters: Counters, kind: Kind, *, hit: bool, n: int = 1) -> None:
+    """Count *n* lookups of *kind*."""
+    counters.add(_name(kind, hit=hit), n)
 
 
 def hit_rates(counts: Mapping[str, int]) -> list[HitRate]:

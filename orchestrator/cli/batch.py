@@ -72,7 +72,7 @@ async def work_through(
         tenant = parts.settings.tenant
         new = NewJob(batch.kind, batch.items, tenant, batch.max_cost_micros, origin=Origin.CLI)
         job = await follow(parts, await submit(parts, new), quiet=quiet)
-        async for number, result in parts.records.results(job.job_id, job.total):
+        async for number, result in parts.results.rows(job, with_evidence=False):
             results[batch.rows[number].number] = model.model_validate(result)
     cells = {row: cells_of(r, parts.settings.language) for row, r in results.items()}
     write_results(batch.lead_file, cells, target)

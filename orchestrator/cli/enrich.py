@@ -73,7 +73,8 @@ def _enrich_names(names: list[str], *, as_json: bool) -> None:
         handler = CompanyHandler(parts.enricher)
         context = JobContext(None, parts.settings.tenant, capped=False)
         reports = [await handler(name, context) for name in names]
-        results = [CompanyResult.model_validate(report.result) for report in reports]
+        complete = await parts.results.complete([report.result for report in reports])
+        results = [CompanyResult.model_validate(result) for result in complete]
         return results, parts.settings.language, await read_states(parts, context)
 
     results, language, budgets = with_runtime(work)

@@ -6,11 +6,18 @@ what it cost. This package is where the four meet.
 
 from orchestrator.cache.keys import entry_key
 from orchestrator.enrichment.attempt import Freshness
-from orchestrator.enrichment.enricher import Enricher, Enrichment, Glance, recalled
+from orchestrator.enrichment.enricher import (
+    Enricher,
+    Enrichment,
+    Glance,
+    recalled,
+    source_again,
+)
 from orchestrator.enrichment.failures import EnrichmentFailures
 from orchestrator.enrichment.journal import Purpose
 from orchestrator.enrichment.last_known import LastKnown
 from orchestrator.enrichment.purchase import Purchaser, ShuttingDown
+from orchestrator.enrichment.recall import EvidenceReference, Recall
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.stored import EnrichmentStatus
 from orchestrator.enrichment.strays import Strays
@@ -21,15 +28,18 @@ __all__ = [
     "Enrichment",
     "EnrichmentFailures",
     "EnrichmentStatus",
+    "EvidenceReference",
     "Freshness",
     "Glance",
     "LastKnown",
     "Purchaser",
     "Purpose",
+    "Recall",
     "Settlement",
     "ShuttingDown",
     "Strays",
     "Sweeper",
     "entry_key",
     "recalled",
+    "source_again",
 ]

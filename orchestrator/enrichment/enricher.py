@@ -1,6 +1,7 @@
 """The door to evidence: a name goes in, an outcome with its age and price comes out."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,9 +19,9 @@ from orchestrator.enrichment.stored import (
     read_stored,
 )
 from orchestrator.identity import parse_name
-from orchestrator.memo import Flight, Loaded, Memo, Outcome, Refresh, Source
-from orchestrator.spend import Servings
-from orchestrator.surfsense import evidence_from
+from orchestrator.memo import Entry, Flight, Loaded, Memo, Refresh, Source
+from orchestrator.spend import Served, Servings
+from orchestrator.surfsense import evidence_from, is_simulated
 
 #: A lookup that ends so is a hit; one that had to go to SurfSense a miss, even if that failed.
 _WITHOUT_SURFSENSE = (Source.HIT, Source.COALESCED)
@@ -31,9 +32,8 @@ class Enrichment:
     """The outcome of one lookup.
 
     `source` is None where nothing was looked up: the name alone is `ambiguous`, or the archive
-    was asked. `cost_micros`
-    is what this lookup paid, `saved_micros` what it would have paid without the memo.
-    `purchase_id` identifies the evidence in the ledger.
+    was asked. `cost_micros` is what this lookup paid, `saved_micros` what it would have paid
+    without the memo. `purchase_id` identifies the evidence in the ledger; `simulated`: invented.
     """
 
     company_key: str
@@ -45,6 +45,23 @@ class Enrichment:
     purchase_id: str | None = None
     cost_micros: int = 0
     saved_micros: int = 0
+    simulated: bool = False
+
+    def again(self) -> "Enrichment":
+        """Return the outcome of asking for the same company in the same breath."""
+        if self.source is None:
+            return self
+        return replace(
+            self,
+            source=source_again(self.source),
+            cost_micros=0,
+            saved_micros=self.cost_micros + self.saved_micros,
+        )
+
+
+def source_again(source: Source) -> Source:
+    """Return how evidence that came by *source* comes to whoever asks in the same breath."""
+    return source if source in {Source.HIT, Source.STALE} else Source.COALESCED
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +119,8 @@ class Enricher:
         outcome = await self._memo.get(entry_key(parsed.key), load, refresh=self._refresh_of(order))
         if outcome.source in _WITHOUT_SURFSENSE:
             count_lookup(self._counters, Kind.SURFSENSE, hit=True)
-        found = _enrichment(parsed.key, outcome)
+        found = _enrichment(parsed.key, outcome.source, outcome.entry)
+        found = replace(found, evidence=evidence_in(outcome.entry))
         if outcome.source is not Source.BOUGHT and found.purchase_id is not None:
             self._servings.add(found.purchase_id, outcome.source.value, found.saved_micros)
         return found
@@ -122,6 +140,26 @@ class Enricher:
         """
         return self._memo.abandon(entry_key(parse_name(name).key))
 
+    def serve_again(self, found: Enrichment, times: int) -> None:
+        """Count *times* more lookups that *found* has answered without asking anybody."""
+        if found.source is None or not times:
+            return
+        count_lookup(self._counters, Kind.SURFSENSE, hit=True, n=times)
+        if found.purchase_id is not None:
+            again = found.again()
+            self._servings.add(found.purchase_id, str(again.source), again.saved_micros, times)
+
+    async def served(self, lookups: Iterable[tuple[str, int, int]]) -> None:
+        """Count lookups that `known` has answered: purchase id, price, and how many.
+
+        Written at once, since a file may bring more of them than a buffer should hold.
+        """
+        counts = Counter[Served]()
+        for purchase_id, price_micros, n in lookups:
+            counts[purchase_id, Source.HIT.value, price_micros] += n
+        count_lookup(self._counters, Kind.SURFSENSE, hit=True, n=counts.total())
+        await self._servings.add_all(counts)
+
     def _refresh_of(self, order: Order) -> Refresh | None:
         """Say when *order*'s company is worth a purchase before anybody waits for it."""
         if self._refresh is None:
@@ -133,6 +171,21 @@ class Enricher:
             return await self._purchaser.buy(flight, nobodys)
 
         return replace(self._refresh, load=load)
+
+    async def known(self, company_keys: Sequence[str]) -> list[Enrichment | None]:
+        """Return what a lookup of each company would find without paying, None where nothing.
+
+        Without evidence, which takes longer than all else: see `Recall`. Nothing is counted: see
+        `serve_again`.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        entries = await self._memo.peek_many([entry_key(key) for key in company_keys])
+        return [
+            None if entry is None else _enrichment(key, Source.HIT, entry)
+            for key, entry in zip(company_keys, entries, strict=True)
+        ]
 
     async def glance(self, names: Sequence[str]) -> list[Glance]:
         """Say for each of *names* what is known already. Costs nothing.
@@ -152,20 +205,30 @@ class Enricher:
         return [glances[name] for name in names]
 
 
-def _enrichment(company_key: str, outcome: Outcome) -> Enrichment:
-    stored = read_stored(outcome.entry)
-    paid = outcome.source is Source.BOUGHT
-    as_of = datetime.fromtimestamp(outcome.entry.stored_at_ms / 1000, UTC)
+def evidence_in(entry: Entry) -> Evidence | None:
+    """Return what *entry* claims; None unless the company was found."""
+    return _evidence(read_stored(entry), as_of(entry))
+
+
+def as_of(entry: Entry) -> datetime:
+    """Return the instant that dates *entry*."""
+    return datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
+
+
+def _enrichment(company_key: str, source: Source, entry: Entry) -> Enrichment:
+    """Return what *entry* says, but for the evidence."""
+    stored = read_stored(entry)
+    paid = source is Source.BOUGHT
     return Enrichment(
         company_key=company_key,
         status=stored.status,
-        source=outcome.source,
-        evidence=_evidence(stored, as_of),
+        source=source,
         candidates=stored.candidates,
-        as_of=as_of,
+        as_of=as_of(entry),
         purchase_id=stored.purchase_id,
         cost_micros=stored.cost_micros if paid else 0,
         saved_micros=0 if paid else stored.cost_micros,
+        simulated=is_simulated(stored.payload),
     )
 
 
@@ -179,6 +242,7 @@ def recalled(answer: ArchivedAnswer) -> Enrichment:
         candidates=stored.candidates,
         as_of=answer.as_of,
         purchase_id=answer.purchase_id,
+        simulated=is_simulated(stored.payload),
     )
 
 

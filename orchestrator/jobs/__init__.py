@@ -4,6 +4,8 @@ The Celery message carries a job id and a chunk number, nothing else. Losing it 
 work until the reconciler rings again; doubling it changes nothing.
 """
 
+from orchestrator.jobs.distinct import Distinct
+from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.model import (
     Item,
     Job,
@@ -12,6 +14,7 @@ from orchestrator.jobs.model import (
     Lane,
     NewJob,
     NotNow,
+    Order,
     Origin,
     Pause,
     Report,
@@ -19,26 +22,38 @@ from orchestrator.jobs.model import (
 )
 from orchestrator.jobs.reconciler import Reconciler
 from orchestrator.jobs.records import JobRecords
+from orchestrator.jobs.results import JobResults, RowResult
+from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment
 from orchestrator.jobs.runner import ChunkRunner, Doorbell, Handler
 from orchestrator.jobs.state import Command, JobState
+from orchestrator.jobs.unsealed import Part, UnsealedJob
 
 __all__ = [
+    "SEGMENT_ROWS",
     "ChunkRunner",
     "Command",
+    "Distinct",
     "Doorbell",
     "Handler",
+    "Intake",
     "Item",
     "Job",
     "JobContext",
     "JobKind",
     "JobRecords",
+    "JobResults",
     "JobState",
     "Lane",
     "NewJob",
     "NotNow",
+    "Order",
     "Origin",
+    "Part",
     "Pause",
     "Reconciler",
     "Report",
+    "RowResult",
+    "Segment",
+    "UnsealedJob",
     "lane_of",
 ]

@@ -1,6 +1,7 @@
 """The keys of jobs in Redis DB 3; nowhere else are they built.
 
-All of them expire: a job is remembered for `EMASAI_JOB_TTL_S` after it was accepted.
+All of them expire: a job is remembered for `EMASAI_JOB_TTL_S` after it was accepted, and what
+was stored for a job that was never sealed for an hour.
 """
 
 from dataclasses import dataclass
@@ -38,6 +39,15 @@ class JobKeys:
     def items(self, chunk: int) -> str:
         """Return the key of a chunk's items: JSON list of [number, item]."""
         return f"jobs1:{self.job_id}:items:{chunk}"
+
+    @property
+    def row_counts(self) -> str:
+        """String: how many rows each item answers, 32 bits each; none where it is one each."""
+        return f"jobs1:{self.job_id}:row_counts"
+
+    def rows(self, segment: int) -> str:
+        """Return the key of a segment of rows, see `rowmap`; none where rows are items."""
+        return f"jobs1:{self.job_id}:rows:{segment}"
 
     def claim(self, chunk: int) -> str:
         """Return the key that holds the token of the worker that has the chunk."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -65,12 +66,25 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NewJob:
-    """Work to be accepted. Equal work that is not finished yet is the same job.
+class Order:
+    """What is asked for, but for its items.
 
     Items that have not begun by *deadline* end as failed; *parent* is the job whose dead
     letters these items are.
     """
+
+    kind: JobKind
+    tenant: str
+    max_cost_micros: int | None = None
+    lane: Lane = Lane.PIPELINE
+    origin: Origin = Origin.TASK
+    deadline: datetime | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """An order with its items in hand. Equal work that is not finished yet is the same job."""
 
     kind: JobKind
     items: tuple[Item, ...]
@@ -82,17 +96,43 @@ class NewJob:
     parent: str | None = None
 
     @property
+    def order(self) -> Order:
+        """What is asked for, but for its items."""
+        return Order(
+            kind=self.kind,
+            tenant=self.tenant,
+            max_cost_micros=self.max_cost_micros,
+            lane=self.lane,
+            origin=self.origin,
+            deadline=self.deadline,
+            parent=self.parent,
+        )
+
+    @property
     def digest(self) -> str:
         """Identity of the work: same kind, tenant, lane, limits, and items in the same order."""
-        limits = [self.max_cost_micros, self.deadline]
-        body = orjson.dumps([self.kind, self.tenant, self.lane, limits, self.parent, self.items])
-        return hashlib.sha256(body).hexdigest()
+        digest = WorkDigest(self.order)
+        digest.add(self.items)
+        return digest.text()
 
-    def chunks(self, size: int) -> Iterator[list[tuple[int, Item]]]:
-        """Yield the items with their numbers, *size* at a time."""
-        numbered = list(enumerate(self.items))
-        for start in range(0, len(numbered), size):
-            yield numbered[start : start + size]
+
+class WorkDigest:
+    """Identity of work whose items come in parts; where they are parted makes no difference."""
+
+    def __init__(self, order: Order) -> None:
+        limits = [order.max_cost_micros, order.deadline]
+        head = orjson.dumps([order.kind, order.tenant, order.lane, limits, order.parent])
+        self._hash = hashlib.sha256(head)
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Count *items* in, in their order."""
+        if items:
+            self._hash.update(orjson.dumps(items)[1:-1])
+            self._hash.update(b",")
+
+    def text(self) -> str:
+        """Return the identity of what was added so far."""
+        return self._hash.hexdigest()
 
 
 Pause = Callable[[timedelta], Awaitable[None]]
@@ -106,27 +146,50 @@ async def _sleep(duration: timedelta) -> None:
 class JobContext:
     """What a handler must know of the job that an item belongs to; None for an item of no job.
 
-    `pause` waits, and raises `NotNow` when the process has no time left to wait.
+    `rows` is how many rows of the job the item answers. `pause` waits, and raises `NotNow` when
+    the process has no time left to wait.
     """
 
     job_id: str | None
     tenant: str
     capped: bool
     accepted_at: datetime | None = None
+    rows: int = 1
     pause: Pause = field(default=_sleep, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a handler says of one item: its result, and what it adds to the job's tally."""
+    """What a handler says of one item: its result, and what it adds to the job's tally.
+
+    `again` is what each further row that the item answers adds.
+    """
 
     result: JsonObject
     tally: Mapping[str, int] = field(default_factory=dict)
+    again: Mapping[str, int] = field(default_factory=dict)
+
+    def tally_of(self, rows: int, *, items: int = 1) -> dict[str, int]:
+        """Return what *items* of the same report add to a tally that answer *rows* rows in all."""
+        tally = Counter({"done": rows})
+        for name, n in self.tally.items():
+            tally[name] += n * items
+        for name, n in self.again.items():
+            tally[name] += n * (rows - items)
+        return dict(tally)
+
+    def for_rows(self, rows: int) -> "Report":
+        """Return the report of an item that answers *rows* rows."""
+        return Report(self.result, self.tally_of(rows))
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job's record as it was read. `tally` counts what the handlers reported."""
+    """A job's record as it was read.
+
+    `total` counts rows, `items` what is worked on: less where rows repeat each other, and then
+    `has_row_map`. `tally` counts what the handlers reported, by rows.
+    """
 
     job_id: str
     kind: JobKind
@@ -135,6 +198,8 @@ class Job:
     origin: Origin
     state: JobState
     total: int
+    items: int
+    has_row_map: bool
     chunks: int
     max_cost_micros: int | None
     accepted_at: datetime
@@ -146,7 +211,7 @@ class Job:
 
     @property
     def done(self) -> int:
-        """How many items have a result."""
+        """How many rows have a result."""
         return self.tally.get("done", 0)
 
     @property

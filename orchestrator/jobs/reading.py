@@ -21,6 +21,8 @@ def job_of(job_id: str, fields: Mapping[str, str]) -> Job:
         origin=Origin(fields["origin"]),
         state=JobState(fields["state"]),
         total=int(fields["total"]),
+        items=int(fields["items"]),
+        has_row_map="segment_rows" in fields,
         chunks=int(fields["chunks"]),
         max_cost_micros=None if cap is None else int(cap),
         accepted_at=_instant(fields["accepted_at_ms"]),

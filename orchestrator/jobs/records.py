@@ -1,7 +1,7 @@
-"""Job records in Redis DB 3: accepting, claiming, reporting, reading."""
+"""Job records in Redis DB 3: claiming, reporting, reading."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import cast
@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 from orchestrator.jobs.errors import store_errors
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import ACTIVE, JobKeys
-from orchestrator.jobs.model import Item, Job, JsonObject, NewJob, Report
+from orchestrator.jobs.model import Item, Job, NewJob, Report
 from orchestrator.jobs.reading import TALLY, job_of
-from orchestrator.jobs.results import JobResults
+from orchestrator.jobs.rowmap import ROW_COUNT, row_count_in
 from orchestrator.lease import Renewal
 from orchestrator.memo import StoreUnavailable
 from orchestrator.scripts import load_script
@@ -43,7 +43,6 @@ class JobRecords:
         self._ring_ms = ring_patience // _MS
         self._renewal = Renewal(redis, claim_lease)
         self._intake = Intake(redis, ttl=ttl)
-        self._results = JobResults(redis)
         self._claim = load_script(redis, "orchestrator.jobs", "claim")
         self._report = load_script(redis, "orchestrator.jobs", "report")
         self._finish = load_script(redis, "orchestrator.jobs", "finish")
@@ -51,8 +50,7 @@ class JobRecords:
     async def accept(self, job_id: str, new: NewJob, *, chunk_size: int) -> Job:
         """Store *new* durably as *job_id*, and return the job: an unfinished equal one if any.
 
-        Atomic: the job is visible as a whole or not at all. Items that were stored for a
-        job that was never accepted expire.
+        Every row is an item; `Intake` has the way in for those that are not.
         """
         job = await self.job(await self._intake.accept(job_id, new, chunk_size=chunk_size))
         if job is None:
@@ -141,6 +139,19 @@ class JobRecords:
             known = await self._redis.hmget(keys.results, [str(number) for number, _ in items])
         return [item for item, result in zip(items, known, strict=True) if result is None]
 
+    async def row_counts(self, job: Job, items: Sequence[tuple[int, Item]]) -> list[int]:
+        """Return how many rows of *job* each of *items* answers, in order of their numbers."""
+        if not (items and job.has_row_map):
+            return [1] * len(items)
+        first, last = items[0][0], items[-1][0]
+        with store_errors("row counts"):
+            packed = await self._redis.getrange(
+                JobKeys(job.job_id).row_counts,
+                ROW_COUNT.size * first,
+                ROW_COUNT.size * (last + 1) - 1,
+            )
+        return [row_count_in(cast("bytes", packed), number - first) for number, _ in items]
+
     async def report(self, job_id: str, number: int, report: Report) -> bool:
         """Store the result of one item and count it; False if it had one already."""
         keys = JobKeys(job_id)
@@ -156,16 +167,6 @@ class JobRecords:
                 ],
             )
         return bool(counted)
-
-    async def results(
-        self, job_id: str, stop: int, *, start: int = 0
-    ) -> AsyncIterator[tuple[int, JsonObject]]:
-        """Yield (number, result) in order, for the items that have one, in bounded memory.
-
-        *start* and *stop* bound the numbers, as in `range`.
-        """
-        async for found in self._results.between(job_id, start, stop):
-            yield found
 
 
 class Claim:

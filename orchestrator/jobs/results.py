@@ -1,16 +1,33 @@
-"""The way out: the results of a job, in order and in bounded memory."""
+"""The way out: what was reported of a job, row by row, in order and in bounded memory."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import orjson
 from redis.asyncio import Redis
 
 from orchestrator.jobs.errors import store_errors
 from orchestrator.jobs.keys import JobKeys
-from orchestrator.jobs.model import JsonObject
+from orchestrator.jobs.model import Job, JsonObject
+from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment
 
-#: Results of one read.
+#: Rows of one read.
 RESULTS_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What was reported of the item that answers row `number` of a job.
+
+    `is_first`: no earlier row has the same item. `spelling` is how the row writes the item, None
+    if as its first row does.
+    """
+
+    number: int
+    result: JsonObject
+    is_first: bool = True
+    spelling: str | None = None
 
 
 class JobResults:
@@ -19,15 +36,54 @@ class JobResults:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def between(
-        self, job_id: str, start: int, stop: int
-    ) -> AsyncIterator[tuple[int, JsonObject]]:
-        """Yield (number, result) in order, for the items from *start* to *stop* that have one."""
-        key = JobKeys(job_id).results
-        for first in range(start, stop, RESULTS_BATCH):
-            numbers = range(first, min(first + RESULTS_BATCH, stop))
+    async def pages(self, job: Job, start: int, stop: int) -> AsyncIterator[list[RowResult]]:
+        """Yield the results of the rows from *start* to *stop*, in order, some at a time.
+
+        A row without one is left out.
+        Repeated rows share the object of their item's result.
+        """
+        for first in range(start, min(stop, job.total), RESULTS_BATCH):
+            rows = range(first, min(first + RESULTS_BATCH, stop, job.total))
             with store_errors("results"):
-                stored = await self._redis.hmget(key, [str(number) for number in numbers])
-            for number, result in zip(numbers, stored, strict=True):
-                if result is not None:
-                    yield number, orjson.loads(result)
+                found = [place async for place in self._places(job, rows)]
+                reported = await self._reported(job, {place.item for place in found})
+            yield [
+                RowResult(place.row, reported[place.item], place.is_first, place.spelling)
+                for place in found
+                if place.item in reported
+            ]
+
+    async def _reported(self, job: Job, items: "set[int]") -> dict[int, JsonObject]:
+        numbers = sorted(items)
+        stored = await self._redis.hmget(JobKeys(job.job_id).results, list(map(str, numbers)))
+        return {
+            number: orjson.loads(result)
+            for number, result in zip(numbers, stored, strict=True)
+            if result is not None
+        }
+
+    async def _places(self, job: Job, rows: range) -> "AsyncIterator[_Place]":
+        if not job.has_row_map:
+            for row in rows:
+                yield _Place(row, row)
+            return
+        for number in range(rows.start // SEGMENT_ROWS, (rows.stop - 1) // SEGMENT_ROWS + 1):
+            stored = await self._redis.get(JobKeys(job.job_id).rows(number))
+            if stored is not None:
+                offset = number * SEGMENT_ROWS
+                for place in _places_in(Segment.unpack(cast("bytes", stored)), offset, rows):
+                    yield place
+
+
+class _Place(NamedTuple):
+    row: int
+    item: int
+    is_first: bool = True
+    spelling: str | None = None
+
+
+def _places_in(segment: Segment, offset: int, rows: range) -> Iterator[_Place]:
+    firsts: Sequence[bool] = segment.firsts()
+    last = min(rows.stop - offset, len(segment.items))
+    for n in range(max(rows.start - offset, 0), last):
+        yield _Place(offset + n, segment.items[n], firsts[n], segment.spellings.get(n))

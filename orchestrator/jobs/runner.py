@@ -77,8 +77,12 @@ class ChunkRunner:
             if claim is None:
                 return 0
             items = await self._records.open_items(job_id, chunk)
+            rows = await self._records.row_counts(job, items)
             async with asyncio.TaskGroup() as group:
-                runs = [group.create_task(self._run_item(job, *item)) for item in items]
+                runs = [
+                    group.create_task(self._run_item(job, *item, rows=n))
+                    for item, n in zip(items, rows, strict=True)
+                ]
             claim.done = all(run.result() for run in runs)
         log.info("chunk.worked", job_id=job_id, chunk=chunk, items=len(items), done=claim.done)
         return sum(run.result() for run in runs)
@@ -99,13 +103,13 @@ class ChunkRunner:
         finally:
             self._admission.release()
 
-    async def _run_item(self, job: Job, number: int, item: Item) -> bool:
+    async def _run_item(self, job: Job, number: int, item: Item, *, rows: int) -> bool:
         if self._draining.is_set():
             return False
         try:
-            context = replace(job.context, pause=self._pause)
+            context = replace(job.context, rows=rows, pause=self._pause)
             report = await self._handlers[job.kind](item, context)
-            await self._records.report(job.job_id, number, report)
+            await self._records.report(job.job_id, number, report.for_rows(rows))
         except (NotNow, StoreUnavailable) as later:
             log.warning("item.postponed", job_id=job.job_id, number=number, why=str(later))
             return False

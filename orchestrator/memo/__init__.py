@@ -14,6 +14,7 @@ from orchestrator.memo.errors import (
     LoadFailed,
     MemoError,
     StillLoading,
+    StoreFull,
     StoreUnavailable,
 )
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, NotShared
@@ -43,6 +44,7 @@ __all__ = [
     "Refresh",
     "Source",
     "StillLoading",
+    "StoreFull",
     "StoreUnavailable",
     "store_errors",
 ]

@@ -2,6 +2,7 @@
 
 MemoError
 ├── StoreUnavailable(operation)     Redis is away: nothing may be bought; try again later
+│   └── StoreFull(operation)        Redis has no memory left for it
 ├── StillLoading(key)              the caller gave up waiting; the load goes on
 ├── LeaseLost(key)                  another leader took over: do not start paying
 ├── LoadFailed(key, reason)         the leader failed in a way that nobody had typed
@@ -24,6 +25,16 @@ class StoreUnavailable(MemoError):
 
     def __str__(self) -> str:
         return f"Redis is not available ({self.operation}); nothing was bought, try again later"
+
+
+class StoreFull(StoreUnavailable):
+    """Redis answers, but has too little memory left for *operation*."""
+
+    def __str__(self) -> str:
+        return (
+            f"Redis has too little memory left ({self.operation}); nothing was accepted, raise its "
+            "maxmemory or wait until older jobs have expired"
+        )
 
 
 class StillLoading(MemoError):

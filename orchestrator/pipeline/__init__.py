@@ -1,7 +1,9 @@
 """What is done with one item of a job: a company is enriched, a lead goes past the agents."""
 
+from orchestrator.pipeline.companies import CompanyIntake
 from orchestrator.pipeline.company import CompanyHandler
 from orchestrator.pipeline.lead import LeadHandler
+from orchestrator.pipeline.reading import ResultReader
 from orchestrator.pipeline.rejudging import Rejudge
 from orchestrator.pipeline.result import (
     Change,
@@ -15,6 +17,7 @@ from orchestrator.pipeline.result import (
 __all__ = [
     "Change",
     "CompanyHandler",
+    "CompanyIntake",
     "CompanyResult",
     "ItemResult",
     "ItemStatus",
@@ -22,4 +25,5 @@ __all__ = [
     "LeadResult",
     "Rejudge",
     "RejudgedLead",
+    "ResultReader",
 ]

@@ -1,11 +1,27 @@
-"""One company looked up, for jobs that ask for evidence and no judgement."""
+"""One company looked up, for jobs that ask for evidence and no judgement.
+
+What a job keeps of it is a `CompanyResult` without its defaults and without its evidence, of
+which there is a copy already, in the memo or in the archive.
+"""
+
+from functools import lru_cache
+from typing import Any
 
 from orchestrator.enrichment import Enricher, Enrichment, EnrichmentStatus, Purpose
 from orchestrator.jobs import Item, JobContext, Report
+from orchestrator.memo import Source
 from orchestrator.pipeline.ambiguity import explain_ambiguity
 from orchestrator.pipeline.patience import enrich_patiently
-from orchestrator.pipeline.result import CompanyResult, ItemStatus, provenance, tally_of
+from orchestrator.pipeline.result import (
+    CompanyResult,
+    ItemStatus,
+    again_of,
+    provenance,
+    tally_of,
+)
 from orchestrator.pipeline.trouble import Explanation, reported
+
+JsonObject = dict[str, Any]
 
 _STATUS = {
     EnrichmentStatus.FOUND: ItemStatus.ENRICHED,
@@ -29,24 +45,26 @@ class CompanyHandler:
         async def work() -> Report:
             purpose = Purpose(context.job_id, context.tenant, context.capped)
             enrichment = await enrich_patiently(self._enricher, item, purpose, context.pause)
-            if enrichment.status is EnrichmentStatus.AMBIGUOUS:
-                return _failed(item, explain_ambiguity(enrichment), enrichment)
-            return _enriched(item, enrichment)
+            self._enricher.serve_again(enrichment, context.rows - 1)
+            return report_of(item, enrichment)
 
-        return await reported(work(), lambda why: _failed(item, why))
+        return await reported(work(), lambda why: report_of_failure(item, why))
 
 
-def _enriched(name: str, enrichment: Enrichment) -> Report:
-    result = CompanyResult(
-        status=_STATUS[enrichment.status],
-        company=name,
-        evidence=enrichment.evidence,
-        **provenance(name, enrichment),
+def report_of(name: str, enrichment: Enrichment) -> Report:
+    """Return what a job keeps of the company called *name*."""
+    if enrichment.status is EnrichmentStatus.AMBIGUOUS:
+        return report_of_failure(name, explain_ambiguity(enrichment), enrichment)
+    status = _STATUS[enrichment.status]
+    result = {"status": status.value, "company": name, **_provenance(enrichment)}
+    tally, again = _tallies(
+        status, enrichment.source, enrichment.cost_micros, enrichment.saved_micros
     )
-    return Report(result.model_dump(mode="json"), tally_of(result.status, enrichment))
+    return Report(result, tally, again)
 
 
-def _failed(name: str, why: Explanation, enrichment: Enrichment | None = None) -> Report:
+def report_of_failure(name: str, why: Explanation, enrichment: Enrichment | None = None) -> Report:
+    """Return what a job keeps of a company that could not be enriched, and of *why*."""
     result = CompanyResult(
         status=why.status,
         company=name,
@@ -55,4 +73,41 @@ def _failed(name: str, why: Explanation, enrichment: Enrichment | None = None) -
         candidates=() if enrichment is None else enrichment.candidates,
         **provenance(name, enrichment),
     )
-    return Report(result.model_dump(mode="json"), tally_of(why.status, enrichment))
+    return Report(
+        result.model_dump(mode="json", exclude_defaults=True),
+        tally_of(why.status, enrichment),
+        again_of(why.status, enrichment),
+    )
+
+
+def _provenance(enrichment: Enrichment) -> JsonObject:
+    """Return what `provenance` says, as JSON without defaults; by hand, since hits are many."""
+    result: JsonObject = {
+        "company_key": enrichment.company_key,
+        "source": enrichment.source,
+        "found": enrichment.status is EnrichmentStatus.FOUND,
+        "purchase_id": enrichment.purchase_id,
+    }
+    if enrichment.as_of is not None:
+        result["as_of"] = enrichment.as_of.isoformat().replace("+00:00", "Z")
+    if enrichment.cost_micros:
+        result["cost_micros"] = enrichment.cost_micros
+    if enrichment.saved_micros:
+        result["saved_micros"] = enrichment.saved_micros
+    if enrichment.simulated:
+        result["simulated"] = True
+    return result
+
+
+@lru_cache(maxsize=1000)
+def _tallies(
+    status: ItemStatus, source: Source | None, cost_micros: int, saved_micros: int
+) -> tuple[dict[str, int], dict[str, int]]:
+    enrichment = Enrichment(
+        "",
+        EnrichmentStatus.FOUND,
+        source=source,
+        cost_micros=cost_micros,
+        saved_micros=saved_micros,
+    )
+    return tally_of(status, enrichment), again_of(status, enrichment)

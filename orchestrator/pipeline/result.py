@@ -87,8 +87,12 @@ class RejudgedLead(LeadResult):
 
 
 class CompanyResult(ItemResult):
-    """A company's result: what is claimed about it, by whom, as of when."""
+    """A company's result: what is claimed about it, by whom, as of when.
 
+    `purchase_id` identifies the evidence in the ledger.
+    """
+
+    purchase_id: str | None = None
     evidence: Evidence | None = None
     candidates: tuple[str, ...] = ()
 
@@ -116,7 +120,7 @@ def provenance(company: str, enrichment: Enrichment | None) -> Provenance:
         "as_of": enrichment.as_of,
         "cost_micros": enrichment.cost_micros,
         "saved_micros": enrichment.saved_micros,
-        "simulated": enrichment.evidence is not None and enrichment.evidence.simulated,
+        "simulated": enrichment.simulated,
     }
 
 
@@ -132,6 +136,12 @@ def tally_of(
 ) -> dict[str, int]:
     """Return what a result adds to its job's tally."""
     return dict(_counts(status, enrichment, decision))
+
+
+def again_of(status: ItemStatus, enrichment: Enrichment | None) -> dict[str, int]:
+    """Return what each further row with the same result adds to its job's tally."""
+    again = None if enrichment is None else enrichment.again()
+    return {name: n for name, n in _counts(status, again, None) if name != "spent_micros"}
 
 
 def _counts(

@@ -11,7 +11,7 @@ from orchestrator.spend.accounts import (
 from orchestrator.spend.budget import Books, Budget, BudgetExhausted, Opening, RefreshRefused
 from orchestrator.spend.costs import Cost, Costs, CostsBy, total
 from orchestrator.spend.ledger import Ledger, PurchaseOutcome, PurchaseRecord
-from orchestrator.spend.servings import Serving, Servings
+from orchestrator.spend.servings import Served, Serving, Servings
 
 __all__ = [
     "Account",
@@ -28,6 +28,7 @@ __all__ = [
     "PurchaseRecord",
     "RefreshRefused",
     "Scope",
+    "Served",
     "Serving",
     "Servings",
     "accounts_of",

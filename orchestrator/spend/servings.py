@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,6 +17,8 @@ from orchestrator.counters import FLUSH_AFTER, LateCounts
 from orchestrator.database import DatabaseUnavailable, reading, writing
 from orchestrator.database.schema import servings
 from orchestrator.database.statements import insert_into
+
+log = structlog.get_logger(__name__)
 
 #: Purchases that one statement asks for, well below what SQLite takes as parameters.
 _MOST = 500
@@ -32,7 +35,7 @@ class Serving:
 
 
 #: Purchase, way, price. A plain tuple: it is hashed on every lookup.
-_Served = tuple[str, str, int]
+Served = tuple[str, str, int]
 
 
 class Servings:
@@ -41,19 +44,28 @@ class Servings:
     def __init__(self, engine: AsyncEngine, *, flush_after: timedelta = FLUSH_AFTER) -> None:
         """Keep them in the migrated database of *engine*."""
         self._engine = engine
-        self._counts: LateCounts[_Served] = LateCounts(
+        self._counts: LateCounts[Served] = LateCounts(
             self._write,
             event="servings.not_written",
             expected=(DatabaseUnavailable, TimeoutError),
             flush_after=flush_after,
         )
 
-    def add(self, purchase_id: str, source: str, price_micros: int) -> None:
-        """Count a lookup that *purchase_id* has answered, at what it would have paid itself.
+    def add(self, purchase_id: str, source: str, price_micros: int, n: int = 1) -> None:
+        """Count *n* lookups that *purchase_id* has answered, at what each would have paid itself.
 
         Does no I/O; needs the running loop.
         """
-        self._counts.add((purchase_id, source, price_micros))
+        self._counts.add((purchase_id, source, price_micros), n)
+
+    async def add_all(self, served: Counter[Served]) -> None:
+        """Count many lookups, and write them now; like all of these counts they may get lost."""
+        if not served:
+            return
+        try:
+            await self._write(served)
+        except DatabaseUnavailable as error:
+            log.warning("servings.not_written", error=type(error).__name__)
 
     async def of(self, purchase_ids: Sequence[str]) -> list[Serving]:
         """Return what the fleet has written about *purchase_ids*, seconds late.
@@ -75,7 +87,7 @@ class Servings:
         """Write what is buffered, in bounded time."""
         await self._counts.aclose()
 
-    async def _write(self, pending: Counter[_Served]) -> None:
+    async def _write(self, pending: Counter[Served]) -> None:
         served: Counter[tuple[str, str]] = Counter()
         saved: Counter[tuple[str, str]] = Counter()
         for (purchase_id, source, price_micros), n in pending.items():

@@ -22,7 +22,7 @@ from orchestrator.surfsense.errors import (
     ServiceUnavailable,
     TransientEnrichmentError,
 )
-from orchestrator.surfsense.evidence import evidence_from
+from orchestrator.surfsense.evidence import evidence_from, is_simulated
 from orchestrator.surfsense.failure_record import from_record, to_record
 from orchestrator.surfsense.http import open_http
 from orchestrator.surfsense.opening import open_seller
@@ -61,6 +61,7 @@ __all__ = [
     "evidence_from",
     "from_record",
     "is_permitted",
+    "is_simulated",
     "open_http",
     "open_seller",
     "sent_only_while",

@@ -10,6 +10,7 @@ from orchestrator.surfsense.wire import (
     Enrichment,
     HiringDatum,
     NewsDatum,
+    Simulation,
     TextDatum,
 )
 
@@ -36,6 +37,11 @@ def evidence_from(company: str, payload: Mapping[str, object], purchased_at: dat
         for field, datum in _data_of(answer)
     )
     return Evidence(company=company, claims=claims, simulated=answer.simulated)
+
+
+def is_simulated(payload: Mapping[str, object]) -> bool:
+    """Say whether *payload* says that it is invented, as `evidence_from` reads it."""
+    return Simulation.model_validate(payload).simulated
 
 
 def _value_of(datum: _Valued) -> str | int:

@@ -168,6 +168,14 @@ class Envelope(_Wire):
     )
 
 
+class Simulation(BaseModel):
+    """Whether the answer is invented: cheap to read apart from everything else."""
+
+    model_config = ConfigDict(frozen=True, validate_by_name=True)
+
+    simulated: Annotated[bool, _OrDefault] = Field(default=False, validation_alias="simulado")
+
+
 class Enrichment(Envelope):
     """An answer as far as we understand it; the rest is in `model_extra`."""
 

@@ -36,7 +36,7 @@ class NoServings(Servings):
     def __init__(self) -> None:
         """Need no database."""
 
-    def add(self, purchase_id: str, source: str, price_micros: int) -> None:
+    def add(self, purchase_id: str, source: str, price_micros: int, n: int = 1) -> None:
         """Forget it."""
 
 

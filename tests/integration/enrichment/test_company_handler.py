@@ -49,7 +49,7 @@ def _read(report: Report) -> CompanyResult:
 
 
 async def test_a_found_company_is_enriched(world: World, pauses: Pauses) -> None:
-    """The result has evidence, its age, its price; the tally counts the purchase."""
+    """The result says which evidence, its age, its price; the tally counts the purchase."""
     report = await _work(world, pauses, "Acme, S.A.")
 
     result = _read(report)
@@ -58,7 +58,7 @@ async def test_a_found_company_is_enriched(world: World, pauses: Pauses) -> None
         "Acme, S.A.",
         "acme",
     )
-    assert result.evidence is not None
+    assert result.purchase_id == world.seller.asked[0][1]
     assert result.as_of is not None
     assert report.tally == {
         "status:enriched": 1,

@@ -11,6 +11,7 @@ from orchestrator.jobs import JobKind, JobRecords, JobState, NewJob, Report
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
+from tests.support.results import reported_results
 
 #: Where no server listens.
 NOBODY = "redis://127.0.0.1:1"
@@ -146,7 +147,7 @@ async def test_a_job_is_done_with_its_last_chunk(records: JobRecords) -> None:
     assert await records.active() == []
 
 
-async def test_a_result_counts_once(records: JobRecords) -> None:
+async def test_a_result_counts_once(records: JobRecords, jobs_redis: Redis) -> None:
     """However often an item is reported, the first result stays and is counted once."""
     await records.accept("j1", NEW, chunk_size=5)
 
@@ -158,18 +159,18 @@ async def test_a_result_counts_once(records: JobRecords) -> None:
     assert job is not None
     assert counted == [True, False, False]
     assert job.tally == {"done": 1, "spent_micros": 10}
-    assert [result async for result in records.results("j1", 5)] == [(3, {"try": 0})]
+    assert await reported_results(jobs_redis, job) == [(3, {"try": 0})]
     assert [number for number, _ in await records.open_items("j1", 0)] == [0, 1, 2, 4]
 
 
-async def test_results_come_in_order_however_many(records: JobRecords) -> None:
+async def test_results_come_in_order_however_many(records: JobRecords, jobs_redis: Redis) -> None:
     """Reading results crosses the size of one read."""
     new = NewJob(JobKind.ENRICH, tuple(map(str, range(1100))), "default")
-    await records.accept("j1", new, chunk_size=1000)
+    job = await records.accept("j1", new, chunk_size=1000)
     for number in (1099, 5, 999, 1000):
         await records.report("j1", number, Report({"n": number}))
 
-    found = [number async for number, _ in records.results("j1", 1100)]
+    found = [number for number, _ in await reported_results(jobs_redis, job)]
 
     assert found == [5, 999, 1000, 1099]
 

@@ -21,6 +21,7 @@ from orchestrator.jobs import (
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
+from tests.support.results import reported_results
 
 NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d"), "acme", max_cost_micros=9)
 
@@ -67,7 +68,7 @@ def runner(records: JobRecords, handler: Handler) -> ChunkRunner:
 
 
 async def test_a_chunk_is_worked_through(
-    records: JobRecords, runner: ChunkRunner, handler: Handler
+    records: JobRecords, runner: ChunkRunner, handler: Handler, jobs_redis: Redis
 ) -> None:
     """Every item gets its result, handlers know the job, and the job is done."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -77,8 +78,8 @@ async def test_a_chunk_is_worked_through(
     job = await records.job("j1")
     assert job is not None
     assert (reported, job.state, job.tally) == (4, JobState.DONE, {"done": 4, "worked": 4})
-    assert handler.contexts == {JobContext("j1", "acme", capped=True)}
-    assert [r async for r in records.results("j1", 4)] == [
+    assert handler.contexts == {JobContext("j1", "acme", capped=True, accepted_at=job.accepted_at)}
+    assert await reported_results(jobs_redis, job) == [
         (n, {"item": item}) for n, item in enumerate("abcd")
     ]
 

@@ -30,8 +30,11 @@ async def test_companies_become_a_job_that_is_stored_and_announced(door: Door) -
         "url": url,
         "existing": False,
     }
-    assert door.doorbell.rung == [(job_id, 0), (job_id, 1)]
-    assert await door.runtime.records.open_items(job_id, 1) == [(2, "Mercado Libre")]
+    assert door.doorbell.rung == [(job_id, 0)]
+    assert await door.runtime.records.open_items(job_id, 0) == [
+        (0, "Telefónica, S.A."),
+        (1, "Mercado Libre"),
+    ]
 
 
 async def test_equal_work_under_way_is_the_same_job(door: Door) -> None:

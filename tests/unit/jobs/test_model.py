@@ -1,22 +1,39 @@
 """Jobs as values."""
 
+from dataclasses import replace
+from itertools import chain
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.jobs import JobKind, NewJob
+from orchestrator.jobs import JobKind, NewJob, Report
+from orchestrator.jobs.model import WorkDigest
 
 JOB = NewJob(JobKind.ENRICH, ("Acme", "Beta"), "default")
 
 
-@given(st.lists(st.text(), max_size=30), st.integers(1, 12))
-def test_chunks_hold_every_item_once_in_order(items: list[str], size: int) -> None:
-    """All items come, numbered from 0, in chunks of *size* but for the last."""
-    chunks = list(NewJob(JobKind.ENRICH, tuple(items), "default").chunks(size))
+@given(st.lists(st.lists(st.text(), max_size=5), max_size=8))
+def test_where_items_are_parted_makes_no_difference(parts: list[list[str]]) -> None:
+    """The digest of a stream is that of the list."""
+    digest = WorkDigest(JOB.order)
+    for part in parts:
+        digest.add(part)
 
-    assert [item for chunk in chunks for item in chunk] == list(enumerate(items))
-    assert all(len(chunk) == size for chunk in chunks[:-1])
-    assert all(chunks)
+    assert digest.text() == replace(JOB, items=tuple(chain.from_iterable(parts))).digest
+
+
+def test_a_report_counts_once_for_each_row() -> None:
+    """The first row pays, the further ones save."""
+    report = Report({}, {"bought": 1, "spent": 5}, {"coalesced": 1, "saved": 5})
+
+    assert report.for_rows(3).tally == {
+        "done": 3,
+        "bought": 1,
+        "spent": 5,
+        "coalesced": 2,
+        "saved": 10,
+    }
 
 
 def test_equal_work_has_an_equal_digest() -> None:

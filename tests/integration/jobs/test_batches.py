@@ -1,0 +1,231 @@
+"""Lists of companies on their way in and out: repeated, known, unusable, too many at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from orchestrator.bootstrap import Runtime, build
+from orchestrator.dispatch import submit, submit_stream
+from orchestrator.embedded.valkey import Valkey
+from orchestrator.enrichment import entry_key
+from orchestrator.jobs import SEGMENT_ROWS, Job, JobKind, JobState, NewJob, Order, Report
+from orchestrator.jobs.keys import JobKeys
+from orchestrator.memo import Entry, StoreFull
+from orchestrator.memo.entry import encode
+from orchestrator.settings import load
+from tests.support.bells import FakeDoorbell
+
+ORDER = Order(JobKind.ENRICH, "default")
+PRICE = 5_500
+NOW_MS, LATER_MS = 1_764_000_000_000, 4_000_000_000_000
+
+
+@pytest.fixture
+async def runtime(shared_valkey: Valkey, tmp_path: Path) -> AsyncIterator[Runtime]:
+    """Return what every door gets."""
+    settings = load(
+        REDIS_URL=f"{shared_valkey.url}/1",
+        DATABASE_URL=f"sqlite:///{tmp_path}/emasai.db",
+        SURFSENSE_URL="http://127.0.0.1:1",
+        EMASAI_CHUNK_SIZE="2",
+    )
+    async with build(settings, doorbell=FakeDoorbell()) as runtime:
+        yield runtime
+
+
+async def know(redis: Redis, key: str, *, status: str = "found") -> None:
+    """Store what somebody has bought about a company."""
+    answer = {"empresa": key, "pais": {"value": "ES", "confidence": 0.9}}
+    payload = {
+        "answer": answer if status == "found" else {},
+        "company": key.title(),
+        "purchase_id": f"purchase-of-{key}",
+        "cost_micros": PRICE,
+    }
+    entry = encode(Entry(status, payload, NOW_MS, LATER_MS), token="0" * 24)
+    await redis.set(entry_key(key), entry, ex=60)
+
+
+async def in_parts(*parts: Sequence[str]) -> AsyncIterator[Sequence[str]]:
+    """Yield the parts of a stream."""
+    for part in parts:
+        yield part
+
+
+async def results_of(runtime: Runtime, job: Job) -> list[dict[str, Any]]:
+    """Return the results of a job, by row; {} where there is none."""
+    found: list[dict[str, Any]] = [{} for _ in range(job.total)]
+    numbers = []
+    async for number, result in runtime.results.rows(job):
+        numbers.append(number)
+        found[number] = result
+    assert numbers == sorted(set(numbers))
+    return found
+
+
+async def test_what_is_known_is_answered_without_work(runtime: Runtime, memo_redis: Redis) -> None:
+    """Known companies make no chunk, and their rows have evidence, age and what was saved."""
+    await know(memo_redis, "acme")
+    await know(memo_redis, "nobody", status="not_found")
+
+    job = await submit_stream(runtime, ORDER, in_parts(["Acme, S.A.", "Nobody"], ["ACME"]))
+
+    acme, nobody, again = await results_of(runtime, job)
+    assert (job.state, job.total, job.items, job.chunks) == (JobState.DONE, 3, 2, 0)
+    assert job.tally == {
+        "done": 3,
+        "status:enriched": 2,
+        "status:not_found": 1,
+        "source:hit": 3,
+        "spent_micros": 0,
+        "saved_micros": 3 * PRICE,
+    }
+    assert (acme["status"], acme["source"], acme["company"]) == ("enriched", "hit", "Acme, S.A.")
+    assert acme["evidence"]["claims"][0]["value"] == "ES"
+    assert again == {**acme, "company": "ACME"}
+    assert (nobody["status"], nobody["found"], nobody["evidence"]) == ("not_found", False, None)
+
+
+async def test_lookups_on_the_way_in_are_counted_once(runtime: Runtime, memo_redis: Redis) -> None:
+    """What a purchase has saved grows by every row that it answers, and not by asking again."""
+    await know(memo_redis, "acme")
+
+    await submit(runtime, NewJob(JobKind.ENRICH, ("Acme", "ACME", "Zara"), "default"))
+    await submit(runtime, NewJob(JobKind.ENRICH, ("Acme", "ACME", "Zara"), "default"))
+
+    (serving,) = await runtime.servings.of(["purchase-of-acme"])
+    assert (serving.served, serving.saved_micros) == (2, 2 * PRICE)
+
+
+async def test_a_repeated_company_is_worked_on_once(runtime: Runtime) -> None:
+    """Its first row pays, the others are told for nothing, each under its own spelling."""
+    names = ["Acme", "Zara", "ACME S.A.", "Acme", "zara"]
+    job = await submit_stream(runtime, ORDER, in_parts(names))
+    items = await runtime.records.open_items(job.job_id, 0)
+    kept = {"status": "failed", "company": "Acme", "source": "bought", "cost_micros": PRICE}
+
+    await runtime.records.report(job.job_id, 0, Report(kept))
+
+    assert items == [(0, "Acme"), (1, "Zara")]
+    assert await runtime.records.row_counts(job, items) == [3, 2]
+    assert await runtime.records.row_counts(job, items[1:]) == [2]
+    results = await results_of(runtime, job)
+    assert [result.get("company") for result in results] == [
+        "Acme",
+        None,
+        "ACME S.A.",
+        "Acme",
+        None,
+    ]
+    assert [result.get("cost_micros") for result in results] == [PRICE, None, 0, 0, None]
+    assert [result.get("saved_micros") for result in results] == [0, None, PRICE, PRICE, None]
+    assert [result.get("source") for result in results] == [
+        *("bought", None, "coalesced", "coalesced", None)
+    ]
+
+
+async def test_unusable_names_get_their_result_and_stop_nothing(runtime: Runtime) -> None:
+    """Blank, endless and meaningless names are answered on the way in, in the order of the rows."""
+    names = ["Acme", "  ", "S.A.", "x" * 1001, "a\0b", "Zara"]
+
+    job = await submit_stream(runtime, ORDER, in_parts(names))
+
+    results = await results_of(runtime, job)
+    assert [result.get("status") for result in results] == [
+        *(None, "invalid", "ambiguous", "invalid", "invalid", None)
+    ]
+    assert all(result["reason"]["es"] for result in results[1:5])
+    assert job.done == 4
+    assert await runtime.records.open_items(job.job_id, 0) == [(0, "Acme"), (5, "Zara")]
+
+
+async def test_a_stream_is_the_same_work_as_the_list(runtime: Runtime) -> None:
+    """However it is parted; what was stored for the second asking is gone."""
+    first = await submit(runtime, NewJob(JobKind.ENRICH, ("Acme", "Zara", "Acme"), "default"))
+
+    second = await submit_stream(runtime, ORDER, in_parts(["Acme"], [], ["Zara", "Acme"]))
+
+    assert second == first
+    parts = await runtime.jobs_redis.keys("jobs1:*:*:*")
+    assert parts
+    assert all(first.job_id in str(key) for key in parts)
+
+
+async def test_rows_come_back_in_order_across_segments(runtime: Runtime, memo_redis: Redis) -> None:
+    """A list of several segments, whatever the parts it came in, answers row by row."""
+    for n in range(3):
+        await know(memo_redis, f"known{n}")
+    names = [f"Known{n % 3}" if n % 2 else f"Odd {n % 7}" for n in range(2 * SEGMENT_ROWS + 11)]
+    parts = [names[start : start + 3_333] for start in range(0, len(names), 3_333)]
+
+    job = await submit_stream(runtime, ORDER, in_parts(*parts))
+
+    results = await results_of(runtime, job)
+    assert (job.total, job.items) == (len(names), 10)
+    assert [result.get("company") for result in results] == [
+        name if name.startswith("Known") else None for name in names
+    ]
+    middle = runtime.results.rows(job, start=SEGMENT_ROWS - 2, stop=SEGMENT_ROWS + 3)
+    assert [number async for number, _ in middle] == [
+        n for n in range(SEGMENT_ROWS - 2, SEGMENT_ROWS + 3) if n % 2
+    ]
+
+
+async def test_a_stream_that_breaks_off_leaves_nothing(runtime: Runtime) -> None:
+    """Nothing of it was ever to be seen, and what was stored is gone."""
+    stored: list[bytes | str] = []
+
+    async def breaking() -> AsyncIterator[Sequence[str]]:
+        yield [f"Company {n}" for n in range(SEGMENT_ROWS)]
+        yield ["One more"]
+        stored.extend(await runtime.jobs_redis.keys("jobs1:*"))
+        assert await runtime.records.active() == []
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await submit_stream(runtime, ORDER, breaking())
+
+    assert stored
+    assert await runtime.jobs_redis.keys("jobs1:*") == []
+
+
+async def test_what_was_never_sealed_expires_soon(runtime: Runtime) -> None:
+    """Whoever is killed in mid-stream leaves keys that live for an hour, not for the job's week."""
+    unsealed = runtime.intake.begin("a" * 32, ORDER, chunk_size=2)
+    await unsealed.add(["Acme", "Zara", "Ikea"])
+
+    keys = await runtime.jobs_redis.keys(f"jobs1:{'a' * 32}*")
+
+    assert len(keys) == 1
+    assert await runtime.records.job("a" * 32) is None
+    assert 0 < await runtime.jobs_redis.ttl(keys[0]) <= 3600
+    await unsealed.seal()
+    assert await runtime.jobs_redis.ttl(JobKeys("a" * 32).items(0)) > 3600
+
+
+async def test_nothing_comes_in_where_memory_runs_out(runtime: Runtime) -> None:
+    """A server that is nearly full says so in one sentence, and accepts nothing."""
+    used = (await runtime.jobs_redis.info("memory"))["used_memory"]
+    await runtime.jobs_redis.config_set("maxmemory", int(used * 1.05))
+    try:
+        with pytest.raises(StoreFull, match=r"too little memory left .*; nothing was accepted"):
+            await submit_stream(runtime, ORDER, in_parts(["Acme"]))
+    finally:
+        await runtime.jobs_redis.config_set("maxmemory", 0)
+
+    assert await runtime.jobs_redis.keys("jobs1:*") == []
+
+
+async def test_equal_streams_at_once_are_one_job(runtime: Runtime) -> None:
+    """The last step decides, and it is one step."""
+    names = [f"Company {n}" for n in range(20)]
+
+    jobs = await asyncio.gather(*(submit_stream(runtime, ORDER, in_parts(names)) for _ in range(5)))
+
+    assert len({job.job_id for job in jobs}) == 1
+    open_items = await runtime.records.open_items(jobs[0].job_id, 9)
+    assert open_items == [(18, "Company 18"), (19, "Company 19")]
