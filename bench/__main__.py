@@ -18,6 +18,7 @@ from bench import (
     killed,
     killed_purchase,
     stampede,
+    storm,
     waiting,
 )
 from bench.measure import QUICK_REPEATS, REPEATS
@@ -35,6 +36,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "job": job.main,
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "chaos": chaos.main,
+    "storm": storm.main,
 }
 
 

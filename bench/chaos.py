@@ -15,12 +15,11 @@ from time import monotonic
 from uuid import NAMESPACE_OID, uuid5
 
 import httpx
-import orjson
-import psutil
 import sqlalchemy
 from rich.table import Table
 
 from agents.case import Lead
+from bench.havoc import kill_at_random, read_bill
 from bench.measure import QUICK_REPEATS, console
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.dispatch import submit
@@ -123,9 +122,18 @@ async def _carry_out(plan: Plan, parts: Runtime, stack: EmbeddedStack) -> Outcom
     await parts.store.import_leads(leads)
     new = NewJob(JobKind.PIPELINE, tuple(str(lead.id) for lead in leads), "chaos")
     job = await submit(parts, new)
-    havoc = asyncio.create_task(_wreak_havoc(plan, stack, outcome))
+    havoc = asyncio.create_task(
+        kill_at_random(
+            stack,
+            workers=plan.worker_kills,
+            valkeys=plan.valkey_kills,
+            seconds=plan.seconds,
+            seed=plan.seed,
+        )
+    )
     job = await _until_done(parts, job)
-    await havoc
+    kills = await havoc
+    outcome.worker_kills, outcome.valkey_kills = kills.workers, kills.valkeys
     await _until_settled(parts)
     outcome.seconds = monotonic() - began
     async for _, result in parts.results.rows(job):
@@ -155,37 +163,6 @@ async def _order_faults(settings: Settings) -> None:
         (await http.post(f"{url}/__faults", json=FAULTS)).raise_for_status()
 
 
-async def _wreak_havoc(plan: Plan, stack: EmbeddedStack, outcome: Outcome) -> None:
-    """Kill workers and the Valkey server at random instants; the stack restarts them."""
-    dice = random.Random(plan.seed)  # noqa: S311 - a repeatable mix
-    strikes = [(dice.uniform(2, plan.seconds), "celery") for _ in range(plan.worker_kills)]
-    strikes += [(dice.uniform(5, plan.seconds), "valkey-server") for _ in range(plan.valkey_kills)]
-    began = monotonic()
-    for at, what in sorted(strikes):
-        await asyncio.sleep(max(0.0, began + at - monotonic()))
-        victims = [child for child in _children(stack) if what in _command(child)]
-        if victims:
-            dice.choice(victims).kill()
-            if what == "celery":
-                outcome.worker_kills += 1
-            else:
-                outcome.valkey_kills += 1
-
-
-def _children(stack: EmbeddedStack) -> list[psutil.Process]:
-    state = orjson.loads((stack.home / "stack.json").read_bytes())
-    pids = {child["pid"] for child in state["children"]}
-    return [child for child in psutil.Process().children() if child.pid in pids]
-
-
-def _command(child: psutil.Process) -> str:
-    """Return how *child* was started; nothing for one that has just been killed."""
-    try:
-        return " ".join(child.cmdline())
-    except psutil.Error:
-        return ""
-
-
 async def _until_done(parts: Runtime, job: Job) -> Job:
     while not job.state.is_final:
         await asyncio.sleep(0.5)
@@ -203,12 +180,10 @@ async def _until_settled(parts: Runtime) -> None:
 
 
 def _read_books(home: Path, outcome: Outcome) -> None:
-    book = home / "sandbox" / "bill.jsonl"
-    lines = [orjson.loads(line) for line in book.read_bytes().splitlines()]
-    charges = Counter(line["key"] for line in lines)
-    outcome.companies_charged = len(charges)
-    outcome.charged_twice = {key: count for key, count in charges.items() if count > 1}
-    outcome.bill_micros = sum(line["cost_micros"] for line in lines)
+    bill = read_bill(home)
+    outcome.companies_charged = len(bill.charges)
+    outcome.charged_twice = bill.charged_twice
+    outcome.bill_micros = bill.micros
     engine = sqlalchemy.create_engine(f"sqlite:///{home / 'emasai.sqlite'}")
     with engine.connect() as connection:
 
