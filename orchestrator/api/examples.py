@@ -31,6 +31,10 @@ JOB_EXAMPLES: Final[dict[str, Example]] = {
         "summary": "Run stored leads past the agents",
         "value": {"kind": "pipeline", "lead_ids": ["b5a7c1de-8f0e-5d83-9a0c-3f6f6cf4a0b1"]},
     },
+    "leads by a filter": {
+        "summary": "Run the leads from Spain that nobody has judged yet",
+        "value": {"kind": "pipeline", "filter": {"country": "ES", "status": "never_judged"}},
+    },
 }
 
 LEAD_EXAMPLES: Final[dict[str, Example]] = {

@@ -47,8 +47,8 @@ async def accept_job(
     """Accept a job durably and answer at once.
 
     `enrich` looks companies up; `pipeline` runs leads past the agents, stored ones by their
-    ids, or whole ones, which are stored first: the same person at the same company is the
-    same lead, however often it is sent.
+    ids or by a filter, or whole ones, which are stored first: the same person at the same
+    company is the same lead, however often it is sent.
     """
     items, warnings = await _items(wanted, runtime)
     job_id = uuid4().hex
@@ -59,6 +59,8 @@ async def accept_job(
         max_cost_micros=wanted.cap_micros,
         lane=lane_of(len(items)),
         origin=Origin.API,
+        about=_about(wanted),
+        policy=runtime.policy_version if isinstance(wanted, PipelineRequest) else None,
     )
     job = await submit(runtime, new, job_id=job_id)
     response.headers["Location"] = url_of(job.job_id)
@@ -72,11 +74,20 @@ async def _items(
     if isinstance(wanted, EnrichRequest):
         await asyncio.to_thread(check_companies, wanted.companies)
         return tuple(wanted.companies), []
+    if wanted.filter is not None:
+        chosen = await runtime.store.chosen(wanted.filter, runtime.policy_version)
+        return tuple(map(str, chosen)), []
     if wanted.leads is None:
         return tuple(map(str, wanted.lead_ids or ())), []
     read = await asyncio.to_thread(read_leads, wanted.leads, within="leads")
     await runtime.store.import_leads(read.leads)
     return tuple(str(lead.id) for lead in read.leads), read.warnings
+
+
+def _about(wanted: EnrichRequest | PipelineRequest) -> str | None:
+    if isinstance(wanted, EnrichRequest) or wanted.filter is None:
+        return None
+    return wanted.filter.about
 
 
 def _accepted(job: Job, warnings: list[str], *, existing: bool) -> JobAccepted:

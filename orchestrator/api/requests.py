@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from orchestrator.leadfile.text import visible
+from orchestrator.store import LeadFilter
 
 from .limits import MAX_COST_USD, MAX_ITEMS, MAX_NOTES, MAX_TEXT, MICROS_PER_USD
 
@@ -151,23 +152,28 @@ class EnrichRequest(_Capped):
 
 
 class PipelineRequest(_Capped):
-    """Leads to run past the agents: stored ones by their ids, or whole ones, stored first."""
+    """Leads to run past the agents: stored ones by id or by a filter, or whole ones, stored first.
+
+    A filter is looked up when the job is accepted; what is imported later is no part of it.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
             **_ONE_CAP,
-            "oneOf": [{"required": ["lead_ids"]}, {"required": ["leads"]}],
+            "oneOf": [{"required": [name]} for name in ("lead_ids", "leads", "filter")],
         }
     )
 
     kind: Literal["pipeline"]
     lead_ids: _Items[UUID] | None = None
     leads: _Items[GivenLead] | None = None
+    filter: LeadFilter | None = None
 
     @model_validator(mode="after")
     def _has_one_kind_of_leads(self) -> Self:
-        if (self.lead_ids is None) == (self.leads is None):
-            raise ValueError("needs either 'lead_ids' or 'leads'; give one of them")
+        given = [each for each in (self.lead_ids, self.leads, self.filter) if each is not None]
+        if len(given) != 1:
+            raise ValueError("needs one of 'lead_ids', 'leads' and 'filter'")
         return self
 
 

@@ -70,7 +70,12 @@ async def work_through(
     results: dict[int, ItemResult] = {}
     if batch.items:
         tenant = parts.settings.tenant
-        new = NewJob(batch.kind, batch.items, tenant, batch.max_cost_micros, origin=Origin.CLI)
+        new = NewJob(
+            *(batch.kind, batch.items, tenant, batch.max_cost_micros),
+            origin=Origin.CLI,
+            about=batch.lead_file.path.name,
+            policy=parts.policy_version if batch.kind is JobKind.PIPELINE else None,
+        )
         job = await follow(parts, await submit(parts, new), quiet=quiet)
         async for number, result in parts.results.rows(job, with_evidence=False):
             results[batch.rows[number].number] = model.model_validate(result)

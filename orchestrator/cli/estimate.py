@@ -1,5 +1,6 @@
 """What a run would buy, and for how much, before a cent is spent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,18 +56,26 @@ class Estimate:
 
 async def estimate(parts: Runtime, batch: Batch) -> Estimate:
     """Look at every company of *batch* without buying."""
-    glances = {g.company_key: g for g in await parts.enricher.glance(batch.names)}
+    rows = len(batch.lead_file.rows)
+    return await estimate_of(parts, batch.names, rows=rows, max_cost_micros=batch.max_cost_micros)
+
+
+async def estimate_of(
+    parts: Runtime, names: Sequence[str], *, rows: int, max_cost_micros: int | None
+) -> Estimate:
+    """Look at the companies called *names*, one an item, without buying."""
+    glances = {g.company_key: g for g in await parts.enricher.glance(names)}
     fresh = sum(g.fresh for g in glances.values())
     unusable = sum(not g.fresh and not g.distinctive for g in glances.values())
     return Estimate(
-        rows=len(batch.lead_file.rows),
-        items=len(batch.items),
+        rows=rows,
+        items=len(names),
         companies=len(glances),
         fresh=fresh,
         unusable=unusable,
         to_buy=len(glances) - fresh - unusable,
         price_micros=parts.settings.price_micros,
-        max_cost_micros=batch.max_cost_micros,
+        max_cost_micros=max_cost_micros,
     )
 
 

@@ -1,7 +1,8 @@
-"""`emasai run`: a lead file goes through the whole pipeline, and comes back with results."""
+"""`emasai run`: leads go through the whole pipeline; a lead file comes back with results."""
 
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -12,7 +13,10 @@ from orchestrator.cli.console import err, out, print_json
 from orchestrator.cli.estimate import Estimate, estimate, estimate_table
 from orchestrator.cli.money import parse_usd
 from orchestrator.cli.problems import show_problems
+from orchestrator.cli.rejudge import rejudge
+from orchestrator.cli.selection import CONDITIONS, Selection
 from orchestrator.cli.session import WORKERS, with_runtime
+from orchestrator.cli.stored import foresee_stored, run_stored
 from orchestrator.cli.summary import summary_table, verdict
 from orchestrator.jobs import JobKind
 from orchestrator.leadfile import check_writable, lead_from, lead_id, read_lead_file
@@ -20,7 +24,10 @@ from orchestrator.pipeline import LeadResult
 
 
 def run(
-    leads: Annotated[Path, typer.Argument(metavar="LEADS.csv", help="The lead file.")],
+    leads: Annotated[
+        str | None,
+        typer.Argument(metavar="[LEADS.csv]", help="The lead file; with --rejudge also a job id."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to; LEADS.out.csv if not said.")
     ] = None,
@@ -28,13 +35,44 @@ def run(
     max_cost: Annotated[
         str | None, typer.Option(metavar="USD", help="Buy for this much at most.")
     ] = None,
+    lead_ids: Annotated[
+        list[UUID] | None,
+        typer.Option("--lead-id", metavar="ID", help="A stored lead; may be given repeatedly."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help=f"Stored leads that meet all of: {CONDITIONS}."),
+    ] = None,
+    again: Annotated[
+        bool,
+        typer.Option("--rejudge", help="Judge stored leads by the rules of today; buys nothing."),
+    ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be bought, and buy nothing.")
+        bool, typer.Option("--dry-run", help="Say what would happen; buy and store nothing.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Enrich and judge every lead of a file: opportunities and discards, each with its reason."""
+    """Enrich and judge leads: opportunities and discards, each with its reason."""
     cap_micros = parse_usd(max_cost)
+    if again:
+        if cap_micros is not None or output is not None:
+            raise typer.BadParameter("--rejudge buys nothing and writes no file")
+        rejudge(Selection.of(leads, lead_ids or (), where or ()), dry_run=dry_run, as_json=as_json)
+    elif lead_ids or where:
+        if output is not None:
+            raise typer.BadParameter("--output belongs to a lead file")
+        selection = Selection.of(leads, lead_ids or (), where or ())
+        command = foresee_stored if dry_run else run_stored
+        command(selection, cap_micros, as_json=as_json)
+    elif leads is None:
+        raise typer.BadParameter("give a lead file, --lead-id, --where or --rejudge")
+    else:
+        _run_file(Path(leads), output, cap_micros, dry_run=dry_run, as_json=as_json)
+
+
+def _run_file(
+    leads: Path, output: Path | None, cap_micros: int | None, *, dry_run: bool, as_json: bool
+) -> None:
     target = output or leads.with_suffix(".out.csv")
     lead_file = read_lead_file(leads)
     show_problems(lead_file)

@@ -70,7 +70,8 @@ class Order:
     """What is asked for, but for its items.
 
     Items that have not begun by *deadline* end as failed; *parent* is the job whose dead
-    letters these items are.
+    letters these items are. *about* says in words what was asked for (a file, a filter), *policy*
+    which rules the asker knew.
     """
 
     kind: JobKind
@@ -80,6 +81,8 @@ class Order:
     origin: Origin = Origin.TASK
     deadline: datetime | None = None
     parent: str | None = None
+    about: str | None = None
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class NewJob:
     origin: Origin = Origin.TASK
     deadline: datetime | None = None
     parent: str | None = None
+    about: str | None = None
+    policy: str | None = None
 
     @property
     def order(self) -> Order:
@@ -106,6 +111,8 @@ class NewJob:
             origin=self.origin,
             deadline=self.deadline,
             parent=self.parent,
+            about=self.about,
+            policy=self.policy,
         )
 
     @property
@@ -207,6 +214,8 @@ class Job:
     finished_at: datetime | None
     deadline: datetime | None
     parent: str | None
+    about: str | None
+    policy: str | None
     tally: dict[str, int]
 
     @property

@@ -30,6 +30,8 @@ def job_of(job_id: str, fields: Mapping[str, str]) -> Job:
         finished_at=_instant_or_none(fields.get("finished_at_ms")),
         deadline=_instant_or_none(fields.get("deadline_ms")),
         parent=fields.get("parent"),
+        about=fields.get("about"),
+        policy=fields.get("policy"),
         tally={k.removeprefix(TALLY): int(v) for k, v in fields.items() if k.startswith(TALLY)},
     )
 

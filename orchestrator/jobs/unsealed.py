@@ -199,6 +199,10 @@ def _fields_of(order: Order) -> Iterator[str | int]:
         yield from ("deadline_ms", int(order.deadline.timestamp() * 1000))
     if order.parent is not None:
         yield from ("parent", order.parent)
+    if order.about is not None:
+        yield from ("about", order.about)
+    if order.policy is not None:
+        yield from ("policy", order.policy)
 
 
 class _Writes:

@@ -1,6 +1,7 @@
 """Lead files: read whatever a sales team exports, and give it back with results beside each row."""
 
 from .atomic import check_writable
+from .countries import country_code
 from .errors import LeadFileError
 from .header import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
 from .model import LeadFields, LeadFile, LeadRow, Level, RowProblem, lead_from, lead_id
@@ -21,6 +22,7 @@ __all__ = [
     "ResultCells",
     "RowProblem",
     "check_writable",
+    "country_code",
     "lead_from",
     "lead_id",
     "read_lead_file",

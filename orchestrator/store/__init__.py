@@ -10,9 +10,12 @@ from .models import (
     StoredDecision,
     UnknownLead,
 )
+from .selection import LeadFilter, LeadStatus
 
 __all__ = [
     "ImportReport",
+    "LeadFilter",
+    "LeadStatus",
     "LeadStore",
     "Opportunity",
     "Recorded",

@@ -20,6 +20,7 @@ from .judgement import Judgement
 from .models import ImportReport, Opportunity, Recorded, StoreCounts, StoredDecision, UnknownLead
 from .recording import record_all
 from .rows import lead_row, to_decision, to_lead, to_opportunity
+from .selection import LeadFilter, chosen_leads
 
 #: Leads of one transaction or query: short for other writers and for the event loop, and
 #: far below the 32,766 variables that SQLite allows in a statement.
@@ -58,6 +59,17 @@ class LeadStore:
         """Return the leads of *ids* by id; an unknown id is left out."""
         rows = await self._rows("read leads", *_chosen(schema.leads.c.id, ids))
         return {row["id"]: to_lead(row) for row in rows}
+
+    async def chosen(self, wanted: LeadFilter | None, policy_version: str) -> list[UUID]:
+        """Return the ids of the leads of *wanted*, of all leads for None, the oldest first.
+
+        Args:
+            wanted: The conditions.
+            policy_version: What "judged by another policy" is held against.
+        """
+        statement = chosen_leads(wanted, policy_version)
+        async with reading(self._engine, "choose leads") as connection:
+            return list(await connection.scalars(statement))
 
     async def record(
         self,

@@ -115,6 +115,23 @@ async def test_stored_leads_are_run_by_their_ids(door: Door) -> None:
     assert items == [(0, str(ids[0])), (1, str(ids[1]))]
 
 
+async def test_stored_leads_are_run_by_a_filter(door: Door) -> None:
+    """The leads that meet it now become the items; the job says what was asked for."""
+    elsewhere = {**ANA, "email": "ana@telefonica.example.mx", "country": "Mexico"}
+    leads = {"kind": "pipeline", "leads": [{**ANA, "country": "ES"}, elsewhere]}
+    stored = (await door.client.post("/api/v1/jobs", json=leads)).json()
+    wanted = {"kind": "pipeline", "filter": {"country": "mx", "status": "never_judged"}}
+
+    body = (await door.client.post("/api/v1/jobs", json=wanted)).json()
+
+    (_, second) = await door.runtime.records.open_items(stored["job_id"], 0)
+    job = await door.runtime.records.job(body["job_id"])
+    assert await door.runtime.records.open_items(body["job_id"], 0) == [(0, second[1])]
+    assert job is not None
+    assert job.about == 'leads where {"country":"MX","status":"never_judged"}'
+    assert job.policy == door.runtime.policy_version
+
+
 @pytest.mark.parametrize(
     ("cap", "micros"),
     [

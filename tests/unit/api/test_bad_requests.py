@@ -89,7 +89,7 @@ def error_of(answer: Any) -> dict[str, Any]:  # noqa: ANN401 - an httpx.Response
         (
             {"kind": "pipeline"},
             "",
-            "The body needs either 'lead_ids' or 'leads'; give one of them.",
+            "The body needs one of 'lead_ids', 'leads' and 'filter'.",
         ),
         (
             {"kind": "pipeline", "leads": [ANA, {**ANA, "email": "ana"}]},

@@ -1,0 +1,69 @@
+"""`emasai run --lead-id | --where`: stored leads go through the pipeline."""
+
+from uuid import UUID
+
+import typer
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.cli.budget import States, as_json_list, read_states, show_warnings
+from orchestrator.cli.console import out, print_json
+from orchestrator.cli.estimate import Estimate, estimate_of, estimate_table
+from orchestrator.cli.follow import follow
+from orchestrator.cli.selection import Selection
+from orchestrator.cli.session import WORKERS, with_runtime
+from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
+from orchestrator.dispatch import submit
+from orchestrator.jobs import Job, JobKind, NewJob, Origin, lane_of
+from orchestrator.pipeline import LeadResult
+
+
+def run_stored(selection: Selection, cap_micros: int | None, *, as_json: bool) -> None:
+    """Run the leads of *selection*, print what came of them, and exit."""
+
+    async def work(parts: Runtime) -> tuple[Job | None, Summary, States]:
+        items = await selection.items(parts)
+        job, results = None, []
+        if items:
+            new = NewJob(
+                JobKind.PIPELINE,
+                items,
+                parts.settings.tenant,
+                cap_micros,
+                lane=lane_of(len(items)),
+                origin=Origin.CLI,
+                about=selection.about,
+                policy=parts.policy_version,
+            )
+            job = await follow(parts, await submit(parts, new), quiet=as_json)
+            found = parts.results.rows(job, with_evidence=False)
+            results = [LeadResult.model_validate(result) async for _, result in found]
+        summary = summarize(results, rows=len(items), invalid_rows=0, items=len(items))
+        return job, summary, await read_states(parts, None if job is None else job.context)
+
+    job, summary, budgets = with_runtime(work, workers=WORKERS)
+    if as_json:
+        about = {"job_id": job and job.job_id, **summary.as_json()}
+        print_json({**about, "budgets": as_json_list(budgets)})
+    else:
+        out.print(summary_table(summary, items="leads"))
+        if job is not None:
+            out.print(f"Job {job.job_id}: {selection.about}.", highlight=False, markup=False)
+        out.print(verdict(summary), style="green")
+        show_warnings(budgets)
+    raise typer.Exit(summary.exit_code)
+
+
+def foresee_stored(selection: Selection, cap_micros: int | None, *, as_json: bool) -> None:
+    """Print what running the leads of *selection* would buy."""
+
+    async def work(parts: Runtime) -> Estimate:
+        items = await selection.items(parts)
+        leads = await parts.store.leads([UUID(item) for item in items])
+        names = [lead.company for lead in leads.values()]
+        return await estimate_of(parts, names, rows=len(items), max_cost_micros=cap_micros)
+
+    foreseen = with_runtime(work)
+    if as_json:
+        print_json(foreseen.as_json())
+    else:
+        out.print(estimate_table(foreseen))
