@@ -31,6 +31,19 @@ class JobAccepted(BaseModel):
     )
 
 
+def accepted(job: Job, warnings: list[str], *, existing: bool) -> JobAccepted:
+    """Return the answer to a request that became *job*."""
+    optional = {"warnings": warnings} if warnings else {}
+    return JobAccepted(
+        job_id=job.job_id,
+        state=job.state,
+        total=job.total,
+        url=url_of(job.job_id),
+        existing=existing,
+        **optional,
+    )
+
+
 class LeadAccepted(BaseModel):
     """A lead that will be judged."""
 
@@ -48,7 +61,8 @@ class NumberedResult(BaseModel):
 
     `result` always has `status`, `company`, `company_key`, `code`, `reason` (`en` and `es`),
     `source`, `as_of`, `cost_micros`, `saved_micros` and `simulated`; a lead's also `lead_id`,
-    `opportunity_id`, `viable`, `score` and `draft`, a company's `evidence` and `candidates`.
+    `opportunity_id`, `viable`, `score` and `draft`, a company's `purchase_id`, `evidence` and
+    `candidates`.
     """
 
     number: int

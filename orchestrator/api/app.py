@@ -11,7 +11,7 @@ from orchestrator.jobs import Doorbell
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.settings import Settings
 
-from . import health, jobs, spanish_door
+from . import batches, health, jobs, spanish_door
 from .body_limit import BodyLimit
 from .dependencies import KEY_DOCUMENTED
 from .error_handlers import KNOWN_ERRORS, answer_error
@@ -61,13 +61,13 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
         middleware=[
             Middleware(RequestLog),
             Middleware(Guard, key=key),
-            Middleware(BodyLimit),
+            Middleware(BodyLimit, is_upload=batches.is_upload),
         ],
         exception_handlers=dict.fromkeys(KNOWN_ERRORS, answer_error),
         redoc_url=None,
     )
     key_documented = () if key is None else KEY_DOCUMENTED
-    for router in (jobs.router, spanish_door.router):
+    for router in (batches.uploads, batches.router, jobs.router, spanish_door.router):
         app.include_router(router, dependencies=key_documented)
     app.include_router(health.router)
     return app

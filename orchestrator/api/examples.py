@@ -37,6 +37,31 @@ JOB_EXAMPLES: Final[dict[str, Example]] = {
     },
 }
 
+UPLOADS: Final = {
+    "text/csv": "company;country\nTelefónica, S.A.;ES\nMercado Libre;AR\n",
+    "application/x-ndjson": '{"company": "Telefónica, S.A."}\n"Mercado Libre"\n',
+}
+UPLOAD_BODIES: Final = {
+    media_type: {"schema": {"type": "string"}, "example": body}
+    for media_type, body in UPLOADS.items()
+}
+UPLOAD_PARAMETERS: Final = [
+    {
+        "name": "tenant",
+        "in": "query",
+        "required": False,
+        "description": "Of an upload: whose money is spent.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    },
+    {
+        "name": "max_cost_micros",
+        "in": "query",
+        "required": False,
+        "description": "Of an upload: what it may spend, in millionths of a US dollar.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+]
+
 LEAD_EXAMPLES: Final[dict[str, Example]] = {
     "lead": {
         "summary": "Un lead entero",

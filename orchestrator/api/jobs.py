@@ -1,7 +1,6 @@
 """Jobs over HTTP: ask for work, and see how far it is."""
 
 import asyncio
-import re
 from http import HTTPStatus
 from typing import Annotated
 from uuid import uuid4
@@ -10,20 +9,18 @@ from fastapi import APIRouter, Body, Query, Response
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit
-from orchestrator.jobs import Job, JobKind, NewJob, Origin, lane_of
+from orchestrator.jobs import JobKind, NewJob, Origin, lane_of
 
-from .answers import JOBS_PATH, JobAccepted, JobStatus, NumberedResult, url_of
+from .answers import JOBS_PATH, JobAccepted, JobStatus, NumberedResult, accepted, url_of
 from .dependencies import RuntimeOfApp
-from .errors import documented, not_found
-from .examples import JOB_EXAMPLES
+from .errors import documented
+from .examples import JOB_EXAMPLES, UPLOAD_BODIES, UPLOAD_PARAMETERS
+from .finding import found_job
 from .limits import MAX_RESULTS
 from .reading import check_companies, read_leads
 from .requests import EnrichRequest, JobRequest, PipelineRequest
 
 router = APIRouter(prefix=JOBS_PATH, tags=["jobs"])
-
-# Anything else is nobody's job, and might be the name of another key of the same database.
-_JOB_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @router.post(
@@ -38,6 +35,10 @@ _JOB_ID = re.compile(r"[0-9a-f]{32}")
         HTTPStatus.UNPROCESSABLE_ENTITY,
         HTTPStatus.SERVICE_UNAVAILABLE,
     ),
+    openapi_extra={
+        "requestBody": {"content": UPLOAD_BODIES},
+        "parameters": UPLOAD_PARAMETERS,
+    },
 )
 async def accept_job(
     wanted: Annotated[JobRequest, Body(openapi_examples=JOB_EXAMPLES)],
@@ -49,6 +50,10 @@ async def accept_job(
     `enrich` looks companies up; `pipeline` runs leads past the agents, stored ones by their
     ids or by a filter, or whole ones, which are stored first: the same person at the same
     company is the same lead, however often it is sent.
+
+    A list of up to a million companies is uploaded as `text/csv` (with a column `company` or
+    `empresa`) or `application/x-ndjson` (a company a line); it is read as it comes, and accepted
+    as a whole or not at all. Names that cannot be used get a result that says why.
     """
     items, warnings = await _items(wanted, runtime)
     job_id = uuid4().hex
@@ -64,7 +69,7 @@ async def accept_job(
     )
     job = await submit(runtime, new, job_id=job_id)
     response.headers["Location"] = url_of(job.job_id)
-    return _accepted(job, warnings, existing=job.job_id != job_id)
+    return accepted(job, warnings, existing=job.job_id != job_id)
 
 
 async def _items(
@@ -90,18 +95,6 @@ def _about(wanted: EnrichRequest | PipelineRequest) -> str | None:
     return wanted.filter.about
 
 
-def _accepted(job: Job, warnings: list[str], *, existing: bool) -> JobAccepted:
-    optional = {"warnings": warnings} if warnings else {}
-    return JobAccepted(
-        job_id=job.job_id,
-        state=job.state,
-        total=job.total,
-        url=url_of(job.job_id),
-        existing=existing,
-        **optional,
-    )
-
-
 @router.get(
     "/{job_id}",
     summary="See how far a job is",
@@ -125,13 +118,7 @@ async def show_job(
 
     Results come in the order of the request; an item that is not done yet is left out.
     """
-    job = await runtime.records.job(job_id) if _JOB_ID.fullmatch(job_id) else None
-    if job is None:
-        days = runtime.settings.job_ttl.days
-        raise not_found(
-            "unknown_job",
-            f"There is no such job; jobs are remembered for {days} days after their acceptance.",
-        )
+    job = await found_job(runtime, job_id)
     status = JobStatus.of(job)
     if not results:
         return status

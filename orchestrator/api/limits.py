@@ -4,6 +4,10 @@ from typing import Final
 
 MAX_BODY_BYTES: Final = 10_000_000
 MAX_ITEMS: Final = 100_000
+MAX_UPLOAD_BYTES: Final = 1_000_000_000
+"""Of a list that is read as it comes."""
+MAX_ROWS: Final = 1_000_000
+"""Of the same."""
 MAX_RESULTS: Final = 1_000
 """Results of one page."""
 MAX_TEXT: Final = 1_000

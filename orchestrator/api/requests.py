@@ -1,9 +1,11 @@
 """What may be asked for, as it stands in the body of a request."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from uuid import UUID
 
+from fastapi import Query
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -175,6 +177,14 @@ class PipelineRequest(_Capped):
         if len(given) != 1:
             raise ValueError("needs one of 'lead_ids', 'leads' and 'filter'")
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class UploadQuery:
+    """What the address of an upload says beside it."""
+
+    tenant: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = None
+    max_cost_micros: Annotated[int | None, Query(ge=0, le=MAX_COST_USD * MICROS_PER_USD)] = None
 
 
 JobRequest = Annotated[EnrichRequest | PipelineRequest, Field(discriminator="kind")]

@@ -26,6 +26,7 @@ async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> N
     assert addresses == {
         "/api/v1/jobs": {"post"},
         "/api/v1/jobs/{job_id}": {"get"},
+        "/api/v1/jobs/{job_id}/results": {"get"},
         "/api/v1/orchestrator/enriquecer-lead": {"post"},
         "/health": {"get"},
     }

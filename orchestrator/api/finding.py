@@ -1,0 +1,23 @@
+"""Finds the job that an address names."""
+
+import re
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.jobs import Job
+
+from .errors import not_found
+
+# Anything else is nobody's job, and might be the name of another key of the same database.
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
+
+
+async def found_job(runtime: Runtime, job_id: str) -> Job:
+    """Return the job; answer 404 if there is none."""
+    job = await runtime.records.job(job_id) if _JOB_ID.fullmatch(job_id) else None
+    if job is None:
+        days = runtime.settings.job_ttl.days
+        raise not_found(
+            "unknown_job",
+            f"There is no such job; jobs are remembered for {days} days after their acceptance.",
+        )
+    return job

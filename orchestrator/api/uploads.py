@@ -1,0 +1,190 @@
+"""Lists of companies as they are uploaded, cut into names block by block. Pure.
+
+A list of a million rows is never whole in memory: a block ends where a record does.
+"""
+
+import codecs
+import csv
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from io import StringIO
+from typing import Any, Final
+
+import orjson
+
+from orchestrator.leadfile import LeadField
+from orchestrator.leadfile.dialect import detect_dialect
+from orchestrator.leadfile.formula import unguard
+from orchestrator.leadfile.header import find_columns
+
+from .errors import Refusal, Refused
+from .limits import MAX_ROWS
+
+CSV: Final = "text/csv"
+NDJSON: Final = "application/x-ndjson"
+
+#: Characters of one record; a longer one is a quote that was opened and never closed.
+MAX_RECORD: Final = 1_000_000
+
+
+class _Cutter:
+    """Cuts text into blocks of whole records and reads each: names, in the order of the rows."""
+
+    def __init__(self, read: Callable[[str], list[str]], *, quotes: bool) -> None:
+        self._read = read
+        self._quotes = quotes
+        self._rest = ""
+        self.rows = 0
+
+    def feed(self, text: str, *, is_last: bool = False) -> list[str]:
+        """Return the names of the records that *text* completes."""
+        self._rest += text
+        end = len(self._rest) if is_last else self._end_of_records()
+        block, self._rest = self._rest[:end], self._rest[end:]
+        if len(self._rest) > MAX_RECORD:
+            complaint = f"is longer than {MAX_RECORD:,} characters; close its quote or shorten it"
+            raise refused_row(self.rows + 1, complaint)
+        names = self._read(block)
+        self.rows += len(names)
+        if self.rows > MAX_ROWS:
+            raise Refused(_TOO_MANY)
+        return names
+
+    def _end_of_records(self) -> int:
+        """Return where the last complete record ends: at a line end outside of quotes."""
+        end = self._rest.rfind("\n") + 1
+        while self._quotes and end and self._rest.count('"', 0, end) % 2:
+            end = self._rest.rfind("\n", 0, end - 1) + 1
+        return end
+
+
+async def names_in(chunks: AsyncIterable[bytes], media_type: str) -> AsyncIterator[list[str]]:
+    """Yield the companies of an upload, some at a time; a blank one counts as a row, too.
+
+    Raises:
+        Refused: The upload cannot be read, or has no rows or too many.
+    """
+    is_csv = media_type == CSV
+    cutter = _Cutter(_CsvNames() if is_csv else _NdjsonNames(), quotes=is_csv)
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    async for chunk in chunks:
+        if names := cutter.feed(_decoded(decoder, chunk)):
+            yield names
+    if names := cutter.feed(_decoded(decoder, b"", is_last=True), is_last=True):
+        yield names
+    if not cutter.rows:
+        raise Refused(_refusal("empty", "The upload has no rows; send a company a line."))
+
+
+def _decoded(decoder: codecs.IncrementalDecoder, chunk: bytes, *, is_last: bool = False) -> str:
+    try:
+        return decoder.decode(chunk, is_last)
+    except UnicodeDecodeError:
+        complaint = "The upload is not text in UTF-8; save it so, and send it again."
+        raise Refused(Refusal(HTTPStatus.BAD_REQUEST, "unreadable_body", complaint)) from None
+
+
+class _CsvNames:
+    """Reads blocks of CSV records, the first of which is the header."""
+
+    def __init__(self) -> None:
+        self._header: _Header | None = None
+        self._line = 1
+
+    def __call__(self, block: str) -> list[str]:
+        if self._header is None and block.strip():
+            self._header = _header_of(block)
+        if self._header is None:
+            return []
+        return list(self._names(block, self._header))
+
+    def _names(self, block: str, header: "_Header") -> Iterator[str]:
+        reader = csv.reader(
+            StringIO(block, newline=""), delimiter=header.delimiter, quotechar=header.quote
+        )
+        for cells in reader:
+            if not cells:
+                continue
+            if header.is_ahead:
+                header.is_ahead = False
+                continue
+            if len(cells) > header.columns:
+                line = self._line + reader.line_num - 1
+                complaint = (
+                    f"has {len(cells)} cells, but the header names {header.columns} columns; "
+                    "put quotes around the cell that contains the delimiter"
+                )
+                raise refused_row(line, complaint, what="Line")
+            yield unguard(cells[header.company]) if header.company < len(cells) else ""
+        self._line += reader.line_num
+
+
+@dataclass
+class _Header:
+    """Where the company stands; `is_ahead` until the header's own record has been read."""
+
+    delimiter: str
+    quote: str
+    columns: int
+    company: int
+    is_ahead: bool = True
+
+
+def _header_of(block: str) -> _Header:
+    dialect, cells = detect_dialect(list(StringIO(block, newline="")))
+    columns = find_columns(cells or ())
+    if cells is None or LeadField.COMPANY not in columns:
+        complaint = (
+            "The upload has no column for the company; "
+            "call it 'company' or 'empresa' on the first line."
+        )
+        raise Refused(_refusal("no_company_column", complaint))
+    separators = dialect.separators
+    return _Header(
+        separators.delimiter, separators.quote, len(cells), columns[LeadField.COMPANY][0]
+    )
+
+
+class _NdjsonNames:
+    """Reads blocks of lines: a company each, as a text or as an object with one."""
+
+    def __init__(self) -> None:
+        self._line = 0
+
+    def __call__(self, block: str) -> list[str]:
+        names = []
+        for line in block.split("\n"):
+            self._line += 1
+            if line.strip():
+                names.append(self._name(line))
+        # What follows the last line end is the beginning of the next block.
+        self._line -= 1
+        return names
+
+    def _name(self, line: str) -> str:
+        try:
+            said: Any = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            raise refused_row(self._line, "is not JSON; correct it", what="Line") from None
+        name = said.get("company", said.get("empresa")) if isinstance(said, dict) else said
+        if not isinstance(name, str):
+            complaint = 'must be a text or an object with a "company"; correct it'
+            raise refused_row(self._line, complaint, what="Line")
+        return name
+
+
+def refused_row(number: int, complaint: str, *, what: str = "Row") -> Refused:
+    """Return the error that refuses an upload for one of its rows."""
+    return Refused(_refusal("invalid_row", f"{what} {number} of the upload {complaint}."))
+
+
+def _refusal(code: str, message: str) -> Refusal:
+    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, code, message)
+
+
+_TOO_MANY = Refusal(
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "too_large",
+    f"An upload has at most {MAX_ROWS:,} rows; split it into several.",
+)
