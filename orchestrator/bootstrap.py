@@ -31,6 +31,7 @@ from orchestrator.enrichment import (
     Strays,
     Sweeper,
 )
+from orchestrator.handover import Courier, Outbox, open_webhook
 from orchestrator.jobs import (
     ChunkRunner,
     Doorbell,
@@ -42,7 +43,7 @@ from orchestrator.jobs import (
 )
 from orchestrator.memo import Memo, MemoOptions, Refresh
 from orchestrator.pipeline import CompanyHandler, LeadHandler, Rejudge, ResultReader
-from orchestrator.settings import ConfigurationError, Settings
+from orchestrator.settings import ConfigurationError, Settings, webhook_key
 from orchestrator.spend import Budget, Caps, Costs, Ledger, Servings
 from orchestrator.store import LeadStore
 from orchestrator.surfsense import open_http, open_seller
@@ -64,6 +65,8 @@ class Runtime:
     budget: Budget
     costs: Costs
     archive: EvidenceArchive
+    outbox: Outbox
+    courier: Courier | None
     pruner: ArchivePruner
     servings: Servings
     records: JobRecords
@@ -168,6 +171,7 @@ async def build(
         enricher = Enricher(memo, purchaser, counters, servings, refresh=_refresh_of(settings))
         store = LeadStore(engine, clock)
         archive = EvidenceArchive(engine)
+        outbox = Outbox(engine, clock)
         pruner = ArchivePruner(archive, clock, keep=timedelta(days=settings.evidence_days))
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
         rejudge = Rejudge(store, LastKnown(archive, memo), pipeline, clock)
@@ -193,6 +197,8 @@ async def build(
             budget=budget,
             costs=Costs(engine),
             archive=archive,
+            outbox=outbox,
+            courier=await _courier_of(stack, settings, outbox, clock),
             pruner=pruner,
             servings=servings,
             records=records,
@@ -206,6 +212,16 @@ async def build(
             sweeper=sweeper,
             doorbell=doorbell,
         )
+
+
+async def _courier_of(
+    stack: AsyncExitStack, settings: Settings, outbox: Outbox, clock: Clock
+) -> Courier | None:
+    """Return what delivers the outbox; None where nobody is to be told."""
+    if settings.webhook_url is None or settings.webhook_secret is None:
+        return None
+    key, url = webhook_key(settings.webhook_secret), settings.webhook_url.get_secret_value()
+    return Courier(outbox, await stack.enter_async_context(open_webhook(url, key, clock)))
 
 
 def _refresh_of(settings: Settings) -> Refresh | None:

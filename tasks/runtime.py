@@ -60,10 +60,12 @@ class WorkerRuntime:
         doorbell = CeleryDoorbell(app, settings)
         self._stack.push_async_callback(doorbell.aclose)
         self.parts = await self._stack.enter_async_context(build(settings, doorbell=doorbell))
+        courier = self.parts.courier
         for name, work in (
             ("reconciler", self.parts.reconciler.run()),
             ("sweeper", self.parts.sweeper.run()),
             ("pruner", self.parts.pruner.run()),
+            *(() if courier is None else (("courier", courier.run()),)),
         ):
             task = asyncio.create_task(work, name=name)
             self._stack.push_async_callback(end_task, task)

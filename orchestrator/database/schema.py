@@ -147,3 +147,27 @@ evidence: Final = Table(
     Column("archived_at", Instant, nullable=False),
     Index(None, "archived_at"),
 )
+
+# The outbox: written with each opportunity, and worked off by whoever claims a row. `body` is
+# what the receiver gets, byte by byte; `due_at` of a claimed row is when the claim lapses.
+handovers: Final = Table(
+    "handovers",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column(
+        "opportunity_id",
+        Uuid,
+        ForeignKey("opportunities.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+    ),
+    Column("body", Prose, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("token", String(32)),
+    Column("reason", Prose),
+    Column("created_at", Instant, nullable=False),
+    Column("delivered_at", Instant),
+    Index(None, "state", "due_at"),
+)

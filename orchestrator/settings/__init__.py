@@ -3,6 +3,7 @@
 from orchestrator.settings.errors import ConfigurationError
 from orchestrator.settings.model import RedisSettings, Settings
 from orchestrator.settings.reading import REQUIRED, is_configured, load, load_redis
+from orchestrator.settings.webhook import webhook_key
 
 __all__ = [
     "REQUIRED",
@@ -12,4 +13,5 @@ __all__ = [
     "is_configured",
     "load",
     "load_redis",
+    "webhook_key",
 ]

@@ -63,6 +63,7 @@ BrokerUrl = Annotated[
     AfterValidator(_in_one_piece),
 ]
 DatabaseUrl = Annotated[SecretStr, _url_with_scheme("sqlite", "postgresql", "postgres")]
+WebhookUrl = Annotated[SecretStr, _url_with_scheme("http", "https")]
 HttpUrl = Annotated[
     SecretStr, _url_with_scheme("http", "https"), AfterValidator(_without_credentials)
 ]

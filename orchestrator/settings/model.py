@@ -21,6 +21,7 @@ from orchestrator.settings.addresses import (
     DatabaseUrl,
     HttpUrl,
     RedisUrl,
+    WebhookUrl,
     names_own_database,
     with_database,
 )
@@ -31,6 +32,7 @@ from orchestrator.settings.values import (
     Seconds,
     WorkspaceId,
 )
+from orchestrator.settings.webhook import WebhookSecret
 
 
 class RedisSettings(BaseSettings):
@@ -124,6 +126,10 @@ class Settings(RedisSettings):
     chunk_size: int = Field(default=50, ge=1, le=1000, validation_alias="EMASAI_CHUNK_SIZE")
     job_ttl: Seconds = Field(default=timedelta(days=7), validation_alias="EMASAI_JOB_TTL_S")
     evidence_days: int = Field(default=365, ge=1, validation_alias="EMASAI_EVIDENCE_DAYS")
+    webhook_url: WebhookUrl | None = Field(default=None, validation_alias="EMASAI_WEBHOOK_URL")
+    webhook_secret: WebhookSecret = Field(
+        default=None, validate_default=True, validation_alias="EMASAI_WEBHOOK_SECRET"
+    )
     tenant: str = Field(default="default", min_length=1, validation_alias="EMASAI_TENANT")
     policy_file: Path | None = Field(default=None, validation_alias="EMASAI_POLICY_FILE")
     language: Literal["en", "es"] = Field(default="en", validation_alias="EMASAI_LANGUAGE")

@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.case import Decision
 from orchestrator.database.batch import firsts
-from orchestrator.database.schema import decisions, opportunities
+from orchestrator.database.schema import decisions, handovers, opportunities
 from orchestrator.database.statements import insert_into, insert_new
 
+from .event import hand_over_row
 from .judgement import Judgement, draft_of, opportunity_id
 from .models import Recorded
 from .rows import IDENTITY, Identity, decision_rows, identity_of, opportunity_row, to_decision
@@ -104,7 +105,14 @@ async def _create_opportunities(
         for judgement in judgements
         if (draft := draft_of(judgement.decisions)) is not None
     }
-    return await insert_new(connection, opportunities.c.lead_id, list(rows.values()))
+    created = await insert_new(connection, opportunities.c.lead_id, list(rows.values()))
+    owed = [
+        hand_over_row(judgement, draft, now)
+        for judgement in {each.lead_id: each for each in judgements}.values()
+        if judgement.lead_id in created and (draft := draft_of(judgement.decisions)) is not None
+    ]
+    await insert_new(connection, handovers.c.event_id, owed)
+    return created
 
 
 async def _having_opportunity(connection: AsyncConnection, lead_ids: set[UUID]) -> set[UUID]:
