@@ -11,6 +11,7 @@ import uvloop
 from bench import (
     bulk,
     chaos,
+    enqueue,
     hit,
     invalidation,
     job,
@@ -36,6 +37,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "job": job.main,
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "chaos": chaos.main,
+    "enqueue": enqueue.main,
     "storm": storm.main,
 }
 
