@@ -61,8 +61,8 @@ class NumberedResult(BaseModel):
 
     `result` always has `status`, `company`, `company_key`, `code`, `reason` (`en` and `es`),
     `source`, `as_of`, `cost_micros`, `saved_micros` and `simulated`; a lead's also `lead_id`,
-    `opportunity_id`, `viable`, `score` and `draft`, a company's `purchase_id`, `evidence` and
-    `candidates`.
+    `opportunity_id`, `viable`, `score`, `draft` and `version` (of the rules), a company's
+    `purchase_id`, `evidence` and `candidates`.
     """
 
     number: int

@@ -77,8 +77,10 @@ def retry(
 
 def _table(found: list[HandOver]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("event", "state", "attempts", "created (UTC)", "next try (UTC)", "reason"):
-        table.add_column(column, no_wrap=True)
+    # Whole, however narrow the terminal is: `retry` takes it.
+    table.add_column("event", no_wrap=True, min_width=36)
+    for column in ("state", "tries", "created (UTC)", "next try (UTC)", "reason"):
+        table.add_column(column)
     for each in found:
         is_pending = each.state is HandOverState.PENDING
         table.add_row(
