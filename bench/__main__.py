@@ -11,7 +11,6 @@ import uvloop
 from bench import (
     bulk,
     chaos,
-    enqueue,
     hit,
     invalidation,
     job,
@@ -37,7 +36,6 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "job": job.main,
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "chaos": chaos.main,
-    "enqueue": enqueue.main,
     "storm": storm.main,
 }
 

@@ -109,7 +109,7 @@ async def run_chaos(plan: Plan) -> Outcome:
     ):
         settings = load(**stack.variables)
         await _order_faults(settings)
-        doorbell = CeleryDoorbell(create_app(settings), settings)
+        doorbell = CeleryDoorbell(create_app(settings))
         async with build(settings, doorbell=doorbell) as parts:
             outcome = await _carry_out(plan, parts, stack)
         await doorbell.aclose()

@@ -56,7 +56,7 @@ async def main(repeats: int) -> None:
         open_stack(Path(home), workers=plan.workers) as stack,
     ):
         settings = load(**stack.variables)
-        doorbell = CeleryDoorbell(create_app(settings), settings)
+        doorbell = CeleryDoorbell(create_app(settings))
         async with build(settings, doorbell=doorbell) as parts:
             await _carry_out(plan, parts, stack)
         await doorbell.aclose()

@@ -39,6 +39,7 @@ from orchestrator.jobs import (
     JobKind,
     JobRecords,
     JobResults,
+    Marks,
     Reconciler,
 )
 from orchestrator.memo import Memo, MemoOptions, Refresh
@@ -177,11 +178,15 @@ async def build(
         rejudge = Rejudge(store, LastKnown(archive, memo), pipeline, clock)
         runner = ChunkRunner(
             records,
+            Marks(jobs_redis, ttl=settings.job_ttl),
             {
                 JobKind.ENRICH: CompanyHandler(enricher),
                 JobKind.PIPELINE: LeadHandler(store, enricher, pipeline, clock),
                 JobKind.REJUDGE: rejudge,
             },
+            doorbell,
+            attempts=settings.poison_attempts,
+            clock=clock,
         )
         stack.push_async_callback(runner.aclose)
         yield Runtime(
@@ -207,7 +212,7 @@ async def build(
             runner=runner,
             rejudge=rejudge,
             policy_version=agent.version,
-            reconciler=Reconciler(records, doorbell),
+            reconciler=Reconciler(runner, doorbell),
             purchaser=purchaser,
             sweeper=sweeper,
             doorbell=doorbell,

@@ -1,23 +1,47 @@
-"""Accepts work: stores the job, caps it, rings for its chunks. One way in for every door."""
+"""Accepts work and what is asked of it later. One way in for every door."""
 
 import contextlib
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from typing import Final
 
 from orchestrator.bootstrap import Runtime
-from orchestrator.jobs import Item, Job, JobKind, NewJob, Order, UnsealedJob
+from orchestrator.jobs import (
+    Command,
+    Item,
+    Job,
+    JobKind,
+    JobState,
+    NewJob,
+    Once,
+    Order,
+    UnsealedJob,
+    idempotency_name,
+)
 from orchestrator.memo import StoreUnavailable
 from orchestrator.pipeline import CompanyIntake
 from orchestrator.spend import run_account
 
+#: Doorbells for a job, if it has as many chunks. Whoever takes work of a lane that has more
+#: rings on, so these only have to reach somebody.
+FIRST_RINGS: Final = 4
 
-async def submit(runtime: Runtime, new: NewJob, *, job_id: str | None = None) -> Job:
+
+async def submit(
+    runtime: Runtime,
+    new: NewJob,
+    *,
+    job_id: str | None = None,
+    idempotency_key: str | None = None,
+) -> Job:
     """Accept *new* durably and announce it; as `submit_stream`, for items in hand."""
 
     async def items() -> AsyncIterator[Sequence[Item]]:
         yield new.items
 
-    return await submit_stream(runtime, new.order, items(), job_id=job_id)
+    return await submit_stream(
+        runtime, new.order, items(), job_id=job_id, idempotency_key=idempotency_key
+    )
 
 
 async def submit_stream(
@@ -26,6 +50,7 @@ async def submit_stream(
     items: AsyncIterable[Sequence[Item]],
     *,
     job_id: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Job:
     """Accept a job whose *items* come some at a time; equal unfinished work is returned instead.
 
@@ -33,13 +58,15 @@ async def submit_stream(
     cancelled, nothing was accepted. Companies that are known already are answered here.
 
     A caller who must tell a new job from one that was there chooses *job_id* (`uuid4().hex`)
-    and compares.
+    and compares. For `EMASAI_IDEMPOTENCY_TTL_S` an *idempotency_key* leads to the same job,
+    finished or not.
 
-    When this returns the work is done or visibly failed some day, whatever is killed: a
-    doorbell that is lost is rung again by the reconciler of any worker.
+    When this returns the work is done or visibly failed some day, whatever is killed: where a
+    doorbell is lost, some worker looks by itself.
 
     Raises:
         StoreFull: Redis has hardly any memory left; nothing was accepted.
+        KeyReused: The key led to a job for other work.
         StoreUnavailable: Redis is away. Asking again is safe: if the work was accepted after
             all, it is found.
     """
@@ -55,12 +82,15 @@ async def submit_stream(
     if order.max_cost_micros is not None:
         # Before the job can be seen: a worker may take it up at once.
         await runtime.budget.set_cap(run_account(job_id), order.max_cost_micros)
-    job = await runtime.records.job(await unsealed.seal())
+    job = await runtime.records.job(
+        await unsealed.seal(_once(runtime, order.tenant, idempotency_key))
+    )
     if job is None:
         raise StoreUnavailable("accept")
     if companies is not None and job.job_id == job_id:
         await companies.count_served()
-    await _announce(runtime, job)
+    if job.job_id == job_id:
+        await _announce(runtime, job)
     return job
 
 
@@ -78,7 +108,30 @@ async def _fill(
     return companies
 
 
+async def command(runtime: Runtime, job_id: str, wanted: Command) -> Job | None:
+    """Pause, resume or cancel a job; return it as it is after that, None if there is none.
+
+    Durable: what is in a worker's hands is let go within seconds, also of one that is away.
+    Where the job is beyond what was asked, nothing changes.
+
+    Raises:
+        StoreUnavailable: Redis is away. Asking again is safe.
+    """
+    state = await runtime.records.command(job_id, wanted)
+    if state is None:
+        return None
+    job = await runtime.records.job(job_id)
+    if job is not None and state is JobState.RUNNING:
+        await _announce(runtime, job)
+    return job
+
+
 async def _announce(runtime: Runtime, job: Job) -> None:
-    for chunk in await runtime.records.silent_chunks(job.job_id):
-        if await runtime.records.may_ring(job.job_id, chunk):
-            await runtime.doorbell.ring(job.job_id, chunk)
+    if job.state.is_workable:
+        await runtime.doorbell.ring(job.lane, min(job.chunks, FIRST_RINGS))
+
+
+def _once(runtime: Runtime, tenant: str, key: str | None) -> Once | None:
+    if key is None:
+        return None
+    return Once(idempotency_name(tenant, key), runtime.settings.idempotency_ttl)

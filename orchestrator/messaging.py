@@ -10,21 +10,19 @@ import structlog
 from celery import Celery
 from kombu import Queue
 from kombu.exceptions import OperationalError
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.connections import (
     CONNECT_TIMEOUT_S,
     HEALTH_CHECK_S,
     SOCKET_TIMEOUT_S,
-    open_redis,
 )
-from orchestrator.names import QUEUE_PIPELINE, TASK_WORK
+from orchestrator.names import QUEUE_PIPELINE, QUEUES, TASK_WORK
 from orchestrator.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-#: Chunks that one worker process has in hand; each runs its items on the process's one loop.
+#: Threads that answer messages. None waits for work: that runs on the process's one loop.
 WORKER_THREADS = 8
 #: Seconds after which Redis hands an unacknowledged doorbell to another worker. Long, since
 #: the reconciler is what notices dead workers, within seconds.
@@ -62,7 +60,7 @@ def create_app(settings: Settings) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_default_queue=QUEUE_PIPELINE,
-        task_queues=[Queue(QUEUE_PIPELINE)],
+        task_queues=[Queue(name) for name in QUEUES],
         task_create_missing_queues=False,
         timezone="UTC",
     )
@@ -70,38 +68,26 @@ def create_app(settings: Settings) -> Celery:
 
 
 class CeleryDoorbell:
-    """Rings through a Celery broker."""
+    """Rings through a Celery broker: one queue for each lane."""
 
-    def __init__(self, app: Celery, settings: Settings) -> None:
+    def __init__(self, app: Celery) -> None:
         self._app = app
-        url = settings.broker_url
-        self._redis: Redis | None = open_redis(url) if url.startswith("redis") else None
 
-    async def ring(self, job_id: str, chunk: int) -> None:
-        """Send the doorbell of one chunk; a broker that is away is logged, not raised."""
+    async def ring(self, lane: str, times: int = 1) -> None:
+        """Send *times* doorbells of *lane*; a broker that is away is logged, not raised."""
         try:
-            await asyncio.to_thread(
-                self._app.send_task,
-                TASK_WORK,
-                kwargs={"job_id": job_id, "chunk": chunk},
-                queue=QUEUE_PIPELINE,
-                retry=False,
-            )
+            await asyncio.to_thread(self._send, lane, times)
         except (OperationalError, OSError, RedisError) as error:
-            log.warning("doorbell.not_sent", job_id=job_id, chunk=chunk, error=type(error).__name__)
+            log.warning("doorbell.not_sent", lane=lane, error=type(error).__name__)
 
-    async def waiting(self) -> int:
-        """Return how many doorbells wait in the queue; 0 where the broker cannot say."""
-        if self._redis is None:
-            return 0
-        try:
-            return int(await self._redis.llen(QUEUE_PIPELINE))
-        except (RedisError, OSError) as error:
-            log.warning("doorbell.queue_unknown", error=type(error).__name__)
-            return 0
+    def heard(self) -> frozenset[str]:
+        """Return the lanes whose doorbells this process answers: all, or those of its `-Q`."""
+        return frozenset(QUEUES) & frozenset(self._app.amqp.queues.consume_from)
 
     async def aclose(self) -> None:
         """Close the connections to the broker."""
-        if self._redis is not None:
-            await self._redis.aclose()
         await asyncio.to_thread(self._app.close)
+
+    def _send(self, lane: str, times: int) -> None:
+        for _ in range(times):
+            self._app.send_task(TASK_WORK, kwargs={"lane": lane}, queue=lane, retry=False)

@@ -8,7 +8,11 @@ from typing import Final
 #: Documented tasks: other services enqueue by these.
 TASK_ENRICH: Final = "emasai.enrich"
 TASK_RUN_PIPELINE: Final = "emasai.run_pipeline"
-#: The doorbell: a job id and a chunk number.
+#: The doorbell: the name of a lane that has work.
 TASK_WORK: Final = "emasai.work"
 
+QUEUE_INTERACTIVE: Final = "interactive"
 QUEUE_PIPELINE: Final = "pipeline"
+QUEUE_REFRESH: Final = "refresh"
+#: One queue for each lane of jobs, under the lane's own name.
+QUEUES: Final = (QUEUE_INTERACTIVE, QUEUE_PIPELINE, QUEUE_REFRESH)

@@ -6,6 +6,11 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 
-def load_script(redis: Redis, package: str, name: str) -> AsyncScript:
-    """Return `lua/<name>.lua` of *package*, bound to *redis*. A call is one round trip."""
-    return redis.register_script(files(package).joinpath("lua", f"{name}.lua").read_text("utf-8"))
+def load_script(redis: Redis, package: str, *names: str) -> AsyncScript:
+    """Return `lua/<name>.lua` of *package*, bound to *redis*. A call is one round trip.
+
+    Several *names* are one script, one after the other: what the first define, the last uses.
+    """
+    folder = files(package).joinpath("lua")
+    source = "\n".join(folder.joinpath(f"{name}.lua").read_text("utf-8") for name in names)
+    return redis.register_script(source)

@@ -7,7 +7,7 @@ its coroutine over and waits. Bound to the worker's start and stop by Celery's s
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import structlog
@@ -44,6 +44,10 @@ class WorkerRuntime:
         """Run *work* on the loop and wait for it, from any other thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
+    def soon(self, call: Callable[[T], None], value: T) -> None:
+        """Have the loop make *call* with *value*, and do not wait for it."""
+        self._loop.call_soon_threadsafe(call, value)
+
     def drain(self) -> None:
         """Let running items end and start no further ones."""
         if self.parts is not None:
@@ -57,7 +61,7 @@ class WorkerRuntime:
         self._thread.join()
 
     async def _open(self) -> None:
-        doorbell = CeleryDoorbell(app, settings)
+        doorbell = CeleryDoorbell(app)
         self._stack.push_async_callback(doorbell.aclose)
         self.parts = await self._stack.enter_async_context(build(settings, doorbell=doorbell))
         courier = self.parts.courier

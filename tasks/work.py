@@ -1,17 +1,18 @@
-"""The doorbell's other end: has one chunk of a job worked through."""
+"""The doorbell's other end: has the next chunk of a lane worked through."""
 
 from orchestrator.celery_app import app
+from orchestrator.jobs import Lane
 from orchestrator.names import TASK_WORK
 from tasks.runtime import worker
 
 
 @app.task(name=TASK_WORK, shared=False)
-def work(job_id: str, chunk: int) -> None:
-    """Have a chunk worked through; return when it is taken up, so that no thread waits.
+def work(lane: str) -> None:
+    """Have work of *lane* taken up; returns at once, so that no thread waits.
 
-    Idempotent: a chunk that is finished or held by another worker does nothing.
-    Retries: none by Celery; the reconciler rings again for what is not finished.
+    Idempotent: without work, or without a free place in the lane's quota, nothing happens.
+    Retries: none by Celery; every worker looks for work by itself each second.
     """
     runtime = worker()
     if runtime.parts is not None:
-        runtime.call(runtime.parts.runner.start(job_id, chunk))
+        runtime.soon(runtime.parts.runner.wake, Lane(lane))

@@ -45,7 +45,7 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
         async with contextlib.AsyncExitStack() as stack:
             bell = doorbell
             if bell is None:
-                celery_bell = CeleryDoorbell(create_app(settings), settings)
+                celery_bell = CeleryDoorbell(create_app(settings))
                 bell = await stack.enter_async_context(contextlib.aclosing(celery_bell))
             runtime = await stack.enter_async_context(build(settings, doorbell=bell))
             app.state.runtime = runtime

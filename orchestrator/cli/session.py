@@ -58,7 +58,7 @@ def configured(*, workers: int = 0) -> Iterator[Settings]:
 @contextlib.asynccontextmanager
 async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
     """Build the object graph for *settings* on the running loop."""
-    doorbell = CeleryDoorbell(create_app(settings), settings)
+    doorbell = CeleryDoorbell(create_app(settings))
     try:
         async with build(settings, doorbell=doorbell) as parts:
             yield parts

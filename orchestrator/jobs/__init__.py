@@ -1,12 +1,18 @@
 """Asked-for work: records that are the truth, doorbells that announce it, runners that do it.
 
-The Celery message carries a job id and a chunk number, nothing else. Losing it delays the
-work until the reconciler rings again; doubling it changes nothing.
+The Celery message names a lane that has work, nothing else. Losing it delays the work until
+a worker looks by itself, within a second; doubling it changes nothing.
 """
 
+from orchestrator.jobs.careful import Marks
+from orchestrator.jobs.chunkwork import Handler
 from orchestrator.jobs.distinct import Distinct
+from orchestrator.jobs.errors import KeyReused
 from orchestrator.jobs.intake import Intake
+from orchestrator.jobs.keys import idempotency_name
 from orchestrator.jobs.model import (
+    DeadLetter,
+    GivenUp,
     Item,
     Job,
     JobContext,
@@ -14,6 +20,7 @@ from orchestrator.jobs.model import (
     Lane,
     NewJob,
     NotNow,
+    Once,
     Order,
     Origin,
     Pause,
@@ -21,19 +28,22 @@ from orchestrator.jobs.model import (
     lane_of,
 )
 from orchestrator.jobs.reconciler import Reconciler
-from orchestrator.jobs.records import JobRecords
+from orchestrator.jobs.records import Claim, JobRecords
 from orchestrator.jobs.results import JobResults, RowResult
 from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment
-from orchestrator.jobs.runner import ChunkRunner, Doorbell, Handler
+from orchestrator.jobs.runner import ChunkRunner, Doorbell
 from orchestrator.jobs.state import Command, JobState
 from orchestrator.jobs.unsealed import Part, UnsealedJob
 
 __all__ = [
     "SEGMENT_ROWS",
     "ChunkRunner",
+    "Claim",
     "Command",
+    "DeadLetter",
     "Distinct",
     "Doorbell",
+    "GivenUp",
     "Handler",
     "Intake",
     "Item",
@@ -43,9 +53,12 @@ __all__ = [
     "JobRecords",
     "JobResults",
     "JobState",
+    "KeyReused",
     "Lane",
+    "Marks",
     "NewJob",
     "NotNow",
+    "Once",
     "Order",
     "Origin",
     "Part",
@@ -55,5 +68,6 @@ __all__ = [
     "RowResult",
     "Segment",
     "UnsealedJob",
+    "idempotency_name",
     "lane_of",
 ]

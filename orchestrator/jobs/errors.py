@@ -1,4 +1,4 @@
-"""What a server that is away means to whoever asks about jobs."""
+"""What can go wrong with a job besides its work."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,16 @@ from contextlib import contextmanager
 from redis.exceptions import RedisError
 
 from orchestrator.memo import StoreUnavailable
+
+
+class KeyReused(Exception):
+    """An idempotency key was used before, for other work."""
+
+    def __str__(self) -> str:
+        return (
+            "This idempotency key was used for another request; "
+            "send the same request again, or use another key"
+        )
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class Intake:
         self._redis = redis
         self._ttl = ttl
         self._unsealed_ttl = unsealed_ttl
-        self._accept = load_script(redis, "orchestrator.jobs", "accept")
+        self._accept = load_script(redis, "orchestrator.jobs", "job", "accept")
 
     def begin(self, job_id: str, order: Order, *, chunk_size: int) -> UnsealedJob:
         """Return a job that nobody sees before it is sealed."""

@@ -1,18 +1,52 @@
-"""The keys of jobs in Redis DB 3; nowhere else are they built.
+"""The keys of jobs in Redis DB 3.
 
 All of them expire: a job is remembered for `EMASAI_JOB_TTL_S` after it was accepted, and what
-was stored for a job that was never sealed for an hour.
+was stored for a job that was never sealed for an hour. The scripts build the same keys by the
+same rules (`lua/job.lua`).
 """
 
+import hashlib
 from dataclasses import dataclass
 
+#: What all keys of jobs begin with.
+ROOT = "jobs1:"
 #: Sorted set of jobs that are not finished, by the instant of acceptance (ms).
-ACTIVE = "jobs1:active"
+ACTIVE = f"{ROOT}active"
+#: Sorted set of all jobs that are remembered, by the instant of acceptance (ms).
+ALL = f"{ROOT}all"
+#: Sorted set of jobs with dead letters, by the instant of the last one (ms).
+FAILURES = f"{ROOT}failures"
 
 
 def pointer(digest: str) -> str:
     """Return the key that leads from a batch's digest to the unfinished job of that batch."""
-    return f"jobs1:same:{digest}"
+    return f"{ROOT}same:{digest}"
+
+
+def idempotency_name(tenant: str, key: str) -> str:
+    """Return the name under which *key*, any text, is remembered for *tenant*."""
+    return hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneKeys:
+    """All keys of one lane."""
+
+    lane: str
+
+    @property
+    def held(self) -> str:
+        """Sorted set of `<job>:<chunk>` in workers' hands, by when to look at them (ms)."""
+        return f"{ROOT}lane:{self.lane}:held"
+
+    @property
+    def tenants(self) -> str:
+        """Sorted set of tenants in line, by the instant of their last turn (microseconds)."""
+        return f"{ROOT}lane:{self.lane}:tenants"
+
+    def jobs(self, tenant: str) -> str:
+        """Return the key of a tenant's jobs in line: sorted set, by acceptance (ms)."""
+        return f"{ROOT}lane:{self.lane}:jobs:{tenant}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,36 +57,61 @@ class JobKeys:
 
     @property
     def record(self) -> str:
-        """Hash: what was asked for, its state, and its tally."""
-        return f"jobs1:{self.job_id}"
-
-    @property
-    def open(self) -> str:
-        """Set of chunk numbers that are not finished."""
-        return f"jobs1:{self.job_id}:open"
+        """Hash: what was asked for, its state, its tally, the first chunk nobody ever had."""
+        return f"{ROOT}{self.job_id}"
 
     @property
     def results(self) -> str:
         """Hash: item number -> result, JSON."""
-        return f"jobs1:{self.job_id}:results"
+        return f"{ROOT}{self.job_id}:results"
+
+    @property
+    def finished(self) -> str:
+        """Bitmap of finished chunks."""
+        return f"{ROOT}{self.job_id}:finished"
+
+    @property
+    def held(self) -> str:
+        """Set of chunks in workers' hands."""
+        return f"{ROOT}{self.job_id}:held"
+
+    @property
+    def returned(self) -> str:
+        """Set of chunks that were handed back unfinished, or whose worker has vanished."""
+        return f"{ROOT}{self.job_id}:returned"
+
+    @property
+    def losses(self) -> str:
+        """Hash: chunk -> how many workers have vanished with it."""
+        return f"{ROOT}{self.job_id}:losses"
+
+    @property
+    def begun(self) -> str:
+        """Hash: item number -> how often it was begun, `<number>:step` -> the last step of it."""
+        return f"{ROOT}{self.job_id}:begun"
+
+    @property
+    def timeline(self) -> str:
+        """List of `<ms> <event>`."""
+        return f"{ROOT}{self.job_id}:timeline"
+
+    def failed(self, code: str) -> str:
+        """Return the key of the bitmap of items that are dead letters with *code*."""
+        return f"{ROOT}{self.job_id}:failed:{code}"
 
     def items(self, chunk: int) -> str:
         """Return the key of a chunk's items: JSON list of [number, item]."""
-        return f"jobs1:{self.job_id}:items:{chunk}"
+        return f"{ROOT}{self.job_id}:items:{chunk}"
 
     @property
     def row_counts(self) -> str:
         """String: how many rows each item answers, 32 bits each; none where it is one each."""
-        return f"jobs1:{self.job_id}:row_counts"
+        return f"{ROOT}{self.job_id}:row_counts"
 
     def rows(self, segment: int) -> str:
         """Return the key of a segment of rows, see `rowmap`; none where rows are items."""
-        return f"jobs1:{self.job_id}:rows:{segment}"
+        return f"{ROOT}{self.job_id}:rows:{segment}"
 
     def claim(self, chunk: int) -> str:
         """Return the key that holds the token of the worker that has the chunk."""
-        return f"jobs1:{self.job_id}:claim:{chunk}"
-
-    def rung(self, chunk: int) -> str:
-        """Return the key that is there while a doorbell for the chunk is on its way."""
-        return f"jobs1:{self.job_id}:rung:{chunk}"
+        return f"{ROOT}{self.job_id}:claim:{chunk}"

@@ -142,7 +142,43 @@ class WorkDigest:
         return self._hash.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """An idempotency key by its *name* in Redis: for *ttl* the same key is the same job."""
+
+    name: str
+    ttl: timedelta
+
+
+class DeadLetter(StrEnum):
+    """Why the runner itself gives an item up; handlers have codes of their own beside these."""
+
+    POISON = "poison"
+    DEADLINE = "deadline"
+    INTERNAL_ERROR = "internal_error"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An item that no handler has brought to an end, and what is known of it."""
+
+    code: DeadLetter
+    attempts: int = 0
+    last_step: str | None = None
+
+
 Pause = Callable[[timedelta], Awaitable[None]]
+
+
+Step = Callable[[str], Awaitable[None]]
+
+
+async def _no_step(step: str) -> None:
+    """Note nothing."""
+
+
+def _never() -> bool:
+    return False
 
 
 async def _sleep(duration: timedelta) -> None:
@@ -154,7 +190,9 @@ class JobContext:
     """What a handler must know of the job that an item belongs to; None for an item of no job.
 
     `rows` is how many rows of the job the item answers. `pause` waits, and raises `NotNow` when
-    the process has no time left to wait.
+    the process has no time left to wait. Handlers name each `step` that they begin: of an item
+    that has killed workers, the last one is kept. A handler that is cancelled while
+    `is_abandoned` stops what it has set off, too.
     """
 
     job_id: str | None
@@ -163,18 +201,22 @@ class JobContext:
     accepted_at: datetime | None = None
     rows: int = 1
     pause: Pause = field(default=_sleep, compare=False, repr=False)
+    step: Step = field(default=_no_step, compare=False, repr=False)
+    is_abandoned: Callable[[], bool] = field(default=_never, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a handler says of one item: its result, and what it adds to the job's tally.
 
-    `again` is what each further row that the item answers adds.
+    `again` is what each further row that the item answers adds. `failure` is the code of a dead
+    letter: the item failed, and may be queued again.
     """
 
     result: JsonObject
     tally: Mapping[str, int] = field(default_factory=dict)
     again: Mapping[str, int] = field(default_factory=dict)
+    failure: str | None = None
 
     def tally_of(self, rows: int, *, items: int = 1) -> dict[str, int]:
         """Return what *items* of the same report add to a tally that answer *rows* rows in all."""
@@ -187,7 +229,7 @@ class Report:
 
     def for_rows(self, rows: int) -> "Report":
         """Return the report of an item that answers *rows* rows."""
-        return Report(self.result, self.tally_of(rows))
+        return Report(self.result, self.tally_of(rows), failure=self.failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +237,7 @@ class Job:
     """A job's record as it was read.
 
     `total` counts rows, `items` what is worked on: less where rows repeat each other, and then
-    `has_row_map`. `answered` rows had their result before anybody worked. `tally` counts what
-    the handlers reported, by rows.
+    `has_row_map`. `tally` counts what the handlers reported, by rows.
     """
 
     job_id: str
@@ -208,7 +249,6 @@ class Job:
     total: int
     items: int
     has_row_map: bool
-    answered: int
     chunks: int
     max_cost_micros: int | None
     accepted_at: datetime
@@ -224,13 +264,6 @@ class Job:
     def done(self) -> int:
         """How many rows have a result."""
         return self.tally.get("done", 0)
-
-    def time_left(self, now: datetime) -> timedelta | None:
-        """Return how long the rest takes at the pace so far; None where there is none to tell."""
-        worked = self.done - self.answered
-        if self.finished_at is not None or worked <= 0:
-            return None
-        return (now - (self.started_at or self.accepted_at)) / worked * (self.total - self.done)
 
     @property
     def context(self) -> JobContext:

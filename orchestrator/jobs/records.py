@@ -1,4 +1,4 @@
-"""Job records in Redis DB 3: claiming, reporting, reading."""
+"""Job records in Redis DB 3: taking, reporting, reading."""
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -11,10 +11,11 @@ from redis.asyncio import Redis
 
 from orchestrator.jobs.errors import store_errors
 from orchestrator.jobs.intake import Intake
-from orchestrator.jobs.keys import ACTIVE, JobKeys
-from orchestrator.jobs.model import Item, Job, NewJob, Report
+from orchestrator.jobs.keys import ACTIVE, ROOT, JobKeys
+from orchestrator.jobs.model import Item, Job, Lane, NewJob, Report
 from orchestrator.jobs.reading import TALLY, job_of
 from orchestrator.jobs.rowmap import ROW_COUNT, row_count_in
+from orchestrator.jobs.state import Command, JobState, origins, target
 from orchestrator.lease import Renewal
 from orchestrator.memo import StoreUnavailable
 from orchestrator.scripts import load_script
@@ -22,11 +23,29 @@ from orchestrator.scripts import load_script
 _MS = timedelta(milliseconds=1)
 
 
+class Claim:
+    """A chunk in the caller's hands, until the block that took it is left.
+
+    Set `done` when every item has its result; `rest`, how long nobody is to take it, else.
+
+    `losses` counts workers that have vanished with this chunk, `more` says whether the lane
+    has further work.
+    """
+
+    def __init__(self, job_id: str, chunk: int, *, losses: int, more: bool) -> None:
+        self.job_id = job_id
+        self.chunk = chunk
+        self.losses = losses
+        self.more = more
+        self.done = False
+        self.rest = timedelta(0)
+
+
 class JobRecords:
     """The truth about jobs.
 
-    `claim` leases are renewed while a chunk is worked on; a dead worker's chunk is free again
-    after *claim_lease*. A doorbell counts as on its way for *ring_patience*.
+    A claim is a lease that is renewed while its chunk is worked on; a dead worker's chunk is
+    taken by another one after *claim_lease*.
     """
 
     def __init__(
@@ -35,17 +54,16 @@ class JobRecords:
         *,
         ttl: timedelta,
         claim_lease: timedelta = timedelta(seconds=5),
-        ring_patience: timedelta = timedelta(seconds=10),
     ) -> None:
         self._redis = redis
         self._ttl_ms = ttl // _MS
         self._claim_ms = claim_lease // _MS
-        self._ring_ms = ring_patience // _MS
         self._renewal = Renewal(redis, claim_lease)
         self._intake = Intake(redis, ttl=ttl)
-        self._claim = load_script(redis, "orchestrator.jobs", "claim")
-        self._report = load_script(redis, "orchestrator.jobs", "report")
-        self._finish = load_script(redis, "orchestrator.jobs", "finish")
+        self._take = load_script(redis, "orchestrator.jobs", "job", "take")
+        self._report = load_script(redis, "orchestrator.jobs", "job", "report")
+        self._finish = load_script(redis, "orchestrator.jobs", "job", "finish")
+        self._move = load_script(redis, "orchestrator.jobs", "job", "move")
 
     async def accept(self, job_id: str, new: NewJob, *, chunk_size: int) -> Job:
         """Store *new* durably as *job_id*, and return the job: an unfinished equal one if any.
@@ -64,69 +82,62 @@ class JobRecords:
         text = {k.decode(): v.decode() for k, v in cast("dict[bytes, bytes]", fields).items()}
         return job_of(job_id, text) if text else None
 
+    async def states(self, job_ids: Sequence[str]) -> list[JobState | None]:
+        """Return the state of each job, None for one that is not there, in one round trip."""
+        with store_errors("states"):
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.hget(JobKeys(job_id).record, "state")
+            found = cast("list[bytes | None]", await pipe.execute())
+        return [None if state is None else JobState(state.decode()) for state in found]
+
     async def active(self) -> list[str]:
         """Return the ids of unfinished jobs, oldest first."""
         with store_errors("active"):
             found = await self._redis.zrange(ACTIVE, 0, -1)
             return [job_id.decode() for job_id in cast("list[bytes]", found)]
 
-    async def forget(self, job_id: str) -> None:
-        """Drop *job_id* from the active ones: its record has expired."""
-        with store_errors("forget"):
-            await self._redis.zrem(ACTIVE, job_id)
+    async def command(self, job_id: str, command: Command) -> JobState | None:
+        """Ask *command* of a job; return the state that it is in after that, None without a job.
 
-    async def silent_chunks(self, job_id: str) -> list[int]:
-        """Return the open chunks that nobody holds and no doorbell announces."""
-        keys = JobKeys(job_id)
-        with store_errors("silent"):
-            chunks = sorted(int(chunk) for chunk in await self._redis.smembers(keys.open))
-            if not chunks:
-                return []
-            signs = await self._redis.mget(
-                [key for chunk in chunks for key in (keys.claim(chunk), keys.rung(chunk))]
+        Where the command changes nothing, the state is the one that there was.
+        """
+        with store_errors(command):
+            state = await self._move(
+                keys=[ROOT],
+                args=[self._ttl_ms, job_id, target(command), *sorted(origins(command))],
             )
-        return [
-            c for i, c in enumerate(chunks) if signs[2 * i] is None and signs[2 * i + 1] is None
-        ]
-
-    async def may_ring(self, job_id: str, chunk: int) -> bool:
-        """Say whether the caller is the one to ring for *chunk* now; marks it as rung."""
-        with store_errors("ring"):
-            marked = await self._redis.set(
-                JobKeys(job_id).rung(chunk), b"1", nx=True, px=self._ring_ms
-            )
-        return bool(marked)
+        return None if state is None else JobState(state.decode())
 
     @asynccontextmanager
-    async def claimed(self, job_id: str, chunk: int) -> AsyncIterator["Claim | None"]:
-        """Hold *chunk* for the length of the block; None if it is finished or somebody's.
+    async def taken(self, lane: Lane) -> AsyncIterator[Claim | None]:
+        """Hold the next chunk of *lane* for the length of the block; None if there is none.
 
         On leaving, the chunk is handed back unless the claim was marked as done.
         """
-        keys, token = JobKeys(job_id), uuid.uuid4().hex
-        with store_errors("claim"):
-            got = await self._claim(
-                keys=[keys.open, keys.claim(chunk)], args=[chunk, token, self._claim_ms]
-            )
-        if not got:
+        token = uuid.uuid4().hex
+        with store_errors("take"):
+            got = await self._take(keys=[ROOT], args=[self._ttl_ms, lane, token, self._claim_ms])
+        if got is None:
             yield None
             return
-        claim = Claim()
-        async with self._renewal.keeping(keys.claim(chunk), token):
+        job_id, chunk, losses, more = got
+        claim = Claim(job_id.decode(), chunk, losses=losses, more=bool(more))
+        async with self._renewal.keeping(JobKeys(claim.job_id).claim(chunk), token):
             try:
                 yield claim
             finally:
-                with store_errors("finish"):
-                    await self._finish(
-                        keys=[
-                            keys.record,
-                            keys.open,
-                            keys.claim(chunk),
-                            keys.rung(chunk),
-                            ACTIVE,
-                        ],
-                        args=[chunk, token, job_id, "1" if claim.done else "0"],
-                    )
+                await self._let_go(claim, token)
+
+    async def _let_go(self, claim: Claim, token: str) -> None:
+        with store_errors("finish"):
+            await self._finish(
+                keys=[ROOT],
+                args=[
+                    *(self._ttl_ms, claim.job_id, claim.chunk, token),
+                    *(int(claim.done), claim.rest // _MS),
+                ],
+            )
 
     async def open_items(self, job_id: str, chunk: int) -> list[tuple[int, Item]]:
         """Return the items of *chunk* that have no result yet, with their numbers."""
@@ -153,24 +164,15 @@ class JobRecords:
         return [row_count_in(cast("bytes", packed), number - first) for number, _ in items]
 
     async def report(self, job_id: str, number: int, report: Report) -> bool:
-        """Store the result of one item and count it; False if it had one already."""
-        keys = JobKeys(job_id)
+        """Store the result of one item and count it; False if it had one, or the job is over."""
         tally = {"done": 1, **report.tally}
         with store_errors("report"):
             counted = await self._report(
-                keys=[keys.record, keys.results],
+                keys=[ROOT],
                 args=[
-                    number,
-                    orjson.dumps(report.result),
-                    self._ttl_ms,
+                    *(self._ttl_ms, job_id, number, orjson.dumps(report.result)),
+                    report.failure or "",
                     *(part for name, n in tally.items() for part in (TALLY + name, n)),
                 ],
             )
         return bool(counted)
-
-
-class Claim:
-    """A chunk in the caller's hands. Set `done` when every item has its result."""
-
-    def __init__(self) -> None:
-        self.done = False

@@ -1,119 +1,154 @@
-"""Works through one chunk: claims it, runs the items that have no result, reports each."""
+"""Takes chunks and works through them, lane by lane, on one event loop: no thread waits."""
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 import structlog
 
-from orchestrator.jobs.model import Item, Job, JobContext, JobKind, NotNow, Report
-from orchestrator.jobs.records import JobRecords
+from orchestrator.clock import Clock, utc_now
+from orchestrator.jobs.careful import Marks
+from orchestrator.jobs.chunkwork import ChunkWork, Handler, Tools
+from orchestrator.jobs.model import JobKind, Lane, NotNow
+from orchestrator.jobs.records import Claim, JobRecords
+from orchestrator.jobs.watch import JobWatch
 from orchestrator.memo import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
-Handler = Callable[[Item, JobContext], Awaitable[Report]]
-
 
 class Doorbell(Protocol):
-    """Announces a chunk to the workers. Best effort: the reconciler rings again."""
+    """Says that a lane has work. Best effort: every worker looks by itself each second."""
 
-    async def ring(self, job_id: str, chunk: int) -> None:
+    async def ring(self, lane: str, times: int = 1) -> None:
         """Send the announcement. Raises nothing for a broker that is away."""
 
-    async def waiting(self) -> int:
-        """Return how many announcements wait to be heard; 0 where the broker cannot say."""
+    def heard(self) -> Collection[str]:
+        """Return the lanes whose doorbells this process answers."""
 
 
-#: Chunks under way in one process. Their items mostly wait, which costs memory and nothing
-#: else; the limit keeps a process from claiming more than it can finish in good time.
-MAX_CHUNKS = 100
+#: Chunks of each lane under way in one process. Their items mostly wait, which costs memory
+#: and nothing else; the limit keeps a process from claiming more than it can finish in good
+#: time. Lanes do not take from each other.
+QUOTAS: Final = MappingProxyType({Lane.INTERACTIVE: 50, Lane.PIPELINE: 100, Lane.REFRESH: 20})
+#: Items of one process that are begun and not ended; others can still be held back.
+MAX_ITEMS: Final = 1000
+#: How soon a pause or a cancel is noticed.
+WATCH_PERIOD: Final = timedelta(seconds=1)
 
 
 class ChunkRunner:
-    """Runs chunks on one event loop, in the background: no thread waits for them."""
+    """Answers doorbells. A place in a lane's quota takes chunk after chunk until there is none."""
 
     def __init__(
         self,
         records: JobRecords,
+        marks: Marks,
         handlers: Mapping[JobKind, Handler],
+        doorbell: Doorbell,
         *,
-        max_chunks: int = MAX_CHUNKS,
+        quotas: Mapping[Lane, int] = QUOTAS,
+        attempts: int = 3,
+        watch_period: timedelta = WATCH_PERIOD,
+        clock: Clock = utc_now,
     ) -> None:
+        """Work with *handlers*.
+
+        Args:
+            records: The truth about jobs.
+            marks: Marks on items that may be poison.
+            handlers: What is done with an item, by the kind of its job.
+            doorbell: Rung on where more work is left than this process has begun.
+            quotas: Chunks of each lane under way.
+            attempts: How often an item is begun that kills its worker.
+            watch_period: How soon a pause or a cancel is noticed.
+            clock: What deadlines are held against.
+        """
         self._records = records
         self._handlers = handlers
-        self._admission = asyncio.Semaphore(max_chunks)
+        self._doorbell = doorbell
+        self._quotas = quotas
+        self._watch = JobWatch(records, watch_period)
         self._draining = asyncio.Event()
+        self._places: Counter[Lane] = Counter()
         self._running: set[asyncio.Task[None]] = set()
+        slots = asyncio.Semaphore(MAX_ITEMS)
+        self._tools = Tools(
+            records, marks, clock, slots, self._pause, self._draining.is_set, attempts
+        )
 
     def drain(self) -> None:
         """Start no further item. Running ones end; unfinished chunks are handed back."""
         self._draining.set()
 
-    async def start(self, job_id: str, chunk: int) -> None:
-        """Take up *chunk* and return while it is worked on; wait only while too many are.
+    def wake(self, lane: Lane) -> None:
+        """Answer a doorbell of *lane*: take work if the lane's quota has a place. Never waits.
 
-        What becomes of it is in its record: the reconciler rings again for what is not done.
+        A doorbell too many finds nothing, and one that finds no place is not needed: places
+        look for the next chunk by themselves.
         """
-        await self._admission.acquire()
-        task = asyncio.create_task(self._admitted(job_id, chunk), name=f"chunk {job_id} {chunk}")
+        if self._draining.is_set() or self._places[lane] >= self._quotas[lane]:
+            return
+        self._places[lane] += 1
+        task = asyncio.create_task(self._fill(lane), name=f"place {lane}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def run(self, job_id: str, chunk: int) -> int:
-        """Work through *chunk* and return how many items got a result by this call.
+    async def run_one(self, lane: Lane) -> int | None:
+        """Take one chunk and work through it; return how many items have a result by this call.
 
-        Idempotent: a chunk that is finished, held elsewhere or unknown does nothing.
+        None if there was no chunk to take.
         """
-        if self._draining.is_set():
-            return 0
-        job = await self._records.job(job_id)
-        if job is None:
-            return 0
-        async with self._records.claimed(job_id, chunk) as claim:
-            if claim is None:
-                return 0
-            items = await self._records.open_items(job_id, chunk)
-            rows = await self._records.row_counts(job, items)
-            async with asyncio.TaskGroup() as group:
-                runs = [
-                    group.create_task(self._run_item(job, *item, rows=n))
-                    for item, n in zip(items, rows, strict=True)
-                ]
-            claim.done = all(run.result() for run in runs)
-        log.info("chunk.worked", job_id=job_id, chunk=chunk, items=len(items), done=claim.done)
-        return sum(run.result() for run in runs)
+        async with self._records.taken(lane) as claim:
+            return None if claim is None else await self._work(claim)
 
     async def aclose(self) -> None:
         """Drain, and wait for what is running."""
         self.drain()
         while self._running:
             await asyncio.wait(self._running)
+        await self._watch.aclose()
 
-    async def _admitted(self, job_id: str, chunk: int) -> None:
+    async def _fill(self, lane: Lane) -> None:
+        """Take chunk after chunk until there is none, or one cannot be worked on."""
         try:
-            await self.run(job_id, chunk)
+            has_rung = False
+            while not self._draining.is_set():
+                async with self._records.taken(lane) as claim:
+                    if claim is None:
+                        return
+                    if claim.more and not has_rung:
+                        # Wakes one more place here or elsewhere, which does the same.
+                        await self._doorbell.ring(lane)
+                        has_rung = True
+                    await self._work(claim)
         except StoreUnavailable as away:
-            log.warning("chunk.postponed", job_id=job_id, chunk=chunk, why=str(away))
+            log.warning("place.store_away", lane=lane, operation=away.operation)
         except Exception:
-            log.exception("chunk.failed", job_id=job_id, chunk=chunk)
+            log.exception("place.failed", lane=lane)
         finally:
-            self._admission.release()
+            self._places[lane] -= 1
 
-    async def _run_item(self, job: Job, number: int, item: Item, *, rows: int) -> bool:
-        if self._draining.is_set():
-            return False
-        try:
-            context = replace(job.context, rows=rows, pause=self._pause)
-            report = await self._handlers[job.kind](item, context)
-            await self._records.report(job.job_id, number, report.for_rows(rows))
-        except (NotNow, StoreUnavailable) as later:
-            log.warning("item.postponed", job_id=job.job_id, number=number, why=str(later))
-            return False
-        return True
+    async def _work(self, claim: Claim) -> int:
+        job = await self._records.job(claim.job_id)
+        if job is None:
+            return 0
+        chunk = ChunkWork(claim, job, self._handlers[job.kind], self._tools)
+        with self._watch.over(claim.job_id, chunk):
+            ended = await chunk.run()
+        log.info(
+            "chunk.worked",
+            job_id=claim.job_id,
+            chunk=claim.chunk,
+            lane=job.lane,
+            items=ended,
+            done=claim.done,
+        )
+        return ended
 
     async def _pause(self, duration: timedelta) -> None:
         """Wait, unless the process drains: then there is another one that can."""

@@ -11,9 +11,9 @@ import orjson
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from orchestrator.jobs.errors import store_errors
-from orchestrator.jobs.keys import ACTIVE, JobKeys, pointer
-from orchestrator.jobs.model import Item, Order, Report, WorkDigest
+from orchestrator.jobs.errors import KeyReused, store_errors
+from orchestrator.jobs.keys import ROOT, JobKeys
+from orchestrator.jobs.model import Item, Once, Order, Report, WorkDigest
 from orchestrator.jobs.reading import TALLY
 from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment, pack_row_counts
 from orchestrator.jobs.tallies import Tallies
@@ -107,10 +107,13 @@ class UnsealedJob:
         self._digest.add(part.rows)
         await self._store(writes)
 
-    async def seal(self) -> str:
+    async def seal(self, once: Once | None = None) -> str:
         """Make the job visible, and return its id; or that of an unfinished equal one.
 
+        With *once*, the id of the job that its key led to before, finished or not.
+
         Raises:
+            KeyReused: The key of *once* led to a job for other work; this one is discarded.
             StoreUnavailable: Redis is away, or what was stored has expired meanwhile. Asking
                 for the same again is safe.
         """
@@ -123,11 +126,17 @@ class UnsealedJob:
             await writes.execute()
             await self._renew(self._ttl_ms)
             sealed: bytes = await self._accept(
-                keys=[pointer(self._digest.text()), self._keys.record, self._keys.open, ACTIVE],
-                args=[self.job_id, JobKeys("").record, self._ttl_ms, self._chunks, *self._fields()],
+                keys=[ROOT],
+                args=[
+                    *(self._ttl_ms, self.job_id, self._digest.text()),
+                    *(("", 0) if once is None else (once.name, once.ttl // _MS)),
+                    *(self._chunks, *self._fields()),
+                ],
             )
         if sealed.decode() != self.job_id:
             await self.discard()
+        if not sealed:
+            raise KeyReused
         return sealed.decode()
 
     async def discard(self) -> None:
@@ -186,10 +195,7 @@ class UnsealedJob:
         yield from ("total", self._rows, "items", self._items, "chunks", self._chunks)
         if self._segments:
             yield from ("segment_rows", SEGMENT_ROWS)
-        tally = self._tallies.total(self._row_counts)
-        if tally:
-            yield from ("answered", tally["done"])
-        for name, n in tally.items():
+        for name, n in self._tallies.total(self._row_counts).items():
             yield from (TALLY + name, n)
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from orchestrator.enrichment import Enricher, Enrichment, EnrichmentStatus, Purpose
-from orchestrator.jobs import Item, JobContext, Report
+from orchestrator.jobs import GivenUp, Item, JobContext, Report
 from orchestrator.memo import Source
 from orchestrator.pipeline.ambiguity import explain_ambiguity
 from orchestrator.pipeline.patience import enrich_patiently
@@ -19,7 +19,7 @@ from orchestrator.pipeline.result import (
     provenance,
     tally_of,
 )
-from orchestrator.pipeline.trouble import Explanation, reported
+from orchestrator.pipeline.trouble import Explanation, explain_given_up, failure_of, reported
 
 JsonObject = dict[str, Any]
 
@@ -43,12 +43,17 @@ class CompanyHandler:
         """
 
         async def work() -> Report:
+            await context.step("lookup")
             purpose = Purpose(context.job_id, context.tenant, context.capped)
-            enrichment = await enrich_patiently(self._enricher, item, purpose, context.pause)
+            enrichment = await enrich_patiently(self._enricher, item, purpose, context)
             self._enricher.serve_again(enrichment, context.rows - 1)
             return report_of(item, enrichment)
 
         return await reported(work(), lambda why: report_of_failure(item, why))
+
+    async def give_up(self, item: Item, why: GivenUp) -> Report:
+        """Return the report of a company that is not worked on any more."""
+        return report_of_failure(item, explain_given_up(why))
 
 
 def report_of(name: str, enrichment: Enrichment) -> Report:
@@ -77,6 +82,7 @@ def report_of_failure(name: str, why: Explanation, enrichment: Enrichment | None
         result.model_dump(mode="json", exclude_defaults=True),
         tally_of(why.status, enrichment),
         again_of(why.status, enrichment),
+        failure_of(why),
     )
 
 

@@ -5,12 +5,13 @@ from uuid import UUID
 from agents.case import Lead
 from agents.protocol import Pipeline
 from orchestrator.clock import Clock
+from orchestrator.database import DatabaseUnavailable
 from orchestrator.enrichment import Enricher, Enrichment, Purpose
-from orchestrator.jobs import Item, JobContext, Report
+from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
 from orchestrator.pipeline.judging import Judging, NotJudged
 from orchestrator.pipeline.lead_report import UNKNOWN_LEAD, failed, judged
 from orchestrator.pipeline.patience import enrich_patiently
-from orchestrator.pipeline.trouble import reported
+from orchestrator.pipeline.trouble import explain_given_up, reported
 from orchestrator.store import LeadStore
 
 
@@ -45,17 +46,41 @@ class LeadHandler:
 
         return await reported(work(), lambda why: failed(item, lead, why))
 
+    async def give_up(self, item: Item, why: GivenUp) -> Report:
+        """Return the report of a lead that is not worked on any more.
+
+        Raises:
+            NotNow: The database is away.
+        """
+        lead = await lead_if_there(self._store, item)
+        return failed(item, lead, explain_given_up(why))
+
     async def _judge(self, lead: Lead, context: JobContext) -> Report:
         purpose = Purpose(context.job_id, context.tenant, context.capped)
 
         async def seek() -> Enrichment:
-            return await enrich_patiently(self._enricher, lead.company, purpose, context.pause)
+            await context.step("lookup")
+            found = await enrich_patiently(self._enricher, lead.company, purpose, context)
+            await context.step("judge")
+            return found
 
         try:
             answer = await Judging(self._pipeline, lead, self._clock(), seek).record(self._store)
         except NotJudged as none:
             return failed(str(lead.id), lead, none.why, none.enrichment)
         return judged(lead, *answer)
+
+
+async def lead_if_there(store: LeadStore, item: Item) -> Lead | None:
+    """Return the stored lead that *item* names, for a job that can wait.
+
+    Raises:
+        NotNow: The database is away.
+    """
+    try:
+        return await lead_of(store, item)
+    except DatabaseUnavailable as away:
+        raise NotNow(str(away)) from away
 
 
 async def lead_of(store: LeadStore, item: Item) -> Lead | None:

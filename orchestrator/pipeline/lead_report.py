@@ -5,7 +5,7 @@ from orchestrator.enrichment import Enrichment
 from orchestrator.jobs import Item, Report
 from orchestrator.pipeline.judging import Judged
 from orchestrator.pipeline.result import ItemStatus, LeadResult, provenance, tally_of
-from orchestrator.pipeline.trouble import Explanation
+from orchestrator.pipeline.trouble import Explanation, failure_of
 from orchestrator.store import Recorded
 
 UNKNOWN_LEAD = Explanation(
@@ -49,7 +49,8 @@ def failed(
 ) -> Report:
     """Report a lead that was not judged, and why."""
     result = failed_result(item, lead, why, enrichment)
-    return Report(result.model_dump(mode="json"), tally_of(why.status, enrichment))
+    tally = tally_of(why.status, enrichment)
+    return Report(result.model_dump(mode="json"), tally, failure=failure_of(why))
 
 
 def failed_result(

@@ -1,9 +1,10 @@
 """Tries again for a while where SurfSense fails for now; nothing is held meanwhile."""
 
+import asyncio
 from datetime import timedelta
 
 from orchestrator.enrichment import Enricher, Enrichment, Purpose
-from orchestrator.jobs import Pause
+from orchestrator.jobs import JobContext, Pause
 from orchestrator.surfsense import TransientEnrichmentError
 
 #: Lookups of one item before its failure is its result.
@@ -13,13 +14,24 @@ LONGEST_PAUSE = timedelta(minutes=2)
 
 
 async def enrich_patiently(
-    enricher: Enricher, name: str, purpose: Purpose, pause: Pause
+    enricher: Enricher, name: str, purpose: Purpose, context: JobContext
 ) -> Enrichment:
     """Look *name* up; after a passing fault, again when somebody may try again.
 
+    If the job is cancelled meanwhile, so is the purchase, unless somebody else waits for it.
+
     Raises:
-        Exception: As `Enricher.enrich`, after the last try; or whatever *pause* raises.
+        Exception: As `Enricher.enrich`, after the last try; or whatever `context.pause` raises.
     """
+    try:
+        return await _tried(enricher, name, purpose, context.pause)
+    except asyncio.CancelledError:
+        if context.is_abandoned():
+            enricher.abandon(name)
+        raise
+
+
+async def _tried(enricher: Enricher, name: str, purpose: Purpose, pause: Pause) -> Enrichment:
     for _ in range(TRIES - 1):
         try:
             return await enricher.enrich(name, purpose)

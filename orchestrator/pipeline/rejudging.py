@@ -7,12 +7,12 @@ from agents.protocol import Pipeline
 from orchestrator.clock import Clock
 from orchestrator.enrichment import Enrichment, EnrichmentStatus, LastKnown
 from orchestrator.identity import parse_name
-from orchestrator.jobs import Item, JobContext, Report
+from orchestrator.jobs import GivenUp, Item, JobContext, Report
 from orchestrator.pipeline.judging import Judged, Judging, NotJudged
-from orchestrator.pipeline.lead import lead_of
+from orchestrator.pipeline.lead import lead_if_there, lead_of
 from orchestrator.pipeline.lead_report import UNKNOWN_LEAD, failed_result, judged_result
 from orchestrator.pipeline.result import Change, ItemStatus, LeadResult, RejudgedLead, tally_of
-from orchestrator.pipeline.trouble import Explanation, reported
+from orchestrator.pipeline.trouble import Explanation, explain_given_up, reported
 from orchestrator.store import LeadStore, Recorded, StoredDecision
 
 
@@ -44,6 +44,15 @@ class Rejudge:
             return _report(await self.judge(item, before=context.accepted_at, store=True))
 
         return await reported(work(), lambda why: _report(_failed(item, None, why)))
+
+    async def give_up(self, item: Item, why: GivenUp) -> Report:
+        """Return the report of a lead that is not judged any more.
+
+        Raises:
+            NotNow: The database is away.
+        """
+        lead = await lead_if_there(self._store, item)
+        return _report(_failed(item, lead, explain_given_up(why)))
 
     async def judge(
         self, item: Item, *, before: datetime | None = None, store: bool = False
@@ -133,4 +142,5 @@ def _failed(
 
 def _report(result: RejudgedLead) -> Report:
     tally = {**tally_of(result.status, None), f"change:{result.change}": 1}
-    return Report(result.model_dump(mode="json"), tally)
+    failure = result.code if result.status is ItemStatus.FAILED else None
+    return Report(result.model_dump(mode="json"), tally, failure=failure)

@@ -9,7 +9,7 @@ from agents.case import Localized
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.enrichment import ShuttingDown
 from orchestrator.identity import InvalidCompanyName
-from orchestrator.jobs import NotNow, Report
+from orchestrator.jobs import DeadLetter, GivenUp, NotNow, Report
 from orchestrator.memo import LeaseLost, StoreUnavailable
 from orchestrator.pipeline.budget import explain_budget
 from orchestrator.pipeline.result import ItemStatus
@@ -49,9 +49,28 @@ def explain(error: Exception) -> Explanation:
             es = f"SurfSense rechazó la consulta ({error.code})."
             return Explanation(ItemStatus.FAILED, error.code, Localized(en=f"{error}.", es=es))
         case _:
+            return explain_given_up(GivenUp(DeadLetter.INTERNAL_ERROR))
+
+
+def explain_given_up(why: GivenUp) -> Explanation:
+    """Say in one sentence why an item is not worked on any more."""
+    match why.code:
+        case DeadLetter.POISON:
+            where = why.last_step or "start"
+            en = f"Its worker vanished {why.attempts} times with this item, last at '{where}'."
+            es = f"El proceso murió {why.attempts} veces con este elemento, la última en '{where}'."
+        case DeadLetter.DEADLINE:
+            en = "The job's deadline had passed before this item began."
+            es = "El plazo del trabajo venció antes de que comenzara este elemento."
+        case DeadLetter.INTERNAL_ERROR:
             en = "An internal error stopped this lookup; the worker's log has it."
             es = "Un error interno detuvo esta consulta; consta en el registro del proceso."
-            return Explanation(ItemStatus.FAILED, "internal_error", Localized(en=en, es=es))
+    return Explanation(ItemStatus.FAILED, why.code, Localized(en=en, es=es))
+
+
+def failure_of(why: Explanation) -> str | None:
+    """Return the code of a dead letter; None for an ending that no further try would change."""
+    return why.code if why.status is ItemStatus.FAILED else None
 
 
 async def reported(work: Awaitable[Report], otherwise: Callable[[Explanation], Report]) -> Report:
@@ -68,6 +87,6 @@ async def reported(work: Awaitable[Report], otherwise: Callable[[Explanation], R
         raise NotNow(str(error)) from error
     except Exception as error:
         explanation = explain(error)
-        if explanation.code == "internal_error":
+        if explanation.code == DeadLetter.INTERNAL_ERROR:
             log.exception("item.failed")
         return otherwise(explanation)

@@ -130,6 +130,10 @@ class Settings(RedisSettings):
     webhook_secret: WebhookSecret = Field(
         default=None, validate_default=True, validation_alias="EMASAI_WEBHOOK_SECRET"
     )
+    idempotency_ttl: Seconds = Field(
+        default=timedelta(hours=24), validation_alias="EMASAI_IDEMPOTENCY_TTL_S"
+    )
+    poison_attempts: int = Field(default=3, ge=1, validation_alias="EMASAI_POISON_ATTEMPTS")
     tenant: str = Field(default="default", min_length=1, validation_alias="EMASAI_TENANT")
     policy_file: Path | None = Field(default=None, validation_alias="EMASAI_POLICY_FILE")
     language: Literal["en", "es"] = Field(default="en", validation_alias="EMASAI_LANGUAGE")

@@ -1,22 +1,21 @@
-"""Doorbells for tests: one that only remembers who was rung for."""
+"""Doorbells for tests: one that only remembers which lanes were rung for."""
+
+from collections.abc import Collection
+
+from orchestrator.jobs import Lane
 
 
 class FakeDoorbell:
     """Remembers its rings; tests answer them, or leave them lost."""
 
-    def __init__(self, *, waits: int = 0) -> None:
-        self.rings: list[tuple[str, int]] = []
-        self.waits = waits
+    def __init__(self, lanes: Collection[str] = tuple(Lane)) -> None:
+        self.rings: list[str] = []
+        self.lanes = lanes
 
-    async def ring(self, job_id: str, chunk: int) -> None:
-        """Remember the ring."""
-        self.rings.append((job_id, chunk))
+    async def ring(self, lane: str, times: int = 1) -> None:
+        """Remember the rings."""
+        self.rings += [lane] * times
 
-    async def waiting(self) -> int:
-        """Return how many rings are said to wait."""
-        return self.waits
-
-    def taken(self) -> list[tuple[str, int]]:
-        """Return the rings so far, and forget them."""
-        rings, self.rings = self.rings, []
-        return rings
+    def heard(self) -> Collection[str]:
+        """Return the lanes that this process is said to listen to."""
+        return self.lanes

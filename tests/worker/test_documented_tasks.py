@@ -35,7 +35,7 @@ def celery(stack: EmbeddedStack) -> Iterator[Celery]:
 @asynccontextmanager
 async def _looking_in(stack: EmbeddedStack) -> AsyncIterator[Runtime]:
     settings = load(**stack.variables)
-    doorbell = CeleryDoorbell(create_app(settings), settings)
+    doorbell = CeleryDoorbell(create_app(settings))
     async with build(settings, doorbell=doorbell) as parts:
         yield parts
     await doorbell.aclose()

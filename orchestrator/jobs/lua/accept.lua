@@ -1,34 +1,60 @@
--- accept(KEYS: pointer, record, open, active;
---        ARGV: job_id, record prefix, ttl_ms, chunks, field, value, field, value, ...)
+-- accept(KEYS: root; ARGV: ttl_ms, job_id, digest, key, key_ttl_ms, chunks, field, value, ...)
 --
---   pointer        id of the unfinished job of the same batch (string, PX)
---   record prefix  turns a job id into the key of its record
---   chunks         how many chunks the job has; their items are stored already
+--   digest      identity of the work   chunks  how many it has; their items are stored already
+--   key         name of the caller's idempotency key, '' without one
+--   key_ttl_ms  how long it leads to its job
 --
--- Returns the id of the job: the caller's, or the unfinished one that asks for the same.
--- Keeps: one unfinished job a batch. After this call the job exists as a whole; before it,
--- not at all. A job without work is done at once.
-local pointer, record, open, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local job_id, prefix, ttl_ms, chunks = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+-- Returns the id of the job: the caller's, or that of the unfinished one that asks for the
+-- same, or whatever the key leads to; '' if the key was used for other work.
+-- Keeps: one unfinished job for equal work, one job for a key. After this call the job exists
+-- as a whole; before it, not at all. A job without work is done at once.
+local job_id, digest, key, key_ttl_ms = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local chunks = tonumber(ARGV[6])
+local pointer = ROOT .. 'same:' .. digest
+
+local function remember(accepted)
+  if key ~= '' then
+    redis.call('SET', ROOT .. 'key:' .. key, digest .. ' ' .. accepted, 'PX', key_ttl_ms)
+  end
+  return accepted
+end
+
+if key ~= '' then
+  local known = redis.call('GET', ROOT .. 'key:' .. key)
+  if known then
+    local before, first = string.match(known, '^(%S+) (%S+)$')
+    if before ~= digest then
+      return ''
+    end
+    if redis.call('EXISTS', job_key(first)) == 1 then
+      return first
+    end
+  end
+end
 
 local same = redis.call('GET', pointer)
-if same and redis.call('HGET', prefix .. same, 'state') == 'accepted' then
-  return same
+if same then
+  local state = redis.call('HGET', job_key(same), 'state')
+  if state and (is_workable(state) or state == 'paused') then
+    return remember(same)
+  end
 end
 
-local time = redis.call('TIME')
-local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-redis.call('HSET', record, 'state', 'accepted', 'accepted_at_ms', now_ms, unpack(ARGV, 5))
-redis.call('PEXPIRE', record, ttl_ms)
+local record, active, all = job_key(job_id), ROOT .. 'active', ROOT .. 'all'
+redis.call('HSET', record, 'state', 'accepted', 'accepted_at_ms', NOW_MS, 'next', 0,
+  unpack(ARGV, 7))
+keep(record)
+redis.call('ZADD', all, NOW_MS, job_id)
+redis.call('ZREMRANGEBYSCORE', all, '-inf', NOW_MS - TTL_MS)
+keep(all)
+note(job_id, 'accepted')
 if chunks == 0 then
-  redis.call('HSET', record, 'state', 'done', 'finished_at_ms', now_ms)
-  return job_id
+  finish_job(job_id, 'done')
+  return remember(job_id)
 end
-for chunk = 0, chunks - 1 do
-  redis.call('SADD', open, chunk)
-end
-redis.call('PEXPIRE', open, ttl_ms)
-redis.call('ZADD', active, now_ms, job_id)
-redis.call('PEXPIRE', active, ttl_ms)
-redis.call('SET', pointer, job_id, 'PX', ttl_ms)
-return job_id
+redis.call('ZADD', active, NOW_MS, job_id)
+redis.call('ZREMRANGEBYSCORE', active, '-inf', NOW_MS - TTL_MS)
+keep(active)
+redis.call('SET', pointer, job_id, 'PX', TTL_MS)
+enqueue(job_id)
+return remember(job_id)

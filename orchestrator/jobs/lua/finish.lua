@@ -1,24 +1,39 @@
--- finish(KEYS: record, open, claim, rung, active; ARGV: chunk, token, job_id, done)
+-- finish(KEYS: root; ARGV: ttl_ms, job_id, chunk, token, done, rest_ms) -> the job's state, or nothing
 --
---   done  '1' every item of the chunk has a result; '0' the worker hands the chunk back
+--   done     '1' every item of the chunk has a result; '0' the worker hands the chunk back
+--   rest_ms  how long nobody is to take a chunk that is handed back
 --
--- Returns 1 if this was the job's last chunk, else 0.
--- Keeps: a chunk is let go only by its holder; a job is done when no chunk is open; a record
--- that has expired is not brought back.
-local record, open, claim, rung, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local chunk, token, job_id, done = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- Keeps: a chunk is let go only by its holder; a job ends when no chunk is left; a record that
+-- has expired is not brought back. An orderly end takes back what was noted of lost workers.
+local job_id, chunk, token = ARGV[2], ARGV[3], ARGV[4]
+local done, rest_ms = ARGV[5], tonumber(ARGV[6])
+local record, claim = job_key(job_id), job_key(job_id, 'claim:' .. chunk)
 
-if redis.call('GET', claim) == token then
-  redis.call('DEL', claim, rung)
+local is_holder = redis.call('GET', claim) == token
+if is_holder then
+  redis.call('DEL', claim)
 end
-if done ~= '1' or redis.call('SREM', open, chunk) == 0 or redis.call('SCARD', open) > 0 then
-  return 0
+local at = redis.call('HMGET', record, 'state', 'lane')
+if not at[1] then
+  return nil
 end
-if redis.call('EXISTS', record) == 0 then
-  return 0
+local held, member = lane_key(at[2], 'held'), job_id .. ':' .. chunk
+if is_holder then
+  redis.call('ZREM', held, member)
+  redis.call('SREM', job_key(job_id, 'held'), chunk)
+  redis.call('HDEL', job_key(job_id, 'losses'), chunk)
 end
-local time = redis.call('TIME')
-local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-redis.call('HSET', record, 'state', 'done', 'finished_at_ms', now_ms)
-redis.call('ZREM', active, job_id)
-return 1
+if redis.call('HEXISTS', record, 'finished_at_ms') == 1 then
+  return at[1]
+end
+if done == '1' then
+  redis.call('SETBIT', job_key(job_id, 'finished'), chunk, 1)
+  keep(job_key(job_id, 'finished'))
+  redis.call('SREM', job_key(job_id, 'returned'), chunk)
+elseif is_holder and rest_ms > 0 then
+  redis.call('ZADD', held, NOW_MS + rest_ms, member)
+  keep(held)
+elseif is_holder then
+  give_back(job_id, chunk, at[1])
+end
+return settle(job_id)

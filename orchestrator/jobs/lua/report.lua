@@ -1,18 +1,30 @@
--- report(KEYS: record, results; ARGV: number, result, ttl_ms, field, amount, field, amount, ...)
+-- report(KEYS: root; ARGV: ttl_ms, job_id, number, result, failure, field, amount, field, amount, ...)
 --
 --   number  the item's number in the job   result  JSON text
+--   failure  why the item is a dead letter; '' if it is none
 --   field, amount  what the result adds to the job's tally
 --
--- Returns 1 if the item was open, 0 if it had a result already or the job has expired (then
--- nothing changes).
+-- Returns 1 if the item was open, 0 if it had a result already or the job has ended or expired
+-- (then nothing changes).
 -- Keeps: an item is counted once, however often it runs.
-local record, results = KEYS[1], KEYS[2]
+local job_id, number, failure = ARGV[2], ARGV[3], ARGV[5]
+local record, results = job_key(job_id), job_key(job_id, 'results')
 
-if redis.call('EXISTS', record) == 0 or redis.call('HSETNX', results, ARGV[1], ARGV[2]) == 0 then
+local at = redis.call('HMGET', record, 'state', 'finished_at_ms')
+if not at[1] or at[2] or redis.call('HSETNX', results, number, ARGV[4]) == 0 then
   return 0
 end
-redis.call('PEXPIRE', results, ARGV[3])
-for i = 4, #ARGV, 2 do
+keep(results)
+for i = 6, #ARGV, 2 do
   redis.call('HINCRBY', record, ARGV[i], ARGV[i + 1])
+end
+if failure ~= '' then
+  local failed, failures = job_key(job_id, 'failed:' .. failure), ROOT .. 'failures'
+  redis.call('HINCRBY', record, 'n:failed:' .. failure, 1)
+  redis.call('SETBIT', failed, number, 1)
+  keep(failed)
+  redis.call('ZADD', failures, NOW_MS, job_id)
+  redis.call('ZREMRANGEBYSCORE', failures, '-inf', NOW_MS - TTL_MS)
+  keep(failures)
 end
 return 1

@@ -150,7 +150,7 @@ async def test_a_stream_is_the_same_work_as_the_list(runtime: Runtime) -> None:
     second = await submit_stream(runtime, ORDER, in_parts(["Acme"], [], ["Zara", "Acme"]))
 
     assert second == first
-    parts = await runtime.jobs_redis.keys("jobs1:*:*:*")
+    parts = await runtime.jobs_redis.keys("jobs1:*:items:*")
     assert parts
     assert all(first.job_id in str(key) for key in parts)
 

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.bootstrap import Runtime, build, load_policy
-from orchestrator.dispatch import submit
+from orchestrator.dispatch import FIRST_RINGS, command, submit
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.jobs import JobKind, NewJob
+from orchestrator.jobs import Command, JobKind, JobState, KeyReused, NewJob
 from orchestrator.settings import ConfigurationError, Settings, load
 from orchestrator.spend import run_account
 from tests.support.bells import FakeDoorbell
@@ -42,11 +43,18 @@ async def runtime(settings: Settings, doorbell: FakeDoorbell) -> AsyncIterator[R
 
 
 async def test_work_is_accepted_and_rung_for(runtime: Runtime, doorbell: FakeDoorbell) -> None:
-    """Each chunk is announced once; the record is there before."""
+    """The record is there before anybody is told."""
     job = await submit(runtime, NEW)
 
-    assert doorbell.rings == [(job.job_id, 0), (job.job_id, 1)]
+    assert doorbell.rings == ["pipeline", "pipeline"]
     assert await runtime.records.job(job.job_id) == job
+
+
+async def test_rings_do_not_grow_with_the_job(runtime: Runtime, doorbell: FakeDoorbell) -> None:
+    """A large job rings a few times; whoever takes its work rings on."""
+    await submit(runtime, NewJob(JobKind.ENRICH, tuple(map(str, range(200))), "default"))
+
+    assert len(doorbell.rings) == FIRST_RINGS
 
 
 async def test_the_same_work_twice_is_one_job(runtime: Runtime, doorbell: FakeDoorbell) -> None:
@@ -55,6 +63,50 @@ async def test_the_same_work_twice_is_one_job(runtime: Runtime, doorbell: FakeDo
 
     assert len({job.job_id for job in jobs}) == 1
     assert len(doorbell.rings) == 2
+
+
+async def test_a_key_leads_to_its_job_also_after_the_end(runtime: Runtime) -> None:
+    """The same key and the same request are the same job; without it, new work."""
+    first = await submit(runtime, NEW, idempotency_key="k")
+    await runtime.records.command(first.job_id, Command.CANCEL)
+
+    again = await submit(runtime, NEW, idempotency_key="k")
+    without = await submit(runtime, NEW)
+
+    assert again.job_id == first.job_id
+    assert again.state is JobState.CANCELLED
+    assert without.job_id != first.job_id
+
+
+async def test_a_key_is_good_for_one_request(runtime: Runtime) -> None:
+    """Another request under a used key is refused, of another tenant it is a key of its own."""
+    await submit(runtime, NEW, idempotency_key="k")
+
+    with pytest.raises(KeyReused, match="another request"):
+        await submit(runtime, replace(NEW, items=("Delta",)), idempotency_key="k")
+    await submit(runtime, replace(NEW, tenant="other"), idempotency_key="k")
+
+
+async def test_commands_reach_the_record(runtime: Runtime, doorbell: FakeDoorbell) -> None:
+    """Pausing and resuming say where the job is then; resuming rings."""
+    job = await submit(runtime, NEW)
+    doorbell.rings.clear()
+
+    states = [
+        found and found.state
+        for wanted in (Command.PAUSE, Command.PAUSE, Command.RESUME, Command.CANCEL, Command.RESUME)
+        for found in [await command(runtime, job.job_id, wanted)]
+    ]
+
+    assert states == [
+        JobState.PAUSED,
+        JobState.PAUSED,
+        JobState.RUNNING,
+        JobState.CANCELLED,
+        JobState.CANCELLED,
+    ]
+    assert doorbell.rings == ["pipeline", "pipeline"]
+    assert await command(runtime, "unknown", Command.PAUSE) is None
 
 
 async def test_a_cap_is_there_before_the_job_can_be_seen(runtime: Runtime) -> None:

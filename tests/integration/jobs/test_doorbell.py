@@ -11,12 +11,13 @@ from structlog.testing import capture_logs
 
 from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
+from orchestrator.jobs import Lane
 from orchestrator.messaging import CeleryDoorbell, create_app
-from orchestrator.names import QUEUE_PIPELINE, TASK_WORK
+from orchestrator.names import QUEUES, TASK_WORK
 from orchestrator.settings import Settings, load
 from tests.support.valkey import kill, running_valkey
 
-#: A job has hundreds of chunks, and whoever asks for it waits while they are rung for.
+#: Whoever asks for a job waits while it is rung for.
 WORTH_A_RING_S = 4
 
 
@@ -38,48 +39,51 @@ async def broker(shared_valkey: Valkey) -> AsyncIterator[Redis]:
 async def doorbell(shared_valkey: Valkey) -> AsyncIterator[CeleryDoorbell]:
     """Return the doorbell of a running installation."""
     settings = _settings(shared_valkey)
-    doorbell = CeleryDoorbell(create_app(settings), settings)
+    doorbell = CeleryDoorbell(create_app(settings))
     yield doorbell
     await doorbell.aclose()
 
 
-async def test_a_ring_is_a_message_with_a_job_and_a_chunk(
-    doorbell: CeleryDoorbell, broker: Redis
+@pytest.mark.parametrize("lane", list(Lane))
+async def test_a_ring_is_a_message_that_names_a_lane(
+    doorbell: CeleryDoorbell, broker: Redis, lane: Lane
 ) -> None:
-    """Nothing else travels: the record is the truth."""
-    await doorbell.ring("j1", 3)
+    """Nothing else travels: the record is the truth. Each lane has a queue of its own."""
+    await doorbell.ring(lane, 2)
 
-    (message,) = await broker.lrange(QUEUE_PIPELINE, 0, -1)
-    envelope = orjson.loads(message)
+    messages = await broker.lrange(lane, 0, -1)
+    assert len(messages) == 2
+    envelope = orjson.loads(messages[0])
     assert envelope["headers"]["task"] == TASK_WORK
     assert envelope["content-type"] == "application/json"
-    assert "j1" in envelope["headers"]["kwargsrepr"]
+    assert envelope["headers"]["kwargsrepr"] == f"{{'lane': '{lane.value}'}}"
 
 
-async def test_waiting_rings_are_counted(doorbell: CeleryDoorbell, broker: Redis) -> None:
-    """The reconciler rings no more while there are some."""
-    del broker
-    assert await doorbell.waiting() == 0
+async def test_a_worker_hears_the_lanes_it_was_started_for(shared_valkey: Valkey) -> None:
+    """All of them, or those of its `-Q`."""
+    app = create_app(_settings(shared_valkey))
+    doorbell = CeleryDoorbell(app)
+    everything = doorbell.heard()
 
-    for chunk in range(3):
-        await doorbell.ring("j1", chunk)
+    app.amqp.queues.select(["interactive"])
+    chosen = doorbell.heard()
+    await doorbell.aclose()
 
-    assert await doorbell.waiting() == 3
+    assert everything == set(QUEUES) == set(Lane)
+    assert chosen == {"interactive"}
 
 
 async def test_a_broker_that_is_away_is_logged_and_not_raised(tmp_path: Path) -> None:
     """Accepting work does not depend on the broker: the reconciler rings again."""
     with running_valkey(tmp_path) as server:
         settings = _settings(server)
-        doorbell = CeleryDoorbell(create_app(settings), settings)
+        doorbell = CeleryDoorbell(create_app(settings))
         kill(server)
 
         with capture_logs() as logs:
             async with asyncio.timeout(WORTH_A_RING_S):
-                await doorbell.ring("j1", 0)
-            waiting = await doorbell.waiting()
+                await doorbell.ring(Lane.PIPELINE)
         await doorbell.aclose()
 
-    assert waiting == 0
-    assert [line["event"] for line in logs] == ["doorbell.not_sent", "doorbell.queue_unknown"]
+    assert [line["event"] for line in logs] == ["doorbell.not_sent"]
     assert server.url.split("@")[0] not in repr(logs)

@@ -1,17 +1,19 @@
 """Job records: accepted as a whole, claimed by one, counted once."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
 
 from orchestrator.connections import open_redis
-from orchestrator.jobs import JobKind, JobRecords, JobState, NewJob, Report
+from orchestrator.jobs import Command, JobKind, JobRecords, JobState, Lane, NewJob, Origin, Report
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
 from tests.support.results import reported_results
+from tests.support.vanishing import vanish_with_a_chunk
 
 #: Where no server listens.
 NOBODY = "redis://127.0.0.1:1"
@@ -20,12 +22,20 @@ NOBODY = "redis://127.0.0.1:1"
 NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d", "e"), "default", max_cost_micros=70)
 
 
-async def _finish(records: JobRecords, job_id: str, chunk: int) -> None:
-    async with records.claimed(job_id, chunk) as claim:
+async def _finish_next(records: JobRecords) -> tuple[str, int]:
+    """Take the next chunk, report its items, and return which it was."""
+    async with records.taken(Lane.PIPELINE) as claim:
         assert claim is not None
-        for number, item in await records.open_items(job_id, chunk):
-            await records.report(job_id, number, Report({"item": item}))
+        for number, item in await records.open_items(claim.job_id, claim.chunk):
+            await records.report(claim.job_id, number, Report({"item": item}))
         claim.done = True
+    return claim.job_id, claim.chunk
+
+
+async def _take(records: JobRecords) -> tuple[str, int] | None:
+    """Take the next chunk and hand it back; say which it was."""
+    async with records.taken(Lane.PIPELINE) as claim:
+        return None if claim is None else (claim.job_id, claim.chunk)
 
 
 async def test_an_accepted_job_is_there_as_it_was_asked_for(records: JobRecords) -> None:
@@ -38,7 +48,7 @@ async def test_an_accepted_job_is_there_as_it_was_asked_for(records: JobRecords)
     assert job.finished_at is None
     assert abs(datetime.now(UTC) - job.accepted_at) < timedelta(minutes=1)
     assert await records.active() == ["j1"]
-    assert await records.silent_chunks("j1") == [0, 1, 2]
+    assert (job.lane, job.origin, job.started_at) == (Lane.PIPELINE, Origin.TASK, None)
     assert await records.open_items("j1", 1) == [(2, "c"), (3, "d")]
 
 
@@ -53,7 +63,7 @@ async def test_equal_unfinished_work_is_the_same_job(records: JobRecords) -> Non
 async def test_equal_work_after_the_end_is_a_new_job(records: JobRecords) -> None:
     """What is finished is not asked for again by its first request."""
     await records.accept("j1", NEW, chunk_size=5)
-    await _finish(records, "j1", 0)
+    await _finish_next(records)
 
     job = await records.accept("j2", NEW, chunk_size=5)
 
@@ -69,27 +79,27 @@ async def test_a_job_without_work_is_done_at_once(records: JobRecords) -> None:
     assert await records.active() == []
 
 
-async def test_a_chunk_is_claimed_by_one_of_many(records: JobRecords) -> None:
-    """Twenty doorbells for a chunk give it to one worker."""
-    await records.accept("j1", NEW, chunk_size=5)
+async def test_a_chunk_is_taken_by_one_of_many(records: JobRecords) -> None:
+    """Twenty who look at once share three chunks; the others get nothing."""
+    await records.accept("j1", NEW, chunk_size=2)
     over = asyncio.Event()
+    got: list[int] = []
 
-    async def claim() -> bool:
-        async with records.claimed("j1", 0) as claim:
+    async def take() -> None:
+        async with records.taken(Lane.PIPELINE) as claim:
             if claim is not None:
+                got.append(claim.chunk)
                 await over.wait()
-            return claim is not None
 
-    claims = [asyncio.create_task(claim()) for _ in range(20)]
-    await asyncio.wait(claims, return_when=asyncio.FIRST_COMPLETED)
+    takers = [asyncio.create_task(take()) for _ in range(20)]
 
-    async def all_others_are_refused() -> bool:
-        return sum(not task.done() for task in claims) == 1
+    async def all_others_have_nothing() -> bool:
+        return sum(not taker.done() for taker in takers) == 3
 
-    await eventually(all_others_are_refused, "one worker holds the chunk")
-    assert await records.silent_chunks("j1") == []
+    await eventually(all_others_have_nothing, "three hold a chunk each")
     over.set()
-    assert sum(await asyncio.gather(*claims)) == 1
+    await asyncio.gather(*takers)
+    assert sorted(got) == [0, 1, 2]
 
 
 async def test_a_claim_is_kept_while_the_work_goes_on(
@@ -98,53 +108,103 @@ async def test_a_claim_is_kept_while_the_work_goes_on(
     """A chunk that takes longer than its lease stays with its worker."""
     await records.accept("j1", NEW, chunk_size=5)
 
-    async with records.claimed("j1", 0) as claim:
+    async with records.taken(Lane.PIPELINE) as claim:
         assert claim is not None
         key = JobKeys("j1").claim(0)
         holder = await jobs_redis.get(key)
         for _ in range(6):
             await asyncio.sleep(0.1)
             assert await jobs_redis.get(key) == holder
+            assert await _take(records) is None
 
 
 async def test_a_chunk_that_is_not_done_is_handed_back(records: JobRecords) -> None:
-    """Leaving a claim early makes the chunk free at once."""
+    """Leaving a claim early makes the chunk free at once, and no worker counts as lost."""
     await records.accept("j1", NEW, chunk_size=5)
-    await records.may_ring("j1", 0)
 
-    async with records.claimed("j1", 0) as claim:
+    assert await _take(records) == ("j1", 0)
+
+    async with records.taken(Lane.PIPELINE) as claim:
         assert claim is not None
+        assert (claim.job_id, claim.chunk, claim.losses, claim.more) == ("j1", 0, 0, False)
 
-    assert await records.silent_chunks("j1") == [0]
+
+async def test_a_chunk_that_cannot_be_worked_on_rests(records: JobRecords) -> None:
+    """Nobody takes it for a while, so that a server that is away is not asked all the time."""
+    await records.accept("j1", NEW, chunk_size=5)
+    async with records.taken(Lane.PIPELINE) as claim:
+        assert claim is not None
+        claim.rest = timedelta(milliseconds=100)
+    assert await _take(records) is None
+
+    async def is_taken() -> bool:
+        return await _take(records) == ("j1", 0)
+
+    await eventually(is_taken, "the chunk has rested")
 
 
-async def test_a_finished_chunk_is_never_claimed_again(records: JobRecords) -> None:
-    """A doorbell that rings too late is a no-op."""
-    await records.accept("j1", NEW, chunk_size=2)
-    await _finish(records, "j1", 0)
+async def test_a_dead_workers_chunk_is_taken_with_its_losses(
+    records: JobRecords, jobs_redis: Redis
+) -> None:
+    """Nobody has to notice the death: the claim is a lease. How many died is counted."""
+    await records.accept("j1", NEW, chunk_size=5)
+    for losses in range(3):
 
-    async with records.claimed("j1", 0) as claim:
+        async def vanishes(losses: int = losses) -> bool:
+            return await vanish_with_a_chunk(jobs_redis) == losses
+
+        await eventually(vanishes, "the next worker has taken the chunk, and vanished")
+
+    async def is_taken() -> bool:
+        async with records.taken(Lane.PIPELINE) as claim:
+            return claim is not None and claim.losses == 3
+
+    await eventually(is_taken, "the dead workers' chunk is taken")
+    async with records.taken(Lane.PIPELINE) as claim:
+        assert claim is not None
+        assert claim.losses == 0  # it was handed back in good order
+
+
+async def test_tenants_take_turns(records: JobRecords) -> None:
+    """A tenant's thousand chunks do not keep another's single one waiting; old jobs go first."""
+    big = NewJob(JobKind.ENRICH, tuple(map(str, range(30))), "big")
+    await records.accept("big", big, chunk_size=1)
+    await records.accept("later", replace(big, items=("x",)), chunk_size=1)
+    first = [await _finish_next(records) for _ in range(3)]
+    await records.accept("small", replace(big, items=("y",), tenant="small"), chunk_size=1)
+    await records.accept("third", replace(big, items=("z", "w"), tenant="third"), chunk_size=1)
+
+    then = [(await _finish_next(records))[0] for _ in range(6)]
+
+    assert first == [("big", 0), ("big", 1), ("big", 2)]
+    assert then == ["big", "small", "third", "big", "third", "big"]
+
+
+async def test_lanes_do_not_wait_for_each_other(records: JobRecords) -> None:
+    """What is taken comes from the lane that was asked for."""
+    await records.accept("j1", NEW, chunk_size=5)
+
+    async with records.taken(Lane.INTERACTIVE) as claim:
         assert claim is None
-
-    assert await records.silent_chunks("j1") == [1, 2]
 
 
 async def test_a_job_is_done_with_its_last_chunk(records: JobRecords) -> None:
-    """The state changes when nothing is open any more, and the job is active no longer."""
+    """The state changes when no chunk is left, and the job is active no longer."""
     await records.accept("j1", NEW, chunk_size=2)
-    for chunk in (2, 0):
-        await _finish(records, "j1", chunk)
+    for _ in range(2):
+        await _finish_next(records)
     before = await records.job("j1")
 
-    await _finish(records, "j1", 1)
+    await _finish_next(records)
     after = await records.job("j1")
 
     assert before is not None
     assert after is not None
-    assert (before.state, before.done) == (JobState.ACCEPTED, 3)
+    assert (before.state, before.done) == (JobState.RUNNING, 4)
     assert (after.state, after.done) == (JobState.DONE, 5)
     assert after.finished_at is not None
     assert await records.active() == []
+    assert await _take(records) is None
 
 
 async def test_a_result_counts_once(records: JobRecords, jobs_redis: Redis) -> None:
@@ -175,25 +235,10 @@ async def test_results_come_in_order_however_many(records: JobRecords, jobs_redi
     assert found == [5, 999, 1000, 1099]
 
 
-async def test_one_ringer_at_a_time(records: JobRecords) -> None:
-    """Of many that want to ring for a chunk one may, until its patience is over."""
-    await records.accept("j1", NEW, chunk_size=5)
-
-    may = await asyncio.gather(*(records.may_ring("j1", 0) for _ in range(10)))
-
-    assert sum(may) == 1
-    assert await records.silent_chunks("j1") == []
-
-    async def silent_again() -> bool:
-        return await records.silent_chunks("j1") == [0]
-
-    await eventually(silent_again, "the doorbell counts as lost")
-
-
 async def test_what_has_expired_is_not_brought_back(records: JobRecords, jobs_redis: Redis) -> None:
     """A worker that reports to a job that is remembered no more leaves no trace of it."""
     await records.accept("j1", NEW, chunk_size=5)
-    async with records.claimed("j1", 0) as claim:
+    async with records.taken(Lane.PIPELINE) as claim:
         assert claim is not None
         await jobs_redis.delete(JobKeys("j1").record)
 
@@ -207,7 +252,9 @@ async def test_what_has_expired_is_not_brought_back(records: JobRecords, jobs_re
 async def test_an_unknown_job_is_nothing(records: JobRecords) -> None:
     """Of a job that was never accepted there is no record, no chunk and no item."""
     assert await records.job("j1") is None
-    assert await records.silent_chunks("j1") == []
+    assert await _take(records) is None
+    assert await records.states(["j1"]) == [None]
+    assert await records.command("j1", Command.CANCEL) is None
     assert await records.open_items("j1", 0) == []
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -13,21 +13,7 @@ from orchestrator.api import create_api
 from orchestrator.bootstrap import Runtime
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.settings import Settings, load
-
-
-@dataclass
-class RecordingDoorbell:
-    """Rings for nobody, and remembers for what."""
-
-    rung: list[tuple[str, int]] = field(default_factory=list)
-
-    async def ring(self, job_id: str, chunk: int) -> None:
-        """Remember the chunk."""
-        self.rung.append((job_id, chunk))
-
-    async def waiting(self) -> int:
-        """Say that nobody waits."""
-        return 0
+from tests.support.bells import FakeDoorbell
 
 
 @dataclass(frozen=True)
@@ -36,7 +22,7 @@ class Door:
 
     app: FastAPI
     client: httpx.AsyncClient
-    doorbell: RecordingDoorbell
+    doorbell: FakeDoorbell
 
     @property
     def runtime(self) -> Runtime:
@@ -65,7 +51,7 @@ def open_door() -> OpenDoor:
 
     @asynccontextmanager
     async def opened(settings: Settings, base_url: str = "http://localhost") -> AsyncIterator[Door]:
-        doorbell = RecordingDoorbell()
+        doorbell = FakeDoorbell()
         app = create_api(settings, doorbell=doorbell)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (

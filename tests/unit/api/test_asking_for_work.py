@@ -30,7 +30,7 @@ async def test_companies_become_a_job_that_is_stored_and_announced(door: Door) -
         "url": url,
         "existing": False,
     }
-    assert door.doorbell.rung == [(job_id, 0)]
+    assert door.doorbell.rings == ["interactive"]
     assert await door.runtime.records.open_items(job_id, 0) == [
         (0, "Telefónica, S.A."),
         (1, "Mercado Libre"),
@@ -45,7 +45,7 @@ async def test_equal_work_under_way_is_the_same_job(door: Door) -> None:
     second = (await door.client.post("/api/v1/jobs", json=wanted)).json()
 
     assert second == {**first, "existing": True}
-    assert len(door.doorbell.rung) == 1
+    assert len(door.doorbell.rings) == 1
 
 
 async def test_another_tenant_gets_a_job_of_its_own(door: Door) -> None:

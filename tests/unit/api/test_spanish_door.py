@@ -60,7 +60,7 @@ async def test_a_stored_lead_is_run_by_its_id(door: Door) -> None:
 
     assert answer.status_code == 202
     assert answer.json()["lead_id"] == str(stored.id)
-    assert door.doorbell.rung == [(answer.json()["job_id"], 0)]
+    assert door.doorbell.rings == ["interactive"]
 
 
 async def test_an_unknown_lead_is_not_found(door: Door) -> None:
@@ -69,7 +69,7 @@ async def test_an_unknown_lead_is_not_found(door: Door) -> None:
 
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "unknown_lead"
-    assert door.doorbell.rung == []
+    assert door.doorbell.rings == []
 
 
 @pytest.mark.parametrize(

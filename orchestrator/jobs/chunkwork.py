@@ -1,0 +1,192 @@
+"""One chunk in hand: begins its items, reports each, and stops where it may not go on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from orchestrator.clock import Clock
+from orchestrator.jobs.careful import Marks
+from orchestrator.jobs.model import (
+    DeadLetter,
+    GivenUp,
+    Item,
+    Job,
+    JobContext,
+    NotNow,
+    Pause,
+    Report,
+    Step,
+)
+from orchestrator.jobs.records import Claim, JobRecords
+from orchestrator.memo import StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+#: Workers that have vanished with a chunk before its items are begun one at a time.
+CAREFUL_FROM = 2
+#: How long a chunk rests whose items could not be worked on: a server of ours is away.
+REST = timedelta(seconds=1)
+
+
+class Handler(Protocol):
+    """Brings one item of a job to its result."""
+
+    async def __call__(self, item: Item, context: JobContext) -> Report:
+        """Work on *item*.
+
+        Raises:
+            NotNow: The item stays open and is tried again.
+        """
+
+    async def give_up(self, item: Item, why: GivenUp) -> Report:
+        """Return the report of an item that is not worked on any more.
+
+        Raises:
+            NotNow: The item stays open and is given up later.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the chunks of one process work with.
+
+    `slots` bounds the items that are begun: one that waits for its slot can still be held back.
+    An item that was begun *attempts* times and never ended is poison.
+    """
+
+    records: JobRecords
+    marks: Marks
+    clock: Clock
+    slots: asyncio.Semaphore
+    pause: Pause
+    is_draining: Callable[[], bool]
+    attempts: int
+
+
+class ChunkWork:
+    """Works through one claimed chunk of *job*, once."""
+
+    def __init__(self, claim: Claim, job: Job, handler: Handler, tools: Tools) -> None:
+        self._claim = claim
+        self._job = job
+        self._handler = handler
+        self._tools = tools
+        self._held_back = False
+        self._abandoned = False
+        self._rows: dict[int, int] = {}
+        self._running: set[asyncio.Task[bool]] = set()
+
+    def hold_back(self) -> None:
+        """Begin no further item; those under way go on."""
+        self._held_back = True
+
+    def abandon(self) -> None:
+        """Begin no further item, and end those under way without a result."""
+        self._held_back = self._abandoned = True
+        for task in self._running:
+            task.cancel()
+
+    async def run(self) -> int:
+        """Work on the items without a result; return how many have one now, and mark the claim."""
+        records = self._tools.records
+        items = await records.open_items(self._job.job_id, self._claim.chunk)
+        rows = await records.row_counts(self._job, items)
+        self._rows = {number: n for (number, _), n in zip(items, rows, strict=True)}
+        if self._claim.losses >= CAREFUL_FROM:
+            ended = [await self._task(self._carefully(*item)) for item in items]
+        else:
+            ended = await asyncio.gather(*(self._task(self._freely(*item)) for item in items))
+        self._claim.done = all(ended)
+        self._claim.rest = timedelta(0) if self._must_stop else REST
+        return sum(ended)
+
+    @property
+    def _must_stop(self) -> bool:
+        return self._held_back or self._tools.is_draining()
+
+    async def _task(self, work: Awaitable[bool]) -> bool:
+        """Run *work* so that `abandon` can end it; whether the item has a result after it."""
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._abandoned and task.cancelled():
+                return False
+            task.cancel()
+            raise
+        finally:
+            self._running.discard(task)
+
+    async def _freely(self, number: int, item: Item) -> bool:
+        async with self._tools.slots:
+            return await self._worked(number, item, self._job.context.step)
+
+    async def _carefully(self, number: int, item: Item) -> bool:
+        """Mark the item before it begins and after it has ended; give it up if it kills."""
+        marks, job_id = self._tools.marks, self._job.job_id
+        if self._must_stop:
+            return False
+        begun, last_step = await marks.beginnings(job_id, number)
+        if begun >= self._tools.attempts:
+            log.error("item.poison", job_id=job_id, number=number, begun=begun, step=last_step)
+            why = GivenUp(DeadLetter.POISON, begun, last_step)
+            return await self._given_up(number, item, why)
+
+        async def step(name: str) -> None:
+            await marks.step(job_id, number, name)
+
+        await marks.begin(job_id, number)
+        try:
+            return await self._worked(number, item, step)
+        finally:
+            await marks.end(job_id, number)
+
+    async def _worked(self, number: int, item: Item, step: Step) -> bool:
+        if self._must_stop:
+            return False
+        deadline = self._job.deadline
+        if deadline is not None and self._tools.clock() >= deadline:
+            why = GivenUp(DeadLetter.DEADLINE)
+            return await self._given_up(number, item, why)
+        context = replace(
+            self._job.context,
+            rows=self._rows[number],
+            pause=self._tools.pause,
+            step=step,
+            is_abandoned=lambda: self._abandoned,
+        )
+        try:
+            report = await self._handler(item, context)
+        except (NotNow, StoreUnavailable) as later:
+            self._postponed(number, later)
+            return False
+        except Exception:
+            # A handler reports what it knows; this one did not know.
+            log.exception("item.failed", job_id=self._job.job_id, number=number)
+            return await self._given_up(number, item, GivenUp(DeadLetter.INTERNAL_ERROR))
+        return await self._reported(number, report)
+
+    async def _given_up(self, number: int, item: Item, why: GivenUp) -> bool:
+        try:
+            report = await self._handler.give_up(item, why)
+        except NotNow as later:
+            self._postponed(number, later)
+            return False
+        return await self._reported(number, report)
+
+    async def _reported(self, number: int, report: Report) -> bool:
+        report = report.for_rows(self._rows[number])
+        try:
+            await self._tools.records.report(self._job.job_id, number, report)
+        except StoreUnavailable as away:
+            self._postponed(number, away)
+            return False
+        return True
+
+    def _postponed(self, number: int, why: Exception) -> None:
+        log.warning("item.postponed", job_id=self._job.job_id, number=number, why=str(why))

@@ -1,0 +1,90 @@
+-- job(KEYS: root; ARGV: ttl_ms, ...) -> nothing: what all scripts of jobs begin with
+--
+--   root    what all keys of jobs begin with   ttl_ms  how long a job is remembered
+--
+-- Names of keys, and the steps that several scripts share.
+-- Keeps: every key that a step writes expires; a job ends once.
+-- Keys are built here as in keys.py (a test holds the two against each other): a script that
+-- looks for the next job cannot be told beforehand which keys it will touch.
+local ROOT, TTL_MS = KEYS[1], tonumber(ARGV[1])
+local TIME = redis.call('TIME')
+local NOW_US = tonumber(TIME[1]) * 1000000 + tonumber(TIME[2])
+local NOW_MS = math.floor(NOW_US / 1000)
+-- Events of a job that are kept; the oldest go.
+local TIMELINE = 50
+
+local function job_key(job_id, part)
+  return ROOT .. job_id .. (part and ':' .. part or '')
+end
+
+local function lane_key(lane, part)
+  return ROOT .. 'lane:' .. lane .. ':' .. part
+end
+
+local function keep(key)
+  redis.call('PEXPIRE', key, TTL_MS)
+end
+
+-- Unfinished, and may begin items.
+local function is_workable(state)
+  return state == 'accepted' or state == 'running'
+end
+
+local function note(job_id, event)
+  local timeline = job_key(job_id, 'timeline')
+  redis.call('RPUSH', timeline, string.format('%.0f %s', NOW_MS, event))
+  redis.call('LTRIM', timeline, -TIMELINE, -1)
+  keep(timeline)
+end
+
+-- Puts the job in its lane's line: tenants take turns, within one the oldest job is first.
+-- A tenant that was not in line comes last.
+local function enqueue(job_id)
+  local at = redis.call('HMGET', job_key(job_id), 'lane', 'tenant', 'accepted_at_ms')
+  local jobs, tenants = lane_key(at[1], 'jobs:' .. at[2]), lane_key(at[1], 'tenants')
+  redis.call('ZADD', jobs, at[3], job_id)
+  redis.call('ZADD', tenants, 'NX', NOW_US, at[2])
+  keep(jobs)
+  keep(tenants)
+end
+
+-- The tenant stays in line; whoever takes work drops it when it has none.
+local function dequeue(job_id)
+  local at = redis.call('HMGET', job_key(job_id), 'lane', 'tenant')
+  redis.call('ZREM', lane_key(at[1], 'jobs:' .. at[2]), job_id)
+end
+
+-- A chunk that nobody works on any more and that is not finished is to be taken again.
+local function give_back(job_id, chunk, state)
+  local returned = job_key(job_id, 'returned')
+  redis.call('SADD', returned, chunk)
+  keep(returned)
+  if is_workable(state) then
+    enqueue(job_id)
+  end
+end
+
+local function finish_job(job_id, state)
+  dequeue(job_id)
+  redis.call('HSET', job_key(job_id), 'state', state, 'finished_at_ms', NOW_MS)
+  redis.call('ZREM', ROOT .. 'active', job_id)
+  redis.call('DEL', job_key(job_id, 'returned'), job_key(job_id, 'held'),
+    job_key(job_id, 'losses'), job_key(job_id, 'begun'))
+  note(job_id, state)
+end
+
+-- Ends the job if nothing of it is left to do: all chunks finished, or cancelled and let go.
+-- Returns its state.
+local function settle(job_id)
+  local at = redis.call('HMGET', job_key(job_id), 'state', 'chunks', 'n:failed:deadline')
+  local state = at[1]
+  if redis.call('BITCOUNT', job_key(job_id, 'finished')) == tonumber(at[2]) then
+    state = at[3] and 'expired' or 'done'
+  elseif state == 'cancelling' and redis.call('SCARD', job_key(job_id, 'held')) == 0 then
+    state = 'cancelled'
+  end
+  if state ~= at[1] then
+    finish_job(job_id, state)
+  end
+  return state
+end

@@ -1,0 +1,92 @@
+-- take(KEYS: root; ARGV: ttl_ms, lane, token, lease_ms) -> {job_id, chunk, losses, more} or nothing
+--
+--   losses  how often a worker that had this chunk has vanished
+--   more    1 if there is further work in the lane
+--
+-- Gives the caller the next chunk of the lane: of the tenant whose turn it is, of its oldest
+-- job, what was handed back first, then the first that nobody ever had.
+-- Keeps: one worker a chunk. Before that, chunks whose workers have vanished are handed back.
+-- Bounded: of vanished workers' chunks and of jobs that are gone, a hundred a call.
+local lane, token, lease_ms = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local AT_MOST = 100
+local held, tenants = lane_key(lane, 'held'), lane_key(lane, 'tenants')
+
+-- The claim is the truth; `held` only says when to look at it.
+local function look_after(member)
+  local job_id, chunk = string.match(member, '^(.*):(%d+)$')
+  local left_ms = redis.call('PTTL', job_key(job_id, 'claim:' .. chunk))
+  if left_ms > 0 then
+    redis.call('ZADD', held, NOW_MS + left_ms, member)
+    return
+  end
+  redis.call('ZREM', held, member)
+  local at = redis.call('HMGET', job_key(job_id), 'state', 'finished_at_ms')
+  if not at[1] or at[2] then
+    return
+  end
+  -- Not among the job's held ones: it was handed back to rest for a while.
+  if redis.call('SREM', job_key(job_id, 'held'), chunk) == 1 then
+    redis.call('HINCRBY', job_key(job_id, 'losses'), chunk, 1)
+    keep(job_key(job_id, 'losses'))
+    note(job_id, 'worker_lost ' .. chunk)
+  end
+  give_back(job_id, chunk, at[1])
+  settle(job_id)
+end
+
+local function next_chunk(job_id, at)
+  local returned = redis.call('SPOP', job_key(job_id, 'returned'))
+  if returned then
+    return returned
+  end
+  local next = tonumber(at[2])
+  if next < tonumber(at[3]) then
+    redis.call('HINCRBY', job_key(job_id), 'next', 1)
+    return string.format('%d', next)
+  end
+  return nil
+end
+
+local function claim(job_id, chunk, state)
+  redis.call('SET', job_key(job_id, 'claim:' .. chunk), token, 'PX', lease_ms)
+  redis.call('SADD', job_key(job_id, 'held'), chunk)
+  keep(job_key(job_id, 'held'))
+  redis.call('ZADD', held, NOW_MS + lease_ms, job_id .. ':' .. chunk)
+  keep(held)
+  if state == 'accepted' then
+    redis.call('HSET', job_key(job_id), 'state', 'running', 'started_at_ms', NOW_MS)
+    note(job_id, 'started')
+  end
+end
+
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', NOW_MS, 'LIMIT', 0, AT_MOST)) do
+  look_after(member)
+end
+
+for _ = 1, AT_MOST do
+  local tenant = redis.call('ZRANGE', tenants, 0, 0)[1]
+  if not tenant then
+    return nil
+  end
+  local jobs = lane_key(lane, 'jobs:' .. tenant)
+  local job_id = redis.call('ZRANGE', jobs, 0, 0)[1]
+  if not job_id then
+    redis.call('ZREM', tenants, tenant)
+  else
+    local at = redis.call('HMGET', job_key(job_id), 'state', 'next', 'chunks')
+    local chunk = at[1] and is_workable(at[1]) and next_chunk(job_id, at)
+    if chunk then
+      claim(job_id, chunk, at[1])
+      redis.call('ZADD', tenants, NOW_US, tenant)
+      keep(tenants)
+      keep(jobs)
+      local losses = redis.call('HGET', job_key(job_id, 'losses'), chunk)
+      local more = redis.call('ZCARD', tenants) > 1 or redis.call('ZCARD', jobs) > 1
+        or tonumber(redis.call('HGET', job_key(job_id), 'next')) < tonumber(at[3])
+        or redis.call('SCARD', job_key(job_id, 'returned')) > 0
+      return {job_id, tonumber(chunk), tonumber(losses or 0), more and 1 or 0}
+    end
+    redis.call('ZREM', jobs, job_id)
+  end
+end
+return nil
