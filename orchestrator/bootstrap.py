@@ -37,6 +37,7 @@ from orchestrator.jobs import (
     Doorbell,
     Intake,
     JobKind,
+    JobList,
     JobRecords,
     JobResults,
     Marks,
@@ -73,6 +74,7 @@ class Runtime:
     records: JobRecords
     intake: Intake
     results: ResultReader
+    job_list: JobList
     runner: ChunkRunner
     rejudge: Rejudge
     policy_version: str
@@ -208,6 +210,7 @@ async def build(
             servings=servings,
             records=records,
             intake=Intake(jobs_redis, ttl=settings.job_ttl),
+            job_list=JobList(jobs_redis),
             results=ResultReader(JobResults(jobs_redis), Recall(memo, archive)),
             runner=runner,
             rejudge=rejudge,

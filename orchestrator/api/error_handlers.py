@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
 from orchestrator.database import DatabaseUnavailable
+from orchestrator.jobs import KeyReused
 from orchestrator.memo import StoreFull, StoreUnavailable
 
 from .errors import RETRY_AFTER_S, Refusal, Refused
@@ -38,6 +39,7 @@ _PLAIN: Final = {
 #: What `answer_error` answers; every other exception ends in `request_log`.
 KNOWN_ERRORS: Final = (
     Refused,
+    KeyReused,
     RequestValidationError,
     HTTPException,
     StoreUnavailable,
@@ -54,7 +56,7 @@ async def answer_error(_: Request, error: Exception) -> Response:
     return refusal.response()
 
 
-def _refusal_for(error: Exception) -> Refusal:
+def _refusal_for(error: Exception) -> Refusal:  # noqa: PLR0911 - one for each error
     match error:
         case Refused():
             return error.refusal
@@ -62,6 +64,8 @@ def _refusal_for(error: Exception) -> Refusal:
             return refusal_of(error.errors())
         case HTTPException():
             return _plain(error)
+        case KeyReused():
+            return Refusal(HTTPStatus.CONFLICT, "idempotency_key_reused", f"{error}.")
         case StoreFull():
             return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "redis_full", f"{error}.")
         case StoreUnavailable() | RedisError():

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit
@@ -31,6 +31,7 @@ router = APIRouter(prefix=JOBS_PATH, tags=["jobs"])
     responses=documented(
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.CONFLICT,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -44,8 +45,13 @@ async def accept_job(
     wanted: Annotated[JobRequest, Body(openapi_examples=JOB_EXAMPLES)],
     runtime: RuntimeOfApp,
     response: Response,
+    *,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> JobAccepted:
     """Accept a job durably and answer at once.
+
+    The same `Idempotency-Key` with the same request leads to the same job for a day, finished
+    or not; with another request it is refused.
 
     `enrich` looks companies up; `pipeline` runs leads past the agents, stored ones by their
     ids or by a filter, or whole ones, which are stored first: the same person at the same
@@ -67,7 +73,7 @@ async def accept_job(
         about=_about(wanted),
         policy=runtime.policy_version if isinstance(wanted, PipelineRequest) else None,
     )
-    job = await submit(runtime, new, job_id=job_id)
+    job = await submit(runtime, new, job_id=job_id, idempotency_key=idempotency_key)
     response.headers["Location"] = url_of(job.job_id)
     return accepted(job, warnings, existing=job.job_id != job_id)
 

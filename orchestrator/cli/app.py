@@ -13,6 +13,7 @@ from orchestrator.cli.exits import Exit
 from orchestrator.cli.explain import explain
 from orchestrator.cli.handover import handover
 from orchestrator.cli.invalidate import invalidate
+from orchestrator.cli.jobs import jobs
 from orchestrator.cli.run import run
 from orchestrator.cli.serve import api, sandbox, up, worker
 from orchestrator.database import DatabaseUnavailable, SchemaTooNew
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 for command in (run, enrich, explain, costs, budget, invalidate, doctor, up, worker, api):
     app.command()(command)
+app.add_typer(jobs)
 app.add_typer(handover, name="handover")
 # Its options are the sandbox's own: they are passed on as they are.
 app.command(

@@ -10,6 +10,7 @@ from orchestrator.jobs.distinct import Distinct
 from orchestrator.jobs.errors import KeyReused
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import idempotency_name
+from orchestrator.jobs.listing import JobFilter, JobList, TimelineEvent
 from orchestrator.jobs.model import (
     DeadLetter,
     GivenUp,
@@ -49,7 +50,9 @@ __all__ = [
     "Item",
     "Job",
     "JobContext",
+    "JobFilter",
     "JobKind",
+    "JobList",
     "JobRecords",
     "JobResults",
     "JobState",
@@ -67,6 +70,7 @@ __all__ = [
     "Report",
     "RowResult",
     "Segment",
+    "TimelineEvent",
     "UnsealedJob",
     "idempotency_name",
     "lane_of",

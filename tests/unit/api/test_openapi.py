@@ -27,6 +27,9 @@ async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> N
         "/api/v1/jobs": {"post"},
         "/api/v1/jobs/{job_id}": {"get"},
         "/api/v1/jobs/{job_id}/results": {"get"},
+        "/api/v1/jobs/{job_id}/pause": {"post"},
+        "/api/v1/jobs/{job_id}/resume": {"post"},
+        "/api/v1/jobs/{job_id}/cancel": {"post"},
         "/api/v1/orchestrator/enriquecer-lead": {"post"},
         "/health": {"get"},
     }

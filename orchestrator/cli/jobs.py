@@ -1,0 +1,194 @@
+"""`emasai jobs`: what is asked for, how far it is, and pause, resume and cancel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.cli.console import dollars, out, print_json
+from orchestrator.cli.session import with_runtime
+from orchestrator.dispatch import command
+from orchestrator.jobs import Command, Job, JobFilter, JobState, Lane, TimelineEvent
+
+jobs = typer.Typer(
+    name="jobs", help="See, pause, resume and cancel accepted work.", no_args_is_help=True
+)
+
+JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="As `emasai jobs list` shows it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def unknown(job_id: str) -> typer.BadParameter:
+    """Return the error for a job that is not there."""
+    return typer.BadParameter(f"there is no job {job_id}; `emasai jobs list` shows those there are")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    job: Job
+    timeline: Sequence[TimelineEvent]
+    now: datetime
+
+
+@jobs.command("list")
+def list_jobs(
+    *,
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    lane: Annotated[Lane | None, typer.Option(help="Only jobs of this lane.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only jobs of this tenant.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    wanted = JobFilter(state, lane, tenant)
+
+    async def work(parts: Runtime) -> tuple[list[Job], datetime]:
+        found: list[Job] = []
+        async for job in parts.job_list.newest(wanted):
+            found.append(job)
+            if len(found) == limit:
+                break
+        return found, parts.clock()
+
+    found, now = with_runtime(work)
+    if as_json:
+        print_json([_as_json(job, now) for job in found])
+    else:
+        out.print(_table(found, now))
+
+
+@jobs.command()
+def show(job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Show one job: what was asked for, how far it is, what has happened."""
+
+    async def work(parts: Runtime) -> _Seen:
+        job = await parts.records.job(job_id)
+        if job is None:
+            raise unknown(job_id)
+        return _Seen(job, await parts.job_list.timeline(job_id), parts.clock())
+
+    seen = with_runtime(work)
+    if as_json:
+        events = [{"at": each.at, "event": each.event} for each in seen.timeline]
+        print_json({**_as_json(seen.job, seen.now), "tally": seen.job.tally, "timeline": events})
+    else:
+        out.print(_details(seen))
+
+
+@jobs.command()
+def pause(job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Begin no further item of a job; what is under way ends and counts."""
+    _command(job_id, Command.PAUSE, as_json=as_json)
+
+
+@jobs.command()
+def resume(job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Go on with a paused job."""
+    _command(job_id, Command.RESUME, as_json=as_json)
+
+
+@jobs.command()
+def cancel(job_id: JobId, *, as_json: AsJson = False) -> None:
+    """End a job for good: what has no result gets none, purchases for it alone are stopped."""
+    _command(job_id, Command.CANCEL, as_json=as_json)
+
+
+def _command(job_id: str, wanted: Command, *, as_json: bool) -> None:
+    async def work(parts: Runtime) -> tuple[Job, datetime]:
+        job = await command(parts, job_id, wanted)
+        if job is None:
+            raise unknown(job_id)
+        return job, parts.clock()
+
+    job, now = with_runtime(work)
+    if as_json:
+        print_json(_as_json(job, now))
+    else:
+        out.print(f"{job.job_id} is {job.state}: {job.done} of {job.total} done.", highlight=False)
+
+
+def time_left(job: Job, now: datetime) -> timedelta | None:
+    """Return how long *job* will take at its pace so far; None where that cannot be told."""
+    if job.state is not JobState.RUNNING or job.started_at is None or not job.done:
+        return None
+    return (now - job.started_at) * ((job.total - job.done) / job.done)
+
+
+def _as_json(job: Job, now: datetime) -> dict[str, Any]:
+    left = time_left(job, now)
+    return {
+        "job_id": job.job_id,
+        "kind": job.kind,
+        "state": job.state,
+        "lane": job.lane,
+        "tenant": job.tenant,
+        "origin": job.origin,
+        "total": job.total,
+        "done": job.done,
+        "spent_micros": job.tally.get("spent_micros", 0),
+        "saved_micros": job.tally.get("saved_micros", 0),
+        "max_cost_micros": job.max_cost_micros,
+        "accepted_at": job.accepted_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "deadline": job.deadline,
+        "parent": job.parent,
+        "left_s": None if left is None else round(left.total_seconds()),
+    }
+
+
+def _table(found: Sequence[Job], now: datetime) -> Table:
+    table = Table("job", "kind", "state", "lane", "tenant", box=None, padding=(0, 3, 0, 0))
+    for column in ("done", "spent", "age"):
+        table.add_column(column, justify="right")
+    for job in found:
+        table.add_row(
+            job.job_id,
+            job.kind,
+            job.state,
+            job.lane,
+            escape(job.tenant),
+            f"{job.done}/{job.total}",
+            dollars(job.tally.get("spent_micros", 0)),
+            _span(now - job.accepted_at),
+        )
+    return table
+
+
+def _details(seen: _Seen) -> Table:
+    job, left = seen.job, time_left(seen.job, seen.now)
+    table = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
+    table.add_row("job", job.job_id)
+    table.add_row("asked for", f"{job.kind}, {job.total} rows, lane {job.lane}, by {job.origin}")
+    table.add_row("tenant", escape(job.tenant))
+    table.add_row("state", job.state)
+    table.add_row("done", f"{job.done} of {job.total}")
+    if left is not None:
+        table.add_row("left", f"about {_span(left)}, at the pace so far")
+    if job.deadline is not None:
+        table.add_row("deadline", f"{job.deadline:%Y-%m-%d %H:%M:%S} UTC")
+    cap = "" if job.max_cost_micros is None else f" of {dollars(job.max_cost_micros)} at most"
+    table.add_row("spent", f"{dollars(job.tally.get('spent_micros', 0))}{cap}")
+    table.add_row("saved", dollars(job.tally.get("saved_micros", 0)))
+    for name, count in sorted(job.tally.items()):
+        if ":" in name:
+            table.add_row(name.replace(":", " "), str(count))
+    for each in seen.timeline:
+        table.add_row(f"{each.at:%Y-%m-%d %H:%M:%S}", each.event.replace("_", " "))
+    return table
+
+
+def _span(span: timedelta) -> str:
+    """Return *span* in its largest units, as people say it."""
+    seconds = max(0, round(span.total_seconds()))
+    if seconds < 120:  # noqa: PLR2004 - two minutes
+        return f"{seconds} s"
+    minutes = seconds // 60
+    if minutes < 120:  # noqa: PLR2004 - two hours
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 60 * 48 else f"{minutes // 60 // 24} d"

@@ -1,0 +1,84 @@
+"""Which jobs there are: newest first, page by page."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from redis.asyncio import Redis
+
+from orchestrator.jobs.errors import store_errors
+from orchestrator.jobs.keys import ALL, JobKeys
+from orchestrator.jobs.model import Job, Lane
+from orchestrator.jobs.reading import job_of
+from orchestrator.jobs.state import JobState
+
+#: Records of one read.
+_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs are wanted; None for all."""
+
+    state: JobState | None = None
+    lane: Lane | None = None
+    tenant: str | None = None
+
+    def fits(self, job: Job) -> bool:
+        """Say whether *job* is wanted."""
+        return (
+            self.state in {None, job.state}
+            and self.lane in {None, job.lane}
+            and self.tenant in {None, job.tenant}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """What happened to a job, and when."""
+
+    at: datetime
+    event: str
+
+
+class JobList:
+    """Reads which jobs there are."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def newest(self, wanted: JobFilter) -> AsyncIterator[Job]:
+        """Yield the jobs that are *wanted*, newest first, as far as somebody reads."""
+        async for job in self._all():
+            if wanted.fits(job):
+                yield job
+
+    async def timeline(self, job_id: str) -> list[TimelineEvent]:
+        """Return the last events of a job, oldest first."""
+        with store_errors("timeline"):
+            found = await self._redis.lrange(JobKeys(job_id).timeline, 0, -1)
+        return [_event(line.decode()) for line in cast("list[bytes]", found)]
+
+    async def _all(self) -> AsyncIterator[Job]:
+        start = 0
+        while True:
+            with store_errors("list"):
+                found = await self._redis.zrevrange(ALL, start, start + _BATCH - 1)
+                pipe = self._redis.pipeline(transaction=False)
+                ids = [job_id.decode() for job_id in cast("list[bytes]", found)]
+                for job_id in ids:
+                    pipe.hgetall(JobKeys(job_id).record)
+                records = cast("list[dict[bytes, bytes]]", await pipe.execute())
+            for job_id, record in zip(ids, records, strict=True):
+                if record:
+                    text = {name.decode(): value.decode() for name, value in record.items()}
+                    yield job_of(job_id, text)
+            if len(ids) < _BATCH:
+                return
+            start += _BATCH
+
+
+def _event(line: str) -> TimelineEvent:
+    milliseconds, _, event = line.partition(" ")
+    return TimelineEvent(datetime.fromtimestamp(int(milliseconds) / 1000, UTC), event)
