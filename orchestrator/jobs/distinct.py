@@ -16,7 +16,7 @@ class Distinct:
     def __init__(self) -> None:
         self._first, self._second = array("q"), array("q")
         # A slot holds a number plus one, or 0.
-        self._slots = array("I", bytes(4 * _SMALLEST))
+        self._slots = array("I", [0]) * _SMALLEST
         self._mask = _SMALLEST - 1
 
     def __len__(self) -> int:
@@ -40,7 +40,7 @@ class Distinct:
 
     def _grow(self) -> None:
         self._mask = 2 * self._mask + 1
-        self._slots = array("I", bytes(4 * (self._mask + 1)))
+        self._slots = array("I", [0]) * (self._mask + 1)
         for number, first in enumerate(self._first, start=1):
             slot = first & self._mask
             while self._slots[slot]:

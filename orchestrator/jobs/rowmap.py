@@ -14,8 +14,8 @@ import orjson
 
 #: How the number of rows that an item answers is stored; all of a job stand in one string.
 ROW_COUNT = struct.Struct("<I")
-#: Rows of one segment: one read of results needs few of them, and each is small (20 kB).
-SEGMENT_ROWS = 5_000
+#: Rows of one segment: one read of results needs few of them, and each is small (8 kB).
+SEGMENT_ROWS = 2_000
 
 _HEAD = struct.Struct("<II")
 

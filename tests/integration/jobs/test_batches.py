@@ -1,6 +1,7 @@
 """Lists of companies on their way in and out: repeated, known, unusable, too many at once."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -229,3 +230,32 @@ async def test_equal_streams_at_once_are_one_job(runtime: Runtime) -> None:
     assert len({job.job_id for job in jobs}) == 1
     open_items = await runtime.records.open_items(jobs[0].job_id, 9)
     assert open_items == [(18, "Company 18"), (19, "Company 19")]
+
+
+async def peak_of(runtime: Runtime, rows: int) -> int:
+    """Return the bytes that the enqueueing of *rows* rows, and reading their results, takes."""
+
+    async def stream() -> AsyncIterator[Sequence[str]]:
+        for start in range(0, rows, 100):
+            yield [f"Bounded{n % 500:03d}" for n in range(start, start + 100)]
+
+    tracemalloc.start()
+    try:
+        job = await submit_stream(runtime, ORDER, stream())
+        async for _ in runtime.results.rows(job):
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+async def test_memory_does_not_grow_with_the_rows(runtime: Runtime, memo_redis: Redis) -> None:
+    """A list ten times as long takes as much: it is never whole in memory, nor are its results."""
+    for n in range(0, 500, 2):
+        await know(memo_redis, f"bounded{n:03d}")
+    await peak_of(runtime, 2 * SEGMENT_ROWS)
+
+    short = await peak_of(runtime, 3 * SEGMENT_ROWS)
+    long = await peak_of(runtime, 30 * SEGMENT_ROWS)
+
+    assert long < 1.5 * short
