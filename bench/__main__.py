@@ -14,6 +14,7 @@ from bench import (
     hit,
     invalidation,
     job,
+    jobs,
     key,
     killed,
     killed_purchase,
@@ -34,6 +35,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "waiting": waiting.main,
     "invalidation": invalidation.main,
     "job": job.main,
+    "jobs": jobs.main,
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "chaos": chaos.main,
     "storm": storm.main,

@@ -1,0 +1,62 @@
+"""The scripts build the keys that keys.py names, and no others."""
+
+from typing import cast
+
+from redis.asyncio import Redis
+
+from orchestrator.jobs import (
+    Command,
+    Intake,
+    JobKind,
+    JobRecords,
+    Lane,
+    Marks,
+    NewJob,
+    Once,
+    Report,
+)
+from orchestrator.jobs.keys import ACTIVE, ALL, FAILURES, ROOT, JobKeys, LaneKeys, pointer
+from tests.support.async_waiting import eventually
+from tests.support.vanishing import vanish_with_a_chunk
+
+from .conftest import TTL
+
+NEW = NewJob(JobKind.ENRICH, ("a", "b", "c"), "acme")
+
+
+async def test_scripts_and_keys_py_agree(
+    records: JobRecords, marks: Marks, jobs_redis: Redis
+) -> None:
+    """A job that has met everything has left no key that is not named there."""
+    unsealed = Intake(jobs_redis, ttl=TTL).begin("j1", NEW.order, chunk_size=1)
+    await unsealed.add(NEW.items)
+    await unsealed.seal(Once("name", TTL))
+    async with records.taken(Lane.PIPELINE) as claim:
+        assert claim is not None
+        await records.report("j1", 0, Report({}, failure="poison"))
+        claim.done = True
+    async with records.taken(Lane.PIPELINE):
+        pass
+    await marks.begin("j1", 1)
+    await vanish_with_a_chunk(jobs_redis)
+
+    async def is_lost() -> bool:
+        async with records.taken(Lane.PIPELINE):
+            return bool(await jobs_redis.exists(JobKeys("j1").losses))
+
+    await eventually(is_lost, "the lost worker was noticed")
+    await vanish_with_a_chunk(jobs_redis, lease_ms=60_000)
+    await records.command("j1", Command.PAUSE)
+    await records.command("j1", Command.RESUME)
+
+    job, lane = JobKeys("j1"), LaneKeys(Lane.PIPELINE)
+    named = {
+        *(ACTIVE, ALL, FAILURES, pointer(NEW.digest), f"{ROOT}key:name"),
+        *(job.record, job.results, job.finished, job.held, job.returned, job.losses),
+        *(job.begun, job.timeline, job.failed("poison"), lane.held, lane.tenants),
+        *(lane.jobs("acme"), *map(job.items, range(3)), *map(job.claim, range(3))),
+    }
+    found = {key.decode() for key in cast("list[bytes]", await jobs_redis.keys())}
+    assert found <= named
+    assert named - found <= {*map(job.claim, range(3)), job.returned, job.losses}
+    await jobs_redis.delete(*map(job.claim, range(3)))
