@@ -44,13 +44,18 @@ def accepted(job: Job, warnings: list[str], *, existing: bool) -> JobAccepted:
     )
 
 
-class LeadAccepted(BaseModel):
-    """A lead that will be judged."""
+class LeadAnswer(BaseModel):
+    """A lead that will be judged (`aceptado`), or was while the caller waited (`terminado`).
+
+    `result` is there with the latter, as the job's results have it; null if its job was
+    cancelled before the lead was judged.
+    """
 
     job_id: str
     lead_id: str
-    estado: Literal["aceptado"]
+    estado: Literal["aceptado", "terminado"]
     url: str
+    result: dict[str, Any] | None = None
     warnings: list[str] = Field(
         default=[], description="What was left out of the lead and why; absent without any."
     )

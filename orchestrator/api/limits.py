@@ -10,6 +10,8 @@ MAX_ROWS: Final = 1_000_000
 """Of the same."""
 MAX_RESULTS: Final = 1_000
 """Results of one page."""
+MAX_WAIT_S: Final = 60
+"""Seconds that a request may wait for its result; proxies often give up then."""
 MAX_TEXT: Final = 1_000
 """Characters of a name, an address or a number."""
 MAX_NOTES: Final = 100_000

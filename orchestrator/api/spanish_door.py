@@ -1,21 +1,24 @@
 """The door that the platform documents in Spanish: one lead in, one job out."""
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit
 from orchestrator.jobs import JobKind, Lane, NewJob, Origin
 
-from .answers import LeadAccepted, url_of
+from .answers import LeadAnswer, url_of
 from .dependencies import RuntimeOfApp
 from .errors import documented, not_found
 from .examples import LEAD_EXAMPLES
+from .limits import MAX_WAIT_S
 from .reading import read_leads
 from .requests import LeadReference, LeadRequest
+from .waiting import ended_within
 
 router = APIRouter(prefix="/api/v1/orchestrator", tags=["orchestrator"])
 
@@ -25,7 +28,8 @@ router = APIRouter(prefix="/api/v1/orchestrator", tags=["orchestrator"])
     summary="Enrich and judge one lead",
     status_code=HTTPStatus.ACCEPTED,
     response_model_exclude_unset=True,
-    responses=documented(
+    responses={HTTPStatus.OK: {"model": LeadAnswer, "description": "Judged within `wait_s`"}}
+    | documented(
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.NOT_FOUND,
@@ -38,10 +42,18 @@ async def enrich_lead(
     wanted: Annotated[LeadRequest, Body(openapi_examples=LEAD_EXAMPLES)],
     runtime: RuntimeOfApp,
     response: Response,
-) -> LeadAccepted:
+    *,
+    wait_s: Annotated[
+        float, Query(ge=0, le=MAX_WAIT_S, description="Seconds to wait for the result.")
+    ] = 0,
+) -> LeadAnswer:
     """Accept a lead, stored (by its id) or whole (with Spanish or English names).
 
     A whole lead is stored first: the same person at the same company is the same lead.
+
+    With `wait_s`, a lead that is judged in time is answered with 200 and its `result`. Otherwise
+    the answer is 202: the work goes on, nothing of it is bought twice, and `url` says how far it
+    is. Asking for the same lead meanwhile leads to the same job.
     """
     warnings: list[str] = []
     if isinstance(wanted, LeadReference):
@@ -59,9 +71,18 @@ async def enrich_lead(
     )
     job = await submit(runtime, new)
     url = response.headers["Location"] = url_of(job.job_id)
-    optional = {"warnings": warnings} if warnings else {}
-    return LeadAccepted(
-        job_id=job.job_id, lead_id=str(lead_id), estado="aceptado", url=url, **optional
+    answer = LeadAnswer(job_id=job.job_id, lead_id=str(lead_id), estado="aceptado", url=url)
+    if warnings:
+        answer = answer.model_copy(update={"warnings": warnings})
+    if not wait_s:
+        return answer
+    ended = await ended_within(runtime, job, timedelta(seconds=wait_s))
+    if ended is None:
+        return answer
+    response.status_code = HTTPStatus.OK
+    results = [result async for _, result in runtime.results.rows(ended)]
+    return answer.model_copy(
+        update={"estado": "terminado", "result": results[0] if results else None}
     )
 
 

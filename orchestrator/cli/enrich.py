@@ -1,5 +1,6 @@
 """`emasai enrich`: evidence about companies, without judging anybody."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,9 @@ from rich.table import Table
 from agents.case import Language
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.batch import Batch, Outcome, work_through
-from orchestrator.cli.budget import States, read_states, show_warnings
-from orchestrator.cli.console import dollars, out, print_json
+from orchestrator.cli.budget import read_states, show_warnings
+from orchestrator.cli.console import dollars, err, out, print_json
+from orchestrator.cli.durations import parse_duration
 from orchestrator.cli.money import parse_usd
 from orchestrator.cli.problems import show_problems
 from orchestrator.cli.run import finish, foresee
@@ -18,7 +20,7 @@ from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summarize
 from orchestrator.jobs import JobContext, JobKind
 from orchestrator.leadfile import FOR_ENRICHMENT, check_writable, read_lead_file
-from orchestrator.pipeline import CompanyHandler, CompanyResult
+from orchestrator.pipeline import STILL_LOADING, CompanyHandler, CompanyResult
 
 
 def enrich(
@@ -35,16 +37,26 @@ def enrich(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="For a file: say what would be bought.")
     ] = False,
+    patience: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="For names: wait so long for each, such as 5s."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look up companies by name, or all companies of a file; each is bought once at most."""
+    """Look up companies by name, or all companies of a file; each is bought once at most.
+
+    A name that takes longer than --patience is still bought, once: the answers are shown, and the
+    command ends when that purchase is stored.
+    """
     only = Path(names[0])
     if len(names) == 1 and (only.suffix.lower() in _FILE_SUFFIXES or only.is_file()):
+        if patience:
+            raise typer.BadParameter("--patience is for names only; --max-cost limits a file")
         _enrich_file(only, output, parse_usd(max_cost), dry_run=dry_run, as_json=as_json)
     else:
         if output or max_cost or dry_run:
             raise typer.BadParameter("--output, --max-cost and --dry-run are for files only")
-        _enrich_names(names, as_json=as_json)
+        _enrich_names(names, parse_duration(patience), as_json=as_json)
 
 
 _FILE_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -68,24 +80,35 @@ def _enrich_file(
     finish(with_runtime(work, workers=WORKERS), target, items="companies", as_json=as_json)
 
 
-def _enrich_names(names: list[str], *, as_json: bool) -> None:
-    async def work(parts: Runtime) -> tuple[list[CompanyResult], Language, States]:
-        handler = CompanyHandler(parts.enricher)
+def _enrich_names(names: list[str], patience: timedelta | None, *, as_json: bool) -> None:
+    async def work(parts: Runtime) -> list[CompanyResult]:
+        handler = CompanyHandler(parts.enricher, patience=patience)
         context = JobContext(None, parts.settings.tenant, capped=False)
         reports = [await handler(name, context) for name in names]
         complete = await parts.results.complete([report.result for report in reports])
         results = [CompanyResult.model_validate(result) for result in complete]
-        return results, parts.settings.language, await read_states(parts, context)
+        # Shown here: closing what is open waits for the purchases that nobody waits for any more.
+        _show_all(results, parts.settings.language, as_json=as_json)
+        if not as_json:
+            show_warnings(await read_states(parts, context))
+        if any(result.code == STILL_LOADING for result in results):
+            err.print(_SEEN_THROUGH)
+        return results
 
-    results, language, budgets = with_runtime(work)
-    if as_json:
-        print_json([result.model_dump(mode="json") for result in results])
-    else:
-        for result in results:
-            _show(result, language)
-        show_warnings(budgets)
+    results = with_runtime(work)
     summary = summarize(results, rows=len(names), invalid_rows=0, items=len(names))
     raise typer.Exit(summary.exit_code)
+
+
+_SEEN_THROUGH = "Waiting until what is under way is paid for and stored; nothing is bought twice."
+
+
+def _show_all(results: list[CompanyResult], language: Language, *, as_json: bool) -> None:
+    if as_json:
+        print_json([result.model_dump(mode="json") for result in results])
+        return
+    for result in results:
+        _show(result, language)
 
 
 def _show(result: CompanyResult, language: Language) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from agents.case import Evidence
 from orchestrator.archive import ArchivedAnswer
@@ -95,13 +95,17 @@ class Enricher:
         self._counters = counters
         self._servings = servings
 
-    async def enrich(self, name: str, purpose: Purpose) -> Enrichment:
+    async def enrich(
+        self, name: str, purpose: Purpose, *, patience: timedelta | None = None
+    ) -> Enrichment:
         """Return what is known about the company called *name*, buying it if need be.
 
         A name that is only a legal form or a symbol could be anybody's: it is `ambiguous`,
-        and nothing is bought.
+        and nothing is bought. After *patience* the caller gives up; a purchase under way is
+        seen through all the same, charged once, and found by whoever asks next.
 
         Raises:
+            StillLoading: *patience* has ended.
             InvalidCompanyName: The name has no key.
             BudgetExhausted: A cap refuses the purchase.
             EnrichmentError: SurfSense failed, here or in the process that led.
@@ -116,7 +120,9 @@ class Enricher:
             count_lookup(self._counters, Kind.SURFSENSE, hit=False)
             return await self._purchaser.buy(flight, order)
 
-        outcome = await self._memo.get(entry_key(parsed.key), load, refresh=self._refresh_of(order))
+        outcome = await self._memo.get(
+            entry_key(parsed.key), load, patience=patience, refresh=self._refresh_of(order)
+        )
         if outcome.source in _WITHOUT_SURFSENSE:
             count_lookup(self._counters, Kind.SURFSENSE, hit=True)
         found = _enrichment(parsed.key, outcome.source, outcome.entry)

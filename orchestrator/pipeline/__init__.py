@@ -13,8 +13,10 @@ from orchestrator.pipeline.result import (
     LeadResult,
     RejudgedLead,
 )
+from orchestrator.pipeline.trouble import STILL_LOADING
 
 __all__ = [
+    "STILL_LOADING",
     "Change",
     "CompanyHandler",
     "CompanyIntake",

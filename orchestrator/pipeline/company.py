@@ -4,6 +4,7 @@ What a job keeps of it is a `CompanyResult` without its defaults and without its
 which there is a copy already, in the memo or in the archive.
 """
 
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -30,10 +31,11 @@ _STATUS = {
 
 
 class CompanyHandler:
-    """Enriches the companies of a job."""
+    """Enriches the companies of a job; gives up on one after *patience*, if there is a limit."""
 
-    def __init__(self, enricher: Enricher) -> None:
+    def __init__(self, enricher: Enricher, *, patience: timedelta | None = None) -> None:
         self._enricher = enricher
+        self._patience = patience
 
     async def __call__(self, item: Item, context: JobContext) -> Report:
         """Look up the company called *item*.
@@ -45,7 +47,9 @@ class CompanyHandler:
         async def work() -> Report:
             await context.step("lookup")
             purpose = Purpose(context.job_id, context.tenant, context.capped)
-            enrichment = await enrich_patiently(self._enricher, item, purpose, context)
+            enrichment = await enrich_patiently(
+                self._enricher, item, purpose, context, patience=self._patience
+            )
             self._enricher.serve_again(enrichment, context.rows - 1)
             return report_of(item, enrichment)
 

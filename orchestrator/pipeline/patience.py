@@ -14,16 +14,25 @@ LONGEST_PAUSE = timedelta(minutes=2)
 
 
 async def enrich_patiently(
-    enricher: Enricher, name: str, purpose: Purpose, context: JobContext
+    enricher: Enricher,
+    name: str,
+    purpose: Purpose,
+    context: JobContext,
+    *,
+    patience: timedelta | None = None,
 ) -> Enrichment:
     """Look *name* up; after a passing fault, again when somebody may try again.
 
     If the job is cancelled meanwhile, so is the purchase, unless somebody else waits for it.
+    Who has limited *patience* spends it on one try; the purchase goes on after it has ended.
 
     Raises:
+        StillLoading: *patience* has ended.
         Exception: As `Enricher.enrich`, after the last try; or whatever `context.pause` raises.
     """
     try:
+        if patience is not None:
+            return await enricher.enrich(name, purpose, patience=patience)
         return await _tried(enricher, name, purpose, context.pause)
     except asyncio.CancelledError:
         if context.is_abandoned():

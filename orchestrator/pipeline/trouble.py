@@ -10,7 +10,7 @@ from orchestrator.database import DatabaseUnavailable
 from orchestrator.enrichment import ShuttingDown
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.jobs import DeadLetter, GivenUp, NotNow, Report
-from orchestrator.memo import LeaseLost, StoreUnavailable
+from orchestrator.memo import LeaseLost, StillLoading, StoreUnavailable
 from orchestrator.pipeline.budget import explain_budget
 from orchestrator.pipeline.result import ItemStatus
 from orchestrator.spend import BudgetExhausted
@@ -18,6 +18,8 @@ from orchestrator.surfsense import EnrichmentError, TransientEnrichmentError
 
 log = structlog.get_logger(__name__)
 
+#: Code of a result whose purchase goes on after its caller has given up.
+STILL_LOADING = "still_loading"
 #: Faults of our own servers: the item stays open, and is tried again by itself.
 POSTPONING = (StoreUnavailable, DatabaseUnavailable, LeaseLost, ShuttingDown)
 
@@ -41,6 +43,10 @@ def explain(error: Exception) -> Explanation:
             return Explanation(
                 ItemStatus.INVALID, "invalid_company_name", Localized(en=f"{error}.", es=es)
             )
+        case StillLoading():
+            en = "It is still being looked up, and paid for once: ask again later."
+            es = "La consulta sigue en marcha y se paga una sola vez: pregunte más tarde."
+            return Explanation(ItemStatus.FAILED, STILL_LOADING, Localized(en=en, es=es))
         case TransientEnrichmentError():
             en = f"{error}."
             es = "SurfSense no respondió por ahora; vuelva a ejecutarlo más tarde."

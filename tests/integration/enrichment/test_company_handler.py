@@ -182,7 +182,13 @@ class Broken(Enricher):
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def enrich(self, name: str, purpose: Purpose) -> Enrichment:  # noqa: ARG002 - the port's
+    async def enrich(
+        self,
+        name: str,  # noqa: ARG002 - the port's
+        purpose: Purpose,  # noqa: ARG002 - the port's
+        *,
+        patience: timedelta | None = None,  # noqa: ARG002 - the port's
+    ) -> Enrichment:
         """Raise."""
         raise self._error
 

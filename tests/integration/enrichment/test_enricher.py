@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.enrichment import EnrichmentStatus
 from orchestrator.identity import InvalidCompanyName
-from orchestrator.memo import Source
+from orchestrator.memo import Source, StillLoading
 from orchestrator.spend import BudgetExhausted, PurchaseOutcome
 from orchestrator.surfsense import Ambiguous, NotFound, RequestRejected, ServiceUnavailable
 from tests.integration.enrichment.conftest import CAPPED, FREE, World
@@ -52,6 +52,18 @@ async def test_callers_at_the_same_time_pay_once(world: World) -> None:
     assert sources.count(Source.BOUGHT) == 1
     assert sources.count(Source.COALESCED) == 29
     assert sum(enrichment.cost_micros for enrichment in enrichments) == PRICE
+
+
+async def test_who_gives_up_leaves_the_purchase_to_the_next(world: World) -> None:
+    """After the caller's patience the purchase goes on: whoever asks again pays nothing."""
+    with pytest.raises(StillLoading):
+        await world.enricher.enrich("Acme", FREE, patience=timedelta(0))
+
+    found = await world.enricher.enrich("Acme", FREE)
+
+    assert found.source in {Source.COALESCED, Source.HIT}
+    assert len(world.seller.asked) == 1
+    assert len(await world.ledger.purchases_of("acme")) == 1
 
 
 async def test_an_unknown_company_is_remembered_as_such(world: World) -> None:

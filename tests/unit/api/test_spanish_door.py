@@ -1,9 +1,12 @@
 """POST /api/v1/orchestrator/enriquecer-lead: the door that the platform documents."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
 
+from orchestrator.jobs import JobFilter, Lane, Report
+from tests.support.async_waiting import eventually
 from tests.support.cases import lead
 
 from .conftest import Door
@@ -92,3 +95,59 @@ async def test_a_bad_lead_is_refused_with_its_fault(
     assert answer.status_code == 422
     assert answer.json()["error"]["message"].startswith(message)
     assert (await door.runtime.store.counts()).leads == 0
+
+
+async def _judge(door: Door, job_id: str) -> None:
+    """Work off the job as a worker does."""
+    async with door.runtime.records.taken(Lane.INTERACTIVE) as claim:
+        assert claim is not None
+        await door.runtime.records.report(job_id, 0, Report({"status": "discarded"}, {}))
+        claim.done = True
+
+
+async def test_who_waits_gets_the_result(door: Door) -> None:
+    """A lead that is judged while its sender waits is answered with 200 and the result."""
+    stored = lead(3)
+    await door.runtime.store.import_leads([stored])
+    sending = asyncio.create_task(
+        door.client.post(DOOR, json={"lead_id": str(stored.id)}, params={"wait_s": 50})
+    )
+    await eventually(lambda: _rung(door), "the job is announced")
+    listed = await anext(door.runtime.job_list.newest(JobFilter()))
+
+    await _judge(door, listed.job_id)
+    answer = await sending
+
+    body = answer.json()
+    assert answer.status_code == 200
+    assert (body["estado"], body["job_id"]) == ("terminado", listed.job_id)
+    assert body["result"]["status"] == "discarded"
+
+
+async def test_who_gives_up_finds_the_same_job_later(door: Door) -> None:
+    """After the wait the answer is 202; to ask again is to wait for the same job."""
+    stored = lead(4)
+    await door.runtime.store.import_leads([stored])
+
+    hasty, again = [
+        await door.client.post(DOOR, json={"lead_id": str(stored.id)}, params={"wait_s": 0.01})
+        for _ in range(2)
+    ]
+
+    assert (hasty.status_code, again.status_code) == (202, 202)
+    assert hasty.json() == again.json()
+    assert "result" not in hasty.json()
+    assert hasty.headers["Location"] == hasty.json()["url"]
+
+
+@pytest.mark.parametrize("wait_s", ["-1", "61", "soon"])
+async def test_a_wait_has_bounds(door: Door, wait_s: str) -> None:
+    """A wait that no caller would sit out is refused, and nothing is accepted."""
+    answer = await door.client.post(DOOR, json=SPANISH, params={"wait_s": wait_s})
+
+    assert answer.status_code == 422
+    assert door.doorbell.rings == []
+
+
+async def _rung(door: Door) -> bool:
+    return bool(door.doorbell.rings)

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.identity import InvalidCompanyName
-from orchestrator.memo import LoadFailed
+from orchestrator.memo import LoadFailed, StillLoading
 from orchestrator.pipeline.result import ItemStatus
 from orchestrator.pipeline.trouble import explain
 from orchestrator.spend import BudgetExhausted
@@ -30,6 +30,14 @@ FAILURES: list[EnrichmentError] = [
     MalformedAnswer("Acme", "the body"),
     AccessDenied("Acme", 401),
 ]
+
+
+def test_a_caller_that_gave_up_is_told_to_ask_again() -> None:
+    """Patience that ended is no internal error: the result says that the purchase goes on."""
+    explanation = explain(StillLoading("surfsense:acme"))
+
+    assert (explanation.status, explanation.code) == (ItemStatus.FAILED, "still_loading")
+    assert "ask again" in explanation.reason.en
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
