@@ -26,7 +26,7 @@ from orchestrator.pipeline import LeadResult
 def run(
     leads: Annotated[
         str | None,
-        typer.Argument(metavar="[LEADS.csv]", help="The lead file; with --rejudge also a job id."),
+        typer.Argument(metavar="LEADS.csv", help="The lead file; with --rejudge also a job id."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to; LEADS.out.csv if not said.")

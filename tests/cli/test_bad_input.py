@@ -159,7 +159,7 @@ def test_an_output_that_cannot_be_written_fails_before_anything_is_bought(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run"], "Missing argument"),
+        (["run"], "give a lead file, --lead-id, --where or --rejudge"),
         (["run", "x.csv", "--max-cost", "much"], "not an amount"),
         (["invalidate"], "either names or --pattern"),
         (["explain", " "], "blank"),

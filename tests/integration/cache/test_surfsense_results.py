@@ -1,6 +1,7 @@
 """SurfSense results: one stored form for the pipeline and for the documented functions."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,10 +18,13 @@ from orchestrator.memo.entry import decode, encode
 RESULT = {"estado": "encontrada", "sector": "software", "detalle": {"empleados": 120}}
 
 
-def memo_on(redis: Redis) -> Memo:
+@pytest.fixture
+async def memo(memo_db: Redis) -> AsyncIterator[Memo]:
     """Return a memo as the pipeline has it."""
     second = timedelta(seconds=1)
-    return Memo(redis, failures=EnrichmentFailures(second, second))
+    memo = Memo(memo_db, failures=EnrichmentFailures(second, second))
+    yield memo
+    await memo.aclose()
 
 
 async def never(_flight: Flight) -> Loaded:
@@ -34,11 +38,11 @@ async def store(redis: Redis, status: str, payload: dict[str, Any]) -> None:
     await redis.set("surfsense:acme", encode(entry, token="f00"), ex=60)
 
 
-async def test_the_pipeline_serves_what_was_cached_by_hand(memo_db: Redis) -> None:
+async def test_the_pipeline_serves_what_was_cached_by_hand(memo: Memo) -> None:
     """A result that another service caches is a free hit for the pipeline."""
     await cache.cache_surfsense_result("  ACME, S.A. ", RESULT)
 
-    outcome = await memo_on(memo_db).get("surfsense:acme", never)
+    outcome = await memo.get("surfsense:acme", never)
 
     stored = read_stored(outcome.entry)
     assert outcome.source is Source.HIT
@@ -85,11 +89,11 @@ async def test_an_unreadable_entry_is_a_miss(memo_db: Redis, stored: bytes) -> N
     assert await cache.get_cached_surfsense_result("Acme") is None
 
 
-async def test_set_cache_writes_results_in_the_same_form(memo_db: Redis) -> None:
+async def test_set_cache_writes_results_in_the_same_form(memo: Memo) -> None:
     """`set_cache` on a documented result key is understood by the pipeline, too."""
     await cache.set_cache("surfsense:acme", RESULT)
 
-    outcome = await memo_on(memo_db).get("surfsense:acme", never)
+    outcome = await memo.get("surfsense:acme", never)
 
     assert read_stored(outcome.entry).payload == RESULT
 
@@ -110,10 +114,9 @@ async def test_a_blank_name_is_refused() -> None:
 
 @pytest.mark.parametrize("by_pattern", [True, False])
 async def test_an_invalidation_wins_over_a_purchase_in_flight(
-    memo_db: Redis, *, by_pattern: bool
+    memo: Memo, *, by_pattern: bool
 ) -> None:
     """What was being bought while its key was invalidated is not stored afterwards."""
-    memo = memo_on(memo_db)
     begun, may_land = asyncio.Event(), asyncio.Event()
 
     async def slow(flight: Flight) -> Loaded:
@@ -132,4 +135,3 @@ async def test_an_invalidation_wins_over_a_purchase_in_flight(
     await buying
 
     assert await cache.get_cached_surfsense_result("Acme") is None
-    await memo.aclose()
