@@ -171,3 +171,37 @@ handovers: Final = Table(
     Column("delivered_at", Instant),
     Index(None, "state", "due_at"),
 )
+
+# Which companies go by a name: `refined` where the key is not the name's own, so that the name
+# is shared. Rows are only added. The first of a name and domain stays.
+identity_claims: Final = Table(
+    "identity_claims",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("name_key", Prose, nullable=False),
+    Column("domain", Prose, nullable=False),
+    Column("company_key", Prose, nullable=False),
+    Column("company", Prose, nullable=False),
+    Column("country", String(2)),
+    Column("legal_form", Prose),
+    Column("refined", Boolean, nullable=False),
+    Column("claimed_at", Instant, nullable=False),
+    UniqueConstraint("name_key", "domain"),
+    Index(None, "company_key"),
+    Index(None, "domain"),
+    Index(None, "refined", "id"),
+)
+
+# Who decided what about which company is which, and why. Never changed (triggers refuse it).
+identity_decisions: Final = Table(
+    "identity_decisions",
+    metadata,
+    # Numbered by us, under a lock: people refer to them, and a number that failed leaves no gap.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("subject", Prose, nullable=False),
+    Column("target", Prose),
+    Column("decided_by", Prose, nullable=False),
+    Column("why", Prose, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+)

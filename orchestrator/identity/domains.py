@@ -1,0 +1,79 @@
+"""Which internet domain, if any, tells what company a website or an e-mail address belongs to.
+
+Pure, except that the list of mail providers is read from the package on first use. A host is
+taken whole, without `www.`: `es.acme.com` and `acme.com` are two domains of one *brand*, while
+`acme.wixsite.com` and `other.wixsite.com` stay apart without a list of all such hosts.
+"""
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Final
+from urllib.parse import urlsplit
+
+_HOST: Final = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)+")
+_NUMERIC: Final = re.compile(r"[0-9.]+")
+_LONGEST_HOST: Final = 253
+_PAGES: Final = (
+    *("facebook.com", "fb.com", "instagram.com", "linkedin.com", "twitter.com", "x.com"),
+    *("youtube.com", "tiktok.com", "wa.me", "t.me", "linktr.ee", "bit.ly", "google.com"),
+    *("wikipedia.org", "amazon.com", "paginasamarillas.es", "yelp.com", "tripadvisor.com"),
+)
+"""Where companies only have a page: the path would tell whose, the host does not."""
+_COUNTRY_LABEL: Final = 2
+_CATEGORY_LABEL: Final = 3
+
+
+def company_domain(address: str | None) -> str | None:
+    """Return the domain that *address* names a company by, in ASCII; None if it names none.
+
+    Args:
+        address: An http(s) URL, a bare host, or an e-mail address, as people type them.
+
+    None for free and disposable mail, for hosts on which anybody has a page, for IP addresses,
+    and for what is no address.
+
+    >>> company_domain("https://www.Acme.com/es"), company_domain("ana@gmail.com")
+    ('acme.com', None)
+    """
+    host = _host(address or "")
+    if host is None or not _anybodys().isdisjoint(_with_parents(host)):
+        return None
+    return host
+
+
+def brand(domain: str) -> str:
+    """Return the label that the owner of *domain* chose: `acme` of `es.acme.com.mx`.
+
+    A guess without a list of public suffixes. Where it is wrong it takes two domains for
+    one brand, so it is used only to doubt that they tell companies apart, never to join two.
+    """
+    *labels, top = domain.split(".")
+    if len(labels) > 1 and len(top) == _COUNTRY_LABEL and len(labels[-1]) <= _CATEGORY_LABEL:
+        labels = labels[:-1]
+    return labels[-1]
+
+
+def _host(address: str) -> str | None:
+    text = address.strip()
+    if "://" not in text:
+        text = f"//{text.rpartition('@')[2]}"
+    try:
+        host = (urlsplit(text).hostname or "").rstrip(".").removeprefix("www.")
+        host = host if host.isascii() else host.encode("idna").decode()
+    except ValueError:  # UnicodeError is one
+        return None
+    is_host = len(host) <= _LONGEST_HOST and _HOST.fullmatch(host) is not None
+    return host if is_host and not _NUMERIC.fullmatch(host) else None
+
+
+def _with_parents(host: str) -> list[str]:
+    labels = host.split(".")
+    return [".".join(labels[i:]) for i in range(len(labels) - 1)]
+
+
+@cache
+def _anybodys() -> frozenset[str]:
+    lines = files(__package__).joinpath("mail_domains.tsv").read_text("utf-8").splitlines()
+    listed = (line.partition("\t")[0] for line in lines if not line.startswith("#"))
+    return frozenset((*listed, *_PAGES))

@@ -1,0 +1,182 @@
+"""Which company is meant, given what is claimed and decided. Pure; `company_index` keeps both.
+
+A *claim* says: a lead with this name came with this domain, country and legal form, and was
+taken for that key. The first claim of a name has the name's own key. Later ones share it
+unless their facts tell the two certainly apart; then they have a refined key, and from there
+on the name is *shared*: alone, it says nothing any more.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from .decisions import Rulings
+from .domains import brand
+from .identify import Facts, Identity, refine, words_of
+
+
+class Because(StrEnum):
+    """Why a name has the key that it has."""
+
+    NAME = "name"
+    DOMAIN = "domain"
+    FACTS = "facts"
+    DECISION = "decision"
+    SAYS_NOTHING = "says_nothing"
+    SHARED = "shared"
+
+
+class Claim(NamedTuple):
+    """One company that goes by a name; `company` is the name as its first lead wrote it."""
+
+    company_key: str
+    company: str
+    facts: Facts
+
+    def __str__(self) -> str:
+        return f"{self.company} ({self.facts})" if any(self.facts) else self.company
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What is known beyond names: the decisions in force, and the claims of shared names."""
+
+    rulings: Rulings = field(default_factory=Rulings)
+    shared: Mapping[str, tuple[Claim, ...]] = field(default_factory=dict)
+
+    def is_split(self, name_key: str) -> bool:
+        """Say whether a person has decided that the name means several companies."""
+        return name_key in self.rulings.splits
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The company that is meant, as far as anybody knows.
+
+    `key` is what everything about it is kept under. `is_ambiguous`: nothing tells which
+    company is meant; nothing may be bought, and `candidates` are those it could be, in words.
+    `decisions` are the numbers of those that applied, `former` the keys that gave way to `key`.
+    """
+
+    identity: Identity
+    key: str
+    because: Because
+    candidates: tuple[str, ...] = ()
+    decisions: tuple[int, ...] = ()
+    former: tuple[str, ...] = ()
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether it cannot be told which company is meant."""
+        return self.because in {Because.SAYS_NOTHING, Because.SHARED}
+
+    @property
+    def asked_as(self) -> str:
+        """What the seller is asked for: the name as written, or what stands for the key."""
+        name, display_name = self.identity.name_key, self.identity.display_name
+        if self.key == name:
+            return display_name
+        words = words_of(self.key)
+        return words.replace(words_of(name), display_name, 1) if "~" in self.key else words
+
+
+def alone(identity: Identity) -> Resolved:
+    """Return what *identity* says by itself, where nothing is claimed or decided."""
+    if identity.is_ambiguous:
+        return Resolved(identity, identity.key, Because.SAYS_NOTHING)
+    because = Because.NAME if identity.distinctive else Because.DOMAIN
+    return Resolved(identity, identity.key, because)
+
+
+def by_decision(identity: Identity, book: Book) -> Resolved | None:
+    """Return the company that a person has said is meant by the domain or the name, if any."""
+    rulings = book.rulings
+    ruling = rulings.domains.get(identity.facts.domain or "") or rulings.names.get(
+        identity.name_key
+    )
+    if ruling is None:
+        return None
+    resolved = Resolved(identity, ruling.key, Because.DECISION, decisions=(ruling.number,))
+    return followed(resolved, book)
+
+
+def by_facts(identity: Identity, book: Book) -> Resolved:
+    """Return which of the companies of a name is meant by country and legal form alone."""
+    name, facts = identity.name_key, identity.facts
+    claims = book.shared.get(name, ())
+    is_split = book.is_split(name)
+    if not is_split and not claims:
+        return followed(alone(identity), book)
+    numbers = (book.rulings.splits[name],) if is_split else ()
+    fitting = [claim for claim in claims if _fits(facts, claim.facts)]
+    keys = {_key_of(claim, name, is_split=is_split) for claim in fitting}
+    if len(keys) == 1:
+        found = Resolved(identity, keys.pop(), Because.FACTS, decisions=numbers)
+        return followed(found, book)
+    new = refine(name, facts) if is_split and not fitting else None
+    if new:
+        return followed(Resolved(identity, new, Because.FACTS, decisions=numbers), book)
+    candidates = tuple(dict.fromkeys(map(str, claims)))
+    return Resolved(identity, name, Because.SHARED, candidates, numbers)
+
+
+def claimed(identity: Identity, key: str, book: Book) -> Resolved:
+    """Return the company whose claim of the name led to *key*."""
+    split = book.rulings.splits.get(identity.name_key)
+    because = Because.NAME if key == identity.name_key else Because.DOMAIN
+    numbers = () if split is None else (split,)
+    return followed(Resolved(identity, key, because, decisions=numbers), book)
+
+
+def place(
+    claims: Sequence[Claim], name_key: str, facts: Facts, *, is_split: bool
+) -> tuple[str, bool]:
+    """Return the key for a lead with *facts*, and whether that is a claim to be entered.
+
+    Args:
+        claims: All that there are of the name, the oldest first.
+        name_key: The name's own key.
+        facts: With a domain.
+        is_split: A person has said that the name means several companies.
+    """
+    for claim in claims:
+        if claim.facts.domain == facts.domain:
+            return _key_of(claim, name_key, is_split=is_split), False
+    same = [claim for claim in claims if _is_same(claim.facts, facts, is_split=is_split)]
+    if same:
+        closest = min(same, key=lambda claim: claim.facts.contradictions(facts))
+        return _key_of(closest, name_key, is_split=is_split), True
+    refined = refine(name_key, facts) if claims or is_split else None
+    return refined or name_key, True
+
+
+def followed(resolved: Resolved, book: Book) -> Resolved:
+    """Return *resolved* with its key replaced by the one that it was merged into, if it was."""
+    key, numbers = book.rulings.final(resolved.key)
+    return Resolved(
+        resolved.identity,
+        key,
+        Because.DECISION if numbers else resolved.because,
+        resolved.candidates,
+        resolved.decisions + numbers,
+        book.rulings.merged_into(key) if book.rulings.merges else (),
+    )
+
+
+def _is_same(one: Facts, other: Facts, *, is_split: bool) -> bool:
+    if is_split:
+        return brand(one.domain or "") == brand(other.domain or "")
+    return not one.tell_apart(other)
+
+
+def _fits(facts: Facts, claim: Facts) -> bool:
+    in_common = any(mine and mine == theirs for mine, theirs in zip(facts, claim, strict=True))
+    return in_common and not facts.contradictions(claim)
+
+
+def _key_of(claim: Claim, name_key: str, *, is_split: bool) -> str:
+    """Return a claim's key; after a split none has the name's own, which could be anybody's."""
+    if is_split and claim.company_key == name_key:
+        return refine(name_key, claim.facts) or name_key
+    return claim.company_key
