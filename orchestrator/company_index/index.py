@@ -89,6 +89,16 @@ class CompanyIndex:
         key, _ = place(known, name, facts, is_split=book.is_split(name))
         return claimed(identity, key, book)
 
+    async def one_with(self, company_key: str) -> tuple[str, ...]:
+        """Return the key that *company_key* leads to, and all that were merged into that.
+
+        Raises:
+            DatabaseUnavailable: The index cannot be read.
+        """
+        rulings = (await self._current()).rulings
+        key, _ = rulings.final(company_key)
+        return (key, *rulings.merged_into(key))
+
     async def claims_on(self, name_key: str) -> list[Claim]:
         """Return all claims of a name, the oldest first.
 

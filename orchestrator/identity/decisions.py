@@ -4,11 +4,10 @@ Decisions are only ever added: to undo one is another decision. `Rulings` is wha
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from .identify import MARK
 
@@ -70,17 +69,14 @@ class Ruling(NamedTuple):
     number: int
 
 
-_NONE: Final[Mapping[str, Ruling]] = MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True)
 class Rulings:
     """The decisions in force: merged keys, split names, and spellings and domains with a key."""
 
-    merges: Mapping[str, Ruling] = _NONE
-    names: Mapping[str, Ruling] = _NONE
-    domains: Mapping[str, Ruling] = _NONE
-    splits: Mapping[str, int] = MappingProxyType({})
+    merges: Mapping[str, Ruling] = field(default_factory=dict)
+    names: Mapping[str, Ruling] = field(default_factory=dict)
+    domains: Mapping[str, Ruling] = field(default_factory=dict)
+    splits: Mapping[str, int] = field(default_factory=dict)
 
     def final(self, key: str) -> tuple[str, tuple[int, ...]]:
         """Return the key that *key* is one with, and the decisions that lead there."""

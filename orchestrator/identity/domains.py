@@ -11,8 +11,7 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import urlsplit
 
-_HOST: Final = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)+")
-_NUMERIC: Final = re.compile(r"[0-9.]+")
+_HOST: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.(xn--[a-z0-9-]+|[a-z]{2,})")
 _LONGEST_HOST: Final = 253
 _PAGES: Final = (
     *("facebook.com", "fb.com", "instagram.com", "linkedin.com", "twitter.com", "x.com"),
@@ -64,7 +63,7 @@ def _host(address: str) -> str | None:
     except ValueError:  # UnicodeError is one
         return None
     is_host = len(host) <= _LONGEST_HOST and _HOST.fullmatch(host) is not None
-    return host if is_host and not _NUMERIC.fullmatch(host) else None
+    return host if is_host else None
 
 
 def _with_parents(host: str) -> list[str]:

@@ -1,0 +1,117 @@
+"""Who is meant by a name and what is known beside it; pure."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.identity import (
+    MAX_REFINED_LENGTH,
+    Facts,
+    InvalidCompanyName,
+    as_key,
+    company_domain,
+    company_key,
+    identify,
+)
+from orchestrator.identity.identify import refine
+
+_DOMAINS = st.from_regex(r"[a-z0-9]{1,60}(\.[a-z0-9]{1,60}){0,2}\.(com|es|com\.mx)", fullmatch=True)
+
+
+@pytest.mark.parametrize("name", ["Grupo Bimbo, S.A.B. de C.V.", "Acme", "Ñ"])
+def test_a_name_that_says_who_is_meant_has_one_key_whatever_else_is_known(name: str) -> None:
+    """A lead with a website and one without are not paid for twice."""
+    known = identify(name, country="MX", domain="acme.com")
+
+    assert known.key == identify(name).key == company_key(name)
+    assert known.refined_key == f"{known.key}~acme.com"
+
+
+def test_a_legal_form_needs_a_domain() -> None:
+    """Two companies called S.A. have two keys; without a domain nothing may be bought."""
+    keys = {identify("S.A.", domain=f"https://www.{n}.com/es").key for n in ("acme", "globex")}
+
+    assert keys == {"sa~acme.com", "sa~globex.com"}
+    assert identify("S.A.", country="MX").is_ambiguous
+    assert not identify("S.A.", domain="acme.com").is_ambiguous
+
+
+@given(st.text(min_size=1, max_size=60), st.text(min_size=1, max_size=150), _DOMAINS)
+def test_no_name_has_a_refined_key(name: str, other: str, domain: str) -> None:
+    """What refines a key can never be typed as somebody's name."""
+    try:
+        refined = refine(company_key(name), Facts(domain))
+        plain = company_key(other)
+    except InvalidCompanyName:
+        return
+
+    assert refined is not None
+    assert refined != plain
+    assert company_key(refined) != refined
+    assert as_key(refined) == refined or not identify(name).distinctive
+    assert len(refined) <= MAX_REFINED_LENGTH
+
+
+@given(_DOMAINS, _DOMAINS)
+def test_two_domains_refine_to_two_keys(one: str, other: str) -> None:
+    """However long they are."""
+    assert (refine("sa", Facts(one)) == refine("sa", Facts(other))) is (one == other)
+
+
+def test_country_and_form_refine_where_no_domain_is_known() -> None:
+    """Readable, and never the same as a domain's."""
+    assert refine("acme", Facts(None, "MX", "S.A. de C.V.")) == "acme~mx~sadecv"
+    assert refine("acme", Facts(None, "MX")) == "acme~mx"
+    assert refine("acme", Facts(None, None, "S.L.")) == "acme~~sl"
+    assert refine("acme", Facts()) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "domain"),
+    [
+        ("https://www.Acme.com/es?x=1", "acme.com"),
+        ("Ana@ACME.com", "acme.com"),
+        ("müller.de", "xn--mller-kva.de"),
+        ("es.acme.com.", "es.acme.com"),
+        ("ana@gmail.com", None),
+        ("ana@mail.yahoo.es", None),
+        ("x@mailinator.com", None),
+        ("https://www.facebook.com/acme", None),
+        ("192.168.1.1", None),
+        ("localhost", None),
+        ("S.A.", None),
+        ("", None),
+        (None, None),
+        ("http://[::1", None),
+        (f"{'a' * 70}.com", None),
+    ],
+)
+def test_only_a_company_s_own_domain_tells_who_is_meant(
+    address: str | None, domain: str | None
+) -> None:
+    """Free and disposable mail, pages on social networks and no addresses tell nothing."""
+    assert company_domain(address) == domain
+
+
+ACME = Facts("acme.es", "ES", "S.L.")
+
+
+@pytest.mark.parametrize(
+    ("other", "apart"),
+    [
+        (Facts("acme.es", "DE", "GmbH"), False),
+        (Facts("acme.com", "DE", "S.L."), False),
+        (Facts("acme.com", "ES", "GmbH"), False),
+        (Facts("globex.de", "ES", "S.L."), False),
+        (Facts("globex.de", None, None), False),
+        (Facts("globex.de", "DE", None), True),
+        (Facts("globex.es", "ES", "S.A."), True),
+        (Facts("acme.com", "DE", "GmbH"), True),
+    ],
+)
+def test_two_facts_at_once_tell_two_companies_of_one_name_apart(
+    other: Facts, *, apart: bool
+) -> None:
+    """One difference is a branch, another site or a new legal form of the same company."""
+    assert ACME.tell_apart(other) is apart
+    assert other.tell_apart(ACME) is apart

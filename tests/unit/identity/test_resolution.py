@@ -1,0 +1,130 @@
+"""Which company is meant, given what is claimed and decided; pure."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from orchestrator.identity import Facts, identify
+from orchestrator.identity.decisions import (
+    BadDecision,
+    DecisionKind,
+    IdentityDecision,
+    NewDecision,
+    check,
+    in_force,
+)
+from orchestrator.identity.resolution import Because, Book, Claim, by_facts, claimed, place
+
+MERGE, SPLIT, ALIAS, UNDO = DecisionKind
+SPAIN = Claim("acme", "Acme SL", Facts("acme.es", "ES", "S.L."))
+GERMANY = Claim("acme~globex.de", "Acme GmbH", Facts("globex.de", "DE", "GmbH"))
+SHARED = Book(shared={"acme": (SPAIN, GERMANY)})
+
+
+def _past(*entered: tuple[DecisionKind, str, str | None]) -> dict[int, IdentityDecision]:
+    at = datetime(2026, 11, 26, tzinfo=UTC)
+    return {
+        number: IdentityDecision(number, kind, subject, target, "ana", "same site", at)
+        for number, (kind, subject, target) in enumerate(entered, start=1)
+    }
+
+
+def _refusal(
+    new: tuple[DecisionKind, str, str | None], *past: tuple[DecisionKind, str, str | None]
+) -> str:
+    entered = _past(*past)
+    with pytest.raises(BadDecision) as refused:
+        check(NewDecision(*new, "ana", "so it is"), in_force(entered.values()), entered)
+    return str(refused.value)
+
+
+def test_a_shared_name_alone_means_nobody_and_names_the_candidates() -> None:
+    """Never another company's data: who asks is told who it could be."""
+    resolved = by_facts(identify("Acme"), SHARED)
+
+    assert resolved.is_ambiguous
+    assert resolved.candidates == (
+        "Acme SL (acme.es, ES, S.L.)",
+        "Acme GmbH (globex.de, DE, GmbH)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "country", "key"),
+    [
+        ("Acme", "ES", "acme"),
+        ("Acme GmbH", None, "acme~globex.de"),
+        ("Acme", "de", "acme~globex.de"),
+    ],
+)
+def test_country_or_legal_form_choose_among_the_companies_of_a_shared_name(
+    name: str, country: str | None, key: str
+) -> None:
+    """One that fits, and no other, is meant."""
+    resolved = by_facts(identify(name, country=country), SHARED)
+
+    assert (resolved.key, resolved.because) == (key, Because.FACTS)
+
+
+def test_facts_that_contradict_each_other_choose_nobody() -> None:
+    """A German legal form in Spain may be either company, or a third one."""
+    assert by_facts(identify("Acme GmbH", country="ES"), SHARED).is_ambiguous
+
+
+def test_the_first_claim_has_the_name_and_another_company_a_key_of_its_own() -> None:
+    """The same domain always leads to the same key; one difference makes no other company."""
+    assert place([], "acme", SPAIN.facts, is_split=False) == ("acme", True)
+    assert place([SPAIN], "acme", GERMANY.facts, is_split=False) == ("acme~globex.de", True)
+    claims = [SPAIN, GERMANY]
+    assert place(claims, "acme", Facts("globex.de"), is_split=False) == ("acme~globex.de", False)
+    assert place(claims, "acme", Facts("acme.com"), is_split=False) == ("acme", True)
+
+
+def test_after_a_split_no_company_has_the_name_s_own_key() -> None:
+    """What is stored under it could be anybody's."""
+    book = Book(in_force(_past((SPLIT, "acme", None)).values()), {"acme": (SPAIN,)})
+
+    assert by_facts(identify("Acme"), book).is_ambiguous
+    assert by_facts(identify("Acme", country="ES"), book).key == "acme~acme.es"
+    assert by_facts(identify("Acme", country="MX"), book).key == "acme~mx"
+    assert place([SPAIN], "acme", SPAIN.facts, is_split=True) == ("acme~acme.es", False)
+    assert place([SPAIN], "acme", Facts("other.es", "ES"), is_split=True)[0] == "acme~other.es"
+
+
+def test_merges_are_followed_to_the_end_and_back() -> None:
+    """Whoever comes by an old key finds the one that is used, and what was stored before."""
+    past = _past((MERGE, "a", "b"), (MERGE, "b", "c"))
+    book = Book(in_force(past.values()))
+
+    resolved = claimed(identify("A"), "a", book)
+
+    assert (resolved.key, resolved.decisions, resolved.former) == ("c", (1, 2), ("a", "b"))
+    assert resolved.asked_as == "c"
+
+
+def test_what_is_undone_is_not_in_force() -> None:
+    """Undoing is a decision, too; the first one stays in the list."""
+    rulings = in_force(_past((MERGE, "a", "b"), (SPLIT, "c", None), (UNDO, "1", None)).values())
+
+    assert rulings.final("a") == ("a", ())
+    assert rulings.splits == {"c": 2}
+
+
+def test_the_seller_is_asked_for_the_company_and_not_for_its_key() -> None:
+    """A refined key is asked for by the name as written and what refines it."""
+    resolved = claimed(identify("Acme, GmbH"), "acme~globex.de", SHARED)
+
+    assert resolved.asked_as == "Acme, GmbH (globex.de)"
+
+
+def test_decisions_that_make_no_sense_are_refused() -> None:
+    """Circles, a company with itself, what is decided already, what was never decided."""
+    assert "already" in _refusal((MERGE, "a", "a"))
+    assert "circle" in _refusal((MERGE, "c", "a"), (MERGE, "a", "b"), (MERGE, "b", "c"))
+    assert "circle" in _refusal((ALIAS, "b", "a"), (ALIAS, "a", "b"))
+    assert "decision 1" in _refusal((MERGE, "a", "c"), (MERGE, "a", "b"))
+    assert "decision 1" in _refusal((SPLIT, "a", None), (SPLIT, "a", None))
+    assert "split the name" in _refusal((SPLIT, "a~a.com", None))
+    assert "no decision 7" in _refusal((UNDO, "7", None))
+    assert "undone already" in _refusal((UNDO, "1", None), (SPLIT, "a", None), (UNDO, "1", None))
+    assert "anew" in _refusal((UNDO, "2", None), (SPLIT, "a", None), (UNDO, "1", None))
