@@ -61,6 +61,13 @@ class IdentityDecision:
 class BadDecision(ValueError):
     """A decision that contradicts itself or what was decided earlier; nothing was entered."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
 
 class Ruling(NamedTuple):
     """Where something leads, and the number of the decision that says so."""
