@@ -1,13 +1,11 @@
 """Which internet domain, if any, tells what company a website or an e-mail address belongs to.
 
-Pure, except that the list of mail providers is read from the package on first use. A host is
-taken whole, without `www.`: `es.acme.com` and `acme.com` are two domains of one *brand*, while
+Pure, except that the lists of mail providers are imported on first use. A host is taken
+whole, without `www.`: `es.acme.com` and `acme.com` are two domains of one *brand*, while
 `acme.wixsite.com` and `other.wixsite.com` stay apart without a list of all such hosts.
 """
 
 import re
-from functools import cache
-from importlib.resources import files
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -36,7 +34,7 @@ def company_domain(address: str | None) -> str | None:
     ('acme.com', None)
     """
     host = _host(address or "")
-    if host is None or not _anybodys().isdisjoint(_with_parents(host)):
+    if host is None or _is_anybodys(host):
         return None
     return host
 
@@ -66,13 +64,10 @@ def _host(address: str) -> str | None:
     return host if is_host else None
 
 
-def _with_parents(host: str) -> list[str]:
-    labels = host.split(".")
-    return [".".join(labels[i:]) for i in range(len(labels) - 1)]
+def _is_anybodys(host: str) -> bool:
+    from agents.mail_domains import (  # noqa: PLC0415 - the lists are large, names need none
+        is_anybodys,
+    )
 
-
-@cache
-def _anybodys() -> frozenset[str]:
-    lines = files(__package__).joinpath("mail_domains.tsv").read_text("utf-8").splitlines()
-    listed = (line.partition("\t")[0] for line in lines if not line.startswith("#"))
-    return frozenset((*listed, *_PAGES))
+    has_pages = any(host == page or host.endswith(f".{page}") for page in _PAGES)
+    return has_pages or is_anybodys(host)

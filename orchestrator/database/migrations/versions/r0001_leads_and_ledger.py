@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from orchestrator.database.migrations.append_only import make_append_only
+
 revision = "0001"
 down_revision = None
 
@@ -13,7 +15,7 @@ def upgrade() -> None:
     _create_decisions()
     _create_opportunities()
     _create_purchases()
-    _make_append_only("purchases")
+    make_append_only("purchases")
 
 
 def _create_leads() -> None:
@@ -111,22 +113,3 @@ def _create_purchases() -> None:
     )
     op.create_index("ix_purchases_company_key", "purchases", ["company_key"])
     op.create_index("ix_purchases_settled_day", "purchases", ["settled_day"])
-
-
-def _make_append_only(table: str) -> None:
-    refusal = f"{table} is append-only"
-    if op.get_bind().dialect.name == "sqlite":
-        for change in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_refuse_{change.lower()} BEFORE {change} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
-            )
-        return
-    op.execute(
-        f"CREATE FUNCTION {table}_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{refusal}'; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER {table}_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse_change()"
-    )
