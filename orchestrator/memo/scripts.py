@@ -18,6 +18,5 @@ class Scripts:
         self.drop_note = load("drop_note")
         self.commit = load("commit")
         self.release = load("release")
-        self.drop_note = load("drop_note")
         self.invalidate = load("invalidate")
         self.quarantine = load("quarantine")
