@@ -18,6 +18,7 @@ from bench import (
     key,
     killed,
     killed_purchase,
+    schedule,
     stampede,
     storm,
     waiting,
@@ -37,6 +38,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "job": job.main,
     "jobs": jobs.main,
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
+    "schedule": schedule.main,
     "chaos": chaos.main,
     "storm": storm.main,
 }

@@ -44,8 +44,8 @@ class _Nothing:
         del item, context
         return Report({})
 
-    async def give_up(self, item: Item, why: GivenUp) -> Report:
-        del item, why
+    async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
+        del item, context, why
         return Report({})
 
 

@@ -44,7 +44,14 @@ from orchestrator.jobs import (
     Reconciler,
 )
 from orchestrator.memo import Memo, MemoOptions, Refresh
-from orchestrator.pipeline import CompanyHandler, LeadHandler, Rejudge, ResultReader
+from orchestrator.pipeline import (
+    CompanyHandler,
+    LeadHandler,
+    RefreshHandler,
+    Rejudge,
+    ResultReader,
+)
+from orchestrator.schedule import DueSet, Scheduler, Watches, Worth
 from orchestrator.settings import ConfigurationError, Settings, webhook_key
 from orchestrator.spend import Budget, Caps, Costs, Ledger, Servings
 from orchestrator.store import LeadStore
@@ -81,6 +88,9 @@ class Runtime:
     reconciler: Reconciler
     purchaser: Purchaser
     sweeper: Sweeper
+    watches: Watches
+    due: DueSet
+    scheduler: Scheduler
     doorbell: Doorbell
 
     def drain(self) -> None:
@@ -114,6 +124,7 @@ def caps_of(settings: Settings) -> Caps:
         day_micros=settings.cap_day_micros,
         global_micros=settings.cap_global_micros,
         soft_share=settings.soft_cap_share,
+        refresh_day_micros=settings.cap_refresh_day_micros,
     )
 
 
@@ -178,6 +189,7 @@ async def build(
         pruner = ArchivePruner(archive, clock, keep=timedelta(days=settings.evidence_days))
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
         rejudge = Rejudge(store, LastKnown(archive, memo), pipeline, clock)
+        watches, due = Watches(engine, clock), DueSet(jobs_redis)
         runner = ChunkRunner(
             records,
             Marks(jobs_redis, ttl=settings.job_ttl),
@@ -185,6 +197,7 @@ async def build(
                 JobKind.ENRICH: CompanyHandler(enricher),
                 JobKind.PIPELINE: LeadHandler(store, enricher, pipeline, clock),
                 JobKind.REJUDGE: rejudge,
+                JobKind.REFRESH: RefreshHandler(watches, due, archive, enricher),
             },
             doorbell,
             attempts=settings.poison_attempts,
@@ -218,6 +231,9 @@ async def build(
             reconciler=Reconciler(runner, doorbell),
             purchaser=purchaser,
             sweeper=sweeper,
+            watches=watches,
+            due=due,
+            scheduler=Scheduler(watches, due, Worth(engine), records, clock),
             doorbell=doorbell,
         )
 

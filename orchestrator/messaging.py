@@ -17,7 +17,7 @@ from orchestrator.connections import (
     HEALTH_CHECK_S,
     SOCKET_TIMEOUT_S,
 )
-from orchestrator.names import QUEUE_PIPELINE, QUEUES, TASK_WORK
+from orchestrator.names import QUEUE_PIPELINE, QUEUE_REFRESH, QUEUES, TASK_TICK, TASK_WORK
 from orchestrator.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,8 @@ WORKER_THREADS = 8
 #: Seconds after which Redis hands an unacknowledged doorbell to another worker. Long, since
 #: the reconciler is what notices dead workers, within seconds.
 VISIBILITY_TIMEOUT_S = 3600
+#: Seconds between two ticks of `celery beat`.
+BEAT_S = 10.0
 
 
 def create_app(settings: Settings) -> Celery:
@@ -47,7 +49,7 @@ def create_app(settings: Settings) -> Celery:
             "interval_start": 0,
             "interval_step": 0,
         },
-        include=["tasks.work", "tasks.enqueue"],
+        include=["tasks.work", "tasks.enqueue", "tasks.tick"],
         # The message is acknowledged when its work is done: a killed worker's comes back.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -63,6 +65,15 @@ def create_app(settings: Settings) -> Celery:
         task_queues=[Queue(name) for name in QUEUES],
         task_create_missing_queues=False,
         timezone="UTC",
+        # For whoever runs `celery beat`, which nothing needs: every worker ticks by itself. Two
+        # beats, or none, change nothing (celery#1495). A tick that comes late is dropped.
+        beat_schedule={
+            TASK_TICK: {
+                "task": TASK_TICK,
+                "schedule": BEAT_S,
+                "options": {"queue": QUEUE_REFRESH, "expires": BEAT_S},
+            }
+        },
     )
     return app
 

@@ -8,6 +8,8 @@ from typing import Final
 #: Documented tasks: other services enqueue by these.
 TASK_ENRICH: Final = "emasai.enrich"
 TASK_RUN_PIPELINE: Final = "emasai.run_pipeline"
+#: Has whatever worker gets it look at the due set: what `celery beat` sends.
+TASK_TICK: Final = "emasai.tick"
 #: The doorbell: the name of a lane that has work.
 TASK_WORK: Final = "emasai.work"
 

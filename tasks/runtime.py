@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -17,6 +18,7 @@ from celery import signals
 from orchestrator.background import end_task
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.celery_app import app, settings
+from orchestrator.dispatch import submit
 from orchestrator.garbage import collect_rarely
 from orchestrator.messaging import CeleryDoorbell
 
@@ -70,6 +72,7 @@ class WorkerRuntime:
             ("sweeper", self.parts.sweeper.run()),
             ("pruner", self.parts.pruner.run()),
             *(() if courier is None else (("courier", courier.run()),)),
+            ("scheduler", self.parts.scheduler.run(partial(submit, self.parts))),
         ):
             task = asyncio.create_task(work, name=name)
             self._stack.push_async_callback(end_task, task)

@@ -15,6 +15,7 @@ from orchestrator.cli.handover import handover
 from orchestrator.cli.invalidate import invalidate
 from orchestrator.cli.jobs import jobs
 from orchestrator.cli.run import run
+from orchestrator.cli.schedule import schedule
 from orchestrator.cli.serve import api, sandbox, up, worker
 from orchestrator.database import DatabaseUnavailable, SchemaTooNew
 from orchestrator.embedded import StackError
@@ -35,6 +36,7 @@ for command in (run, enrich, explain, costs, budget, invalidate, doctor, up, wor
     app.command()(command)
 app.add_typer(jobs)
 app.add_typer(handover, name="handover")
+app.add_typer(schedule)
 # Its options are the sandbox's own: they are passed on as they are.
 app.command(
     context_settings={

@@ -81,7 +81,7 @@ async def _names(parts: Runtime, job: str | None) -> list[str]:
     """Return the accounts of today, with those of every tenant that has ever bought."""
     tenants = {cost.key for cost in await parts.costs.by(CostsBy.TENANT)} | {parts.settings.tenant}
     day = parts.clock().date()
-    by_tenant = (accounts_of(tenant=tenant, day=day) for tenant in sorted(tenants))
+    by_tenant = (accounts_of(tenant=tenant, day=day, refresh=True) for tenant in sorted(tenants))
     names = dict.fromkeys(name for names in by_tenant for name in reversed(names))
     return [*names, *([] if job is None else [run_account(job)])]
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     Uuid,
+    false,
 )
 
 from .types import Instant, Prose
@@ -120,6 +121,7 @@ purchases: Final = Table(
     Column("settled_at", Instant, nullable=False),
     Column("settled_day", Date, nullable=False),
     Column("recorded_at", Instant, nullable=False),
+    Column("refresh", Boolean, nullable=False, server_default=false()),
     CheckConstraint("cost_micros >= 0", name="cost_micros"),
     Index(None, "company_key"),
     Index(None, "job_id"),
@@ -204,4 +206,27 @@ identity_decisions: Final = Table(
     Column("decided_by", Prose, nullable=False),
     Column("why", Prose, nullable=False),
     Column("decided_at", Instant, nullable=False),
+)
+
+# What is looked at again, and how that went. `job_id` is the run that is not finished.
+watches: Final = Table(
+    "watches",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("tenant", Prose, nullable=False),
+    Column("company_key", Prose, nullable=False),
+    Column("company", Prose, nullable=False),
+    Column("every_s", BigInteger, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("job_id", Prose),
+    Column("rejudge", Boolean, nullable=False),
+    Column("digest", Prose),
+    Column("ran_at", Instant),
+    Column("outcome", Prose),
+    Column("spent_micros", BigInteger, nullable=False),
+    CheckConstraint("every_s > 0", name="every_s"),
+    Index(None, "tenant"),
 )

@@ -164,6 +164,7 @@ class Page:
             tenant=purpose.tenant,
             day=self.started_at.date(),
             job_id=purpose.job_id if purpose.capped else None,
+            refresh=purpose.refresh,
         )
 
 

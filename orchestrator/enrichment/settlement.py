@@ -87,4 +87,5 @@ class Settlement:
             estimated=estimated,
             outcome=outcome,
             run_id=page.run_id,
+            refresh=order.purpose.refresh,
         )

@@ -42,7 +42,7 @@ class Handler(Protocol):
             NotNow: The item stays open and is tried again.
         """
 
-    async def give_up(self, item: Item, why: GivenUp) -> Report:
+    async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of an item that is not worked on any more.
 
         Raises:
@@ -173,7 +173,7 @@ class ChunkWork:
 
     async def _given_up(self, number: int, item: Item, why: GivenUp) -> bool:
         try:
-            report = await self._handler.give_up(item, why)
+            report = await self._handler.give_up(item, self._job.context, why)
         except NotNow as later:
             self._postponed(number, later)
             return False

@@ -33,6 +33,7 @@ class JobKind(StrEnum):
     ENRICH = "enrich"
     PIPELINE = "pipeline"
     REJUDGE = "rejudge"
+    REFRESH = "refresh"
 
 
 class Lane(StrEnum):

@@ -4,6 +4,7 @@ from orchestrator.pipeline.companies import CompanyIntake
 from orchestrator.pipeline.company import CompanyHandler
 from orchestrator.pipeline.lead import LeadHandler
 from orchestrator.pipeline.reading import ResultReader
+from orchestrator.pipeline.refresh import RefreshHandler
 from orchestrator.pipeline.rejudging import Rejudge
 from orchestrator.pipeline.result import (
     Change,
@@ -25,6 +26,7 @@ __all__ = [
     "ItemStatus",
     "LeadHandler",
     "LeadResult",
+    "RefreshHandler",
     "Rejudge",
     "RejudgedLead",
     "ResultReader",

@@ -24,6 +24,10 @@ def _which(scope: Scope, whose: str) -> Localized:
     match scope:
         case Scope.RUN:
             return Localized(en="this run", es="de esta ejecución")
+        case Scope.REFRESH:
+            return Localized(
+                en=f"refreshes on {whose} (UTC)", es=f"de renovaciones del {whose} (UTC)"
+            )
         case Scope.TENANT:
             return Localized(en=f"tenant {whose}", es=f"del tenant {whose}")
         case Scope.DAY:

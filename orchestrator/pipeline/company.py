@@ -31,11 +31,17 @@ _STATUS = {
 
 
 class CompanyHandler:
-    """Enriches the companies of a job; gives up on one after *patience*, if there is a limit."""
+    """Enriches the companies of a job; gives up on one after *patience*, if there is a limit.
 
-    def __init__(self, enricher: Enricher, *, patience: timedelta | None = None) -> None:
+    *refresh* says that nobody waits for them.
+    """
+
+    def __init__(
+        self, enricher: Enricher, *, patience: timedelta | None = None, refresh: bool = False
+    ) -> None:
         self._enricher = enricher
         self._patience = patience
+        self._refresh = refresh
 
     async def __call__(self, item: Item, context: JobContext) -> Report:
         """Look up the company called *item*.
@@ -43,20 +49,32 @@ class CompanyHandler:
         Raises:
             NotNow: Redis or the database is away.
         """
+        return (await self.look_up(item, context))[0]
+
+    async def look_up(self, item: Item, context: JobContext) -> tuple[Report, Enrichment | None]:
+        """Look up the company called *item*; return also what was found, if it could be done.
+
+        Raises:
+            NotNow: Redis or the database is away.
+        """
+        enrichment: Enrichment | None = None
 
         async def work() -> Report:
+            nonlocal enrichment
             await context.step("lookup")
-            purpose = Purpose(context.job_id, context.tenant, context.capped)
+            purpose = Purpose(context.job_id, context.tenant, context.capped, refresh=self._refresh)
             enrichment = await enrich_patiently(
                 self._enricher, item, purpose, context, patience=self._patience
             )
             self._enricher.serve_again(enrichment, context.rows - 1)
             return report_of(item, enrichment)
 
-        return await reported(work(), lambda why: report_of_failure(item, why))
+        report = await reported(work(), lambda why: report_of_failure(item, why))
+        return report, enrichment
 
-    async def give_up(self, item: Item, why: GivenUp) -> Report:
+    async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a company that is not worked on any more."""
+        del context
         return report_of_failure(item, explain_given_up(why))
 
 

@@ -46,12 +46,13 @@ class LeadHandler:
 
         return await reported(work(), lambda why: failed(item, lead, why))
 
-    async def give_up(self, item: Item, why: GivenUp) -> Report:
+    async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a lead that is not worked on any more.
 
         Raises:
             NotNow: The database is away.
         """
+        del context
         lead = await lead_if_there(self._store, item)
         return failed(item, lead, explain_given_up(why))
 

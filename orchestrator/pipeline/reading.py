@@ -11,6 +11,7 @@ from orchestrator.pipeline.result import CompanyResult, ItemStatus
 
 JsonObject = dict[str, Any]
 
+_OF_COMPANIES: Final = frozenset({JobKind.ENRICH, JobKind.REFRESH})
 _EMPTY: Final = CompanyResult(status=ItemStatus.FAILED, company="").model_dump(mode="json")
 
 
@@ -38,7 +39,7 @@ class ResultReader:
         """
         async for page in self._results.pages(job, start, job.total if stop is None else stop):
             results = [row.result for row in page]
-            if job.kind is JobKind.ENRICH:
+            if job.kind in _OF_COMPANIES:
                 results = await self.complete(results, with_evidence=with_evidence)
             for row, result in zip(page, results, strict=True):
                 yield row.number, _as_seen_by(row, result)

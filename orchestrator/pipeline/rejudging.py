@@ -45,12 +45,13 @@ class Rejudge:
 
         return await reported(work(), lambda why: _report(_failed(item, None, why)))
 
-    async def give_up(self, item: Item, why: GivenUp) -> Report:
+    async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a lead that is not judged any more.
 
         Raises:
             NotNow: The database is away.
         """
+        del context
         lead = await lead_if_there(self._store, item)
         return _report(_failed(item, lead, explain_given_up(why)))
 

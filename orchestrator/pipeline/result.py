@@ -24,6 +24,7 @@ class ItemStatus(StrEnum):
     SKIPPED_BUDGET = "skipped_budget"
     FAILED = "failed"
     INVALID = "invalid"
+    NOT_DUE = "not_due"
 
 
 class ItemResult(BaseModel):

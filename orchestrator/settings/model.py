@@ -99,6 +99,9 @@ class Settings(RedisSettings):
     cap_tenant_micros: Cap = Field(default=None, validation_alias="EMASAI_CAP_TENANT_MICROS")
     cap_day_micros: Cap = Field(default=None, validation_alias="EMASAI_CAP_DAY_MICROS")
     cap_global_micros: Cap = Field(default=None, validation_alias="EMASAI_CAP_GLOBAL_MICROS")
+    cap_refresh_day_micros: Cap = Field(
+        default=None, validation_alias="EMASAI_CAP_REFRESH_DAY_MICROS"
+    )
     soft_cap_share: float = Field(default=0.8, gt=0, le=1, validation_alias="EMASAI_SOFT_CAP_SHARE")
     max_in_flight: int = Field(default=200, ge=1, le=4000, validation_alias="EMASAI_MAX_IN_FLIGHT")
     ttl_jitter: float = Field(default=0.05, ge=0, le=0.5, validation_alias="EMASAI_TTL_JITTER")

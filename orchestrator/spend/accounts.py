@@ -1,5 +1,6 @@
 """Which budgets a purchase must fit into, and how far each of them goes. Pure.
 
+    refresh:<date>     what nobody waited for, begun on a UTC day: refreshes, scheduled or ahead
     run:<job id>       one job, if it was given a cap
     tenant:<tenant>    all that was ever bought for a tenant
     day:<date>         all that was begun on a UTC day
@@ -17,6 +18,7 @@ from enum import StrEnum
 class Scope(StrEnum):
     """What an account is the budget of."""
 
+    REFRESH = "refresh"
     RUN = "run"
     TENANT = "tenant"
     DAY = "day"
@@ -28,19 +30,25 @@ def run_account(job_id: str) -> str:
     return f"{Scope.RUN}:{job_id}"
 
 
-def accounts_of(*, tenant: str, day: date, job_id: str | None = None) -> tuple[str, ...]:
+def accounts_of(
+    *, tenant: str, day: date, job_id: str | None = None, refresh: bool = False
+) -> tuple[str, ...]:
     """Return the accounts of a purchase, those with the narrowest scope first.
 
     Args:
         tenant: For whom it is.
         day: UTC day on which the attempt was begun; it stays, however late it is settled.
         job_id: Of a job that has a cap of its own.
+        refresh: Nobody waits for it.
 
     >>> accounts_of(tenant="north", day=date(2026, 11, 23), job_id="j1")
     ('run:j1', 'tenant:north', 'day:2026-11-23', 'global')
     """
-    run = () if job_id is None else (run_account(job_id),)
-    return (*run, f"{Scope.TENANT}:{tenant}", f"{Scope.DAY}:{day.isoformat()}", Scope.GLOBAL.value)
+    own = (
+        *((f"{Scope.REFRESH}:{day.isoformat()}",) if refresh else ()),
+        *(() if job_id is None else (run_account(job_id),)),
+    )
+    return (*own, f"{Scope.TENANT}:{tenant}", f"{Scope.DAY}:{day.isoformat()}", Scope.GLOBAL.value)
 
 
 def scope_of(account: str) -> tuple[Scope, str]:
@@ -58,17 +66,20 @@ class Caps:
     """The caps that the settings name, in micro-USD; None is no cap. A run brings its own.
 
     `soft_share` is the share of any cap from which a warning is given, and nothing is bought
-    any more that was not asked for (refreshes).
+    any more that was not asked for (refreshes); of their own cap they may use all.
     """
 
     tenant_micros: int | None = None
     day_micros: int | None = None
     global_micros: int | None = None
     soft_share: float = 0.8
+    refresh_day_micros: int | None = None
 
     def of(self, account: str) -> int | None:
         """Return the cap that the settings put on *account*."""
         match scope_of(account)[0]:
+            case Scope.REFRESH:
+                return self.refresh_day_micros
             case Scope.RUN:
                 return None
             case Scope.TENANT:
@@ -77,6 +88,11 @@ class Caps:
                 return self.day_micros
             case Scope.GLOBAL:
                 return self.global_micros
+
+    def share(self, account: str, *, refresh: bool) -> float:
+        """Return which share of the cap of *account* a purchase may use."""
+        may_use_all = not refresh or scope_of(account)[0] is Scope.REFRESH
+        return 1 if may_use_all else self.soft_share
 
 
 @dataclass(frozen=True, slots=True)

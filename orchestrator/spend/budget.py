@@ -114,21 +114,22 @@ class Budget:
             hold_id: Reserving again under it changes nothing.
             amount_micros: The worst case.
             accounts: At least one.
-            refresh: Nobody waits for it: it may only use the soft share of a cap.
+            refresh: Nobody waits for it: it may only use the soft share of a cap that is not
+                for refreshes alone.
 
         Raises:
             BudgetExhausted: A cap would be exceeded; RefreshRefused where *refresh* says so.
             StoreUnavailable, DatabaseUnavailable: Nothing may be bought.
         """
-        caps: list[str | float] = [
-            "" if cap is None else cap for cap in map(self.caps.of, accounts)
-        ]
+        limits: list[str | float] = []
+        for account in accounts:
+            cap = self.caps.of(account)
+            limits += ["" if cap is None else cap, self.caps.share(account, refresh=refresh)]
         terms: list[str | float] = [
             HOLD // _MS,
             ACCOUNT_TTL // _MS,
             self.caps.soft_share,
-            int(refresh),
-            *caps,
+            *limits,
         ]
         while True:
             with store_errors("budget reserve"):

@@ -43,7 +43,7 @@ class PurchaseRecord(BaseModel):
     """One settled purchase.
 
     `estimated` says that the seller did not name its price; `run_id` is the seller's own id,
-    where it gives one.
+    where it gives one; `refresh` that nobody waited for it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,6 +61,7 @@ class PurchaseRecord(BaseModel):
     estimated: bool
     outcome: PurchaseOutcome
     run_id: str | None = None
+    refresh: bool = False
 
 
 class Ledger:
@@ -155,13 +156,18 @@ def _counts_in(account: str) -> ColumnElement[bool]:
         case Scope.TENANT:
             return purchases.c.tenant == whose
         case Scope.DAY:
-            # A purchase counts where it was begun; it cannot have been settled before.
-            day = date.fromisoformat(whose)
-            begin = datetime.combine(day, time.min, UTC)
-            return and_(
-                purchases.c.settled_day >= day,
-                purchases.c.started_at >= begin,
-                purchases.c.started_at < begin + timedelta(days=1),
-            )
+            return _begun_on(date.fromisoformat(whose))
+        case Scope.REFRESH:
+            return and_(_begun_on(date.fromisoformat(whose)), purchases.c.refresh)
         case Scope.GLOBAL:
             return true()
+
+
+def _begun_on(day: date) -> ColumnElement[bool]:
+    # A purchase counts where it was begun; it cannot have been settled before.
+    begin = datetime.combine(day, time.min, UTC)
+    return and_(
+        purchases.c.settled_day >= day,
+        purchases.c.started_at >= begin,
+        purchases.c.started_at < begin + timedelta(days=1),
+    )

@@ -41,7 +41,8 @@ class FakeHandler:
             raise NotNow("the moon is full")
         return Report({"item": item}, {"worked": 1})
 
-    async def give_up(self, item: Item, why: GivenUp) -> Report:
+    async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Say why."""
+        del context
         result = {"item": item, "code": why.code, "attempts": why.attempts, "step": why.last_step}
         return Report(result, failure=why.code)

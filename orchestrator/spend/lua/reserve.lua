@@ -1,13 +1,14 @@
 -- reserve(KEYS: account, holds, account, holds, ...; ARGV: hold_id, amount_micros, hold_ms, ttl_ms,
---         soft_share, refresh, cap_micros, cap_micros, ...)
+--         soft_share, cap_micros, share, cap_micros, share, ...)
 --
 --   account     hash {spent, held, cap, warned}, all micro-USD; it counts once it was opened,
 --               which gives it `spent`. `cap` is its own, `warned` the cap that was warned of
 --   holds       sorted set of "<hold_id> <amount>", scored by the instant it lapses (ms)
 --   hold_ms     how long a reservation lives if nobody settles it (ms)
 --   ttl_ms      how long an account is remembered after its last use (ms)
---   soft_share  share of a cap that is warned of, and that `refresh` = '1' may not exceed
+--   soft_share  share of a cap that is warned of
 --   cap_micros  one for each account; '' asks for the account's own, if any
+--   share       one for each account: the part of its cap that this reservation may use
 --
 -- Returns {'held', n, ...} if the amount is now held in every account; n are the 1-based
 -- numbers of those that reached their soft share just now. {'refused', n}: the cap of n would
@@ -17,7 +18,7 @@
 -- when it lapses. Reserving again under the same hold_id changes nothing.
 local hold_id, amount = ARGV[1], tonumber(ARGV[2])
 local hold_ms, ttl_ms = tonumber(ARGV[3]), ARGV[4]
-local soft_share, refresh = tonumber(ARGV[5]), ARGV[6] == '1'
+local soft_share = tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local member = hold_id .. ' ' .. ARGV[2]
@@ -45,10 +46,11 @@ for n = 1, count do
     redis.call('HINCRBY', account, 'held', -tonumber(string.match(lapsed, ' (%d+)$')))
     redis.call('ZREM', holds, lapsed)
   end
-  local cap = ARGV[6 + n] ~= '' and ARGV[6 + n] or redis.call('HGET', account, 'cap')
+  local given, share = ARGV[4 + 2 * n], tonumber(ARGV[5 + 2 * n])
+  local cap = given ~= '' and given or redis.call('HGET', account, 'cap')
   if cap then
-    caps[n] = {text = cap, hard = tonumber(cap), soft = math.floor(tonumber(cap) * soft_share)}
-    local limit = refresh and caps[n].soft or caps[n].hard
+    caps[n] = {text = cap, soft = math.floor(tonumber(cap) * soft_share)}
+    local limit = math.floor(tonumber(cap) * share)
     if not redis.call('ZSCORE', holds, member) and used(account) + amount > limit then
       return {'refused', n}
     end

@@ -70,3 +70,36 @@ async def test_a_refresh_stops_at_the_soft_cap(jobs_redis: Redis, engine: AsyncE
     await settlement.reserve(_page("p2"))
 
     assert await _used(budget, _page("p2")) == {(0, PRICE)}
+
+
+async def test_refreshes_have_a_cap_of_their_own_for_a_day(
+    jobs_redis: Redis, engine: AsyncEngine
+) -> None:
+    """Up to it, and no further; what somebody asks for is not held against it."""
+    ledger = Ledger(engine, utc_now)
+    budget = Budget(jobs_redis, ledger, Caps(refresh_day_micros=PRICE))
+    settlement = Settlement(budget, ledger, price_micros=PRICE, protocol="enrich")
+
+    await settlement.reserve(_page("p1", refresh=True))
+    with pytest.raises(RefreshRefused, match="refresh:"):
+        await settlement.reserve(_page("p2", refresh=True))
+    await settlement.reserve(_page("p3"))
+
+
+async def test_a_refresh_cap_counts_refreshes_of_the_ledger_alone(
+    jobs_redis: Redis, engine: AsyncEngine
+) -> None:
+    """Redis may forget: the account opens again with what refreshes have cost, and no more."""
+    ledger = Ledger(engine, utc_now)
+    budget = Budget(jobs_redis, ledger, Caps(refresh_day_micros=PRICE))
+    settlement = Settlement(budget, ledger, price_micros=PRICE, protocol="enrich")
+    for page, price in ((_page("p1", refresh=True), 1), (_page("p2"), PRICE)):
+        await settlement.reserve(page)
+        record = settlement.record(page, PurchaseOutcome.FOUND, price, estimated=False)
+        await settlement.settle(page, record)
+    await jobs_redis.flushdb()
+
+    with pytest.raises(RefreshRefused, match="refresh:"):
+        await settlement.reserve(_page("p3", refresh=True))
+    (account,) = {name for name in _page("p4", refresh=True).accounts if "refresh:" in name}
+    assert (await budget.account(account)).spent_micros == 1

@@ -1,0 +1,264 @@
+"""`emasai schedule`: which companies are looked at again, how often, and how that went."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import durationpy
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.cli.console import dollars, err, out, print_json
+from orchestrator.cli.session import with_runtime
+from orchestrator.schedule import (
+    EVERY_MAX,
+    EVERY_MIN,
+    Watch,
+    WatchKind,
+    new_rule,
+    new_watch,
+)
+
+schedule = typer.Typer(
+    name="schedule", help="Look at companies again and again.", no_args_is_help=True
+)
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Companies.")]
+Rule = Annotated[
+    bool, typer.Option("--open-opportunities", help="All companies that have an opportunity.")
+]
+Tenant = Annotated[str | None, typer.Option(metavar="TENANT", help="On whose behalf.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_FRESH = (
+    "[yellow]An answer is fresh for {fresh}:[/] a look that comes sooner is answered by it, "
+    "and nothing is bought."
+)
+
+
+@schedule.command()
+def add(
+    names: Names = None,
+    *,
+    every: Annotated[
+        str, typer.Option(metavar="DURATION", help="How often: 12h, 7d; from 1h to 90d.")
+    ],
+    open_opportunities: Rule = False,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Watch companies, or all that have an opportunity; again with another period changes it."""
+    period = parse_every(every)
+    _check_choice(names, open_opportunities=open_opportunities)
+
+    async def work(parts: Runtime) -> list[Watch]:
+        whose, now = tenant or parts.settings.tenant, parts.clock()
+        if open_opportunities:
+            new = [new_rule(tenant=whose, every=period, now=now)]
+        else:
+            found = (new_watch(n, tenant=whose, every=period, now=now) for n in names or ())
+            new = list({watch.id: watch for watch in found}.values())
+        await parts.watches.add(new)
+        await parts.due.put({watch.id: watch.next_at for watch in new})
+        if period < parts.settings.redis_ttl:
+            err.print(_FRESH.format(fresh=shown(parts.settings.redis_ttl)), highlight=False)
+        return new
+
+    _say(with_runtime(work), "Watching", as_json=as_json)
+
+
+@schedule.command(name="list")
+def list_(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Show what is watched, the next due first."""
+
+    async def work(parts: Runtime) -> tuple[list[Watch], datetime]:
+        return await parts.watches.of_tenant(tenant or parts.settings.tenant), parts.clock()
+
+    watches, now = with_runtime(work)
+    if as_json:
+        print_json([_as_json(watch, now) for watch in watches])
+    elif watches:
+        out.print(_table(watches, now))
+    else:
+        out.print("Nothing is watched: `emasai schedule add NAME... --every 7d`.", markup=False)
+
+
+@schedule.command()
+def pause(
+    names: Names = None,
+    *,
+    open_opportunities: Rule = False,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at companies no more, until `resume`; with no name, at none."""
+
+    async def work(parts: Runtime) -> list[Watch]:
+        chosen = await _chosen(parts, names, tenant, open_opportunities=open_opportunities)
+        await parts.watches.pause([watch.id for watch in chosen], paused=True)
+        await parts.due.drop([watch.id for watch in chosen])
+        return chosen
+
+    _say(with_runtime(work), "Paused", as_json=as_json)
+
+
+@schedule.command()
+def resume(
+    names: Names = None,
+    *,
+    open_opportunities: Rule = False,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with what was paused; with no name, with all."""
+
+    async def work(parts: Runtime) -> list[Watch]:
+        chosen = await _chosen(parts, names, tenant, open_opportunities=open_opportunities)
+        await parts.watches.pause([watch.id for watch in chosen], paused=False)
+        await parts.due.put({watch.id: watch.next_at for watch in chosen})
+        return chosen
+
+    _say(with_runtime(work), "Resumed", as_json=as_json)
+
+
+@schedule.command()
+def remove(
+    names: Names = None,
+    *,
+    open_opportunities: Rule = False,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Watch companies no more; with --open-opportunities, the rule and what it has found."""
+    _check_choice(names, open_opportunities=open_opportunities)
+
+    async def work(parts: Runtime) -> list[Watch]:
+        chosen = await _chosen(parts, names, tenant, open_opportunities=open_opportunities)
+        await parts.watches.remove([watch.id for watch in chosen])
+        await parts.due.drop([watch.id for watch in chosen])
+        return chosen
+
+    _say(with_runtime(work), "Removed", as_json=as_json)
+
+
+def parse_every(text: str) -> timedelta:
+    """Return a period as people write it: `12h`, `7d`, `2w`, `1h30m`.
+
+    Raises:
+        typer.BadParameter: No duration, or not from `EVERY_MIN` to `EVERY_MAX`.
+    """
+    try:
+        every: timedelta = durationpy.from_str(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no duration, such as 12h or 7d") from None
+    if not EVERY_MIN <= every <= EVERY_MAX:
+        raise typer.BadParameter(f"{text} is not from {shown(EVERY_MIN)} to {shown(EVERY_MAX)}")
+    return every
+
+
+def shown(duration: timedelta) -> str:
+    """Return *duration* as people read it, in one unit: `7d`, `90min`."""
+    for unit, name in _UNITS:
+        if duration >= 2 * unit or not duration % unit:
+            return f"{duration // unit}{name}"
+    return f"{duration.total_seconds():.0f}s"
+
+
+_UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
+
+
+def _check_choice(names: Collection[str] | None, *, open_opportunities: bool) -> None:
+    if bool(names) == open_opportunities:
+        raise typer.BadParameter("give either names or --open-opportunities")
+
+
+async def _chosen(
+    parts: Runtime,
+    names: Collection[str] | None,
+    tenant: str | None,
+    *,
+    open_opportunities: bool,
+) -> list[Watch]:
+    """Return the watches that a command is about.
+
+    Raises:
+        typer.BadParameter: A company that is named is not watched.
+    """
+    whose = tenant or parts.settings.tenant
+    watches = await parts.watches.of_tenant(whose)
+    if open_opportunities:
+        return [watch for watch in watches if watch.kind is not WatchKind.COMPANY]
+    if not names:
+        return watches
+    now = parts.clock()
+    by_id = {watch.id: watch for watch in watches}
+    wanted = {new_watch(n, tenant=whose, every=EVERY_MAX, now=now).id: n for n in names}
+    unknown = [name for identity, name in wanted.items() if identity not in by_id]
+    if unknown:
+        raise typer.BadParameter(f"not watched: {', '.join(unknown)} (`emasai schedule list`)")
+    return [by_id[identity] for identity in wanted]
+
+
+def _say(watches: list[Watch], what: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"watches": [str(watch.id) for watch in watches]})
+        return
+    rules = sum(watch.kind is WatchKind.RULE for watch in watches)
+    companies = len(watches) - rules
+    told = [
+        *(
+            [f"all companies with an opportunity (every {shown(watches[0].every)})"]
+            if rules
+            else []
+        ),
+        *(
+            [f"{companies} compan{'y' if companies == 1 else 'ies'}"]
+            if companies or not rules
+            else []
+        ),
+    ]
+    out.print(f"{what} {' and '.join(told)}.", markup=False, highlight=False)
+
+
+def _as_json(watch: Watch, now: datetime) -> dict[str, Any]:
+    return {
+        "id": str(watch.id),
+        "kind": watch.kind.value,
+        "tenant": watch.tenant,
+        "company": watch.company or None,
+        "company_key": watch.company_key or None,
+        "every_s": watch.every // timedelta(seconds=1),
+        "paused": watch.paused,
+        "running": watch.job_id is not None,
+        "due_in_s": max(0, round((watch.next_at - now).total_seconds())),
+        "next_at": watch.next_at.isoformat(),
+        "last_run_at": watch.ran_at and watch.ran_at.isoformat(),
+        "last_outcome": watch.outcome,
+        "spent_micros": watch.spent_micros,
+    }
+
+
+def _table(watches: list[Watch], now: datetime) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0))
+    for column in ("company", "every", "due in", "last outcome"):
+        table.add_column(column)
+    table.add_column("spent", justify="right")
+    for watch in watches:
+        table.add_row(
+            escape(watch.company) or "[cyan]all with an opportunity[/]",
+            shown(watch.every),
+            _due(watch, now),
+            watch.outcome or "-",
+            dollars(watch.spent_micros),
+        )
+    return table
+
+
+def _due(watch: Watch, now: datetime) -> str:
+    if watch.paused:
+        return "[yellow]paused[/]"
+    if watch.job_id is not None:
+        return "running"
+    return shown(watch.next_at - now) if watch.next_at > now else "now"

@@ -1,0 +1,38 @@
+"""Scheduled re-enrichment: what is watched, when each is due, and who takes it up.
+
+Watches are durable in SQL; Redis only says quickly which of them are due. Any worker may
+tick, and any number of them: each watch is enqueued once a period.
+"""
+
+from .due_set import DueSet
+from .evidence import evidence_digest
+from .model import (
+    EVERY_MAX,
+    EVERY_MIN,
+    RunEnd,
+    Watch,
+    WatchKind,
+    new_rule,
+    new_watch,
+    watch_id,
+)
+from .scheduler import Scheduler, Submit
+from .watches import Watches
+from .worth import Worth
+
+__all__ = [
+    "EVERY_MAX",
+    "EVERY_MIN",
+    "DueSet",
+    "RunEnd",
+    "Scheduler",
+    "Submit",
+    "Watch",
+    "WatchKind",
+    "Watches",
+    "Worth",
+    "evidence_digest",
+    "new_rule",
+    "new_watch",
+    "watch_id",
+]

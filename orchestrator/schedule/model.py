@@ -1,0 +1,170 @@
+"""Watches as values, and every decision about them. Pure."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum, auto
+from typing import Final
+from uuid import UUID, uuid5
+
+from orchestrator.identity import parse_name
+
+#: How often a company may be looked at again.
+EVERY_MIN: Final = timedelta(hours=1)
+EVERY_MAX: Final = timedelta(days=90)
+#: Largest share that is taken off a period, so that what was run together drifts apart.
+JITTER: Final = 0.05
+#: When a run that failed, or that no budget allowed, is tried again at the latest.
+RETRY: Final = timedelta(hours=6)
+
+_WATCHES: Final = UUID("b0b2cc42-5c3f-5f2a-9d5e-6a2f0e1d7c11")
+_UNSUCCESSFUL: Final = frozenset({"failed", "skipped_budget"})
+
+
+class WatchKind(StrEnum):
+    """Why there is a watch: a company that somebody named, a rule, or what a rule has found."""
+
+    COMPANY = "company"
+    RULE = "rule"
+    DERIVED = "derived"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One company that is looked at again every *every*, or the rule that finds such companies.
+
+    `job_id` is the job of the run that is not finished, `digest` what the evidence was after
+    the last one, `rejudge` that it changed and the agents have not been asked again yet.
+    A rule has neither company nor key.
+    """
+
+    id: UUID
+    kind: WatchKind
+    tenant: str
+    company_key: str
+    company: str
+    every: timedelta
+    paused: bool
+    next_at: datetime
+    created_at: datetime
+    job_id: str | None = None
+    rejudge: bool = False
+    digest: str | None = None
+    ran_at: datetime | None = None
+    outcome: str | None = None
+    spent_micros: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How the run of *job_id* ended for one watch; no digest where nothing was learned."""
+
+    watch: Watch
+    job_id: str
+    outcome: str
+    cost_micros: int = 0
+    digest: str | None = None
+    known_digest: str | None = None
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the evidence is another than it was; the first there is, is no change."""
+        before = self.watch.digest or self.known_digest
+        return self.digest is not None and before is not None and self.digest != before
+
+
+class Action(StrEnum):
+    """What is to be done with a watch that the due set gave out."""
+
+    FORGET = auto()
+    WAIT = auto()
+    LEAVE = auto()
+    REJUDGE = auto()
+    EXPAND = auto()
+    SKIP = auto()
+    RUN = auto()
+
+
+def action_for(watch: Watch | None, now: datetime, *, is_running: bool, is_worth: bool) -> Action:
+    """Say what is done with *watch* at *now*.
+
+    Args:
+        watch: As it is stored; None if it was removed.
+        now: Aware UTC.
+        is_running: Its job is known and not finished.
+        is_worth: Somebody may want to know: see `WatchKind` and `Watches.worth`.
+    """
+    if watch is None or watch.paused:
+        return Action.FORGET
+    if watch.rejudge:
+        return Action.REJUDGE
+    if is_running:
+        return Action.LEAVE
+    if watch.next_at > now:
+        return Action.WAIT
+    if watch.kind is WatchKind.RULE:
+        return Action.EXPAND
+    return Action.RUN if is_worth else Action.SKIP
+
+
+def new_watch(
+    name: str, *, tenant: str, every: timedelta, now: datetime, kind: WatchKind = WatchKind.COMPANY
+) -> Watch:
+    """Return a watch of the company called *name*, first due at an instant within *every*.
+
+    The instant follows from the company: a list that is added at once is not due at once.
+
+    Raises:
+        InvalidCompanyName: The name has no key.
+    """
+    parsed = parse_name(name)
+    identity = watch_id(tenant, parsed.key)
+    return Watch(
+        id=identity,
+        kind=kind,
+        tenant=tenant,
+        company_key=parsed.key,
+        company=parsed.display_name,
+        every=every,
+        paused=False,
+        next_at=now + _share(f"{identity}") * every,
+        created_at=now,
+    )
+
+
+def new_rule(*, tenant: str, every: timedelta, now: datetime) -> Watch:
+    """Return the rule that watches all of *tenant*'s companies with an opportunity."""
+    return Watch(
+        id=uuid5(_WATCHES, f"rule\0{tenant}"),
+        kind=WatchKind.RULE,
+        tenant=tenant,
+        company_key="",
+        company="",
+        every=every,
+        paused=False,
+        next_at=now,
+        created_at=now,
+    )
+
+
+def watch_id(tenant: str, company_key: str) -> UUID:
+    """Return the id of the one watch that *tenant* can have of a company."""
+    return uuid5(_WATCHES, f"company\0{tenant}\0{company_key}")
+
+
+def next_instant(watch: Watch, now: datetime, outcome: str | None = None) -> datetime:
+    """Return when *watch* is due again after something ended at *now* with *outcome*.
+
+    Counted from the end, so that runs never overlap; shortened by up to `JITTER`, never
+    lengthened.
+    """
+    if watch.kind is WatchKind.RULE:
+        return now + EVERY_MIN
+    every = min(watch.every, RETRY) if outcome in _UNSUCCESSFUL else watch.every
+    return now + every * (1 - JITTER * _share(f"{watch.id} {now.isoformat()}"))
+
+
+def _share(text: str) -> float:
+    """Return a number from 0 to 1 that follows from *text*, evenly spread."""
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64

@@ -1,0 +1,179 @@
+"""Turns due watches into jobs. Runs in every worker, and is harmless in any number.
+
+The order is what makes it so: taken from the due set (one scheduler has it), claimed in SQL
+under a job id that is new (one run a watch), then submitted under that id. Killed before the
+claim, or before the job is accepted, the watch becomes due again when the lease is over;
+killed after that, the job is found and left alone.
+"""
+
+import asyncio
+import uuid
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final, Protocol
+
+import structlog
+
+from orchestrator.clock import Clock
+from orchestrator.database import DatabaseUnavailable
+from orchestrator.jobs import Job, JobKind, JobRecords, Lane, NewJob, Origin
+from orchestrator.memo import StoreUnavailable
+
+from .due_set import DueSet
+from .model import Action, Watch, WatchKind, action_for, new_watch
+from .watches import Watches
+from .worth import Worth
+
+log = structlog.get_logger(__name__)
+
+#: Watches that are taken up together.
+BATCH: Final = 500
+#: How often each worker looks. Nothing is due to the second.
+PERIOD: Final = timedelta(seconds=5)
+
+
+class Submit(Protocol):
+    """The one way in for work: `dispatch.submit`, bound to its runtime."""
+
+    async def __call__(self, new: NewJob, *, job_id: str | None = None) -> Job:
+        """Accept *new* durably and announce it."""
+
+
+class Scheduler:
+    """Looks for due watches every *period*."""
+
+    def __init__(
+        self,
+        watches: Watches,
+        due: DueSet,
+        worth: Worth,
+        records: JobRecords,
+        clock: Clock,
+        *,
+        period: timedelta = PERIOD,
+        batch: int = BATCH,
+    ) -> None:
+        self._watches = watches
+        self._due = due
+        self._worth = worth
+        self._records = records
+        self._clock = clock
+        self._period = period
+        self._batch = batch
+
+    async def run(self, submit: Submit) -> None:
+        """Tick until cancelled; a server of ours that is away is waited out."""
+        while True:
+            try:
+                await self.tick(submit)
+            except (StoreUnavailable, DatabaseUnavailable) as away:
+                log.warning("schedule.postponed", error=str(away))
+            except Exception:
+                # One watch's trouble must not end the schedule of all others.
+                log.exception("schedule.failed")
+            await asyncio.sleep(self._period.total_seconds())
+
+    async def tick(self, submit: Submit) -> int:
+        """Enqueue every company that is due; return how many.
+
+        Raises:
+            StoreUnavailable, DatabaseUnavailable: What was taken becomes due again by itself.
+        """
+        await self._due.rebuild(self._watches.instants)
+        enqueued = 0
+        while ids := await self._due.take(self._batch):
+            enqueued += await self._act(ids, submit)
+            if len(ids) < self._batch:
+                break
+        return enqueued
+
+    async def _act(self, ids: Collection[uuid.UUID], submit: Submit) -> int:
+        watches = await self._watches.of(ids)
+        running = await self._running({w.job_id for w in watches.values() if w.job_id})
+        derived = {w.company_key for w in watches.values() if w.kind is WatchKind.DERIVED}
+        worth = await self._worth.among(derived)
+        now = self._clock()
+        chosen: defaultdict[Action, list[Watch]] = defaultdict(list)
+        gone = []
+        for watch_id in ids:
+            watch = watches.get(watch_id)
+            action = action_for(
+                watch,
+                now,
+                is_running=watch is not None and watch.job_id in running,
+                is_worth=watch is not None
+                and (watch.kind is not WatchKind.DERIVED or watch.company_key in worth),
+            )
+            if watch is None or action is Action.FORGET:
+                gone.append(watch_id)
+            else:
+                chosen[action].append(watch)
+        await self._due.drop(gone)
+        await self._due.put({watch.id: watch.next_at for watch in chosen[Action.WAIT]})
+        await self._rejudge(chosen[Action.REJUDGE], submit)
+        for rule in chosen[Action.EXPAND]:
+            await self._expand(rule)
+        await self._postpone(chosen[Action.SKIP], "not_worth_it")
+        return await self._enqueue(chosen[Action.RUN], submit)
+
+    async def _running(self, job_ids: Collection[str]) -> set[str]:
+        """Return those of *job_ids* that are accepted and not finished."""
+        ids = sorted(job_ids)
+        states = zip(ids, await self._records.states(ids), strict=True)
+        return {job_id for job_id, state in states if state is not None and not state.is_final}
+
+    async def _enqueue(self, due: Collection[Watch], submit: Submit) -> int:
+        enqueued = 0
+        for tenant, watches in _by_tenant(due).items():
+            job_id = uuid.uuid4().hex
+            # None of them runs, as far as is known; begun elsewhere since, it has another job.
+            ended = {watch.job_id for watch in watches if watch.job_id}
+            begun = await self._watches.begin([watch.id for watch in watches], job_id, ended)
+            names = tuple(watch.company for watch in watches if watch.id in begun)
+            if names:
+                await submit(_job(JobKind.REFRESH, names, tenant), job_id=job_id)
+                log.info("schedule.enqueued", job_id=job_id, companies=len(names))
+            enqueued += len(names)
+        return enqueued
+
+    async def _rejudge(self, changed: Collection[Watch], submit: Submit) -> None:
+        """Have the agents look at the leads of companies whose evidence is another now.
+
+        On the evidence that is kept: nothing is bought for it.
+        """
+        for tenant, watches in _by_tenant(changed).items():
+            leads = await self._worth.leads_of({watch.company_key for watch in watches})
+            if leads:
+                await submit(_job(JobKind.REJUDGE, tuple(map(str, leads)), tenant))
+        # After the jobs are accepted: killed in between, they are asked again, with no effect.
+        await self._watches.rejudged([watch.id for watch in changed])
+        await self._due.put({watch.id: watch.next_at for watch in changed})
+
+    async def _expand(self, rule: Watch) -> None:
+        """Watch the companies that have got an opportunity since."""
+        now = self._clock()
+        found = [
+            new_watch(name, tenant=rule.tenant, every=rule.every, now=now, kind=WatchKind.DERIVED)
+            for name in await self._worth.with_opportunities()
+        ]
+        known = await self._watches.of([watch.id for watch in found])
+        new = [watch for watch in found if watch.id not in known]
+        await self._watches.derive(new)
+        await self._due.put({watch.id: watch.next_at for watch in new})
+        await self._postpone([rule], None)
+
+    async def _postpone(self, watches: Collection[Watch], outcome: str | None) -> None:
+        if watches:
+            await self._due.put(await self._watches.postpone(watches, outcome))
+
+
+def _job(kind: JobKind, items: tuple[str, ...], tenant: str) -> NewJob:
+    return NewJob(kind, items, tenant, lane=Lane.REFRESH, origin=Origin.SCHEDULE)
+
+
+def _by_tenant(watches: Collection[Watch]) -> dict[str, list[Watch]]:
+    grouped: defaultdict[str, list[Watch]] = defaultdict(list)
+    for watch in watches:
+        grouped[watch.tenant].append(watch)
+    return grouped

@@ -1,0 +1,212 @@
+"""Watches in SQL, which is the truth about them: what is watched, and what became of it.
+
+A run is claimed here by a compare-and-set on `job_id`, so that whatever Redis forgets, and
+however many schedulers there are, a watch has one run at a time.
+"""
+
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import RowMapping, and_, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from orchestrator.clock import Clock
+from orchestrator.database import Batcher, reading, writing
+from orchestrator.database.schema import watches
+from orchestrator.database.statements import insert_into
+
+from .model import RunEnd, Watch, WatchKind, next_instant
+
+#: Rows of one statement, below what SQLite takes as parameters.
+CHUNK: Final = 500
+
+
+class Watches:
+    """What is watched. One per event loop; every method raises DatabaseUnavailable."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        """Keep them in the migrated database of *engine*, which the caller disposes of."""
+        self._engine = engine
+        self._clock = clock
+        self._ender = Batcher(self._end_all)
+
+    async def add(self, new: Sequence[Watch]) -> None:
+        """Store *new* watches, or give those that are there already their new period.
+
+        Whoever names a company makes its watch one of its own: no rule removes it any more.
+        """
+        async with writing(self._engine, "add watches") as connection:
+            for rows in _rows(new):
+                insert = insert_into(watches, connection)
+                changes = {
+                    name: insert.excluded[name]
+                    for name in ("kind", "company", "every_s", "paused", "next_at")
+                }
+                statement = insert.on_conflict_do_update(index_elements=["id"], set_=changes)
+                await connection.execute(statement, rows)
+
+    async def derive(self, found: Sequence[Watch]) -> None:
+        """Store watches that a rule has *found*, unless they are there already."""
+        async with writing(self._engine, "derive watches") as connection:
+            for rows in _rows(found):
+                statement = insert_into(watches, connection).on_conflict_do_nothing()
+                await connection.execute(statement, rows)
+
+    async def of(self, ids: Collection[UUID]) -> dict[UUID, Watch]:
+        """Return the watches of *ids* by id; what was removed is left out."""
+        found: dict[UUID, Watch] = {}
+        async with reading(self._engine, "read watches") as connection:
+            for chunk in _chunks(ids):
+                rows = await connection.execute(select(watches).where(watches.c.id.in_(chunk)))
+                found.update((row["id"], _watch(row)) for row in rows.mappings())
+        return found
+
+    async def of_tenant(self, tenant: str) -> list[Watch]:
+        """Return the watches of *tenant*, the next due first."""
+        statement = (
+            select(watches)
+            .where(watches.c.tenant == tenant)
+            .order_by(watches.c.next_at, watches.c.company_key)
+        )
+        async with reading(self._engine, "read watches") as connection:
+            return [_watch(row) for row in (await connection.execute(statement)).mappings()]
+
+    async def instants(self) -> AsyncIterator[dict[UUID, datetime]]:
+        """Yield when each watch that is not paused is due, some at a time."""
+        last = UUID(int=0)
+        while True:
+            statement = (
+                select(watches.c.id, watches.c.next_at)
+                .where(watches.c.id > last, ~watches.c.paused)
+                .order_by(watches.c.id)
+                .limit(CHUNK)
+            )
+            async with reading(self._engine, "read watches") as connection:
+                page = {row.id: row.next_at for row in await connection.execute(statement)}
+            if not page:
+                return
+            yield page
+            last = max(page)
+
+    async def pause(self, ids: Collection[UUID], *, paused: bool) -> None:
+        """Pause *ids*, or go on with them."""
+        await self._change("pause watches", ids, {"paused": paused})
+
+    async def remove(self, ids: Collection[UUID]) -> None:
+        """Remove *ids*; a run under way ends as one that nobody has asked for."""
+        async with writing(self._engine, "remove watches") as connection:
+            for chunk in _chunks(ids):
+                await connection.execute(delete(watches).where(watches.c.id.in_(chunk)))
+
+    async def begin(self, ids: Collection[UUID], job_id: str, ended: Collection[str]) -> set[UUID]:
+        """Claim a run of *ids* for the job *job_id*; return those that it got.
+
+        Atomic: Of several claims, one gets a watch. Nobody gets one that is paused, not due, or
+            has a run that is not among the jobs that have *ended*.
+        """
+        c = watches.c
+        free = or_(c.job_id.is_(None), c.job_id.in_(sorted(ended)))
+        begun: set[UUID] = set()
+        async with writing(self._engine, "begin runs") as connection:
+            for chunk in _chunks(ids):
+                statement = (
+                    update(watches)
+                    .where(c.id.in_(chunk), free, ~c.paused, c.next_at <= self._clock())
+                    .values(job_id=job_id)
+                    .returning(c.id)
+                )
+                begun.update((await connection.scalars(statement)).all())
+        return begun
+
+    async def end(self, ended: RunEnd) -> datetime | None:
+        """Store how a run *ended*; return when to look at its watch again.
+
+        Concurrent calls share a transaction.
+
+        Returns:
+            The instant; None if the watch was removed, or the run is not its own any more: then
+            nothing changed.
+        """
+        return await self._ender.submit(ended)
+
+    async def postpone(
+        self, skipped: Collection[Watch], outcome: str | None
+    ) -> dict[UUID, datetime]:
+        """Give *skipped* their next instant without a run; None leaves their outcome."""
+        now = self._clock()
+        instants = {watch.id: next_instant(watch, now) for watch in skipped}
+        async with writing(self._engine, "postpone watches") as connection:
+            for watch in sorted(skipped, key=lambda watch: watch.id):
+                changes: dict[str, Any] = {"next_at": instants[watch.id]}
+                if outcome is not None:
+                    changes["outcome"] = outcome
+                statement = update(watches).where(
+                    watches.c.id == watch.id, watches.c.job_id.is_(None)
+                )
+                await connection.execute(statement.values(changes))
+        return instants
+
+    async def rejudged(self, ids: Collection[UUID]) -> None:
+        """Note that the agents were asked about *ids* again."""
+        await self._change("note a judgement", ids, {"rejudge": False})
+
+    async def _change(self, operation: str, ids: Collection[UUID], values: dict[str, Any]) -> None:
+        async with writing(self._engine, operation) as connection:
+            for chunk in _chunks(ids):
+                statement = update(watches).where(watches.c.id.in_(chunk)).values(values)
+                await connection.execute(statement)
+
+    async def _end_all(self, batch: Sequence[RunEnd]) -> list[datetime | None]:
+        now = self._clock()
+        async with writing(self._engine, "end runs") as connection:
+            return [await _end(connection, ended, now) for ended in batch]
+
+
+async def _end(connection: AsyncConnection, ended: RunEnd, now: datetime) -> datetime | None:
+    at = next_instant(ended.watch, now, ended.outcome)
+    values: dict[str, Any] = {
+        "job_id": None,
+        "next_at": at,
+        "ran_at": now,
+        "outcome": ended.outcome,
+        "spent_micros": watches.c.spent_micros + ended.cost_micros,
+    }
+    if ended.digest is not None:
+        values["digest"] = ended.digest
+    if ended.has_changed:
+        values["rejudge"] = True
+    is_its_own = and_(watches.c.id == ended.watch.id, watches.c.job_id == ended.job_id)
+    done = await connection.execute(update(watches).where(is_its_own).values(values))
+    if done.rowcount == 0:
+        return None
+    return now if ended.has_changed else at
+
+
+def _watch(row: RowMapping) -> Watch:
+    names = [name for name in Watch.__dataclass_fields__ if name not in ("kind", "every")]
+    return Watch(
+        **{name: row[name] for name in names},
+        kind=WatchKind(row["kind"]),
+        every=timedelta(seconds=row["every_s"]),
+    )
+
+
+def _row(watch: Watch) -> dict[str, Any]:
+    row = asdict(watch)
+    every: timedelta = row.pop("every")
+    return {**row, "every_s": every // timedelta(seconds=1)}
+
+
+def _rows(new: Sequence[Watch]) -> Iterator[list[dict[str, Any]]]:
+    """Yield rows chunk by chunk, in one order for all: who waits, waits in one direction."""
+    in_order = sorted(new, key=lambda watch: watch.id)
+    for start in range(0, len(in_order), CHUNK):
+        yield [_row(watch) for watch in in_order[start : start + CHUNK]]
+
+
+def _chunks(ids: Collection[UUID]) -> Iterator[list[UUID]]:
+    in_order = sorted(set(ids))
+    return (in_order[start : start + CHUNK] for start in range(0, len(in_order), CHUNK))

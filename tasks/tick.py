@@ -1,0 +1,19 @@
+"""A tick of the schedule on demand: `celery beat` works as a ticker, beside the workers' own."""
+
+from functools import partial
+
+from orchestrator.celery_app import app
+from orchestrator.dispatch import submit
+from orchestrator.names import TASK_TICK
+from tasks.runtime import worker
+
+
+@app.task(name=TASK_TICK, shared=False)
+def tick() -> None:
+    """Enqueue every company that is due.
+
+    Idempotent: whatever ticks, and how often, each company is enqueued once a period.
+    """
+    runtime = worker()
+    if runtime.parts is not None:
+        runtime.call(runtime.parts.scheduler.tick(partial(submit, runtime.parts)))

@@ -1,0 +1,132 @@
+"""A watched company looked at again, by the handler that workers run."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from orchestrator.archive import EvidenceArchive
+from orchestrator.clock import utc_now
+from orchestrator.enrichment import Purpose
+from orchestrator.jobs import DeadLetter, GivenUp, JobContext
+from orchestrator.pipeline import RefreshHandler
+from orchestrator.schedule import DueSet, RunEnd, Watch, Watches, evidence_digest, new_watch
+from tests.integration.enrichment.conftest import World, Worlds, engine, world, worlds
+
+__all__ = ["Worlds", "engine", "world", "worlds"]
+
+RUN = JobContext("j1", "default", capped=False)
+
+
+@pytest.fixture
+def watches(engine: AsyncEngine) -> Watches:
+    """Return the watches of the same database."""
+    return Watches(engine, utc_now)
+
+
+@pytest.fixture
+def handle(
+    world: World, engine: AsyncEngine, watches: Watches, jobs_redis: Redis
+) -> RefreshHandler:
+    """Return what workers run."""
+    return RefreshHandler(watches, DueSet(jobs_redis), EvidenceArchive(engine), world.enricher)
+
+
+@pytest.fixture
+async def watch(watches: Watches) -> Watch:
+    """Return a watch whose run is that of the job j1."""
+    past = utc_now() - timedelta(days=1)
+    new = new_watch("Acme Andina", tenant="default", every=timedelta(days=7), now=past)
+    await watches.add([replace(new, next_at=past)])
+    await watches.begin([new.id], "j1", [])
+    return (await watches.of([new.id]))[new.id]
+
+
+async def _stored(watches: Watches, watch: Watch) -> Watch:
+    return (await watches.of([watch.id]))[watch.id]
+
+
+async def test_a_run_buys_and_says_when_it_is_due_again(
+    world: World, watches: Watches, watch: Watch, handle: RefreshHandler
+) -> None:
+    """What it cost and how it ended stands in the watch; the ledger says it was a refresh."""
+    report = await handle("Acme Andina", RUN)
+
+    after = await _stored(watches, watch)
+    (purchase,) = await world.ledger.purchases_of(watch.company_key)
+    assert report.result["source"] == "bought"
+    assert (after.outcome, after.job_id) == (report.result["status"], None)
+    assert after.spent_micros == purchase.cost_micros > 0
+    assert purchase.refresh
+    assert after.digest not in {None, evidence_digest(None)}
+    assert after.next_at > utc_now() + timedelta(days=6)
+
+
+async def test_within_freshness_nothing_is_bought(
+    world: World, watches: Watches, watch: Watch, handle: RefreshHandler
+) -> None:
+    """A watch is answered by a fresh entry, like anybody who asks."""
+    await world.enricher.enrich("Acme Andina", Purpose("j0", "default"))
+
+    report = await handle("Acme Andina", RUN)
+
+    assert report.result["source"] == "hit"
+    assert (await _stored(watches, watch)).spent_micros == 0
+    assert not (await _stored(watches, watch)).rejudge
+
+
+@pytest.mark.parametrize("job_id", ["j2", None])
+async def test_a_run_of_another_job_buys_nothing(
+    world: World, watch: Watch, handle: RefreshHandler, job_id: str | None
+) -> None:
+    """Whoever enqueues twice pays once: the run belongs to one job."""
+    report = await handle("Acme Andina", replace(RUN, job_id=job_id))
+
+    assert report.result["status"] == "not_due"
+    assert await world.ledger.purchases_of(watch.company_key) == []
+
+
+async def test_a_run_that_is_repeated_buys_nothing(
+    world: World, watches: Watches, watch: Watch, handle: RefreshHandler
+) -> None:
+    """A worker that died before its report is followed by one that finds the run ended."""
+    await handle("Acme Andina", RUN)
+    await world.memo.invalidate_pattern("*")
+
+    report = await handle("Acme Andina", RUN)
+
+    assert report.result["status"] == "not_due"
+    assert len(await world.ledger.purchases_of(watch.company_key)) == 1
+    assert (await _stored(watches, watch)).outcome != "not_due"
+
+
+async def test_changed_evidence_is_noticed(
+    watches: Watches, watch: Watch, handle: RefreshHandler, jobs_redis: Redis
+) -> None:
+    """What the look shows is held against the last one: another finding asks for a judgement."""
+    await watches.end(RunEnd(watch, "j1", "enriched", digest=evidence_digest(None)))
+    past = utc_now() - timedelta(days=1)
+    await watches.add([replace(watch, next_at=past)])
+    assert await watches.begin([watch.id], "j1", []) == {watch.id}
+
+    await handle("Acme Andina", RUN)
+
+    assert (await _stored(watches, watch)).rejudge
+    assert await DueSet(jobs_redis).take(10) == [watch.id]
+
+
+@pytest.mark.parametrize("job_id", ["j1", "j2"])
+async def test_a_run_that_is_given_up_ends(
+    watches: Watches, watch: Watch, handle: RefreshHandler, job_id: str
+) -> None:
+    """Poison is not met again at once; who does not own the run ends nothing."""
+    why = GivenUp(DeadLetter.POISON, 3, "lookup")
+
+    report = await handle.give_up("Acme Andina", replace(RUN, job_id=job_id), why)
+
+    after = await _stored(watches, watch)
+    assert report.failure == "poison"
+    assert (after.job_id, after.outcome) == ((None, "failed") if job_id == "j1" else ("j1", None))
+    assert (after.next_at > utc_now() + timedelta(hours=1)) == (job_id == "j1")

@@ -1,0 +1,43 @@
+"""A scheduler: `python -m tests.support.schedule_process REDIS_SERVER DATABASE LEASE_MS BATCH`.
+
+It says "ready", waits for a line, ticks until nothing is due, and says "done" with how many
+companies it has enqueued. Tests and the benchmark start several, and kill some.
+"""
+
+import asyncio
+import sys
+import uuid
+from datetime import timedelta
+
+from orchestrator.clock import utc_now
+from orchestrator.connections import open_redis
+from orchestrator.database import open_engine
+from orchestrator.jobs import Job, JobRecords, NewJob
+from orchestrator.observability import configure_logging
+from orchestrator.schedule import DueSet, Scheduler, Watches, Worth
+
+
+async def main(server: str, database: str, lease_ms: int, batch: int) -> None:
+    """Tick for as long as anything is enqueued by it."""
+    redis, engine = open_redis(f"{server}/3"), open_engine(database)
+    records = JobRecords(redis, ttl=timedelta(hours=1))
+    due = DueSet(redis, lease=timedelta(milliseconds=lease_ms))
+    scheduler = Scheduler(
+        Watches(engine, utc_now), due, Worth(engine), records, utc_now, batch=batch
+    )
+
+    async def submit(new: NewJob, *, job_id: str | None = None) -> Job:
+        return await records.accept(job_id or uuid.uuid4().hex, new, chunk_size=50)
+
+    configure_logging("error")  # its standard output is for what it has to say
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.readline)
+    enqueued = await scheduler.tick(submit)
+    sys.stdout.write(f"done {enqueued}\n")
+    await redis.aclose()
+    await engine.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
