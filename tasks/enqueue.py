@@ -12,21 +12,27 @@ from tasks.runtime import worker
 
 
 @app.task(name=TASK_ENRICH, shared=False)
-def enrich(companies: list[str], tenant: str = settings.tenant) -> None:
+def enrich(
+    companies: list[str], tenant: str = settings.tenant, idempotency_key: str | None = None
+) -> None:
     """Accept a job that enriches *companies*.
 
-    Idempotent: while the same list is being worked on, asking again changes nothing.
+    Idempotent: while the same list is being worked on, asking again changes nothing; nor for
+    `EMASAI_IDEMPOTENCY_TTL_S` with the same *idempotency_key*, and then other work under it is
+    refused.
     """
-    _accept(NewJob(JobKind.ENRICH, _texts("companies", companies), tenant))
+    _accept(NewJob(JobKind.ENRICH, _texts("companies", companies), tenant), idempotency_key)
 
 
 @app.task(name=TASK_RUN_PIPELINE, shared=False)
-def run_pipeline(lead_ids: list[str], tenant: str = settings.tenant) -> None:
+def run_pipeline(
+    lead_ids: list[str], tenant: str = settings.tenant, idempotency_key: str | None = None
+) -> None:
     """Accept a job that runs the stored leads of *lead_ids* through the agents.
 
-    Idempotent: while the same list is being worked on, asking again changes nothing.
+    Idempotent as `emasai.enrich` is.
     """
-    _accept(NewJob(JobKind.PIPELINE, _texts("lead_ids", lead_ids), tenant))
+    _accept(NewJob(JobKind.PIPELINE, _texts("lead_ids", lead_ids), tenant), idempotency_key)
 
 
 def _texts(name: str, given: object) -> tuple[str, ...]:
@@ -40,7 +46,9 @@ def _texts(name: str, given: object) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _accept(new: NewJob) -> None:
+def _accept(new: NewJob, key: object) -> None:
+    if key is not None and not (isinstance(key, str) and key):
+        raise ValueError("idempotency_key must be a text that is not empty")
     runtime = worker()
     if runtime.parts is not None:
-        runtime.call(submit(runtime.parts, new))
+        runtime.call(submit(runtime.parts, new, idempotency_key=key))

@@ -19,6 +19,7 @@ from orchestrator.enrichment.stored import (
     read_stored,
 )
 from orchestrator.identity import parse_name
+from orchestrator.jobs import Lane
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Refresh, Source
 from orchestrator.spend import Served, Servings
 from orchestrator.surfsense import evidence_from, is_simulated
@@ -170,7 +171,7 @@ class Enricher:
         """Say when *order*'s company is worth a purchase before anybody waits for it."""
         if self._refresh is None:
             return None
-        purpose = Purpose(None, order.purpose.tenant, refresh=True)
+        purpose = Purpose(None, order.purpose.tenant, refresh=True, lane=Lane.REFRESH)
         nobodys = Order(order.company, order.company_key, purpose)
 
         async def load(flight: Flight) -> Loaded:

@@ -14,11 +14,12 @@ A leader that dies leaves its page. Whoever leads next, or the sweeper, reads it
     BOUGHT     answered, and stored or invalidated since: settle, then buy anew if asked
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, assert_never
 
+from orchestrator.jobs import Lane
 from orchestrator.spend import PurchaseRecord, accounts_of
 
 JsonObject = dict[str, Any]
@@ -29,13 +30,15 @@ class Purpose:
     """On whose behalf something is bought.
 
     `capped`: the job has a budget of its own. `refresh`: nobody waits for it, so it is the
-    first thing to be given up when a budget runs low.
+    first thing to be given up when a budget runs low. `lane` says where its purchase waits for
+    a place, in this process: whoever finds its page later does not wait there.
     """
 
     job_id: str | None
     tenant: str
     capped: bool = False
     refresh: bool = False
+    lane: Lane = field(default=Lane.PIPELINE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Pays for one company, once: does what the journal says is next, and leaves the rest alone."""
 
-import asyncio
 import uuid
 from datetime import timedelta
 
@@ -10,6 +9,7 @@ from orchestrator.enrichment.attempt import SEND_WITHIN, Attempts, Freshness
 from orchestrator.enrichment.journal import Order, Page, Stage, Step, first_step
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.strays import Strays
+from orchestrator.jobs import Admission
 from orchestrator.memo import Flight, Loaded, NotShared, Source
 from orchestrator.spend import PurchaseOutcome
 from orchestrator.surfsense import MalformedAnswer, Seller
@@ -58,7 +58,7 @@ class Purchaser:
         )
         self._draining = False
         # Waits with its lease renewed, and holds nothing but that.
-        self._slots = asyncio.Semaphore(max_in_flight)
+        self._slots = Admission(max_in_flight)
 
     async def buy(self, flight: Flight, order: Order) -> Loaded:
         """Bring what SurfSense knows about the company of *order*, paying once at most.
@@ -72,13 +72,13 @@ class Purchaser:
             EnrichmentError: Of the class that says what to do.
         """
         with flight.abandonable():
-            await self._slots.acquire()
+            await self._slots.acquire(order.purpose.lane)
         try:
             if self._draining:
                 raise ShuttingDown
             return await self._buy(flight, order)
         finally:
-            self._slots.release()
+            self._slots.release(order.purpose.lane)
 
     async def finish(self, flight: Flight) -> Loaded:
         """Bring what an earlier leader has ordered and never collected. Orders nothing.

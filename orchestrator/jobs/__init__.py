@@ -4,6 +4,7 @@ The Celery message names a lane that has work, nothing else. Losing it delays th
 a worker looks by itself, within a second; doubling it changes nothing.
 """
 
+from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import Handler
 from orchestrator.jobs.distinct import Distinct
@@ -38,6 +39,7 @@ from orchestrator.jobs.unsealed import Part, UnsealedJob
 
 __all__ = [
     "SEGMENT_ROWS",
+    "Admission",
     "ChunkRunner",
     "Claim",
     "Command",

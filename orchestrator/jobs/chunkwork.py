@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 
 from orchestrator.clock import Clock
+from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.model import (
     DeadLetter,
@@ -61,7 +62,7 @@ class Tools:
     records: JobRecords
     marks: Marks
     clock: Clock
-    slots: asyncio.Semaphore
+    slots: Admission
     pause: Pause
     is_draining: Callable[[], bool]
     attempts: int
@@ -123,7 +124,7 @@ class ChunkWork:
             self._running.discard(task)
 
     async def _freely(self, number: int, item: Item) -> bool:
-        async with self._tools.slots:
+        async with self._tools.slots.place(self._job.lane):
             return await self._worked(number, item, self._job.context.step)
 
     async def _carefully(self, number: int, item: Item) -> bool:

@@ -190,10 +190,10 @@ async def _sleep(duration: timedelta) -> None:
 class JobContext:
     """What a handler must know of the job that an item belongs to; None for an item of no job.
 
-    `rows` is how many rows of the job the item answers. `pause` waits, and raises `NotNow` when
-    the process has no time left to wait. Handlers name each `step` that they begin: of an item
-    that has killed workers, the last one is kept. A handler that is cancelled while
-    `is_abandoned` stops what it has set off, too.
+    `lane` is the job's. `rows` is how many rows of the job the item answers. `pause` waits, and
+    raises `NotNow` when the process has no time left to wait. Handlers name each `step` that they
+    begin: of an item that has killed workers, the last one is kept. A handler that is cancelled
+    while `is_abandoned` stops what it has set off, too.
     """
 
     job_id: str | None
@@ -201,6 +201,7 @@ class JobContext:
     capped: bool
     accepted_at: datetime | None = None
     rows: int = 1
+    lane: Lane = Lane.PIPELINE
     pause: Pause = field(default=_sleep, compare=False, repr=False)
     step: Step = field(default=_no_step, compare=False, repr=False)
     is_abandoned: Callable[[], bool] = field(default=_never, compare=False, repr=False)
@@ -270,4 +271,4 @@ class Job:
     def context(self) -> JobContext:
         """What handlers are told."""
         capped = self.max_cost_micros is not None
-        return JobContext(self.job_id, self.tenant, capped, self.accepted_at)
+        return JobContext(self.job_id, self.tenant, capped, self.accepted_at, lane=self.lane)

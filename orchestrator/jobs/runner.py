@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import structlog
 
 from orchestrator.clock import Clock, utc_now
+from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import ChunkWork, Handler, Tools
 from orchestrator.jobs.model import JobKind, Lane, NotNow
@@ -76,7 +77,7 @@ class ChunkRunner:
         self._draining = asyncio.Event()
         self._places: Counter[Lane] = Counter()
         self._running: set[asyncio.Task[None]] = set()
-        slots = asyncio.Semaphore(MAX_ITEMS)
+        slots = Admission(MAX_ITEMS)
         self._tools = Tools(
             records, marks, clock, slots, self._pause, self._draining.is_set, attempts
         )

@@ -62,7 +62,11 @@ class CompanyHandler:
         async def work() -> Report:
             nonlocal enrichment
             await context.step("lookup")
-            purpose = Purpose(context.job_id, context.tenant, context.capped, refresh=self._refresh)
+            purpose = Purpose(
+                *(context.job_id, context.tenant, context.capped),
+                refresh=self._refresh,
+                lane=context.lane,
+            )
             enrichment = await enrich_patiently(
                 self._enricher, item, purpose, context, patience=self._patience
             )

@@ -57,7 +57,7 @@ class LeadHandler:
         return failed(item, lead, explain_given_up(why))
 
     async def _judge(self, lead: Lead, context: JobContext) -> Report:
-        purpose = Purpose(context.job_id, context.tenant, context.capped)
+        purpose = Purpose(context.job_id, context.tenant, context.capped, lane=context.lane)
 
         async def seek() -> Enrichment:
             await context.step("lookup")

@@ -10,6 +10,7 @@ from celery import Celery
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.embedded import EmbeddedStack, open_stack
 from orchestrator.identity import company_key
+from orchestrator.jobs import Job, JobFilter
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
@@ -87,3 +88,31 @@ async def test_a_text_instead_of_a_list_is_refused(stack: EmbeddedStack, celery:
 
     await eventually(is_bought, "the job behind it is done")
     assert charges(stack.home).total() == before + 1
+
+
+async def test_a_redelivered_task_with_a_key_makes_no_second_job(
+    stack: EmbeddedStack, celery: Celery
+) -> None:
+    """Not even when its work has ended; the same work under another key is another job."""
+    tenant, name = uuid4().hex, f"Compañía {uuid4().hex[:10]}"
+
+    def send(key: str) -> None:
+        kwargs = {"companies": [name], "tenant": tenant, "idempotency_key": key}
+        celery.send_task("emasai.enrich", kwargs=kwargs, queue="pipeline")
+
+    async with _looking_in(stack) as parts:
+
+        async def ended() -> list[Job]:
+            wanted = JobFilter(tenant=tenant)
+            return [job async for job in parts.job_list.newest(wanted) if job.state.is_final]
+
+        async def are_two() -> bool:
+            return len(await ended()) >= 2
+
+        send("first")
+        await eventually(ended, "the first has ended")
+        for _ in range(5):
+            send("first")
+        send("second")
+        await eventually(are_two, "the second has ended")
+        assert len(await ended()) == 2
