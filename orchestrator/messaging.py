@@ -29,6 +29,10 @@ WORKER_THREADS = 8
 VISIBILITY_TIMEOUT_S = 3600
 #: Seconds between two ticks of `celery beat`.
 BEAT_S = 10.0
+#: Seconds that a cold shutdown leaves to tasks under way.
+SOFT_SHUTDOWN_S = 10.0
+#: Tasks with an ETA that a worker keeps in memory.
+ETA_TASKS = 1000
 
 
 def create_app(settings: Settings) -> Celery:
@@ -37,6 +41,8 @@ def create_app(settings: Settings) -> Celery:
     app.conf.update(
         broker_url=settings.broker_url,
         broker_connection_retry_on_startup=True,
+        # For ever: by default a worker gives up after 100 tries, and then nobody consumes.
+        broker_connection_max_retries=None,
         broker_transport_options={
             "visibility_timeout": VISIBILITY_TIMEOUT_S,
             # Without timeouts a worker waits for ever on a broker that vanished (celery#8030).
@@ -57,6 +63,13 @@ def create_app(settings: Settings) -> Celery:
         # Time limits do not exist in the threads pool; deadlines are asyncio.timeout.
         worker_pool="threads",
         worker_concurrency=WORKER_THREADS,
+        # Said outright, since the default will change: threads cannot be terminated, and a
+        # message that comes twice is harmless.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        # A cold shutdown still lets what is being enqueued end (celery#9213).
+        worker_soft_shutdown_timeout=SOFT_SHUTDOWN_S,
+        # We send no task for later; a foreign sender must not fill memory (celery#9849).
+        worker_eta_task_limit=ETA_TASKS,
         worker_hijack_root_logger=False,
         task_ignore_result=True,
         task_serializer="json",
