@@ -53,9 +53,12 @@ class Admission:
 
     async def acquire(self, lane: Lane) -> None:
         """Wait for a place; whoever is cancelled meanwhile has none."""
+        if self._shares.admits(lane, self._taken):
+            # Nobody who waits may take it: places are given out whenever one is free.
+            self._taken[lane] += 1
+            return
         waiting = _Waiting(next(self._numbers), asyncio.get_running_loop().create_future())
         self._lines[lane].append(waiting)
-        self._admit()
         try:
             await waiting.admitted
         except asyncio.CancelledError:
