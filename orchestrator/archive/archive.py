@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import reading, writing
 from orchestrator.database.schema import evidence, purchases
+from orchestrator.database.statements import in_chunks
 
 from .packing import unpack
 
@@ -47,13 +48,13 @@ class EvidenceArchive:
     async def of(self, purchase_ids: Collection[str]) -> dict[str, ArchivedAnswer]:
         """Return the answers of *purchase_ids*; what is not kept (any more) is left out."""
         chunks = (
-            _answers().where(evidence.c.purchase_id.in_(chunk)) for chunk in _chunks(purchase_ids)
+            _answers().where(evidence.c.purchase_id.in_(chunk)) for chunk in _distinct(purchase_ids)
         )
         return {answer.purchase_id: answer for answer in await self._read(chunks)}
 
     async def latest(self, company_keys: Collection[str]) -> dict[str, ArchivedAnswer]:
         """Return the newest answer that is kept of each of *company_keys*, whatever it says."""
-        chunks = (_newest(chunk) for chunk in _chunks(company_keys))
+        chunks = (_newest(chunk) for chunk in _distinct(company_keys))
         return {answer.company_key: answer for answer in await self._read(chunks)}
 
     async def prune(self, before: datetime, *, limit: int = CHUNK) -> int:
@@ -109,6 +110,5 @@ def _answer(row: RowMapping) -> ArchivedAnswer:
     )
 
 
-def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
-    distinct = list(dict.fromkeys(ids))
-    return (distinct[start : start + CHUNK] for start in range(0, len(distinct), CHUNK))
+def _distinct(ids: Collection[str]) -> Iterator[Sequence[str]]:
+    return in_chunks(list(dict.fromkeys(ids)), CHUNK)

@@ -1,6 +1,6 @@
 """`emasai schedule`: which companies are looked at again, how often, and how that went."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -95,13 +95,12 @@ def pause(
 ) -> None:
     """Look at companies no more, until `resume`; with no name, at none."""
 
-    async def work(parts: Runtime) -> list[Watch]:
-        chosen = await _chosen(parts, names, tenant, open_opportunities=open_opportunities)
+    async def change(parts: Runtime, chosen: list[Watch]) -> None:
         await parts.watches.pause([watch.id for watch in chosen], paused=True)
         await parts.due.drop([watch.id for watch in chosen])
-        return chosen
 
-    _say(with_runtime(work), "Paused", as_json=as_json)
+    changed = _changed(change, names, tenant, open_opportunities=open_opportunities)
+    _say(changed, "Paused", as_json=as_json)
 
 
 @schedule.command()
@@ -114,13 +113,12 @@ def resume(
 ) -> None:
     """Go on with what was paused; with no name, with all."""
 
-    async def work(parts: Runtime) -> list[Watch]:
-        chosen = await _chosen(parts, names, tenant, open_opportunities=open_opportunities)
+    async def change(parts: Runtime, chosen: list[Watch]) -> None:
         await parts.watches.pause([watch.id for watch in chosen], paused=False)
         await parts.due.put({watch.id: watch.next_at for watch in chosen})
-        return chosen
 
-    _say(with_runtime(work), "Resumed", as_json=as_json)
+    changed = _changed(change, names, tenant, open_opportunities=open_opportunities)
+    _say(changed, "Resumed", as_json=as_json)
 
 
 @schedule.command()
@@ -134,13 +132,12 @@ def remove(
     """Watch companies no more; with --open-opportunities, the rule and what it has found."""
     _check_choice(names, open_opportunities=open_opportunities)
 
-    async def work(parts: Runtime) -> list[Watch]:
-        chosen = await _chosen(parts, names, tenant, open_opportunities=open_opportunities)
+    async def change(parts: Runtime, chosen: list[Watch]) -> None:
         await parts.watches.remove([watch.id for watch in chosen])
         await parts.due.drop([watch.id for watch in chosen])
-        return chosen
 
-    _say(with_runtime(work), "Removed", as_json=as_json)
+    changed = _changed(change, names, tenant, open_opportunities=open_opportunities)
+    _say(changed, "Removed", as_json=as_json)
 
 
 def parse_every(text: str) -> timedelta:
@@ -172,6 +169,23 @@ _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minute
 def _check_choice(names: Collection[str] | None, *, open_opportunities: bool) -> None:
     if bool(names) == open_opportunities:
         raise typer.BadParameter("give either names or --open-opportunities")
+
+
+def _changed(
+    change: Callable[[Runtime, list[Watch]], Awaitable[None]],
+    names: Collection[str] | None,
+    tenant: str | None,
+    *,
+    open_opportunities: bool,
+) -> list[Watch]:
+    """Have *change* done to the watches that a command is about, and return them."""
+
+    async def work(parts: Runtime) -> list[Watch]:
+        chosen = await _chosen(parts, names, tenant, open_opportunities=open_opportunities)
+        await change(parts, chosen)
+        return chosen
+
+    return with_runtime(work)
 
 
 async def _chosen(

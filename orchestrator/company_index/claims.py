@@ -14,6 +14,7 @@ from orchestrator.clock import Clock
 from orchestrator.company_index.turns import take_turn
 from orchestrator.database import Batcher, reading, writing
 from orchestrator.database.schema import identity_claims, purchases
+from orchestrator.database.statements import in_chunks
 from orchestrator.identity import Facts, Identity
 from orchestrator.identity.resolution import Claim, place
 from orchestrator.spend import PurchaseOutcome
@@ -104,8 +105,8 @@ class Claims:
 async def claims_of(connection: AsyncConnection, names: Sequence[str]) -> dict[str, list[Claim]]:
     """Return the claims of *names* by name, the oldest first."""
     found: dict[str, list[Claim]] = {}
-    for start in range(0, len(names), _MOST):
-        wanted = identity_claims.c.name_key.in_(names[start : start + _MOST])
+    for chunk in in_chunks(names, _MOST):
+        wanted = identity_claims.c.name_key.in_(chunk)
         statement = select(identity_claims).where(wanted).order_by(identity_claims.c.id)
         _sort_in(found, (await connection.execute(statement)).mappings())
     return found

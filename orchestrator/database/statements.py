@@ -1,6 +1,6 @@
-"""The statements that SQLite and PostgreSQL share but SQLAlchemy spells twice."""
+"""What statements need on SQLite and PostgreSQL alike: one spelling, and parts of bounded size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Table
@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 KeyT = TypeVar("KeyT")
+ItemT = TypeVar("ItemT")
 
 
 def insert_into(table: Table, connection: AsyncConnection) -> postgresql.Insert | sqlite.Insert:
@@ -29,3 +30,8 @@ async def insert_new(
         return set()
     statement = insert_into(key.table, connection).on_conflict_do_nothing().returning(key)
     return set((await connection.scalars(statement, rows)).all())
+
+
+def in_chunks(items: Sequence[ItemT], size: int) -> Iterator[Sequence[ItemT]]:
+    """Yield *items* in order, at most *size* at a time: a statement takes so many parameters."""
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -1,11 +1,8 @@
 """What can go wrong with a job besides its work."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-from redis.exceptions import RedisError
-
-from orchestrator.memo import StoreUnavailable
+from orchestrator import memo
 
 
 class KeyReused(Exception):
@@ -18,10 +15,6 @@ class KeyReused(Exception):
         )
 
 
-@contextmanager
-def store_errors(operation: str) -> Iterator[None]:
-    """Turn what the Redis client raises into `StoreUnavailable`, with the *operation*'s name."""
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise StoreUnavailable(f"job {operation}") from error
+def store_errors(operation: str) -> AbstractContextManager[None]:
+    """Turn the client's errors into `StoreUnavailable`, with the job's *operation*."""
+    return memo.store_errors(f"job {operation}")

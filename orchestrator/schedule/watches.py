@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from orchestrator.clock import Clock
 from orchestrator.database import Batcher, reading, writing
 from orchestrator.database.schema import watches
-from orchestrator.database.statements import insert_into
+from orchestrator.database.statements import in_chunks, insert_into
 
 from .model import RunEnd, Watch, WatchKind, next_instant
 
@@ -59,7 +59,7 @@ class Watches:
         """Return the watches of *ids* by id; what was removed is left out."""
         found: dict[UUID, Watch] = {}
         async with reading(self._engine, "read watches") as connection:
-            for chunk in _chunks(ids):
+            for chunk in in_chunks(sorted(set(ids)), CHUNK):
                 rows = await connection.execute(select(watches).where(watches.c.id.in_(chunk)))
                 found.update((row["id"], _watch(row)) for row in rows.mappings())
         return found
@@ -98,7 +98,7 @@ class Watches:
     async def remove(self, ids: Collection[UUID]) -> None:
         """Remove *ids*; a run under way ends as one that nobody has asked for."""
         async with writing(self._engine, "remove watches") as connection:
-            for chunk in _chunks(ids):
+            for chunk in in_chunks(sorted(set(ids)), CHUNK):
                 await connection.execute(delete(watches).where(watches.c.id.in_(chunk)))
 
     async def begin(self, ids: Collection[UUID], job_id: str, ended: Collection[str]) -> set[UUID]:
@@ -111,7 +111,7 @@ class Watches:
         free = or_(c.job_id.is_(None), c.job_id.in_(sorted(ended)))
         begun: set[UUID] = set()
         async with writing(self._engine, "begin runs") as connection:
-            for chunk in _chunks(ids):
+            for chunk in in_chunks(sorted(set(ids)), CHUNK):
                 statement = (
                     update(watches)
                     .where(c.id.in_(chunk), free, ~c.paused, c.next_at <= self._clock())
@@ -155,7 +155,7 @@ class Watches:
 
     async def _change(self, operation: str, ids: Collection[UUID], values: dict[str, Any]) -> None:
         async with writing(self._engine, operation) as connection:
-            for chunk in _chunks(ids):
+            for chunk in in_chunks(sorted(set(ids)), CHUNK):
                 statement = update(watches).where(watches.c.id.in_(chunk)).values(values)
                 await connection.execute(statement)
 
@@ -203,10 +203,4 @@ def _row(watch: Watch) -> dict[str, Any]:
 def _rows(new: Sequence[Watch]) -> Iterator[list[dict[str, Any]]]:
     """Yield rows chunk by chunk, in one order for all: who waits, waits in one direction."""
     in_order = sorted(new, key=lambda watch: watch.id)
-    for start in range(0, len(in_order), CHUNK):
-        yield [_row(watch) for watch in in_order[start : start + CHUNK]]
-
-
-def _chunks(ids: Collection[UUID]) -> Iterator[list[UUID]]:
-    in_order = sorted(set(ids))
-    return (in_order[start : start + CHUNK] for start in range(0, len(in_order), CHUNK))
+    return ([_row(watch) for watch in chunk] for chunk in in_chunks(in_order, CHUNK))

@@ -1,6 +1,6 @@
 """What a watch is about in the other tables: whether it is worth money, and whose leads it has."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import reading
 from orchestrator.database.schema import decisions, leads, opportunities, purchases, servings
+from orchestrator.database.statements import in_chunks
 
 #: Company keys of one statement, below what SQLite takes as parameters: it names them twice.
 CHUNK: Final = 400
@@ -29,7 +30,7 @@ class Worth:
         """
         found: set[str] = set()
         async with reading(self._engine, "see what is worth a refresh") as connection:
-            for chunk in _chunks(company_keys):
+            for chunk in in_chunks(sorted(set(company_keys)), CHUNK):
                 sold = select(opportunities.c.company_key).where(
                     opportunities.c.company_key.in_(chunk)
                 )
@@ -67,12 +68,7 @@ class Worth:
         """Return the leads of *company_keys* that the agents have judged before."""
         found: set[UUID] = set()
         async with reading(self._engine, "read a company's leads") as connection:
-            for chunk in _chunks(company_keys):
+            for chunk in in_chunks(sorted(set(company_keys)), CHUNK):
                 statement = select(decisions.c.lead_id).where(decisions.c.company_key.in_(chunk))
                 found.update((await connection.scalars(statement.distinct())).all())
         return sorted(found)
-
-
-def _chunks(keys: Collection[str]) -> Iterator[list[str]]:
-    in_order = sorted(set(keys))
-    return (in_order[start : start + CHUNK] for start in range(0, len(in_order), CHUNK))

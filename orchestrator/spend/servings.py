@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from orchestrator.counters import FLUSH_AFTER, LateCounts
 from orchestrator.database import DatabaseUnavailable, reading, writing
 from orchestrator.database.schema import servings
-from orchestrator.database.statements import insert_into
+from orchestrator.database.statements import in_chunks, insert_into
 
 log = structlog.get_logger(__name__)
 
@@ -77,8 +77,8 @@ class Servings:
         statement = select(*columns).order_by(servings.c.purchase_id, servings.c.source)
         found: list[Serving] = []
         async with reading(self._engine, "read the servings") as connection:
-            for start in range(0, len(purchase_ids), _MOST):
-                wanted = servings.c.purchase_id.in_(purchase_ids[start : start + _MOST])
+            for chunk in in_chunks(purchase_ids, _MOST):
+                wanted = servings.c.purchase_id.in_(chunk)
                 rows = await connection.execute(statement.where(wanted))
                 found += [Serving(*row) for row in rows]
         return found

@@ -4,7 +4,7 @@ Queries and transactions; how a judgement is written is in `recording`.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, RowMapping, Select, func, select
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agents.case import Decision, Lead, Verdict
 from orchestrator.clock import Clock
 from orchestrator.database import Batcher, reading, schema, writing
-from orchestrator.database.statements import insert_new
+from orchestrator.database.statements import in_chunks, insert_new
 
 from .judgement import Judgement
 from .models import ImportReport, Opportunity, Recorded, StoreCounts, StoredDecision, UnknownLead
@@ -25,8 +25,6 @@ from .selection import LeadFilter, chosen_leads
 #: Leads of one transaction or query: short for other writers and for the event loop, and
 #: far below the 32,766 variables that SQLite allows in a statement.
 CHUNK: Final = 2_000
-
-ItemT = TypeVar("ItemT")
 
 
 class LeadStore:
@@ -48,7 +46,7 @@ class LeadStore:
             completes the work.
         """
         inserted = 0
-        for chunk in _chunks(new):
+        for chunk in in_chunks(new, CHUNK):
             now = self._clock()
             rows = [lead_row(lead, now) for lead in sorted(chunk, key=lambda lead: lead.id)]
             async with writing(self._engine, "import leads") as connection:
@@ -163,7 +161,7 @@ class LeadStore:
 
 def _chosen(column: Column[UUID], ids: Collection[UUID]) -> Iterator[Select[Any]]:
     """Yield what selects the rows whose *column* is among *ids*, chunk by chunk."""
-    return (select(column.table).where(column.in_(chunk)) for chunk in _chunks(list(ids)))
+    return (select(column.table).where(column.in_(chunk)) for chunk in in_chunks(list(ids), CHUNK))
 
 
 def _discards_by_code() -> Select[Any]:
@@ -177,7 +175,3 @@ def _discards_by_code() -> Select[Any]:
         .group_by(latest.c.code)
         .order_by(latest.c.code)
     )
-
-
-def _chunks(items: Sequence[ItemT]) -> Iterator[Sequence[ItemT]]:
-    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

@@ -13,6 +13,8 @@ import pytest
 
 from orchestrator.embedded import EmbeddedStack, open_stack
 from orchestrator.embedded.child import Child
+from orchestrator.embedded.valkey import Valkey
+from tests.support.valkey import running_valkey
 
 _SERVE = (
     "import sys; from orchestrator.api import serve; "
@@ -62,4 +64,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
 def client(stack: EmbeddedStack) -> Iterator[httpx.Client]:
     """Return a client of an API process on the stack."""
     with running_api(stack.variables, stack.home / "logs" / "api.log") as (_, running):
+        yield running
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    """Run a server that the test may hurt, and in which doorbells may stay."""
+    with running_valkey(tmp_path / "valkey") as server:
+        yield server
+
+
+@pytest.fixture
+def api(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[Child, httpx.Client]]:
+    """Run the API on that server; nobody works on what it accepts."""
+    variables = {
+        "REDIS_URL": f"{valkey.url}/1",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/emasai.sqlite",
+        "SURFSENSE_URL": "http://127.0.0.1:9",
+    }
+    with running_api(variables, tmp_path / "api.log") as running:
         yield running

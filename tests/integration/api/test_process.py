@@ -4,40 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from time import monotonic
 
 import httpx
-import pytest
 
 from orchestrator.embedded.child import Child
 from orchestrator.embedded.valkey import Valkey
-from tests.support.valkey import running_valkey
 
-from .conftest import PATIENCE_S, running_api
+from .conftest import PATIENCE_S
 
 WANTED = {"kind": "enrich", "companies": ["Acme"]}
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    """Run a server that the test may hurt."""
-    with running_valkey(tmp_path / "valkey") as server:
-        yield server
-
-
-@pytest.fixture
-def api(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[Child, httpx.Client]]:
-    """Run the API on that server."""
-    variables = {
-        "REDIS_URL": f"{valkey.url}/1",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/emasai.sqlite",
-        "SURFSENSE_URL": "http://127.0.0.1:9",
-    }
-    with running_api(variables, tmp_path / "api.log") as running:
-        yield running
 
 
 def until(client: httpx.Client, status: int) -> httpx.Response:

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,31 +11,9 @@ from redis import Redis
 
 from orchestrator.embedded.child import Child
 from orchestrator.embedded.valkey import Valkey
-from tests.support.valkey import running_valkey
 from tests.support.waiting import wait_until
 
-from .conftest import running_api
-
 ROWS = 60_000
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    """Run a server in which doorbells may stay."""
-    with running_valkey(tmp_path / "valkey") as server:
-        yield server
-
-
-@pytest.fixture
-def api(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[Child, httpx.Client]]:
-    """Run the API; nobody works on what it accepts."""
-    variables = {
-        "REDIS_URL": f"{valkey.url}/1",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/emasai.sqlite",
-        "SURFSENSE_URL": "http://127.0.0.1:9",
-    }
-    with running_api(variables, tmp_path / "api.log") as running:
-        yield running
 
 
 @pytest.fixture
