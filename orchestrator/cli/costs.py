@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.bar import Bar
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,6 +19,9 @@ from orchestrator.spend import Cost, CostsBy, total
 SHOWN = 30
 #: Widest bar, in characters.
 BAR = 30
+#: Columns from which the plot stands beside the figures; on fewer it stands below them.
+WIDE = 112
+_LEGEND: Final = "[red]spent[/] and [green]saved[/]"
 
 
 def costs(
@@ -41,7 +44,7 @@ def costs(
         listed = [costs_json(cost) for cost in found]
         print_json({"by": by.value, "costs": listed, "total": costs_json(total(found))})
     elif found:
-        out.print(_table(by, found))
+        out.print(pictured(found, by, width=out.width))
     else:
         out.print("Nothing was bought.")
 
@@ -71,17 +74,35 @@ def shortened(found: Iterable[Cost], by: CostsBy, *, most: int = SHOWN) -> list[
     return [*shown, total(rest, f"{len(rest)} {name}")] if rest else shown
 
 
-def _table(by: CostsBy, found: list[Cost]) -> Table:
-    table = Table(by.value, box=None, padding=(0, 2, 0, 0))
-    for column in ("purchases", "spent", "estimated", "lost", "served", "saved", "net"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("[red]spent[/] and [green]saved[/]")
+def pictured(found: list[Cost], by: CostsBy, *, width: int) -> RenderableType:
+    """Return the table of *found* with its plot, for a terminal of *width* columns."""
     rows = shortened(found, by)
     largest = max(max(cost.spent_micros, cost.saved_micros) for cost in rows)
-    for cost in rows:
-        table.add_row(*_cells(cost), _bars(cost, largest))
-    table.add_section()
-    table.add_row(*_cells(total(found)), style="bold")
+    bars = [_bars(cost, largest) for cost in rows]
+    beside = width >= WIDE
+    figures = _table(by.value, "purchases", "spent", "estimated", "lost", "served", "saved", "net")
+    if beside:
+        figures.add_column(_LEGEND)
+    for cost, bar in zip(rows, bars, strict=True):
+        figures.add_row(*_cells(cost), *([bar] if beside else []))
+    figures.add_section()
+    figures.add_row(*_cells(total(found)), style="bold")
+    return figures if beside else Group(figures, "", _plot(by.value, rows, bars))
+
+
+def _plot(first: str, rows: list[Cost], bars: list[Group]) -> Table:
+    plot = _table(first)
+    plot.add_column(_LEGEND)
+    for cost, bar in zip(rows, bars, strict=True):
+        plot.add_row(escape(cost.key), bar)
+    return plot
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(first, overflow="fold")
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 

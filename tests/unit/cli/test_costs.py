@@ -1,9 +1,13 @@
 """Costs as they are shown: nothing that is left out of the table is left out of the sums."""
 
+import io
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from orchestrator.cli.costs import shortened
+from orchestrator.cli.costs import pictured, shortened
 from orchestrator.spend import Cost, CostsBy, total
 
 _MONEY = st.integers(0, 10**9)
@@ -47,3 +51,18 @@ def test_net_is_what_was_saved_beyond_what_was_spent() -> None:
     """A company that was bought and never asked for again has not paid."""
     assert Cost("a", 1, 100, saved_micros=0).net_micros == -100
     assert Cost("a", 1, 100, saved_micros=300).net_micros == 200
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_no_figure_is_cut_off_on_a_narrow_terminal(width: int) -> None:
+    """Where the plot would squeeze the figures, it stands below them."""
+    cost = Cost("transportes_castores_de_baja_california", 12_345, 6_789_012_345, served=98_765)
+    written = io.StringIO()
+    console = Console(file=written, width=width)
+
+    console.print(pictured([cost], CostsBy.COMPANY, width=width))
+
+    shown = written.getvalue()
+    for figure in ("purchases", "estimated", "12,345", "$6,789.01", "98,765", "-$6,789.01", "█"):
+        assert figure in shown
+    assert "…" not in shown
