@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
 from typing import assert_never, cast
 
 import structlog
@@ -26,6 +25,7 @@ from orchestrator.memo.decision import (
     Leading,
     read_beginning,
 )
+from orchestrator.memo.decoded import DecodedEntries
 from orchestrator.memo.entry import Entry, JsonObject, decode
 from orchestrator.memo.errors import CorruptEntry, LoadFailed, StillLoading
 from orchestrator.memo.flight import FailureCodec, Loader
@@ -67,8 +67,7 @@ class Memo:
         self._options = options or MemoOptions()
         self._scripts = Scripts(redis)
         self._reader = Reader(redis)
-        # What is read again and again is decoded once: equal bytes are an equal entry.
-        self._decode: Decode = lru_cache(self._options.decoded)(decode)
+        self._decoded = DecodedEntries(self._options.decoded)
         self._notices = Notices(redis)
         self.notes = Notes(redis, self._scripts, self._options)
         self._leader = Leader(redis, self._scripts, self.notes, failures, self._options)
@@ -128,7 +127,7 @@ class Memo:
         An unreadable entry is set aside, and counts as none.
         """
         stored = await self._reader.get(key)
-        return None if stored is None else await self._entry(self._decode, key, stored)
+        return None if stored is None else await self._entry(self._decoded.read, key, stored)
 
     async def peek_each(self, keys: Iterable[str]) -> AsyncIterator[tuple[str, Entry]]:
         """Yield each of *keys* that has a fresh entry, once, with it. Keeps none of them.

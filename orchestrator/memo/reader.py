@@ -7,6 +7,7 @@ in docs/architecture.md, "Why reads are coalesced".
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import chain
 from typing import cast
 
 from redis.asyncio import Redis
@@ -75,14 +76,10 @@ class Reader:
         try:
             async for found in self.get_many(list(waiting)):
                 for key, value in found:
-                    for future in _open(waiting.pop(key)):
-                        future.set_result(value)
+                    for future in waiting.pop(key):
+                        if not future.done():  # else its caller has cancelled it
+                            future.set_result(value)
         except Exception as error:  # noqa: BLE001 - handed to everybody who still waits
-            for futures in waiting.values():
-                for future in _open(futures):
+            for future in chain.from_iterable(waiting.values()):
+                if not future.done():
                     future.set_exception(error)
-
-
-def _open(futures: list[Value]) -> Iterator[Value]:
-    """Yield the futures that their callers have not cancelled."""
-    return (future for future in futures if not future.done())
