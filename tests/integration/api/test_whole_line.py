@@ -15,6 +15,7 @@ from orchestrator.store import LeadStore, Opportunity
 
 from .conftest import PATIENCE_S, running_api
 
+ENRIQUECER = "/api/v1/orchestrator/enriquecer-lead"
 LEAD = {"empresa": "Mercadona, S.A.", "contacto": "Ana", "correo": "ana@mercadona.example"}
 
 
@@ -30,6 +31,13 @@ def finished(client: httpx.Client, url: str) -> dict[str, Any]:
     raise AssertionError(f"not done in time: {body}")
 
 
+def billed(stack: EmbeddedStack, company: str) -> dict[str, int]:
+    """Return what the seller itself has charged for *company*, a company key."""
+    bill = httpx.get(f"{stack.variables['SURFSENSE_URL']}/__bill").json()
+    charged: dict[str, int] = bill["companies"][company]
+    return charged
+
+
 async def stored_about(lead_id: UUID, database_url: str) -> tuple[int, Opportunity | None]:
     """Return how many decisions are stored about a lead, and its opportunity."""
     engine = open_engine(database_url)
@@ -43,7 +51,7 @@ def test_a_lead_becomes_an_opportunity_or_a_discard(
     client: httpx.Client, stack: EmbeddedStack
 ) -> None:
     """A lead that was accepted is judged by a worker, and the judgement is stored."""
-    accepted = client.post("/api/v1/orchestrator/enriquecer-lead", json=LEAD).json()
+    accepted = client.post(ENRIQUECER, json=LEAD).json()
 
     status = finished(client, accepted["url"])
 
@@ -56,6 +64,23 @@ def test_a_lead_becomes_an_opportunity_or_a_discard(
     assert (opportunity is not None) == (listed["result"]["status"] == "opportunity")
 
 
+def test_who_gives_up_and_asks_again_pays_once(client: httpx.Client, stack: EmbeddedStack) -> None:
+    """Whoever does not wait is told so; whoever asks next has the judgement, on one purchase."""
+    lead = LEAD | {"empresa": "Talleres Arriaga, S.L."}
+
+    hasty = client.post(ENRIQUECER, json=lead, params={"wait_s": 0.01})
+    patient = client.post(ENRIQUECER, json=lead, params={"wait_s": 30}, timeout=PATIENCE_S)
+    later = client.post(ENRIQUECER, json=lead, params={"wait_s": 30}, timeout=PATIENCE_S)
+
+    assert (hasty.status_code, hasty.json()["estado"]) == (202, "aceptado")
+    assert (patient.status_code, later.status_code) == (200, 200)
+    judged, again = patient.json(), later.json()
+    assert judged["job_id"] != again["job_id"]  # the first one had ended
+    assert judged["result"]["status"] in {"opportunity", "discarded"}
+    assert again["result"]["status"] == judged["result"]["status"]
+    assert billed(stack, "talleres_arriaga")["purchases"] == 1
+
+
 def test_three_spellings_of_a_company_are_bought_once(
     client: httpx.Client, stack: EmbeddedStack
 ) -> None:
@@ -66,7 +91,7 @@ def test_three_spellings_of_a_company_are_bought_once(
     accepted = client.post("/api/v1/jobs", json=wanted).json()
     status = finished(client, accepted["url"])
 
-    bill = httpx.get(f"{stack.variables['SURFSENSE_URL']}/__bill").json()["companies"]["iberdrola"]
+    bill = billed(stack, "iberdrola")
     assert bill["purchases"] == 1
     assert status["spent_micros"] == bill["micros"]
     assert status["saved_micros"] == 2 * bill["micros"]
@@ -95,11 +120,7 @@ def test_the_log_has_a_line_a_request_and_no_persons(stack: EmbeddedStack) -> No
 
     # The line is written behind the answer, so the process must have ended.
     with running_api(stack.variables, stack.home / "logs" / "api-lines.log") as (child, client):
-        client.post(
-            "/api/v1/orchestrator/enriquecer-lead",
-            json=lead,
-            headers={"X-Request-ID": "from-the-crm"},
-        )
+        client.post(ENRIQUECER, json=lead, headers={"X-Request-ID": "from-the-crm"})
 
     log = child.log.read_text()
     assert '"request_id": "from-the-crm"' in log
