@@ -17,6 +17,7 @@ from agents.cdao.policy import Policy
 from agents.protocol import Pipeline
 from orchestrator.archive import ArchivePruner, EvidenceArchive
 from orchestrator.clock import Clock, utc_now
+from orchestrator.company_index import CompanyIndex, IdentityDecisions
 from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
 from orchestrator.database import open_engine, upgrade
@@ -69,6 +70,8 @@ class Runtime:
     jobs_redis: Redis
     memo: Memo
     enricher: Enricher
+    index: CompanyIndex
+    identity_decisions: IdentityDecisions
     store: LeadStore
     ledger: Ledger
     budget: Budget
@@ -212,6 +215,8 @@ async def build(
             jobs_redis=jobs_redis,
             memo=memo,
             enricher=enricher,
+            index=CompanyIndex(engine, clock),
+            identity_decisions=IdentityDecisions(engine, clock),
             store=store,
             ledger=ledger,
             budget=budget,

@@ -12,6 +12,7 @@ from orchestrator.cli.enrich import enrich
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.explain import explain
 from orchestrator.cli.handover import handover
+from orchestrator.cli.identity import identity
 from orchestrator.cli.invalidate import invalidate
 from orchestrator.cli.jobs import jobs
 from orchestrator.cli.run import run
@@ -20,6 +21,7 @@ from orchestrator.cli.serve import api, sandbox, up, worker
 from orchestrator.database import DatabaseUnavailable, SchemaTooNew
 from orchestrator.embedded import StackError
 from orchestrator.identity import InvalidCompanyName
+from orchestrator.identity.decisions import BadDecision
 from orchestrator.leadfile import LeadFileError
 from orchestrator.memo import MemoError
 from orchestrator.settings import ConfigurationError
@@ -37,6 +39,7 @@ for command in (run, enrich, explain, costs, budget, invalidate, doctor, up, wor
 app.add_typer(jobs)
 app.add_typer(handover, name="handover")
 app.add_typer(schedule)
+app.add_typer(identity)
 # Its options are the sandbox's own: they are passed on as they are.
 app.command(
     context_settings={
@@ -46,7 +49,7 @@ app.command(
     }
 )(sandbox)
 
-_WRONG_INPUT = (ConfigurationError, InvalidCompanyName)
+_WRONG_INPUT = (BadDecision, ConfigurationError, InvalidCompanyName)
 _FAILURES = (
     DatabaseUnavailable,
     LeadFileError,

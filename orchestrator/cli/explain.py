@@ -11,9 +11,9 @@ from rich.table import Table
 from agents.case import Language
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, out, print_json
+from orchestrator.cli.identity_story import Who, ask_who, show_who
 from orchestrator.cli.session import with_runtime
 from orchestrator.enrichment import entry_key
-from orchestrator.identity import ParsedName, parse_name
 from orchestrator.memo import Entry
 from orchestrator.spend import PurchaseRecord, Serving
 from orchestrator.store import StoredDecision
@@ -26,7 +26,7 @@ SHORT = 8
 class Story:
     """What is known of a company."""
 
-    name: ParsedName
+    who: Who
     entry: Entry | None
     purchases: list[PurchaseRecord]
     servings: list[Serving]
@@ -37,11 +37,7 @@ class Story:
     def as_json(self) -> dict[str, Any]:
         """Return the story for `--json`."""
         return {
-            "key": self.name.key,
-            "display_name": self.name.display_name,
-            "legal_form": self.name.legal_form,
-            "removed": list(self.name.removed),
-            "distinctive": self.name.distinctive,
+            **self.who.as_json(),
             "entry": self.entry and _entry_json(self.entry, self.now),
             "purchases": [self._purchase_json(purchase) for purchase in self.purchases],
             "decisions": [decision.model_dump(mode="json") for decision in self.decisions],
@@ -61,21 +57,32 @@ class Story:
 
 
 def explain(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A company, as anybody types it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A company, as anybody types it, or its key.")
+    ],
     *,
+    website: Annotated[
+        str | None, typer.Option(metavar="WEBSITE", help="Its website, as a lead has it.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Its country, like MX.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell the whole story of a company: its key and why, what was bought, served and judged."""
-    parsed = parse_name(name)
 
     async def work(parts: Runtime) -> Story:
-        purchases = await parts.ledger.purchases_of(parsed.key)
+        who = await ask_who(parts, name, website=website, country=country)
+        purchases = [each for key in who.keys for each in await parts.ledger.purchases_of(key)]
+        decisions = [
+            each for key in who.keys for each in await parts.store.decisions_for_company(key)
+        ]
         return Story(
-            parsed,
-            await parts.memo.peek(entry_key(parsed.key)),
-            purchases,
+            who,
+            await parts.memo.peek(entry_key(who.company.key)),
+            sorted(purchases, key=lambda purchase: purchase.settled_at),
             await parts.servings.of([purchase.purchase_id for purchase in purchases]),
-            await parts.store.decisions_for_company(parsed.key),
+            sorted(decisions, key=lambda decision: decision.confirmed_at),
             parts.clock(),
             parts.settings.language,
         )
@@ -88,13 +95,9 @@ def explain(
 
 
 def _show(story: Story) -> None:
-    name = story.name
-    out.print(f"[bold]{name.display_name}[/] has the key [cyan]{name.key}[/]", highlight=False)
-    for part in name.removed:
-        out.print(f"  without {part}", markup=False, highlight=False)
-    if not name.distinctive:
-        out.print("  which says too little: nothing is bought for it")
-    out.print(_memo_sentence(story.entry, story.now), highlight=False)
+    show_who(story.who)
+    if story.entry is not None or not story.who.company.is_ambiguous:
+        out.print(_memo_sentence(story.entry, story.now), highlight=False)
     if story.purchases:
         out.print(_purchases(story))
     else:

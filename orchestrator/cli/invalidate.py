@@ -8,12 +8,13 @@ from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import out, print_json
 from orchestrator.cli.session import with_runtime
 from orchestrator.enrichment import entry_key
-from orchestrator.identity import company_key
+from orchestrator.identity import as_key, is_refined
 
 
 def invalidate(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME...]", help="Companies to forget.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="Companies to forget, by name or key."),
     ] = None,
     *,
     pattern: Annotated[
@@ -25,15 +26,22 @@ def invalidate(
     """Forget companies; a purchase under way cannot bring them back, its cost stays counted."""
     if bool(names) == bool(pattern):
         raise typer.BadParameter("give either names or --pattern")
-    keys = [entry_key(company_key(name)) for name in names or ()]
+    keys = [as_key(name) for name in names or ()]
 
     async def work(parts: Runtime) -> int:
         if pattern is not None:
             return await parts.memo.invalidate_pattern(entry_key(pattern))
-        return await parts.memo.invalidate(*keys)
+        known = {one for key in keys for one in await _all_keys(parts, key)}
+        return await parts.memo.invalidate(*map(entry_key, known))
 
     removed = with_runtime(work)
     if as_json:
         print_json({"removed": removed})
     else:
         out.print(f"Forgot {removed} {'entry' if removed == 1 else 'entries'}.")
+
+
+async def _all_keys(parts: Runtime, key: str) -> set[str]:
+    """Return the keys of all companies that *key*, or the name that has it, may mean."""
+    companies = () if is_refined(key) else await parts.index.companies_of(key)
+    return {one for each in (key, *companies) for one in await parts.index.one_with(each)}

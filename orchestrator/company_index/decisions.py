@@ -55,6 +55,15 @@ class IdentityDecisions:
             await connection.execute(insert(identity_decisions).values(**_row(entered)))
         return entered
 
+    async def check(self, new: NewDecision) -> None:
+        """Let *new* pass if it could be entered right now; `enter` has the last word.
+
+        Raises:
+            BadDecision: It contradicts itself or an earlier one.
+        """
+        past = await self.all()
+        check(new, in_force(past), {each.number: each for each in past})
+
     async def all(self) -> list[IdentityDecision]:
         """Return every decision, the first one first."""
         async with reading(self._engine, "read the decisions") as connection:

@@ -22,6 +22,7 @@ from orchestrator.database import DatabaseUnavailable, reading
 from orchestrator.database.schema import identity_decisions
 from orchestrator.identity import Identity
 from orchestrator.identity.decisions import in_force
+from orchestrator.identity.identify import of_key
 from orchestrator.identity.resolution import (
     Because,
     Book,
@@ -31,7 +32,9 @@ from orchestrator.identity.resolution import (
     by_decision,
     by_facts,
     claimed,
+    companies_of,
     followed,
+    keyed,
     place,
 )
 
@@ -89,15 +92,32 @@ class CompanyIndex:
         key, _ = place(known, name, facts, is_split=book.is_split(name))
         return claimed(identity, key, book)
 
+    async def look_up_key(self, company_key: str) -> Resolved:
+        """Return the company that has *company_key*, or had it once.
+
+        Raises:
+            DatabaseUnavailable: The index cannot be read.
+        """
+        return keyed(of_key(company_key), await self._current())
+
     async def one_with(self, company_key: str) -> tuple[str, ...]:
-        """Return the key that *company_key* leads to, and all that were merged into that.
+        """Return the key that *company_key* leads to, and all keys that lead there, too.
 
         Raises:
             DatabaseUnavailable: The index cannot be read.
         """
         rulings = (await self._current()).rulings
         key, _ = rulings.final(company_key)
-        return (key, *rulings.merged_into(key))
+        return (key, *rulings.merged_into(key), *rulings.spelled(key))
+
+    async def companies_of(self, name_key: str) -> dict[str, tuple[Claim, ...]]:
+        """Return the companies that go by a name, the oldest first: by key, its claims.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        book = await self._current()
+        return companies_of(name_key, await self.claims_on(name_key), book)
 
     async def claims_on(self, name_key: str) -> list[Claim]:
         """Return all claims of a name, the oldest first.

@@ -4,7 +4,7 @@ from .company import KEY_VERSION, MAX_KEY_LENGTH, ParsedName, company_key, parse
 from .domains import company_domain
 from .errors import InvalidCompanyName
 from .forms import Form
-from .identify import MAX_REFINED_LENGTH, Facts, Identity, as_key, identify
+from .identify import MAX_REFINED_LENGTH, Facts, Identity, as_key, identify, is_refined
 from .stripping import Removal
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "company_domain",
     "company_key",
     "identify",
+    "is_refined",
     "parse_name",
 ]

@@ -3,8 +3,9 @@
 Decisions are only ever added: to undo one is another decision. `Rulings` is what is in force.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -78,12 +79,21 @@ class Ruling(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rulings:
-    """The decisions in force: merged keys, split names, and spellings and domains with a key."""
+    """The decisions in force: merged keys, split names, and spellings and domains with a key.
+
+    `given_way` has, by the key that all of it leads to, the merged keys; it follows from the rest.
+    """
 
     merges: Mapping[str, Ruling] = field(default_factory=dict)
     names: Mapping[str, Ruling] = field(default_factory=dict)
     domains: Mapping[str, Ruling] = field(default_factory=dict)
     splits: Mapping[str, int] = field(default_factory=dict)
+    given_way: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> tuple[Mapping[str, Ruling], ...]:
+        """All that leads somewhere."""
+        return (self.merges, self.names, self.domains)
 
     def final(self, key: str) -> tuple[str, tuple[int, ...]]:
         """Return the key that *key* is one with, and the decisions that lead there."""
@@ -94,29 +104,44 @@ class Rulings:
 
     def merged_into(self, key: str) -> tuple[str, ...]:
         """Return all keys that are one with *key* and gave way to it, in order."""
-        return tuple(sorted(losing for losing in self.merges if self.final(losing)[0] == key))
+        return self.given_way.get(key, ())
+
+    def spelled(self, key: str) -> tuple[str, ...]:
+        """Return the names' keys that lead to *key* by an alias, in order.
+
+        What is stored under one was bought before, for whoever the name meant then.
+        """
+        return tuple(sorted(name for name in self.names if self.final(name)[0] == key))
 
 
 def in_force(decisions: Iterable[IdentityDecision]) -> Rulings:
     """Return what *decisions*, in the order of their numbers, amount to."""
-    standing: dict[int, IdentityDecision] = {}
-    for decision in decisions:
-        if decision.kind is DecisionKind.UNDO:
-            standing.pop(int(decision.subject), None)
-        else:
-            standing[decision.number] = decision
+    entered = list(decisions)
+    undone = undone_by(entered)
     merges: dict[str, Ruling] = {}
     names: dict[str, Ruling] = {}
     domains: dict[str, Ruling] = {}
     splits: dict[str, int] = {}
-    for number, decision in standing.items():
+    for decision in entered:
+        if decision.kind is DecisionKind.UNDO or decision.number in undone:
+            continue
         if decision.kind is DecisionKind.SPLIT:
-            splits[decision.subject] = number
+            splits[decision.subject] = decision.number
             continue
         is_domain = decision.kind is DecisionKind.ALIAS and is_domain_subject(decision.subject)
         table = merges if decision.kind is DecisionKind.MERGE else names
-        (domains if is_domain else table)[decision.subject] = Ruling(decision.target or "", number)
-    return Rulings(merges, names, domains, splits)
+        ruling = Ruling(decision.target or "", decision.number)
+        (domains if is_domain else table)[decision.subject] = ruling
+    rulings = Rulings(merges, names, domains, splits)
+    given_way: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for losing in sorted(merges):
+        given_way[rulings.final(losing)[0]] += (losing,)
+    return replace(rulings, given_way=dict(given_way))
+
+
+def undone_by(decisions: Iterable[IdentityDecision]) -> dict[int, int]:
+    """Return the numbers of those that are out of force, each with that of what undid it."""
+    return {int(d.subject): d.number for d in decisions if d.kind is DecisionKind.UNDO}
 
 
 def is_domain_subject(subject: str) -> bool:
@@ -130,25 +155,53 @@ def check(new: NewDecision, rulings: Rulings, past: Mapping[int, IdentityDecisio
     Raises:
         BadDecision: With the sentence that says why not.
     """
+    if not new.by.strip() or not new.why.strip():
+        missing = "why" if new.by.strip() else "who decides"
+        raise BadDecision(f"a decision is kept for ever, so it must say {missing}")
     if new.kind is DecisionKind.UNDO:
         _check_undo(new.subject, past)
         return
-    if new.kind is DecisionKind.SPLIT and MARK in new.subject:
-        raise BadDecision(f"{new.subject} is one company's key already; split the name instead")
-    for table in (rulings.merges, rulings.names, rulings.domains):
-        if ruling := table.get(new.subject):
-            raise BadDecision(
-                f"{new.subject} leads to {ruling.key} by decision {ruling.number}; undo that first"
-            )
-    if number := rulings.splits.get(new.subject):
-        raise BadDecision(f"{new.subject} is split by decision {number}; undo that first")
-    if new.target is None:
-        return
-    if new.subject == new.target:
-        raise BadDecision(f"{new.subject} is that company already; name two different ones")
-    if rulings.final(new.target)[0] == new.subject:
+    _check_subject(new, rulings)
+    if new.target is not None:
+        _check_target(new.subject, new.target, rulings)
+
+
+def _check_subject(new: NewDecision, rulings: Rulings) -> None:
+    subject = new.subject
+    if MARK in subject and new.kind is not DecisionKind.MERGE:
+        instead = "split the name" if new.kind is DecisionKind.SPLIT else "merge it"
+        raise BadDecision(f"{subject} is one company's key already; {instead} instead")
+    if ruling := next((t[subject] for t in rulings.tables if subject in t), None):
         raise BadDecision(
-            f"{new.target} leads to {new.subject} already, so this would go round in a circle"
+            f"{subject} leads to {ruling.key} by decision {ruling.number}; undo that first"
+        )
+    if number := rulings.splits.get(subject):
+        raise BadDecision(f"{subject} is split by decision {number}; undo that first")
+    if new.kind is DecisionKind.SPLIT:
+        _check_nobody_leads_to(subject, rulings)
+
+
+def _check_nobody_leads_to(key: str, rulings: Rulings) -> None:
+    for table in rulings.tables:
+        for subject, ruling in table.items():
+            if ruling.key == key:
+                raise BadDecision(
+                    f"{subject} leads to {key} by decision {ruling.number}, and to nobody after "
+                    "a split; undo that first"
+                )
+
+
+def _check_target(subject: str, target: str, rulings: Rulings) -> None:
+    if subject == target:
+        raise BadDecision(f"{subject} is that company already; name two different ones")
+    final, _ = rulings.final(target)
+    if final == subject:
+        raise BadDecision(
+            f"{target} leads to {subject} already, so this would go round in a circle"
+        )
+    if number := rulings.splits.get(final):
+        raise BadDecision(
+            f"{final} is several companies by decision {number}; name one of them by its key"
         )
 
 

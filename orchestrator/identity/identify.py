@@ -138,10 +138,31 @@ def as_key(text: str) -> str:
     Raises:
         InvalidCompanyName: *text* is blank.
     """
-    name, mark, rest = text.strip().partition(MARK)
-    if mark and rest and any(map(str.isalnum, rest)) and " " not in rest:
-        return f"{parse_name(name).key}{MARK}{rest.lower()}" if name else text.strip()
-    return parse_name(text).key
+    if not is_refined(text):
+        return parse_name(text).key
+    name, _, rest = text.strip().partition(MARK)
+    return f"{parse_name(name).key}{MARK}{rest.lower()}" if name else text.strip()
+
+
+def is_refined(text: str) -> bool:
+    """Say whether *text* is a refined key, which no name reads like."""
+    _, mark, rest = text.strip().partition(MARK)
+    return bool(mark) and any(map(str.isalnum, rest)) and " " not in rest
+
+
+def of_key(key: str) -> Identity:
+    """Return what *key* says about its company: less than the name and the facts did.
+
+    >>> of_key("acme~acme.com").facts.domain, of_key("acme").display_name
+    ('acme.com', 'acme')
+    """
+    name, _, rest = key.partition(MARK) if is_refined(key) else (key, "", "")
+    told = identify(
+        name.replace("_", " ") or key,
+        domain=rest,
+        country=None if "." in rest else rest.partition(MARK)[0],
+    )
+    return told._replace(key=key, name_key=name or key)
 
 
 def words_of(key: str) -> str:

@@ -6,7 +6,7 @@ unless their facts tell the two certainly apart; then they have a refined key, a
 on the name is *shared*: alone, it says nothing any more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -23,6 +23,7 @@ class Because(StrEnum):
     DOMAIN = "domain"
     FACTS = "facts"
     DECISION = "decision"
+    KEY = "key"
     SAYS_NOTHING = "says_nothing"
     SHARED = "shared"
 
@@ -101,6 +102,23 @@ def by_decision(identity: Identity, book: Book) -> Resolved | None:
     return followed(resolved, book)
 
 
+def keyed(identity: Identity, book: Book) -> Resolved:
+    """Return the company that is meant by a key itself, of which *identity* was made."""
+    return followed(Resolved(identity, identity.key, Because.KEY), book)
+
+
+def companies_of(
+    name_key: str, claims: Iterable[Claim], book: Book
+) -> dict[str, tuple[Claim, ...]]:
+    """Return the companies that go by a name: by the key each has now, how leads know it."""
+    found: dict[str, tuple[Claim, ...]] = {}
+    is_split = book.is_split(name_key)
+    for claim in claims:
+        key, _ = book.rulings.final(_key_of(claim, name_key, is_split=is_split))
+        found[key] = (*found.get(key, ()), claim)
+    return found
+
+
 def by_facts(identity: Identity, book: Book) -> Resolved:
     """Return which of the companies of a name is meant by country and legal form alone."""
     name, facts = identity.name_key, identity.facts
@@ -160,7 +178,7 @@ def followed(resolved: Resolved, book: Book) -> Resolved:
         Because.DECISION if numbers else resolved.because,
         resolved.candidates,
         resolved.decisions + numbers,
-        book.rulings.merged_into(key) if book.rulings.merges else (),
+        book.rulings.merged_into(key),
     )
 
 

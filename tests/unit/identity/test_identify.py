@@ -13,7 +13,7 @@ from orchestrator.identity import (
     company_key,
     identify,
 )
-from orchestrator.identity.identify import refine
+from orchestrator.identity.identify import of_key, refine
 
 _DOMAINS = st.from_regex(r"[a-z0-9]{1,60}(\.[a-z0-9]{1,60}){0,2}\.(com|es|com\.mx)", fullmatch=True)
 
@@ -115,3 +115,23 @@ def test_two_facts_at_once_tell_two_companies_of_one_name_apart(
     """One difference is a branch, another site or a new legal form of the same company."""
     assert ACME.tell_apart(other) is apart
     assert other.tell_apart(ACME) is apart
+
+
+@pytest.mark.parametrize(
+    ("key", "facts"),
+    [
+        ("sa~acme.com", Facts("acme.com")),
+        ("acme~mx", Facts(None, "MX")),
+        ("acme~mx~sadecv", Facts(None, "MX")),
+        ("acme~~sl", Facts()),
+        ("acme", Facts()),
+        ("~", Facts()),
+    ],
+)
+def test_a_key_is_taken_for_itself_and_tells_what_it_was_refined_by(key: str, facts: Facts) -> None:
+    """People copy keys from one command into the next."""
+    told = of_key(key)
+
+    assert told.key == key
+    assert told.facts == facts
+    assert told.name_key == (key.partition("~")[0] or key)

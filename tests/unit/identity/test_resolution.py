@@ -13,7 +13,15 @@ from orchestrator.identity.decisions import (
     check,
     in_force,
 )
-from orchestrator.identity.resolution import Because, Book, Claim, by_facts, claimed, place
+from orchestrator.identity.resolution import (
+    Because,
+    Book,
+    Claim,
+    by_facts,
+    claimed,
+    companies_of,
+    place,
+)
 
 MERGE, SPLIT, ALIAS, UNDO = DecisionKind
 SPAIN = Claim("acme", "Acme SL", Facts("acme.es", "ES", "S.L."))
@@ -102,6 +110,29 @@ def test_merges_are_followed_to_the_end_and_back() -> None:
     assert resolved.asked_as == "c"
 
 
+def test_a_name_that_leads_to_a_company_has_given_no_key_way() -> None:
+    """What was bought for the spelling may be about anybody: it is told, and never served."""
+    rulings = in_force(_past((MERGE, "a", "b"), (ALIAS, "c", "b"), (ALIAS, "d.com", "b")).values())
+
+    assert rulings.merged_into("b") == ("a",)
+    assert rulings.spelled("b") == ("c",)
+    assert rulings.merged_into("c") == rulings.spelled("c") == ()
+
+
+def test_the_companies_of_a_name_have_the_keys_that_they_have_now() -> None:
+    """After a split, and after a merge of what was split."""
+    entered = _past((SPLIT, "acme", None), (MERGE, "acme~globex.de", "globex"))
+    split = Book(in_force([entered[1]]))
+    merged = Book(in_force(entered.values()))
+
+    assert list(companies_of("acme", [SPAIN, GERMANY], Book())) == ["acme", "acme~globex.de"]
+    assert list(companies_of("acme", [SPAIN], split)) == ["acme~acme.es"]
+    assert companies_of("acme", [SPAIN, GERMANY], merged) == {
+        "acme~acme.es": (SPAIN,),
+        "globex": (GERMANY,),
+    }
+
+
 def test_what_is_undone_is_not_in_force() -> None:
     """Undoing is a decision, too; the first one stays in the list."""
     rulings = in_force(_past((MERGE, "a", "b"), (SPLIT, "c", None), (UNDO, "1", None)).values())
@@ -125,6 +156,19 @@ def test_decisions_that_make_no_sense_are_refused() -> None:
     assert "decision 1" in _refusal((MERGE, "a", "c"), (MERGE, "a", "b"))
     assert "decision 1" in _refusal((SPLIT, "a", None), (SPLIT, "a", None))
     assert "split the name" in _refusal((SPLIT, "a~a.com", None))
+    assert "merge it" in _refusal((ALIAS, "a~a.com", "b"))
+    assert "to nobody after a split" in _refusal((SPLIT, "b", None), (MERGE, "a", "b"))
+    assert "to nobody after a split" in _refusal((SPLIT, "b", None), (ALIAS, "a.com", "b"))
+    assert "several companies by decision 1" in _refusal((MERGE, "b", "a"), (SPLIT, "a", None))
     assert "no decision 7" in _refusal((UNDO, "7", None))
     assert "undone already" in _refusal((UNDO, "1", None), (SPLIT, "a", None), (UNDO, "1", None))
     assert "anew" in _refusal((UNDO, "2", None), (SPLIT, "a", None), (UNDO, "1", None))
+
+
+@pytest.mark.parametrize(
+    ("by", "why", "sentence"), [("", "so", "who decides"), ("ana", " ", "why")]
+)
+def test_a_decision_says_who_and_why(by: str, why: str, sentence: str) -> None:
+    """It is kept for ever."""
+    with pytest.raises(BadDecision, match=f"it must say {sentence}"):
+        check(NewDecision(SPLIT, "a", None, by, why), in_force([]), {})

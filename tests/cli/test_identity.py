@@ -1,0 +1,208 @@
+"""`emasai identity`: what people decide about companies, and who sees it."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from orchestrator.embedded import EmbeddedStack
+from tests.cli.conftest import Emasai, Ended
+
+WHY = ("--why", "same site, same people")
+
+
+def _name() -> str:
+    return f"Firma {uuid4().hex[:12]}"
+
+
+def _key(name: str) -> str:
+    return name.lower().replace(" ", "_")
+
+
+@pytest.fixture
+def two(emasai: Emasai) -> tuple[str, str]:
+    """Return the keys of two companies that each were bought."""
+    names = (_name(), _name())
+    emasai("enrich", *names)
+    return _key(names[0]), _key(names[1])
+
+
+def _entered(ended: Ended) -> int:
+    """Return the number of the decision that a command has entered with `--json`."""
+    assert ended.code == 0, ended.err
+    number = json.loads(ended.out)["number"]
+    assert isinstance(number, int)
+    return number
+
+
+def _listed(emasai: Emasai, number: int) -> dict[str, Any]:
+    (found,) = [
+        each
+        for each in json.loads(emasai("identity", "list", "--json").out)
+        if each["number"] == number
+    ]
+    return dict(found)
+
+
+def test_a_merge_is_seen_by_other_processes_with_who_and_why(
+    emasai: Emasai, stack: EmbeddedStack, two: tuple[str, str]
+) -> None:
+    """Another process finds the company under the key that stays, and what was bought before."""
+    losing, winning = two
+
+    ended = emasai("identity", "merge", losing, winning, *WHY, "--by", "ana", "--yes")
+
+    assert ended.code == 0
+    assert f"(merge {losing} into {winning}); in force everywhere within 2 s" in ended.out
+    assert f"{losing}: purchases 1 ($" in ended.out
+    story = json.loads(_elsewhere(stack, "explain", losing, "--json"))
+    assert (story["key"], story["because"]) == (winning, "decision")
+    assert story["former_keys"] == [losing]
+    assert {each["company_key"] for each in story["purchases"]} == {losing, winning}
+    (decision,) = story["identity_decisions"]
+    assert (decision["by"], decision["why"]) == ("ana", WHY[1])
+    told = _elsewhere(stack, "explain", losing)
+    assert f"has the key {winning}: it was decided so" in told
+    assert "ana, 2" in told
+    assert WHY[1] in told
+
+
+def _elsewhere(stack: EmbeddedStack, *arguments: str) -> str:
+    """Return what the command prints as a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator.cli", *arguments],
+        env={**os.environ, "EMASAI_HOME": str(stack.home), "COLUMNS": "200"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def test_two_companies_with_a_history_are_not_merged_unasked(
+    emasai: Emasai, two: tuple[str, str]
+) -> None:
+    """Where nobody can be asked, the command says what is at stake, and how to insist."""
+    ended = emasai("identity", "merge", *two, *WHY)
+
+    assert ended.code == 2
+    assert f"both have a history ({two[0]}: purchases 1" in ended.err
+    assert "say --yes" in ended.err
+    assert json.loads(emasai("identity", "show", two[0], "--json").out)["key"] == two[0]
+
+
+def test_what_is_undone_is_listed_and_not_in_force(emasai: Emasai, two: tuple[str, str]) -> None:
+    """The list tells what put a decision out of force, for people and for machines."""
+    losing, winning = two
+    merged = _entered(emasai("identity", "merge", losing, winning, *WHY, "--yes", "--json"))
+
+    undone = _entered(emasai("identity", "undo", str(merged), "--why", "two sites", "--json"))
+
+    assert _listed(emasai, merged)["undone_by"] == undone
+    assert _listed(emasai, undone)["undone_by"] is None
+    assert f"undone by {undone}" in emasai("identity", "list").out
+    assert json.loads(emasai("identity", "show", losing, "--json").out)["key"] == losing
+
+
+def test_an_alias_leads_a_spelling_and_a_domain_to_a_company(
+    emasai: Emasai, two: tuple[str, str]
+) -> None:
+    """However a lead of them is called."""
+    key, other = two
+    spelling, domain = _name(), f"{uuid4().hex[:12]}.es"
+
+    emasai("identity", "alias", spelling, key, *WHY)
+    emasai("identity", "alias", "--domain", f"https://www.{domain}/", key, *WHY)
+
+    by_name = json.loads(emasai("identity", "show", spelling, "--json").out)
+    by_domain = json.loads(
+        emasai("identity", "show", other, "--website", f"www.{domain}", "--json").out
+    )
+    assert (by_name["key"], by_domain["key"]) == (key, key)
+    assert {each["subject"] for each in by_name["identity_decisions"]} == {_key(spelling), domain}
+
+
+def test_a_split_name_is_ambiguous_until_something_tells_whom_it_means(emasai: Emasai) -> None:
+    """Alone it means nobody; a website, or a key, means somebody."""
+    name = _name()
+    key = _key(name)
+
+    emasai("identity", "split", name, *WHY)
+
+    alone = json.loads(emasai("explain", name, "--json").out)
+    by_site = json.loads(emasai("explain", name, "--website", "acme.mx", "--json").out)
+    by_key = json.loads(emasai("explain", f"{key}~acme.mx", "--json").out)
+    assert (alone["ambiguous"], alone["because"]) == (True, "shared")
+    assert (by_site["ambiguous"], by_site["key"]) == (False, f"{key}~acme.mx")
+    assert (by_key["because"], by_key["key"]) == ("key", f"{key}~acme.mx")
+    assert "several companies go by that name" in emasai("explain", name).out
+
+
+def test_forgetting_a_company_forgets_what_was_kept_under_its_former_key(
+    emasai: Emasai, two: tuple[str, str]
+) -> None:
+    """By whatever name: after a merge both entries are the company's."""
+    emasai("identity", "merge", *two, *WHY, "--yes")
+
+    forgotten = json.loads(emasai("invalidate", two[1], "--json").out)
+
+    assert forgotten == {"removed": 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("merge", "never heard of {0}", "{0}"), "nothing is known of a company with the key"),
+        (("merge", "{0}", "{0} S.A."), "is that company already"),
+        (("split", "{0}~acme.com"), "is one company's key already; split the name instead"),
+        (("alias", "{0}~acme.com", "{0}"), "is one company's key already; merge it instead"),
+        (("alias", "--domain", "gmail.com", "{0}"), "gmail.com is no domain of a company"),
+        (("undo", "999999"), "there is no decision 999999"),
+        (("merge", "  ", "{0}"), "is not a company name: it is blank"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_sentence(
+    emasai: Emasai, two: tuple[str, str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    """Exit code 2, no traceback, and nothing is entered."""
+    before = emasai("identity", "list", "--json").out
+
+    ended = emasai("identity", *(each.format(*two) for each in arguments), *WHY)
+
+    assert ended.code == 2
+    assert sentence in ended.err
+    assert "Traceback" not in ended.err
+    assert emasai("identity", "list", "--json").out == before
+
+
+def test_what_contradicts_an_earlier_decision_names_it(
+    emasai: Emasai, two: tuple[str, str]
+) -> None:
+    """Circles, second thoughts, and a name that others lead to: undo comes first."""
+    losing, winning = two
+    number = _entered(emasai("identity", "merge", losing, winning, *WHY, "--yes", "--json"))
+
+    back = emasai("identity", "merge", winning, losing, *WHY, "--yes")
+    again = emasai("identity", "split", losing, *WHY)
+    under = emasai("identity", "split", winning, *WHY)
+
+    assert (back.code, again.code, under.code) == (2, 2, 2)
+    assert "would go round in a circle" in back.err
+    assert f"leads to {winning} by decision {number}; undo that first" in again.err
+    assert f"{losing} leads to {winning} by decision {number}, and to nobody" in under.err
+
+
+def test_a_decision_needs_a_reason(emasai: Emasai, two: tuple[str, str]) -> None:
+    """It is kept for ever; whoever reads it later must know why."""
+    missing = emasai("identity", "split", two[0])
+    blank = emasai("identity", "split", two[0], "--why", " ")
+    nobody = emasai("identity", "split", two[0], *WHY, "--by", "")
+
+    assert (missing.code, blank.code, nobody.code) == (2, 2, 2)
+    assert "--why" in missing.err
+    assert "it must say why" in blank.err
+    assert "it must say who decides" in nobody.err
