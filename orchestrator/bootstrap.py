@@ -36,6 +36,7 @@ from orchestrator.handover import Courier, Outbox, open_webhook
 from orchestrator.jobs import (
     ChunkRunner,
     Doorbell,
+    Failures,
     Intake,
     JobKind,
     JobList,
@@ -85,6 +86,7 @@ class Runtime:
     intake: Intake
     results: ResultReader
     job_list: JobList
+    failures: Failures
     runner: ChunkRunner
     rejudge: Rejudge
     policy_version: str
@@ -229,6 +231,7 @@ async def build(
             records=records,
             intake=Intake(jobs_redis, ttl=settings.job_ttl),
             job_list=JobList(jobs_redis),
+            failures=Failures(jobs_redis),
             results=ResultReader(JobResults(jobs_redis), Recall(memo, archive)),
             runner=runner,
             rejudge=rejudge,

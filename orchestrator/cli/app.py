@@ -11,6 +11,7 @@ from orchestrator.cli.doctor import doctor
 from orchestrator.cli.enrich import enrich
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.explain import explain
+from orchestrator.cli.failed import failed
 from orchestrator.cli.handover import handover
 from orchestrator.cli.identity import identity
 from orchestrator.cli.invalidate import invalidate
@@ -36,6 +37,7 @@ app = typer.Typer(
 
 for command in (run, enrich, explain, costs, budget, invalidate, doctor, up, worker, api):
     app.command()(command)
+jobs.command()(failed)
 app.add_typer(jobs)
 app.add_typer(handover, name="handover")
 app.add_typer(schedule)

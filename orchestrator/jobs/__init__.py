@@ -9,6 +9,7 @@ from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import Handler
 from orchestrator.jobs.distinct import Distinct
 from orchestrator.jobs.errors import KeyReused
+from orchestrator.jobs.failures import FailedItem, FailureFilter, Failures
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import idempotency_name
 from orchestrator.jobs.listing import JobFilter, JobList, TimelineEvent
@@ -27,6 +28,7 @@ from orchestrator.jobs.model import (
     Origin,
     Pause,
     Report,
+    Tries,
     lane_of,
 )
 from orchestrator.jobs.reconciler import Reconciler
@@ -46,6 +48,9 @@ __all__ = [
     "DeadLetter",
     "Distinct",
     "Doorbell",
+    "FailedItem",
+    "FailureFilter",
+    "Failures",
     "GivenUp",
     "Handler",
     "Intake",
@@ -73,6 +78,7 @@ __all__ = [
     "RowResult",
     "Segment",
     "TimelineEvent",
+    "Tries",
     "UnsealedJob",
     "idempotency_name",
     "lane_of",

@@ -169,8 +169,9 @@ class ChunkWork:
         except Exception:
             # A handler reports what it knows; this one did not know.
             log.exception("item.failed", job_id=self._job.job_id, number=number)
-            return await self._given_up(number, item, GivenUp(DeadLetter.INTERNAL_ERROR))
-        return await self._reported(number, report)
+            why = GivenUp(DeadLetter.INTERNAL_ERROR, max(1, context.tries.count))
+            return await self._given_up(number, item, why)
+        return await self._reported(number, report, attempts=max(1, context.tries.count))
 
     async def _given_up(self, number: int, item: Item, why: GivenUp) -> bool:
         try:
@@ -178,10 +179,10 @@ class ChunkWork:
         except NotNow as later:
             self._postponed(number, later)
             return False
-        return await self._reported(number, report)
+        return await self._reported(number, report, attempts=why.attempts)
 
-    async def _reported(self, number: int, report: Report) -> bool:
-        report = report.for_rows(self._rows[number])
+    async def _reported(self, number: int, report: Report, *, attempts: int) -> bool:
+        report = replace(report, attempts=attempts).for_rows(self._rows[number])
         try:
             await self._tools.records.report(self._job.job_id, number, report)
         except StoreUnavailable as away:

@@ -99,6 +99,21 @@ class JobKeys:
         """Return the key of the bitmap of items that are dead letters with *code*."""
         return f"{ROOT}{self.job_id}:failed:{code}"
 
+    @property
+    def requeued(self) -> str:
+        """Bitmap of dead letters that another job has."""
+        return f"{ROOT}{self.job_id}:requeued"
+
+    @property
+    def letters(self) -> str:
+        """Bitmap: which of its parent's dead letters a job on its way in has."""
+        return f"{ROOT}{self.job_id}:letters"
+
+    @property
+    def failed_at(self) -> str:
+        """String: when each dead letter failed, after how many attempts; 6 bytes an item."""
+        return f"{ROOT}{self.job_id}:failed_at"
+
     def items(self, chunk: int) -> str:
         """Return the key of a chunk's items: JSON list of [number, item]."""
         return f"{ROOT}{self.job_id}:items:{chunk}"

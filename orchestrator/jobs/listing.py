@@ -10,11 +10,8 @@ from redis.asyncio import Redis
 from orchestrator.jobs.errors import store_errors
 from orchestrator.jobs.keys import ALL, JobKeys
 from orchestrator.jobs.model import Job, Lane
-from orchestrator.jobs.reading import job_of
+from orchestrator.jobs.paging import Place, walk
 from orchestrator.jobs.state import JobState
-
-#: Records of one read.
-_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +47,22 @@ class JobList:
 
     async def newest(self, wanted: JobFilter) -> AsyncIterator[Job]:
         """Yield the jobs that are *wanted*, newest first, as far as somebody reads."""
-        async for job in self._all():
+        async for _, job in self.places(wanted):
+            yield job
+
+    async def places(
+        self, wanted: JobFilter, *, after: Place | None = None
+    ) -> AsyncIterator[tuple[Place, Job]]:
+        """Yield the jobs that are *wanted* and come *after* a place, each with its own."""
+        async for place, job in walk(self._redis, ALL, after=after):
             if wanted.fits(job):
-                yield job
+                yield place, job
 
     async def timeline(self, job_id: str) -> list[TimelineEvent]:
         """Return the last events of a job, oldest first."""
         with store_errors("timeline"):
             found = await self._redis.lrange(JobKeys(job_id).timeline, 0, -1)
         return [_event(line.decode()) for line in cast("list[bytes]", found)]
-
-    async def _all(self) -> AsyncIterator[Job]:
-        start = 0
-        while True:
-            with store_errors("list"):
-                found = await self._redis.zrevrange(ALL, start, start + _BATCH - 1)
-                pipe = self._redis.pipeline(transaction=False)
-                ids = [job_id.decode() for job_id in cast("list[bytes]", found)]
-                for job_id in ids:
-                    pipe.hgetall(JobKeys(job_id).record)
-                records = cast("list[dict[bytes, bytes]]", await pipe.execute())
-            for job_id, record in zip(ids, records, strict=True):
-                if record:
-                    text = {name.decode(): value.decode() for name, value in record.items()}
-                    yield job_of(job_id, text)
-            if len(ids) < _BATCH:
-                return
-            start += _BATCH
 
 
 def _event(line: str) -> TimelineEvent:

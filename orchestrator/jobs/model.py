@@ -186,6 +186,17 @@ async def _sleep(duration: timedelta) -> None:
     await asyncio.sleep(duration.total_seconds())
 
 
+class Tries:
+    """How often the work on an item was tried; its handler counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def begin(self) -> None:
+        """Count one more."""
+        self.count += 1
+
+
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """What a handler must know of the job that an item belongs to; None for an item of no job.
@@ -193,7 +204,8 @@ class JobContext:
     `lane` is the job's. `rows` is how many rows of the job the item answers. `pause` waits, and
     raises `NotNow` when the process has no time left to wait. Handlers name each `step` that they
     begin: of an item that has killed workers, the last one is kept. A handler that is cancelled
-    while `is_abandoned` stops what it has set off, too.
+    while `is_abandoned` stops what it has set off, too. One that tries again by itself counts
+    its `tries`.
     """
 
     job_id: str | None
@@ -205,6 +217,7 @@ class JobContext:
     pause: Pause = field(default=_sleep, compare=False, repr=False)
     step: Step = field(default=_no_step, compare=False, repr=False)
     is_abandoned: Callable[[], bool] = field(default=_never, compare=False, repr=False)
+    tries: Tries = field(default_factory=Tries, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +225,14 @@ class Report:
     """What a handler says of one item: its result, and what it adds to the job's tally.
 
     `again` is what each further row that the item answers adds. `failure` is the code of a dead
-    letter: the item failed, and may be queued again.
+    letter: the item failed after `attempts`, and may be queued again.
     """
 
     result: JsonObject
     tally: Mapping[str, int] = field(default_factory=dict)
     again: Mapping[str, int] = field(default_factory=dict)
     failure: str | None = None
+    attempts: int = 0
 
     def tally_of(self, rows: int, *, items: int = 1) -> dict[str, int]:
         """Return what *items* of the same report add to a tally that answer *rows* rows in all."""
@@ -231,7 +245,8 @@ class Report:
 
     def for_rows(self, rows: int) -> "Report":
         """Return the report of an item that answers *rows* rows."""
-        return Report(self.result, self.tally_of(rows), failure=self.failure)
+        tally = self.tally_of(rows)
+        return Report(self.result, tally, failure=self.failure, attempts=self.attempts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ class JobRecords:
                 keys=[ROOT],
                 args=[
                     *(self._ttl_ms, job_id, number, orjson.dumps(report.result)),
-                    report.failure or "",
+                    *(report.failure or "", report.attempts),
                     *(part for name, n in tally.items() for part in (TALLY + name, n)),
                 ],
             )

@@ -3,6 +3,7 @@
 from orchestrator.pipeline.companies import CompanyIntake
 from orchestrator.pipeline.company import CompanyHandler
 from orchestrator.pipeline.lead import LeadHandler
+from orchestrator.pipeline.letters import Letter, LetterCount, Retry, letters_of, retry_of
 from orchestrator.pipeline.reading import ResultReader
 from orchestrator.pipeline.refresh import RefreshHandler
 from orchestrator.pipeline.rejudging import Rejudge
@@ -26,8 +27,13 @@ __all__ = [
     "ItemStatus",
     "LeadHandler",
     "LeadResult",
+    "Letter",
+    "LetterCount",
     "RefreshHandler",
     "Rejudge",
     "RejudgedLead",
     "ResultReader",
+    "Retry",
+    "letters_of",
+    "retry_of",
 ]

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from orchestrator.enrichment import Enricher, Enrichment, Purpose
-from orchestrator.jobs import JobContext, Pause
+from orchestrator.jobs import JobContext
 from orchestrator.surfsense import TransientEnrichmentError
 
 #: Lookups of one item before its failure is its result.
@@ -33,19 +33,23 @@ async def enrich_patiently(
     try:
         if patience is not None:
             return await enricher.enrich(name, purpose, patience=patience)
-        return await _tried(enricher, name, purpose, context.pause)
+        return await _tried(enricher, name, purpose, context)
     except asyncio.CancelledError:
         if context.is_abandoned():
             enricher.abandon(name)
         raise
 
 
-async def _tried(enricher: Enricher, name: str, purpose: Purpose, pause: Pause) -> Enrichment:
+async def _tried(
+    enricher: Enricher, name: str, purpose: Purpose, context: JobContext
+) -> Enrichment:
     for _ in range(TRIES - 1):
+        context.tries.begin()
         try:
             return await enricher.enrich(name, purpose)
         except TransientEnrichmentError as error:
             if error.retry_in is None or error.retry_in > LONGEST_PAUSE:
                 raise
-            await pause(error.retry_in)
+            await context.pause(error.retry_in)
+    context.tries.begin()
     return await enricher.enrich(name, purpose)

@@ -7,7 +7,7 @@ from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
 
 
 class FakeHandler:
-    """Answers every item; postpones the items of `not_now`, waits for `gate`."""
+    """Answers every item; postpones the items of `not_now`, waits for `gate`, counts `tries`."""
 
     def __init__(self) -> None:
         self.worked: Counter[Item] = Counter()
@@ -15,6 +15,7 @@ class FakeHandler:
         self.contexts: set[JobContext] = set()
         self.not_now: set[Item] = set()
         self.crashes: set[Item] = set()
+        self.tries: dict[Item, int] = {}
         self.cancelled: list[tuple[Item, bool]] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -35,6 +36,8 @@ class FakeHandler:
             raise
         finally:
             self.running -= 1
+        for _ in range(self.tries.get(item, 0)):
+            context.tries.begin()
         if item in self.crashes:
             raise ZeroDivisionError
         if item in self.not_now:

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator.enrichment import Enricher, Enrichment, Purpose
-from orchestrator.jobs import JobContext, NotNow, Report
+from orchestrator.jobs import JobContext, NotNow, Report, Tries
 from orchestrator.memo import LeaseLost, StoreUnavailable
 from orchestrator.pipeline import CompanyHandler, CompanyResult, ItemStatus
 from orchestrator.surfsense import (
@@ -39,8 +39,11 @@ def pauses(world: World) -> Pauses:
     return Pauses(world)
 
 
-async def _work(world: World, pauses: Pauses, name: str, *, capped: bool = False) -> Report:
-    context = JobContext("job-capped", "default", capped=capped, pause=pauses)
+async def _work(
+    world: World, pauses: Pauses, name: str, *, capped: bool = False, tries: Tries | None = None
+) -> Report:
+    counted = Tries() if tries is None else tries
+    context = JobContext("job-capped", "default", capped=capped, pause=pauses, tries=counted)
     return await CompanyHandler(world.enricher)(name, context)
 
 
@@ -137,11 +140,12 @@ async def test_a_passing_fault_is_tried_again_when_it_may_be(world: World, pause
 async def test_a_fault_that_does_not_pass_is_the_result(world: World, pauses: Pauses) -> None:
     """After three tries the item fails visibly, with the reason."""
     world.seller.script["Acme"] = [ServiceUnavailable("Acme", "503")] * 5
+    tries = Tries()
 
-    result = _read(await _work(world, pauses, "Acme"))
+    result = _read(await _work(world, pauses, "Acme", tries=tries))
 
     assert (result.status, result.code) == (ItemStatus.FAILED, "service_unavailable")
-    assert len(world.seller.asked) == 3
+    assert (len(world.seller.asked), tries.count) == (3, 3)
 
 
 async def test_a_long_rate_limit_is_not_waited_for(world: World, pauses: Pauses) -> None:

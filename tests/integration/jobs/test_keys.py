@@ -53,7 +53,8 @@ async def test_scripts_and_keys_py_agree(
     named = {
         *(ACTIVE, ALL, FAILURES, pointer(NEW.digest), f"{ROOT}key:name"),
         *(job.record, job.results, job.finished, job.held, job.returned, job.losses),
-        *(job.begun, job.timeline, job.failed("poison"), lane.held, lane.tenants),
+        *(job.begun, job.timeline, job.failed("poison"), job.failed_at),
+        *(lane.held, lane.tenants),
         *(lane.jobs("acme"), *map(job.items, range(3)), *map(job.claim, range(3))),
     }
     found = {key.decode() for key in cast("list[bytes]", await jobs_redis.keys())}

@@ -1,13 +1,16 @@
 """Working through chunks: in parallel, in bounds, and again where something was left."""
 
 import asyncio
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
 
 from orchestrator.jobs import (
     ChunkRunner,
+    FailureFilter,
+    Failures,
     Job,
     JobContext,
     JobKind,
@@ -121,6 +124,32 @@ async def test_an_item_whose_handler_fails_is_given_up(
     assert job.state is JobState.DONE
     assert job.tally["failed:internal_error"] == 1
     assert results[1]["code"] == "internal_error"
+
+
+async def test_a_dead_letter_has_as_many_attempts_as_its_handler_counted(
+    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, jobs_redis: Redis
+) -> None:
+    """One that does not count has made one; an item that never began has made none."""
+    handler.crashes = {"b", "c"}
+    handler.tries = {"b": 3}
+    await records.accept("j1", NEW, chunk_size=4)
+    await runner.run_one(Lane.PIPELINE)
+    late = replace(NEW, deadline=datetime(2020, 1, 1, tzinfo=UTC))
+    await records.accept("j2", late, chunk_size=4)
+    await runner.run_one(Lane.PIPELINE)
+
+    async def attempts(job_id: str) -> list[int]:
+        wanted = FailureFilter(job_id=job_id)
+        failures = Failures(jobs_redis)
+        return [
+            item.attempts
+            async for job in failures.jobs(wanted)
+            async for some in failures.items(job, wanted)
+            for item in some
+        ]
+
+    assert await attempts("j1") == [3, 1]
+    assert await attempts("j2") == [0, 0, 0, 0]
 
 
 async def test_a_doorbell_too_many_changes_nothing(

@@ -1,0 +1,140 @@
+"""Dead letters as people see them: which lead or company, why, and whether it is worth a retry."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from agents.case import Localized
+from orchestrator.jobs import DeadLetter, FailedItem, FailureFilter, Failures, Job, JobKind
+from orchestrator.surfsense import (
+    NotSent,
+    RateLimited,
+    RunInterrupted,
+    ServiceUnavailable,
+    TransientEnrichmentError,
+)
+
+
+class Retry(StrEnum):
+    """Whether a dead letter is worth another try.
+
+    `now`: it may go well as things are. `named`: something has to be mended first, or it may have
+    been charged, so it is queued again only where its reason is named. `schedule`: its watch is
+    tried again by itself.
+    """
+
+    NOW = "now"
+    NAMED = "named"
+    SCHEDULE = "schedule"
+
+
+#: Nothing was charged, and nothing has to be mended.
+_NOW: Final = frozenset(
+    {
+        DeadLetter.DEADLINE.value,
+        *(
+            cause.code
+            for cause in (
+                *(TransientEnrichmentError, ServiceUnavailable, NotSent),
+                *(RateLimited, RunInterrupted),
+            )
+        ),
+    }
+)
+
+
+def retry_of(kind: JobKind, code: str) -> Retry:
+    """Say whether an item of a job of *kind* that failed with *code* is worth another try."""
+    if kind is JobKind.REFRESH:
+        return Retry.SCHEDULE
+    return Retry.NOW if code in _NOW else Retry.NAMED
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One dead letter. `item` is what its job works on: a lead's id or a company's name."""
+
+    job_id: str
+    number: int
+    item: str
+    company: str
+    code: str
+    reason: Localized | None
+    failed_at: datetime
+    attempts: int
+    retry: Retry
+    requeued: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return {
+            "job_id": self.job_id,
+            "number": self.number,
+            "item": self.item,
+            "company": self.company,
+            "code": self.code,
+            "reason": None if self.reason is None else self.reason.model_dump(),
+            "failed_at": self.failed_at,
+            "attempts": self.attempts,
+            "retry": self.retry,
+            "requeued": self.requeued,
+        }
+
+
+@dataclass(slots=True)
+class LetterCount:
+    """How many dead letters there are of one code; the last one failed at `last_at`."""
+
+    retry: Retry
+    items: int = 0
+    requeued: int = 0
+    last_at: datetime | None = None
+
+    def add(self, items: Sequence[FailedItem]) -> None:
+        """Count *items* in, of which there is at least one."""
+        self.items += len(items)
+        self.requeued += sum(item.requeued for item in items)
+        last_at = max(item.failed_at for item in items)
+        self.last_at = last_at if self.last_at is None else max(self.last_at, last_at)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return {
+            "retry": self.retry,
+            "items": self.items,
+            "requeued": self.requeued,
+            "last_at": self.last_at,
+        }
+
+
+async def letters_of(
+    failures: Failures, wanted: FailureFilter
+) -> AsyncIterator[tuple[Job, list[Letter]]]:
+    """Yield the dead letters that are *wanted*, job by job, some at a time.
+
+    Raises:
+        StoreUnavailable: Redis is away.
+    """
+    async for job in failures.jobs(wanted):
+        async for items in failures.items(job, wanted):
+            async for some in failures.results(job, items):
+                yield job, [letter_of(job, item, result) for item, result in some]
+
+
+def letter_of(job: Job, item: FailedItem, result: Mapping[str, Any]) -> Letter:
+    """Return the dead letter of *job* of which *result* was reported."""
+    reason = result.get("reason")
+    return Letter(
+        job_id=job.job_id,
+        number=item.number,
+        item=result.get("lead_id") or result["company"],
+        company=result["company"],
+        code=item.code,
+        reason=None if reason is None else Localized.model_validate(reason),
+        failed_at=item.failed_at,
+        attempts=item.attempts,
+        retry=retry_of(job.kind, item.code),
+        requeued=item.requeued,
+    )

@@ -1,0 +1,168 @@
+"""Dead letters are found by any filter, each once, in memory that does not grow with them."""
+
+import asyncio
+import tracemalloc
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from orchestrator.jobs import (
+    FailedItem,
+    FailureFilter,
+    Failures,
+    JobFilter,
+    JobKind,
+    JobList,
+    JobRecords,
+    Lane,
+    NewJob,
+    Report,
+)
+from orchestrator.jobs.keys import ALL, FAILURES, JobKeys
+from tests.support.dead_letters import many_failed
+
+ITEMS = tuple("abcdefghijkl")
+
+
+@pytest.fixture
+def failures(jobs_redis: Redis) -> Failures:
+    """Return what reads dead letters."""
+    return Failures(jobs_redis)
+
+
+async def found(failures: Failures, wanted: FailureFilter) -> list[tuple[str, FailedItem]]:
+    """Return all dead letters that are *wanted*, with their jobs."""
+    return [
+        (job.job_id, item)
+        async for job in failures.jobs(wanted)
+        async for some in failures.items(job, wanted)
+        for item in some
+    ]
+
+
+async def accept(
+    records: JobRecords, job_id: str, *, tenant: str = "acme", lane: Lane = Lane.PIPELINE
+) -> None:
+    """Accept a job of twelve items, three of which fail."""
+    new = NewJob(JobKind.ENRICH, ITEMS, tenant, lane=lane)
+    await records.accept(job_id, new, chunk_size=5)
+    for number, code in ((9, "poison"), (0, "rate_limited"), (8, "rate_limited")):
+        report = Report({"item": ITEMS[number]}, failure=code, attempts=number)
+        await records.report(job_id, number, report)
+    await records.report(job_id, 3, Report({"item": "d"}))
+
+
+async def test_every_dead_letter_says_why_when_and_after_how_many_attempts(
+    records: JobRecords, failures: Failures
+) -> None:
+    """In the order of their job, whatever the order in which they failed."""
+    await accept(records, "j1")
+    job = await records.job("j1")
+    assert job is not None
+
+    letters = [letter for _, letter in await found(failures, FailureFilter())]
+    reported = [
+        (item.number, result)
+        async for some in failures.results(job, letters)
+        for item, result in some
+    ]
+
+    assert [(each.number, each.code, each.attempts) for each in letters] == [
+        (0, "rate_limited", 0),
+        (8, "rate_limited", 8),
+        (9, "poison", 9),
+    ]
+    assert reported == [(n, {"item": ITEMS[n]}) for n in (0, 8, 9)]
+    ages = [each.failed_at - job.accepted_at for each in letters]
+    assert all(timedelta(0) <= age < timedelta(minutes=5) for age in ages)
+    assert not any(each.requeued for each in letters)
+
+
+async def test_an_item_that_was_reported_twice_failed_once(
+    records: JobRecords, failures: Failures
+) -> None:
+    """The first report counts, with its code and its attempts."""
+    await accept(records, "j1")
+    await records.report("j1", 9, Report({}, failure="deadline", attempts=1))
+
+    letters = [letter for _, letter in await found(failures, FailureFilter())]
+
+    assert Counter(each.code for each in letters) == {"rate_limited": 2, "poison": 1}
+
+
+async def test_filters_choose_jobs_and_items(records: JobRecords, failures: Failures) -> None:
+    """By job, tenant, lane, reason and instant; what fits nothing is nothing."""
+    await accept(records, "j1")
+    await accept(records, "j2", tenant="other", lane=Lane.INTERACTIVE)
+    await records.accept("sound", NewJob(JobKind.ENRICH, ("z",), "acme"), chunk_size=1)
+    everything = await found(failures, FailureFilter())
+    last_at = max(letter.failed_at for _, letter in everything)
+
+    async def jobs(wanted: FailureFilter) -> set[str]:
+        return {job_id for job_id, _ in await found(failures, wanted)}
+
+    assert Counter(job_id for job_id, _ in everything) == {"j1": 3, "j2": 3}
+    assert await jobs(FailureFilter(job_id="j1")) == {"j1"}
+    assert await jobs(FailureFilter(job_id="sound")) == set()
+    assert await jobs(FailureFilter(job_id="unknown")) == set()
+    assert await jobs(FailureFilter(tenant="other")) == {"j2"}
+    assert await jobs(FailureFilter(lane=Lane.PIPELINE)) == {"j1"}
+    assert await jobs(FailureFilter(since=last_at + timedelta(seconds=1))) == set()
+    assert len(await found(failures, FailureFilter(codes=frozenset({"poison"})))) == 2
+    assert await found(failures, FailureFilter(since=last_at - timedelta(hours=1))) == everything
+
+
+async def test_jobs_of_one_millisecond_are_each_met_once(
+    records: JobRecords, jobs_redis: Redis, failures: Failures
+) -> None:
+    """Pages are cut by instant, and more jobs than a page share one; new ones are not met."""
+    ids = [f"{n:04}" for n in range(450)]
+    await asyncio.gather(*(fail(records, job_id) for job_id in ids))
+    at_ms = int(await jobs_redis.zscore(FAILURES, ids[0]) or 0)
+    for key in (ALL, FAILURES):
+        await jobs_redis.zadd(
+            key, dict.fromkeys(ids[:3], at_ms) | dict.fromkeys(ids[3:], at_ms - 1)
+        )
+
+    met: list[str] = []
+    async for job in failures.jobs(FailureFilter()):
+        met.append(job.job_id)
+        if len(met) % 100 == 0:
+            await fail(records, f"new {len(met)}")
+    places = [place async for place, _ in JobList(jobs_redis).places(JobFilter())][4:]
+    cut = places[200]
+    rest = [place async for place, _ in JobList(jobs_redis).places(JobFilter(), after=cut)]
+
+    assert met == [*reversed(ids[:3]), *reversed(ids[3:])]
+    assert [place.job_id for place in places] == met
+    assert rest == places[201:]
+
+
+async def fail(records: JobRecords, job_id: str) -> None:
+    """Accept a job of one item, which fails."""
+    await records.accept(job_id, NewJob(JobKind.ENRICH, (job_id,), "acme"), chunk_size=1)
+    await records.report(job_id, 0, Report({}, failure="poison"))
+
+
+async def test_memory_does_not_grow_with_the_dead_letters(
+    records: JobRecords, jobs_redis: Redis, failures: Failures
+) -> None:
+    """A job with 120,000 of them is read with its results in the memory of one with 40,000."""
+    peaks = {}
+    for items in (40_000, 120_000):
+        await many_failed(records, jobs_redis, f"{items}", items)
+        wanted = FailureFilter(job_id=f"{items}")
+        seen = 0
+        tracemalloc.start()
+        async for job in failures.jobs(wanted):
+            async for some in failures.items(job, wanted):
+                async for page in failures.results(job, some):
+                    seen += len(page)
+        peaks[items] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert seen == items
+        await jobs_redis.unlink(JobKeys(f"{items}").results)
+
+    assert peaks[120_000] < 1.2 * peaks[40_000]
