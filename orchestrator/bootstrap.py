@@ -58,6 +58,7 @@ from orchestrator.settings import ConfigurationError, Settings, webhook_key
 from orchestrator.spend import Budget, Caps, Costs, Ledger, Servings
 from orchestrator.store import LeadStore
 from orchestrator.surfsense import open_http, open_seller
+from orchestrator.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Runtime:
     watches: Watches
     due: DueSet
     scheduler: Scheduler
+    workers: Workers
     doorbell: Doorbell
 
     def drain(self) -> None:
@@ -242,6 +244,7 @@ async def build(
             watches=watches,
             due=due,
             scheduler=Scheduler(watches, due, Worth(engine), records, clock),
+            workers=Workers(jobs_redis),
             doorbell=doorbell,
         )
 

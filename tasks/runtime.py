@@ -6,9 +6,11 @@ its coroutine over and waits. Bound to the worker's start and stop by Celery's s
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import structlog
@@ -20,62 +22,133 @@ from orchestrator.bootstrap import Runtime, build
 from orchestrator.celery_app import app, settings
 from orchestrator.dispatch import submit
 from orchestrator.garbage import collect_rarely
-from orchestrator.messaging import CeleryDoorbell
+from orchestrator.memo import MemoOptions
+from orchestrator.messaging import CeleryDoorbell, fingerprint
+from orchestrator.workers import Heartbeat, Stall, Watchdog, WorkerSelf, WorkerState
+from tasks.watching import EXIT_STALLED, CeleryWorker, WatchedWorker, where
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+#: How long purchases under way may take to end: as long as a stop may take.
+GRACE = (
+    settings.surfsense_timeout
+    + settings.reconcile_grace
+    + settings.interrupted_grace
+    + MemoOptions().commit_patience
+)
+
 
 class WorkerRuntime:
-    """A runtime with its loop. `start` and `stop` are called once, by the main thread."""
+    """A runtime with its loop and its watchdog. `start` is called once, by the main thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: CeleryWorker) -> None:
+        self._name = worker.hostname
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="emasai-loop", daemon=True
         )
         self._stack = contextlib.AsyncExitStack()
+        self._stopping = threading.Lock()
+        self._stopped = False
+        self._doorbell = CeleryDoorbell(app)
+        self._self: WorkerSelf | None = None
+        watched = WatchedWorker(app, worker, self._doorbell.heard, self.soon)
+        self._watchdog = Watchdog(watched, self._end_stalled, patience=settings.stall)
         self.parts: Runtime | None = None
 
     def start(self) -> None:
-        """Start the loop, build the runtime on it, and begin to reconcile."""
+        """Start the loop, build the runtime on it, begin to reconcile, and watch all of it."""
         self._thread.start()
         self.call(self._open())
+        self._watchdog.start()
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run *work* on the loop and wait for it, from any other thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def soon(self, call: Callable[[T], None], value: T) -> None:
-        """Have the loop make *call* with *value*, and do not wait for it."""
-        self._loop.call_soon_threadsafe(call, value)
+    def soon(self, call: Callable[..., object], *values: object) -> None:
+        """Have the loop make *call* with *values*, and do not wait for it."""
+        self._loop.call_soon_threadsafe(call, *values)
 
-    def drain(self) -> None:
-        """Let running items end and start no further ones."""
+    def drain(self, state: WorkerState = WorkerState.STOPPING) -> None:
+        """Let running items end and start no further ones; say that this is so."""
+        self._watchdog.stop()
         if self.parts is not None:
-            self._loop.call_soon_threadsafe(self.parts.drain)
+            self.soon(self.parts.drain)
+        if self._self is not None:
+            self.soon(self._self.become, state)
 
-    def stop(self) -> None:
-        """Close everything, then end the loop."""
-        self.drain()
-        self.call(self._stack.aclose())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+    def stop(self, state: WorkerState = WorkerState.STOPPING) -> None:
+        """Close everything, then end the loop. Whoever else calls waits until that is done."""
+        with self._stopping:
+            if self._stopped:
+                return
+            self.drain(state)
+            self.call(self._stack.aclose())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._stopped = True
 
     async def _open(self) -> None:
-        doorbell = CeleryDoorbell(app)
-        self._stack.push_async_callback(doorbell.aclose)
-        self.parts = await self._stack.enter_async_context(build(settings, doorbell=doorbell))
-        courier = self.parts.courier
-        for name, work in (
-            ("reconciler", self.parts.reconciler.run()),
-            ("sweeper", self.parts.sweeper.run()),
-            ("pruner", self.parts.pruner.run()),
-            *(() if courier is None else (("courier", courier.run()),)),
-            ("scheduler", self.parts.scheduler.run(partial(submit, self.parts))),
-        ):
-            task = asyncio.create_task(work, name=name)
-            self._stack.push_async_callback(end_task, task)
+        self._stack.push_async_callback(self._doorbell.aclose)
+        self.parts = parts = await self._stack.enter_async_context(
+            build(settings, doorbell=self._doorbell)
+        )
+        self._self = WorkerSelf(
+            parts.workers,
+            self._first_heartbeat(parts),
+            lanes=self._doorbell.heard,
+            unheard_for=lambda: self._watchdog.unheard_for,
+        )
+        self._stack.push_async_callback(self._self.leave)
+        self._run("heartbeat", self._self.run())
+        # Waited for here, so that the process gives signs of life until its work has ended.
+        self._stack.push_async_callback(parts.runner.aclose)
+        self._run("reconciler", parts.reconciler.run())
+        self._run("sweeper", parts.sweeper.run())
+        self._run("pruner", parts.pruner.run())
+        if parts.courier is not None:
+            self._run("courier", parts.courier.run())
+        self._run("scheduler", parts.scheduler.run(partial(submit, parts)))
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Have *work* done until the process ends."""
+        task = self._loop.create_task(work, name=name)
+        self._stack.push_async_callback(end_task, task)
+
+    def _first_heartbeat(self, parts: Runtime) -> Heartbeat:
+        return Heartbeat.of_this_process(
+            self._name,
+            parts.clock(),
+            version=version("emasai-orchestrator"),
+            profile=fingerprint(),
+            policy=parts.policy_version,
+        )
+
+    def _end_stalled(self, stall: Stall, queues: frozenset[str]) -> None:
+        """End the process, whatever its main thread does. Called by the watchdog's thread.
+
+        Nothing is lost, since nothing rests on this process: its chunks are handed back, or
+        their claims lapse within seconds; what it had bought is in the journal. Purchases under
+        way are seen through first where the loop still turns, since by `enrich` each may be paid
+        for twice otherwise. Not by a signal to itself: a warm shutdown goes through the very
+        connection that may be stuck, and ends with 0, which tells nobody.
+        """
+        stuck = self._thread if stall is Stall.LOOP else threading.main_thread()
+        log.critical(
+            "worker.stalled",
+            stalled=stall,
+            queues=sorted(queues),
+            after_s=settings.stall.total_seconds(),
+            exit_code=EXIT_STALLED,
+            at=where(stuck),
+        )
+        if stall is Stall.CONSUMER:
+            end = threading.Thread(target=self.stop, args=(WorkerState.STALLED,), daemon=True)
+            end.start()
+            end.join(GRACE.total_seconds())
+        os._exit(EXIT_STALLED)
 
 
 _worker: WorkerRuntime | None = None
@@ -93,10 +166,10 @@ def worker() -> WorkerRuntime:
 
 
 @signals.worker_init.connect
-def _start(**_: object) -> None:
+def _start(sender: CeleryWorker, **_: object) -> None:
     global _worker  # noqa: PLW0603 - one of the two permitted globals, see docs/architecture.md
     collect_rarely()
-    _worker = WorkerRuntime()
+    _worker = WorkerRuntime(sender)
     _worker.start()
 
 

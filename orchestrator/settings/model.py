@@ -137,6 +137,7 @@ class Settings(RedisSettings):
         default=timedelta(hours=24), validation_alias="EMASAI_IDEMPOTENCY_TTL_S"
     )
     poison_attempts: int = Field(default=3, ge=1, validation_alias="EMASAI_POISON_ATTEMPTS")
+    stall: Seconds = Field(default=timedelta(seconds=60), validation_alias="EMASAI_STALL_S")
     tenant: str = Field(default="default", min_length=1, validation_alias="EMASAI_TENANT")
     policy_file: Path | None = Field(default=None, validation_alias="EMASAI_POLICY_FILE")
     language: Literal["en", "es"] = Field(default="en", validation_alias="EMASAI_LANGUAGE")

@@ -1,0 +1,32 @@
+"""Celery, set up once: the hardened profile, the doorbell that rings through it, its queues.
+
+Job state lives in our own records, so Celery needs no result backend, no canvas and no ETA:
+these are where Celery on Redis hurts its users.
+"""
+
+from orchestrator.messaging.app import create_app
+from orchestrator.messaging.doorbell import CeleryDoorbell
+from orchestrator.messaging.profile import (
+    ETA_TASKS,
+    PROFILE,
+    TRANSPORT,
+    VISIBILITY_TIMEOUT_S,
+    WORKER_THREADS,
+    Rule,
+    fingerprint,
+)
+from orchestrator.messaging.queues import BrokerAway, Queues
+
+__all__ = [
+    "ETA_TASKS",
+    "PROFILE",
+    "TRANSPORT",
+    "VISIBILITY_TIMEOUT_S",
+    "WORKER_THREADS",
+    "BrokerAway",
+    "CeleryDoorbell",
+    "Queues",
+    "Rule",
+    "create_app",
+    "fingerprint",
+]

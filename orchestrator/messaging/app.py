@@ -1,0 +1,34 @@
+"""Makes the Celery application."""
+
+from celery import Celery
+from kombu import Queue
+
+from orchestrator.messaging.profile import PROFILE, TRANSPORT
+from orchestrator.names import QUEUE_PIPELINE, QUEUE_REFRESH, QUEUES, TASK_TICK
+from orchestrator.settings import Settings
+
+#: Seconds between two ticks of `celery beat`.
+BEAT_S = 10.0
+
+
+def create_app(settings: Settings) -> Celery:
+    """Return a Celery application for *settings*. Opens no connection."""
+    app = Celery("emasai", set_as_current=False, autofinalize=True)
+    app.conf.update({rule.name: rule.value for rule in PROFILE})
+    app.conf.update(
+        broker_url=settings.broker_url,
+        broker_transport_options={rule.name: rule.value for rule in TRANSPORT},
+        include=["tasks.work", "tasks.enqueue", "tasks.tick"],
+        task_default_queue=QUEUE_PIPELINE,
+        task_queues=[Queue(name) for name in QUEUES],
+        # For whoever runs `celery beat`, which nothing needs: every worker ticks by itself. Two
+        # beats, or none, change nothing (celery#1495). A tick that comes late is dropped.
+        beat_schedule={
+            TASK_TICK: {
+                "task": TASK_TICK,
+                "schedule": BEAT_S,
+                "options": {"queue": QUEUE_REFRESH, "expires": BEAT_S},
+            }
+        },
+    )
+    return app

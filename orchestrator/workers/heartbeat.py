@@ -1,0 +1,216 @@
+"""Which workers there are, by what each says of itself every few seconds (Redis DB 3).
+
+For people and for `emasai doctor`. Nothing is decided by it: that a worker is dead, its claims
+and leases tell, which lapse sooner.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, cast
+from uuid import uuid4
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from orchestrator.complaint import Complaint
+
+log = structlog.get_logger(__name__)
+
+#: Time between two signs of life.
+PERIOD: Final = timedelta(seconds=5)
+#: How long the last sign counts; two may go missing.
+TTL: Final = timedelta(seconds=17)
+#: How long the list of workers outlives the last of them.
+LIST_TTL: Final = timedelta(days=1)
+
+ROOT: Final = "workers1:"
+#: Set of the ids of workers; those that are gone have no record any more.
+ALL: Final = f"{ROOT}all"
+
+
+class WorkerState(StrEnum):
+    """What a worker is about to do: work, or end."""
+
+    WORKING = "working"
+    STOPPING = "stopping"
+    STALLED = "stalled"
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a worker says of itself.
+
+    Attributes:
+        id: Unique to the process.
+        name: Celery's name for it.
+        host: Where it runs.
+        pid: Its number there.
+        started_at: Aware UTC instant.
+        lanes: Whose doorbells it answers.
+        version: Of the program.
+        profile: Fingerprint of the Celery profile.
+        policy: Version of the agents' policy.
+        state: What it is about to do.
+        unheard_s: For how long it has left messages waiting that it could have received.
+    """
+
+    id: str
+    name: str
+    host: str
+    pid: int
+    started_at: datetime
+    lanes: tuple[str, ...]
+    version: str
+    profile: str
+    policy: str
+    state: WorkerState = WorkerState.WORKING
+    unheard_s: float = 0
+
+    @classmethod
+    def of_this_process(
+        cls, name: str, started_at: datetime, *, version: str, profile: str, policy: str
+    ) -> "Heartbeat":
+        """Return the first sign of life of the worker that Celery calls *name*."""
+        return cls(
+            id=uuid4().hex,
+            name=name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=started_at,
+            lanes=(),
+            version=version,
+            profile=profile,
+            policy=policy,
+        )
+
+
+class Workers:
+    """The workers of the installation."""
+
+    def __init__(self, redis: Redis, *, ttl: timedelta = TTL) -> None:
+        self._redis = redis
+        self._ttl = ttl
+
+    async def put(self, beat: Heartbeat) -> None:
+        """Keep *beat* until the next one, or until it is too old to count.
+
+        Raises:
+            RedisError, OSError: Redis is away.
+        """
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.set(f"{ROOT}{beat.id}", orjson.dumps(asdict(beat)), px=self._ttl)
+        pipe.sadd(ALL, beat.id)
+        pipe.expire(ALL, LIST_TTL)
+        await pipe.execute()
+
+    async def remove(self, beat: Heartbeat) -> None:
+        """Forget a worker that ends.
+
+        Raises:
+            RedisError, OSError: Redis is away.
+        """
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.delete(f"{ROOT}{beat.id}")
+        pipe.srem(ALL, beat.id)
+        await pipe.execute()
+
+    async def alive(self) -> list[Heartbeat]:
+        """Return the last sign of each worker that has given one lately, by name.
+
+        Raises:
+            RedisError, OSError: Redis is away.
+        """
+        ids = sorted(cast("set[bytes]", await self._redis.smembers(ALL)))
+        if not ids:
+            return []
+        texts = await self._redis.mget([f"{ROOT}{each.decode()}" for each in ids])
+        if gone := [each for each, text in zip(ids, texts, strict=True) if text is None]:
+            await self._redis.srem(ALL, *gone)
+        beats = [_read(text) for text in texts if text is not None]
+        return sorted(beats, key=lambda beat: (beat.name, beat.id))
+
+
+def _read(text: bytes | str) -> Heartbeat:
+    """Read a record. One of another version may say more, or less than this one would ask."""
+    raw = orjson.loads(text)
+    return Heartbeat(
+        id=raw["id"],
+        name=raw["name"],
+        host=raw["host"],
+        pid=raw["pid"],
+        started_at=datetime.fromisoformat(raw["started_at"]),
+        lanes=tuple(raw["lanes"]),
+        version=raw["version"],
+        profile=raw["profile"],
+        policy=raw["policy"],
+        state=WorkerState(raw["state"]),
+        unheard_s=raw["unheard_s"],
+    )
+
+
+class WorkerSelf:
+    """Gives signs of life of this process. One per event loop; a blocked loop gives none."""
+
+    def __init__(
+        self,
+        workers: Workers,
+        beat: Heartbeat,
+        *,
+        lanes: Callable[[], frozenset[str]],
+        unheard_for: Callable[[], timedelta],
+        period: timedelta = PERIOD,
+    ) -> None:
+        """Tell *workers* about this process, beginning with *beat*.
+
+        Args:
+            workers: Where it is told.
+            beat: What does not change.
+            lanes: Whose doorbells the process answers at the moment.
+            unheard_for: For how long it has left messages waiting.
+            period: Time between two signs.
+        """
+        self._workers = workers
+        self._beat = beat
+        self._lanes = lanes
+        self._unheard_for = unheard_for
+        self._period = period
+        self._changed = asyncio.Event()
+        self._complaint = Complaint(log)
+
+    def become(self, state: WorkerState) -> None:
+        """Say from now on, and at once, that the process is about to do something else."""
+        self._beat = replace(self._beat, state=state)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Give signs until cancelled; a Redis that is away is waited out."""
+        while True:
+            await self._tell()
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(self._period.total_seconds()):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def leave(self) -> None:
+        """Say that the process has ended; what cannot be said is seen soon enough."""
+        try:
+            await self._workers.remove(self._beat)
+        except (RedisError, OSError) as error:
+            self._complaint.make("worker.not_removed", error=type(error).__name__)
+
+    async def _tell(self) -> None:
+        lanes, unheard = sorted(self._lanes()), self._unheard_for().total_seconds()
+        self._beat = replace(self._beat, lanes=tuple(lanes), unheard_s=unheard)
+        try:
+            await self._workers.put(self._beat)
+        except (RedisError, OSError) as error:
+            self._complaint.make("worker.no_heartbeat", error=type(error).__name__)

@@ -1,0 +1,100 @@
+"""Worker processes that a test starts, signals and sees end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.project import ROOT
+from tests.support.waiting import wait_until
+
+#: Seconds that a worker may take to start or to end on a busy machine.
+PATIENCE_S = 60
+
+
+class CrewMember:
+    """A Celery worker in a process of its own, whose log goes to a file."""
+
+    def __init__(
+        self, name: str, variables: Mapping[str, str], folder: Path, *options: str, app: str
+    ) -> None:
+        self.name = f"{name}@test"
+        self.log = folder / f"{name}.log"
+        command = [sys.executable, "-m", "celery", "-A", app, "worker"]
+        quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [*command, "--pool", "threads", "--hostname", self.name, *quiet, *options],
+                env={**os.environ, **variables},
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self.process.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def exit_code(self) -> int:
+        """Wait for its end; return what it ended with."""
+        return self.process.wait(PATIENCE_S)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return what it has logged so far under the event *name*."""
+        lines = self.log.read_text("utf-8").splitlines()
+        logged = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in logged if line["event"] == name]
+
+    def wait_for(self, name: str) -> None:
+        """Wait until it has logged the event *name*."""
+        wait_until(
+            lambda: bool(self.events(name)), description=f"{self.name} logs {name}", timeout_s=60
+        )
+
+
+class Crew:
+    """Starts workers with the same *variables*."""
+
+    def __init__(self, variables: Mapping[str, str], folder: Path) -> None:
+        self._variables = dict(variables)
+        self._folder = folder
+        self.members: list[CrewMember] = []
+
+    def start(
+        self,
+        name: str,
+        *options: str,
+        app: str = "orchestrator.celery_app",
+        **variables: str,
+    ) -> CrewMember:
+        """Start a worker; *options* are Celery's."""
+        member = CrewMember(name, {**self._variables, **variables}, self._folder, *options, app=app)
+        self.members.append(member)
+        return member
+
+    def end(self) -> None:
+        """End whoever still works."""
+        for member in self.members:
+            member.process.kill()
+            member.process.wait()
+
+
+@contextmanager
+def crew_of(variables: Mapping[str, str], folder: Path) -> Iterator[Crew]:
+    """Have workers for the duration of the block."""
+    crew = Crew(variables, folder)
+    try:
+        yield crew
+    finally:
+        crew.end()
