@@ -22,6 +22,7 @@ from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
 from orchestrator.database import open_engine, upgrade
 from orchestrator.enrichment import (
+    SEND_WITHIN,
     Enricher,
     EnrichmentFailures,
     Freshness,
@@ -45,7 +46,7 @@ from orchestrator.jobs import (
     Marks,
     Reconciler,
 )
-from orchestrator.memo import Memo, MemoOptions, Refresh
+from orchestrator.memo import Durability, Memo, MemoOptions, Refresh
 from orchestrator.pipeline import (
     CompanyHandler,
     LeadHandler,
@@ -171,7 +172,7 @@ async def build(
         settlement = Settlement(
             budget, ledger, price_micros=seller.price_micros, protocol=seller.protocol
         )
-        strays = Strays(memo_redis)
+        strays, durability = Strays(memo_redis), Durability(settings.intent_durability)
         purchaser = Purchaser(
             seller,
             settlement,
@@ -179,11 +180,14 @@ async def build(
             freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, settings.ttl_jitter),
             max_in_flight=settings.max_in_flight,
             reconcile_grace=settings.reconcile_grace,
+            send_within=SEND_WITHIN + durability.patience,
         )
         memo = Memo(
             memo_redis,
             failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
-            options=MemoOptions(lease=settings.lease, stale_for=settings.stale_for),
+            options=MemoOptions(
+                lease=settings.lease, stale_for=settings.stale_for, durability=durability
+            ),
         )
         sweeper = Sweeper(memo, purchaser, settlement, strays, gives_run_ids=seller.gives_run_ids)
         counters = Counters(jobs_redis)

@@ -5,7 +5,7 @@ what it cost. This package is where the four meet.
 """
 
 from orchestrator.cache.keys import entry_key
-from orchestrator.enrichment.attempt import Freshness
+from orchestrator.enrichment.attempt import SEND_WITHIN, Freshness
 from orchestrator.enrichment.enricher import (
     Enricher,
     Enrichment,
@@ -24,6 +24,7 @@ from orchestrator.enrichment.strays import Strays
 from orchestrator.enrichment.sweeper import Sweeper
 
 __all__ = [
+    "SEND_WITHIN",
     "Enricher",
     "Enrichment",
     "EnrichmentFailures",

@@ -15,7 +15,15 @@ from orchestrator.enrichment.journal import Page
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.stored import payload_of, status_of
 from orchestrator.enrichment.strays import Strays
-from orchestrator.memo import Abandoned, Flight, LeaseLost, Loaded, Source, StoreUnavailable
+from orchestrator.memo import (
+    Abandoned,
+    Flight,
+    LeaseLost,
+    Loaded,
+    NotDurable,
+    Source,
+    StoreUnavailable,
+)
 from orchestrator.spend import PurchaseOutcome
 from orchestrator.surfsense import (
     Accepted,
@@ -89,6 +97,7 @@ class Attempts:
             Abandoned: Nobody waits for it; nothing was charged.
             LeaseLost: It did not leave while the lease was surely held; nothing was sent.
             BudgetExhausted, StoreUnavailable, DatabaseUnavailable: Nothing was sent.
+            NotDurable: Likewise, and the intent is withdrawn.
             EnrichmentError: Of the class that says what to do.
         """
         await self._settlement.reserve(page)
@@ -96,7 +105,10 @@ class Attempts:
             with flight.abandonable():
                 pass
             page = page.announced(flight.now_ms() + self._send_within // timedelta(milliseconds=1))
-            await flight.write_note(page.note())
+            await flight.write_note(page.note(), durably=True)
+        except NotDurable:
+            await self._void(flight, page)
+            raise
         except Exception:
             await self.release(page)
             raise

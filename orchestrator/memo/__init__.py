@@ -7,12 +7,14 @@ must be atomic, `memo.py` drives both.
 """
 
 from orchestrator.memo.abandonment import Abandoned, Abandonment
+from orchestrator.memo.durability import Durability
 from orchestrator.memo.entry import Entry
 from orchestrator.memo.errors import (
     CorruptEntry,
     LeaseLost,
     LoadFailed,
     MemoError,
+    NotDurable,
     StillLoading,
     StoreFull,
     StoreUnavailable,
@@ -27,6 +29,7 @@ __all__ = [
     "Abandoned",
     "Abandonment",
     "CorruptEntry",
+    "Durability",
     "Entry",
     "Failure",
     "FailureCodec",
@@ -38,6 +41,7 @@ __all__ = [
     "Memo",
     "MemoError",
     "MemoOptions",
+    "NotDurable",
     "NotShared",
     "Notes",
     "Outcome",

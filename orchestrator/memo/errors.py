@@ -2,7 +2,8 @@
 
 MemoError
 ├── StoreUnavailable(operation)     Redis is away: nothing may be bought; try again later
-│   └── StoreFull(operation)        Redis has no memory left for it
+│   ├── StoreFull(operation)        Redis has no memory left for it
+│   └── NotDurable(operation, reason)   what was written is not as safe as was asked for
 ├── StillLoading(key)              the caller gave up waiting; the load goes on
 ├── LeaseLost(key)                  another leader took over: do not start paying
 ├── LoadFailed(key, reason)         the leader failed in a way that nobody had typed
@@ -34,6 +35,21 @@ class StoreFull(StoreUnavailable):
         return (
             f"Redis has too little memory left ({self.operation}); nothing was accepted, raise its "
             "maxmemory or wait until older jobs have expired"
+        )
+
+
+class NotDurable(StoreUnavailable):
+    """What was written is not where it must be (on disk, on a replica), for *reason*."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(operation)
+        self.args = (operation, reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"an intent to buy could not be confirmed: {self.reason}; nothing was bought, "
+            "`emasai doctor` says what to mend"
         )
 
 

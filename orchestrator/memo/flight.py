@@ -46,6 +46,23 @@ class NotShared(Exception):
     """
 
 
+class NoteWriter(Protocol):
+    """How a loader writes down what it is about to do, or has done."""
+
+    async def __call__(self, note: JsonObject, *, durably: bool = False) -> None:
+        """Replace the note. Acknowledged by the server when it returns.
+
+        Args:
+            note: What the next leader has to know.
+            durably: Return only once it is where `MemoOptions.durability` wants it.
+
+        Raises:
+            LeaseLost: Another leader has taken over: then nothing may be paid.
+            NotDurable: It is written, but not where it must be.
+            StoreUnavailable: Redis is away; it may be written or not.
+        """
+
+
 class FailureCodec(Protocol):
     """How the loader's own errors travel to followers in other processes."""
 
@@ -80,8 +97,7 @@ class Flight:
         may_pay: Says whether it is held for so long that what is sent now leaves in time.
         abandonable: Marks what may be interrupted once nobody waits for the flight any more;
             raises `Abandoned` then.
-        write_note: Replaces the note. Acknowledged by the server when it returns. Raises
-            `LeaseLost` if another leader has taken over: then nothing may be paid.
+        write_note: Replaces the note.
         drop_note: Removes the note, because it says nothing any more. It outlives a flight
             that fails otherwise, for the next leader to read.
     """
@@ -93,7 +109,7 @@ class Flight:
     past_ms: Callable[[], int]
     leads: Callable[[], bool]
     may_pay: Callable[[], bool]
-    write_note: Callable[[JsonObject], Awaitable[None]]
+    write_note: NoteWriter
     drop_note: Callable[[], Awaitable[None]]
     generation: int = 0
     abandonable: Callable[[], AbstractContextManager[None]] = nullcontext

@@ -21,6 +21,9 @@ _CORRUPT = f"{_OURS}corrupt:"
 #: What tells that an entry is being loaded, or was a while ago.
 _TRACES = (_LEASE, _NOTE, _FAILURE, _STALE)
 
+#: Written to be waited for: what was logged before it is as safe as it is.
+BARRIER = f"{_OURS}barrier"
+
 #: Sorted set of entries with a note, by the instant at which a sweeper may look (ms).
 NOTED = f"{_OURS}noted"
 

@@ -14,7 +14,7 @@ from orchestrator.lease import Renewal
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import Leading
 from orchestrator.memo.entry import Entry, JsonObject, encode
-from orchestrator.memo.errors import LeaseLost, LoadFailed
+from orchestrator.memo.errors import LeaseLost, LoadFailed, StoreUnavailable
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, Loader, NotShared
 from orchestrator.memo.keys import CHANNEL, Keys
 from orchestrator.memo.notes import Notes
@@ -100,10 +100,12 @@ class Leader:
 
         async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as tenure:
 
-            async def write_note(note: JsonObject) -> None:
+            async def write_note(note: JsonObject, *, durably: bool = False) -> None:
                 written_at = time.monotonic()
                 if await self._notes.write(keys, token, note):
                     tenure.proven(written_at)
+                if durably:
+                    await self._notes.confirm(keys, token)
 
             flight = Flight(
                 key=keys.entry,
@@ -202,7 +204,10 @@ class Leader:
             self._failures.postponed(error, timedelta(milliseconds=wait_ms))
 
     def _shared_form(self, keys: Keys, error: BaseException) -> Failure | None:
-        if isinstance(error, NotShared | LeaseLost) or not isinstance(error, Exception):
+        if not isinstance(error, Exception):
+            return None
+        # A store that is away says nothing about the entry: everybody finds out alone.
+        if isinstance(error, NotShared | LeaseLost | StoreUnavailable):
             return None
         known = self._failures.encode(error)
         if known is not None:

@@ -15,6 +15,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from orchestrator.memo.durability import Confirmations, Durability
 from orchestrator.memo.entry import JsonObject
 from orchestrator.memo.errors import LeaseLost
 from orchestrator.memo.keys import NOTED, Keys
@@ -43,6 +44,7 @@ class Notes:
         self._redis = redis
         self._scripts = scripts
         self._options = options
+        self._confirmations = Confirmations(redis, options.durability)
 
     def body(self, token: str, note: JsonObject) -> bytes:
         """Return the stored form: the writer is found by its token."""
@@ -72,6 +74,19 @@ class Notes:
         if not written:
             raise LeaseLost(keys.entry)
         return bool(written == _RENEWED)
+
+    async def confirm(self, keys: Keys, token: str) -> None:
+        """Return once the note that *token* has written is where the options want it.
+
+        Raises:
+            LeaseLost: The server does not have it: it was not the one that wrote it.
+            NotDurable: It is not there in time, or the server cannot tell.
+            StoreUnavailable: Redis is away; nobody knows.
+        """
+        if self._options.durability is Durability.NONE:
+            return
+        with store_errors("confirm"):
+            await self._confirmations.confirm(keys, token)
 
     async def drop(self, keys: Keys, token: str) -> None:
         """Remove the note that *token* wrote; a successor's stays."""

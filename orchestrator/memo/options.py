@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from redis.exceptions import RedisError
 
+from orchestrator.memo.durability import Durability
 from orchestrator.memo.errors import StoreUnavailable
 
 
@@ -20,7 +21,8 @@ class MemoOptions:
     tries again after an error that no codec knows; every further failure doubles its wait,
     up to `longest_failure_ttl`. `stale_for` is how long a copy is kept beyond freshness for
     bad times; zero keeps none. `decoded` is the number of entries that a process keeps decoded
-    for the next read of the same bytes.
+    for the next read of the same bytes. `durability` is where a note must be that is written
+    *durably*.
     """
 
     lease: timedelta = timedelta(seconds=5)
@@ -32,6 +34,7 @@ class MemoOptions:
     longest_failure_ttl: timedelta = timedelta(minutes=15)
     stale_for: timedelta = timedelta(0)
     decoded: int = 512
+    durability: Durability = Durability.NONE
 
 
 def milliseconds(duration: timedelta) -> int:

@@ -85,6 +85,9 @@ class Settings(RedisSettings):
         default=None, validate_default=True, validation_alias="SURFSENSE_WORKSPACE_ID"
     )
 
+    intent_durability: Literal["none", "disk", "replica"] = Field(
+        default="none", validation_alias="EMASAI_INTENT_DURABILITY"
+    )
     surfsense_timeout: Seconds = Field(
         default=timedelta(seconds=240), validation_alias="EMASAI_SURFSENSE_TIMEOUT_S"
     )

@@ -24,6 +24,7 @@ from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
 from orchestrator.database import open_engine
 from orchestrator.enrichment import (
+    SEND_WITHIN,
     Enricher,
     EnrichmentFailures,
     Freshness,
@@ -34,7 +35,7 @@ from orchestrator.enrichment import (
     Sweeper,
 )
 from orchestrator.enrichment.journal import Page
-from orchestrator.memo import Memo, MemoOptions
+from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.settings import Settings, load
 from orchestrator.spend import Budget, Caps, Ledger, PurchaseRecord, Servings
 from orchestrator.surfsense import Accepted, Answer, Seller, open_http, open_seller
@@ -184,7 +185,7 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
             protocol="workspace",
         )
         settlement.fate = fate
-        strays = Strays(memo_redis)
+        strays, durability = Strays(memo_redis), Durability(settings.intent_durability)
         purchaser = Purchaser(
             seller,
             settlement,
@@ -192,11 +193,12 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
             freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
             max_in_flight=settings.max_in_flight,
             reconcile_grace=settings.reconcile_grace,
+            send_within=SEND_WITHIN + durability.patience,
         )
         memo = Memo(
             memo_redis,
             failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
-            options=MemoOptions(lease=settings.lease),
+            options=MemoOptions(lease=settings.lease, durability=durability),
         )
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)

@@ -5,11 +5,13 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import redis as blocking
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey, start_valkey
+from tests.support.async_waiting import eventually
 from tests.support.waiting import wait_until
 
 #: The databases of the project, each emptied between tests.
@@ -44,6 +46,48 @@ def bring_back(server: Valkey) -> None:
             return False
 
     wait_until(answers, description="the server answers again")
+
+
+async def follow(primary: Valkey, replica: Valkey) -> None:
+    """Make *replica* follow *primary*; return once it has caught up."""
+    address = urlsplit(primary.url)
+    async with client_of(primary, 0) as one, client_of(replica, 0) as other:
+        await other.config_set("masterauth", address.password or "")
+        await other.replicaof(str(address.hostname), str(address.port))
+
+        async def is_online() -> bool:
+            known = await one.info("replication")
+            return str(known.get("slave0", {}).get("state")) == "online"
+
+        await eventually(is_online, "the replica has caught up")
+
+
+async def cut_off(replica: Valkey) -> None:
+    """Let *replica* lose its primary: it keeps what it has, and hears of nothing more."""
+    async with client_of(replica, 0) as client:
+        await client.replicaof("127.0.0.1", "1")
+
+
+async def promote(replica: Valkey) -> None:
+    """Make *replica* a primary, as a failover does."""
+    async with client_of(replica, 0) as client:
+        await client.replicaof("NO", "ONE")
+
+
+@contextmanager
+def standing_still(server: Valkey) -> Iterator[None]:
+    """Stop *server* for the duration of the block; its connections stay open."""
+    os.kill(server.child.identity.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.child.identity.pid, signal.SIGCONT)
+
+
+async def calls_of(redis: Redis, command: str) -> int:
+    """Return how often the server of *redis* has been asked for *command*."""
+    known = await redis.info("commandstats")
+    return int(known.get(f"cmdstat_{command}", {}).get("calls", 0))
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from orchestrator.counters import Counters
 from orchestrator.database import open_engine, upgrade
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.enrichment import (
+    SEND_WITHIN,
     Enricher,
     EnrichmentFailures,
     Freshness,
@@ -25,7 +26,7 @@ from orchestrator.enrichment import (
     Strays,
     Sweeper,
 )
-from orchestrator.memo import Memo, MemoOptions
+from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.spend import Budget, Caps, Ledger, Servings, run_account
 from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
 
@@ -71,6 +72,7 @@ class Worlds:
         seller: FakeSeller | None = None,
         *,
         patience: timedelta = timedelta(seconds=10),
+        durability: Durability = Durability.NONE,
     ) -> World:
         """Open a world on *server*; paid answers wait for *patience*."""
         seller = seller or self.seller
@@ -89,11 +91,12 @@ class Worlds:
             freshness=Freshness(timedelta(hours=2), timedelta(minutes=30)),
             max_in_flight=50,
             reconcile_grace=GRACE,
+            send_within=SEND_WITHIN + durability.patience,
         )
         memo = Memo(
             memo_redis,
             failures=EnrichmentFailures(TRANSIENT, PERMANENT),
-            options=MemoOptions(commit_patience=patience),
+            options=MemoOptions(commit_patience=patience, durability=durability),
         )
         sweeper = Sweeper(
             memo,

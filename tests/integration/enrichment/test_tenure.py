@@ -40,7 +40,8 @@ class _Notes:
         self.written: list[JsonObject] = []
         self.dropped = False
 
-    async def write(self, note: JsonObject) -> None:
+    async def write(self, note: JsonObject, *, durably: bool = False) -> None:
+        del durably
         self.written.append(note)
 
     async def drop(self) -> None:
