@@ -126,6 +126,7 @@ purchases: Final = Table(
     Index(None, "company_key"),
     Index(None, "job_id"),
     Index(None, "settled_day"),
+    Index(None, "run_id", unique=True),
 )
 
 # Counts beside the ledger, whose rows never change: how many lookups a purchase has answered

@@ -139,13 +139,13 @@ class Attempts:
         Raises:
             EnrichmentError: It cannot be told, so the page stays.
         """
-        settled = await self._settlement.runs_of_others(page)
+        others = await self._runs_of_others(page)
         deadline_ms = sent_by_ms + self._reconcile_grace // timedelta(milliseconds=1)
         while True:
             # First, or a look that lasts for long would count for one of its end.
             wait_ms = deadline_ms - flight.past_ms()
             run_id = await self._seller.find(
-                page.order.company, submitted_after=page.started_at, exclude=settled
+                page.order.company, submitted_after=page.started_at, exclude=others
             )
             if run_id is not None:
                 log.info("purchase.reconciled", company_key=page.order.company_key)
@@ -202,6 +202,12 @@ class Attempts:
             await self._settlement.release(page)
         except StoreUnavailable as away:
             log.warning("purchase.hold_not_released", error=str(away))
+
+    async def _runs_of_others(self, page: Page) -> frozenset[str]:
+        """Return the runs of other attempts: those in the ledger, and strays, charged or not."""
+        strays = await self._strays.of(page.order.company_key)
+        given_up = {stray.run_id for stray in strays if stray.ledger_id != page.ledger_id}
+        return await self._settlement.runs_of_others(page) | {run for run in given_up if run}
 
     async def _see_through(self, flight: Flight, page: Page, error: EnrichmentError) -> Loaded:
         """Find out what became of a POST that ended in *error*; raise it if it came to nothing."""

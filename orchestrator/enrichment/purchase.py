@@ -142,15 +142,19 @@ class Purchaser:
                 ordered = await self._ordered(flight, page)
                 if ordered is not None:
                     return await self._adopt(flight, ordered, order)
-                return await self._attempts.send(flight, _next_attempt(flight, page, order))
+                return await self._bring(flight, _next_attempt(flight, page, order))
             case Step.WRITE_OFF, Page():
                 if await self._settlement.charge_estimate(page, PurchaseOutcome.LOST):
                     log.warning("purchase.attempt_lost", company_key=order.company_key)
                 return await self._attempts.send(flight, _next_attempt(flight, page, order))
             case Step.SETTLE, Page(record=record) if record is not None:
                 await self._settlement.settle(page, record)
-        adopted = await self._adopt_stray(flight, order.company_key)
-        return adopted or await self._attempts.send(flight, _first_attempt(flight, order))
+        return await self._bring(flight, _first_attempt(flight, order))
+
+    async def _bring(self, flight: Flight, page: Page) -> Loaded:
+        """Send the attempt of *page*, unless a run that was given up has the answer by now."""
+        adopted = await self._adopt_stray(flight, page.order.company_key)
+        return adopted or await self._attempts.send(flight, page)
 
     async def _ordered(self, flight: Flight, page: Page) -> Page | None:
         """Return the page of the order that an earlier leader has left; None if it sent none."""
@@ -167,7 +171,7 @@ class Purchaser:
         try:
             return await self._collect_wanted(flight, page)
         except NothingOrdered:
-            return await self._attempts.send(flight, _first_attempt(flight, order))
+            return await self._bring(flight, _first_attempt(flight, order))
 
     async def _adopt_stray(self, flight: Flight, company_key: str) -> Loaded | None:
         """Return what a run that was given up has brought after all, if it has by now."""

@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime
 
+import structlog
+
 from orchestrator.enrichment.journal import Page
 from orchestrator.spend import Budget, Ledger, PurchaseOutcome, PurchaseRecord
+
+log = structlog.get_logger(__name__)
 
 #: What the ledger calls the seller.
 SELLER = "surfsense"
@@ -54,6 +58,11 @@ class Settlement:
             Whether the ledger did not know it.
         """
         is_new = await self._ledger.settle(record, page.answer)
+        if not is_new and not await self._ledger.has(record.purchase_id):
+            # Another purchase has its run, and pays for it.
+            log.warning("purchase.run_of_another", company_key=record.company_key)
+            await self.release(page)
+            return False
         await self._budget.settle(
             page.ledger_id,
             self._price_micros,

@@ -1,10 +1,10 @@
 """The ledger: every purchase that was settled, once, for ever.
 
-Append-only (the database refuses changes) and idempotent by purchase id. What may be
-spent is decided by the budget; what is not settled yet is in the purchase journal.
+Append-only (the database refuses changes) and idempotent, by purchase id and by run id. What
+may be spent is decided by the budget; what is not settled yet is in the purchase journal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, func, literal, select, true, union_all
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.archive import keep_answers
 from orchestrator.archive.packing import JsonObject, pack
@@ -83,10 +83,16 @@ class Ledger:
             purchase: What was bought.
             answer: What it has brought, for the evidence archive, in the same transaction.
 
-        Idempotent: A purchase id that is there already changes nothing, whatever the rest says.
+        Idempotent: A purchase id that is there already changes nothing, whatever the rest says;
+        nor does a run id, even under another purchase id: SurfSense charges a run once.
         """
         packed = None if answer is None else pack(answer)
         return await self._settler.submit(_Settling(purchase, packed))
+
+    async def has(self, purchase_id: str) -> bool:
+        """Say whether that purchase is entered, under its own id."""
+        async with reading(self._engine, "read the ledger") as connection:
+            return bool(await _entered(connection, {purchase_id}))
 
     async def total(self) -> int:
         """Return all that was ever spent, in micro-dollars."""
@@ -129,9 +135,11 @@ class Ledger:
             s.purchase.purchase_id: s.packed for s in reversed(batch) if s.packed is not None
         }
         async with writing(self._engine, "settle purchases") as connection:
-            in_order = [rows[purchase_id] for purchase_id in sorted(rows)]
+            in_order = sorted(rows.values(), key=_place)
             new = await insert_new(connection, purchases.c.purchase_id, in_order)
-            await keep_answers(connection, answers, now)
+            entered = new | await _entered(connection, rows.keys() - new)
+            kept = {purchase_id: answers[purchase_id] for purchase_id in answers.keys() & entered}
+            await keep_answers(connection, kept, now)
         return firsts(ids, new)
 
 
@@ -146,6 +154,19 @@ class _Settling:
 def _row(purchase: PurchaseRecord, now: datetime) -> dict[str, Any]:
     day = purchase.settled_at.astimezone(UTC).date()
     return {**purchase.model_dump(mode="python"), "settled_day": day, "recorded_at": now}
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str]:
+    # One order by both unique columns: purchases of one run meet there, whatever their ids.
+    return row["run_id"] or "", row["purchase_id"]
+
+
+async def _entered(connection: AsyncConnection, purchase_ids: Collection[str]) -> set[str]:
+    """Return which of *purchase_ids*, a batch at most, are there under their own ids."""
+    if not purchase_ids:
+        return set()
+    ids = purchases.c.purchase_id
+    return set((await connection.scalars(select(ids).where(ids.in_(purchase_ids)))).all())
 
 
 def _counts_in(account: str) -> ColumnElement[bool]:

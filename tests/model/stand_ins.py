@@ -58,13 +58,17 @@ class Budget:
 
 
 class Ledger:
-    """Knows each purchase once."""
+    """Knows each purchase once, and each run."""
 
     async def settle(self, record: PurchaseRecord, answer: Any = None) -> bool:
         """Enter it; say whether it was new."""
         del answer
         detail = (record.purchase_id, record.outcome.value, record.run_id or "")
         return bool(await Ask("ledger", detail))
+
+    async def has(self, purchase_id: str) -> bool:
+        """Say whether it was entered under its own id."""
+        return purchase_id in {known.purchase_id for known in await self.purchases_of("acme")}
 
     async def purchases_of(self, company_key: str) -> list["_Purchase"]:
         """Return what it has."""

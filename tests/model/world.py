@@ -214,7 +214,7 @@ class Machine:
     def _ledger(
         self, world: World, purchase_id: str, outcome: str, run_id: str
     ) -> tuple[World, bool]:
-        if any(known == purchase_id for known, *_ in world.ledger):
+        if any(known == purchase_id or run_id == run != "" for known, _, run in world.ledger):
             return world, False
         return world._replace(ledger=(*world.ledger, (purchase_id, outcome, run_id))), True
 

@@ -8,6 +8,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from orchestrator.archive import EvidenceArchive
 from orchestrator.database import schema, writing
 from orchestrator.spend import Ledger, Opening
 from orchestrator.spend.ledger import UNSETTLED
@@ -38,6 +39,31 @@ async def test_concurrent_settlements_of_one_purchase_count_once(ledger: Ledger)
 
     assert answers == [True] + 49 * [False]
     assert await ledger.total() == 46_500
+
+
+async def test_a_run_counts_once(ledger: Ledger, engine: AsyncEngine) -> None:
+    """SurfSense charges a run once, whichever of two purchases is told of it first."""
+    first = await ledger.settle(purchase(1, run_id="run-7"), {"by": 1})
+
+    again = await ledger.settle(purchase(2, run_id="run-7"), {"by": 2})
+
+    archived = await EvidenceArchive(engine).of(["purchase-1", "purchase-2"])
+    assert (first, again) == (True, False)
+    assert [await ledger.has(name) for name in ("purchase-1", "purchase-2")] == [True, False]
+    assert await ledger.total() == 46_500
+    assert {name: answer.payload for name, answer in archived.items()} == {"purchase-1": {"by": 1}}
+
+
+async def test_purchases_of_one_run_at_once_count_once(ledger: Ledger) -> None:
+    """In one transaction, too; purchases without a run id are none of one run."""
+    same = [purchase(number, run_id="run-7") for number in range(20)]
+    others = [purchase(20), purchase(21), purchase(22, run_id="run-8")]
+
+    answers = await asyncio.gather(*map(ledger.settle, [*same, *others]))
+
+    assert sum(answers[:20]) == 1
+    assert answers[20:] == [True, True, True]
+    assert await ledger.total() == 4 * 46_500
 
 
 async def test_an_empty_ledger_says_zero(ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from orchestrator.clock import utc_now
 from orchestrator.database import (
     SchemaTooNew,
     current_state,
@@ -19,6 +20,8 @@ from orchestrator.database import (
     writing,
 )
 from orchestrator.database.migrate import upgrade_within
+from orchestrator.spend import Ledger
+from tests.support.cases import purchase
 
 _UPGRADE_AT_THE_SIGNAL = (
     "import asyncio, sys; from orchestrator.database import upgrade; "
@@ -68,6 +71,25 @@ async def test_upgrading_again_changes_nothing(url: str) -> None:
     before = await current_state(url)
 
     assert await upgrade(url) == before
+
+
+async def test_a_ledger_with_a_doubled_run_is_kept(url: str) -> None:
+    """What an older version has entered twice stays as it is; nothing new is entered twice."""
+    engine = open_engine(url)
+    ledger = Ledger(engine, utc_now)
+    async with writing(engine, "go back to the version before") as connection:
+        await connection.execute(text("DROP INDEX ix_purchases_run_id"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
+    for number in (1, 2):
+        await ledger.settle(purchase(number, run_id="run-7"))
+
+    after = await upgrade(url)
+
+    assert after.is_current
+    answers = [await ledger.settle(purchase(number, run_id="run-8")) for number in (3, 4)]
+    assert answers == [True, False]
+    assert len(await ledger.purchases_of("acme")) == 3
+    await engine.dispose()
 
 
 async def test_a_newer_database_is_refused(url: str) -> None:

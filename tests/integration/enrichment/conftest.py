@@ -105,7 +105,7 @@ class Worlds:
             strays,
             gives_run_ids=seller.gives_run_ids,
             patience=timedelta(0),
-            period=timedelta(milliseconds=20),
+            period=timedelta(seconds=1),
         )
         counters = Counters(jobs_redis)
         self._stack.push_async_callback(counters.aclose)

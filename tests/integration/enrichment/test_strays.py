@@ -1,5 +1,6 @@
 """Runs that were given up and are charged all the same: the ledger is the bill in the end."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from time import time_ns
@@ -12,13 +13,37 @@ from orchestrator.embedded.valkey import Valkey
 from orchestrator.enrichment.journal import Order, Page, Stage
 from orchestrator.enrichment.strays import WATCHED_FOR, next_look
 from orchestrator.memo import Source
-from orchestrator.surfsense import MalformedAnswer, RunInterrupted
+from orchestrator.surfsense import Answer, MalformedAnswer, RunInterrupted
 from tests.integration.enrichment.conftest import CAPPED, FREE, World, Worlds
 from tests.support.surfsense import PRICE, FakeRunSeller
 
 DUE, OF_ACME = "strays1:due", "strays1:of:acme"
 NOW_MS = time_ns() // 1_000_000
 PAGE = Page(Stage.INTENT, "p1", 1, NOW_MS, Order("Acme", "acme", CAPPED)).accepted("run-7")
+
+
+class _Interrupting(FakeRunSeller):
+    """Lets `meanwhile` happen the first time that somebody is at a door."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: dict[str, Callable[[], Awaitable[object]]] = {}
+
+    async def look(self, run_id: str, *, company: str) -> Answer | None:
+        """Look, and be interrupted before it is told."""
+        answer = await super().look(run_id, company=company)
+        await self._interrupted("look")
+        return answer
+
+    async def collect(self, run_id: str, *, company: str) -> Answer:
+        """Collect, and be interrupted before it is told."""
+        answer = await super().collect(run_id, company=company)
+        await self._interrupted("collect")
+        return answer
+
+    async def _interrupted(self, door: str) -> None:
+        if door in self.meanwhile:
+            await self.meanwhile.pop(door)()
 
 
 @pytest.fixture
@@ -143,6 +168,56 @@ async def test_a_run_that_somebody_else_has_collected_is_counted_once(
     (purchase,) = await world.ledger.purchases_of("acme")
     assert purchase.purchase_id == "p2"
     assert not await world.memo_redis.exists(DUE, OF_ACME)
+
+
+@pytest.mark.parametrize("door", ["look", "collect"])
+async def test_a_run_that_two_settle_in_the_same_instant_is_counted_once(
+    worlds: Worlds, shared_valkey: Valkey, door: str
+) -> None:
+    """A leader has found the run of a stray, and neither knows of the other: one of them pays.
+
+    While the sweeper looks at it the leader settles it, or the other way round.
+    """
+    seller = _Interrupting()
+    seller.runs["run-7"] = "Acme"
+    one, other = (worlds.open(shared_valkey, seller) for _ in range(2))
+    await one.cap(2 * PRICE)
+    found = replace(PAGE, purchase_id="p2")
+    for page in (PAGE, found):
+        await one.budget.reserve(page.ledger_id, PRICE, page.accounts)
+    await one.strays.add(PAGE)
+    note = _written_by_a_dead_leader(found.note())
+    await one.memo_redis.set("memo1:note:surfsense:acme", note, ex=60)
+
+    if door == "look":
+        seller.meanwhile[door] = lambda: other.enricher.enrich("Acme", FREE)
+        await _recheck(one)
+    else:
+        seller.meanwhile[door] = lambda: other.purchaser.settle_stray(PAGE)
+        await one.enricher.enrich("Acme", FREE)
+
+    account = await one.budget.account("run:job-capped")
+    (purchase,) = await one.ledger.purchases_of("acme")
+    assert purchase.purchase_id == ("p2" if door == "look" else "p1")
+    assert await one.ledger.total() == seller.charged_micros == PRICE
+    assert (account.spent_micros, account.held_micros) == (PRICE, 0)
+
+
+async def test_a_stray_is_not_taken_for_the_run_of_a_later_purchase(
+    world: World, seller: FakeRunSeller
+) -> None:
+    """A dead leader's POST is looked for; what is found of an earlier one is adopted as that."""
+    seller.runs["run-7"] = "Acme"
+    await world.strays.add(PAGE)
+    intent = replace(PAGE, stage=Stage.INTENT, run_id=None, purchase_id="p2").note()
+    note = _written_by_a_dead_leader(intent)
+    await world.memo_redis.set("memo1:note:surfsense:acme", note, ex=60)
+
+    enrichment = await world.enricher.enrich("Acme", FREE)
+
+    (purchase,) = await world.ledger.purchases_of("acme")
+    assert (enrichment.source, seller.asked) == (Source.ADOPTED, [])
+    assert purchase.purchase_id == enrichment.purchase_id == PAGE.purchase_id
 
 
 async def test_an_unusable_late_success_is_counted(world: World, seller: FakeRunSeller) -> None:
