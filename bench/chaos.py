@@ -23,11 +23,12 @@ from bench.havoc import kill_at_random, read_bill
 from bench.measure import QUICK_REPEATS, console
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.dispatch import submit
-from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.embedded import EmbeddedStack
 from orchestrator.jobs import Job, JobKind, NewJob
 from orchestrator.memo import StoreUnavailable
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.settings import Settings, load
+from tests.support.stack import running_stack
 
 #: How SurfSense behaves while it lasts.
 FAULTS = {
@@ -105,7 +106,7 @@ async def run_chaos(plan: Plan) -> Outcome:
     os.environ.update(VARIABLES, EMASAI_MAX_IN_FLIGHT=str(plan.max_in_flight))
     with (
         tempfile.TemporaryDirectory() as home,
-        open_stack(Path(home), workers=plan.workers) as stack,
+        running_stack(Path(home), workers=plan.workers) as stack,
     ):
         settings = load(**stack.variables)
         await _order_faults(settings)

@@ -11,13 +11,10 @@ from redis.asyncio import Redis
 
 from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
+from tests.support.lasting import CONTROL_DB, lasting_keys
 from tests.support.valkey import DATABASES, running_valkey
 
 _OURS = ("REDIS_", "SURFSENSE_", "EMASAI_", "DATABASE_URL", "CELERY_", "GATEWAY_")
-#: Where tests and the processes that they start leave signs for each other.
-CONTROL_DB = 4
-#: Celery keeps its routing table for ever, and has no setting for it.
-_MAY_STAY = "_kombu.binding"
 #: Owned by a running worker; whoever ends must have let go of them.
 _LEASES = ("memo1:lease:*", "jobs1:*:claim:*")
 
@@ -51,26 +48,30 @@ def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 @pytest.fixture(autouse=True)
 def no_key_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a lease, or a key that would stay for ever."""
-    if "shared_valkey" not in request.fixturenames:
-        yield
-        return
-    server: Valkey = request.getfixturevalue("shared_valkey")
+    """Fail a test that leaves a lease, or, on any server, a key that would stay for ever."""
+    server: Valkey | None = None
+    if "shared_valkey" in request.fixturenames:
+        server = request.getfixturevalue("shared_valkey")
     yield
-    leaked = [leak for database in DATABASES for leak in _leaks(server, database)]
-    for database in (*DATABASES, CONTROL_DB):
-        with blocking.Redis.from_url(f"{server.url}/{database}") as client:
-            client.flushdb()
-    assert leaked == []
+    left = lasting_keys()
+    if server is not None:
+        left += _held(server)
+        for database in (*DATABASES, CONTROL_DB):
+            with blocking.Redis.from_url(f"{server.url}/{database}") as client:
+                client.flushdb()
+    assert left == []
 
 
-def _leaks(server: Valkey, database: int) -> Iterator[str]:
-    with blocking.Redis.from_url(f"{server.url}/{database}", decode_responses=True) as client:
-        for key in client.scan_iter():
-            if client.ttl(key) == -1 and not key.startswith(_MAY_STAY):
-                yield f"DB {database}: {key} has no TTL"
-        for pattern in _LEASES:
-            yield from (f"DB {database}: {key} is still held" for key in client.scan_iter(pattern))
+def _held(server: Valkey) -> list[str]:
+    held = []
+    for database in DATABASES:
+        with blocking.Redis.from_url(f"{server.url}/{database}", decode_responses=True) as client:
+            held += [
+                f"DB {database}: {key} is still held"
+                for pattern in _LEASES
+                for key in client.scan_iter(pattern)
+            ]
+    return held
 
 
 @pytest.fixture

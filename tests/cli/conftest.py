@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.embedded import EmbeddedStack
 from orchestrator.settings import REQUIRED
+from tests.support.stack import running_stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """A running embedded stack with one worker."""
     for name in REQUIRED:
         os.environ.pop(name, None)
-    with open_stack(tmp_path_factory.mktemp("home"), workers=1) as running:
+    with running_stack(tmp_path_factory.mktemp("home"), workers=1) as running:
         yield running
 
 

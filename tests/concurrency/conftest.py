@@ -12,8 +12,8 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey
-from tests.conftest import CONTROL_DB
 from tests.support.async_waiting import eventually
+from tests.support.lasting import CONTROL_DB
 from tests.support.loading import KEY
 from tests.support.memo_process import LOADS, Part, told
 

@@ -18,13 +18,14 @@ import orjson
 import pytest
 
 from orchestrator.database import upgrade
-from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.embedded import EmbeddedStack
 from orchestrator.enrichment import recalled
 from orchestrator.memo import Source
 from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
 from tests.support.buyer import PURPOSE, Buyer, Step, cue, open_buyer, start_buyer
 from tests.support.sandbox import charges
+from tests.support.stack import running_stack
 
 _VARIABLES = {
     "SURFSENSE_PROTOCOL": "workspace",
@@ -43,7 +44,7 @@ ADOPTED = (Step.POST_ACCEPTED, Step.BEFORE_RUN_NOTED, Step.COLLECTING, Step.BEFO
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Run servers and the sandbox, without any worker."""
-    with open_stack(tmp_path_factory.mktemp("home"), workers=0) as stack:
+    with running_stack(tmp_path_factory.mktemp("home"), workers=0) as stack:
         faults = {"latency_min_ms": 300, "latency_max_ms": 300, "not_found_rate": 0}
         httpx.post(f"{stack.variables['SURFSENSE_URL']}/__faults", json=faults).raise_for_status()
         asyncio.run(_migrate(stack))

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey, start_valkey
 from tests.support.async_waiting import eventually
+from tests.support.lasting import guarded
 from tests.support.waiting import wait_until
 
 #: The databases of the project, each emptied between tests.
@@ -20,10 +21,16 @@ DATABASES = (0, 1, 2, 3)
 
 @contextmanager
 def running_valkey(folder: Path) -> Iterator[Valkey]:
-    """Run a server with its data in *folder* for the duration of the block."""
+    """Run a server with its data in *folder* for the duration of the block.
+
+    One that was killed and left so is brought back at the end, to look at what it has kept.
+    """
     server = start_valkey(folder, folder / "valkey.log")
     try:
-        yield server
+        with guarded(server.url):
+            yield server
+            if not server.child.is_alive:
+                bring_back(server)
     finally:
         server.child.end()
 
@@ -105,16 +112,3 @@ async def empty(server: Valkey) -> None:
     for database in DATABASES:
         async with client_of(server, database) as client:
             await client.flushdb()
-
-
-async def keys_without_ttl(server: Valkey) -> list[str]:
-    """Return the keys that would stay for ever, in all databases of the project."""
-    found = []
-    for database in DATABASES:
-        async with client_of(server, database) as client:
-            found += [
-                f"DB {database}: {key.decode()}"
-                async for key in client.scan_iter()
-                if await client.ttl(key) == -1
-            ]
-    return found

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from orchestrator.settings import REQUIRED
+from tests.support.valkey import running_valkey
 
 
 @dataclass(slots=True)
@@ -78,3 +79,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
         if command.process.poll() is None:
             command.interrupt()
             command.end()
+    for kept in {command.home / "valkey" for command in started}:
+        if kept.exists():
+            with running_valkey(kept):
+                """Its server is gone with the command; what it has kept is looked at."""

@@ -8,7 +8,7 @@ import pytest
 from celery import Celery
 
 from orchestrator.bootstrap import Runtime, build
-from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.embedded import EmbeddedStack
 from orchestrator.identity import company_key
 from orchestrator.jobs import Job, JobFilter
 from orchestrator.messaging import CeleryDoorbell, create_app
@@ -16,12 +16,13 @@ from orchestrator.settings import load
 from tests.support.async_waiting import eventually
 from tests.support.cases import lead
 from tests.support.sandbox import charges
+from tests.support.stack import running_stack
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Run a whole stack with one worker."""
-    with open_stack(tmp_path_factory.mktemp("home"), workers=1) as running:
+    with running_stack(tmp_path_factory.mktemp("home"), workers=1) as running:
         yield running
 
 

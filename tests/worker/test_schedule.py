@@ -13,7 +13,6 @@ import redis as blocking
 
 from orchestrator.bootstrap import build
 from orchestrator.clock import utc_now
-from orchestrator.embedded import open_stack
 from orchestrator.names import QUEUE_REFRESH, TASK_TICK
 from orchestrator.schedule import new_watch
 from orchestrator.settings import load
@@ -21,12 +20,13 @@ from tests.support.async_waiting import eventually
 from tests.support.bells import FakeDoorbell
 from tests.support.project import ROOT
 from tests.support.sandbox import charges
+from tests.support.stack import running_stack
 from tests.support.waiting import wait_until
 
 
 async def test_workers_look_at_what_is_due(tmp_path: Path) -> None:
     """Nothing else need run; the seller's bill has one purchase, and the watch its outcome."""
-    with open_stack(tmp_path, workers=2) as stack:
+    with running_stack(tmp_path, workers=2) as stack:
         async with build(load(**stack.variables), doorbell=FakeDoorbell()) as parts:
             name, past = f"Compañía {uuid4().hex[:10]}", utc_now() - timedelta(days=1)
             watch = new_watch(name, tenant="default", every=timedelta(days=7), now=past)
@@ -45,7 +45,7 @@ async def test_workers_look_at_what_is_due(tmp_path: Path) -> None:
 
 def test_celery_beat_sends_ticks(tmp_path: Path) -> None:
     """A real beat, for those who have one: its message is the tick, on our queue."""
-    with open_stack(tmp_path, workers=0) as stack:
+    with running_stack(tmp_path, workers=0) as stack:
         command = [sys.executable, "-m", "celery", "-A", "orchestrator.celery_app", "beat"]
         beat = subprocess.Popen(
             [*command, "--schedule", str(tmp_path / "beat"), "--pidfile", ""],

@@ -11,13 +11,14 @@ import pytest
 import redis
 from celery import Celery
 
-from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.embedded import EmbeddedStack
 from orchestrator.identity import company_key
 from orchestrator.messaging import BrokerAway, Queues
 from orchestrator.names import QUEUE_PIPELINE, QUEUE_REFRESH, TASK_ENRICH
 from tasks.watching import EXIT_STALLED
 from tests.support.crew import Crew, crew_of
 from tests.support.sandbox import charges
+from tests.support.stack import running_stack
 from tests.support.tcp_proxy import TcpProxy, proxy_of
 from tests.support.waiting import wait_until
 
@@ -87,7 +88,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """Run a site of a test's own."""
-    with open_stack(tmp_path / "home", workers=0) as stack:
+    with running_stack(tmp_path / "home", workers=0) as stack:
         url = urlsplit(stack.variables["REDIS_URL"])
         assert url.port is not None
         broker = stack.variables["REDIS_URL"].removesuffix("/1") + "/2"

@@ -11,9 +11,10 @@ from time import monotonic
 import httpx
 import pytest
 
-from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.embedded import EmbeddedStack
 from orchestrator.embedded.child import Child
 from orchestrator.embedded.valkey import Valkey
+from tests.support.stack import running_stack
 from tests.support.valkey import running_valkey
 
 _SERVE = (
@@ -56,7 +57,7 @@ def _wait_until_it_listens(child: Child, client: httpx.Client) -> None:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Run Valkey, the sandbox and one worker."""
-    with open_stack(tmp_path_factory.mktemp("stack"), workers=1) as running:
+    with running_stack(tmp_path_factory.mktemp("stack"), workers=1) as running:
         yield running
 
 
