@@ -16,6 +16,7 @@ from redis.exceptions import (
 
 from orchestrator.connections import open_redis
 from orchestrator.doctor.address import RedisAddress, is_redis, read_address
+from orchestrator.doctor.durability import check_durability
 from orchestrator.doctor.finding import Finding, fault
 from orchestrator.doctor.redis_verdict import (
     judge_databases,
@@ -23,6 +24,7 @@ from orchestrator.doctor.redis_verdict import (
     judge_server,
     read_facts,
 )
+from orchestrator.memo import Durability
 from orchestrator.settings import Settings
 
 #: Which setting names the database of each purpose.
@@ -47,7 +49,8 @@ async def check_redis(settings: Settings) -> list[Finding]:
     servers: dict[str, list[_Database]] = {}
     for database in databases:
         servers.setdefault(database.address.server, []).append(database)
-    results = await asyncio.gather(*(_check_server(group) for group in servers.values()))
+    wanted = Durability(settings.intent_durability)
+    results = await asyncio.gather(*(_check_server(group, wanted) for group in servers.values()))
     shared = judge_databases((database.purpose, database.address) for database in databases)
     return [shared, *(finding for result in results for finding in result)]
 
@@ -60,7 +63,7 @@ def _databases(settings: Settings) -> list[_Database]:
     return [_Database(purpose, url, read_address(url)) for purpose, url in urls.items()]
 
 
-async def _check_server(databases: Sequence[_Database]) -> list[Finding]:
+async def _check_server(databases: Sequence[_Database], wanted: Durability) -> list[Finding]:
     """Examine one server; what makes its first database unusable is said once, for all."""
     for database in databases:
         async with open_redis(database.url) as client:
@@ -70,10 +73,15 @@ async def _check_server(databases: Sequence[_Database]) -> list[Finding]:
     first = databases[0]
     async with open_redis(first.url) as client:
         facts = read_facts(await client.info(), await _append_fsync(client))
+        confirming = []
+        if first.purpose == "memo":
+            check = f"redis {first.address.server}"
+            confirming = await check_durability(check, client, facts, wanted)
     holds_work = any(database.purpose != "gateway" for database in databases)
     return [
         *judge_password(first.address),
         *judge_server(first.address.server, facts, holds_work=holds_work),
+        *confirming,
     ]
 
 

@@ -37,6 +37,12 @@ class ServerFacts:
     append_status: str
     used_bytes: int
     limit_bytes: int
+    replicas: int = 0
+
+    @property
+    def version_numbers(self) -> tuple[int, ...]:
+        """Major and minor version; empty if it does not say."""
+        return tuple(int(part) for part in self.version.split(".")[:2] if part.isdigit())
 
 
 def read_facts(info: Mapping[str, Any], append_fsync: str) -> ServerFacts:
@@ -52,6 +58,7 @@ def read_facts(info: Mapping[str, Any], append_fsync: str) -> ServerFacts:
         append_status=str(info.get("aof_last_write_status", "ok")),
         used_bytes=int(info.get("used_memory", 0)),
         limit_bytes=int(info.get("maxmemory", 0)),
+        replicas=int(info.get("connected_slaves", 0)),
     )
 
 
@@ -87,8 +94,7 @@ def judge_databases(addresses: Iterable[tuple[str, RedisAddress]]) -> Finding:
 
 
 def _version(check: str, facts: ServerFacts) -> Finding:
-    numbers = tuple(int(part) for part in facts.version.split(".")[:2] if part.isdigit())
-    if facts.product == "Redis" and numbers < OLDEST:
+    if facts.product == "Redis" and facts.version_numbers < OLDEST:
         wanted = ".".join(map(str, OLDEST))
         what = f"is Redis {facts.version or 'of an unknown version'}, older than {wanted}"
         return fault(check, what, f"Upgrade it to Redis {wanted} or later, or to Valkey.")
