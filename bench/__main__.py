@@ -11,6 +11,7 @@ import uvloop
 from bench import (
     bulk,
     chaos,
+    enqueue,
     hit,
     invalidation,
     job,
@@ -40,6 +41,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "schedule": schedule.main,
     "chaos": chaos.main,
+    "enqueue": enqueue.main,
     "storm": storm.main,
 }
 

@@ -79,7 +79,8 @@ class JobStatus(BaseModel):
 
     `tally` counts results: `status:<status>`, `source:<how the evidence came>` and
     `discard:<reason>`. `results` and `next_offset` are there if they were asked for;
-    `next_offset` is null on the last page.
+    `next_offset` is null on the last page. `eta_s` is how many seconds the rest will take at the
+    pace so far, null before the first result and after the last.
     """
 
     job_id: str
@@ -92,12 +93,14 @@ class JobStatus(BaseModel):
     saved_micros: int
     accepted_at: datetime
     finished_at: datetime | None
+    eta_s: int | None
     results: list[NumberedResult] = []
     next_offset: int | None = None
 
     @classmethod
-    def of(cls, job: Job) -> "JobStatus":
-        """Return what *job* says of itself, without results."""
+    def of(cls, job: Job, now: datetime) -> "JobStatus":
+        """Return what *job* says of itself at *now*, without results."""
+        left = job.time_left(now)
         return cls(
             job_id=job.job_id,
             kind=job.kind,
@@ -109,4 +112,5 @@ class JobStatus(BaseModel):
             saved_micros=job.tally.get("saved_micros", 0),
             accepted_at=job.accepted_at,
             finished_at=job.finished_at,
+            eta_s=None if left is None else round(left.total_seconds()),
         )

@@ -125,7 +125,7 @@ async def show_job(
     Results come in the order of the request; an item that is not done yet is left out.
     """
     job = await found_job(runtime, job_id)
-    status = JobStatus.of(job)
+    status = JobStatus.of(job, runtime.clock())
     if not results:
         return status
     stop = min(offset + limit, job.total)

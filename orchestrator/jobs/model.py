@@ -254,7 +254,8 @@ class Job:
     """A job's record as it was read.
 
     `total` counts rows, `items` what is worked on: less where rows repeat each other, and then
-    `has_row_map`. `tally` counts what the handlers reported, by rows.
+    `has_row_map`. `answered` rows had their result before anybody worked. `tally` counts what
+    the handlers reported, by rows.
     """
 
     job_id: str
@@ -266,6 +267,7 @@ class Job:
     total: int
     items: int
     has_row_map: bool
+    answered: int
     chunks: int
     max_cost_micros: int | None
     accepted_at: datetime
@@ -281,6 +283,13 @@ class Job:
     def done(self) -> int:
         """How many rows have a result."""
         return self.tally.get("done", 0)
+
+    def time_left(self, now: datetime) -> timedelta | None:
+        """Return how long the rest takes at the pace so far; None where there is none to tell."""
+        worked = self.done - self.answered
+        if self.finished_at is not None or worked <= 0:
+            return None
+        return (now - (self.started_at or self.accepted_at)) / worked * (self.total - self.done)
 
     @property
     def context(self) -> JobContext:

@@ -23,6 +23,7 @@ def job_of(job_id: str, fields: Mapping[str, str]) -> Job:
         total=int(fields["total"]),
         items=int(fields["items"]),
         has_row_map="segment_rows" in fields,
+        answered=int(fields.get("answered", 0)),
         chunks=int(fields["chunks"]),
         max_cost_micros=None if cap is None else int(cap),
         accepted_at=_instant(fields["accepted_at_ms"]),

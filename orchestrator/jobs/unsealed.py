@@ -195,7 +195,10 @@ class UnsealedJob:
         yield from ("total", self._rows, "items", self._items, "chunks", self._chunks)
         if self._segments:
             yield from ("segment_rows", SEGMENT_ROWS)
-        for name, n in self._tallies.total(self._row_counts).items():
+        tally = self._tallies.total(self._row_counts)
+        if tally:
+            yield from ("answered", tally["done"])
+        for name, n in tally.items():
             yield from (TALLY + name, n)
 
 

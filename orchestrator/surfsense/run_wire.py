@@ -38,8 +38,11 @@ def _aware(instant: datetime) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-# It becomes part of a path, so it must not lead elsewhere.
-_RunId = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,100}$"), AfterValidator(_with_prefix)]
+# It becomes part of a path, so it must not lead elsewhere. Not `\w`: a hundred times any letter
+# that there is would be a pattern of 10 MB.
+_RunId = Annotated[
+    str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{1,100}$"), AfterValidator(_with_prefix)
+]
 
 
 class _Wire(BaseModel):

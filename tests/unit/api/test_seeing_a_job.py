@@ -31,6 +31,7 @@ async def test_a_job_says_how_far_it_is(door: Door) -> None:
     body = (await door.client.get(f"/api/v1/jobs/{job_id}")).json()
 
     assert datetime.fromisoformat(body.pop("accepted_at")).tzinfo is not None
+    assert body.pop("eta_s") >= 0
     assert body == {
         "job_id": job_id,
         "kind": "enrich",
