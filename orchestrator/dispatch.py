@@ -13,6 +13,7 @@ from orchestrator.jobs import (
     JobKind,
     JobState,
     NewJob,
+    Numbers,
     Once,
     Order,
     UnsealedJob,
@@ -51,6 +52,7 @@ async def submit_stream(
     *,
     job_id: str | None = None,
     idempotency_key: str | None = None,
+    letters: Numbers | None = None,
 ) -> Job:
     """Accept a job whose *items* come some at a time; equal unfinished work is returned instead.
 
@@ -59,7 +61,8 @@ async def submit_stream(
 
     A caller who must tell a new job from one that was there chooses *job_id* (`uuid4().hex`)
     and compares. For `EMASAI_IDEMPOTENCY_TTL_S` an *idempotency_key* leads to the same job,
-    finished or not.
+    finished or not. *letters* are the numbers of its parent's dead letters that the items are,
+    complete when the last item has come: no other job gets them.
 
     When this returns the work is done or visibly failed some day, whatever is killed: where a
     doorbell is lost, some worker looks by itself.
@@ -67,6 +70,7 @@ async def submit_stream(
     Raises:
         StoreFull: Redis has hardly any memory left; nothing was accepted.
         KeyReused: The key led to a job for other work.
+        AlreadyRequeued: Another job has one of *letters*; nothing was accepted.
         StoreUnavailable: Redis is away. Asking again is safe: if the work was accepted after
             all, it is found.
     """
@@ -82,9 +86,8 @@ async def submit_stream(
     if order.max_cost_micros is not None:
         # Before the job can be seen: a worker may take it up at once.
         await runtime.budget.set_cap(run_account(job_id), order.max_cost_micros)
-    job = await runtime.records.job(
-        await unsealed.seal(_once(runtime, order.tenant, idempotency_key))
-    )
+    once = _once(runtime, order.tenant, idempotency_key)
+    job = await runtime.records.job(await unsealed.seal(once, letters=letters))
     if job is None:
         raise StoreUnavailable("accept")
     if companies is not None and job.job_id == job_id:

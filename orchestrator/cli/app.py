@@ -16,6 +16,7 @@ from orchestrator.cli.handover import handover
 from orchestrator.cli.identity import identity
 from orchestrator.cli.invalidate import invalidate
 from orchestrator.cli.jobs import jobs
+from orchestrator.cli.requeue import requeue_failed
 from orchestrator.cli.run import run
 from orchestrator.cli.schedule import schedule
 from orchestrator.cli.serve import api, sandbox, up, worker
@@ -38,6 +39,7 @@ app = typer.Typer(
 for command in (run, enrich, explain, costs, budget, invalidate, doctor, up, worker, api):
     app.command()(command)
 jobs.command()(failed)
+jobs.command("requeue")(requeue_failed)
 app.add_typer(jobs)
 app.add_typer(handover, name="handover")
 app.add_typer(schedule)

@@ -1,4 +1,7 @@
-"""`emasai jobs`: what is asked for, how far it is, and pause, resume and cancel."""
+"""`emasai jobs`: what is asked for, how far it is, and pause, resume and cancel.
+
+What has failed is in `failed` and `requeue`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,10 +5,11 @@ a worker looks by itself, within a second; doubling it changes nothing.
 """
 
 from orchestrator.jobs.admission import Admission
+from orchestrator.jobs.bitmap import Numbers
 from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import Handler
 from orchestrator.jobs.distinct import Distinct
-from orchestrator.jobs.errors import KeyReused
+from orchestrator.jobs.errors import AlreadyRequeued, KeyReused
 from orchestrator.jobs.failures import FailedItem, FailureFilter, Failures
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import idempotency_name
@@ -42,6 +43,7 @@ from orchestrator.jobs.unsealed import Part, UnsealedJob
 __all__ = [
     "SEGMENT_ROWS",
     "Admission",
+    "AlreadyRequeued",
     "ChunkRunner",
     "Claim",
     "Command",
@@ -68,6 +70,7 @@ __all__ = [
     "Marks",
     "NewJob",
     "NotNow",
+    "Numbers",
     "Once",
     "Order",
     "Origin",

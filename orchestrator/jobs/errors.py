@@ -15,6 +15,13 @@ class KeyReused(Exception):
         )
 
 
+class AlreadyRequeued(Exception):
+    """Another job has one of the dead letters since; what is left is for the caller to read."""
+
+    def __str__(self) -> str:
+        return "Another job has some of these dead letters since"
+
+
 def store_errors(operation: str) -> AbstractContextManager[None]:
     """Turn the client's errors into `StoreUnavailable`, with the job's *operation*."""
     return memo.store_errors(f"job {operation}")

@@ -11,7 +11,8 @@ import orjson
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from orchestrator.jobs.errors import KeyReused, store_errors
+from orchestrator.jobs.bitmap import Numbers
+from orchestrator.jobs.errors import AlreadyRequeued, KeyReused, store_errors
 from orchestrator.jobs.keys import ROOT, JobKeys
 from orchestrator.jobs.model import Item, Once, Order, Report, WorkDigest
 from orchestrator.jobs.reading import TALLY
@@ -22,6 +23,8 @@ from orchestrator.memo import StoreFull, StoreUnavailable
 #: Share of the server's memory beyond which no job comes in.
 MOST_USED = 0.9
 _MS = timedelta(milliseconds=1)
+#: What the script says instead of a job's id.
+_REQUEUED = b"requeued"
 #: Keys of one pipeline that renews or drops them.
 _BATCH = 1_000
 
@@ -107,13 +110,15 @@ class UnsealedJob:
         self._digest.add(part.rows)
         await self._store(writes)
 
-    async def seal(self, once: Once | None = None) -> str:
+    async def seal(self, once: Once | None = None, *, letters: Numbers | None = None) -> str:
         """Make the job visible, and return its id; or that of an unfinished equal one.
 
-        With *once*, the id of the job that its key led to before, finished or not.
+        With *once*, the id of the job that its key led to before, finished or not. *letters* are
+        the numbers of its parent's dead letters that the items are; no other job gets them.
 
         Raises:
             KeyReused: The key of *once* led to a job for other work; this one is discarded.
+            AlreadyRequeued: Another job has one of *letters*; this one is discarded.
             StoreUnavailable: Redis is away, or what was stored has expired meanwhile. Asking
                 for the same again is safe.
         """
@@ -122,6 +127,8 @@ class UnsealedJob:
             self._chunk(writes)
         if any(count > 1 for count in self._row_counts):
             writes.set(self._keys.row_counts, pack_row_counts(self._row_counts))
+        if letters is not None:
+            writes.set(self._keys.letters, letters.pack())
         with store_errors("accept"):
             await writes.execute()
             await self._renew(self._ttl_ms)
@@ -130,19 +137,22 @@ class UnsealedJob:
                 args=[
                     *(self._ttl_ms, self.job_id, self._digest.text()),
                     *(("", 0) if once is None else (once.name, once.ttl // _MS)),
-                    *(self._chunks, *self._fields()),
+                    *(self._chunks, (self._order.parent or "") if letters is not None else ""),
+                    *self._fields(),
                 ],
             )
         if sealed.decode() != self.job_id:
             await self.discard()
         if not sealed:
             raise KeyReused
+        if sealed == _REQUEUED:
+            raise AlreadyRequeued
         return sealed.decode()
 
     async def discard(self) -> None:
         """Drop what was stored; without Redis it expires by itself."""
         with store_errors("discard"):
-            for keys in _batches([*self._stored(), self._keys.row_counts]):
+            for keys in _batches([*self._stored(), self._keys.row_counts, self._keys.letters]):
                 await self._redis.unlink(*keys)
 
     def _take(self, new: Sequence[Item], writes: "_Writes", *, without: Iterable[int] = ()) -> None:

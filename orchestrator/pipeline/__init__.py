@@ -3,7 +3,14 @@
 from orchestrator.pipeline.companies import CompanyIntake
 from orchestrator.pipeline.company import CompanyHandler
 from orchestrator.pipeline.lead import LeadHandler
-from orchestrator.pipeline.letters import Letter, LetterCount, Retry, letters_of, retry_of
+from orchestrator.pipeline.letters import (
+    Letter,
+    LetterCount,
+    Retry,
+    letters_of,
+    read_letters,
+    retry_of,
+)
 from orchestrator.pipeline.reading import ResultReader
 from orchestrator.pipeline.refresh import RefreshHandler
 from orchestrator.pipeline.rejudging import Rejudge
@@ -35,5 +42,6 @@ __all__ = [
     "ResultReader",
     "Retry",
     "letters_of",
+    "read_letters",
     "retry_of",
 ]

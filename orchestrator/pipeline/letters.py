@@ -60,6 +60,7 @@ class Letter:
     number: int
     item: str
     company: str
+    company_key: str | None
     code: str
     reason: Localized | None
     failed_at: datetime
@@ -74,6 +75,7 @@ class Letter:
             "number": self.number,
             "item": self.item,
             "company": self.company,
+            "company_key": self.company_key,
             "code": self.code,
             "reason": None if self.reason is None else self.reason.model_dump(),
             "failed_at": self.failed_at,
@@ -119,18 +121,26 @@ async def letters_of(
     """
     async for job in failures.jobs(wanted):
         async for items in failures.items(job, wanted):
-            async for some in failures.results(job, items):
-                yield job, [letter_of(job, item, result) for item, result in some]
+            async for letters in read_letters(failures, job, items):
+                yield job, letters
 
 
-def letter_of(job: Job, item: FailedItem, result: Mapping[str, Any]) -> Letter:
-    """Return the dead letter of *job* of which *result* was reported."""
+async def read_letters(
+    failures: Failures, job: Job, items: Sequence[FailedItem]
+) -> AsyncIterator[list[Letter]]:
+    """Yield the dead letters of *job* that *items* are, some at a time."""
+    async for some in failures.results(job, items):
+        yield [_letter(job, item, result) for item, result in some]
+
+
+def _letter(job: Job, item: FailedItem, result: Mapping[str, Any]) -> Letter:
     reason = result.get("reason")
     return Letter(
         job_id=job.job_id,
         number=item.number,
         item=result.get("lead_id") or result["company"],
         company=result["company"],
+        company_key=result.get("company_key"),
         code=item.code,
         reason=None if reason is None else Localized.model_validate(reason),
         failed_at=item.failed_at,

@@ -1,15 +1,18 @@
--- accept(KEYS: root; ARGV: ttl_ms, job_id, digest, key, key_ttl_ms, chunks, field, value, ...)
+-- accept(KEYS: root; ARGV: ttl_ms, job_id, digest, key, key_ttl_ms, chunks, parent, field, value, ...)
 --
 --   digest      identity of the work   chunks  how many it has; their items are stored already
 --   key         name of the caller's idempotency key, '' without one
 --   key_ttl_ms  how long it leads to its job
+--   parent      the job whose dead letters this one queues again, '' for other work; which of
+--               them is in the job's `letters`
 --
 -- Returns the id of the job: the caller's, or that of the unfinished one that asks for the
--- same, or whatever the key leads to; '' if the key was used for other work.
--- Keeps: one unfinished job for equal work, one job for a key. After this call the job exists
--- as a whole; before it, not at all. A job without work is done at once.
+-- same, or whatever the key leads to; '' if the key was used for other work; 'requeued' if
+-- another job has one of the dead letters.
+-- Keeps: one unfinished job for equal work, one job for a key, one for a dead letter. After this
+-- call the job exists as a whole; before it, not at all. A job without work is done at once.
 local job_id, digest, key, key_ttl_ms = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local chunks = tonumber(ARGV[6])
+local chunks, parent = tonumber(ARGV[6]), ARGV[7]
 local pointer = ROOT .. 'same:' .. digest
 
 local function remember(accepted)
@@ -17,6 +20,20 @@ local function remember(accepted)
     redis.call('SET', ROOT .. 'key:' .. key, digest .. ' ' .. accepted, 'PX', key_ttl_ms)
   end
   return accepted
+end
+
+-- Marks the job's letters as queued again, unless another job has one of them.
+local function take_letters()
+  local letters, requeued = job_key(job_id, 'letters'), job_key(parent, 'requeued')
+  local each = redis.call('BITCOUNT', letters) + redis.call('BITCOUNT', requeued)
+  redis.call('BITOP', 'OR', letters, letters, requeued)
+  if redis.call('BITCOUNT', letters) < each then
+    return false
+  end
+  redis.call('RENAME', letters, requeued)
+  keep(requeued)
+  note(parent, 'requeued ' .. job_id)
+  return true
 end
 
 if key ~= '' then
@@ -40,9 +57,13 @@ if same then
   end
 end
 
+if parent ~= '' and not take_letters() then
+  return 'requeued'
+end
+
 local record, active, all = job_key(job_id), ROOT .. 'active', ROOT .. 'all'
 redis.call('HSET', record, 'state', 'accepted', 'accepted_at_ms', NOW_MS, 'next', 0,
-  unpack(ARGV, 7))
+  unpack(ARGV, 8))
 keep(record)
 redis.call('ZADD', all, NOW_MS, job_id)
 redis.call('ZREMRANGEBYSCORE', all, '-inf', NOW_MS - TTL_MS)

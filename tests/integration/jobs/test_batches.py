@@ -12,17 +12,15 @@ from redis.asyncio import Redis
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.dispatch import submit, submit_stream
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.enrichment import entry_key
 from orchestrator.jobs import SEGMENT_ROWS, Job, JobKind, JobState, NewJob, Order, Report
 from orchestrator.jobs.keys import JobKeys
-from orchestrator.memo import Entry, StoreFull
-from orchestrator.memo.entry import encode
+from orchestrator.memo import StoreFull
 from orchestrator.settings import load
 from tests.support.bells import FakeDoorbell
+from tests.support.known_companies import KNOWN_PRICE as PRICE
+from tests.support.known_companies import know
 
 ORDER = Order(JobKind.ENRICH, "default")
-PRICE = 5_500
-NOW_MS, LATER_MS = 1_764_000_000_000, 4_000_000_000_000
 
 
 @pytest.fixture
@@ -36,19 +34,6 @@ async def runtime(shared_valkey: Valkey, tmp_path: Path) -> AsyncIterator[Runtim
     )
     async with build(settings, doorbell=FakeDoorbell()) as runtime:
         yield runtime
-
-
-async def know(redis: Redis, key: str, *, status: str = "found") -> None:
-    """Store what somebody has bought about a company."""
-    answer = {"empresa": key, "pais": {"value": "ES", "confidence": 0.9}}
-    payload = {
-        "answer": answer if status == "found" else {},
-        "company": key.title(),
-        "purchase_id": f"purchase-of-{key}",
-        "cost_micros": PRICE,
-    }
-    entry = encode(Entry(status, payload, NOW_MS, LATER_MS), token="0" * 24)
-    await redis.set(entry_key(key), entry, ex=60)
 
 
 async def in_parts(*parts: Sequence[str]) -> AsyncIterator[Sequence[str]]:

@@ -1,5 +1,6 @@
 """The scripts build the keys that keys.py names, and no others."""
 
+from dataclasses import replace
 from typing import cast
 
 from redis.asyncio import Redis
@@ -12,6 +13,7 @@ from orchestrator.jobs import (
     Lane,
     Marks,
     NewJob,
+    Numbers,
     Once,
     Report,
 )
@@ -35,6 +37,10 @@ async def test_scripts_and_keys_py_agree(
         assert claim is not None
         await records.report("j1", 0, Report({}, failure="poison"))
         claim.done = True
+    again = Intake(jobs_redis, ttl=TTL).begin("j0", replace(NEW.order, parent="j1"), chunk_size=1)
+    letters = Numbers()
+    letters.add([0])
+    await again.seal(letters=letters)
     async with records.taken(Lane.PIPELINE):
         pass
     await marks.begin("j1", 1)
@@ -53,7 +59,8 @@ async def test_scripts_and_keys_py_agree(
     named = {
         *(ACTIVE, ALL, FAILURES, pointer(NEW.digest), f"{ROOT}key:name"),
         *(job.record, job.results, job.finished, job.held, job.returned, job.losses),
-        *(job.begun, job.timeline, job.failed("poison"), job.failed_at),
+        *(job.begun, job.timeline, job.failed("poison"), job.failed_at, job.requeued),
+        *(JobKeys("j0").record, JobKeys("j0").timeline),
         *(lane.held, lane.tenants),
         *(lane.jobs("acme"), *map(job.items, range(3)), *map(job.claim, range(3))),
     }

@@ -1,0 +1,215 @@
+"""Queues dead letters again: each once, in a new job whose parent is the old one.
+
+What has been bought meanwhile is served from the memo, so trying again never buys twice.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.bootstrap import Runtime
+from orchestrator.dispatch import submit_stream
+from orchestrator.jobs import (
+    AlreadyRequeued,
+    Distinct,
+    FailedItem,
+    FailureFilter,
+    Job,
+    JobKind,
+    Numbers,
+    Order,
+    Origin,
+)
+from orchestrator.pipeline import Letter, Retry, read_letters, retry_of
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """What is queued again of one job, counted by reason.
+
+    `left` has what is not: those with a reason that must be named, and those that the schedule
+    looks after. `before` has what other jobs got earlier. `job` is the new one; None where there
+    is nothing to queue, and in a dry run, which says what it would cost at most instead.
+    """
+
+    parent: Job
+    job: Job | None
+    codes: Counter[str]
+    left: Counter[str]
+    before: Counter[str]
+    max_cost_micros: int | None
+    cost_micros_at_most: int | None = None
+
+    @property
+    def items(self) -> int:
+        """How many items are queued again."""
+        return self.codes.total()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return {
+            "parent": self.parent.job_id,
+            "job_id": None if self.job is None else self.job.job_id,
+            "items": self.items,
+            "codes": dict(sorted(self.codes.items())),
+            "left": dict(sorted(self.left.items())),
+            "requeued_before": dict(sorted(self.before.items())),
+            "max_cost_micros": self.max_cost_micros,
+            "cost_micros_at_most": self.cost_micros_at_most,
+        }
+
+
+async def foresee(
+    runtime: Runtime, wanted: FailureFilter, *, max_cost_micros: int | None = None
+) -> AsyncIterator[Requeue]:
+    """Yield, job by job, what `requeue` would do; nothing changes and nothing is bought.
+
+    Raises:
+        StoreUnavailable: Redis is away.
+    """
+    async for job in runtime.failures.jobs(wanted):
+        chosen = _Chosen(runtime, job, wanted)
+        # Of this job alone: the cap of another one may keep it from buying what they share.
+        to_buy, companies = 0, Distinct()
+        async for letters in chosen.letters():
+            to_buy += await _to_buy(runtime, job, letters, companies)
+        cap = _cap(job, max_cost_micros)
+        cost = to_buy * runtime.settings.price_micros
+        yield chosen.told(None, cap, cost if cap is None else min(cost, cap))
+
+
+async def requeue(
+    runtime: Runtime, wanted: FailureFilter, *, max_cost_micros: int | None = None
+) -> AsyncIterator[Requeue]:
+    """Queue the dead letters that are *wanted* again, one new job for each old one.
+
+    Those whose reason says that something must be mended first, or that they may have been charged,
+    only if *wanted* names it. A dead letter is queued again once, however often and by however
+    many callers it is asked for. A new job may spend *max_cost_micros*, or what is left of the
+    cap of the old one.
+
+    Raises:
+        StoreUnavailable: Redis is away. What was yielded is accepted; asking again is safe.
+        StoreFull: Redis has hardly any memory left.
+    """
+    async for job in runtime.failures.jobs(wanted):
+        yield await _requeue(runtime, job, wanted, _cap(job, max_cost_micros))
+
+
+async def requeued_as(runtime: Runtime, job_id: str) -> list[str]:
+    """Return the jobs that have got dead letters of a job, as far as its timeline goes back."""
+    events = [each.event.split() for each in await runtime.job_list.timeline(job_id)]
+    return [event[1] for event in events if event[0] == "requeued"]
+
+
+async def _requeue(
+    runtime: Runtime, job: Job, wanted: FailureFilter, cap_micros: int | None
+) -> Requeue:
+    is_judged = job.kind in {JobKind.PIPELINE, JobKind.REJUDGE}
+    order = Order(
+        kind=job.kind,
+        tenant=job.tenant,
+        max_cost_micros=cap_micros,
+        lane=job.lane,
+        origin=Origin.REQUEUE,
+        parent=job.job_id,
+        about=job.about,
+        policy=runtime.policy_version if is_judged else None,
+    )
+    while True:
+        chosen = _Chosen(runtime, job, wanted)
+        if not await chosen.is_any():
+            return chosen.told(None, cap_micros)
+        try:
+            new = await submit_stream(runtime, order, chosen.items(), letters=chosen.numbers)
+        except AlreadyRequeued:
+            # Somebody else was quicker with some of them; what is left is read anew.
+            continue
+        return chosen.told(new, cap_micros)
+
+
+class _Chosen:
+    """Which dead letters of *job* are queued again; complete when `letters` has been read."""
+
+    def __init__(self, runtime: Runtime, job: Job, wanted: FailureFilter) -> None:
+        self._failures = runtime.failures
+        self._job = job
+        self._wanted = wanted
+        self.numbers = Numbers()
+        self._codes, self._left, self._before = Counter[str](), Counter[str](), Counter[str]()
+
+    async def is_any(self) -> bool:
+        """Say whether there is one to queue; if not, all others are counted."""
+        async for items in self._failures.items(self._job, self._wanted):
+            if any(self._is_chosen(item) for item in items):
+                self._left.clear()
+                self._before.clear()
+                return True
+            self._count(items)
+        return False
+
+    async def letters(self) -> AsyncIterator[list[Letter]]:
+        """Yield them, some at a time."""
+        async for items in self._failures.items(self._job, self._wanted):
+            self._count(items)
+            chosen = [item for item in items if self._is_chosen(item)]
+            self.numbers.add(item.number for item in chosen)
+            self._codes.update(item.code for item in chosen)
+            async for letters in read_letters(self._failures, self._job, chosen):
+                yield letters
+
+    async def items(self) -> AsyncIterator[Sequence[str]]:
+        """Yield what the new job works on.
+
+        Raises:
+            AlreadyRequeued: Nothing is left of what there was.
+        """
+        async for letters in self.letters():
+            yield [letter.item for letter in letters]
+        if not self._codes:
+            raise AlreadyRequeued
+
+    def told(self, job: Job | None, cap: int | None, cost: int | None = None) -> Requeue:
+        """Return what was chosen, and what became of it."""
+        return Requeue(self._job, job, self._codes, self._left, self._before, cap, cost)
+
+    def _is_chosen(self, item: FailedItem) -> bool:
+        return not item.requeued and self._is_worth_it(item.code)
+
+    def _is_worth_it(self, code: str) -> bool:
+        match retry_of(self._job.kind, code):
+            case Retry.NOW:
+                return True
+            case Retry.NAMED:
+                return code in self._wanted.codes
+            case Retry.SCHEDULE:
+                return False
+
+    def _count(self, items: Sequence[FailedItem]) -> None:
+        self._before.update(item.code for item in items if item.requeued)
+        self._left.update(
+            item.code for item in items if not (item.requeued or self._is_worth_it(item.code))
+        )
+
+
+def _cap(job: Job, max_cost_micros: int | None) -> int | None:
+    if max_cost_micros is not None or job.max_cost_micros is None:
+        return max_cost_micros
+    return max(0, job.max_cost_micros - job.tally.get("spent_micros", 0))
+
+
+async def _to_buy(
+    runtime: Runtime, job: Job, letters: Sequence[Letter], companies: Distinct
+) -> int:
+    """Return how many companies of *letters* would be bought, but for those of *companies*."""
+    if job.kind is JobKind.REJUDGE:
+        return 0
+    named = [letter.company for letter in letters if letter.company_key is not None]
+    # A lead that was not there may be by now, with any company.
+    to_buy = sum(not letter.company for letter in letters)
+    for glance in await runtime.enricher.glance(named):
+        known = len(companies)
+        is_new = companies.number(glance.company_key) == known
+        to_buy += is_new and glance.distinctive and not glance.fresh
+    return to_buy
