@@ -54,13 +54,16 @@ def main() -> None:
     parser.add_argument(
         "--names", dest="folder", type=Path, help="folder of real names, for the quality of keys"
     )
+    parser.add_argument(
+        "--equities", type=Path, help="folder of listed companies, to see which are told apart"
+    )
     options = parser.parse_args()
     unknown = set(options.names) - set(ALL)
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     configure_logging("error")
     collect_rarely()  # as workers do; whoever is measured profits alike
-    ALL["key"] = partial(key.main, folder=options.folder)
+    ALL["key"] = partial(key.main, folder=options.folder, equities=options.equities)
     for name in options.names or ALL:
         uvloop.run(ALL[name](QUICK_REPEATS if options.quick else REPEATS))
 

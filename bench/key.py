@@ -7,6 +7,7 @@ from pathlib import Path
 from time import process_time
 
 from bench.key_contenders import CONTENDERS, Key, generated_names
+from bench.key_placement import show_placement
 from bench.key_quality import show_quality
 from bench.measure import console, judge, race, show, summary
 from orchestrator.identity import company_key
@@ -20,7 +21,7 @@ _LONG = 100_000
 NAMES_A_SECOND, LONG_MS, IMPORT_MS = 50_000, 20.0, 50.0
 
 
-async def main(repeats: int, folder: Path | None = None) -> None:
+async def main(repeats: int, folder: Path | None = None, equities: Path | None = None) -> None:
     """Measure keys of names nobody has asked for yet, of one hostile name, and the import.
 
     In seconds of the processor, since all of it runs on one core and other work must not count.
@@ -39,6 +40,7 @@ async def main(repeats: int, folder: Path | None = None) -> None:
         console.print("quality: give a folder of real names with --names")
     else:
         show_quality(folder, CONTENDERS)
+    await show_placement(folder, equities)
 
 
 def _share(what: str) -> int:

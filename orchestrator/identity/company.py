@@ -15,7 +15,7 @@ from .stripping import ARTICLE, Removal, Stripped, strip
 from .wording import join_letters, join_parts, reword
 from .writing import split_words, symbols, tidy
 
-KEY_VERSION: Final = 2
+KEY_VERSION: Final = 3
 """Raised with every change that gives any name another key. What is stored under a key that is no
 longer made is not found, and ends with its time to live: that company is paid for once more."""
 
