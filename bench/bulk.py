@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import cast
 
@@ -11,12 +13,14 @@ from redis.asyncio import Redis
 from bench.entries import FAILURES, TTL_S, stored_entry
 from bench.measure import console, judge, race, show, times_of
 from bench.servers import running_valkey
+from orchestrator.company_index import CompanyIndex
 from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
 from orchestrator.enrichment import Enricher, Purchaser, entry_key
-from orchestrator.identity import parse_name
+from orchestrator.identity import Mention, parse_name
 from orchestrator.memo import Memo
 from orchestrator.spend.servings import Servings
+from tests.support.companies import open_index
 
 NAMES, DISTINCT = 100_000, 20_000
 #: Single GETs that are timed; all of them would take longer than everything else together.
@@ -30,18 +34,24 @@ GETS, DISTINCT_KEYS, GLANCE = "one GET each", "peek_many, distinct keys", "Enric
 
 async def main(repeats: int) -> None:
     """Measure the product's bulk reads of names and of keys, and what a name's key costs."""
-    with running_valkey() as url:
-        async with Redis.from_url(url) as stock, open_redis(url) as redis:
-            await _measure(stock, redis, repeats)
+    with running_valkey() as url, TemporaryDirectory() as folder:
+        async with (
+            Redis.from_url(url) as stock,
+            open_redis(url) as redis,
+            open_index(Path(folder)) as index,
+        ):
+            await _measure(stock, redis, index, repeats)
 
 
-async def _measure(stock: Redis, redis: Redis, repeats: int) -> None:
+async def _measure(stock: Redis, redis: Redis, index: CompanyIndex, repeats: int) -> None:
     names = _names()
     keys = [entry_key(parse_name(name).key) for name in names]
     await _store(redis, sorted(set(keys))[::2])
     memo = Memo(redis, failures=FAILURES)
     # A glance buys and books nothing, so nobody is asked to.
-    enricher = Enricher(memo, cast("Purchaser", None), Counters(redis), cast("Servings", None))
+    nobody = cast("Purchaser", None), Counters(redis), cast("Servings", None)
+    enricher = Enricher(memo, *nobody, index)
+    mentions = [Mention(name) for name in names]
 
     async def gets() -> object:
         return [await stock.get(key) for key in keys[:SAMPLE]]
@@ -67,7 +77,7 @@ async def _measure(stock: Redis, redis: Redis, repeats: int) -> None:
     figures = await race(
         {
             GETS: lambda: _per_name(gets, SAMPLE),
-            GLANCE: lambda: _per_name(lambda: enricher.glance(names), NAMES),
+            GLANCE: lambda: _per_name(lambda: enricher.glance(mentions), NAMES),
             "peek_many, all keys": lambda: _per_name(lambda: memo.peek_many(keys), NAMES),
             DISTINCT_KEYS: lambda: _per_name(distinct_keys, NAMES),
             "keys of the distinct names alone": lambda: _per_name(keys_of_names, NAMES),

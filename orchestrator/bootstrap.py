@@ -193,13 +193,17 @@ async def build(
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
-        enricher = Enricher(memo, purchaser, counters, servings, refresh=_refresh_of(settings))
+        index = CompanyIndex(engine, clock)
+        enricher = Enricher(
+            memo, purchaser, counters, servings, index, refresh=_refresh_of(settings)
+        )
         store = LeadStore(engine, clock)
         archive = EvidenceArchive(engine)
         outbox = Outbox(engine, clock)
         pruner = ArchivePruner(archive, clock, keep=timedelta(days=settings.evidence_days))
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
-        rejudge = Rejudge(store, LastKnown(archive, memo), pipeline, clock)
+        last_known = LastKnown(archive, memo)
+        rejudge = Rejudge(store, last_known, index, pipeline, clock)
         watches, due = Watches(engine, clock), DueSet(jobs_redis)
         runner = ChunkRunner(
             records,
@@ -208,7 +212,7 @@ async def build(
                 JobKind.ENRICH: CompanyHandler(enricher),
                 JobKind.PIPELINE: LeadHandler(store, enricher, pipeline, clock),
                 JobKind.REJUDGE: rejudge,
-                JobKind.REFRESH: RefreshHandler(watches, due, archive, enricher),
+                JobKind.REFRESH: RefreshHandler(watches, due, last_known, index, enricher),
             },
             doorbell,
             attempts=settings.poison_attempts,
@@ -223,7 +227,7 @@ async def build(
             jobs_redis=jobs_redis,
             memo=memo,
             enricher=enricher,
-            index=CompanyIndex(engine, clock),
+            index=index,
             identity_decisions=IdentityDecisions(engine, clock),
             store=store,
             ledger=ledger,

@@ -205,11 +205,11 @@ async def _to_buy(
     """Return how many companies of *letters* would be bought, but for those of *companies*."""
     if job.kind is JobKind.REJUDGE:
         return 0
-    named = [letter.company for letter in letters if letter.company_key is not None]
+    named = [letter.mention for letter in letters if letter.company_key is not None]
     # A lead that was not there may be by now, with any company.
     to_buy = sum(not letter.company for letter in letters)
     for glance in await runtime.enricher.glance(named):
         known = len(companies)
         is_new = companies.number(glance.company_key) == known
-        to_buy += is_new and glance.distinctive and not glance.fresh
+        to_buy += is_new and not glance.is_ambiguous and not glance.fresh
     return to_buy

@@ -10,6 +10,7 @@ from orchestrator.cli.cells import cells_of
 from orchestrator.cli.follow import follow
 from orchestrator.cli.summary import Summary, summarize
 from orchestrator.dispatch import submit
+from orchestrator.identity import Mention
 from orchestrator.jobs import Job, JobKind, NewJob, Origin
 from orchestrator.leadfile import LeadFields, LeadFile, LeadRow, write_results
 from orchestrator.pipeline import ItemResult
@@ -39,9 +40,9 @@ class Batch:
         return cls(lead_file, kind, rows, items, max_cost_micros)
 
     @property
-    def names(self) -> list[str]:
-        """The company of each item, as typed."""
-        return [row.lead.company for row in self.rows if row.lead]
+    def mentions(self) -> list[Mention]:
+        """How each item names its company."""
+        return [row.lead.mention for row in self.rows if row.lead]
 
     @property
     def invalid_rows(self) -> int:

@@ -9,6 +9,7 @@ from rich.table import Table
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.batch import Batch
 from orchestrator.cli.console import dollars
+from orchestrator.identity import Mention
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +58,22 @@ class Estimate:
 async def estimate(parts: Runtime, batch: Batch) -> Estimate:
     """Look at every company of *batch* without buying."""
     rows = len(batch.lead_file.rows)
-    return await estimate_of(parts, batch.names, rows=rows, max_cost_micros=batch.max_cost_micros)
+    return await estimate_of(
+        parts, batch.mentions, rows=rows, max_cost_micros=batch.max_cost_micros
+    )
 
 
 async def estimate_of(
-    parts: Runtime, names: Sequence[str], *, rows: int, max_cost_micros: int | None
+    parts: Runtime, mentions: Sequence[Mention], *, rows: int, max_cost_micros: int | None
 ) -> Estimate:
-    """Look at the companies called *names*, one an item, without buying."""
-    glances = {g.company_key: g for g in await parts.enricher.glance(names)}
+    """Look at the companies of *mentions*, one an item, without buying."""
+    # A name that may mean several companies has the key of one of them.
+    glances = {(g.company_key, g.is_ambiguous): g for g in await parts.enricher.glance(mentions)}
     fresh = sum(g.fresh for g in glances.values())
-    unusable = sum(not g.fresh and not g.distinctive for g in glances.values())
+    unusable = sum(g.is_ambiguous for g in glances.values())
     return Estimate(
         rows=rows,
-        items=len(names),
+        items=len(mentions),
         companies=len(glances),
         fresh=fresh,
         unusable=unusable,

@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import out
-from orchestrator.identity import Identity, Removal, as_key, identify, is_refined
+from orchestrator.identity import Identity, Mention, Removal
 from orchestrator.identity.decisions import IdentityDecision, Rulings, in_force, undone_by
 from orchestrator.identity.resolution import Because, Claim, Resolved
 
@@ -78,12 +78,7 @@ async def ask_who(
         DatabaseUnavailable: The index cannot be read.
         InvalidCompanyName: *name* is blank.
     """
-    if is_refined(name):
-        company = await parts.index.look_up_key(as_key(name))
-    else:
-        identity = identify(name, country=country, domain=website)
-        claims = await parts.index.claims_on(identity.name_key)
-        company = await parts.index.look(identity, claims)
+    company = await parts.index.look(Mention(name, website, country).identify())
     every = await parts.identity_decisions.all()
     rulings = in_force(every)
     applied = [each for each in every if _is_about(each, company, rulings)]

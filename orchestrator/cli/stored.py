@@ -14,7 +14,7 @@ from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
 from orchestrator.dispatch import submit
 from orchestrator.jobs import Job, JobKind, NewJob, Origin, lane_of
-from orchestrator.pipeline import LeadResult
+from orchestrator.pipeline import LeadResult, mention_of
 
 
 def run_stored(selection: Selection, cap_micros: int | None, *, as_json: bool) -> None:
@@ -59,8 +59,8 @@ def foresee_stored(selection: Selection, cap_micros: int | None, *, as_json: boo
     async def work(parts: Runtime) -> Estimate:
         items = await selection.items(parts)
         leads = await parts.store.leads([UUID(item) for item in items])
-        names = [lead.company for lead in leads.values()]
-        return await estimate_of(parts, names, rows=len(items), max_cost_micros=cap_micros)
+        mentions = [mention_of(lead) for lead in leads.values()]
+        return await estimate_of(parts, mentions, rows=len(items), max_cost_micros=cap_micros)
 
     foreseen = with_runtime(work)
     if as_json:

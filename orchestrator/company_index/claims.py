@@ -4,7 +4,9 @@ Writers take turns over the whole fleet, so two leads of one name never miss eac
 whatever processes they are. A claim never changes, so each process remembers those it has met.
 """
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Container, Iterable, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from sqlalchemy import RowMapping, func, insert, select
@@ -16,7 +18,7 @@ from orchestrator.database import Batcher, reading, writing
 from orchestrator.database.schema import identity_claims, purchases
 from orchestrator.database.statements import in_chunks
 from orchestrator.identity import Facts, Identity
-from orchestrator.identity.resolution import Claim, place
+from orchestrator.identity.resolution import Claim, place_all
 from orchestrator.spend import PurchaseOutcome
 
 #: Claims that a process remembers, and names that one statement asks for.
@@ -25,9 +27,7 @@ _MOST: Final = 500
 
 
 class _Request(NamedTuple):
-    name_key: str
-    company: str
-    facts: Facts
+    identity: Identity
     is_split: bool
 
 
@@ -39,27 +39,40 @@ class Claims:
         self._engine = engine
         self._clock = clock
         self._batcher = Batcher(self._claim_all)
-        self._known: dict[tuple[str, str, bool], str] = {}
+        self._known: dict[tuple[str, str | None, bool], str] = {}
 
-    async def key_for(self, identity: Identity, *, is_split: bool) -> str:
-        """Return the key of the company that *identity*, with its domain, means.
+    async def enter(self, identities: Sequence[Identity], splits: Container[str]) -> list[str]:
+        """Return the keys of the companies that *identities*, with their domains, mean.
 
         The first time that a name comes with a domain, that is entered; concurrent calls share
-        a transaction.
+        transactions. Of names that are among *splits* a person has said that they are several's.
 
         Raises:
             DatabaseUnavailable: The database does not answer.
         """
-        domain = identity.facts.domain or ""
-        known = self._known.get((identity.name_key, domain, is_split))
-        if known is not None:
-            return known
-        request = _Request(identity.name_key, identity.display_name, identity.facts, is_split)
-        key = await self._batcher.submit(request)
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[identity.name_key, domain, is_split] = key
-        return key
+        asked = [_Request(each, each.name_key in splits) for each in identities]
+        keys = {_met(each): self._known.get(_met(each), "") for each in asked}
+        new = [each for each in asked if not keys[_met(each)]]
+        if new:
+            entered = await asyncio.gather(*map(self._batcher.submit, new))
+            found = dict(zip(map(_met, new), entered, strict=True))
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known |= found
+            keys |= found
+        return [keys[_met(each)] for each in asked]
+
+    async def foresee(self, identities: Sequence[Identity], splits: Container[str]) -> list[str]:
+        """Return what `enter` would, entering nothing.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        if not identities:
+            return []
+        async with reading(self._engine, "read claims of names") as connection:
+            claims = await claims_of(connection, sorted({each.name_key for each in identities}))
+        return [key for key, _ in place_all(identities, claims, splits)]
 
     async def bought_under(self, domain: str) -> str | None:
         """Return the key of the one company that was bought and whose leads name *domain*.
@@ -81,25 +94,21 @@ class Claims:
         return found[0] if len(found) == 1 else None
 
     async def _claim_all(self, requests: Sequence[_Request]) -> list[str]:
+        identities = [request.identity for request in requests]
+        splits = {request.identity.name_key for request in requests if request.is_split}
         async with writing(self._engine, "enter claims of names") as connection:
             await take_turn(connection)
-            names = sorted({request.name_key for request in requests})
-            claims = await claims_of(connection, names)
-            keys: list[str] = []
-            rows: list[dict[str, object]] = []
-            for request in requests:
-                name, company, facts, is_split = request
-                earlier = claims.setdefault(name, [])
-                key, is_new = place(earlier, name, facts, is_split=is_split)
-                keys.append(key)
-                if is_new:
-                    earlier.append(Claim(key, company, facts))
-                    fields = {"name_key": name, "company_key": key, "company": company}
-                    stamps = {"refined": key != name, "claimed_at": self._clock()}
-                    rows.append({**fields, **facts._asdict(), **stamps})
+            names = sorted({each.name_key for each in identities})
+            placed = place_all(identities, await claims_of(connection, names), splits)
+            now = self._clock()
+            rows = [
+                _row(identity.name_key, claim, now)
+                for identity, (_, claim) in zip(identities, placed, strict=True)
+                if claim is not None
+            ]
             if rows:
                 await connection.execute(insert(identity_claims), rows)
-        return keys
+        return [key for key, _ in placed]
 
 
 async def claims_of(connection: AsyncConnection, names: Sequence[str]) -> dict[str, list[Claim]]:
@@ -125,6 +134,22 @@ async def version_of(connection: AsyncConnection) -> int:
     """Return a number that grows with every refined claim."""
     newest = select(func.max(identity_claims.c.id)).where(identity_claims.c.refined)
     return int(await connection.scalar(newest) or 0)
+
+
+def _met(request: _Request) -> tuple[str, str | None, bool]:
+    identity, is_split = request
+    return identity.name_key, identity.facts.domain, is_split
+
+
+def _row(name_key: str, claim: Claim, now: datetime) -> dict[str, object]:
+    return {
+        "name_key": name_key,
+        "company_key": claim.company_key,
+        "company": claim.company,
+        **claim.facts._asdict(),
+        "refined": claim.company_key != name_key,
+        "claimed_at": now,
+    }
 
 
 def _sort_in(found: dict[str, list[Claim]], rows: Iterable[RowMapping]) -> None:

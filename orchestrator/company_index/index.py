@@ -7,7 +7,7 @@ none for the lookups in between. So a decision takes effect everywhere within th
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -20,7 +20,7 @@ from orchestrator.company_index.claims import Claims, claims_of, shared_claims, 
 from orchestrator.company_index.decisions import read_decisions
 from orchestrator.database import DatabaseUnavailable, reading
 from orchestrator.database.schema import identity_decisions
-from orchestrator.identity import Identity
+from orchestrator.identity import Identity, identify
 from orchestrator.identity.decisions import in_force
 from orchestrator.identity.identify import of_key
 from orchestrator.identity.resolution import (
@@ -35,7 +35,6 @@ from orchestrator.identity.resolution import (
     companies_of,
     followed,
     keyed,
-    place,
 )
 
 log = structlog.get_logger(__name__)
@@ -60,45 +59,52 @@ class CompanyIndex:
         self._checking = asyncio.Lock()
 
     async def resolve(self, identity: Identity) -> Resolved:
-        """Return the company that *identity* means, and claim its name if it has a domain.
+        """Return the company that *identity* means; see `resolve_all`."""
+        return (await self.resolve_all([identity]))[0]
+
+    async def resolve_all(self, identities: Sequence[Identity]) -> list[Resolved]:
+        """Return the companies that *identities* mean, and claim the names of those with a domain.
+
+        Those without one are resolved after those claims, wherever they stand. Where no domain
+        is known, and for what this process has met before, nothing is asked of the database.
 
         Raises:
             DatabaseUnavailable: The database is away, and what is needed is not in memory.
         """
         book = await self._current()
-        if decided := by_decision(identity, book):
-            return decided
-        domain = identity.facts.domain
-        if domain is None or not identity.distinctive:
-            return await self._resolve_unclaimed(identity, book)
-        is_split = book.is_split(identity.name_key)
-        return claimed(identity, await self._claims.key_for(identity, is_split=is_split), book)
+        claiming = _claiming(identities, book)
+        keys = await self._claims.enter(claiming, book.rulings.splits)
+        has_new_names = any(
+            key != each.name_key and each.name_key not in book.shared
+            for each, key in zip(claiming, keys, strict=True)
+        )
+        newest = await self._current(renewed=True) if has_new_names else book
+        return await self._resolved(identities, iter(keys), book, newest)
 
-    async def look(self, identity: Identity, claims: Sequence[Claim] | None = None) -> Resolved:
-        """Return what `resolve` would, without claiming anything.
+    async def look(self, identity: Identity) -> Resolved:
+        """Return what `resolve` would, without claiming anything; see `look_all`."""
+        return (await self.look_all([identity]))[0]
 
-        Args:
-            identity: Whom to look for.
-            claims: All claims of its name; without them only those of shared names are known, so
-                a company that would make its name shared is taken for the first one.
+    async def look_all(self, identities: Sequence[Identity]) -> list[Resolved]:
+        """Return what `resolve_all` would, without claiming anything.
+
+        Raises:
+            DatabaseUnavailable: The database is away, and what is needed is not in memory.
         """
         book = await self._current()
-        if decided := by_decision(identity, book):
-            return decided
-        name, facts = identity.name_key, identity.facts
-        if facts.domain is None or not identity.distinctive:
-            return await self._resolve_unclaimed(identity, book)
-        known = book.shared.get(name, ()) if claims is None else claims
-        key, _ = place(known, name, facts, is_split=book.is_split(name))
-        return claimed(identity, key, book)
+        keys = await self._claims.foresee(_claiming(identities, book), book.rulings.splits)
+        return await self._resolved(identities, iter(keys), book, book)
 
-    async def look_up_key(self, company_key: str) -> Resolved:
-        """Return the company that has *company_key*, or had it once.
+    async def look_up_key(self, company_key: str, name: str | None = None) -> Resolved:
+        """Return the company that has *company_key*, or had it once; *name* is how it is called.
 
         Raises:
             DatabaseUnavailable: The index cannot be read.
         """
-        return keyed(of_key(company_key), await self._current())
+        identity = of_key(company_key)
+        if name is not None:
+            identity = identify(name)._replace(key=company_key)
+        return keyed(identity, await self._current())
 
     async def one_with(self, company_key: str) -> tuple[str, ...]:
         """Return the key that *company_key* leads to, and all keys that lead there, too.
@@ -128,37 +134,54 @@ class CompanyIndex:
         async with reading(self._engine, "read the claims of a name") as connection:
             return (await claims_of(connection, [name_key])).get(name_key, [])
 
-    async def _resolve_unclaimed(self, identity: Identity, book: Book) -> Resolved:
+    async def _resolved(
+        self, identities: Sequence[Identity], keys: Iterator[str], book: Book, newest: Book
+    ) -> list[Resolved]:
+        """Return the companies meant; *keys* are of those that `_claiming` returns for *book*."""
+        found: list[Resolved] = []
+        for identity in identities:
+            decided = by_decision(identity, book)
+            if decided is not None:
+                found.append(decided)
+            elif identity.claims_its_name:
+                found.append(claimed(identity, next(keys), book))
+            elif identity.distinctive:
+                found.append(by_facts(identity, newest))
+            else:
+                found.append(await self._by_domain(identity, newest))
+        return found
+
+    async def _by_domain(self, identity: Identity, book: Book) -> Resolved:
+        """Return who is meant by a name that says nothing."""
         domain = identity.facts.domain
-        if identity.distinctive:
-            return by_facts(identity, book)
         learned = domain and await self._claims.bought_under(domain)
         if learned:
             return followed(Resolved(identity, learned, Because.DOMAIN), book)
         return followed(alone(identity), book)
 
-    async def _current(self) -> Book:
-        """Return what is known, no older than `refresh_after`.
+    async def _current(self, *, renewed: bool = False) -> Book:
+        """Return what is known, no older than `refresh_after`; if *renewed*, than this call.
 
         While the database is away nobody can decide anything, so what is in memory still holds.
+
+        Raises:
+            DatabaseUnavailable: The database is away, and nothing that is good enough is known.
         """
-        if self._book is not None and self._age() < self._refresh_after:
+        oldest = time.monotonic() - (0 if renewed else self._refresh_after)
+        if self._book is not None and self._checked_at > oldest:
             return self._book
         async with self._checking:
-            if self._book is not None and self._age() < self._refresh_after:
+            if self._book is not None and self._checked_at > oldest:
                 return self._book
             asked_at = time.monotonic()
             try:
                 self._book = await self._read(self._book)
             except DatabaseUnavailable as away:
-                if self._book is None:
+                if self._book is None or renewed:
                     raise
                 log.warning("company_index.not_refreshed", error=str(away))
             self._checked_at = asked_at
             return self._book
-
-    def _age(self) -> float:
-        return time.monotonic() - self._checked_at
 
     async def _read(self, known: Book | None) -> Book:
         async with reading(self._engine, "read the company index") as connection:
@@ -169,6 +192,11 @@ class CompanyIndex:
             shared = await shared_claims(connection, rulings.splits)
         self._version = version
         return Book(rulings, {name: tuple(claims) for name, claims in shared.items()})
+
+
+def _claiming(identities: Iterable[Identity], book: Book) -> list[Identity]:
+    """Return those of *identities* whose company depends on the claims of their names."""
+    return [each for each in identities if each.claims_its_name and not by_decision(each, book)]
 
 
 async def _version(connection: AsyncConnection) -> tuple[int, int]:

@@ -6,16 +6,11 @@ what it cost. This package is where the four meet.
 
 from orchestrator.cache.keys import entry_key
 from orchestrator.enrichment.attempt import SEND_WITHIN, Freshness
-from orchestrator.enrichment.enricher import (
-    Enricher,
-    Enrichment,
-    Glance,
-    recalled,
-    source_again,
-)
+from orchestrator.enrichment.enricher import Enricher, Glance
 from orchestrator.enrichment.failures import EnrichmentFailures
 from orchestrator.enrichment.journal import Purpose
 from orchestrator.enrichment.last_known import LastKnown
+from orchestrator.enrichment.outcome import Enrichment, nobody, recalled, source_again
 from orchestrator.enrichment.purchase import Purchaser, ShuttingDown
 from orchestrator.enrichment.recall import EvidenceReference, Recall
 from orchestrator.enrichment.settlement import Settlement
@@ -41,6 +36,7 @@ __all__ = [
     "Strays",
     "Sweeper",
     "entry_key",
+    "nobody",
     "recalled",
     "source_again",
 ]

@@ -1,76 +1,39 @@
-"""The door to evidence: a name goes in, an outcome with its age and price comes out."""
+"""The door to evidence: a name goes in, an outcome with its age and price comes out.
+
+Which company a name means is the index's business. Everything after that, memo, journal,
+budget and ledger, knows the company by the one key that comes out of it.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from time import time_ns
 
-from agents.case import Evidence
-from orchestrator.archive import ArchivedAnswer
 from orchestrator.cache.hit_rate import count_lookup
 from orchestrator.cache.keys import Kind, entry_key
+from orchestrator.company_index import CompanyIndex
 from orchestrator.counters import Counters
 from orchestrator.enrichment.journal import Order, Purpose
+from orchestrator.enrichment.outcome import Enrichment, enrichment_of, evidence_in, nobody
 from orchestrator.enrichment.purchase import Purchaser
-from orchestrator.enrichment.stored import (
-    EnrichmentStatus,
-    StoredAnswer,
-    read_archived,
-    read_stored,
-)
-from orchestrator.identity import parse_name
+from orchestrator.enrichment.stored import EnrichmentStatus
+from orchestrator.identity import Identity, Mention
+from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import Lane
-from orchestrator.memo import Entry, Flight, Loaded, Memo, Refresh, Source
+from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Refresh, Source
 from orchestrator.spend import Served, Servings
-from orchestrator.surfsense import evidence_from, is_simulated
 
 #: A lookup that ends so is a hit; one that had to go to SurfSense a miss, even if that failed.
 _WITHOUT_SURFSENSE = (Source.HIT, Source.COALESCED)
 
 
 @dataclass(frozen=True, slots=True)
-class Enrichment:
-    """The outcome of one lookup.
-
-    `source` is None where nothing was looked up: the name alone is `ambiguous`, or the archive
-    was asked. `cost_micros` is what this lookup paid, `saved_micros` what it would have paid
-    without the memo. `purchase_id` identifies the evidence in the ledger; `simulated`: invented.
-    """
-
-    company_key: str
-    status: EnrichmentStatus
-    source: Source | None = None
-    evidence: Evidence | None = None
-    candidates: tuple[str, ...] = ()
-    as_of: datetime | None = None
-    purchase_id: str | None = None
-    cost_micros: int = 0
-    saved_micros: int = 0
-    simulated: bool = False
-
-    def again(self) -> "Enrichment":
-        """Return the outcome of asking for the same company in the same breath."""
-        if self.source is None:
-            return self
-        return replace(
-            self,
-            source=source_again(self.source),
-            cost_micros=0,
-            saved_micros=self.cost_micros + self.saved_micros,
-        )
-
-
-def source_again(source: Source) -> Source:
-    """Return how evidence that came by *source* comes to whoever asks in the same breath."""
-    return source if source in {Source.HIT, Source.STALE} else Source.COALESCED
-
-
-@dataclass(frozen=True, slots=True)
 class Glance:
-    """What is known about a name without paying: its key, and whether its entry is fresh."""
+    """What is known about a company without paying: its key, and whether its entry is fresh."""
 
     company_key: str
-    distinctive: bool
+    is_ambiguous: bool
     fresh: bool
 
 
@@ -87,23 +50,42 @@ class Enricher:
         purchaser: Purchaser,
         counters: Counters,
         servings: Servings,
+        index: CompanyIndex,
         *,
         refresh: Refresh | None = None,
     ) -> None:
+        self._index = index
         self._refresh = refresh
         self._memo = memo
         self._purchaser = purchaser
         self._counters = counters
         self._servings = servings
 
-    async def enrich(
-        self, name: str, purpose: Purpose, *, patience: timedelta | None = None
-    ) -> Enrichment:
-        """Return what is known about the company called *name*, buying it if need be.
+    async def identify(self, mention: Mention) -> Resolved:
+        """Return which company is meant, on the way to its lookup: see `resolve`.
 
-        A name that is only a legal form or a symbol could be anybody's: it is `ambiguous`,
-        and nothing is bought. After *patience* the caller gives up; a purchase under way is
-        seen through all the same, charged once, and found by whoever asks next.
+        Raises:
+            InvalidCompanyName: The name has no key.
+            DatabaseUnavailable: The index cannot be read.
+        """
+        return (await self.resolve([mention.identify()]))[0]
+
+    async def resolve(self, identities: Sequence[Identity]) -> list[Resolved]:
+        """Return which companies are meant; those that come with a domain claim their names.
+
+        Raises:
+            DatabaseUnavailable: The index cannot be read.
+        """
+        return await self._index.resolve_all(identities)
+
+    async def enrich(
+        self, company: str | Resolved, purpose: Purpose, *, patience: timedelta | None = None
+    ) -> Enrichment:
+        """Return what is known about *company*, identified or by its name; buy it if need be.
+
+        Where nothing tells which company is meant, it is `ambiguous`, and nothing is bought.
+        After *patience* the caller gives up; a purchase under way is seen through all the same,
+        charged once, and found by whoever asks next.
 
         Raises:
             StillLoading: *patience* has ended.
@@ -111,29 +93,31 @@ class Enricher:
             BudgetExhausted: A cap refuses the purchase.
             EnrichmentError: SurfSense failed, here or in the process that led.
             MemoError: Redis is away, or the leader failed in an unknown way.
+            DatabaseUnavailable: The index cannot be read; nothing was bought.
         """
-        parsed = parse_name(name)
-        if not parsed.distinctive:
-            return Enrichment(parsed.key, EnrichmentStatus.AMBIGUOUS)
-        order = Order(parsed.display_name, parsed.key, purpose)
+        if isinstance(company, str):
+            company = await self.identify(Mention(company))
+        if company.is_ambiguous:
+            return nobody(company)
+        order = Order(company.asked_as, company.key, purpose)
 
         async def load(flight: Flight) -> Loaded:
             count_lookup(self._counters, Kind.SURFSENSE, hit=False)
             return await self._purchaser.buy(flight, order)
 
-        outcome = await self._memo.get(
-            entry_key(parsed.key), load, patience=patience, refresh=self._refresh_of(order)
+        outcome = await self._inherited(company) or await self._memo.get(
+            entry_key(company.key), load, patience=patience, refresh=self._refresh_of(order)
         )
         if outcome.source in _WITHOUT_SURFSENSE:
             count_lookup(self._counters, Kind.SURFSENSE, hit=True)
-        found = _enrichment(parsed.key, outcome.source, outcome.entry)
+        found = enrichment_of(company.key, outcome.source, outcome.entry)
         found = replace(found, evidence=evidence_in(outcome.entry))
         if outcome.source is not Source.BOUGHT and found.purchase_id is not None:
             self._servings.add(found.purchase_id, outcome.source.value, found.saved_micros)
         return found
 
-    def abandon(self, name: str) -> bool:
-        """Stop the purchase of the company called *name*, if nobody of this process waits for it.
+    def abandon(self, company_key: str) -> bool:
+        """Stop the purchase of *company_key*, if nobody of this process waits for it.
 
         For whoever has cancelled its own `enrich` of it. What was not sent yet is not sent; a run
         of the `workspace` protocol is cancelled, and so neither charged nor counted; what cannot
@@ -141,11 +125,8 @@ class Enricher:
 
         Returns:
             Whether there was such a purchase, or a wait for one of another process.
-
-        Raises:
-            InvalidCompanyName: The name has no key.
         """
-        return self._memo.abandon(entry_key(parse_name(name).key))
+        return self._memo.abandon(entry_key(company_key))
 
     def serve_again(self, found: Enrichment, times: int) -> None:
         """Count *times* more lookups that *found* has answered without asking anybody."""
@@ -179,7 +160,7 @@ class Enricher:
 
         return replace(self._refresh, load=load)
 
-    async def known(self, company_keys: Sequence[str]) -> list[Enrichment | None]:
+    async def known(self, companies: Sequence[Resolved]) -> list[Enrichment | None]:
         """Return what a lookup of each company would find without paying, None where nothing.
 
         Without evidence, which takes longer than all else: see `Recall`. Nothing is counted: see
@@ -188,74 +169,62 @@ class Enricher:
         Raises:
             StoreUnavailable: Redis is away.
         """
-        company_of = {entry_key(key): key for key in company_keys}
+        key_of = {entry_key(each.key): each.key for each in companies}
         # Entry by entry: decoded, thousands of them would take ten times their size.
         found = {
-            company_of[key]: _enrichment(company_of[key], Source.HIT, entry)
-            async for key, entry in self._memo.peek_each(company_of)
+            key_of[key]: enrichment_of(key_of[key], Source.HIT, entry)
+            async for key, entry in self._memo.peek_each(key_of)
         }
-        return [found.get(key) for key in company_keys]
+        for each in companies:
+            if each.former and (inherited := await self._inherited(each)):
+                found[each.key] = enrichment_of(each.key, Source.HIT, inherited.entry)
+        return [found.get(each.key) for each in companies]
 
-    async def glance(self, names: Sequence[str]) -> list[Glance]:
-        """Say for each of *names* what is known already. Costs nothing.
+    async def glance(self, mentions: Sequence[Mention]) -> list[Glance]:
+        """Say for each of *mentions* what is known already. Costs nothing, claims nothing.
 
         Raises:
             InvalidCompanyName: A name has no key.
             StoreUnavailable: Redis is away.
+            DatabaseUnavailable: The index cannot be read.
         """
-        parsed = {name: parse_name(name) for name in dict.fromkeys(names)}
-        keys = [entry_key(p.key) for p in parsed.values()]
+        distinct = list(dict.fromkeys(mentions))
+        companies = await self._index.look_all([each.identify() for each in distinct])
         # Whether an entry can be read is all that counts: thousands of them would be a burden.
+        keys = [entry_key(each.key) for each in companies]
         fresh = {key async for key, _ in self._memo.peek_each(keys)}
         glances = {
-            name: Glance(p.key, p.distinctive, key in fresh)
-            for (name, p), key in zip(parsed.items(), keys, strict=True)
+            mention: Glance(
+                each.key,
+                each.is_ambiguous,
+                not each.is_ambiguous and (key in fresh or await self._inherited(each) is not None),
+            )
+            for mention, each, key in zip(distinct, companies, keys, strict=True)
         }
-        return [glances[name] for name in names]
+        return [glances[mention] for mention in mentions]
+
+    async def _inherited(self, company: Resolved) -> Outcome | None:
+        """Return what was found under a key that has given way to *company*'s, while it is fresh.
+
+        Unless something was found under its own. It is only looked at and never stored under the
+        other key: undoing a merge undoes this, too.
+        """
+        if not company.former:
+            return None
+        own, *former = await self._memo.peek_many(_entry_keys(company))
+        if own is not None and _is_found(own):
+            return None
+        entry = next((each for each in former if each is not None and _is_found(each)), None)
+        if entry is None:
+            return None
+        age_ms = entry.age_ms(time_ns() // 1_000_000)
+        return Outcome(entry_key(company.key), Source.HIT, entry, age_ms)
 
 
-def evidence_in(entry: Entry) -> Evidence | None:
-    """Return what *entry* claims; None unless the company was found."""
-    return _evidence(read_stored(entry), as_of(entry))
+def _entry_keys(company: Resolved) -> list[str]:
+    """Return under which keys there may be an entry about *company*, its own first."""
+    return [entry_key(key) for key in (company.key, *company.former)]
 
 
-def as_of(entry: Entry) -> datetime:
-    """Return the instant that dates *entry*."""
-    return datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
-
-
-def _enrichment(company_key: str, source: Source, entry: Entry) -> Enrichment:
-    """Return what *entry* says, but for the evidence."""
-    stored = read_stored(entry)
-    paid = source is Source.BOUGHT
-    return Enrichment(
-        company_key=company_key,
-        status=stored.status,
-        source=source,
-        candidates=stored.candidates,
-        as_of=as_of(entry),
-        purchase_id=stored.purchase_id,
-        cost_micros=stored.cost_micros if paid else 0,
-        saved_micros=0 if paid else stored.cost_micros,
-        simulated=is_simulated(stored.payload),
-    )
-
-
-def recalled(answer: ArchivedAnswer) -> Enrichment:
-    """Return what a purchase has brought, told again from the archive; nothing is looked up."""
-    stored = read_archived(answer)
-    return Enrichment(
-        company_key=answer.company_key,
-        status=stored.status,
-        evidence=_evidence(stored, answer.as_of),
-        candidates=stored.candidates,
-        as_of=answer.as_of,
-        purchase_id=answer.purchase_id,
-        simulated=is_simulated(stored.payload),
-    )
-
-
-def _evidence(stored: StoredAnswer, as_of: datetime) -> Evidence | None:
-    if stored.status is not EnrichmentStatus.FOUND:
-        return None
-    return evidence_from(stored.company, stored.payload, as_of)
+def _is_found(entry: Entry) -> bool:
+    return entry.status == EnrichmentStatus.FOUND

@@ -7,7 +7,7 @@ from datetime import datetime
 from agents.case import Evidence
 from orchestrator.archive import EvidenceArchive
 from orchestrator.cache.keys import entry_key
-from orchestrator.enrichment.enricher import as_of, evidence_in, recalled
+from orchestrator.enrichment.outcome import as_of, evidence_in, recalled
 from orchestrator.memo import Memo
 
 

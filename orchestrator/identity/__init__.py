@@ -5,6 +5,7 @@ from .domains import company_domain
 from .errors import InvalidCompanyName
 from .forms import Form
 from .identify import MAX_REFINED_LENGTH, Facts, Identity, as_key, identify, is_refined
+from .mention import Mention
 from .stripping import Removal
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Form",
     "Identity",
     "InvalidCompanyName",
+    "Mention",
     "ParsedName",
     "Removal",
     "as_key",

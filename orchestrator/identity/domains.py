@@ -33,7 +33,7 @@ def company_domain(address: str | None) -> str | None:
     >>> company_domain("https://www.Acme.com/es"), company_domain("ana@gmail.com")
     ('acme.com', None)
     """
-    host = _host(address or "")
+    host = _host(address) if address else None
     if host is None or _is_anybodys(host):
         return None
     return host

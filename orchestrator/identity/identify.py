@@ -83,6 +83,16 @@ class Identity(NamedTuple):
         return not self.distinctive and self.facts.domain is None
 
     @property
+    def is_keyed(self) -> bool:
+        """Whether it was made of a refined key, which says by itself which company is meant."""
+        return self.distinctive and MARK in self.key
+
+    @property
+    def claims_its_name(self) -> bool:
+        """Whether who comes with it is taken down among the companies of its name."""
+        return self.distinctive and self.facts.domain is not None and MARK not in self.key
+
+    @property
     def refined_key(self) -> str | None:
         """The key with all that is known in it; None if nothing is known beside the name."""
         return refine(self.name_key, self.facts)
@@ -165,12 +175,23 @@ def of_key(key: str) -> Identity:
     return told._replace(key=key, name_key=name or key)
 
 
-def words_of(key: str) -> str:
-    """Return *key* as a name to ask for: `sa~acme.com` is asked for as `sa (acme.com)`."""
+def asked_as(key: str, identity: Identity) -> str:
+    """Return what the seller is asked for about the company of *key*, which *identity* means.
+
+    The name as it was written, where the key is made of it; and behind it in brackets the domain
+    or country that refines the key. A legal form is in the name already.
+
+    >>> asked_as("acme~acme.mx", identify("Acme, S.A.")), asked_as("meta", identify("Facebook"))
+    ('Acme, S.A. (acme.mx)', 'meta')
+    """
     name, _, rest = key.partition(MARK)
-    words = name.replace("_", " ")
-    details = ", ".join(part for part in rest.split(MARK) if part)
-    return f"{words} ({details})" if details else words
+    words = identity.display_name if name == identity.name_key else name.replace("_", " ")
+    told = rest.partition(MARK)[0]
+    if told == _bounded(identity.facts.domain or ""):
+        told = identity.facts.domain or ""
+    elif "." not in told:
+        told = told.upper() if len(told) == _COUNTRY_LENGTH else ""
+    return f"{words} ({told})" if told else words
 
 
 def _slug(legal_form: str) -> str:

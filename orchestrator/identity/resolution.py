@@ -6,14 +6,14 @@ unless their facts tell the two certainly apart; then they have a refined key, a
 on the name is *shared*: alone, it says nothing any more.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
 from .decisions import Rulings
 from .domains import brand
-from .identify import Facts, Identity, refine, words_of
+from .identify import Facts, Identity, asked_as, refine
 
 
 class Because(StrEnum):
@@ -74,12 +74,8 @@ class Resolved:
 
     @property
     def asked_as(self) -> str:
-        """What the seller is asked for: the name as written, or what stands for the key."""
-        name, display_name = self.identity.name_key, self.identity.display_name
-        if self.key == name:
-            return display_name
-        words = words_of(self.key)
-        return words.replace(words_of(name), display_name, 1) if "~" in self.key else words
+        """What the seller is asked for: the name as written, and what tells it from others."""
+        return asked_as(self.key, self.identity)
 
 
 def alone(identity: Identity) -> Resolved:
@@ -91,7 +87,9 @@ def alone(identity: Identity) -> Resolved:
 
 
 def by_decision(identity: Identity, book: Book) -> Resolved | None:
-    """Return the company that a person has said is meant by the domain or the name, if any."""
+    """Return the company that a key, or a person, says is meant by the domain or name, if any."""
+    if identity.is_keyed:
+        return keyed(identity, book)
     rulings = book.rulings
     ruling = rulings.domains.get(identity.facts.domain or "") or rulings.names.get(
         identity.name_key
@@ -103,8 +101,14 @@ def by_decision(identity: Identity, book: Book) -> Resolved | None:
 
 
 def keyed(identity: Identity, book: Book) -> Resolved:
-    """Return the company that is meant by a key itself, of which *identity* was made."""
-    return followed(Resolved(identity, identity.key, Because.KEY), book)
+    """Return the company that is meant by a key itself, which *identity* has."""
+    key = identity.key
+    if key == identity.name_key and not identity.distinctive:
+        return alone(identity)
+    if number := book.rulings.splits.get(key):
+        candidates = tuple(dict.fromkeys(map(str, book.shared.get(key, ()))))
+        return Resolved(identity, key, Because.SHARED, candidates, (number,))
+    return followed(Resolved(identity, key, Because.KEY), book)
 
 
 def companies_of(
@@ -127,11 +131,11 @@ def by_facts(identity: Identity, book: Book) -> Resolved:
     if not is_split and not claims:
         return followed(alone(identity), book)
     numbers = (book.rulings.splits[name],) if is_split else ()
+    if not is_split and (only := _the_only(companies_of(name, claims, book))):
+        return followed(Resolved(identity, only, Because.NAME), book)
     fitting = [claim for claim in claims if _fits(facts, claim.facts)]
-    keys = {_key_of(claim, name, is_split=is_split) for claim in fitting}
-    if len(keys) == 1:
-        found = Resolved(identity, keys.pop(), Because.FACTS, decisions=numbers)
-        return followed(found, book)
+    if only := _the_only(companies_of(name, fitting, book)):
+        return followed(Resolved(identity, only, Because.FACTS, decisions=numbers), book)
     new = refine(name, facts) if is_split and not fitting else None
     if new:
         return followed(Resolved(identity, new, Because.FACTS, decisions=numbers), book)
@@ -169,16 +173,42 @@ def place(
     return refined or name_key, True
 
 
+def place_all(
+    identities: Iterable[Identity], claims: Mapping[str, Sequence[Claim]], splits: Container[str]
+) -> list[tuple[str, Claim | None]]:
+    """Place each of *identities* after the one before; with its key, the claim to be entered.
+
+    Args:
+        identities: Each with a domain.
+        claims: All that there are of their names, by name, the oldest first.
+        splits: The names that mean several companies because a person has said so.
+    """
+    known = {name: list(earlier) for name, earlier in claims.items()}
+    placed: list[tuple[str, Claim | None]] = []
+    for identity in identities:
+        name, facts = identity.name_key, identity.facts
+        earlier = known.setdefault(name, [])
+        key, is_new = place(earlier, name, facts, is_split=name in splits)
+        claim = Claim(key, identity.display_name, facts) if is_new else None
+        if claim is not None:
+            earlier.append(claim)
+        placed.append((key, claim))
+    return placed
+
+
 def followed(resolved: Resolved, book: Book) -> Resolved:
     """Return *resolved* with its key replaced by the one that it was merged into, if it was."""
     key, numbers = book.rulings.final(resolved.key)
+    former = book.rulings.merged_into(key)
+    if not numbers and not former:
+        return resolved
     return Resolved(
         resolved.identity,
         key,
         Because.DECISION if numbers else resolved.because,
         resolved.candidates,
         resolved.decisions + numbers,
-        book.rulings.merged_into(key),
+        former,
     )
 
 
@@ -186,6 +216,12 @@ def _is_same(one: Facts, other: Facts, *, is_split: bool) -> bool:
     if is_split:
         return brand(one.domain or "") == brand(other.domain or "")
     return not one.tell_apart(other)
+
+
+def _the_only(companies: Iterable[str]) -> str | None:
+    """Return the one of *companies*; None if there are several, or none."""
+    first, *others = (*companies, None)
+    return None if any(others) else first
 
 
 def _fits(facts: Facts, claim: Facts) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID, uuid5
 
 from agents.case import Lead
+from orchestrator.identity import Mention
 
 from .dialect import Dialect
 from .encoding import Encoding
@@ -61,6 +62,13 @@ class LeadFields:
     phone: str | None = None
     source: str | None = None
     notes: str | None = None
+
+    @property
+    def mention(self) -> Mention:
+        """How the row names its company."""
+        return Mention.of_lead(
+            self.company, website=self.website, email=self.email, country=self.country
+        )
 
 
 def lead_id(fields: LeadFields) -> UUID:

@@ -7,26 +7,24 @@ from orchestrator.pipeline.trouble import Explanation
 
 #: Candidates that one sentence names.
 NAMED = 4
+_OR_WEBSITE, _O_LA_WEB = ", or add its website", " o añada su página web"
 
 
 def explain_ambiguity(enrichment: Enrichment) -> Explanation:
-    """Name the candidates, or say that the name alone says nothing."""
+    """Name the candidates, or say that the name alone says nothing, and what would help."""
     names = ", ".join(enrichment.candidates[:NAMED])
-    if names:
-        reason = Localized(
-            en=f"The name may mean several companies ({names}); write the full name.",
-            es=f"El nombre puede ser de varias empresas ({names}); escriba el nombre completo.",
-        )
-    elif enrichment.source is None:
+    if enrichment.source is None and not enrichment.shared:
         reason = Localized(
             en="The name is only a legal form or a symbol, so nothing was bought; "
-            "write the company's own name.",
+            f"write the company's own name{_OR_WEBSITE}.",
             es="El nombre es solo una forma jurídica o un símbolo, y no se compró nada; "
-            "escriba el nombre propio de la empresa.",
+            f"escriba el nombre propio de la empresa{_O_LA_WEB}.",
         )
     else:
+        these = f" ({names})" if names else ""
         reason = Localized(
-            en="The name may mean several companies; write the full name.",
-            es="El nombre puede ser de varias empresas; escriba el nombre completo.",
+            en=f"The name may mean several companies{these}; write the full name{_OR_WEBSITE}.",
+            es=f"El nombre puede ser de varias empresas{these}; "
+            f"escriba el nombre completo{_O_LA_WEB}.",
         )
     return Explanation(ItemStatus.AMBIGUOUS, "ambiguous_name", reason)

@@ -8,13 +8,19 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from agents.case import Localized
-from orchestrator.enrichment import Enricher, Enrichment, EnrichmentStatus
-from orchestrator.identity import InvalidCompanyName, parse_name
+from orchestrator.database import DatabaseUnavailable
+from orchestrator.enrichment import Enricher, Enrichment, nobody
+from orchestrator.identity import Identity, InvalidCompanyName, Mention
+from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import SEGMENT_ROWS, Distinct, Part, Report, Segment, UnsealedJob
 from orchestrator.pipeline.company import report_of, report_of_failure
 from orchestrator.pipeline.result import ItemStatus
 from orchestrator.pipeline.trouble import Explanation, explain
+
+log = structlog.get_logger(__name__)
 
 #: Names that are read without letting anybody else of the process have a turn.
 _AT_ONCE = 250
@@ -22,20 +28,40 @@ _AT_ONCE = 250
 MAX_NAME = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _New:
-    """A name that no earlier row has: its key, or the reason why it has none."""
+    """A mention that no earlier row has: the company that is meant, or why there is none."""
 
-    name: str
-    key: str
-    distinctive: bool = True
+    text: str
+    identity: Identity | None = None
+    company: Resolved | None = None
     trouble: Explanation | None = None
+
+    @property
+    def mention(self) -> Mention:
+        """How its row names the company."""
+        return Mention.of(self.text)
+
+    @property
+    def item(self) -> str:
+        """What rows that are answered together have in common.
+
+        Not the key alone: whose name is all that is known of it may mean somebody else by the
+        time that it is looked up. No key has a NUL character.
+        """
+        if self.company is None:
+            return f"\0{self.text}"
+        if self.company.is_ambiguous:
+            return f"\0{self.company.key}"
+        is_told = any(self.company.identity.facts[:2])
+        return f"{self.company.key}\0" if is_told else self.company.key
 
 
 class CompanyIntake:
-    """Puts companies into an unsealed job. Not for concurrent callers.
+    """Puts companies into an unsealed job, each as the text of a `Mention`.
 
-    Memory: about 60 bytes for each distinct company, and 30 more for each that is known.
+    Not for concurrent callers. Memory: about 60 bytes for each distinct company, and 30 more for
+    each that is known.
     """
 
     def __init__(self, enricher: Enricher, unsealed: UnsealedJob) -> None:
@@ -48,13 +74,13 @@ class CompanyIntake:
         self._row: list[str] = []
         self._served: list[_Served] = []
 
-    async def add(self, names: Sequence[str]) -> None:
+    async def add(self, mentions: Sequence[str]) -> None:
         """Add rows.
 
         Raises:
             StoreUnavailable: Redis is away; discard the job.
         """
-        self._row += names
+        self._row += mentions
         while len(self._row) >= SEGMENT_ROWS:
             rows, self._row = self._row[:SEGMENT_ROWS], self._row[SEGMENT_ROWS:]
             await self._add(rows)
@@ -75,27 +101,49 @@ class CompanyIntake:
 
     async def _add(self, rows: Sequence[str]) -> None:
         items_before = len(self._keys)
+        first = len(self._spellings)
+        numbers, met = await self._read(rows)
         new: list[_New] = []
         items: list[int] = []
         spellings: dict[int, str] = {}
-        for row, name in enumerate(rows):
-            if row % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-            spelling = self._spellings.number(name)
-            if spelling == len(self._item_of_spelling):
-                self._item_of_spelling.append(self._meet(name, spelling, new))
+        for spelling, each in enumerate(met, start=first):
+            self._item_of_spelling.append(self._meet(each, spelling, new))
+        for row, spelling in enumerate(numbers):
             item = self._item_of_spelling[spelling]
             items.append(item)
             if self._first_spelling[item] != spelling:
-                spellings[row] = name
+                spellings[row] = rows[row]
         answers = await self._answers(new, items_before)
         segment = Segment(items_before, items, spellings)
-        await self._unsealed.add_part(Part(rows, segment, [each.name for each in new], answers))
+        await self._unsealed.add_part(Part(rows, segment, [each.text for each in new], answers))
 
-    def _meet(self, name: str, spelling: int, new: list[_New]) -> int:
-        """Return the item of a *name* that was not met before, perhaps a new one."""
-        met = _read(name)
-        item = self._keys.number(met.key)
+    async def _read(self, rows: Sequence[str]) -> tuple[list[int], list[_New]]:
+        """Return the spelling of each of *rows*, and the new ones with who is meant by them."""
+        first = len(self._spellings)
+        numbers: list[int] = []
+        new: list[_New] = []
+        for row, text in enumerate(rows):
+            if row % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+            spelling = self._spellings.number(text)
+            if spelling == first + len(new):
+                new.append(_read(text))
+            numbers.append(spelling)
+        known = [each.identity for each in new if each.identity is not None]
+        try:
+            companies = iter(await self._enricher.resolve(known))
+        except DatabaseUnavailable as away:
+            # Work is accepted all the same: it waits for the database where it is done.
+            log.warning("intake.not_identified", error=str(away))
+            return numbers, new
+        for each in new:
+            if each.identity is not None:
+                each.company = next(companies)
+        return numbers, new
+
+    def _meet(self, met: _New, spelling: int, new: list[_New]) -> int:
+        """Return the item of *met*, perhaps a new one."""
+        item = self._keys.number(met.item)
         if item == len(self._first_spelling):
             self._first_spelling.append(spelling)
             new.append(met)
@@ -103,7 +151,11 @@ class CompanyIntake:
 
     async def _answers(self, new: Sequence[_New], first: int) -> dict[int, Report]:
         """Return the reports of those of *new* that need no work, by their index."""
-        lookups = {n: each.key for n, each in enumerate(new) if each.distinctive}
+        lookups = {
+            n: each.company
+            for n, each in enumerate(new)
+            if each.company is not None and not each.company.is_ambiguous
+        }
         known = await self._enricher.known(list(lookups.values()))
         found = {n: each for n, each in zip(lookups, known, strict=True) if each is not None}
         self._served.append(_Served.of({first + n: each for n, each in found.items()}))
@@ -136,15 +188,14 @@ class _Served:
         return zip(self.items, self.purchase_ids.splitlines(), self.prices, strict=True)
 
 
-def _read(name: str) -> _New:
-    if len(name) > MAX_NAME or "\0" in name:
-        return _New(name, f"\0{name}", distinctive=False, trouble=_UNFIT)
+def _read(text: str) -> _New:
+    mention = Mention.of(text)
+    if len(mention.name) > MAX_NAME or "\0" in mention.name:
+        return _New(text, trouble=_UNFIT)
     try:
-        parsed = parse_name(name)
+        return _New(text, mention.identify())
     except InvalidCompanyName as error:
-        # No key has a NUL character, and two such names share nothing.
-        return _New(name, f"\0{name}", distinctive=False, trouble=explain(error))
-    return _New(name, parsed.key, parsed.distinctive)
+        return _New(text, trouble=explain(error))
 
 
 _UNFIT = Explanation(
@@ -159,7 +210,7 @@ _UNFIT = Explanation(
 
 def _report(new: _New, known: Enrichment | None) -> Report | None:
     if new.trouble is not None:
-        return report_of_failure(new.name[:MAX_NAME], new.trouble)
-    if not new.distinctive:
-        return report_of(new.name, Enrichment(new.key, EnrichmentStatus.AMBIGUOUS))
-    return None if known is None else report_of(new.name, known)
+        return report_of_failure(Mention(new.mention.name[:MAX_NAME]), new.trouble)
+    if new.company is not None and new.company.is_ambiguous:
+        return report_of(new.mention, nobody(new.company))
+    return None if known is None else report_of(new.mention, known)

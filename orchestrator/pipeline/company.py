@@ -4,11 +4,14 @@ What a job keeps of it is a `CompanyResult` without its defaults and without its
 which there is a copy already, in the memo or in the archive.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 from orchestrator.enrichment import Enricher, Enrichment, EnrichmentStatus, Purpose
+from orchestrator.identity import Mention
+from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import GivenUp, Item, JobContext, Report
 from orchestrator.memo import Source
 from orchestrator.pipeline.ambiguity import explain_ambiguity
@@ -17,12 +20,15 @@ from orchestrator.pipeline.result import (
     CompanyResult,
     ItemStatus,
     again_of,
+    named,
+    own_key,
     provenance,
     tally_of,
 )
 from orchestrator.pipeline.trouble import Explanation, explain_given_up, failure_of, reported
 
 JsonObject = dict[str, Any]
+Identify = Callable[[], Awaitable[Resolved]]
 
 _STATUS = {
     EnrichmentStatus.FOUND: ItemStatus.ENRICHED,
@@ -44,65 +50,91 @@ class CompanyHandler:
         self._refresh = refresh
 
     async def __call__(self, item: Item, context: JobContext) -> Report:
-        """Look up the company called *item*.
+        """Look up the company that *item* mentions.
 
         Raises:
             NotNow: Redis or the database is away.
         """
-        return (await self.look_up(item, context))[0]
+        mention = Mention.of(item)
 
-    async def look_up(self, item: Item, context: JobContext) -> tuple[Report, Enrichment | None]:
-        """Look up the company called *item*; return also what was found, if it could be done.
+        async def identify() -> Resolved:
+            return await self._enricher.identify(mention)
+
+        return (await self.look_up(mention, identify, context))[0]
+
+    async def look_up(
+        self, mention: Mention, identify: Identify, context: JobContext
+    ) -> tuple[Report, Enrichment | None]:
+        """Look up a company; return also what was found, if it could be done.
+
+        Args:
+            mention: Whom the report is about.
+            identify: Says which company is meant, or raises what `Enricher.identify` does.
+            context: What is known of the job.
 
         Raises:
             NotNow: Redis or the database is away.
         """
         enrichment: Enrichment | None = None
+        company: Resolved | None = None
 
         async def work() -> Report:
-            nonlocal enrichment
+            nonlocal enrichment, company
             await context.step("lookup")
+            company = await identify()
             purpose = Purpose(
                 *(context.job_id, context.tenant, context.capped),
                 refresh=self._refresh,
                 lane=context.lane,
             )
             enrichment = await enrich_patiently(
-                self._enricher, item, purpose, context, patience=self._patience
+                self._enricher, company, purpose, context, patience=self._patience
             )
             self._enricher.serve_again(enrichment, context.rows - 1)
-            return report_of(item, enrichment)
+            return report_of(mention, enrichment)
 
-        report = await reported(work(), lambda why: report_of_failure(item, why))
-        return report, enrichment
+        def fail(why: Explanation) -> Report:
+            key = None if company is None else company.key
+            return report_of_failure(mention, why, company_key=key)
+
+        return await reported(work(), fail), enrichment
 
     async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a company that is not worked on any more."""
         del context
-        return report_of_failure(item, explain_given_up(why))
+        mention = Mention.of(item)
+        return report_of_failure(mention, explain_given_up(why), company_key=own_key(mention))
 
 
-def report_of(name: str, enrichment: Enrichment) -> Report:
-    """Return what a job keeps of the company called *name*."""
+def report_of(mention: Mention, enrichment: Enrichment) -> Report:
+    """Return what a job keeps of a company."""
     if enrichment.status is EnrichmentStatus.AMBIGUOUS:
-        return report_of_failure(name, explain_ambiguity(enrichment), enrichment)
+        return report_of_failure(mention, explain_ambiguity(enrichment), enrichment)
     status = _STATUS[enrichment.status]
-    result = {"status": status.value, "company": name, **_provenance(enrichment)}
+    result = {"status": status.value, **named(mention), **_provenance(enrichment)}
     tally, again = _tallies(
         status, enrichment.source, enrichment.cost_micros, enrichment.saved_micros
     )
     return Report(result, tally, again)
 
 
-def report_of_failure(name: str, why: Explanation, enrichment: Enrichment | None = None) -> Report:
+def report_of_failure(
+    mention: Mention,
+    why: Explanation,
+    enrichment: Enrichment | None = None,
+    *,
+    company_key: str | None = None,
+) -> Report:
     """Return what a job keeps of a company that could not be enriched, and of *why*."""
     result = CompanyResult(
         status=why.status,
-        company=name,
+        company=mention.name,
+        website=mention.website,
+        country=mention.country,
         code=why.code,
         reason=why.reason,
         candidates=() if enrichment is None else enrichment.candidates,
-        **provenance(name, enrichment),
+        **provenance(company_key, enrichment),
     )
     return Report(
         result.model_dump(mode="json", exclude_defaults=True),

@@ -7,7 +7,6 @@ from datetime import datetime
 from agents.case import Case, Decision, Lead, Localized, Verdict
 from agents.protocol import Pipeline
 from orchestrator.enrichment import Enrichment, EnrichmentStatus
-from orchestrator.identity import company_key
 from orchestrator.pipeline.ambiguity import explain_ambiguity
 from orchestrator.pipeline.result import ItemStatus
 from orchestrator.pipeline.trouble import Explanation
@@ -72,8 +71,11 @@ class Judged:
 class Judging:
     """The judgement of one lead at one instant. Evidence is sought once at most."""
 
-    def __init__(self, pipeline: Pipeline, lead: Lead, now: datetime, seek: Seek) -> None:
+    def __init__(
+        self, pipeline: Pipeline, lead: Lead, company_key: str, now: datetime, seek: Seek
+    ) -> None:
         self.lead = lead
+        self.company_key = company_key
         self._pipeline = pipeline
         self._now = now
         self._seek = seek
@@ -105,7 +107,7 @@ class Judging:
             recorded = await store.record(
                 self.lead.id,
                 judged.decisions,
-                company_key(self.lead.company),
+                self.company_key,
                 basis=judged.basis,
                 simulated=judged.simulated,
             )

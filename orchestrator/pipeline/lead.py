@@ -7,11 +7,14 @@ from agents.protocol import Pipeline
 from orchestrator.clock import Clock
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.enrichment import Enricher, Enrichment, Purpose
+from orchestrator.identity import Mention
+from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
 from orchestrator.pipeline.judging import Judging, NotJudged
 from orchestrator.pipeline.lead_report import UNKNOWN_LEAD, failed, judged
 from orchestrator.pipeline.patience import enrich_patiently
-from orchestrator.pipeline.trouble import explain_given_up, reported
+from orchestrator.pipeline.result import own_key
+from orchestrator.pipeline.trouble import Explanation, explain_given_up, reported
 from orchestrator.store import LeadStore
 
 
@@ -36,15 +39,21 @@ class LeadHandler:
             NotNow: Redis or the database is away.
         """
         lead: Lead | None = None
+        company: Resolved | None = None
 
         async def work() -> Report:
-            nonlocal lead
+            nonlocal lead, company
             lead = await lead_of(self._store, item)
             if lead is None:
                 return failed(item, None, UNKNOWN_LEAD)
-            return await self._judge(lead, context)
+            company = await self._enricher.identify(mention_of(lead))
+            return await self._judge(lead, company, context)
 
-        return await reported(work(), lambda why: failed(item, lead, why))
+        def fail(why: Explanation) -> Report:
+            key = None if company is None else company.key
+            return failed(item, lead, why, company_key=key)
+
+        return await reported(work(), fail)
 
     async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a lead that is not worked on any more.
@@ -54,22 +63,30 @@ class LeadHandler:
         """
         del context
         lead = await lead_if_there(self._store, item)
-        return failed(item, lead, explain_given_up(why))
+        key = None if lead is None else own_key(mention_of(lead))
+        return failed(item, lead, explain_given_up(why), company_key=key)
 
-    async def _judge(self, lead: Lead, context: JobContext) -> Report:
+    async def _judge(self, lead: Lead, company: Resolved, context: JobContext) -> Report:
         purpose = Purpose(context.job_id, context.tenant, context.capped, lane=context.lane)
 
         async def seek() -> Enrichment:
             await context.step("lookup")
-            found = await enrich_patiently(self._enricher, lead.company, purpose, context)
+            found = await enrich_patiently(self._enricher, company, purpose, context)
             await context.step("judge")
             return found
 
         try:
-            answer = await Judging(self._pipeline, lead, self._clock(), seek).record(self._store)
+            judging = Judging(self._pipeline, lead, company.key, self._clock(), seek)
+            return judged(judging, *await judging.record(self._store))
         except NotJudged as none:
-            return failed(str(lead.id), lead, none.why, none.enrichment)
-        return judged(lead, *answer)
+            return failed(str(lead.id), lead, none.why, none.enrichment, company_key=company.key)
+
+
+def mention_of(lead: Lead) -> Mention:
+    """Return how *lead* names its company."""
+    return Mention.of_lead(
+        lead.company, website=lead.website, email=lead.email, country=lead.country
+    )
 
 
 async def lead_if_there(store: LeadStore, item: Item) -> Lead | None:

@@ -3,7 +3,7 @@
 from agents.case import Lead, Localized, Verdict
 from orchestrator.enrichment import Enrichment
 from orchestrator.jobs import Item, Report
-from orchestrator.pipeline.judging import Judged
+from orchestrator.pipeline.judging import Judged, Judging
 from orchestrator.pipeline.result import ItemStatus, LeadResult, provenance, tally_of
 from orchestrator.pipeline.trouble import Explanation, failure_of
 from orchestrator.store import Recorded
@@ -18,15 +18,16 @@ UNKNOWN_LEAD = Explanation(
 )
 
 
-def judged(lead: Lead, judgement: Judged, recorded: Recorded) -> Report:
+def judged(judging: Judging, judgement: Judged, recorded: Recorded) -> Report:
     """Report a lead's judgement, and what came of it."""
-    result = judged_result(lead, judgement, recorded)
+    result = judged_result(judging, judgement, recorded)
     tally = tally_of(result.status, judgement.enrichment, judgement.decision)
     return Report(result.model_dump(mode="json"), tally)
 
 
-def judged_result(lead: Lead, judgement: Judged, recorded: Recorded) -> LeadResult:
+def judged_result(judging: Judging, judgement: Judged, recorded: Recorded) -> LeadResult:
     """Return the result of a lead that was judged."""
+    lead = judging.lead
     decision = judgement.decision
     viable = decision.verdict is Verdict.ADVANCE
     return LeadResult(
@@ -40,29 +41,38 @@ def judged_result(lead: Lead, judgement: Judged, recorded: Recorded) -> LeadResu
         opportunity_id=None if recorded.opportunity_id is None else str(recorded.opportunity_id),
         draft=decision.draft,
         version=decision.version,
-        **provenance(lead.company, judgement.enrichment),
+        **provenance(judging.company_key, judgement.enrichment),
     )
 
 
 def failed(
-    item: Item, lead: Lead | None, why: Explanation, enrichment: Enrichment | None = None
+    item: Item,
+    lead: Lead | None,
+    why: Explanation,
+    enrichment: Enrichment | None = None,
+    *,
+    company_key: str | None = None,
 ) -> Report:
     """Report a lead that was not judged, and why."""
-    result = failed_result(item, lead, why, enrichment)
+    result = failed_result(item, lead, why, enrichment, company_key=company_key)
     tally = tally_of(why.status, enrichment)
     return Report(result.model_dump(mode="json"), tally, failure=failure_of(why))
 
 
 def failed_result(
-    item: Item, lead: Lead | None, why: Explanation, enrichment: Enrichment | None = None
+    item: Item,
+    lead: Lead | None,
+    why: Explanation,
+    enrichment: Enrichment | None = None,
+    *,
+    company_key: str | None = None,
 ) -> LeadResult:
-    """Return the result of a lead that was not judged."""
-    company = "" if lead is None else lead.company
+    """Return the result of a lead that was not judged; without a key if it was not worked on."""
     return LeadResult(
         status=why.status,
         lead_id=item,
-        company=company,
+        company="" if lead is None else lead.company,
         code=why.code,
         reason=why.reason,
-        **provenance(company, enrichment),
+        **provenance(company_key, enrichment),
     )

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agents.case import Localized
+from orchestrator.identity import Mention
 from orchestrator.jobs import DeadLetter, FailedItem, FailureFilter, Failures, Job, JobKind
 from orchestrator.surfsense import (
     NotSent,
@@ -54,12 +55,12 @@ def retry_of(kind: JobKind, code: str) -> Retry:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One dead letter. `item` is what its job works on: a lead's id or a company's name."""
+    """One dead letter: of a lead, or of a company by itself."""
 
     job_id: str
     number: int
-    item: str
-    company: str
+    lead_id: str | None
+    mention: Mention
     company_key: str | None
     code: str
     reason: Localized | None
@@ -68,12 +69,22 @@ class Letter:
     retry: Retry
     requeued: bool
 
+    @property
+    def item(self) -> str:
+        """What its job works on."""
+        return self.lead_id or self.mention.text
+
+    @property
+    def company(self) -> str:
+        """The company's name, blank for a lead that was not there."""
+        return self.mention.name
+
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
         return {
             "job_id": self.job_id,
             "number": self.number,
-            "item": self.item,
+            "item": self.lead_id or self.company,
             "company": self.company,
             "company_key": self.company_key,
             "code": self.code,
@@ -138,8 +149,8 @@ def _letter(job: Job, item: FailedItem, result: Mapping[str, Any]) -> Letter:
     return Letter(
         job_id=job.job_id,
         number=item.number,
-        item=result.get("lead_id") or result["company"],
-        company=result["company"],
+        lead_id=result.get("lead_id"),
+        mention=Mention(result["company"], result.get("website"), result.get("country")),
         company_key=result.get("company_key"),
         code=item.code,
         reason=None if reason is None else Localized.model_validate(reason),

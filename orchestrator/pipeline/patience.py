@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from orchestrator.enrichment import Enricher, Enrichment, Purpose
+from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import JobContext
 from orchestrator.surfsense import TransientEnrichmentError
 
@@ -15,13 +16,13 @@ LONGEST_PAUSE = timedelta(minutes=2)
 
 async def enrich_patiently(
     enricher: Enricher,
-    name: str,
+    company: Resolved,
     purpose: Purpose,
     context: JobContext,
     *,
     patience: timedelta | None = None,
 ) -> Enrichment:
-    """Look *name* up; after a passing fault, again when somebody may try again.
+    """Look *company* up; after a passing fault, again when somebody may try again.
 
     If the job is cancelled meanwhile, so is the purchase, unless somebody else waits for it.
     Who has limited *patience* spends it on one try; the purchase goes on after it has ended.
@@ -32,24 +33,24 @@ async def enrich_patiently(
     """
     try:
         if patience is not None:
-            return await enricher.enrich(name, purpose, patience=patience)
-        return await _tried(enricher, name, purpose, context)
+            return await enricher.enrich(company, purpose, patience=patience)
+        return await _tried(enricher, company, purpose, context)
     except asyncio.CancelledError:
         if context.is_abandoned():
-            enricher.abandon(name)
+            enricher.abandon(company.key)
         raise
 
 
 async def _tried(
-    enricher: Enricher, name: str, purpose: Purpose, context: JobContext
+    enricher: Enricher, company: Resolved, purpose: Purpose, context: JobContext
 ) -> Enrichment:
     for _ in range(TRIES - 1):
         context.tries.begin()
         try:
-            return await enricher.enrich(name, purpose)
+            return await enricher.enrich(company, purpose)
         except TransientEnrichmentError as error:
             if error.retry_in is None or error.retry_in > LONGEST_PAUSE:
                 raise
             await context.pause(error.retry_in)
     context.tries.begin()
-    return await enricher.enrich(name, purpose)
+    return await enricher.enrich(company, purpose)

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.enrichment import EvidenceReference, Recall, source_again
+from orchestrator.identity import Mention
 from orchestrator.jobs import Job, JobKind, JobResults, RowResult
 from orchestrator.memo import Source
-from orchestrator.pipeline.result import CompanyResult, ItemStatus
+from orchestrator.pipeline.result import CompanyResult, ItemStatus, named
 
 JsonObject = dict[str, Any]
 
@@ -78,7 +79,7 @@ def _as_seen_by(row: RowResult, result: JsonObject) -> JsonObject:
         return result
     repeated = {**result, "cost_micros": 0}
     if row.spelling is not None:
-        repeated["company"] = row.spelling
+        repeated |= dict.fromkeys(("website", "country")) | named(Mention.of(row.spelling))
     if result["source"] is not None:
         repeated["source"] = source_again(Source(result["source"])).value
         repeated["saved_micros"] = result["cost_micros"] + result["saved_micros"]

@@ -1,10 +1,11 @@
 """One watched company looked at again; what it showed is held against what it showed before."""
 
 from agents.case import Localized
-from orchestrator.archive import EvidenceArchive
+from orchestrator.company_index import CompanyIndex
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.enrichment import Enricher, Enrichment, EnrichmentStatus, recalled
-from orchestrator.identity import company_key
+from orchestrator.enrichment import Enricher, Enrichment, EnrichmentStatus, LastKnown
+from orchestrator.identity import Mention
+from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
 from orchestrator.memo import StoreUnavailable
 from orchestrator.pipeline.company import CompanyHandler
@@ -19,15 +20,21 @@ class RefreshHandler:
     """Runs the watches of a refresh job: within freshness nothing is bought, as for anybody."""
 
     def __init__(
-        self, watches: Watches, due: DueSet, archive: EvidenceArchive, enricher: Enricher
+        self,
+        watches: Watches,
+        due: DueSet,
+        last_known: LastKnown,
+        index: CompanyIndex,
+        enricher: Enricher,
     ) -> None:
         self._watches = watches
         self._due = due
-        self._archive = archive
+        self._last_known = last_known
+        self._index = index
         self._look_up = CompanyHandler(enricher, refresh=True)
 
     async def __call__(self, item: Item, context: JobContext) -> Report:
-        """Look at the company called *item* again, and give its watch its next instant.
+        """Look at the company of *item* again, and give its watch its next instant.
 
         Idempotent: a run that has ended, or that another job has taken over, buys nothing.
 
@@ -57,15 +64,32 @@ class RefreshHandler:
     async def _run(self, item: Item, context: JobContext) -> Report:
         watch = await self._watch_of_run(item, context)
         if watch is None:
-            return _not_due(item)
-        known = None if watch.digest else await self._known_digest(watch.company_key)
-        report, found = await self._look_up.look_up(item, context)
-        await self._end(_ended(watch, report, found, known))
+            return _not_looked_up(item, "not_due", _NOT_DUE)
+        # By the key that it has: what the name means may be another company by now.
+        company = await self._index.look_up_key(watch.company_key, watch.company)
+        if await self._is_watched(company, watch):
+            await self._end(RunEnd(watch, context.job_id or "", "merged"))
+            return _not_looked_up(watch.company, "merged", _MERGED, company.key)
+        known = None if watch.digest else await self._last_known.of(company)
+
+        async def identify() -> Resolved:
+            return company
+
+        report, found = await self._look_up.look_up(Mention(watch.company), identify, context)
+        await self._end(_ended(watch, report, found, None if known is None else _digest(known)))
         return report
 
-    async def _watch_of_run(self, name: str, context: JobContext) -> Watch | None:
+    async def _is_watched(self, company: Resolved, watch: Watch) -> bool:
+        """Say whether another watch looks at *company*, whose key that of *watch* gave way to."""
+        if company.key == watch.company_key:
+            return False
+        identity = watch_id(watch.tenant, company.key)
+        other = (await self._watches.of([identity])).get(identity)
+        return other is not None and not other.paused
+
+    async def _watch_of_run(self, item: Item, context: JobContext) -> Watch | None:
         """Return the watch whose run the item is; None if it is not, or not any more."""
-        identity = watch_id(context.tenant, company_key(name))
+        identity = watch_id(context.tenant, Mention.of(item).identify().key)
         watch = (await self._watches.of([identity])).get(identity)
         if watch is None or watch.job_id is None or watch.job_id != context.job_id:
             return None
@@ -75,11 +99,6 @@ class RefreshHandler:
         next_at = await self._watches.end(ended)
         if next_at is not None:
             await self._due.put({ended.watch.id: next_at})
-
-    async def _known_digest(self, key: str) -> str | None:
-        """Return what the agents have seen so far, if that is still kept."""
-        answer = (await self._archive.latest([key])).get(key)
-        return None if answer is None else _digest(recalled(answer))
 
 
 def _ended(
@@ -101,13 +120,9 @@ def _digest(found: Enrichment) -> str | None:
     return evidence_digest(found.evidence) if found.status in _LEARNED else None
 
 
-def _not_due(name: str) -> Report:
+def _not_looked_up(name: str, code: str, reason: Localized, key: str | None = None) -> Report:
     result = CompanyResult(
-        status=ItemStatus.NOT_DUE,
-        company=name,
-        company_key=company_key(name),
-        code="not_due",
-        reason=_NOT_DUE,
+        status=ItemStatus.NOT_DUE, company=name, company_key=key, code=code, reason=reason
     )
     return Report(result.model_dump(mode="json"), tally_of(result.status, None))
 
@@ -115,4 +130,8 @@ def _not_due(name: str) -> Report:
 _NOT_DUE = Localized(
     en="Not looked up: its watch was removed, or its run is over already.",
     es="No se consultó: su seguimiento se quitó, o su ejecución ya terminó.",
+)
+_MERGED = Localized(
+    en="Not looked up: it was merged into a company that is watched itself.",
+    es="No se consultó: se unió a una empresa que ya tiene su propio seguimiento.",
 )

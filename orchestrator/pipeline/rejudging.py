@@ -5,13 +5,21 @@ from datetime import datetime
 from agents.case import Decision, Lead, Localized, Verdict
 from agents.protocol import Pipeline
 from orchestrator.clock import Clock
-from orchestrator.enrichment import Enrichment, EnrichmentStatus, LastKnown
-from orchestrator.identity import parse_name
+from orchestrator.company_index import CompanyIndex
+from orchestrator.enrichment import Enrichment, LastKnown, nobody
+from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import GivenUp, Item, JobContext, Report
 from orchestrator.pipeline.judging import Judged, Judging, NotJudged
-from orchestrator.pipeline.lead import lead_if_there, lead_of
+from orchestrator.pipeline.lead import lead_if_there, lead_of, mention_of
 from orchestrator.pipeline.lead_report import UNKNOWN_LEAD, failed_result, judged_result
-from orchestrator.pipeline.result import Change, ItemStatus, LeadResult, RejudgedLead, tally_of
+from orchestrator.pipeline.result import (
+    Change,
+    ItemStatus,
+    LeadResult,
+    RejudgedLead,
+    own_key,
+    tally_of,
+)
 from orchestrator.pipeline.trouble import Explanation, explain_given_up, reported
 from orchestrator.store import LeadStore, Recorded, StoredDecision
 
@@ -24,9 +32,15 @@ class Rejudge:
     """
 
     def __init__(
-        self, store: LeadStore, last_known: LastKnown, pipeline: Pipeline, clock: Clock
+        self,
+        store: LeadStore,
+        last_known: LastKnown,
+        index: CompanyIndex,
+        pipeline: Pipeline,
+        clock: Clock,
     ) -> None:
         self._store = store
+        self._index = index
         self._last_known = last_known
         self._pipeline = pipeline
         self._clock = clock
@@ -53,7 +67,8 @@ class Rejudge:
         """
         del context
         lead = await lead_if_there(self._store, item)
-        return _report(_failed(item, lead, explain_given_up(why)))
+        key = None if lead is None else own_key(mention_of(lead))
+        return _report(_failed(item, lead, explain_given_up(why), company_key=key))
 
     async def judge(
         self, item: Item, *, before: datetime | None = None, store: bool = False
@@ -72,18 +87,22 @@ class Rejudge:
         if lead is None:
             return _failed(item, None, UNKNOWN_LEAD)
         history = await self._store.decisions_of(lead.id)
-        judging = Judging(self._pipeline, lead, self._clock(), lambda: self._remember(lead))
+        company = await self._index.look(mention_of(lead).identify())
+        judging = Judging(
+            *(self._pipeline, lead, company.key, self._clock()),
+            seek=lambda: self._remember(company),
+        )
         try:
             if store:
                 judged, recorded = await judging.record(self._store)
             else:
                 judged, recorded = await self._foresee(judging, history)
         except NotJudged as none:
-            return _failed(item, lead, none.why, none.enrichment)
+            return _failed(item, lead, none.why, none.enrichment, company_key=company.key)
         earlier = [each for each in history if before is None or each.decided_at < before]
         previous = earlier[-1].decision if earlier else None
         return RejudgedLead(
-            **judged_result(lead, judged, recorded).model_dump(),
+            **judged_result(judging, judged, recorded).model_dump(),
             change=_change(previous, judged.decision),
             previous_code=None if previous is None else previous.code,
             previous_version=None if previous is None else previous.version,
@@ -105,11 +124,10 @@ class Rejudge:
         recorded = Recorded(None if opportunity is None else opportunity.id, created=False)
         return await judging.decide(standing), recorded
 
-    async def _remember(self, lead: Lead) -> Enrichment:
-        name = parse_name(lead.company)
-        if not name.distinctive:
-            return Enrichment(name.key, EnrichmentStatus.AMBIGUOUS)
-        known = await self._last_known.of(name.key)
+    async def _remember(self, company: Resolved) -> Enrichment:
+        if company.is_ambiguous:
+            return nobody(company)
+        known = await self._last_known.of(company)
         if known is None:
             raise NotJudged.because(_NOTHING_KEPT)
         return known
@@ -135,9 +153,14 @@ def _change(previous: Decision | None, now: Decision) -> Change:
 
 
 def _failed(
-    item: Item, lead: Lead | None, why: Explanation, enrichment: Enrichment | None = None
+    item: Item,
+    lead: Lead | None,
+    why: Explanation,
+    enrichment: Enrichment | None = None,
+    *,
+    company_key: str | None = None,
 ) -> RejudgedLead:
-    result: LeadResult = failed_result(item, lead, why, enrichment)
+    result: LeadResult = failed_result(item, lead, why, enrichment, company_key=company_key)
     return RejudgedLead(**result.model_dump(), change=Change.NOT_JUDGED)
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.case import Decision, Evidence, Localized, OpportunityDraft
 from orchestrator.enrichment import Enrichment, EnrichmentStatus
-from orchestrator.identity import InvalidCompanyName, company_key
+from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.memo import Source
 
 
@@ -90,12 +90,30 @@ class RejudgedLead(LeadResult):
 class CompanyResult(ItemResult):
     """A company's result: what is claimed about it, by whom, as of when.
 
-    `purchase_id` identifies the evidence in the ledger.
+    `website` and `country` are what was said beside its name; `purchase_id` identifies the
+    evidence in the ledger.
     """
 
+    website: str | None = None
+    country: str | None = None
     purchase_id: str | None = None
     evidence: Evidence | None = None
     candidates: tuple[str, ...] = ()
+
+
+def named(mention: Mention) -> dict[str, str]:
+    """Return the fields of a company's result that say whom it is about."""
+    name, website, country = mention
+    said = {"company": name, "website": website, "country": country}
+    return {field: text for field, text in said.items() if text is not None}
+
+
+def own_key(mention: Mention) -> str | None:
+    """Return the key that *mention* has by itself, of a company that nobody has looked up."""
+    try:
+        return mention.identify().key
+    except InvalidCompanyName:
+        return None
 
 
 class Provenance(TypedDict, total=False):
@@ -110,10 +128,10 @@ class Provenance(TypedDict, total=False):
     simulated: bool
 
 
-def provenance(company: str, enrichment: Enrichment | None) -> Provenance:
-    """Return where the evidence about *company* came from; without any, only its key."""
+def provenance(company_key: str | None, enrichment: Enrichment | None) -> Provenance:
+    """Return where the evidence about a company came from; without any, only its key."""
     if enrichment is None:
-        return {"company_key": _key_or_none(company)}
+        return {"company_key": company_key}
     return {
         "company_key": enrichment.company_key,
         "source": enrichment.source,
@@ -123,13 +141,6 @@ def provenance(company: str, enrichment: Enrichment | None) -> Provenance:
         "saved_micros": enrichment.saved_micros,
         "simulated": enrichment.simulated,
     }
-
-
-def _key_or_none(company: str) -> str | None:
-    try:
-        return company_key(company)
-    except InvalidCompanyName:
-        return None
 
 
 def tally_of(

@@ -7,7 +7,7 @@ from enum import StrEnum, auto
 from typing import Final
 from uuid import UUID, uuid5
 
-from orchestrator.identity import parse_name
+from orchestrator.identity import is_refined, parse_name
 
 #: How often a company may be looked at again.
 EVERY_MIN: Final = timedelta(hours=1)
@@ -53,6 +53,14 @@ class Watch:
     ran_at: datetime | None = None
     outcome: str | None = None
     spent_micros: int = 0
+
+    @property
+    def item(self) -> str:
+        """What a job is told to look at: the company by name, or by a key that is not its name's.
+
+        Either leads to the watch: `watch_id` of the key that it has by itself.
+        """
+        return self.company_key if is_refined(self.company_key) else self.company
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,11 +130,11 @@ class Scheduler:
             # None of them runs, as far as is known; begun elsewhere since, it has another job.
             ended = {watch.job_id for watch in watches if watch.job_id}
             begun = await self._watches.begin([watch.id for watch in watches], job_id, ended)
-            names = tuple(watch.company for watch in watches if watch.id in begun)
-            if names:
-                await submit(_job(JobKind.REFRESH, names, tenant), job_id=job_id)
-                log.info("schedule.enqueued", job_id=job_id, companies=len(names))
-            enqueued += len(names)
+            items = tuple(watch.item for watch in watches if watch.id in begun)
+            if items:
+                await submit(_job(JobKind.REFRESH, items, tenant), job_id=job_id)
+                log.info("schedule.enqueued", job_id=job_id, companies=len(items))
+            enqueued += len(items)
         return enqueued
 
     async def _rejudge(self, changed: Collection[Watch], submit: Submit) -> None:

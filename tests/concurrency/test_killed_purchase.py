@@ -20,6 +20,7 @@ import pytest
 from orchestrator.database import upgrade
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.enrichment import recalled
+from orchestrator.identity import Mention
 from orchestrator.memo import Source
 from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
@@ -106,7 +107,7 @@ async def test_a_buyer_that_stood_still_may_not_write_late(
     company = f"Compañía {uuid4().hex[:10]}"
     process = await _lead(stack, company, Step.AFTER_SETTLE)
     cue(process)
-    key = (await survivor.enricher.glance([company]))[0].company_key
+    key = (await survivor.enricher.glance([Mention(company)]))[0].company_key
     await _until_noted(survivor, key)
 
     process.send_signal(signal.SIGSTOP)

@@ -20,6 +20,7 @@ from typing import ClassVar
 
 from orchestrator.archive import EvidenceArchive
 from orchestrator.clock import utc_now
+from orchestrator.company_index import CompanyIndex
 from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
 from orchestrator.database import open_engine
@@ -206,7 +207,7 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
         sweeper = Sweeper(
             memo, purchaser, settlement, strays, gives_run_ids=True, patience=timedelta(seconds=0)
         )
-        enricher = Enricher(memo, purchaser, counters, servings)
+        enricher = Enricher(memo, purchaser, counters, servings, CompanyIndex(engine, utc_now))
         yield Buyer(enricher, memo, ledger, EvidenceArchive(engine), sweeper)
 
 

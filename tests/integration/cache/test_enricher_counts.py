@@ -1,17 +1,22 @@
 """The pipeline's own lookups in the hit rate of SurfSense results."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
 from redis.asyncio import Redis
 
 from orchestrator.cache import HitRate, Kind, hit_rates
+from orchestrator.company_index import CompanyIndex
 from orchestrator.counters import Counters
 from orchestrator.enrichment import Enricher, EnrichmentFailures, Purchaser, Purpose
 from orchestrator.enrichment.journal import Order
 from orchestrator.memo import Flight, Loaded, Memo
 from orchestrator.spend import Servings
 from orchestrator.surfsense import ServiceUnavailable
+from tests.support.companies import open_index
 
 PURPOSE = Purpose(job_id=None, tenant="default")
 
@@ -40,12 +45,21 @@ class NoServings(Servings):
         """Forget it."""
 
 
-async def rate_after(purchaser: Purchaser, memo_db: Redis, counters_db: Redis) -> list[HitRate]:
+@pytest.fixture
+async def index(tmp_path: Path) -> AsyncIterator[CompanyIndex]:
+    """Return an index that knows nothing."""
+    async with open_index(tmp_path) as index:
+        yield index
+
+
+async def rate_after(
+    purchaser: Purchaser, memo_db: Redis, counters_db: Redis, index: CompanyIndex
+) -> list[HitRate]:
     """Look the same company up by ten callers at once and once more; return the rates."""
     second = timedelta(seconds=1)
     memo = Memo(memo_db, failures=EnrichmentFailures(second, second))
     counters = Counters(counters_db)
-    enricher = Enricher(memo, purchaser, counters, NoServings())
+    enricher = Enricher(memo, purchaser, counters, NoServings(), index)
     callers = (enricher.enrich("Acme", PURPOSE) for _ in range(10))
     await asyncio.gather(*callers, return_exceptions=True)
     await asyncio.gather(enricher.enrich("Acme S.A.", PURPOSE), return_exceptions=True)
@@ -55,18 +69,18 @@ async def rate_after(purchaser: Purchaser, memo_db: Redis, counters_db: Redis) -
 
 
 async def test_only_the_lookup_that_goes_to_surfsense_is_a_miss(
-    memo_db: Redis, counters_db: Redis
+    memo_db: Redis, counters_db: Redis, index: CompanyIndex
 ) -> None:
     """Callers who wait for another's purchase are served by the memo: hits."""
-    rates = await rate_after(FakePurchaser(), memo_db, counters_db)
+    rates = await rate_after(FakePurchaser(), memo_db, counters_db, index)
 
     assert rates == [HitRate(Kind.SURFSENSE, hits=10, lookups=11)]
 
 
 async def test_a_failed_purchase_is_a_miss_and_its_followers_are_nothing(
-    memo_db: Redis, counters_db: Redis
+    memo_db: Redis, counters_db: Redis, index: CompanyIndex
 ) -> None:
     """A service that is down does not look like a cache that works."""
-    rates = await rate_after(FakePurchaser(fails=True), memo_db, counters_db)
+    rates = await rate_after(FakePurchaser(fails=True), memo_db, counters_db, index)
 
     assert rates == [HitRate(Kind.SURFSENSE, hits=0, lookups=1)]

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.clock import utc_now
+from orchestrator.company_index import CompanyIndex
 from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
 from orchestrator.database import open_engine, upgrade
@@ -51,6 +52,7 @@ class World:
     sweeper: Sweeper
     strays: Strays
     memo_redis: Redis
+    index: CompanyIndex
 
     async def cap(self, micros: int) -> None:
         """Cap the job of `CAPPED`."""
@@ -73,13 +75,15 @@ class Worlds:
         *,
         patience: timedelta = timedelta(seconds=10),
         durability: Durability = Durability.NONE,
+        engine: AsyncEngine | None = None,
     ) -> World:
         """Open a world on *server*; paid answers wait for *patience*."""
+        engine = engine or self._engine
         seller = seller or self.seller
         memo_redis, jobs_redis = (open_redis(f"{server.url}/{database}") for database in (1, 3))
         self._stack.push_async_callback(memo_redis.aclose)
         self._stack.push_async_callback(jobs_redis.aclose)
-        ledger, servings = Ledger(self._engine, utc_now), Servings(self._engine)
+        ledger, servings = Ledger(engine, utc_now), Servings(engine)
         budget = Budget(jobs_redis, ledger, Caps())
         self._stack.push_async_callback(servings.aclose)
         settlement = Settlement(budget, ledger, price_micros=PRICE, protocol=seller.protocol)
@@ -110,8 +114,12 @@ class Worlds:
         counters = Counters(jobs_redis)
         self._stack.push_async_callback(counters.aclose)
         self._stack.push_async_callback(memo.aclose)
-        enricher = Enricher(memo, purchaser, counters, servings)
-        return World(seller, purchaser, enricher, memo, budget, ledger, sweeper, strays, memo_redis)
+        index = CompanyIndex(engine, utc_now, refresh_after=timedelta(0))
+        enricher = Enricher(memo, purchaser, counters, servings, index)
+        return World(
+            *(seller, purchaser, enricher, memo, budget, ledger),
+            *(sweeper, strays, memo_redis, index),
+        )
 
 
 @pytest.fixture

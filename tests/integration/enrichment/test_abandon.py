@@ -49,7 +49,7 @@ async def test_a_cancelled_run_is_neither_charged_nor_counted(
     await buys_runs.cap(PRICE)
     await end_task(await _begin(buys_runs))
 
-    assert buys_runs.enricher.abandon("Acme, S.A.")
+    assert buys_runs.enricher.abandon("acme")
     await _until_let_go(buys_runs)
 
     assert seller.cancelled == ["run-1"]
@@ -62,7 +62,7 @@ async def test_after_that_it_is_bought_like_any_other(
 ) -> None:
     """No failure is shared: whoever asks next buys at once, and pays once."""
     await end_task(await _begin(buys_runs))
-    buys_runs.enricher.abandon("Acme")
+    buys_runs.enricher.abandon("acme")
     await _until_let_go(buys_runs)
     seller.gate.set()
 
@@ -80,7 +80,7 @@ async def test_a_run_that_has_ended_is_stored_and_settled(
     seller.too_late = True
     await end_task(await _begin(buys_runs))
 
-    buys_runs.enricher.abandon("Acme")
+    buys_runs.enricher.abandon("acme")
     seller.gate.set()
     await _until_let_go(buys_runs)
 
@@ -93,7 +93,7 @@ async def test_what_somebody_waits_for_goes_on(buys_runs: World, seller: FakeRun
     staying = asyncio.create_task(buys_runs.enricher.enrich("Acme", CAPPED))
     await end_task(await _begin(buys_runs))
 
-    assert not buys_runs.enricher.abandon("Acme")
+    assert not buys_runs.enricher.abandon("acme")
     seller.gate.set()
 
     assert (await staying).evidence is not None
@@ -109,7 +109,7 @@ async def test_a_follower_elsewhere_buys_for_itself(
     following = asyncio.create_task(elsewhere.enricher.enrich("Acme", FREE))
     await end_task(first)
 
-    buys_runs.enricher.abandon("Acme")
+    buys_runs.enricher.abandon("acme")
     seller.gate.set()
     enrichment = await following
 
@@ -122,7 +122,7 @@ async def test_what_cannot_be_cancelled_is_bought(world: World) -> None:
     world.seller.gate.clear()
     await end_task(await _begin(world))
 
-    world.enricher.abandon("Acme")
+    world.enricher.abandon("acme")
     world.seller.gate.set()
     await _until_let_go(world)
 
@@ -132,4 +132,4 @@ async def test_what_cannot_be_cancelled_is_bought(world: World) -> None:
 
 async def test_where_nothing_is_bought_there_is_nothing_to_stop(world: World) -> None:
     """Asking is free."""
-    assert not world.enricher.abandon("Acme")
+    assert not world.enricher.abandon("acme")

@@ -6,6 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator.enrichment import Enricher, Enrichment, Purpose
+from orchestrator.identity import Mention
+from orchestrator.identity.resolution import Resolved, alone
 from orchestrator.jobs import JobContext, NotNow, Report, Tries
 from orchestrator.memo import LeaseLost, StoreUnavailable
 from orchestrator.pipeline import CompanyHandler, CompanyResult, ItemStatus
@@ -186,9 +188,13 @@ class Broken(Enricher):
     def __init__(self, error: Exception) -> None:
         self._error = error
 
+    async def identify(self, mention: Mention) -> Resolved:
+        """Take the name for what it says."""
+        return alone(mention.identify())
+
     async def enrich(
         self,
-        name: str,  # noqa: ARG002 - the port's
+        company: str | Resolved,  # noqa: ARG002 - the port's
         purpose: Purpose,  # noqa: ARG002 - the port's
         *,
         patience: timedelta | None = None,  # noqa: ARG002 - the port's

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orchestrator.enrichment import EnrichmentStatus
-from orchestrator.identity import InvalidCompanyName
+from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.memo import Source, StillLoading
 from orchestrator.spend import BudgetExhausted, PurchaseOutcome
 from orchestrator.surfsense import Ambiguous, NotFound, RequestRejected, ServiceUnavailable
@@ -171,9 +171,9 @@ async def test_glancing_costs_nothing(world: World) -> None:
     """A glance says what is known of each name, in order, and never buys."""
     await world.enricher.enrich("Acme", FREE)
 
-    glances = await world.enricher.glance(["Beta", "ACME S.A.", "S.L."])
+    glances = await world.enricher.glance([Mention("Beta"), Mention("ACME S.A."), Mention("S.L.")])
 
     assert [glance.company_key for glance in glances][:2] == ["beta", "acme"]
     assert [glance.fresh for glance in glances] == [False, True, False]
-    assert [glance.distinctive for glance in glances] == [True, True, False]
+    assert [glance.is_ambiguous for glance in glances] == [False, False, True]
     assert len(world.seller.asked) == 1

@@ -20,7 +20,7 @@ async def eager(world: World, jobs_redis: Redis, engine: AsyncEngine) -> AsyncIt
     """Return an enricher that refreshes what is read twice in the last three hours of its life."""
     counters, servings = Counters(jobs_redis), Servings(engine)
     refresh = Refresh(ahead=timedelta(hours=3), reads=2)
-    yield Enricher(world.memo, world.purchaser, counters, servings, refresh=refresh)
+    yield Enricher(world.memo, world.purchaser, counters, servings, world.index, refresh=refresh)
     await servings.aclose()
     await counters.aclose()
 

@@ -48,7 +48,10 @@ class Desk:
 
     def rejudge(self, *agents: FakeAgent) -> Rejudge:
         """Return what judges again, by the rules of *agents*."""
-        return Rejudge(self._store, self._last_known, Pipeline("test", agents), utc_now)
+        return Rejudge(
+            *(self._store, self._last_known, self._world.index),
+            *(Pipeline("test", agents), utc_now),
+        )
 
 
 @pytest.fixture

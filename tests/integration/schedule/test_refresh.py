@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.archive import EvidenceArchive
 from orchestrator.clock import utc_now
-from orchestrator.enrichment import Purpose
+from orchestrator.enrichment import LastKnown, Purpose
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext
 from orchestrator.pipeline import RefreshHandler
 from orchestrator.schedule import DueSet, RunEnd, Watch, Watches, evidence_digest, new_watch
@@ -31,7 +31,8 @@ def handle(
     world: World, engine: AsyncEngine, watches: Watches, jobs_redis: Redis
 ) -> RefreshHandler:
     """Return what workers run."""
-    return RefreshHandler(watches, DueSet(jobs_redis), EvidenceArchive(engine), world.enricher)
+    last_known = LastKnown(EvidenceArchive(engine), world.memo)
+    return RefreshHandler(watches, DueSet(jobs_redis), last_known, world.index, world.enricher)
 
 
 @pytest.fixture

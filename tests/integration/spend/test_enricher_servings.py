@@ -9,6 +9,8 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from orchestrator.clock import utc_now
+from orchestrator.company_index import CompanyIndex
 from orchestrator.counters import Counters
 from orchestrator.database import open_engine, upgrade
 from orchestrator.enrichment import Enricher, EnrichmentFailures, Purchaser, Purpose
@@ -49,7 +51,7 @@ async def test_all_but_the_buyer_are_served(
     second = timedelta(seconds=1)
     memo = Memo(memo_redis, failures=EnrichmentFailures(second, second))
     counters, servings = Counters(jobs_redis), Servings(engine)
-    enricher = Enricher(memo, FakePurchaser(), counters, servings)
+    enricher = Enricher(memo, FakePurchaser(), counters, servings, CompanyIndex(engine, utc_now))
 
     await asyncio.gather(*(enricher.enrich("Acme", PURPOSE) for _ in range(10)))
     await enricher.enrich("Acme S.A.", PURPOSE)

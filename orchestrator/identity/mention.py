@@ -1,0 +1,62 @@
+"""A company as somebody names it, in one text where only texts travel. Pure.
+
+Jobs keep their items as texts. Most are a name and nothing else, and that is its own text.
+"""
+
+from typing import Final, NamedTuple
+
+from .domains import company_domain
+from .identify import Identity, as_key, identify, is_refined, of_key
+
+#: What parts a text; no usable name has it.
+_SEPARATOR: Final = "\0"
+_PARTS: Final = 3
+
+
+class Mention(NamedTuple):
+    """A name, and what is said beside it about which company is meant.
+
+    `website` is a host, a URL, or an e-mail address at the company's domain; `country` an ISO
+    3166-1 alpha-2 code. What tells nothing, such as free mail, counts as unknown.
+    """
+
+    name: str
+    website: str | None = None
+    country: str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> "Mention":
+        """Read what `text` returns; any other text is a name."""
+        if _SEPARATOR not in text:
+            return cls(text)
+        parts = text.split(_SEPARATOR)
+        if len(parts) != _PARTS:
+            return cls(text)
+        name, website, country = parts
+        return cls(name, website or None, country or None)
+
+    @classmethod
+    def of_lead(
+        cls, name: str, *, website: str | None, email: str | None, country: str | None
+    ) -> "Mention":
+        """Return how a lead names its company: by its website, else by its e-mail's domain."""
+        return cls(name, website if company_domain(website) else email, country)
+
+    @property
+    def text(self) -> str:
+        """The mention as one text: the name alone where nothing else is said."""
+        if not self.website and not self.country:
+            return self.name
+        return _SEPARATOR.join((self.name, self.website or "", self.country or ""))
+
+    def identify(self) -> Identity:
+        """Return who is meant, as far as that can be told without asking anybody.
+
+        A refined key may stand for the name: it names one company by itself.
+
+        Raises:
+            InvalidCompanyName: The name is blank.
+        """
+        if is_refined(self.name):
+            return of_key(as_key(self.name))
+        return identify(self.name, country=self.country, domain=self.website)
