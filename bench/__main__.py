@@ -13,6 +13,7 @@ from bench import (
     chaos,
     enqueue,
     hit,
+    interactive,
     invalidation,
     job,
     jobs,
@@ -38,6 +39,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "invalidation": invalidation.main,
     "job": job.main,
     "jobs": jobs.main,
+    "interactive": interactive.main,
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "schedule": schedule.main,
     "chaos": chaos.main,

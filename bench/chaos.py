@@ -5,30 +5,25 @@ opportunity, no company is charged twice, and the ledger is the seller's bill to
 """
 
 import asyncio
-import os
 import random
-import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from uuid import NAMESPACE_OID, uuid5
 
-import httpx
 import sqlalchemy
 from rich.table import Table
 
 from agents.case import Lead
 from bench.havoc import kill_at_random, read_bill
 from bench.measure import QUICK_REPEATS, console
-from orchestrator.bootstrap import Runtime, build
+from bench.site import running_site
+from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.jobs import Job, JobKind, NewJob
 from orchestrator.memo import StoreUnavailable
-from orchestrator.messaging import CeleryDoorbell, create_app
-from orchestrator.settings import Settings, load
-from tests.support.stack import running_stack
 
 #: How SurfSense behaves while it lasts.
 FAULTS = {
@@ -103,18 +98,10 @@ async def main(repeats: int) -> None:
 
 async def run_chaos(plan: Plan) -> Outcome:
     """Carry *plan* out on a stack of its own, and look at the books of both sides."""
-    os.environ.update(VARIABLES, EMASAI_MAX_IN_FLIGHT=str(plan.max_in_flight))
-    with (
-        tempfile.TemporaryDirectory() as home,
-        running_stack(Path(home), workers=plan.workers) as stack,
-    ):
-        settings = load(**stack.variables)
-        await _order_faults(settings)
-        doorbell = CeleryDoorbell(create_app(settings))
-        async with build(settings, doorbell=doorbell) as parts:
-            outcome = await _carry_out(plan, parts, stack)
-        await doorbell.aclose()
-        return outcome
+    variables = {**VARIABLES, "EMASAI_MAX_IN_FLIGHT": str(plan.max_in_flight)}
+    async with running_site(workers=plan.workers, variables=variables) as site:
+        await site.behave(**FAULTS)
+        return await _carry_out(plan, site.parts, site.stack)
 
 
 async def _carry_out(plan: Plan, parts: Runtime, stack: EmbeddedStack) -> Outcome:
@@ -156,12 +143,6 @@ def _leads(plan: Plan) -> list[Lead]:
         )
         for index, number in enumerate(numbers[: plan.leads])
     ]
-
-
-async def _order_faults(settings: Settings) -> None:
-    async with httpx.AsyncClient() as http:
-        url = settings.surfsense_url.get_secret_value()
-        (await http.post(f"{url}/__faults", json=FAULTS)).raise_for_status()
 
 
 async def _until_done(parts: Runtime, job: Job) -> Job:

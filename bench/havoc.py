@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -67,11 +68,16 @@ class Bill:
 
     charges: Counter[str] = field(default_factory=Counter)
     micros: int = 0
+    charged_at: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def charged_twice(self) -> dict[str, int]:
         """Companies with more than one charge, and how many they have."""
         return {key: count for key, count in self.charges.items() if count > 1}
+
+    def ordered(self, latency: timedelta) -> dict[str, datetime]:
+        """Return when each company was asked for, by name, if all take *latency* to be answered."""
+        return {name: at - latency for name, at in self.charged_at.items()}
 
 
 async def kill_at_random(
@@ -121,7 +127,11 @@ def read_bill(home: Path) -> Bill:
     """Return what the embedded sandbox of *home* has charged."""
     book = home / "sandbox" / "bill.jsonl"
     lines = [orjson.loads(line) for line in book.read_bytes().splitlines()]
-    return Bill(Counter(line["key"] for line in lines), sum(line["cost_micros"] for line in lines))
+    return Bill(
+        Counter(line["key"] for line in lines),
+        sum(line["cost_micros"] for line in lines),
+        {line["name"]: datetime.fromtimestamp(line["at_ms"] / 1000, UTC) for line in lines},
+    )
 
 
 def _children(stack: EmbeddedStack) -> list[psutil.Process]:

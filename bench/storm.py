@@ -5,25 +5,21 @@ are charged than there are, and none twice.
 """
 
 import asyncio
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from time import monotonic
 
 from bench.chaos import VARIABLES
 from bench.havoc import kill_at_random, read_bill, tampering
 from bench.measure import QUICK_REPEATS, console, grid, judge
-from orchestrator.bootstrap import Runtime, build
+from bench.site import running_site
+from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit
-from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.embedded import EmbeddedStack
 from orchestrator.jobs import JobKind, Lane, NewJob
 from orchestrator.memo import StoreUnavailable
-from orchestrator.messaging import CeleryDoorbell, create_app
-from orchestrator.settings import load
 
 #: Jobs that are being submitted, or looked at, at a time.
 ABREAST = 40
@@ -50,16 +46,8 @@ SMALL = Plan(jobs=2000, companies=200, seconds=20, worker_kills=4, valkey_kills=
 async def main(repeats: int) -> None:
     """Carry the plan out once, whole or small, and print what came of it."""
     plan = SMALL if repeats <= QUICK_REPEATS else Plan()
-    os.environ.update(VARIABLES)
-    with (
-        tempfile.TemporaryDirectory() as home,
-        open_stack(Path(home), workers=plan.workers) as stack,
-    ):
-        settings = load(**stack.variables)
-        doorbell = CeleryDoorbell(create_app(settings))
-        async with build(settings, doorbell=doorbell) as parts:
-            await _carry_out(plan, parts, stack)
-        await doorbell.aclose()
+    async with running_site(workers=plan.workers, variables=VARIABLES) as site:
+        await _carry_out(plan, site.parts, site.stack)
 
 
 async def _carry_out(plan: Plan, parts: Runtime, stack: EmbeddedStack) -> None:
