@@ -23,6 +23,7 @@ from bench import (
     schedule,
     stampede,
     storm,
+    throughput,
     waiting,
 )
 from bench.measure import QUICK_REPEATS, REPEATS
@@ -39,6 +40,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "invalidation": invalidation.main,
     "job": job.main,
     "jobs": jobs.main,
+    "throughput": throughput.main,
     "interactive": interactive.main,
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "schedule": schedule.main,

@@ -1,32 +1,27 @@
 """What a no-op job costs an item, from a thousand to a million: flat, or growing with the job?"""
 
 import uuid
-from datetime import timedelta
 from time import process_time
 
 from rich.table import Table
 
 from bench.measure import QUICK_REPEATS, console, judge
+from bench.noop import TTL, Nothing
 from bench.servers import running_valkey
 from orchestrator.connections import open_redis
 from orchestrator.jobs import (
     ChunkRunner,
-    GivenUp,
     Intake,
-    Item,
-    JobContext,
     JobKind,
     JobRecords,
     Lane,
     Marks,
     NewJob,
-    Report,
 )
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 QUICK_SIZES = SIZES[:3]
 CHUNK = 50
-TTL = timedelta(hours=1)
 #: How much dearer an item of the largest job may be than one of the smallest.
 FLAT = 1.5
 
@@ -37,16 +32,6 @@ class _Silent:
 
     def heard(self) -> tuple[str, ...]:
         return tuple(Lane)
-
-
-class _Nothing:
-    async def __call__(self, item: Item, context: JobContext) -> Report:
-        del item, context
-        return Report({})
-
-    async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
-        del item, context, why
-        return Report({})
 
 
 async def main(repeats: int) -> None:
@@ -79,9 +64,7 @@ async def _measure(url: str, size: int) -> tuple[float, float, int]:
     async with open_redis(url) as redis:
         before = int((await redis.info("memory"))["used_memory"])
         records = JobRecords(redis, ttl=TTL)
-        runner = ChunkRunner(
-            records, Marks(redis, ttl=TTL), {JobKind.ENRICH: _Nothing()}, _Silent()
-        )
+        runner = ChunkRunner(records, Marks(redis, ttl=TTL), {JobKind.ENRICH: Nothing()}, _Silent())
         new = NewJob(JobKind.ENRICH, tuple(map(str, range(size))), "bench")
         began = process_time()
         await Intake(redis, ttl=TTL).accept(uuid.uuid4().hex, new, chunk_size=CHUNK)
