@@ -60,6 +60,48 @@ class Requeue:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What became of all the jobs that a filter has found; `jobs` has those with something."""
+
+    jobs: Sequence[Requeue]
+    left: Counter[str]
+    before: Counter[str]
+
+    @classmethod
+    async def of(cls, found: AsyncIterator[Requeue]) -> "Sweep":
+        """Carry *found* through to its end."""
+        jobs, left, before = [], Counter[str](), Counter[str]()
+        async for each in found:
+            left += each.left
+            before += each.before
+            if each.items:
+                jobs.append(each)
+        return cls(jobs, left, before)
+
+    @property
+    def codes(self) -> Counter[str]:
+        """How many items are queued again, by reason."""
+        return sum((each.codes for each in self.jobs), Counter[str]())
+
+    @property
+    def cost_micros_at_most(self) -> int:
+        """What a dry run says of the cost."""
+        return sum(each.cost_micros_at_most or 0 for each in self.jobs)
+
+    def as_json(self, *, dry_run: bool) -> dict[str, Any]:
+        """Return it for programs."""
+        return {
+            "dry_run": dry_run,
+            "items": self.codes.total(),
+            "codes": dict(sorted(self.codes.items())),
+            "left": dict(sorted(self.left.items())),
+            "requeued_before": dict(sorted(self.before.items())),
+            "cost_micros_at_most": self.cost_micros_at_most if dry_run else None,
+            "jobs": [each.as_json() for each in self.jobs],
+        }
+
+
 async def foresee(
     runtime: Runtime, wanted: FailureFilter, *, max_cost_micros: int | None = None
 ) -> AsyncIterator[Requeue]:

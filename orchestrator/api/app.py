@@ -11,7 +11,7 @@ from orchestrator.jobs import Doorbell
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.settings import Settings
 
-from . import batches, health, jobs, spanish_door, steering
+from . import batches, health, jobs, letters, listing, spanish_door, steering
 from .body_limit import BodyLimit
 from .dependencies import KEY_DOCUMENTED
 from .error_handlers import KNOWN_ERRORS, answer_error
@@ -67,7 +67,11 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
         redoc_url=None,
     )
     key_documented = () if key is None else KEY_DOCUMENTED
-    routers = (batches.uploads, batches.router, jobs.router, steering.router, spanish_door.router)
+    routers = (
+        *(batches.uploads, batches.router, listing.router),
+        # Before the jobs: `failed` is no id.
+        *(letters.router, jobs.router, steering.router, spanish_door.router),
+    )
     for router in routers:
         app.include_router(router, dependencies=key_documented)
     app.include_router(health.router)

@@ -21,7 +21,7 @@ from orchestrator.jobs import Job, JobKind, Order, Origin
 from orchestrator.leadfile.formula import guard
 
 from .answers import JOBS_PATH, JobAccepted, accepted, url_of
-from .dependencies import RuntimeOfApp
+from .dependencies import IdempotencyKey, RuntimeOfApp
 from .errors import Refusal, Refused, documented
 from .finding import found_job
 from .requests import UploadQuery
@@ -70,18 +70,27 @@ async def accept_upload(
     wanted: Annotated[UploadQuery, Depends()],
     runtime: RuntimeOfApp,
     response: Response,
+    *,
+    idempotency_key: IdempotencyKey = None,
 ) -> JobAccepted:
-    """Accept the companies of a CSV or NDJSON upload of up to a million rows."""
+    """Accept the companies of a CSV or NDJSON upload of up to a million rows.
+
+    An idempotency key works as for a JSON body. The upload is read to its end all the same:
+    whether it is the same request shows there.
+    """
     job_id = uuid4().hex
     order = Order(
         kind=JobKind.ENRICH,
         tenant=wanted.tenant or runtime.settings.tenant,
         max_cost_micros=wanted.max_cost_micros,
         origin=Origin.API,
+        deadline=wanted.deadline,
     )
     names = names_in(request.stream(), media_type_of(request.scope))
     try:
-        job = await submit_stream(runtime, order, names, job_id=job_id)
+        job = await submit_stream(
+            runtime, order, names, job_id=job_id, idempotency_key=idempotency_key
+        )
     except ClientDisconnect:
         raise Refused(_GONE) from None
     response.headers["Location"] = url_of(job.job_id)

@@ -1,5 +1,6 @@
 """Turns whatever a request can raise into the one shape of an error."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
@@ -8,6 +9,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.jobs import KeyReused
@@ -48,9 +50,11 @@ KNOWN_ERRORS: Final = (
 )
 
 
-async def answer_error(_: Request, error: Exception) -> Response:
+async def answer_error(request: Request, error: Exception) -> Response:
     """Answer one of the `KNOWN_ERRORS`."""
     refusal = _refusal_for(error)
+    if refusal.status is HTTPStatus.METHOD_NOT_ALLOWED:
+        refusal = replace(refusal, headers={"Allow": ", ".join(_methods_at(request))})
     if refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
         log.warning("api.part_away", part=refusal.code, error=type(error).__name__)
     return refusal.response()
@@ -74,6 +78,16 @@ def _refusal_for(error: Exception) -> Refusal:  # noqa: PLR0911 - one for each e
             return _away("The database", "database_unavailable")
         case _:
             raise error
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return the methods that the address knows; the framework names those of one route alone."""
+    return [
+        method
+        for method in ("GET", "POST")
+        for scope in [{**request.scope, "method": method}]
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 def _plain(error: HTTPException) -> Refusal:

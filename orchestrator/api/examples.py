@@ -60,6 +60,13 @@ UPLOAD_PARAMETERS: Final = [
         "description": "Of an upload: what it may spend, in millionths of a US dollar.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    {
+        "name": "deadline",
+        "in": "query",
+        "required": False,
+        "description": "Of an upload: what has not begun by then fails, with the code 'deadline'.",
+        "schema": {"type": "string", "format": "date-time"},
+    },
 ]
 
 LEAD_EXAMPLES: Final[dict[str, Example]] = {

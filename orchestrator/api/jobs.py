@@ -5,14 +5,14 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit
 from orchestrator.jobs import JobKind, NewJob, Origin, lane_of
 
 from .answers import JOBS_PATH, JobAccepted, JobStatus, NumberedResult, accepted, url_of
-from .dependencies import RuntimeOfApp
+from .dependencies import IdempotencyKey, RuntimeOfApp
 from .errors import documented
 from .examples import JOB_EXAMPLES, UPLOAD_BODIES, UPLOAD_PARAMETERS
 from .finding import found_job
@@ -46,7 +46,7 @@ async def accept_job(
     runtime: RuntimeOfApp,
     response: Response,
     *,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> JobAccepted:
     """Accept a job durably and answer at once.
 
@@ -70,6 +70,7 @@ async def accept_job(
         max_cost_micros=wanted.cap_micros,
         lane=lane_of(len(items)),
         origin=Origin.API,
+        deadline=wanted.deadline,
         about=_about(wanted),
         policy=runtime.policy_version if isinstance(wanted, PipelineRequest) else None,
     )

@@ -9,6 +9,7 @@ from fastapi import Query
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -130,6 +131,12 @@ class _Capped(BaseModel):
         default=None, description="The same in US dollars; give one of the two."
     )
 
+    deadline: AwareDatetime | None = Field(
+        default=None,
+        description="What has not begun by then fails with the code 'deadline'. With its zone.",
+        examples=["2026-11-30T18:00:00Z"],
+    )
+
     @model_validator(mode="after")
     def _has_one_cap(self) -> Self:
         if self.max_cost_micros is not None and self.max_cost_usd is not None:
@@ -185,6 +192,7 @@ class UploadQuery:
 
     tenant: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = None
     max_cost_micros: Annotated[int | None, Query(ge=0, le=MAX_COST_USD * MICROS_PER_USD)] = None
+    deadline: Annotated[AwareDatetime | None, Query()] = None
 
 
 JobRequest = Annotated[EnrichRequest | PipelineRequest, Field(discriminator="kind")]

@@ -54,7 +54,8 @@ async def resume_job(job_id: str, runtime: RuntimeOfApp) -> JobStatus:
 async def cancel_job(job_id: str, runtime: RuntimeOfApp) -> JobStatus:
     """End a job for good. What has no result gets none, and purchases for it alone are stopped.
 
-    It is `cancelling` until the workers have let go of it, which takes seconds.
+    It is `cancelling` until the workers have let go of it, which takes seconds. Companies that a
+    schedule has asked for stay watched, and are looked at again after their period.
     """
     return await _commanded(runtime, job_id, Command.CANCEL)
 

@@ -16,7 +16,7 @@ from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.session import with_runtime
 from orchestrator.dispatch import command
-from orchestrator.jobs import Command, Job, JobFilter, JobState, Lane, TimelineEvent
+from orchestrator.jobs import Command, Job, JobFilter, JobKind, JobState, Lane, TimelineEvent
 
 jobs = typer.Typer(
     name="jobs", help="See, pause, resume and cancel accepted work.", no_args_is_help=True
@@ -97,7 +97,10 @@ def resume(job_id: JobId, *, as_json: AsJson = False) -> None:
 
 @jobs.command()
 def cancel(job_id: JobId, *, as_json: AsJson = False) -> None:
-    """End a job for good: what has no result gets none, purchases for it alone are stopped."""
+    """End a job for good: what has no result gets none, purchases for it alone are stopped.
+
+    Companies that a schedule has asked for stay watched; `emasai schedule pause` stops that.
+    """
     _command(job_id, Command.CANCEL, as_json=as_json)
 
 
@@ -113,6 +116,14 @@ def _command(job_id: str, wanted: Command, *, as_json: bool) -> None:
         print_json(_as_json(job, now))
     else:
         out.print(f"{job.job_id} is {job.state}: {job.done} of {job.total} done.", highlight=False)
+        if wanted is Command.CANCEL and job.kind is JobKind.REFRESH and job.done < job.total:
+            out.print(_STILL_WATCHED, highlight=False, soft_wrap=True)
+
+
+_STILL_WATCHED = (
+    "Its companies stay watched, and are looked at again after their period; "
+    "`emasai schedule pause` or `remove` stops that."
+)
 
 
 def time_left(job: Job, now: datetime) -> timedelta | None:

@@ -1,9 +1,7 @@
 """`emasai jobs requeue`: dead letters are tried again, each once."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -15,38 +13,7 @@ from orchestrator.cli.failed import OfJob, OfLane, OfTenant, Reasons, Since, wan
 from orchestrator.cli.jobs import AsJson
 from orchestrator.cli.money import parse_usd
 from orchestrator.cli.session import with_runtime
-from orchestrator.requeue import Requeue, foresee, requeue, requeued_as
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What was queued again, job by job, and what was not. `earlier` has what was queued before."""
-
-    dry_run: bool
-    jobs: Sequence[Requeue]
-    left: Counter[str]
-    before: Counter[str]
-    earlier: Sequence[str]
-
-    @property
-    def codes(self) -> Counter[str]:
-        return sum((each.codes for each in self.jobs), Counter[str]())
-
-    @property
-    def cost_micros_at_most(self) -> int:
-        return sum(each.cost_micros_at_most or 0 for each in self.jobs)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it for programs."""
-        about = {
-            "dry_run": self.dry_run,
-            "items": self.codes.total(),
-            "codes": dict(sorted(self.codes.items())),
-            "left": dict(sorted(self.left.items())),
-            "requeued_before": dict(sorted(self.before.items())),
-            "jobs": [each.as_json() for each in self.jobs],
-        }
-        return about | ({"cost_micros_at_most": self.cost_micros_at_most} if self.dry_run else {})
+from orchestrator.requeue import Sweep, foresee, requeue, requeued_as
 
 
 def requeue_failed(
@@ -78,65 +45,60 @@ def requeue_failed(
         )
     cap_micros = parse_usd(max_cost)
 
-    async def work(parts: Runtime) -> _Outcome:
+    async def work(parts: Runtime) -> tuple[Sweep, Sequence[str]]:
         wanted = await wanted_of(parts, job_id, reasons, tenant, lane, since)
         act = foresee if dry_run else requeue
-        jobs, left, before = [], Counter[str](), Counter[str]()
-        async for each in act(parts, wanted, max_cost_micros=cap_micros):
-            left += each.left
-            before += each.before
-            if each.items:
-                jobs.append(each)
-        earlier = await requeued_as(parts, job_id) if job_id and before else ()
-        return _Outcome(dry_run, jobs, left, before, earlier)
+        sweep = await Sweep.of(act(parts, wanted, max_cost_micros=cap_micros))
+        earlier = await requeued_as(parts, job_id) if job_id and sweep.before else ()
+        return sweep, earlier
 
-    outcome = with_runtime(work)
+    sweep, earlier = with_runtime(work)
     if as_json:
-        print_json(outcome.as_json())
+        print_json(sweep.as_json(dry_run=dry_run))
     else:
-        _show(outcome)
+        _show(sweep, earlier, dry_run=dry_run)
 
 
-def _show(outcome: _Outcome) -> None:
-    if outcome.jobs:
-        out.print(_table(outcome))
-    say = [_verdict(outcome)]
-    if outcome.left:
-        names = ", ".join(f"{n} {code}" for code, n in sorted(outcome.left.items()))
+def _show(sweep: Sweep, earlier: Sequence[str], *, dry_run: bool) -> None:
+    if sweep.jobs:
+        out.print(_table(sweep, dry_run=dry_run))
+    say = [_verdict(sweep, dry_run=dry_run)]
+    if sweep.left:
+        names = ", ".join(f"{n} {code}" for code, n in sorted(sweep.left.items()))
         say.append(
             f"Left alone: {names}. Name a reason with --reason where it is mended; what a schedule "
             "has asked for is tried again by itself."
         )
-    if outcome.before:
-        as_jobs = f", as job {', '.join(outcome.earlier)}" if outcome.earlier else ""
-        say.append(f"Queued again before: {outcome.before.total()}{as_jobs}.")
+    if sweep.before:
+        as_jobs = f", as job {', '.join(earlier)}" if earlier else ""
+        say.append(f"Queued again before: {sweep.before.total()}{as_jobs}.")
     for sentence in say:
         out.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
-def _verdict(outcome: _Outcome) -> str:
-    items = outcome.codes.total()
+def _verdict(sweep: Sweep, *, dry_run: bool) -> str:
+    items = sweep.codes.total()
     if not items:
         return "There is nothing to queue again."
-    reasons = ", ".join(f"{n} {code}" for code, n in sorted(outcome.codes.items()))
-    if outcome.dry_run:
-        cost = dollars(outcome.cost_micros_at_most)
+    reasons = ", ".join(f"{n} {code}" for code, n in sorted(sweep.codes.items()))
+    if dry_run:
+        cost = dollars(sweep.cost_micros_at_most)
         return f"Would queue {items} again ({reasons}), for {cost} at most."
     return f"Queued {items} again ({reasons})."
 
 
-def _table(outcome: _Outcome) -> Table:
+def _table(sweep: Sweep, *, dry_run: bool) -> Table:
     table = Table("job", box=None, padding=(0, 3, 0, 0))
-    if not outcome.dry_run:
+    if not dry_run:
         table.add_column("queued again as")
     table.add_column("items", justify="right")
     table.add_column("may spend", justify="right")
     table.add_column("tenant")
-    for each in outcome.jobs:
-        may_spend = each.cost_micros_at_most if outcome.dry_run else each.max_cost_micros
+    for each in sweep.jobs:
+        may_spend = each.cost_micros_at_most if dry_run else each.max_cost_micros
         table.add_row(
             each.parent.job_id,
-            *(() if outcome.dry_run or each.job is None else (each.job.job_id,)),
+            *(() if dry_run or each.job is None else (each.job.job_id,)),
             str(each.items),
             "" if may_spend is None else dollars(may_spend),
             escape(each.parent.tenant),

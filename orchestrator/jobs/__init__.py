@@ -32,6 +32,7 @@ from orchestrator.jobs.model import (
     Tries,
     lane_of,
 )
+from orchestrator.jobs.paging import Place
 from orchestrator.jobs.reconciler import Reconciler
 from orchestrator.jobs.records import Claim, JobRecords
 from orchestrator.jobs.results import JobResults, RowResult
@@ -76,6 +77,7 @@ __all__ = [
     "Origin",
     "Part",
     "Pause",
+    "Place",
     "Reconciler",
     "Report",
     "RowResult",

@@ -90,10 +90,18 @@ class Action(StrEnum):
     REJUDGE = auto()
     EXPAND = auto()
     SKIP = auto()
+    END = auto()
     RUN = auto()
 
 
-def action_for(watch: Watch | None, now: datetime, *, is_running: bool, is_worth: bool) -> Action:
+def action_for(
+    watch: Watch | None,
+    now: datetime,
+    *,
+    is_running: bool,
+    is_worth: bool,
+    was_cancelled: bool = False,
+) -> Action:
     """Say what is done with *watch* at *now*.
 
     Args:
@@ -101,6 +109,7 @@ def action_for(watch: Watch | None, now: datetime, *, is_running: bool, is_worth
         now: Aware UTC.
         is_running: Its job is known and not finished.
         is_worth: Somebody may want to know: see `WatchKind` and `Watches.worth`.
+        was_cancelled: Its job was cancelled before it looked at the company.
     """
     if watch is None or watch.paused:
         return Action.FORGET
@@ -112,7 +121,8 @@ def action_for(watch: Watch | None, now: datetime, *, is_running: bool, is_worth
         return Action.WAIT
     if watch.kind is WatchKind.RULE:
         return Action.EXPAND
-    return Action.RUN if is_worth else Action.SKIP
+    wanted = Action.RUN if is_worth else Action.SKIP
+    return Action.END if was_cancelled else wanted
 
 
 def new_watch(

@@ -17,11 +17,11 @@ import structlog
 
 from orchestrator.clock import Clock
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.jobs import Job, JobKind, JobRecords, Lane, NewJob, Origin
+from orchestrator.jobs import Job, JobKind, JobRecords, JobState, Lane, NewJob, Origin
 from orchestrator.memo import StoreUnavailable
 
 from .due_set import DueSet
-from .model import Action, Watch, WatchKind, action_for, new_watch
+from .model import Action, RunEnd, Watch, WatchKind, action_for, new_watch
 from .watches import Watches
 from .worth import Worth
 
@@ -90,7 +90,7 @@ class Scheduler:
 
     async def _act(self, ids: Collection[uuid.UUID], submit: Submit) -> int:
         watches = await self._watches.of(ids)
-        running = await self._running({w.job_id for w in watches.values() if w.job_id})
+        jobs = await self._states({w.job_id for w in watches.values() if w.job_id})
         derived = {w.company_key for w in watches.values() if w.kind is WatchKind.DERIVED}
         worth = await self._worth.among(derived)
         now = self._clock()
@@ -98,10 +98,12 @@ class Scheduler:
         gone = []
         for watch_id in ids:
             watch = watches.get(watch_id)
+            state = None if watch is None or watch.job_id is None else jobs[watch.job_id]
             action = action_for(
                 watch,
                 now,
-                is_running=watch is not None and watch.job_id in running,
+                is_running=state is not None and not state.is_final,
+                was_cancelled=state is JobState.CANCELLED,
                 is_worth=watch is not None
                 and (watch.kind is not WatchKind.DERIVED or watch.company_key in worth),
             )
@@ -115,13 +117,13 @@ class Scheduler:
         for rule in chosen[Action.EXPAND]:
             await self._expand(rule)
         await self._postpone(chosen[Action.SKIP], "not_worth_it")
+        await self._end(chosen[Action.END])
         return await self._enqueue(chosen[Action.RUN], submit)
 
-    async def _running(self, job_ids: Collection[str]) -> set[str]:
-        """Return those of *job_ids* that are accepted and not finished."""
+    async def _states(self, job_ids: Collection[str]) -> dict[str, JobState | None]:
+        """Return the state of each job, None for one that is not there."""
         ids = sorted(job_ids)
-        states = zip(ids, await self._records.states(ids), strict=True)
-        return {job_id for job_id, state in states if state is not None and not state.is_final}
+        return dict(zip(ids, await self._records.states(ids), strict=True))
 
     async def _enqueue(self, due: Collection[Watch], submit: Submit) -> int:
         enqueued = 0
@@ -162,6 +164,13 @@ class Scheduler:
         await self._watches.derive(new)
         await self._due.put({watch.id: watch.next_at for watch in new})
         await self._postpone([rule], None)
+
+    async def _end(self, cancelled: Collection[Watch]) -> None:
+        """End runs whose job was cancelled: who cancels does not want them a moment later."""
+        ends = [RunEnd(watch, watch.job_id or "", "cancelled") for watch in cancelled]
+        instants = await asyncio.gather(*(self._watches.end(end) for end in ends))
+        ended = zip(cancelled, instants, strict=True)
+        await self._due.put({watch.id: at for watch, at in ended if at is not None})
 
     async def _postpone(self, watches: Collection[Watch], outcome: str | None) -> None:
         if watches:

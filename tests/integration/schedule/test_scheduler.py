@@ -17,7 +17,7 @@ from orchestrator.clock import utc_now
 from orchestrator.database import open_engine, upgrade
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.identity import company_key
-from orchestrator.jobs import Job, JobKind, JobRecords, Lane, NewJob
+from orchestrator.jobs import Command, Job, JobKind, JobRecords, Lane, NewJob
 from orchestrator.schedule import (
     DueSet,
     RunEnd,
@@ -131,6 +131,23 @@ async def test_a_run_that_goes_on_is_not_begun_again(world: World) -> None:
     await world.make_due(watch)
     assert await world.tick() == 1
     assert len(world.jobs) == 2
+
+
+async def test_a_cancelled_run_is_not_begun_again_before_its_next_period(world: World) -> None:
+    """Who cancels a refresh does not want it a moment later; the watch goes on after its period."""
+    (watch,) = await world.watch("Acme Andina")
+    await world.tick()
+    ((job_id, _),) = world.jobs
+    await world.records.command(job_id, Command.CANCEL)
+    await world.due.put({watch.id: utc_now() - DAY})
+
+    assert await world.tick() == 0
+    stored = (await world.watches.of([watch.id]))[watch.id]
+    assert (stored.outcome, stored.job_id) == ("cancelled", None)
+    assert stored.next_at > utc_now() + DAY / 2
+    assert await world.tick() == 0
+    await world.make_due(watch)
+    assert await world.tick() == 1
 
 
 async def test_a_run_that_ends_twice_counts_once(world: World) -> None:

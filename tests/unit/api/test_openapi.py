@@ -24,7 +24,11 @@ async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> N
     addresses = {path: set(methods) for path, methods in document["paths"].items()}
 
     assert addresses == {
-        "/api/v1/jobs": {"post"},
+        "/api/v1/jobs": {"get", "post"},
+        "/api/v1/jobs/failed": {"get"},
+        "/api/v1/jobs/requeue": {"post"},
+        "/api/v1/jobs/{job_id}/failed": {"get"},
+        "/api/v1/jobs/{job_id}/requeue": {"post"},
         "/api/v1/jobs/{job_id}": {"get"},
         "/api/v1/jobs/{job_id}/results": {"get"},
         "/api/v1/jobs/{job_id}/pause": {"post"},

@@ -55,8 +55,13 @@ def test_what_is_done_with_a_watch() -> None:
     due = replace(_watch(), next_at=NOW)
     rule = new_rule(tenant="default", every=WEEK, now=NOW)
 
-    def action(watch: Watch | None, *, running: bool = False, worth: bool = True) -> Action:
-        return action_for(watch, NOW, is_running=running, is_worth=worth)
+    def action(
+        watch: Watch | None, *, running: bool = False, worth: bool = True, cancelled: bool = False
+    ) -> Action:
+        return action_for(watch, NOW, is_running=running, is_worth=worth, was_cancelled=cancelled)
+
+    assert action(due, cancelled=True) is Action.END
+    assert action(replace(due, paused=True), cancelled=True) is Action.FORGET
 
     assert action(None) is Action.FORGET
     assert action(replace(due, paused=True)) is Action.FORGET

@@ -1,0 +1,109 @@
+"""GET .../failed and POST .../requeue: what has failed, and trying it again."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from orchestrator.jobs import Report
+
+from .conftest import Door
+
+JOBS = "/api/v1/jobs"
+
+
+async def failed_job(door: Door, *, tenant: str = "acme") -> str:
+    """Return a job of three companies, two of which have failed."""
+    wanted = {"kind": "enrich", "companies": ["Acme", "Beta", "Gamma"], "tenant": tenant}
+    job_id: str = (await door.client.post(JOBS, json=wanted)).json()["job_id"]
+    for number, name, code in ((0, "Acme", "rate_limited"), (2, "Gamma", "poison")):
+        reason = {"en": f"{name} failed.", "es": f"{name} falló."}
+        result = {"company": name, "company_key": name.lower(), "reason": reason}
+        await door.runtime.records.report(job_id, number, Report(result, failure=code, attempts=3))
+    return job_id
+
+
+async def letters(door: Door, path: str, **params: str) -> list[dict[str, Any]]:
+    """Return what is streamed."""
+    answer = await door.client.get(f"{JOBS}{path}", params=params)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")
+    return [orjson.loads(line) for line in answer.content.splitlines()]
+
+
+async def test_a_job_says_what_of_it_has_failed_and_why(door: Door) -> None:
+    """A line each, in the order of the items, with whether it is worth another try."""
+    job_id = await failed_job(door)
+
+    first, second = await letters(door, f"/{job_id}/failed")
+
+    assert first.pop("failed_at").endswith("+00:00")
+    assert first == {
+        "job_id": job_id,
+        "number": 0,
+        "item": "Acme",
+        "company": "Acme",
+        "company_key": "acme",
+        "code": "rate_limited",
+        "reason": {"en": "Acme failed.", "es": "Acme falló."},
+        "attempts": 3,
+        "retry": "now",
+        "requeued": False,
+    }
+    assert (second["number"], second["retry"]) == (2, "named")
+
+
+async def test_dead_letters_of_all_jobs_are_filtered(door: Door) -> None:
+    """By code, tenant, lane and instant."""
+    await failed_job(door)
+    other = await failed_job(door, tenant="other")
+
+    assert len(await letters(door, "/failed")) == 4
+    poison = await letters(door, "/failed", code="poison")
+    assert [each["code"] for each in poison] == ["poison", "poison"]
+    assert {each["job_id"] for each in await letters(door, "/failed", tenant="other")} == {other}
+    assert await letters(door, "/failed", lane="refresh") == []
+    assert await letters(door, "/failed", since="2999-01-01T00:00:00Z") == []
+
+
+async def test_a_dry_run_counts_and_a_requeue_queues_once(door: Door) -> None:
+    """The second request says as which job the dead letters were queued before."""
+    job_id = await failed_job(door)
+    path = f"{JOBS}/{job_id}/requeue"
+
+    foreseen = (await door.client.post(path, json={"dry_run": True})).json()
+    first = (await door.client.post(path)).json()
+    again = (await door.client.post(path)).json()
+    named = (await door.client.post(path, json={"codes": ["poison"]})).json()
+
+    assert (foreseen["items"], foreseen["cost_micros_at_most"]) == (1, 46_500)
+    assert foreseen["jobs"][0]["job_id"] is None
+    (queued,) = first["jobs"]
+    assert (first["codes"], first["left"]) == ({"rate_limited": 1}, {"poison": 1})
+    listed = (await door.client.get(JOBS)).json()["jobs"]
+    assert {each["job_id"]: each["parent"] for each in listed}[queued["job_id"]] == job_id
+    assert (await door.client.get(queued["url"])).json()["total"] == 1
+    assert (again["items"], again["jobs"]) == (0, [])
+    assert again["requeued_before"] == {"rate_limited": 1}
+    assert again["requeued_as"] == [queued["job_id"]]
+    assert named["codes"] == {"poison": 1}
+
+
+async def test_a_filter_requeues_over_jobs(door: Door) -> None:
+    """Only what it means; without any filter it is refused."""
+    await failed_job(door)
+    other = await failed_job(door, tenant="other")
+
+    answer = (await door.client.post(f"{JOBS}/requeue", json={"tenant": "other"})).json()
+    refused = await door.client.post(f"{JOBS}/requeue", json={"dry_run": True})
+
+    assert [each["parent"] for each in answer["jobs"]] == [other]
+    assert refused.status_code == 422
+    assert "needs one of 'codes'" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(("method", "what"), [("GET", "failed"), ("POST", "requeue")])
+async def test_an_unknown_job_has_no_dead_letters(door: Door, method: str, what: str) -> None:
+    """Neither has what is no id."""
+    for job_id in ("0" * 32, "nobody"):
+        answer = await door.client.request(method, f"{JOBS}/{job_id}/{what}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_job")
