@@ -54,7 +54,7 @@ class Fates(NamedTuple):
     leads: int
     split: int
     ambiguous: int
-    wrong_ones: int
+    of_another: int
 
 
 async def show_placement(names: Path | None, equities: Path | None) -> None:
@@ -141,8 +141,8 @@ def _fates(right: Keys, keys: Keys, owned: Keys) -> Fates:
     """Sort leads by whether they have the *right* one of the keys that companies own."""
     wrong = [key for expected, key in zip(right, keys, strict=True) if key != expected]
     ambiguous = wrong.count(None)
-    wrong_ones = sum(key is not None and key in owned for key in wrong)
-    return Fates(len(keys), len(wrong) - ambiguous - wrong_ones, ambiguous, wrong_ones)
+    of_another = sum(key is not None and key in owned for key in wrong)
+    return Fates(len(keys), len(wrong) - ambiguous - of_another, ambiguous, of_another)
 
 
 def _shares(fates: Fates) -> Iterator[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from agents.case import Lead
+from agents.domains import domain_of_email, host_of, is_within, listed_parent
 from agents.mail_domains import is_anybodys
 
-from .domains import domain_of_email, host_of, is_within, listed_parent
 from .finding import Finding, Params, scored
 from .policy import Domains, Policy
 from .profile import CompanyProfile

@@ -11,8 +11,9 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from agents.domains import host_of
+
 from .countries import country_code
-from .domains import host_of
 from .vocabulary import NewsCategory, Sector, SizeBand
 
 _Word = TypeVar("_Word", bound=str)

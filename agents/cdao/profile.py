@@ -13,9 +13,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from agents.case import Claim, ClaimField, Evidence, Lead
+from agents.domains import host_of
 
 from .countries import country_code
-from .domains import host_of
 from .known import Known, best, distinct
 from .policy import Ageing, EvidenceRules
 from .vocabulary import (

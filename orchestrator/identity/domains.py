@@ -7,7 +7,6 @@ whole, without `www.`: `es.acme.com` and `acme.com` are two domains of one *bran
 
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
 _HOST: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.(xn--[a-z0-9-]+|[a-z]{2,})")
 _LONGEST_HOST: Final = 253
@@ -33,8 +32,14 @@ def company_domain(address: str | None) -> str | None:
     >>> company_domain("https://www.Acme.com/es"), company_domain("ana@gmail.com")
     ('acme.com', None)
     """
-    host = _host(address) if address else None
-    if host is None or _is_anybodys(host):
+    if not address:
+        return None
+    # The lists are large, and names need none.
+    from agents.domains import host_of, listed_parent  # noqa: PLC0415
+    from agents.mail_domains import is_anybodys  # noqa: PLC0415
+
+    host = _in_ascii(host_of(address if "://" in address else address.rpartition("@")[2]))
+    if host is None or listed_parent(host, _PAGES) or is_anybodys(host):
         return None
     return host
 
@@ -51,23 +56,10 @@ def brand(domain: str) -> str:
     return labels[-1]
 
 
-def _host(address: str) -> str | None:
-    text = address.strip()
-    if "://" not in text:
-        text = f"//{text.rpartition('@')[2]}"
+def _in_ascii(host: str | None) -> str | None:
+    """Return *host* as its servers know it; None if it cannot be one of the public internet."""
     try:
-        host = (urlsplit(text).hostname or "").rstrip(".").removeprefix("www.")
-        host = host if host.isascii() else host.encode("idna").decode()
-    except ValueError:  # UnicodeError is one
+        text = (host or "").encode("idna").decode()
+    except UnicodeError:
         return None
-    is_host = len(host) <= _LONGEST_HOST and _HOST.fullmatch(host) is not None
-    return host if is_host else None
-
-
-def _is_anybodys(host: str) -> bool:
-    from agents.mail_domains import (  # noqa: PLC0415 - the lists are large, names need none
-        is_anybodys,
-    )
-
-    has_pages = any(host == page or host.endswith(f".{page}") for page in _PAGES)
-    return has_pages or is_anybodys(host)
+    return text if len(text) <= _LONGEST_HOST and _HOST.fullmatch(text) else None

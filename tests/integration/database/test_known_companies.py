@@ -34,7 +34,7 @@ async def test_no_lead_of_theirs_gets_another_company_s_key() -> None:
     """However it is written, and whatever it leaves out: it is ambiguous, or bought once more."""
     fates = dict(await fates_of_known(known()))
 
-    assert {what: found.wrong_ones for what, found in fates.items()} == dict.fromkeys(fates, 0)
+    assert {what: found.of_another for what, found in fates.items()} == dict.fromkeys(fates, 0)
     assert fates["name, country, domain"].ambiguous == 0
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.cdao import default_policy
-from agents.cdao.domains import domain_of_email, host_of, is_within
+from agents.domains import domain_of_email, host_of, is_within
 from agents.mail_domains import is_anybodys
 
 

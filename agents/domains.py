@@ -5,9 +5,10 @@ A domain belongs to another when it is the same or ends with it at a dot, so a l
 """
 
 import re
+from typing import Final
 from urllib.parse import urlsplit
 
-_HOST = re.compile(r"(?!-)[\w-]+(\.[\w-]+)+")
+_HOST: Final = re.compile(r"(?!-)[\w-]+(\.[\w-]+)+")
 
 
 def host_of(website: str) -> str | None:
