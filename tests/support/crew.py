@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
 from tests.support.project import ROOT
 from tests.support.waiting import wait_until
 
@@ -56,11 +60,16 @@ class CrewMember:
         logged = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in logged if line["event"] == name]
 
-    def wait_for(self, name: str) -> None:
-        """Wait until it has logged the event *name*."""
-        wait_until(
-            lambda: bool(self.events(name)), description=f"{self.name} logs {name}", timeout_s=60
-        )
+    def wait_until_ready(self, celery: Celery) -> None:
+        """Wait until it answers over the broker, as `celery inspect ping` asks."""
+
+        def answers() -> bool:
+            try:
+                return bool(celery.control.inspect([self.name], timeout=0.5).ping())
+            except (OperationalError, OSError, RedisError):
+                return False
+
+        wait_until(answers, description=f"{self.name} answers", timeout_s=PATIENCE_S)
 
 
 class Crew:

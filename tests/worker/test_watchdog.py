@@ -1,25 +1,15 @@
 """A worker that stops working although it could ends itself, and no other one does."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-from uuid import uuid4
 
-import httpx
 import pytest
-import redis
-from celery import Celery
 
-from orchestrator.embedded import EmbeddedStack
 from orchestrator.identity import company_key
-from orchestrator.messaging import BrokerAway, Queues
-from orchestrator.names import QUEUE_PIPELINE, QUEUE_REFRESH, TASK_ENRICH
+from orchestrator.names import QUEUE_PIPELINE, QUEUE_REFRESH
 from tasks.watching import EXIT_STALLED
-from tests.support.crew import Crew, crew_of
 from tests.support.sandbox import charges
-from tests.support.stack import running_stack
-from tests.support.tcp_proxy import TcpProxy, proxy_of
+from tests.support.site import Site, new_company, site_of
 from tests.support.waiting import wait_until
 
 CLUMSY = "tests.support.clumsy_tasks"
@@ -27,86 +17,18 @@ PATIENCE_S = 2
 IMPATIENT = {"EMASAI_STALL_S": str(PATIENCE_S)}
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """An installation without workers, and a proxy between Celery and its broker."""
-
-    stack: EmbeddedStack
-    proxy: TcpProxy
-    crew: Crew
-    celery: Celery
-
-    @property
-    def behind_proxy(self) -> dict[str, str]:
-        """Settings of a worker whose broker is behind the proxy."""
-        url = urlsplit(self.stack.variables["REDIS_URL"])
-        where = f":{url.password}@127.0.0.1:{self.proxy.port}"
-        return {"CELERY_BROKER_URL": f"redis://{where}/2", **IMPATIENT}
-
-    def order_latency(self, milliseconds: int) -> None:
-        """Have SurfSense take its time."""
-        url = self.stack.variables["SURFSENSE_URL"]
-        faults = {"latency_min_ms": milliseconds, "latency_max_ms": milliseconds}
-        httpx.post(f"{url}/__faults", json=faults).raise_for_status()
-
-    def enrich(self, company: str) -> None:
-        """Ask for a company, as other services do."""
-        self.celery.send_task(TASK_ENRICH, kwargs={"companies": [company]}, queue=QUEUE_PIPELINE)
-
-    def until_charged(self, company: str) -> None:
-        """Wait until SurfSense has charged for it."""
-        wait_until(
-            lambda: charges(self.stack.home)[company_key(company)] > 0,
-            description=f"{company} is bought",
-            timeout_s=60,
-        )
-
-    def until_under_way(self, company: str) -> None:
-        """Wait until a worker has written down that it buys it."""
-        with redis.Redis.from_url(self.stack.variables["REDIS_URL"]) as memo:
-            wait_until(
-                lambda: bool(memo.exists(f"memo1:note:surfsense:{company_key(company)}")),
-                description=f"{company} is under way",
-            )
-
-    def is_known(self, company: str) -> bool:
-        """Say whether what was bought of it is stored."""
-        with redis.Redis.from_url(self.stack.variables["REDIS_URL"]) as memo:
-            return bool(memo.exists(f"surfsense:{company_key(company)}"))
-
-    def waiting(self, queue: str) -> int:
-        """Return how many messages nobody has taken."""
-        queues = Queues(self.celery)
-        try:
-            return queues.depths([queue])[queue]
-        except BrokerAway:
-            return -1
-        finally:
-            queues.close()
-
-
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """Run a site of a test's own."""
-    with running_stack(tmp_path / "home", workers=0) as stack:
-        url = urlsplit(stack.variables["REDIS_URL"])
-        assert url.port is not None
-        broker = stack.variables["REDIS_URL"].removesuffix("/1") + "/2"
-        celery = Celery(broker=broker)
-        with proxy_of(url.port) as proxy, crew_of(stack.variables, tmp_path) as crew:
-            yield Site(stack, proxy, crew, celery)
-        celery.close()
-
-
-def _company() -> str:
-    return f"Compañía {uuid4().hex[:10]}"
+    with site_of(tmp_path) as site:
+        yield site
 
 
 def test_a_worker_that_hears_nothing_any_more_ends_and_another_goes_on(site: Site) -> None:
     """What it had under way is seen through and paid once; what waited is done by the next."""
-    deaf = site.crew.start("deaf", **site.behind_proxy)
+    deaf = site.crew.start("deaf", **site.behind_proxy, **IMPATIENT)
     site.order_latency(6000)
-    under_way, unheard = _company(), _company()
+    under_way, unheard = new_company(), new_company()
     site.enrich(under_way)
     site.until_under_way(under_way)
     site.proxy.swallow_brpop()
@@ -142,7 +64,7 @@ def test_a_busy_worker_and_an_idle_one_go_on(site: Site) -> None:
     for _ in range(2):
         site.celery.send_task("tests.hold", args=[3 * PATIENCE_S], queue=QUEUE_PIPELINE)
     wait_until(lambda: site.waiting(QUEUE_PIPELINE) == 1, description="one is taken, one waits")
-    company = _company()
+    company = new_company()
     site.enrich(company)
 
     site.until_charged(company)
@@ -153,8 +75,8 @@ def test_a_busy_worker_and_an_idle_one_go_on(site: Site) -> None:
 
 def test_a_worker_without_its_broker_waits_for_it(site: Site) -> None:
     """However long it is away; then the worker takes what has waited meanwhile."""
-    worker = site.crew.start("patient", **site.behind_proxy)
-    first, second = _company(), _company()
+    worker = site.crew.start("patient", **site.behind_proxy, **IMPATIENT)
+    first, second = new_company(), new_company()
     site.enrich(first)
     site.until_charged(first)
 
