@@ -7,25 +7,30 @@ its coroutine over and waits. Bound to the worker's start and stop by Celery's s
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 import uvloop
 from celery import signals
+from celery.platforms import EX_FAILURE
 
 from orchestrator.background import end_task
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.celery_app import app, settings
+from orchestrator.database import DatabaseUnavailable, SchemaTooNew
 from orchestrator.dispatch import submit
 from orchestrator.garbage import collect_rarely
 from orchestrator.memo import MemoOptions
 from orchestrator.messaging import CeleryDoorbell, fingerprint
+from orchestrator.observability import configure_logging
+from orchestrator.settings import ConfigurationError
 from orchestrator.workers import Heartbeat, Stall, Watchdog, WorkerSelf, WorkerState
-from tasks.watching import EXIT_STALLED, CeleryWorker, WatchedWorker, where
+from tasks.watching import EXIT_STALLED, CeleryWorker, WatchedWorker, has_threads, where
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -168,9 +173,29 @@ def worker() -> WorkerRuntime:
 @signals.worker_init.connect
 def _start(sender: CeleryWorker, **_: object) -> None:
     global _worker  # noqa: PLW0603 - one of the two permitted globals, see docs/architecture.md
+    # Celery has it done later, and what keeps a worker from starting is to be read, too.
+    configure_logging(settings.log_level)
     collect_rarely()
+    if not has_threads(sender):
+        _refuse("this worker has another pool; start it with --pool threads")
     _worker = WorkerRuntime(sender)
-    _worker.start()
+    try:
+        _worker.start()
+    except (ConfigurationError, DatabaseUnavailable, SchemaTooNew) as error:
+        _refuse(str(error))
+    except Exception:
+        log.exception("worker.start_failed")
+        _refuse("a fault of ours, see above")
+
+
+def _refuse(reason: str) -> NoReturn:
+    """End the process.
+
+    Celery takes no notice of an error in a signal: it would listen all the same, and answer
+    every message, with nothing behind it.
+    """
+    log.critical("worker.not_started", reason=reason)
+    sys.exit(EX_FAILURE)
 
 
 @signals.worker_shutting_down.connect

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sized
 from typing import Final, Protocol
 
 from celery import Celery, signals
+from celery.concurrency import get_implementation
+from celery.concurrency.thread import TaskPool
 from celery.worker import state
 
 from orchestrator.messaging import ETA_TASKS, BrokerAway, Queues
@@ -23,6 +25,7 @@ class CeleryWorker(Protocol):
 
     hostname: str
     concurrency: int
+    pool_cls: str | type[object]
 
 
 class WatchedWorker:
@@ -76,6 +79,11 @@ class WatchedWorker:
 
     def _receive(self, **_: object) -> None:
         self._received += 1
+
+
+def has_threads(worker: CeleryWorker) -> bool:
+    """Say whether *worker* answers messages in threads of the process that has the runtime."""
+    return get_implementation(worker.pool_cls) is TaskPool
 
 
 def where(thread: threading.Thread) -> list[str]:

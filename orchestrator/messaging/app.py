@@ -1,7 +1,7 @@
 """Makes the Celery application."""
 
 from celery import Celery
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from orchestrator.messaging.profile import PROFILE, TRANSPORT
 from orchestrator.names import QUEUE_PIPELINE, QUEUE_REFRESH, QUEUES, TASK_TICK
@@ -20,7 +20,9 @@ def create_app(settings: Settings) -> Celery:
         broker_transport_options={rule.name: rule.value for rule in TRANSPORT},
         include=["tasks.work", "tasks.enqueue", "tasks.tick"],
         task_default_queue=QUEUE_PIPELINE,
-        task_queues=[Queue(name) for name in QUEUES],
+        # Each with an exchange of its own: by default all of them share one and its key, so that
+        # whoever publishes to it by name reaches them all.
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         # For whoever runs `celery beat`, which nothing needs: every worker ticks by itself. Two
         # beats, or none, change nothing (celery#1495). A tick that comes late is dropped.
         beat_schedule={

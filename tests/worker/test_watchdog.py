@@ -27,6 +27,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def test_a_worker_that_hears_nothing_any_more_ends_and_another_goes_on(site: Site) -> None:
     """What it had under way is seen through and paid once; what waited is done by the next."""
     deaf = site.crew.start("deaf", **site.behind_proxy, **IMPATIENT)
+    deaf.wait_until_ready(site.celery)
     site.order_latency(6000)
     under_way, unheard = new_company(), new_company()
     site.enrich(under_way)
@@ -49,6 +50,7 @@ def test_a_worker_that_hears_nothing_any_more_ends_and_another_goes_on(site: Sit
 def test_a_worker_whose_loop_stands_still_ends_and_another_goes_on(site: Site) -> None:
     """The log says in which function it stood."""
     hung = site.crew.start("hung", app=CLUMSY, **IMPATIENT)
+    hung.wait_until_ready(site.celery)
     site.celery.send_task("tests.hang", queue=QUEUE_PIPELINE)
 
     assert hung.exit_code() == EXIT_STALLED
@@ -61,9 +63,10 @@ def test_a_busy_worker_and_an_idle_one_go_on(site: Site) -> None:
     """Messages wait for three times the patience while the only thread is busy."""
     busy = site.crew.start("busy", "-c", "1", "-Q", QUEUE_PIPELINE, app=CLUMSY, **IMPATIENT)
     idle = site.crew.start("idle", "-Q", QUEUE_REFRESH, **IMPATIENT)
+    busy.wait_until_ready(site.celery)
+    idle.wait_until_ready(site.celery)
     for _ in range(2):
         site.celery.send_task("tests.hold", args=[3 * PATIENCE_S], queue=QUEUE_PIPELINE)
-    wait_until(lambda: site.waiting(QUEUE_PIPELINE) == 1, description="one is taken, one waits")
     company = new_company()
     site.enrich(company)
 
@@ -76,6 +79,7 @@ def test_a_busy_worker_and_an_idle_one_go_on(site: Site) -> None:
 def test_a_worker_without_its_broker_waits_for_it(site: Site) -> None:
     """However long it is away; then the worker takes what has waited meanwhile."""
     worker = site.crew.start("patient", **site.behind_proxy, **IMPATIENT)
+    worker.wait_until_ready(site.celery)
     first, second = new_company(), new_company()
     site.enrich(first)
     site.until_charged(first)
