@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from time import time
 from typing import Final, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from orchestrator.memo.errors import LeaseLost, NotDurable
-from orchestrator.memo.keys import BARRIER, Keys
+from orchestrator.memo.keys import BARRIER, NOTED, Keys, listed
 
 #: How long a server has. With `appendfsync everysec` a second passes between two writes to
 #: the disk, and another one until a replica says that it has done so.
@@ -49,9 +50,10 @@ class _Wanted:
 class Confirmations:
     """Confirms the notes of one process, together. Belongs to one event loop."""
 
-    def __init__(self, redis: Redis, durability: Durability) -> None:
+    def __init__(self, redis: Redis, durability: Durability, note_ttl: timedelta) -> None:
         self._redis = redis
         self._durability = durability
+        self._note_ttl = note_ttl
         self._waiting: list[_Wanted] = []
         self._under_way: set[asyncio.Task[None]] = set()
         self._latest: asyncio.Task[None] | None = None
@@ -85,21 +87,33 @@ class Confirmations:
         batch, self._waiting = self._waiting, []
         try:
             notes = await read_durable(
-                self._redis, [wanted.keys.note for wanted in batch], self._durability
+                self._redis,
+                [wanted.keys.note for wanted in batch],
+                self._durability,
+                members=[listed(wanted.keys.entry, wanted.token) for wanted in batch],
+                note_ttl=self._note_ttl,
             )
         except Exception as error:  # noqa: BLE001 - handed to everybody who waits
             for wanted in batch:
                 _answer(wanted, error)
         else:
             for wanted, note in zip(batch, notes, strict=True):
-                is_there = note is not None and wanted.token.encode() in note
-                _answer(wanted, None if is_there else LeaseLost(wanted.keys.entry))
+                lost = None if is_of(wanted.token, note) else LeaseLost(wanted.keys.entry)
+                _answer(wanted, lost)
 
 
 async def read_durable(
-    redis: Redis, notes: Sequence[str], durability: Durability
+    redis: Redis,
+    notes: Sequence[str],
+    durability: Durability,
+    *,
+    members: Sequence[str] = (),
+    note_ttl: timedelta = timedelta(0),
 ) -> list[bytes | None]:
     """Return what the keys *notes* hold, once that is where *durability* wants it.
+
+    Their *members* of `NOTED` are with them, for *note_ttl* from now on, also where that list was
+    written to another primary.
 
     Raises:
         NotDurable: It is not there in time, or the server cannot tell.
@@ -109,10 +123,13 @@ async def read_durable(
     within_ms = CONFIRMED_WITHIN // timedelta(milliseconds=1)
     async with redis.pipeline(transaction=False) as together:
         together.mget(notes)
+        if members:
+            together.zadd(NOTED, dict.fromkeys(members, time() * 1000), nx=True)
+            together.pexpire(NOTED, note_ttl)
         together.set(BARRIER, b"", px=within_ms)
         together.waitaof(1, replicas, within_ms)
-        found, written, confirmed = await together.execute(raise_on_error=False)
-    for reply in (found, written):
+        found, *written, confirmed = await together.execute(raise_on_error=False)
+    for reply in (found, *written):
         if isinstance(reply, Exception):
             raise reply
     if isinstance(confirmed, ResponseError):
@@ -123,6 +140,11 @@ async def read_durable(
     if on_replicas < replicas:
         raise NotDurable("confirm", f"no replica had it on disk within {within_ms / 1000:g} s")
     return cast("list[bytes | None]", found)
+
+
+def is_of(token: str, note: bytes | None) -> bool:
+    """Say whether *note* is there, and written by *token*."""
+    return note is not None and token.encode() in note
 
 
 def _answer(wanted: _Wanted, error: Exception | None) -> None:

@@ -75,6 +75,11 @@ class Keys:
         return _CORRUPT + self.entry
 
 
+def listed(entry: str, token: str) -> str:
+    """Return the member of `NOTED` for the note that *token* has written for *entry*."""
+    return f"{token} {entry}"
+
+
 def is_ours(key: bytes) -> bool:
     """Say whether *key* is one of the memo's own, which no pattern of entries means."""
     return key.startswith(_OURS.encode())

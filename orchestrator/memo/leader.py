@@ -179,7 +179,8 @@ class Leader:
             log.error("memo.not_settled", key=seat.keys.entry, error=type(error).__name__)
         else:
             if not keep_note:
-                await self._notes.drop(seat.keys, seat.token)
+                left = None if loaded.note is None else self._notes.body(seat.token, loaded.note)
+                await self._notes.drop(seat.keys, seat.token, body=left)
 
     async def _step_down(self, seat: _Seat, error: BaseException) -> None:
         """Tell the followers why, typed where possible; let go of the lease in any case."""

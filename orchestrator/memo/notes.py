@@ -5,7 +5,7 @@ it, in steps of its own, so that every script touches the keys of one entry only
 is listed and gone costs a look, nothing else. Nobody strikes a successor's note off the list.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from time import time
 from typing import cast
@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from orchestrator.memo.durability import Confirmations, Durability
 from orchestrator.memo.entry import JsonObject
 from orchestrator.memo.errors import LeaseLost
-from orchestrator.memo.keys import NOTED, Keys
+from orchestrator.memo.keys import NOTED, Keys, listed
 from orchestrator.memo.options import MemoOptions, milliseconds, store_errors
 from orchestrator.memo.scripts import Scripts
 
@@ -34,6 +34,7 @@ class LeftNote:
 
     key: str
     note: JsonObject
+    body: bytes = field(repr=False)
     led: bool
 
 
@@ -44,7 +45,7 @@ class Notes:
         self._redis = redis
         self._scripts = scripts
         self._options = options
-        self._confirmations = Confirmations(redis, options.durability)
+        self._confirmations = Confirmations(redis, options.durability, options.note_ttl)
 
     def body(self, token: str, note: JsonObject) -> bytes:
         """Return the stored form: the writer is found by its token."""
@@ -62,7 +63,7 @@ class Notes:
         """
         ttl_ms = milliseconds(self._options.note_ttl)
         with store_errors("note"):
-            await self._redis.zadd(NOTED, {_listed(keys.entry, token): time() * 1000})
+            await self._redis.zadd(NOTED, {listed(keys.entry, token): time() * 1000})
             await self._redis.pexpire(NOTED, ttl_ms)
             written = await self._scripts.note(
                 keys=[keys.lease, keys.note],
@@ -88,22 +89,26 @@ class Notes:
         with store_errors("confirm"):
             await self._confirmations.confirm(keys, token)
 
-    async def drop(self, keys: Keys, token: str) -> None:
-        """Remove the note that *token* wrote; a successor's stays."""
+    async def drop(self, keys: Keys, token: str, *, body: bytes | None = None) -> None:
+        """Remove the note that *token* wrote, or only if it is still *body*; others stay.
+
+        What the answer is settled for has to be dropped by its body: after a failover to a replica
+        that lagged, the entry may be gone and the note be the intent again, which leads to it.
+        """
         try:
-            if await self._scripts.drop_note(keys=[keys.note], args=[token]):
-                await self._redis.zrem(NOTED, _listed(keys.entry, token))
+            if await self._scripts.drop_note(keys=[keys.note], args=[body or token]):
+                await self._redis.zrem(NOTED, listed(keys.entry, token))
         except (RedisError, OSError) as error:
             log.warning("memo.note_not_dropped", key=keys.entry, error=type(error).__name__)
 
     async def discard(self, left: LeftNote) -> None:
         """Remove a note that was found, unless somebody has written another one since."""
-        await self.drop(Keys(left.key), left.note["written_by"])
+        await self.drop(Keys(left.key), left.note["written_by"], body=left.body)
 
     async def forget(self, keys: Keys, token: str) -> None:
         """Take a note of *token* off the list that is gone."""
         try:
-            await self._redis.zrem(NOTED, _listed(keys.entry, token))
+            await self._redis.zrem(NOTED, listed(keys.entry, token))
         except (RedisError, OSError) as error:
             log.warning("memo.note_not_forgotten", key=keys.entry, error=type(error).__name__)
 
@@ -118,15 +123,15 @@ class Notes:
             found = await self._redis.zrange(
                 NOTED, "-inf", latest, byscore=True, offset=0, num=limit
             )
-            listed = [member.decode() for member in cast("list[bytes]", found)]
-            if not listed:
+            members = [member.decode() for member in cast("list[bytes]", found)]
+            if not members:
                 return []
-            entries = [Keys(_entry_of(member)) for member in listed]
+            entries = [Keys(_entry_of(member)) for member in members]
             names = [name for keys in entries for name in (keys.note, keys.lease)]
             stored = cast("list[bytes | None]", await self._redis.mget(names))
             looks = [
                 _look(member, note, lease)
-                for member, note, lease in zip(listed, stored[0::2], stored[1::2], strict=True)
+                for member, note, lease in zip(members, stored[0::2], stored[1::2], strict=True)
             ]
             gone = [look for look in looks if isinstance(look, str)]
             if gone:
@@ -138,12 +143,8 @@ class Notes:
         later = (time() + after.total_seconds()) * 1000
         with store_errors("note"):
             await self._redis.zadd(
-                NOTED, {_listed(left.key, left.note["written_by"]): later}, xx=True
+                NOTED, {listed(left.key, left.note["written_by"]): later}, xx=True
             )
-
-
-def _listed(entry: str, token: str) -> str:
-    return f"{token} {entry}"
 
 
 def _entry_of(member: str) -> str:
@@ -153,8 +154,9 @@ def _entry_of(member: str) -> str:
 def _look(member: str, note: bytes | None, lease: bytes | None) -> LeftNote | str | None:
     """Return the note that is listed as *member*; *member* if it is gone for good, else None."""
     token, _, entry = member.partition(" ")
-    found = None if note is None else orjson.loads(note)
-    if found is not None and found["written_by"] == token:
-        return LeftNote(entry, found, led=lease is not None)
+    if note is not None:
+        found = orjson.loads(note)
+        if found["written_by"] == token:
+            return LeftNote(entry, found, note, led=lease is not None)
     # The holder of the lease may be about to write the note that it has listed.
     return None if lease == token.encode() else member

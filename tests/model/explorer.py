@@ -50,8 +50,9 @@ class Explorer:
         self, scenario: Scenario, promises: tuple[Promise, ...] = (*ALWAYS, *QUIET)
     ) -> None:
         self._scenario = scenario
-        self._always = tuple(promise for promise in promises if promise in ALWAYS)
-        self._quiet = tuple(promise for promise in promises if promise in QUIET)
+        kept = [promise for promise in promises if promise.__name__ not in scenario.excused]
+        self._always = tuple(promise for promise in kept if promise in ALWAYS)
+        self._quiet = tuple(promise for promise in kept if promise in QUIET)
         self._steps = Steps(scenario)
         #: States of last acts that were seen already, and ended well.
         self._calm: set[World] = set()

@@ -34,11 +34,11 @@ def bought_once(world: World, scenario: Scenario) -> bool:
 
 
 def bought_again_only_after_a_fault(world: World, scenario: Scenario) -> bool:
-    """Without run ids, every charge beyond the first is owed to one crash, stall or lost reply."""
+    """Without run ids, every charge beyond the first is owed to one fault."""
     if scenario.rules.gives_run_ids:
         return True
     all_, left = scenario.bounds, world.left
-    names = ("crash", "pause", "lost", "away")
+    names = ("crash", "pause", "lost", "away", "failover")
     faults = sum(int(getattr(all_, name)) - int(getattr(left, name)) for name in names)
     return len(world.runs) <= 1 + world.generation + faults
 

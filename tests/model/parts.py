@@ -16,6 +16,7 @@ from orchestrator.enrichment.strays import Strays
 from orchestrator.enrichment.sweeper import Sweeper
 from orchestrator.memo import (
     Abandonment,
+    Durability,
     Failure,
     LeaseLost,
     LoadFailed,
@@ -58,6 +59,7 @@ class Rules(NamedTuple):
     fresh_for: timedelta = TICK * 100
     send_within: timedelta = SEND_WITHIN
     lua: tuple[tuple[str, str, str], ...] = ()
+    durability: Durability = Durability.NONE
 
 
 class _Script:
@@ -99,6 +101,10 @@ class _Redis:
     async def mget(self, keys: list[str]) -> Any:
         return await Ask("mget", tuple(keys))
 
+    def pipeline(self, *, transaction: bool) -> stand_ins.Pipeline:
+        del transaction
+        return stand_ins.Pipeline()
+
 
 class _Codec:
     """Shares every failure for one tick."""
@@ -121,15 +127,18 @@ class _Codec:
 class _Memo:
     """`Memo._fly` and `Memo.get` without what is local to one process."""
 
-    def __init__(self, redis: Any, facts: Facts) -> None:
+    def __init__(self, redis: Any, facts: Facts, durability: Durability) -> None:
         options = MemoOptions(
             lease=TICK,
             note_ttl=TICK * 1000,
             generation_ttl=TICK * 1000,
             commit_patience=timedelta(0),
+            durability=durability,
         )
         self._scripts = Scripts(redis)
         self.notes = Notes(redis, self._scripts, options)
+        alone = stand_ins.Confirmations(redis, durability)
+        self.notes._confirmations = alone  # type: ignore[assignment] # noqa: SLF001 - no tasks here
         self._leader = Leader(redis, self._scripts, self.notes, _Codec(), options)
         self._leader._renewal = Keeping(facts)  # type: ignore[assignment] # noqa: SLF001 - the explorer renews
         self._facts = facts
@@ -185,7 +194,9 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
         reconcile_grace=GRACE,
         send_within=rules.send_within,
     )
-    return _Parts(_Memo(cast("Redis", _Redis(rules.lua)), facts), purchaser, settlement)
+    return _Parts(
+        _Memo(cast("Redis", _Redis(rules.lua)), facts, rules.durability), purchaser, settlement
+    )
 
 
 def program(rules: Rules, name: str) -> Program:

@@ -20,6 +20,7 @@ import structlog
 import orchestrator.enrichment.attempt
 import orchestrator.enrichment.purchase
 import orchestrator.enrichment.settlement
+import orchestrator.memo.durability
 import orchestrator.memo.leader
 import orchestrator.memo.notes
 from orchestrator.surfsense import AnswerLost, ServiceUnavailable
@@ -209,6 +210,7 @@ def logical_time(facts: Facts) -> Iterator[None]:
         (orchestrator.memo.leader, "time", clock),
         (orchestrator.memo.leader, "asyncio", sleeping),
         (orchestrator.memo.notes, "time", facts.monotonic),
+        (orchestrator.memo.durability, "time", facts.monotonic),
         (orchestrator.enrichment.attempt, "asyncio", sleeping),
         (orchestrator.enrichment.purchase, "uuid", SimpleNamespace(uuid4=facts.hex)),
         (orchestrator.enrichment.settlement, "datetime", _Instant),

@@ -10,7 +10,8 @@ from tests.model.world import Faults
 class Scenario(NamedTuple):
     """One exploration. A process whose name begins with S sweeps; the others look up.
 
-    `knows_settled`: the seller leaves out the runs that it is told to.
+    `knows_settled`: the seller leaves out the runs that it is told to. `excused` names promises
+    that are not kept there; docs/protocol.md says why.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Scenario(NamedTuple):
     bounds: Faults
     rules: Rules = Rules()
     knows_settled: bool = True
+    excused: tuple[str, ...] = ()
 
     @property
     def fresh_ms(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orchestrator.enrichment.attempt as attempting
 import orchestrator.enrichment.purchase as buying
 from orchestrator.enrichment.journal import Page, Stage, Step, first_step
-from orchestrator.memo import Source
+from orchestrator.memo import Durability, Source, durability
 from orchestrator.memo.notes import Notes
 from tests.model.invariants import (
     Promise,
@@ -51,24 +51,58 @@ ENRICH_LOST = Scenario(
     "enrich: the reply is lost", "AB", Faults(lost=1, retries=1, ticks=2), WITHOUT_RUN_IDS
 )
 
+#: Renewals of a lease that the replica has not seen are no renewals, and a leader whose lease
+#: was lost may be followed while it is certain: only the intent tells its successor.
+_OF_A_FAILOVER = ("one_leader", "fenced")
+CONFIRMED = Rules(durability=Durability.REPLICA)
+FAILOVER = Scenario(
+    "a replica takes over",
+    *("AB", Faults(failover=1, ticks=2), CONFIRMED),
+    excused=_OF_A_FAILOVER,
+)
+FAILOVER_CRASH = FAILOVER._replace(
+    name="a leader crashes, a replica takes over",
+    bounds=Faults(failover=1, crash=1, ticks=1),
+)
+FAILOVER_STALL = FAILOVER._replace(
+    name="a leader stands still, a replica takes over",
+    bounds=Faults(failover=1, pause=1, ticks=2),
+)
+FAILOVER_SWEPT = FAILOVER_CRASH._replace(
+    name="a leader crashes, a replica takes over, a sweeper goes round",
+    processes="AS",
+    bounds=Faults(failover=1, crash=1, ticks=2),
+)
+FAILED_OVER_TWICE = FAILOVER._replace(
+    name="replicas take over twice", bounds=Faults(failover=2, ticks=2)
+)
+ENRICH_FAILOVER = FAILOVER._replace(
+    name="enrich: a replica takes over",
+    rules=CONFIRMED._replace(gives_run_ids=False),
+)
+
 #: Explored to the end on every run of the tests.
 QUICK = (
     *(CRASH, STALL, STALL_PATIENT, LATE, INVALIDATED, REPLY_LOST, SENT_AGAIN, SWEPT, AGED, AWAY),
     *(ENRICH, ENRICH_STALL, ENRICH_INVALIDATED, ENRICH_LOST),
+    *(FAILOVER, FAILOVER_CRASH, FAILOVER_SWEPT, ENRICH_FAILOVER),
 )
 
 #: Explored to the end by `python -m tests.model --deep`; minutes each.
-DEEP = tuple(
-    Scenario(f"deep: {name}{seller}", processes, bounds, rules)
-    for seller, rules in ((" with run ids", Rules()), (" without", WITHOUT_RUN_IDS))
-    for name, processes, bounds in (
-        ("two crashes", "ABC", Faults(crash=2, ticks=3)),
-        ("crash and stall", "AB", Faults(crash=1, pause=1, ticks=3)),
-        ("crash, invalidation, resend", "AB", Faults(crash=1, invalidate=1, again=1, ticks=2)),
-        ("crash and lost reply", "AB", Faults(crash=1, lost=1, retries=1, ticks=3)),
-        ("crash and failed run", "AB", Faults(crash=1, failed=1, retries=1, ticks=2)),
-        ("sweeper", "ABS", Faults(crash=1, ticks=2)),
-    )
+DEEP = (
+    *(FAILOVER_CRASH._replace(bounds=FAILOVER_SWEPT.bounds), FAILOVER_STALL, FAILED_OVER_TWICE),
+    *(
+        Scenario(f"deep: {name}{seller}", processes, bounds, rules)
+        for seller, rules in ((" with run ids", Rules()), (" without", WITHOUT_RUN_IDS))
+        for name, processes, bounds in (
+            ("two crashes", "ABC", Faults(crash=2, ticks=3)),
+            ("crash and stall", "AB", Faults(crash=1, pause=1, ticks=3)),
+            ("crash, invalidation, resend", "AB", Faults(crash=1, invalidate=1, again=1, ticks=2)),
+            ("crash and lost reply", "AB", Faults(crash=1, lost=1, retries=1, ticks=3)),
+            ("crash and failed run", "AB", Faults(crash=1, failed=1, retries=1, ticks=2)),
+            ("sweeper", "ABS", Faults(crash=1, ticks=2)),
+        )
+    ),
 )
 
 
@@ -123,6 +157,19 @@ async def _adopts_anything(self: Any, flight: Any, page: Page, _: Any) -> Any:
     return await self._attempts.collect(flight, page, Source.ADOPTED)  # a method of Purchaser
 
 
+async def _confirms_nothing(*_: Any) -> None:
+    """Return at once."""
+
+
+async def _drops_whatever_it_says(notes: Any, keys: Any, token: str, **_: Any) -> None:
+    await _DROP(notes, keys, token)
+
+
+def _is_there_anyhow(*_: Any) -> bool:
+    return True
+
+
+_DROP = Notes.drop
 _ALWAYS_LEADS = ("begin", "if holder and holder ~= token then", "if false then")
 _ANY_HOLDER = ("commit", "if holder ~= token then", "if false then")
 
@@ -199,7 +246,25 @@ MUTATIONS = (
         "a note is dropped whoever wrote it",
         Scenario("a stall, then a crash", "AB", Faults(pause=1, crash=1, ticks=1), WITHOUT_RUN_IDS),
         (nothing_paid_is_lost, bought_once, fenced),
-        (("drop_note", "string.find(current, token, 1, true)", "true"),),
+        (("drop_note", "string.find(current, text, 1, true)", "true"),),
+    ),
+    Mutation(
+        "no intent is confirmed",
+        FAILOVER,
+        (bought_once,),
+        patch=(Notes, "confirm", _confirms_nothing),
+    ),
+    Mutation(
+        "an intent is confirmed by a primary that does not have it",
+        FAILOVER,
+        (bought_once,),
+        patch=(durability, "is_of", _is_there_anyhow),
+    ),
+    Mutation(
+        "whoever has settled drops its note whatever it says",
+        FAILOVER,
+        (bought_once,),
+        patch=(Notes, "drop", _drops_whatever_it_says),
     ),
     Mutation(
         "an answer is not stored",

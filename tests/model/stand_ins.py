@@ -1,9 +1,13 @@
 """What the modelled classes talk to, besides Redis: each stops with an `Ask` or does nothing."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, NamedTuple, cast
+from datetime import timedelta
+from typing import Any, NamedTuple, Self, cast
 
 from orchestrator.enrichment.journal import Page
+from orchestrator.memo import Durability, LeaseLost, durability
+from orchestrator.memo.keys import Keys, listed
 from orchestrator.spend import PurchaseRecord
 from orchestrator.surfsense import Accepted, Found, NotSent, is_permitted
 from tests.model.programs import Ask
@@ -80,6 +84,60 @@ class Ledger:
 class _Purchase(NamedTuple):
     purchase_id: str
     run_id: str
+
+
+class Confirmations:
+    """Stands in for those of `Notes`: one note at a time, since there is one company."""
+
+    def __init__(self, redis: Any, durability: Durability) -> None:
+        self._redis = redis
+        self._durability = durability
+
+    async def confirm(self, keys: Keys, token: str) -> None:
+        """Have a note confirmed."""
+        members = [listed(keys.entry, token)]
+        (note,) = await durability.read_durable(
+            self._redis, [keys.note], self._durability, members=members, note_ttl=timedelta(1)
+        )
+        if not durability.is_of(token, note):
+            raise LeaseLost(keys.entry)
+
+
+class Pipeline:
+    """What `read_durable` asks of a server, as one `Ask`: its replica acknowledges at once."""
+
+    def __init__(self) -> None:
+        self._notes: tuple[str, ...] = ()
+        self._listed: tuple[tuple[str, float], ...] = ()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Keep nothing."""
+
+    def mget(self, notes: Sequence[str]) -> None:
+        """Remember what is read."""
+        self._notes = tuple(notes)
+
+    def zadd(self, _: str, scores: Mapping[str, float], *, nx: bool) -> None:
+        """Remember what is listed, if it is not yet."""
+        assert nx
+        self._listed = tuple(scores.items())
+
+    def pexpire(self, *_: Any) -> None:
+        """Do nothing: the list of notes stays."""
+
+    def set(self, *_: Any, **__: Any) -> None:
+        """Change nothing that anybody reads."""
+
+    def waitaof(self, *_: int) -> None:
+        """Wait with everything else."""
+
+    async def execute(self, *, raise_on_error: bool) -> tuple[Any, int, int, bool, tuple[int, int]]:
+        """Ask."""
+        del raise_on_error
+        return await Ask("confirm", (self._notes, self._listed)), 1, 1, True, (1, 1)
 
 
 class Strays:

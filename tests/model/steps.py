@@ -39,6 +39,13 @@ class Steps:
 
     def of(self, world: World) -> Iterator[Move]:
         """Yield every next state, how it comes about, and whether that is no fault."""
+        for label, after, is_progress in self._moves(world):
+            yield label, after.seen_from(world), is_progress
+        if world.left.failover:
+            for after in self.machine.fail_over(world):
+                yield f"fails over to a replica with {_held(after)}", after, False
+
+    def _moves(self, world: World) -> Iterator[Move]:
         for index, process in enumerate(world.processes):
             yield from self._steps_of(world, index, process)
         is_late = self.machine.is_late(world, self._waits_for_run)
@@ -205,6 +212,10 @@ class Steps:
         pending = self.programs.pending(process.local)
         is_collect = isinstance(pending, Ask) and pending.kind == "collect"
         return str(pending.detail[0]) if is_collect and isinstance(pending, Ask) else None
+
+
+def _held(world: World) -> str:
+    return " and ".join(key for key, _ in world.store) or "nothing"
 
 
 def _short(reply: object) -> str:

@@ -1,7 +1,7 @@
 """One state of the modelled world: Redis, the seller, the ledger and a few processes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from orchestrator.memo.keys import NOTED
@@ -67,6 +67,7 @@ class Faults(NamedTuple):
     away: int = 0
     failed: int = 0
     invalidate: int = 0
+    failover: int = 0
     ticks: int = 3
     retries: int = 0
 
@@ -75,7 +76,8 @@ class World(NamedTuple):
     """A state.
 
     `begun` has who led, in order, and in which generation; `wrote` is the place in it of the
-    last one that wrote a note or an entry.
+    last one that wrote a note or an entry. `behind` has what the replica may be at, from what it
+    is sure to have on, where a failover may come.
     """
 
     now_ms: int
@@ -88,6 +90,7 @@ class World(NamedTuple):
     begun: tuple[tuple[str, int], ...] = ()
     wrote: int = -1
     overwritten: bool = False
+    behind: tuple[Store, ...] = ((),)
 
     def place_of(self, token: str) -> int:
         """Return which leader *token* was last, from 0; -1 if it never led."""
@@ -98,6 +101,12 @@ class World(NamedTuple):
         """Return the world with another process at *index*."""
         processes = (*self.processes[:index], process, *self.processes[index + 1 :])
         return self._replace(processes=processes)
+
+    def seen_from(self, before: "World") -> "World":
+        """Return the world with what the replica may have seen since *before*."""
+        if not self.left.failover or self.store in (before.store, self.behind[-1]):
+            return self
+        return self._replace(behind=(*self.behind, self.store))
 
     def spend(self, fault: str) -> "World":
         """Return the world in which *fault* may happen once less."""
@@ -157,6 +166,13 @@ class Machine:
         store, _ = self.scripts.run(world.store, world.now_ms, text, keys, args)
         return world._replace(store=store, generation=world.generation + 1)
 
+    def fail_over(self, world: World) -> Iterator[World]:
+        """Yield the world with each of the stores that the replica may be at."""
+        after = world.spend("failover")
+        for store in dict.fromkeys(world.behind):
+            there = freeze(dict(store), world.now_ms)
+            yield after._replace(store=there, behind=(there,))
+
     def _script(self, world: World, index: int, ask: Ask) -> tuple[World, Any]:
         text, keys, args = ask.detail
         process, name = world.processes[index], name_of(ask)
@@ -210,6 +226,15 @@ class Machine:
 
     def _mget(self, world: World, *keys: str) -> tuple[World, tuple[bytes | None, ...]]:
         return world, tuple(text_of(world.store, key) for key in keys)
+
+    def _confirm(
+        self, world: World, keys: tuple[str, ...], scores: tuple[tuple[str, float], ...]
+    ) -> tuple[World, tuple[bytes | None, ...]]:
+        """Return once the replica has everything."""
+        members = {**dict(scores), **sorted_set(world.store, NOTED)}
+        after = self._with_set(world, NOTED, members)
+        confirmed = after._replace(behind=(after.store,)) if world.left.failover else after
+        return confirmed, tuple(text_of(world.store, key) for key in keys)
 
     def _ledger(
         self, world: World, purchase_id: str, outcome: str, run_id: str

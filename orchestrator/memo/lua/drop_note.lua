@@ -1,12 +1,13 @@
--- drop_note(KEYS: note; ARGV: token) -> 1 dropped, 0 it is somebody else's or gone
+-- drop_note(KEYS: note; ARGV: text) -> 1 dropped, 0 it says something else or is gone
 --
---   token  of the flight that wrote the note
+--   text  that the note must contain: its writer's token, or all of it
 --
--- Keeps: a successor's note is left alone.
-local note, token = KEYS[1], ARGV[1]
+-- Keeps: a successor's note is left alone; by all of it, one of an earlier stage as well, which
+-- is there again after a failover to a replica that lagged.
+local note, text = KEYS[1], ARGV[1]
 
 local current = redis.call('GET', note)
-if current and string.find(current, token, 1, true) then
+if current and string.find(current, text, 1, true) then
   return redis.call('DEL', note)
 end
 return 0

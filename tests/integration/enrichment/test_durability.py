@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +12,7 @@ from redis.asyncio import Redis
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.memo import Durability, LeaseLost, NotDurable, Source
 from orchestrator.memo.durability import Confirmations
-from orchestrator.memo.keys import Keys
+from orchestrator.memo.keys import NOTED, Keys, listed
 from tests.integration.enrichment.conftest import CAPPED, FREE, World, Worlds
 from tests.support.async_waiting import eventually
 from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
@@ -25,6 +26,7 @@ from tests.support.valkey import (
 
 #: Far above what a server has for its answer, far below what a hanging one would take.
 BOUND_S = 15
+TTL = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -173,22 +175,23 @@ async def _waiting(admin: Redis, *, at_least: int) -> bool:
 async def test_a_note_that_another_server_has_is_not_confirmed(
     server: Valkey, replica: Valkey
 ) -> None:
-    """Written to the old primary, asked for at the new one, which has never seen it."""
+    """Written to the old primary, asked for at the new one. What is confirmed is listed as well."""
     keys = Keys("surfsense:acme")
     async with client_of(server, 1) as old, client_of(replica, 1) as new:
         for primary in (old, new):
             await primary.set(keys.note, b'{"written_by":"somebody else"}', px=60_000)
         await old.set(keys.note, b'{"written_by":"token"}', px=60_000)
 
-        await Confirmations(old, Durability.DISK).confirm(keys, "token")
+        await Confirmations(old, Durability.DISK, TTL).confirm(keys, "token")
+        assert await old.zrange(NOTED, 0, -1) == [listed(keys.entry, "token").encode()]
         with pytest.raises(LeaseLost):
-            await Confirmations(new, Durability.DISK).confirm(keys, "token")
+            await Confirmations(new, Durability.DISK, TTL).confirm(keys, "token")
 
 
 async def test_every_waiting_caller_hears_that_redis_is_gone(server: Valkey) -> None:
     """A request that fails fails for all whose notes it was to confirm."""
     async with client_of(server, 1) as client:
-        confirmations = Confirmations(client, Durability.DISK)
+        confirmations = Confirmations(client, Durability.DISK, TTL)
         server.child.end()
         asked = [confirmations.confirm(Keys(f"surfsense:{n}"), "token") for n in range(3)]
 

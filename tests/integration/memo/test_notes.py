@@ -1,7 +1,9 @@
 """Notes that leaders leave, and how they are found without anybody asking for their entry."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from redis.asyncio import Redis
@@ -91,6 +93,34 @@ async def test_discarding_spares_a_note_written_since(memo: Memo, memo_redis: Re
     (new,) = await memo.notes.left(for_at_least=NOW, limit=10)
     await memo.notes.discard(new)
     assert not await memo_redis.exists(f"memo1:note:{KEY}", "memo1:noted")
+
+
+async def test_a_note_that_fell_back_to_an_earlier_stage_is_kept(
+    memo: Memo, memo_redis: Redis
+) -> None:
+    """After a failover it may be all that leads to what was bought: its entry may be gone."""
+    note = f"memo1:note:{KEY}"
+    intent = b""
+
+    async def fail_over() -> None:
+        await memo_redis.set(note, intent, ex=60)
+
+    async def load(flight: Flight) -> Loaded:
+        nonlocal intent
+        await flight.write_note({"order": "intent"})
+        intent = cast("bytes", await memo_redis.get(note))
+        last = {"order": "bought"}
+        return Loaded("found", {}, TTL, flight.now_ms(), note=last, settle=fail_over)
+
+    await memo.get(KEY, load)
+    assert await memo_redis.get(note) == intent
+
+    (left,) = await memo.notes.left(for_at_least=NOW, limit=10)
+    later = replace(left, body=left.body.replace(b"intent", b"bought"))
+    await memo.notes.discard(later)
+    assert await memo_redis.get(note) == intent
+    await memo.notes.discard(left)
+    assert not await memo_redis.exists(note, "memo1:noted")
 
 
 @pytest.mark.parametrize("fails", [False, True])
