@@ -17,6 +17,8 @@ from redis.exceptions import RedisError
 
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.jobs import Lane
+from orchestrator.surfsense.sandbox.faults import latency_s
+from orchestrator.surfsense.sandbox.options import Behaviour
 
 #: Steals and doubles messages that wait in the broker's queues. A message is looked at once,
 #: and its own id decides, so that a run can be told from a lucky one.
@@ -75,9 +77,12 @@ class Bill:
         """Companies with more than one charge, and how many they have."""
         return {key: count for key, count in self.charges.items() if count > 1}
 
-    def ordered(self, latency: timedelta) -> dict[str, datetime]:
-        """Return when each company was asked for, by name, if all take *latency* to be answered."""
-        return {name: at - latency for name, at in self.charged_at.items()}
+    def ordered(self, behaviour: Behaviour) -> dict[str, datetime]:
+        """Return when the seller had the order for each company, if it was asked for once."""
+        return {
+            key: at - timedelta(seconds=latency_s(behaviour, key, attempt=1))
+            for key, at in self.charged_at.items()
+        }
 
 
 async def kill_at_random(
@@ -130,7 +135,7 @@ def read_bill(home: Path) -> Bill:
     return Bill(
         Counter(line["key"] for line in lines),
         sum(line["cost_micros"] for line in lines),
-        {line["name"]: datetime.fromtimestamp(line["at_ms"] / 1000, UTC) for line in lines},
+        {line["key"]: datetime.fromtimestamp(line["at_ms"] / 1000, UTC) for line in lines},
     )
 
 

@@ -19,12 +19,14 @@ from bench.havoc import read_bill
 from bench.measure import QUICK_REPEATS, console, grid, judge, rounds
 from bench.site import Site, running_site
 from orchestrator.dispatch import command, submit
+from orchestrator.identity import company_key
 from orchestrator.jobs import Command, Job, JobKind, Lane, NewJob
 from orchestrator.jobs.admission import Shares
+from orchestrator.surfsense.sandbox.options import Behaviour
 
 WORKERS = 2
-#: What SurfSense takes for each answer.
-UPSTREAM = timedelta(seconds=3)
+#: How SurfSense answers: spread, so that purchases that began together do not end together.
+UPSTREAM = Behaviour(latency_min_ms=2000, latency_max_ms=4000, not_found_rate=0, ambiguous_rate=0)
 #: Jobs of a kind in one round, and the mean time between two of them.
 JOBS, QUICK_JOBS = 60, 12
 EVERY = timedelta(milliseconds=100)
@@ -58,13 +60,7 @@ async def main(repeats: int) -> None:
         (kind, load): [] for kind in (BUY, KNOWN) for load in (IDLE, LOADED)
     }
     async with running_site(workers=WORKERS, variables={}) as site:
-        latency_ms = UPSTREAM // _MS
-        await site.behave(
-            latency_min_ms=latency_ms,
-            latency_max_ms=latency_ms,
-            not_found_rate=0,
-            ambiguous_rate=0,
-        )
+        await site.behave(**UPSTREAM.model_dump(exclude_unset=True))
         leads = await _known_leads(site, 2 * repeats * jobs)
         for load in rounds((IDLE, LOADED), repeats):
             async with _load(site) if load == LOADED else nullcontext():
@@ -149,7 +145,7 @@ async def _ended(site: Site, job: Job) -> Job:
 
 def _until_ordered(item: str, job: Job, orders: Mapping[str, datetime]) -> Wait:
     assert job.started_at is not None
-    return Wait(job.started_at - job.accepted_at, orders[item] - job.accepted_at)
+    return Wait(job.started_at - job.accepted_at, orders[company_key(item)] - job.accepted_at)
 
 
 def _until_ended(job: Job) -> Wait:

@@ -1,8 +1,12 @@
-"""Keeps a lease alive while work goes on: a slow worker keeps it, a dead one loses it."""
+"""Keeps a lease alive while work goes on: a slow worker keeps it, a dead one loses it.
+
+A process may hold a thousand leases. Renewals that are due while one is under way leave
+together: each alone would want a connection, and the leases would keep others from theirs.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from time import monotonic
 
@@ -11,7 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.background import end_task
-from orchestrator.scripts import load_script
+from orchestrator.batching import Batcher
+from orchestrator.scripts import call_together, load_script
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +53,10 @@ class Renewal:
     """Renews leases: keys that hold their owner's token and expire by themselves."""
 
     def __init__(self, redis: Redis, lease: timedelta) -> None:
+        self._redis = redis
         self._renew = load_script(redis, "orchestrator", "renew")
         self._lease = lease
+        self._due = Batcher(self._renew_all, shared=(RedisError, OSError))
 
     @contextlib.asynccontextmanager
     async def keeping(
@@ -73,14 +80,18 @@ class Renewal:
             await end_task(heartbeat)
 
     async def _beat(self, key: str, token: str, tenure: Tenure) -> None:
-        lease_ms = self._lease // timedelta(milliseconds=1)
         while True:
-            await asyncio.sleep(lease_ms / 1000 / RENEWALS)
+            await asyncio.sleep(self._lease.total_seconds() / RENEWALS)
             asked_at = monotonic()
             try:
-                if not await self._renew(keys=[key], args=[token, lease_ms]):
+                if not await self._due.submit((key, token)):
                     log.warning("lease.lost", key=key)
                     return
                 tenure.proven(asked_at)
             except (RedisError, OSError) as error:
                 log.warning("lease.renewal_failed", key=key, error=type(error).__name__)
+
+    async def _renew_all(self, leases: Sequence[tuple[str, str]]) -> list[bool]:
+        lease_ms = self._lease // timedelta(milliseconds=1)
+        calls = [((key,), (token, lease_ms)) for key, token in leases]
+        return [bool(renewed) for renewed in await call_together(self._redis, self._renew, calls)]

@@ -1,105 +1,27 @@
-"""Group commit: concurrent writes of one event loop share a transaction.
+"""Group commit to a database: concurrent writes of one event loop share a transaction."""
 
-A commit costs the same for one row as for hundreds. No timer delays anybody: the first
-request of a loop tick starts a commit, and those that come while it runs form the next.
-What is written is the commit function's business.
-"""
-
-import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import TypeVar
+
+from orchestrator import batching
 
 from .errors import DatabaseUnavailable
 
 RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
 
-#: Requests of one transaction; keeps it short for the writers of other processes.
-MAX_BATCH: Final = 500
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting(Generic[RequestT, ResultT]):
-    request: RequestT
-    answer: "asyncio.Future[ResultT]"
-
-
-class Batcher(Generic[RequestT, ResultT]):
-    """Gathers requests into batches and gives each caller its own result or error.
-
-    One instance belongs to one event loop.
-    """
+class Batcher(batching.Batcher[RequestT, ResultT]):
+    """Gathers requests into transactions; every caller of one that failed is told so."""
 
     def __init__(
         self,
         commit: Callable[[Sequence[RequestT]], Awaitable[Sequence[ResultT]]],
         *,
-        max_batch: int = MAX_BATCH,
+        max_batch: int = batching.MAX_BATCH,
     ) -> None:
-        """Gather for *commit*.
-
-        Args:
-            commit: Writes all requests in one transaction and returns their results in the
-                same order. It is called again with parts of a batch that failed, so it must
-                write nothing when it raises.
-            max_batch: Requests that *commit* gets at most.
-        """
-        self._commit = commit
-        self._max_batch = max_batch
-        self._waiting: deque[_Waiting[RequestT, ResultT]] = deque()
-        self._running: asyncio.Task[None] | None = None
-
-    async def submit(self, request: RequestT) -> ResultT:
-        """Return the result of *request* once its transaction is committed.
-
-        A cancelled caller leaves open whether its request is still written; its neighbours
-        notice nothing.
-
-        Raises:
-            DatabaseUnavailable: The whole batch failed, try again.
-            Exception: What *commit* raised for this request alone.
-        """
-        answer: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(request, answer))
-        if self._running is None:
-            self._running = asyncio.create_task(self._run())
-        return await answer
-
-    async def _run(self) -> None:
-        batch: list[_Waiting[RequestT, ResultT]] = []
-        try:
-            while self._waiting:
-                size = min(self._max_batch, len(self._waiting))
-                batch = [self._waiting.popleft() for _ in range(size)]
-                await self._settle([each for each in batch if not each.answer.done()])
-        finally:
-            # Reached with answers still open only when the task itself was cancelled.
-            for each in (*batch, *self._waiting):
-                each.answer.cancel()
-            self._waiting.clear()
-            self._running = None
-
-    async def _settle(self, batch: Sequence[_Waiting[RequestT, ResultT]]) -> None:
-        if not batch:
-            return
-        try:
-            results = await self._commit([each.request for each in batch])
-        except DatabaseUnavailable as error:
-            _fail(batch, error)
-        except Exception as error:  # noqa: BLE001 - handed to the caller whose request it is
-            if len(batch) == 1:
-                _fail(batch, error)
-                return
-            # One request spoils the transaction; halving finds it in few commits.
-            middle = len(batch) // 2
-            await self._settle(batch[:middle])
-            await self._settle(batch[middle:])
-        else:
-            for each, result in zip(batch, results, strict=True):
-                if not each.answer.done():
-                    each.answer.set_result(result)
+        """Gather for *commit*, which writes all in one transaction, or nothing."""
+        super().__init__(commit, shared=DatabaseUnavailable, max_batch=max_batch)
 
 
 def firsts(keys: Sequence[Hashable], new: Collection[Hashable]) -> list[bool]:
@@ -114,9 +36,3 @@ def firsts(keys: Sequence[Hashable], new: Collection[Hashable]) -> list[bool]:
         answers.append(key in open_keys)
         open_keys.discard(key)
     return answers
-
-
-def _fail(batch: Sequence[_Waiting[RequestT, ResultT]], error: Exception) -> None:
-    for each in batch:
-        if not each.answer.done():
-            each.answer.set_exception(error)

@@ -4,11 +4,12 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import orjson
 from redis.asyncio import Redis
 
+from orchestrator.batching import Batcher
 from orchestrator.jobs.errors import store_errors
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import ACTIVE, ROOT, JobKeys
@@ -18,7 +19,7 @@ from orchestrator.jobs.rowmap import ROW_COUNT, row_count_in
 from orchestrator.jobs.state import Command, JobState, origins, target
 from orchestrator.lease import Renewal
 from orchestrator.memo import StoreUnavailable
-from orchestrator.scripts import load_script
+from orchestrator.scripts import call_together, load_script
 
 _MS = timedelta(milliseconds=1)
 
@@ -62,6 +63,7 @@ class JobRecords:
         self._intake = Intake(redis, ttl=ttl)
         self._take = load_script(redis, "orchestrator.jobs", "job", "take")
         self._report = load_script(redis, "orchestrator.jobs", "job", "report")
+        self._reports = Batcher(self._report_all, shared=StoreUnavailable)
         self._finish = load_script(redis, "orchestrator.jobs", "job", "finish")
         self._move = load_script(redis, "orchestrator.jobs", "job", "move")
 
@@ -164,15 +166,22 @@ class JobRecords:
         return [row_count_in(cast("bytes", packed), number - first) for number, _ in items]
 
     async def report(self, job_id: str, number: int, report: Report) -> bool:
-        """Store the result of one item and count it; False if it had one, or the job is over."""
-        tally = {"done": 1, **report.tally}
+        """Store the result of one item and count it; False if it had one, or the job is over.
+
+        Concurrent calls share a round trip.
+        """
+        return await self._reports.submit((job_id, number, report))
+
+    async def _report_all(self, reports: Sequence[tuple[str, int, Report]]) -> list[bool]:
+        calls = [((ROOT,), self._report_args(*report)) for report in reports]
         with store_errors("report"):
-            counted = await self._report(
-                keys=[ROOT],
-                args=[
-                    *(self._ttl_ms, job_id, number, orjson.dumps(report.result)),
-                    *(report.failure or "", report.attempts),
-                    *(part for name, n in tally.items() for part in (TALLY + name, n)),
-                ],
-            )
-        return bool(counted)
+            counted = await call_together(self._redis, self._report, calls)
+        return [bool(each) for each in counted]
+
+    def _report_args(self, job_id: str, number: int, report: Report) -> list[Any]:
+        tally = {"done": 1, **report.tally}
+        return [
+            *(self._ttl_ms, job_id, number, orjson.dumps(report.result)),
+            *(report.failure or "", report.attempts),
+            *(part for name, n in tally.items() for part in (TALLY + name, n)),
+        ]
