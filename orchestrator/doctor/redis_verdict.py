@@ -18,7 +18,7 @@ CROWDED: Final = 0.75
 FULL: Final = 0.9
 
 _NO_EVICTION = "Set `maxmemory-policy noeviction` in the server's configuration."
-_APPEND_ONLY = "Set `appendonly yes` (and `appendfsync everysec`) in the server's configuration."
+_APPEND_ONLY = "Set `appendonly yes` and `appendfsync always` in the server's configuration."
 _MORE_MEMORY = "Raise `maxmemory`, or give the server a machine with more memory."
 
 
@@ -123,6 +123,12 @@ def _persistence(check: str, facts: ServerFacts) -> Finding:
     if facts.append_status != "ok":
         fix = "Make room on the disk of its append-only file, and read the server's log."
         return fault(check, "cannot write its append-only file", fix)
+    if facts.append_fsync != "always":
+        what = (
+            "forgets up to two seconds of what it has acknowledged if it is killed while its disk "
+            f"is busy, or loses power (appendfsync {facts.append_fsync})"
+        )
+        return warning(check, what, _APPEND_ONLY)
     return ok(check, f"keeps what it acknowledges (appendfsync {facts.append_fsync})")
 
 

@@ -25,9 +25,10 @@ port {port}
 requirepass {password}
 dir "{folder}"
 daemonize no
-# Everything it has acknowledged survives a kill -9: the write goes to the file first.
+# Everything it has acknowledged survives a kill -9, and the machine's end: it is on disk first.
+# With everysec, a server whose disk is busy acknowledges what it has not even written yet.
 appendonly yes
-appendfsync everysec
+appendfsync always
 save ""
 # An evicted queue is lost work; the memo bounds itself by TTL.
 maxmemory-policy noeviction

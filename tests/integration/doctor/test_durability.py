@@ -42,8 +42,12 @@ async def test_a_disk_that_is_written_to_at_once_confirms(
     assert finding.what.startswith("confirms an intent on its disk within ")
 
 
-async def test_this_valkey_confirms_before_its_disk_has_it(variables: Variables) -> None:
+async def test_this_valkey_confirms_before_its_disk_has_it(
+    variables: Variables, server: Redis
+) -> None:
     """As 9.1.2 does with `everysec`; once this fails, it is mended, and decision 12 out of date."""
+    await server.config_set("appendfsync", "everysec")
+
     early, _ = await _intents(variables, "disk")
 
     assert early.level is Level.FAULT
