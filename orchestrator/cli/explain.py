@@ -13,7 +13,6 @@ from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.identity_story import Who, ask_who, show_who
 from orchestrator.cli.session import with_runtime
-from orchestrator.enrichment import entry_key
 from orchestrator.memo import Entry
 from orchestrator.spend import PurchaseRecord, Serving
 from orchestrator.store import StoredDecision
@@ -79,7 +78,7 @@ def explain(
         ]
         return Story(
             who,
-            await parts.memo.peek(entry_key(who.company.key)),
+            await parts.enricher.entry_of(who.company),
             sorted(purchases, key=lambda purchase: purchase.settled_at),
             await parts.servings.of([purchase.purchase_id for purchase in purchases]),
             sorted(decisions, key=lambda decision: decision.confirmed_at),

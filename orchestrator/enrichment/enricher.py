@@ -203,6 +203,16 @@ class Enricher:
         }
         return [glances[mention] for mention in mentions]
 
+    async def entry_of(self, company: Resolved) -> Entry | None:
+        """Return the entry that a lookup of *company* is answered with now; None if it buys.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        if inherited := await self._inherited(company):
+            return inherited.entry
+        return await self._memo.peek(entry_key(company.key))
+
     async def _inherited(self, company: Resolved) -> Outcome | None:
         """Return what was found under a key that has given way to *company*'s, while it is fresh.
 

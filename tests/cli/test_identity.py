@@ -1,9 +1,11 @@
 """`emasai identity`: what people decide about companies, and who sees it."""
 
+import csv
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +13,7 @@ import pytest
 
 from orchestrator.embedded import EmbeddedStack
 from tests.cli.conftest import Emasai, Ended
+from tests.support.waiting import wait_until
 
 WHY = ("--why", "same site, same people")
 
@@ -25,10 +28,11 @@ def _key(name: str) -> str:
 
 @pytest.fixture
 def two(emasai: Emasai) -> tuple[str, str]:
-    """Return the keys of two companies that each were bought."""
-    names = (_name(), _name())
-    emasai("enrich", *names)
-    return _key(names[0]), _key(names[1])
+    """Return the keys of two companies that each were bought, and found."""
+    # The sandbox knows most companies that anybody can think of, not all.
+    results = json.loads(emasai("enrich", *(_name() for _ in range(6)), "--json").out)
+    losing, winning, *_ = [str(each["company_key"]) for each in results if each["found"]]
+    return losing, winning
 
 
 def _entered(ended: Ended) -> int:
@@ -81,6 +85,33 @@ def _elsewhere(stack: EmbeddedStack, *arguments: str) -> str:
         text=True,
     )
     return done.stdout
+
+
+def test_what_was_bought_under_the_key_that_gave_way_serves_on(
+    emasai: Emasai, two: tuple[str, str], tmp_path: Path
+) -> None:
+    """Workers follow a merge and its undoing within seconds, and buy nothing for either."""
+    losing, winning = two
+    emasai("invalidate", winning)
+    listing = tmp_path / "companies.csv"
+    listing.write_text(f"empresa\n{losing}\n", encoding="utf-8")
+
+    number = _entered(emasai("identity", "merge", losing, winning, *WHY, "--yes", "--json"))
+
+    wait_until(lambda: _keys_of(emasai, listing) == {winning}, description="a merge is followed")
+    assert json.loads(emasai("explain", winning, "--json").out)["entry"] is not None
+    emasai("identity", "undo", str(number), *WHY)
+    wait_until(lambda: _keys_of(emasai, listing) == {losing}, description="its undoing, too")
+    assert json.loads(emasai("explain", winning, "--json").out)["entry"] is None
+    assert len(json.loads(emasai("explain", losing, "--json").out)["purchases"]) == 1
+
+
+def _keys_of(emasai: Emasai, listing: Path) -> set[str]:
+    """Return under which keys workers look up the companies of a file."""
+    results = listing.with_suffix(".out.csv")
+    emasai("enrich", listing, "-o", results)
+    with results.open(encoding="utf-8", newline="") as file:
+        return {row["emasai_company_key"] for row in csv.DictReader(file)}
 
 
 def test_two_companies_with_a_history_are_not_merged_unasked(
