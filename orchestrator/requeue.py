@@ -10,9 +10,9 @@ from typing import Any
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit_stream
+from orchestrator.distinct import Distinct
 from orchestrator.jobs import (
     AlreadyRequeued,
-    Distinct,
     FailedItem,
     FailureFilter,
     Job,

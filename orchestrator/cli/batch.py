@@ -1,53 +1,63 @@
-"""A lead file as a job: submitted, followed, and written back with its results."""
+"""A lead file as a job: submitted, followed, and written back with its results.
 
-from collections.abc import Callable
+Of the file a few thousand rows are in memory at a time, on the way in and on the way out.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Final, TypeVar
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.budget import States, read_states
 from orchestrator.cli.cells import cells_of
 from orchestrator.cli.follow import follow
-from orchestrator.cli.summary import Summary, summarize
-from orchestrator.dispatch import submit
-from orchestrator.identity import Mention
-from orchestrator.jobs import Job, JobKind, NewJob, Origin
-from orchestrator.leadfile import LeadFields, LeadFile, LeadRow, write_results
+from orchestrator.cli.reading import NO_LEAD, Reading
+from orchestrator.cli.summary import Counting, Summary
+from orchestrator.dispatch import submit_stream
+from orchestrator.jobs import Job, JobKind, Order, Origin
+from orchestrator.leadfile import (
+    LeadFields,
+    LeadFile,
+    ResultCells,
+    ResultTable,
+    replacing,
+    shared,
+    without_result,
+)
 from orchestrator.pipeline import ItemResult
+
+T = TypeVar("T")
+#: Rows that are handed over, or written, together.
+PART: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The rows of a file that are worked on: the first of each lead, none of the bad ones."""
+    """What is done with the leads of a file.
+
+    `item_of` names the item that a lead becomes, `model` is what comes of it. `prepare` is
+    called with leads before their items are handed over.
+    """
 
     lead_file: LeadFile
     kind: JobKind
-    rows: tuple[LeadRow, ...]
-    items: tuple[str, ...]
+    item_of: Callable[[LeadFields], str]
+    model: type[ItemResult]
     max_cost_micros: int | None
+    prepare: Callable[[Runtime, Sequence[LeadFields]], Awaitable[None]] | None = None
 
-    @classmethod
-    def of(
-        cls,
-        lead_file: LeadFile,
-        kind: JobKind,
-        item_of: Callable[[LeadFields], str],
-        max_cost_micros: int | None,
-    ) -> "Batch":
-        """Return the batch of *lead_file* whose items *item_of* names."""
-        rows = tuple(row for row in lead_file.rows if row.lead and row.duplicate_of is None)
-        items = tuple(item_of(row.lead) for row in rows if row.lead)
-        return cls(lead_file, kind, rows, items, max_cost_micros)
-
-    @property
-    def mentions(self) -> list[Mention]:
-        """How each item names its company."""
-        return [row.lead.mention for row in self.rows if row.lead]
-
-    @property
-    def invalid_rows(self) -> int:
-        """How many rows make no lead."""
-        return sum(row.lead is None for row in self.lead_file.rows)
+    def order(self, parts: Runtime) -> Order:
+        """Return what is asked for, but for its items."""
+        return Order(
+            self.kind,
+            parts.settings.tenant,
+            self.max_cost_micros,
+            origin=Origin.CLI,
+            about=self.lead_file.path.name,
+            policy=parts.policy_version if self.kind is JobKind.PIPELINE else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +69,80 @@ class Outcome:
     budgets: States
 
 
-async def work_through(
-    parts: Runtime, batch: Batch, target: Path, model: type[ItemResult], *, quiet: bool
-) -> Outcome:
+async def work_through(parts: Runtime, batch: Batch, target: Path, *, quiet: bool) -> Outcome:
     """Have the workers do *batch*, and write the file with its results to *target*.
 
     After Ctrl-C the file is written too, with what is there; the rest is `pending` and goes on
     when the same command runs again.
     """
+    reading = Reading(batch.lead_file, quiet=quiet)
+    items = _items(parts, batch, reading)
+    first = await anext(items, None)
     job: Job | None = None
-    results: dict[int, ItemResult] = {}
-    if batch.items:
-        tenant = parts.settings.tenant
-        new = NewJob(
-            *(batch.kind, batch.items, tenant, batch.max_cost_micros),
-            origin=Origin.CLI,
-            about=batch.lead_file.path.name,
-            policy=parts.policy_version if batch.kind is JobKind.PIPELINE else None,
-        )
-        job = await follow(parts, await submit(parts, new), quiet=quiet)
-        async for number, result in parts.results.rows(job, with_evidence=False):
-            results[batch.rows[number].number] = model.model_validate(result)
-    cells = {row: cells_of(r, parts.settings.language) for row, r in results.items()}
-    write_results(batch.lead_file, cells, target)
-    summary = summarize(
-        results.values(),
-        rows=len(batch.lead_file.rows),
-        invalid_rows=batch.invalid_rows,
-        items=len(batch.items),
-    )
+    if first is not None:
+        job = await submit_stream(parts, batch.order(parts), _behind(first, items))
+        job = await follow(parts, job, quiet=quiet)
+    summary = await _write_back(parts, batch, reading, job, target)
     context = None if job is None else job.context
     return Outcome(job, summary, await read_states(parts, context))
+
+
+async def _items(parts: Runtime, batch: Batch, reading: Reading) -> AsyncIterator[list[str]]:
+    for leads in in_parts(reading.read()):
+        if batch.prepare is not None:
+            await batch.prepare(parts, leads)
+        yield [batch.item_of(lead) for lead in leads]
+
+
+async def _behind(first: T, others: AsyncIterator[T]) -> AsyncIterator[T]:
+    yield first
+    async for other in others:
+        yield other
+
+
+async def _write_back(
+    parts: Runtime, batch: Batch, reading: Reading, job: Job | None, target: Path
+) -> Summary:
+    """Write the file with the results of *job*, and count them."""
+    table, counting = ResultTable(batch.lead_file), Counting()
+    leads = 0
+    with replacing(target) as file:
+        file.write(table.beginning())
+        for rows in in_parts(zip(batch.lead_file.records(), reading.numbers, strict=True)):
+            results = await _results(parts, batch, job, {number for _, number in rows})
+            for record, number in rows:
+                result = results.get(number)
+                is_first = number == leads
+                leads += is_first
+                if result is None:
+                    cells = without_result(batch.lead_file.read(record))
+                else:
+                    cells = _cells(result, parts, is_first=is_first)
+                    if is_first:
+                        counting.add(result)
+                file.write(table.row(record, cells))
+    return counting.summary(
+        rows=len(reading.numbers), invalid_rows=reading.invalid_rows, items=reading.leads
+    )
+
+
+async def _results(
+    parts: Runtime, batch: Batch, job: Job | None, numbers: set[int]
+) -> dict[int, ItemResult]:
+    if job is None:
+        return {}
+    rows = sorted(numbers - {NO_LEAD})
+    found = await parts.results.some(job, rows, with_evidence=False)
+    return {number: batch.model.model_validate(result) for number, result in found.items()}
+
+
+def _cells(result: ItemResult, parts: Runtime, *, is_first: bool) -> ResultCells:
+    cells = cells_of(result, parts.settings.language)
+    return cells if is_first else shared(cells)
+
+
+def in_parts(things: Iterable[T], size: int = PART) -> Iterator[list[T]]:
+    """Yield *things* some at a time."""
+    iterator = iter(things)
+    while part := list(islice(iterator, size)):
+        yield part

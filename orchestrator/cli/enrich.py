@@ -14,7 +14,6 @@ from orchestrator.cli.budget import read_states, show_warnings
 from orchestrator.cli.console import dollars, err, out, print_json
 from orchestrator.cli.durations import parse_duration
 from orchestrator.cli.money import parse_usd
-from orchestrator.cli.problems import show_problems
 from orchestrator.cli.run import finish, foresee
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summarize
@@ -67,15 +66,16 @@ def _enrich_file(
 ) -> None:
     target = output or path.with_suffix(".out.csv")
     lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
-    show_problems(lead_file)
-    batch = Batch.of(lead_file, JobKind.ENRICH, lambda lead: lead.company, cap_micros)
+    batch = Batch(
+        lead_file, JobKind.ENRICH, lambda lead: lead.mention.text, CompanyResult, cap_micros
+    )
     if dry_run:
         foresee(batch, as_json=as_json)
         return
     check_writable(target)
 
     async def work(parts: Runtime) -> Outcome:
-        return await work_through(parts, batch, target, CompanyResult, quiet=as_json)
+        return await work_through(parts, batch, target, quiet=as_json)
 
     finish(with_runtime(work, workers=WORKERS), target, items="companies", as_json=as_json)
 

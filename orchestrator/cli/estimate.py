@@ -1,14 +1,16 @@
 """What a run would buy, and for how much, before a cent is spent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
 
 from orchestrator.bootstrap import Runtime
-from orchestrator.cli.batch import Batch
+from orchestrator.cli.batch import Batch, in_parts
 from orchestrator.cli.console import dollars
+from orchestrator.cli.reading import Reading
+from orchestrator.distinct import Distinct
 from orchestrator.identity import Mention
 
 
@@ -55,29 +57,37 @@ class Estimate:
         }
 
 
-async def estimate(parts: Runtime, batch: Batch) -> Estimate:
+async def estimate(parts: Runtime, batch: Batch, *, quiet: bool) -> Estimate:
     """Look at every company of *batch* without buying."""
-    rows = len(batch.lead_file.rows)
+    reading = Reading(batch.lead_file, quiet=quiet)
+    mentions = (lead.mention for lead in reading.read())
     return await estimate_of(
-        parts, batch.mentions, rows=rows, max_cost_micros=batch.max_cost_micros
+        parts, mentions, rows=batch.lead_file.length, max_cost_micros=batch.max_cost_micros
     )
 
 
 async def estimate_of(
-    parts: Runtime, mentions: Sequence[Mention], *, rows: int, max_cost_micros: int | None
+    parts: Runtime, mentions: Iterable[Mention], *, rows: int, max_cost_micros: int | None
 ) -> Estimate:
     """Look at the companies of *mentions*, one an item, without buying."""
-    # A name that may mean several companies has the key of one of them.
-    glances = {(g.company_key, g.is_ambiguous): g for g in await parts.enricher.glance(mentions)}
-    fresh = sum(g.fresh for g in glances.values())
-    unusable = sum(g.is_ambiguous for g in glances.values())
+    companies = Distinct()
+    items = fresh = unusable = 0
+    for some in in_parts(mentions):
+        items += len(some)
+        for glance in await parts.enricher.glance(some):
+            # A name that may mean several companies has the key of one of them.
+            named = f"{glance.company_key}\0{glance.is_ambiguous}"
+            before = len(companies)
+            if companies.number(named) == before:
+                fresh += glance.fresh
+                unusable += glance.is_ambiguous
     return Estimate(
         rows=rows,
-        items=len(mentions),
-        companies=len(glances),
+        items=items,
+        companies=len(companies),
         fresh=fresh,
         unusable=unusable,
-        to_buy=len(glances) - fresh - unusable,
+        to_buy=len(companies) - fresh - unusable,
         price_micros=parts.settings.price_micros,
         max_cost_micros=max_cost_micros,
     )

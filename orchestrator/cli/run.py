@@ -1,5 +1,6 @@
 """`emasai run`: leads go through the whole pipeline; a lead file comes back with results."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -12,14 +13,19 @@ from orchestrator.cli.budget import as_json_list, show_warnings
 from orchestrator.cli.console import err, out, print_json
 from orchestrator.cli.estimate import Estimate, estimate, estimate_table
 from orchestrator.cli.money import parse_usd
-from orchestrator.cli.problems import show_problems
 from orchestrator.cli.rejudge import rejudge
 from orchestrator.cli.selection import CONDITIONS, Selection
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.stored import foresee_stored, run_stored
 from orchestrator.cli.summary import summary_table, verdict
 from orchestrator.jobs import JobKind
-from orchestrator.leadfile import check_writable, lead_from, lead_id, read_lead_file
+from orchestrator.leadfile import (
+    LeadFields,
+    check_writable,
+    lead_from,
+    lead_id,
+    read_lead_file,
+)
 from orchestrator.pipeline import LeadResult
 
 
@@ -75,25 +81,34 @@ def _run_file(
 ) -> None:
     target = output or leads.with_suffix(".out.csv")
     lead_file = read_lead_file(leads)
-    show_problems(lead_file)
-    batch = Batch.of(lead_file, JobKind.PIPELINE, lambda lead: str(lead_id(lead)), cap_micros)
+    batch = Batch(
+        lead_file,
+        JobKind.PIPELINE,
+        lambda lead: str(lead_id(lead)),
+        LeadResult,
+        cap_micros,
+        prepare=_import,
+    )
     if dry_run:
         foresee(batch, as_json=as_json)
         return
     check_writable(target)
 
     async def work(parts: Runtime) -> Outcome:
-        await parts.store.import_leads([lead_from(row.lead) for row in batch.rows if row.lead])
-        return await work_through(parts, batch, target, LeadResult, quiet=as_json)
+        return await work_through(parts, batch, target, quiet=as_json)
 
     finish(with_runtime(work, workers=WORKERS), target, items="leads", as_json=as_json)
+
+
+async def _import(parts: Runtime, leads: Sequence[LeadFields]) -> None:
+    await parts.store.import_leads([lead_from(lead) for lead in leads])
 
 
 def foresee(batch: Batch, *, as_json: bool) -> None:
     """Print what *batch* would buy."""
 
     async def work(parts: Runtime) -> Estimate:
-        return await estimate(parts, batch)
+        return await estimate(parts, batch, quiet=as_json)
 
     foreseen = with_runtime(work)
     if as_json:

@@ -56,7 +56,7 @@ class Selection:
             return cls("all leads")
         if _JOB_ID.fullmatch(subject) and not Path(subject).exists():
             return cls(f"job {subject}", job_id=subject)
-        rows = read_lead_file(Path(subject)).rows
+        rows = read_lead_file(Path(subject)).rows()
         ids = dict.fromkeys(str(lead_id(row.lead)) for row in rows if row.lead)
         return cls(Path(subject).name, tuple(ids))
 

@@ -8,7 +8,6 @@ from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.bitmap import Numbers
 from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import Handler
-from orchestrator.jobs.distinct import Distinct
 from orchestrator.jobs.errors import AlreadyRequeued, KeyReused
 from orchestrator.jobs.failures import FailedItem, FailureFilter, Failures
 from orchestrator.jobs.intake import Intake
@@ -49,7 +48,6 @@ __all__ = [
     "Claim",
     "Command",
     "DeadLetter",
-    "Distinct",
     "Doorbell",
     "FailedItem",
     "FailureFilter",

@@ -1,7 +1,8 @@
 """The way out: what was reported of a job, row by row, in order and in bounded memory."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple, cast
 
 import orjson
@@ -40,20 +41,27 @@ class JobResults:
         """Yield the results of the rows from *start* to *stop*, in order, some at a time.
 
         A row without one is left out.
-        Repeated rows share the object of their item's result.
         """
         for first in range(start, min(stop, job.total), RESULTS_BATCH):
-            rows = range(first, min(first + RESULTS_BATCH, stop, job.total))
-            with store_errors("results"):
-                found = [place async for place in self._places(job, rows)]
-                reported = await self._reported(job, {place.item for place in found})
-            yield [
-                RowResult(place.row, reported[place.item], place.is_first, place.spelling)
-                for place in found
-                if place.item in reported
-            ]
+            yield await self.some(job, range(first, min(first + RESULTS_BATCH, stop, job.total)))
+
+    async def some(self, job: Job, rows: Sequence[int]) -> list[RowResult]:
+        """Return the results of *rows*, which ascend; a row without one is left out.
+
+        Repeated rows share the object of their item's result.
+        """
+        with store_errors("results"):
+            found = [place async for place in self._places(job, rows)]
+            reported = await self._reported(job, {place.item for place in found})
+        return [
+            RowResult(place.row, reported[place.item], place.is_first, place.spelling)
+            for place in found
+            if place.item in reported
+        ]
 
     async def _reported(self, job: Job, items: "set[int]") -> dict[int, JsonObject]:
+        if not items:
+            return {}
         numbers = sorted(items)
         stored = await self._redis.hmget(JobKeys(job.job_id).results, list(map(str, numbers)))
         return {
@@ -62,16 +70,16 @@ class JobResults:
             if result is not None
         }
 
-    async def _places(self, job: Job, rows: range) -> "AsyncIterator[_Place]":
+    async def _places(self, job: Job, rows: Sequence[int]) -> "AsyncIterator[_Place]":
         if not job.has_row_map:
             for row in rows:
                 yield _Place(row, row)
             return
-        for number in range(rows.start // SEGMENT_ROWS, (rows.stop - 1) // SEGMENT_ROWS + 1):
+        for number, some in groupby(rows, lambda row: row // SEGMENT_ROWS):
             stored = await self._redis.get(JobKeys(job.job_id).rows(number))
             if stored is not None:
                 offset = number * SEGMENT_ROWS
-                for place in _places_in(Segment.unpack(cast("bytes", stored)), offset, rows):
+                for place in _places_in(Segment.unpack(cast("bytes", stored)), offset, some):
                     yield place
 
 
@@ -82,8 +90,9 @@ class _Place(NamedTuple):
     spelling: str | None = None
 
 
-def _places_in(segment: Segment, offset: int, rows: range) -> Iterator[_Place]:
+def _places_in(segment: Segment, offset: int, rows: Iterable[int]) -> Iterator[_Place]:
     firsts: Sequence[bool] = segment.firsts()
-    last = min(rows.stop - offset, len(segment.items))
-    for n in range(max(rows.start - offset, 0), last):
-        yield _Place(offset + n, segment.items[n], firsts[n], segment.spellings.get(n))
+    for row in rows:
+        n = row - offset
+        if n < len(segment.items):
+            yield _Place(row, segment.items[n], firsts[n], segment.spellings.get(n))

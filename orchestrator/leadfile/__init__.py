@@ -1,13 +1,17 @@
-"""Lead files: read whatever a sales team exports, and give it back with results beside each row."""
+"""Lead files: read whatever a sales team exports, and give it back with results beside each row.
 
-from .atomic import check_writable
+A file of any length is read row by row, and its results are written row by row.
+"""
+
+from .atomic import check_writable, replacing
 from .countries import country_code
 from .errors import LeadFileError
 from .header import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
-from .model import LeadFields, LeadFile, LeadRow, Level, RowProblem, lead_from, lead_id
+from .lead_file import LeadFile
+from .model import LeadFields, LeadRow, Level, RowProblem, lead_from, lead_id
 from .reader import read_lead_file
-from .results import RESULT_COLUMNS, ResultCells
-from .writer import write_results
+from .results import RESULT_COLUMNS, ResultCells, shared, without_result
+from .writer import ResultTable
 
 __all__ = [
     "FOR_ENRICHMENT",
@@ -20,11 +24,14 @@ __all__ = [
     "LeadRow",
     "Level",
     "ResultCells",
+    "ResultTable",
     "RowProblem",
     "check_writable",
     "country_code",
     "lead_from",
     "lead_id",
     "read_lead_file",
-    "write_results",
+    "replacing",
+    "shared",
+    "without_result",
 ]

@@ -5,18 +5,20 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import LeadFileError, from_os_error
 
 
-def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write *chunks* to *path* so that a reader, or a crash, sees the old or the new content.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file that takes the place of *path* at the end of the block.
 
-    An existing file keeps its mode; a new one gets what the umask leaves. A symbolic link stays
-    one: the file it points to is replaced.
+    A reader, or a crash, sees the old or the new content; after an error in the block, the old
+    one. An existing file keeps its mode; a new one gets what the umask leaves. A symbolic link
+    stays one: the file it points to is replaced.
 
     Raises:
         LeadFileError: It could not be written; the old content is still there.
@@ -24,7 +26,7 @@ def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
     try:
         target = path.resolve()
         with _temporary_beside(target) as file:
-            file.writelines(chunks)
+            yield file
             file.flush()
             _copy_mode(target, file)
             os.fsync(file.fileno())

@@ -13,8 +13,8 @@ from .records import Record
 from .sheet import Sheet
 from .text import shown, visible
 
-# A file names the same companies again and again.
-_parse_name = lru_cache(maxsize=65_536)(parse_name)
+# A file names the same companies again and again, mostly close together.
+_parse_name = lru_cache(maxsize=1_024)(parse_name)
 
 
 class FieldReader:
@@ -93,6 +93,8 @@ class FieldReader:
         return text or None
 
     def _text(self, field: LeadField) -> str:
+        if field not in self._sheet.columns:  # as most are, in a list of companies
+            return ""
         return " ".join(filter(None, (visible(unguard(cell)) for cell in self._cells(field))))
 
     def _cells(self, field: LeadField) -> list[str]:

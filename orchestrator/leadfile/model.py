@@ -1,17 +1,11 @@
-"""A lead file as it was read: its rows, what is wrong with them, and how to write it again."""
+"""What a row of a lead file says, and what is wrong with it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from uuid import UUID, uuid5
 
 from agents.case import Lead
 from orchestrator.identity import Mention
-
-from .dialect import Dialect
-from .encoding import Encoding
-from .header import Columns
 
 # Changing it would make a second lead of every lead that was ever imported.
 _LEADS = UUID("5d0a4b0e-6a57-5c0e-9d0b-0c6f3c0f4e2a")
@@ -107,29 +101,13 @@ def lead_from(fields: LeadFields) -> Lead:
 class LeadRow:
     """One row: `cells` exactly as in the file, and the lead they make, None where they make none.
 
-    `number` is the line the row starts on. `duplicate_of` is the number of an earlier row with
-    the same lead; such a row has a lead too, and shares the result of the earlier one.
+    `number` is the line the row starts on. `lead_number` counts the leads of the file from 0; a
+    row that repeats the lead of an earlier one has the same, and shares its result.
     """
 
     number: int
     cells: tuple[str, ...]
     lead: LeadFields | None
     problems: tuple[RowProblem, ...] = ()
-    duplicate_of: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LeadFile:
-    """A whole file, in its order. `encoding` and `dialect` reproduce the manner of the original."""
-
-    path: Path
-    encoding: Encoding
-    dialect: Dialect
-    header: tuple[str, ...]
-    columns: Columns
-    rows: tuple[LeadRow, ...]
-
-    @property
-    def problems(self) -> Iterator[RowProblem]:
-        """All problems, in the order of the rows."""
-        return (problem for row in self.rows for problem in row.problems)
+    lead_number: int | None = None
+    is_repetition: bool = False

@@ -1,18 +1,23 @@
-"""Reads a lead file: any usual encoding and dialect, known columns by name, good rows always."""
+"""Looks a lead file over: any usual encoding and dialect, known columns by name.
 
-from collections.abc import Sequence
-from io import StringIO
+Once through all of it, since what the first rows are like says nothing of a byte in the last one;
+a few lines of it are in memory at a time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 from .dialect import detect_dialect
-from .encoding import Encoding, detect_encoding
-from .errors import LeadFileError, from_os_error
+from .encoding import detect_encoding
+from .errors import LeadFileError
 from .header import FOR_PIPELINE, Columns, LeadField, find_columns
-from .model import LeadFile
-from .records import Record, read_records
-from .rows import RowReader
+from .lead_file import LeadFile
+from .records import MAX_RECORD, Record, read_records
 from .sheet import Sheet
+from .spool import Spool
 from .text import shown, visible
 
 _SAVE_AS_CSV = "open it in its program and save it as CSV"
@@ -34,7 +39,7 @@ _NAME_IT = {
 
 
 def read_lead_file(path: Path, *, needs: frozenset[LeadField] = FOR_PIPELINE) -> LeadFile:
-    """Read the whole file into memory; a million rows fit.
+    """Look *path* over, and return it with its rows still to be read. Its size does not matter.
 
     Args:
         path: A CSV file in UTF-8, UTF-16 with a byte order mark, cp1252 or latin-1, delimited
@@ -44,65 +49,88 @@ def read_lead_file(path: Path, *, needs: frozenset[LeadField] = FOR_PIPELINE) ->
 
     Returns:
         Every row in its order, the bad ones with their problems instead of a lead. Lines
-        without any cell are no rows.
+        without any cell are no rows. What becomes of *path* afterwards makes no difference.
 
     Raises:
         LeadFileError: The file as a whole cannot be used: unreadable, empty, without rows, not
             a CSV, or without a needed column.
     """
-    raw = _bytes_of(path)
-    encoding = detect_encoding(raw)
-    lines = list(StringIO(_text_of(path, raw, encoding), newline=""))
-    dialect, header = detect_dialect(lines)
+    spool = Spool(path)
+    _check_signature(path, next(spool.chunks(), b""))
+    encoding = detect_encoding(spool.chunks())
+    with spool.text(encoding) as text:
+        dialect, header = detect_dialect(_beginning(path, text))
     if header is None:
         raise LeadFileError(str(path), "is empty", _NAME_THE_COLUMNS)
     columns = _columns_of(path, header, needs)
-    records = tuple(islice(read_records(lines, dialect.separators), 1, None))
-    if not records:
+    with spool.text(encoding) as text:
+        records = read_records(_lines(path, text), dialect.separators)
+        shape = _shape_of(islice(records, 1, None), len(header))
+    if not shape.rows:
         raise LeadFileError(str(path), "has a header but no rows", "add a row for each lead")
-    header = _as_wide_as_rows(header, records)
-    reader = RowReader(Sheet(str(path), header, columns, needs))
-    return LeadFile(path, encoding, dialect, header, columns, tuple(map(reader.read, records)))
+    sheet = Sheet(str(path), header + ("",) * shape.surplus, columns, needs)
+    return LeadFile(path, encoding, dialect, sheet, shape.rows, spool)
 
 
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise from_os_error(path, error) from error
-
-
-def _text_of(path: Path, raw: bytes, encoding: Encoding) -> str:
+def _check_signature(path: Path, beginning: bytes) -> None:
     for signature, reason in _SIGNATURES:
-        if raw.startswith(signature):
+        if beginning.startswith(signature):
             raise LeadFileError(str(path), reason, _SAVE_AS_CSV)
-    try:
-        text = encoding.decode(raw)
-    except UnicodeDecodeError:
-        raise LeadFileError(str(path), "is not sound UTF-16 text", _SAVE_AS_CSV) from None
-    if _is_binary(text):
+
+
+def _beginning(path: Path, text: TextIO) -> list[str]:
+    """Return the lines in which the header stands."""
+    lines: list[str] = []
+    characters = 0
+    for line in _lines(path, text):
+        lines.append(line)
+        characters += len(line)
+        if characters > MAX_RECORD:
+            break
+    if _is_binary("".join(lines)[:4096]):
         raise LeadFileError(str(path), "is not text, so not a CSV", _SAVE_AS_CSV)
-    return text
+    return lines
 
 
-def _is_binary(text: str) -> bool:
-    """Say whether one in ten characters of the beginning is one that no text has."""
-    beginning = text[:4096]
+def _lines(path: Path, text: TextIO) -> Iterator[str]:
+    read = 0
+    try:
+        for line in text:
+            yield line
+            read += 1
+    except UnicodeDecodeError:
+        behind = f" (somewhere behind line {read:,})" if read else ""
+        reason = f"is not sound UTF-16 text{behind}"
+        raise LeadFileError(str(path), reason, _SAVE_AS_CSV) from None
+
+
+def _is_binary(beginning: str) -> bool:
+    """Say whether one in ten characters is one that no text has."""
     odd = sum(1 for c in beginning if ord(c) < ord(" ") and c not in "\t\r\n")
     return odd * 10 > len(beginning)
 
 
-def _as_wide_as_rows(header: tuple[str, ...], records: Sequence[Record]) -> tuple[str, ...]:
-    """Return *header* with nameless columns where every row has a blank cell behind it.
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How many rows there are, and how many nameless columns stand behind the header's."""
 
-    Some programs end each row, but not the header, with a delimiter. A single row proves nothing.
+    rows: int
+    surplus: int
+
+
+def _shape_of(records: Iterator[Record], columns: int) -> _Shape:
+    """Return the shape of a table whose header has *columns* cells.
+
+    Some programs end each row, but not the header, with a delimiter: where every row has a blank
+    cell behind the header's, that is a column. A single row proves nothing.
     """
-    if len(records) == 1:
-        return header
-    surplus = min(len(record.cells) for record in records) - len(header)
-    if any(visible(cell) for record in records for cell in record.cells[len(header) :]):
-        return header
-    return header + ("",) * max(surplus, 0)
+    rows, surplus, is_blank = 0, 0, True
+    for record in records:
+        here = len(record.cells) - columns
+        surplus = min(surplus, here) if rows else here
+        is_blank = is_blank and (here <= 0 or not any(map(visible, record.cells[columns:])))
+        rows += 1
+    return _Shape(rows, surplus if rows > 1 and is_blank and surplus > 0 else 0)
 
 
 def _columns_of(path: Path, header: tuple[str, ...], needs: frozenset[LeadField]) -> Columns:

@@ -1,4 +1,4 @@
-"""Writes a lead file again, with its results beside each row.
+"""Writes the rows of a lead file again, with their results beside them.
 
 Columns, order, row count, encoding, delimiter, quoting and line ends are those of the input. Result
 columns of an earlier run are replaced. What differs on purpose: blank lines are not kept, rows with
@@ -7,55 +7,39 @@ A character of a result that the encoding lacks becomes its closest ASCII: the f
 for whatever reads the original.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-from .atomic import write_atomically
 from .formula import guard
-from .model import LeadFile, LeadRow
-from .results import RESULT_COLUMNS, ResultCells, shared, without_result
+from .lead_file import LeadFile
+from .records import Record
+from .results import RESULT_COLUMNS, ResultCells
 from .text import visible
 
 
-def write_results(lead_file: LeadFile, results: Mapping[int, ResultCells], path: Path) -> None:
-    """Write *lead_file* with *results* to *path*, whole or not at all.
+class ResultTable:
+    """A lead file with results, line by line as the bytes of the output."""
 
-    Args:
-        lead_file: What was read; every row of it is written.
-        results: By row number. A row without one takes the result of the row it repeats, at
-            no cost; a bad row is `invalid` with its problems as the reason; others are `pending`.
-        path: Replaced if it exists; may be the input itself.
+    def __init__(self, lead_file: LeadFile) -> None:
+        self._encoding, self._dialect = lead_file.encoding, lead_file.dialect
+        self._header = lead_file.header
+        self._kept = [
+            i for i, name in enumerate(self._header) if visible(name) not in RESULT_COLUMNS
+        ]
 
-    Raises:
-        LeadFileError: It could not be written. What was there before is still there.
-    """
-    write_atomically(path, _encoded(lead_file, results))
+    def beginning(self) -> bytes:
+        """Return the byte order mark, if there is one, and the header."""
+        names = [*(self._header[i] for i in self._kept), *RESULT_COLUMNS]
+        return self._encoding.bom + self._line(names)
 
-
-def _encoded(lead_file: LeadFile, results: Mapping[int, ResultCells]) -> Iterator[bytes]:
-    encoding, dialect = lead_file.encoding, lead_file.dialect
-    yield encoding.bom
-    for cells in _table(lead_file, results):
-        yield encoding.encode(dialect.line([guard(cell) for cell in cells]))
-
-
-def _table(lead_file: LeadFile, results: Mapping[int, ResultCells]) -> Iterator[list[str]]:
-    header = lead_file.header
-    kept = [i for i, name in enumerate(header) if visible(name) not in RESULT_COLUMNS]
-    yield [*(header[i] for i in kept), *RESULT_COLUMNS]
-    for row in lead_file.rows:
-        ours = map(lead_file.encoding.representable, _result_of(row, results).cells())
+    def row(self, record: Record, result: ResultCells) -> bytes:
+        """Return the line of a row and its *result*."""
+        cells = record.cells
+        ours = map(self._encoding.representable, result.cells())
         # Surplus cells go behind the results, so that every cell stays under its column.
-        yield [*_filled(row.cells, kept), *ours, *row.cells[len(header) :]]
+        return self._line([*self._filled(cells), *ours, *cells[len(self._header) :]])
 
+    def _filled(self, cells: Sequence[str]) -> Iterator[str]:
+        return (cells[i] if i < len(cells) else "" for i in self._kept)
 
-def _filled(cells: Sequence[str], columns: Sequence[int]) -> Iterator[str]:
-    return (cells[i] if i < len(cells) else "" for i in columns)
-
-
-def _result_of(row: LeadRow, results: Mapping[int, ResultCells]) -> ResultCells:
-    if row.number in results:
-        return results[row.number]
-    if row.duplicate_of is not None and row.duplicate_of in results:
-        return shared(results[row.duplicate_of])
-    return without_result(row)
+    def _line(self, cells: Sequence[str]) -> bytes:
+        return self._encoding.encode(self._dialect.line([guard(cell) for cell in cells]))

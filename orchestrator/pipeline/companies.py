@@ -4,6 +4,7 @@ What a list says twice is worked on once, and what the memo knows becomes no wor
 """
 
 import asyncio
+import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ import structlog
 
 from agents.case import Localized
 from orchestrator.database import DatabaseUnavailable
+from orchestrator.distinct import Distinct
 from orchestrator.enrichment import Enricher, Enrichment, nobody
 from orchestrator.identity import Identity, InvalidCompanyName, Mention
 from orchestrator.identity.resolution import Resolved
-from orchestrator.jobs import SEGMENT_ROWS, Distinct, Part, Report, Segment, UnsealedJob
+from orchestrator.jobs import SEGMENT_ROWS, Part, Report, Segment, UnsealedJob
 from orchestrator.pipeline.company import report_of, report_of_failure
 from orchestrator.pipeline.result import ItemStatus
 from orchestrator.pipeline.trouble import Explanation, explain
@@ -173,7 +175,7 @@ class _Served:
 
     items: "array[int]"
     prices: "array[int]"
-    purchase_ids: str
+    purchase_ids: bytes
 
     @classmethod
     def of(cls, found: Mapping[int, Enrichment]) -> "_Served":
@@ -181,11 +183,12 @@ class _Served:
         return cls(
             array("I", bought),
             array("Q", (each.saved_micros for each in bought.values())),
-            "\n".join(str(each.purchase_id) for each in bought.values()),
+            zlib.compress("\n".join(str(each.purchase_id) for each in bought.values()).encode()),
         )
 
     def lookups(self) -> Iterator[tuple[int, str, int]]:
-        return zip(self.items, self.purchase_ids.splitlines(), self.prices, strict=True)
+        ids = zlib.decompress(self.purchase_ids).decode()
+        return zip(self.items, ids.splitlines(), self.prices, strict=True)
 
 
 def _read(text: str) -> _New:

@@ -39,11 +39,31 @@ class ResultReader:
             DatabaseUnavailable: Evidence is wanted, and the database is away.
         """
         async for page in self._results.pages(job, start, job.total if stop is None else stop):
-            results = [row.result for row in page]
-            if job.kind in _OF_COMPANIES:
-                results = await self.complete(results, with_evidence=with_evidence)
-            for row, result in zip(page, results, strict=True):
-                yield row.number, _as_seen_by(row, result)
+            for numbered in await self._seen(job, page, with_evidence=with_evidence):
+                yield numbered
+
+    async def some(
+        self, job: Job, rows: Sequence[int], *, with_evidence: bool = True
+    ) -> dict[int, JsonObject]:
+        """Return the results of those of *rows*, which ascend, that have one, by number.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+            DatabaseUnavailable: Evidence is wanted, and the database is away.
+        """
+        page = await self._results.some(job, rows)
+        return dict(await self._seen(job, page, with_evidence=with_evidence))
+
+    async def _seen(
+        self, job: Job, page: Sequence[RowResult], *, with_evidence: bool
+    ) -> list[tuple[int, JsonObject]]:
+        results = [row.result for row in page]
+        if job.kind in _OF_COMPANIES:
+            results = await self.complete(results, with_evidence=with_evidence)
+        return [
+            (row.number, _as_seen_by(row, result))
+            for row, result in zip(page, results, strict=True)
+        ]
 
     async def complete(
         self, kept: Sequence[JsonObject], *, with_evidence: bool = True

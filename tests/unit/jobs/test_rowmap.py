@@ -5,7 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.jobs import Distinct, Segment
+from orchestrator.distinct import Distinct
+from orchestrator.jobs import Segment
 from orchestrator.jobs.rowmap import pack_row_counts, row_count_in
 
 

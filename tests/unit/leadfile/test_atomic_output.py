@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.leadfile import LeadFileError, check_writable
-from orchestrator.leadfile.atomic import write_atomically
+from orchestrator.leadfile import LeadFileError, check_writable, replacing
 
 
 def test_an_interrupted_write_leaves_the_old_content(tmp_path: Path) -> None:
@@ -17,12 +16,13 @@ def test_an_interrupted_write_leaves_the_old_content(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     path.write_bytes(b"old")
 
-    def chunks() -> Iterator[bytes]:
-        yield b"new"
-        raise KeyboardInterrupt
+    def write_half() -> None:
+        with replacing(path) as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_atomically(path, chunks())
+        write_half()
 
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("out.csv", b"old")]
 
@@ -42,8 +42,8 @@ def test_a_write_that_fails_half_way_leaves_the_old_content(tmp_path: Path) -> N
     path = tmp_path / "out.csv"
     path.write_bytes(b"old")
 
-    with pytest.raises(LeadFileError) as refused:
-        write_atomically(path, [b"x" * 100_000])
+    with pytest.raises(LeadFileError) as refused, replacing(path) as file:
+        file.write(b"x" * 100_000)
 
     assert str(refused.value).startswith(f"{path} is larger than this system lets a file be; ")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("out.csv", b"old")]
@@ -55,7 +55,8 @@ def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
     path.touch()
     path.chmod(0o640)
 
-    write_atomically(path, [b"new"])
+    with replacing(path) as file:
+        file.write(b"new")
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
@@ -65,7 +66,8 @@ def test_a_new_file_gets_what_the_umask_leaves(tmp_path: Path) -> None:
     path, ordinary = tmp_path / "out.csv", tmp_path / "ordinary"
     ordinary.touch()
 
-    write_atomically(path, [b"new"])
+    with replacing(path) as file:
+        file.write(b"new")
 
     assert path.stat().st_mode == ordinary.stat().st_mode
 
@@ -75,7 +77,8 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
     path, link = tmp_path / "real.csv", tmp_path / "link.csv"
     link.symlink_to(path)
 
-    write_atomically(link, [b"new"])
+    with replacing(link) as file:
+        file.write(b"new")
 
     assert link.is_symlink()
     assert path.read_bytes() == b"new"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_the_pipeline_needs_people_and_addresses_too(given_file: GivenFile) -> N
     with pytest.raises(LeadFileError, match="has no contact and no email column"):
         read_lead_file(path)
 
-    assert len(read_lead_file(path, needs=FOR_ENRICHMENT).rows) == 1
+    assert read_lead_file(path, needs=FOR_ENRICHMENT).length == 1
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_a_directory_is_one_sentence(tmp_path: Path) -> None:
 class _Locked(type(Path())):  # type: ignore[misc]  # the class differs by platform
     """A file that its reader has no permission for, whoever runs the test (root, too)."""
 
-    def read_bytes(self) -> bytes:
+    def open(self, *_: object, **__: object) -> NoReturn:
         raise PermissionError(13, "Permission denied")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.leadfile import FOR_ENRICHMENT, LeadFile, Level, read_lead_file
+from tests.support.lead_files import problems_of
 
 GivenFile = Callable[[str | bytes], Path]
 HEADER = "company,contact,email,website,country,phone\n"
@@ -13,7 +14,7 @@ GOOD = "Zara,Ana Gil,ana@zara.example,,,\n"
 
 
 def _only_sentence(lead_file: LeadFile, row: int, level: Level = Level.ERROR) -> str:
-    problems = [problem for problem in lead_file.problems if problem.row == row]
+    problems = [problem for problem in problems_of(lead_file) if problem.row == row]
     assert [problem.level for problem in problems] == [level]
     return str(problems[0]).removeprefix(f"{lead_file.path}, row {row}: ")
 
@@ -69,9 +70,9 @@ def test_a_bad_row_is_one_sentence_and_its_neighbours_go_through(
 
     lead_file = read_lead_file(path)
 
-    assert [row.lead is not None for row in lead_file.rows][::2] == [True, True]
-    assert lead_file.rows[1].lead is None
-    first_problem = next(problem for problem in lead_file.problems if problem.row == 3)
+    assert [row.lead is not None for row in lead_file.rows()][::2] == [True, True]
+    assert list(lead_file.rows())[1].lead is None
+    first_problem = next(problem for problem in problems_of(lead_file) if problem.row == 3)
     assert str(first_problem) == f"{path}, row 3: {sentence}"
 
 
@@ -104,7 +105,7 @@ def test_a_bad_optional_field_is_left_out_with_a_warning(
 
     lead_file = read_lead_file(path)
 
-    lead = lead_file.rows[0].lead
+    lead = next(lead_file.rows()).lead
     assert lead is not None
     assert getattr(lead, left_out) is None
     assert _only_sentence(lead_file, 2, Level.WARNING) == sentence
@@ -116,7 +117,7 @@ def test_a_doubtful_phone_is_kept_as_typed_with_a_warning(given_file: GivenFile)
 
     lead_file = read_lead_file(path)
 
-    lead = lead_file.rows[0].lead
+    lead = next(lead_file.rows()).lead
     assert lead is not None
     assert lead.phone == "ask for Ana"
     assert "does not look like a phone number" in _only_sentence(lead_file, 2, Level.WARNING)
@@ -129,7 +130,7 @@ def test_a_name_that_is_only_a_legal_form_is_a_warning(given_file: GivenFile, na
 
     lead_file = read_lead_file(path)
 
-    assert lead_file.rows[0].lead is not None
+    assert next(lead_file.rows()).lead is not None
     assert _only_sentence(lead_file, 2, Level.WARNING) == (
         f"company '{name}' could be any of many companies; nothing is bought for it; "
         "write the full name"
@@ -142,7 +143,7 @@ def test_a_website_tells_companies_with_a_bare_name_apart(given_file: GivenFile)
 
     lead_file = read_lead_file(path)
 
-    assert not list(lead_file.problems)
+    assert not problems_of(lead_file)
 
 
 def test_a_malformed_address_matters_only_where_it_is_needed(given_file: GivenFile) -> None:
@@ -151,8 +152,9 @@ def test_a_malformed_address_matters_only_where_it_is_needed(given_file: GivenFi
 
     lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
 
-    assert lead_file.rows[0].lead is not None
-    assert lead_file.rows[0].lead.email is None
+    lead = next(lead_file.rows()).lead
+    assert lead is not None
+    assert lead.email is None
     assert "is not an e-mail address" in _only_sentence(lead_file, 2, Level.WARNING)
 
 
@@ -163,7 +165,7 @@ def test_an_open_quote_costs_one_row_even_among_quoted_rows(given_file: GivenFil
 
     lead_file = read_lead_file(path)
 
-    assert [row.lead and row.lead.company for row in lead_file.rows] == [
+    assert [row.lead and row.lead.company for row in lead_file.rows()] == [
         "Gas, Luz y Agua",
         None,
         "Zara",
@@ -178,7 +180,7 @@ def test_an_open_quote_is_found_behind_a_sign_for_inches(given_file: GivenFile) 
 
     lead_file = read_lead_file(path)
 
-    assert [row.lead is not None for row in lead_file.rows] == [False, True]
+    assert [row.lead is not None for row in lead_file.rows()] == [False, True]
 
 
 def test_an_open_quote_on_the_last_row_costs_that_row(given_file: GivenFile) -> None:
@@ -187,7 +189,7 @@ def test_an_open_quote_on_the_last_row_costs_that_row(given_file: GivenFile) -> 
 
     lead_file = read_lead_file(path)
 
-    assert [row.lead is not None for row in lead_file.rows] == [True, False]
+    assert [row.lead is not None for row in lead_file.rows()] == [True, False]
     assert "never closed" in _only_sentence(lead_file, 3)
 
 
@@ -197,7 +199,7 @@ def test_quotes_that_are_part_of_a_name_are_forgiven(given_file: GivenFile) -> N
 
     lead_file = read_lead_file(path)
 
-    assert [row.lead and row.lead.company for row in lead_file.rows] == ["La Caixa S.A.", "Zara"]
+    assert [row.lead and row.lead.company for row in lead_file.rows()] == ["La Caixa S.A.", "Zara"]
 
 
 def test_a_delimiter_at_the_end_of_every_row_is_no_problem(given_file: GivenFile) -> None:
@@ -207,7 +209,7 @@ def test_a_delimiter_at_the_end_of_every_row_is_no_problem(given_file: GivenFile
     lead_file = read_lead_file(path)
 
     assert lead_file.header == ("company", "contact", "email", "")
-    assert not list(lead_file.problems)
+    assert not problems_of(lead_file)
 
 
 @pytest.mark.parametrize("others", ["", "Zara,ES\n"])
@@ -219,7 +221,7 @@ def test_a_comma_in_an_unquoted_name_never_buys_another_company(
 
     lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
 
-    assert lead_file.rows[0].lead is None
+    assert next(lead_file.rows()).lead is None
     assert "the row has 3 cells, but the header names 2 columns" in _only_sentence(lead_file, 2)
 
 
@@ -229,7 +231,7 @@ def test_a_formula_is_announced_and_does_not_cost_the_lead(given_file: GivenFile
 
     lead_file = read_lead_file(path)
 
-    assert lead_file.rows[0].lead is not None
+    assert next(lead_file.rows()).lead is not None
     assert _only_sentence(lead_file, 2, Level.WARNING) == (
         "company looks like a formula to a spreadsheet; "
         "it is written with a leading apostrophe, which keeps it text"
@@ -242,7 +244,7 @@ def test_rows_are_numbered_as_an_editor_shows_them(given_file: GivenFile) -> Non
 
     lead_file = read_lead_file(path)
 
-    assert [row.number for row in lead_file.rows] == [2, 6, 7]
+    assert [row.number for row in lead_file.rows()] == [2, 6, 7]
 
 
 def test_a_problem_calls_the_column_what_the_file_calls_it(given_file: GivenFile) -> None:
@@ -263,7 +265,7 @@ def test_a_column_without_a_name_is_called_by_its_place(given_file: GivenFile) -
     assert _only_sentence(lead_file, 2, Level.WARNING).startswith("cell 4 looks like a formula")
 
 
-def test_a_repeated_lead_points_to_its_first_row(given_file: GivenFile) -> None:
+def test_a_repeated_lead_has_the_number_of_its_first_row(given_file: GivenFile) -> None:
     """Same company and same e-mail, written otherwise, is the same lead; a bad row is nobody's."""
     path = given_file(
         "company,contact,email\n"
@@ -276,4 +278,6 @@ def test_a_repeated_lead_points_to_its_first_row(given_file: GivenFile) -> None:
 
     lead_file = read_lead_file(path)
 
-    assert [row.duplicate_of for row in lead_file.rows] == [None, None, 3, None, 3]
+    rows = list(lead_file.rows())
+    assert [row.lead_number for row in rows] == [None, 0, 0, 1, 0]
+    assert [row.is_repetition for row in rows] == [False, False, True, False, True]

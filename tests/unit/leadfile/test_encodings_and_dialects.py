@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator.leadfile import LeadFile, read_lead_file
+from tests.support.lead_files import problems_of
 
 GivenFile = Callable[[str | bytes], Path]
 TABLE = "Compañía;Contacto;Correo\r\nPeñaranda;Íñigo Núñez;inigo@penaranda.example\r\n"
 
 
 def _companies(lead_file: LeadFile) -> list[str | None]:
-    return [row.lead.company if row.lead else None for row in lead_file.rows]
+    return [row.lead.company if row.lead else None for row in lead_file.rows()]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_accents_survive_in_every_encoding(given_file: GivenFile, codec: str, bo
     lead_file = read_lead_file(path)
 
     assert lead_file.header == ("Compañía", "Contacto", "Correo")
-    assert lead_file.rows[0].cells == ("Peñaranda", "Íñigo Núñez", "inigo@penaranda.example")
+    assert next(lead_file.rows()).cells == ("Peñaranda", "Íñigo Núñez", "inigo@penaranda.example")
     assert (lead_file.encoding.codec, lead_file.encoding.bom) == (codec, bom)
 
 
@@ -44,7 +45,7 @@ def test_bytes_that_cp1252_lacks_are_read_as_latin_1(given_file: GivenFile) -> N
     lead_file = read_lead_file(path)
 
     assert lead_file.encoding.codec == "latin-1"
-    assert lead_file.rows[0].cells[0] == "Peña\x81"
+    assert next(lead_file.rows()).cells[0] == "Peña\x81"
 
 
 def test_one_broken_byte_does_not_garble_a_utf_8_file(given_file: GivenFile) -> None:
@@ -55,7 +56,7 @@ def test_one_broken_byte_does_not_garble_a_utf_8_file(given_file: GivenFile) -> 
     lead_file = read_lead_file(path)
 
     assert _companies(lead_file) == ["Peñaranda", None]
-    assert [str(p) for p in lead_file.problems] == [
+    assert [str(p) for p in problems_of(lead_file)] == [
         (
             f"{path}, row 3: Compañía contains bytes that are not UTF-8, "
             "unlike the rest of the file; type the cell again and save as UTF-8"
@@ -78,7 +79,7 @@ def test_the_dialect_is_found_out_from_the_header(
 
     lead_file = read_lead_file(path)
 
-    assert lead_file.rows[0].cells[-1] == "a, b; c; d\te|f|g; h, i"
+    assert next(lead_file.rows()).cells[-1] == "a, b; c; d\te|f|g; h, i"
     assert lead_file.dialect.separators.delimiter == delimiter
     assert lead_file.dialect.newline == newline
     assert lead_file.dialect.quote_all is quote_all

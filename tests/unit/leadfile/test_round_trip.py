@@ -10,8 +10,9 @@ from typing import Literal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.leadfile import FOR_ENRICHMENT, RESULT_COLUMNS, read_lead_file, write_results
+from orchestrator.leadfile import FOR_ENRICHMENT, RESULT_COLUMNS, read_lead_file
 from orchestrator.leadfile.formula import guard
+from tests.support.lead_files import write_results
 
 # Characters that every supported encoding has, and that cp1252 can't mistake for UTF-8.
 CELL = st.text(alphabet="abcXYZ 09áéíóúñüÁÉÍÓÚÑ,;|\t\"'\n\r=+-@.&", max_size=12)
@@ -72,7 +73,7 @@ def test_any_table_comes_back_with_our_columns(
         write_results(lead_file, {}, output)
         written = output.read_bytes()
 
-    assert [list(row.cells) for row in lead_file.rows] == rows
+    assert [list(row.cells) for row in lead_file.rows()] == rows
     expected_header = [*header, *RESULT_COLUMNS]
     text = written.removeprefix(bom).decode(codec)
     assert written.startswith(bom)

@@ -1,0 +1,117 @@
+"""A lead file of any length: read row by row, as often as needed, from a copy of its own."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.leadfile import FOR_ENRICHMENT, LeadFileError, read_lead_file
+from orchestrator.leadfile.records import MAX_RECORD, Separators, read_records
+
+GivenFile = Callable[[str | bytes], Path]
+
+
+class _Counted(Iterator[str]):
+    """Lines that say how many of them were taken."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = iter(lines)
+        self.taken = 0
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.taken += 1
+        return line
+
+
+def test_no_line_is_read_before_its_record_is_asked_for() -> None:
+    """What is in memory of a file are the lines of one record."""
+    lines = _Counted(["a,b\n", '"c\n', 'd",e\n', "f,g\n"])
+    records = read_records(lines, Separators(","))
+
+    taken = [(record.cells, lines.taken) for record in records]
+
+    assert taken == [(("a", "b"), 1), (("c\nd", "e"), 3), (("f", "g"), 4)]
+
+
+def test_an_open_quote_does_not_bring_the_rest_of_the_file_into_memory() -> None:
+    """Its row is broken, what follows are rows, and not much is read to know it."""
+    row = "x" * 99 + "\n"
+    many = 5 * MAX_RECORD // len(row)
+    lines = _Counted(['"Acme\n', *[row] * many])
+    records = read_records(lines, Separators(","))
+
+    first = next(records)
+
+    assert (first.cells, first.has_open_quote) == (('"Acme',), True)
+    assert lines.taken * len(row) < 1.01 * MAX_RECORD
+    assert sum(1 for _ in records) == many
+
+
+def test_rows_are_the_same_however_often_they_are_read(given_file: GivenFile) -> None:
+    """Each reading begins at the first row, also beside another one."""
+    path = given_file("empresa\n" + "".join(f"Acme {n}\n" for n in range(5_000)))
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    one, other = lead_file.rows(), lead_file.rows()
+    beside = [(next(one), next(other)) for _ in range(4_000)]
+
+    assert all(left == right for left, right in beside)
+    assert [row.number for row in lead_file.rows()] == list(range(2, 5_002))
+    assert lead_file.length == 5_000
+
+
+def test_what_becomes_of_the_file_afterwards_makes_no_difference(given_file: GivenFile) -> None:
+    """Who saves the file in the middle of a run gets the results of what it was."""
+    path = given_file("empresa\nAcme\nZara\n")
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    path.write_text("empresa\nMango\n", encoding="utf-8")
+
+    assert [row.cells for row in lead_file.rows()] == [("Acme",), ("Zara",)]
+
+
+def test_a_pipe_is_a_lead_file_too(tmp_path: Path) -> None:
+    """What another program prints can be read more than once as well."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("empresa\nAcme\n",))
+    writer.start()
+
+    lead_file = read_lead_file(pipe, needs=FOR_ENRICHMENT)
+    writer.join()
+
+    assert [[row.cells for row in lead_file.rows()] for _ in range(2)] == [[("Acme",)]] * 2
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_a_character_may_stand_anywhere(given_file: GivenFile, before: int) -> None:
+    """Where the bytes are parted makes no difference to accents, nor to what is found broken."""
+    names = ["Ñandú 🦤"] * 20_000
+    path = given_file("empresa" + " " * before + "\n" + "\n".join(names) + "\n")
+
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    assert lead_file.encoding.codec == "utf-8"
+    assert {row.cells for row in lead_file.rows()} == {(names[0],)}
+
+
+def test_a_byte_far_behind_says_what_a_file_is_in(given_file: GivenFile) -> None:
+    """A file whose only accents are at its end is read with them."""
+    path = given_file(b"empresa\n" + b"Acme\n" * 50_000 + "Peñaranda\n".encode("cp1252"))
+
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    *_, last = lead_file.rows()
+    assert (lead_file.encoding.codec, last.cells) == ("cp1252", ("Peñaranda",))
+
+
+def test_text_that_is_broken_far_behind_is_named_by_its_line(given_file: GivenFile) -> None:
+    """Half a UTF-16 character is not found by looking at the beginning; nothing is bought yet."""
+    whole = "empresa\n" + "Acme\n" * 50_000
+    path = given_file(whole.encode("utf-16") + b"\x00")
+
+    with pytest.raises(LeadFileError, match=r"UTF-16 text \(somewhere behind line 50,001\)"):
+        read_lead_file(path, needs=FOR_ENRICHMENT)
