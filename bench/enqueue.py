@@ -11,6 +11,7 @@ import orjson
 from celery import Celery
 from redis.asyncio import Redis
 
+from bench import long_files
 from bench.entries import TTL_S, stored_entry
 from bench.lists import REPEATED, company, key
 from bench.measure import console, grid, judge, summary
@@ -61,6 +62,11 @@ async def main(repeats: int) -> None:
             known.append(_enqueue(url, folder, ROWS // 2, known=True))
     _show(delays, lists, known)
     await _compare_sizes()
+    with running_valkey() as url:
+        redis = open_redis(url)
+        await _know(redis, ROWS // REPEATED, each=1)
+        await redis.aclose()
+        await long_files.measure(url)
 
 
 def _show(delays: list[float], lists: list[Enqueued], known: list[Enqueued]) -> None:
@@ -117,11 +123,11 @@ async def _compare_sizes() -> None:
     console.print(table)
 
 
-async def _know(redis: Redis, companies: int) -> None:
+async def _know(redis: Redis, companies: int, *, each: int = 2) -> None:
     stored = stored_entry()
-    for start in range(0, companies, 2 * BATCH):
+    for start in range(0, companies, each * BATCH):
         async with redis.pipeline(transaction=False) as pipeline:
-            for number in range(start, min(start + 2 * BATCH, companies), 2):
+            for number in range(start, min(start + each * BATCH, companies), each):
                 pipeline.set(entry_key(key(number)), stored, ex=TTL_S)
             await pipeline.execute()
 

@@ -1,31 +1,25 @@
 """Lengths of time on the command line."""
 
-import re
 from datetime import timedelta
-from types import MappingProxyType
 
+import durationpy
 import typer
 
-_UNITS = MappingProxyType(
-    {
-        "ms": timedelta(milliseconds=1),
-        "s": timedelta(seconds=1),
-        "": timedelta(seconds=1),
-        "m": timedelta(minutes=1),
-    }
-)
-_LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s|m|)")
 
+def parse_duration(text: str) -> timedelta:
+    """Return a length of time as people write it: `500ms`, `5s`, `1h30m`, `7d`, `2w`.
 
-def parse_duration(text: str | None) -> timedelta | None:
-    """Return a length of time; seconds where no unit is named.
+    A number alone is seconds.
 
     Raises:
-        typer.BadParameter: Not a length of time.
+        typer.BadParameter: Not a length of time, or below zero.
     """
-    if text is None:
-        return None
-    found = _LENGTH.fullmatch(text.strip())
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is not a length of time, such as 5s, 500ms or 2m")
-    return float(found[1]) * _UNITS[found[2]]
+    unit = "s" if text.replace(".", "", 1).isdecimal() else ""
+    try:
+        length: timedelta = durationpy.from_str(f"{text}{unit}")
+    except ValueError:
+        length = timedelta(-1)
+    if length < timedelta(0):
+        example = "such as 5s, 1h30m or 7d"
+        raise typer.BadParameter(f"{text!r} is not a length of time, {example}")
+    return length

@@ -55,7 +55,8 @@ def enrich(
     else:
         if output or max_cost or dry_run:
             raise typer.BadParameter("--output, --max-cost and --dry-run are for files only")
-        _enrich_names(names, parse_duration(patience), as_json=as_json)
+        limit = None if patience is None else parse_duration(patience)
+        _enrich_names(names, limit, as_json=as_json)
 
 
 _FILE_SUFFIXES = (".csv", ".tsv", ".txt")

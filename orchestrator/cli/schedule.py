@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-import durationpy
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, err, out, print_json
+from orchestrator.cli.durations import parse_duration
 from orchestrator.cli.session import with_runtime
 from orchestrator.schedule import (
     EVERY_MAX,
@@ -144,12 +144,9 @@ def parse_every(text: str) -> timedelta:
     """Return a period as people write it: `12h`, `7d`, `2w`, `1h30m`.
 
     Raises:
-        typer.BadParameter: No duration, or not from `EVERY_MIN` to `EVERY_MAX`.
+        typer.BadParameter: Not a length of time, or not from `EVERY_MIN` to `EVERY_MAX`.
     """
-    try:
-        every: timedelta = durationpy.from_str(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no duration, such as 12h or 7d") from None
+    every = parse_duration(text)
     if not EVERY_MIN <= every <= EVERY_MAX:
         raise typer.BadParameter(f"{text} is not from {shown(EVERY_MIN)} to {shown(EVERY_MAX)}")
     return every

@@ -48,9 +48,9 @@ def test_a_bad_row_is_named_and_the_good_one_goes_through(
 
 
 def test_a_legal_form_alone_is_ambiguous_and_costs_nothing(emasai: Emasai, tmp_path: Path) -> None:
-    """Nothing is bought for a name that could be anybody's."""
+    """Nothing is bought for a name that could be anybody's, and whose e-mail tells no more."""
     leads, output = tmp_path / "leads.csv", tmp_path / "out.csv"
-    leads.write_text(HEADER + "S.A.,Ana,ana@x.example\n", encoding="utf-8")
+    leads.write_text(HEADER + "S.A.,Ana,ana@gmail.com\n", encoding="utf-8")
 
     emasai("run", leads, "-o", output)
 

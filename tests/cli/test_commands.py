@@ -45,7 +45,9 @@ def test_a_dry_run_says_what_would_be_bought_and_buys_nothing(
 ) -> None:
     """The estimate counts distinct companies, and nothing is spent."""
     name = _unheard_of()
-    leads = _leads(tmp_path / "leads.csv", name, name.lower(), _unheard_of(), "S.A.")
+    leads = _leads(tmp_path / "leads.csv", name, name.lower(), _unheard_of())
+    with leads.open("a", encoding="utf-8") as file:
+        file.write("S.A.,Ana,ana@gmail.com\n")
 
     foreseen = json.loads(emasai("run", leads, "--dry-run", "--json").out)
     explained = json.loads(emasai("explain", name, "--json").out)

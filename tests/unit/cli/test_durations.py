@@ -1,0 +1,32 @@
+"""Lengths of time as people type them."""
+
+from datetime import timedelta
+
+import pytest
+import typer
+
+from orchestrator.cli.durations import parse_duration
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("500ms", timedelta(milliseconds=500)),
+        ("5s", timedelta(seconds=5)),
+        ("5", timedelta(seconds=5)),
+        ("2.5", timedelta(seconds=2.5)),
+        ("1h30m", timedelta(minutes=90)),
+        ("2w", timedelta(weeks=2)),
+        ("0", timedelta(0)),
+    ],
+)
+def test_a_length_of_time_is_read_as_people_write_it(text: str, length: timedelta) -> None:
+    """With a unit, with several, or in seconds."""
+    assert parse_duration(text) == length
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1s", "5 s", ".", "9" * 400, "1.2.3"])
+def test_anything_else_is_a_wrong_usage(text: str) -> None:
+    """One sentence with an example, never a traceback."""
+    with pytest.raises(typer.BadParameter, match="is not a length of time, such as 5s"):
+        parse_duration(text)
