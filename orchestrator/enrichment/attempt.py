@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import structlog
 
+from orchestrator.database import DatabaseUnavailable
 from orchestrator.enrichment.journal import Page
 from orchestrator.enrichment.settlement import Settlement
 from orchestrator.enrichment.stored import payload_of, status_of
@@ -261,6 +262,7 @@ class Attempts:
             source,
             note=bought.note(),
             settle=settle,
+            postponed_by=(StoreUnavailable, DatabaseUnavailable),
         )
 
     def _cause_of(self, error: NotSent, flight: Flight) -> Exception:

@@ -11,10 +11,13 @@ from time import time_ns
 from typing import cast
 
 import orjson
+import structlog
 from redis.asyncio import Redis
 
 from orchestrator.enrichment.journal import Page
 from orchestrator.memo import store_errors
+
+log = structlog.get_logger(__name__)
 
 #: Sorted set of `<run id> <company key>`, by the instant of the next look (ms).
 _DUE = "strays1:due"
@@ -71,6 +74,8 @@ class Strays:
     async def due(self, limit: int) -> list[Page]:
         """Return strays that should be looked at now, the most overdue first.
 
+        One that cannot be read is reported, and put off: it may be of a newer version.
+
         Raises:
             StoreUnavailable: It cannot be told.
         """
@@ -86,8 +91,12 @@ class Strays:
                 )
                 if note is None:
                     await self._redis.zrem(_DUE, member)
-                else:
+                    continue
+                try:
                     pages.append(Page.from_note(orjson.loads(note)))
+                except (KeyError, ValueError):
+                    log.exception("stray.unreadable", company_key=company_key)
+                    await self._redis.zadd(_DUE, {member: _now_ms() + _ms(_LATEST)}, xx=True)
         return pages
 
     async def look_again(self, page: Page, after: timedelta) -> None:

@@ -87,13 +87,25 @@ class Sweeper:
             pause = next_look(timedelta(milliseconds=_now_ms() - page.started_at_ms))
             # First, as above.
             await self._strays.look_again(page, after=pause or self._look_again)
-            if await self._purchaser.settle_stray(page):
-                if await self._offer(page):
-                    await self._strays.drop(page)
-            elif pause is None:
-                log.info("stray.never_charged", company_key=page.order.company_key)
-                await self._strays.drop(page)
+            try:
+                await self._recheck(page, is_last=pause is None)
+            except (StoreUnavailable, DatabaseUnavailable):
+                raise
+            except EnrichmentError as failed:
+                log.warning(
+                    "stray.postponed", company_key=page.order.company_key, error=str(failed)
+                )
+            except Exception:
+                log.exception("stray.not_settled", company_key=page.order.company_key)
         return len(due)
+
+    async def _recheck(self, page: Page, *, is_last: bool) -> None:
+        if await self._purchaser.settle_stray(page):
+            if await self._offer(page):
+                await self._strays.drop(page)
+        elif is_last:
+            log.info("stray.never_charged", company_key=page.order.company_key)
+            await self._strays.drop(page)
 
     async def _offer(self, page: Page) -> bool:
         """Store what a stray has brought where it is wanted; False if that cannot be told now."""

@@ -19,7 +19,8 @@ class Loaded:
     """What a loader brought: an answer, how long it is fresh, and how it was come by.
 
     `source` is BOUGHT or ADOPTED. `ttl` counts from `loaded_at_ms` (Redis clock). `note` stays
-    written down after the answer was stored or refused, until `settle` has returned.
+    written down after the answer was stored or refused, until `settle` has returned. What that
+    raises when it has to be repeated is `postponed_by`; all else is a fault in it.
     """
 
     status: str
@@ -29,6 +30,7 @@ class Loaded:
     source: Source = Source.BOUGHT
     note: JsonObject | None = None
     settle: Callable[[], Awaitable[None]] | None = None
+    postponed_by: tuple[type[Exception], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,17 +166,20 @@ class Leader:
         return bytes(verdict).decode()
 
     async def _settle(self, seat: _Seat, loaded: Loaded, *, keep_note: bool) -> None:
-        """Do what is left to do about the answer; what fails is left to the sweeper.
+        """Do what is left to do about the answer, which is its caller's in any case.
 
-        Where nobody knows whether the answer was stored, the note is all that leads to it.
+        What fails is left to the sweeper. Where nobody knows whether the answer was stored, the
+        note is all that leads to it.
         """
         if loaded.settle is None:
             await self._notes.forget(seat.keys, seat.token)
             return
         try:
             await loaded.settle()
-        except Exception as error:  # noqa: BLE001 - the answer is there; its note says what is owed
-            log.error("memo.not_settled", key=seat.keys.entry, error=type(error).__name__)
+        except loaded.postponed_by as away:
+            log.warning("memo.not_settled", key=seat.keys.entry, error=str(away))
+        except Exception:
+            log.exception("memo.settle_failed", key=seat.keys.entry)
         else:
             if not keep_note:
                 left = None if loaded.note is None else self._notes.body(seat.token, loaded.note)

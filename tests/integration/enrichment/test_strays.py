@@ -8,12 +8,13 @@ from typing import cast
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.enrichment.journal import Order, Page, Stage
 from orchestrator.enrichment.strays import WATCHED_FOR, next_look
 from orchestrator.memo import Source
-from orchestrator.surfsense import Answer, MalformedAnswer, RunInterrupted
+from orchestrator.surfsense import AccessDenied, Answer, MalformedAnswer, RunInterrupted
 from tests.integration.enrichment.conftest import CAPPED, FREE, World, Worlds
 from tests.support.surfsense import PRICE, FakeRunSeller
 
@@ -229,6 +230,37 @@ async def test_an_unusable_late_success_is_counted(world: World, seller: FakeRun
     await _recheck(world)
 
     assert await world.ledger.total() == seller.charged_micros == PRICE
+
+
+@pytest.mark.parametrize(
+    ("trouble", "event"),
+    [
+        (AccessDenied("Acme", 401), "stray.postponed"),
+        (TypeError("of ours"), "stray.not_settled"),
+        (None, "stray.unreadable"),
+    ],
+)
+async def test_one_that_cannot_be_looked_at_does_not_keep_the_others_waiting(
+    world: World, seller: FakeRunSeller, trouble: Exception | None, event: str
+) -> None:
+    """A refusal is said, a fault of ours is shown; it is looked at again, and the rest at once."""
+    other = replace(PAGE, purchase_id="p2", order=Order("Beta", "beta", FREE), run_id="run-8")
+    seller.runs |= {"run-7": "Acme", "run-8": "Beta"}
+    for page in (PAGE, other):
+        await world.strays.add(page)
+    if trouble is None:
+        await world.memo_redis.hset(OF_ACME, "run-7", b'{"of": "a newer version"}')
+    else:
+        seller.script["Acme"] = [trouble]
+
+    with capture_logs() as logs:
+        await _recheck(world)
+
+    left = cast("list[bytes]", await world.memo_redis.zrange(DUE, 0, -1))
+    assert event in [line["event"] for line in logs]
+    assert [len(await world.ledger.purchases_of(key)) for key in ("acme", "beta")] == [0, 1]
+    assert left == [b"run-7 acme"]
+    assert await world.sweeper.recheck() == 0
 
 
 async def test_what_was_never_charged_is_forgotten_after_a_day(

@@ -7,8 +7,9 @@ from typing import cast
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
-from orchestrator.memo import Flight, Loaded, Memo
+from orchestrator.memo import Flight, Loaded, Memo, Source
 from tests.support.loading import KEY, TTL, Loader, SoldOut
 
 NOW = timedelta(0)
@@ -123,23 +124,43 @@ async def test_a_note_that_fell_back_to_an_earlier_stage_is_kept(
     assert not await memo_redis.exists(note, "memo1:noted")
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "event"),
+    [
+        (None, None),
+        (ConnectionError("away"), "memo.not_settled"),
+        (TypeError("of ours"), "memo.settle_failed"),
+    ],
+)
 async def test_the_last_note_stays_until_what_it_says_is_settled(
-    memo: Memo, memo_redis: Redis, *, fails: bool
+    memo: Memo, memo_redis: Redis, fault: Exception | None, event: str | None
 ) -> None:
-    """The answer is stored and served; what is owed stays written down if it was not paid."""
+    """The answer is stored and served; what is owed stays written down if it was not paid.
+
+    A server that is away is no surprise; anything else is reported with its traceback.
+    """
 
     async def settle() -> None:
         assert await memo_redis.exists(KEY), "the answer is stored first"
-        if fails:
-            raise ZeroDivisionError
+        if fault is not None:
+            raise fault
 
     async def load(flight: Flight) -> Loaded:
         await flight.write_note({"order": "intent"})
         note = {"order": "bought"}
-        return Loaded("found", {}, TTL, flight.now_ms(), note=note, settle=settle)
+        return Loaded(
+            *("found", {}, TTL, flight.now_ms()),
+            note=note,
+            settle=settle,
+            postponed_by=(ConnectionError,),
+        )
 
-    await memo.get(KEY, load)
+    with capture_logs() as logs:
+        outcome = await memo.get(KEY, load)
 
     left = await memo.notes.left(for_at_least=NOW, limit=10)
-    assert [note.note["order"] for note in left] == (["bought"] if fails else [])
+    assert outcome.source is Source.BOUGHT
+    assert [note.note["order"] for note in left] == (["bought"] if fault else [])
+    traced = isinstance(fault, TypeError)
+    said = [(line["event"], line.get("exc_info", False)) for line in logs]
+    assert said == ([(event, traced)] if event else [])
