@@ -30,7 +30,7 @@ from orchestrator.messaging import CeleryDoorbell, fingerprint
 from orchestrator.observability import configure_logging
 from orchestrator.settings import ConfigurationError
 from orchestrator.workers import Heartbeat, Stall, Watchdog, WorkerSelf, WorkerState
-from tasks.watching import EXIT_STALLED, CeleryWorker, WatchedWorker, has_threads, where
+from tasks.watching import EXIT_STALLED, CeleryWorker, WatchedWorker, has_threads, overruled, where
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class WorkerRuntime:
     """A runtime with its loop and its watchdog. `start` is called once, by the main thread."""
 
     def __init__(self, worker: CeleryWorker) -> None:
-        self._name = worker.hostname
+        self._worker = worker
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="emasai-loop", daemon=True
@@ -124,11 +124,12 @@ class WorkerRuntime:
 
     def _first_heartbeat(self, parts: Runtime) -> Heartbeat:
         return Heartbeat.of_this_process(
-            self._name,
+            self._worker.hostname,
             parts.clock(),
             version=version("emasai-orchestrator"),
             profile=fingerprint(),
             policy=parts.policy_version,
+            overruled=overruled(app, self._worker),
         )
 
     def _end_stalled(self, stall: Stall, queues: frozenset[str]) -> None:

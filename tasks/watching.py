@@ -12,10 +12,12 @@ from celery.concurrency import get_implementation
 from celery.concurrency.thread import TaskPool
 from celery.worker import state
 
-from orchestrator.messaging import ETA_TASKS, BrokerAway, Queues
+from orchestrator.messaging import ETA_TASKS, PROFILE, BrokerAway, Queues
 
 #: What a worker ends with that has ended itself, since it was stalled.
 EXIT_STALLED: Final = os.EX_TEMPFAIL
+#: What an operator may decide for one worker: `--concurrency`, and `-E`.
+MAY_DIFFER: Final = frozenset({"worker_concurrency", "worker_send_task_events"})
 #: Innermost frames of a thread that are told.
 FRAMES: Final = 8
 
@@ -25,6 +27,7 @@ class CeleryWorker(Protocol):
 
     hostname: str
     concurrency: int
+    prefetch_multiplier: int
     pool_cls: str | type[object]
 
 
@@ -84,6 +87,14 @@ class WatchedWorker:
 def has_threads(worker: CeleryWorker) -> bool:
     """Say whether *worker* answers messages in threads of the process that has the runtime."""
     return get_implementation(worker.pool_cls) is TaskPool
+
+
+def overruled(app: Celery, worker: CeleryWorker) -> tuple[str, ...]:
+    """Return the settings of the profile that do not hold in *worker*, though they should."""
+    held = {rule.name: app.conf[rule.name] for rule in PROFILE if rule.name not in MAY_DIFFER}
+    held["worker_prefetch_multiplier"] = worker.prefetch_multiplier
+    wanted = {rule.name: rule.value for rule in PROFILE}
+    return tuple(name for name, value in held.items() if value != wanted[name])
 
 
 def where(thread: threading.Thread) -> list[str]:

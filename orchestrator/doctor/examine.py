@@ -14,8 +14,10 @@ from orchestrator.doctor.delivery import check_delivery
 from orchestrator.doctor.finding import Finding, fault, ok
 from orchestrator.doctor.hit_rates import check_hit_rates
 from orchestrator.doctor.local import check_folder, check_policy, check_python
+from orchestrator.doctor.outbox import check_outbox
 from orchestrator.doctor.redis_check import check_redis
 from orchestrator.doctor.surfsense import check_surfsense
+from orchestrator.doctor.workers import check_workers
 from orchestrator.settings import ConfigurationError, Settings, load
 
 log = structlog.get_logger(__name__)
@@ -57,6 +59,8 @@ def _checks_of(settings: Settings) -> dict[str, Check]:
             "database": check_database,
             "redis": check_redis,
             "broker": check_delivery,
+            "workers": check_workers,
+            "handover": check_outbox,
             "surfsense": check_surfsense,
             "hit rate": check_hit_rates,
             "budget": check_budgets,

@@ -12,6 +12,7 @@ from orchestrator.jobs.errors import AlreadyRequeued, KeyReused
 from orchestrator.jobs.failures import FailedItem, FailureFilter, Failures
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import idempotency_name
+from orchestrator.jobs.lines import Line, Lines
 from orchestrator.jobs.listing import JobFilter, JobList, TimelineEvent
 from orchestrator.jobs.model import (
     DeadLetter,
@@ -66,6 +67,8 @@ __all__ = [
     "JobState",
     "KeyReused",
     "Lane",
+    "Line",
+    "Lines",
     "Marks",
     "NewJob",
     "NotNow",

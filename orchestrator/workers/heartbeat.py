@@ -57,6 +57,7 @@ class Heartbeat:
         version: Of the program.
         profile: Fingerprint of the Celery profile.
         policy: Version of the agents' policy.
+        overruled: Settings of the profile that its command line has overruled.
         state: What it is about to do.
         unheard_s: For how long it has left messages waiting that it could have received.
     """
@@ -70,12 +71,20 @@ class Heartbeat:
     version: str
     profile: str
     policy: str
+    overruled: tuple[str, ...] = ()
     state: WorkerState = WorkerState.WORKING
     unheard_s: float = 0
 
     @classmethod
     def of_this_process(
-        cls, name: str, started_at: datetime, *, version: str, profile: str, policy: str
+        cls,
+        name: str,
+        started_at: datetime,
+        *,
+        version: str,
+        profile: str,
+        policy: str,
+        overruled: tuple[str, ...] = (),
     ) -> "Heartbeat":
         """Return the first sign of life of the worker that Celery calls *name*."""
         return cls(
@@ -88,6 +97,7 @@ class Heartbeat:
             version=version,
             profile=profile,
             policy=policy,
+            overruled=overruled,
         )
 
 
@@ -150,6 +160,7 @@ def _read(text: bytes | str) -> Heartbeat:
         version=raw["version"],
         profile=raw["profile"],
         policy=raw["policy"],
+        overruled=tuple(raw["overruled"]),
         state=WorkerState(raw["state"]),
         unheard_s=raw["unheard_s"],
     )

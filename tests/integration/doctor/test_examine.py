@@ -36,7 +36,8 @@ async def test_an_installation_that_is_well_has_only_its_missing_worker(
     checks = {finding.check.split(" ")[0] for finding in findings}
     assert checks == {
         *("settings", "python", "folder", "policy", "database"),
-        *("redis", "broker", "workers", "surfsense", "hit", "budget"),
+        *("redis", "broker", "unanswered", "workers", "lane", "paused", "handover"),
+        *("surfsense", "hit", "budget"),
     }
 
 

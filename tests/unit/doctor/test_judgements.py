@@ -1,10 +1,9 @@
-"""The smaller judgements: SurfSense, workers, schema, Python, hit rates."""
+"""The smaller judgements: SurfSense, schema, Python, hit rates."""
 
 import pytest
 
 from orchestrator.database import SchemaState
 from orchestrator.doctor.database import judge_schema
-from orchestrator.doctor.delivery import judge_workers
 from orchestrator.doctor.finding import Level
 from orchestrator.doctor.hit_rates import judge_hit_rates
 from orchestrator.doctor.local import judge_python
@@ -44,15 +43,6 @@ def test_the_sandbox_is_never_taken_for_the_real_service() -> None:
 
     assert finding.level is Level.WARNING
     assert "invented" in finding.what
-
-
-def test_workers_are_counted_and_their_absence_is_a_warning() -> None:
-    """Without a worker accepted jobs wait: said, with the command that starts one."""
-    none, two = judge_workers([]), judge_workers(["a@h", "b@h"])
-
-    assert none.level is Level.WARNING
-    assert "celery -A" in (none.fix or "")
-    assert two.what == "2 listening: a@h, b@h"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,167 @@
+"""Judges the system at work: its workers, and what waits for them in each lane."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Final, NamedTuple
+
+from celery import Celery
+from redis.exceptions import RedisError
+
+from agents.cdao import CdaoAgent
+from orchestrator.bootstrap import load_policy
+from orchestrator.connections import open_redis
+from orchestrator.doctor.finding import Finding, fault, ok, warning
+from orchestrator.jobs import JobRecords, JobState, Lane, Line, Lines
+from orchestrator.memo import StoreUnavailable
+from orchestrator.messaging import BrokerAway, Queues, create_app, fingerprint
+from orchestrator.settings import ConfigurationError, Settings
+from orchestrator.workers import Heartbeat, Workers, WorkerState
+
+#: How long the next in line may wait for a turn before more workers are wanted.
+PATIENCE: Final = {
+    Lane.INTERACTIVE: timedelta(seconds=10),
+    Lane.PIPELINE: timedelta(minutes=5),
+    Lane.REFRESH: timedelta(minutes=5),
+}
+_CHECK: Final = "workers"
+_START: Final = "`celery -A orchestrator.celery_app worker --pool threads`"
+#: Ids that are told.
+_SHOWN: Final = 3
+
+
+class Build(NamedTuple):
+    """What a process runs; workers whose builds differ may decide differently."""
+
+    version: str
+    profile: str
+    policy: str
+
+
+async def check_workers(settings: Settings) -> list[Finding]:
+    """Read heartbeats, lines and queues."""
+    async with open_redis(settings.redis_jobs_url) as client:
+        lines = Lines(client)
+        try:
+            beats = await Workers(client).alive()
+            lanes = {lane: await lines.of(lane) for lane in Lane}
+            paused = await _paused(JobRecords(client, ttl=settings.job_ttl))
+        except (RedisError, StoreUnavailable, OSError):
+            fix = "Mend what the findings about Redis name."
+            return [warning(_CHECK, "unknown, since Redis could not be asked", fix)]
+    messages = await asyncio.to_thread(_messages, create_app(settings))
+    return [
+        *judge_workers(beats, _build_of(settings), stall=settings.stall),
+        *(judge_lane(lane, line, beats, messages.get(lane, 0)) for lane, line in lanes.items()),
+        judge_paused(paused),
+    ]
+
+
+async def _paused(records: JobRecords) -> list[str]:
+    ids = await records.active()
+    states = await records.states(ids)
+    return [each for each, state in zip(ids, states, strict=True) if state is JobState.PAUSED]
+
+
+def _messages(app: Celery) -> Mapping[str, int]:
+    """Return how many messages wait in each queue; nothing where the broker is away."""
+    queues = Queues(app)
+    try:
+        return queues.depths(Lane)
+    except BrokerAway:
+        return {}  # a finding of its own
+    finally:
+        queues.close()
+        app.close()
+
+
+def _build_of(settings: Settings) -> Build | None:
+    """Return what this process runs; None if its policy is unfit, which is a finding of its own."""
+    try:
+        policy = CdaoAgent(load_policy(settings)).version
+    except ConfigurationError:
+        return None
+    return Build(version("emasai-orchestrator"), fingerprint(), policy)
+
+
+def judge_workers(
+    beats: Sequence[Heartbeat], build: Build | None, *, stall: timedelta
+) -> list[Finding]:
+    """Judge the workers that have given a sign of life lately. Pure.
+
+    Args:
+        beats: What each says of itself.
+        build: What whoever asks runs, if it can run.
+        stall: For how long a worker may leave messages waiting.
+    """
+    if not beats:
+        return [warning(_CHECK, "none works, so accepted jobs wait", f"Start one: {_START}.")]
+    names = ", ".join(beat.name for beat in beats)
+    findings = [ok(_CHECK, f"{len(beats)} at work: {names}")]
+    for beat in beats:
+        findings += _judge_health(beat, stall)
+        findings += _judge_profile(beat)
+        if build is not None:
+            findings += _judge_build(beat, build)
+    return findings
+
+
+def _judge_health(beat: Heartbeat, stall: timedelta) -> list[Finding]:
+    check = f"worker {beat.name}"
+    if beat.state is WorkerState.STALLED:
+        fix = "See that it is started again, and read `worker.stalled` in its log."
+        return [fault(check, "is stalled, and ends itself", fix)]
+    if beat.unheard_s > stall.total_seconds() / 2:
+        fix = "Look at the network between it and the broker; soon it ends itself."
+        return [warning(check, f"has left messages waiting for {beat.unheard_s:.0f} s", fix)]
+    return []
+
+
+def _judge_profile(beat: Heartbeat) -> list[Finding]:
+    if not beat.overruled:
+        return []
+    what = f"was started with another {', '.join(beat.overruled)} than the profile's"
+    return [warning(f"worker {beat.name}", what, "Start it without that option.")]
+
+
+def _judge_build(beat: Heartbeat, build: Build) -> list[Finding]:
+    its = (beat.version, beat.profile, beat.policy)
+    names = ("version", "Celery profile", "policy")
+    differing = [name for name, a, b in zip(names, its, build, strict=True) if a != b]
+    if not differing:
+        return []
+    fix = "Finish the deploy: restart whichever of the two is older, with the same settings."
+    what = f"has another {' and another '.join(differing)} than this program"
+    return [warning(f"worker {beat.name}", what, fix)]
+
+
+def judge_lane(lane: Lane, line: Line, beats: Collection[Heartbeat], messages: int) -> Finding:
+    """Judge what waits in *lane*, and for whom. Pure.
+
+    Args:
+        lane: The lane.
+        line: Its line.
+        beats: The workers there are.
+        messages: Messages that wait in its queue.
+    """
+    check = f"lane {lane}"
+    serving = sum(lane in beat.lanes for beat in beats)
+    waits = f"{line.jobs} jobs in line, {line.in_hand} chunks in hand, {messages} messages"
+    if beats and not serving:
+        fix = f"Start one for it: {_START} -Q {lane}, or without -Q for all lanes."
+        return fault(check, f"no worker listens ({waits})", fix)
+    if serving and line.waited is not None and line.waited > PATIENCE[lane]:
+        fix = "Start more workers, or see in their logs what they wait for."
+        what = f"the next has waited {line.waited.total_seconds():.0f} s for a turn ({waits})"
+        return warning(check, what, fix)
+    return ok(check, f"{serving} workers; {waits}")
+
+
+def judge_paused(job_ids: Sequence[str]) -> Finding:
+    """Judge the jobs that are paused. Pure."""
+    if not job_ids:
+        return ok("paused jobs", "none")
+    more = f" and {len(job_ids) - _SHOWN} more" if len(job_ids) > _SHOWN else ""
+    what = f"{len(job_ids)}, which nobody works on: {', '.join(job_ids[:_SHOWN])}{more}"
+    return warning("paused jobs", what, "`emasai jobs resume JOB_ID`, or `cancel`.")

@@ -1,0 +1,149 @@
+"""What is judged of the system at work: workers, lanes, paused jobs, hand-overs."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orchestrator.doctor.delivery import judge_unanswered
+from orchestrator.doctor.finding import Finding, Level
+from orchestrator.doctor.outbox import judge_outbox
+from orchestrator.doctor.workers import Build, judge_lane, judge_paused, judge_workers
+from orchestrator.handover import HandOverState
+from orchestrator.jobs import Lane, Line
+from orchestrator.workers import Heartbeat, WorkerState
+
+BUILD = Build("1", "profile", "policy")
+WELL = replace(
+    Heartbeat.of_this_process(
+        "a@h", datetime(2026, 1, 1, tzinfo=UTC), version="1", profile="profile", policy="policy"
+    ),
+    lanes=tuple(Lane),
+)
+EMPTY = Line(0, None, 0)
+WAITING = Line(3, timedelta(seconds=11), 4)
+
+
+def troubles(*beats: Heartbeat) -> list[Finding]:
+    """Return what is wrong with workers."""
+    found = judge_workers(beats, BUILD, stall=timedelta(seconds=60))
+    return [finding for finding in found if finding.level is not Level.OK]
+
+
+def test_workers_that_are_well_are_counted() -> None:
+    """One finding for all of them, by name."""
+    beats = [WELL, replace(WELL, name="b@h")]
+    (finding,) = judge_workers(beats, BUILD, stall=timedelta(seconds=60))
+
+    assert finding.level is Level.OK
+    assert finding.what == "2 at work: a@h, b@h"
+
+
+def test_the_absence_of_workers_is_a_warning_with_the_command_that_starts_one() -> None:
+    """Accepted jobs wait, which loses nothing."""
+    (finding,) = troubles()
+
+    assert finding.level is Level.WARNING
+    assert "celery -A" in (finding.fix or "")
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "words"),
+    [
+        ({"state": WorkerState.STALLED}, Level.FAULT, "is stalled"),
+        ({"unheard_s": 31}, Level.WARNING, "left messages waiting for 31 s"),
+        ({"version": "0"}, Level.WARNING, "another version than this program"),
+        (
+            {"profile": "x", "policy": "y"},
+            Level.WARNING,
+            "another Celery profile and another policy than this program",
+        ),
+        (
+            {"overruled": ("worker_prefetch_multiplier",)},
+            Level.WARNING,
+            "with another worker_prefetch_multiplier than the profile's",
+        ),
+    ],
+)
+def test_each_fault_of_a_worker_is_named(change: dict[str, Any], level: Level, words: str) -> None:
+    """It is the worker's own finding, and has a fix; the others are well."""
+    (finding,) = troubles(replace(WELL, name="b@h"), replace(WELL, **change))
+
+    assert (finding.check, finding.level) == ("worker a@h", level)
+    assert words in finding.what
+    assert finding.fix
+
+
+@pytest.mark.parametrize("change", [{"state": WorkerState.STOPPING}, {"unheard_s": 29}])
+def test_what_is_in_order_is_no_trouble(change: dict[str, Any]) -> None:
+    """A worker that is shutting down, or that has just not heard something."""
+    assert troubles(replace(WELL, **change)) == []
+
+
+def test_a_program_without_a_policy_compares_nothing() -> None:
+    """That it has none is a finding of its own."""
+    assert len(judge_workers([WELL], None, stall=timedelta(seconds=60))) == 1
+
+
+@pytest.mark.parametrize(
+    ("lane", "line", "beats", "level", "words"),
+    [
+        (Lane.PIPELINE, EMPTY, [], Level.OK, "0 workers"),
+        (Lane.PIPELINE, WAITING, [], Level.OK, "3 jobs in line"),
+        (Lane.PIPELINE, EMPTY, [replace(WELL, lanes=("refresh",))], Level.FAULT, "no worker"),
+        (Lane.INTERACTIVE, WAITING, [WELL], Level.WARNING, "waited 11 s for a turn"),
+        (Lane.PIPELINE, WAITING, [WELL], Level.OK, "4 chunks in hand"),
+        (
+            Lane.PIPELINE,
+            replace(WAITING, waited=timedelta(minutes=6)),
+            [WELL],
+            Level.WARNING,
+            "waited 360 s for a turn",
+        ),
+    ],
+)
+def test_lanes(lane: Lane, line: Line, beats: list[Heartbeat], level: Level, words: str) -> None:
+    """Each needs a worker, and turns that come soon enough for whoever waits in it."""
+    finding = judge_lane(lane, line, beats, 0)
+
+    assert (finding.check, finding.level) == (f"lane {lane}", level)
+    assert words in finding.what
+
+
+def test_paused_jobs_are_named() -> None:
+    """Somebody may have forgotten them; three are named, and more are counted."""
+    some, many = judge_paused(["a", "b"]), judge_paused(["a", "b", "c", "d", "e"])
+
+    assert judge_paused([]).level is Level.OK
+    assert some.level is Level.WARNING
+    assert some.what.endswith(": a, b")
+    assert many.what.endswith(": a, b, c and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_told", "level", "words"),
+    [
+        ({}, False, Level.OK, "0 owed"),
+        ({HandOverState.PENDING: 2}, True, Level.OK, "2 owed"),
+        ({HandOverState.PENDING: 2}, False, Level.WARNING, "nobody is told"),
+        ({HandOverState.DEAD: 1, HandOverState.DELIVERED: 9}, True, Level.WARNING, "1 given up"),
+    ],
+)
+def test_hand_overs(
+    counts: dict[HandOverState, int], level: Level, words: str, *, is_told: bool
+) -> None:
+    """What was given up, and what nobody takes, is named with what to do."""
+    finding = judge_outbox(counts, is_told=is_told)
+
+    assert finding.level is level
+    assert words in finding.what
+
+
+def test_messages_that_nobody_hands_on_are_a_warning() -> None:
+    """One that was taken long ago must have come back; then somebody does that."""
+    assert judge_unanswered(0, None).level is Level.OK
+    assert judge_unanswered(3, timedelta(seconds=300)).level is Level.OK
+    late = judge_unanswered(3, timedelta(seconds=600))
+    assert late.level is Level.WARNING
+    assert "3 messages" in late.what
