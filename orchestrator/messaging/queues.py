@@ -22,6 +22,11 @@ class Queues:
     def __init__(self, app: Celery) -> None:
         # Not from the pool: whatever is wrong with Celery's connections must not matter here.
         self._connection = app.connection_for_read()
+        self._errors: tuple[type[BaseException], ...] = (
+            OperationalError,
+            RedisError,
+            *self._connection.connection_errors,
+        )
 
     def depths(self, names: Iterable[str]) -> dict[str, int]:
         """Return how many messages wait in each queue that there is.
@@ -31,13 +36,13 @@ class Queues:
         """
         try:
             return {name: self._depth(name) for name in names}
-        except (OperationalError, OSError, RedisError) as error:
+        except self._errors as error:
             self.close()
             raise BrokerAway from error
 
     def close(self) -> None:
         """Close the connection; the next look opens it again."""
-        with contextlib.suppress(OperationalError, OSError, RedisError):
+        with contextlib.suppress(*self._errors):
             self._connection.close()
 
     def _depth(self, name: str) -> int:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from orchestrator.complaint import Complaint
 from orchestrator.workers.stall import Look, Stall, StallClock
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ class Watchdog:
         self._period = min(PERIOD, patience / LOOKS)
         # Looking takes its time, too, where the broker is slow to answer.
         self._clock = StallClock(patience, most=2 * self._period)
+        self._complaint = Complaint(log)
         self._over = threading.Event()
         self._turned = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="emasai-watchdog", daemon=True)
@@ -79,7 +81,7 @@ class Watchdog:
                 self._watched.pulse(self._turned.set)
             if self._over.wait(self._period.total_seconds()):
                 return
-            waiting = self._watched.waiting()
+            waiting = self._waiting()
             now = monotonic()
             look = Look(
                 timedelta(seconds=now - at),
@@ -93,3 +95,10 @@ class Watchdog:
             if stall is not None and not self._over.is_set():
                 self._bite(stall, self._clock.unheard)
                 return
+
+    def _waiting(self) -> frozenset[str] | None:
+        try:
+            return self._watched.waiting()
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody must go on watching
+            self._complaint.make("watchdog.look_failed", error=type(error).__name__)
+            return None

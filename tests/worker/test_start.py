@@ -41,3 +41,13 @@ def test_a_worker_that_cannot_work_ends_at_once(
     assert "S3CRET" not in member.log.read_text("utf-8")
     assert "Traceback" not in member.log.read_text("utf-8")
     assert site.waiting(QUEUE_PIPELINE) == 1
+
+
+def test_a_worker_without_its_settings_ends_and_names_them(site: Site) -> None:
+    """With 2, as every command that is used wrongly."""
+    member = site.crew.start("no-settings", SURFSENSE_URL="", REDIS_URL="http://x")
+
+    assert member.exit_code() == 2
+    log = member.log.read_text("utf-8")
+    assert "SURFSENSE_URL is not set" in log
+    assert "REDIS_URL: must start with" in log
