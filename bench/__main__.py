@@ -11,6 +11,7 @@ import uvloop
 from bench import (
     bulk,
     chaos,
+    durability,
     enqueue,
     hit,
     interactive,
@@ -36,6 +37,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "stampede": stampede.main,
     "killed": killed.main,
     "killed-purchase": killed_purchase.main,
+    "durability": durability.main,
     "waiting": waiting.main,
     "invalidation": invalidation.main,
     "job": job.main,

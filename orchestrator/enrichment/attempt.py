@@ -21,7 +21,6 @@ from orchestrator.memo import (
     Flight,
     LeaseLost,
     Loaded,
-    NotDurable,
     Source,
     StoreUnavailable,
 )
@@ -97,8 +96,8 @@ class Attempts:
         Raises:
             Abandoned: Nobody waits for it; nothing was charged.
             LeaseLost: It did not leave while the lease was surely held; nothing was sent.
-            BudgetExhausted, StoreUnavailable, DatabaseUnavailable: Nothing was sent.
-            NotDurable: Likewise, and the intent is withdrawn.
+            BudgetExhausted, DatabaseUnavailable: Nothing was sent.
+            StoreUnavailable: Nothing was sent; the intent is withdrawn, if Redis is there.
             EnrichmentError: Of the class that says what to do.
         """
         await self._settlement.reserve(page)
@@ -107,7 +106,8 @@ class Attempts:
                 pass
             page = page.announced(flight.now_ms() + self._send_within // timedelta(milliseconds=1))
             await flight.write_note(page.note(), durably=True)
-        except NotDurable:
+        except StoreUnavailable:
+            # It may be written. A successor that finds it would look for what was never sent.
             await self._void(flight, page)
             raise
         except Exception:

@@ -1,8 +1,8 @@
 """Confirms that a note is on disk, or on a replica as well, before anything is paid on its word.
 
 `WAITAOF` answers for all that its server has logged before a write of the same connection.
-So one request confirms every note that it sees: the notes are read, something is written,
-and that is waited for. A note that was read there lies before it in the log, whichever
+So one request confirms every note that it sees: the notes are read, a barrier is written, and
+that is waited for. A note that was read there lies before it in the log, whichever
 connection has written it; one that is missing lies on a server that is not the primary any more.
 """
 
@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from time import time
+from time import monotonic, time
 from typing import Final, cast
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
 from orchestrator.memo.errors import LeaseLost, NotDurable
@@ -23,6 +24,8 @@ from orchestrator.memo.keys import BARRIER, NOTED, Keys, listed
 #: How long a server has. With `appendfsync everysec` a second passes between two writes to
 #: the disk, and another one until a replica says that it has done so.
 CONFIRMED_WITHIN: Final = timedelta(seconds=2.5)
+#: Seconds after which a replica that has not confirmed is asked again.
+ASK_AGAIN_S: Final = 0.02
 #: Seconds between two requests while one is under way: ten connections wait at most.
 GAP_S: Final = 0.25
 
@@ -119,27 +122,39 @@ async def read_durable(
         NotDurable: It is not there in time, or the server cannot tell.
         RedisError, OSError: Redis is away.
     """
-    replicas = int(durability is Durability.REPLICA)
-    within_ms = CONFIRMED_WITHIN // timedelta(milliseconds=1)
-    async with redis.pipeline(transaction=False) as together:
-        together.mget(notes)
+    async with redis.pipeline() as connection:
+        # The client reconnects by itself, but not while it watches: on a new connection, where
+        # nothing was written yet, WAITAOF would confirm at once.
+        await connection.watch(BARRIER)
         if members:
-            together.zadd(NOTED, dict.fromkeys(members, time() * 1000), nx=True)
-            together.pexpire(NOTED, note_ttl)
-        together.set(BARRIER, b"", px=within_ms)
-        together.waitaof(1, replicas, within_ms)
-        found, *written, confirmed = await together.execute(raise_on_error=False)
-    for reply in (found, *written):
-        if isinstance(reply, Exception):
-            raise reply
-    if isinstance(confirmed, ResponseError):
-        raise NotDurable("confirm", f"Redis cannot say whether it is on disk ({confirmed})")
-    on_disk, on_replicas = confirmed
-    if not on_disk:
-        raise NotDurable("confirm", f"Redis had it on no disk within {within_ms / 1000:g} s")
-    if on_replicas < replicas:
-        raise NotDurable("confirm", f"no replica had it on disk within {within_ms / 1000:g} s")
+            await connection.zadd(NOTED, dict.fromkeys(members, time() * 1000), nx=True)
+            await connection.pexpire(NOTED, note_ttl)
+        found = await connection.mget(notes)
+        await connection.set(BARRIER, b"", px=CONFIRMED_WITHIN)
+        try:
+            await _wait(connection, replicas=int(durability is Durability.REPLICA))
+        except ResponseError as refused:
+            reason = f"Redis cannot say whether it is on disk ({refused})"
+            raise NotDurable("confirm", reason) from refused
     return cast("list[bytes | None]", found)
+
+
+async def _wait(connection: Pipeline, *, replicas: int) -> None:
+    """Return once what *connection* has written is on disk, and on that of so many *replicas*.
+
+    A replica that has it, and has not written it to its disk when it is asked, tells so by itself
+    after up to a second; asked again, at once.
+    """
+    within_s = CONFIRMED_WITHIN.total_seconds()
+    until = monotonic() + within_s
+    ask_for_s = ASK_AGAIN_S if replicas else within_s
+    while True:
+        on_disk, on_replicas = await connection.waitaof(1, replicas, round(ask_for_s * 1000))
+        if on_disk and on_replicas >= replicas:
+            return
+        if monotonic() >= until:
+            who = "no replica had" if on_disk else "Redis did not have"
+            raise NotDurable("confirm", f"{who} it on disk within {within_s:g} s")
 
 
 def is_of(token: str, note: bytes | None) -> bool:

@@ -101,9 +101,8 @@ class _Redis:
     async def mget(self, keys: list[str]) -> Any:
         return await Ask("mget", tuple(keys))
 
-    def pipeline(self, *, transaction: bool) -> stand_ins.Pipeline:
-        del transaction
-        return stand_ins.Pipeline()
+    def pipeline(self) -> stand_ins.Connection:
+        return stand_ins.Connection()
 
 
 class _Codec:

@@ -211,6 +211,7 @@ def logical_time(facts: Facts) -> Iterator[None]:
         (orchestrator.memo.leader, "asyncio", sleeping),
         (orchestrator.memo.notes, "time", facts.monotonic),
         (orchestrator.memo.durability, "time", facts.monotonic),
+        (orchestrator.memo.durability, "monotonic", facts.monotonic),
         (orchestrator.enrichment.attempt, "asyncio", sleeping),
         (orchestrator.enrichment.purchase, "uuid", SimpleNamespace(uuid4=facts.hex)),
         (orchestrator.enrichment.settlement, "datetime", _Instant),

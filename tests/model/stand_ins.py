@@ -103,11 +103,14 @@ class Confirmations:
             raise LeaseLost(keys.entry)
 
 
-class Pipeline:
-    """What `read_durable` asks of a server, as one `Ask`: its replica acknowledges at once."""
+class Connection:
+    """What `read_durable` asks of a server, as one `Ask`: its replica acknowledges at once.
+
+    A connection ends with its primary, and what is asked by it with an error, so nothing that is
+    confirmed was read elsewhere.
+    """
 
     def __init__(self) -> None:
-        self._notes: tuple[str, ...] = ()
         self._listed: tuple[tuple[str, float], ...] = ()
 
     async def __aenter__(self) -> Self:
@@ -116,28 +119,27 @@ class Pipeline:
     async def __aexit__(self, *_: object) -> None:
         """Keep nothing."""
 
-    def mget(self, notes: Sequence[str]) -> None:
-        """Remember what is read."""
-        self._notes = tuple(notes)
+    async def watch(self, _: str) -> None:
+        """Stay with one server."""
 
-    def zadd(self, _: str, scores: Mapping[str, float], *, nx: bool) -> None:
+    async def zadd(self, _: str, scores: Mapping[str, float], *, nx: bool) -> None:
         """Remember what is listed, if it is not yet."""
         assert nx
         self._listed = tuple(scores.items())
 
-    def pexpire(self, *_: Any) -> None:
+    async def pexpire(self, *_: Any) -> None:
         """Do nothing: the list of notes stays."""
 
-    def set(self, *_: Any, **__: Any) -> None:
+    async def mget(self, notes: Sequence[str]) -> Any:
+        """Ask for everything."""
+        return await Ask("confirm", (tuple(notes), self._listed))
+
+    async def set(self, *_: Any, **__: Any) -> None:
         """Change nothing that anybody reads."""
 
-    def waitaof(self, *_: int) -> None:
-        """Wait with everything else."""
-
-    async def execute(self, *, raise_on_error: bool) -> tuple[Any, int, int, bool, tuple[int, int]]:
-        """Ask."""
-        del raise_on_error
-        return await Ask("confirm", (self._notes, self._listed)), 1, 1, True, (1, 1)
+    async def waitaof(self, *_: int) -> tuple[int, int]:
+        """Confirm."""
+        return 1, 1
 
 
 class Strays:

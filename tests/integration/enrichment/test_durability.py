@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.memo import Durability, LeaseLost, NotDurable, Source
+from orchestrator.memo import Durability, LeaseLost, NotDurable, Source, StoreUnavailable
 from orchestrator.memo.durability import Confirmations
 from orchestrator.memo.keys import NOTED, Keys, listed
 from tests.integration.enrichment.conftest import CAPPED, FREE, World, Worlds
@@ -94,7 +94,7 @@ async def test_a_disk_that_takes_too_long_sells_nothing(
     async with client_of(server, 1) as admin:
         await admin.config_set("appendfsync", "no")
 
-        assert "on no disk within 2.5 s" in str(await _refused(world))
+        assert "Redis did not have it on disk within 2.5 s" in str(await _refused(world))
 
         await admin.config_set("appendfsync", "always")
     await _bought(world)
@@ -123,6 +123,24 @@ async def _until_rewritten(admin: Redis) -> None:
         return not (int(known["aof_rewrite_in_progress"]) or int(known["aof_rewrite_scheduled"]))
 
     await eventually(is_rewritten, "the file is there")
+
+
+async def test_a_connection_that_is_lost_confirms_nothing(
+    worlds: Worlds, server: Valkey, seller: FakeSeller
+) -> None:
+    """A new one has written nothing, and would be told at once that all of it is on disk."""
+    world = worlds.open(server, seller, durability=Durability.DISK)
+    async with client_of(server, 1) as admin:
+        await admin.config_set("appendfsync", "no")
+        buying = asyncio.create_task(world.enricher.enrich("Acme", FREE))
+        await eventually(lambda: _waiting(admin, at_least=1), "the intent waits for the disk")
+
+        await admin.client_kill_filter(_type="normal", skipme=True)
+        with pytest.raises(StoreUnavailable):
+            await buying
+
+    assert seller.asked == []
+    assert await world.memo_redis.exists("memo1:note:surfsense:acme", "memo1:noted") == 0
 
 
 async def test_without_its_replica_a_server_sells_nothing(
