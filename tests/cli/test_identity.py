@@ -114,6 +114,39 @@ def _keys_of(emasai: Emasai, listing: Path) -> set[str]:
         return {row["emasai_company_key"] for row in csv.DictReader(file)}
 
 
+def test_companies_of_one_name_are_shown_apart_and_forgotten_together(
+    emasai: Emasai, tmp_path: Path
+) -> None:
+    """The bare name could be either, by key and in words; forgetting it forgets both."""
+    name = _name()
+    key, here, there = _key(name), f"{uuid4().hex[:12]}.es", f"{uuid4().hex[:12]}.de"
+    leads = tmp_path / "leads.csv"
+    leads.write_text(
+        "company,contact,email,website,country\n"
+        f"{name} SL,Ana,ana@{here},https://{here},ES\n"
+        f"{name} GmbH,Ina,ina@{there},https://{there},DE\n",
+        encoding="utf-8",
+    )
+    emasai("run", leads, "-o", tmp_path / "out.csv")
+
+    shown = json.loads(emasai("identity", "show", name, "--json").out)
+    told = emasai("identity", "show", name).out
+    german = json.loads(emasai("explain", name, "--country", "DE", "--json").out)
+    forgotten = json.loads(emasai("invalidate", name, "--json").out)
+
+    first, second = (claim["key"] for claim in shown["claims"])
+    assert shown["ambiguous"]
+    assert {first, second} in ({key, f"{key}~{there}"}, {key, f"{key}~{here}"})
+    assert f"could be {first}: {shown['candidates'][0]}" in told
+    assert (german["ambiguous"], german["key"]) == (False, _claim_of(shown, there)["key"])
+    assert [each["company_key"] for each in german["purchases"]] == [german["key"]]
+    assert forgotten == {"removed": 2}
+
+
+def _claim_of(shown: dict[str, Any], domain: str) -> dict[str, Any]:
+    return next(dict(claim) for claim in shown["claims"] if claim["domain"] == domain)
+
+
 def test_two_companies_with_a_history_are_not_merged_unasked(
     emasai: Emasai, two: tuple[str, str]
 ) -> None:
