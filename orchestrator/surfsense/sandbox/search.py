@@ -19,6 +19,8 @@ from orchestrator.surfsense.sandbox.options import Behaviour
 
 CAPABILITY = "google_search.scrape"
 _QUOTED = re.compile(r'"([^"]+)"')
+#: A quoted name, and the domain or country that says which company of the name.
+_TOLD_APART = re.compile(r'"([^"]+)" (\S+\.\S+|[A-Z]{2})')
 
 
 class SearchRequest(BaseModel):
@@ -57,8 +59,10 @@ class Finding:
 
 def topic_of(phrase: str) -> tuple[str, str]:
     """Return the company that a search phrase is about, as typed and by its key."""
-    quoted = _QUOTED.search(phrase)
+    quoted, told = _QUOTED.search(phrase), _TOLD_APART.fullmatch(phrase)
     name = quoted[1].strip() if quoted else phrase
+    if told:
+        name = f"{name} ({told[2]})"
     try:
         return name, company_key(name)
     except InvalidCompanyName:

@@ -19,6 +19,7 @@ EVERYBODY = Behaviour(not_found_rate=0, ambiguous_rate=0)
     [
         ('"Acme, S.L."', ("Acme, S.L.", "acme")),
         ('"Acme" sitio oficial', ("Acme", "acme")),
+        ('"Acme" globex.de', ("Acme (globex.de)", "acme_globex_de")),
         ("Acme", ("Acme", "acme")),
         ('"', ('"', "symbols")),
     ],

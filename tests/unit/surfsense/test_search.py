@@ -42,6 +42,23 @@ def test_a_search_is_recognized_as_its_companys(company: str) -> None:
     assert is_search_for(company, stored)
 
 
+def test_companies_of_one_name_are_searched_and_recognized_apart() -> None:
+    """The domain or country behind the name is searched for, too, and never mistaken."""
+    asked = ["Acme", "Acme GmbH (globex.de)", "Acme (acme.es)", "Acme (MX)"]
+    requests = [search_request(company) for company in asked]
+
+    assert [each["queries"] for each in requests] == [
+        ['"Acme"'],
+        ['"Acme GmbH" globex.de'],
+        ['"Acme" acme.es'],
+        ['"Acme" MX'],
+    ]
+    for company in asked:
+        assert [is_search_for(company, each) for each in requests] == [
+            other == company for other in asked
+        ]
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -87,6 +104,18 @@ def test_real_results_claim_little() -> None:
         "description": {"value": "Invented."} | source,
         "source_urls": ["https://a.example/", "https://b.example/", "https://c.example/"],
     }
+
+
+def test_hits_on_other_domains_are_no_evidence_where_the_domain_is_known() -> None:
+    """They may be another company's of the same name."""
+    hits = [result("https://acme.es/"), result("https://www.globex.de/"), result("https://[")]
+
+    payload = payload_from([{"organicResults": hits}], "Acme GmbH (globex.de)")
+
+    assert payload["empresa"] == "Acme GmbH"
+    assert payload["source_urls"] == ["https://www.globex.de/"]
+    assert payload_from([{"organicResults": hits[:1]}], "Acme GmbH (globex.de)") == {}
+    assert payload_from([{"organicResults": hits[:1]}], "Acme (MX)")["source_urls"] != []
 
 
 def test_links_into_a_site_make_it_likelier() -> None:
