@@ -7,21 +7,24 @@
 from orchestrator.celery_app import app, settings
 from orchestrator.dispatch import submit
 from orchestrator.jobs import JobKind, NewJob
+from orchestrator.leadfile import mention_in
 from orchestrator.names import TASK_ENRICH, TASK_RUN_PIPELINE
 from tasks.runtime import worker
 
 
 @app.task(name=TASK_ENRICH, shared=False)
 def enrich(
-    companies: list[str], tenant: str = settings.tenant, idempotency_key: str | None = None
+    companies: list[str | dict[str, str]],
+    tenant: str = settings.tenant,
+    idempotency_key: str | None = None,
 ) -> None:
-    """Accept a job that enriches *companies*.
+    """Accept a job that enriches *companies*: names, or objects with `website` and `country`, too.
 
     Idempotent: while the same list is being worked on, asking again changes nothing; nor for
     `EMASAI_IDEMPOTENCY_TTL_S` with the same *idempotency_key*, and then other work under it is
     refused.
     """
-    _accept(NewJob(JobKind.ENRICH, _texts("companies", companies), tenant), idempotency_key)
+    _accept(NewJob(JobKind.ENRICH, _mentions(companies), tenant), idempotency_key)
 
 
 @app.task(name=TASK_RUN_PIPELINE, shared=False)
@@ -33,6 +36,20 @@ def run_pipeline(
     Idempotent as `emasai.enrich` is.
     """
     _accept(NewJob(JobKind.PIPELINE, _texts("lead_ids", lead_ids), tenant), idempotency_key)
+
+
+def _mentions(given: object) -> tuple[str, ...]:
+    """Return the companies of a list as it came over the wire.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not isinstance(given, list):
+        raise ValueError("companies must be a list of texts or objects")  # noqa: TRY004
+    try:
+        return tuple(mention_in(each).text for each in given)
+    except ValueError as error:
+        raise ValueError(f"one of companies {error}") from None
 
 
 def _texts(name: str, given: object) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from .dependencies import IdempotencyKey, RuntimeOfApp
 from .errors import Refusal, Refused, documented
 from .finding import found_job
 from .requests import UploadQuery
-from .uploads import CSV, NDJSON, names_in
+from .uploads import CSV, NDJSON, mentions_in
 
 
 def media_type_of(scope: Scope) -> str:
@@ -86,10 +86,10 @@ async def accept_upload(
         origin=Origin.API,
         deadline=wanted.deadline,
     )
-    names = names_in(request.stream(), media_type_of(request.scope))
+    mentions = mentions_in(request.stream(), media_type_of(request.scope))
     try:
         job = await submit_stream(
-            runtime, order, names, job_id=job_id, idempotency_key=idempotency_key
+            runtime, order, mentions, job_id=job_id, idempotency_key=idempotency_key
         )
     except ClientDisconnect:
         raise Refused(_GONE) from None
@@ -146,7 +146,7 @@ async def _ndjson(
 
 _COLUMNS: Final = (
     *("status", "company", "company_key", "code", "reason", "source", "found", "as_of"),
-    *("cost_micros", "saved_micros", "simulated", "purchase_id"),
+    *("cost_micros", "saved_micros", "simulated", "purchase_id", "website", "country"),
     *("lead_id", "opportunity_id", "viable", "score"),
 )
 

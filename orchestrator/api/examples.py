@@ -9,7 +9,11 @@ JOB_EXAMPLES: Final[dict[str, Example]] = {
         "summary": "Look companies up, for two dollars at most",
         "value": {
             "kind": "enrich",
-            "companies": ["Telefónica, S.A.", "TELEFONICA", "Mercado Libre"],
+            "companies": [
+                "Telefónica, S.A.",
+                "TELEFONICA",
+                {"company": "Mercado Libre", "website": "mercadolibre.example", "country": "AR"},
+            ],
             "max_cost_usd": 2,
         },
     },
@@ -39,7 +43,7 @@ JOB_EXAMPLES: Final[dict[str, Example]] = {
 
 UPLOADS: Final = {
     "text/csv": "company;country\nTelefónica, S.A.;ES\nMercado Libre;AR\n",
-    "application/x-ndjson": '{"company": "Telefónica, S.A."}\n"Mercado Libre"\n',
+    "application/x-ndjson": '{"company": "Telefónica, S.A.", "country": "ES"}\n"Mercado Libre"\n',
 }
 UPLOAD_BODIES: Final = {
     media_type: {"schema": {"type": "string"}, "example": body}

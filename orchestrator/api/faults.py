@@ -13,6 +13,8 @@ Location = Sequence[str | int]
 
 #: Names that pydantic gives to the kinds of a body; they stand in no request.
 TAGS: Final = frozenset({"enrich", "pipeline", "reference", "lead"})
+#: The same of the kinds of an item, which no field can be called.
+NAME, COMPANY = "<name>", "<company>"
 
 _SHOULD: Final = re.compile(r"^.*?\bshould ")
 _NOT_JSON: Final = (
@@ -62,6 +64,7 @@ def _field_fault(fault: Fault) -> FieldFault:
     location = fault["loc"][1:]  # without "body", "query" or "path"
     if location and location[0] in TAGS:
         location = location[1:]
+    location = tuple(step for step in location if step not in {NAME, COMPANY})
     is_no_object = not location and fault["type"] == "model_attributes_type"
     return field_fault(location, _NOT_JSON if is_no_object else _complaint(fault))
 

@@ -17,7 +17,7 @@ from .errors import documented
 from .examples import JOB_EXAMPLES, UPLOAD_BODIES, UPLOAD_PARAMETERS
 from .finding import found_job
 from .limits import MAX_RESULTS
-from .reading import check_companies, read_leads
+from .reading import read_companies, read_leads
 from .requests import EnrichRequest, JobRequest, PipelineRequest
 
 router = APIRouter(prefix=JOBS_PATH, tags=["jobs"])
@@ -84,8 +84,8 @@ async def _items(
 ) -> tuple[tuple[str, ...], list[str]]:
     """Return the items of the job, and the warnings about them."""
     if isinstance(wanted, EnrichRequest):
-        await asyncio.to_thread(check_companies, wanted.companies)
-        return tuple(wanted.companies), []
+        found = await asyncio.to_thread(read_companies, wanted.companies)
+        return tuple(mention.text for mention in found.mentions), found.warnings
     if wanted.filter is not None:
         chosen = await runtime.store.chosen(wanted.filter, runtime.policy_version)
         return tuple(map(str, chosen)), []

@@ -4,18 +4,25 @@ Leads are read by the rules of lead files, so the same lead has the same id by e
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.case import Lead
-from orchestrator.identity import InvalidCompanyName, parse_name
-from orchestrator.leadfile import FOR_PIPELINE, LeadField, Level, RowProblem, lead_from
+from orchestrator.identity import InvalidCompanyName, Mention, parse_name
+from orchestrator.leadfile import (
+    FOR_ENRICHMENT,
+    FOR_PIPELINE,
+    LeadField,
+    Level,
+    RowProblem,
+    lead_from,
+)
 from orchestrator.leadfile.fields import FieldReader
 from orchestrator.leadfile.records import Record
 from orchestrator.leadfile.sheet import Sheet
 
 from .errors import FieldFault, Refused, invalid_request
 from .faults import Location, field_fault
-from .requests import GivenLead
+from .requests import GivenCompany, GivenLead
 
 #: Warnings of one answer; more have one cause.
 LISTED_WARNINGS = 100
@@ -27,12 +34,22 @@ _SHEET = Sheet(
     needs=FOR_PIPELINE,
 )
 
+_COMPANIES = replace(_SHEET, needs=FOR_ENRICHMENT)
+
 
 @dataclass(frozen=True, slots=True)
 class ReadLeads:
     """Sound leads in their order, and a sentence for everything that was left out of them."""
 
     leads: list[Lead]
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCompanies:
+    """How companies are named, in their order, and a sentence for everything that was left out."""
+
+    mentions: list[Mention]
     warnings: list[str]
 
 
@@ -66,25 +83,38 @@ def read_leads(given: Sequence[GivenLead], *, within: str | None = None) -> Read
     return ReadLeads(leads, warnings[:LISTED_WARNINGS])
 
 
-def check_companies(names: Sequence[str]) -> None:
-    """Accept *names* if each can be a company's. Slow for many: call it in a thread.
+def read_companies(given: Sequence[str | GivenCompany]) -> ReadCompanies:
+    """Return how the companies of *given* are named. Slow for many: call it in a thread.
 
     Raises:
-        Refused: With every one that cannot.
+        Refused: With every fault of every one.
     """
+    mentions: list[Mention] = []
     faults: list[FieldFault] = []
-    for number, name in enumerate(names):
+    warnings: list[str] = []
+    for number, one in enumerate(given):
+        name = one if isinstance(one, str) else one.company
         try:
             parse_name(name)
         except InvalidCompanyName as error:
             complaint = f"is not a company name ({error.reason}); write the company's name"
-            faults.append(field_fault(("companies", number), complaint))
+            where = ("companies", number) if one is name else ("companies", number, "company")
+            faults.append(field_fault(where, complaint))
+            continue
+        if isinstance(one, str):
+            mentions.append(Mention(one))
+            continue
+        reader = FieldReader(_COMPANIES, Record(0, 0, _cells(one)))
+        fields = reader.lead()
+        warnings += [_fault(("companies", number), each).message for each in reader.problems]
+        mentions.append(Mention(name) if fields is None else fields.mention)
     if faults:
         raise Refused(invalid_request(faults))
+    return ReadCompanies(mentions, warnings[:LISTED_WARNINGS])
 
 
-def _cells(given: GivenLead) -> tuple[str, ...]:
-    return tuple(getattr(given, field) or "" for field in LeadField)
+def _cells(given: GivenLead | GivenCompany) -> tuple[str, ...]:
+    return tuple(getattr(given, field, None) or "" for field in LeadField)
 
 
 def _fault(where: Location, problem: RowProblem) -> FieldFault:

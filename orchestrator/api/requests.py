@@ -22,6 +22,7 @@ from pydantic.config import JsonDict
 from orchestrator.leadfile.text import visible
 from orchestrator.store import LeadFilter
 
+from .faults import COMPANY, NAME
 from .limits import MAX_COST_USD, MAX_ITEMS, MAX_NOTES, MAX_TEXT, MICROS_PER_USD
 
 #: The Spanish names of a lead's fields, which are as good as the English ones.
@@ -151,12 +152,32 @@ class _Capped(BaseModel):
         return self.max_cost_micros
 
 
+class GivenCompany(BaseModel):
+    """A company by its name and what tells it from others; what is none is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_either_language)
+
+    company: FilledText = _named("company", examples=["Telefónica, S.A."])
+    website: Text | None = _named("website", default=None, examples=["www.telefonica.example"])
+    country: Text | None = _named("country", default=None, examples=["España"])
+
+
+def _kind_of_company(item: object) -> str:
+    return COMPANY if isinstance(item, dict | GivenCompany) else NAME
+
+
+CompanyRequest = Annotated[
+    Annotated[FilledText, Tag(NAME)] | Annotated[GivenCompany, Tag(COMPANY)],
+    Discriminator(_kind_of_company),
+]
+
+
 class EnrichRequest(_Capped):
-    """Companies to look up, without judgement."""
+    """Companies to look up, without judgement: names, or objects that say more."""
 
     kind: Literal["enrich"]
-    companies: _Items[FilledText] = Field(
-        examples=[["Telefónica, S.A.", "TELEFONICA", "Mercado Libre"]]
+    companies: _Items[CompanyRequest] = Field(
+        examples=[["Telefónica, S.A.", {"company": "Mercado Libre", "country": "AR"}]]
     )
 
 

@@ -1,4 +1,4 @@
-"""Lists of companies as they are uploaded, cut into names block by block. Pure.
+"""Lists of companies as they are uploaded, cut into mentions block by block. Pure.
 
 A list of a million rows is never whole in memory: a block ends where a record does.
 """
@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import orjson
 
-from orchestrator.leadfile import LeadField
+from orchestrator.identity import Mention
+from orchestrator.leadfile import LeadField, mention_from, mention_in
 from orchestrator.leadfile.dialect import detect_dialect
 from orchestrator.leadfile.formula import unguard
-from orchestrator.leadfile.header import find_columns
+from orchestrator.leadfile.header import Columns, find_columns
 
 from .errors import Refusal, Refused
 from .limits import MAX_ROWS
@@ -29,7 +30,7 @@ MAX_RECORD: Final = 1_000_000
 
 
 class _Cutter:
-    """Cuts text into blocks of whole records and reads each: names, in the order of the rows."""
+    """Cuts text into blocks of whole records and reads each: mentions, in the order of the rows."""
 
     def __init__(self, read: Callable[[str], list[str]], *, quotes: bool) -> None:
         self._read = read
@@ -38,7 +39,7 @@ class _Cutter:
         self.rows = 0
 
     def feed(self, text: str, *, is_last: bool = False) -> list[str]:
-        """Return the names of the records that *text* completes."""
+        """Return the mentions, as texts, of the records that *text* completes."""
         self._rest += text
         end = len(self._rest) if is_last else self._end_of_records()
         block, self._rest = self._rest[:end], self._rest[end:]
@@ -59,8 +60,10 @@ class _Cutter:
         return end
 
 
-async def names_in(chunks: AsyncIterable[bytes], media_type: str) -> AsyncIterator[list[str]]:
-    """Yield the companies of an upload, some at a time; a blank one counts as a row, too.
+async def mentions_in(chunks: AsyncIterable[bytes], media_type: str) -> AsyncIterator[list[str]]:
+    """Yield the companies of an upload, each as the text of a `Mention`, some at a time.
+
+    A blank one counts as a row, too.
 
     Raises:
         Refused: The upload cannot be read, or has no rows or too many.
@@ -116,19 +119,35 @@ class _CsvNames:
                     "put quotes around the cell that contains the delimiter"
                 )
                 raise refused_row(line, complaint, what="Line")
-            yield unguard(cells[header.company]) if header.company < len(cells) else ""
+            yield header.mention(cells).text
         self._line += reader.line_num
 
 
 @dataclass
 class _Header:
-    """Where the company stands; `is_ahead` until the header's own record has been read."""
+    """What stands in which column; `is_ahead` until the header's own record has been read."""
 
     delimiter: str
     quote: str
     columns: int
-    company: int
+    fields: Columns
     is_ahead: bool = True
+
+    def mention(self, cells: list[str]) -> Mention:
+        """Return how a record names its company."""
+        name = self._cell(LeadField.COMPANY, cells)
+        if len(self.fields) == 1:
+            return Mention(name)
+        return mention_from(
+            name,
+            website=self._cell(LeadField.WEBSITE, cells),
+            email=self._cell(LeadField.EMAIL, cells),
+            country=self._cell(LeadField.COUNTRY, cells),
+        )
+
+    def _cell(self, field: LeadField, cells: list[str]) -> str:
+        column = self.fields.get(field, (self.columns,))[0]
+        return unguard(cells[column]) if column < len(cells) else ""
 
 
 def _header_of(block: str) -> _Header:
@@ -141,9 +160,7 @@ def _header_of(block: str) -> _Header:
         )
         raise Refused(_refusal("no_company_column", complaint))
     separators = dialect.separators
-    return _Header(
-        separators.delimiter, separators.quote, len(cells), columns[LeadField.COMPANY][0]
-    )
+    return _Header(separators.delimiter, separators.quote, len(cells), columns)
 
 
 class _NdjsonNames:
@@ -157,21 +174,20 @@ class _NdjsonNames:
         for line in block.split("\n"):
             self._line += 1
             if line.strip():
-                names.append(self._name(line))
+                names.append(self._mention(line).text)
         # What follows the last line end is the beginning of the next block.
         self._line -= 1
         return names
 
-    def _name(self, line: str) -> str:
+    def _mention(self, line: str) -> Mention:
         try:
             said: Any = orjson.loads(line)
         except orjson.JSONDecodeError:
             raise refused_row(self._line, "is not JSON; correct it", what="Line") from None
-        name = said.get("company", said.get("empresa")) if isinstance(said, dict) else said
-        if not isinstance(name, str):
-            complaint = 'must be a text or an object with a "company"; correct it'
-            raise refused_row(self._line, complaint, what="Line")
-        return name
+        try:
+            return mention_in(said)
+        except ValueError as error:
+            raise refused_row(self._line, f"{error}; correct it", what="Line") from None
 
 
 def refused_row(number: int, complaint: str, *, what: str = "Row") -> Refused:

@@ -14,8 +14,10 @@ _PAGES: Final = (
     *("facebook.com", "fb.com", "instagram.com", "linkedin.com", "twitter.com", "x.com"),
     *("youtube.com", "tiktok.com", "wa.me", "t.me", "linktr.ee", "bit.ly", "google.com"),
     *("wikipedia.org", "amazon.com", "paginasamarillas.es", "yelp.com", "tripadvisor.com"),
+    *("example.com", "example.net", "example.org"),
 )
-"""Where companies only have a page: the path would tell whose, the host does not."""
+"""Where companies only have a page: the path would tell whose, the host does not. Nor do those
+that RFC 2606 reserves for examples."""
 _COUNTRY_LABEL: Final = 2
 _CATEGORY_LABEL: Final = 3
 

@@ -8,6 +8,7 @@ from .countries import country_code
 from .errors import LeadFileError
 from .header import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
 from .lead_file import LeadFile
+from .mentions import mention_from, mention_in
 from .model import LeadFields, LeadRow, Level, RowProblem, lead_from, lead_id
 from .reader import read_lead_file
 from .results import RESULT_COLUMNS, ResultCells, shared, without_result
@@ -30,6 +31,8 @@ __all__ = [
     "country_code",
     "lead_from",
     "lead_id",
+    "mention_from",
+    "mention_in",
     "read_lead_file",
     "replacing",
     "shared",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-from orchestrator.identity import InvalidCompanyName, ParsedName, parse_name
+from orchestrator.identity import InvalidCompanyName, ParsedName, company_domain, parse_name
 
 from . import values
 from .formula import unguard
@@ -40,11 +40,11 @@ class FieldReader:
         phone = self._phone(country)
         if name is None or company is None or self._has_error():
             return None
-        if not company.distinctive and website is None:
+        if not company.distinctive and not (company_domain(website) or company_domain(email)):
             self._complain(
                 LeadField.COMPANY,
                 f"'{shown(name)}' could be any of many companies; nothing is bought for it",
-                "write the full name",
+                "write the full name or add its website",
                 Level.WARNING,
             )
         return LeadFields(

@@ -74,5 +74,6 @@ def failed_result(
         company="" if lead is None else lead.company,
         code=why.code,
         reason=why.reason,
+        candidates=() if enrichment is None else enrichment.candidates,
         **provenance(company_key, enrichment),
     )

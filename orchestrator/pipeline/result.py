@@ -31,7 +31,8 @@ class ItemResult(BaseModel):
     """What every item's result says.
 
     `source` is how the evidence came about, None where nothing was looked up; `found` says
-    whether SurfSense knows the company. `reason` is one sentence, `code` its machine-readable
+    whether SurfSense knows the company. Of one that is ambiguous, `candidates` are the companies
+    that may be meant. `reason` is one sentence, `code` its machine-readable
     form.
     """
 
@@ -48,6 +49,7 @@ class ItemResult(BaseModel):
     cost_micros: int = 0
     saved_micros: int = 0
     simulated: bool = False
+    candidates: tuple[str, ...] = ()
 
 
 class LeadResult(ItemResult):
@@ -98,7 +100,6 @@ class CompanyResult(ItemResult):
     country: str | None = None
     purchase_id: str | None = None
     evidence: Evidence | None = None
-    candidates: tuple[str, ...] = ()
 
 
 def named(mention: Mention) -> dict[str, str]:

@@ -20,7 +20,7 @@ import pytest
 from orchestrator.database import upgrade
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.enrichment import recalled
-from orchestrator.identity import Mention
+from orchestrator.identity import Mention, company_key
 from orchestrator.memo import Source
 from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
@@ -98,6 +98,28 @@ async def test_a_buyer_killed_at_any_step_costs_one_charge(
     assert await _ledger_of(survivor, key) == _bill_of(stack.home, key)
     (kept,) = (await survivor.archive.latest([key])).values()
     assert recalled(kept).evidence == served[0].evidence
+
+
+async def test_a_buyer_killed_between_claim_and_purchase_costs_one_charge(
+    stack: EmbeddedStack, survivor: Buyer
+) -> None:
+    """Its claim stands: who comes with the same website buys the same company, once."""
+    name = f"Compañía {uuid4().hex[:10]}"
+    spain, germany = Mention(f"{name} SL", "acme.test"), Mention(f"{name} GmbH", "globex.test")
+    await survivor.enricher.identify(spain)
+    variables = {**stack.variables, **_VARIABLES}
+    process = await start_buyer(germany.name, Step.BEFORE_RESERVE, variables, website="globex.test")
+
+    cue(process)
+    assert await process.wait() == -signal.SIGKILL
+    meant = await survivor.enricher.identify(germany)
+    served = await survivor.enricher.enrich(meant, PURPOSE)
+
+    key = company_key(name)
+    assert served.company_key == f"{key}~globex.test"
+    assert charges(stack.home)[company_key(f"{name} GmbH (globex.test)")] == 1
+    assert charges(stack.home)[key] == 0
+    assert await _ledger_of(survivor, served.company_key) == served.cost_micros > 0
 
 
 async def test_a_buyer_that_stood_still_may_not_write_late(

@@ -1,8 +1,8 @@
 """A process that buys one company, and dies at the step it is told to.
 
-`python -m tests.support.buyer COMPANY STEP`: configured by the environment. It says `leading`
-when it leads, waits for a line, and then kills itself with SIGKILL at STEP, so that no code
-of ours gets to tidy up.
+`python -m tests.support.buyer COMPANY STEP WEBSITE`: configured by the environment. It says
+`leading` when it leads, waits for a line, and then kills itself with SIGKILL at STEP, so that no
+code of ours gets to tidy up.
 """
 
 import asyncio
@@ -36,6 +36,7 @@ from orchestrator.enrichment import (
     Sweeper,
 )
 from orchestrator.enrichment.journal import Page
+from orchestrator.identity import Mention
 from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.settings import Settings, load
 from orchestrator.spend import Budget, Caps, Ledger, PurchaseRecord, Servings
@@ -211,10 +212,12 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
         yield Buyer(enricher, memo, ledger, EvidenceArchive(engine), sweeper)
 
 
-async def start_buyer(company: str, step: Step, variables: Mapping[str, str]) -> Process:
+async def start_buyer(
+    company: str, step: Step, variables: Mapping[str, str], *, website: str = ""
+) -> Process:
     """Start a process that leads the purchase of *company*, and waits for its `cue`."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.buyer", company, step.value),
+        *(sys.executable, "-m", "tests.support.buyer", company, step.value, website),
         env={**os.environ, **variables},
         cwd=_ROOT,
         stdin=PIPE,
@@ -231,11 +234,12 @@ def cue(process: Process) -> None:
     process.stdin.write(b"go\n")
 
 
-async def _main(company: str, step: Step) -> None:
+async def _main(company: str, step: Step, website: str) -> None:
     async with open_buyer(load(), step) as buyer:
-        enrichment = await buyer.enricher.enrich(company, PURPOSE)
+        meant = await buyer.enricher.identify(Mention(company, website))
+        enrichment = await buyer.enricher.enrich(meant, PURPOSE)
     sys.stdout.write(f"{enrichment.source}\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], Step(sys.argv[2])))
+    asyncio.run(_main(sys.argv[1], Step(sys.argv[2]), sys.argv[3]))

@@ -1,7 +1,5 @@
 """Whose evidence a lead gets, and how often it is paid for, where names are not enough."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -222,10 +220,10 @@ async def test_leads_are_judged_again_on_what_was_bought_for_their_company(
 
 
 async def test_nothing_is_bought_while_nobody_can_say_who_is_meant(
-    worlds: Worlds, shared_valkey: Valkey, tmp_path: Path
+    worlds: Worlds, shared_valkey: Valkey
 ) -> None:
     """The database is away: a typed error, and no purchase."""
-    away = open_engine(f"sqlite:///{tmp_path}/no/such/folder/emasai.db")
+    away = open_engine("postgresql://emasai@127.0.0.1:1/emasai")
     lost = worlds.open(shared_valkey, engine=away)
 
     with pytest.raises(DatabaseUnavailable):

@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from orchestrator.identity import Mention
 from orchestrator.leadfile import LeadFields, lead_id
 from orchestrator.spend import run_account
 
@@ -35,6 +36,30 @@ async def test_companies_become_a_job_that_is_stored_and_announced(door: Door) -
         (0, "Telefónica, S.A."),
         (1, "Mercado Libre"),
     ]
+
+
+async def test_a_company_may_come_with_website_and_country(door: Door) -> None:
+    """In either language; what is none is left out, and the answer says what and where."""
+    companies = [
+        "Acme",
+        {"company": "Acme", "website": "www.acme.es", "country": "España"},
+        {"empresa": "Zara", "sitio_web": "zara.com", "pais": "Narnia"},
+    ]
+
+    body = (
+        await door.client.post("/api/v1/jobs", json={"kind": "enrich", "companies": companies})
+    ).json()
+
+    records = door.runtime.records
+    items = [
+        item for chunk in (0, 1) for _, item in await records.open_items(body["job_id"], chunk)
+    ]
+    assert [Mention.of(item) for item in items] == [
+        Mention("Acme"),
+        Mention("Acme", "www.acme.es", "ES"),
+        Mention("Zara", "zara.com"),
+    ]
+    assert [warning.split()[0] for warning in body["warnings"]] == ["companies[2].country"]
 
 
 async def test_equal_work_under_way_is_the_same_job(door: Door) -> None:

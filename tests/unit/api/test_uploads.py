@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.api.errors import Refused
 from orchestrator.api.examples import UPLOADS
-from orchestrator.api.uploads import CSV, MAX_RECORD, NDJSON, names_in
+from orchestrator.api.uploads import CSV, MAX_RECORD, NDJSON, mentions_in
+from orchestrator.identity import Mention
 
 from .conftest import Door
 
@@ -22,9 +23,9 @@ async def cut(body: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 async def read(body: str | bytes, media_type: str, size: int = 1 << 16) -> list[str]:
-    """Return the names of an upload that arrives *size* bytes at a time."""
+    """Return the mentions of an upload that arrives *size* bytes at a time."""
     raw = body.encode() if isinstance(body, str) else body
-    return [name async for names in names_in(cut(raw, size), media_type) for name in names]
+    return [name async for names in mentions_in(cut(raw, size), media_type) for name in names]
 
 
 QUOTED = (
@@ -35,9 +36,32 @@ QUOTED = (
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 1 << 16])
 async def test_a_csv_is_read_however_it_is_cut(size: int) -> None:
     """Quotes, line breaks in cells, marks and blank cells survive any border of two reads."""
-    assert await read(QUOTED, CSV, size) == [
-        *("Telefónica, S.A.", 'Dos\nlíneas; "S.L."', "", "Zara")
+    mentions = [Mention.of(text) for text in await read(QUOTED, CSV, size)]
+
+    assert mentions == [
+        Mention("Telefónica, S.A.", country="ES"),
+        Mention('Dos\nlíneas; "S.L."', country="ES"),
+        Mention(""),
+        Mention("Zara"),
     ]
+
+
+async def test_columns_that_tell_companies_apart_are_read() -> None:
+    """A website, or an e-mail's domain, and a country however it is written."""
+    body = "empresa,web,correo,pais\nAcme,acme.es,ana@gmail.com,España\nAcme,,ana@globex.de,?\n"
+
+    mentions = [Mention.of(text) for text in await read(body, CSV)]
+
+    assert mentions == [Mention("Acme", "acme.es", "ES"), Mention("Acme", "ana@globex.de")]
+
+
+async def test_objects_may_say_more_than_a_name() -> None:
+    """In either language; what is no text is refused."""
+    body = '{"company": "Acme", "website": "acme.es"}\n{"empresa": "Acme", "pais": "México"}\n'
+
+    mentions = [Mention.of(text) for text in await read(body, NDJSON)]
+
+    assert mentions == [Mention("Acme", "acme.es"), Mention("Acme", country="MX")]
 
 
 @pytest.mark.parametrize("size", [1, 3, 1 << 16])
@@ -60,6 +84,7 @@ async def test_ndjson_is_read_however_it_is_cut(size: int) -> None:
         ("\n", NDJSON, "has no rows"),
         ('"Acme"\n"Zara\n', NDJSON, "Line 2 .* is not JSON"),
         ('"Acme"\n{"company": 7}\n', NDJSON, "Line 2 .* must be a text or an object"),
+        ('{"company": "Acme", "website": 7}\n', NDJSON, "Line 1 .* that are texts"),
     ],
 )
 @pytest.mark.parametrize("size", [100, 1 << 16])

@@ -126,20 +126,23 @@ def test_a_doubtful_phone_is_kept_as_typed_with_a_warning(given_file: GivenFile)
 @pytest.mark.parametrize("name", ["S.A.", "S.L.", "&"])
 def test_a_name_that_is_only_a_legal_form_is_a_warning(given_file: GivenFile, name: str) -> None:
     """A company may be called so, but the user is told that nothing will be bought for it."""
-    path = given_file(f"{HEADER}{name},Ana,ana@acme.example,,,\n")
+    path = given_file(f"{HEADER}{name},Ana,ana@gmail.com,,,\n")
 
     lead_file = read_lead_file(path)
 
     assert next(lead_file.rows()).lead is not None
     assert _only_sentence(lead_file, 2, Level.WARNING) == (
         f"company '{name}' could be any of many companies; nothing is bought for it; "
-        "write the full name"
+        "write the full name or add its website"
     )
 
 
-def test_a_website_tells_companies_with_a_bare_name_apart(given_file: GivenFile) -> None:
-    """With a website, a name that is only a legal form needs no warning."""
-    path = given_file(f"{HEADER}S.A.,Ana,ana@acme.example,sa.example,,\n")
+@pytest.mark.parametrize(
+    "row", ["S.A.,Ana,ana@gmail.com,sa.example,,", "S.A.,Ana,ana@sa.example,,,"]
+)
+def test_a_domain_tells_companies_with_a_bare_name_apart(given_file: GivenFile, row: str) -> None:
+    """With a website, or an e-mail at it, a name that is only a legal form needs no warning."""
+    path = given_file(f"{HEADER}{row}\n")
 
     lead_file = read_lead_file(path)
 
