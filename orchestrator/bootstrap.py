@@ -251,7 +251,7 @@ async def build(
             sweeper=sweeper,
             watches=watches,
             due=due,
-            scheduler=Scheduler(watches, due, Worth(engine), records, clock),
+            scheduler=Scheduler(watches, due, Worth(engine), records, index, clock),
             workers=Workers(jobs_redis),
             doorbell=doorbell,
         )

@@ -12,6 +12,7 @@ from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, err, out, print_json
 from orchestrator.cli.durations import parse_duration
 from orchestrator.cli.session import with_runtime
+from orchestrator.cli.watch_choice import chosen_watches, companies_named
 from orchestrator.schedule import (
     EVERY_MAX,
     EVERY_MIN,
@@ -58,7 +59,10 @@ def add(
         if open_opportunities:
             new = [new_rule(tenant=whose, every=period, now=now)]
         else:
-            found = (new_watch(n, tenant=whose, every=period, now=now) for n in names or ())
+            found = [
+                new_watch(name, tenant=whose, every=period, now=now, company_key=company.key)
+                for name, company in await companies_named(parts, names or ())
+            ]
             new = list({watch.id: watch for watch in found}.values())
         await parts.watches.add(new)
         await parts.due.put({watch.id: watch.next_at for watch in new})
@@ -178,38 +182,11 @@ def _changed(
     """Have *change* done to the watches that a command is about, and return them."""
 
     async def work(parts: Runtime) -> list[Watch]:
-        chosen = await _chosen(parts, names, tenant, open_opportunities=open_opportunities)
+        chosen = await chosen_watches(parts, names, tenant, open_opportunities=open_opportunities)
         await change(parts, chosen)
         return chosen
 
     return with_runtime(work)
-
-
-async def _chosen(
-    parts: Runtime,
-    names: Collection[str] | None,
-    tenant: str | None,
-    *,
-    open_opportunities: bool,
-) -> list[Watch]:
-    """Return the watches that a command is about.
-
-    Raises:
-        typer.BadParameter: A company that is named is not watched.
-    """
-    whose = tenant or parts.settings.tenant
-    watches = await parts.watches.of_tenant(whose)
-    if open_opportunities:
-        return [watch for watch in watches if watch.kind is not WatchKind.COMPANY]
-    if not names:
-        return watches
-    now = parts.clock()
-    by_id = {watch.id: watch for watch in watches}
-    wanted = {new_watch(n, tenant=whose, every=EVERY_MAX, now=now).id: n for n in names}
-    unknown = [name for identity, name in wanted.items() if identity not in by_id]
-    if unknown:
-        raise typer.BadParameter(f"not watched: {', '.join(unknown)} (`emasai schedule list`)")
-    return [by_id[identity] for identity in wanted]
 
 
 def _say(watches: list[Watch], what: str, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum, auto
 from typing import Final
 from uuid import UUID, uuid5
 
-from orchestrator.identity import is_refined, parse_name
+from orchestrator.identity import Mention, is_refined
 
 #: How often a company may be looked at again.
 EVERY_MIN: Final = timedelta(hours=1)
@@ -126,23 +126,31 @@ def action_for(
 
 
 def new_watch(
-    name: str, *, tenant: str, every: timedelta, now: datetime, kind: WatchKind = WatchKind.COMPANY
+    name: str,
+    *,
+    tenant: str,
+    every: timedelta,
+    now: datetime,
+    kind: WatchKind = WatchKind.COMPANY,
+    company_key: str | None = None,
 ) -> Watch:
     """Return a watch of the company called *name*, first due at an instant within *every*.
 
     The instant follows from the company: a list that is added at once is not due at once.
+    *company_key* is the company's, if that is not what the name says by itself.
 
     Raises:
         InvalidCompanyName: The name has no key.
     """
-    parsed = parse_name(name)
-    identity = watch_id(tenant, parsed.key)
+    named = Mention(name).identify()
+    key = company_key or named.key
+    identity = watch_id(tenant, key)
     return Watch(
         id=identity,
         kind=kind,
         tenant=tenant,
-        company_key=parsed.key,
-        company=parsed.display_name,
+        company_key=key,
+        company=named.display_name,
         every=every,
         paused=False,
         next_at=now + _share(f"{identity}") * every,

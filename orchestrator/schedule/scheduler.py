@@ -11,11 +11,13 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import timedelta
+from itertools import chain
 from typing import Final, Protocol
 
 import structlog
 
 from orchestrator.clock import Clock
+from orchestrator.company_index import CompanyIndex
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.jobs import Job, JobKind, JobRecords, JobState, Lane, NewJob, Origin
 from orchestrator.memo import StoreUnavailable
@@ -49,6 +51,7 @@ class Scheduler:
         due: DueSet,
         worth: Worth,
         records: JobRecords,
+        index: CompanyIndex,
         clock: Clock,
         *,
         period: timedelta = PERIOD,
@@ -58,6 +61,7 @@ class Scheduler:
         self._due = due
         self._worth = worth
         self._records = records
+        self._index = index
         self._clock = clock
         self._period = period
         self._batch = batch
@@ -91,8 +95,9 @@ class Scheduler:
     async def _act(self, ids: Collection[uuid.UUID], submit: Submit) -> int:
         watches = await self._watches.of(ids)
         jobs = await self._states({w.job_id for w in watches.values() if w.job_id})
-        derived = {w.company_key for w in watches.values() if w.kind is WatchKind.DERIVED}
-        worth = await self._worth.among(derived)
+        worth = await self._worth_it(
+            {w.company_key for w in watches.values() if w.kind is WatchKind.DERIVED}
+        )
         now = self._clock()
         chosen: defaultdict[Action, list[Watch]] = defaultdict(list)
         gone = []
@@ -125,6 +130,12 @@ class Scheduler:
         ids = sorted(job_ids)
         return dict(zip(ids, await self._records.states(ids), strict=True))
 
+    async def _worth_it(self, company_keys: Collection[str]) -> set[str]:
+        """Return those of *company_keys* that are worth a look, also by what gave way to them."""
+        all_of = {key: await self._index.one_with(key) for key in company_keys}
+        worth = await self._worth.among(set(chain.from_iterable(all_of.values())))
+        return {key for key, keys in all_of.items() if worth.intersection(keys)}
+
     async def _enqueue(self, due: Collection[Watch], submit: Submit) -> int:
         enqueued = 0
         for tenant, watches in _by_tenant(due).items():
@@ -145,7 +156,8 @@ class Scheduler:
         On the evidence that is kept: nothing is bought for it.
         """
         for tenant, watches in _by_tenant(changed).items():
-            leads = await self._worth.leads_of({watch.company_key for watch in watches})
+            keys = [await self._index.one_with(watch.company_key) for watch in watches]
+            leads = await self._worth.leads_of(set(chain.from_iterable(keys)))
             if leads:
                 await submit(_job(JobKind.REJUDGE, tuple(map(str, leads)), tenant))
         # After the jobs are accepted: killed in between, they are asked again, with no effect.
@@ -155,12 +167,20 @@ class Scheduler:
     async def _expand(self, rule: Watch) -> None:
         """Watch the companies that have got an opportunity since."""
         now = self._clock()
-        found = [
-            new_watch(name, tenant=rule.tenant, every=rule.every, now=now, kind=WatchKind.DERIVED)
-            for name in await self._worth.with_opportunities()
-        ]
-        known = await self._watches.of([watch.id for watch in found])
-        new = [watch for watch in found if watch.id not in known]
+        found: dict[uuid.UUID, Watch] = {}
+        for company_key, name in (await self._worth.with_opportunities()).items():
+            key, *_ = await self._index.one_with(company_key)
+            watch = new_watch(
+                name,
+                tenant=rule.tenant,
+                every=rule.every,
+                now=now,
+                kind=WatchKind.DERIVED,
+                company_key=key,
+            )
+            found[watch.id] = watch
+        known = await self._watches.of(found)
+        new = [watch for watch in found.values() if watch.id not in known]
         await self._watches.derive(new)
         await self._due.put({watch.id: watch.next_at for watch in new})
         await self._postpone([rule], None)

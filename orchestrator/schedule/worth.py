@@ -54,15 +54,16 @@ class Worth:
                 found.update((await connection.scalars(union(sold, read))).all())
         return found
 
-    async def with_opportunities(self) -> list[str]:
-        """Return a name of each company that has an opportunity."""
+    async def with_opportunities(self) -> dict[str, str]:
+        """Return the keys of companies that have an opportunity, each with a name of it."""
         statement = (
-            select(func.min(leads.c.company))
+            select(opportunities.c.company_key, func.min(leads.c.company).label("company"))
             .join(opportunities, opportunities.c.lead_id == leads.c.id)
             .group_by(opportunities.c.company_key)
         )
         async with reading(self._engine, "read companies with opportunities") as connection:
-            return list((await connection.scalars(statement)).all())
+            rows = await connection.execute(statement)
+            return {row.company_key: row.company for row in rows}
 
     async def leads_of(self, company_keys: Collection[str]) -> list[UUID]:
         """Return the leads of *company_keys* that the agents have judged before."""

@@ -10,6 +10,7 @@ import uuid
 from datetime import timedelta
 
 from orchestrator.clock import utc_now
+from orchestrator.company_index import CompanyIndex
 from orchestrator.connections import open_redis
 from orchestrator.database import open_engine
 from orchestrator.jobs import Job, JobRecords, NewJob
@@ -23,7 +24,9 @@ async def main(server: str, database: str, lease_ms: int, batch: int) -> None:
     records = JobRecords(redis, ttl=timedelta(hours=1))
     due = DueSet(redis, lease=timedelta(milliseconds=lease_ms))
     scheduler = Scheduler(
-        Watches(engine, utc_now), due, Worth(engine), records, utc_now, batch=batch
+        *(Watches(engine, utc_now), due, Worth(engine), records),
+        *(CompanyIndex(engine, utc_now), utc_now),
+        batch=batch,
     )
 
     async def submit(new: NewJob, *, job_id: str | None = None) -> Job:

@@ -105,5 +105,5 @@ async def test_a_company_is_worth_a_refresh_while_it_has_an_opportunity(
     worth = Worth(engine)
 
     assert await worth.among(keys) == {keys[0]}
-    assert await worth.with_opportunities() == [lead(1).company]
+    assert await worth.with_opportunities() == {keys[0]: lead(1).company}
     assert await worth.leads_of(keys[1:]) == [lead(2).id]

@@ -9,7 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.archive import EvidenceArchive
 from orchestrator.clock import utc_now
+from orchestrator.company_index import IdentityDecisions
 from orchestrator.enrichment import LastKnown, Purpose
+from orchestrator.identity import Mention
+from orchestrator.identity.decisions import DecisionKind, NewDecision
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext
 from orchestrator.pipeline import RefreshHandler
 from orchestrator.schedule import DueSet, RunEnd, Watch, Watches, evidence_digest, new_watch
@@ -38,11 +41,7 @@ def handle(
 @pytest.fixture
 async def watch(watches: Watches) -> Watch:
     """Return a watch whose run is that of the job j1."""
-    past = utc_now() - timedelta(days=1)
-    new = new_watch("Acme Andina", tenant="default", every=timedelta(days=7), now=past)
-    await watches.add([replace(new, next_at=past)])
-    await watches.begin([new.id], "j1", [])
-    return (await watches.of([new.id]))[new.id]
+    return await _run_of(watches, "Acme Andina")
 
 
 async def _stored(watches: Watches, watch: Watch) -> Watch:
@@ -131,3 +130,46 @@ async def test_a_run_that_is_given_up_ends(
     assert report.failure == "poison"
     assert (after.job_id, after.outcome) == ((None, "failed") if job_id == "j1" else ("j1", None))
     assert (after.next_at > utc_now() + timedelta(hours=1)) == (job_id == "j1")
+
+
+async def _run_of(watches: Watches, name: str, key: str | None = None) -> Watch:
+    """Return a watch whose run is that of the job j1."""
+    past = utc_now() - timedelta(days=1)
+    new = new_watch(name, tenant="default", every=timedelta(days=7), now=past, company_key=key)
+    await watches.add([replace(new, next_at=past)])
+    await watches.begin([new.id], "j1", [])
+    return (await watches.of([new.id]))[new.id]
+
+
+async def test_a_company_of_a_shared_name_is_looked_at_by_its_key(
+    world: World, watches: Watches, handle: RefreshHandler
+) -> None:
+    """Its name alone would not say which one is meant."""
+    for mention in (Mention("Acme", "acme.es", "ES"), Mention("Acme GmbH", "globex.de", "DE")):
+        await world.enricher.identify(mention)
+    first = await _run_of(watches, "Acme", "acme")
+    second = await _run_of(watches, "Acme GmbH", "acme~globex.de")
+
+    reports = [await handle(each.item, RUN) for each in (first, second)]
+
+    assert [each.result["company_key"] for each in reports] == ["acme", "acme~globex.de"]
+    assert [each.result["company"] for each in reports] == ["Acme", "Acme GmbH"]
+    assert [name for name, _ in world.seller.asked] == ["Acme", "Acme GmbH (globex.de)"]
+
+
+@pytest.mark.parametrize("both", [True, False])
+async def test_merged_companies_are_looked_at_once(
+    world: World, engine: AsyncEngine, watches: Watches, handle: RefreshHandler, *, both: bool
+) -> None:
+    """By the watch of the key that stays, if there is one; else by that of the other."""
+    old = await _run_of(watches, "Facebook")
+    new = [await _run_of(watches, "Meta")] if both else []
+    merge = NewDecision(DecisionKind.MERGE, "facebook", "meta", "ana", "renamed")
+    await IdentityDecisions(engine, utc_now).enter(merge)
+
+    codes = [(await handle(each.item, RUN)).result.get("code") for each in (old, *new)]
+
+    assert codes == (["merged", None] if both else [None])
+    assert (await _stored(watches, old)).outcome == ("merged" if both else "enriched")
+    assert len(await world.ledger.purchases_of("meta")) == 1
+    assert len(world.seller.asked) == 1

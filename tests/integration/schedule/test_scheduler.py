@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.clock import utc_now
+from orchestrator.company_index import CompanyIndex
 from orchestrator.database import open_engine, upgrade
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.identity import company_key
@@ -55,7 +56,9 @@ class World:
     @property
     def scheduler(self) -> Scheduler:
         """A scheduler of its own, as every worker has one."""
-        return Scheduler(self.watches, self.due, Worth(self.engine), self.records, utc_now)
+        index = CompanyIndex(self.engine, utc_now, refresh_after=timedelta(0))
+        worth = Worth(self.engine)
+        return Scheduler(self.watches, self.due, worth, self.records, index, utc_now)
 
     async def submit(self, new: NewJob, *, job_id: str | None = None) -> Job:
         """Accept a job, and remember it."""
