@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from time import monotonic
+from typing import Any
 
 import httpx
 import pytest
@@ -52,6 +53,18 @@ def _wait_until_it_listens(child: Child, client: httpx.Client) -> None:
         else:
             return
     raise AssertionError(f"the API did not start: {child.log.read_text()}")
+
+
+def finished(client: httpx.Client, url: str) -> dict[str, Any]:
+    """Return the status of the job at *url*, with its results, when it is done."""
+    deadline, pause = monotonic() + PATIENCE_S, Event()
+    while monotonic() < deadline:
+        answer = client.get(url, params={"results": True})
+        body: dict[str, Any] = answer.json()
+        if answer.status_code == 200 and body["state"] == "done":
+            return body
+        pause.wait(0.05)
+    raise AssertionError(f"not done in time: {body}")
 
 
 @pytest.fixture(scope="module")

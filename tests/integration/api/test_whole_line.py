@@ -1,9 +1,6 @@
 """From a request to what is stored and billed: API process, broker, worker, sandbox."""
 
 import asyncio
-from threading import Event
-from time import monotonic
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -13,22 +10,10 @@ from orchestrator.database import open_engine
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.store import LeadStore, Opportunity
 
-from .conftest import PATIENCE_S, running_api
+from .conftest import PATIENCE_S, finished, running_api
 
 ENRIQUECER = "/api/v1/orchestrator/enriquecer-lead"
 LEAD = {"empresa": "Mercadona, S.A.", "contacto": "Ana", "correo": "ana@mercadona.example"}
-
-
-def finished(client: httpx.Client, url: str) -> dict[str, Any]:
-    """Return the status of the job at *url*, with its results, when it is done."""
-    deadline, pause = monotonic() + PATIENCE_S, Event()
-    while monotonic() < deadline:
-        answer = client.get(url, params={"results": True})
-        body: dict[str, Any] = answer.json()
-        if answer.status_code == 200 and body["state"] == "done":
-            return body
-        pause.wait(0.05)
-    raise AssertionError(f"not done in time: {body}")
 
 
 def billed(stack: EmbeddedStack, company: str) -> dict[str, int]:
