@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
 from agents.cdao.policy import Policy
 from agents.protocol import Pipeline
-from orchestrator.archive import ArchivePruner, EvidenceArchive
+from orchestrator.archive import EvidenceArchive
 from orchestrator.clock import Clock, utc_now
 from orchestrator.company_index import CompanyIndex, IdentityDecisions
 from orchestrator.connections import open_redis
@@ -54,6 +54,7 @@ from orchestrator.pipeline import (
     Rejudge,
     ResultReader,
 )
+from orchestrator.pruner import Pruner
 from orchestrator.schedule import DueSet, Scheduler, Watches, Worth
 from orchestrator.settings import ConfigurationError, Settings, webhook_key
 from orchestrator.spend import Budget, Caps, Costs, Ledger, Servings
@@ -82,7 +83,7 @@ class Runtime:
     archive: EvidenceArchive
     outbox: Outbox
     courier: Courier | None
-    pruner: ArchivePruner
+    pruners: tuple[Pruner, ...]
     servings: Servings
     records: JobRecords
     intake: Intake
@@ -200,7 +201,10 @@ async def build(
         store = LeadStore(engine, clock)
         archive = EvidenceArchive(engine)
         outbox = Outbox(engine, clock)
-        pruner = ArchivePruner(archive, clock, keep=timedelta(days=settings.evidence_days))
+        pruners = (
+            Pruner("evidence", archive, clock, keep=timedelta(days=settings.evidence_days)),
+            Pruner("handovers", outbox, clock, keep=timedelta(days=settings.handover_days)),
+        )
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
         last_known = LastKnown(archive, memo)
         rejudge = Rejudge(store, last_known, index, pipeline, clock)
@@ -236,7 +240,7 @@ async def build(
             archive=archive,
             outbox=outbox,
             courier=await _courier_of(stack, settings, outbox, clock),
-            pruner=pruner,
+            pruners=pruners,
             servings=servings,
             records=records,
             intake=Intake(jobs_redis, ttl=settings.job_ttl),

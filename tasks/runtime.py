@@ -112,7 +112,8 @@ class WorkerRuntime:
         self._stack.push_async_callback(parts.runner.aclose)
         self._run("reconciler", parts.reconciler.run())
         self._run("sweeper", parts.sweeper.run())
-        self._run("pruner", parts.pruner.run())
+        for pruner in parts.pruners:
+            self._run(f"pruner of {pruner.what}", pruner.run())
         if parts.courier is not None:
             self._run("courier", parts.courier.run())
         self._run("scheduler", parts.scheduler.run(partial(submit, parts)))

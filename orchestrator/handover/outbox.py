@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.clock import Clock
@@ -157,6 +157,30 @@ class Outbox:
         values = {"state": HandOverState.PENDING.value, "attempts": 0, "due_at": self._clock()}
         async with writing(self._engine, "retry hand-overs") as connection:
             statement = update(handovers).where(condition).values(**values)
+            return (await connection.execute(statement)).rowcount
+
+    async def prune(self, before: datetime, *, limit: int) -> int:
+        """Drop up to *limit* hand-overs that were delivered before *before*, oldest first.
+
+        What is owed or given up stays. An opportunity whose hand-over is gone is not handed over
+        again: it is owed when it is created, and never after.
+
+        Returns:
+            How many were dropped; fewer than *limit* say that none is left.
+        """
+        # What was delivered is due no later than a claim after it: so the index finds the oldest.
+        oldest = (
+            select(handovers.c.event_id)
+            .where(
+                handovers.c.state == HandOverState.DELIVERED.value,
+                handovers.c.due_at < before,
+                handovers.c.delivered_at < before,
+            )
+            .order_by(handovers.c.due_at)
+            .limit(limit)
+        )
+        async with writing(self._engine, "prune the outbox") as connection:
+            statement = delete(handovers).where(handovers.c.event_id.in_(oldest))
             return (await connection.execute(statement)).rowcount
 
     async def _is_any(self, condition: ColumnElement[bool]) -> bool:

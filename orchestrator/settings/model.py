@@ -132,6 +132,7 @@ class Settings(RedisSettings):
     chunk_size: int = Field(default=50, ge=1, le=1000, validation_alias="EMASAI_CHUNK_SIZE")
     job_ttl: Seconds = Field(default=timedelta(days=7), validation_alias="EMASAI_JOB_TTL_S")
     evidence_days: int = Field(default=365, ge=1, validation_alias="EMASAI_EVIDENCE_DAYS")
+    handover_days: int = Field(default=90, ge=1, validation_alias="EMASAI_HANDOVER_DAYS")
     webhook_url: WebhookUrl | None = Field(default=None, validation_alias="EMASAI_WEBHOOK_URL")
     webhook_secret: WebhookSecret = Field(
         default=None, validate_default=True, validation_alias="EMASAI_WEBHOOK_SECRET"

@@ -8,8 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.archive import ArchivePruner, EvidenceArchive, keep_answers
+from orchestrator.archive import EvidenceArchive, keep_answers
 from orchestrator.database import reading, schema, writing
+from orchestrator.pruner import Pruner
 from orchestrator.spend import Ledger, PurchaseOutcome
 from tests.support.cases import NOW, purchase
 
@@ -120,7 +121,7 @@ async def test_what_was_kept_long_enough_is_dropped(
     def now() -> datetime:
         return NOW + timedelta(days=30, seconds=1)
 
-    pruner = ArchivePruner(archive, now, keep=timedelta(days=30), batch=3)
+    pruner = Pruner("evidence", archive, now, keep=timedelta(days=30), batch=3)
 
     assert [await pruner.prune(), await pruner.prune()] == [7, 0]
     assert list(await archive.of([f"purchase-{n}" for n in range(8)])) == ["purchase-7"]
@@ -134,7 +135,9 @@ async def test_pruners_do_not_mind_each_other(ledger: Ledger, archive: EvidenceA
     def later() -> datetime:
         return NOW + timedelta(days=2)
 
-    pruners = [ArchivePruner(archive, later, keep=timedelta(days=1), batch=7) for _ in range(4)]
+    pruners = [
+        Pruner("evidence", archive, later, keep=timedelta(days=1), batch=7) for _ in range(4)
+    ]
     dropped = await asyncio.gather(*(pruner.prune() for pruner in pruners))
 
     assert await archive.prune(later()) == 0

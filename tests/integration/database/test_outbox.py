@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import open_engine, reading, schema, writing
 from orchestrator.handover import HandOverState, Outbox
+from orchestrator.pruner import Pruner
 from orchestrator.store import LeadStore, opportunity_id
 from tests.support.cases import NOW, advance, discard, lead
 from tests.support.ticking import SetClock
@@ -154,3 +155,41 @@ async def test_an_erased_lead_is_handed_over_no_more(engine: AsyncEngine, clock:
 
     async with reading(engine, "look") as connection:
         assert (await connection.execute(select(schema.handovers))).all() == []
+
+
+async def test_what_was_delivered_long_ago_is_dropped(
+    engine: AsyncEngine, clock: SetClock, outbox: Outbox
+) -> None:
+    """In several transactions; what was given up, is owed or is younger stays."""
+    await _opportunities(engine, clock, 9)
+    claimed = await outbox.claim(9)
+    for each in claimed[:5]:
+        await outbox.delivered(each.event_id)
+    await outbox.bury(claimed[5], "refused")
+    clock.pass_by(timedelta(days=80))
+    await outbox.delivered(claimed[6].event_id)
+    clock.pass_by(timedelta(days=10, hours=1))
+    pruners = [Pruner("handovers", outbox, clock, keep=timedelta(days=90), batch=2) for _ in "ab"]
+
+    dropped = await asyncio.gather(*(pruner.prune() for pruner in pruners))
+
+    assert sum(dropped) == 5
+    assert await outbox.counts() == {
+        HandOverState.DELIVERED: 1,
+        HandOverState.DEAD: 1,
+        HandOverState.PENDING: 2,
+    }
+
+
+async def test_a_dropped_hand_over_is_not_owed_again(
+    engine: AsyncEngine, clock: SetClock, outbox: Outbox
+) -> None:
+    """Judging its lead again finds the opportunity, and tells nobody."""
+    await _opportunities(engine, clock, 1)
+    (claimed,) = await outbox.claim(1)
+    await outbox.delivered(claimed.event_id)
+    assert await outbox.prune(clock() + timedelta(days=1), limit=10) == 1
+
+    await _opportunities(engine, clock, 1)
+
+    assert await outbox.latest() == []

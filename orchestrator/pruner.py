@@ -1,35 +1,44 @@
-"""Drops evidence that has been kept long enough. Runs in every worker, harmless in any number."""
+"""Drops what has been kept long enough. Runs in every worker, harmless in any number."""
 
 import asyncio
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 import structlog
 
 from orchestrator.clock import Clock
 from orchestrator.database import DatabaseUnavailable
 
-from .archive import CHUNK, EvidenceArchive
-
 log = structlog.get_logger(__name__)
 
 #: How often each worker looks. What is kept for months is not dropped to the minute.
 PERIOD: Final = timedelta(hours=1)
+#: Rows of one transaction.
+BATCH: Final = 500
 
 
-class ArchivePruner:
-    """Drops what was archived longer ago than *keep*."""
+class Prunable(Protocol):
+    """What keeps rows that grow old."""
+
+    async def prune(self, before: datetime, *, limit: int) -> int:
+        """Drop up to *limit* rows from before *before*; fewer say that none is left."""
+
+
+class Pruner:
+    """Drops what *kept*, which logs call *what*, has had for longer than *keep*."""
 
     def __init__(
         self,
-        archive: EvidenceArchive,
+        what: str,
+        kept: Prunable,
         clock: Clock,
         *,
         keep: timedelta,
         period: timedelta = PERIOD,
-        batch: int = CHUNK,
+        batch: int = BATCH,
     ) -> None:
-        self._archive = archive
+        self.what = what
+        self._kept = kept
         self._clock = clock
         self._keep = keep
         self._period = period
@@ -41,18 +50,18 @@ class ArchivePruner:
             try:
                 await self.prune()
             except DatabaseUnavailable as away:
-                log.warning("archive.pruning_postponed", error=str(away))
+                log.warning("pruner.postponed", what=self.what, error=str(away))
             await asyncio.sleep(self._period.total_seconds())
 
     async def prune(self) -> int:
-        """Drop all that is due, a short transaction at a time; return how many answers."""
+        """Drop all that is due, a short transaction at a time; return how many rows."""
         before = self._clock() - self._keep
         dropped = 0
         while True:
-            batch = await self._archive.prune(before, limit=self._batch)
+            batch = await self._kept.prune(before, limit=self._batch)
             dropped += batch
             if batch < self._batch:
                 break
         if dropped:
-            log.info("archive.pruned", answers=dropped)
+            log.info("pruner.pruned", what=self.what, rows=dropped)
         return dropped
