@@ -35,6 +35,7 @@ from orchestrator.enrichment import (
 )
 from orchestrator.handover import Courier, Outbox, open_webhook
 from orchestrator.jobs import (
+    Backlog,
     ChunkRunner,
     Doorbell,
     Failures,
@@ -90,6 +91,7 @@ class Runtime:
     results: ResultReader
     job_list: JobList
     failures: Failures
+    backlog: Backlog
     runner: ChunkRunner
     rejudge: Rejudge
     policy_version: str
@@ -246,6 +248,7 @@ async def build(
             intake=Intake(jobs_redis, ttl=settings.job_ttl),
             job_list=JobList(jobs_redis),
             failures=Failures(jobs_redis),
+            backlog=Backlog(jobs_redis),
             results=ResultReader(JobResults(jobs_redis), Recall(memo, archive)),
             runner=runner,
             rejudge=rejudge,

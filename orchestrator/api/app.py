@@ -11,7 +11,7 @@ from orchestrator.jobs import Doorbell
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.settings import Settings
 
-from . import batches, health, jobs, letters, listing, spanish_door, steering
+from . import batches, health, jobs, letters, listing, metrics, spanish_door, steering
 from .body_limit import BodyLimit
 from .dependencies import KEY_DOCUMENTED
 from .error_handlers import KNOWN_ERRORS, answer_error
@@ -71,6 +71,7 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
         *(batches.uploads, batches.router, listing.router),
         # Before the jobs: `failed` is no id.
         *(letters.router, jobs.router, steering.router, spanish_door.router),
+        metrics.router,
     )
     for router in routers:
         app.include_router(router, dependencies=key_documented)

@@ -5,6 +5,7 @@ a worker looks by itself, within a second; doubling it changes nothing.
 """
 
 from orchestrator.jobs.admission import Admission
+from orchestrator.jobs.backlog import Backlog, LaneBacklog
 from orchestrator.jobs.bitmap import Numbers
 from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import Handler
@@ -45,6 +46,7 @@ __all__ = [
     "SEGMENT_ROWS",
     "Admission",
     "AlreadyRequeued",
+    "Backlog",
     "ChunkRunner",
     "Claim",
     "Command",
@@ -67,6 +69,7 @@ __all__ = [
     "JobState",
     "KeyReused",
     "Lane",
+    "LaneBacklog",
     "Line",
     "Lines",
     "Marks",

@@ -44,6 +44,16 @@ class LaneKeys:
         """Sorted set of tenants in line, by the instant of their last turn (microseconds)."""
         return f"{ROOT}lane:{self.lane}:tenants"
 
+    @property
+    def backlog(self) -> str:
+        """Hash: job -> its chunks that nobody holds; `chunks` -> those of all jobs."""
+        return f"{ROOT}lane:{self.lane}:backlog"
+
+    @property
+    def waiting(self) -> str:
+        """Sorted set of jobs with such chunks, by acceptance (ms)."""
+        return f"{ROOT}lane:{self.lane}:waiting"
+
     def jobs(self, tenant: str) -> str:
         """Return the key of a tenant's jobs in line: sorted set, by acceptance (ms)."""
         return f"{ROOT}lane:{self.lane}:jobs:{tenant}"

@@ -29,7 +29,9 @@ end
 if done == '1' then
   redis.call('SETBIT', job_key(job_id, 'finished'), chunk, 1)
   keep(job_key(job_id, 'finished'))
-  redis.call('SREM', job_key(job_id, 'returned'), chunk)
+  if redis.call('SREM', job_key(job_id, 'returned'), chunk) == 1 then
+    recount(job_id)
+  end
 elseif is_holder and rest_ms > 0 then
   redis.call('ZADD', held, NOW_MS + rest_ms, member)
   keep(held)

@@ -37,6 +37,38 @@ local function note(job_id, event)
   keep(timeline)
 end
 
+-- What waits in a lane is counted where it changes, so that reading it is cheap: `backlog` has the
+-- chunks of each job that nobody holds and, under 'chunks', of all; `waiting` those jobs by
+-- acceptance. Nobody decides by it.
+local function count_waiting(lane, job_id, chunks, accepted_at_ms)
+  local backlog, waiting = lane_key(lane, 'backlog'), lane_key(lane, 'waiting')
+  local before = tonumber(redis.call('HGET', backlog, job_id) or 0)
+  if chunks > 0 then
+    redis.call('HSET', backlog, job_id, chunks)
+    redis.call('ZADD', waiting, accepted_at_ms, job_id)
+    keep(waiting)
+  else
+    redis.call('HDEL', backlog, job_id)
+    redis.call('ZREM', waiting, job_id)
+  end
+  if redis.call('HINCRBY', backlog, 'chunks', chunks - before) == 0 then
+    redis.call('DEL', backlog)
+  else
+    keep(backlog)
+  end
+end
+
+-- Counts what of the job waits as it is now; nothing while its items may not begin.
+local function recount(job_id)
+  local at = redis.call('HMGET', job_key(job_id), 'lane', 'state', 'next', 'chunks',
+    'accepted_at_ms')
+  local chunks = 0
+  if is_workable(at[2]) then
+    chunks = tonumber(at[4]) - tonumber(at[3]) + redis.call('SCARD', job_key(job_id, 'returned'))
+  end
+  count_waiting(at[1], job_id, chunks, at[5])
+end
+
 -- Puts the job in its lane's line: tenants take turns, within one the oldest job is first.
 -- A tenant that was not in line comes last.
 local function enqueue(job_id)
@@ -46,12 +78,14 @@ local function enqueue(job_id)
   redis.call('ZADD', tenants, 'NX', NOW_US, at[2])
   keep(jobs)
   keep(tenants)
+  recount(job_id)
 end
 
 -- The tenant stays in line; whoever takes work drops it when it has none.
 local function dequeue(job_id)
   local at = redis.call('HMGET', job_key(job_id), 'lane', 'tenant')
   redis.call('ZREM', lane_key(at[1], 'jobs:' .. at[2]), job_id)
+  count_waiting(at[1], job_id, 0)
 end
 
 -- A chunk that nobody works on any more and that is not finished is to be taken again.

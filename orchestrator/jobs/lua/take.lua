@@ -77,6 +77,7 @@ for _ = 1, AT_MOST do
     local chunk = at[1] and is_workable(at[1]) and next_chunk(job_id, at)
     if chunk then
       claim(job_id, chunk, at[1])
+      recount(job_id)
       redis.call('ZADD', tenants, NOW_US, tenant)
       keep(tenants)
       keep(jobs)
@@ -87,6 +88,7 @@ for _ = 1, AT_MOST do
       return {job_id, tonumber(chunk), tonumber(losses or 0), more and 1 or 0}
     end
     redis.call('ZREM', jobs, job_id)
+    count_waiting(lane, job_id, 0)
   end
 end
 return nil

@@ -61,7 +61,7 @@ async def test_scripts_and_keys_py_agree(
         *(job.record, job.results, job.finished, job.held, job.returned, job.losses),
         *(job.begun, job.timeline, job.failed("poison"), job.failed_at, job.requeued),
         *(JobKeys("j0").record, JobKeys("j0").timeline),
-        *(lane.held, lane.tenants),
+        *(lane.held, lane.tenants, lane.backlog, lane.waiting),
         *(lane.jobs("acme"), *map(job.items, range(3)), *map(job.claim, range(3))),
     }
     found = {key.decode() for key in cast("list[bytes]", await jobs_redis.keys())}

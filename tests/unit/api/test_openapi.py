@@ -36,6 +36,7 @@ async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> N
         "/api/v1/jobs/{job_id}/cancel": {"post"},
         "/api/v1/orchestrator/enriquecer-lead": {"post"},
         "/health": {"get"},
+        "/metrics": {"get"},
     }
 
 
