@@ -6,7 +6,7 @@ from typing import Final
 from orchestrator.bootstrap import caps_of
 from orchestrator.clock import utc_now
 from orchestrator.connections import open_redis
-from orchestrator.database import DatabaseUnavailable, open_engine
+from orchestrator.database import DatabaseUnavailable, current_state, open_engine
 from orchestrator.doctor.finding import Finding, ok, warning
 from orchestrator.memo import StoreUnavailable
 from orchestrator.settings import ConfigurationError, Settings
@@ -18,22 +18,31 @@ _RAISE: Final = (
     "Raise the cap (EMASAI_CAP_TENANT_MICROS, EMASAI_CAP_DAY_MICROS, EMASAI_CAP_GLOBAL_MICROS) "
     "if more may be bought; what is known already is served in any case."
 )
+_UNKNOWN: Final = warning(
+    _CHECK,
+    "unknown, since a server could not be asked",
+    "Mend what the findings about Redis and the database name.",
+)
 
 
 async def check_budgets(settings: Settings) -> list[Finding]:
     """Read the accounts of a purchase that would be made now."""
     accounts = accounts_of(tenant=settings.tenant, day=datetime.now(UTC).date())
+    url = settings.database_url.get_secret_value()
     try:
-        engine = open_engine(settings.database_url.get_secret_value())
+        if not (await current_state(url)).is_current:
+            return []  # a finding of its own
+        engine = open_engine(url)
     except ConfigurationError:
-        return []  # a finding of its own
+        return []  # likewise
+    except DatabaseUnavailable:
+        return [_UNKNOWN]
     try:
         async with open_redis(settings.redis_jobs_url) as client:
             budget = Budget(client, Ledger(engine, utc_now), caps_of(settings))
             states = {name: await budget.account(name) for name in accounts}
     except (StoreUnavailable, DatabaseUnavailable):
-        fix = "Mend what the findings about Redis and the database name."
-        return [warning(_CHECK, "unknown, since a server could not be asked", fix)]
+        return [_UNKNOWN]
     finally:
         await engine.dispose()
     return judge_budgets(states, settings.soft_cap_share)

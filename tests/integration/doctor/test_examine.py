@@ -127,6 +127,17 @@ async def test_what_a_setting_breaks_is_found_without_its_secrets(
     assert valkey.url not in repr(findings)
 
 
+async def test_a_database_without_tables_is_one_warning(
+    variables: Variables, tmp_path: Path
+) -> None:
+    """As on the first day: what rests on it has nothing to say, and nothing is a fault."""
+    empty = {**variables, "DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}
+
+    findings = await examine(load(**empty))
+
+    assert troubles(findings) == [("database", Level.WARNING), NO_WORKER]
+
+
 async def test_the_sandbox_in_a_configured_installation_is_a_warning(variables: Variables) -> None:
     """Settings that say "simulated" are repeated, so that nobody relies on invented data."""
     findings = await examine(load(**variables, EMASAI_SIMULATED="true"))
