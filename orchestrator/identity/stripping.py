@@ -113,8 +113,10 @@ def _is_name_before(rest: list[str], text: str, name: str | None) -> bool:
     """Say whether *rest* can be a name that the form *text* follows."""
     before = rest[-1]
     if before in _CONJUNCTIONS:
-        # "Silva & Cia Ltda" loses "Ltda" only, yet the E of "Plan E SL" is a letter.
-        return before in _LETTERS and not text.startswith("c")
+        # "Silva & Cia Ltda" loses "Ltda" only, yet the E of "Plan E SL" is a letter, as is that
+        # of "PG&E Corp", which another conjunction stands before.
+        is_second = len(rest) > 1 and rest[-2] in _CONJUNCTIONS
+        return before in _LETTERS and (is_second or not text.startswith("c"))
     if len(before) == 1 and before.isalpha() and _SHORT_INITIALS.fullmatch(text):
         return name is not None and (text in _AFTER_INITIALS or _last_token(name) == text.split())
     return len(rest) > 1 or before not in _ARTICLES

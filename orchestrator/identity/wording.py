@@ -18,6 +18,7 @@ _EVERYWHERE: Final = {
 }
 _AFTER_A_WORD: Final = {"co": "company", "corp": "corporation", "ltd": "limited"}
 _BETWEEN_WORDS: Final = dict.fromkeys(("&", "y", "e", "et", "und", "och", "ve"), AND)
+_JOINING: Final = {*_BETWEEN_WORDS, AND}
 _REWORDED: Final = {*_EVERYWHERE, *_AFTER_A_WORD, *_BETWEEN_WORDS}
 
 _LETTER: Final = r"[^\W\d_]"
@@ -49,8 +50,12 @@ def reword(words: list[str], name: str) -> list[str]:
 
 
 def _is_initial(words: list[str], i: int, name: str) -> bool:
-    """Tell the E of `C.E.I.` and of `A E I O` from the Y of `C Y C`, which joins two letters."""
-    if words[i] not in {"y", "e"} or not len(words[i - 1]) == len(words[i + 1]) == 1:
+    """Tell the E of `C.E.I.`, `A E I O` and `PG&E` from the Y of `C Y C`, which joins letters."""
+    if words[i] not in {"y", "e"}:
+        return False
+    if words[i - 1] in _JOINING or words[i + 1] in _JOINING:
+        return True
+    if not len(words[i - 1]) == len(words[i + 1]) == 1:
         return False
     around = [*words[max(i - 2, 0) : i - 1], *words[i + 2 : i + 3]]
     return (

@@ -63,6 +63,8 @@ REWRITINGS = {
     ],
     "marks of registration": ["Casa Blanca", "Casa® Blanca™", "© Casa Blanca"],
     "dotted initials": ["IBM Iberia", "I.B.M. Iberia", "I. B. M. Iberia", "I B M Iberia"],
+    "a letter after a sign": ["PG&E Corporation", "PG & E Corp.", "PG and E"],
+    "a letter before a sign": ["Petro E&P Ltd", "PETRO E & P Limited", "Petro E and P"],
     "initials with a y": ["C Y C Obras", "C y C Obras", "C & C Obras", "C&C Obras"],
     "conjunctions": [
         "Sol & Mar",
