@@ -16,8 +16,8 @@ _PARTS: Final = 3
 class Mention(NamedTuple):
     """A name, and what is said beside it about which company is meant.
 
-    `website` is a host, a URL, or an e-mail address at the company's domain; `country` an ISO
-    3166-1 alpha-2 code. What tells nothing, such as free mail, counts as unknown.
+    `website` is a host or a URL, `country` an ISO 3166-1 alpha-2 code. What tells nothing, such
+    as a page at a social network, counts as unknown.
     """
 
     name: str
@@ -39,8 +39,11 @@ class Mention(NamedTuple):
     def of_lead(
         cls, name: str, *, website: str | None, email: str | None, country: str | None
     ) -> "Mention":
-        """Return how a lead names its company: by its website, else by its e-mail's domain."""
-        return cls(name, website if company_domain(website) else email, country)
+        """Return how a lead names its company: by the domain of its website, else of its e-mail.
+
+        The address itself stays behind: it is a person's, and no two leads would be alike.
+        """
+        return cls(name, company_domain(website) or company_domain(email), country)
 
     @property
     def text(self) -> str:
