@@ -3,6 +3,7 @@
 Of the file a few thousand rows are in memory at a time, on the way in and on the way out.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +13,7 @@ from typing import Final, TypeVar
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.budget import States, read_states
 from orchestrator.cli.cells import cells_of
+from orchestrator.cli.console import err
 from orchestrator.cli.follow import follow
 from orchestrator.cli.reading import NO_LEAD, Reading
 from orchestrator.cli.summary import Counting, Summary
@@ -76,15 +78,28 @@ async def work_through(parts: Runtime, batch: Batch, target: Path, *, quiet: boo
     when the same command runs again.
     """
     reading = Reading(batch.lead_file, quiet=quiet)
-    items = _items(parts, batch, reading)
-    first = await anext(items, None)
-    job: Job | None = None
-    if first is not None:
-        job = await submit_stream(parts, batch.order(parts), _behind(first, items))
+    try:
+        job = await _submit(parts, batch, reading)
+    except asyncio.CancelledError:
+        err.print(_BROKEN_OFF)
+        raise
+    if job is not None:
         job = await follow(parts, job, quiet=quiet)
     summary = await _write_back(parts, batch, reading, job, target)
     context = None if job is None else job.context
     return Outcome(job, summary, await read_states(parts, context))
+
+
+_BROKEN_OFF = "Stopped while the file was being read: nothing was accepted, and nothing bought."
+
+
+async def _submit(parts: Runtime, batch: Batch, reading: Reading) -> Job | None:
+    """Hand the leads of the file over as a job; without any there is none."""
+    items = _items(parts, batch, reading)
+    first = await anext(items, None)
+    if first is None:
+        return None
+    return await submit_stream(parts, batch.order(parts), _behind(first, items))
 
 
 async def _items(parts: Runtime, batch: Batch, reading: Reading) -> AsyncIterator[list[str]]:

@@ -109,3 +109,29 @@ def test_a_command_that_is_killed_leaves_nothing_that_keeps_the_next_from_starti
     assert code == 3
     assert json.loads(out)["pending"] == 0
     assert not any(orphan.is_running() for orphan in orphans)
+
+
+def test_ctrl_c_while_a_long_file_is_read_accepts_nothing(start: Start, tmp_path: Path) -> None:
+    """Half a list is no job: the command says so, and the next one begins from nothing."""
+    listing = tmp_path / "companies.csv"
+    listing.write_text("empresa\n" + "".join(f"Acme {n}\n" for n in range(500_000)), "utf-8")
+    start("enrich", "Acme Industrial").end()
+    command = start("enrich", listing)
+    wait_until(lambda: _jobs_keys(command) > 0, description="some of it is stored")
+
+    command.interrupt()
+    _, out, err = command.end()
+
+    assert out == ""
+    assert "nothing was accepted, and nothing bought" in err
+    assert not (tmp_path / "companies.out.csv").exists()
+    assert set(charges(command.home)) == {"acme_industrial"}
+
+
+def _jobs_keys(command: Command) -> int:
+    """Count what is stored of jobs."""
+    if command.state is None:
+        return 0
+    memo_url = command.variable("REDIS_URL")
+    with redis.Redis.from_url(f"{memo_url.rpartition('/')[0]}/3") as client:
+        return sum(1 for _ in client.scan_iter("jobs1:*:items:*"))
