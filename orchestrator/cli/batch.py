@@ -15,6 +15,7 @@ from orchestrator.cli.budget import States, read_states
 from orchestrator.cli.cells import cells_of
 from orchestrator.cli.console import err
 from orchestrator.cli.follow import follow
+from orchestrator.cli.limits import Limits
 from orchestrator.cli.reading import NO_LEAD, Reading
 from orchestrator.cli.summary import Counting, Summary
 from orchestrator.dispatch import submit_stream
@@ -47,7 +48,7 @@ class Batch:
     kind: JobKind
     item_of: Callable[[LeadFields], str]
     model: type[ItemResult]
-    max_cost_micros: int | None
+    limits: Limits
     prepare: Callable[[Runtime, Sequence[LeadFields]], Awaitable[None]] | None = None
 
     def order(self, parts: Runtime) -> Order:
@@ -55,8 +56,9 @@ class Batch:
         return Order(
             self.kind,
             parts.settings.tenant,
-            self.max_cost_micros,
+            self.limits.max_cost_micros,
             origin=Origin.CLI,
+            deadline=self.limits.deadline,
             about=self.lead_file.path.name,
             policy=parts.policy_version if self.kind is JobKind.PIPELINE else None,
         )

@@ -13,7 +13,7 @@ from orchestrator.cli.batch import Batch, Outcome, work_through
 from orchestrator.cli.budget import read_states, show_warnings
 from orchestrator.cli.console import dollars, err, out, print_json
 from orchestrator.cli.durations import parse_duration
-from orchestrator.cli.money import parse_usd
+from orchestrator.cli.limits import Deadline, Limits
 from orchestrator.cli.run import finish, foresee
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summarize
@@ -33,6 +33,7 @@ def enrich(
     max_cost: Annotated[
         str | None, typer.Option(metavar="USD", help="For a file: buy for this much at most.")
     ] = None,
+    deadline: Deadline = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="For a file: say what would be bought.")
     ] = False,
@@ -51,10 +52,13 @@ def enrich(
     if len(names) == 1 and (only.suffix.lower() in _FILE_SUFFIXES or only.is_file()):
         if patience:
             raise typer.BadParameter("--patience is for names only; --max-cost limits a file")
-        _enrich_file(only, output, parse_usd(max_cost), dry_run=dry_run, as_json=as_json)
+        limits = Limits.parse(max_cost, deadline)
+        _enrich_file(only, output, limits, dry_run=dry_run, as_json=as_json)
     else:
-        if output or max_cost or dry_run:
-            raise typer.BadParameter("--output, --max-cost and --dry-run are for files only")
+        if output or max_cost or deadline or dry_run:
+            raise typer.BadParameter(
+                "--output, --max-cost, --deadline and --dry-run are for files only"
+            )
         limit = None if patience is None else parse_duration(patience)
         _enrich_names(names, limit, as_json=as_json)
 
@@ -63,13 +67,11 @@ _FILE_SUFFIXES = (".csv", ".tsv", ".txt")
 
 
 def _enrich_file(
-    path: Path, output: Path | None, cap_micros: int | None, *, dry_run: bool, as_json: bool
+    path: Path, output: Path | None, limits: Limits, *, dry_run: bool, as_json: bool
 ) -> None:
     target = output or path.with_suffix(".out.csv")
     lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
-    batch = Batch(
-        lead_file, JobKind.ENRICH, lambda lead: lead.mention.text, CompanyResult, cap_micros
-    )
+    batch = Batch(lead_file, JobKind.ENRICH, lambda lead: lead.mention.text, CompanyResult, limits)
     if dry_run:
         foresee(batch, as_json=as_json)
         return

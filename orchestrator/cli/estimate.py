@@ -62,7 +62,7 @@ async def estimate(parts: Runtime, batch: Batch, *, quiet: bool) -> Estimate:
     reading = Reading(batch.lead_file, quiet=quiet)
     mentions = (lead.mention for lead in reading.read())
     return await estimate_of(
-        parts, mentions, rows=batch.lead_file.length, max_cost_micros=batch.max_cost_micros
+        parts, mentions, rows=batch.lead_file.length, max_cost_micros=batch.limits.max_cost_micros
     )
 
 

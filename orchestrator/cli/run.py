@@ -12,7 +12,7 @@ from orchestrator.cli.batch import Batch, Outcome, work_through
 from orchestrator.cli.budget import as_json_list, show_warnings
 from orchestrator.cli.console import err, out, print_json
 from orchestrator.cli.estimate import Estimate, estimate, estimate_table
-from orchestrator.cli.money import parse_usd
+from orchestrator.cli.limits import Deadline, Limits
 from orchestrator.cli.rejudge import rejudge
 from orchestrator.cli.selection import CONDITIONS, Selection
 from orchestrator.cli.session import WORKERS, with_runtime
@@ -29,7 +29,7 @@ from orchestrator.leadfile import (
 from orchestrator.pipeline import LeadResult
 
 
-def run(
+def run(  # noqa: PLR0913 - each is an option
     leads: Annotated[
         str | None,
         typer.Argument(metavar="LEADS.csv", help="The lead file; with --rejudge also a job id."),
@@ -41,6 +41,7 @@ def run(
     max_cost: Annotated[
         str | None, typer.Option(metavar="USD", help="Buy for this much at most.")
     ] = None,
+    deadline: Deadline = None,
     lead_ids: Annotated[
         list[UUID] | None,
         typer.Option("--lead-id", metavar="ID", help="A stored lead; may be given repeatedly."),
@@ -59,25 +60,25 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Enrich and judge leads: opportunities and discards, each with its reason."""
-    cap_micros = parse_usd(max_cost)
+    limits = Limits.parse(max_cost, deadline)
     if again:
-        if cap_micros is not None or output is not None:
-            raise typer.BadParameter("--rejudge buys nothing and writes no file")
+        if limits != Limits() or output is not None:
+            raise typer.BadParameter("--rejudge buys nothing, waits for nothing, writes no file")
         rejudge(Selection.of(leads, lead_ids or (), where or ()), dry_run=dry_run, as_json=as_json)
     elif lead_ids or where:
         if output is not None:
             raise typer.BadParameter("--output belongs to a lead file")
         selection = Selection.of(leads, lead_ids or (), where or ())
         command = foresee_stored if dry_run else run_stored
-        command(selection, cap_micros, as_json=as_json)
+        command(selection, limits, as_json=as_json)
     elif leads is None:
         raise typer.BadParameter("give a lead file, --lead-id, --where or --rejudge")
     else:
-        _run_file(Path(leads), output, cap_micros, dry_run=dry_run, as_json=as_json)
+        _run_file(Path(leads), output, limits, dry_run=dry_run, as_json=as_json)
 
 
 def _run_file(
-    leads: Path, output: Path | None, cap_micros: int | None, *, dry_run: bool, as_json: bool
+    leads: Path, output: Path | None, limits: Limits, *, dry_run: bool, as_json: bool
 ) -> None:
     target = output or leads.with_suffix(".out.csv")
     lead_file = read_lead_file(leads)
@@ -86,7 +87,7 @@ def _run_file(
         JobKind.PIPELINE,
         lambda lead: str(lead_id(lead)),
         LeadResult,
-        cap_micros,
+        limits,
         prepare=_import,
     )
     if dry_run:

@@ -9,6 +9,7 @@ from orchestrator.cli.budget import States, as_json_list, read_states, show_warn
 from orchestrator.cli.console import out, print_json
 from orchestrator.cli.estimate import Estimate, estimate_of, estimate_table
 from orchestrator.cli.follow import follow
+from orchestrator.cli.limits import Limits
 from orchestrator.cli.selection import Selection
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
@@ -17,7 +18,7 @@ from orchestrator.jobs import Job, JobKind, NewJob, Origin, lane_of
 from orchestrator.pipeline import LeadResult, mention_of
 
 
-def run_stored(selection: Selection, cap_micros: int | None, *, as_json: bool) -> None:
+def run_stored(selection: Selection, limits: Limits, *, as_json: bool) -> None:
     """Run the leads of *selection*, print what came of them, and exit."""
 
     async def work(parts: Runtime) -> tuple[Job | None, Summary, States]:
@@ -28,9 +29,10 @@ def run_stored(selection: Selection, cap_micros: int | None, *, as_json: bool) -
                 JobKind.PIPELINE,
                 items,
                 parts.settings.tenant,
-                cap_micros,
+                limits.max_cost_micros,
                 lane=lane_of(len(items)),
                 origin=Origin.CLI,
+                deadline=limits.deadline,
                 about=selection.about,
                 policy=parts.policy_version,
             )
@@ -53,14 +55,16 @@ def run_stored(selection: Selection, cap_micros: int | None, *, as_json: bool) -
     raise typer.Exit(summary.exit_code)
 
 
-def foresee_stored(selection: Selection, cap_micros: int | None, *, as_json: bool) -> None:
+def foresee_stored(selection: Selection, limits: Limits, *, as_json: bool) -> None:
     """Print what running the leads of *selection* would buy."""
 
     async def work(parts: Runtime) -> Estimate:
         items = await selection.items(parts)
         leads = await parts.store.leads([UUID(item) for item in items])
         mentions = [mention_of(lead) for lead in leads.values()]
-        return await estimate_of(parts, mentions, rows=len(items), max_cost_micros=cap_micros)
+        return await estimate_of(
+            parts, mentions, rows=len(items), max_cost_micros=limits.max_cost_micros
+        )
 
     foreseen = with_runtime(work)
     if as_json:
