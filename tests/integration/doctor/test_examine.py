@@ -42,7 +42,7 @@ async def test_an_installation_that_is_well_has_only_its_missing_worker(
 
 
 async def test_a_worker_that_listens_is_counted(variables: Variables, tmp_path: Path) -> None:
-    """A real worker answers the ping, and the installation is well altogether."""
+    """A real worker gives signs of life, and the installation is well altogether."""
     command = [sys.executable, "-m", "celery", "-A", "orchestrator.celery_app", "worker"]
     worker = Child(
         "worker",
@@ -55,7 +55,7 @@ async def test_a_worker_that_listens_is_counted(variables: Variables, tmp_path: 
         async def is_well() -> bool:
             return not troubles(await examine(load(**variables)))
 
-        await eventually(is_well, "the worker answers")
+        await eventually(is_well, "the worker is seen")
     finally:
         worker.end()
 
