@@ -24,6 +24,7 @@ from orchestrator.database import DatabaseUnavailable, SchemaTooNew
 from orchestrator.embedded import StackError
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.identity.decisions import BadDecision
+from orchestrator.jobs import NotNow
 from orchestrator.leadfile import LeadFileError
 from orchestrator.memo import MemoError
 from orchestrator.settings import ConfigurationError
@@ -58,6 +59,7 @@ _FAILURES = (
     DatabaseUnavailable,
     LeadFileError,
     MemoError,
+    NotNow,
     SchemaTooNew,
     StackError,
     OSError,

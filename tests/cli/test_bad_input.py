@@ -2,10 +2,14 @@
 
 import csv
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from orchestrator.embedded import EmbeddedStack
+from orchestrator.identity import company_key
 from tests.cli.conftest import Emasai
+from tests.support.sandbox import charges
 
 GOOD = "Zara,Ana Ruiz,ana@zara.example\n"
 HEADER = "company,contact,email\n"
@@ -172,6 +176,23 @@ def test_a_wrong_usage_ends_with_2(emasai: Emasai, arguments: list[str], sentenc
 
     assert ended.code == 2
     assert sentence in ended.err
+
+
+def test_a_server_that_cannot_do_what_is_asked_is_one_sentence(
+    emasai: Emasai, stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No replica is there to confirm an intent: nothing is bought, and the command says why."""
+    monkeypatch.setenv("EMASAI_INTENT_DURABILITY", "replica")
+    name = f"Compañía {uuid4().hex[:12]}"
+
+    ended = emasai("enrich", name)
+
+    assert ended.code == 1
+    *_, sentence = ended.err.splitlines()
+    assert sentence.startswith("emasai: an intent to buy could not be confirmed: no replica had it")
+    assert "nothing was bought" in sentence
+    assert "Traceback" not in ended.err
+    assert charges(stack.home)[company_key(name)] == 0
 
 
 def test_a_half_configured_installation_is_refused(
