@@ -95,7 +95,7 @@ def explain(
 
 def _show(story: Story) -> None:
     show_who(story.who)
-    if story.entry is not None or not story.who.company.is_ambiguous:
+    if not story.who.company.is_ambiguous:
         out.print(_memo_sentence(story.entry, story.now), highlight=False)
     if story.purchases:
         out.print(_purchases(story))

@@ -77,14 +77,22 @@ def test_a_merge_is_seen_by_other_processes_with_who_and_why(
 
 def _elsewhere(stack: EmbeddedStack, *arguments: str) -> str:
     """Return what the command prints as a process of its own."""
-    done = subprocess.run(
+    done = _process(stack, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _process(
+    stack: EmbeddedStack, *arguments: str, stdin: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "orchestrator.cli", *arguments],
         env={**os.environ, "EMASAI_HOME": str(stack.home), "COLUMNS": "200"},
+        stdin=stdin,
         capture_output=True,
-        check=True,
+        check=False,
         text=True,
     )
-    return done.stdout
 
 
 def test_what_was_bought_under_the_key_that_gave_way_serves_on(
@@ -157,6 +165,25 @@ def test_two_companies_with_a_history_are_not_merged_unasked(
     assert f"both have a history ({two[0]}: purchases 1" in ended.err
     assert "say --yes" in ended.err
     assert json.loads(emasai("identity", "show", two[0], "--json").out)["key"] == two[0]
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1)])
+def test_on_a_terminal_the_command_asks(
+    stack: EmbeddedStack, emasai: Emasai, two: tuple[str, str], answer: str, code: int
+) -> None:
+    """What is at stake is shown first; who says no has decided nothing."""
+    keyboard, terminal = os.openpty()
+    os.write(keyboard, f"{answer}\n".encode())
+
+    asked = _process(stack, "identity", "merge", *two, *WHY, stdin=terminal)
+
+    os.close(terminal)
+    os.close(keyboard)
+    assert asked.returncode == code
+    assert f"Both have a history: {two[0]}: purchases 1" in asked.stderr
+    assert "Are they one company?" in asked.stderr
+    key = json.loads(emasai("identity", "show", two[0], "--json").out)["key"]
+    assert key == (two[1] if code == 0 else two[0])
 
 
 def test_what_is_undone_is_listed_and_not_in_force(emasai: Emasai, two: tuple[str, str]) -> None:
