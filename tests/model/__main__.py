@@ -3,13 +3,16 @@
 import sys
 
 from tests.model.explorer import Explorer
+from tests.model.interruptions import DEEP_INTERRUPTIONS, INTERRUPTIONS
 from tests.model.scenarios import DEEP, QUICK
 
 
 def main() -> int:
     """Explore, print a line per scenario, and a counterexample where there is one."""
     broken = False
-    for scenario in (*QUICK, *DEEP) if "--deep" in sys.argv[1:] else QUICK:
+    quick = (*QUICK, *INTERRUPTIONS)
+    deep = (*quick, *DEEP, *DEEP_INTERRUPTIONS)
+    for scenario in deep if "--deep" in sys.argv[1:] else quick:
         report = Explorer(scenario).explore()
         print(  # noqa: T201 - this is its output
             f"{scenario.name:45} {report.states:8,} states {report.ends:7,} ends "

@@ -21,11 +21,14 @@ def one_leader(world: World, _: Scenario) -> bool:
 
 
 def bought_once(world: World, scenario: Scenario) -> bool:
-    """With run ids, a company is charged once per freshness window and invalidation at most."""
+    """With run ids, a company is charged once per freshness window and invalidation at most.
+
+    Runs that were interrupted and charged all the same come on top: one for each interruption.
+    """
     if not scenario.rules.gives_run_ids:
         return True
     window_ms = scenario.fresh_ms - scenario.bounds.ticks * TICK_MS
-    charged = [run for run in world.runs if not run.failed]
+    charged = [run for run in world.runs if run.charged and not run.late]
     return not any(
         a.generation == b.generation and abs(a.posted_ms - b.posted_ms) < window_ms
         for n, a in enumerate(charged)
@@ -63,7 +66,14 @@ def counted_once(world: World, scenario: Scenario) -> bool:
     """With run ids, the ledger never has more purchases than the seller has charged for."""
     if not scenario.rules.gives_run_ids:
         return sum(outcome != "lost" for _, outcome, _ in world.ledger) <= len(world.runs)
-    return len(world.ledger) <= sum(not run.failed for run in world.runs)
+    runs = [run_id for _, _, run_id in world.ledger if run_id]
+    is_once = len(runs) == len(set(runs))
+    return is_once and len(world.ledger) <= sum(run.charged for run in world.runs)
+
+
+def stray_comes_first(world: World, _: Scenario) -> bool:
+    """Nobody buys anew who could have known that a run that was given up has been charged."""
+    return not any(run.needless for run in world.runs)
 
 
 def fenced(world: World, _: Scenario) -> bool:
@@ -78,7 +88,7 @@ def everything_expires(world: World, _: Scenario) -> bool:
 
 def nothing_paid_is_lost(world: World, scenario: Scenario) -> bool:
     """When all is quiet, the ledger has every charge, and nobody holds the lease."""
-    charged = sum(not run.failed for run in world.runs)
+    charged = sum(run.charged for run in world.runs)
     settled = len(world.ledger)
     complete = settled == charged if scenario.rules.gives_run_ids else settled >= charged
     return complete and text_of(world.store, KEYS.lease) is None
@@ -100,6 +110,7 @@ ALWAYS: tuple[Promise, ...] = (
     invalidation_wins,
     never_older_than_said,
     counted_once,
+    stray_comes_first,
     fenced,
     everything_expires,
 )

@@ -52,13 +52,15 @@ _ORDER = Order("Acme", "acme", Purpose(None, "t"))
 class Rules(NamedTuple):
     """Which seller there is, what takes how long, and what is broken on purpose.
 
-    `lua` has for a script's name a text in it and what stands there instead.
+    `lua` has for a script's name a text in it and what stands there instead. `has_strays`: runs
+    may be interrupted, so whoever gives one up remembers it.
     """
 
     gives_run_ids: bool = True
     fresh_for: timedelta = TICK * 100
     send_within: timedelta = SEND_WITHIN
     lua: tuple[tuple[str, str, str], ...] = ()
+    has_strays: bool = False
     durability: Durability = Durability.NONE
 
 
@@ -142,7 +144,8 @@ class _Memo:
         self._leader._renewal = Keeping(facts)  # type: ignore[assignment] # noqa: SLF001 - the explorer renews
         self._facts = facts
 
-    async def get(self, key: str, load: Loader) -> str:
+    async def get(self, key: str, load: Loader, *, patience: timedelta | None = None) -> str:
+        del patience  # nobody gives up
         keys = Keys(key)
         token = f"<{self._facts.prefix}>.1"
         while True:
@@ -173,6 +176,7 @@ class _Parts(NamedTuple):
     memo: _Memo
     purchaser: Purchaser
     settlement: Settlement
+    strays: Strays
 
 
 @lru_cache(maxsize=1)  # made once for all replays: what a flight knows is in its coroutine
@@ -183,7 +187,7 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
         price_micros=stand_ins.PRICE,
         protocol="model",
     )
-    strays = cast("Strays", stand_ins.Strays())
+    strays = cast("Strays", stand_ins.Strays() if rules.has_strays else stand_ins.NoStrays())
     purchaser = Purchaser(
         cast("Seller", stand_ins.Seller(gives_run_ids=rules.gives_run_ids)),
         settlement,
@@ -193,9 +197,8 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
         reconcile_grace=GRACE,
         send_within=rules.send_within,
     )
-    return _Parts(
-        _Memo(cast("Redis", _Redis(rules.lua)), facts, rules.durability), purchaser, settlement
-    )
+    memo = _Memo(cast("Redis", _Redis(rules.lua)), facts, rules.durability)
+    return _Parts(memo, purchaser, settlement, strays)
 
 
 def program(rules: Rules, name: str) -> Program:
@@ -227,13 +230,13 @@ def _sweep(rules: Rules, name: str) -> Callable[[Facts], Coroutine[Any, Any, str
             cast("Memo", parts.memo),
             parts.purchaser,
             parts.settlement,
-            cast("Strays", stand_ins.Strays()),
+            parts.strays,
             gives_run_ids=rules.gives_run_ids,
             patience=timedelta(0),
             look_again=timedelta(0),
         )
         try:
-            return f"looked at {await sweeper.sweep()}"
+            return f"looked at {await sweeper.sweep() + await sweeper.recheck()}"
         except MemoError as error:
             return f"{type(error).__name__}"
 

@@ -20,10 +20,11 @@ import structlog
 import orchestrator.enrichment.attempt
 import orchestrator.enrichment.purchase
 import orchestrator.enrichment.settlement
+import orchestrator.enrichment.sweeper
 import orchestrator.memo.durability
 import orchestrator.memo.leader
 import orchestrator.memo.notes
-from orchestrator.surfsense import AnswerLost, ServiceUnavailable
+from orchestrator.surfsense import AnswerLost, RunInterrupted, ServiceUnavailable
 
 #: Not empty while a coroutine is thrown away.
 _abandoned: list[bool] = []
@@ -58,6 +59,7 @@ class Done(NamedTuple):
 _FAULTS: dict[str, Callable[[], Exception]] = {
     "redis is away": lambda: redis.exceptions.ConnectionError("away"),
     "answer lost": lambda: AnswerLost("Acme", "none came"),
+    "run interrupted": lambda: RunInterrupted("Acme", "run"),
     "run failed": lambda: ServiceUnavailable("Acme", "the run failed"),
 }
 
@@ -213,6 +215,7 @@ def logical_time(facts: Facts) -> Iterator[None]:
         (orchestrator.memo.durability, "time", facts.monotonic),
         (orchestrator.memo.durability, "monotonic", facts.monotonic),
         (orchestrator.enrichment.attempt, "asyncio", sleeping),
+        (orchestrator.enrichment.sweeper, "time_ns", lambda: round(facts.monotonic() * 1e9)),
         (orchestrator.enrichment.purchase, "uuid", SimpleNamespace(uuid4=facts.hex)),
         (orchestrator.enrichment.settlement, "datetime", _Instant),
     ]

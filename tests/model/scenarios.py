@@ -288,8 +288,3 @@ MUTATIONS = (
 
 #: What the exclusion of settled runs is for: without it an old one is taken for a lost one.
 UNEXCLUDED = INVALIDATED._replace(name="settled runs are not left out", knows_settled=False)
-
-PROMISES = (
-    *(one_leader, bought_once, bought_again_only_after_a_fault, invalidation_wins),
-    *(never_older_than_said, counted_once, fenced, everything_expires, nothing_paid_is_lost),
-)

@@ -5,6 +5,8 @@ from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, NamedTuple, Self, cast
 
+import orjson
+
 from orchestrator.enrichment.journal import Page
 from orchestrator.memo import Durability, LeaseLost, durability
 from orchestrator.memo.keys import Keys, listed
@@ -36,6 +38,12 @@ class Seller:
         """Return the answer of a run."""
         del company
         return _found(await Ask("collect", (run_id,)))
+
+    async def look(self, run_id: str, *, company: str) -> Found | None:
+        """Return the answer of a run that has one by now."""
+        del company
+        run = await Ask("look", (run_id,))
+        return None if run is None else _found(run)
 
     async def find(self, company: str, *, submitted_after: Any, exclude: Any = ()) -> str | None:
         """Return the run that is listed."""
@@ -142,8 +150,8 @@ class Connection:
         return 1, 1
 
 
-class Strays:
-    """There are none: whoever is overtaken is followed by somebody who finds its run."""
+class NoStrays:
+    """Without interruptions: whoever is overtaken is followed by somebody who finds its run."""
 
     async def add(self, page: Page) -> None:
         """Forget it: the model shows that nothing is lost for that."""
@@ -152,6 +160,37 @@ class Strays:
         """Know of none."""
         del company_key
         return []
+
+    async def due(self, limit: int) -> list[Page]:
+        """Know of none."""
+        del limit
+        return []
+
+
+class Strays:
+    """Remembers runs that were given up; all of them are always due."""
+
+    async def add(self, page: Page) -> None:
+        """Remember it."""
+        await Ask("stray", (page.run_id, orjson.dumps(page.note())))
+
+    async def of(self, company_key: str) -> list[Page]:
+        """Return all of them."""
+        del company_key
+        notes = cast("tuple[bytes, ...]", await Ask("strays"))
+        return [Page.from_note(orjson.loads(note)) for note in notes]
+
+    async def due(self, limit: int) -> list[Page]:
+        """Return all of them."""
+        del limit
+        return await self.of("acme")
+
+    async def look_again(self, page: Page, after: timedelta) -> None:
+        """Put nothing off."""
+
+    async def drop(self, page: Page) -> None:
+        """Forget it."""
+        await Ask("forget_stray", (page.run_id,))
 
 
 class NeverAbandoned:

@@ -7,6 +7,7 @@ from tests.model.parts import GRACE, KEYS, program
 from tests.model.programs import Answer, Ask, Done, Programs, ms
 from tests.model.redis_model import text_of
 from tests.model.scenario import Scenario
+from tests.model.seller import end_of, ends_of, succeeded_late
 from tests.model.world import TICK_MS, Machine, Process, World, is_ready, name_of
 
 _SUCCESSFUL = ("fresh", "bought", "adopted", "looked")
@@ -51,6 +52,9 @@ class Steps:
         is_late = self.machine.is_late(world, self._waits_for_run)
         if world.left.ticks and not is_late and not self._is_sending(world):
             yield "time passes", self.machine.tick(world.spend("ticks")), False
+        late = succeeded_late(world) if world.left.late else None
+        if late is not None:
+            yield "the interrupted run succeeds, and is charged", late, False
         if world.left.invalidate:
             after = self.machine.invalidate(world.spend("invalidate"), self._invalidate)
             yield "invalidate", after, False
@@ -58,13 +62,13 @@ class Steps:
     def _steps_of(self, world: World, index: int, process: Process) -> Iterator[Move]:
         if process.gone:
             return
-        who, left = process.program, world.left
+        who = process.program
         pending = self.programs.pending(process.local)
         if process.paused:
             yield f"{who} resumes", self._resumed(world, index), True
             return
         if isinstance(pending, Done):
-            may_retry = text_of(world.store, KEYS.failure) is None and left.retries
+            may_retry = text_of(world.store, KEYS.failure) is None and world.left.retries
             if may_retry and not pending.result.startswith(_SUCCESSFUL):
                 yield f"{who} is retried", self._retried(world.spend("retries"), index), True
             return
@@ -73,20 +77,18 @@ class Steps:
         what = name_of(pending)
         executed, reply = self.machine.execute(world, index, pending)
         label = f"{who}: {what} -> {_short(reply)}"
-        if what == "collect" and any(r.id == reply and r.failed for r in world.runs):
-            fault = Answer(fault="run failed")
-            yield f"{label} failed", self._deliver(world, index, fault), True
+        ended = end_of(world, reply) if what == "collect" else None
+        if ended is not None:
+            yield f"{label}: {ended}", self._deliver(world, index, Answer(fault=ended)), True
             return
         yield label, self._deliver(executed, index, Answer(reply)), True
         yield from self._crash_or_stall(world, executed, index, label, reply)
         yield from self._lost_replies(world, executed, index, label)
         if what == "post":
             yield from self._post_faults(world, executed, index, label)
-        if what == "collect" and left.failed:
-            runs = tuple(r._replace(failed=True) if r.id == reply else r for r in world.runs)
-            after = world._replace(runs=runs).spend("failed")
-            fault = Answer(fault="run failed")
-            yield f"{who}: {reply} has failed", self._deliver(after, index, fault), False
+        for after in ends_of(world, reply) if what == "collect" else ():
+            fault = Answer(fault=end_of(after, reply))
+            yield f"{label}: {fault.fault}", self._deliver(after, index, fault), False
 
     def _crash_or_stall(
         self, world: World, executed: World, index: int, label: str, reply: object

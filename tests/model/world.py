@@ -5,14 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from orchestrator.memo.keys import NOTED
-from orchestrator.surfsense.run_finder import CLOCK_SKEW
 from tests.model.parts import KEYS, TICK
 from tests.model.programs import Answer, Ask, ms
 from tests.model.redis_model import Scripts, Store, Value, freeze, sorted_set, text_of
+from tests.model.seller import Run, Selling
 
 TICK_MS = ms(TICK)
-#: How far back from the intent a run is looked for: RunFinder's allowance for its clock.
-SKEW_MS = ms(CLOCK_SKEW)
 _NAME = re.compile(r"-- (\w+)\(KEYS")
 
 
@@ -43,20 +41,6 @@ class Process(NamedTuple):
         return f"<{self.program}>.1"
 
 
-class Run(NamedTuple):
-    """One accepted POST. It is charged unless it failed.
-
-    `generation` is how many invalidations its buyer knew of when it began to lead.
-    """
-
-    id: str
-    purchase_id: str
-    posted_ms: int
-    generation: int
-    visible_ms: int
-    failed: bool = False
-
-
 class Faults(NamedTuple):
     """How often each may still happen."""
 
@@ -66,6 +50,8 @@ class Faults(NamedTuple):
     again: int = 0
     away: int = 0
     failed: int = 0
+    interrupt: int = 0
+    late: int = 0
     invalidate: int = 0
     failover: int = 0
     ticks: int = 3
@@ -77,7 +63,8 @@ class World(NamedTuple):
 
     `begun` has who led, in order, and in which generation; `wrote` is the place in it of the
     last one that wrote a note or an entry. `behind` has what the replica may be at, from what it
-    is sure to have on, where a failover may come.
+    is sure to have on, where a failover may come. `strays` has the runs that were given up,
+    their notes, and how many had led by then.
     """
 
     now_ms: int
@@ -91,6 +78,7 @@ class World(NamedTuple):
     wrote: int = -1
     overwritten: bool = False
     behind: tuple[Store, ...] = ((),)
+    strays: tuple[tuple[str, bytes, int], ...] = ()
 
     def place_of(self, token: str) -> int:
         """Return which leader *token* was last, from 0; -1 if it never led."""
@@ -122,12 +110,12 @@ def name_of(ask: Ask) -> str:
     return found[1]
 
 
-class Machine:
+class Machine(Selling):
     """Carries out what processes ask for."""
 
     def __init__(self, renew: str, *, knows_settled: bool) -> None:
+        super().__init__(knows_settled=knows_settled)
         self.scripts = Scripts()
-        self._knows_settled = knows_settled
         self._renew = renew
 
     def execute(self, world: World, index: int, ask: Ask) -> tuple[World, Any]:
@@ -246,32 +234,6 @@ class Machine:
     def _purchases(self, world: World) -> tuple[World, tuple[tuple[str, str], ...]]:
         return world, tuple((known, run_id) for known, _, run_id in world.ledger)
 
-    def _post(self, world: World, purchase_id: str, token: str) -> tuple[World, str]:
-        _, generation = world.begun[world.place_of(token)]
-        name = f"r{len(world.runs)}"
-        run = Run(name, purchase_id, world.now_ms, generation, world.now_ms)
-        return world._replace(runs=(*world.runs, run)), run.id
-
-    def _connect(self, world: World) -> tuple[World, None]:
-        return world, None
-
-    def _collect(self, world: World, run_id: str) -> tuple[World, str]:
-        return world, run_id
-
-    def _find(
-        self, world: World, after_ms: int, exclude: tuple[str, ...]
-    ) -> tuple[World, str | None]:
-        seen = [
-            run
-            for run in reversed(world.runs)
-            if run.visible_ms <= world.now_ms
-            and not run.failed
-            and run.posted_ms >= after_ms - SKEW_MS
-            and not (self._knows_settled and run.id in exclude)
-        ]
-        seen.sort(key=lambda run: abs(run.posted_ms - after_ms))
-        return world, seen[0].id if seen else None
-
     def _sleep(self, world: World, _: int) -> tuple[World, None]:
         return world, None
 
@@ -291,4 +253,6 @@ def is_ready(world: World, process: Process, ask: Ask) -> bool:
 
 def noted(world: World) -> bool:
     """Say whether a sweeper would find anything."""
-    return bool(sorted_set(world.store, NOTED))
+    given_up = {run_id for run_id, *_ in world.strays}
+    owed = any(run.id in given_up and run.charged for run in world.runs)
+    return owed or bool(sorted_set(world.store, NOTED))
