@@ -17,6 +17,7 @@ from orchestrator.cli.limits import Deadline, Limits
 from orchestrator.cli.run import finish, foresee
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summarize
+from orchestrator.identity import Mention
 from orchestrator.jobs import JobContext, JobKind
 from orchestrator.leadfile import FOR_ENRICHMENT, check_writable, read_lead_file
 from orchestrator.pipeline import STILL_LOADING, CompanyHandler, CompanyResult
@@ -41,6 +42,12 @@ def enrich(
         str | None,
         typer.Option(metavar="TIME", help="For names: wait so long for each, such as 5s."),
     ] = None,
+    website: Annotated[
+        str | None, typer.Option(metavar="WEBSITE", help="For one name: its website.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(metavar="CODE", help="For one name: its country, like MX.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Look up companies by name, or all companies of a file; each is bought once at most.
@@ -49,7 +56,10 @@ def enrich(
     command ends when that purchase is stored.
     """
     only = Path(names[0])
-    if len(names) == 1 and (only.suffix.lower() in _FILE_SUFFIXES or only.is_file()):
+    is_file = len(names) == 1 and (only.suffix.lower() in _FILE_SUFFIXES or only.is_file())
+    if (website or country) and (is_file or len(names) > 1):
+        raise typer.BadParameter("--website and --country are for one name; a file has columns")
+    if is_file:
         if patience:
             raise typer.BadParameter("--patience is for names only; --max-cost limits a file")
         limits = Limits.parse(max_cost, deadline)
@@ -60,7 +70,8 @@ def enrich(
                 "--output, --max-cost, --deadline and --dry-run are for files only"
             )
         limit = None if patience is None else parse_duration(patience)
-        _enrich_names(names, limit, as_json=as_json)
+        mentions = [Mention(name, website, country) for name in names]
+        _enrich_names(mentions, limit, as_json=as_json)
 
 
 _FILE_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -83,11 +94,11 @@ def _enrich_file(
     finish(with_runtime(work, workers=WORKERS), target, items="companies", as_json=as_json)
 
 
-def _enrich_names(names: list[str], patience: timedelta | None, *, as_json: bool) -> None:
+def _enrich_names(mentions: list[Mention], patience: timedelta | None, *, as_json: bool) -> None:
     async def work(parts: Runtime) -> list[CompanyResult]:
         handler = CompanyHandler(parts.enricher, patience=patience)
         context = JobContext(None, parts.settings.tenant, capped=False)
-        reports = [await handler(name, context) for name in names]
+        reports = [await handler(mention.text, context) for mention in mentions]
         complete = await parts.results.complete([report.result for report in reports])
         results = [CompanyResult.model_validate(result) for result in complete]
         # Shown here: closing what is open waits for the purchases that nobody waits for any more.
@@ -99,7 +110,7 @@ def _enrich_names(names: list[str], patience: timedelta | None, *, as_json: bool
         return results
 
     results = with_runtime(work)
-    summary = summarize(results, rows=len(names), invalid_rows=0, items=len(names))
+    summary = summarize(results, rows=len(mentions), invalid_rows=0, items=len(mentions))
     raise typer.Exit(summary.exit_code)
 
 
