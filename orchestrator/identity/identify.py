@@ -10,6 +10,7 @@ what else is known behind a tilde, which no key of a name with letters or digits
 """
 
 import hashlib
+import re
 from typing import Final, NamedTuple
 
 from .company import parse_name
@@ -21,6 +22,10 @@ MARK: Final = "~"
 MAX_REFINED_LENGTH: Final = 192
 """Characters of a refined key at most: those of a key, the mark, and what refines it."""
 _LONGEST_DOMAIN: Final = 64
+#: What stands behind the mark: a domain, the digest of a long one, a country, a legal form.
+_REFINEMENT: Final = re.compile(
+    r"(?:[a-z0-9_-]+\.)+[a-z0-9-]{2,}|x[0-9a-f]{24}|[a-z]{2}(?:~\w+)?|~\w+"
+)
 _DIGEST_BYTES: Final = 12
 _COUNTRY_LENGTH: Final = 2
 _ENOUGH: Final = 2
@@ -155,9 +160,13 @@ def as_key(text: str) -> str:
 
 
 def is_refined(text: str) -> bool:
-    """Say whether *text* is a refined key, which no name reads like."""
+    """Say whether *text* is a refined key, which no name reads like.
+
+    >>> is_refined("acme~acme.com"), is_refined("acme~mx~sa"), is_refined("Tom~Jerry")
+    (True, True, False)
+    """
     _, mark, rest = text.strip().partition(MARK)
-    return bool(mark) and any(map(str.isalnum, rest)) and " " not in rest
+    return bool(mark) and _REFINEMENT.fullmatch(rest.lower()) is not None
 
 
 def of_key(key: str) -> Identity:

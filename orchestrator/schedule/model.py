@@ -7,7 +7,7 @@ from enum import StrEnum, auto
 from typing import Final
 from uuid import UUID, uuid5
 
-from orchestrator.identity import Mention, is_refined
+from orchestrator.identity import Mention
 
 #: How often a company may be looked at again.
 EVERY_MIN: Final = timedelta(hours=1)
@@ -58,9 +58,10 @@ class Watch:
     def item(self) -> str:
         """What a job is told to look at: the company by name, or by a key that is not its name's.
 
-        Either leads to the watch: `watch_id` of the key that it has by itself.
+        Either leads back to the watch: `watch_id` of the key that it has by itself.
         """
-        return self.company_key if is_refined(self.company_key) else self.company
+        own_key = Mention(self.company).identify().key
+        return self.company if own_key == self.company_key else self.company_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,5 +31,6 @@ async def test_a_merged_company_is_watched_under_the_key_that_stays(world: World
         await world.tick()
 
     assert derived.company_key == "meta"
+    assert world.jobs[0][1].items == ("meta",)
     judged = [job.items for _, job in world.jobs if job.kind is JobKind.REJUDGE]
     assert judged == [(str(lead(1).id),)]

@@ -149,12 +149,15 @@ async def test_a_company_of_a_shared_name_is_looked_at_by_its_key(
         await world.enricher.identify(mention)
     first = await _run_of(watches, "Acme", "acme")
     second = await _run_of(watches, "Acme GmbH", "acme~globex.de")
+    third = await _run_of(watches, "Facebook", "meta")
 
-    reports = [await handle(each.item, RUN) for each in (first, second)]
+    reports = [await handle(each.item, RUN) for each in (first, second, third)]
 
-    assert [each.result["company_key"] for each in reports] == ["acme", "acme~globex.de"]
-    assert [each.result["company"] for each in reports] == ["Acme", "Acme GmbH"]
-    assert [name for name, _ in world.seller.asked] == ["Acme", "Acme GmbH (globex.de)"]
+    keys = [each.result["company_key"] for each in reports]
+    assert keys == ["acme", "acme~globex.de", "meta"]
+    assert [each.result["company"] for each in reports] == ["Acme", "Acme GmbH", "Facebook"]
+    asked = [name for name, _ in world.seller.asked]
+    assert asked == ["Acme", "Acme GmbH (globex.de)", "meta"]
 
 
 @pytest.mark.parametrize("both", [True, False])
