@@ -3,7 +3,7 @@
 from agents.case import Language
 from orchestrator.cli.money import MICROS
 from orchestrator.leadfile import ResultCells
-from orchestrator.pipeline import ItemResult, LeadResult
+from orchestrator.pipeline import ItemResult, ItemStatus, LeadResult
 
 
 def cells_of(result: ItemResult, language: Language) -> ResultCells:
@@ -20,10 +20,15 @@ def cells_of(result: ItemResult, language: Language) -> ResultCells:
         currency="" if draft is None else draft.value.currency,
         next_step="" if draft is None else draft.next_step.in_language(language),
         reason="" if result.reason is None else result.reason.in_language(language),
-        outcome_source="not_found" if result.found is False else result.source or "",
+        outcome_source=_outcome_of(result),
         as_of="" if result.as_of is None else result.as_of.isoformat(timespec="seconds"),
         cost_usd=f"{result.cost_micros / MICROS:.6f}",
     )
+
+
+def _outcome_of(result: ItemResult) -> str:
+    is_unknown = result.found is False and result.status is not ItemStatus.AMBIGUOUS
+    return "not_found" if is_unknown else result.source or ""
 
 
 _YES_NO = {"en": {True: "yes", False: "no"}, "es": {True: "sí", False: "no"}}
