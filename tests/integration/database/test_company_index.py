@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from orchestrator.clock import utc_now
 from orchestrator.company_index import CompanyIndex, IdentityDecisions
 from orchestrator.database import open_engine, writing
-from orchestrator.identity import identify
+from orchestrator.identity import Mention, identify
 from orchestrator.identity.decisions import BadDecision, DecisionKind, NewDecision
+from orchestrator.identity.resolution import Because
 from tests.support.async_waiting import eventually
 
 SPLIT = NewDecision(DecisionKind.SPLIT, "acme", None, "ana", "two companies")
@@ -69,6 +70,43 @@ async def test_a_claim_outlives_its_process(engine: AsyncEngine, other_engine: A
     assert (await there.resolve(SPAIN)).key == first.key == "acme"
     assert (await there.resolve(identify("Acme"))).is_ambiguous
     assert (await there.resolve(identify("Acme", country="ES"))).key == "acme"
+
+
+async def test_a_list_is_resolved_as_a_whole(engine: AsyncEngine) -> None:
+    """The bare name is nobody's as soon as the list has two companies of it, in any order."""
+    index = CompanyIndex(engine, utc_now)
+    assert (await index.resolve(identify("Acme"))).key == "acme"
+
+    bare, spain, germany = await index.resolve_all([identify("Acme"), SPAIN, GERMANY])
+
+    assert (bare.is_ambiguous, len(bare.candidates)) == (True, 2)
+    assert (spain.key, germany.key) == ("acme", "acme~globex.de")
+
+
+async def test_looking_tells_what_would_be_claimed_and_claims_nothing(engine: AsyncEngine) -> None:
+    """Who comes first has the name, and whoever only looked did not come."""
+    index = _index(engine)
+
+    foreseen = await index.look_all([SPAIN, GERMANY])
+    resolved = await index.resolve_all([GERMANY, SPAIN])
+
+    assert [each.key for each in foreseen] == ["acme", "acme~globex.de"]
+    assert [each.key for each in resolved] == ["acme", "acme~acme.es"]
+    assert [each.key for each in await index.look_all([SPAIN, GERMANY])] == ["acme~acme.es", "acme"]
+
+
+async def test_a_refined_key_stands_for_its_company(engine: AsyncEngine) -> None:
+    """It needs no claim and makes none; a split name's own key is nobody's."""
+    index = _index(engine)
+    await index.resolve_all([SPAIN, GERMANY])
+
+    meant = await index.resolve(Mention("acme~globex.de").identify())
+    await IdentityDecisions(engine, utc_now).enter(SPLIT)
+
+    assert (meant.key, meant.because) == ("acme~globex.de", Because.KEY)
+    assert len(await index.claims_on("acme")) == 2
+    assert (await index.look_up_key("acme", "Acme")).is_ambiguous
+    assert not (await index.look_up_key("acme~globex.de", "Acme")).is_ambiguous
 
 
 async def test_a_decision_takes_effect_in_a_running_process(
