@@ -30,6 +30,19 @@ async def test_companies_of_one_name_are_items_of_their_own(runtime: Runtime) ->
     assert again == {}
 
 
+async def test_a_name_that_means_nobody_shares_no_item_with_one_that_does(
+    runtime: Runtime,
+) -> None:
+    """Although the first company of a shared name has the bare name's key."""
+    spain, germany = Mention("Acme SL", "acme.es", "ES"), Mention("Acme GmbH", "globex.de", "DE")
+    await submit_stream(runtime, ORDER, in_parts([spain.text, germany.text]))
+
+    job = await submit_stream(runtime, ORDER, in_parts(["Acme", "Acme, S.L."]))
+
+    assert await runtime.records.open_items(job.job_id, 0) == [(1, "Acme, S.L.")]
+    assert job.tally["status:ambiguous"] == 1
+
+
 async def test_a_row_keeps_its_own_website(runtime: Runtime, memo_redis: Redis) -> None:
     """Whatever the row says that is answered together with it."""
     await know(memo_redis, "acme")
