@@ -23,7 +23,7 @@ from orchestrator.leadfile import FOR_ENRICHMENT, check_writable, read_lead_file
 from orchestrator.pipeline import STILL_LOADING, CompanyHandler, CompanyResult
 
 
-def enrich(
+def enrich(  # noqa: PLR0913 - each is an option
     names: Annotated[
         list[str], typer.Argument(metavar="NAME... | FILE.csv", help="Companies, or a file.")
     ],
