@@ -7,7 +7,8 @@
         +----------+-------> cancelling -> cancelled
 
 A job is `expired` instead of `done` if its deadline left items without work. `cancelling`
-lasts until the workers have let go of what they had in hand.
+lasts until the workers have let go of what they had in hand. A paused or cancelled job whose
+last items were in their hands, and end there, is `done` or `expired` all the same.
 """
 
 from enum import StrEnum

@@ -88,8 +88,12 @@ local function dequeue(job_id)
   count_waiting(at[1], job_id, 0)
 end
 
--- A chunk that nobody works on any more and that is not finished is to be taken again.
+-- A chunk that nobody works on any more is to be taken again, unless it is finished: whoever was
+-- thought to have vanished with it may have done so.
 local function give_back(job_id, chunk, state)
+  if redis.call('GETBIT', job_key(job_id, 'finished'), chunk) == 1 then
+    return
+  end
   local returned = job_key(job_id, 'returned')
   redis.call('SADD', returned, chunk)
   keep(returned)
