@@ -1,18 +1,12 @@
 """The check that no key stays for ever: it finds what it looks for, wherever a server runs."""
 
-import re
 from pathlib import Path
 
 import pytest
 import redis as blocking
 
 from tests.support.lasting import CONTROL_DB, documented, lasting_keys
-from tests.support.project import ROOT, project_files_like
 from tests.support.valkey import kill, running_valkey
-
-#: Starting a server any other way, its keys would not be looked at.
-_STARTS = re.compile(r"\b(open_stack|start_valkey)\(")
-_MAY_START = {"tests/support/valkey.py", "tests/support/stack.py"}
 
 
 def test_what_has_no_ttl_is_named_unless_the_documentation_lists_it(tmp_path: Path) -> None:
@@ -49,15 +43,3 @@ def test_only_the_brokers_keys_may_stay() -> None:
     """Every key of ours expires: the table lists Celery's, and no others."""
     assert documented().keys() == {2}
     assert "interactive" in documented()[2]
-
-
-def test_no_test_starts_a_server_that_is_not_looked_at() -> None:
-    """Tests start servers and stacks through `tests/support`, which has them looked at."""
-    names = {
-        path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
-        for path in project_files_like("*.py")
-        if path.is_relative_to(ROOT / "tests")
-    }
-
-    assert len(names) > 100
-    assert {name for name, text in names.items() if _STARTS.search(text)} == _MAY_START

@@ -17,6 +17,9 @@ MOST_LINES = 300
 # In two parts each, so that this file does not name what it forbids.
 _REGISTRIES = ("pypi" + ".org", "python" + "hosted", "docker" + ".io", "ghcr" + ".io")
 _MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:root|home|Users|work)" + r"/[\w.]")
+# Of a server that is started any other way, nobody would look at the keys.
+_STARTS_SERVER = re.compile(r"\b(open_stack|start_valkey)\(")
+_STARTERS = {"tests/support/valkey.py", "tests/support/stack.py"}
 _LUA_CALL = re.compile(r"-- (\w+)\(KEYS: ")
 
 
@@ -76,3 +79,15 @@ def test_ci_runs_what_the_readme_says() -> None:
     assert "exec make check" in read(".ci/run")
     assert re.search(r"^check: static test\b", read("Makefile"), re.MULTILINE)
     assert "$ make test\n" in read("README.md")
+
+
+def test_no_test_starts_a_server_that_is_not_looked_at() -> None:
+    """Tests start servers and stacks through `tests/support`, which has them looked at."""
+    names = {
+        path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+        for path in project_files_like("*.py")
+        if path.is_relative_to(ROOT / "tests")
+    }
+
+    assert len(names) > 100
+    assert {name for name, text in names.items() if _STARTS_SERVER.search(text)} == _STARTERS

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.embedded import EmbeddedStack
+from tests.support.stack import running_stack
 
 from .conftest import finished, running_api
 
@@ -21,7 +22,7 @@ def stack(
 ) -> Iterator[EmbeddedStack]:
     """Run Valkey, the sandbox and one worker that tries again soon."""
     monkeypatch.setenv("EMASAI_FAILURE_TTL_S", "0.1")
-    with open_stack(tmp_path_factory.mktemp("stack"), workers=1) as running:
+    with running_stack(tmp_path_factory.mktemp("stack"), workers=1) as running:
         yield running
 
 
