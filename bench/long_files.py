@@ -5,6 +5,7 @@ and writes the file with its results.
 """
 
 import os
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -64,16 +65,11 @@ def _run(folder: Path, rows: int, variables: dict[str, str]) -> _Ran:
         file.write("company\n")
         for part in names(rows):
             file.writelines(f'"{name}"\n' for name in part)
-    command = [sys.executable, "-m", "orchestrator.cli", "enrich", str(listing), "--json"]
+    command = [sys.executable, "-m", "bench.measured_command", "enrich", str(listing), "--json"]
     began = perf_counter()
-    with Path(os.devnull).open("w") as nowhere:
-        process = os.posix_spawn(
-            command[0],
-            command,
-            {**os.environ, **variables},
-            file_actions=[(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)],
-        )
-        _, status, usage = os.wait4(process, 0)
+    ended = subprocess.run(
+        command, check=True, capture_output=True, env={**os.environ, **variables}, text=True
+    )
     seconds = perf_counter() - began
-    assert os.waitstatus_to_exitcode(status) == 0, "the command failed"
-    return _Ran(rows, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
+    peak_kb, cpu_seconds = ended.stderr.splitlines()[-1].split()
+    return _Ran(rows, seconds, float(cpu_seconds), int(peak_kb) / 1000)

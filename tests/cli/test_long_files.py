@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from uuid import uuid4
@@ -22,20 +23,16 @@ def _list(path: Path, names: list[str], rows: int) -> Path:
     return path
 
 
-def _peak_kb(stack: EmbeddedStack, *arguments: str | Path) -> int:
+def _peak_kb(stack: EmbeddedStack, report: Path, *arguments: str | Path) -> int:
     """Return the largest resident memory of `emasai` with *arguments*, in a process of its own."""
-    command = [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)]
-    environment = {**os.environ, "EMASAI_HOME": str(stack.home)}
-    with Path(os.devnull).open("w") as nowhere:
-        process = os.posix_spawn(
-            command[0],
-            command,
-            environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)],
-        )
-        _, status, usage = os.wait4(process, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    return usage.ru_maxrss
+    command = [sys.executable, "-m", "tests.support.measured_command", str(report)]
+    subprocess.run(
+        [*command, *map(str, arguments)],
+        check=True,
+        env={**os.environ, "EMASAI_HOME": str(stack.home)},
+        stdout=subprocess.DEVNULL,
+    )
+    return int(report.read_text("utf-8"))
 
 
 @pytest.mark.timeout(400)
@@ -47,8 +44,8 @@ def test_memory_does_not_grow_with_the_rows_of_a_file(
     emasai("enrich", _list(tmp_path / "known.csv", names, COMPANIES))
     short, long = (_list(tmp_path / f"{n}.csv", names, n) for n in (20_000, 200_000))
 
-    few = _peak_kb(stack, "enrich", short, "--json")
-    many = _peak_kb(stack, "enrich", long, "--json")
+    few = _peak_kb(stack, tmp_path / "peak", "enrich", short, "--json")
+    many = _peak_kb(stack, tmp_path / "peak", "enrich", long, "--json")
 
     assert many < 1.3 * few
     with (tmp_path / "200000.out.csv").open(encoding="utf-8", newline="") as file:
