@@ -1,10 +1,14 @@
 """What Prometheus scrapes: how much waits in each lane. Read anew at each scrape, by any API."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from orchestrator.jobs import LaneBacklog
 
@@ -12,9 +16,6 @@ from .dependencies import RuntimeOfApp
 from .errors import documented
 
 router = APIRouter(tags=["health"])
-
-#: Of the text format, which every version of Prometheus reads.
-MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @router.get(
@@ -26,45 +27,58 @@ MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
             HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
         ),
         HTTPStatus.OK.value: {
-            "description": "Gauges in Prometheus' text format.",
-            "content": {"text/plain": {"example": 'emasai_waiting_chunks{lane="pipeline"} 7'}},
+            "description": "Gauges in Prometheus' text format, or OpenMetrics if asked for.",
+            "content": {"text/plain": {"example": 'emasai_waiting_chunks{lane="pipeline"} 7.0'}},
         },
     },
 )
-async def metrics(runtime: RuntimeOfApp) -> Response:
+async def metrics(
+    runtime: RuntimeOfApp, accept: Annotated[str, Header(include_in_schema=False)] = ""
+) -> Response:
     """Say how many chunks wait in each lane and since when: what autoscaling goes by.
 
     All servers of this API say the same: it is the fleet's backlog, read from the job records.
     """
-    lanes = await runtime.backlog.lanes()
-    return Response("".join(_exposed(lanes)), media_type=MEDIA_TYPE)
+    # A registry of this answer's own: nothing is kept between scrapes, and nothing of the process.
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Lanes(await runtime.backlog.lanes()))
+    encode, media_type = choose_encoder(accept)
+    return Response(encode(registry), media_type=media_type)
 
 
-def _exposed(lanes: Iterable[LaneBacklog]) -> Iterator[str]:
-    of_lane = {backlog.lane: backlog for backlog in lanes}
-    yield from _gauge(
-        "emasai_waiting_chunks",
-        "Chunks that no worker has taken yet.",
-        {lane: backlog.chunks for lane, backlog in of_lane.items()},
-    )
-    yield from _gauge(
-        "emasai_waiting_jobs",
-        "Jobs with such chunks.",
-        {lane: backlog.jobs for lane, backlog in of_lane.items()},
-    )
-    yield from _gauge(
-        "emasai_oldest_waiting_seconds",
-        "Time since the oldest of those jobs was accepted, 0 without one.",
-        {lane: backlog.oldest.total_seconds() for lane, backlog in of_lane.items()},
-    )
-    yield from _gauge(
-        "emasai_held_chunks",
-        "Chunks that workers have in hand.",
-        {lane: backlog.held for lane, backlog in of_lane.items()},
-    )
+class _Lanes(Collector):
+    """The gauges of one look at all lanes."""
+
+    def __init__(self, lanes: Sequence[LaneBacklog]) -> None:
+        self._lanes = {backlog.lane: backlog for backlog in lanes}
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield each gauge, with a value for every lane."""
+        lanes = self._lanes.items()
+        yield _gauge(
+            "emasai_waiting_chunks",
+            "Chunks that no worker has taken yet.",
+            {lane: backlog.chunks for lane, backlog in lanes},
+        )
+        yield _gauge(
+            "emasai_waiting_jobs",
+            "Jobs with such chunks.",
+            {lane: backlog.jobs for lane, backlog in lanes},
+        )
+        yield _gauge(
+            "emasai_oldest_waiting_seconds",
+            "Time since the oldest of those jobs was accepted, 0 without one.",
+            {lane: backlog.oldest.total_seconds() for lane, backlog in lanes},
+        )
+        yield _gauge(
+            "emasai_held_chunks",
+            "Chunks that workers have in hand.",
+            {lane: backlog.held for lane, backlog in lanes},
+        )
 
 
-def _gauge(name: str, about: str, of_lane: Mapping[str, float]) -> Iterator[str]:
-    yield f"# HELP {name} {about}\n# TYPE {name} gauge\n"
+def _gauge(name: str, about: str, of_lane: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, about, labels=["lane"])
     for lane, value in of_lane.items():
-        yield f'{name}{{lane="{lane}"}} {value}\n'
+        family.add_metric([lane], value)
+    return family
