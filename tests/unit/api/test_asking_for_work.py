@@ -56,7 +56,7 @@ async def test_a_company_may_come_with_website_and_country(door: Door) -> None:
     ]
     assert [Mention.of(item) for item in items] == [
         Mention("Acme"),
-        Mention("Acme", "www.acme.es", "ES"),
+        Mention("Acme", "acme.es", "ES"),
         Mention("Zara", "zara.com"),
     ]
     assert [warning.split()[0] for warning in body["warnings"]] == ["companies[2].country"]
