@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.case import Lead
-from orchestrator.identity import InvalidCompanyName, Mention, parse_name
+from orchestrator.identity import InvalidCompanyName, Mention, mention_of, parse_name
 from orchestrator.leadfile import (
     FOR_ENRICHMENT,
     FOR_PIPELINE,
@@ -107,7 +107,7 @@ def read_companies(given: Sequence[str | GivenCompany]) -> ReadCompanies:
         reader = FieldReader(_COMPANIES, Record(0, 0, _cells(one)))
         fields = reader.lead()
         warnings += [_fault(("companies", number), each).message for each in reader.problems]
-        mentions.append(Mention(name) if fields is None else fields.mention)
+        mentions.append(Mention(name) if fields is None else mention_of(fields))
     if faults:
         raise Refused(invalid_request(faults))
     return ReadCompanies(mentions, warnings[:LISTED_WARNINGS])

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, err, out, print_json
+from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.jobs import JobContext
 from orchestrator.spend import Account, CostsBy, accounts_of, run_account
@@ -27,7 +28,7 @@ def budget(
     job: Annotated[
         str | None, typer.Option(metavar="JOB_ID", help="Show this job's own budget, too.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what is spent, held and left of each budget."""
 

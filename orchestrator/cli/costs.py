@@ -12,6 +12,7 @@ from rich.table import Table
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, out, print_json
+from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.spend import Cost, CostsBy, total
 
@@ -31,7 +32,7 @@ def costs(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="First UTC day that counts."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what was spent and saved, by day, tenant, source or company."""
     begin = None if since is None else since.replace(tzinfo=UTC)

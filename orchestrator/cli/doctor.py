@@ -1,13 +1,13 @@
 """`emasai doctor`: is everything as it must be, and if not, what mends it."""
 
 import asyncio
-from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from orchestrator.cli.console import out, print_json
 from orchestrator.cli.exits import Exit
+from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import configured, home
 from orchestrator.doctor import Finding, Level, examine
 from orchestrator.settings import is_configured
@@ -19,7 +19,7 @@ _MARK = {
 }
 
 
-def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(*, as_json: AsJson = False) -> None:
     """Examine the installation, or the embedded stack; name each fault with its fix."""
     findings = _configured_findings() if is_configured() else _embedded_findings()
     if as_json:

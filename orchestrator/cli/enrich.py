@@ -14,10 +14,11 @@ from orchestrator.cli.budget import read_states, show_warnings
 from orchestrator.cli.console import dollars, err, out, print_json
 from orchestrator.cli.durations import parse_duration
 from orchestrator.cli.limits import Deadline, Limits
+from orchestrator.cli.options import AsJson
 from orchestrator.cli.run import finish, foresee
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summarize
-from orchestrator.identity import Mention
+from orchestrator.identity import Mention, mention_of
 from orchestrator.jobs import JobContext, JobKind
 from orchestrator.leadfile import FOR_ENRICHMENT, check_writable, read_lead_file
 from orchestrator.pipeline import STILL_LOADING, CompanyHandler, CompanyResult
@@ -48,7 +49,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     country: Annotated[
         str | None, typer.Option(metavar="CODE", help="For one name: its country, like MX.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look up companies by name, or all companies of a file; each is bought once at most.
 
@@ -82,7 +83,9 @@ def _enrich_file(
 ) -> None:
     target = output or path.with_suffix(".out.csv")
     lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
-    batch = Batch(lead_file, JobKind.ENRICH, lambda lead: lead.mention.text, CompanyResult, limits)
+    batch = Batch(
+        lead_file, JobKind.ENRICH, lambda lead: mention_of(lead).text, CompanyResult, limits
+    )
     if dry_run:
         foresee(batch, as_json=as_json)
         return

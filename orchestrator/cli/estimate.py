@@ -11,7 +11,7 @@ from orchestrator.cli.batch import Batch, in_parts
 from orchestrator.cli.console import dollars
 from orchestrator.cli.reading import Reading
 from orchestrator.distinct import Distinct
-from orchestrator.identity import Mention
+from orchestrator.identity import Mention, mention_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Estimate:
 async def estimate(parts: Runtime, batch: Batch, *, quiet: bool) -> Estimate:
     """Look at every company of *batch* without buying."""
     reading = Reading(batch.lead_file, quiet=quiet)
-    mentions = (lead.mention for lead in reading.read())
+    mentions = (mention_of(lead) for lead in reading.read())
     return await estimate_of(
         parts, mentions, rows=batch.lead_file.length, max_cost_micros=batch.limits.max_cost_micros
     )

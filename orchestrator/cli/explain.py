@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,6 +11,7 @@ from agents.case import Language
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.identity_story import Who, ask_who, show_who
+from orchestrator.cli.options import AsJson, CompanyName, Country, Website
 from orchestrator.cli.session import with_runtime
 from orchestrator.memo import Entry
 from orchestrator.spend import PurchaseRecord, Serving
@@ -56,17 +56,11 @@ class Story:
 
 
 def explain(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A company, as anybody types it, or its key.")
-    ],
+    name: CompanyName,
     *,
-    website: Annotated[
-        str | None, typer.Option(metavar="WEBSITE", help="Its website, as a lead has it.")
-    ] = None,
-    country: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Its country, like MX.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    website: Website = None,
+    country: Country = None,
+    as_json: AsJson = False,
 ) -> None:
     """Tell the whole story of a company: its key and why, what was bought, served and judged."""
 

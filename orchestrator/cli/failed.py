@@ -14,7 +14,8 @@ from agents.case import Language
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import out
 from orchestrator.cli.instants import parse_instant
-from orchestrator.cli.jobs import AsJson, unknown
+from orchestrator.cli.jobs import unknown
+from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.jobs import FailureFilter, Lane
 from orchestrator.pipeline import Letter, LetterCount, letters_of, retry_of

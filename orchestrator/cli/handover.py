@@ -9,6 +9,7 @@ from rich.table import Table
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import err, out, print_json
 from orchestrator.cli.exits import Exit
+from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.handover import HandOver, HandOverState
 
@@ -30,7 +31,7 @@ def list_(
         HandOverState | None, typer.Option(help="Only those that are in this state.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most, the newest first.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List hand-overs with their attempts and, where one has failed, the reason."""
 
@@ -58,7 +59,7 @@ def retry(
         list[UUID] | None, typer.Argument(metavar="EVENT_ID...", help="Which; with none, all.")
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Owe again what was given up; the receiver gets it under the same event id."""
 

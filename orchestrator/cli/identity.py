@@ -13,6 +13,7 @@ from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import err, out, print_json
 from orchestrator.cli.identity_stakes import Stakes, check_known, stakes_of
 from orchestrator.cli.identity_story import ask_who, decision_json, show_who
+from orchestrator.cli.options import AsJson, CompanyName, Country, Website
 from orchestrator.cli.session import with_runtime
 from orchestrator.company_index import REFRESH_AFTER
 from orchestrator.identity import as_key, company_domain
@@ -34,7 +35,6 @@ Why = Annotated[str, typer.Option("--why", metavar="REASON", help="Why; it is ke
 By = Annotated[
     str | None, typer.Option("--by", metavar="WHO", help="Who decides; you, if not said.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 #: What must hold before a decision is entered; returns what follows from it, for people.
 Before = Callable[[Runtime], Awaitable[list[str]]]
@@ -161,16 +161,10 @@ def list_(*, as_json: AsJson = False) -> None:
 
 @identity.command()
 def show(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A name as people write it, or a key.")
-    ],
+    name: CompanyName,
     *,
-    website: Annotated[
-        str | None, typer.Option(metavar="WEBSITE", help="Its website, as a lead has it.")
-    ] = None,
-    country: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Its country, like MX.")
-    ] = None,
+    website: Website = None,
+    country: Country = None,
     as_json: AsJson = False,
 ) -> None:
     """Show which company a name means and why, and who else goes by it."""

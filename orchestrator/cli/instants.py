@@ -1,9 +1,10 @@
 """Instants on the command line: a date, or a length of time from now."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import durationpy
 import typer
+
+from orchestrator.cli.durations import read_duration
 
 
 def parse_instant(text: str, now: datetime, *, ago: bool) -> datetime:
@@ -15,7 +16,7 @@ def parse_instant(text: str, now: datetime, *, ago: bool) -> datetime:
         typer.BadParameter: It means none.
     """
     try:
-        length: timedelta = durationpy.from_str(text)
+        length = read_duration(text)
     except ValueError:
         return _written_out(text)
     try:

@@ -6,6 +6,7 @@ import typer
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import out, print_json
+from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.enrichment import entry_key
 from orchestrator.identity import as_key, is_refined
@@ -21,7 +22,7 @@ def invalidate(
         str | None,
         typer.Option(metavar="GLOB", help="Forget all whose key matches, e.g. 'banco_*'."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Forget companies; a purchase under way cannot bring them back, its cost stays counted."""
     if bool(names) == bool(pattern):

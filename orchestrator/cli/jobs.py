@@ -14,6 +14,7 @@ from rich.table import Table
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, out, print_json
+from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.dispatch import command
 from orchestrator.jobs import Command, Job, JobFilter, JobKind, JobState, Lane, TimelineEvent
@@ -23,7 +24,6 @@ jobs = typer.Typer(
 )
 
 JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="As `emasai jobs list` shows it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def unknown(job_id: str) -> typer.BadParameter:

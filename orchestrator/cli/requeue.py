@@ -10,8 +10,8 @@ from rich.table import Table
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.failed import OfJob, OfLane, OfTenant, Reasons, Since, wanted_of
-from orchestrator.cli.jobs import AsJson
 from orchestrator.cli.money import parse_usd
+from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.requeue import Sweep, foresee, requeue, requeued_as
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, err, out, print_json
 from orchestrator.cli.durations import parse_duration
+from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.cli.watch_choice import chosen_watches, companies_named
 from orchestrator.schedule import (
@@ -31,7 +32,6 @@ Rule = Annotated[
     bool, typer.Option("--open-opportunities", help="All companies that have an opportunity.")
 ]
 Tenant = Annotated[str | None, typer.Option(metavar="TENANT", help="On whose behalf.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _FRESH = (
     "[yellow]An answer is fresh for {fresh}:[/] a look that comes sooner is answered by it, "

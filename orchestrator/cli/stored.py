@@ -14,8 +14,9 @@ from orchestrator.cli.selection import Selection
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
 from orchestrator.dispatch import submit
+from orchestrator.identity import mention_of
 from orchestrator.jobs import Job, JobKind, NewJob, Origin, lane_of
-from orchestrator.pipeline import LeadResult, mention_of
+from orchestrator.pipeline import LeadResult
 
 
 def run_stored(selection: Selection, limits: Limits, *, as_json: bool) -> None:

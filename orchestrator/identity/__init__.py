@@ -5,7 +5,7 @@ from .domains import company_domain
 from .errors import InvalidCompanyName
 from .forms import Form
 from .identify import MAX_REFINED_LENGTH, Facts, Identity, as_key, identify, is_refined
-from .mention import Mention
+from .mention import Mention, mention_of
 from .stripping import Removal
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "company_key",
     "identify",
     "is_refined",
+    "mention_of",
     "parse_name",
 ]

@@ -3,7 +3,7 @@
 Jobs keep their items as texts. Most are a name and nothing else, and that is its own text.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from .domains import company_domain
 from .identify import Identity, as_key, identify, is_refined, of_key
@@ -11,6 +11,26 @@ from .identify import Identity, as_key, identify, is_refined, of_key
 #: What parts a text; no usable name has it.
 _SEPARATOR: Final = "\0"
 _PARTS: Final = 3
+
+
+class NamesCompany(Protocol):
+    """A lead, as a row has it or as it is stored."""
+
+    @property
+    def company(self) -> str:
+        """The company's name."""
+
+    @property
+    def website(self) -> str | None:
+        """A host or a URL."""
+
+    @property
+    def email(self) -> str | None:
+        """The person's address."""
+
+    @property
+    def country(self) -> str | None:
+        """An ISO 3166-1 alpha-2 code."""
 
 
 class Mention(NamedTuple):
@@ -63,3 +83,10 @@ class Mention(NamedTuple):
         if is_refined(self.name):
             return of_key(as_key(self.name))
         return identify(self.name, country=self.country, domain=self.website)
+
+
+def mention_of(lead: NamesCompany) -> Mention:
+    """Return how *lead* names its company."""
+    return Mention.of_lead(
+        lead.company, website=lead.website, email=lead.email, country=lead.country
+    )

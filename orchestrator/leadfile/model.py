@@ -5,7 +5,6 @@ from enum import StrEnum
 from uuid import UUID, uuid5
 
 from agents.case import Lead
-from orchestrator.identity import Mention
 
 # Changing it would make a second lead of every lead that was ever imported.
 _LEADS = UUID("5d0a4b0e-6a57-5c0e-9d0b-0c6f3c0f4e2a")
@@ -56,13 +55,6 @@ class LeadFields:
     phone: str | None = None
     source: str | None = None
     notes: str | None = None
-
-    @property
-    def mention(self) -> Mention:
-        """How the row names its company."""
-        return Mention.of_lead(
-            self.company, website=self.website, email=self.email, country=self.country
-        )
 
 
 def lead_id(fields: LeadFields) -> UUID:

@@ -2,7 +2,7 @@
 
 from orchestrator.pipeline.companies import CompanyIntake
 from orchestrator.pipeline.company import CompanyHandler
-from orchestrator.pipeline.lead import LeadHandler, mention_of
+from orchestrator.pipeline.lead import LeadHandler
 from orchestrator.pipeline.letters import (
     Letter,
     LetterCount,
@@ -42,7 +42,6 @@ __all__ = [
     "ResultReader",
     "Retry",
     "letters_of",
-    "mention_of",
     "read_letters",
     "retry_of",
 ]

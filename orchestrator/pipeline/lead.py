@@ -7,7 +7,7 @@ from agents.protocol import Pipeline
 from orchestrator.clock import Clock
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.enrichment import Enricher, Enrichment, Purpose
-from orchestrator.identity import Mention
+from orchestrator.identity import mention_of
 from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
 from orchestrator.pipeline.judging import Judging, NotJudged
@@ -80,13 +80,6 @@ class LeadHandler:
             return judged(judging, *await judging.record(self._store))
         except NotJudged as none:
             return failed(str(lead.id), lead, none.why, none.enrichment, company_key=company.key)
-
-
-def mention_of(lead: Lead) -> Mention:
-    """Return how *lead* names its company."""
-    return Mention.of_lead(
-        lead.company, website=lead.website, email=lead.email, country=lead.country
-    )
 
 
 async def lead_if_there(store: LeadStore, item: Item) -> Lead | None:

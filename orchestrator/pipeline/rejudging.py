@@ -7,10 +7,11 @@ from agents.protocol import Pipeline
 from orchestrator.clock import Clock
 from orchestrator.company_index import CompanyIndex
 from orchestrator.enrichment import Enrichment, LastKnown, nobody
+from orchestrator.identity import mention_of
 from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import GivenUp, Item, JobContext, Report
 from orchestrator.pipeline.judging import Judged, Judging, NotJudged
-from orchestrator.pipeline.lead import lead_if_there, lead_of, mention_of
+from orchestrator.pipeline.lead import lead_if_there, lead_of
 from orchestrator.pipeline.lead_report import UNKNOWN_LEAD, failed_result, judged_result
 from orchestrator.pipeline.result import (
     Change,
