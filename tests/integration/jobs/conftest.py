@@ -1,11 +1,16 @@
 """Job records on a real server, with leases short enough to be waited for."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
+from orchestrator.bootstrap import Runtime, build
+from orchestrator.embedded.valkey import Valkey
 from orchestrator.jobs import JobRecords, Marks
+from orchestrator.settings import Settings, load
 from tests.support.bells import FakeDoorbell
 
 CLAIM_LEASE = timedelta(milliseconds=300)
@@ -28,3 +33,21 @@ def marks(jobs_redis: Redis) -> Marks:
 def doorbell() -> FakeDoorbell:
     """Return a doorbell whose rings nobody hears."""
     return FakeDoorbell()
+
+
+@pytest.fixture
+def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
+    """Return the settings of an installation whose SurfSense is never called."""
+    return load(
+        REDIS_URL=f"{shared_valkey.url}/1",
+        DATABASE_URL=f"sqlite:///{tmp_path}/emasai.db",
+        SURFSENSE_URL="http://127.0.0.1:1",
+        EMASAI_CHUNK_SIZE="2",
+    )
+
+
+@pytest.fixture
+async def runtime(settings: Settings, doorbell: FakeDoorbell) -> AsyncIterator[Runtime]:
+    """Return what every door gets."""
+    async with build(settings, doorbell=doorbell) as runtime:
+        yield runtime

@@ -3,37 +3,20 @@
 import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.bootstrap import Runtime, build
+from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit, submit_stream
-from orchestrator.embedded.valkey import Valkey
 from orchestrator.jobs import SEGMENT_ROWS, Job, JobKind, JobState, NewJob, Order, Report
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.memo import StoreFull
-from orchestrator.settings import load
-from tests.support.bells import FakeDoorbell
 from tests.support.known_companies import KNOWN_PRICE as PRICE
 from tests.support.known_companies import know
 
 ORDER = Order(JobKind.ENRICH, "default")
-
-
-@pytest.fixture
-async def runtime(shared_valkey: Valkey, tmp_path: Path) -> AsyncIterator[Runtime]:
-    """Return what every door gets."""
-    settings = load(
-        REDIS_URL=f"{shared_valkey.url}/1",
-        DATABASE_URL=f"sqlite:///{tmp_path}/emasai.db",
-        SURFSENSE_URL="http://127.0.0.1:1",
-        EMASAI_CHUNK_SIZE="2",
-    )
-    async with build(settings, doorbell=FakeDoorbell()) as runtime:
-        yield runtime
 
 
 async def in_parts(*parts: Sequence[str]) -> AsyncIterator[Sequence[str]]:

@@ -8,10 +8,8 @@ from redis.asyncio import Redis
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit_stream
 from orchestrator.identity import Mention
-from tests.integration.jobs.test_batches import ORDER, in_parts, results_of, runtime
+from tests.integration.jobs.test_batches import ORDER, in_parts, results_of
 from tests.support.known_companies import know
-
-__all__ = ["runtime"]
 
 
 async def test_companies_of_one_name_are_items_of_their_own(runtime: Runtime) -> None:

@@ -1,45 +1,19 @@
 """The one way in for work, on the whole object graph with a doorbell of the test's."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.bootstrap import Runtime, build, load_policy
+from orchestrator.bootstrap import Runtime, load_policy
 from orchestrator.dispatch import FIRST_RINGS, command, submit
-from orchestrator.embedded.valkey import Valkey
 from orchestrator.jobs import Command, JobKind, JobState, KeyReused, NewJob
-from orchestrator.settings import ConfigurationError, Settings, load
+from orchestrator.settings import ConfigurationError, Settings
 from orchestrator.spend import run_account
 from tests.support.bells import FakeDoorbell
 
 NEW = NewJob(JobKind.ENRICH, ("Acme", "Beta", "Gamma"), "default")
-
-
-@pytest.fixture
-def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
-    """Return the settings of an installation whose SurfSense is never called."""
-    return load(
-        REDIS_URL=f"{shared_valkey.url}/1",
-        DATABASE_URL=f"sqlite:///{tmp_path}/emasai.db",
-        SURFSENSE_URL="http://127.0.0.1:1",
-        EMASAI_CHUNK_SIZE="2",
-    )
-
-
-@pytest.fixture
-def doorbell() -> FakeDoorbell:
-    """Return the doorbell."""
-    return FakeDoorbell()
-
-
-@pytest.fixture
-async def runtime(settings: Settings, doorbell: FakeDoorbell) -> AsyncIterator[Runtime]:
-    """Return what every door gets."""
-    async with build(settings, doorbell=doorbell) as runtime:
-        yield runtime
 
 
 async def test_work_is_accepted_and_rung_for(runtime: Runtime, doorbell: FakeDoorbell) -> None:

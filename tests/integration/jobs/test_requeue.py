@@ -4,14 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.bootstrap import Runtime, build
+from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit, submit_stream
-from orchestrator.embedded.valkey import Valkey
 from orchestrator.jobs import (
     FailureFilter,
     Job,
@@ -26,26 +24,12 @@ from orchestrator.jobs import (
 )
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.requeue import Requeue, foresee, requeue, requeued_as
-from orchestrator.settings import load
 from tests.support.bells import FakeDoorbell
 from tests.support.known_companies import know
 
 COMPANIES = ("Acme", "Beta", "Gamma", "Delta", "Epsilon")
 PRICE = 46_500
 ALL = FailureFilter()
-
-
-@pytest.fixture
-async def runtime(shared_valkey: Valkey, tmp_path: Path) -> AsyncIterator[Runtime]:
-    """Return what every door gets."""
-    settings = load(
-        REDIS_URL=f"{shared_valkey.url}/1",
-        DATABASE_URL=f"sqlite:///{tmp_path}/emasai.db",
-        SURFSENSE_URL="http://127.0.0.1:1",
-        EMASAI_CHUNK_SIZE="2",
-    )
-    async with build(settings, doorbell=FakeDoorbell()) as runtime:
-        yield runtime
 
 
 async def failed_job(
@@ -77,7 +61,9 @@ async def items_of(runtime: Runtime, job: Job | None) -> list[str]:
     return [item for chunk in chunks for _, item in chunk]
 
 
-async def test_a_new_job_has_the_dead_letters_of_the_old_one(runtime: Runtime) -> None:
+async def test_a_new_job_has_the_dead_letters_of_the_old_one(
+    runtime: Runtime, doorbell: FakeDoorbell
+) -> None:
     """Same kind, tenant and lane, with the old one as its parent, and rung for."""
     old = await failed_job(runtime, {0: "rate_limited", 3: "deadline"})
 
@@ -88,8 +74,7 @@ async def test_a_new_job_has_the_dead_letters_of_the_old_one(runtime: Runtime) -
     assert one.codes == {"rate_limited": 1, "deadline": 1}
     assert (one.job.kind, one.job.tenant, one.job.lane) == (old.kind, old.tenant, old.lane)
     assert (one.job.parent, one.job.origin) == (old.job_id, Origin.REQUEUE)
-    assert isinstance(runtime.doorbell, FakeDoorbell)
-    assert runtime.doorbell.rings[-1] == Lane.INTERACTIVE
+    assert doorbell.rings[-1] == Lane.INTERACTIVE
 
 
 async def test_asking_twice_says_what_was_queued_before(runtime: Runtime) -> None:
