@@ -41,7 +41,9 @@ def api(host: Host = "127.0.0.1", port: Port = 8001) -> None:
 
 
 def worker(
-    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Chunks at a time.")] = 8,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=64, help="Messages answered at a time; no limit on work.")
+    ] = 8,
 ) -> None:
     """Run a Celery worker of a configured installation (the same as `celery ... worker`)."""
     load()
