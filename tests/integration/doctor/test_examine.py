@@ -1,6 +1,5 @@
 """The whole examination, on servers that are well, broken, or gone."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,10 +8,10 @@ from redis.asyncio import Redis
 
 from orchestrator.counters import Counters
 from orchestrator.doctor import Finding, Level, examine
-from orchestrator.embedded.child import Child
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
+from tests.support.crew import crew_of
 from tests.support.valkey import client_of
 
 Variables = dict[str, str]
@@ -43,21 +42,13 @@ async def test_an_installation_that_is_well_has_only_its_missing_worker(
 
 async def test_a_worker_that_listens_is_counted(variables: Variables, tmp_path: Path) -> None:
     """A real worker gives signs of life, and the installation is well altogether."""
-    command = [sys.executable, "-m", "celery", "-A", "orchestrator.celery_app", "worker"]
-    worker = Child(
-        "worker",
-        [*command, "--pool", "threads", "--without-gossip", "--without-mingle"],
-        env=variables,
-        log=tmp_path / "worker.log",
-    )
-    try:
 
-        async def is_well() -> bool:
-            return not troubles(await examine(load(**variables)))
+    async def is_well() -> bool:
+        return not troubles(await examine(load(**variables)))
 
+    with crew_of(variables, tmp_path) as crew:
+        crew.start("worker")
         await eventually(is_well, "the worker is seen")
-    finally:
-        worker.end()
 
 
 @pytest.mark.parametrize(
