@@ -86,6 +86,7 @@ class Runtime:
     courier: Courier | None
     pruners: tuple[Pruner, ...]
     servings: Servings
+    counters: Counters
     records: JobRecords
     intake: Intake
     results: ResultReader
@@ -244,6 +245,7 @@ async def build(
             courier=await _courier_of(stack, settings, outbox, clock),
             pruners=pruners,
             servings=servings,
+            counters=counters,
             records=records,
             intake=Intake(jobs_redis, ttl=settings.job_ttl),
             job_list=JobList(jobs_redis),

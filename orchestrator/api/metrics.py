@@ -1,21 +1,40 @@
-"""What Prometheus scrapes: how much waits in each lane. Read anew at each scrape, by any API."""
+"""What Prometheus scrapes: the fleet's numbers, read anew at each scrape, by any API."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated
+from itertools import chain
+from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Header, Response
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
 
-from orchestrator.jobs import LaneBacklog
+from orchestrator.bootstrap import Runtime
+from orchestrator.database import DatabaseUnavailable
+from orchestrator.memo import StoreUnavailable
+from orchestrator.spend import Account, Scope, day_account
 
 from .dependencies import RuntimeOfApp
 from .errors import documented
+from .metric_families import (
+    UNDELIVERED,
+    Family,
+    budget_families,
+    handover_families,
+    lane_families,
+    lookup_families,
+    worker_families,
+)
 
+T = TypeVar("T")
 router = APIRouter(tags=["health"])
+
+#: How long a scrape waits for what autoscaling does not need.
+PATIENCE: Final = timedelta(seconds=2)
 
 
 @router.get(
@@ -27,7 +46,7 @@ router = APIRouter(tags=["health"])
             HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
         ),
         HTTPStatus.OK.value: {
-            "description": "Gauges in Prometheus' text format, or OpenMetrics if asked for.",
+            "description": "Metrics in Prometheus' text format, or OpenMetrics if asked for.",
             "content": {"text/plain": {"example": 'emasai_waiting_chunks{lane="pipeline"} 7.0'}},
         },
     },
@@ -35,50 +54,49 @@ router = APIRouter(tags=["health"])
 async def metrics(
     runtime: RuntimeOfApp, accept: Annotated[str, Header(include_in_schema=False)] = ""
 ) -> Response:
-    """Say how many chunks wait in each lane and since when: what autoscaling goes by.
+    """Say what waits in each lane, who works, and what is spent and owed.
 
-    All servers of this API say the same: it is the fleet's backlog, read from the job records.
+    All servers of this API say the same: it is the fleet's. What cannot be read at the moment is
+    left out, except for the lanes, which autoscaling goes by: without them the answer is 503.
     """
+    lanes = await runtime.backlog.lanes()
+    others = await asyncio.gather(
+        _unless_away(runtime.workers.alive(), worker_families),
+        _unless_away(runtime.counters.read(1), lookup_families),
+        _unless_away(_accounts(runtime), budget_families),
+        _unless_away(runtime.outbox.counts(UNDELIVERED), handover_families),
+    )
     # A registry of this answer's own: nothing is kept between scrapes, and nothing of the process.
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Lanes(await runtime.backlog.lanes()))
+    registry.register(_Read([*lane_families(lanes), *chain.from_iterable(others)]))
     encode, media_type = choose_encoder(accept)
     return Response(encode(registry), media_type=media_type)
 
 
-class _Lanes(Collector):
-    """The gauges of one look at all lanes."""
-
-    def __init__(self, lanes: Sequence[LaneBacklog]) -> None:
-        self._lanes = {backlog.lane: backlog for backlog in lanes}
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield each gauge, with a value for every lane."""
-        lanes = self._lanes.items()
-        yield _gauge(
-            "emasai_waiting_chunks",
-            "Chunks that no worker has taken yet.",
-            {lane: backlog.chunks for lane, backlog in lanes},
-        )
-        yield _gauge(
-            "emasai_waiting_jobs",
-            "Jobs with such chunks.",
-            {lane: backlog.jobs for lane, backlog in lanes},
-        )
-        yield _gauge(
-            "emasai_oldest_waiting_seconds",
-            "Time since the oldest of those jobs was accepted, 0 without one.",
-            {lane: backlog.oldest.total_seconds() for lane, backlog in lanes},
-        )
-        yield _gauge(
-            "emasai_held_chunks",
-            "Chunks that workers have in hand.",
-            {lane: backlog.held for lane, backlog in lanes},
-        )
+async def _unless_away(
+    reading: Awaitable[T], told: Callable[[T], Iterable[Family]]
+) -> Sequence[Family]:
+    """Return how what is read is *told*; nothing where its server is away or slow."""
+    try:
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            found = await reading
+    except (StoreUnavailable, DatabaseUnavailable, RedisError, OSError):
+        return ()
+    return list(told(found))
 
 
-def _gauge(name: str, about: str, of_lane: Mapping[str, float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, about, labels=["lane"])
-    for lane, value in of_lane.items():
-        family.add_metric([lane], value)
-    return family
+async def _accounts(runtime: Runtime) -> dict[str, Account]:
+    """Return what was ever spent, and today, by scope: names with dates would be new series."""
+    names = {Scope.GLOBAL: Scope.GLOBAL.value, Scope.DAY: day_account(runtime.clock().date())}
+    return {scope: await runtime.budget.account(name) for scope, name in names.items()}
+
+
+class _Read(Collector):
+    """What was read for one answer."""
+
+    def __init__(self, families: Sequence[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Family]:
+        """Yield each."""
+        yield from self._families

@@ -4,7 +4,7 @@ Any number of workers may claim; each row is one worker's until its claim lapses
 moves the row's due instant ahead, so a deliverer that dies needs nobody to clean up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -142,9 +142,15 @@ class Outbox:
             rows = (await connection.execute(statement)).mappings().all()
         return [HandOver(**{**row, "state": HandOverState(row["state"])}) for row in rows]
 
-    async def counts(self) -> dict[HandOverState, int]:
-        """Return how many hand-overs are in each state."""
-        statement = select(handovers.c.state, func.count()).group_by(handovers.c.state)
+    async def counts(
+        self, states: Collection[HandOverState] = tuple(HandOverState)
+    ) -> dict[HandOverState, int]:
+        """Return how many hand-overs are in each of *states*, if any are; reads no others."""
+        statement = (
+            select(handovers.c.state, func.count())
+            .where(handovers.c.state.in_([state.value for state in states]))
+            .group_by(handovers.c.state)
+        )
         async with reading(self._engine, "read the outbox") as connection:
             rows = (await connection.execute(statement)).all()
         return {HandOverState(state): count for state, count in rows}

@@ -5,6 +5,7 @@ from orchestrator.spend.accounts import (
     Caps,
     Scope,
     accounts_of,
+    day_account,
     run_account,
     scope_of,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Serving",
     "Servings",
     "accounts_of",
+    "day_account",
     "run_account",
     "scope_of",
     "total",

@@ -30,6 +30,11 @@ def run_account(job_id: str) -> str:
     return f"{Scope.RUN}:{job_id}"
 
 
+def day_account(day: date) -> str:
+    """Return the name of the account of all that is begun on a UTC *day*."""
+    return f"{Scope.DAY}:{day.isoformat()}"
+
+
 def accounts_of(
     *, tenant: str, day: date, job_id: str | None = None, refresh: bool = False
 ) -> tuple[str, ...]:
@@ -48,7 +53,7 @@ def accounts_of(
         *((f"{Scope.REFRESH}:{day.isoformat()}",) if refresh else ()),
         *(() if job_id is None else (run_account(job_id),)),
     )
-    return (*own, f"{Scope.TENANT}:{tenant}", f"{Scope.DAY}:{day.isoformat()}", Scope.GLOBAL.value)
+    return (*own, f"{Scope.TENANT}:{tenant}", day_account(day), Scope.GLOBAL.value)
 
 
 def scope_of(account: str) -> tuple[Scope, str]:

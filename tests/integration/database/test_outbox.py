@@ -125,6 +125,8 @@ async def test_it_is_given_up_after_so_many_attempts_and_owed_again_when_asked(
 
     (dead,) = await outbox.latest(HandOverState.DEAD)
     assert (dead.attempts, dead.reason) == (3, "answered 503")
+    assert await outbox.counts() == {HandOverState.DEAD: 1}
+    assert await outbox.counts([HandOverState.PENDING]) == {}
     assert await outbox.claim(1) == []
     assert await outbox.retry([lead(9).id]) == 0
     assert await outbox.retry() == 1

@@ -1,10 +1,25 @@
-"""GET /metrics: what waits, for autoscaling."""
+"""GET /metrics: what waits, for autoscaling, and what an operator watches."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
 
 from pydantic import SecretStr
 
+from orchestrator.cache import Kind, count_lookup
 from orchestrator.settings import Settings
+from orchestrator.spend import day_account
+from orchestrator.workers import Heartbeat
 
 from .conftest import Door, OpenDoor
+
+
+async def values_of(door: Door) -> dict[str, float]:
+    """Return each value that is told, by name and labels."""
+    answer = await door.client.get("/metrics")
+    lines = answer.raise_for_status().text.splitlines()
+    told = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in told}
 
 
 async def test_the_backlog_of_each_lane_is_a_gauge(door: Door) -> None:
@@ -23,7 +38,7 @@ async def test_the_backlog_of_each_lane_is_a_gauge(door: Door) -> None:
     assert 0 <= float(values['emasai_oldest_waiting_seconds{lane="interactive"}']) < 60
     assert values['emasai_waiting_chunks{lane="pipeline"}'] == "0.0"
     assert values['emasai_oldest_waiting_seconds{lane="refresh"}'] == "0.0"
-    assert len(values) == 4 * 3
+    assert sum("lane=" in each for each in values) == 4 * 3
 
 
 async def test_openmetrics_are_given_to_who_asks_for_them(door: Door) -> None:
@@ -45,3 +60,48 @@ async def test_metrics_are_for_holders_of_the_key(settings: Settings, open_door:
         answered = await door.client.get("/metrics", headers=bearer)
 
     assert (refused.status_code, answered.status_code) == (401, 200)
+
+
+async def test_workers_lookups_and_money_are_told(settings: Settings, open_door: OpenDoor) -> None:
+    """As the heartbeats, the fleet's counts and the budget have them; what has no cap has no rest.
+
+    Money that is held is not spent, and counts against the cap all the same.
+    """
+    async with open_door(settings.model_copy(update={"cap_global_micros": 1000})) as door:
+        parts = door.runtime
+        now = datetime.now(UTC)
+        beat = Heartbeat.of_this_process("one", now, version="1", profile="p", policy="q")
+        await parts.workers.put(beat)
+        count_lookup(parts.counters, Kind.SURFSENSE, hit=True, n=3)
+        count_lookup(parts.counters, Kind.SURFSENSE, hit=False)
+        await parts.counters.aclose()
+        accounts = (day_account(parts.clock().date()), "global")
+        await parts.budget.reserve("settled", 100, accounts)
+        await parts.budget.settle("settled", 100, 60, accounts)
+        await parts.budget.reserve("held", 7, accounts)
+
+        values = await values_of(door)
+
+    assert values['emasai_workers{state="working"}'] == 1
+    assert values['emasai_workers{state="stalled"}'] == 0
+    assert values['emasai_lookups_total{kind="surfsense",result="hit"}'] == 3
+    assert values['emasai_lookups_total{kind="surfsense",result="miss"}'] == 1
+    for account in ("day", "global"):
+        assert values[f'emasai_spent_micro_usd_total{{account="{account}"}}'] == 60
+        assert values[f'emasai_held_micro_usd{{account="{account}"}}'] == 7
+    assert values['emasai_left_micro_usd{account="global"}'] == 933
+    assert 'emasai_left_micro_usd{account="day"}' not in values
+
+
+async def test_what_cannot_be_read_is_left_out(door: Door, tmp_path: Path) -> None:
+    """Without its database the installation still scales: the lanes are told."""
+    before = await values_of(door)
+    await door.runtime.engine.dispose()
+    await asyncio.to_thread((tmp_path / "emasai.sqlite").write_text, "no database any more" * 100)
+
+    values = await values_of(door)
+
+    assert before['emasai_handovers{state="dead"}'] == 0
+    assert not any(name.startswith("emasai_handovers") for name in values)
+    assert values['emasai_waiting_chunks{lane="pipeline"}'] == 0
+    assert values['emasai_workers{state="working"}'] == 0
