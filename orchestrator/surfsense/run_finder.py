@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from orchestrator.surfsense.errors import (
     MalformedAnswer,
@@ -44,6 +45,8 @@ class RunFinder:
         self._within = within
         self._sleep = sleep
         self._requests: dict[str, dict[str, Any] | None] = {}
+        # Of runs that somebody asks about now.
+        self._asking = WeakValueDictionary[str, asyncio.Lock]()
 
     async def find(
         self, company: str, *, submitted_after: datetime, exclude: Collection[str]
@@ -82,7 +85,10 @@ class RunFinder:
         return None
 
     async def _request_of(self, run_id: str, company: str) -> dict[str, Any] | None:
-        if run_id not in self._requests:
+        # After a crash hundreds look for their runs in the same list: one of them asks.
+        async with self._asking.setdefault(run_id, asyncio.Lock()):
+            if run_id in self._requests:
+                return self._requests[run_id]
             try:
                 run = await self._patiently(company, lambda: self._api.run(run_id, company=company))
             except RunUnknown:  # removed since it was listed
@@ -90,7 +96,7 @@ class RunFinder:
             self._requests[run_id] = run.input
             if len(self._requests) > MEMORY:
                 del self._requests[next(iter(self._requests))]
-        return self._requests[run_id]
+            return run.input
 
     def _page(self, offset: int, company: str) -> Callable[[], Awaitable[list[RunRow]]]:
         return lambda: self._api.searches(offset=offset, company=company)

@@ -1,8 +1,8 @@
 """Who may not be the leader any more when the POST leaves buys nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
@@ -10,11 +10,11 @@ import pytest
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.enrichment.attempt import SEND_WITHIN
 from orchestrator.enrichment.journal import Order, Page, Stage
-from orchestrator.memo import Flight, LeaseLost
+from orchestrator.memo import Flight, LeaseLost, Source
 from orchestrator.memo.entry import JsonObject
 from orchestrator.surfsense import ServiceUnavailable
 from tests.integration.enrichment.conftest import CAPPED, GRACE, World, Worlds
-from tests.support.surfsense import PRICE, FakeSeller
+from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
 
 ORDER = Order("Acme", "acme", CAPPED)
 GRACE_MS = GRACE // timedelta(milliseconds=1)
@@ -111,3 +111,37 @@ async def test_a_successor_waits_from_the_instant_after_which_nothing_left(
 
     assert (seller.looks == 1) == is_long_ago
     assert seller.asked == [("Acme", "p1")]
+
+
+class _SlowToLook(FakeRunSeller):
+    """Takes longer than the grace for its first look; the run is listed right after it was asked.
+
+    `now_ms` is the clock of whoever asks.
+    """
+
+    now_ms = BEGAN_MS
+
+    async def find(
+        self, company: str, *, submitted_after: datetime, exclude: Collection[str] = ()
+    ) -> str | None:
+        """Find what was listed when it was asked."""
+        found = await super().find(company, submitted_after=submitted_after, exclude=exclude)
+        if self.looks == 1:
+            self.now_ms += 2 * GRACE_MS
+            self.runs["run-7"] = company
+        return found
+
+
+async def test_that_there_is_no_run_counts_only_of_a_list_asked_for_after_the_grace(
+    worlds: Worlds, shared_valkey: Valkey
+) -> None:
+    """A look that began before, and lasted beyond, says nothing of what was listed meanwhile."""
+    seller = _SlowToLook()
+    world = worlds.open(shared_valkey, seller)
+    left = Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER).announced(BEGAN_MS)
+    flight = _flight(_Notes(), may_pay=True, now_ms=lambda: seller.now_ms)
+
+    loaded = await world.purchaser.buy(replace(flight, note=left.note()), ORDER)
+
+    assert (loaded.source, seller.looks) == (Source.ADOPTED, 2)
+    assert seller.asked == []

@@ -1,5 +1,6 @@
 """Finding the run of a purchase whose run id was lost."""
 
+import asyncio
 from datetime import timedelta
 
 from orchestrator.clock import utc_now
@@ -87,3 +88,20 @@ async def test_each_run_is_looked_at_once(sandbox: SandboxProcess) -> None:
 
     assert looks == 31
     assert sandbox.bill()["looks"] == looks + 1
+
+
+async def test_those_who_look_at_the_same_time_share_what_they_see(
+    sandbox: SandboxProcess,
+) -> None:
+    """Each asks for the list itself, since it counts when; what a run asked for, one asks."""
+    before = utc_now()
+    async with run_seller_of(sandbox.url) as seller:
+        runs = [await seller.submit(f"Empresa {n}", purchase_id=f"p-{n}") for n in range(30)]
+        companies = [f"Empresa {n}" for n in range(5)]
+
+        found = await asyncio.gather(
+            *(seller.find(company, submitted_after=before) for company in [*companies, "Otra"])
+        )
+
+    assert found == [*(run.run_id for run in runs[:5]), None]
+    assert sandbox.bill()["looks"] == 30 + 6
