@@ -13,7 +13,7 @@ from agents.cdao import CdaoAgent
 from orchestrator.bootstrap import load_policy
 from orchestrator.connections import open_redis
 from orchestrator.doctor.finding import Finding, fault, ok, warning
-from orchestrator.jobs import JobRecords, JobState, Lane, Line, Lines
+from orchestrator.jobs import Backlog, JobRecords, JobState, Lane, LaneBacklog, Lines
 from orchestrator.memo import StoreUnavailable
 from orchestrator.messaging import BrokerAway, Queues, create_app, fingerprint
 from orchestrator.settings import ConfigurationError, Settings
@@ -40,12 +40,14 @@ class Build(NamedTuple):
 
 
 async def check_workers(settings: Settings) -> list[Finding]:
-    """Read heartbeats, lines and queues."""
+    """Read heartbeats, backlog, lines and queues."""
     async with open_redis(settings.redis_jobs_url) as client:
         lines = Lines(client)
         try:
             beats = await Workers(client).alive()
-            lanes = {lane: await lines.of(lane) for lane in Lane}
+            waiting = [
+                (each, await lines.waited(each.lane)) for each in await Backlog(client).lanes()
+            ]
             paused = await _paused(JobRecords(client, ttl=settings.job_ttl))
         except (RedisError, StoreUnavailable, OSError):
             fix = "Mend what the findings about Redis name."
@@ -53,7 +55,10 @@ async def check_workers(settings: Settings) -> list[Finding]:
     messages = await asyncio.to_thread(_messages, create_app(settings))
     return [
         *judge_workers(beats, _build_of(settings), stall=settings.stall),
-        *(judge_lane(lane, line, beats, messages.get(lane, 0)) for lane, line in lanes.items()),
+        *(
+            judge_lane(backlog, waited, beats, messages.get(backlog.lane, 0))
+            for backlog, waited in waiting
+        ),
         judge_paused(paused),
     ]
 
@@ -136,24 +141,27 @@ def _judge_build(beat: Heartbeat, build: Build) -> list[Finding]:
     return [warning(f"worker {beat.name}", what, fix)]
 
 
-def judge_lane(lane: Lane, line: Line, beats: Collection[Heartbeat], messages: int) -> Finding:
-    """Judge what waits in *lane*, and for whom. Pure.
+def judge_lane(
+    backlog: LaneBacklog, waited: timedelta | None, beats: Collection[Heartbeat], messages: int
+) -> Finding:
+    """Judge what waits in a lane, and for whom. Pure.
 
     Args:
-        lane: The lane.
-        line: Its line.
+        backlog: The lane's.
+        waited: For how long whoever is next has waited for a turn, if anybody is in line.
         beats: The workers there are.
         messages: Messages that wait in its queue.
     """
+    lane = backlog.lane
     check = f"lane {lane}"
     serving = sum(lane in beat.lanes for beat in beats)
-    waits = f"{line.jobs} jobs in line, {line.in_hand} chunks in hand, {messages} messages"
+    waits = f"{backlog.jobs} jobs in line, {backlog.held} chunks in hand, {messages} messages"
     if beats and not serving:
         fix = f"Start one for it: {_START} -Q {lane}, or without -Q for all lanes."
         return fault(check, f"no worker listens ({waits})", fix)
-    if serving and line.waited is not None and line.waited > PATIENCE[lane]:
+    if serving and waited is not None and waited > PATIENCE[lane]:
         fix = "Start more workers, or see in their logs what they wait for."
-        what = f"the next has waited {line.waited.total_seconds():.0f} s for a turn ({waits})"
+        what = f"the next has waited {waited.total_seconds():.0f} s for a turn ({waits})"
         return warning(check, what, fix)
     return ok(check, f"{serving} workers; {waits}")
 

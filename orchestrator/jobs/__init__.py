@@ -13,7 +13,7 @@ from orchestrator.jobs.errors import AlreadyRequeued, KeyReused
 from orchestrator.jobs.failures import FailedItem, FailureFilter, Failures
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import idempotency_name
-from orchestrator.jobs.lines import Line, Lines
+from orchestrator.jobs.lines import Lines
 from orchestrator.jobs.listing import JobFilter, JobList, TimelineEvent
 from orchestrator.jobs.model import (
     DeadLetter,
@@ -70,7 +70,6 @@ __all__ = [
     "KeyReused",
     "Lane",
     "LaneBacklog",
-    "Line",
     "Lines",
     "Marks",
     "NewJob",

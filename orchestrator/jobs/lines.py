@@ -1,6 +1,5 @@
-"""What waits in each lane, and for how long: for people, who start more workers by it."""
+"""For how long the next in each lane has waited: for people, who start more workers by it."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, cast
 
@@ -14,29 +13,14 @@ from orchestrator.jobs.model import Lane
 MOST: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The line of one lane.
-
-    Attributes:
-        jobs: Jobs with work that nobody has begun.
-        waited: For how long whoever is next has waited for a turn; None if nobody is in line.
-        in_hand: Chunks that workers have, or that rest for a moment.
-    """
-
-    jobs: int
-    waited: timedelta | None
-    in_hand: int
-
-
 class Lines:
-    """Reads lines."""
+    """Reads who stands in line; how much waits is the `Backlog`."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def of(self, lane: Lane) -> Line:
-        """Return the line of *lane*.
+    async def waited(self, lane: Lane) -> timedelta | None:
+        """Return for how long whoever is next has waited for a turn; None if nobody is in line.
 
         Raises:
             StoreUnavailable: Redis is away.
@@ -47,12 +31,10 @@ class Lines:
             tenants = [(name.decode(), at) for name, at in cast("list[tuple[bytes, float]]", turns)]
             pipe = self._redis.pipeline(transaction=False)
             pipe.time()
-            pipe.zcard(keys.held)
             for tenant, _ in tenants:
                 pipe.zcard(keys.jobs(tenant))
-            (seconds, micros), in_hand, *counts = await pipe.execute()
+            (seconds, micros), *counts = await pipe.execute()
         now = seconds * 1_000_000 + micros
         # A tenant without work stays in line until somebody comes across it.
         turns_us = [at for (_, at), jobs in zip(tenants, counts, strict=True) if jobs]
-        waited = timedelta(microseconds=max(0, now - turns_us[0])) if turns_us else None
-        return Line(sum(counts), waited, in_hand)
+        return timedelta(microseconds=max(0, now - turns_us[0])) if turns_us else None

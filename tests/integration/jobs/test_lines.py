@@ -3,10 +3,17 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from redis.asyncio import Redis
 
-from orchestrator.jobs import Job, JobKind, JobRecords, Lane, Line, Lines, NewJob
+from orchestrator.jobs import Job, JobKind, JobRecords, Lane, Lines, NewJob
 from tests.support.async_waiting import eventually
+
+
+@pytest.fixture
+def lines(jobs_redis: Redis) -> Lines:
+    """Return what reads lines."""
+    return Lines(jobs_redis)
 
 
 async def _accept(records: JobRecords, tenant: str) -> Job:
@@ -14,46 +21,42 @@ async def _accept(records: JobRecords, tenant: str) -> Job:
     return await records.accept(uuid4().hex, new, chunk_size=1)
 
 
-async def test_an_empty_lane_has_no_line(jobs_redis: Redis) -> None:
-    """Nobody has waited."""
-    assert await Lines(jobs_redis).of(Lane.PIPELINE) == Line(0, None, 0)
+async def test_in_an_empty_lane_nobody_has_waited(lines: Lines) -> None:
+    """That is not the same as waiting for no time."""
+    assert await lines.waited(Lane.PIPELINE) is None
 
 
-async def test_jobs_are_in_line_until_all_their_work_is_in_hand(
-    records: JobRecords, jobs_redis: Redis
+async def test_tenants_are_in_line_until_all_their_work_is_in_hand(
+    records: JobRecords, lines: Lines
 ) -> None:
-    """Of every tenant; the other lanes have lines of their own."""
-    lines = Lines(jobs_redis)
+    """All of them; the other lanes have lines of their own."""
     for tenant in ("a", "b"):
         await _accept(records, tenant)
 
     async with records.taken(Lane.PIPELINE), records.taken(Lane.PIPELINE):
-        half = await lines.of(Lane.PIPELINE)
+        half = await lines.waited(Lane.PIPELINE)
         async with records.taken(Lane.PIPELINE), records.taken(Lane.PIPELINE):
             assert await records.taken(Lane.PIPELINE).__aenter__() is None
-            full = await lines.of(Lane.PIPELINE)
+            full = await lines.waited(Lane.PIPELINE)
 
-    assert (half.jobs, half.in_hand) == (2, 2)
-    assert (full.jobs, full.waited, full.in_hand) == (0, None, 4)
-    assert await lines.of(Lane.REFRESH) == Line(0, None, 0)
+    assert half is not None
+    assert full is None
+    assert await lines.waited(Lane.REFRESH) is None
 
 
-async def test_waiting_is_counted_from_the_last_turn(
-    records: JobRecords, jobs_redis: Redis
-) -> None:
+async def test_waiting_is_counted_from_the_last_turn(records: JobRecords, lines: Lines) -> None:
     """Whoever is next has waited longest; a turn begins it anew."""
-    lines = Lines(jobs_redis)
     await _accept(records, "a")
     long = timedelta(milliseconds=100)
 
     async def has_waited() -> bool:
-        waited = (await lines.of(Lane.PIPELINE)).waited
+        waited = await lines.waited(Lane.PIPELINE)
         return waited is not None and waited > long
 
     await eventually(has_waited, "it has waited")
-    before = (await lines.of(Lane.PIPELINE)).waited
+    before = await lines.waited(Lane.PIPELINE)
     async with records.taken(Lane.PIPELINE):
-        after = (await lines.of(Lane.PIPELINE)).waited
+        after = await lines.waited(Lane.PIPELINE)
 
     assert before is not None
     assert after is not None

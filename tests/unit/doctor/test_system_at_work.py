@@ -11,7 +11,7 @@ from orchestrator.doctor.finding import Finding, Level
 from orchestrator.doctor.outbox import judge_outbox
 from orchestrator.doctor.workers import Build, judge_lane, judge_paused, judge_workers
 from orchestrator.handover import HandOverState
-from orchestrator.jobs import Lane, Line
+from orchestrator.jobs import Lane, LaneBacklog
 from orchestrator.workers import Heartbeat, WorkerState
 
 BUILD = Build("1", "profile", "policy")
@@ -21,8 +21,7 @@ WELL = replace(
     ),
     lanes=tuple(Lane),
 )
-EMPTY = Line(0, None, 0)
-WAITING = Line(3, timedelta(seconds=11), 4)
+EMPTY, SOME = (0, None), (3, timedelta(seconds=11))
 
 
 def troubles(*beats: Heartbeat) -> list[Finding]:
@@ -87,25 +86,34 @@ def test_a_program_without_a_policy_compares_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lane", "line", "beats", "level", "words"),
+    ("lane", "waiting", "beats", "level", "words"),
     [
         (Lane.PIPELINE, EMPTY, [], Level.OK, "0 workers"),
-        (Lane.PIPELINE, WAITING, [], Level.OK, "3 jobs in line"),
+        (Lane.PIPELINE, SOME, [], Level.OK, "3 jobs in line"),
         (Lane.PIPELINE, EMPTY, [replace(WELL, lanes=("refresh",))], Level.FAULT, "no worker"),
-        (Lane.INTERACTIVE, WAITING, [WELL], Level.WARNING, "waited 11 s for a turn"),
-        (Lane.PIPELINE, WAITING, [WELL], Level.OK, "4 chunks in hand"),
+        (Lane.INTERACTIVE, SOME, [WELL], Level.WARNING, "waited 11 s for a turn"),
+        (Lane.PIPELINE, SOME, [WELL], Level.OK, "4 chunks in hand"),
         (
             Lane.PIPELINE,
-            replace(WAITING, waited=timedelta(minutes=6)),
+            (3, timedelta(minutes=6)),
             [WELL],
             Level.WARNING,
             "waited 360 s for a turn",
         ),
     ],
 )
-def test_lanes(lane: Lane, line: Line, beats: list[Heartbeat], level: Level, words: str) -> None:
+def test_lanes(
+    lane: Lane,
+    waiting: tuple[int, timedelta | None],
+    beats: list[Heartbeat],
+    level: Level,
+    words: str,
+) -> None:
     """Each needs a worker, and turns that come soon enough for whoever waits in it."""
-    finding = judge_lane(lane, line, beats, 0)
+    jobs, waited = waiting
+    backlog = LaneBacklog(lane, 7, jobs, timedelta(hours=1), 4)
+
+    finding = judge_lane(backlog, waited, beats, 0)
 
     assert (finding.check, finding.level) == (f"lane {lane}", level)
     assert words in finding.what
