@@ -1,7 +1,8 @@
-"""An interactive job beside a batch that has taken every place: how long does it wait?
+"""A small job beside a batch that has taken every place: how long does it wait?
 
 Somebody asks for one company at a time, never the same one, while a batch and a refresh have
-purchases under way in all places of two workers. All instants are of one clock: Redis' and the
+purchases under way in all places of two workers: in the lane `interactive`, and as a tenant that
+comes new to the batch's own lane. All instants are of one clock: Redis' and the
 seller's are the machine's.
 """
 
@@ -35,7 +36,7 @@ LOAD = {Lane.PIPELINE: 20_000, Lane.REFRESH: 5_000}
 TARGET = timedelta(seconds=1)
 
 IDLE, LOADED = "nothing", "full load"
-BUY, KNOWN = "new company", "known lead"
+BUY, KNOWN, NEIGHBOUR = "new company", "known lead", "in the batch's lane"
 _MS = timedelta(milliseconds=1)
 
 
@@ -57,19 +58,23 @@ async def main(repeats: int) -> None:
     """Ask by turns with and without the load, and print how long jobs waited."""
     jobs = QUICK_JOBS if repeats <= QUICK_REPEATS else JOBS
     waits: dict[tuple[str, str], list[Wait]] = {
-        (kind, load): [] for kind in (BUY, KNOWN) for load in (IDLE, LOADED)
+        (kind, load): [] for kind in (BUY, KNOWN, NEIGHBOUR) for load in (IDLE, LOADED)
     }
     async with running_site(workers=WORKERS, variables={}) as site:
         await site.behave(**UPSTREAM.model_dump(exclude_unset=True))
         leads = await _known_leads(site, 2 * repeats * jobs)
         for load in rounds((IDLE, LOADED), repeats):
             async with _load(site) if load == LOADED else nullcontext():
-                bought, known = await asyncio.gather(
-                    _ask(site, jobs, lambda: (JobKind.ENRICH, _new_name())),
-                    _ask(site, jobs, lambda: (JobKind.PIPELINE, str(leads.pop()))),
+                bought, known, neighbours = await asyncio.gather(
+                    _ask(site, jobs, lambda: _interactive(JobKind.ENRICH, _new_name())),
+                    _ask(site, jobs, lambda: _interactive(JobKind.PIPELINE, str(leads.pop()))),
+                    _ask(site, jobs, _neighbours),
                 )
             orders = read_bill(site.stack.home).ordered(UPSTREAM)
             waits[BUY, load] += [_until_ordered(item, job, orders) for item, job in bought]
+            waits[NEIGHBOUR, load] += [
+                _until_ordered(item, job, orders) for item, job in neighbours
+            ]
             waits[KNOWN, load] += [_until_ended(job) for _, job in known]
     _show(waits)
 
@@ -113,21 +118,26 @@ async def _under_way(site: Site) -> int:
     return int(await site.parts.memo_redis.zcard("memo1:noted"))
 
 
-async def _ask(site: Site, jobs: int, wanted: Callable[[], tuple[JobKind, str]]) -> Asked:
+async def _ask(site: Site, jobs: int, wanted: Callable[[], NewJob]) -> Asked:
     """Submit so many jobs at random instants; return what each asked for, and its record."""
     dice = random.Random(jobs)  # noqa: S311 - a repeatable mix
     asked = []
     async with asyncio.TaskGroup() as group:
         for _ in range(jobs):
             await asyncio.sleep(dice.expovariate(1 / EVERY.total_seconds()))
-            kind, item = wanted()
-            job = await submit(site.parts, _interactive(kind, item))
-            asked.append((item, group.create_task(_ended(site, job))))
+            new = wanted()
+            job = await submit(site.parts, new)
+            asked.append((str(new.items[0]), group.create_task(_ended(site, job))))
     return [(item, ended.result()) for item, ended in asked]
 
 
 def _interactive(kind: JobKind, item: str) -> NewJob:
     return NewJob(kind, (item,), "somebody", lane=Lane.INTERACTIVE)
+
+
+def _neighbours() -> NewJob:
+    """Return a job of one company in the batch's lane, of a tenant that has no other."""
+    return NewJob(JobKind.ENRICH, (_new_name(),), uuid4().hex, lane=Lane.PIPELINE)
 
 
 def _new_name() -> str:
@@ -156,7 +166,7 @@ def _until_ended(job: Job) -> Wait:
 
 def _show(waits: Mapping[tuple[str, str], list[Wait]]) -> None:
     table = grid(
-        f"Interactive jobs beside {WORKERS} workers' load: ms from acceptance",
+        f"Small jobs beside {WORKERS} workers' load: ms from acceptance",
         ("job", "beside", "jobs", "taken", "p99", "begun", "p99", "longest", "x idle"),
     )
     idle = {kind: _percentiles([w.under_way for w in waits[kind, IDLE]])[0] for kind, _ in waits}

@@ -14,6 +14,7 @@ from bench.noop import NOTHING, TTL, Nothing, open_plain_app
 from orchestrator.connections import open_redis
 from orchestrator.garbage import collect_rarely
 from orchestrator.jobs import (
+    Admission,
     ChunkRunner,
     JobKind,
     JobRecords,
@@ -64,6 +65,7 @@ class _Loop:
             Marks(redis, ttl=TTL),
             {JobKind.ENRICH: Nothing()},
             doorbell,
+            purchases=Admission(settings.max_in_flight),
         )
         self._reconciling = asyncio.create_task(Reconciler(self._runner, doorbell).run())
 

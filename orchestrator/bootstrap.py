@@ -222,6 +222,7 @@ async def build(
                 JobKind.REFRESH: RefreshHandler(watches, due, last_known, index, enricher),
             },
             doorbell,
+            purchases=purchaser.places,
             attempts=settings.poison_attempts,
             clock=clock,
         )

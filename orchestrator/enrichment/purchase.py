@@ -32,7 +32,11 @@ class NothingOrdered(NotShared):
 
 
 class Purchaser:
-    """Buys answers on behalf of flights."""
+    """Buys answers on behalf of flights.
+
+    Attributes:
+        places: Without one of them no purchase begins.
+    """
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class Purchaser:
         )
         self._draining = False
         # Waits with its lease renewed, and holds nothing but that.
-        self._slots = Admission(max_in_flight)
+        self.places = Admission(max_in_flight)
 
     async def buy(self, flight: Flight, order: Order) -> Loaded:
         """Bring what SurfSense knows about the company of *order*, paying once at most.
@@ -72,13 +76,13 @@ class Purchaser:
             EnrichmentError: Of the class that says what to do.
         """
         with flight.abandonable():
-            await self._slots.acquire(order.purpose.lane)
+            await self.places.acquire(order.purpose.lane)
         try:
             if self._draining:
                 raise ShuttingDown
             return await self._buy(flight, order)
         finally:
-            self._slots.release(order.purpose.lane)
+            self.places.release(order.purpose.lane)
 
     async def finish(self, flight: Flight) -> Loaded:
         """Bring what an earlier leader has ordered and never collected. Orders nothing.

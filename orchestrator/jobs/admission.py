@@ -28,15 +28,17 @@ class Shares:
 
     def admits(self, lane: Lane, taken: Mapping[Lane, int]) -> bool:
         """Say whether one more of *lane* may begin beside those that have *taken* places."""
+        return self.free(lane, taken) > 0
+
+    def free(self, lane: Lane, taken: Mapping[Lane, int]) -> int:
+        """Return how many more of *lane* may begin beside those that have *taken* places."""
         others = taken[Lane.PIPELINE] + taken[Lane.REFRESH]
-        if others + taken[Lane.INTERACTIVE] >= self.places:
-            return False
-        if lane is Lane.INTERACTIVE:
-            return True
-        if others >= self.places - self.reserve:
-            return False
-        most = max(1, self.places // REFRESHING)
-        return lane is not Lane.REFRESH or taken[Lane.REFRESH] < most
+        free = self.places - others - taken[Lane.INTERACTIVE]
+        if lane is not Lane.INTERACTIVE:
+            free = min(free, self.places - self.reserve - others)
+        if lane is Lane.REFRESH:
+            free = min(free, max(1, self.places // REFRESHING) - taken[Lane.REFRESH])
+        return max(0, free)
 
 
 class Admission:
@@ -50,6 +52,18 @@ class Admission:
         self._taken: Counter[Lane] = Counter()
         self._numbers = itertools.count()
         self._lines: dict[Lane, deque[_Waiting]] = {lane: deque() for lane in Lane}
+
+    def free(self, lane: Lane) -> int:
+        """Return how many of *lane* could begin now, if nobody else did."""
+        return self._shares.free(lane, self._taken)
+
+    def taken(self, lane: Lane) -> int:
+        """Return how many places *lane* has."""
+        return self._taken[lane]
+
+    def waiting(self, lane: Lane) -> int:
+        """Return how many of *lane* wait, at most: who has given up is in line for a while yet."""
+        return len(self._lines[lane])
 
     async def acquire(self, lane: Lane) -> None:
         """Wait for a place; whoever is cancelled meanwhile has none."""

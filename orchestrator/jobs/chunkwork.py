@@ -23,6 +23,7 @@ from orchestrator.jobs.model import (
     Step,
 )
 from orchestrator.jobs.records import Claim, JobRecords
+from orchestrator.jobs.room import InHand
 from orchestrator.memo import StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -69,10 +70,13 @@ class Tools:
 
 
 class ChunkWork:
-    """Works through one claimed chunk of *job*, once."""
+    """Works through one claimed chunk of *job*, once; *hand* is told what is left of it."""
 
-    def __init__(self, claim: Claim, job: Job, handler: Handler, tools: Tools) -> None:
+    def __init__(
+        self, claim: Claim, job: Job, handler: Handler, tools: Tools, hand: InHand
+    ) -> None:
         self._claim = claim
+        self._hand = hand
         self._job = job
         self._handler = handler
         self._tools = tools
@@ -96,6 +100,7 @@ class ChunkWork:
         records = self._tools.records
         items = await records.open_items(self._job.job_id, self._claim.chunk)
         rows = await records.row_counts(self._job, items)
+        self._hand.read(len(items))
         self._rows = {number: n for (number, _), n in zip(items, rows, strict=True)}
         if self._claim.losses >= CAREFUL_FROM:
             ended = [await self._task(self._carefully(*item)) for item in items]
@@ -122,6 +127,7 @@ class ChunkWork:
             raise
         finally:
             self._running.discard(task)
+            self._hand.ended()
 
     async def _freely(self, number: int, item: Item) -> bool:
         async with self._tools.slots.place(self._job.lane):

@@ -16,6 +16,7 @@ from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import ChunkWork, Handler, Tools
 from orchestrator.jobs.model import JobKind, Lane, NotNow
 from orchestrator.jobs.records import Claim, JobRecords
+from orchestrator.jobs.room import InHand, Room
 from orchestrator.jobs.watch import JobWatch
 from orchestrator.memo import StoreUnavailable
 
@@ -34,7 +35,7 @@ class Doorbell(Protocol):
 
 #: Chunks of each lane under way in one process. Their items mostly wait, which costs memory
 #: and nothing else; the limit keeps a process from claiming more than it can finish in good
-#: time. Lanes do not take from each other.
+#: time. Lanes do not take from each other. Items that buy bound it first: see `Room`.
 QUOTAS: Final = MappingProxyType({Lane.INTERACTIVE: 50, Lane.PIPELINE: 100, Lane.REFRESH: 20})
 #: Items of one process that are begun and not ended; others can still be held back.
 MAX_ITEMS: Final = 1000
@@ -45,7 +46,7 @@ WATCH_PERIOD: Final = timedelta(seconds=1)
 class ChunkRunner:
     """Answers doorbells. A place in a lane's quota takes chunk after chunk until there is none."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - parts, and bounds with defaults
         self,
         records: JobRecords,
         marks: Marks,
@@ -53,6 +54,7 @@ class ChunkRunner:
         doorbell: Doorbell,
         *,
         quotas: Mapping[Lane, int] = QUOTAS,
+        purchases: Admission | None = None,
         attempts: int = 3,
         watch_period: timedelta = WATCH_PERIOD,
         clock: Clock = utc_now,
@@ -65,6 +67,7 @@ class ChunkRunner:
             handlers: What is done with an item, by the kind of its job.
             doorbell: Rung on where more work is left than this process has begun.
             quotas: Chunks of each lane under way.
+            purchases: Places that items come to need; without, nobody needs one but an item's.
             attempts: How often an item is begun that kills its worker.
             watch_period: How soon a pause or a cancel is noticed.
             clock: What deadlines are held against.
@@ -78,6 +81,7 @@ class ChunkRunner:
         self._places: Counter[Lane] = Counter()
         self._running: set[asyncio.Task[None]] = set()
         slots = Admission(MAX_ITEMS)
+        self._room = Room(slots, purchases or Admission(MAX_ITEMS))
         self._tools = Tools(
             records, marks, clock, slots, self._pause, self._draining.is_set, attempts
         )
@@ -85,6 +89,7 @@ class ChunkRunner:
     def drain(self) -> None:
         """Start no further item. Running ones end; unfinished chunks are handed back."""
         self._draining.set()
+        self._room.close()
 
     def wake(self, lane: Lane) -> None:
         """Answer a doorbell of *lane*: take work if the lane's quota has a place. Never waits.
@@ -104,8 +109,9 @@ class ChunkRunner:
 
         None if there was no chunk to take.
         """
-        async with self._records.taken(lane) as claim:
-            return None if claim is None else await self._work(claim)
+        with self._room.hand(lane) as hand:
+            async with self._records.taken(lane) as claim:
+                return None if claim is None else await self._work(claim, hand)
 
     async def aclose(self) -> None:
         """Drain, and wait for what is running."""
@@ -115,18 +121,21 @@ class ChunkRunner:
         await self._watch.aclose()
 
     async def _fill(self, lane: Lane) -> None:
-        """Take chunk after chunk until there is none, or one cannot be worked on."""
+        """Take chunk after chunk, as there is room, until there is none or one fails."""
         try:
             has_rung = False
-            while not self._draining.is_set():
-                async with self._records.taken(lane) as claim:
-                    if claim is None:
+            while True:
+                async with self._room.another(lane) as hand:
+                    if hand is None:
                         return
-                    if claim.more and not has_rung:
-                        # Wakes one more place here or elsewhere, which does the same.
-                        await self._doorbell.ring(lane)
-                        has_rung = True
-                    await self._work(claim)
+                    async with self._records.taken(lane) as claim:
+                        if claim is None:
+                            return
+                        if claim.more and not has_rung:
+                            # Wakes one more place here or elsewhere, which does the same.
+                            await self._doorbell.ring(lane)
+                            has_rung = True
+                        await self._work(claim, hand)
         except StoreUnavailable as away:
             log.warning("place.store_away", lane=lane, operation=away.operation)
         except Exception:
@@ -134,11 +143,11 @@ class ChunkRunner:
         finally:
             self._places[lane] -= 1
 
-    async def _work(self, claim: Claim) -> int:
+    async def _work(self, claim: Claim, hand: InHand) -> int:
         job = await self._records.job(claim.job_id)
         if job is None:
             return 0
-        chunk = ChunkWork(claim, job, self._handlers[job.kind], self._tools)
+        chunk = ChunkWork(claim, job, self._handlers[job.kind], self._tools, hand)
         with self._watch.over(claim.job_id, chunk):
             ended = await chunk.run()
         log.info(

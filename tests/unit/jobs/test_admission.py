@@ -31,6 +31,18 @@ def test_whoever_asks_the_reserve_is_kept(places: int, lanes: list[Lane]) -> Non
     assert taken[PIPELINE] + taken[REFRESH] <= places - Shares(places).reserve
 
 
+@given(st.integers(1, 50), st.lists(st.sampled_from(Lane), max_size=60), st.sampled_from(Lane))
+def test_as_many_may_begin_as_are_said_to_be_free(
+    places: int, lanes: list[Lane], lane: Lane
+) -> None:
+    """Of one lane, after any others, if nobody else asks."""
+    before = filled(places, lanes)
+
+    after = filled(places, [*lanes, *[lane] * 60])
+
+    assert Shares(places).free(lane, before) == after[lane] - before[lane]
+
+
 @pytest.mark.parametrize(
     ("places", "interactive", "pipeline", "refresh"),
     [(200, 200, 180, 50), (10, 10, 9, 2), (2, 2, 1, 1), (1, 1, 1, 1)],
