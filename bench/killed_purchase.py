@@ -5,17 +5,13 @@ own bill counts the charges. The buyer dies by its own hand, so that it dies at 
 """
 
 import asyncio
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
-import httpx
-
 from bench.measure import console, grid, judge, summary
-from orchestrator.database import upgrade
-from orchestrator.embedded import EmbeddedStack, open_stack
+from bench.site import running_site
+from orchestrator.embedded import EmbeddedStack
 from orchestrator.settings import load
 from tests.support.buyer import PURPOSE, Buyer, Step, cue, open_buyer, start_buyer
 from tests.support.sandbox import charges
@@ -45,20 +41,12 @@ class Death:
 
 async def main(repeats: int) -> None:
     """Measure every step with both graces."""
-    with tempfile.TemporaryDirectory() as home, open_stack(Path(home), workers=0) as stack:
-        await upgrade(stack.variables["DATABASE_URL"])
-        await _set_pace(stack)
+    async with running_site(workers=0, variables={}) as site:
+        latency_ms = round(UPSTREAM_S * 1000)
+        await site.behave(latency_min_ms=latency_ms, latency_max_ms=latency_ms, not_found_rate=0)
         for grace_s in GRACES_S:
-            deaths = await _deaths(stack, grace_s, min(repeats, MOST_RUNS))
+            deaths = await _deaths(site.stack, grace_s, min(repeats, MOST_RUNS))
             _show(deaths, grace_s)
-
-
-async def _set_pace(stack: EmbeddedStack) -> None:
-    latency_ms = round(UPSTREAM_S * 1000)
-    pace = {"latency_min_ms": latency_ms, "latency_max_ms": latency_ms, "not_found_rate": 0}
-    async with httpx.AsyncClient() as http:
-        url = f"{stack.variables['SURFSENSE_URL']}/__faults"
-        (await http.post(url, json=pace)).raise_for_status()
 
 
 async def _deaths(stack: EmbeddedStack, grace_s: float, runs: int) -> dict[Step, list[Death]]:
