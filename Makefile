@@ -28,7 +28,8 @@ demo: $(READY) ## Run the example's leads through the whole pipeline (simulated 
 
 test: $(READY) ## Run all tests on real servers
 	@$(BIN)/python -m tests.support.provide
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@# Files with many tests are not begun first: the slowest have few, and would be what all wait for.
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 static: $(READY)
 	@$(BIN)/ruff format --check .
