@@ -2,13 +2,22 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.identity import company_key
 from tests.cli.conftest import Emasai
-from tests.support.sandbox import charges
+from tests.support.sandbox import charges, everybody_known
+
+
+@pytest.fixture(autouse=True)
+def _everybody_is_known(stack: EmbeddedStack) -> Iterator[None]:
+    with everybody_known(stack):
+        yield
 
 
 def _name() -> str:

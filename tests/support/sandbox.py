@@ -1,9 +1,15 @@
-"""The sandbox's own book, read from outside: what the seller says it sold."""
+"""The sandbox, from outside: its own book of what it sold, and whom it knows."""
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import httpx
+
+from orchestrator.embedded import EmbeddedStack
 
 
 def charges(home: Path) -> Counter[str]:
@@ -16,3 +22,14 @@ def charges(home: Path) -> Counter[str]:
 def twice(charged: Mapping[str, int]) -> set[str]:
     """Return the companies that were charged more than once."""
     return {key for key, count in charged.items() if count > 1}
+
+
+@contextmanager
+def everybody_known(stack: EmbeddedStack) -> Iterator[None]:
+    """Have the sandbox of *stack* know every company, whatever it is called, during the block."""
+    url = f"{stack.variables['SURFSENSE_URL']}/__faults"
+    before: dict[str, Any] = httpx.post(url, json={}).raise_for_status().json()
+    rates = ("not_found_rate", "ambiguous_rate")
+    httpx.post(url, json=dict.fromkeys(rates, 0)).raise_for_status()
+    yield
+    httpx.post(url, json={rate: before[rate] for rate in rates}).raise_for_status()

@@ -19,7 +19,7 @@ from orchestrator.jobs import JobFilter
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
-from tests.support.sandbox import charges
+from tests.support.sandbox import charges, everybody_known
 from tests.support.stack import running_stack
 
 Results = list[dict[str, Any]]
@@ -28,7 +28,10 @@ Results = list[dict[str, Any]]
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Run a whole stack with one worker, on a sandbox that knows every company."""
-    with running_stack(tmp_path_factory.mktemp("home"), workers=1) as running:
+    with (
+        running_stack(tmp_path_factory.mktemp("home"), workers=1) as running,
+        everybody_known(running),
+    ):
         yield running
 
 
