@@ -20,7 +20,7 @@ from orchestrator.embedded.valkey import Valkey
 from orchestrator.identity import company_key
 from orchestrator.memo import NotDurable, Source
 from orchestrator.settings import Settings, load
-from tests.support.buyer import PURPOSE, Step, cue, open_buyer, start_buyer
+from tests.support.buyer import PURPOSE, RUNS, Step, cue, open_buyer, start_buyer
 from tests.support.sandbox import charges
 from tests.support.valkey import (
     client_of,
@@ -82,12 +82,7 @@ async def pair(surfsense: tuple[Path, str], tmp_path: Path) -> AsyncIterator[Pai
     variables = {
         "DATABASE_URL": f"sqlite:///{tmp_path}/emasai.db",
         "SURFSENSE_URL": url,
-        "SURFSENSE_PROTOCOL": "workspace",
-        "SURFSENSE_API_KEY": "ss_pat_test",
-        "SURFSENSE_WORKSPACE_ID": "1",
-        "EMASAI_LEASE_S": "0.6",
-        "EMASAI_RECONCILE_GRACE_S": "0.4",
-        "EMASAI_POLL_FIRST_S": "0.05",
+        **RUNS,
     }
     await upgrade(variables["DATABASE_URL"])
     with running_valkey(tmp_path / "one") as primary, running_valkey(tmp_path / "two") as replica:

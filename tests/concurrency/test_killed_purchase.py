@@ -24,18 +24,10 @@ from orchestrator.identity import Mention, company_key
 from orchestrator.memo import Source
 from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
-from tests.support.buyer import PURPOSE, Buyer, Step, cue, open_buyer, start_buyer
+from tests.support.buyer import PURPOSE, RUNS, Buyer, Step, cue, open_buyer, start_buyer
 from tests.support.sandbox import charges
 from tests.support.stack import running_stack
 
-_VARIABLES = {
-    "SURFSENSE_PROTOCOL": "workspace",
-    "SURFSENSE_API_KEY": "ss_pat_test",
-    "SURFSENSE_WORKSPACE_ID": "1",
-    "EMASAI_LEASE_S": "0.6",
-    "EMASAI_RECONCILE_GRACE_S": "0.4",
-    "EMASAI_POLL_FIRST_S": "0.05",
-}
 #: Followers that wait in this process while the leader dies in another one.
 FOLLOWERS = 10
 #: Steps after which the run exists: whoever comes next collects it.
@@ -59,7 +51,7 @@ async def _migrate(stack: EmbeddedStack) -> None:
 @pytest.fixture
 def settings(stack: EmbeddedStack) -> Settings:
     """Return how every buyer is configured."""
-    return load(**stack.variables, **_VARIABLES)
+    return load(**stack.variables, **RUNS)
 
 
 @pytest.fixture
@@ -70,7 +62,7 @@ async def survivor(settings: Settings) -> AsyncIterator[Buyer]:
 
 
 async def _lead(stack: EmbeddedStack, company: str, step: Step) -> Process:
-    return await start_buyer(company, step, {**stack.variables, **_VARIABLES})
+    return await start_buyer(company, step, {**stack.variables, **RUNS})
 
 
 @pytest.mark.parametrize("step", [step for step in Step if step is not Step.NEVER])
@@ -107,7 +99,7 @@ async def test_a_buyer_killed_between_claim_and_purchase_costs_one_charge(
     name = f"Compañía {uuid4().hex[:10]}"
     spain, germany = Mention(f"{name} SL", "acme.test"), Mention(f"{name} GmbH", "globex.test")
     await survivor.enricher.identify(spain)
-    variables = {**stack.variables, **_VARIABLES}
+    variables = {**stack.variables, **RUNS}
     process = await start_buyer(germany.name, Step.BEFORE_RESERVE, variables, website="globex.test")
 
     cue(process)

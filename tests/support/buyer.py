@@ -43,6 +43,15 @@ from orchestrator.spend import Budget, Caps, Ledger, PurchaseRecord, Servings
 from orchestrator.surfsense import Accepted, Answer, Seller, open_http, open_seller
 
 PURPOSE = Purpose(None, "default")
+#: Settings by which runs survive their buyer, and nobody waits long for a dead one.
+RUNS = {
+    "SURFSENSE_PROTOCOL": "workspace",
+    "SURFSENSE_API_KEY": "ss_pat_test",
+    "SURFSENSE_WORKSPACE_ID": "1",
+    "EMASAI_LEASE_S": "0.6",
+    "EMASAI_RECONCILE_GRACE_S": "0.4",
+    "EMASAI_POLL_FIRST_S": "0.05",
+}
 _ROOT = Path(__file__).parents[2]
 
 

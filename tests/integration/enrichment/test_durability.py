@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey
+from orchestrator.enrichment import Enrichment
 from orchestrator.memo import Durability, LeaseLost, NotDurable, Source, StoreUnavailable
 from orchestrator.memo.durability import Confirmations
 from orchestrator.memo.keys import NOTED, Keys, listed
@@ -69,15 +70,21 @@ async def _bought(world: World) -> None:
     assert await world.ledger.total() == world.seller.charged_micros == PRICE
 
 
+async def _held_back(world: World, admin: Redis) -> asyncio.Task[Enrichment]:
+    """Begin a purchase on a server that leaves its disk alone; the intent waits for that."""
+    await admin.config_set("appendfsync", "no")
+    buying = asyncio.create_task(world.enricher.enrich("Acme", FREE))
+    await eventually(lambda: _waiting(admin, at_least=1), "the intent waits for the disk")
+    return buying
+
+
 async def test_nothing_is_sent_before_the_disk_has_the_intent(
     worlds: Worlds, server: Valkey, seller: FakeSeller
 ) -> None:
     """A server that writes to its disk later is waited for, then the purchase goes on."""
     world = worlds.open(server, seller, durability=Durability.DISK)
     async with client_of(server, 1) as admin:
-        await admin.config_set("appendfsync", "no")
-        buying = asyncio.create_task(world.enricher.enrich("Acme", FREE))
-        await eventually(lambda: _waiting(admin, at_least=1), "the intent waits for the disk")
+        buying = await _held_back(world, admin)
         assert await world.memo_redis.exists("memo1:note:surfsense:acme")
         assert seller.asked == []
         await admin.config_set("appendfsync", "always")
@@ -131,9 +138,7 @@ async def test_a_connection_that_is_lost_confirms_nothing(
     """A new one has written nothing, and would be told at once that all of it is on disk."""
     world = worlds.open(server, seller, durability=Durability.DISK)
     async with client_of(server, 1) as admin:
-        await admin.config_set("appendfsync", "no")
-        buying = asyncio.create_task(world.enricher.enrich("Acme", FREE))
-        await eventually(lambda: _waiting(admin, at_least=1), "the intent waits for the disk")
+        buying = await _held_back(world, admin)
 
         await admin.client_kill_filter(_type="normal", skipme=True)
         with pytest.raises(StoreUnavailable):
