@@ -12,7 +12,7 @@ import tasks
 from tests.support.project import ROOT, project_files, project_files_like, pyproject, read
 
 #: A file that wants more has two ideas.
-MOST_LINES = 300
+MOST_LINES = 600
 
 # In two parts each, so that this file does not name what it forbids.
 _REGISTRIES = ("pypi" + ".org", "python" + "hosted", "docker" + ".io", "ghcr" + ".io")
@@ -24,7 +24,7 @@ _LUA_CALL = re.compile(r"-- (\w+)\(KEYS: ")
 
 
 def test_python_files_are_short() -> None:
-    """A Python file that grows beyond 300 lines is split by idea."""
+    """A Python file that grows beyond 600 lines is split by idea."""
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines())
         for path in project_files_like("*.py")
