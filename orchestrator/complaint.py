@@ -41,3 +41,16 @@ class Complaint:
         left_out = 0 if silence is None else silence.left_out
         self._silences[event] = _Silence(now + INTERVAL.total_seconds())
         self._log.warning(event, left_out=left_out, **fields)
+
+
+def error_class(error: BaseException) -> str:
+    """Return the class of *error* with that of its first cause; never its message.
+
+    Messages of foreign errors may quote data or a password. `StoreUnavailable(TimeoutError)` tells
+    a server that does not answer from `StoreUnavailable(OutOfMemoryError)`, one that is full.
+    """
+    name, first, seen = type(error).__name__, error, {id(error)}
+    while first.__cause__ is not None and id(first.__cause__) not in seen:
+        first = first.__cause__
+        seen.add(id(first))
+    return name if first is error else f"{name}({type(first).__name__})"
