@@ -11,6 +11,7 @@ import uvloop
 from celery import signals
 
 from bench.noop import NOTHING, TTL, Nothing, open_plain_app
+from orchestrator.background import Supervisor
 from orchestrator.connections import open_redis
 from orchestrator.garbage import collect_rarely
 from orchestrator.jobs import (
@@ -67,7 +68,7 @@ class _Loop:
             doorbell,
             purchases=Admission(settings.max_in_flight),
         )
-        self._reconciling = asyncio.create_task(Reconciler(self._runner, doorbell).run())
+        self._reconciling = Supervisor().start(Reconciler(self._runner, doorbell).loop)
 
 
 _loop: _Loop | None = None

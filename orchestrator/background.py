@@ -115,16 +115,21 @@ class Supervisor:
         # The work has swallowed the cancellation, see `end_task`.
         raise asyncio.CancelledError
 
-    def run_in_thread(self, name: str, work: Callable[[], object], over: threading.Event) -> None:
-        """Call *work*, which waits by itself, until *over* is set; as `run` does, for a thread."""
-        health = self._observe(name, timedelta(0))
-        while not over.is_set():
+    def run_in_thread(
+        self, name: str, work: Callable[[], object], *, every: timedelta, over: threading.Event
+    ) -> None:
+        """Call *work* in this thread, *every* so often, until *over* is set.
+
+        As `run`, but without longer pauses after errors: this is for what watches other things.
+        """
+        health = self._observe(name, every)
+        while not over.wait(every.total_seconds()):
             health.begin()
             try:
                 work()
                 health.succeeded()
             except Exception as error:  # noqa: BLE001 - one error must not end the loop
-                over.wait(health.failed(error).total_seconds())
+                health.failed(error)
 
     def _observe(self, name: str, every: timedelta) -> "_Health":
         first = min(self._first_pause, every) if every else self._first_pause
@@ -166,7 +171,6 @@ class _Health:
             loop=self._name,
             error=self.error,
             at=_where(error),
-            next_in_s=pause.total_seconds(),
         )
         return pause
 

@@ -16,6 +16,7 @@ from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
 from agents.cdao.policy import Policy
 from agents.protocol import Pipeline
 from orchestrator.archive import EvidenceArchive
+from orchestrator.background import Supervisor
 from orchestrator.clock import Clock, utc_now
 from orchestrator.company_index import CompanyIndex, IdentityDecisions
 from orchestrator.connections import open_redis
@@ -104,6 +105,7 @@ class Runtime:
     scheduler: Scheduler
     workers: Workers
     doorbell: Doorbell
+    supervisor: Supervisor
 
     def drain(self) -> None:
         """Begin nothing new: no item, no purchase. What is under way is seen through."""
@@ -142,7 +144,11 @@ def caps_of(settings: Settings) -> Caps:
 
 @asynccontextmanager
 async def build(
-    settings: Settings, *, doorbell: Doorbell, clock: Clock = utc_now
+    settings: Settings,
+    *,
+    doorbell: Doorbell,
+    clock: Clock = utc_now,
+    supervisor: Supervisor | None = None,
 ) -> AsyncIterator[Runtime]:
     """Open every connection lazily, wire the parts, and close all of it at the end.
 
@@ -157,6 +163,7 @@ async def build(
     pipeline = Pipeline("cdao", (agent,))
     database_url = settings.database_url.get_secret_value()
     await upgrade(database_url)
+    supervisor = supervisor or Supervisor()
     async with AsyncExitStack() as stack:
         engine = open_engine(database_url)
         stack.push_async_callback(engine.dispose)
@@ -224,6 +231,7 @@ async def build(
             doorbell,
             purchases=purchaser.places,
             attempts=settings.poison_attempts,
+            supervisor=supervisor,
             clock=clock,
         )
         stack.push_async_callback(runner.aclose)
@@ -264,6 +272,7 @@ async def build(
             scheduler=Scheduler(watches, due, Worth(engine), records, index, clock),
             workers=Workers(jobs_redis),
             doorbell=doorbell,
+            supervisor=supervisor,
         )
 
 

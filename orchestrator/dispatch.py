@@ -3,8 +3,11 @@
 import contextlib
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
+from orchestrator.background import Loop
 from orchestrator.bootstrap import Runtime
 from orchestrator.jobs import (
     Command,
@@ -127,6 +130,17 @@ async def command(runtime: Runtime, job_id: str, wanted: Command) -> Job | None:
     if job is not None and state is JobState.RUNNING:
         await _announce(runtime, job)
     return job
+
+
+def worker_loops(runtime: Runtime) -> tuple[Loop, ...]:
+    """Return the background loops of a worker, all but its heartbeat."""
+    return (
+        runtime.reconciler.loop,
+        Loop("sweeper", runtime.sweeper.run, timedelta(0)),
+        *(pruner.loop for pruner in runtime.pruners),
+        *(() if runtime.courier is None else (runtime.courier.loop,)),
+        runtime.scheduler.loop(partial(submit, runtime)),
+    )
 
 
 async def _announce(runtime: Runtime, job: Job) -> None:

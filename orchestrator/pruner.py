@@ -1,13 +1,12 @@
 """Drops what has been kept long enough. Runs in every worker, harmless in any number."""
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
 
+from orchestrator.background import Loop
 from orchestrator.clock import Clock
-from orchestrator.database import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -44,14 +43,10 @@ class Pruner:
         self._period = period
         self._batch = batch
 
-    async def run(self) -> None:
-        """Prune until cancelled; a database that is away is waited out."""
-        while True:
-            try:
-                await self.prune()
-            except DatabaseUnavailable as away:
-                log.warning("pruner.postponed", what=self.what, error=str(away))
-            await asyncio.sleep(self._period.total_seconds())
+    @property
+    def loop(self) -> Loop:
+        """The loop that every worker runs."""
+        return Loop(f"pruner of {self.what}", self.prune, self._period)
 
     async def prune(self) -> int:
         """Drop all that is due, a short transaction at a time; return how many rows."""

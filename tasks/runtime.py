@@ -10,7 +10,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from functools import partial
 from importlib.metadata import version
 from typing import Any, NoReturn, TypeVar
 
@@ -19,11 +18,11 @@ import uvloop
 from celery import signals
 from celery.platforms import EX_FAILURE
 
-from orchestrator.background import end_task
+from orchestrator.background import Loop, Supervisor, end_task
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.celery_app import app, settings
 from orchestrator.database import DatabaseUnavailable, SchemaTooNew
-from orchestrator.dispatch import submit
+from orchestrator.dispatch import worker_loops
 from orchestrator.garbage import collect_rarely
 from orchestrator.memo import MemoOptions
 from orchestrator.messaging import CeleryDoorbell, fingerprint
@@ -59,7 +58,10 @@ class WorkerRuntime:
         self._doorbell = CeleryDoorbell(app)
         self._self: WorkerSelf | None = None
         watched = WatchedWorker(app, worker, self._doorbell.heard, self.soon)
-        self._watchdog = Watchdog(watched, self._end_stalled, patience=settings.stall)
+        self._supervisor = Supervisor()
+        self._watchdog = Watchdog(
+            watched, self._end_stalled, patience=settings.stall, supervisor=self._supervisor
+        )
         self.parts: Runtime | None = None
 
     def start(self) -> None:
@@ -98,30 +100,25 @@ class WorkerRuntime:
     async def _open(self) -> None:
         self._stack.push_async_callback(self._doorbell.aclose)
         self.parts = parts = await self._stack.enter_async_context(
-            build(settings, doorbell=self._doorbell)
+            build(settings, doorbell=self._doorbell, supervisor=self._supervisor)
         )
         self._self = WorkerSelf(
             parts.workers,
             self._first_heartbeat(parts),
             lanes=self._doorbell.heard,
             unheard_for=lambda: self._watchdog.unheard_for,
+            supervisor=self._supervisor,
         )
         self._stack.push_async_callback(self._self.leave)
-        self._run("heartbeat", self._self.run())
+        self._run(self._self.loop)
         # Waited for here, so that the process gives signs of life until its work has ended.
         self._stack.push_async_callback(parts.runner.aclose)
-        self._run("reconciler", parts.reconciler.run())
-        self._run("sweeper", parts.sweeper.run())
-        for pruner in parts.pruners:
-            self._run(f"pruner of {pruner.what}", pruner.run())
-        if parts.courier is not None:
-            self._run("courier", parts.courier.run())
-        self._run("scheduler", parts.scheduler.run(partial(submit, parts)))
+        for loop in worker_loops(parts):
+            self._run(loop)
 
-    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Have *work* done until the process ends."""
-        task = self._loop.create_task(work, name=name)
-        self._stack.push_async_callback(end_task, task)
+    def _run(self, loop: Loop) -> None:
+        """Run *loop* until the process ends."""
+        self._stack.push_async_callback(end_task, self._supervisor.start(loop))
 
     def _first_heartbeat(self, parts: Runtime) -> Heartbeat:
         return Heartbeat.of_this_process(
@@ -151,11 +148,13 @@ class WorkerRuntime:
             exit_code=EXIT_STALLED,
             at=where(stuck),
         )
-        if stall is Stall.CONSUMER:
-            end = threading.Thread(target=self.stop, args=(WorkerState.STALLED,), daemon=True)
-            end.start()
-            end.join(GRACE.total_seconds())
-        os._exit(EXIT_STALLED)
+        try:
+            if stall is Stall.CONSUMER:
+                end = threading.Thread(target=self.stop, args=(WorkerState.STALLED,), daemon=True)
+                end.start()
+                end.join(GRACE.total_seconds())
+        finally:
+            os._exit(EXIT_STALLED)
 
 
 _worker: WorkerRuntime | None = None

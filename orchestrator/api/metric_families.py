@@ -55,6 +55,15 @@ def worker_families(beats: Sequence[Heartbeat]) -> Iterator[Family]:
         "state",
         {state: found[state] for state in WorkerState},
     )
+    failures = Counter[str]()
+    for beat in beats:
+        failures.update(beat.loop_failures)
+    yield _gauge(
+        "emasai_loop_failures",
+        "Failed rounds of background loops, of the workers that live.",
+        "loop",
+        failures,
+    )
 
 
 def lookup_families(counts: Mapping[str, int]) -> Iterator[Family]:

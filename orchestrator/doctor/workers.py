@@ -120,6 +120,10 @@ def _judge_health(beat: Heartbeat, stall: timedelta) -> list[Finding]:
     if beat.unheard_s > stall.total_seconds() / 2:
         fix = "Look at the network between it and the broker; soon it ends itself."
         return [warning(check, f"has left messages waiting for {beat.unheard_s:.0f} s", fix)]
+    if beat.failing:
+        loops = ", ".join(f"{name} ({error})" for name, error in sorted(beat.failing.items()))
+        fix = "Read `loop.failed` in its log, which says where; the loop tries again by itself."
+        return [warning(check, f"has background loops that fail: {loops}", fix)]
     return []
 
 

@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 import structlog
 
-from orchestrator.database import DatabaseUnavailable
+from orchestrator.background import Loop
 
 from .outbox import Claimed, Outbox
 from .verdict import Delivered, Later, Refused, pause_after
@@ -37,16 +37,14 @@ class Courier:
         self._period = period
         self._pause = pause
 
-    async def run(self) -> None:
-        """Deliver until cancelled; a database that is away is waited out."""
-        while True:
-            try:
-                is_idle = await self.deliver() < AT_ONCE
-            except DatabaseUnavailable as away:
-                log.warning("handover.postponed", error=str(away))
-                is_idle = True
-            if is_idle:
-                await asyncio.sleep(self._period.total_seconds())
+    @property
+    def loop(self) -> Loop:
+        """The loop that every worker runs where there is a receiver."""
+
+        async def work() -> bool:
+            return await self.deliver() == AT_ONCE
+
+        return Loop("courier", work, self._period)
 
     async def deliver(self) -> int:
         """Deliver what is due, as much as goes at once; return how many were tried."""

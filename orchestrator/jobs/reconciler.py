@@ -4,9 +4,9 @@ Runs in every worker and is harmless in any number: taking a chunk is a compare-
 a worker without a free place does not look.
 """
 
-import asyncio
 from datetime import timedelta
 
+from orchestrator.background import Loop
 from orchestrator.jobs.model import Lane
 from orchestrator.jobs.runner import ChunkRunner, Doorbell
 
@@ -25,11 +25,14 @@ class Reconciler:
         self._doorbell = doorbell
         self._period = period
 
-    async def run(self) -> None:
-        """Reconcile until cancelled; a Redis that is away is waited out."""
-        while True:
+    @property
+    def loop(self) -> Loop:
+        """The loop that every worker runs."""
+
+        async def work() -> None:
             self.reconcile()
-            await asyncio.sleep(self._period.total_seconds())
+
+        return Loop("reconciler", work, self._period)
 
     def reconcile(self) -> None:
         """Have each lane looked into once; where there is more, that rings for others."""

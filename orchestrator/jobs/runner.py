@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from orchestrator.background import Supervisor
 from orchestrator.clock import Clock, utc_now
 from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.careful import Marks
@@ -57,6 +58,7 @@ class ChunkRunner:
         purchases: Admission | None = None,
         attempts: int = 3,
         watch_period: timedelta = WATCH_PERIOD,
+        supervisor: Supervisor | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Work with *handlers*.
@@ -70,13 +72,14 @@ class ChunkRunner:
             purchases: Places that items come to need; without, nobody needs one but an item's.
             attempts: How often an item is begun that kills its worker.
             watch_period: How soon a pause or a cancel is noticed.
+            supervisor: Runs the loop that looks for pauses and cancels; one of its own by default.
             clock: What deadlines are held against.
         """
         self._records = records
         self._handlers = handlers
         self._doorbell = doorbell
         self._quotas = quotas
-        self._watch = JobWatch(records, watch_period)
+        self._watch = JobWatch(records, watch_period, supervisor or Supervisor())
         self._draining = asyncio.Event()
         self._places: Counter[Lane] = Counter()
         self._running: set[asyncio.Task[None]] = set()

@@ -6,23 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-import structlog
-
-from orchestrator.background import end_task
+from orchestrator.background import Loop, Supervisor, end_task
 from orchestrator.jobs.chunkwork import ChunkWork
 from orchestrator.jobs.records import JobRecords
 from orchestrator.jobs.state import JobState
-from orchestrator.memo import StoreUnavailable
-
-log = structlog.get_logger(__name__)
 
 
 class JobWatch:
     """Reads the states of all jobs in hand every *period*, in one round trip, and acts on them."""
 
-    def __init__(self, records: JobRecords, period: timedelta) -> None:
+    def __init__(self, records: JobRecords, period: timedelta, supervisor: Supervisor) -> None:
         self._records = records
-        self._period = period
+        self._loop = Loop("job watch", self._look, period)
+        self._supervisor = supervisor
         self._chunks: defaultdict[str, set[ChunkWork]] = defaultdict(set)
         self._looking: asyncio.Task[None] | None = None
 
@@ -30,8 +26,8 @@ class JobWatch:
     def over(self, job_id: str, chunk: ChunkWork) -> Iterator[None]:
         """Watch over *chunk* for the length of the block."""
         self._chunks[job_id].add(chunk)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look(), name="job-watch")
+        if self._looking is None:
+            self._looking = self._supervisor.start(self._loop)
         try:
             yield
         finally:
@@ -45,15 +41,10 @@ class JobWatch:
             await end_task(self._looking)
 
     async def _look(self) -> None:
-        """Look until nothing is in hand."""
-        while self._chunks:
-            await asyncio.sleep(self._period.total_seconds())
-            job_ids = list(self._chunks)
-            try:
-                states = await self._records.states(job_ids)
-            except StoreUnavailable as away:
-                log.warning("watch.store_away", operation=away.operation)
-                continue
+        """Look once at the jobs in hand."""
+        job_ids = list(self._chunks)
+        if job_ids:
+            states = await self._records.states(job_ids)
             for job_id, state in zip(job_ids, states, strict=True):
                 self._act(job_id, state)
 

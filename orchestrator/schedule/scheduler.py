@@ -11,16 +11,16 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from typing import Final, Protocol
 
 import structlog
 
+from orchestrator.background import Loop
 from orchestrator.clock import Clock
 from orchestrator.company_index import CompanyIndex
-from orchestrator.database import DatabaseUnavailable
 from orchestrator.jobs import Job, JobKind, JobRecords, JobState, Lane, NewJob, Origin
-from orchestrator.memo import StoreUnavailable
 
 from .due_set import DueSet
 from .model import Action, RunEnd, Watch, WatchKind, action_for, new_watch
@@ -66,17 +66,9 @@ class Scheduler:
         self._period = period
         self._batch = batch
 
-    async def run(self, submit: Submit) -> None:
-        """Tick until cancelled; a server of ours that is away is waited out."""
-        while True:
-            try:
-                await self.tick(submit)
-            except (StoreUnavailable, DatabaseUnavailable) as away:
-                log.warning("schedule.postponed", error=str(away))
-            except Exception:
-                # One watch's trouble must not end the schedule of all others.
-                log.exception("schedule.failed")
-            await asyncio.sleep(self._period.total_seconds())
+    def loop(self, submit: Submit) -> Loop:
+        """Return the loop that every worker runs."""
+        return Loop("scheduler", partial(self.tick, submit), self._period)
 
     async def tick(self, submit: Submit) -> int:
         """Enqueue every company that is due; return how many.

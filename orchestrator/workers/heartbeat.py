@@ -7,8 +7,9 @@ and leases tell, which lapse sooner.
 import asyncio
 import os
 import socket
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, cast
@@ -19,7 +20,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from orchestrator.complaint import Complaint
+from orchestrator.background import Loop, Supervisor
+from orchestrator.complaint import error_class
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +62,8 @@ class Heartbeat:
         overruled: Settings of the profile that its command line has overruled.
         state: What it is about to do.
         unheard_s: For how long it has left messages waiting that it could have received.
+        failing: Its background loops that fail at the moment, each with the class of its error.
+        loop_failures: How often each of its loops has failed since it began.
     """
 
     id: str
@@ -74,6 +78,8 @@ class Heartbeat:
     overruled: tuple[str, ...] = ()
     state: WorkerState = WorkerState.WORKING
     unheard_s: float = 0
+    failing: Mapping[str, str] = field(default_factory=dict)
+    loop_failures: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of_this_process(
@@ -163,6 +169,8 @@ def _read(text: bytes | str) -> Heartbeat:
         overruled=tuple(raw["overruled"]),
         state=WorkerState(raw["state"]),
         unheard_s=raw["unheard_s"],
+        failing=raw.get("failing", {}),
+        loop_failures=raw.get("loop_failures", {}),
     )
 
 
@@ -176,6 +184,7 @@ class WorkerSelf:
         *,
         lanes: Callable[[], frozenset[str]],
         unheard_for: Callable[[], timedelta],
+        supervisor: Supervisor,
         period: timedelta = PERIOD,
     ) -> None:
         """Tell *workers* about this process, beginning with *beat*.
@@ -185,43 +194,47 @@ class WorkerSelf:
             beat: What does not change.
             lanes: Whose doorbells the process answers at the moment.
             unheard_for: For how long it has left messages waiting.
+            supervisor: Knows which of its loops fail.
             period: Time between two signs.
         """
         self._workers = workers
         self._beat = beat
         self._lanes = lanes
         self._unheard_for = unheard_for
+        self._supervisor = supervisor
         self._period = period
         self._changed = asyncio.Event()
-        self._complaint = Complaint(log)
 
     def become(self, state: WorkerState) -> None:
         """Say from now on, and at once, that the process is about to do something else."""
         self._beat = replace(self._beat, state=state)
         self._changed.set()
 
-    async def run(self) -> None:
-        """Give signs until cancelled; a Redis that is away is waited out."""
-        while True:
-            await self._tell()
-            self._changed.clear()
-            try:
-                async with asyncio.timeout(self._period.total_seconds()):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+    @property
+    def loop(self) -> Loop:
+        """The loop that gives the signs; it waits by itself, since news are told at once."""
+        return Loop("heartbeat", self._beat_once, timedelta(0))
+
+    async def _beat_once(self) -> None:
+        self._changed.clear()
+        await self._tell()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._period.total_seconds()):
+                await self._changed.wait()
 
     async def leave(self) -> None:
         """Say that the process has ended; what cannot be said is seen soon enough."""
         try:
             await self._workers.remove(self._beat)
         except (RedisError, OSError) as error:
-            self._complaint.make("worker.not_removed", error=type(error).__name__)
+            log.warning("worker.not_removed", error=error_class(error))
 
     async def _tell(self) -> None:
-        lanes, unheard = sorted(self._lanes()), self._unheard_for().total_seconds()
-        self._beat = replace(self._beat, lanes=tuple(lanes), unheard_s=unheard)
-        try:
-            await self._workers.put(self._beat)
-        except (RedisError, OSError) as error:
-            self._complaint.make("worker.no_heartbeat", error=type(error).__name__)
+        self._beat = replace(
+            self._beat,
+            lanes=tuple(sorted(self._lanes())),
+            unheard_s=self._unheard_for().total_seconds(),
+            failing=self._supervisor.failing,
+            loop_failures=self._supervisor.failures,
+        )
+        await self._workers.put(self._beat)

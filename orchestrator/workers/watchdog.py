@@ -9,12 +9,8 @@ from datetime import timedelta
 from time import monotonic
 from typing import Protocol
 
-import structlog
-
-from orchestrator.complaint import Complaint
+from orchestrator.background import Supervisor
 from orchestrator.workers.stall import Look, Stall, StallClock
-
-log = structlog.get_logger(__name__)
 
 #: Time between two looks; shorter where patience is.
 PERIOD = timedelta(seconds=1)
@@ -47,15 +43,18 @@ class Watchdog:
         bite: Callable[[Stall, frozenset[str]], None],
         *,
         patience: timedelta,
+        supervisor: Supervisor,
     ) -> None:
         self._watched = watched
         self._bite = bite
+        self._supervisor = supervisor
         self._period = min(PERIOD, patience / LOOKS)
         # Looking takes its time, too, where the broker is slow to answer.
         self._clock = StallClock(patience, most=2 * self._period)
-        self._complaint = Complaint(log)
         self._over = threading.Event()
         self._turned = threading.Event()
+        self._turned.set()
+        self._looked_at = monotonic()
         self._thread = threading.Thread(target=self._watch, name="emasai-watchdog", daemon=True)
 
     @property
@@ -72,33 +71,30 @@ class Watchdog:
         self._over.set()
 
     def _watch(self) -> None:
-        at = monotonic()
-        self._turned.set()
-        while True:
-            turned = self._turned.is_set()
-            if turned:
-                self._turned.clear()
-                self._watched.pulse(self._turned.set)
-            if self._over.wait(self._period.total_seconds()):
-                return
-            waiting = self._waiting()
-            now = monotonic()
-            look = Look(
-                timedelta(seconds=now - at),
-                self._turned.is_set(),
-                waiting,
-                self._watched.received(),
-                self._watched.has_room(),
-            )
-            at = now
-            stall = self._clock.see(look)
-            if stall is not None and not self._over.is_set():
-                self._bite(stall, self._clock.unheard)
-                return
+        self._looked_at = monotonic()
+        self._supervisor.run_in_thread("watchdog", self._look, every=self._period, over=self._over)
 
-    def _waiting(self) -> frozenset[str] | None:
+    def _look(self) -> None:
+        """Look once at the process, and end it if it is stalled."""
+        waiting: frozenset[str] | None = None
         try:
-            return self._watched.waiting()
-        except Exception as error:  # noqa: BLE001 - whatever it is, somebody must go on watching
-            self._complaint.make("watchdog.look_failed", error=type(error).__name__)
-            return None
+            waiting = self._watched.waiting()
+        finally:
+            # A broker that cannot be asked, for whatever reason, does not excuse the event loop.
+            stall = self._clock.see(self._seen(waiting))
+            if stall is not None and not self._over.is_set():
+                self._over.set()
+                self._bite(stall, self._clock.unheard)
+        if self._turned.is_set():
+            self._turned.clear()
+            self._watched.pulse(self._turned.set)
+
+    def _seen(self, waiting: frozenset[str] | None) -> Look:
+        before, self._looked_at = self._looked_at, monotonic()
+        return Look(
+            timedelta(seconds=self._looked_at - before),
+            self._turned.is_set(),
+            waiting,
+            self._watched.received(),
+            self._watched.has_room(),
+        )

@@ -213,7 +213,7 @@ def test_a_loop_in_a_thread_goes_on_after_an_error() -> None:
             raise KeyError
         over.set()
 
-    supervisor.run_in_thread("watchdog", work, over)
+    supervisor.run_in_thread("watchdog", work, every=SOON, over=over)
 
     assert supervisor.failures == {"watchdog": 1}
     assert supervisor.failing == {}

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from orchestrator.background import end_task
+from orchestrator.background import Supervisor, end_task
 from orchestrator.clock import utc_now
 from orchestrator.database import open_engine, upgrade
 from orchestrator.handover import Courier, HandOverState, Outbox, Webhook, open_webhook
@@ -85,7 +85,7 @@ async def test_every_opportunity_has_one_effect_at_a_receiver_that_fails(
     """Three couriers, errors, connections that break after the effect: one effect for each."""
     await _opportunities(engine, 25)
     receiver.script = [503, None, 500, None, 429, None, 302, 404] * 2
-    couriers = [asyncio.create_task(_courier(outbox, webhook).run()) for _ in range(3)]
+    couriers = [Supervisor().start(_courier(outbox, webhook).loop) for _ in range(3)]
 
     await _until(outbox, delivered=25)
 
@@ -101,7 +101,7 @@ async def test_a_healthy_receiver_is_told_once(
 ) -> None:
     """However many couriers there are."""
     await _opportunities(engine, 15)
-    couriers = [asyncio.create_task(_courier(outbox, webhook).run()) for _ in range(4)]
+    couriers = [Supervisor().start(_courier(outbox, webhook).loop) for _ in range(4)]
 
     await _until(outbox, delivered=15)
 
@@ -210,7 +210,7 @@ async def test_a_deliverer_killed_in_mid_delivery_is_followed(
     process.send_signal(signal.SIGKILL)
     await process.wait()
     receiver.hold.set()
-    courier = asyncio.create_task(_courier(outbox, webhook).run())
+    courier = Supervisor().start(_courier(outbox, webhook).loop)
     await _until(outbox, delivered=1)
 
     await end_task(courier)

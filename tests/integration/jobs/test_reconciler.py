@@ -1,11 +1,10 @@
 """Accepted work that nobody holds is found without any doorbell."""
 
-import asyncio
 from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from orchestrator.background import end_task
+from orchestrator.background import Supervisor, end_task
 from orchestrator.jobs import (
     ChunkRunner,
     Job,
@@ -81,7 +80,7 @@ async def test_it_waits_out_a_redis_that_is_away(
     await records.accept("j1", NEW, chunk_size=4)
     flaky = Flaky(jobs_redis, ttl=timedelta(hours=1))
     runner = ChunkRunner(flaky, marks, {JobKind.ENRICH: FakeHandler()}, doorbell)
-    running = asyncio.create_task(Reconciler(runner, doorbell, period=SOON).run())
+    running = Supervisor().start(Reconciler(runner, doorbell, period=SOON).loop)
 
     async def is_done() -> bool:
         return await _is_done(records, "j1")

@@ -1,6 +1,5 @@
 """Heartbeats: who works, as each worker says of itself."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from orchestrator.background import end_task
+from orchestrator.background import Supervisor, end_task
 from orchestrator.connections import open_redis
 from orchestrator.workers import Heartbeat, Workers, WorkerSelf, WorkerState
 from tests.support.async_waiting import eventually
@@ -26,11 +25,17 @@ def beat(name: str = "a@host") -> Heartbeat:
 @asynccontextmanager
 async def living(workers: Workers, name: str = "a@host") -> AsyncIterator[WorkerSelf]:
     """Give signs of life, and leave at the end."""
+    supervisor = Supervisor()
     lanes = frozenset({"refresh", "pipeline"})
     me = WorkerSelf(
-        workers, beat(name), lanes=lambda: lanes, unheard_for=lambda: 7 * SOON, period=SOON
+        workers,
+        beat(name),
+        lanes=lambda: lanes,
+        unheard_for=lambda: 7 * SOON,
+        supervisor=supervisor,
+        period=SOON,
     )
-    task = asyncio.create_task(me.run())
+    task = supervisor.start(me.loop)
     yield me
     await end_task(task)
     await me.leave()
@@ -71,9 +76,16 @@ async def test_a_worker_that_died_is_forgotten_by_itself(jobs_redis: Redis) -> N
 
 async def test_what_a_worker_is_about_to_do_is_told_at_once(jobs_redis: Redis) -> None:
     """Not with the next sign, which may come when the process has ended."""
-    workers, hour = Workers(jobs_redis), timedelta(hours=1)
-    me = WorkerSelf(workers, beat(), lanes=frozenset, unheard_for=timedelta, period=hour)
-    task = asyncio.create_task(me.run())
+    workers, hour, supervisor = Workers(jobs_redis), timedelta(hours=1), Supervisor()
+    me = WorkerSelf(
+        workers,
+        beat(),
+        lanes=frozenset,
+        unheard_for=timedelta,
+        supervisor=supervisor,
+        period=hour,
+    )
+    task = supervisor.start(me.loop)
     me.become(WorkerState.STALLED)
 
     async def is_told() -> bool:

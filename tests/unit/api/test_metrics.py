@@ -1,6 +1,7 @@
 """GET /metrics: what waits, for autoscaling, and what an operator watches."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,7 +72,8 @@ async def test_workers_lookups_and_money_are_told(settings: Settings, open_door:
         parts = door.runtime
         now = datetime.now(UTC)
         beat = Heartbeat.of_this_process("one", now, version="1", profile="p", policy="q")
-        await parts.workers.put(beat)
+        await parts.workers.put(replace(beat, loop_failures={"sweeper": 2}))
+        await parts.workers.put(replace(beat, id="two", loop_failures={"sweeper": 1}))
         count_lookup(parts.counters, Kind.SURFSENSE, hit=True, n=3)
         count_lookup(parts.counters, Kind.SURFSENSE, hit=False)
         await parts.counters.aclose()
@@ -82,7 +84,8 @@ async def test_workers_lookups_and_money_are_told(settings: Settings, open_door:
 
         values = await values_of(door)
 
-    assert values['emasai_workers{state="working"}'] == 1
+    assert values['emasai_workers{state="working"}'] == 2
+    assert values['emasai_loop_failures{loop="sweeper"}'] == 3
     assert values['emasai_workers{state="stalled"}'] == 0
     assert values['emasai_lookups_total{kind="surfsense",result="hit"}'] == 3
     assert values['emasai_lookups_total{kind="surfsense",result="miss"}'] == 1

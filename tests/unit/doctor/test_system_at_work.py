@@ -51,6 +51,11 @@ def test_the_absence_of_workers_is_a_warning_with_the_command_that_starts_one() 
     ("change", "level", "words"),
     [
         ({"state": WorkerState.STALLED}, Level.FAULT, "is stalled"),
+        (
+            {"failing": {"sweeper": "KeyError"}},
+            Level.WARNING,
+            "has background loops that fail: sweeper (KeyError)",
+        ),
         ({"unheard_s": 31}, Level.WARNING, "left messages waiting for 31 s"),
         ({"version": "0"}, Level.WARNING, "another version than this program"),
         (

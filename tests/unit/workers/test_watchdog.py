@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from threading import enumerate as threads
 
+from orchestrator.background import Supervisor
 from orchestrator.workers import Stall, Watchdog
 from tests.support.waiting import wait_until
 
@@ -52,7 +53,7 @@ class Process:
 
 def watched(process: Process) -> Watchdog:
     """Begin to watch *process*."""
-    watchdog = Watchdog(process, process.bite, patience=PATIENCE)
+    watchdog = Watchdog(process, process.bite, patience=PATIENCE, supervisor=Supervisor())
     watchdog.start()
     return watchdog
 

@@ -1,0 +1,80 @@
+"""The background loops of a worker: none ends with an error, whatever the error is.
+
+The loops come from `dispatch.worker_loops`, which workers run, so a new one is tested, too; that
+nothing else starts a loop by itself is held by tests/project/test_loops.py.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from orchestrator.background import Loop, Supervisor, end_task
+from orchestrator.bootstrap import build
+from orchestrator.dispatch import worker_loops
+from orchestrator.settings import Settings
+from tests.support.async_waiting import eventually
+from tests.support.bells import FakeDoorbell
+
+SOON = timedelta(milliseconds=5)
+NAMES = (
+    "reconciler",
+    "sweeper",
+    "pruner of evidence",
+    "pruner of handovers",
+    "courier",
+    "scheduler",
+)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Return settings with which every loop is run."""
+    return settings.model_copy(
+        update={
+            "webhook_url": SecretStr("http://127.0.0.1:1/"),
+            "webhook_secret": SecretStr("whsec_" + "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0"),
+        }
+    )
+
+
+async def test_every_loop_of_a_worker_is_tested_here(
+    settings: Settings, doorbell: FakeDoorbell
+) -> None:
+    """Who adds a loop adds its name to this file, and to the page on operations."""
+    async with build(settings, doorbell=doorbell) as runtime:
+        assert tuple(loop.name for loop in worker_loops(runtime)) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_loop_goes_on_after_an_unknown_error(
+    name: str, settings: Settings, doorbell: FakeDoorbell
+) -> None:
+    """Its first round raises what nobody expects; the second does the loop's real work."""
+    supervisor = Supervisor(first_pause=SOON, longest_pause=SOON)
+    async with build(settings, doorbell=doorbell) as runtime:
+        (loop,) = (each for each in worker_loops(runtime) if each.name == name)
+        task = supervisor.start(_failing_once(loop))
+
+        async def goes_on() -> bool:
+            # The sweeper's round lasts for as long as it runs.
+            has_ended_a_round = name == "sweeper" or not supervisor.failing
+            return supervisor.failures == {name: 1} and has_ended_a_round
+
+        try:
+            await eventually(goes_on, f"{name} has done a round after the error")
+            assert not task.done()
+        finally:
+            await end_task(task)
+
+
+def _failing_once(loop: Loop) -> Loop:
+    rounds = iter([True])
+
+    async def work() -> object:
+        if next(rounds, False):
+            raise KeyError("a field of a stored note")
+        return await loop.work()
+
+    return replace(loop, work=work, every=SOON)

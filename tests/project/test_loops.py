@@ -1,0 +1,48 @@
+"""Background tasks: each is run by the supervisor, or it says here why it need not be."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.project import ROOT, project_files_like
+
+#: Who starts a task or a thread of its own, and why an error cannot silence it for good.
+STARTS = {
+    "orchestrator/api/health.py": "one question with an end; the next request asks anew",
+    "orchestrator/background.py": "the supervisor itself",
+    "orchestrator/batching.py": "one batch with an end; each caller gets its error",
+    "orchestrator/counters.py": "one flush with an end; the next count starts another",
+    "orchestrator/embedded/stack.py": "threads that wait for a child process to end",
+    "orchestrator/jobs/chunkwork.py": "one item with an end",
+    "orchestrator/jobs/runner.py": "one slot with an end; the reconciler starts another",
+    "orchestrator/lease.py": "one lease; the holder sees by the clock that it has lapsed",
+    "orchestrator/memo/durability.py": "one confirmation with an end",
+    "orchestrator/memo/flights.py": "one flight with an end",
+    "orchestrator/memo/notices.py": "the subscription, see issue 10",
+    "orchestrator/memo/reader.py": "one read with an end; each caller gets its error",
+    "orchestrator/surfsense/sandbox/workshop.py": "one simulated run with an end",
+    "orchestrator/workers/watchdog.py": "a thread in which the supervisor runs its loop",
+    "tasks/runtime.py": "the event loop's thread, and one that ends the process",
+}
+_STARTERS = {"create_task", "ensure_future", "Thread"}
+
+
+def _starts(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            function = node.func
+            name = function.attr if isinstance(function, ast.Attribute) else ""
+            name = function.id if isinstance(function, ast.Name) else name
+            if name in _STARTERS:
+                yield path.relative_to(ROOT).as_posix()
+
+
+def test_background_tasks_are_supervised() -> None:
+    """Whoever adds a loop uses `background.Supervisor`, so that no error ends it in silence."""
+    paths = [
+        path
+        for path in project_files_like("*.py")
+        if path.relative_to(ROOT).parts[0] in {"orchestrator", "tasks"}
+    ]
+
+    assert {start for path in paths for start in _starts(path)} - set(STARTS) == set()
