@@ -2,10 +2,7 @@
 
 import unicodedata
 
-# Separators, controls and formats: spaces, zero-width characters, byte order marks.
-_INVISIBLE = ("Z", "Cc", "Cf")
-# Unicode calls these letters and marks, but they are as blank as a space.
-_FILLERS = "\u034f\u115f\u1160\u2800\u3164\uffa0"
+from orchestrator.bounds import is_invisible
 
 
 def visible(text: str) -> str:
@@ -14,15 +11,11 @@ def visible(text: str) -> str:
     Inside they stay: a zero-width joiner is part of many names.
     """
     start, end = 0, len(text)
-    while start < end and _is_invisible(text[start]):
+    while start < end and is_invisible(text[start]):
         start += 1
-    while end > start and _is_invisible(text[end - 1]):
+    while end > start and is_invisible(text[end - 1]):
         end -= 1
     return text[start:end]
-
-
-def _is_invisible(char: str) -> bool:
-    return unicodedata.category(char).startswith(_INVISIBLE) or char in _FILLERS
 
 
 def fold(text: str) -> str:

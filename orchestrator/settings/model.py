@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from orchestrator.bounds import Tenant
 from orchestrator.settings.addresses import (
     BROKER_DB,
     GATEWAY_DB,
@@ -142,7 +143,7 @@ class Settings(RedisSettings):
     )
     poison_attempts: int = Field(default=3, ge=1, validation_alias="EMASAI_POISON_ATTEMPTS")
     stall: Seconds = Field(default=timedelta(seconds=60), validation_alias="EMASAI_STALL_S")
-    tenant: str = Field(default="default", min_length=1, validation_alias="EMASAI_TENANT")
+    tenant: Tenant = Field(default="default", validation_alias="EMASAI_TENANT")
     policy_file: Path | None = Field(default=None, validation_alias="EMASAI_POLICY_FILE")
     language: Literal["en", "es"] = Field(default="en", validation_alias="EMASAI_LANGUAGE")
     api_key: SecretStr | None = Field(default=None, validation_alias="EMASAI_API_KEY")
