@@ -1,12 +1,22 @@
-"""How this project talks to Redis: one hardened way of opening a client.
+"""How this project talks to Redis: one hardened way of opening a client, one of saying what failed.
 
 Timeouts and keep-alive are set because a client without them waits for ever on a server
 that vanished (celery/celery#8030, open-wearables#1543: `socket_timeout` None).
+
+StoreUnavailable(operation, reason)     no answer, or none yet: try again later
+└── StoreRefused(operation, reason)     the server answers and refuses: somebody has to act
+    └── StoreFull(operation, reason)    it has too little memory left
 """
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import AuthenticationError, DataError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -35,3 +45,98 @@ def open_redis(url: str) -> Redis:
         retry_on_error=[RedisConnectionError, RedisTimeoutError],
     )
     return Redis.from_pool(pool)
+
+
+class StoreUnavailable(Exception):
+    """Redis did not carry out *operation*; *reason* is the class or the code of what it met."""
+
+    def __init__(self, operation: str, reason: str = "") -> None:
+        super().__init__(operation, reason)
+        self.operation = operation
+        self.reason = reason
+
+    def __str__(self) -> str:
+        because = f", {self.reason}" if self.reason else ""
+        return f"Redis is not available ({self.operation}{because}); try again later"
+
+
+class StoreRefused(StoreUnavailable):
+    """Redis answers, and refuses *operation* until somebody acts; *reason* is its code."""
+
+    def __str__(self) -> str:
+        fix = _FIXES.get(self.reason, "`emasai doctor` examines the server")
+        return f"Redis refuses the operation ({self.operation}, {self.reason}): {fix}"
+
+
+class StoreFull(StoreRefused):
+    """Redis has too little memory left for *operation*."""
+
+    def __init__(self, operation: str, reason: str = "OOM") -> None:
+        super().__init__(operation, reason)
+
+    def __str__(self) -> str:
+        return (
+            f"Redis has too little memory left ({self.operation}); raise its maxmemory, "
+            "or wait until older jobs have expired"
+        )
+
+
+#: What a server's refusals mean, by the code that it puts in front of them.
+_FIXES: Final = {
+    "MISCONF": "it cannot save to its disk; make room there, its log says what is wrong",
+    "READONLY": "it is a replica; give the primary's address, or wait for the failover to end",
+    "NOREPLICAS": "too few replicas are attached to it; start them, or lower min-replicas-to-write",
+    "NOPERM": "its ACL does not allow it; docs/operations.md has the rules that are needed",
+    "WRONGPASS": "user or password are wrong; correct them in its URL",
+    "NOAUTH": "it asks for a password; give it in its URL",
+    "ERR unknown command": "it does not know a command; docs/operations.md has the versions",
+}
+#: A script's errors carry the code of the command that failed somewhere inside, on Redis 6.2.
+_CODE: Final = re.compile(r"\b(OOM|MISCONF|READONLY|NOREPLICAS|NOPERM|MASTERDOWN|BUSY)\b")
+#: Codes of what passes by itself.
+_PASSING: Final = frozenset({"LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "BUSY"})
+_NOT_ALLOWED: Final = ("executing the script can't run", "ACL failure in script")
+
+
+def refusal_code(error: Exception) -> str:
+    """Return the code of the server's answer *error*, empty if it is no answer of the server.
+
+    Nothing else of the answer is ever shown: it may quote keys and values.
+    """
+    if not isinstance(error, ResponseError | AuthenticationError | RedisConnectionError):
+        return ""
+    text = str(error)
+    if any(phrase in text for phrase in _NOT_ALLOWED):
+        return "NOPERM"
+    found = _CODE.search(text)
+    if found is not None:
+        return found[0]
+    if "unknown command" in text.lower():
+        return "ERR unknown command"
+    code = str(getattr(error, "status_code", None) or "ERR")
+    # What the client takes for a broken connection, such as too many of them, passes.
+    return code if code != "ERR" or isinstance(error, ResponseError) else ""
+
+
+def explain_store_error(operation: str, error: Exception) -> StoreUnavailable:
+    """Return what *error*, met in *operation*, means for who asked."""
+    code = refusal_code(error)
+    if code == "OOM":
+        return StoreFull(operation)
+    if code and code not in _PASSING:
+        return StoreRefused(operation, code)
+    return StoreUnavailable(operation, code or type(error).__name__)
+
+
+@contextmanager
+def store_errors(operation: str) -> Iterator[None]:
+    """Turn the errors of the client, and of the server, into `StoreUnavailable(operation)`.
+
+    A value that the client cannot send is the caller's mistake, and stays what it is.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except (RedisError, OSError) as error:
+        raise explain_store_error(operation, error) from error

@@ -26,7 +26,7 @@ from orchestrator.identity import InvalidCompanyName
 from orchestrator.identity.decisions import BadDecision
 from orchestrator.jobs import NotNow
 from orchestrator.leadfile import LeadFileError
-from orchestrator.memo import MemoError
+from orchestrator.memo import MemoError, StoreUnavailable
 from orchestrator.settings import ConfigurationError
 
 app = typer.Typer(
@@ -62,6 +62,7 @@ _FAILURES = (
     NotNow,
     SchemaTooNew,
     StackError,
+    StoreUnavailable,
     OSError,
 )
 

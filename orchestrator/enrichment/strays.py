@@ -14,8 +14,8 @@ import orjson
 import structlog
 from redis.asyncio import Redis
 
+from orchestrator.connections import store_errors
 from orchestrator.enrichment.journal import Page
-from orchestrator.memo import store_errors
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 
-from orchestrator.jobs.errors import store_errors
+from orchestrator.connections import store_errors
 from orchestrator.jobs.keys import LaneKeys
 from orchestrator.jobs.model import Lane
 
@@ -38,7 +38,7 @@ class Backlog:
         Raises:
             StoreUnavailable: Redis is away.
         """
-        with store_errors("backlog"):
+        with store_errors("job backlog"):
             pipe = self._redis.pipeline(transaction=True)
             for lane in Lane:
                 keys = LaneKeys(lane)

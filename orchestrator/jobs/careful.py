@@ -9,7 +9,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 
-from orchestrator.jobs.errors import store_errors
+from orchestrator.connections import store_errors
 from orchestrator.jobs.keys import JobKeys
 
 
@@ -22,7 +22,7 @@ class Marks:
 
     async def beginnings(self, job_id: str, number: int) -> tuple[int, str | None]:
         """Return how often an item was begun and never ended, and the last step it began."""
-        with store_errors("marks"):
+        with store_errors("job marks"):
             found = await self._redis.hmget(JobKeys(job_id).begun, [str(number), f"{number}:step"])
         count, step = cast("list[bytes | None]", found)
         return int(count or 0), None if step is None else step.decode()
@@ -30,7 +30,7 @@ class Marks:
     async def begin(self, job_id: str, number: int) -> None:
         """Mark an item as begun once more."""
         key = JobKeys(job_id).begun
-        with store_errors("begin"):
+        with store_errors("job begin"):
             pipe = self._redis.pipeline(transaction=True)
             pipe.hincrby(key, str(number), 1)
             pipe.pexpire(key, self._ttl)
@@ -39,7 +39,7 @@ class Marks:
     async def step(self, job_id: str, number: int, step: str) -> None:
         """Note the *step* that an item begins."""
         key = JobKeys(job_id).begun
-        with store_errors("step"):
+        with store_errors("job step"):
             pipe = self._redis.pipeline(transaction=True)
             pipe.hset(key, f"{number}:step", step)
             pipe.pexpire(key, self._ttl)
@@ -47,5 +47,5 @@ class Marks:
 
     async def end(self, job_id: str, number: int) -> None:
         """Take all marks off an item."""
-        with store_errors("end"):
+        with store_errors("job end"):
             await self._redis.hdel(JobKeys(job_id).begun, str(number), f"{number}:step")

@@ -1,9 +1,5 @@
 """What can go wrong with a job besides its work."""
 
-from contextlib import AbstractContextManager
-
-from orchestrator import memo
-
 
 class KeyReused(Exception):
     """An idempotency key was used before, for other work."""
@@ -20,8 +16,3 @@ class AlreadyRequeued(Exception):
 
     def __str__(self) -> str:
         return "Another job has some of these dead letters since"
-
-
-def store_errors(operation: str) -> AbstractContextManager[None]:
-    """Turn the client's errors into `StoreUnavailable`, with the job's *operation*."""
-    return memo.store_errors(f"job {operation}")

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, cast
 import orjson
 from redis.asyncio import Redis
 
+from orchestrator.connections import store_errors
 from orchestrator.jobs.bitmap import numbers_in
-from orchestrator.jobs.errors import store_errors
 from orchestrator.jobs.keys import FAILURES, JobKeys
 from orchestrator.jobs.model import Job, JsonObject, Lane
 from orchestrator.jobs.paging import read_jobs, walk
@@ -72,7 +72,7 @@ class Failures:
     async def jobs(self, wanted: FailureFilter) -> AsyncIterator[Job]:
         """Yield the jobs with dead letters that may be *wanted*, the latest failure first."""
         if wanted.job_id is not None:
-            with store_errors("failures"):
+            with store_errors("job failures"):
                 (job,) = await read_jobs(self._redis, [wanted.job_id])
             if job is not None and wanted.fits(job):
                 yield job
@@ -96,7 +96,7 @@ class Failures:
         key = JobKeys(job.job_id).results
         for start in range(0, len(items), BATCH):
             some = items[start : start + BATCH]
-            with store_errors("failures"):
+            with store_errors("job failures"):
                 found = await self._redis.hmget(key, [str(item.number) for item in some])
             yield [
                 (item, orjson.loads(result))
@@ -108,7 +108,7 @@ class Failures:
         keys = JobKeys(job.job_id)
         bits = first // 8, (first + WINDOW) // 8 - 1
         places = _FAILED_AT.size * first, _FAILED_AT.size * (first + WINDOW) - 1
-        with store_errors("failures"):
+        with store_errors("job failures"):
             pipe = self._redis.pipeline(transaction=False)
             for code in codes:
                 pipe.getrange(keys.failed(code), *bits)

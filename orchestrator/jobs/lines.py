@@ -5,7 +5,7 @@ from typing import Final, cast
 
 from redis.asyncio import Redis
 
-from orchestrator.jobs.errors import store_errors
+from orchestrator.connections import store_errors
 from orchestrator.jobs.keys import LaneKeys
 from orchestrator.jobs.model import Lane
 
@@ -26,7 +26,7 @@ class Lines:
             StoreUnavailable: Redis is away.
         """
         keys = LaneKeys(lane)
-        with store_errors("line"):
+        with store_errors("job line"):
             turns = await self._redis.zrange(keys.tenants, 0, MOST - 1, withscores=True)
             tenants = [(name.decode(), at) for name, at in cast("list[tuple[bytes, float]]", turns)]
             pipe = self._redis.pipeline(transaction=False)

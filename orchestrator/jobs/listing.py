@@ -7,7 +7,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 
-from orchestrator.jobs.errors import store_errors
+from orchestrator.connections import store_errors
 from orchestrator.jobs.keys import ALL, JobKeys
 from orchestrator.jobs.model import Job, Lane
 from orchestrator.jobs.paging import Place, walk
@@ -60,7 +60,7 @@ class JobList:
 
     async def timeline(self, job_id: str) -> list[TimelineEvent]:
         """Return the last events of a job, oldest first."""
-        with store_errors("timeline"):
+        with store_errors("job timeline"):
             found = await self._redis.lrange(JobKeys(job_id).timeline, 0, -1)
         return [_event(line.decode()) for line in cast("list[bytes]", found)]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple, cast
 
 from redis.asyncio import Redis
 
-from orchestrator.jobs.errors import store_errors
+from orchestrator.connections import store_errors
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.jobs.model import Job
 from orchestrator.jobs.reading import job_of
@@ -42,7 +42,7 @@ async def walk(
     # How many at the instant `top` were met: as many jobs as fit into a millisecond.
     met = 0
     while True:
-        with store_errors("list"):
+        with store_errors("job list"):
             found = await redis.zrevrangebyscore(
                 key, top, since_ms, start=met, num=PAGE, withscores=True
             )

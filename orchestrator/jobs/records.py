@@ -10,7 +10,7 @@ import orjson
 from redis.asyncio import Redis
 
 from orchestrator.batching import Batcher
-from orchestrator.jobs.errors import store_errors
+from orchestrator.connections import store_errors
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import ACTIVE, ROOT, JobKeys
 from orchestrator.jobs.model import Item, Job, Lane, NewJob, Report
@@ -79,14 +79,14 @@ class JobRecords:
 
     async def job(self, job_id: str) -> Job | None:
         """Return the record of *job_id*; None if there is none (any more)."""
-        with store_errors("job"):
+        with store_errors("job job"):
             fields = await self._redis.hgetall(JobKeys(job_id).record)
         text = {k.decode(): v.decode() for k, v in cast("dict[bytes, bytes]", fields).items()}
         return job_of(job_id, text) if text else None
 
     async def states(self, job_ids: Sequence[str]) -> list[JobState | None]:
         """Return the state of each job, None for one that is not there, in one round trip."""
-        with store_errors("states"):
+        with store_errors("job states"):
             pipe = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
                 pipe.hget(JobKeys(job_id).record, "state")
@@ -95,7 +95,7 @@ class JobRecords:
 
     async def active(self) -> list[str]:
         """Return the ids of unfinished jobs, oldest first."""
-        with store_errors("active"):
+        with store_errors("job active"):
             found = await self._redis.zrange(ACTIVE, 0, -1)
             return [job_id.decode() for job_id in cast("list[bytes]", found)]
 
@@ -104,7 +104,7 @@ class JobRecords:
 
         Where the command changes nothing, the state is the one that there was.
         """
-        with store_errors(command):
+        with store_errors(f"job {command}"):
             state = await self._move(
                 keys=[ROOT],
                 args=[self._ttl_ms, job_id, target(command), *sorted(origins(command))],
@@ -118,7 +118,7 @@ class JobRecords:
         On leaving, the chunk is handed back unless the claim was marked as done.
         """
         token = uuid.uuid4().hex
-        with store_errors("take"):
+        with store_errors("job take"):
             got = await self._take(keys=[ROOT], args=[self._ttl_ms, lane, token, self._claim_ms])
         if got is None:
             yield None
@@ -132,7 +132,7 @@ class JobRecords:
                 await self._let_go(claim, token)
 
     async def _let_go(self, claim: Claim, token: str) -> None:
-        with store_errors("finish"):
+        with store_errors("job finish"):
             await self._finish(
                 keys=[ROOT],
                 args=[
@@ -144,7 +144,7 @@ class JobRecords:
     async def open_items(self, job_id: str, chunk: int) -> list[tuple[int, Item]]:
         """Return the items of *chunk* that have no result yet, with their numbers."""
         keys = JobKeys(job_id)
-        with store_errors("items"):
+        with store_errors("job items"):
             stored = await self._redis.get(keys.items(chunk))
             if stored is None:
                 return []
@@ -157,7 +157,7 @@ class JobRecords:
         if not (items and job.has_row_map):
             return [1] * len(items)
         first, last = items[0][0], items[-1][0]
-        with store_errors("row counts"):
+        with store_errors("job row counts"):
             packed = await self._redis.getrange(
                 JobKeys(job.job_id).row_counts,
                 ROW_COUNT.size * first,
@@ -174,7 +174,7 @@ class JobRecords:
 
     async def _report_all(self, reports: Sequence[tuple[str, int, Report]]) -> list[bool]:
         calls = [((ROOT,), self._report_args(*report)) for report in reports]
-        with store_errors("report"):
+        with store_errors("job report"):
             counted = await call_together(self._redis, self._report, calls)
         return [bool(each) for each in counted]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 import orjson
 from redis.asyncio import Redis
 
-from orchestrator.jobs.errors import store_errors
+from orchestrator.connections import store_errors
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.jobs.model import Job, JsonObject
 from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment
@@ -50,7 +50,7 @@ class JobResults:
 
         Repeated rows share the object of their item's result.
         """
-        with store_errors("results"):
+        with store_errors("job results"):
             found = [place async for place in self._places(job, rows)]
             reported = await self._reported(job, {place.item for place in found})
         return [

@@ -140,7 +140,7 @@ class ChunkRunner:
                             has_rung = True
                         await self._work(claim, hand)
         except StoreUnavailable as away:
-            log.warning("place.store_away", lane=lane, operation=away.operation)
+            log.warning("place.store_away", lane=lane, error=str(away))
         except Exception:
             log.exception("place.failed", lane=lane)
         finally:

@@ -11,8 +11,9 @@ import orjson
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
+from orchestrator.connections import store_errors
 from orchestrator.jobs.bitmap import Numbers
-from orchestrator.jobs.errors import AlreadyRequeued, KeyReused, store_errors
+from orchestrator.jobs.errors import AlreadyRequeued, KeyReused
 from orchestrator.jobs.keys import ROOT, JobKeys
 from orchestrator.jobs.model import Item, Once, Order, Report, WorkDigest
 from orchestrator.jobs.reading import TALLY
@@ -129,7 +130,7 @@ class UnsealedJob:
             writes.set(self._keys.row_counts, pack_row_counts(self._row_counts))
         if letters is not None:
             writes.set(self._keys.letters, letters.pack())
-        with store_errors("accept"):
+        with store_errors("job accept"):
             await writes.execute()
             await self._renew(self._ttl_ms)
             sealed: bytes = await self._accept(
@@ -151,7 +152,7 @@ class UnsealedJob:
 
     async def discard(self) -> None:
         """Drop what was stored; without Redis it expires by itself."""
-        with store_errors("discard"):
+        with store_errors("job discard"):
             for keys in _batches([*self._stored(), self._keys.row_counts, self._keys.letters]):
                 await self._redis.unlink(*keys)
 
@@ -172,7 +173,7 @@ class UnsealedJob:
         self._waiting = []
 
     async def _store(self, writes: "_Writes") -> None:
-        with store_errors("accept"):
+        with store_errors("job accept"):
             await self._check_room()
             await writes.execute()
             if monotonic() - self._renewed_at > self._renew_after_s:

@@ -6,6 +6,7 @@ opaque JSON objects under the keys that it is given. `decision.py` is pure, `lua
 must be atomic, `memo.py` drives both.
 """
 
+from orchestrator.connections import StoreFull, StoreRefused, StoreUnavailable, store_errors
 from orchestrator.memo.abandonment import Abandoned, Abandonment
 from orchestrator.memo.durability import Durability
 from orchestrator.memo.entry import Entry
@@ -16,13 +17,11 @@ from orchestrator.memo.errors import (
     MemoError,
     NotDurable,
     StillLoading,
-    StoreFull,
-    StoreUnavailable,
 )
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, NotShared
 from orchestrator.memo.memo import Memo, Refresh
 from orchestrator.memo.notes import LeftNote, Notes
-from orchestrator.memo.options import MemoOptions, store_errors
+from orchestrator.memo.options import MemoOptions
 from orchestrator.memo.outcome import Outcome, Source
 
 __all__ = [
@@ -49,6 +48,7 @@ __all__ = [
     "Source",
     "StillLoading",
     "StoreFull",
+    "StoreRefused",
     "StoreUnavailable",
     "store_errors",
 ]

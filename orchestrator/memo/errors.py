@@ -1,9 +1,8 @@
 """What can go wrong in the memo, by what the caller should do.
 
+StoreUnavailable                   Redis is away, or refuses: nothing may be bought (`connections`)
+└── NotDurable(operation, reason)   what was written is not as safe as was asked for
 MemoError
-├── StoreUnavailable(operation)     Redis is away: nothing may be bought; try again later
-│   ├── StoreFull(operation)        Redis has no memory left for it
-│   └── NotDurable(operation, reason)   what was written is not as safe as was asked for
 ├── StillLoading(key)              the caller gave up waiting; the load goes on
 ├── LeaseLost(key)                  another leader took over: do not start paying
 ├── LoadFailed(key, reason)         the leader failed in a way that nobody had typed
@@ -12,39 +11,15 @@ MemoError
 Every class takes its values by position, so that it survives JSON and pickle.
 """
 
+from orchestrator.connections import StoreUnavailable
+
 
 class MemoError(Exception):
     """Root of the memo's errors."""
 
 
-class StoreUnavailable(MemoError):
-    """Redis did not answer *operation* in bounded time."""
-
-    def __init__(self, operation: str) -> None:
-        super().__init__(operation)
-        self.operation = operation
-
-    def __str__(self) -> str:
-        return f"Redis is not available ({self.operation}); nothing was bought, try again later"
-
-
-class StoreFull(StoreUnavailable):
-    """Redis answers, but has too little memory left for *operation*."""
-
-    def __str__(self) -> str:
-        return (
-            f"Redis has too little memory left ({self.operation}); nothing was accepted, raise its "
-            "maxmemory or wait until older jobs have expired"
-        )
-
-
 class NotDurable(StoreUnavailable):
     """What was written is not where it must be (on disk, on a replica), for *reason*."""
-
-    def __init__(self, operation: str, reason: str) -> None:
-        super().__init__(operation)
-        self.args = (operation, reason)
-        self.reason = reason
 
     def __str__(self) -> str:
         return (

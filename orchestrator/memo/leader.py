@@ -10,11 +10,12 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from orchestrator.connections import StoreUnavailable
 from orchestrator.lease import Renewal
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import Leading
 from orchestrator.memo.entry import Entry, JsonObject, encode
-from orchestrator.memo.errors import LeaseLost, LoadFailed, StoreUnavailable
+from orchestrator.memo.errors import LeaseLost, LoadFailed
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, Loader, NotShared
 from orchestrator.memo.keys import CHANNEL, Keys
 from orchestrator.memo.notes import Notes

@@ -16,6 +16,7 @@ from typing import assert_never, cast
 import structlog
 from redis.asyncio import Redis
 
+from orchestrator.connections import store_errors
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import (
     Beginning,
@@ -35,7 +36,7 @@ from orchestrator.memo.keys import Keys
 from orchestrator.memo.leader import Landing, Leader
 from orchestrator.memo.notes import Notes
 from orchestrator.memo.notices import Notices
-from orchestrator.memo.options import MemoOptions, milliseconds, store_errors
+from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.outcome import Outcome, Source
 from orchestrator.memo.reader import Reader
 from orchestrator.memo.scripts import Scripts

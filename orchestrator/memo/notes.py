@@ -15,11 +15,12 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from orchestrator.connections import store_errors
 from orchestrator.memo.durability import Confirmations, Durability
 from orchestrator.memo.entry import JsonObject
 from orchestrator.memo.errors import LeaseLost
 from orchestrator.memo.keys import NOTED, Keys, listed
-from orchestrator.memo.options import MemoOptions, milliseconds, store_errors
+from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)

@@ -1,14 +1,9 @@
 """How the memo behaves, and how its durations reach Redis."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from redis.exceptions import RedisError
-
 from orchestrator.memo.durability import Durability
-from orchestrator.memo.errors import StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +35,3 @@ class MemoOptions:
 def milliseconds(duration: timedelta) -> int:
     """Return *duration* as Redis takes it."""
     return duration // timedelta(milliseconds=1)
-
-
-@contextmanager
-def store_errors(operation: str) -> Iterator[None]:
-    """Turn the client's errors into `StoreUnavailable(operation)`."""
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise StoreUnavailable(operation) from error

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from orchestrator.memo import store_errors
+from orchestrator.connections import store_errors
 from orchestrator.scripts import load_script
 
 DUE: Final = "schedule1:due"

@@ -13,7 +13,8 @@ from typing import Protocol
 import structlog
 from redis.asyncio import Redis
 
-from orchestrator.memo import NotShared, store_errors
+from orchestrator.connections import store_errors
+from orchestrator.memo import NotShared
 from orchestrator.scripts import load_script
 from orchestrator.spend.accounts import Account, Caps
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 
+from orchestrator.connections import store_errors
 from orchestrator.enrichment import Freshness, Purchaser
 from orchestrator.enrichment.attempt import SEND_WITHIN
 from orchestrator.enrichment.journal import Order, Purpose
@@ -18,19 +19,18 @@ from orchestrator.memo import (
     Abandonment,
     Durability,
     Failure,
-    LeaseLost,
     LoadFailed,
     Memo,
     MemoError,
     MemoOptions,
     Notes,
     NotShared,
+    StoreUnavailable,
 )
 from orchestrator.memo.decision import Failed, Following, Fresh, Leading, read_beginning
 from orchestrator.memo.flight import Loader
 from orchestrator.memo.keys import Keys
 from orchestrator.memo.leader import Leader
-from orchestrator.memo.options import store_errors
 from orchestrator.memo.scripts import Scripts
 from orchestrator.spend import Budget, Ledger
 from orchestrator.surfsense import (
@@ -216,7 +216,7 @@ def _lookup(rules: Rules, name: str) -> Callable[[Facts], Coroutine[Any, Any, st
 
         try:
             return await parts.memo.get(KEYS.entry, load)
-        except (EnrichmentError, MemoError, NotShared, LeaseLost) as error:
+        except (EnrichmentError, MemoError, NotShared, StoreUnavailable) as error:
             return f"{type(error).__name__}"
 
     return run
@@ -237,7 +237,7 @@ def _sweep(rules: Rules, name: str) -> Callable[[Facts], Coroutine[Any, Any, str
         )
         try:
             return f"looked at {await sweeper.sweep() + await sweeper.recheck()}"
-        except MemoError as error:
+        except (MemoError, StoreUnavailable) as error:
             return f"{type(error).__name__}"
 
     return run

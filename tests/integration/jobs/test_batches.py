@@ -181,7 +181,7 @@ async def test_nothing_comes_in_where_memory_runs_out(runtime: Runtime) -> None:
     used = (await runtime.jobs_redis.info("memory"))["used_memory"]
     await runtime.jobs_redis.config_set("maxmemory", int(used * 1.05))
     try:
-        with pytest.raises(StoreFull, match=r"too little memory left .*; nothing was accepted"):
+        with pytest.raises(StoreFull, match=r"too little memory left .*; raise its maxmemory"):
             await submit_stream(runtime, ORDER, in_parts(["Acme"]))
     finally:
         await runtime.jobs_redis.config_set("maxmemory", 0)

@@ -10,7 +10,14 @@ from structlog.testing import capture_logs
 
 from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.memo import Memo, MemoOptions, Source, StoreUnavailable
+from orchestrator.memo import (
+    Memo,
+    MemoOptions,
+    Source,
+    StoreFull,
+    StoreRefused,
+    StoreUnavailable,
+)
 from tests.support.loading import KEY, Loader, SoldOutCodec
 from tests.support.valkey import bring_back, client_of, kill, running_valkey
 
@@ -43,29 +50,44 @@ async def test_without_redis_nothing_is_loaded(server: Valkey, memos: tuple[Memo
     loader = Loader()
 
     async with asyncio.timeout(BOUND_S):
-        with pytest.raises(StoreUnavailable, match="nothing was bought"):
+        with pytest.raises(StoreUnavailable, match="try again later"):
             await memos[0].get(KEY, loader)
 
     assert loader.flights == []
 
 
 @pytest.mark.parametrize(
-    ("trouble", "recovery"),
+    ("trouble", "recovery", "told"),
     [
-        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
-        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"), StoreFull),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE"), StoreRefused),
+        (
+            ("CONFIG", "SET", "min-replicas-to-write", "1"),
+            ("CONFIG", "SET", "min-replicas-to-write", "0"),
+            StoreRefused,
+        ),
+        (
+            ("ACL", "SETUSER", "default", "-set"),
+            ("ACL", "SETUSER", "default", "+@all"),
+            StoreRefused,
+        ),
     ],
-    ids=["out of memory", "read-only replica"],
+    ids=["out of memory", "read-only replica", "too few replicas", "not allowed"],
 )
 async def test_a_server_that_refuses_to_write_sells_nothing(
-    server: Valkey, memos: tuple[Memo, Memo], trouble: tuple[str, ...], recovery: tuple[str, ...]
+    server: Valkey,
+    memos: tuple[Memo, Memo],
+    trouble: tuple[str, ...],
+    recovery: tuple[str, ...],
+    told: type[StoreUnavailable],
 ) -> None:
-    """No lease can be had, so nothing is loaded; once it writes again, everything goes on."""
+    """No lease can be had, which is told from a server that is away; then everything goes on."""
     loader = Loader()
     async with client_of(server, 1) as admin:
         await admin.execute_command(*trouble)  # type: ignore[no-untyped-call]  # as redis-py has it
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable) as met:
             await memos[0].get(KEY, loader)
+        assert type(met.value) is told
         assert loader.flights == []
 
         await admin.execute_command(*recovery)  # type: ignore[no-untyped-call]  # as redis-py has it

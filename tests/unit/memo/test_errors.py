@@ -2,10 +2,17 @@
 
 import pytest
 
-from orchestrator.memo import CorruptEntry, LeaseLost, LoadFailed, MemoError, StoreUnavailable
+from orchestrator.memo import (
+    CorruptEntry,
+    LeaseLost,
+    LoadFailed,
+    MemoError,
+    NotDurable,
+    StoreUnavailable,
+)
 
 ERRORS = [
-    StoreUnavailable("read"),
+    NotDurable("confirm", "no replica had it"),
     LeaseLost("surfsense:acme"),
     LoadFailed("surfsense:acme", "KeyError"),
     CorruptEntry("surfsense:acme", "not JSON"),
@@ -13,10 +20,10 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_an_error_is_rebuilt_from_its_arguments(error: MemoError) -> None:
+def test_an_error_is_rebuilt_from_its_arguments(error: Exception) -> None:
     """`cls(*args)` gives the same error: what JSON and Celery keep is enough."""
     again = type(error)(*error.args)
 
     assert str(again) == str(error)
     assert vars(again) == vars(error)
-    assert isinstance(error, MemoError)
+    assert isinstance(error, MemoError | StoreUnavailable)
