@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 #: What a consumer of Celery waits for messages with.
 BRPOP = b"BRPOP"
+#: What a script is called with.
+EVALSHA = b"EVALSHA"
 
 
 class TcpProxy:
@@ -19,6 +21,8 @@ class TcpProxy:
         self._open: set[socket.socket] = set()
         self._is_deaf = threading.Event()
         self._is_away = threading.Event()
+        self._is_slow = threading.Event()
+        self._is_through = threading.Event()
         #: Connections that wait for an answer that never comes.
         self.swallowed = 0
         #: Connections that were closed at once.
@@ -33,6 +37,16 @@ class TcpProxy:
     def swallow_brpop(self) -> None:
         """Keep from now on what is sent by whoever asks for a message: it hears nothing more."""
         self._is_deaf.set()
+
+    def hold_back_script_replies(self) -> None:
+        """Keep what a script answers from its caller until `let_through`."""
+        self._is_through.clear()
+        self._is_slow.set()
+
+    def let_through(self) -> None:
+        """Hand on what was held back, and whatever comes."""
+        self._is_slow.clear()
+        self._is_through.set()
 
     def go_away(self) -> None:
         """Close all connections, and new ones at once."""
@@ -62,22 +76,38 @@ class TcpProxy:
             with contextlib.suppress(OSError):
                 server = socket.create_connection(("127.0.0.1", self._target))
                 self._open |= {client, server}
-                threading.Thread(target=self._send, args=(client, server), daemon=True).start()
-                threading.Thread(target=self._hand_on, args=(server, client), daemon=True).start()
+                calls_script = threading.Event()
+                for hand_on, ends in (
+                    (self._send, (client, server)),
+                    (self._reply, (server, client)),
+                ):
+                    threading.Thread(
+                        target=hand_on, args=(*ends, calls_script), daemon=True
+                    ).start()
 
-    def _send(self, client: socket.socket, server: socket.socket) -> None:
+    def _send(
+        self, client: socket.socket, server: socket.socket, calls_script: threading.Event
+    ) -> None:
         """Hand the client's bytes on, unless they ask for a message and nobody shall get one."""
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
                 if self._is_deaf.is_set() and BRPOP in data:
                     self.swallowed += 1
                     return
+                if EVALSHA in data:
+                    calls_script.set()
                 server.sendall(data)
         _close(server)
 
-    def _hand_on(self, server: socket.socket, client: socket.socket) -> None:
+    def _reply(
+        self, server: socket.socket, client: socket.socket, calls_script: threading.Event
+    ) -> None:
+        """Hand the server's bytes on, a script's reply only when it may."""
         with contextlib.suppress(OSError):
             while data := server.recv(65536):
+                if calls_script.is_set() and self._is_slow.is_set():
+                    self._is_through.wait()
+                calls_script.clear()
                 client.sendall(data)
         _close(client)
 

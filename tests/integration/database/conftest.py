@@ -46,3 +46,11 @@ async def engine(url: str) -> AsyncIterator[AsyncEngine]:
     engine = open_engine(url)
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+async def other_engine(url: str) -> AsyncIterator[AsyncEngine]:
+    """Return an engine of another process on the same database."""
+    engine = open_engine(url)
+    yield engine
+    await engine.dispose()

@@ -1,37 +1,34 @@
 """The company index over SQL: claims of a whole fleet, decisions that nobody can change."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.clock import utc_now
 from orchestrator.company_index import CompanyIndex, IdentityDecisions
-from orchestrator.database import open_engine, writing
+from orchestrator.database import DatabaseUnavailable, writing
 from orchestrator.identity import Mention, identify
 from orchestrator.identity.decisions import BadDecision, DecisionKind, NewDecision
 from orchestrator.identity.resolution import Because
+from orchestrator.spend import Ledger
 from tests.support.async_waiting import eventually
+from tests.support.cases import purchase
 
 SPLIT = NewDecision(DecisionKind.SPLIT, "acme", None, "ana", "two companies")
 SPAIN = identify("Acme SL", country="ES", domain="acme.es")
 GERMANY = identify("Acme GmbH", country="DE", domain="globex.de")
 
 
-@pytest.fixture
-async def other_engine(url: str) -> AsyncIterator[AsyncEngine]:
-    """Return an engine of another process on the same database."""
-    engine = open_engine(url)
-    yield engine
-    await engine.dispose()
-
-
 def _index(engine: AsyncEngine) -> CompanyIndex:
     return CompanyIndex(engine, utc_now, refresh_after=timedelta(0))
+
+
+def _refuse(*_: object) -> None:
+    raise OperationalError("SELECT", None, OSError("the database is away"))
 
 
 async def test_two_processes_never_take_two_companies_for_one(
@@ -47,12 +44,9 @@ async def test_two_processes_never_take_two_companies_for_one(
     ]
     here, there = _index(engine), _index(other_engine)
 
-    spain, germany = await asyncio.gather(
-        asyncio.gather(*(here.resolve(one) for one, _ in pairs)),
-        asyncio.gather(*(there.resolve(other) for _, other in pairs)),
-    )
+    for spain, germany in pairs:  # one by one: a list of them would be entered in one transaction
+        one, other = await asyncio.gather(here.resolve(spain), there.resolve(germany))
 
-    for one, other in zip(spain, germany, strict=True):
         plain = one.identity.name_key
         assert {one.key, other.key} in (
             {plain, f"{plain}~globex.de"},
@@ -123,6 +117,69 @@ async def test_a_decision_takes_effect_in_a_running_process(
 
     assert not before.is_ambiguous
     await eventually(is_split, "the split is in force")
+
+
+async def test_a_split_refines_what_a_process_has_met_before(engine: AsyncEngine) -> None:
+    """A key that is remembered from before the split is the name's own, which is now nobody's."""
+    index = _index(engine)
+    before = await index.resolve(SPAIN)
+
+    await IdentityDecisions(engine, utc_now).enter(SPLIT)
+
+    assert (before.key, (await index.resolve(SPAIN)).key) == ("acme", "acme~acme.es")
+
+
+async def test_a_company_includes_the_keys_of_its_other_spellings(engine: AsyncEngine) -> None:
+    """What is stored under any of them is forgotten and watched with it."""
+    decisions = IdentityDecisions(engine, utc_now)
+    for kind, subject, target in (
+        (DecisionKind.MERGE, "facebook", "meta"),
+        (DecisionKind.ALIAS, "meta_platforms", "facebook"),
+    ):
+        await decisions.enter(NewDecision(kind, subject, target, "ana", "renamed"))
+
+    for key in ("meta", "facebook", "meta_platforms"):
+        assert await _index(engine).one_with(key) == ("meta", "facebook", "meta_platforms")
+
+
+async def test_a_bare_name_is_not_resolved_without_the_claims_that_have_just_refined_it(
+    engine: AsyncEngine,
+) -> None:
+    """What was in memory before would lead it to the first company, whichever is meant."""
+    index = CompanyIndex(engine, utc_now, refresh_after=timedelta(hours=1))
+    assert (await index.resolve(identify("Acme"))).key == "acme"
+
+    def go_away(_: Connection) -> None:
+        event.listen(engine.sync_engine, "before_cursor_execute", _refuse)
+
+    event.listen(engine.sync_engine, "commit", go_away)  # of the claims; reading commits nothing
+
+    with pytest.raises(DatabaseUnavailable, match="read the company index"):
+        await index.resolve_all([SPAIN, GERMANY, identify("Acme")])
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "key"),
+    [
+        ({"acme": "found"}, "acme"),
+        ({"acme": "found", "globex": "not_found"}, "acme"),
+        ({"acme": "found", "globex": "found"}, "sa~grupo.es"),
+        ({"acme": "not_found"}, "sa~grupo.es"),
+        ({}, "sa~grupo.es"),
+    ],
+)
+async def test_a_name_that_says_nothing_means_the_only_company_bought_under_its_domain(
+    engine: AsyncEngine, outcomes: dict[str, str], key: str
+) -> None:
+    """Where several were, or one that does not exist, the domain does not say which is meant."""
+    index, ledger = _index(engine), Ledger(engine, utc_now)
+    await index.resolve_all([identify(name, domain="grupo.es") for name in ("Acme", "Globex")])
+    for number, (company, outcome) in enumerate(outcomes.items()):
+        await ledger.settle(purchase(number, company_key=company, outcome=outcome))
+
+    resolved = await index.resolve(identify("S.A.", domain="grupo.es"))
+
+    assert (resolved.key, resolved.because) == (key, Because.DOMAIN)
 
 
 async def test_decisions_are_numbered_without_gaps_however_many_decide(

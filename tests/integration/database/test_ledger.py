@@ -66,6 +66,28 @@ async def test_purchases_of_one_run_at_once_count_once(ledger: Ledger) -> None:
     assert await ledger.total() == 4 * 46_500
 
 
+async def test_purchases_of_the_same_runs_from_two_processes_never_wait_for_each_other(
+    engine: AsyncEngine, other_engine: AsyncEngine
+) -> None:
+    """Each enters its purchases in the order of their runs, whatever their own ids are."""
+    ledgers = [Ledger(each, lambda: NOW) for each in (engine, other_engine)]
+    rounds, runs = 8, 200
+
+    for turn in range(rounds):
+        ids = [turn * 2 * runs + number for number in range(2 * runs)]
+        names = [f"run-{turn}-{number:03}" for number in range(runs)]
+        batches = (
+            [purchase(n, run_id=name) for n, name in zip(ids[:runs], names, strict=True)],
+            [purchase(n, run_id=name) for n, name in zip(ids[runs:], reversed(names), strict=True)],
+        )
+        async with asyncio.TaskGroup() as both:
+            for ledger, batch in zip(ledgers, batches, strict=True):
+                for each in batch:
+                    both.create_task(ledger.settle(each))
+
+    assert await ledgers[0].total() == rounds * runs * 46_500
+
+
 async def test_an_empty_ledger_says_zero(ledger: Ledger) -> None:
     """Nothing bought is nothing spent."""
     assert await ledger.total() == 0

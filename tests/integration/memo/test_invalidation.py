@@ -1,13 +1,18 @@
 """An invalidation wins over a load that was already under way."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
 
 from orchestrator.memo import Memo, Source
+from tests.integration.memo.conftest import OpenMemo
 from tests.support.commands import forget_commands, scripts_have_run
-from tests.support.loading import KEY, Loader, SoldOut
+from tests.support.loading import GATE_S, KEY, Loader, SoldOut
+
+#: No test waits for its end.
+LONG_LEASE = timedelta(minutes=5)
 
 
 async def test_an_invalidated_entry_is_loaded_again(memo: Memo) -> None:
@@ -54,10 +59,11 @@ async def test_who_joins_after_the_invalidation_gets_a_new_load(memo: Memo) -> N
     assert len(new.flights) == 1
 
 
-async def test_a_follower_elsewhere_leads_after_an_invalidation(
-    memo: Memo, elsewhere: Memo, memo_redis: Redis
+async def test_a_follower_elsewhere_leads_at_once_after_an_invalidation(
+    open_memo: OpenMemo, memo_redis: Redis
 ) -> None:
-    """The refused leader releases its followers, and one of them loads anew."""
+    """The refused leader releases its followers long before its lease could have run out."""
+    memo, elsewhere = open_memo(lease=LONG_LEASE), open_memo(lease=LONG_LEASE)
     old, new = Loader(gated=True), Loader("second")
     leading = asyncio.create_task(memo.get(KEY, old))
     await old.started.wait()
@@ -69,7 +75,9 @@ async def test_a_follower_elsewhere_leads_after_an_invalidation(
     old.gate.set()
     await leading
 
-    assert (await following).entry.payload == {"answer": "second"}
+    async with asyncio.timeout(GATE_S):
+        outcome = await following
+    assert outcome.entry.payload == {"answer": "second"}
 
 
 async def test_an_invalidation_ends_the_force_of_a_failure(memo: Memo) -> None:

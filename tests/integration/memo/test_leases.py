@@ -1,18 +1,44 @@
 """Who leads, for how long, and who may write."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.memo import Flight, LeaseLost, Loaded, Memo, Source
+from orchestrator.connections import open_redis
+from orchestrator.embedded.valkey import Valkey
+from orchestrator.lease import RENEWALS
+from orchestrator.memo import Flight, LeaseLost, Loaded, Memo, MemoOptions, Source
 from tests.integration.memo.conftest import SHORT_LEASE, OpenMemo
 from tests.support.async_waiting import eventually
-from tests.support.commands import commands, forget_commands
-from tests.support.loading import GATE_S, KEY, Loader
+from tests.support.commands import commands, forget_commands, scripts_have_run
+from tests.support.loading import GATE_S, KEY, Loader, SoldOutCodec
+from tests.support.tcp_proxy import TcpProxy, proxy_of
 
 LEASE_KEY = f"memo1:lease:{KEY}"
 NOTE_KEY = f"memo1:note:{KEY}"
+#: Replies are held back for most of it.
+SLOW_LEASE = timedelta(seconds=2)
+
+
+@pytest.fixture
+def slow_server(shared_valkey: Valkey) -> Iterator[TcpProxy]:
+    """Stand in front of the server."""
+    with proxy_of(urlsplit(shared_valkey.url).port or 0) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def slow_memo(slow_server: TcpProxy, shared_valkey: Valkey) -> AsyncIterator[Memo]:
+    """Return a memo whose server answers late."""
+    address, _, _ = shared_valkey.url.rpartition(":")
+    async with open_redis(f"{address}:{slow_server.port}/1") as redis:
+        memo = Memo(redis, failures=SoldOutCodec(), options=MemoOptions(lease=SLOW_LEASE))
+        yield memo
+        await memo.aclose()
 
 
 async def test_a_load_longer_than_its_lease_keeps_it(
@@ -99,6 +125,64 @@ async def test_a_leader_that_was_overtaken_may_not_begin_to_pay(
         await memo.get(KEY, overtaken)
 
     assert taken_over == [b'{"written_by":"another"}']
+
+
+async def test_a_leader_is_certain_of_its_lease_from_its_request_on_and_not_from_the_reply(
+    slow_server: TcpProxy, memo_redis: Redis, slow_memo: Memo
+) -> None:
+    """A reply that was under way for most of the lease says nothing about the rest of it."""
+    loader = Loader(gated=True)
+    await slow_memo.get("surfsense:another", Loader())  # the scripts are known, and it listens
+
+    slow_server.hold_back_script_replies()
+    leading = asyncio.create_task(slow_memo.get(KEY, loader))
+    await _is_nearly_over(memo_redis)
+    slow_server.let_through()
+    await loader.started.wait()
+    await _is_over(memo_redis)
+
+    (flight,) = loader.flights
+    assert not flight.leads()
+    loader.gate.set()
+    await leading
+
+
+async def test_a_renewal_counts_from_its_request_on_and_not_from_the_reply(
+    slow_server: TcpProxy, memo_redis: Redis, slow_memo: Memo
+) -> None:
+    """As the lease itself."""
+    loader = Loader(gated=True)
+    await forget_commands(memo_redis)
+    leading = asyncio.create_task(slow_memo.get(KEY, loader))
+    await scripts_have_run(memo_redis, 2)  # it leads, and has renewed its lease once
+    (flight,) = loader.flights
+
+    slow_server.hold_back_script_replies()
+    await _is_nearly_over(memo_redis)
+    slow_server.let_through()
+    await _is_over(memo_redis)
+
+    assert not flight.leads()
+    loader.gate.set()
+    await leading
+
+
+async def _is_nearly_over(redis: Redis) -> None:
+    """Wait until less of the lease is left than passes between a reply and the next renewal."""
+    await eventually(lambda: redis.exists(LEASE_KEY), "it leads")
+    share_ms = SLOW_LEASE / (RENEWALS + 1) // timedelta(milliseconds=1)
+
+    async def is_nearly_over() -> bool:
+        return int(await redis.pttl(LEASE_KEY)) < share_ms
+
+    await eventually(is_nearly_over, "the lease is nearly over")
+
+
+async def _is_over(redis: Redis) -> None:
+    async def is_over() -> bool:
+        return not await redis.exists(LEASE_KEY)
+
+    await eventually(is_over, "the lease is over")
 
 
 async def test_joiners_of_an_overtaken_leader_try_for_themselves(memo: Memo) -> None:

@@ -32,6 +32,22 @@ async def test_asking_again_who_leads_gives_the_same_leader(
     await one.release()
 
 
+async def test_an_overtaken_leader_writes_over_nothing_though_its_successor_has_noted_nothing(
+    one: ScriptFlight, other: ScriptFlight, memo_redis: Redis
+) -> None:
+    """Whoever leads decides what is noted; until it does, what the first has noted stays."""
+    await one.begin()
+    assert await one.note("first")
+    await memo_redis.delete(KEYS.lease)  # as if it had run out
+    await other.begin()
+    noted = await memo_redis.get(KEYS.note)
+
+    assert await one.note("late") == 0
+
+    assert await memo_redis.get(KEYS.note) == noted
+    await other.release()
+
+
 async def test_committing_again_is_the_same_commit(one: ScriptFlight, memo_redis: Redis) -> None:
     """A leader whose reply was lost hears `stored`, and the entry is as it was."""
     await one.begin()

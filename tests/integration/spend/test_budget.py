@@ -30,6 +30,11 @@ def budget(jobs_redis: Redis) -> Budget:
     return Budget(jobs_redis, HandwrittenBooks(), Caps())
 
 
+async def _server_ms(redis: Redis) -> int:
+    seconds, micros = await redis.time()
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
 async def test_a_cap_is_never_exceeded(budget: Budget) -> None:
     """Of fifty reservations at once as many succeed as the cap allows."""
     await budget.set_cap(RUN, 10 * PRICE)
@@ -131,6 +136,19 @@ async def test_what_a_crashed_buyer_held_comes_back(
     await budget.reserve("h", PRICE, [RUN])
 
     assert await budget.account(RUN) == Account(PRICE, 0, PRICE)
+
+
+async def test_a_hold_outlives_any_purchase(budget: Budget, jobs_redis: Redis) -> None:
+    """It lapses an hour after the reservation, by the server's clock."""
+    asked = await _server_ms(jobs_redis)
+    await budget.reserve("h", PRICE, [RUN])
+    answered = await _server_ms(jobs_redis)
+
+    lapses = await jobs_redis.zscore(f"budget1:holds:{RUN}", f"h {PRICE}")
+    assert isinstance(lapses, float)
+
+    hour_ms = timedelta(hours=1) // timedelta(milliseconds=1)
+    assert asked + hour_ms <= lapses <= answered + hour_ms
 
 
 async def test_a_spend_counts_even_if_its_hold_has_lapsed(

@@ -1,7 +1,7 @@
 """What a page of the journal holds in the budget, from its reservation to its end."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from orchestrator.database import open_engine, upgrade
 from orchestrator.enrichment import Purpose, Settlement
 from orchestrator.enrichment.journal import Order, Page, Stage
 from orchestrator.spend import Budget, Caps, Ledger, PurchaseOutcome, RefreshRefused
+from orchestrator.spend.ledger import UNSETTLED
 
 PRICE = 100
 
@@ -103,3 +104,24 @@ async def test_a_refresh_cap_counts_refreshes_of_the_ledger_alone(
         await settlement.reserve(_page("p3", refresh=True))
     (account,) = {name for name in _page("p4", refresh=True).accounts if "refresh:" in name}
     assert (await budget.account(account)).spent_micros == 1
+
+
+async def test_a_settlement_cut_off_after_the_ledger_is_counted_once_when_repeated(
+    jobs_redis: Redis, engine: AsyncEngine
+) -> None:
+    """Even where Redis has lost the account since, and another purchase has opened it again."""
+    clock = [utc_now()]
+    ledger = Ledger(engine, lambda: clock[0])
+    budget = Budget(jobs_redis, ledger, Caps())
+    settlement = Settlement(budget, ledger, price_micros=PRICE, protocol="enrich")
+    page = _page("p1")
+    record = settlement.record(page, PurchaseOutcome.FOUND, 60, estimated=False)
+    await ledger.settle(record)  # and here the process ends
+    clock[0] += UNSETTLED + timedelta(seconds=1)
+    await settlement.reserve(_page("p2"))
+
+    repeated = [await settlement.settle(page, record) for _ in range(2)]
+
+    assert repeated == [False, False]
+    spent = {micros for micros, _ in await _used(budget, page)}
+    assert spent == {await ledger.total()} == {60}

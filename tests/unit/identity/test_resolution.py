@@ -74,9 +74,10 @@ def test_country_or_legal_form_choose_among_the_companies_of_a_shared_name(
     assert (resolved.key, resolved.because) == (key, Because.FACTS)
 
 
-def test_facts_that_contradict_each_other_choose_nobody() -> None:
-    """A German legal form in Spain may be either company, or a third one."""
-    assert by_facts(identify("Acme GmbH", country="ES"), SHARED).is_ambiguous
+@pytest.mark.parametrize("country", ["ES", "AT"])
+def test_facts_that_contradict_a_company_do_not_choose_it(country: str) -> None:
+    """A GmbH in Spain may be either company, one in Austria is not the one in Germany."""
+    assert by_facts(identify("Acme GmbH", country=country), SHARED).is_ambiguous
 
 
 def test_the_first_claim_has_the_name_and_another_company_a_key_of_its_own() -> None:
@@ -85,6 +86,14 @@ def test_the_first_claim_has_the_name_and_another_company_a_key_of_its_own() -> 
     assert place([SPAIN], "acme", GERMANY.facts, is_split=False) == ("acme~globex.de", True)
     claims = [SPAIN, GERMANY]
     assert place(claims, "acme", Facts("globex.de"), is_split=False) == ("acme~globex.de", False)
+    assert place(claims, "acme", Facts("acme.com"), is_split=False) == ("acme", True)
+
+
+def test_of_the_companies_that_it_could_be_a_lead_belongs_to_the_closest() -> None:
+    """The first one has no claim to a lead whose facts match a later one better."""
+    claims = [SPAIN, GERMANY]
+
+    assert place(claims, "acme", Facts("globex.com"), is_split=False) == ("acme~globex.de", True)
     assert place(claims, "acme", Facts("acme.com"), is_split=False) == ("acme", True)
 
 
