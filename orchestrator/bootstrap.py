@@ -61,7 +61,7 @@ from orchestrator.schedule import DueSet, Scheduler, Watches, Worth
 from orchestrator.settings import ConfigurationError, Settings, webhook_key
 from orchestrator.spend import Budget, Caps, Costs, Ledger, Servings
 from orchestrator.store import LeadStore
-from orchestrator.surfsense import open_http, open_seller
+from orchestrator.surfsense import Seller, open_http, open_seller
 from orchestrator.workers import Workers
 
 
@@ -98,6 +98,7 @@ class Runtime:
     rejudge: Rejudge
     policy_version: str
     reconciler: Reconciler
+    seller: Seller
     purchaser: Purchaser
     sweeper: Sweeper
     watches: Watches
@@ -265,6 +266,7 @@ async def build(
             rejudge=rejudge,
             policy_version=agent.version,
             reconciler=Reconciler(runner, doorbell),
+            seller=seller,
             purchaser=purchaser,
             sweeper=sweeper,
             watches=watches,

@@ -6,6 +6,7 @@ What has been bought meanwhile is served from the memo, so trying again never bu
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from orchestrator.bootstrap import Runtime
@@ -117,26 +118,30 @@ async def foresee(
         async for letters in chosen.letters():
             to_buy += await _to_buy(runtime, job, letters, companies)
         cap = _cap(job, max_cost_micros)
-        cost = to_buy * runtime.settings.price_micros
+        cost = to_buy * runtime.seller.price_micros
         yield chosen.told(None, cap, cost if cap is None else min(cost, cap))
 
 
 async def requeue(
-    runtime: Runtime, wanted: FailureFilter, *, max_cost_micros: int | None = None
+    runtime: Runtime,
+    wanted: FailureFilter,
+    *,
+    max_cost_micros: int | None = None,
+    deadline: datetime | None = None,
 ) -> AsyncIterator[Requeue]:
     """Queue the dead letters that are *wanted* again, one new job for each old one.
 
     Those whose reason says that something must be mended first, or that they may have been charged,
     only if *wanted* names it. A dead letter is queued again once, however often and by however
     many callers it is asked for. A new job may spend *max_cost_micros*, or what is left of the
-    cap of the old one.
+    cap of the old one; what has not begun by *deadline* fails.
 
     Raises:
         StoreUnavailable: Redis is away. What was yielded is accepted; asking again is safe.
         StoreFull: Redis has hardly any memory left.
     """
     async for job in runtime.failures.jobs(wanted):
-        yield await _requeue(runtime, job, wanted, _cap(job, max_cost_micros))
+        yield await _requeue(runtime, job, wanted, _cap(job, max_cost_micros), deadline)
 
 
 async def requeued_as(runtime: Runtime, job_id: str) -> list[str]:
@@ -146,7 +151,11 @@ async def requeued_as(runtime: Runtime, job_id: str) -> list[str]:
 
 
 async def _requeue(
-    runtime: Runtime, job: Job, wanted: FailureFilter, cap_micros: int | None
+    runtime: Runtime,
+    job: Job,
+    wanted: FailureFilter,
+    cap_micros: int | None,
+    deadline: datetime | None,
 ) -> Requeue:
     is_judged = job.kind in {JobKind.PIPELINE, JobKind.REJUDGE}
     order = Order(
@@ -155,6 +164,7 @@ async def _requeue(
         max_cost_micros=cap_micros,
         lane=job.lane,
         origin=Origin.REQUEUE,
+        deadline=deadline,
         parent=job.job_id,
         about=job.about,
         policy=runtime.policy_version if is_judged else None,

@@ -1,11 +1,13 @@
 """The Typer application, and how errors leave it: one sentence, one exit code, no traceback."""
 
 import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
 
 import typer
 
 from orchestrator.cli.budget import budget
-from orchestrator.cli.console import err
+from orchestrator.cli.console import accept_any_encoding, err
 from orchestrator.cli.costs import costs
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.enrich import enrich
@@ -67,10 +69,22 @@ _FAILURES = (
 )
 
 
+#: What Typer says of a wrong usage: the class that all such errors have, which it does not export.
+_USAGE: Final[type[typer.BadParameter]] = typer.BadParameter.__mro__[1]
+
+
 def main() -> None:
     """Run the command line; never ends with a traceback for a fault that has a name."""
+    accept_any_encoding()
     try:
-        app()
+        _check_arguments(sys.argv[1:])
+        # Not Typer's own printing of errors: they quote what was typed, whatever it holds.
+        code = app(standalone_mode=False)
+    except _USAGE as error:
+        _end_usage(error)
+    except typer.Abort:
+        err.print("Aborted.")
+        sys.exit(Exit.FAILED)
     except _WRONG_INPUT as error:
         _end(error, Exit.USAGE)
     except _FAILURES as error:
@@ -78,8 +92,29 @@ def main() -> None:
     except KeyboardInterrupt:
         err.print("Stopped.")
         sys.exit(Exit.FAILED)
+    else:
+        sys.exit(code)
 
 
-def _end(error: Exception, code: Exit) -> None:
-    err.print(f"emasai: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Refuse what is no text: no name, key or file name of ours can hold it."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            err.print(f"emasai: {argument} is not text in UTF-8", style="red")
+            sys.exit(Exit.USAGE)
+
+
+def _end_usage(error: typer.BadParameter) -> NoReturn:
+    message = error.format_message()
+    if message:  # a group without a command has printed its help instead
+        err.print(f"emasai: {message}", style="red")
+        if error.ctx is not None:
+            err.print(f"{error.ctx.get_usage()}\n`{error.ctx.command_path} --help` says more.")
+    sys.exit(error.exit_code)
+
+
+def _end(error: Exception, code: Exit) -> NoReturn:
+    err.print(f"emasai: {error}", style="red")
     sys.exit(code)

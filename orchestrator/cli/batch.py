@@ -15,9 +15,9 @@ from orchestrator.cli.budget import States, read_states
 from orchestrator.cli.cells import cells_of
 from orchestrator.cli.console import err
 from orchestrator.cli.follow import follow
-from orchestrator.cli.limits import Limits
 from orchestrator.cli.reading import NO_LEAD, Reading
 from orchestrator.cli.summary import Counting, Summary
+from orchestrator.cli.terms import Terms
 from orchestrator.dispatch import submit_stream
 from orchestrator.jobs import Job, JobKind, Order, Origin
 from orchestrator.leadfile import (
@@ -48,17 +48,17 @@ class Batch:
     kind: JobKind
     item_of: Callable[[LeadFields], str]
     model: type[ItemResult]
-    limits: Limits
+    terms: Terms
     prepare: Callable[[Runtime, Sequence[LeadFields]], Awaitable[None]] | None = None
 
     def order(self, parts: Runtime) -> Order:
         """Return what is asked for, but for its items."""
         return Order(
             self.kind,
-            parts.settings.tenant,
-            self.limits.max_cost_micros,
+            self.terms.tenant_of(parts),
+            self.terms.max_cost_micros,
             origin=Origin.CLI,
-            deadline=self.limits.deadline,
+            deadline=self.terms.deadline,
             about=self.lead_file.path.name,
             policy=parts.policy_version if self.kind is JobKind.PIPELINE else None,
         )

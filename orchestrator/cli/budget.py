@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.bootstrap import Runtime
-from orchestrator.cli.console import dollars, err, out, print_json
+from orchestrator.cli.console import dollars, notice, out, print_json
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.jobs import JobContext
@@ -72,10 +72,9 @@ def show_warnings(states: States) -> None:
     for name, state in states.accounts.items():
         if state.cap_micros is not None and state.is_past(states.soft_share):
             used, cap = dollars(state.used_micros), dollars(state.cap_micros)
-            err.print(_NEARLY.format(name=escape(name), used=used, cap=cap), highlight=False)
-
-
-_NEARLY = "[yellow]The budget of {name} is nearly used up:[/] {used} of {cap} (`emasai budget`)."
+            notice(
+                f"The budget of {name} is nearly used up:", f"{used} of {cap} (`emasai budget`)."
+            )
 
 
 async def _names(parts: Runtime, job: str | None) -> list[str]:
@@ -99,11 +98,11 @@ def _table(states: States) -> Table:
     table.add_column("")
     for name, state in states.accounts.items():
         table.add_row(
-            escape(name),
+            name,
             "none" if state.cap_micros is None else dollars(state.cap_micros),
             dollars(state.spent_micros),
             dollars(state.held_micros),
             "-" if state.left_micros is None else dollars(state.left_micros),
-            "[yellow]nearly used up[/]" if state.is_past(states.soft_share) else "",
+            Text("nearly used up", "yellow") if state.is_past(states.soft_share) else "",
         )
     return table

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 import typer
 from rich.bar import Bar
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, out, print_json
@@ -22,7 +22,7 @@ SHOWN = 30
 BAR = 30
 #: Columns from which the plot stands beside the figures; on fewer it stands below them.
 WIDE = 112
-_LEGEND: Final = "[red]spent[/] and [green]saved[/]"
+_LEGEND: Final = Text.assemble(("spent", "red"), " and ", ("saved", "green"))
 
 
 def costs(
@@ -95,7 +95,7 @@ def _plot(first: str, rows: list[Cost], bars: list[Group]) -> Table:
     plot = _table(first)
     plot.add_column(_LEGEND)
     for cost, bar in zip(rows, bars, strict=True):
-        plot.add_row(escape(cost.key), bar)
+        plot.add_row(cost.key, bar)
     return plot
 
 
@@ -110,7 +110,7 @@ def _table(first: str, *numbers: str) -> Table:
 def _cells(cost: Cost) -> tuple[str, ...]:
     share = cost.estimated_micros / cost.spent_micros if cost.spent_micros else 0
     return (
-        escape(cost.key),
+        cost.key,
         f"{cost.purchases:,}",
         dollars(cost.spent_micros),
         f"{share:.0%}",

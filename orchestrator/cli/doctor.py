@@ -4,6 +4,7 @@ import asyncio
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.cli.console import out, print_json
 from orchestrator.cli.exits import Exit
@@ -13,9 +14,9 @@ from orchestrator.doctor import Finding, Level, examine
 from orchestrator.settings import is_configured
 
 _MARK = {
-    Level.OK: "[green]ok[/]",
-    Level.WARNING: "[yellow]warning[/]",
-    Level.FAULT: "[red]fault[/]",
+    Level.OK: Text("ok", "green"),
+    Level.WARNING: Text("warning", "yellow"),
+    Level.FAULT: Text("fault", "red"),
 }
 
 

@@ -1,27 +1,37 @@
 """`emasai enrich`: evidence about companies, without judging anybody."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
+from uuid import uuid4
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from agents.case import Language
+from agents.case import Language, Localized
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.batch import Batch, Outcome, work_through
 from orchestrator.cli.budget import read_states, show_warnings
 from orchestrator.cli.console import dollars, err, out, print_json
 from orchestrator.cli.durations import parse_duration
-from orchestrator.cli.limits import Deadline, Limits
+from orchestrator.cli.estimate import Estimate, estimate_of, show_estimate
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.run import finish, foresee
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summarize
+from orchestrator.cli.terms import Deadline, MaxCost, Tenant, Terms
 from orchestrator.identity import Mention, mention_of
-from orchestrator.jobs import JobContext, JobKind
+from orchestrator.jobs import DeadLetter, GivenUp, JobContext, JobKind, NotNow, Report, Tries
 from orchestrator.leadfile import FOR_ENRICHMENT, check_writable, read_lead_file
-from orchestrator.pipeline import STILL_LOADING, CompanyHandler, CompanyResult
+from orchestrator.pipeline import STILL_LOADING, CompanyHandler, CompanyResult, ItemStatus
+from orchestrator.pipeline.company import report_of_failure
+from orchestrator.pipeline.result import own_key
+from orchestrator.pipeline.trouble import Explanation
+from orchestrator.printable import printable
+from orchestrator.spend import run_account
 
 
 def enrich(  # noqa: PLR0913 - each is an option
@@ -32,12 +42,11 @@ def enrich(  # noqa: PLR0913 - each is an option
         Path | None, typer.Option("--output", "-o", help="For a file; FILE.out.csv if not said.")
     ] = None,
     *,
-    max_cost: Annotated[
-        str | None, typer.Option(metavar="USD", help="For a file: buy for this much at most.")
-    ] = None,
+    max_cost: MaxCost = None,
     deadline: Deadline = None,
+    tenant: Tenant = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="For a file: say what would be bought.")
+        bool, typer.Option("--dry-run", help="Say what would be bought; buy nothing.")
     ] = False,
     patience: Annotated[
         str | None,
@@ -56,6 +65,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     A name that takes longer than --patience is still bought, once: the answers are shown, and the
     command ends when that purchase is stored.
     """
+    terms = Terms.parse(max_cost, deadline, tenant)
     only = Path(names[0])
     is_file = len(names) == 1 and (only.suffix.lower() in _FILE_SUFFIXES or only.is_file())
     if (website or country) and (is_file or len(names) > 1):
@@ -63,28 +73,30 @@ def enrich(  # noqa: PLR0913 - each is an option
     if is_file:
         if patience:
             raise typer.BadParameter("--patience is for names only; --max-cost limits a file")
-        limits = Limits.parse(max_cost, deadline)
-        _enrich_file(only, output, limits, dry_run=dry_run, as_json=as_json)
+        _enrich_file(only, output, terms, dry_run=dry_run, as_json=as_json)
+        return
+    if output:
+        raise typer.BadParameter("--output is for files only")
+    limit = None if patience is None else parse_duration(patience)
+    mentions = [Mention(name, website, country) for name in names]
+    if dry_run:
+        _foresee_names(mentions, terms, as_json=as_json)
     else:
-        if output or max_cost or deadline or dry_run:
-            raise typer.BadParameter(
-                "--output, --max-cost, --deadline and --dry-run are for files only"
-            )
-        limit = None if patience is None else parse_duration(patience)
-        mentions = [Mention(name, website, country) for name in names]
-        _enrich_names(mentions, limit, as_json=as_json)
+        _enrich_names(mentions, terms, limit, as_json=as_json)
 
 
 _FILE_SUFFIXES = (".csv", ".tsv", ".txt")
+#: Names that are looked up side by side.
+AT_ONCE: Final = 50
 
 
 def _enrich_file(
-    path: Path, output: Path | None, limits: Limits, *, dry_run: bool, as_json: bool
+    path: Path, output: Path | None, terms: Terms, *, dry_run: bool, as_json: bool
 ) -> None:
     target = output or path.with_suffix(".out.csv")
     lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
     batch = Batch(
-        lead_file, JobKind.ENRICH, lambda lead: mention_of(lead).text, CompanyResult, limits
+        lead_file, JobKind.ENRICH, lambda lead: mention_of(lead).text, CompanyResult, terms
     )
     if dry_run:
         foresee(batch, as_json=as_json)
@@ -97,11 +109,23 @@ def _enrich_file(
     finish(with_runtime(work, workers=WORKERS), target, items="companies", as_json=as_json)
 
 
-def _enrich_names(mentions: list[Mention], patience: timedelta | None, *, as_json: bool) -> None:
+def _foresee_names(mentions: list[Mention], terms: Terms, *, as_json: bool) -> None:
+    usable = [mention for mention in mentions if own_key(mention) is not None]
+
+    async def work(parts: Runtime) -> Estimate:
+        return await estimate_of(
+            parts, usable, rows=len(mentions), max_cost_micros=terms.max_cost_micros
+        )
+
+    show_estimate(with_runtime(work), as_json=as_json)
+
+
+def _enrich_names(
+    mentions: list[Mention], terms: Terms, patience: timedelta | None, *, as_json: bool
+) -> None:
     async def work(parts: Runtime) -> list[CompanyResult]:
-        handler = CompanyHandler(parts.enricher, patience=patience)
-        context = JobContext(None, parts.settings.tenant, capped=False)
-        reports = [await handler(mention.text, context) for mention in mentions]
+        context = await _context(parts, terms)
+        reports = await look_up_all(parts, mentions, terms, context, patience)
         complete = await parts.results.complete([report.result for report in reports])
         results = [CompanyResult.model_validate(result) for result in complete]
         # Shown here: closing what is open waits for the purchases that nobody waits for any more.
@@ -117,6 +141,55 @@ def _enrich_names(mentions: list[Mention], patience: timedelta | None, *, as_jso
     raise typer.Exit(summary.exit_code)
 
 
+async def _context(parts: Runtime, terms: Terms) -> JobContext:
+    """Return what purchases of no job are made for; a cap is kept under an id of its own."""
+    if terms.max_cost_micros is None:
+        return JobContext(None, terms.tenant_of(parts), capped=False)
+    run_id = uuid4().hex
+    await parts.budget.set_cap(run_account(run_id), terms.max_cost_micros)
+    return JobContext(run_id, terms.tenant_of(parts), capped=True)
+
+
+async def look_up_all(
+    parts: Runtime,
+    mentions: list[Mention],
+    terms: Terms,
+    context: JobContext,
+    patience: timedelta | None,
+) -> list[Report]:
+    """Look *mentions* up side by side; return their reports in order.
+
+    Raises:
+        NotNow: A server of ours is away, and nothing could be found out about any of them.
+    """
+    handler, slots = CompanyHandler(parts.enricher, patience=patience), asyncio.Semaphore(AT_ONCE)
+
+    async def look_up(mention: Mention) -> Report | NotNow:
+        async with slots:
+            if terms.deadline is not None and parts.clock() >= terms.deadline:
+                return await handler.give_up(mention.text, context, GivenUp(DeadLetter.DEADLINE))
+            try:
+                # Each with its own count of tries.
+                return await handler(mention.text, replace(context, tries=Tries()))
+            except NotNow as away:
+                return away
+
+    found = await asyncio.gather(*map(look_up, mentions))
+    faults = [each for each in found if isinstance(each, NotNow)]
+    if len(faults) == len(found):
+        raise faults[0]
+    return [
+        _report_of_fault(mention, each) if isinstance(each, NotNow) else each
+        for mention, each in zip(mentions, found, strict=True)
+    ]
+
+
+def _report_of_fault(mention: Mention, away: NotNow) -> Report:
+    es = "Un servidor no estaba disponible; vuelva a ejecutarlo más tarde."
+    reason = Localized(en=f"{away.reason[:1].upper()}{away.reason[1:]}; run it again later.", es=es)
+    return report_of_failure(mention, Explanation(ItemStatus.FAILED, "unavailable", reason))
+
+
 _SEEN_THROUGH = "Waiting until what is under way is paid for and stored; nothing is bought twice."
 
 
@@ -129,9 +202,9 @@ def _show_all(results: list[CompanyResult], language: Language, *, as_json: bool
 
 
 def _show(result: CompanyResult, language: Language) -> None:
-    out.print(f"[bold]{result.company}[/]  {_came_about(result)}", highlight=False)
+    out.print(Text.assemble((printable(result.company), "bold"), "  ", _came_about(result)))
     if result.reason is not None:
-        out.print(result.reason.in_language(language), markup=False)
+        out.print(result.reason.in_language(language))
     if result.evidence is not None:
         table = Table("field", "value", "confidence", "as of", "source", box=None)
         for claim in sorted(result.evidence.claims, key=lambda claim: claim.field):

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.batch import Batch, in_parts
-from orchestrator.cli.console import dollars
+from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.reading import Reading
 from orchestrator.distinct import Distinct
 from orchestrator.identity import Mention, mention_of
@@ -62,7 +62,7 @@ async def estimate(parts: Runtime, batch: Batch, *, quiet: bool) -> Estimate:
     reading = Reading(batch.lead_file, quiet=quiet)
     mentions = (mention_of(lead) for lead in reading.read())
     return await estimate_of(
-        parts, mentions, rows=batch.lead_file.length, max_cost_micros=batch.limits.max_cost_micros
+        parts, mentions, rows=batch.lead_file.length, max_cost_micros=batch.terms.max_cost_micros
     )
 
 
@@ -88,13 +88,20 @@ async def estimate_of(
         fresh=fresh,
         unusable=unusable,
         to_buy=len(companies) - fresh - unusable,
-        price_micros=parts.settings.price_micros,
+        price_micros=parts.seller.price_micros,
         max_cost_micros=max_cost_micros,
     )
 
 
-def estimate_table(estimate: Estimate) -> Table:
-    """Return the estimate as a table for people."""
+def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
+    """Print the estimate, for programs or for people."""
+    if as_json:
+        print_json(estimate.as_json())
+    else:
+        out.print(_table(estimate))
+
+
+def _table(estimate: Estimate) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column(style="bold")
     table.add_column(justify="right")

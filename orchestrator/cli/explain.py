@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from agents.case import Language
@@ -90,7 +89,7 @@ def explain(
 def _show(story: Story) -> None:
     show_who(story.who)
     if not story.who.company.is_ambiguous:
-        out.print(_memo_sentence(story.entry, story.now), highlight=False)
+        out.print(_memo_sentence(story.entry, story.now))
     if story.purchases:
         out.print(_purchases(story))
     else:
@@ -130,7 +129,7 @@ def _purchases(story: Story) -> Table:
             dollars(sum(each.saved_micros for each in servings)),
             purchase.outcome.value,
             (purchase.job_id or "-")[:SHORT],
-            escape(purchase.company),
+            purchase.company,
             ", ".join(_served(each) for each in servings) or "nobody else yet",
         )
     spent = sum(purchase.cost_micros for purchase in story.purchases)

@@ -1,18 +1,15 @@
 """`emasai jobs failed`: dead letters, and why each of them failed."""
 
-import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Annotated
 
-import orjson
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from agents.case import Language
 from orchestrator.bootstrap import Runtime
-from orchestrator.cli.console import out
+from orchestrator.cli.console import json_text, out, write_json
 from orchestrator.cli.instants import parse_instant
 from orchestrator.cli.jobs import unknown
 from orchestrator.cli.options import AsJson
@@ -116,18 +113,18 @@ async def count(parts: Runtime, wanted: FailureFilter) -> dict[str, LetterCount]
 async def _print_json(parts: Runtime, wanted: FailureFilter, limit: int | None) -> None:
     """Print one object, its list some letters at a time: there may be a million."""
     counts = {code: each.as_json() for code, each in (await count(parts, wanted)).items()}
-    sys.stdout.write(f'{{"counts": {orjson.dumps(counts).decode()},\n"failed": [')
+    write_json(f'{{"counts": {json_text(counts)},\n"failed": [')
     printed = 0
     async for _, letters in letters_of(parts.failures, wanted):
         some = letters if limit is None else letters[: limit - printed]
-        lines = [orjson.dumps(letter.as_json()).decode() for letter in some]
+        lines = [json_text(letter.as_json()) for letter in some]
         if lines:
-            sys.stdout.write(",\n" if printed else "\n")
-            sys.stdout.write(",\n".join(lines))
+            write_json(",\n" if printed else "\n")
+            write_json(",\n".join(lines))
             printed += len(lines)
         if printed == limit:
             break
-    sys.stdout.write("\n]}\n")
+    write_json("\n]}\n")
 
 
 def _summary(counts: Mapping[str, LetterCount]) -> Table:
@@ -138,7 +135,7 @@ def _summary(counts: Mapping[str, LetterCount]) -> Table:
         table.add_column(column)
     for code, each in counts.items():
         last = "" if each.last_at is None else f"{each.last_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(escape(code), str(each.items), str(each.requeued), each.retry, last)
+        table.add_row(code, str(each.items), str(each.requeued), each.retry, last)
     return table
 
 
@@ -154,9 +151,9 @@ def _table(letters: list[Letter], language: Language) -> Table:
         table.add_row(
             each.job_id,
             str(each.number),
-            escape(each.company or each.item),
+            each.company or each.item,
             str(each.attempts),
             f"{each.failed_at:%Y-%m-%d %H:%M:%S}",
-            escape(f"{each.code}: {reason}"),
+            f"{each.code}: {reason}",
         )
     return table

@@ -15,7 +15,7 @@ from rich.progress import (
 )
 
 from orchestrator.bootstrap import Runtime
-from orchestrator.cli.console import dollars, err
+from orchestrator.cli.console import dollars, err, notice
 from orchestrator.jobs import Job
 
 #: Seconds between two looks at the job's record.
@@ -94,12 +94,11 @@ class _Display:
             err.print(f"{job.done}/{job.total} done, {money}")
         if not job.done and not self._warned and now - self._began > SILENCE_S:
             self._warned = True
-            err.print(_NO_WORKER)
+            notice("No worker has taken this up yet.", _NO_WORKER)
 
 
 _NO_WORKER = (
-    "[yellow]No worker has taken this up yet.[/] It stays accepted; start one with "
-    "[cyan]celery -A orchestrator.celery_app worker --pool threads[/]."
+    "It stays accepted; start one with celery -A orchestrator.celery_app worker --pool threads."
 )
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from orchestrator.bootstrap import Runtime
-from orchestrator.cli.console import err, out, print_json
+from orchestrator.cli.console import err, notice, out, print_json
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
@@ -18,10 +18,7 @@ handover = typer.Typer(
     no_args_is_help=True,
 )
 
-_NO_WEBHOOK = (
-    "[yellow]EMASAI_WEBHOOK_URL is not set:[/] opportunities wait in the outbox, and are handed "
-    "over once it is."
-)
+_WAITING = "opportunities wait in the outbox, and are handed over once it is."
 
 
 @handover.command("list")
@@ -50,7 +47,7 @@ def list_(
         out.print(_table(found))
         out.print(", ".join(f"{count} {name}" for name, count in totals.items()))
     if not has_webhook:
-        err.print(_NO_WEBHOOK)
+        notice("EMASAI_WEBHOOK_URL is not set:", _WAITING)
 
 
 @handover.command()

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.bootstrap import Runtime
@@ -203,7 +202,7 @@ def _decide(new: NewDecision, before: Before, *, as_json: bool) -> None:
         f"Entered as {entered}; in force everywhere within {seconds:.0f} s.",
         *consequences,
     ):
-        out.print(text, markup=False, highlight=False)
+        out.print(text)
 
 
 def _confirm(stakes: list[Stakes]) -> None:
@@ -215,7 +214,7 @@ def _confirm(stakes: list[Stakes]) -> None:
     sides = "; ".join(map(str, stakes))
     if not sys.stdin.isatty():
         raise BadDecision(f"both have a history ({sides}); if they are one company, say --yes")
-    err.print(f"Both have a history: {sides}.", markup=False, highlight=False)
+    err.print(f"Both have a history: {sides}.")
     typer.confirm("Are they one company?", abort=True, err=True)
 
 
@@ -236,9 +235,9 @@ def _table(decisions: list[IdentityDecision]) -> Table:
         table.add_row(
             str(each.number),
             f"{each.decided_at:%Y-%m-%d %H:%M}",
-            escape(each.by),
-            escape(f"{each.kind} {each.subject}" + (f" -> {each.target}" if each.target else "")),
+            each.by,
+            f"{each.kind} {each.subject}" + (f" -> {each.target}" if each.target else ""),
             "in force" if number is None else f"undone by {number}",
-            escape(each.why),
+            each.why,
         )
     return table

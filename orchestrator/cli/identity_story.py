@@ -139,4 +139,4 @@ def _reason(part: Removal) -> str:
 
 
 def _line(text: str) -> None:
-    out.print(text, markup=False, highlight=False)
+    out.print(text)

@@ -28,8 +28,8 @@ def parse_instant(text: str, now: datetime, *, ago: bool) -> datetime:
 def _written_out(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"{text!r} is no instant, such as 2026-11-30T18:00, nor a length of time, such as 2h"
         ) from None
-    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.bootstrap import Runtime
@@ -115,9 +114,9 @@ def _command(job_id: str, wanted: Command, *, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(job, now))
     else:
-        out.print(f"{job.job_id} is {job.state}: {job.done} of {job.total} done.", highlight=False)
+        out.print(f"{job.job_id} is {job.state}: {job.done} of {job.total} done.")
         if wanted is Command.CANCEL and job.kind is JobKind.REFRESH and job.done < job.total:
-            out.print(_STILL_WATCHED, highlight=False, soft_wrap=True)
+            out.print(_STILL_WATCHED, soft_wrap=True)
 
 
 _STILL_WATCHED = (
@@ -166,7 +165,7 @@ def _table(found: Sequence[Job], now: datetime) -> Table:
             job.kind,
             job.state,
             job.lane,
-            escape(job.tenant),
+            job.tenant,
             f"{job.done}/{job.total}",
             dollars(job.tally.get("spent_micros", 0)),
             _span(now - job.accepted_at),
@@ -179,7 +178,7 @@ def _details(seen: _Seen) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
     table.add_row("job", job.job_id)
     table.add_row("asked for", f"{job.kind}, {job.total} rows, lane {job.lane}, by {job.origin}")
-    table.add_row("tenant", escape(job.tenant))
+    table.add_row("tenant", job.tenant)
     table.add_row("state", job.state)
     table.add_row("done", f"{job.done} of {job.total}")
     if left is not None:

@@ -20,6 +20,12 @@ def parse_usd(text: str | None) -> int | None:
         micros = Decimal(text.removeprefix("$")) * MICROS
     except InvalidOperation:
         raise typer.BadParameter(f"{text!r} is not an amount of US dollars, such as 2.50") from None
-    if micros < 0 or not micros.is_finite():
-        raise typer.BadParameter(f"{text!r} is below zero or without end; give a cap in US dollars")
+    if not micros.is_finite() or not 0 <= micros <= _MOST:
+        raise typer.BadParameter(
+            f"{text!r} is no cap: give one from 0 to {_MOST // MICROS} dollars"
+        )
     return int(micros)
+
+
+#: Redis reckons in doubles, which are exact up to 2**53.
+_MOST = 2**53 - 1

@@ -22,7 +22,7 @@ class ProblemList:
         for problem in problems:
             self._met += 1
             if self._met <= SHOWN:
-                err.print(f"{problem}.", style=_STYLE[problem.level], markup=False, highlight=False)
+                err.print(f"{problem}.", style=_STYLE[problem.level])
 
     def end(self) -> None:
         """Say how many there are more."""

@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from agents.case import Language
 from orchestrator.bootstrap import Runtime
-from orchestrator.cli.console import err, out, print_json
+from orchestrator.cli.console import notice, out, print_json
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.follow import follow
 from orchestrator.cli.selection import Selection
 from orchestrator.cli.session import WORKERS, with_runtime
+from orchestrator.cli.terms import Terms
 from orchestrator.dispatch import submit
 from orchestrator.jobs import JobKind, NewJob, Origin, lane_of
 from orchestrator.pipeline import Change, RejudgedLead
@@ -89,7 +89,7 @@ class Rejudgement:
         )
 
 
-def rejudge(selection: Selection, *, dry_run: bool, as_json: bool) -> None:
+def rejudge(selection: Selection, terms: Terms, *, dry_run: bool, as_json: bool) -> None:
     """Judge the leads of *selection* again, print what that changes, and exit."""
 
     async def work(parts: Runtime) -> Rejudgement:
@@ -100,7 +100,7 @@ def rejudge(selection: Selection, *, dry_run: bool, as_json: bool) -> None:
                 looks = (parts.rejudge.judge(item) for item in items[start : start + AT_ONCE])
                 results += await asyncio.gather(*looks)
         elif items:
-            job_id, results = await _in_workers(parts, items, selection, quiet=as_json)
+            job_id, results = await _in_workers(parts, items, selection, terms, quiet=as_json)
         language = parts.settings.language
         return Rejudgement(results, len(items), job_id, parts.policy_version, language)
 
@@ -113,12 +113,12 @@ def rejudge(selection: Selection, *, dry_run: bool, as_json: bool) -> None:
 
 
 async def _in_workers(
-    parts: Runtime, items: tuple[str, ...], selection: Selection, *, quiet: bool
+    parts: Runtime, items: tuple[str, ...], selection: Selection, terms: Terms, *, quiet: bool
 ) -> tuple[str, list[RejudgedLead]]:
     new = NewJob(
         JobKind.REJUDGE,
         items,
-        parts.settings.tenant,
+        terms.tenant_of(parts),
         lane=lane_of(len(items)),
         origin=Origin.CLI,
         about=selection.about,
@@ -142,13 +142,11 @@ def _show(done: Rejudgement, *, dry_run: bool) -> None:
     out.print(table)
     out.print("Nothing was stored." if dry_run else "Nothing was bought.", style="green")
     for version in {r.version for r in done.results if r.version} - {done.policy_version}:
-        err.print(_OTHER_POLICY.format(version=version), highlight=False)
+        notice(_OTHER_POLICY.format(version=version), _RESTART)
 
 
-_OTHER_POLICY = (
-    "[yellow]Some leads were judged by policy {version}, which is not the one of this command:[/] "
-    "restart the workers so that they read the same policy file, and run it again."
-)
+_OTHER_POLICY = "Some leads were judged by policy {version}, which is not the one of this command:"
+_RESTART = "restart the workers so that they read the same policy file, and run it again."
 
 
 def _remark(done: Rejudgement, change: Change) -> str:
@@ -168,12 +166,12 @@ def _changed(done: Rejudgement) -> Table:
         table.add_column(column, overflow="ellipsis", no_wrap=True)
     for result in done.changed[:LISTED]:
         table.add_row(
-            escape(result.company),
+            result.company,
             result.previous_code,
             result.code,
             "-" if result.as_of is None else _age(result.as_of),
             "kept" if result.keeps_opportunity else "new" if result.viable else "-",
-            "" if result.reason is None else escape(result.reason.in_language(done.language)),
+            "" if result.reason is None else result.reason.in_language(done.language),
         )
     return table
 

@@ -4,19 +4,18 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.failed import OfJob, OfLane, OfTenant, Reasons, Since, wanted_of
-from orchestrator.cli.money import parse_usd
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
+from orchestrator.cli.terms import Deadline, Terms
 from orchestrator.requeue import Sweep, foresee, requeue, requeued_as
 
 
-def requeue_failed(
+def requeue_failed(  # noqa: PLR0913 - each is an option
     *,
     job_id: OfJob = None,
     reasons: Reasons = None,
@@ -29,6 +28,7 @@ def requeue_failed(
             metavar="USD", help="What each new job may spend; what its old one has left if unsaid."
         ),
     ] = None,
+    deadline: Deadline = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how many, why, and at what cost; do nothing.")
     ] = False,
@@ -43,12 +43,17 @@ def requeue_failed(
         raise typer.BadParameter(
             "say which: --job, --reason, --tenant, --lane or --since; --dry-run shows them"
         )
-    cap_micros = parse_usd(max_cost)
+    terms = Terms.parse(max_cost, deadline)
 
     async def work(parts: Runtime) -> tuple[Sweep, Sequence[str]]:
         wanted = await wanted_of(parts, job_id, reasons, tenant, lane, since)
-        act = foresee if dry_run else requeue
-        sweep = await Sweep.of(act(parts, wanted, max_cost_micros=cap_micros))
+        cap = terms.max_cost_micros
+        found = (
+            foresee(parts, wanted, max_cost_micros=cap)
+            if dry_run
+            else requeue(parts, wanted, max_cost_micros=cap, deadline=terms.deadline)
+        )
+        sweep = await Sweep.of(found)
         earlier = await requeued_as(parts, job_id) if job_id and sweep.before else ()
         return sweep, earlier
 
@@ -73,7 +78,7 @@ def _show(sweep: Sweep, earlier: Sequence[str], *, dry_run: bool) -> None:
         as_jobs = f", as job {', '.join(earlier)}" if earlier else ""
         say.append(f"Queued again before: {sweep.before.total()}{as_jobs}.")
     for sentence in say:
-        out.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
 
 
 def _verdict(sweep: Sweep, *, dry_run: bool) -> str:
@@ -101,6 +106,6 @@ def _table(sweep: Sweep, *, dry_run: bool) -> Table:
             *(() if dry_run or each.job is None else (each.job.job_id,)),
             str(each.items),
             "" if may_spend is None else dollars(may_spend),
-            escape(each.parent.tenant),
+            each.parent.tenant,
         )
     return table

@@ -10,14 +10,14 @@ import typer
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.batch import Batch, Outcome, work_through
 from orchestrator.cli.budget import as_json_list, show_warnings
-from orchestrator.cli.console import err, out, print_json
-from orchestrator.cli.estimate import Estimate, estimate, estimate_table
-from orchestrator.cli.limits import Deadline, Limits
+from orchestrator.cli.console import notice, out, print_json
+from orchestrator.cli.estimate import Estimate, estimate, show_estimate
 from orchestrator.cli.rejudge import rejudge
 from orchestrator.cli.selection import CONDITIONS, Selection
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.stored import foresee_stored, run_stored
 from orchestrator.cli.summary import summary_table, verdict
+from orchestrator.cli.terms import Deadline, MaxCost, Tenant, Terms
 from orchestrator.jobs import JobKind
 from orchestrator.leadfile import (
     LeadFields,
@@ -38,10 +38,9 @@ def run(  # noqa: PLR0913 - each is an option
         Path | None, typer.Option("--output", "-o", help="Where to; LEADS.out.csv if not said.")
     ] = None,
     *,
-    max_cost: Annotated[
-        str | None, typer.Option(metavar="USD", help="Buy for this much at most.")
-    ] = None,
+    max_cost: MaxCost = None,
     deadline: Deadline = None,
+    tenant: Tenant = None,
     lead_ids: Annotated[
         list[UUID] | None,
         typer.Option("--lead-id", metavar="ID", help="A stored lead; may be given repeatedly."),
@@ -60,25 +59,26 @@ def run(  # noqa: PLR0913 - each is an option
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Enrich and judge leads: opportunities and discards, each with its reason."""
-    limits = Limits.parse(max_cost, deadline)
+    terms = Terms.parse(max_cost, deadline, tenant)
     if again:
-        if limits != Limits() or output is not None:
+        if terms.has_limits or output is not None:
             raise typer.BadParameter("--rejudge buys nothing, waits for nothing, writes no file")
-        rejudge(Selection.of(leads, lead_ids or (), where or ()), dry_run=dry_run, as_json=as_json)
+        selection = Selection.of(leads, lead_ids or (), where or ())
+        rejudge(selection, terms, dry_run=dry_run, as_json=as_json)
     elif lead_ids or where:
         if output is not None:
             raise typer.BadParameter("--output belongs to a lead file")
         selection = Selection.of(leads, lead_ids or (), where or ())
         command = foresee_stored if dry_run else run_stored
-        command(selection, limits, as_json=as_json)
+        command(selection, terms, as_json=as_json)
     elif leads is None:
         raise typer.BadParameter("give a lead file, --lead-id, --where or --rejudge")
     else:
-        _run_file(Path(leads), output, limits, dry_run=dry_run, as_json=as_json)
+        _run_file(Path(leads), output, terms, dry_run=dry_run, as_json=as_json)
 
 
 def _run_file(
-    leads: Path, output: Path | None, limits: Limits, *, dry_run: bool, as_json: bool
+    leads: Path, output: Path | None, terms: Terms, *, dry_run: bool, as_json: bool
 ) -> None:
     target = output or leads.with_suffix(".out.csv")
     lead_file = read_lead_file(leads)
@@ -87,7 +87,7 @@ def _run_file(
         JobKind.PIPELINE,
         lambda lead: str(lead_id(lead)),
         LeadResult,
-        limits,
+        terms,
         prepare=_import,
     )
     if dry_run:
@@ -111,11 +111,7 @@ def foresee(batch: Batch, *, as_json: bool) -> None:
     async def work(parts: Runtime) -> Estimate:
         return await estimate(parts, batch, quiet=as_json)
 
-    foreseen = with_runtime(work)
-    if as_json:
-        print_json(foreseen.as_json())
-    else:
-        out.print(estimate_table(foreseen))
+    show_estimate(with_runtime(work), as_json=as_json)
 
 
 def finish(outcome: Outcome, target: Path, *, items: str, as_json: bool) -> None:
@@ -127,17 +123,14 @@ def finish(outcome: Outcome, target: Path, *, items: str, as_json: bool) -> None
         print_json({**about, "budgets": as_json_list(outcome.budgets)})
     else:
         out.print(summary_table(summary, items=items))
-        out.print(f"Results are in {target}.", highlight=False, soft_wrap=True)
+        out.print(f"Results are in {target}.", soft_wrap=True)
         sentence = verdict(summary)
         if sentence:
             out.print(sentence, style="green")
         show_warnings(outcome.budgets)
     if summary.pending:
-        err.print(_PENDING.format(pending=summary.pending))
+        notice(f"{summary.pending} are not finished.", _PENDING)
     raise typer.Exit(summary.exit_code)
 
 
-_PENDING = (
-    "[yellow]{pending} are not finished.[/] They stay accepted: run the same command again, "
-    "and it goes on from here."
-)
+_PENDING = "They stay accepted: run the same command again, and it goes on from here."

@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.bootstrap import Runtime
-from orchestrator.cli.console import dollars, err, out, print_json
+from orchestrator.cli.console import dollars, notice, out, print_json
 from orchestrator.cli.durations import parse_duration
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
+from orchestrator.cli.terms import Tenant
 from orchestrator.cli.watch_choice import chosen_watches, companies_named
 from orchestrator.schedule import (
     EVERY_MAX,
@@ -31,12 +32,8 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Co
 Rule = Annotated[
     bool, typer.Option("--open-opportunities", help="All companies that have an opportunity.")
 ]
-Tenant = Annotated[str | None, typer.Option(metavar="TENANT", help="On whose behalf.")]
 
-_FRESH = (
-    "[yellow]An answer is fresh for {fresh}:[/] a look that comes sooner is answered by it, "
-    "and nothing is bought."
-)
+_FRESH = "a look that comes sooner is answered by it, and nothing is bought."
 
 
 @schedule.command()
@@ -67,7 +64,7 @@ def add(
         await parts.watches.add(new)
         await parts.due.put({watch.id: watch.next_at for watch in new})
         if period < parts.settings.redis_ttl:
-            err.print(_FRESH.format(fresh=shown(parts.settings.redis_ttl)), highlight=False)
+            notice(f"An answer is fresh for {shown(parts.settings.redis_ttl)}:", _FRESH)
         return new
 
     _say(with_runtime(work), "Watching", as_json=as_json)
@@ -86,7 +83,7 @@ def list_(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
     elif watches:
         out.print(_table(watches, now))
     else:
-        out.print("Nothing is watched: `emasai schedule add NAME... --every 7d`.", markup=False)
+        out.print("Nothing is watched: `emasai schedule add NAME... --every 7d`.")
 
 
 @schedule.command()
@@ -207,7 +204,7 @@ def _say(watches: list[Watch], what: str, *, as_json: bool) -> None:
             else []
         ),
     ]
-    out.print(f"{what} {' and '.join(told)}.", markup=False, highlight=False)
+    out.print(f"{what} {' and '.join(told)}.")
 
 
 def _as_json(watch: Watch, now: datetime) -> dict[str, Any]:
@@ -235,7 +232,7 @@ def _table(watches: list[Watch], now: datetime) -> Table:
     table.add_column("spent", justify="right")
     for watch in watches:
         table.add_row(
-            escape(watch.company) or "[cyan]all with an opportunity[/]",
+            watch.company or Text("all with an opportunity", "cyan"),
             shown(watch.every),
             _due(watch, now),
             watch.outcome or "-",
@@ -244,9 +241,9 @@ def _table(watches: list[Watch], now: datetime) -> Table:
     return table
 
 
-def _due(watch: Watch, now: datetime) -> str:
+def _due(watch: Watch, now: datetime) -> str | Text:
     if watch.paused:
-        return "[yellow]paused[/]"
+        return Text("paused", "yellow")
     if watch.job_id is not None:
         return "running"
     return shown(watch.next_at - now) if watch.next_at > now else "now"

@@ -27,7 +27,7 @@ def up(
     with open_stack(home(), workers=workers) as stack:
         settings = load(**stack.variables)
         configure_logging(settings.log_level)
-        err.print(f"API on [cyan]http://{host}:{port}[/], data in {home()}; Ctrl-C ends it.")
+        err.print(f"API on http://{host}:{port}, data in {home()}; Ctrl-C ends it.")
         serve(settings, host=host, port=port)
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import uvloop
 
 from orchestrator.bootstrap import Runtime, build
-from orchestrator.cli.console import err
+from orchestrator.cli.console import err, notice
 from orchestrator.embedded import open_stack
 from orchestrator.garbage import collect_rarely
 from orchestrator.messaging import CeleryDoorbell, create_app
@@ -25,8 +25,8 @@ HOME = Path(".emasai")
 WORKERS = 2
 
 _SIMULATED = (
-    "[yellow]SurfSense data is simulated:[/] nothing is configured, so an embedded Valkey, "
-    "SQLite and the SurfSense sandbox are used ([cyan]{home}[/])."
+    "nothing is configured, so an embedded Valkey, SQLite and the SurfSense sandbox are used "
+    "({home})."
 )
 
 
@@ -50,7 +50,7 @@ def configured(*, workers: int = 0) -> Iterator[Settings]:
     if is_configured():
         yield load()
         return
-    err.print(_SIMULATED.format(home=home()))
+    notice("SurfSense data is simulated:", _SIMULATED.format(home=home()))
     with open_stack(home(), workers=workers, on_wait=_say_waiting) as stack:
         yield load(**stack.variables)
 

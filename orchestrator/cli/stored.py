@@ -7,19 +7,19 @@ import typer
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.budget import States, as_json_list, read_states, show_warnings
 from orchestrator.cli.console import out, print_json
-from orchestrator.cli.estimate import Estimate, estimate_of, estimate_table
+from orchestrator.cli.estimate import Estimate, estimate_of, show_estimate
 from orchestrator.cli.follow import follow
-from orchestrator.cli.limits import Limits
 from orchestrator.cli.selection import Selection
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
+from orchestrator.cli.terms import Terms
 from orchestrator.dispatch import submit
 from orchestrator.identity import mention_of
 from orchestrator.jobs import Job, JobKind, NewJob, Origin, lane_of
 from orchestrator.pipeline import LeadResult
 
 
-def run_stored(selection: Selection, limits: Limits, *, as_json: bool) -> None:
+def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
     """Run the leads of *selection*, print what came of them, and exit."""
 
     async def work(parts: Runtime) -> tuple[Job | None, Summary, States]:
@@ -29,11 +29,11 @@ def run_stored(selection: Selection, limits: Limits, *, as_json: bool) -> None:
             new = NewJob(
                 JobKind.PIPELINE,
                 items,
-                parts.settings.tenant,
-                limits.max_cost_micros,
+                terms.tenant_of(parts),
+                terms.max_cost_micros,
                 lane=lane_of(len(items)),
                 origin=Origin.CLI,
-                deadline=limits.deadline,
+                deadline=terms.deadline,
                 about=selection.about,
                 policy=parts.policy_version,
             )
@@ -50,13 +50,13 @@ def run_stored(selection: Selection, limits: Limits, *, as_json: bool) -> None:
     else:
         out.print(summary_table(summary, items="leads"))
         if job is not None:
-            out.print(f"Job {job.job_id}: {selection.about}.", highlight=False, markup=False)
+            out.print(f"Job {job.job_id}: {selection.about}.")
         out.print(verdict(summary), style="green")
         show_warnings(budgets)
     raise typer.Exit(summary.exit_code)
 
 
-def foresee_stored(selection: Selection, limits: Limits, *, as_json: bool) -> None:
+def foresee_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
     """Print what running the leads of *selection* would buy."""
 
     async def work(parts: Runtime) -> Estimate:
@@ -64,11 +64,7 @@ def foresee_stored(selection: Selection, limits: Limits, *, as_json: bool) -> No
         leads = await parts.store.leads([UUID(item) for item in items])
         mentions = [mention_of(lead) for lead in leads.values()]
         return await estimate_of(
-            parts, mentions, rows=len(items), max_cost_micros=limits.max_cost_micros
+            parts, mentions, rows=len(items), max_cost_micros=terms.max_cost_micros
         )
 
-    foreseen = with_runtime(work)
-    if as_json:
-        print_json(foreseen.as_json())
-    else:
-        out.print(estimate_table(foreseen))
+    show_estimate(with_runtime(work), as_json=as_json)

@@ -1,0 +1,88 @@
+"""Names given to `emasai enrich` are looked up side by side, and none stops another."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestrator.cli.enrich import AT_ONCE, look_up_all
+from orchestrator.cli.terms import Terms
+from orchestrator.identity import InvalidCompanyName, Mention
+from orchestrator.jobs import JobContext, NotNow
+from orchestrator.memo import StoreUnavailable
+from orchestrator.surfsense import ServiceUnavailable
+
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
+NOBODY = JobContext(None, "default", capped=False)
+
+
+class _Enricher:
+    """Fails for each name as scripted, once *side_by_side* of them are asked for."""
+
+    def __init__(self, side_by_side: int, faults: dict[str, Exception]) -> None:
+        self._all_there = asyncio.Barrier(side_by_side)
+        self._faults = faults
+        self.asked = 0
+        self.most = 0
+
+    async def identify(self, mention: Mention) -> None:
+        self.asked += 1
+        self.most = max(self.most, self.asked)
+        async with asyncio.timeout(10):
+            await self._all_there.wait()
+        self.asked -= 1
+        raise self._faults.get(mention.name, ServiceUnavailable(mention.name, "503"))
+
+
+def _parts(enricher: _Enricher) -> Any:  # noqa: ANN401 - stands in for a whole runtime
+    return SimpleNamespace(enricher=enricher, clock=lambda: NOW)
+
+
+def _mentions(*names: str) -> list[Mention]:
+    return [Mention(name) for name in names]
+
+
+async def test_names_are_looked_up_side_by_side_and_reported_in_order() -> None:
+    """Each with what became of it: a server that is away, a blank name, a seller's fault."""
+    faults = {"Acme": StoreUnavailable("get"), "-": InvalidCompanyName("-", "blank")}
+    parts = _parts(_Enricher(3, faults))
+
+    reports = await look_up_all(parts, _mentions("Acme", "-", "Beta"), Terms(), NOBODY, None)
+
+    said = [(each.result.get("company"), each.result["code"]) for each in reports]
+    assert said == [
+        ("Acme", "unavailable"),
+        ("-", "invalid_company_name"),
+        ("Beta", "service_unavailable"),
+    ]
+
+
+async def test_no_more_than_some_at_a_time() -> None:
+    """A thousand names do not open a thousand lookups."""
+    enricher = _Enricher(AT_ONCE, {})
+    names = [f"Company {number}" for number in range(2 * AT_ONCE)]
+
+    await look_up_all(_parts(enricher), _mentions(*names), Terms(), NOBODY, None)
+
+    assert enricher.most == AT_ONCE
+
+
+async def test_what_has_not_begun_by_the_deadline_fails() -> None:
+    """Nothing is asked for it."""
+    parts = _parts(_Enricher(9, {}))
+
+    (report,) = await look_up_all(parts, _mentions("Acme"), Terms(deadline=NOW), NOBODY, None)
+
+    assert report.failure == "deadline"
+    assert parts.enricher.asked == 0
+
+
+async def test_with_nothing_found_out_the_command_fails() -> None:
+    """As every command does whose servers are away."""
+    away = {"Acme": StoreUnavailable("get"), "Beta": StoreUnavailable("get")}
+    terms = Terms(deadline=NOW + timedelta(hours=1))
+
+    with pytest.raises(NotNow, match="Redis"):
+        await look_up_all(_parts(_Enricher(2, away)), _mentions(*away), terms, NOBODY, None)
