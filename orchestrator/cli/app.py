@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 import typer
+from pydantic import TypeAdapter
 
+from orchestrator import bounds
 from orchestrator.cli.budget import budget
 from orchestrator.cli.console import accept_any_encoding, err
 from orchestrator.cli.costs import costs
@@ -18,6 +20,7 @@ from orchestrator.cli.handover import handover
 from orchestrator.cli.identity import identity
 from orchestrator.cli.invalidate import invalidate
 from orchestrator.cli.jobs import jobs
+from orchestrator.cli.options import bounded
 from orchestrator.cli.requeue import requeue_failed
 from orchestrator.cli.run import run
 from orchestrator.cli.schedule import schedule
@@ -69,6 +72,7 @@ _FAILURES = (
 )
 
 
+_ANY_TEXT: Final = TypeAdapter(bounds.Notes)
 #: What Typer says of a wrong usage: the class that all such errors have, which it does not export.
 _USAGE: Final[type[typer.BadParameter]] = typer.BadParameter.__mro__[1]
 
@@ -97,13 +101,13 @@ def main() -> None:
 
 
 def _check_arguments(arguments: Sequence[str]) -> None:
-    """Refuse what is no text: no name, key or file name of ours can hold it."""
+    """Refuse bytes that are no text, and control characters: no entry point accepts them.
+
+    Raises:
+        typer.BadParameter: With what to do.
+    """
     for argument in arguments:
-        try:
-            argument.encode()
-        except UnicodeEncodeError:
-            err.print(f"emasai: {argument} is not text in UTF-8", style="red")
-            sys.exit(Exit.USAGE)
+        bounded(_ANY_TEXT, argument)
 
 
 def _end_usage(error: typer.BadParameter) -> NoReturn:

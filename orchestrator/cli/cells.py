@@ -1,7 +1,7 @@
 """A stored result as the cells of a lead file. Pure."""
 
 from agents.case import Language
-from orchestrator.cli.money import MICROS
+from orchestrator.bounds import MICROS_PER_USD
 from orchestrator.leadfile import ResultCells
 from orchestrator.pipeline import ItemResult, ItemStatus, LeadResult
 
@@ -22,7 +22,7 @@ def cells_of(result: ItemResult, language: Language) -> ResultCells:
         reason="" if result.reason is None else result.reason.in_language(language),
         outcome_source=_outcome_of(result),
         as_of="" if result.as_of is None else result.as_of.isoformat(timespec="seconds"),
-        cost_usd=f"{result.cost_micros / MICROS:.6f}",
+        cost_usd=f"{result.cost_micros / MICROS_PER_USD:.6f}",
     )
 
 

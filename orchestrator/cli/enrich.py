@@ -18,7 +18,7 @@ from orchestrator.cli.budget import read_states, show_warnings
 from orchestrator.cli.console import dollars, err, out, print_json
 from orchestrator.cli.durations import parse_duration
 from orchestrator.cli.estimate import Estimate, estimate_of, show_estimate
-from orchestrator.cli.options import AsJson
+from orchestrator.cli.options import AsJson, check_name
 from orchestrator.cli.run import finish, foresee
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summarize
@@ -78,7 +78,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     if output:
         raise typer.BadParameter("--output is for files only")
     limit = None if patience is None else parse_duration(patience)
-    mentions = [Mention(name, website, country) for name in names]
+    mentions = [Mention(check_name(name), website, country) for name in names]
     if dry_run:
         _foresee_names(mentions, terms, as_json=as_json)
     else:

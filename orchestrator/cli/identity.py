@@ -12,7 +12,7 @@ from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import err, out, print_json
 from orchestrator.cli.identity_stakes import Stakes, check_known, stakes_of
 from orchestrator.cli.identity_story import ask_who, decision_json, show_who
-from orchestrator.cli.options import AsJson, CompanyName, Country, Website
+from orchestrator.cli.options import AsJson, CompanyName, Country, Website, check_name
 from orchestrator.cli.session import with_runtime
 from orchestrator.company_index import REFRESH_AFTER
 from orchestrator.identity import as_key, company_domain
@@ -30,9 +30,13 @@ identity = typer.Typer(
     no_args_is_help=True,
 )
 
-Why = Annotated[str, typer.Option("--why", metavar="REASON", help="Why; it is kept for ever.")]
+Why = Annotated[
+    str,
+    typer.Option("--why", metavar="REASON", callback=check_name, help="Why; it is kept for ever."),
+]
 By = Annotated[
-    str | None, typer.Option("--by", metavar="WHO", help="Who decides; you, if not said.")
+    str | None,
+    typer.Option("--by", metavar="WHO", help="Who decides; you, if not said."),
 ]
 
 #: What must hold before a decision is entered; returns what follows from it, for people.
@@ -42,10 +46,18 @@ Before = Callable[[Runtime], Awaitable[list[str]]]
 @identity.command()
 def merge(
     losing: Annotated[
-        str, typer.Argument(metavar="COMPANY", help="The key, or name, that gives way.")
+        str,
+        typer.Argument(
+            metavar="COMPANY", callback=check_name, help="The key, or name, that gives way."
+        ),
     ],
     winning: Annotated[
-        str, typer.Argument(metavar="INTO", help="The key, or name, that both have from now on.")
+        str,
+        typer.Argument(
+            metavar="INTO",
+            callback=check_name,
+            help="The key, or name, that both have from now on.",
+        ),
     ],
     *,
     why: Why,
@@ -72,7 +84,10 @@ def merge(
 
 @identity.command()
 def split(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of several companies.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", callback=check_name, help="A name of several companies."),
+    ],
     *,
     why: Why,
     by: By = None,
@@ -93,10 +108,18 @@ def split(
 @identity.command()
 def alias(
     spelling: Annotated[
-        str, typer.Argument(metavar="SPELLING", help="A name as people write it, or a domain.")
+        str,
+        typer.Argument(
+            metavar="SPELLING",
+            callback=check_name,
+            help="A name as people write it, or a domain.",
+        ),
     ],
     company: Annotated[
-        str, typer.Argument(metavar="COMPANY", help="The key, or name, that it leads to.")
+        str,
+        typer.Argument(
+            metavar="COMPANY", callback=check_name, help="The key, or name, that it leads to."
+        ),
     ],
     *,
     why: Why,

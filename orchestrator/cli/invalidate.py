@@ -6,17 +6,14 @@ import typer
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import out, print_json
-from orchestrator.cli.options import AsJson
+from orchestrator.cli.options import AsJson, CompanyNames
 from orchestrator.cli.session import with_runtime
 from orchestrator.enrichment import entry_key
 from orchestrator.identity import as_key, is_refined
 
 
 def invalidate(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[NAME...]", help="Companies to forget, by name or key."),
-    ] = None,
+    names: CompanyNames = None,
     *,
     pattern: Annotated[
         str | None,

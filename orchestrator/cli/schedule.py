@@ -11,7 +11,7 @@ from rich.text import Text
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, notice, out, print_json
 from orchestrator.cli.durations import parse_duration
-from orchestrator.cli.options import AsJson
+from orchestrator.cli.options import AsJson, CompanyNames
 from orchestrator.cli.session import with_runtime
 from orchestrator.cli.terms import Tenant
 from orchestrator.cli.watch_choice import chosen_watches, companies_named
@@ -28,7 +28,6 @@ schedule = typer.Typer(
     name="schedule", help="Look at companies again and again.", no_args_is_help=True
 )
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Companies.")]
 Rule = Annotated[
     bool, typer.Option("--open-opportunities", help="All companies that have an opportunity.")
 ]
@@ -38,7 +37,7 @@ _FRESH = "a look that comes sooner is answered by it, and nothing is bought."
 
 @schedule.command()
 def add(
-    names: Names = None,
+    names: CompanyNames = None,
     *,
     every: Annotated[
         str, typer.Option(metavar="DURATION", help="How often: 12h, 7d; from 1h to 90d.")
@@ -88,7 +87,7 @@ def list_(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
 
 @schedule.command()
 def pause(
-    names: Names = None,
+    names: CompanyNames = None,
     *,
     open_opportunities: Rule = False,
     tenant: Tenant = None,
@@ -106,7 +105,7 @@ def pause(
 
 @schedule.command()
 def resume(
-    names: Names = None,
+    names: CompanyNames = None,
     *,
     open_opportunities: Rule = False,
     tenant: Tenant = None,
@@ -124,7 +123,7 @@ def resume(
 
 @schedule.command()
 def remove(
-    names: Names = None,
+    names: CompanyNames = None,
     *,
     open_opportunities: Rule = False,
     tenant: Tenant = None,

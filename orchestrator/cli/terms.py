@@ -1,26 +1,25 @@
 """For whom a command works, what it may spend, and until when its work may begin."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
 import typer
+from pydantic import TypeAdapter
 
+from orchestrator import bounds
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.instants import parse_instant
-from orchestrator.cli.money import parse_usd
+from orchestrator.cli.options import bounded
 from orchestrator.clock import utc_now
 
-_TENANT: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TENANT: Final = TypeAdapter(bounds.Tenant)
+_DEADLINE: Final = TypeAdapter(bounds.Deadline)
+_COST: Final = TypeAdapter(bounds.CostUsd)
 
 
-def _checked(tenant: str | None) -> str | None:
-    if tenant is not None and _TENANT.fullmatch(tenant) is None:
-        raise typer.BadParameter(
-            f"{tenant!r} is no tenant: 1 to 64 letters, digits, dots, underscores or hyphens"
-        )
-    return tenant
+def _tenant(text: str | None) -> str | None:
+    return None if text is None else bounded(_TENANT, text)
 
 
 MaxCost = Annotated[str | None, typer.Option(metavar="USD", help="Buy for this much at most.")]
@@ -35,7 +34,7 @@ Deadline = Annotated[
 Tenant = Annotated[
     str | None,
     typer.Option(
-        metavar="TENANT", callback=_checked, help="On whose behalf; EMASAI_TENANT if not said."
+        metavar="TENANT", callback=_tenant, help="On whose behalf; EMASAI_TENANT if not said."
     ),
 ]
 
@@ -55,13 +54,15 @@ class Terms:
         """Return what the options `--max-cost`, `--deadline` and `--tenant` mean.
 
         Raises:
-            typer.BadParameter: One of them means none, or the deadline has passed.
+            typer.BadParameter: One of them is not what every entry point accepts.
         """
-        now = utc_now()
-        until = None if deadline is None else parse_instant(deadline, now, ago=False)
-        if until is not None and until <= now:
-            raise typer.BadParameter(f"the deadline {deadline} has passed; give a later one")
-        return cls(parse_usd(max_cost), until, tenant)
+        micros = until = None
+        if max_cost is not None:
+            micros = bounds.micros_of(bounded(_COST, max_cost.removeprefix("$")))
+        if deadline is not None:
+            instant = parse_instant(deadline, utc_now(), ago=False)
+            until = bounded(_DEADLINE, instant, of=f"the deadline {deadline}")
+        return cls(micros, until, tenant)
 
     @property
     def has_limits(self) -> bool:

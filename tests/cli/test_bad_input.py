@@ -164,10 +164,10 @@ def test_an_output_that_cannot_be_written_fails_before_anything_is_bought(
     ("arguments", "sentence"),
     [
         (["run"], "give a lead file, --lead-id, --where or --rejudge"),
-        (["run", "x.csv", "--max-cost", "much"], "not an amount"),
+        (["run", "x.csv", "--max-cost", "much"], "must be an amount"),
         (["invalidate"], "either names or --pattern"),
         (["explain", " "], "blank"),
-        (["enrich", "A", "B", "--dry-run"], "for files only"),
+        (["enrich", "A", "B", "-o", "x.csv"], "for files only"),
     ],
 )
 def test_a_wrong_usage_ends_with_2(emasai: Emasai, arguments: list[str], sentence: str) -> None:

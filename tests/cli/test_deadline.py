@@ -1,11 +1,15 @@
 """`--deadline`: what has not begun by then fails; what is over cannot be a deadline."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
+from orchestrator.embedded import EmbeddedStack
+from orchestrator.identity import company_key
+from tests.support.sandbox import charges
 
 from .conftest import Emasai
 
@@ -22,10 +26,12 @@ def test_a_file_and_stored_leads_take_a_deadline(emasai: Emasai, tmp_path: Path)
     companies = tmp_path / "companies.csv"
     companies.write_text(f"company\nDeadline {tmp_path.name}\n")
 
-    enriched = emasai("enrich", companies, "--deadline", "2999-01-01T12:00", "--json").out
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+
+    enriched = emasai("enrich", companies, "--deadline", f"{tomorrow}T12:00", "--json").out
     judged = emasai("run", "--lead-id", str(uuid4()), "--deadline", "2h", "--json").out
 
-    assert deadline_of(emasai, enriched) == datetime(2999, 1, 1, 12, tzinfo=UTC)
+    assert deadline_of(emasai, enriched) == datetime.combine(tomorrow, time(12), UTC)
     left = deadline_of(emasai, judged) - datetime.now(UTC)
     assert timedelta(hours=1) < left <= timedelta(hours=2)
 
@@ -44,6 +50,12 @@ def test_a_wrong_deadline_is_told_in_a_sentence(
     assert complaint in ended.err
 
 
-def test_names_have_no_deadline(emasai: Emasai) -> None:
-    """Somebody waits for them; that has --patience."""
-    assert emasai("enrich", "Acme", "Zara", "--deadline", "2h").code == 2
+def test_names_that_have_not_begun_by_then_fail(emasai: Emasai, stack: EmbeddedStack) -> None:
+    """Nothing is bought for them."""
+    name = f"Compañía {uuid4().hex[:12]}"
+
+    ended = emasai("enrich", name, "--deadline", "1ms", "--json")
+
+    (result,) = json.loads(ended.out)
+    assert (ended.code, result["code"]) == (3, "deadline")
+    assert charges(stack.home)[company_key(name)] == 0

@@ -8,12 +8,10 @@ import pytest
 
 from tests.cli.conftest import Emasai, Ended
 
-#: Colours, a window title, C1, a carriage return, a change of direction, and rich's markup.
-HOSTILE = "\x1b[31m[/bar]\x1b]0;owned\x07 \x9b2J\rNothing \u202eowned\u2066 [bold]:smile:\\"
-
-
-def _company() -> str:
-    return f"Compañía {uuid4().hex[:12]} {HOSTILE}"
+#: Text that may be typed: a change of direction, and markup of the library that draws tables.
+TYPED = "[/bar] \u202eowned\u2066 [bold]:smile:\\"
+#: What only a file can hold, besides: colours, a window title, C1, a carriage return.
+HOSTILE = f"\x1b[31m{TYPED}\x1b]0;owned\x07 \x9b2J"
 
 
 def _is_safe(ended: Ended) -> bool:
@@ -21,47 +19,50 @@ def _is_safe(ended: Ended) -> bool:
     return ended.code != 1 and not set("\x1b\x07\x9b\r\u202e\u2066") & set(printed)
 
 
+def _listing(path: Path, name: str) -> Path:
+    path.write_text(f'empresa\n"{name}"\n', encoding="utf-8")
+    return path
+
+
 def test_the_console_shows_hostile_names_and_obeys_none(emasai: Emasai, tmp_path: Path) -> None:
     """Escapes are shown as such, markup as text, in tables and in sentences."""
-    name, listing = _company(), tmp_path / "companies.csv"
-    listing.write_text(f'empresa\n"{name}"\n', encoding="utf-8")
+    name = f"Compañía {uuid4().hex[:12]} {TYPED}"
     commands = [
         ("enrich", name),
         ("enrich", name, "--dry-run"),
         ("enrich", name, "--patience", "1ms"),
-        ("enrich", listing),
+        ("enrich", _listing(tmp_path / "companies.csv", name)),
+        ("enrich", f"{name}{'x' * 1000}"),
         ("explain", name),
         ("costs", "--by", "company"),
         ("schedule", "add", name, "--every", "7d"),
         ("schedule", "list"),
-        ("schedule", "pause", f"not watched {HOSTILE}"),
+        ("schedule", "pause", f"not watched {TYPED}"),
         ("identity", "show", name),
-        ("identity", "split", name, "--why", HOSTILE, "--by", HOSTILE),
-        ("identity", "alias", HOSTILE, HOSTILE, "--why", HOSTILE),
+        ("identity", "split", name, "--why", TYPED, "--by", TYPED),
+        ("identity", "alias", TYPED, TYPED, "--why", TYPED),
         ("identity", "list"),
         ("invalidate", name),
-        ("jobs", "list", "--tenant", HOSTILE),
-        ("jobs", "show", HOSTILE),
-        ("jobs", "failed", "--since", HOSTILE),
-        ("budget", "--job", HOSTILE),
-        ("run", "--where", f"source={HOSTILE}"),
-        (HOSTILE,),
-        ("enrich", name, f"--{HOSTILE}"),
+        ("jobs", "list", "--tenant", TYPED),
+        ("jobs", "show", TYPED),
+        ("jobs", "failed", "--since", TYPED),
+        ("budget", "--job", TYPED),
+        ("run", "--where", f"source={TYPED}"),
+        (TYPED,),
+        ("enrich", name, f"--{TYPED}"),
     ]
 
     ended = {command: emasai(*command) for command in commands}
-    refused = emasai("run", f"{tmp_path}/{HOSTILE}.csv")
 
     assert [command for command, each in ended.items() if not _is_safe(each)] == []
-    assert "\\x1b[31m[/bar]" in ended["enrich", name].out
-    assert refused.code == 1
-    assert "\x1b" not in refused.err
+    assert "[/bar] \\u202eowned\\u2066 [bold]:smile:\\" in ended["enrich", name].out
+    for command in (("explain", name), ("schedule", "list"), ("identity", "list")):
+        assert "[/bar]" in ended[command].out
 
 
 def test_a_failed_item_is_listed_whatever_its_name(emasai: Emasai, tmp_path: Path) -> None:
     """As a dead letter with its reason, for people and for programs."""
-    listing = tmp_path / "companies.csv"
-    listing.write_text(f'empresa\n"{_company()}"\n', encoding="utf-8")
+    listing = _listing(tmp_path / "companies.csv", f"Compañía {uuid4().hex[:12]} {HOSTILE}")
     ran = json.loads(emasai("enrich", listing, "--deadline", "1ms", "--json").out)
 
     table = emasai("jobs", "failed", "--job", ran["job_id"])
@@ -74,10 +75,13 @@ def test_a_failed_item_is_listed_whatever_its_name(emasai: Emasai, tmp_path: Pat
     assert "\x1b[31m[/bar]" in failed["company"]
 
 
-@pytest.mark.parametrize("command", ["enrich", "explain"])
-def test_an_argument_that_is_no_text_is_refused(emasai: Emasai, command: str) -> None:
-    """Bytes that are no UTF-8 end the command with one sentence."""
-    ended = emasai(command, "Caf\udce9")
+@pytest.mark.parametrize("command", ["enrich", "explain", "invalidate"])
+@pytest.mark.parametrize("name", ["Peñ\udce9", HOSTILE])
+def test_an_argument_that_is_no_text_is_refused(emasai: Emasai, command: str, name: str) -> None:
+    """Bytes that are no UTF-8 and control characters end the command with one sentence."""
+    ended = emasai(command, name)
 
-    assert ended.code == 2
-    assert ended.err == "emasai: Caf\\udce9 is not text in UTF-8\n"
+    assert (ended.code, ended.out) == (2, "")
+    assert _is_safe(ended)
+    assert ended.err.startswith("emasai: Invalid value")
+    assert ended.err.count("\n") == 1

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import RenderableType
 from rich.table import Table
@@ -73,6 +73,7 @@ def test_no_text_reaches_a_terminal_as_an_instruction(
     assert _is_safe(_printed(lambda: notice(text, text)))
 
 
+@example(text=":smile: [bold]x[/bold] \\[/]")
 @given(text=st.text(alphabet=st.characters(categories=["L", "N", "P", "S"]), max_size=40))
 def test_a_harmless_text_is_printed_as_it_is(text: str) -> None:
     """Brackets, backslashes and colons included."""

@@ -1,6 +1,7 @@
 """Names given to `emasai enrich` are looked up side by side, and none stops another."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ NOBODY = JobContext(None, "default", capped=False)
 class _Enricher:
     """Fails for each name as scripted, once *side_by_side* of them are asked for."""
 
-    def __init__(self, side_by_side: int, faults: dict[str, Exception]) -> None:
+    def __init__(self, side_by_side: int, faults: Mapping[str, Exception]) -> None:
         self._all_there = asyncio.Barrier(side_by_side)
         self._faults = faults
         self.asked = 0
