@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestrator.bounds import Tenant
 from orchestrator.settings.addresses import (
@@ -26,7 +25,9 @@ from orchestrator.settings.addresses import (
     names_own_database,
     with_database,
 )
+from orchestrator.settings.environment import EnvironmentSettings
 from orchestrator.settings.values import (
+    BearerToken,
     Cap,
     NeededByWorkspace,
     NotNegativeSeconds,
@@ -36,12 +37,8 @@ from orchestrator.settings.values import (
 from orchestrator.settings.webhook import WebhookSecret
 
 
-class RedisSettings(BaseSettings):
+class RedisSettings(EnvironmentSettings):
     """Where the platform's caches are: all that another service needs for `orchestrator.cache`."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", case_sensitive=True, env_ignore_empty=True
-    )
 
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     redis_ttl: Seconds = Field(default=timedelta(seconds=7200), validation_alias="REDIS_TTL")
@@ -79,7 +76,7 @@ class Settings(RedisSettings):
     surfsense_protocol: Literal["enrich", "workspace"] = Field(
         default="enrich", validation_alias="SURFSENSE_PROTOCOL"
     )
-    surfsense_api_key: Annotated[SecretStr | None, NeededByWorkspace] = Field(
+    surfsense_api_key: Annotated[BearerToken | None, NeededByWorkspace] = Field(
         default=None, validate_default=True, validation_alias="SURFSENSE_API_KEY"
     )
     surfsense_workspace_id: Annotated[WorkspaceId | None, NeededByWorkspace] = Field(

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
+from orchestrator.settings.environment import stripped
 from orchestrator.settings.errors import ConfigurationError
 from orchestrator.settings.model import RedisSettings, Settings
 
@@ -22,7 +23,7 @@ def is_configured() -> bool:
     One is enough: half a configuration must be completed, never filled up with
     simulated parts, or invented evidence would enter a real memo.
     """
-    return any(os.environ.get(name, "").strip() for name in REQUIRED)
+    return any(stripped(os.environ.get(name, "")) for name in REQUIRED)
 
 
 def load(**overrides: object) -> Settings:

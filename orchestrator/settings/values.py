@@ -1,9 +1,17 @@
 """Values as settings give them: durations in seconds, caps in micro-USD, conditions."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+)
 
 T = TypeVar("T")
 
@@ -26,6 +34,14 @@ def _is_there_for_workspace(value: T | None, info: ValidationInfo) -> T | None:
         raise ValueError("is not set, and SURFSENSE_PROTOCOL=workspace needs it")
     return value
 
+
+def _fits_a_header(secret: SecretStr) -> SecretStr:
+    if re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()) is None:
+        raise ValueError("must be ASCII without spaces, to be sent in a header")
+    return secret
+
+
+BearerToken = Annotated[SecretStr, AfterValidator(_fits_a_header)]
 
 # Redis reckons in doubles, which are exact up to 2**53.
 Cap = Annotated[int, Field(ge=0, lt=2**53)] | None

@@ -217,3 +217,105 @@ def test_the_policy_file_is_a_path(environment: pytest.MonkeyPatch, tmp_path: Pa
     environment.setenv("EMASAI_POLICY_FILE", str(tmp_path / "policy.toml"))
 
     assert load().policy_file == tmp_path / "policy.toml"
+
+
+#: What mounted secrets, copied lines and files of other systems add to a value.
+SURROUNDINGS = ["{}\n", "{}\r\n", " {} ", "\ufeff{}\n", "\n\t{}\t\n", "\u00a0{}\u2028"]
+EVERY_KIND = {
+    "SURFSENSE_API_KEY": "sk-abc",
+    "SURFSENSE_URL": "https://surfsense.example",
+    "REDIS_URL": f"redis://:{PASSWORD}@redis.example:6379/1",
+    "GATEWAY_REDIS_URL": "redis://gateway.example/0",
+    "CELERY_BROKER_URL": "amqp://user:pw@rabbit.example:5672//",
+    "DATABASE_URL": "postgresql://emasai:pw@db.example/emasai",
+    "EMASAI_WEBHOOK_URL": "https://sales.example/hook",
+    "EMASAI_WEBHOOK_SECRET": "whsec_" + "A" * 44,
+    "EMASAI_API_KEY": "k" * 40,
+    "EMASAI_CHUNK_SIZE": "20",
+    "REDIS_TTL": "60",
+    "EMASAI_TENANT": "acme",
+    "EMASAI_LANGUAGE": "es",
+    "EMASAI_SIMULATED": "true",
+    "EMASAI_CAP_DAY_MICROS": "7",
+}
+
+
+@pytest.mark.parametrize("surroundings", SURROUNDINGS)
+def test_what_surrounds_a_value_is_no_part_of_it(
+    environment: pytest.MonkeyPatch, surroundings: str
+) -> None:
+    """The settings are those of the bare values, whatever their kind."""
+    for name, value in EVERY_KIND.items():
+        environment.setenv(name, value)
+    bare = load()
+    for name, value in EVERY_KIND.items():
+        environment.setenv(name, surroundings.format(value))
+
+    assert load() == bare
+    assert load(**{name: surroundings.format(value) for name, value in EVERY_KIND.items()}) == bare
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\ufeff", "\t\r\n"])
+def test_a_blank_variable_counts_as_unset(environment: pytest.MonkeyPatch, blank: str) -> None:
+    """As an empty one does: the default holds, and what is needed is missing."""
+    environment.setenv("REDIS_TTL", blank)
+    environment.setenv("SURFSENSE_API_KEY", blank)
+    settings = load()
+    environment.setenv("REDIS_URL", blank)
+
+    assert settings.redis_ttl == timedelta(hours=2)
+    assert settings.surfsense_api_key is None
+    assert _problems() == ["REDIS_URL is not set"]
+
+
+@pytest.mark.parametrize("inside", ["\n", "\r", "\t", " ", "\x1b", "\x7f", "\u2028", "\udce9"])
+@pytest.mark.parametrize(
+    "name", [name for name in EVERY_KIND if name.endswith("_URL") or name == "SURFSENSE_API_KEY"]
+)
+def test_an_address_or_key_with_something_inside_is_refused(
+    environment: pytest.MonkeyPatch, name: str, inside: str
+) -> None:
+    """At the start and in one sentence, which does not quote it."""
+    for variable, value in EVERY_KIND.items():
+        environment.setenv(variable, value)
+    head, tail = EVERY_KIND[name][:-3], EVERY_KIND[name][-3:]
+    environment.setenv(name, f"{head}{PASSWORD}{inside}{tail}")
+
+    (problem,) = _problems()
+
+    assert problem.startswith(f"{name}: ")
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize("key", ["clé-secrète", "sk abc", "sk\u200babc", "密钥"])
+def test_a_key_that_fits_no_header_is_refused(environment: pytest.MonkeyPatch, key: str) -> None:
+    """No request could be sent with it."""
+    environment.setenv("SURFSENSE_API_KEY", key)
+
+    assert _problems() == [
+        "SURFSENSE_API_KEY: must be ASCII without spaces, to be sent in a header"
+    ]
+
+
+def test_a_database_file_may_have_spaces(environment: pytest.MonkeyPatch) -> None:
+    """Its address is a path."""
+    environment.setenv("DATABASE_URL", "sqlite:////data/my files/emasai.db")
+
+    assert load().database_url.get_secret_value().endswith("my files/emasai.db")
+
+
+def test_problems_of_every_kind_are_reported_together(environment: pytest.MonkeyPatch) -> None:
+    """Unfit text hides no other problem, and none of them hides it."""
+    environment.setenv("SURFSENSE_API_KEY", "clé")
+    environment.setenv("DATABASE_URL", "postgresql://db.ex\nample/x")
+    environment.setenv("EMASAI_CHUNK_SIZE", "0")
+    environment.setenv("EMASAI_TENANT", "a:\x1bb")
+    environment.delenv("SURFSENSE_URL")
+
+    assert [problem.split()[0].rstrip(":") for problem in _problems()] == [
+        "DATABASE_URL",
+        "EMASAI_CHUNK_SIZE",
+        "EMASAI_TENANT",
+        "SURFSENSE_API_KEY",
+        "SURFSENSE_URL",
+    ]
