@@ -21,7 +21,7 @@ from orchestrator.clock import Clock, utc_now
 from orchestrator.company_index import CompanyIndex, IdentityDecisions
 from orchestrator.connections import open_redis
 from orchestrator.counters import Counters
-from orchestrator.database import open_engine, upgrade
+from orchestrator.database import open_engine, require_current
 from orchestrator.enrichment import (
     SEND_WITHIN,
     Enricher,
@@ -153,21 +153,22 @@ async def build(
 ) -> AsyncIterator[Runtime]:
     """Open every connection lazily, wire the parts, and close all of it at the end.
 
-    The database is brought to the current schema first; any number of processes may do so
-    at once. On leaving, flights under way end before their connections are closed.
+    The database is never migrated here (`emasai db upgrade` does that). On leaving, flights
+    under way end before their connections are closed.
 
     Raises:
-        ConfigurationError: The policy file is unfit.
+        ConfigurationError: The policy file or the database URL is unfit.
         DatabaseUnavailable: The database cannot be reached.
+        SchemaTooOld, SchemaTooNew: The database has the schema of another version.
     """
     agent = CdaoAgent(load_policy(settings))
     pipeline = Pipeline("cdao", (agent,))
     database_url = settings.database_url.get_secret_value()
-    await upgrade(database_url)
     supervisor = supervisor or Supervisor()
     async with AsyncExitStack() as stack:
         engine = open_engine(database_url)
         stack.push_async_callback(engine.dispose)
+        await require_current(engine)
         memo_redis = _redis(stack, settings.redis_memo_url)
         jobs_redis = _redis(stack, settings.redis_jobs_url)
         http = await stack.enter_async_context(

@@ -21,7 +21,7 @@ from celery.platforms import EX_FAILURE
 from orchestrator.background import Loop, Supervisor, end_task
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.celery_app import app, settings
-from orchestrator.database import DatabaseUnavailable, SchemaTooNew
+from orchestrator.database import DatabaseUnavailable, SchemaMismatch
 from orchestrator.dispatch import worker_loops
 from orchestrator.garbage import collect_rarely
 from orchestrator.memo import MemoOptions
@@ -182,7 +182,7 @@ def _start(sender: CeleryWorker, **_: object) -> None:
     _worker = WorkerRuntime(sender)
     try:
         _worker.start()
-    except (ConfigurationError, DatabaseUnavailable, SchemaTooNew) as error:
+    except (ConfigurationError, DatabaseUnavailable, SchemaMismatch) as error:
         _refuse(str(error))
     except Exception:
         log.exception("worker.start_failed")

@@ -36,7 +36,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8001) -> None
     Raises:
         ConfigurationError: Other machines could ask, but there is no key; or the policy is unfit.
         DatabaseUnavailable: The database cannot be reached.
-        SchemaTooNew: A newer program migrated the database.
+        SchemaMismatch: The database has the schema of another version.
         OSError: The address cannot be listened on.
     """
     if key_in(settings) is None and not is_loopback(host):

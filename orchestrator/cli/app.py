@@ -11,6 +11,7 @@ from orchestrator import bounds
 from orchestrator.cli.budget import budget
 from orchestrator.cli.console import accept_any_encoding, err
 from orchestrator.cli.costs import costs
+from orchestrator.cli.db import db
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.enrich import enrich
 from orchestrator.cli.exits import Exit
@@ -25,7 +26,7 @@ from orchestrator.cli.requeue import requeue_failed
 from orchestrator.cli.run import run
 from orchestrator.cli.schedule import schedule
 from orchestrator.cli.serve import api, sandbox, up, worker
-from orchestrator.database import DatabaseUnavailable, SchemaTooNew
+from orchestrator.database import DatabaseUnavailable, SchemaMismatch
 from orchestrator.embedded import StackError
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.identity.decisions import BadDecision
@@ -47,6 +48,7 @@ for command in (run, enrich, explain, costs, budget, invalidate, doctor, up, wor
 jobs.command()(failed)
 jobs.command("requeue")(requeue_failed)
 app.add_typer(jobs)
+app.add_typer(db)
 app.add_typer(handover, name="handover")
 app.add_typer(schedule)
 app.add_typer(identity)
@@ -65,7 +67,7 @@ _FAILURES = (
     LeadFileError,
     MemoError,
     NotNow,
-    SchemaTooNew,
+    SchemaMismatch,
     StackError,
     StoreUnavailable,
     OSError,

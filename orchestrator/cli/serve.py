@@ -10,7 +10,7 @@ from orchestrator.cli.console import err
 from orchestrator.cli.session import WORKERS, home
 from orchestrator.embedded import open_stack
 from orchestrator.observability import configure_logging
-from orchestrator.settings import load
+from orchestrator.settings import load, load_api
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.")]
@@ -35,7 +35,7 @@ def api(host: Host = "127.0.0.1", port: Port = 8001) -> None:
     """Run the HTTP API of a configured installation."""
     from orchestrator.api import serve  # noqa: PLC0415 - FastAPI is slow to import
 
-    settings = load()
+    settings = load_api()
     configure_logging(settings.log_level)
     serve(settings, host=host, port=port)
 

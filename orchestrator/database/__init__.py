@@ -2,18 +2,24 @@
 
 from .batch import Batcher
 from .engine import open_engine
-from .errors import DatabaseUnavailable, SchemaTooNew
-from .migrate import SchemaState, current_state, upgrade
+from .errors import DatabaseForbids, DatabaseUnavailable, SchemaMismatch, SchemaTooNew, SchemaTooOld
+from .migrate import SchemaState, current_state, require_current, upgrade
+from .roles import grant_to_application
 from .transactions import reading, writing
 
 __all__ = [
     "Batcher",
+    "DatabaseForbids",
     "DatabaseUnavailable",
+    "SchemaMismatch",
     "SchemaState",
     "SchemaTooNew",
+    "SchemaTooOld",
     "current_state",
+    "grant_to_application",
     "open_engine",
     "reading",
+    "require_current",
     "upgrade",
     "writing",
 ]

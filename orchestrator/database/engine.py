@@ -4,19 +4,26 @@ Which statements run is the business of the stores; which transaction they run i
 `transactions`. No connection is made before the first transaction.
 """
 
-from typing import Final
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
 
 import orjson
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from orchestrator.settings import ConfigurationError
+from .url import parse_url
 
 #: Seconds that a writer waits for another process's transaction before it gives up.
 BUSY_TIMEOUT_S: Final = 30
+#: Seconds that a PostgreSQL server may work on one statement, waiting for locks included.
+STATEMENT_TIMEOUT_S: Final = 20
+#: How long a PostgreSQL server may stay silent. It ends statements itself before that, unless the
+#: process stands still or a pooler keeps the statement waiting.
+ANSWER_TIMEOUT: Final = timedelta(seconds=STATEMENT_TIMEOUT_S + 5)
 #: Seconds until a PostgreSQL connection attempt fails.
 CONNECT_TIMEOUT_S: Final = 5
 #: Seconds of silence on a PostgreSQL socket before the kernel probes it, and of unanswered
@@ -35,53 +42,42 @@ _SQLITE_PRAGMAS: Final = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
 )
-_POSTGRES_OPTIONS: Final = (
-    f"-c statement_timeout={BUSY_TIMEOUT_S * 1000} "
-    f"-c lock_timeout={BUSY_TIMEOUT_S * 1000} "
-    f"-c idle_in_transaction_session_timeout={2 * BUSY_TIMEOUT_S * 1000}"
-)
+#: Timeouts (ms) of every PostgreSQL transaction. They are set within it: behind a pooler in
+#: transaction mode the next transaction has another session, and startup parameters are refused.
+_POSTGRES_TIMEOUTS: Final = {
+    "statement_timeout": STATEMENT_TIMEOUT_S * 1000,
+    "idle_in_transaction_session_timeout": 2 * BUSY_TIMEOUT_S * 1000,
+}
 
 
-def open_engine(url: str) -> AsyncEngine:
+def open_engine(url: str, *, answer_timeout: timedelta | None = ANSWER_TIMEOUT) -> AsyncEngine:
     """Return an engine for *url*; its owner disposes of it.
 
     Args:
         url: `sqlite:///path` (three slashes for a relative path, four for an absolute one),
             `postgresql://...` or `postgres://...`. A driver named in it is ignored. What a
             PostgreSQL URL says in its query (`sslmode`, `options`) wins over our defaults.
+        answer_timeout: How long a PostgreSQL server may stay silent before the connection is
+            given up; None for a migration, which takes as long as it takes.
 
     Raises:
-        ConfigurationError: Not such a URL. The message never quotes it.
+        ConfigurationError: Not such a URL, or an option that its driver does not know. The
+            message never quotes the URL.
     """
-    parsed = _parse(url)
-    match parsed.get_backend_name():
-        case "sqlite":
-            return _open_sqlite(parsed)
-        case "postgresql" | "postgres":
-            return _open_postgres(parsed)
-        case _:
-            raise ConfigurationError(
-                ("DATABASE_URL: must start with sqlite:// or postgresql:// or postgres://",)
-            )
-
-
-def _parse(url: str) -> URL:
-    try:
-        return make_url(url)
-    except (ArgumentError, ValueError):
-        # From None: the foreign message quotes the URL, and with it the password.
-        raise ConfigurationError(("DATABASE_URL: is not a valid URL",)) from None
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
+    return _open_postgres(parsed, answer_timeout)
 
 
 def _open_sqlite(url: URL) -> AsyncEngine:
-    if url.database in (None, "", ":memory:"):
-        raise ConfigurationError(
-            ("DATABASE_URL: SQLite needs a file, because several processes share it",)
-        )
+    # isolation_level None: the driver opens no transaction of its own; `_begin` does.
+    ours: dict[str, Any] = {"isolation_level": None}
+    if "timeout" not in url.query:
+        ours["timeout"] = BUSY_TIMEOUT_S
     engine = create_async_engine(
         url.set(drivername="sqlite+aiosqlite"),
-        # isolation_level None: the driver opens no transaction of its own; `_begin` does.
-        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+        connect_args=ours,
         pool_size=POOL_SIZE,
         max_overflow=MAX_OVERFLOW,
         hide_parameters=True,
@@ -107,23 +103,63 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _open_postgres(url: URL) -> AsyncEngine:
+def _open_postgres(url: URL, answer_timeout: timedelta | None) -> AsyncEngine:
     ours = {
         "connect_timeout": str(CONNECT_TIMEOUT_S),
         "keepalives_idle": str(KEEPALIVE_S),
         "tcp_user_timeout": str(KEEPALIVE_S * 1000),
         "application_name": "emasai",
-        "options": _POSTGRES_OPTIONS,
     }
-    return create_async_engine(
+    engine = create_async_engine(
         url.set(drivername="postgresql+psycopg", query={**ours, **url.query}),
+        connect_args={
+            "async_creator_fn": _connector(answer_timeout),
+            # The driver opens no transaction of its own; the listener below does.
+            "autocommit": True,
+            # A pooler in transaction mode runs a prepared statement where it was not prepared.
+            "prepare_threshold": None,
+        },
+        use_native_hstore=False,  # spares a query a connection
         pool_pre_ping=True,
         pool_size=POOL_SIZE,
         max_overflow=MAX_OVERFLOW,
+        pool_timeout=STATEMENT_TIMEOUT_S,
         hide_parameters=True,
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
+    options = str(url.query.get("options", ""))
+    timeouts = "".join(
+        f"; SET LOCAL {name} = {milliseconds}"
+        for name, milliseconds in _POSTGRES_TIMEOUTS.items()
+        if name not in options
+    )
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN{timeouts}")  # one round trip, as BEGIN alone
+
+    event.listen(engine.sync_engine, "begin", begin)
+    return engine
+
+
+def _connector(answer_timeout: timedelta | None) -> Callable[..., Awaitable[Any]]:
+    """Return what opens a connection whose server must answer within *answer_timeout*."""
+    # It takes 50 ms to import, which an installation on SQLite never needs.
+    from psycopg import AsyncConnection, OperationalError  # noqa: PLC0415 - see above
+
+    class Connection(AsyncConnection[Any]):
+        """Gives up a server that does not answer: its own timeouts do not help against that."""
+
+        async def wait(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
+            seconds = None if answer_timeout is None else answer_timeout.total_seconds()
+            try:
+                async with asyncio.timeout(seconds):
+                    return await super().wait(*args, **kwargs)
+            except TimeoutError:
+                self.pgconn.finish()  # what the server still does with it is unknown
+                raise OperationalError(f"the server did not answer within {seconds} s") from None
+
+    return Connection.connect
 
 
 def _to_json(value: object) -> str:

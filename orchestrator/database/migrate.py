@@ -1,8 +1,9 @@
 """Brings a database to the schema of this version, and says which one it has.
 
 The revisions are in `migrations/versions`, packaged with the program. They only go
-forward: the way back is the backup. Alembic takes 12 MB and a tenth of a second to import, so it
-is only where a database is behind (`revisions`).
+forward: the way back is the backup. Only `emasai db upgrade` and the embedded stack migrate: a
+command of a newer version must not lock out the workers that run. Alembic takes 12 MB and a tenth
+of a second to import, so it is imported only where a database is behind (`revisions`).
 """
 
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL, Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .engine import open_engine
-from .errors import SchemaTooNew
+from .errors import SchemaMismatch, SchemaTooNew, SchemaTooOld
 from .transactions import reading, writing
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
@@ -34,6 +36,14 @@ class SchemaState:
         """Whether the database is as this version of the program needs it."""
         return self.current == self.head
 
+    @property
+    def mismatch(self) -> SchemaMismatch | None:
+        """Return what is wrong, and what to run; None where nothing is."""
+        if self.is_current:
+            return None
+        is_known = self.current is None or self.current in _revisions()
+        return (SchemaTooOld if is_known else SchemaTooNew)(self.current, self.head)
+
 
 async def upgrade(url: str) -> SchemaState:
     """Migrate the database of *url* to the head revision; a no-op when it is there.
@@ -46,7 +56,7 @@ async def upgrade(url: str) -> SchemaState:
         DatabaseUnavailable: It cannot be reached or is locked.
         ConfigurationError: *url* is not a database URL.
     """
-    engine = open_engine(url)
+    engine = open_engine(url, answer_timeout=None)
     try:
         async with writing(engine, "migrate its schema") as connection:
             return await connection.run_sync(upgrade_within)
@@ -62,13 +72,29 @@ async def current_state(url: str) -> SchemaState:
         ConfigurationError: *url* is not a database URL.
     """
     engine = open_engine(url)
-    if _is_missing_file(engine.url):
-        return SchemaState(None, _head())  # opening it would create it
     try:
-        async with reading(engine, "read its schema revision") as connection:
-            return await connection.run_sync(_state)
+        return await _read_state(engine)
     finally:
         await engine.dispose()
+
+
+async def require_current(engine: AsyncEngine) -> None:
+    """Return if the database of *engine* has the schema of this program; never change it.
+
+    Raises:
+        SchemaTooOld, SchemaTooNew: It has another one; the message names what to run.
+        DatabaseUnavailable: It cannot be reached.
+    """
+    mismatch = (await _read_state(engine)).mismatch
+    if mismatch is not None:
+        raise mismatch
+
+
+async def _read_state(engine: AsyncEngine) -> SchemaState:
+    if _is_missing_file(engine.url):
+        return SchemaState(None, _head())  # opening it would create it
+    async with reading(engine, "read its schema revision") as connection:
+        return await connection.run_sync(_state)
 
 
 def _is_missing_file(url: URL) -> bool:
@@ -86,8 +112,8 @@ def upgrade_within(connection: Connection) -> SchemaState:
     state = _state(connection)
     if state.is_current:
         return state
-    if state.current is not None and state.current not in _revisions():
-        raise SchemaTooNew(state.current)
+    if isinstance(state.mismatch, SchemaTooNew):
+        raise state.mismatch
     from .revisions import run_revisions  # noqa: PLC0415 - see above
 
     run_revisions(connection, _MIGRATIONS)

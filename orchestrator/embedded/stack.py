@@ -4,6 +4,7 @@ The first command owns the stack; further ones attach to it, and the owner ends 
 the last of them is done. What an owner that was killed has left behind, the next one ends.
 """
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -12,12 +13,14 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
 
 import structlog
 
+from orchestrator.database import upgrade
 from orchestrator.embedded.child import Child, ChildId, end_leftover
 from orchestrator.embedded.errors import StackError
 from orchestrator.embedded.sandbox import start_sandbox
@@ -58,6 +61,7 @@ def open_stack(
 
     Raises:
         StackError: A part did not start.
+        SchemaTooNew: A newer version has used the folder.
         OSError: The folder cannot be written.
     """
     home.mkdir(parents=True, exist_ok=True)
@@ -106,9 +110,13 @@ def _started(home: Path, workers: int) -> Iterator[EmbeddedStack]:
         children.append(valkey.child)
         sandbox = start_sandbox(home / "sandbox", logs / "sandbox.log")
         children.append(sandbox.child)
+        database_url = f"sqlite:///{(home / 'emasai.sqlite').resolve()}"
+        # In a thread of its own: the caller may have an event loop that runs.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, upgrade(database_url)).result()
         variables = {
             "REDIS_URL": f"{valkey.url}/1",
-            "DATABASE_URL": f"sqlite:///{(home / 'emasai.sqlite').resolve()}",
+            "DATABASE_URL": database_url,
             "SURFSENSE_URL": sandbox.url,
             "EMASAI_SIMULATED": "true",
         }

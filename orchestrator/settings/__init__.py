@@ -1,17 +1,27 @@
 """Every setting of the orchestrator, read once from the environment."""
 
 from orchestrator.settings.errors import ConfigurationError
-from orchestrator.settings.model import RedisSettings, Settings
-from orchestrator.settings.reading import REQUIRED, is_configured, load, load_redis
+from orchestrator.settings.model import DatabaseSettings, RedisSettings, Settings
+from orchestrator.settings.reading import (
+    REQUIRED,
+    is_configured,
+    load,
+    load_api,
+    load_database,
+    load_redis,
+)
 from orchestrator.settings.webhook import webhook_key
 
 __all__ = [
     "REQUIRED",
     "ConfigurationError",
+    "DatabaseSettings",
     "RedisSettings",
     "Settings",
     "is_configured",
     "load",
+    "load_api",
+    "load_database",
     "load_redis",
     "webhook_key",
 ]

@@ -67,6 +67,17 @@ class RedisSettings(EnvironmentSettings):
         return with_database(self.redis_url.get_secret_value(), GATEWAY_DB)
 
 
+class DatabaseSettings(BaseSettings):
+    """Where the database is, and who owns its tables: all that `emasai db` needs."""
+
+    model_config = RedisSettings.model_config
+
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
+    database_owner_url: DatabaseUrl | None = Field(
+        default=None, validation_alias="DATABASE_OWNER_URL"
+    )
+
+
 class Settings(RedisSettings):
     """The orchestrator's configuration. Frozen; durations are timedeltas, URLs are secrets."""
 
@@ -155,3 +166,9 @@ class Settings(RedisSettings):
         if self.celery_broker_url is not None:
             return self.celery_broker_url.get_secret_value()
         return with_database(self.redis_url.get_secret_value(), BROKER_DB)
+
+
+class ApiSettings(Settings):
+    """The API's: it accepts work and never buys, so that it needs no key of the seller's."""
+
+    surfsense_api_key: SecretStr | None = Field(default=None, validation_alias="SURFSENSE_API_KEY")

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 
 from orchestrator.settings.environment import stripped
 from orchestrator.settings.errors import ConfigurationError
-from orchestrator.settings.model import RedisSettings, Settings
+from orchestrator.settings.model import ApiSettings, DatabaseSettings, RedisSettings, Settings
 
 _Model = TypeVar("_Model", bound=BaseSettings)
 
@@ -39,6 +39,15 @@ def load(**overrides: object) -> Settings:
     return _read(Settings, overrides)
 
 
+def load_api() -> ApiSettings:
+    """Read the settings of the API, which does without the seller's key.
+
+    Raises:
+        ConfigurationError: With every problem at once.
+    """
+    return _read(ApiSettings, {})
+
+
 def load_redis() -> RedisSettings:
     """Read what the caches need from the environment, and nothing else.
 
@@ -46,6 +55,15 @@ def load_redis() -> RedisSettings:
         ConfigurationError: With every problem at once.
     """
     return _read(RedisSettings, {})
+
+
+def load_database() -> DatabaseSettings:
+    """Read where the database is from the environment, and nothing else.
+
+    Raises:
+        ConfigurationError: With every problem at once.
+    """
+    return _read(DatabaseSettings, {})
 
 
 def _read(model: type[_Model], overrides: dict[str, object]) -> _Model:

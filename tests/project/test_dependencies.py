@@ -11,7 +11,7 @@ import yaml
 from tests.support.project import ROOT, project_files_like, pyproject, read
 
 #: Loaded by SQLAlchemy, by the name that it finds in a database URL.
-_DRIVERS = {"aiosqlite", "psycopg"}
+_DRIVERS = {"aiosqlite"}
 #: Imported as parts of what is declared: the same project versions them together.
 _PARTS = {"kombu": "celery", "pydantic-core": "pydantic", "starlette": "fastapi"}
 _OURS = {"agents", "orchestrator", "tasks"}

@@ -24,9 +24,12 @@ def _seconds(text: str) -> int:
 @each_service
 def test_services_are_watched_and_bounded(service: dict[str, Any]) -> None:
     """Each service tells whether it is healthy, is restarted, and cannot take all memory."""
-    assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    if service["restart"] == "unless-stopped":
+        assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    else:
+        assert service["restart"] == "no"
+        assert service["command"] == ["emasai", "db", "upgrade"]
     assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
-    assert service["restart"] == "unless-stopped"
     assert service["pids_limit"] > 0
 
 
@@ -43,7 +46,7 @@ def test_services_have_no_privileges(service: dict[str, Any]) -> None:
 @each_service
 def test_no_secret_stands_on_a_command_line(service: dict[str, Any]) -> None:
     """Commands and health checks, which anybody sees in ps, are handed no variable of .env."""
-    commands = [service.get("entrypoint"), service.get("command"), service["healthcheck"]["test"]]
+    commands = [service.get("entrypoint"), service.get("command"), service["healthcheck"]]
 
     assert _VARIABLE.findall(str(commands)) == []
 
@@ -52,7 +55,8 @@ def test_every_variable_is_required_by_name() -> None:
     """What .env must have is asked for with `:?`, and `.env.example` has a line to fill in."""
     variables = _VARIABLE.findall(read("docker-compose.yml"))
 
-    assert {"VALKEY_PASSWORD", "POSTGRES_PASSWORD", "EMASAI_API_KEY"} < dict(variables).keys()
+    asked = {"VALKEY_PASSWORD", "POSTGRES_PASSWORD", "POSTGRES_APP_PASSWORD", "EMASAI_API_KEY"}
+    assert asked < dict(variables).keys()
     for name, rule in variables:
         assert rule.startswith(":?"), name
         assert f"\n{name}=\n" in read(".env.example"), name
@@ -93,9 +97,24 @@ def test_all_programs_wait_for_healthy_servers() -> None:
     """Worker and API start after their servers, and after the sandbox where it is asked for."""
     for name in ("worker", "api"):
         needs = SERVICES[name]["depends_on"]
-        assert needs["valkey"]["condition"] == needs["postgres"]["condition"] == "service_healthy"
+        assert needs["valkey"]["condition"] == "service_healthy"
+        assert needs["upgrade"]["condition"] == "service_completed_successfully"
         assert needs["sandbox"] == {"condition": "service_healthy", "required": False}
+    assert SERVICES["upgrade"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
+
+
+def test_only_the_upgrade_is_the_owner_of_the_tables() -> None:
+    """Worker and API have a role of their own; the superuser's password is not in their reach."""
+    urls = {
+        name: service["environment"]["DATABASE_URL"]
+        for name, service in SERVICES.items()
+        if "DATABASE_URL" in service.get("environment", {})
+    }
+
+    assert urls.keys() == {"upgrade", "worker", "api"}
+    assert {url.partition(":$")[0] for url in urls.values()} == {"postgresql://emasai_app"}
+    assert "POSTGRES_PASSWORD" not in str([SERVICES["worker"], SERVICES["api"]])
 
 
 def test_the_image_is_not_root() -> None:

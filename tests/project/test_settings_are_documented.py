@@ -10,7 +10,9 @@ _ENV_LINE = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 _README_ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]*)` \| (.*?) \|", re.MULTILINE)
 
 #: Asked for by docker-compose.yml alone.
-_COMPOSE_ONLY = {"VALKEY_PASSWORD", "POSTGRES_PASSWORD"}
+_COMPOSE_ONLY = {"VALKEY_PASSWORD", "POSTGRES_PASSWORD", "POSTGRES_APP_PASSWORD"}
+#: The seller's key and the webhook: only workers buy, and hand over.
+_NOT_FOR_THE_API = {"SURFSENSE_API_KEY", "EMASAI_WEBHOOK_URL", "EMASAI_WEBHOOK_SECRET"}
 #: Folders and levels of the `emasai` command, whose defaults are not in Settings.
 _COMMAND_DEFAULTS = {"EMASAI_HOME": ".emasai", "EMASAI_CLI_LOG_LEVEL": "error"}
 
@@ -78,8 +80,9 @@ def test_the_example_explains_every_setting() -> None:
 
 
 def test_compose_hands_every_setting_on() -> None:
-    """A setting in .env reaches worker and API; nobody wonders why it has no effect."""
+    """A setting in .env reaches worker and API, and a secret only the one that uses it."""
     services = compose()["services"]
 
-    assert set(services["api"]["environment"]) == set(_settings())
+    assert set(services["api"]["environment"]) == set(_settings()) - _NOT_FOR_THE_API
+    assert set(services["upgrade"]["environment"]) == {"DATABASE_URL", "DATABASE_OWNER_URL"}
     assert set(services["worker"]["environment"]) == set(_settings()) - {"EMASAI_API_KEY"}

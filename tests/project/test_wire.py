@@ -33,6 +33,7 @@ _SAMPLES: dict[object, object] = {
     str: "text",
     int: 7,
     int | None: 7,
+    str | None: "text",
     str | int: "more",
     tuple[str, ...]: ("one", "two"),
     Path: Path("a.log"),

@@ -17,8 +17,8 @@ import psycopg
 from psycopg import sql
 
 _DEBIAN_BINARIES = Path("/usr/lib/postgresql")
-_ACCOUNT = "postgres"
-_OWNER = "emasai"
+ACCOUNT = "postgres"
+OWNER = "emasai"
 _SETTINGS = "-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=60"
 
 
@@ -32,9 +32,19 @@ class PostgresServer:
 
     folder: Path
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, role: str = OWNER) -> str:
         """Return the URL of *database* as it would stand in `DATABASE_URL`."""
-        return f"postgresql://{_OWNER}@/{database}?host={self.folder}"
+        return f"postgresql://{role}@/{database}?host={self.folder}"
+
+    def restart(self) -> None:
+        """End it without a word to its clients, and start it again with what it has kept."""
+        _run(find_binaries() / "pg_ctl", self.folder, "stop", "-w", "-m", "immediate")
+        _start(self.folder)
+
+    @property
+    def pid(self) -> int:
+        """The number of its main process."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
     def create_database(self, name: str) -> str:
         """Create an empty database and return its URL."""
@@ -59,10 +69,8 @@ def running_postgres() -> Iterator[PostgresServer]:
     try:
         if os.geteuid() == 0:
             _hand_over(folder)
-        _run(binaries / "initdb", folder, "-U", _OWNER, "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"{_SETTINGS} -k {folder}"
-        log = folder / "server.log"
-        _run(binaries / "pg_ctl", folder, "start", "-w", "-l", str(log), "-o", options)
+        _run(binaries / "initdb", folder, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-sync")
+        _start(folder)
         try:
             yield PostgresServer(folder)
         finally:
@@ -83,15 +91,20 @@ def find_binaries() -> Path:
     raise PostgresUnavailable("PostgreSQL is not installed (apt-get install postgresql)")
 
 
+def _start(folder: Path) -> None:
+    options, log = f"{_SETTINGS} -k {folder}", folder / "server.log"
+    _run(find_binaries() / "pg_ctl", folder, "start", "-w", "-l", str(log), "-o", options)
+
+
 def _hand_over(folder: Path) -> None:
     try:
-        shutil.chown(folder, _ACCOUNT, _ACCOUNT)
+        shutil.chown(folder, ACCOUNT, ACCOUNT)
     except LookupError as error:
-        raise PostgresUnavailable(f"root needs the account {_ACCOUNT!r} to run it as") from error
+        raise PostgresUnavailable(f"root needs the account {ACCOUNT!r} to run it as") from error
 
 
 def _run(program: Path, folder: Path, *arguments: str) -> None:
-    account = _ACCOUNT if os.geteuid() == 0 else None
+    account = ACCOUNT if os.geteuid() == 0 else None
     # The server inherits the output of pg_ctl; a pipe would stay open as long as it runs.
     with tempfile.TemporaryFile() as output:
         finished = subprocess.run(

@@ -25,6 +25,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             {"DATABASE_URL": "postgresql://me:S3CRET@127.0.0.1:9/x"},
             "the database is not available",
         ),
+        (
+            "old-database",
+            (),
+            {"DATABASE_URL": "sqlite:///nowhere.sqlite"},
+            "no tables yet, this program needs revision",
+        ),
+        (
+            "unknown-option",
+            (),
+            {"DATABASE_URL": "postgresql://me:S3CRET@127.0.0.1:9/x?pool_size=5"},
+            "PostgreSQL has no option pool_size",
+        ),
         ("no-policy", (), {"EMASAI_POLICY_FILE": "nowhere.toml"}, "nowhere.toml cannot be read"),
         ("other-pool", ("--pool", "solo"), {}, "--pool threads"),
     ],

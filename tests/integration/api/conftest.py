@@ -15,6 +15,7 @@ import pytest
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.embedded.child import Child
 from orchestrator.embedded.valkey import Valkey
+from tests.support.database import migrated_file
 from tests.support.stack import running_stack
 from tests.support.valkey import running_valkey
 
@@ -93,7 +94,7 @@ def api(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[Child, httpx.Client]]:
     """Run the API on that server; nobody works on what it accepts."""
     variables = {
         "REDIS_URL": f"{valkey.url}/1",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/emasai.sqlite",
+        "DATABASE_URL": migrated_file(tmp_path),
         "SURFSENSE_URL": "http://127.0.0.1:9",
     }
     with running_api(variables, tmp_path / "api.log") as running:

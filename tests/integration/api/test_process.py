@@ -97,7 +97,7 @@ def test_a_database_that_is_away_stops_the_start_with_its_own_error(
     variables = {
         **os.environ,
         "REDIS_URL": f"{valkey.url}/1",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/nowhere/emasai.sqlite",
+        "DATABASE_URL": f"sqlite:///{tmp_path}",
         "SURFSENSE_URL": "http://127.0.0.1:9",
     }
 

@@ -1,4 +1,4 @@
-"""A migrated database for each test, once on SQLite and once on PostgreSQL."""
+"""A migrated database for each test: on SQLite, on PostgreSQL, and on that through PgBouncer."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -8,8 +8,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import open_engine, upgrade
-from tests.support.postgres import PostgresServer, PostgresUnavailable, running_postgres
+from orchestrator.database import grant_to_application, open_engine, upgrade
+from tests.support.pgbouncer import PgBouncer, PgBouncerUnavailable, running_pgbouncer
+from tests.support.postgres import OWNER, PostgresServer, PostgresUnavailable, running_postgres
+
+#: The role of everything but migrations where the pooler is asked.
+APPLICATION = "emasai_app"
 
 
 @pytest.fixture(scope="session")
@@ -24,20 +28,41 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip(f"NOT TESTED ON POSTGRESQL: {reason}")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def pgbouncer(postgres: PostgresServer) -> Iterator[PgBouncer]:
+    """Run one pooler for all tests, as `postgres` runs one server."""
+    try:
+        with running_pgbouncer(postgres, APPLICATION) as pooler:
+            yield pooler
+    except PgBouncerUnavailable as reason:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"NOT TESTED WITH PGBOUNCER: {reason}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "pgbouncer"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a database without tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/emasai.db"
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.create_database(f"test_{uuid4().hex}")
+    name = f"test_{uuid4().hex}"
+    url = server.create_database(name)
+    if request.param == "postgresql":
+        return url
+    pooler: PgBouncer = request.getfixturevalue("pgbouncer")
+    return pooler.url(name)
 
 
 @pytest.fixture
 async def url(empty_url: str) -> str:
-    """Return the URL of a migrated database."""
+    """Return the URL of a migrated database; through the pooler, for a role that owns nothing."""
     await upgrade(empty_url)
-    return empty_url
+    if "port=6432" not in empty_url:
+        return empty_url
+    application = empty_url.replace(f"//{OWNER}@", f"//{APPLICATION}@")
+    await grant_to_application(empty_url, application)
+    return application
 
 
 @pytest.fixture

@@ -11,10 +11,13 @@ from sqlalchemy import Connection, text
 
 from orchestrator.clock import utc_now
 from orchestrator.database import (
+    SchemaMismatch,
     SchemaTooNew,
+    SchemaTooOld,
     current_state,
     open_engine,
     reading,
+    require_current,
     schema,
     upgrade,
     writing,
@@ -27,6 +30,13 @@ _UPGRADE_AT_THE_SIGNAL = (
     "import asyncio, sys; from orchestrator.database import upgrade; "
     "input(); assert asyncio.run(upgrade(sys.argv[1])).is_current"
 )
+
+
+@pytest.fixture
+async def url(empty_url: str) -> str:
+    """Return the URL of a migrated database, for the role that owns its tables."""
+    await upgrade(empty_url)
+    return empty_url
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -103,6 +113,25 @@ async def test_a_newer_database_is_refused(url: str) -> None:
         await upgrade(url)
 
     assert not (await current_state(url)).is_current
+
+
+async def test_nothing_is_built_on_a_database_of_another_version(url: str) -> None:
+    """A newer, an older and an empty database each end the start with what to run."""
+    engine = open_engine(url)
+    await require_current(engine)
+    for revision, command in (("9999", "emasai db check"), ("0006", "emasai db upgrade")):
+        async with writing(engine, "pretend another version") as connection:
+            statement = text("UPDATE alembic_version SET version_num = :it")
+            await connection.execute(statement, {"it": revision})
+
+        with pytest.raises(SchemaMismatch, match=f"{revision}.*{command}"):
+            await require_current(engine)
+
+    async with writing(engine, "pretend no version") as connection:
+        await connection.execute(text("DROP TABLE alembic_version"))
+    with pytest.raises(SchemaTooOld, match=r"no tables yet.*emasai db upgrade"):
+        await require_current(engine)
+    await engine.dispose()
 
 
 async def test_an_upgrade_waits_for_the_one_that_runs(empty_url: str) -> None:

@@ -12,6 +12,7 @@ from orchestrator.embedded.valkey import Valkey
 from orchestrator.jobs import JobRecords, Marks
 from orchestrator.settings import Settings, load
 from tests.support.bells import FakeDoorbell
+from tests.support.database import migrated_file
 
 CLAIM_LEASE = timedelta(milliseconds=300)
 TTL = timedelta(hours=1)
@@ -40,7 +41,7 @@ def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
     """Return the settings of an installation whose SurfSense is never called."""
     return load(
         REDIS_URL=f"{shared_valkey.url}/1",
-        DATABASE_URL=f"sqlite:///{tmp_path}/emasai.db",
+        DATABASE_URL=migrated_file(tmp_path),
         SURFSENSE_URL="http://127.0.0.1:1",
         EMASAI_CHUNK_SIZE="2",
     )

@@ -72,7 +72,7 @@ async def test_work_is_accepted_while_nobody_can_say_who_is_meant(
     """The database is away: nothing is answered, all of it waits for the workers."""
     await know(memo_redis, "acme")
     await runtime.engine.dispose()
-    await asyncio.to_thread((tmp_path / "emasai.db").write_text, "no database any more" * 100)
+    await asyncio.to_thread((tmp_path / "emasai.sqlite").write_text, "no database any more" * 100)
 
     job = await submit_stream(runtime, ORDER, in_parts(["Acme", "ACME", "Acme"]))
 

@@ -14,6 +14,7 @@ from orchestrator.bootstrap import Runtime
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.settings import Settings, load
 from tests.support.bells import FakeDoorbell
+from tests.support.database import migrated_file
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
     """Return the settings of a configured installation without a key."""
     return load(
         REDIS_URL=f"{shared_valkey.url}/1",
-        DATABASE_URL=f"sqlite:///{tmp_path}/emasai.sqlite",
+        DATABASE_URL=migrated_file(tmp_path),
         SURFSENSE_URL="http://127.0.0.1:9",
         EMASAI_CHUNK_SIZE="2",
     )

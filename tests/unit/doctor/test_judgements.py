@@ -46,10 +46,10 @@ def test_the_sandbox_is_never_taken_for_the_real_service() -> None:
 
 
 @pytest.mark.parametrize(
-    ("current", "level"), [("r2", Level.OK), (None, Level.WARNING), ("r1", Level.FAULT)]
+    ("current", "level"), [("r2", Level.OK), (None, Level.FAULT), ("r1", Level.FAULT)]
 )
 def test_the_schema_must_be_that_of_this_program(current: str | None, level: Level) -> None:
-    """An empty database will be migrated; one of another revision cannot be used."""
+    """Nothing starts on an empty database, nor on one of another revision."""
     assert judge_schema(SchemaState(current, "r2")).level is level
 
 

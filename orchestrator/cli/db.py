@@ -1,0 +1,74 @@
+"""`emasai db`: brings the database to the schema of this version. Nothing else does."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+import typer
+
+from orchestrator.cli.console import err, out, print_json
+from orchestrator.cli.exits import Exit
+from orchestrator.cli.options import AsJson
+from orchestrator.cli.session import configured
+from orchestrator.database import (
+    SchemaState,
+    current_state,
+    grant_to_application,
+    upgrade,
+)
+from orchestrator.settings import DatabaseSettings, is_configured, load_database
+
+db = typer.Typer(
+    name="db", help="The database's schema: which it has, and its upgrade.", no_args_is_help=True
+)
+
+
+@db.command("upgrade")
+def upgrade_(*, as_json: AsJson = False) -> None:
+    """Migrate the database to the schema of this version; repeating it changes nothing.
+
+    With DATABASE_OWNER_URL, as that role; the role of DATABASE_URL is then created if it is
+    missing, and granted what workers and API need. Several upgrades at a time are safe.
+    """
+    with _settings() as settings:
+        application = settings.database_url.get_secret_value()
+        owner = settings.database_owner_url
+        if owner is None:
+            state = asyncio.run(upgrade(application))
+        else:
+            state = asyncio.run(_upgrade_as(owner.get_secret_value(), application))
+    _show(state, as_json=as_json)
+
+
+@db.command()
+def check(*, as_json: AsJson = False) -> None:
+    """Show the schema's revision; exit with 1 unless it is the one that this version needs."""
+    with _settings() as settings:
+        state = asyncio.run(current_state(settings.database_url.get_secret_value()))
+    _show(state, as_json=as_json)
+    if state.mismatch is not None:
+        err.print(f"emasai: {state.mismatch}", style="red", markup=False, highlight=False)
+        raise typer.Exit(Exit.FAILED)
+
+
+async def _upgrade_as(owner: str, application: str) -> SchemaState:
+    state = await upgrade(owner)
+    await grant_to_application(owner, application)
+    return state
+
+
+@contextlib.contextmanager
+def _settings() -> Iterator[DatabaseSettings]:
+    """Yield where the database is: all that these commands need of an installation."""
+    if is_configured():
+        yield load_database()
+        return
+    with configured() as settings:
+        yield DatabaseSettings(DATABASE_URL=settings.database_url)
+
+
+def _show(state: SchemaState, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"revision": state.current, "needed": state.head, "current": state.is_current})
+    elif state.is_current:
+        out.print(f"The database is at revision {state.head}, as this version needs it.")
