@@ -118,7 +118,7 @@ async def test_what_a_setting_breaks_is_found_without_its_secrets(
     assert valkey.url not in repr(findings)
 
 
-async def test_a_database_without_tables_is_one_warning(
+async def test_a_database_without_tables_is_one_fault(
     variables: Variables, tmp_path: Path
 ) -> None:
     """As on the first day: what rests on it has nothing to say, and nothing is a fault."""
@@ -126,7 +126,7 @@ async def test_a_database_without_tables_is_one_warning(
 
     findings = await examine(load(**empty))
 
-    assert troubles(findings) == [("database", Level.WARNING), NO_WORKER]
+    assert troubles(findings) == [("database", Level.FAULT), NO_WORKER]
 
 
 async def test_the_sandbox_in_a_configured_installation_is_a_warning(variables: Variables) -> None:
