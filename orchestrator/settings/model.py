@@ -67,10 +67,8 @@ class RedisSettings(EnvironmentSettings):
         return with_database(self.redis_url.get_secret_value(), GATEWAY_DB)
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(EnvironmentSettings):
     """Where the database is, and who owns its tables: all that `emasai db` needs."""
-
-    model_config = RedisSettings.model_config
 
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     database_owner_url: DatabaseUrl | None = Field(
@@ -171,4 +169,6 @@ class Settings(RedisSettings):
 class ApiSettings(Settings):
     """The API's: it accepts work and never buys, so that it needs no key of the seller's."""
 
-    surfsense_api_key: SecretStr | None = Field(default=None, validation_alias="SURFSENSE_API_KEY")
+    surfsense_api_key: BearerToken | None = Field(
+        default=None, validation_alias="SURFSENSE_API_KEY"
+    )

@@ -118,9 +118,7 @@ async def test_what_a_setting_breaks_is_found_without_its_secrets(
     assert valkey.url not in repr(findings)
 
 
-async def test_a_database_without_tables_is_one_fault(
-    variables: Variables, tmp_path: Path
-) -> None:
+async def test_a_database_without_tables_is_one_fault(variables: Variables, tmp_path: Path) -> None:
     """As on the first day: what rests on it has nothing to say, and nothing is a fault."""
     empty = {**variables, "DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}
 
