@@ -9,7 +9,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import date, timedelta
-from typing import Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -21,6 +21,8 @@ from orchestrator.complaint import Complaint
 log = structlog.get_logger(__name__)
 KeyT = TypeVar("KeyT", bound=Hashable)
 
+#: Begins the names of counts of what workers have refused.
+REFUSED: Final = "refused:"
 #: How long a day's counts are kept after they last grew.
 TTL = timedelta(days=35)
 #: How long a count stays in the process before it is written.
@@ -137,7 +139,14 @@ class Counters:
             pipe.hgetall(day_key(today - timedelta(days=back)))
         totals: Counter[str] = Counter()
         for counts in cast("list[dict[bytes, bytes]]", await pipe.execute()):
-            totals.update({name.decode(): int(count) for name, count in counts.items()})
+            totals.update(
+                {
+                    name.decode("utf-8", "backslashreplace"): int(count)
+                    for name, count in counts.items()
+                    # Something else has written the others; statistics can do without.
+                    if count.isdigit()
+                }
+            )
         return dict(totals)
 
     async def aclose(self) -> None:

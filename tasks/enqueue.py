@@ -2,70 +2,174 @@
 
 `send_task("emasai.enrich", kwargs={"companies": [...]})` and
 `send_task("emasai.run_pipeline", kwargs={"lead_ids": [...]})`, on the queue `pipeline`.
+Arguments are bounded by the same types as HTTP's. What is refused is raised as `TaskRefused`,
+logged (`task.refused`) and counted.
 """
 
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
+
+import structlog
+from celery import Task
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from orchestrator.bounds import (
+    MAX_ITEMS,
+    CostMicros,
+    FilledText,
+    IdempotencyKey,
+    Tenant,
+    Text,
+    Until,
+)
 from orchestrator.celery_app import app, settings
+from orchestrator.counters import REFUSED
 from orchestrator.dispatch import submit
-from orchestrator.jobs import JobKind, NewJob
+from orchestrator.jobs import JobKind, KeyReused, NewJob
 from orchestrator.leadfile import mention_in
 from orchestrator.names import TASK_ENRICH, TASK_RUN_PIPELINE
 from tasks.runtime import worker
 
+log = structlog.get_logger(__name__)
 
-@app.task(name=TASK_ENRICH, shared=False)
-def enrich(
-    companies: list[str | dict[str, str]],
-    tenant: str = settings.tenant,
-    idempotency_key: str | None = None,
-) -> None:
-    """Accept a job that enriches *companies*: names, or objects with `website` and `country`, too.
+
+class TaskRefused(ValueError):
+    """A task whose arguments are not accepted, for *reason*; nothing was begun."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Common(BaseModel):
+    """What both tasks take beside their items."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: Tenant = settings.tenant
+    idempotency_key: IdempotencyKey | None = None
+    max_cost_micros: CostMicros | None = None
+    deadline: Until | None = None
+
+
+ModelT = TypeVar("ModelT", bound=_Common)
+
+
+class _Enrich(_Common):
+    companies: Annotated[list[object], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+class _RunPipeline(_Common):
+    lead_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+#: Order of the arguments where a caller sends them without their names.
+_OPTIONS: Final = ("tenant", "idempotency_key", "max_cost_micros", "deadline")
+_NAME: Final = TypeAdapter(FilledText)
+_ABOUT: Final = TypeAdapter(Text | None)
+
+
+@app.task(name=TASK_ENRICH, shared=False, bind=True, typing=False, throws=(TaskRefused,))
+def enrich(self: Task[Any, Any], /, *args: object, **kwargs: object) -> None:
+    """Accept a job that enriches companies.
+
+    Arguments, by name or in this order: `companies` (names, or objects with `company`, and with
+    `website` and `country` if they are known), and as options `tenant`, `idempotency_key`,
+    `max_cost_micros` (what the job may spend), `deadline` (ISO 8601 with its zone; what has not
+    begun by then fails).
 
     Idempotent: while the same list is being worked on, asking again changes nothing; nor for
-    `EMASAI_IDEMPOTENCY_TTL_S` with the same *idempotency_key*, and then other work under it is
-    refused.
+    `EMASAI_IDEMPOTENCY_TTL_S` with the same key, and then other work under it is refused.
     """
-    _accept(NewJob(JobKind.ENRICH, _mentions(companies), tenant), idempotency_key)
+    asked = _read(self, _Enrich, ("companies", *_OPTIONS), args, kwargs)
+    _accept(self, JobKind.ENRICH, _mentions(self, asked.companies), asked)
 
 
-@app.task(name=TASK_RUN_PIPELINE, shared=False)
-def run_pipeline(
-    lead_ids: list[str], tenant: str = settings.tenant, idempotency_key: str | None = None
-) -> None:
-    """Accept a job that runs the stored leads of *lead_ids* through the agents.
+@app.task(name=TASK_RUN_PIPELINE, shared=False, bind=True, typing=False, throws=(TaskRefused,))
+def run_pipeline(self: Task[Any, Any], /, *args: object, **kwargs: object) -> None:
+    """Accept a job that runs stored leads through the agents.
 
-    Idempotent as `emasai.enrich` is.
+    Arguments: `lead_ids` (UUIDs), and the options of `emasai.enrich`. Idempotent as that is.
     """
-    _accept(NewJob(JobKind.PIPELINE, _texts("lead_ids", lead_ids), tenant), idempotency_key)
+    asked = _read(self, _RunPipeline, ("lead_ids", *_OPTIONS), args, kwargs)
+    _accept(self, JobKind.PIPELINE, tuple(map(str, asked.lead_ids)), asked)
 
 
-def _mentions(given: object) -> tuple[str, ...]:
-    """Return the companies of a list as it came over the wire.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    if not isinstance(given, list):
-        raise ValueError("companies must be a list of texts or objects")  # noqa: TRY004
+def _read(
+    task: Task[Any, Any],
+    model: type[ModelT],
+    names: tuple[str, ...],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> ModelT:
+    """Return the arguments of *task* as *model* has them."""
+    if len(args) > len(names):
+        raise _refused(task, f"takes {len(names)} arguments at most: {', '.join(names)}")
+    given = dict(zip(names, args, strict=False))
+    if twice := sorted(given.keys() & kwargs.keys()):
+        raise _refused(task, f"{twice[0]} is given twice; give it once")
     try:
-        return tuple(mention_in(each).text for each in given)
-    except ValueError as error:
-        raise ValueError(f"one of companies {error}") from None
+        return model.model_validate({**given, **kwargs})
+    except ValidationError as error:
+        raise _refused(task, _problem(error, names)) from None
 
 
-def _texts(name: str, given: object) -> tuple[str, ...]:
-    """Return a list of texts as it came over the wire.
+def _mentions(task: Task[Any, Any], companies: list[object]) -> tuple[str, ...]:
+    """Return the companies as a job keeps them."""
+    found = []
+    for number, each in enumerate(companies):
+        try:
+            mention = mention_in(each)
+            _NAME.validate_python(mention.name)
+            for about in (mention.website, mention.country):
+                _ABOUT.validate_python(about)
+        except ValidationError as error:
+            problem = _sentence(error.errors(include_input=False, include_url=False)[0])
+            raise _refused(task, f"companies[{number}] {problem}") from None
+        except ValueError as error:
+            raise _refused(task, f"companies[{number}] {error}") from None
+        found.append(mention.text)
+    return tuple(found)
 
-    Raises:
-        ValueError: It is something else; a bare text would become a job of its letters.
-    """
-    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
-        raise ValueError(f"{name} must be a list of texts")
-    return tuple(given)
 
-
-def _accept(new: NewJob, key: object) -> None:
-    if key is not None and not (isinstance(key, str) and key):
-        raise ValueError("idempotency_key must be a text that is not empty")
+def _accept(task: Task[Any, Any], kind: JobKind, items: tuple[str, ...], asked: _Common) -> None:
     runtime = worker()
-    if runtime.parts is not None:
-        runtime.call(submit(runtime.parts, new, idempotency_key=key))
+    if runtime.parts is None:
+        return
+    new = NewJob(
+        kind,
+        items,
+        asked.tenant,
+        max_cost_micros=asked.max_cost_micros,
+        deadline=asked.deadline,
+    )
+    try:
+        runtime.call(submit(runtime.parts, new, idempotency_key=asked.idempotency_key))
+    except KeyReused as error:
+        raise _refused(task, str(error)) from None
+
+
+def _problem(error: ValidationError, names: tuple[str, ...]) -> str:
+    """Return the first of the problems as a sentence that names the argument, never its value."""
+    fault = error.errors(include_input=False, include_url=False)[0]
+    name, *index = fault["loc"]
+    if fault["type"] == "extra_forbidden":
+        # The name is the caller's, and may be anything.
+        return f"has an unknown argument; it takes {', '.join(names)}"
+    where = "".join(f"[{step}]" for step in index if isinstance(step, int))
+    return f"{name}{where} {_sentence(fault)}"
+
+
+def _sentence(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "missing":
+        return "is missing; add it"
+    message: str = fault["msg"].removeprefix("Value error, ")
+    _, should, wish = message.partition(" should ")
+    return f"must {wish}; correct it" if should else message
+
+
+def _refused(task: Task[Any, Any], reason: str) -> TaskRefused:
+    log.warning("task.refused", task=task.name, task_id=task.request.id, reason=reason)
+    worker().count(f"{REFUSED}{task.name}")
+    return TaskRefused(f"{task.name}: {reason}")

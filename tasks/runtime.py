@@ -21,11 +21,12 @@ from celery.platforms import EX_FAILURE
 from orchestrator.background import Loop, Supervisor, end_task
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.celery_app import app, settings
+from orchestrator.counters import REFUSED
 from orchestrator.database import DatabaseUnavailable, SchemaMismatch
 from orchestrator.dispatch import worker_loops
 from orchestrator.garbage import collect_rarely
 from orchestrator.memo import MemoOptions
-from orchestrator.messaging import CeleryDoorbell, fingerprint
+from orchestrator.messaging import CeleryDoorbell, fingerprint, message_refused, quote_nothing
 from orchestrator.observability import configure_logging
 from orchestrator.settings import ConfigurationError
 from orchestrator.workers import Heartbeat, Stall, Watchdog, WorkerSelf, WorkerState
@@ -77,6 +78,11 @@ class WorkerRuntime:
     def soon(self, call: Callable[..., object], *values: object) -> None:
         """Have the loop make *call* with *values*, and do not wait for it."""
         self._loop.call_soon_threadsafe(call, *values)
+
+    def count(self, name: str) -> None:
+        """Count *name* once more for the fleet, from any thread."""
+        if self.parts is not None:
+            self.soon(self.parts.counters.add, name)
 
     def drain(self, state: WorkerState = WorkerState.STOPPING) -> None:
         """Let running items end and start no further ones; say that this is so."""
@@ -176,6 +182,7 @@ def _start(sender: CeleryWorker, **_: object) -> None:
     global _worker  # noqa: PLW0603 - one of the two permitted globals, see docs/architecture.md
     # Celery has it done later, and what keeps a worker from starting is to be read, too.
     configure_logging(settings.log_level)
+    quote_nothing()
     collect_rarely()
     if not has_threads(sender):
         _refuse("this worker has another pool; start it with --pool threads")
@@ -197,6 +204,11 @@ def _refuse(reason: str) -> NoReturn:
     """
     log.critical("worker.not_started", reason=reason)
     sys.exit(EX_FAILURE)
+
+
+@message_refused.connect
+def _count_refused(**_: object) -> None:
+    worker().count(f"{REFUSED}message")
 
 
 @signals.worker_shutting_down.connect

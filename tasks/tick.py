@@ -8,9 +8,9 @@ from orchestrator.names import TASK_TICK
 from tasks.runtime import worker
 
 
-@app.task(name=TASK_TICK, shared=False)
-def tick() -> None:
-    """Enqueue every company that is due.
+@app.task(name=TASK_TICK, shared=False, typing=False)
+def tick(*_: object, **__: object) -> None:
+    """Enqueue every company that is due; takes no arguments, and ignores any.
 
     Idempotent: whatever ticks, and how often, each company is enqueued once a period.
     """

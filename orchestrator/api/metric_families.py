@@ -7,13 +7,17 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from orchestrator.cache import hit_rates
+from orchestrator.counters import REFUSED
 from orchestrator.handover import HandOverState
 from orchestrator.jobs import LaneBacklog
+from orchestrator.names import TASK_ENRICH, TASK_RUN_PIPELINE
 from orchestrator.spend import Account
 from orchestrator.workers import Heartbeat, WorkerState
 
 Family = GaugeMetricFamily | CounterMetricFamily
 
+#: What workers may refuse: a message that is none, or a documented task by its arguments.
+REFUSALS: Final = ("message", TASK_ENRICH, TASK_RUN_PIPELINE)
 #: Hand-overs that somebody may have to see to.
 UNDELIVERED: Final = (HandOverState.PENDING, HandOverState.DEAD)
 
@@ -66,8 +70,8 @@ def worker_families(beats: Sequence[Heartbeat]) -> Iterator[Family]:
     )
 
 
-def lookup_families(counts: Mapping[str, int]) -> Iterator[Family]:
-    """Yield the lookups of a day, by what was looked up and whether it was there."""
+def count_families(counts: Mapping[str, int]) -> Iterator[Family]:
+    """Yield what was counted on a day: lookups, and what workers have refused."""
     family = CounterMetricFamily(
         "emasai_lookups", "Lookups since midnight UTC.", labels=["kind", "result"]
     )
@@ -75,6 +79,12 @@ def lookup_families(counts: Mapping[str, int]) -> Iterator[Family]:
         family.add_metric([rate.kind, "hit"], rate.hits)
         family.add_metric([rate.kind, "miss"], rate.lookups - rate.hits)
     yield family
+    yield _counter(
+        "emasai_refused",
+        "Messages and tasks that workers have refused since midnight UTC.",
+        "what",
+        {name: counts.get(f"{REFUSED}{name}", 0) for name in REFUSALS},
+    )
 
 
 def budget_families(accounts: Mapping[str, Account]) -> Iterator[Family]:

@@ -24,9 +24,9 @@ from .metric_families import (
     UNDELIVERED,
     Family,
     budget_families,
+    count_families,
     handover_families,
     lane_families,
-    lookup_families,
     worker_families,
 )
 
@@ -62,7 +62,7 @@ async def metrics(
     lanes = await runtime.backlog.lanes()
     others = await asyncio.gather(
         _unless_away(runtime.workers.alive(), worker_families),
-        _unless_away(runtime.counters.read(1), lookup_families),
+        _unless_away(runtime.counters.read(1), count_families),
         _unless_away(_accounts(runtime), budget_families),
         _unless_away(runtime.outbox.counts(UNDELIVERED), handover_families),
     )

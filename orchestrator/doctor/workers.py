@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from agents.cdao import CdaoAgent
 from orchestrator.bootstrap import load_policy
 from orchestrator.connections import open_redis
+from orchestrator.counters import REFUSED, Counters
 from orchestrator.doctor.finding import Finding, fault, ok, warning
 from orchestrator.jobs import Backlog, JobRecords, JobState, Lane, LaneBacklog, Lines
 from orchestrator.memo import StoreUnavailable
@@ -49,6 +50,7 @@ async def check_workers(settings: Settings) -> list[Finding]:
                 (each, await lines.waited(each.lane)) for each in await Backlog(client).lanes()
             ]
             paused = await _paused(JobRecords(client, ttl=settings.job_ttl))
+            counts = await Counters(client).read(1)
         except (RedisError, StoreUnavailable, OSError):
             fix = "Mend what the findings about Redis name."
             return [warning(_CHECK, "unknown, since Redis could not be asked", fix)]
@@ -60,6 +62,7 @@ async def check_workers(settings: Settings) -> list[Finding]:
             for backlog, waited in waiting
         ),
         judge_paused(paused),
+        judge_refused(counts),
     ]
 
 
@@ -177,3 +180,17 @@ def judge_paused(job_ids: Sequence[str]) -> Finding:
     more = f" and {len(job_ids) - _SHOWN} more" if len(job_ids) > _SHOWN else ""
     what = f"{len(job_ids)}, which nobody works on: {', '.join(job_ids[:_SHOWN])}{more}"
     return warning("paused jobs", what, "`emasai jobs resume JOB_ID`, or `cancel`.")
+
+
+def judge_refused(counts: Mapping[str, int]) -> Finding:
+    """Judge what workers have refused today. Pure."""
+    found = {
+        name.removeprefix(REFUSED): count
+        for name, count in sorted(counts.items())
+        if name.startswith(REFUSED) and count
+    }
+    if not found:
+        return ok("refused", "no message or task today (UTC)")
+    what = ", ".join(f"{count} of {name}" for name, count in found.items())
+    fix = "`message.refused` and `task.refused` in the workers' logs say why; correct the sender."
+    return warning("refused", f"today (UTC) workers have refused: {what}", fix)

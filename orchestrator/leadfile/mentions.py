@@ -42,7 +42,7 @@ def mention_in(said: object) -> Mention:
         raise ValueError(  # noqa: TRY004 - it came over the wire
             'must be a text or an object with a "company"'
         )
-    website, country = _first(said, _WEBSITE) or "", _first(said, _COUNTRY) or ""
+    website, country = _first(said, _WEBSITE, ""), _first(said, _COUNTRY, "")
     if not isinstance(website, str) or not isinstance(country, str):
         raise ValueError(  # noqa: TRY004 - as above
             'must have a "website" and a "country" that are texts, if any'
@@ -50,5 +50,5 @@ def mention_in(said: object) -> Mention:
     return mention_from(name, website=website, country=country)
 
 
-def _first(said: Mapping[str, object], names: tuple[str, ...]) -> object:
-    return next((said[name] for name in names if said.get(name) is not None), None)
+def _first(said: Mapping[str, object], names: tuple[str, ...], default: object = None) -> object:
+    return next((said[name] for name in names if said.get(name) is not None), default)

@@ -6,6 +6,7 @@ these are where Celery on Redis hurts its users.
 
 from orchestrator.messaging.app import create_app
 from orchestrator.messaging.doorbell import CeleryDoorbell
+from orchestrator.messaging.inbox import message_refused, quote_nothing, refuse
 from orchestrator.messaging.profile import (
     ETA_TASKS,
     PROFILE,
@@ -29,4 +30,7 @@ __all__ = [
     "Rule",
     "create_app",
     "fingerprint",
+    "message_refused",
+    "quote_nothing",
+    "refuse",
 ]

@@ -13,11 +13,17 @@ BEAT_S = 10.0
 
 def create_app(settings: Settings) -> Celery:
     """Return a Celery application for *settings*. Opens no connection."""
-    app = Celery("emasai", set_as_current=False, autofinalize=True)
+    app = Celery(
+        "emasai",
+        set_as_current=False,
+        autofinalize=True,
+        amqp="orchestrator.messaging.consumer:CheckingAmqp",
+    )
     app.conf.update({rule.name: rule.value for rule in PROFILE})
     app.conf.update(
         broker_url=settings.broker_url,
         broker_transport_options={rule.name: rule.value for rule in TRANSPORT},
+        worker_consumer="orchestrator.messaging.consumer:CheckingConsumer",
         include=["tasks.work", "tasks.enqueue", "tasks.tick"],
         task_default_queue=QUEUE_PIPELINE,
         # Each with an exchange of its own: by default all of them share one and its key, so that

@@ -76,6 +76,7 @@ async def test_workers_lookups_and_money_are_told(settings: Settings, open_door:
         await parts.workers.put(replace(beat, id="two", loop_failures={"sweeper": 1}))
         count_lookup(parts.counters, Kind.SURFSENSE, hit=True, n=3)
         count_lookup(parts.counters, Kind.SURFSENSE, hit=False)
+        parts.counters.add("refused:emasai.enrich", 2)
         await parts.counters.aclose()
         accounts = (day_account(parts.clock().date()), "global")
         await parts.budget.reserve("settled", 100, accounts)
@@ -89,6 +90,8 @@ async def test_workers_lookups_and_money_are_told(settings: Settings, open_door:
     assert values['emasai_workers{state="stalled"}'] == 0
     assert values['emasai_lookups_total{kind="surfsense",result="hit"}'] == 3
     assert values['emasai_lookups_total{kind="surfsense",result="miss"}'] == 1
+    assert values['emasai_refused_total{what="emasai.enrich"}'] == 2
+    assert values['emasai_refused_total{what="message"}'] == 0
     for account in ("day", "global"):
         assert values[f'emasai_spent_micro_usd_total{{account="{account}"}}'] == 60
         assert values[f'emasai_held_micro_usd{{account="{account}"}}'] == 7

@@ -9,7 +9,13 @@ import pytest
 from orchestrator.doctor.delivery import judge_unanswered
 from orchestrator.doctor.finding import Finding, Level
 from orchestrator.doctor.outbox import judge_outbox
-from orchestrator.doctor.workers import Build, judge_lane, judge_paused, judge_workers
+from orchestrator.doctor.workers import (
+    Build,
+    judge_lane,
+    judge_paused,
+    judge_refused,
+    judge_workers,
+)
 from orchestrator.handover import HandOverState
 from orchestrator.jobs import Lane, LaneBacklog
 from orchestrator.workers import Heartbeat, WorkerState
@@ -160,3 +166,12 @@ def test_messages_that_nobody_hands_on_are_a_warning() -> None:
     late = judge_unanswered(3, timedelta(seconds=600))
     assert late.level is Level.WARNING
     assert "3 messages" in late.what
+
+
+def test_what_workers_have_refused_is_told() -> None:
+    """A sender that is wrong finds no other trace of its messages."""
+    found = judge_refused({"refused:message": 3, "refused:emasai.enrich": 1, "surfsense:hit": 7})
+
+    assert found.level is Level.WARNING
+    assert found.what == "today (UTC) workers have refused: 1 of emasai.enrich, 3 of message"
+    assert judge_refused({"surfsense:hit": 7}).level is Level.OK
