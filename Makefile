@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check static bench up clean
+.PHONY: help demo test check static mutants bench up clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ static: $(READY)
 	@$(BIN)/codespell
 
 check: static test ## Static checks, then the tests: what CI runs
+
+mutants: $(READY) ## Break the code on purpose, in copies, and list what no test notices (half an hour)
+	@$(BIN)/python -m tools.mutants
 
 bench: $(READY) ## Measure, as ratios against peers and the physical limit
 	@$(BIN)/python -m bench

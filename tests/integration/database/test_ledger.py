@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,6 +12,7 @@ from orchestrator.archive import EvidenceArchive
 from orchestrator.database import DatabaseForbids, schema, writing
 from orchestrator.spend import Ledger, Opening
 from orchestrator.spend.ledger import UNSETTLED
+from tests.support.async_waiting import eventually
 from tests.support.cases import NOW, purchase
 
 
@@ -66,26 +67,39 @@ async def test_purchases_of_one_run_at_once_count_once(ledger: Ledger) -> None:
     assert await ledger.total() == 4 * 46_500
 
 
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
 async def test_purchases_of_the_same_runs_from_two_processes_never_wait_for_each_other(
     engine: AsyncEngine, other_engine: AsyncEngine
 ) -> None:
     """Each enters its purchases in the order of their runs, whatever their own ids are."""
+    runs = ["run-1", "run-2", "run-3"]
     ledgers = [Ledger(each, lambda: NOW) for each in (engine, other_engine)]
-    rounds, runs = 8, 200
+    batches = (
+        [purchase(number, run_id=run) for number, run in enumerate(runs)],
+        [purchase(number, run_id=run) for number, run in enumerate(reversed(runs), start=3)],
+    )
+    middle = purchase(6, run_id="run-2").model_dump()
 
-    for turn in range(rounds):
-        ids = [turn * 2 * runs + number for number in range(2 * runs)]
-        names = [f"run-{turn}-{number:03}" for number in range(runs)]
-        batches = (
-            [purchase(n, run_id=name) for n, name in zip(ids[:runs], names, strict=True)],
-            [purchase(n, run_id=name) for n, name in zip(ids[runs:], reversed(names), strict=True)],
-        )
+    async with engine.connect() as holder:
+        row = {**middle, "settled_day": NOW.date(), "recorded_at": NOW}
+        await holder.execute(insert(schema.purchases), row)
         async with asyncio.TaskGroup() as both:
             for ledger, batch in zip(ledgers, batches, strict=True):
                 for each in batch:
                     both.create_task(ledger.settle(each))
+            await eventually(lambda: _both_wait(engine), "both wait for a row")
+            await holder.rollback()
 
-    assert await ledgers[0].total() == rounds * runs * 46_500
+    assert await ledgers[0].total() == len(runs) * 46_500
+
+
+async def _both_wait(engine: AsyncEngine) -> bool:
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with engine.connect() as connection:
+        return bool(await connection.scalar(text(waiting)) == 2)
 
 
 async def test_an_empty_ledger_says_zero(ledger: Ledger) -> None:

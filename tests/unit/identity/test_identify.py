@@ -77,7 +77,7 @@ def test_country_and_form_refine_where_no_domain_is_known() -> None:
         ("ana@mail.yahoo.es", None),
         ("x@mailinator.com", None),
         ("https://www.facebook.com/acme", None),
-        ("https://es-es.facebook.com/acme", None),
+        ("https://es.linkedin.com/company/acme", None),
         ("ana@example.com", None),
         ("192.168.1.1", None),
         ("localhost", None),
