@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from orchestrator import bounds
 from orchestrator.cli.budget import budget
-from orchestrator.cli.console import accept_any_encoding, err
+from orchestrator.cli.console import accept_any_output, err, flush
 from orchestrator.cli.costs import costs
 from orchestrator.cli.db import db
 from orchestrator.cli.doctor import doctor
@@ -81,11 +81,12 @@ _USAGE: Final[type[typer.BadParameter]] = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     """Run the command line; never ends with a traceback for a fault that has a name."""
-    accept_any_encoding()
+    accept_any_output()
     try:
         _check_arguments(sys.argv[1:])
         # Not Typer's own printing of errors: they quote what was typed, whatever it holds.
         code = app(standalone_mode=False)
+        flush()
     except _USAGE as error:
         _end_usage(error)
     except typer.Abort:

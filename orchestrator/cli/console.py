@@ -5,10 +5,12 @@ what a terminal could act on is shown as an escape (see `orchestrator.printable`
 """
 
 import io
+import os
 import re
 import sys
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import orjson
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -47,11 +49,66 @@ out = _SafeConsole()
 err = _SafeConsole(stderr=True, soft_wrap=True)
 
 
-def accept_any_encoding() -> None:
-    """Let characters that a terminal's encoding lacks be shown as escapes instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+class _UntilClosed(io.FileIO):
+    """A descriptor whose reader may go away: what is written after that is dropped."""
+
+    _is_broken = False
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - any buffer
+        """Write *data*, or drop it if nothing reads any more (`emasai costs | head -1`).
+
+        Raises:
+            OSError: It cannot be written for another reason; told once, then dropped.
+        """
+        if not self._is_broken:
+            try:
+                return super().write(data) or 0
+            except BrokenPipeError:
+                self._is_broken = True
+            except OSError:
+                self._is_broken = True
+                raise
+        return memoryview(data).nbytes
+
+
+def accept_any_output() -> None:
+    """Let no output end a command whose work is done, and perhaps paid for.
+
+    Characters that the encoding of standard output or error lacks are written as escapes. What
+    is written after the reader has gone, or where the descriptor is closed, is dropped.
+    """
+    sys.stdout = _tolerant(sys.stdout, 1)
+    sys.stderr = _tolerant(sys.stderr, 2)
+
+
+def flush() -> None:
+    """Write what is still buffered.
+
+    Raises:
+        OSError: The disk is full, for instance; told here, so that it is told in a sentence.
+    """
+    sys.stdout.flush()
+
+
+def _tolerant(stream: TextIO | None, descriptor: int) -> TextIO:
+    if stream is None:  # it was closed when the command started
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    try:
+        is_ours = stream.fileno() == descriptor
+    except OSError:
+        is_ours = False
+    if not is_ours:  # somebody catches what is printed
+        stream.reconfigure(errors="backslashreplace")
+        return stream
+    stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(_UntilClosed(descriptor, "w", closefd=False)),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+    )
 
 
 def notice(headline: str, details: str) -> None:

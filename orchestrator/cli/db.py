@@ -47,7 +47,7 @@ def check(*, as_json: AsJson = False) -> None:
         state = asyncio.run(current_state(settings.database_url.get_secret_value()))
     _show(state, as_json=as_json)
     if state.mismatch is not None:
-        err.print(f"emasai: {state.mismatch}", style="red", markup=False, highlight=False)
+        err.print(f"emasai: {state.mismatch}", style="red")
         raise typer.Exit(Exit.FAILED)
 
 

@@ -51,7 +51,7 @@ def configured(*, workers: int = 0) -> Iterator[Settings]:
         yield load()
         return
     notice("SurfSense data is simulated:", _SIMULATED.format(home=home()))
-    with open_stack(home(), workers=workers, on_wait=_say_waiting) as stack:
+    with open_stack(home(), workers=workers, on_wait=say_waiting) as stack:
         yield load(**stack.variables)
 
 
@@ -81,5 +81,9 @@ def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -
         return runner.run(main(settings))
 
 
-def _say_waiting() -> None:
-    err.print("Other commands still use the embedded stack; waiting for them to end.")
+def say_waiting() -> None:
+    """Say why the command does not end yet."""
+    err.print(
+        "Other commands still use the embedded stack; waiting for them to end. "
+        "Ctrl-C ends it at once."
+    )

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from orchestrator.embedded.private import PRIVATE_UMASK, private_file
+
 #: Seconds that a child has to end by itself: a worker finishes the calls it has paid for.
 GRACE_S = 30.0
 
@@ -47,11 +49,10 @@ class Child:
         self.log = log
         self._command = list(command)
         self._env = dict(env)
-        log.parent.mkdir(parents=True, exist_ok=True)
         self._process = self._spawn()
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
-        with self.log.open("ab") as output:
+        with private_file(self.log, "ab") as output:
             return subprocess.Popen(  # noqa: S603 - our own commands, no shell
                 self._command,
                 env={**os.environ, **self._env},
@@ -59,6 +60,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=PRIVATE_UMASK,
             )
 
     @property
@@ -80,14 +82,18 @@ class Child:
         if self.is_alive:
             self._process.terminate()
 
+    def kill(self) -> None:
+        """End the child at once."""
+        self._process.kill()
+        self._process.wait()
+
     def end(self, grace_s: float = GRACE_S) -> None:
         """Wait for the child to end, after SIGTERM; kill it when *grace_s* have passed."""
         self.ask_to_end()
         try:
             self._process.wait(grace_s)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
 
 
 def end_leftover(identity: ChildId) -> None:

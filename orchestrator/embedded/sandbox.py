@@ -9,6 +9,7 @@ from time import monotonic
 
 from orchestrator.embedded.child import Child, free_port
 from orchestrator.embedded.errors import StackError
+from orchestrator.embedded.private import private_folder
 
 #: Seconds that the sandbox has to take connections.
 START_S = 30.0
@@ -28,7 +29,7 @@ def start_sandbox(folder: Path, log: Path) -> Sandbox:
     Raises:
         StackError: It ended, or did not answer in time.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     ready = folder / "ready.json"
     ready.unlink(missing_ok=True)
     command = [

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
-import os
+import signal
 import sys
 import threading
 from collections import Counter
@@ -23,6 +23,7 @@ import structlog
 from orchestrator.database import upgrade
 from orchestrator.embedded.child import Child, ChildId, end_leftover
 from orchestrator.embedded.errors import StackError
+from orchestrator.embedded.private import private_file, private_folder
 from orchestrator.embedded.sandbox import start_sandbox
 from orchestrator.embedded.valkey import start_valkey
 
@@ -64,7 +65,9 @@ def open_stack(
         SchemaTooNew: A newer version has used the folder.
         OSError: The folder cannot be written.
     """
+    # The folder alone: what else may be in it is not ours. Our parts close what is theirs.
     home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
     with _opened(home / "owner.lock") as owner, _opened(home / "users.lock") as users:
         attached = _own_or_attach(home, owner, users)
         if attached is not None:
@@ -76,7 +79,8 @@ def open_stack(
             finally:
                 if not _try_lock(users, fcntl.LOCK_EX):
                     on_wait()
-                    fcntl.flock(users, fcntl.LOCK_EX)
+                    with _interruptible():
+                        fcntl.flock(users, fcntl.LOCK_EX)
 
 
 def _own_or_attach(home: Path, owner: int, users: int) -> EmbeddedStack | None:
@@ -104,13 +108,17 @@ def _started(home: Path, workers: int) -> Iterator[EmbeddedStack]:
     state = home / STATE
     _end_leftovers(state)
     logs = home / "logs"
+    private_folder(logs)
     children: list[Child] = []
     try:
         valkey = start_valkey(home / "valkey", logs / "valkey.log")
         children.append(valkey.child)
         sandbox = start_sandbox(home / "sandbox", logs / "sandbox.log")
         children.append(sandbox.child)
-        database_url = f"sqlite:///{(home / 'emasai.sqlite').resolve()}"
+        database = home / "emasai.sqlite"
+        for file in (database, *home.glob(f"{database.name}-*")):
+            private_file(file, "ab").close()  # SQLite's further files get the same mode
+        database_url = f"sqlite:///{database.resolve()}"
         # In a thread of its own: the caller may have an event loop that runs.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(asyncio.run, upgrade(database_url)).result()
@@ -168,10 +176,31 @@ def _watched(crew: list[Child], on_change: Callable[[], None]) -> Iterator[None]
 def _end(children: list[Child]) -> None:
     """End the workers together, then what they rest on, last started first."""
     workers = [child for child in children if child.name.startswith("worker")]
-    for child in workers:
-        child.ask_to_end()
-    for child in reversed(children):
-        child.end()
+    try:
+        for child in workers:
+            child.ask_to_end()
+        for child in reversed(children):
+            child.end()
+    except KeyboardInterrupt:
+        for child in children:
+            child.kill()
+        raise
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the block, whatever a closed event loop has left installed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _write_state(path: Path, variables: dict[str, str], children: list[Child]) -> None:
@@ -180,7 +209,7 @@ def _write_state(path: Path, variables: dict[str, str], children: list[Child]) -
         "children": [asdict(child.identity) for child in children if child.is_alive],
     }
     temporary = path.with_suffix(".new")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with private_file(temporary, "w") as file:
         json.dump(state, file)
     temporary.replace(path)
 
@@ -193,11 +222,8 @@ def _end_leftovers(state: Path) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    with private_file(path, "ab") as file:
+        yield file.fileno()
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:

