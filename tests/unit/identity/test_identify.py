@@ -13,6 +13,7 @@ from orchestrator.identity import (
     company_key,
     identify,
 )
+from orchestrator.identity.domains import brand
 from orchestrator.identity.identify import of_key, refine
 
 _DOMAINS = st.from_regex(r"[a-z0-9]{1,60}(\.[a-z0-9]{1,60}){0,2}\.(com|es|com\.mx)", fullmatch=True)
@@ -71,6 +72,7 @@ def test_country_and_form_refine_where_no_domain_is_known() -> None:
     [
         ("https://www.Acme.com/es?x=1", "acme.com"),
         ("Ana@ACME.com", "acme.com"),
+        ("https://acme.com/@ana", "acme.com"),
         ("müller.de", "xn--mller-kva.de"),
         ("es.acme.com.", "es.acme.com"),
         ("ana@gmail.com", None),
@@ -93,6 +95,26 @@ def test_only_a_company_s_own_domain_tells_who_is_meant(
 ) -> None:
     """Free and disposable mail, pages on social networks and no addresses tell nothing."""
     assert company_domain(address) == domain
+
+
+@pytest.mark.parametrize(
+    ("domain", "label"),
+    [
+        ("acme.com", "acme"),
+        ("es.acme.com", "acme"),
+        ("acme.es", "acme"),
+        ("acme.com.mx", "acme"),
+        ("es.acme.com.mx", "acme"),
+        ("acme.co.uk", "acme"),
+        ("tienda.acme.es", "acme"),
+        ("acme.info", "acme"),
+        ("x.com.mx", "x"),
+        ("ibm.es", "ibm"),
+    ],
+)
+def test_a_brand_is_the_label_that_its_owner_chose(domain: str, label: str) -> None:
+    """Not the sub-domain, the country or the category."""
+    assert brand(domain) == label
 
 
 ACME = Facts("acme.es", "ES", "S.L.")
@@ -137,3 +159,27 @@ def test_a_key_is_taken_for_itself_and_tells_what_it_was_refined_by(key: str, fa
     assert told.key == key
     assert told.facts == facts
     assert told.name_key == (key.partition("~")[0] or key)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("Acme, S.A.", "acme"),
+        (" Grupo Acme ~ACME.com ", "grupo_acme~acme.com"),
+        ("acme~MX~sa", "acme~mx~sa"),
+        ("~acme.com", "~acme.com"),
+        ("Tom~Jerry", "tom_jerry"),
+    ],
+)
+def test_a_key_may_be_typed_instead_of_a_name(text: str, key: str) -> None:
+    """However it is written; a tilde within a name makes no key of it."""
+    assert as_key(text) == key
+
+
+@pytest.mark.parametrize(
+    ("country", "code"),
+    [("mx", "MX"), (" MX ", "MX"), ("México", None), ("MEX", None), ("m1", None), ("", None)],
+)
+def test_a_country_is_a_code_of_two_letters(country: str, code: str | None) -> None:
+    """Anything else is unknown, and never the same as another unknown one."""
+    assert identify("Acme", country=country).facts.country == code

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.identity import Mention
+from orchestrator.identity import Facts, Mention
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,15 @@ def test_a_lead_names_its_company_by_a_domain(
     assert mention == Mention("Acme", domain, "ES")
     assert "ana" not in mention.text.lower()
     assert Mention.of(mention.text) == mention
+
+
+def test_a_mention_means_the_company_of_its_name_website_and_country() -> None:
+    """Or the company of a refined key, which stands for all three."""
+    facts = Facts("acme.example.mx", "MX", "S.A.")
+
+    assert Mention("Acme, S.A.", "www.acme.example.mx", "mx").identify().facts == facts
+    assert Mention("acme~ACME.com").identify().key == "acme~acme.com"
+    assert Mention.of("Acme").name == "Acme"
 
 
 def test_people_of_one_company_mention_it_alike() -> None:

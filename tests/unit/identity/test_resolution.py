@@ -13,10 +13,12 @@ from orchestrator.identity.decisions import (
     check,
     in_force,
 )
+from orchestrator.identity.identify import asked_as
 from orchestrator.identity.resolution import (
     Because,
     Book,
     Claim,
+    Resolved,
     by_facts,
     claimed,
     companies_of,
@@ -72,6 +74,41 @@ def test_country_or_legal_form_choose_among_the_companies_of_a_shared_name(
     resolved = by_facts(identify(name, country=country), SHARED)
 
     assert (resolved.key, resolved.because) == (key, Because.FACTS)
+
+
+def test_a_company_of_which_nothing_is_known_is_not_chosen_for_what_does_not_contradict_it() -> (
+    None
+):
+    """Only a fact in common chooses."""
+    unknown = Claim("acme~acme.com", "Acme", Facts("acme.com"))
+    book = Book(shared={"acme": (SPAIN, unknown)})
+
+    assert by_facts(identify("Acme", country="FR"), book).is_ambiguous
+
+
+def test_a_name_resolves_with_why_and_by_which_decisions() -> None:
+    """What the story of a company tells, for each way that leads to it."""
+    acme, german = identify("Acme"), identify("Acme", country="DE")
+    merged = in_force(_past((MERGE, "acme~globex.de", "acme")).values())
+    renamed = in_force(_past((MERGE, "acme", "globex")).values())
+    split = Book(in_force(_past((SPLIT, "acme", None)).values()), SHARED.shared)
+    candidates = ("Acme SL (acme.es, ES, S.L.)", "Acme GmbH (globex.de, DE, GmbH)")
+    refined = "acme~globex.de"
+
+    assert by_facts(acme, Book()) == Resolved(acme, "acme", Because.NAME)
+    assert by_facts(acme, Book(merged, SHARED.shared)) == Resolved(
+        acme, "acme", Because.NAME, former=(refined,)
+    )
+    assert by_facts(acme, Book(renamed)) == Resolved(
+        acme, "globex", Because.DECISION, decisions=(1,), former=("acme",)
+    )
+    assert by_facts(german, SHARED) == Resolved(german, refined, Because.FACTS)
+    assert by_facts(german, split) == Resolved(german, refined, Because.FACTS, decisions=(1,))
+    french = identify("Acme", country="FR")
+    assert by_facts(french, split) == Resolved(french, "acme~fr", Because.FACTS, decisions=(1,))
+    assert by_facts(acme, split) == Resolved(acme, "acme", Because.SHARED, candidates, (1,))
+    assert claimed(acme, "acme", SHARED) == Resolved(acme, "acme", Because.NAME)
+    assert claimed(acme, refined, split) == Resolved(acme, refined, Because.DOMAIN, decisions=(1,))
 
 
 @pytest.mark.parametrize("country", ["ES", "AT"])
@@ -155,6 +192,32 @@ def test_the_seller_is_asked_for_the_company_and_not_for_its_key() -> None:
     resolved = claimed(identify("Acme, GmbH"), "acme~globex.de", SHARED)
 
     assert resolved.asked_as == "Acme, GmbH (globex.de)"
+
+
+@pytest.mark.parametrize(
+    ("key", "asked"),
+    [
+        ("acme", "Acme, S.A."),
+        ("acme~mx", "Acme, S.A. (MX)"),
+        ("acme~mx~sa", "Acme, S.A. (MX)"),
+        ("acme~~sa", "Acme, S.A."),
+        ("grupo_acme~acme.mx", "grupo acme (acme.mx)"),
+        (f"acme~x{'0' * 24}", "Acme, S.A."),
+    ],
+)
+def test_a_refined_key_is_asked_for_by_the_domain_or_country_that_refines_it(
+    key: str, asked: str
+) -> None:
+    """In words that the seller understands; a digest says nothing to it."""
+    assert asked_as(key, identify("Acme, S.A.")) == asked
+
+
+def test_a_long_domain_is_asked_for_in_full() -> None:
+    """Its key has a digest in its place."""
+    lead = identify("S.A.", domain=f"{'a' * 30}.{'b' * 30}.example.mx")
+
+    assert lead.key.startswith("sa~x")
+    assert asked_as(lead.key, lead) == f"S.A. ({lead.facts.domain})"
 
 
 def test_decisions_that_make_no_sense_are_refused() -> None:
