@@ -148,7 +148,11 @@ def _headline(error: BaseException) -> str:
     is_ours = kind.__module__.partition(".")[0] in _OURS
     # Those of the operating system name an address or a file.
     says = is_ours or isinstance(error, OSError)
-    return f"{name}: {error}" if says else name
+    if says:
+        return f"{name}: {error}"
+    # A database's own code for what is wrong, such as 23505 or SQLITE_BUSY.
+    code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
+    return f"{name} ({code})" if code else name
 
 
 def _process_failed(
