@@ -8,19 +8,30 @@ StoreUnavailable(operation, reason)     no answer, or none yet: try again later
     └── StoreFull(operation, reason)    it has too little memory left
 """
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import (
+    BlockingConnectionPool,
+    Connection,
+    ConnectionPool,
+    Redis,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import AuthenticationError, DataError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-#: Seconds until a command that got no answer fails.
+from orchestrator.settings import RedisAddress
+
+#: Seconds that a command may take in all: to find a connection, to connect, to be sent again.
 SOCKET_TIMEOUT_S = 5.0
 #: Seconds until a connection attempt fails.
 CONNECT_TIMEOUT_S = 2.0
@@ -30,21 +41,85 @@ HEALTH_CHECK_S = 15
 MAX_CONNECTIONS = 32
 
 
+class _Pipeline(Pipeline):
+    """A pipeline that ends in bounded time."""
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's
+        async with asyncio.timeout(_limit_s(self.connection_pool)):
+            return await super().execute(raise_on_error)
+
+    async def immediate_execute_command(self, *args: object, **options: object) -> object:
+        async with asyncio.timeout(_limit_s(self.connection_pool)):
+            return await super().immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's
+
+
+class _Client(Redis):
+    """A client whose commands end in bounded time, whatever the server does.
+
+    Timeouts of sockets alone do not see to that: each of several steps has one, to look a
+    connection up, to open it, to log in, to ask; and each of them is tried again.
+    """
+
+    async def execute_command(self, *args: object, **options: object) -> object:
+        async with asyncio.timeout(_limit_s(self.connection_pool)):
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 - redis-py's
+        return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Connections to the master that Sentinels name; callers wait for a free one."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:  # noqa: FBT001, FBT002 - redis-py's
+        await super().disconnect(inuse_connections)
+        if inuse_connections:
+            for sentinel in self.sentinel_manager.sentinels:
+                await sentinel.aclose()
+
+
 def open_redis(url: str) -> Redis:
     """Return a client for *url*. No connection is made before the first command."""
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=MAX_CONNECTIONS,
-        timeout=SOCKET_TIMEOUT_S,
-        socket_timeout=SOCKET_TIMEOUT_S,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_keepalive=True,
-        health_check_interval=HEALTH_CHECK_S,
-        driver_info=None,  # spares two commands a connection
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
-        retry_on_error=[RedisConnectionError, RedisTimeoutError],
-    )
-    return Redis.from_pool(pool)
+    address = RedisAddress.parse(url)
+    settings: dict[str, Any] = {
+        "db": address.database,
+        "username": address.username,
+        "password": address.password,
+        "max_connections": MAX_CONNECTIONS,
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_keepalive": True,
+        "health_check_interval": HEALTH_CHECK_S,
+        "driver_info": None,  # spares two commands a connection
+        "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
+        **address.options,
+    }
+    settings["timeout"] = settings["socket_timeout"]
+    return _Client.from_pool(_pool(address, settings))
+
+
+def _pool(address: RedisAddress, settings: dict[str, Any]) -> BlockingConnectionPool:
+    if address.master:
+        asking = {
+            "socket_timeout": settings["socket_connect_timeout"],
+            "socket_connect_timeout": settings["socket_connect_timeout"],
+            "retry": Retry(NoBackoff(), retries=0),  # the next Sentinel is asked instead
+            **address.sentinel_login,
+        }
+        sentinel = Sentinel(address.hosts, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]  # redis-py's
+        return _SentinelPool(address.master, sentinel, **settings)  # type: ignore[no-untyped-call]  # redis-py's
+    if address.path:
+        del settings["socket_keepalive"]
+        return BlockingConnectionPool(
+            connection_class=UnixDomainSocketConnection, path=address.path, **settings
+        )
+    ((host, port),) = address.hosts
+    kind = SSLConnection if address.tls else Connection
+    return BlockingConnectionPool(connection_class=kind, host=host, port=port, **settings)
+
+
+def _limit_s(pool: ConnectionPool) -> float:
+    return float(pool.connection_kwargs["socket_timeout"])
 
 
 class StoreUnavailable(Exception):
@@ -64,7 +139,7 @@ class StoreRefused(StoreUnavailable):
     """Redis answers, and refuses *operation* until somebody acts; *reason* is its code."""
 
     def __str__(self) -> str:
-        fix = _FIXES.get(self.reason, "`emasai doctor` examines the server")
+        fix = FIXES.get(self.reason, "`emasai doctor` examines the server")
         return f"Redis refuses the operation ({self.operation}, {self.reason}): {fix}"
 
 
@@ -82,7 +157,8 @@ class StoreFull(StoreRefused):
 
 
 #: What a server's refusals mean, by the code that it puts in front of them.
-_FIXES: Final = {
+FIXES: Final = {
+    "OOM": "raise its `maxmemory`, or wait until older jobs have expired",
     "MISCONF": "it cannot save to its disk; make room there, its log says what is wrong",
     "READONLY": "it is a replica; give the primary's address, or wait for the failover to end",
     "NOREPLICAS": "too few replicas are attached to it; start them, or lower min-replicas-to-write",

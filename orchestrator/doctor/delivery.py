@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from orchestrator.connections import open_redis
-from orchestrator.doctor.address import is_redis, shown
+from orchestrator.doctor.address import shown
 from orchestrator.doctor.finding import Finding, fault, ok, warning
 from orchestrator.messaging import VISIBILITY_TIMEOUT_S, create_app
 from orchestrator.settings import Settings
@@ -27,7 +27,7 @@ _UNANSWERED: Final = "unanswered messages"
 async def check_delivery(settings: Settings) -> list[Finding]:
     """Connect to the broker, and look for messages that got stuck."""
     broker = await asyncio.to_thread(_ask, create_app(settings), shown(settings.broker_url))
-    if broker.fix is not None or not is_redis(settings.broker_url):
+    if broker.fix is not None or not settings.has_redis_broker:
         return [broker]
     return [broker, *await _unanswered(settings.broker_url)]
 
@@ -36,7 +36,7 @@ def _ask(app: Celery, where: str) -> Finding:
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_S)
-    except (OperationalError, OSError):
+    except (OperationalError, OSError, RedisError):
         fix = "Start the broker, or correct CELERY_BROKER_URL (unset, it is that of REDIS_URL)."
         return fault("broker", f"{where} cannot be reached", fix)
     finally:

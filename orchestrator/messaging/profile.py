@@ -6,10 +6,17 @@ issues of celery/celery, or of celery/kombu where it says so.
 
 import hashlib
 import json
+import ssl
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+from urllib.parse import quote
+
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from orchestrator.connections import CONNECT_TIMEOUT_S, HEALTH_CHECK_S, SOCKET_TIMEOUT_S
+from orchestrator.settings import RedisAddress
+from orchestrator.settings.redis_address import host_and_port
 
 #: Threads that answer messages. None waits for work: that runs on the process's one loop.
 WORKER_THREADS: Final = 8
@@ -139,6 +146,52 @@ PROFILE: Final = (
     Rule("worker_hijack_root_logger", False, "logging is ours: one JSON line an event"),
     Rule("timezone", "UTC", "one for all hosts"),
 )
+
+
+def broker_settings(url: str) -> dict[str, Any]:
+    """Return Celery's settings of the broker at *url*, which means what it does everywhere else."""
+    transport: dict[str, Any] = {rule.name: rule.value for rule in TRANSPORT}
+    if url.startswith(("amqp://", "amqps://")):
+        # A host's name that is None is filled in by Celery, and so held against the certificate.
+        verified = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+        tls = verified if url.startswith("amqps://") else False
+        return {
+            "broker_url": url,
+            "broker_use_ssl": tls,
+            "broker_transport_options": transport,
+        }
+    address = RedisAddress.parse(url)
+    secure = {k: v for k, v in address.options.items() if k.startswith("ssl_")}
+    transport |= {k: v for k, v in address.options.items() if k not in secure}
+    if address.master:
+        transport |= {
+            "master_name": address.master,
+            "sentinel_kwargs": {
+                "socket_timeout": transport["socket_connect_timeout"],
+                "socket_connect_timeout": transport["socket_connect_timeout"],
+                "retry": Retry(NoBackoff(), retries=0),  # the next Sentinel is asked instead
+                **address.sentinel_login,
+            },
+        }
+    return {
+        "broker_url": _celery_url(address),
+        # Said in full: without, Celery connects to a rediss:// address without looking at the
+        # server's certificate.
+        "broker_use_ssl": {"ssl_cert_reqs": "required", **secure} if address.tls else False,
+        "broker_transport_options": transport,
+    }
+
+
+def _celery_url(address: RedisAddress) -> str:
+    """Return *address* in Celery's words, where options are settings of their own."""
+    if address.path:
+        path = quote(address.path)
+        return f"redis+socket://{address.user_info}{path}?virtual_host={address.database}"
+    scheme = "sentinel" if address.master else "rediss" if address.tls else "redis"
+    return ";".join(
+        f"{scheme}://{address.user_info}{host_and_port(*host)}/{address.database}"
+        for host in address.hosts
+    )
 
 
 def fingerprint() -> str:

@@ -10,12 +10,14 @@ from orchestrator.settings.reading import (
     load_database,
     load_redis,
 )
+from orchestrator.settings.redis_address import RedisAddress
 from orchestrator.settings.webhook import webhook_key
 
 __all__ = [
     "REQUIRED",
     "ConfigurationError",
     "DatabaseSettings",
+    "RedisAddress",
     "RedisSettings",
     "Settings",
     "is_configured",

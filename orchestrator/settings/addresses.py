@@ -1,9 +1,12 @@
 """Addresses as settings give them: checked, secret, and each server's databases by purpose."""
 
-from typing import Annotated
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, SecretStr, ValidationInfo
+
+from orchestrator.settings.redis_address import SCHEMES, RedisAddress, with_options
 
 MEMO_DB = 1
 GATEWAY_DB = 0
@@ -26,18 +29,32 @@ def _url_with_scheme(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _in_one_piece(secret: SecretStr) -> SecretStr:
-    """Refuse an address whose password ends it early, before somebody quotes half of it."""
-    url = urlsplit(secret.get_secret_value())
-    if url.scheme not in ("redis", "rediss"):
+def _redis(secret: SecretStr, info: ValidationInfo) -> SecretStr:
+    """Refuse what not both clients of Redis, ours and Celery's, would understand alike."""
+    url = secret.get_secret_value()
+    if url.startswith("sentinel://"):
+        url = with_options(url, **_sentinel_options(info.data))
+    RedisAddress.parse(url)
+    return SecretStr(url)
+
+
+def _sentinel_options(data: Mapping[str, Any]) -> dict[str, str]:
+    options = {}
+    if data.get("sentinel_master"):
+        options["master_name"] = data["sentinel_master"]
+    if data.get("sentinel_password"):
+        options["sentinel_password"] = data["sentinel_password"].get_secret_value()
+    return options
+
+
+def _broker(secret: SecretStr, info: ValidationInfo) -> SecretStr:
+    scheme = secret.get_secret_value().partition("://")[0]
+    if scheme in ("amqp", "amqps"):
         return secret
-    if "@" in url.path + url.query + url.fragment:
-        raise ValueError(
-            "has a special character in its user or password; "
-            "write it percent-encoded (/ as %2F, ? as %3F, # as %23, @ as %40)"
-        )
-    _check_port(url)
-    return secret
+    if scheme not in SCHEMES:
+        known = " or ".join(f"{known}://" for known in (*SCHEMES, "amqp", "amqps"))
+        raise ValueError(f"must start with {known}")
+    return _redis(secret, info)
 
 
 def _without_credentials(secret: SecretStr) -> SecretStr:
@@ -56,24 +73,10 @@ def _check_port(url: SplitResult) -> None:
 
 
 # Secret, because a Redis or database URL carries its password.
-RedisUrl = Annotated[SecretStr, _url_with_scheme("redis", "rediss"), AfterValidator(_in_one_piece)]
-BrokerUrl = Annotated[
-    SecretStr,
-    _url_with_scheme("redis", "rediss", "sentinel", "amqp", "amqps"),
-    AfterValidator(_in_one_piece),
-]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
+BrokerUrl = Annotated[SecretStr, AfterValidator(_broker)]
 DatabaseUrl = Annotated[SecretStr, _url_with_scheme("sqlite", "postgresql", "postgres")]
 WebhookUrl = Annotated[SecretStr, _url_with_scheme("http", "https")]
 HttpUrl = Annotated[
     SecretStr, _url_with_scheme("http", "https"), AfterValidator(_without_credentials)
 ]
-
-
-def names_own_database(url: str) -> bool:
-    """Say whether *url* names a database of its own, and not the gateway's."""
-    return urlsplit(url).path.strip("/") not in ("", str(GATEWAY_DB))
-
-
-def with_database(url: str, database: int) -> str:
-    """Return *url* with the number of another *database* of the same server."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))

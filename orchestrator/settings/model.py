@@ -22,10 +22,9 @@ from orchestrator.settings.addresses import (
     HttpUrl,
     RedisUrl,
     WebhookUrl,
-    names_own_database,
-    with_database,
 )
 from orchestrator.settings.environment import EnvironmentSettings
+from orchestrator.settings.redis_address import RedisAddress, with_database
 from orchestrator.settings.values import (
     BearerToken,
     Cap,
@@ -40,6 +39,11 @@ from orchestrator.settings.webhook import WebhookSecret
 class RedisSettings(EnvironmentSettings):
     """Where the platform's caches are: all that another service needs for `orchestrator.cache`."""
 
+    sentinel_master: str | None = Field(default=None, validation_alias="EMASAI_SENTINEL_MASTER")
+    sentinel_password: SecretStr | None = Field(
+        default=None, validation_alias="EMASAI_SENTINEL_PASSWORD"
+    )
+    # Behind those that its validation reads.
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     redis_ttl: Seconds = Field(default=timedelta(seconds=7200), validation_alias="REDIS_TTL")
     gateway_redis_url: RedisUrl | None = Field(default=None, validation_alias="GATEWAY_REDIS_URL")
@@ -52,7 +56,8 @@ class RedisSettings(EnvironmentSettings):
         in the gateway's environment, and all services must find the same results.
         """
         url = self.redis_url.get_secret_value()
-        return url if names_own_database(url) else with_database(url, MEMO_DB)
+        is_own = RedisAddress.parse(url).database != GATEWAY_DB
+        return url if is_own else with_database(url, MEMO_DB)
 
     @property
     def redis_jobs_url(self) -> str:
@@ -164,6 +169,11 @@ class Settings(RedisSettings):
         if self.celery_broker_url is not None:
             return self.celery_broker_url.get_secret_value()
         return with_database(self.redis_url.get_secret_value(), BROKER_DB)
+
+    @property
+    def has_redis_broker(self) -> bool:
+        """Whether the broker is a Redis server, and not RabbitMQ."""
+        return not self.broker_url.startswith("amqp")
 
 
 class ApiSettings(Settings):

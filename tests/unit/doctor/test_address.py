@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.doctor.address import read_address, shown
+from orchestrator.doctor.address import shown
+from orchestrator.settings import RedisAddress
 
 # Escaped as they should be, or not; never a letter of their own that the rest of the URL has.
 SECRETS = st.text("XYZ019-_.%:@/?#&=", min_size=1)
@@ -36,8 +37,8 @@ def test_what_is_not_secret_is_shown(url: str, text: str) -> None:
 
 def test_an_address_has_no_place_for_a_password() -> None:
     """Neither the text nor the repr of an address has it."""
-    address = read_address("rediss://me:S3CRET@redis.internal:6380/2")
+    address = RedisAddress.parse("rediss://me:S3CRET@redis.internal:6380/2")
 
     assert str(address) == "redis.internal:6380/2"
     assert "S3CRET" not in repr(address)
-    assert address.has_password
+    assert address.password

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from orchestrator.doctor.address import read_address
 from orchestrator.doctor.finding import Finding, Level
 from orchestrator.doctor.redis_verdict import (
     ServerFacts,
@@ -14,6 +13,7 @@ from orchestrator.doctor.redis_verdict import (
     judge_server,
     read_facts,
 )
+from orchestrator.settings import RedisAddress
 
 HARDENED = ServerFacts(
     product="Redis",
@@ -115,17 +115,17 @@ def test_a_server_that_says_little_is_unknown_and_not_wrong() -> None:
 )
 def test_a_server_on_the_network_needs_a_password(url: str, *, is_open: bool) -> None:
     """Only a server that nobody else can reach may do without."""
-    findings = judge_password(read_address(url))
+    findings = judge_password(RedisAddress.parse(url))
 
     assert [finding.level for finding in findings] == [Level.FAULT] * is_open
 
 
 def test_two_purposes_in_one_database_are_named() -> None:
     """Whoever shares a database is named, and where."""
-    memo, broker = read_address("redis://h/1"), read_address("redis://h:6379?db=1")
+    memo, broker = RedisAddress.parse("redis://h/1"), RedisAddress.parse("redis://h:6379?db=1")
 
     finding = judge_databases(
-        [("memo", memo), ("jobs", read_address("redis://h/3")), ("broker", broker)]
+        [("memo", memo), ("jobs", RedisAddress.parse("redis://h/3")), ("broker", broker)]
     )
 
     assert finding.level is Level.FAULT
@@ -135,7 +135,10 @@ def test_two_purposes_in_one_database_are_named() -> None:
 def test_equal_numbers_on_different_servers_are_different_databases() -> None:
     """Only the same database on the same server is shared."""
     finding = judge_databases(
-        [("memo", read_address("redis://a/1")), ("gateway", read_address("redis://b/1"))]
+        [
+            ("memo", RedisAddress.parse("redis://a/1")),
+            ("gateway", RedisAddress.parse("redis://b/1")),
+        ]
     )
 
     assert finding.level is Level.OK

@@ -46,7 +46,7 @@ def test_a_bad_address_is_one_sentence_without_its_value(
     [
         ("REDIS_URL", "redis://:p%2Fw%23x%40y@h:6379/1"),
         ("REDIS_URL", "redis://:p@w@h:6379/1"),
-        ("CELERY_BROKER_URL", "sentinel://:pw@h1:26379;sentinel://:pw@h2:26379"),
+        ("CELERY_BROKER_URL", "sentinel://:pw@h1:26379,h2:26379?master_name=prime"),
         ("CELERY_BROKER_URL", "amqp://user:pw@h:5672//"),
         ("DATABASE_URL", "sqlite:////data/a@b/emasai.db"),
         ("SURFSENSE_URL", "http://[::1]:8090/base"),
