@@ -2,14 +2,17 @@
 
 Columns, order, row count, encoding, delimiter, quoting and line ends are those of the input. Result
 columns of an earlier run are replaced. What differs on purpose: blank lines are not kept, rows with
-too few cells are filled up, and cells that a spreadsheet would run are guarded (see `formula`).
+too few cells are filled up, and cells that a spreadsheet would run are guarded, in the columns of
+results every part of one that another delimiter would make a cell (see `formula`).
 A character of a result that the encoding lacks becomes its closest ASCII: the file stays readable
 for whatever reads the original.
 """
 
 from collections.abc import Iterator, Sequence
 
-from .formula import guard
+from orchestrator.printable import printable
+
+from .formula import guard, guard_parts
 from .lead_file import LeadFile
 from .records import Record
 from .results import RESULT_COLUMNS, ResultCells
@@ -34,7 +37,8 @@ class ResultTable:
     def row(self, record: Record, result: ResultCells) -> bytes:
         """Return the line of a row and its *result*."""
         cells = record.cells
-        ours = map(self._encoding.representable, result.cells())
+        shown = map(printable, result.cells())
+        ours = (guard_parts(self._encoding.representable(cell)) for cell in shown)
         # Surplus cells go behind the results, so that every cell stays under its column.
         return self._line([*self._filled(cells), *ours, *cells[len(self._header) :]])
 

@@ -110,3 +110,12 @@ def test_a_list_of_one_column_is_a_table(given_file: GivenFile) -> None:
     lead_file = read_lead_file(path, needs=frozenset())
 
     assert _companies(lead_file) == ["Acme", "Zara"]
+
+
+def test_columns_that_are_known_outweigh_columns_that_are_many(given_file: GivenFile) -> None:
+    """Where two delimiters find the company column, the one that finds more fields is right."""
+    path = given_file("note;company;email;phone,company,a,b,c,d\nx;Acme;a@acme.example;1,2\n")
+
+    lead_file = read_lead_file(path, needs=frozenset())
+
+    assert lead_file.header == ("note", "company", "email", "phone,company,a,b,c,d")

@@ -96,6 +96,20 @@ def test_formulas_of_the_input_and_of_results_are_guarded(
     assert row["emasai_reason"] == "'@SUM(A1)"
 
 
+def test_no_cell_of_a_line_escapes_the_guard(given_file: GivenFile, tmp_path: Path) -> None:
+    """A surplus cell behind the results, nor what another delimiter than the file's makes one."""
+    path = given_file("company;contact;email\nAcme;Ana;a@acme.example;b;=cmd\n")
+    output = tmp_path / "out.csv"
+    result = ResultCells("invalid", company_key="a,=cmd", reason="Acme;=cmd\x1b[31m")
+
+    write_results(read_lead_file(path), {2: result}, output)
+
+    line = output.read_text(encoding="utf-8").splitlines()[1]
+    assert line.endswith(";b;'=cmd")
+    assert ";a,'=cmd;" in line
+    assert '"Acme;\'=cmd\\x1b[31m"' in line
+
+
 def test_ragged_rows_keep_every_cell_under_its_column(
     given_file: GivenFile, tmp_path: Path
 ) -> None:
