@@ -1,6 +1,12 @@
-"""Asks SurfSense whether it is there, without sending any work."""
+"""Asks SurfSense what it is and what this installation may do there, without sending any work.
 
+Everything is a GET that costs nothing. By the `enrich` protocol little can be asked: whether the
+key is right, only a purchase shows there, unless the service happens to have `GET /verify-token`.
+"""
+
+import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -12,52 +18,135 @@ from orchestrator.doctor.address import shown
 from orchestrator.doctor.finding import Finding, fault, ok, warning
 from orchestrator.settings import Settings
 from orchestrator.surfsense import open_http
+from orchestrator.surfsense.run_seller import SEARCH_PAGE_MICROS
+from orchestrator.surfsense.search import CAPABILITY
 
-#: How long the health door may take.
-PATIENCE: Final = timedelta(seconds=3)
+#: How long one answer may take.
+PATIENCE: Final = timedelta(seconds=4)
+#: Purchases that the credit should last for.
+ENOUGH: Final = 100
 
 _CHECK: Final = "surfsense"
+_API: Final = "/api/v1"
+_MICROS: Final = 1_000_000
+_KEY: Final = (
+    "Set SURFSENSE_API_KEY to a token that is valid: this one is missing, wrong or expired."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a GET brought; status 0 means that there was no answer."""
+
+    status: int
+    body: Any = None
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it lacks SurfSense's envelope, as its answer on an unknown path does."""
+        return not (isinstance(self.body, dict) and "error" in self.body)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the path exists, by whatever it was answered with."""
+        return self.status not in (0, httpx.codes.NOT_FOUND)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the key was not accepted."""
+        return self.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the service could not answer at the moment."""
+        return (
+            self.status in (0, httpx.codes.TOO_MANY_REQUESTS)
+            or self.status >= httpx.codes.INTERNAL_SERVER_ERROR
+        )
+
+    def field(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Return a field of an object; None where there is none."""
+        return self.body.get(name) if isinstance(self.body, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the service at `where` says about itself, one answer for each path."""
+
+    where: str
+    enrich: Answer
+    token: Answer
+    workspaces: Answer = Answer(0)
+    capabilities: Answer = Answer(0)
+    user: Answer = Answer(0)
+
+    @property
+    def is_surfsense(self) -> bool:
+        """Whether it has SurfSense's own API, by the answer about the token."""
+        token = self.token
+        return token.field("method") is not None or (token.is_refused and not token.is_bare)
 
 
 async def check_surfsense(settings: Settings) -> list[Finding]:
-    """Ask `GET {SURFSENSE_URL}/health`, with the key that purchases would carry."""
-    url = settings.surfsense_url.get_secret_value().rstrip("/")
+    """Ask as purchases would, with their key."""
+    url = settings.surfsense_url.get_secret_value().rstrip("/").removesuffix(_API)
+    where, speaks_workspace = shown(url), settings.surfsense_protocol == "workspace"
     async with open_http(
-        api_key=settings.surfsense_api_key, max_in_flight=1, timeout=PATIENCE
+        api_key=settings.surfsense_api_key, max_in_flight=5, timeout=PATIENCE
     ) as http:
-        try:
-            response = await http.get(f"{url}/health")
-        except (httpx.HTTPError, aiohttp.ClientError):
+        health = await _get(http, f"{url}/health")
+        if health.status == 0:
             fix = "Start the service, or correct SURFSENSE_URL."
-            return [fault(_CHECK, f"{shown(url)} cannot be reached", fix)]
-    return [
-        judge_health(
-            shown(url), response.status_code, response.content, simulated=settings.simulated
+            return [fault(_CHECK, f"{where} cannot be reached", fix)]
+        finding = judge_health(where, health.status, health.body, simulated=settings.simulated)
+        if finding.fix is not None and finding.level.value == "fault":
+            return [finding]
+        paths = ["/enrich", "/verify-token"]
+        if speaks_workspace:
+            workspace = f"{_API}/workspaces/{settings.surfsense_workspace_id}"
+            paths += [f"{_API}/workspaces", f"{workspace}/scrapers/capabilities", "/users/me"]
+        answers = Answers(
+            where, *await asyncio.gather(*(_get(http, f"{url}{path}") for path in paths))
         )
-    ]
+    if not speaks_workspace:
+        return [finding, judge_enrich(answers)]
+    price = settings.price_micros
+    if "price_micros" not in settings.model_fields_set:
+        price = SEARCH_PAGE_MICROS
+    return [finding, *judge_workspace(answers, settings.surfsense_workspace_id or "", price)]
 
 
-def judge_health(where: str, status: int, body: bytes, *, simulated: bool) -> Finding:
-    """Judge the answer of the health door at *where*. Pure.
+async def _get(http: httpx.AsyncClient, url: str) -> Answer:
+    try:
+        response = await http.get(url)
+    except (httpx.HTTPError, aiohttp.ClientError):
+        return Answer(0)
+    try:
+        return Answer(response.status_code, orjson.loads(response.content))
+    except orjson.JSONDecodeError:
+        return Answer(response.status_code)
+
+
+def judge_health(where: str, status: int, body: object, *, simulated: bool) -> Finding:
+    """Judge the answer of `GET /health` at *where*. Pure.
 
     Args:
         where: The service's address, fit to be shown.
         status: The HTTP status.
-        body: As received.
+        body: Its JSON; None if it is something else.
         simulated: The settings say that SurfSense is a stand-in.
     """
     match status:
         case 200:
-            return _judge_word(where, _object_in(body), simulated=simulated)
+            return _judge_word(where, body if isinstance(body, dict) else {}, simulated=simulated)
         case 401:
-            fix = "Set SURFSENSE_API_KEY to a key that is valid: this one is missing or wrong."
-            return fault(_CHECK, f"{where} does not know who asks (401)", fix)
+            return fault(_CHECK, f"{where} does not know who asks (401)", _KEY)
         case 403:
             fix = "Allow API access for the owner of SURFSENSE_API_KEY, or use another key."
             return fault(_CHECK, f"{where} knows the key, but does not let it in (403)", fix)
         case 404:
             fix = "Set SURFSENSE_URL to the origin of the service."
-            return fault(_CHECK, f"{where} has no health door (404)", fix)
+            return fault(_CHECK, f"{where} has no /health (404)", fix)
         case _:
             fix = "Look at the service's own log, and try again when it is healthy."
             return fault(_CHECK, f"{where} is not well (status {status})", fix)
@@ -73,9 +162,120 @@ def _judge_word(where: str, health: Mapping[str, Any], *, simulated: bool) -> Fi
     return ok(_CHECK, f"{where} is well")
 
 
-def _object_in(body: bytes) -> Mapping[str, Any]:
-    try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return content if isinstance(content, dict) else {}
+def judge_enrich(answers: Answers) -> Finding:
+    """Judge a service that is to speak `enrich`. Pure."""
+    where, has_enrich = answers.where, answers.enrich.is_there
+    check = f"{_CHECK} protocol"
+    if not has_enrich and answers.is_surfsense:
+        what = f"{where} speaks SurfSense's own API, and has no /enrich"
+        return fault(check, what, "Set SURFSENSE_PROTOCOL=workspace, with its two settings.")
+    if answers.is_surfsense and answers.token.status != httpx.codes.OK:
+        return fault(f"{_CHECK} token", f"{where} refuses it ({answers.token.status})", _KEY)
+    if answers.enrich.is_refused:
+        what = f"{where} does not let it in ({answers.enrich.status})"
+        return fault(f"{_CHECK} token", what, _KEY)
+    if not has_enrich:
+        # No proof: a service may answer so to everything but a POST.
+        return ok(check, f"whether {where} takes /enrich, only a purchase shows")
+    return ok(check, f"{where} has /enrich")
+
+
+def judge_workspace(answers: Answers, workspace_id: str, price_micros: int) -> list[Finding]:
+    """Judge a service that is to speak `workspace`; what follows from a fault is not said. Pure.
+
+    Args:
+        answers: The service's.
+        workspace_id: From which is bought.
+        price_micros: What is reserved for a purchase.
+    """
+    refused = (
+        _judge_protocol(answers) or _judge_answers(answers) or _judge_access(answers, workspace_id)
+    )
+    if refused is not None:
+        return [refused]
+    search = _search_in(answers.capabilities.body)
+    if search is None:
+        what = f"this version does not have {CAPABILITY}, which purchases need"
+        return [fault(f"{_CHECK} version", what, "Upgrade SurfSense to 0.0.31 or later.")]
+    workspace = ok(f"{_CHECK} workspace", f"{workspace_id} may be used, and has {CAPABILITY}")
+    return [workspace, *_judge_money(answers, workspace_id, search, price_micros)]
+
+
+def _judge_protocol(answers: Answers) -> Finding | None:
+    where, check = answers.where, f"{_CHECK} protocol"
+    if answers.is_surfsense or answers.token.says_nothing:
+        return None
+    if answers.enrich.is_there:
+        what = f"{where} has /enrich, and not SurfSense's own API"
+        return fault(check, what, "Set SURFSENSE_PROTOCOL=enrich.")
+    what = f"{where} does not have SurfSense's own API"
+    return fault(check, what, "Set SURFSENSE_URL to the origin of SurfSense.")
+
+
+def _judge_answers(answers: Answers) -> Finding | None:
+    where = answers.where
+    if answers.token.is_refused:
+        return fault(f"{_CHECK} token", f"{where} refuses it ({answers.token.status})", _KEY)
+    for name, answer in (("token", answers.token), ("workspace", answers.capabilities)):
+        if answer.says_nothing:
+            how = f"status {answer.status}" if answer.status else "no answer"
+            fix = "Look at the service's own log, and ask again in a minute."
+            return fault(f"{_CHECK} {name}", f"{where} does not tell ({how})", fix)
+    return None
+
+
+def _judge_access(answers: Answers, workspace_id: str) -> Finding | None:
+    status, check = answers.capabilities.status, f"{_CHECK} workspace"
+    if status == httpx.codes.OK:
+        return None
+    if not answers.capabilities.is_there:
+        fix = "Upgrade SurfSense to 0.0.31 or later."
+        return fault(f"{_CHECK} version", "this version cannot be bought from over its API", fix)
+    if "not enabled" in str(answers.capabilities.field("detail")):
+        what = f"API access is switched off in workspace {workspace_id}"
+        return fault(check, what, "Switch it on in the workspace's settings in SurfSense.")
+    listed = answers.workspaces.body if isinstance(answers.workspaces.body, list) else []
+    ids = ", ".join(str(each.get("id")) for each in listed if isinstance(each, dict))
+    fix = f"Set SURFSENSE_WORKSPACE_ID to one of these: {ids}."
+    if not ids:
+        fix = "Switch API access on in a workspace, and set SURFSENSE_WORKSPACE_ID to its number."
+    return fault(check, f"the token has no access to workspace {workspace_id} ({status})", fix)
+
+
+def _search_in(capabilities: object) -> Mapping[str, Any] | None:
+    listed = capabilities if isinstance(capabilities, list) else []
+    found = (each for each in listed if isinstance(each, dict) and each.get("name") == CAPABILITY)
+    return next(found, None)
+
+
+def _judge_money(
+    answers: Answers, workspace_id: str, search: Mapping[str, Any], reserved: int
+) -> list[Finding]:
+    check = f"{_CHECK} credit"
+    prices = [each.get("micros_per_unit") for each in search.get("pricing") or ()]
+    price = max((price for price in prices if isinstance(price, int)), default=0)
+    if not price:
+        return [ok(check, "nothing is charged for: billing is off there")]
+    findings = []
+    if price > reserved:
+        what = f"a purchase costs {price} micro-USD there, and {reserved} are reserved for it"
+        findings.append(warning(check, what, f"Set EMASAI_PRICE_MICROS={price}."))
+    balance = answers.user.field("credit_micros_balance")
+    if not isinstance(balance, int) or not _is_owner(answers, workspace_id):
+        # The workspace's owner pays, whose credit nobody else is told.
+        return [*findings, ok(check, "unknown: that of the workspace's owner counts")]
+    what = f"${balance / _MICROS:,.2f} left, for {max(0, balance) // price:,} purchases"
+    fix = "Buy credit in SurfSense."
+    if balance < price:
+        return [*findings, fault(check, what, fix)]
+    if balance < ENOUGH * price:
+        return [*findings, warning(check, what, fix)]
+    return [*findings, ok(check, what)]
+
+
+def _is_owner(answers: Answers, workspace_id: str) -> bool:
+    listed = answers.workspaces.body if isinstance(answers.workspaces.body, list) else []
+    return any(
+        isinstance(each, dict) and str(each.get("id")) == workspace_id and each.get("is_owner")
+        for each in listed
+    )

@@ -46,7 +46,10 @@ class SandboxApp:
         )
         self._doors: dict[tuple[str, str], _Door] = {
             ("POST", "/enrich"): Desk(self._gate, Seller(self._bill, clock)).enrich,
+            ("GET", "/enrich"): _wrong_method,
             ("GET", "/verify-token"): self._verify_token,
+            ("GET", "/users/me"): self._workspace.show_user,
+            ("GET", PATHS.rstrip("/")): self._workspace.list_workspaces,
             ("GET", "/health"): self._health,
             ("GET", "/__bill"): self._show_bill,
             ("POST", "/__reset"): self._reset,
@@ -81,7 +84,12 @@ class SandboxApp:
         await send({"type": "lifespan.shutdown.complete"})
 
     def _door_of(self, scope: asgi.Scope) -> _Door:
-        if scope["path"].startswith(PATHS):
+        speaks, path = self._gate.behaviour.speaks, scope["path"]
+        if path.startswith("/__") or path == "/health":
+            pass
+        elif speaks != "both" and (path == "/enrich") != (speaks == "enrich"):
+            return _no_door
+        if path.startswith(PATHS):
             return self._workspace
         return self._doors.get((scope["method"], scope["path"]), _no_door)
 
@@ -117,6 +125,10 @@ class SandboxApp:
         except (orjson.JSONDecodeError, TypeError) as error:
             raise Refused(422, "VALIDATION_ERROR", "The body must be a JSON object.") from error
         await asgi.send_json(send, 200, self._gate.behaviour.model_dump())
+
+
+async def _wrong_method(_scope: asgi.Scope, _receive: asgi.Receive, send: asgi.Send) -> None:
+    await asgi.send_json(send, 405, {"detail": "Method Not Allowed"})
 
 
 async def _no_door(_scope: asgi.Scope, _receive: asgi.Receive, send: asgi.Send) -> None:

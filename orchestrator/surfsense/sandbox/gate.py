@@ -81,6 +81,17 @@ class Gate:
         if not hmac.compare_digest(given, self._api_key.get_secret_value().encode()):
             raise Refused(401, "UNAUTHORIZED", "The API key is missing or wrong.")
 
+    def check_workspace(self, workspace_id: str, known: str) -> None:
+        """Check that the token's owner may use the workspace over the API.
+
+        Raises:
+            Refused: There is no such workspace for it, or its API access is switched off.
+        """
+        if workspace_id != known:
+            raise Refused(403, "FORBIDDEN", "You don't have access to this workspace")
+        if not self.behaviour.api_access:
+            raise Refused(403, "FORBIDDEN", "API access is not enabled for this workspace.")
+
     def attempt_at(self, topic: str) -> int:
         """Return how many requests about *topic* there have been, this one included."""
         self._attempts[topic] += 1

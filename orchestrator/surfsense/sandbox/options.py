@@ -1,7 +1,7 @@
 """How the sandbox behaves: its latency, its faults, its limits."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -39,6 +39,14 @@ class Behaviour(BaseModel):
     credit_micros: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="micro-USD that runs may cost until 402; unlimited when unset"
     )
+    speaks: Literal["both", "enrich", "workspace"] = Field(
+        default="both", description="the protocol that there is; a real service has one"
+    )
+    api_access: bool = Field(
+        default=True, description="the workspace may be used over the API; else 403, and unlisted"
+    )
+    has_search: bool = Field(default=True, description="the version has google_search.scrape")
+    billing: bool = Field(default=True, description="capabilities have a price, as in the cloud")
     honour_idempotency_key: bool = Field(
         default=False, description="charge a repeated Idempotency-Key once; SurfSense does not"
     )

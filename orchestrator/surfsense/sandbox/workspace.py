@@ -23,6 +23,8 @@ from orchestrator.surfsense.sandbox.search import CAPABILITY, SearchRequest, top
 from orchestrator.surfsense.sandbox.workshop import Workshop
 
 PATHS = "/api/v1/workspaces/"
+#: What a new account has where no credit is set; runs are then unlimited all the same.
+NEW_ACCOUNT_MICROS = 5_000_000
 _PATH = re.compile(rf"{PATHS}([^/]+)/scrapers/(.+)")
 _RUN = re.compile(r"runs/([^/]+)")
 _CANCEL = re.compile(r"runs/([^/]+)/cancel")
@@ -145,31 +147,69 @@ class Workspace:
         content = {"run_id": f"run_{run.id}", "status": "cancelled"}
         await asgi.send_json(visit.send, 200, content)
 
+    async def list_workspaces(
+        self, scope: asgi.Scope, _receive: asgi.Receive, send: asgi.Send
+    ) -> None:
+        """Answer with the workspaces that a token may use: none without API access."""
+        self._gate.admit_look(scope)
+        workspace = {
+            "id": int(self._id) if self._id.isdigit() else 0,
+            "name": "Sandbox",
+            "description": None,
+            "created_at": "2026-07-06T09:00:00+00:00",
+            "user_id": "00000000-0000-4000-8000-000000000001",
+            "citations_enabled": True,
+            "api_access_enabled": True,
+            "qna_custom_instructions": None,
+            "shared_memory_md": None,
+            "llm_setup": None,
+            "member_count": 1,
+            "is_owner": True,
+        }
+        listed = [workspace] if self._gate.behaviour.api_access else []
+        await asgi.send_json(send, 200, listed)
+
+    async def show_user(self, scope: asgi.Scope, _receive: asgi.Receive, send: asgi.Send) -> None:
+        """Answer with the token's owner, who pays for all workspaces."""
+        self._gate.admit_look(scope)
+        credit = self._gate.behaviour.credit_micros
+        user = {
+            "id": "00000000-0000-4000-8000-000000000001",
+            "email": "sandbox@emasai.example",
+            "is_active": True,
+            "credit_micros_balance": self._balance(
+                NEW_ACCOUNT_MICROS if credit is None else credit
+            ),
+        }
+        await asgi.send_json(send, 200, user)
+
     async def _show_capabilities(self, visit: Visit) -> None:
         self._look(visit)
+        behaviour = self._gate.behaviour
         capability: dict[str, Any] = {
             "name": CAPABILITY,
             "description": "Invented search results of the sandbox.",
             "docs_url": "https://docs.example/google-search",
             "input_schema": SearchRequest.model_json_schema(),
             "output_schema": {"type": "object"},
-            "pricing": [{"unit": "page", "micros_per_unit": SEARCH_MICROS}],
+            "pricing": [{"unit": "page", "micros_per_unit": SEARCH_MICROS}]
+            if behaviour.billing
+            else [],
         }
-        await asgi.send_json(visit.send, 200, [capability])
+        await asgi.send_json(visit.send, 200, [capability] if behaviour.has_search else [])
 
     def _look(self, visit: Visit) -> None:
         self._gate.admit_look(visit.scope)
         self._check_workspace(visit.workspace_id)
 
     def _check_workspace(self, workspace_id: str) -> None:
-        if workspace_id != self._id:
-            raise Refused(403, "FORBIDDEN", "You don't have access to this workspace")
+        self._gate.check_workspace(workspace_id, self._id)
 
     def _check_credit(self, request: SearchRequest) -> None:
         credit = self._gate.behaviour.credit_micros
         if credit is None:
             return
-        balance, required = credit - self._bill.total_micros, request.worst_case_micros
+        balance, required = self._balance(credit), request.worst_case_micros
         if balance < required:
             message = "Insufficient credits."
             detail = {
@@ -179,6 +219,9 @@ class Workspace:
                 "required_micros": required,
             }
             raise Refused(402, "CLIENT_ERROR", message, detail=detail)
+
+    def _balance(self, credit_micros: int) -> int:
+        return credit_micros - self._bill.total_micros
 
     def _run_of(self, visit: Visit) -> Run:
         run = self._book.get(visit.run_id)

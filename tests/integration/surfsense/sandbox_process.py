@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,11 @@ class SandboxProcess:
 
     def behave(self, **changes: float | None) -> None:
         """Order faults."""
-        httpx.post(f"{self.url}/__faults", json=changes).raise_for_status()
+        self.order(changes)
+
+    def order(self, behaviour: Mapping[str, object]) -> None:
+        """Change how it behaves, by the names of `Behaviour`."""
+        httpx.post(f"{self.url}/__faults", json=dict(behaviour)).raise_for_status()
 
     def reset(self) -> None:
         """Forget the bill and all counts."""

@@ -15,20 +15,20 @@ WHERE = "http://surfsense:8000"
 @pytest.mark.parametrize(
     ("status", "body", "level", "fix"),
     [
-        (200, b'{"status":"ok"}', Level.OK, ""),
-        (200, b'{"status":"ok","simulated":true}', Level.WARNING, "real service"),
-        (200, b'{"status":"degraded"}', Level.FAULT, "names SurfSense"),
-        (200, b"<html>", Level.FAULT, "names SurfSense"),
-        (200, b"[]", Level.FAULT, "names SurfSense"),
-        (401, b"", Level.FAULT, "missing or wrong"),
-        (403, b"", Level.FAULT, "Allow API access"),
-        (404, b"", Level.FAULT, "origin"),
-        (503, b"", Level.FAULT, "log"),
-        (307, b"", Level.FAULT, "log"),
+        (200, {"status": "ok"}, Level.OK, ""),
+        (200, {"status": "ok", "simulated": True}, Level.WARNING, "real service"),
+        (200, {"status": "degraded"}, Level.FAULT, "names SurfSense"),
+        (200, None, Level.FAULT, "names SurfSense"),
+        (200, [], Level.FAULT, "names SurfSense"),
+        (401, None, Level.FAULT, "missing, wrong or expired"),
+        (403, None, Level.FAULT, "Allow API access"),
+        (404, None, Level.FAULT, "origin"),
+        (503, None, Level.FAULT, "log"),
+        (307, None, Level.FAULT, "log"),
     ],
 )
 def test_surfsense_is_judged_by_its_health_door(
-    status: int, body: bytes, level: Level, fix: str
+    status: int, body: object, level: Level, fix: str
 ) -> None:
     """A missing key and a forbidden one are told apart, and each answer has its fix."""
     finding = judge_health(WHERE, status, body, simulated=False)
@@ -39,7 +39,7 @@ def test_surfsense_is_judged_by_its_health_door(
 
 def test_the_sandbox_is_never_taken_for_the_real_service() -> None:
     """Where the settings say that data is simulated, the doctor says so too."""
-    finding = judge_health(WHERE, 200, b'{"status":"ok"}', simulated=True)
+    finding = judge_health(WHERE, 200, {"status": "ok"}, simulated=True)
 
     assert finding.level is Level.WARNING
     assert "invented" in finding.what
