@@ -4,12 +4,17 @@ Worker, API, CLI and tests all call `build` and get the same object graph; tests
 the clock or the doorbell. Nothing here runs at import.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Final
 
+import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
@@ -17,11 +22,11 @@ from agents.cdao.policy import Policy
 from agents.protocol import Pipeline
 from orchestrator.archive import EvidenceArchive
 from orchestrator.background import Supervisor
-from orchestrator.clock import Clock, utc_now
+from orchestrator.clock import TOLERANCE, Clock, ServerClock, ahead_of
 from orchestrator.company_index import CompanyIndex, IdentityDecisions
-from orchestrator.connections import open_redis
+from orchestrator.connections import open_redis, redis_time
 from orchestrator.counters import Counters
-from orchestrator.database import open_engine, require_current
+from orchestrator.database import DatabaseUnavailable, database_time, open_engine, require_current
 from orchestrator.enrichment import (
     SEND_WITHIN,
     Enricher,
@@ -63,6 +68,11 @@ from orchestrator.spend import Budget, Caps, Costs, Ledger, Servings
 from orchestrator.store import LeadStore
 from orchestrator.surfsense import Seller, open_http, open_seller
 from orchestrator.workers import Workers
+
+log = structlog.get_logger(__name__)
+
+#: Seconds that the comparison of clocks may take at the start.
+COMPARE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,19 @@ class Runtime:
     doorbell: Doorbell
     supervisor: Supervisor
 
+    @property
+    def clock_ahead(self) -> timedelta:
+        """By how much this machine's clock is ahead of the Redis server's."""
+        return self.clock.ahead if isinstance(self.clock, ServerClock) else timedelta(0)
+
+    async def follow_clock(self) -> None:
+        """Compare this machine's clock with the server's, and log if it has gone wrong.
+
+        Raises:
+            RedisError, OSError: Redis is away.
+        """
+        await _follow(self.clock, self.jobs_redis)
+
     def drain(self) -> None:
         """Begin nothing new: no item, no purchase. What is under way is seen through."""
         self.runner.drain()
@@ -148,13 +171,19 @@ async def build(
     settings: Settings,
     *,
     doorbell: Doorbell,
-    clock: Clock = utc_now,
+    clock: Clock | None = None,
     supervisor: Supervisor | None = None,
 ) -> AsyncIterator[Runtime]:
     """Open every connection lazily, wire the parts, and close all of it at the end.
 
     The database is never migrated here (`emasai db upgrade` does that). On leaving, flights
     under way end before their connections are closed.
+
+    Args:
+        settings: Of the installation, or of the embedded stack.
+        doorbell: Announces accepted work; stays the caller's to close.
+        clock: The Redis server's unless given.
+        supervisor: Of the process's loops; one of its own unless given.
 
     Raises:
         ConfigurationError: The policy file or the database URL is unfit.
@@ -165,12 +194,14 @@ async def build(
     pipeline = Pipeline("cdao", (agent,))
     database_url = settings.database_url.get_secret_value()
     supervisor = supervisor or Supervisor()
+    clock = clock or ServerClock()
     async with AsyncExitStack() as stack:
         engine = open_engine(database_url)
         stack.push_async_callback(engine.dispose)
         await require_current(engine)
         memo_redis = _redis(stack, settings.redis_memo_url)
         jobs_redis = _redis(stack, settings.redis_jobs_url)
+        await _compare_clocks(clock, jobs_redis, engine)
         http = await stack.enter_async_context(
             open_http(
                 api_key=settings.surfsense_api_key,
@@ -277,6 +308,26 @@ async def build(
             doorbell=doorbell,
             supervisor=supervisor,
         )
+
+
+async def _compare_clocks(clock: Clock, redis: Redis, engine: AsyncEngine) -> None:
+    """Set *clock* by Redis, and log if the database has another time. A server may be away."""
+    try:
+        async with asyncio.timeout(COMPARE_S):
+            await _follow(clock, redis)
+            if engine.dialect.name != "sqlite":
+                ahead = await ahead_of(partial(database_time, engine), clock)
+                if ahead:
+                    log.warning("clock.servers_differ", redis_ahead_s=ahead.total_seconds())
+    except (RedisError, DatabaseUnavailable, OSError) as error:
+        log.warning("clock.not_compared", error=type(error).__name__)
+
+
+async def _follow(clock: Clock, redis: Redis) -> None:
+    if isinstance(clock, ServerClock) and abs(await clock.follow(partial(redis_time, redis))) > (
+        TOLERANCE
+    ):
+        log.warning("clock.is_wrong", ahead_s=clock.ahead.total_seconds())
 
 
 async def _courier_of(

@@ -1,11 +1,46 @@
 """The one place where the process reads the time; tests pass a clock of their own."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 Clock = Callable[[], datetime]
+
+#: By how much two clocks may differ before it counts.
+TOLERANCE: Final = timedelta(seconds=2)
 
 
 def utc_now() -> datetime:
     """Return the current instant as an aware UTC datetime."""
     return datetime.now(UTC)
+
+
+class ServerClock:
+    """The time of a server, so that all processes decide by the same clock.
+
+    `ahead` is by how much this machine's own clock is ahead of it; zero before the first
+    comparison, and while both differ by no more than a comparison can tell.
+    """
+
+    def __init__(self, own: Clock = utc_now) -> None:
+        self._own = own
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        """Return the server's current instant."""
+        return self._own() - self.ahead
+
+    async def follow(self, server: Callable[[], Awaitable[datetime]]) -> timedelta:
+        """Compare with the *server*'s clock; return by how much `ahead` has changed."""
+        before = self.ahead
+        self.ahead = await ahead_of(server, self._own)
+        return self.ahead - before
+
+
+async def ahead_of(server: Callable[[], Awaitable[datetime]], own: Clock = utc_now) -> timedelta:
+    """Return by how much *own* is ahead of the *server*'s clock; zero if that cannot be told."""
+    asked_at = own()
+    told = await server()
+    half = (own() - asked_at) / 2  # it was read somewhere between asking and the answer
+    ahead = asked_at + half - told
+    return ahead if abs(ahead) > TOLERANCE + half else timedelta(0)

@@ -12,6 +12,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from redis.asyncio import (
@@ -216,3 +217,13 @@ def store_errors(operation: str) -> Iterator[None]:
         raise
     except (RedisError, OSError) as error:
         raise explain_store_error(operation, error) from error
+
+
+async def redis_time(redis: Redis) -> datetime:
+    """Return what the server's clock says.
+
+    Raises:
+        RedisError, OSError: It is away.
+    """
+    seconds, micros = await redis.time()
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros)

@@ -26,6 +26,8 @@ from orchestrator.memo import StoreUnavailable
 from orchestrator.pipeline import CompanyIntake
 from orchestrator.spend import run_account
 
+#: Pause between two comparisons of a worker's clock with the server's.
+CLOCK_PERIOD: Final = timedelta(seconds=15)
 #: Doorbells for a job, if it has as many chunks. Whoever takes work of a lane that has more
 #: rings on, so these only have to reach somebody.
 FIRST_RINGS: Final = 4
@@ -140,6 +142,7 @@ def worker_loops(runtime: Runtime) -> tuple[Loop, ...]:
         *(pruner.loop for pruner in runtime.pruners),
         *(() if runtime.courier is None else (runtime.courier.loop,)),
         runtime.scheduler.loop(partial(submit, runtime)),
+        Loop("clock", runtime.follow_clock, CLOCK_PERIOD),
     )
 
 

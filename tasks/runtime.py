@@ -113,6 +113,7 @@ class WorkerRuntime:
             self._first_heartbeat(parts),
             lanes=self._doorbell.heard,
             unheard_for=lambda: self._watchdog.unheard_for,
+            clock_ahead=lambda: parts.clock_ahead,
             supervisor=self._supervisor,
         )
         self._stack.push_async_callback(self._self.leave)

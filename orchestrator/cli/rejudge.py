@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import typer
@@ -18,6 +18,7 @@ from orchestrator.cli.follow import follow
 from orchestrator.cli.selection import Selection
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.terms import Terms
+from orchestrator.clock import utc_now
 from orchestrator.dispatch import submit
 from orchestrator.jobs import JobKind, NewJob, Origin, lane_of
 from orchestrator.pipeline import Change, RejudgedLead
@@ -177,5 +178,5 @@ def _changed(done: Rejudgement) -> Table:
 
 
 def _age(as_of: datetime) -> str:
-    age = datetime.now(UTC) - as_of
+    age = utc_now() - as_of
     return f"{age.days} d ago" if age.days else f"{age.seconds // 60} min ago"

@@ -5,7 +5,7 @@ from .engine import open_engine
 from .errors import DatabaseForbids, DatabaseUnavailable, SchemaMismatch, SchemaTooNew, SchemaTooOld
 from .migrate import SchemaState, current_state, require_current, upgrade
 from .roles import grant_to_application
-from .transactions import reading, writing
+from .transactions import database_time, reading, writing
 
 __all__ = [
     "Batcher",
@@ -16,6 +16,7 @@ __all__ = [
     "SchemaTooNew",
     "SchemaTooOld",
     "current_state",
+    "database_time",
     "grant_to_application",
     "open_engine",
     "reading",

@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .engine import WRITES
@@ -33,3 +35,14 @@ async def writing(engine: AsyncEngine, operation: str) -> AsyncIterator[AsyncCon
     with translated(operation):
         async with engine.execution_options(**{WRITES: True}).begin() as connection:
             yield connection
+
+
+async def database_time(engine: AsyncEngine) -> datetime:
+    """Return what the clock of a PostgreSQL server says.
+
+    Raises:
+        DatabaseUnavailable: It is away.
+    """
+    async with reading(engine, "read its clock") as connection:
+        told: datetime = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+    return told

@@ -1,6 +1,5 @@
 """Says how much of each budget is used."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 from orchestrator.bootstrap import caps_of
@@ -27,7 +26,7 @@ _UNKNOWN: Final = warning(
 
 async def check_budgets(settings: Settings) -> list[Finding]:
     """Read the accounts of a purchase that would be made now."""
-    accounts = accounts_of(tenant=settings.tenant, day=datetime.now(UTC).date())
+    accounts = accounts_of(tenant=settings.tenant, day=utc_now().date())
     url = settings.database_url.get_secret_value()
     try:
         if not (await current_state(url)).is_current:

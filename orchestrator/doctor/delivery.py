@@ -2,13 +2,13 @@
 
 import asyncio
 from datetime import timedelta
-from time import time
 from typing import Final, cast
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from orchestrator.clock import utc_now
 from orchestrator.connections import open_redis
 from orchestrator.doctor.address import shown
 from orchestrator.doctor.finding import Finding, fault, ok, warning
@@ -53,7 +53,7 @@ async def _unanswered(url: str) -> list[Finding]:
             return []  # a finding of its own
     first = cast("list[tuple[bytes, float]]", oldest)
     # By the clocks of this machine and of the worker's, as kombu does.
-    age = timedelta(seconds=max(0.0, time() - first[0][1])) if first else None
+    age = timedelta(seconds=max(0.0, utc_now().timestamp() - first[0][1])) if first else None
     return [judge_unanswered(count, age)]
 
 

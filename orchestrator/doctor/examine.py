@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from orchestrator.doctor.budgets import check_budgets
+from orchestrator.doctor.clocks import check_clocks
 from orchestrator.doctor.database import check_database
 from orchestrator.doctor.delivery import check_delivery
 from orchestrator.doctor.finding import Finding, fault, ok
@@ -58,6 +59,7 @@ def _checks_of(settings: Settings) -> dict[str, Check]:
             "policy": check_policy,
             "database": check_database,
             "redis": check_redis,
+            "clock": check_clocks,
             "broker": check_delivery,
             "workers": check_workers,
             "handover": check_outbox,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Final, NamedTuple
@@ -13,6 +14,7 @@ from agents.cdao import CdaoAgent
 from orchestrator.bootstrap import load_policy
 from orchestrator.connections import open_redis
 from orchestrator.counters import REFUSED, Counters
+from orchestrator.doctor.clocks import judge_clock
 from orchestrator.doctor.finding import Finding, fault, ok, warning
 from orchestrator.jobs import Backlog, JobRecords, JobState, Lane, LaneBacklog, Lines
 from orchestrator.memo import StoreUnavailable
@@ -110,6 +112,7 @@ def judge_workers(
     for beat in beats:
         findings += _judge_health(beat, stall)
         findings += _judge_profile(beat)
+        findings += _judge_clock(beat)
         if build is not None:
             findings += _judge_build(beat, build)
     return findings
@@ -128,6 +131,14 @@ def _judge_health(beat: Heartbeat, stall: timedelta) -> list[Finding]:
         fix = "Read `loop.failed` in its log, which says where; the loop tries again by itself."
         return [warning(check, f"has background loops that fail: {loops}", fix)]
     return []
+
+
+def _judge_clock(beat: Heartbeat) -> list[Finding]:
+    if not beat.clock_ahead_s:
+        return []
+    ahead = timedelta(seconds=beat.clock_ahead_s)
+    found = judge_clock("Redis", ahead, who="its machine")
+    return [replace(found, check=f"worker {beat.name}")]
 
 
 def _judge_profile(beat: Heartbeat) -> list[Finding]:

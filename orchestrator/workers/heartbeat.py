@@ -64,6 +64,7 @@ class Heartbeat:
         unheard_s: For how long it has left messages waiting that it could have received.
         failing: Its background loops that fail at the moment, each with the class of its error.
         loop_failures: How often each of its loops has failed since it began.
+        clock_ahead_s: By how much its machine's clock is ahead of the Redis server's.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Heartbeat:
     unheard_s: float = 0
     failing: Mapping[str, str] = field(default_factory=dict)
     loop_failures: Mapping[str, int] = field(default_factory=dict)
+    clock_ahead_s: float = 0
 
     @classmethod
     def of_this_process(
@@ -171,6 +173,7 @@ def _read(text: bytes | str) -> Heartbeat:
         unheard_s=raw["unheard_s"],
         failing=raw.get("failing", {}),
         loop_failures=raw.get("loop_failures", {}),
+        clock_ahead_s=raw.get("clock_ahead_s", 0),
     )
 
 
@@ -184,6 +187,7 @@ class WorkerSelf:
         *,
         lanes: Callable[[], frozenset[str]],
         unheard_for: Callable[[], timedelta],
+        clock_ahead: Callable[[], timedelta],
         supervisor: Supervisor,
         period: timedelta = PERIOD,
     ) -> None:
@@ -194,6 +198,7 @@ class WorkerSelf:
             beat: What does not change.
             lanes: Whose doorbells the process answers at the moment.
             unheard_for: For how long it has left messages waiting.
+            clock_ahead: By how much the machine's clock is ahead of the server's.
             supervisor: Knows which of its loops fail.
             period: Time between two signs.
         """
@@ -201,6 +206,7 @@ class WorkerSelf:
         self._beat = beat
         self._lanes = lanes
         self._unheard_for = unheard_for
+        self._clock_ahead = clock_ahead
         self._supervisor = supervisor
         self._period = period
         self._changed = asyncio.Event()
@@ -234,6 +240,7 @@ class WorkerSelf:
             self._beat,
             lanes=tuple(sorted(self._lanes())),
             unheard_s=self._unheard_for().total_seconds(),
+            clock_ahead_s=self._clock_ahead().total_seconds(),
             failing=self._supervisor.failing,
             loop_failures=self._supervisor.failures,
         )

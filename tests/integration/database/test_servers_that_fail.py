@@ -5,13 +5,21 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
-from orchestrator.clock import utc_now
-from orchestrator.database import DatabaseUnavailable, open_engine, reading, upgrade, writing
+from orchestrator.clock import ahead_of, utc_now
+from orchestrator.database import (
+    DatabaseUnavailable,
+    database_time,
+    open_engine,
+    reading,
+    upgrade,
+    writing,
+)
 from orchestrator.spend import Ledger
 from tests.support.cases import purchase
 from tests.support.pgbouncer import PgBouncer, running_pgbouncer
@@ -114,4 +122,14 @@ async def test_the_server_is_given_a_deadline_for_each_statement(url: str) -> No
         within = await connection.scalar(text("SHOW statement_timeout"))
 
     assert within == "20s"
+    await engine.dispose()
+
+
+async def test_the_server_tells_the_time(url: str) -> None:
+    """PostgreSQL's clock is compared with this machine's; SQLite has the same one."""
+    engine = open_engine(url)
+    if engine.dialect.name == "postgresql":
+        assert await ahead_of(partial(database_time, engine)) == timedelta(0)
+        late = await ahead_of(partial(database_time, engine), lambda: utc_now() - timedelta(days=1))
+        assert timedelta(hours=-25) < late < timedelta(hours=-23)
     await engine.dispose()

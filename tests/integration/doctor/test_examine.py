@@ -35,7 +35,7 @@ async def test_an_installation_that_is_well_has_only_its_missing_worker(
     checks = {finding.check.split(" ")[0] for finding in findings}
     assert checks == {
         *("settings", "python", "folder", "policy", "database"),
-        *("redis", "broker", "unanswered", "workers", "lane", "paused", "handover"),
+        *("redis", "clock", "broker", "unanswered", "workers", "lane", "paused", "handover"),
         *("surfsense", "hit", "budget"),
     }
 

@@ -25,6 +25,7 @@ NAMES = (
     "pruner of handovers",
     "courier",
     "scheduler",
+    "clock",
 )
 
 

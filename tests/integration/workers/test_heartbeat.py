@@ -32,6 +32,7 @@ async def living(workers: Workers, name: str = "a@host") -> AsyncIterator[Worker
         beat(name),
         lanes=lambda: lanes,
         unheard_for=lambda: 7 * SOON,
+        clock_ahead=timedelta,
         supervisor=supervisor,
         period=SOON,
     )
@@ -82,6 +83,7 @@ async def test_what_a_worker_is_about_to_do_is_told_at_once(jobs_redis: Redis) -
         beat(),
         lanes=frozenset,
         unheard_for=timedelta,
+        clock_ahead=timedelta,
         supervisor=supervisor,
         period=hour,
     )
