@@ -13,7 +13,7 @@ ACME = {"queries": ['"Acme"'], "max_pages_per_query": 1}
 
 async def test_a_search_is_accepted_at_once_and_done_later(sandbox: SandboxProcess) -> None:
     """The POST tells the run id, and nothing is charged before the work is done."""
-    sandbox.behave(latency_min_ms=300, latency_max_ms=300)
+    sandbox.behave(latency_min_ms=2000, latency_max_ms=2000)
 
     accepted = sandbox.start_run(**ACME)
     at_first = sandbox.run(accepted.json()["run_id"])
@@ -123,11 +123,12 @@ async def test_the_list_is_newest_first_paged_and_filtered(sandbox: SandboxProce
 
 async def test_a_cancelled_run_costs_nothing(sandbox: SandboxProcess) -> None:
     """It ends at once, stays ended, and cannot be cancelled again."""
-    sandbox.behave(latency_min_ms=100, latency_max_ms=100)
+    sandbox.behave(latency_min_ms=60_000, latency_max_ms=60_000)
     run_id = sandbox.start_run(**ACME).json()["run_id"]
 
     cancelled = sandbox.cancel_run(run_id)
     again = sandbox.cancel_run(run_id)
+    sandbox.behave(latency_min_ms=0, latency_max_ms=0)
     other = sandbox.start_run(queries=["Otra"]).json()["run_id"]
     await sandbox.ended(other)
 
@@ -162,7 +163,7 @@ def test_a_request_id_is_echoed(sandbox: SandboxProcess) -> None:
 
 def test_a_reset_forgets_runs_and_drops_their_work(sandbox: SandboxProcess) -> None:
     """What was under way is not charged to the new page."""
-    sandbox.behave(latency_min_ms=200, latency_max_ms=200)
+    sandbox.behave(latency_min_ms=60_000, latency_max_ms=60_000)
     sandbox.start_run(**ACME)
 
     sandbox.reset()
