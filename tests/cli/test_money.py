@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from orchestrator.cli.console import dollars
 from orchestrator.embedded import EmbeddedStack
 from tests.cli.conftest import Emasai
 
@@ -53,9 +54,21 @@ def test_costs_are_shown_with_their_plot(emasai: Emasai) -> None:
     emasai("enrich", *_unheard_of())
 
     shown = emasai("costs", "--by", "tenant").out
+    said = json.loads(emasai("costs", "--by", "tenant", "--json").out)
 
-    assert "default" in shown
-    assert "in all" in shown
+    rows = {line.split()[0]: line.split() for line in shown.splitlines() if line.strip()}
+    for row, cost in [*((each["key"], each) for each in said["costs"]), ("in", said["total"])]:
+        figures = [
+            f"{cost['purchases']:,}",
+            dollars(cost["spent_micros"]),
+            f"{cost['estimated_micros'] / cost['spent_micros']:.0%}",
+            dollars(cost["lost_micros"]),
+            f"{cost['served']:,}",
+            dollars(cost["saved_micros"]),
+        ]
+        begin = 2 if row == "in" else 1  # "in all"
+        assert rows[row][begin : begin + len(figures)] == figures
+    assert "default" in rows
     assert "█" in shown
 
 

@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 
 from orchestrator import cache
+from orchestrator.cache.stores import ResultStore
+from orchestrator.embedded.valkey import Valkey
 from orchestrator.enrichment import EnrichmentFailures
 from orchestrator.enrichment.stored import EnrichmentStatus, read_stored
 from orchestrator.identity import InvalidCompanyName
@@ -52,8 +54,31 @@ async def test_the_pipeline_serves_what_was_cached_by_hand(memo: Memo) -> None:
     assert (stored.cost_micros, stored.purchase_id) == (0, None)
 
 
-async def test_a_result_is_fresh_for_two_hours_by_the_server_s_clock(memo_db: Redis) -> None:
-    """The TTL counts from now; the entry and Redis agree on when it ends."""
+class _AnHourAhead(Redis):
+    """A client of a server whose clock is an hour ahead of this process's."""
+
+    said: tuple[int, int] = (0, 0)
+
+    async def time(self, **_: object) -> tuple[int, int]:
+        seconds, micros = await super().time()
+        self.said = (seconds + 3600, micros)
+        return self.said
+
+
+async def test_a_result_is_as_old_as_the_server_s_clock_says(valkey: Valkey) -> None:
+    """Processes whose own clocks differ agree on it."""
+    async with _AnHourAhead(connection_pool=ConnectionPool.from_url(f"{valkey.url}/1")) as ahead:
+        await ResultStore(ahead).put("surfsense:acme", RESULT, 7200, company="Acme")
+        stored = await ahead.get("surfsense:acme")
+        await ahead.connection_pool.disconnect()
+    assert isinstance(stored, bytes)
+    entry, (seconds, micros) = decode("surfsense:acme", stored), ahead.said
+
+    assert entry.stored_at_ms == seconds * 1000 + micros // 1000
+
+
+async def test_a_result_is_fresh_for_two_hours(memo_db: Redis) -> None:
+    """The entry and Redis agree on when it ends."""
     await cache.cache_surfsense_result("Acme", RESULT)
 
     entry = decode("surfsense:acme", await memo_db.get("surfsense:acme"))  # type: ignore[arg-type]  # not decoded

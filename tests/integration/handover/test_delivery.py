@@ -142,6 +142,34 @@ async def test_the_receiver_says_when_to_come_back(
     assert (owed.state, owed.reason) == (HandOverState.PENDING, "answered 503")
 
 
+async def test_a_receiver_that_says_soon_is_not_pressed(
+    engine: AsyncEngine, outbox: Outbox, webhook: Webhook, receiver: Receiver
+) -> None:
+    """Our own pause is waited for where `Retry-After` is shorter."""
+    await _opportunities(engine, 1)
+    receiver.script, receiver.headers = [503], {"retry-after": "0"}
+    ours, before = timedelta(hours=2), utc_now()
+
+    await Courier(outbox, webhook, pause=lambda _: ours).deliver()
+
+    (owed,) = await outbox.latest()
+    assert owed.due_at >= before + ours
+
+
+async def test_a_claim_counts_from_when_it_was_got(engine: AsyncEngine) -> None:
+    """However long other writers kept it waiting, the deliverer has all of its time."""
+    await _opportunities(engine, 1)
+    asked_at = utc_now()
+    got_at = asked_at + timedelta(seconds=50)
+    instants = iter([asked_at])
+    outbox = Outbox(engine, lambda: next(instants, got_at), claim=timedelta(minutes=1))
+
+    (_,) = await outbox.claim(10)
+
+    (held,) = await outbox.latest()
+    assert held.due_at == got_at + timedelta(minutes=1)
+
+
 async def test_a_receiver_that_hangs_is_given_up_in_time(
     engine: AsyncEngine, outbox: Outbox, receiver: Receiver
 ) -> None:

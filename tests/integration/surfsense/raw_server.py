@@ -53,6 +53,7 @@ class RawServer:
         self._script = list(script)
         self._conversations: set[asyncio.Task[None]] = set()
         self.requests = 0
+        self.received: list[bytes] = []
         self.connections = 0
         self.url = ""
 
@@ -77,7 +78,7 @@ class RawServer:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while not writer.is_closing():
-                await _request(reader)
+                self.received.append(await _request(reader))
                 misbehave = self._script[min(self.requests, len(self._script) - 1)]
                 self.requests += 1
                 await misbehave(writer)
@@ -90,4 +91,4 @@ class RawServer:
 async def _request(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head.lower())
-    return await reader.readexactly(int(length[1]) if length else 0)
+    return head + await reader.readexactly(int(length[1]) if length else 0)

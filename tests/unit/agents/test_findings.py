@@ -95,6 +95,16 @@ def test_old_evidence_is_named_without_costing_twice() -> None:
     assert (stale.points, stale.params) == (0, {"findings": ["sector_fit"]})
 
 
+def test_fresh_evidence_is_not_called_old_for_being_doubtful() -> None:
+    """Only age makes a finding stale, beside doubtful and certain ones that are of today."""
+    doubtful = claim("sector", "retail", confidence=0.6)
+    old = claim("size_band", "51-200", confidence=0.6, days_old=730)
+
+    assert FindingName.STALE_EVIDENCE not in findings_of(doubtful)
+    stale = findings_of(doubtful, old)[FindingName.STALE_EVIDENCE]
+    assert stale.params == {"findings": ["size_fit"]}
+
+
 def test_many_headlines_of_a_kind_count_once() -> None:
     """Five articles about one event are not five events."""
     headlines = [claim("news", f"expansion: plant, says paper {n}") for n in range(5)]
@@ -113,6 +123,15 @@ def test_job_titles_count_as_positions() -> None:
     assert (hiring.points, hiring.params) == (3, {"open_positions": 5})
 
 
+def test_positions_that_are_counted_and_named_are_the_same_ones() -> None:
+    """A count of five and five names are five positions, not ten."""
+    titles = [claim("hiring", f"Analyst {n}") for n in range(5)]
+
+    hiring = findings_of(claim("hiring", 5), *titles)[FindingName.HIRING]
+
+    assert (hiring.points, hiring.params) == (3, {"open_positions": 5})
+
+
 def test_doubt_weighs_on_any_number_of_positions() -> None:
     """A doubtful thousand does not earn what a certain ten does."""
     hiring = findings_of(claim("hiring", 1000, confidence=0.5))[FindingName.HIRING]
@@ -126,6 +145,16 @@ def test_technologies_are_named_as_the_policy_spells_them() -> None:
 
     assert fit[FindingName.TECHNOLOGY_FIT].points == 6
     assert fit[FindingName.TECHNOLOGY_FIT].params == {"technologies": ["Salesforce", "SAP"]}
+
+
+def test_a_finding_about_news_names_the_sources_of_all_headlines() -> None:
+    """Not of the one that its sentence quotes alone."""
+    news = findings_of(
+        claim("news", "expansion: a plant in Lugo", url="https://a.example"),
+        claim("news", "expansion: a plant in Vigo", url="https://b.example", days_old=1),
+    )[FindingName.NEWS_EXPANSION]
+
+    assert news.sources == ("https://a.example", "https://b.example")
 
 
 def test_a_finding_names_its_sources_once() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Event
 from threading import enumerate as threads
 
 from orchestrator.background import Supervisor
@@ -98,6 +99,52 @@ def test_it_does_not_bite_whoever_is_shutting_down() -> None:
     wait_until(lambda: "emasai-watchdog" not in _threads(), description="it has gone")
 
     assert process.bites == []
+
+
+class _Slow(Process):
+    """Each look takes longer than counts for it, so that all count alike on any machine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = False
+        self.at_look: dict[int, Callable[[], None]] = {}
+
+    def waiting(self) -> frozenset[str] | None:
+        """Take the time, and do what is to be done during this look."""
+        Event().wait(PATIENCE.total_seconds() / 2)
+        super().waiting()
+        self.at_look.get(self.looks, lambda: None)()
+        return self.queues
+
+
+class _Ending(Supervisor):
+    """Says when the thread has seen its last look."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = Event()
+
+    def run_in_thread(
+        self, name: str, work: Callable[[], object], *, every: timedelta, over: Event
+    ) -> None:
+        super().run_in_thread(name, work, every=every, over=over)
+        self.ended.set()
+
+
+def test_it_does_not_bite_in_a_look_during_which_it_is_stopped() -> None:
+    """The shutdown may begin at any moment, that of the last look included."""
+    process = _Slow()
+    watched(process)
+    wait_until(lambda: bool(process.bites), description="it bites")
+    stopped, supervisor = _Slow(), _Ending()
+    watchdog = Watchdog(stopped, stopped.bite, patience=PATIENCE, supervisor=supervisor)
+    stopped.at_look[process.looks] = watchdog.stop
+
+    watchdog.start()
+
+    assert supervisor.ended.wait(20)
+    assert stopped.looks == process.looks
+    assert stopped.bites == []
 
 
 def test_a_look_that_fails_is_no_reason_to_stop_watching() -> None:
