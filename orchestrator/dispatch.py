@@ -1,5 +1,6 @@
 """Accepts work and what is asked of it later. One way in for every door."""
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
@@ -7,18 +8,24 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+import structlog
+
 from orchestrator.background import Loop
 from orchestrator.bootstrap import Runtime
+from orchestrator.complaint import error_class
 from orchestrator.jobs import (
     Command,
     Item,
     Job,
+    JobGone,
     JobKind,
     JobState,
     NewJob,
     Numbers,
     Once,
     Order,
+    RemovedJob,
+    UnreadableJob,
     UnsealedJob,
     idempotency_name,
 )
@@ -31,6 +38,10 @@ CLOCK_PERIOD: Final = timedelta(seconds=15)
 #: Doorbells for a job, if it has as many chunks. Whoever takes work of a lane that has more
 #: rings on, so these only have to reach somebody.
 FIRST_RINGS: Final = 4
+#: How long a caller whose job is accepted waits for them.
+RING_PATIENCE: Final = timedelta(seconds=1)
+
+log = structlog.get_logger(__name__)
 
 
 async def submit(
@@ -92,9 +103,10 @@ async def submit_stream(
         # Before the job can be seen: a worker may take it up at once.
         await runtime.budget.set_cap(run_account(job_id), order.max_cost_micros)
     once = _once(runtime, order.tenant, idempotency_key)
-    job = await runtime.records.job(await unsealed.seal(once, letters=letters))
+    accepted = await unsealed.seal(once, letters=letters)
+    job = await runtime.records.job(accepted)
     if job is None:
-        raise StoreUnavailable("accept")
+        raise JobGone(accepted)
     if companies is not None and job.job_id == job_id:
         await companies.count_served()
     if job.job_id == job_id:
@@ -123,9 +135,17 @@ async def command(runtime: Runtime, job_id: str, wanted: Command) -> Job | None:
     Where the job is beyond what was asked, nothing changes.
 
     Raises:
+        UnreadableJob: Its record cannot be read.
+        RemovedJob: So it was, and it was to be cancelled: it was removed.
         StoreUnavailable: Redis is away. Asking again is safe.
     """
-    state = await runtime.records.command(job_id, wanted)
+    try:
+        state = await runtime.records.command(job_id, wanted)
+    except UnreadableJob as unreadable:
+        if wanted is not Command.CANCEL:
+            raise
+        await runtime.records.discard(job_id)
+        raise RemovedJob(job_id, unreadable.problem) from None
     if state is None:
         return None
     job = await runtime.records.job(job_id)
@@ -147,8 +167,14 @@ def worker_loops(runtime: Runtime) -> tuple[Loop, ...]:
 
 
 async def _announce(runtime: Runtime, job: Job) -> None:
-    if job.state.is_workable:
-        await runtime.doorbell.ring(job.lane, min(job.chunks, FIRST_RINGS))
+    """Wake workers for *job*, which is accepted whether or not that works: they look, too."""
+    if not job.state.is_workable:
+        return
+    try:
+        async with asyncio.timeout(RING_PATIENCE.total_seconds()):
+            await runtime.doorbell.ring(job.lane, min(job.chunks, FIRST_RINGS))
+    except Exception as error:  # noqa: BLE001 - the job is stored, and is found without
+        log.warning("doorbell.not_sent", job_id=job.job_id, lane=job.lane, error=error_class(error))
 
 
 def _once(runtime: Runtime, tenant: str, key: str | None) -> Once | None:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.jobs import KeyReused
+from orchestrator.jobs import JobGone, KeyReused, UnreadableJob
 from orchestrator.memo import StoreFull, StoreUnavailable
 
 from .errors import RETRY_AFTER_S, Refusal, Refused
@@ -41,7 +41,9 @@ _PLAIN: Final = {
 #: What `answer_error` answers; every other exception ends in `request_log`.
 KNOWN_ERRORS: Final = (
     Refused,
+    JobGone,
     KeyReused,
+    UnreadableJob,
     RequestValidationError,
     HTTPException,
     StoreUnavailable,
@@ -70,6 +72,10 @@ def _refusal_for(error: Exception) -> Refusal:  # noqa: PLR0911 - one for each e
             return _plain(error)
         case KeyReused():
             return Refusal(HTTPStatus.CONFLICT, "idempotency_key_reused", f"{error}.")
+        case UnreadableJob():
+            return Refusal(HTTPStatus.CONFLICT, "unreadable_job", f"{error}.")
+        case JobGone():
+            return Refusal(HTTPStatus.GONE, "job_gone", f"{error}.")
         case StoreFull():
             return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "redis_full", f"{error}.")
         case StoreUnavailable() | RedisError():

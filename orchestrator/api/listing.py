@@ -1,5 +1,6 @@
 """Which jobs there are, over HTTP: newest first, page by page."""
 
+import re
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -7,12 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from orchestrator.jobs import Job, JobFilter, JobKind, JobState, Lane, Origin, Place
+from orchestrator.jobs import Job, JobFilter, JobKind, JobState, Lane, Origin, Place, UnreadableJob
 
 from .answers import JOBS_PATH, url_of
 from .dependencies import RuntimeOfApp
 from .errors import documented
 from .limits import MAX_RESULTS
+
+_CURSOR = re.compile(r"^\d{1,15}-[0-9a-f]{32}$", re.ASCII)
+_Found = tuple[Place, Job | UnreadableJob]
 
 router = APIRouter(prefix=JOBS_PATH, tags=["jobs"])
 
@@ -65,10 +69,20 @@ class ListedJob(BaseModel):
         )
 
 
+class UnreadableRecord(BaseModel):
+    """A job that nobody works on, since what is stored of it cannot be read. Cancel it."""
+
+    job_id: str
+    problem: str
+
+
 class JobPage(BaseModel):
     """Some jobs. The next page is asked for with `next_cursor`, which the last one has not."""
 
     jobs: list[ListedJob]
+    unreadable: list[UnreadableRecord] = Field(
+        default=[], description="Jobs of this page whose records cannot be read."
+    )
     next_cursor: str | None = Field(examples=["1795701600000-0f1e2d3c4b5a69788796a5b4c3d2e1f0"])
 
 
@@ -89,23 +103,35 @@ async def list_jobs(
     tenant: Annotated[str | None, Query(description="Only jobs of this tenant.")] = None,
     cursor: Annotated[
         str | None,
-        Query(pattern=r"^\d{1,15}-[0-9a-f]{32}$", description="`next_cursor` of the last page."),
+        Query(pattern=_CURSOR.pattern, description="`next_cursor` of the last page."),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="Jobs of this page.")] = 100,
 ) -> JobPage:
     """List jobs, newest first. Pages do not repeat or skip a job, also while new ones come."""
     after = None if cursor is None else _place(cursor)
-    found: list[tuple[Place, Job]] = []
+    found: list[_Found] = []
     async for each in runtime.job_list.places(JobFilter(state, lane, tenant), after=after):
-        if len(found) == limit:
-            return _page(found, found[-1][0])
+        # Something else may have written members that no cursor can name.
+        if len(found) >= limit and _CURSOR.fullmatch(_cursor(found[-1][0])):
+            return _page(found, _cursor(found[-1][0]))
         found.append(each)
     return _page(found, None)
 
 
-def _page(found: list[tuple[Place, Job]], last: Place | None) -> JobPage:
-    cursor = None if last is None else f"{last.at_ms}-{last.job_id}"
-    return JobPage(jobs=[ListedJob.of(job) for _, job in found], next_cursor=cursor)
+def _page(found: list[_Found], cursor: str | None) -> JobPage:
+    return JobPage(
+        jobs=[ListedJob.of(job) for _, job in found if isinstance(job, Job)],
+        unreadable=[
+            UnreadableRecord(job_id=job.job_id, problem=job.problem)
+            for _, job in found
+            if isinstance(job, UnreadableJob)
+        ],
+        next_cursor=cursor,
+    )
+
+
+def _cursor(place: Place) -> str:
+    return f"{place.at_ms}-{place.job_id}"
 
 
 def _place(cursor: str) -> Place:

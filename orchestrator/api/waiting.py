@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from orchestrator.bootstrap import Runtime
-from orchestrator.jobs import Job
+from orchestrator.jobs import Job, JobGone
 
 #: Seconds between two looks: short where the answer is known already, longer where it is bought.
 FIRST_PAUSE_S: Final = 0.02
@@ -18,6 +18,8 @@ async def ended_within(runtime: Runtime, job: Job, patience: timedelta) -> Job |
     To give up, or to be cancelled, changes nothing for the job.
 
     Raises:
+        JobGone: Redis has lost its record, so nobody works on it any more.
+        UnreadableJob: Its record cannot be read, with the same effect.
         StoreUnavailable: Redis is away.
     """
     loop = asyncio.get_running_loop()
@@ -26,6 +28,8 @@ async def ended_within(runtime: Runtime, job: Job, patience: timedelta) -> Job |
         await asyncio.sleep(min(pause_s, left_s))
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         seen = await runtime.records.job(job.job_id)
-        if seen is None or seen.state.is_final:
+        if seen is None:
+            raise JobGone(job.job_id)
+        if seen.state.is_final:
             return seen
     return None

@@ -30,7 +30,7 @@ from orchestrator.database import DatabaseUnavailable, SchemaMismatch
 from orchestrator.embedded import StackError
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.identity.decisions import BadDecision
-from orchestrator.jobs import NotNow
+from orchestrator.jobs import JobGone, NotNow, UnreadableJob
 from orchestrator.leadfile import LeadFileError
 from orchestrator.memo import MemoError, StoreUnavailable
 from orchestrator.settings import ConfigurationError
@@ -64,12 +64,14 @@ app.command(
 _WRONG_INPUT = (BadDecision, ConfigurationError, InvalidCompanyName)
 _FAILURES = (
     DatabaseUnavailable,
+    JobGone,
     LeadFileError,
     MemoError,
     NotNow,
     SchemaMismatch,
     StackError,
     StoreUnavailable,
+    UnreadableJob,
     OSError,
 )
 

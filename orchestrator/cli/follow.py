@@ -16,7 +16,7 @@ from rich.progress import (
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, err, notice
-from orchestrator.jobs import Job
+from orchestrator.jobs import Job, JobGone
 
 #: Seconds between two looks at the job's record.
 LOOK_S = 0.2
@@ -30,6 +30,11 @@ async def follow(parts: Runtime, job: Job, *, quiet: bool) -> Job:
     """Return the job's record when it is done, or as it stands at the first Ctrl-C.
 
     The job itself goes on: Ctrl-C ends the watching, not the accepted work.
+
+    Raises:
+        JobGone: Redis has lost its record, so nobody works on it any more.
+        UnreadableJob: Its record cannot be read, with the same effect.
+        StoreUnavailable: Redis is away.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -40,11 +45,18 @@ async def follow(parts: Runtime, job: Job, *, quiet: bool) -> Job:
             while not job.state.is_final and not stop.is_set():
                 display.show(job)
                 await _pause(stop)
-                job = await parts.records.job(job.job_id) or job
+                job = await _read(parts, job.job_id)
             display.show(job)
     finally:
         loop.remove_signal_handler(signal.SIGINT)
         loop.remove_signal_handler(signal.SIGTERM)
+    return job
+
+
+async def _read(parts: Runtime, job_id: str) -> Job:
+    job = await parts.records.job(job_id)
+    if job is None:
+        raise JobGone(job_id)
     return job
 
 

@@ -16,7 +16,17 @@ from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.dispatch import command
-from orchestrator.jobs import Command, Job, JobFilter, JobKind, JobState, Lane, TimelineEvent
+from orchestrator.jobs import (
+    Command,
+    Job,
+    JobFilter,
+    JobKind,
+    JobState,
+    Lane,
+    RemovedJob,
+    TimelineEvent,
+    UnreadableJob,
+)
 
 jobs = typer.Typer(
     name="jobs", help="See, pause, resume and cancel accepted work.", no_args_is_help=True
@@ -49,9 +59,9 @@ def list_jobs(
     """List jobs, newest first."""
     wanted = JobFilter(state, lane, tenant)
 
-    async def work(parts: Runtime) -> tuple[list[Job], datetime]:
-        found: list[Job] = []
-        async for job in parts.job_list.newest(wanted):
+    async def work(parts: Runtime) -> tuple[list[Job | UnreadableJob], datetime]:
+        found: list[Job | UnreadableJob] = []
+        async for _, job in parts.job_list.places(wanted):
             found.append(job)
             if len(found) == limit:
                 break
@@ -59,7 +69,7 @@ def list_jobs(
 
     found, now = with_runtime(work)
     if as_json:
-        print_json([_as_json(job, now) for job in found])
+        print_json([_listed(job, now) for job in found])
     else:
         out.print(_table(found, now))
 
@@ -104,14 +114,22 @@ def cancel(job_id: JobId, *, as_json: AsJson = False) -> None:
 
 
 def _command(job_id: str, wanted: Command, *, as_json: bool) -> None:
-    async def work(parts: Runtime) -> tuple[Job, datetime]:
-        job = await command(parts, job_id, wanted)
+    async def work(parts: Runtime) -> tuple[Job | RemovedJob, datetime]:
+        try:
+            job = await command(parts, job_id, wanted)
+        except RemovedJob as removed:
+            return removed, parts.clock()
         if job is None:
             raise unknown(job_id)
         return job, parts.clock()
 
     job, now = with_runtime(work)
-    if as_json:
+    if isinstance(job, RemovedJob):
+        if as_json:
+            print_json({"job_id": job_id, "removed": True, "problem": job.problem})
+        else:
+            out.print(f"{job}.", soft_wrap=True)
+    elif as_json:
         print_json(_as_json(job, now))
     else:
         out.print(f"{job.job_id} is {job.state}: {job.done} of {job.total} done.")
@@ -130,6 +148,12 @@ def time_left(job: Job, now: datetime) -> timedelta | None:
     if job.state is not JobState.RUNNING or job.started_at is None or not job.done:
         return None
     return (now - job.started_at) * ((job.total - job.done) / job.done)
+
+
+def _listed(job: Job | UnreadableJob, now: datetime) -> dict[str, Any]:
+    if isinstance(job, UnreadableJob):
+        return {"job_id": job.job_id, "unreadable": job.problem}
+    return _as_json(job, now)
 
 
 def _as_json(job: Job, now: datetime) -> dict[str, Any]:
@@ -155,11 +179,14 @@ def _as_json(job: Job, now: datetime) -> dict[str, Any]:
     }
 
 
-def _table(found: Sequence[Job], now: datetime) -> Table:
+def _table(found: Sequence[Job | UnreadableJob], now: datetime) -> Table:
     table = Table("job", "kind", "state", "lane", "tenant", box=None, padding=(0, 3, 0, 0))
     for column in ("done", "spent", "age"):
         table.add_column(column, justify="right")
     for job in found:
+        if isinstance(job, UnreadableJob):
+            table.add_row(job.job_id, "cannot be read", job.problem)
+            continue
         table.add_row(
             job.job_id,
             job.kind,

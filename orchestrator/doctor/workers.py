@@ -16,7 +16,7 @@ from orchestrator.connections import open_redis
 from orchestrator.counters import REFUSED, Counters
 from orchestrator.doctor.clocks import judge_clock
 from orchestrator.doctor.finding import Finding, fault, ok, warning
-from orchestrator.jobs import Backlog, JobRecords, JobState, Lane, LaneBacklog, Lines
+from orchestrator.jobs import Backlog, JobList, JobRecords, JobState, Lane, LaneBacklog, Lines
 from orchestrator.memo import StoreUnavailable
 from orchestrator.messaging import BrokerAway, Queues, create_app, fingerprint
 from orchestrator.settings import ConfigurationError, Settings
@@ -53,6 +53,9 @@ async def check_workers(settings: Settings) -> list[Finding]:
             ]
             paused = await _paused(JobRecords(client, ttl=settings.job_ttl))
             counts = await Counters(client).read(1)
+            job_list = JobList(client)
+            unreadable = await job_list.unreadable()
+            indexes = await job_list.set_aside()
         except (RedisError, StoreUnavailable, OSError):
             fix = "Mend what the findings about Redis name."
             return [warning(_CHECK, "unknown, since Redis could not be asked", fix)]
@@ -65,6 +68,7 @@ async def check_workers(settings: Settings) -> list[Finding]:
         ),
         judge_paused(paused),
         judge_refused(counts),
+        judge_unreadable([each.job_id for each in unreadable], indexes),
     ]
 
 
@@ -205,3 +209,20 @@ def judge_refused(counts: Mapping[str, int]) -> Finding:
     what = ", ".join(f"{count} of {name}" for name, count in found.items())
     fix = "`message.refused` and `task.refused` in the workers' logs say why; correct the sender."
     return warning("refused", f"today (UTC) workers have refused: {what}", fix)
+
+
+def judge_unreadable(job_ids: Sequence[str], indexes: int) -> Finding:
+    """Judge the jobs that cannot be read, and the indexes of jobs that were set aside. Pure."""
+    if not job_ids and not indexes:
+        return ok("job records", "can be read")
+    found = []
+    if job_ids:
+        more = f" and {len(job_ids) - _SHOWN} more" if len(job_ids) > _SHOWN else ""
+        found.append(f"{len(job_ids)} cannot be read: {', '.join(job_ids[:_SHOWN])}{more}")
+    if indexes:
+        found.append(f"{indexes} indexes were written over, and built anew")
+    fix = (
+        "Find what else writes to this database; `emasai jobs cancel JOB_ID` removes a job, and "
+        "what was written over is under `jobs1:aside:*` for a week."
+    )
+    return fault("job records", "; ".join(found), fix)

@@ -9,7 +9,14 @@ from orchestrator.jobs.backlog import Backlog, LaneBacklog
 from orchestrator.jobs.bitmap import Numbers
 from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import Handler
-from orchestrator.jobs.errors import AlreadyRequeued, KeyReused
+from orchestrator.jobs.errors import (
+    AlreadyRequeued,
+    JobGone,
+    KeyReused,
+    RemovedJob,
+    UnreadableChunk,
+    UnreadableJob,
+)
 from orchestrator.jobs.failures import FailedItem, FailureFilter, Failures
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import idempotency_name
@@ -62,6 +69,7 @@ __all__ = [
     "Job",
     "JobContext",
     "JobFilter",
+    "JobGone",
     "JobKind",
     "JobList",
     "JobRecords",
@@ -82,11 +90,14 @@ __all__ = [
     "Pause",
     "Place",
     "Reconciler",
+    "RemovedJob",
     "Report",
     "RowResult",
     "Segment",
     "TimelineEvent",
     "Tries",
+    "UnreadableChunk",
+    "UnreadableJob",
     "UnsealedJob",
     "idempotency_name",
     "lane_of",

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from orchestrator.connections import store_errors
+from orchestrator.jobs.damage import undamaged
 from orchestrator.jobs.keys import LaneKeys
 from orchestrator.jobs.model import Lane
 
@@ -38,22 +38,29 @@ class Backlog:
         Raises:
             StoreUnavailable: Redis is away.
         """
-        with store_errors("job backlog"):
-            pipe = self._redis.pipeline(transaction=True)
-            for lane in Lane:
-                keys = LaneKeys(lane)
-                pipe.hget(keys.backlog, "chunks")
-                pipe.zcard(keys.waiting)
-                pipe.zrange(keys.waiting, 0, 0, withscores=True)
-                pipe.zcard(keys.held)
-            pipe.time()
-            *found, (seconds, micros) = await pipe.execute()
+        *found, (seconds, micros) = await undamaged(self._redis, "job backlog", self._read)
         now_ms = seconds * 1000 + micros // 1000
         each = (found[start : start + 4] for start in range(0, len(found), 4))
         return [
-            LaneBacklog(lane, int(chunks or 0), jobs, _age(oldest, now_ms), held)
+            LaneBacklog(lane, _number(chunks), jobs, _age(oldest, now_ms), held)
             for lane, (chunks, jobs, oldest, held) in zip(Lane, each, strict=True)
         ]
+
+    async def _read(self) -> list[Any]:
+        pipe = self._redis.pipeline(transaction=True)
+        for lane in Lane:
+            keys = LaneKeys(lane)
+            pipe.hget(keys.backlog, "chunks")
+            pipe.zcard(keys.waiting)
+            pipe.zrange(keys.waiting, 0, 0, withscores=True)
+            pipe.zcard(keys.held)
+        pipe.time()
+        return await pipe.execute()
+
+
+def _number(text: bytes | None) -> int:
+    """Return a count; 0 for what no script of ours has written."""
+    return int(text) if text is not None and text.isdigit() else 0
 
 
 def _age(oldest: object, now_ms: int) -> timedelta:

@@ -9,9 +9,12 @@ from typing import Protocol
 import structlog
 
 from orchestrator.clock import Clock
+from orchestrator.complaint import error_class
 from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.careful import Marks
+from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.model import (
+    UNREADABLE_RESULT,
     DeadLetter,
     GivenUp,
     Item,
@@ -97,18 +100,33 @@ class ChunkWork:
 
     async def run(self) -> int:
         """Work on the items without a result; return how many have one now, and mark the claim."""
-        records = self._tools.records
-        items = await records.open_items(self._job.job_id, self._claim.chunk)
-        rows = await records.row_counts(self._job, items)
+        items = await self._items()
+        rows = await self._tools.records.row_counts(self._job, items)
         self._hand.read(len(items))
         self._rows = {number: n for (number, _), n in zip(items, rows, strict=True)}
-        if self._claim.losses >= CAREFUL_FROM:
+        if self._is_poison:
+            ended = [await self._task(self._lost(*item)) for item in items]
+        elif self._claim.losses >= CAREFUL_FROM:
             ended = [await self._task(self._carefully(*item)) for item in items]
         else:
             ended = await asyncio.gather(*(self._task(self._freely(*item)) for item in items))
         self._claim.done = all(ended)
         self._claim.rest = timedelta(0) if self._must_stop else REST
         return sum(ended)
+
+    @property
+    def _is_poison(self) -> bool:
+        """Whether the chunk has failed so often outside its items that these are given up."""
+        return self._claim.failures >= self._tools.attempts
+
+    async def _items(self) -> list[tuple[int, Item]]:
+        records = self._tools.records
+        try:
+            return await records.open_items(self._job.job_id, self._claim.chunk)
+        except UnreadableChunk:
+            if not self._is_poison:
+                raise
+            return await records.lost_items(self._job, self._claim.chunk)
 
     @property
     def _must_stop(self) -> bool:
@@ -182,10 +200,21 @@ class ChunkWork:
     async def _given_up(self, number: int, item: Item, why: GivenUp) -> bool:
         try:
             report = await self._handler.give_up(item, self._job.context, why)
-        except NotNow as later:
+        except (NotNow, StoreUnavailable) as later:
             self._postponed(number, later)
             return False
+        except Exception as error:  # noqa: BLE001 - whatever it is, its siblings go on
+            if not self._is_poison:
+                return self._failed(number, error)
+            report = Report(UNREADABLE_RESULT, failure=why.code)
         return await self._reported(number, report, attempts=why.attempts)
+
+    async def _lost(self, number: int, item: Item) -> bool:
+        """Give an item up whose chunk is poison."""
+        if self._held_back:
+            return False
+        why = GivenUp(DeadLetter.INTERNAL_ERROR, self._claim.failures)
+        return await self._given_up(number, item, why)
 
     async def _reported(self, number: int, report: Report, *, attempts: int) -> bool:
         report = replace(report, attempts=attempts).for_rows(self._rows[number])
@@ -194,7 +223,22 @@ class ChunkWork:
         except StoreUnavailable as away:
             self._postponed(number, away)
             return False
+        except UnreadableJob as damaged:
+            self._postponed(number, damaged)
+            self._held_back = True
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever it is, its siblings go on
+            return self._failed(number, error)
         return True
+
+    def _failed(self, number: int, error: Exception) -> bool:
+        """Leave an item open that can be neither worked on nor given up, and count that."""
+        self._claim.failed = True
+        job_id, chunk = self._job.job_id, self._claim.chunk
+        log.error(
+            "chunk.failed", job_id=job_id, chunk=chunk, number=number, error=error_class(error)
+        )
+        return False
 
     def _postponed(self, number: int, why: Exception) -> None:
         log.warning("item.postponed", job_id=self._job.job_id, number=number, why=str(why))

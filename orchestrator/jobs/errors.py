@@ -16,3 +16,54 @@ class AlreadyRequeued(Exception):
 
     def __str__(self) -> str:
         return "Another job has some of these dead letters since"
+
+
+class UnreadableJob(Exception):
+    """What is stored of *job_id* cannot be read, by *problem*. The job is not worked on."""
+
+    def __init__(self, job_id: str, problem: str) -> None:
+        super().__init__(job_id, problem)
+        self.job_id = job_id
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return (
+            f"The record of job {self.job_id} cannot be read ({self.problem}), so nobody works on "
+            f"it; `emasai jobs cancel {self.job_id}` removes it"
+        )
+
+
+class UnreadableChunk(Exception):
+    """The items of *chunk* of *job_id* cannot be read."""
+
+    def __init__(self, job_id: str, chunk: int) -> None:
+        super().__init__(job_id, chunk)
+        self.job_id = job_id
+        self.chunk = chunk
+
+    def __str__(self) -> str:
+        return f"The items of chunk {self.chunk} of job {self.job_id} cannot be read"
+
+
+class RemovedJob(UnreadableJob):
+    """A job was to be cancelled whose record cannot be read: it was removed instead."""
+
+    def __str__(self) -> str:
+        return (
+            f"The record of job {self.job_id} could not be read ({self.problem}); it was removed, "
+            "and nothing of it runs any more"
+        )
+
+
+class JobGone(Exception):
+    """The record of *job_id*, which was accepted and is waited for, is not there any more."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return (
+            f"The record of job {self.job_id} is gone: Redis was emptied, or has lost it; ask for "
+            "the same again: what was bought is kept, and is not bought a second time"
+        )

@@ -8,16 +8,17 @@ import struct
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
-import orjson
 from redis.asyncio import Redis
 
 from orchestrator.connections import store_errors
 from orchestrator.jobs.bitmap import numbers_in
+from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import FAILURES, JobKeys
 from orchestrator.jobs.model import Job, JsonObject, Lane
-from orchestrator.jobs.paging import read_jobs, walk
+from orchestrator.jobs.paging import read_jobs, text_or_nothing, walk
+from orchestrator.jobs.results import result_in
 
 #: Items whose marks are read together: 100 kB, however many of them have failed.
 WINDOW: Final = 16_384
@@ -74,12 +75,14 @@ class Failures:
         if wanted.job_id is not None:
             with store_errors("job failures"):
                 (job,) = await read_jobs(self._redis, [wanted.job_id])
+            if isinstance(job, UnreadableJob):
+                raise job
             if job is not None and wanted.fits(job):
                 yield job
             return
         since_ms = 0 if wanted.since is None else int(wanted.since.timestamp() * 1000)
         async for _, job in walk(self._redis, FAILURES, since_ms=since_ms):
-            if wanted.fits(job):
+            if isinstance(job, Job) and wanted.fits(job):
                 yield job
 
     async def items(self, job: Job, wanted: FailureFilter) -> AsyncIterator[list[FailedItem]]:
@@ -99,7 +102,7 @@ class Failures:
             with store_errors("job failures"):
                 found = await self._redis.hmget(key, [str(item.number) for item in some])
             yield [
-                (item, orjson.loads(result))
+                (item, result_in(result))
                 for item, result in zip(some, found, strict=True)
                 if result is not None
             ]
@@ -115,12 +118,17 @@ class Failures:
             pipe.getrange(keys.requeued, *bits)
             # Last: who has failed meanwhile stands here, and not yet above.
             pipe.getrange(keys.failed_at, *places)
-            *bitmaps, requeued, failed_at = cast("list[bytes]", await pipe.execute())
+            read = await pipe.execute(raise_on_error=False)
+            *bitmaps, requeued, failed_at = (text_or_nothing(each) for each in read)
         again = set(numbers_in(requeued))
         found = []
         for code, bitmap in zip(codes, bitmaps, strict=True):
             for number in numbers_in(bitmap):
-                seconds, attempts = _FAILED_AT.unpack_from(failed_at, _FAILED_AT.size * number)
+                if first + number >= job.items:
+                    break  # not one of the job's; something else has written the bitmap
+                place = _FAILED_AT.size * number
+                stamp = failed_at[place : place + _FAILED_AT.size]
+                seconds, attempts = _FAILED_AT.unpack(stamp.ljust(_FAILED_AT.size, b"\0"))
                 at = job.accepted_at + timedelta(seconds=seconds)
                 found.append(FailedItem(first + number, code, at, attempts, number in again))
         return sorted(found)

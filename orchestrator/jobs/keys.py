@@ -16,6 +16,8 @@ ACTIVE = f"{ROOT}active"
 ALL = f"{ROOT}all"
 #: Sorted set of jobs with dead letters, by the instant of the last one (ms).
 FAILURES = f"{ROOT}failures"
+#: Sorted set of jobs whose records cannot be read, by the instant when that was found (ms).
+UNREADABLE = f"{ROOT}unreadable"
 
 
 def pointer(digest: str) -> str:
@@ -92,7 +94,7 @@ class JobKeys:
 
     @property
     def losses(self) -> str:
-        """Hash: chunk -> how many workers have vanished with it."""
+        """Hash: chunk -> workers that have vanished with it; `f:<chunk>` -> how often it failed."""
         return f"{ROOT}{self.job_id}:losses"
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -149,6 +149,23 @@ class Once:
 
     name: str
     ttl: timedelta
+
+
+#: What is told of an item whose result, or whose handler's last word, is lost. Every door's shape
+#: of a result has these fields.
+UNREADABLE_RESULT: Final[JsonObject] = {
+    "status": "failed",
+    "company": "",
+    "lead_id": "",
+    "code": "internal_error",
+    "reason": {
+        "en": "What is stored of this item cannot be read; `emasai doctor` says more.",
+        "es": "Lo que consta de este elemento no se puede leer; `emasai doctor` dice más.",
+    },
+    "source": None,
+    "cost_micros": 0,
+    "saved_micros": 0,
+}
 
 
 class DeadLetter(StrEnum):

@@ -1,5 +1,6 @@
 """The way out: what was reported of a job, row by row, in order and in bounded memory."""
 
+import struct
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,7 +11,8 @@ from redis.asyncio import Redis
 
 from orchestrator.connections import store_errors
 from orchestrator.jobs.keys import JobKeys
-from orchestrator.jobs.model import Job, JsonObject
+from orchestrator.jobs.model import UNREADABLE_RESULT, Job, JsonObject
+from orchestrator.jobs.paging import is_wrong_type, text_or_nothing
 from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment
 
 #: Rows of one read.
@@ -63,9 +65,15 @@ class JobResults:
         if not items:
             return {}
         numbers = sorted(items)
-        stored = await self._redis.hmget(JobKeys(job.job_id).results, list(map(str, numbers)))
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hmget(JobKeys(job.job_id).results, list(map(str, numbers)))
+        (stored,) = await pipe.execute(raise_on_error=False)
+        if is_wrong_type(stored):
+            return dict.fromkeys(numbers, UNREADABLE_RESULT)
+        if isinstance(stored, Exception):
+            raise stored
         return {
-            number: orjson.loads(result)
+            number: result_in(result)
             for number, result in zip(numbers, stored, strict=True)
             if result is not None
         }
@@ -76,11 +84,27 @@ class JobResults:
                 yield _Place(row, row)
             return
         for number, some in groupby(rows, lambda row: row // SEGMENT_ROWS):
-            stored = await self._redis.get(JobKeys(job.job_id).rows(number))
-            if stored is not None:
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.get(JobKeys(job.job_id).rows(number))
+            (found,) = await pipe.execute(raise_on_error=False)
+            if stored := text_or_nothing(found):
                 offset = number * SEGMENT_ROWS
-                for place in _places_in(Segment.unpack(cast("bytes", stored)), offset, some):
+                try:
+                    segment = Segment.unpack(stored)
+                except (struct.error, ValueError, TypeError, AttributeError):
+                    continue  # whose rows they are cannot be told: they count as without a result
+                for place in _places_in(segment, offset, some):
                     yield place
+
+
+def result_in(stored: bytes | str) -> JsonObject:
+    """Return the result that *stored* is; one that says so where it cannot be read."""
+    try:
+        result = orjson.loads(stored)
+    except ValueError:
+        return UNREADABLE_RESULT
+    is_sound = isinstance(result, dict)
+    return cast("JsonObject", result) if is_sound else UNREADABLE_RESULT
 
 
 class _Place(NamedTuple):

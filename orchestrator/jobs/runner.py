@@ -12,9 +12,11 @@ import structlog
 
 from orchestrator.background import Supervisor
 from orchestrator.clock import Clock, utc_now
+from orchestrator.complaint import error_class
 from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.careful import Marks
-from orchestrator.jobs.chunkwork import ChunkWork, Handler, Tools
+from orchestrator.jobs.chunkwork import REST, ChunkWork, Handler, Tools
+from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.model import JobKind, Lane, NotNow
 from orchestrator.jobs.records import Claim, JobRecords
 from orchestrator.jobs.room import InHand, Room
@@ -28,7 +30,7 @@ class Doorbell(Protocol):
     """Says that a lane has work. Best effort: every worker looks by itself each second."""
 
     async def ring(self, lane: str, times: int = 1) -> None:
-        """Send the announcement. Raises nothing for a broker that is away."""
+        """Send the announcement. Raises nothing, whatever keeps it from leaving."""
 
     def heard(self) -> Collection[str]:
         """Return the lanes whose doorbells this process answers."""
@@ -147,12 +149,28 @@ class ChunkRunner:
             self._places[lane] -= 1
 
     async def _work(self, claim: Claim, hand: InHand) -> int:
-        job = await self._records.job(claim.job_id)
-        if job is None:
+        try:
+            job = await self._records.job(claim.job_id)
+            if job is None:
+                return 0
+            if claim.failures > self._tools.attempts + 1:
+                # Its items could not even be given up.
+                await self._records.set_aside(claim.job_id)
+                return 0
+            chunk = ChunkWork(claim, job, self._handlers[job.kind], self._tools, hand)
+            with self._watch.over(claim.job_id, chunk):
+                ended = await chunk.run()
+        except UnreadableJob:
+            await self._records.set_aside(claim.job_id)
             return 0
-        chunk = ChunkWork(claim, job, self._handlers[job.kind], self._tools, hand)
-        with self._watch.over(claim.job_id, chunk):
-            ended = await chunk.run()
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            # Outside its items, which have errors of their own.
+            claim.failed, claim.rest = True, REST
+            fields = {"job_id": claim.job_id, "chunk": claim.chunk, "failures": claim.failures}
+            log.exception("chunk.failed", error=error_class(error), **fields)
+            return 0
         log.info(
             "chunk.worked",
             job_id=claim.job_id,

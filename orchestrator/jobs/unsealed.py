@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from redis.asyncio import Redis
@@ -13,6 +13,7 @@ from redis.commands.core import AsyncScript
 
 from orchestrator.connections import store_errors
 from orchestrator.jobs.bitmap import Numbers
+from orchestrator.jobs.damage import undamaged
 from orchestrator.jobs.errors import AlreadyRequeued, KeyReused
 from orchestrator.jobs.keys import ROOT, JobKeys
 from orchestrator.jobs.model import Item, Once, Order, Report, WorkDigest
@@ -133,15 +134,17 @@ class UnsealedJob:
         with store_errors("job accept"):
             await writes.execute()
             await self._renew(self._ttl_ms)
-            sealed: bytes = await self._accept(
-                keys=[ROOT],
-                args=[
-                    *(self._ttl_ms, self.job_id, self._digest.text()),
-                    *(("", 0) if once is None else (once.name, once.ttl // _MS)),
-                    *(self._chunks, (self._order.parent or "") if letters is not None else ""),
-                    *self._fields(),
-                ],
-            )
+
+        async def accept() -> bytes:
+            args = [
+                *(self._ttl_ms, self.job_id, self._digest.text()),
+                *(("", 0) if once is None else (once.name, once.ttl // _MS)),
+                *(self._chunks, (self._order.parent or "") if letters is not None else ""),
+                *self._fields(),
+            ]
+            return cast("bytes", await self._accept(keys=[ROOT], args=args))
+
+        sealed = await undamaged(self._redis, "job accept", accept, job_id=self.job_id)
         if sealed.decode() != self.job_id:
             await self.discard()
         if not sealed:

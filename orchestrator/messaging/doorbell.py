@@ -4,9 +4,8 @@ import asyncio
 
 import structlog
 from celery import Celery
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
+from orchestrator.complaint import error_class
 from orchestrator.names import QUEUES, TASK_WORK
 
 log = structlog.get_logger(__name__)
@@ -19,11 +18,11 @@ class CeleryDoorbell:
         self._app = app
 
     async def ring(self, lane: str, times: int = 1) -> None:
-        """Send *times* doorbells of *lane*; a broker that is away is logged, not raised."""
+        """Send *times* doorbells of *lane*; whatever keeps them from leaving is logged."""
         try:
             await asyncio.to_thread(self._send, lane, times)
-        except (OperationalError, OSError, RedisError) as error:
-            log.warning("doorbell.not_sent", lane=lane, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - workers find the work by themselves
+            log.warning("doorbell.not_sent", lane=lane, error=error_class(error))
 
     def heard(self) -> frozenset[str]:
         """Return the lanes whose doorbells this process answers: all, or those of its `-Q`."""

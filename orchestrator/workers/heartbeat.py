@@ -12,16 +12,17 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import uuid4
 
 import orjson
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from orchestrator.background import Loop, Supervisor
 from orchestrator.complaint import error_class
+from orchestrator.connections import refusal_code
 
 log = structlog.get_logger(__name__)
 
@@ -145,19 +146,38 @@ class Workers:
         Raises:
             RedisError, OSError: Redis is away.
         """
-        ids = sorted(cast("set[bytes]", await self._redis.smembers(ALL)))
+        ids = await self._ids()
         if not ids:
             return []
-        texts = await self._redis.mget([f"{ROOT}{each.decode()}" for each in ids])
+        texts = await self._redis.mget([ROOT.encode() + each for each in ids])
         if gone := [each for each, text in zip(ids, texts, strict=True) if text is None]:
             await self._redis.srem(ALL, *gone)
         beats = [_read(text) for text in texts if text is not None]
-        return sorted(beats, key=lambda beat: (beat.name, beat.id))
+        known = [beat for beat in beats if beat is not None]
+        if len(known) < len(beats):
+            log.warning("worker.heartbeat_unreadable", count=len(beats) - len(known))
+        return sorted(known, key=lambda beat: (beat.name, beat.id))
+
+    async def _ids(self) -> list[bytes]:
+        """Return the ids of all workers; whatever stands in the place of their set is dropped."""
+        try:
+            return sorted(cast("set[bytes]", await self._redis.smembers(ALL)))
+        except ResponseError as error:
+            if refusal_code(error) != "WRONGTYPE":
+                raise
+            await self._redis.unlink(ALL)
+            return []
 
 
-def _read(text: bytes | str) -> Heartbeat:
-    """Read a record. One of another version may say more, or less than this one would ask."""
-    raw = orjson.loads(text)
+def _read(text: bytes | str) -> Heartbeat | None:
+    """Read a record; None if it is none. One of another version may say more, or less."""
+    try:
+        return _beat_in(orjson.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _beat_in(raw: dict[str, Any]) -> Heartbeat:
     return Heartbeat(
         id=raw["id"],
         name=raw["name"],

@@ -37,9 +37,9 @@ local function take_letters()
 end
 
 if key ~= '' then
-  local known = redis.call('GET', ROOT .. 'key:' .. key)
-  if known then
-    local before, first = string.match(known, '^(%S+) (%S+)$')
+  -- What is neither a digest nor a job is nobody's key.
+  local before, first = string.match(text_of(ROOT .. 'key:' .. key) or '', '^(%S+) (%S+)$')
+  if before then
     if before ~= digest then
       return ''
     end
@@ -49,10 +49,10 @@ if key ~= '' then
   end
 end
 
-local same = redis.call('GET', pointer)
-if same then
-  local state = redis.call('HGET', job_key(same), 'state')
-  if state and (is_workable(state) or state == 'paused') then
+local same = text_of(pointer)
+if same and not redis.call('ZSCORE', ROOT .. 'unreadable', same) then
+  local state = redis.pcall('HGET', job_key(same), 'state')
+  if type(state) == 'string' and (is_workable(state) or state == 'paused') then
     return remember(same)
   end
 end

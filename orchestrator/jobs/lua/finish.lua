@@ -1,7 +1,9 @@
--- finish(KEYS: root; ARGV: ttl_ms, job_id, chunk, token, done, rest_ms) -> the job's state, or nothing
+-- finish(KEYS: root; ARGV: ttl_ms, job_id, chunk, token, done, rest_ms, failed) -> the job's state, or
+-- nothing
 --
 --   done     '1' every item of the chunk has a result; '0' the worker hands the chunk back
 --   rest_ms  how long nobody is to take a chunk that is handed back
+--   failed   '1' the work has failed outside the items of the chunk, which is counted
 --
 -- Keeps: a chunk is let go only by its holder; a job ends when no chunk is left; a record that
 -- has expired is not brought back. An orderly end takes back what was noted of lost workers.
@@ -17,14 +19,23 @@ local at = redis.call('HMGET', record, 'state', 'lane')
 if not at[1] then
   return nil
 end
+local losses = job_key(job_id, 'losses')
 local held, member = lane_key(at[2], 'held'), job_id .. ':' .. chunk
 if is_holder then
   redis.call('ZREM', held, member)
   redis.call('SREM', job_key(job_id, 'held'), chunk)
-  redis.call('HDEL', job_key(job_id, 'losses'), chunk)
+  redis.call('HDEL', losses, chunk)
+  if ARGV[7] ~= '1' then
+    redis.call('HDEL', losses, 'f:' .. chunk)
+  end
 end
 if redis.call('HEXISTS', record, 'finished_at_ms') == 1 then
   return at[1]
+end
+-- Also of a worker whose lease was over by then: whoever has the chunk now may fail with it, too.
+if ARGV[7] == '1' then
+  redis.call('HINCRBY', losses, 'f:' .. chunk, 1)
+  keep(losses)
 end
 if done == '1' then
   redis.call('SETBIT', job_key(job_id, 'finished'), chunk, 1)

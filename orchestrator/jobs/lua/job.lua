@@ -30,8 +30,34 @@ local function is_workable(state)
   return state == 'accepted' or state == 'running'
 end
 
+-- Whether a step failed because of what something else has written under a key of ours: a value of
+-- another type, or one that is no number. A server that is full or read-only is no damage.
+local function is_damage(problem)
+  local text = type(problem) == 'table' and problem.err or tostring(problem)
+  for _, sign in ipairs({'WRONGTYPE', 'attempt to', 'not an integer', 'not a valid', 'out of range',
+      'overflow', 'bad argument'}) do
+    if string.find(text, sign, 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Returns what *key* holds as text; nothing, and drops it, where that is another type.
+local function text_of(key)
+  local found = redis.pcall('GET', key)
+  if type(found) == 'table' then
+    redis.call('DEL', key)
+    return nil
+  end
+  return found
+end
+
 local function note(job_id, event)
   local timeline = job_key(job_id, 'timeline')
+  if type(redis.pcall('LLEN', timeline)) == 'table' then
+    redis.call('DEL', timeline)
+  end
   redis.call('RPUSH', timeline, string.format('%.0f %s', NOW_MS, event))
   redis.call('LTRIM', timeline, -TIMELINE, -1)
   keep(timeline)
@@ -67,6 +93,15 @@ local function recount(job_id)
     chunks = tonumber(at[4]) - tonumber(at[3]) + redis.call('SCARD', job_key(job_id, 'returned'))
   end
   count_waiting(at[1], job_id, chunks, at[5])
+end
+
+-- Keeps a job whose record cannot be read from being worked on; whoever comes across it in a line
+-- drops it there. `emasai doctor` names it, `emasai jobs cancel` removes it.
+local function set_aside(job_id)
+  local unreadable = ROOT .. 'unreadable'
+  redis.call('ZADD', unreadable, 'NX', NOW_MS, job_id)
+  keep(unreadable)
+  redis.call('ZREM', ROOT .. 'active', job_id)
 end
 
 -- Puts the job in its lane's line: tenants take turns, within one the oldest job is first.

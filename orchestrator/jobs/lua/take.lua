@@ -1,19 +1,48 @@
--- take(KEYS: root; ARGV: ttl_ms, lane, token, lease_ms) -> {job_id, chunk, losses, more} or nothing
+-- take(KEYS: root; ARGV: ttl_ms, lane, token, lease_ms) -> {job_id, chunk, losses, more, failures} or
+-- nothing
 --
 --   losses  how often a worker that had this chunk has vanished
 --   more    1 if there is further work in the lane
+--   failures  how often the work on this chunk has failed outside its items
 --
 -- Gives the caller the next chunk of the lane: of the tenant whose turn it is, of its oldest
 -- job, what was handed back first, then the first that nobody ever had.
--- Keeps: one worker a chunk. Before that, chunks whose workers have vanished are handed back.
+-- Keeps: one worker a chunk. Before that, chunks whose workers have vanished are handed back. A job
+-- that cannot be read is set aside, and the next one is looked at.
 -- Bounded: of vanished workers' chunks and of jobs that are gone, a hundred a call.
 local lane, token, lease_ms = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local AT_MOST = 100
 local held, tenants = lane_key(lane, 'held'), lane_key(lane, 'tenants')
+local unreadable = ROOT .. 'unreadable'
+
+-- Whether the keys of the lane, and the one of a tenant's jobs, are what they should be.
+local function is_lane_sound(jobs)
+  for key, kind in pairs({[held] = 'zset', [tenants] = 'zset', [jobs] = 'zset',
+      [lane_key(lane, 'backlog')] = 'hash', [lane_key(lane, 'waiting')] = 'zset',
+      [unreadable] = 'zset', [ROOT .. 'active'] = 'zset'}) do
+    local found = redis.call('TYPE', key).ok
+    if found ~= kind and found ~= 'none' then
+      return false
+    end
+  end
+  return true
+end
+
+-- Does a step of one job. Where that is damaged, it is set aside, and nothing is returned.
+local function guarded(job_id, jobs, step, ...)
+  local ok, result = pcall(step, ...)
+  if ok then
+    return result
+  end
+  if not (is_damage(result) and is_lane_sound(jobs)) then
+    error(result, 0)
+  end
+  set_aside(job_id)
+  return nil
+end
 
 -- The claim is the truth; `held` only says when to look at it.
-local function look_after(member)
-  local job_id, chunk = string.match(member, '^(.*):(%d+)$')
+local function look_after(job_id, chunk, member)
   local left_ms = redis.call('PTTL', job_key(job_id, 'claim:' .. chunk))
   if left_ms > 0 then
     redis.call('ZADD', held, NOW_MS + left_ms, member)
@@ -59,8 +88,33 @@ local function claim(job_id, chunk, state)
   end
 end
 
+-- Takes the next chunk of a job, and returns what the caller gets.
+local function take_from(job_id, tenant, jobs)
+  local at = redis.call('HMGET', job_key(job_id), 'state', 'next', 'chunks')
+  local chunk = at[1] and is_workable(at[1]) and next_chunk(job_id, at)
+  if not chunk then
+    return nil
+  end
+  claim(job_id, chunk, at[1])
+  recount(job_id)
+  redis.call('ZADD', tenants, NOW_US, tenant)
+  keep(tenants)
+  keep(jobs)
+  local losses = redis.call('HMGET', job_key(job_id, 'losses'), chunk, 'f:' .. chunk)
+  local more = redis.call('ZCARD', tenants) > 1 or redis.call('ZCARD', jobs) > 1
+    or tonumber(redis.call('HGET', job_key(job_id), 'next')) < tonumber(at[3])
+    or redis.call('SCARD', job_key(job_id, 'returned')) > 0
+  return {job_id, tonumber(chunk), tonumber(losses[1] or 0), more and 1 or 0,
+    tonumber(losses[2] or 0)}
+end
+
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', NOW_MS, 'LIMIT', 0, AT_MOST)) do
-  look_after(member)
+  local job_id, chunk = string.match(member, '^(.*):(%d+)$')
+  if not job_id or redis.call('ZSCORE', unreadable, job_id) then
+    redis.call('ZREM', held, member)
+  else
+    guarded(job_id, held, look_after, job_id, chunk, member)
+  end
 end
 
 for _ = 1, AT_MOST do
@@ -73,19 +127,10 @@ for _ = 1, AT_MOST do
   if not job_id then
     redis.call('ZREM', tenants, tenant)
   else
-    local at = redis.call('HMGET', job_key(job_id), 'state', 'next', 'chunks')
-    local chunk = at[1] and is_workable(at[1]) and next_chunk(job_id, at)
-    if chunk then
-      claim(job_id, chunk, at[1])
-      recount(job_id)
-      redis.call('ZADD', tenants, NOW_US, tenant)
-      keep(tenants)
-      keep(jobs)
-      local losses = redis.call('HGET', job_key(job_id, 'losses'), chunk)
-      local more = redis.call('ZCARD', tenants) > 1 or redis.call('ZCARD', jobs) > 1
-        or tonumber(redis.call('HGET', job_key(job_id), 'next')) < tonumber(at[3])
-        or redis.call('SCARD', job_key(job_id, 'returned')) > 0
-      return {job_id, tonumber(chunk), tonumber(losses or 0), more and 1 or 0}
+    local taken = not redis.call('ZSCORE', unreadable, job_id)
+      and guarded(job_id, jobs, take_from, job_id, tenant, jobs)
+    if taken then
+      return taken
     end
     redis.call('ZREM', jobs, job_id)
     count_waiting(lane, job_id, 0)

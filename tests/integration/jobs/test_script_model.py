@@ -103,7 +103,8 @@ class Jobs(RuleBasedStateMachine):
         if got is None:
             assert possible == {}
             return None
-        job_id, (number, losses, more) = got[0].decode(), got[1:]
+        job_id, (number, losses, more, failures) = got[0].decode(), got[1:]
+        assert failures == 0
         assert (job_id, number) in possible
         assert losses == self.model.take(job_id, number, token).losses
         # It may promise too much, of jobs that have gone from the line; never too little.

@@ -23,10 +23,11 @@ def job(**fields: object) -> Job:
         "total": 100,
         "items": 100,
         "chunks": 2,
+        "next": 0,
         "accepted_at_ms": began_ms,
         **fields,
     }
-    return job_of("j1", {name: str(value) for name, value in record.items()})
+    return job_of("j1", {name.encode(): str(value).encode() for name, value in record.items()})
 
 
 @pytest.mark.parametrize(
