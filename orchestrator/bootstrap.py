@@ -45,6 +45,7 @@ from orchestrator.jobs import (
     ChunkRunner,
     Doorbell,
     Failures,
+    IdempotencyKeys,
     Intake,
     JobKind,
     JobList,
@@ -100,6 +101,7 @@ class Runtime:
     counters: Counters
     records: JobRecords
     intake: Intake
+    idempotency: IdempotencyKeys
     results: ResultReader
     job_list: JobList
     failures: Failures
@@ -290,6 +292,7 @@ async def build(
             counters=counters,
             records=records,
             intake=Intake(jobs_redis, ttl=settings.job_ttl),
+            idempotency=IdempotencyKeys(jobs_redis, ttl=settings.idempotency_ttl),
             job_list=JobList(jobs_redis),
             failures=Failures(jobs_redis),
             backlog=Backlog(jobs_redis),

@@ -38,7 +38,7 @@ MICROS_PER_USD: Final = 1_000_000
 MAX_COST_USD: Final = 1_000_000_000
 """A cap beyond it would not be exact: Redis scripts count in doubles."""
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(3000, 1, 1, tzinfo=UTC)
 DEADLINE_HORIZON: Final = timedelta(days=366)
 """How far ahead a deadline may be. Jobs are forgotten long before."""
 

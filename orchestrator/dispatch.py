@@ -38,6 +38,8 @@ CLOCK_PERIOD: Final = timedelta(seconds=15)
 #: Doorbells for a job, if it has as many chunks. Whoever takes work of a lane that has more
 #: rings on, so these only have to reach somebody.
 FIRST_RINGS: Final = 4
+#: Items in hand that are stored at a time; between two of them other work has its turn.
+TOGETHER: Final = 1_000
 #: How long a caller whose job is accepted waits for them.
 RING_PATIENCE: Final = timedelta(seconds=1)
 
@@ -49,12 +51,13 @@ async def submit(
     new: NewJob,
     *,
     job_id: str | None = None,
-    idempotency_key: str | None = None,
+    idempotency_key: str | Once | None = None,
 ) -> Job:
     """Accept *new* durably and announce it; as `submit_stream`, for items in hand."""
 
     async def items() -> AsyncIterator[Sequence[Item]]:
-        yield new.items
+        for start in range(0, len(new.items), TOGETHER):
+            yield new.items[start : start + TOGETHER]
 
     return await submit_stream(
         runtime, new.order, items(), job_id=job_id, idempotency_key=idempotency_key
@@ -67,7 +70,7 @@ async def submit_stream(
     items: AsyncIterable[Sequence[Item]],
     *,
     job_id: str | None = None,
-    idempotency_key: str | None = None,
+    idempotency_key: str | Once | None = None,
     letters: Numbers | None = None,
 ) -> Job:
     """Accept a job whose *items* come some at a time; equal unfinished work is returned instead.
@@ -77,8 +80,9 @@ async def submit_stream(
 
     A caller who must tell a new job from one that was there chooses *job_id* (`uuid4().hex`)
     and compares. For `EMASAI_IDEMPOTENCY_TTL_S` an *idempotency_key* leads to the same job,
-    finished or not. *letters* are the numbers of its parent's dead letters that the items are,
-    complete when the last item has come: no other job gets them.
+    finished or not; a caller that has begun a request with it (`IdempotencyKeys`) gives its `once`.
+    *letters* are the numbers of its parent's dead letters that the items are, complete when the
+    last item has come: no other job gets them.
 
     When this returns the work is done or visibly failed some day, whatever is killed: where a
     doorbell is lost, some worker looks by itself.
@@ -86,6 +90,7 @@ async def submit_stream(
     Raises:
         StoreFull: Redis has hardly any memory left; nothing was accepted.
         KeyReused: The key led to a job for other work.
+        KeyInFlight: Another request has the key.
         AlreadyRequeued: Another job has one of *letters*; nothing was accepted.
         StoreUnavailable: Redis is away. Asking again is safe: if the work was accepted after
             all, it is found.
@@ -177,7 +182,7 @@ async def _announce(runtime: Runtime, job: Job) -> None:
         log.warning("doorbell.not_sent", job_id=job.job_id, lane=job.lane, error=error_class(error))
 
 
-def _once(runtime: Runtime, tenant: str, key: str | None) -> Once | None:
-    if key is None:
-        return None
+def _once(runtime: Runtime, tenant: str, key: str | Once | None) -> Once | None:
+    if key is None or isinstance(key, Once):
+        return key
     return Once(idempotency_name(tenant, key), runtime.settings.idempotency_ttl)

@@ -16,8 +16,9 @@ from .body_limit import BodyLimit
 from .dependencies import KEY_DOCUMENTED
 from .error_handlers import KNOWN_ERRORS, answer_error
 from .health import Vitals
+from .query_names import QueryNames
 from .request_log import RequestLog
-from .security import Guard, key_in
+from .security import Guard, OriginGuard, is_upload
 
 DESCRIPTION = """\
 Asks for enrichment of companies and for the judgement of leads, and says how far it got.
@@ -52,7 +53,7 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
             app.state.vitals = await stack.enter_async_context(contextlib.aclosing(Vitals(runtime)))
             yield
 
-    key = key_in(settings)
+    keys = settings.api_keys
     app = FastAPI(
         title="EMASAI orchestrator",
         version="1",
@@ -60,13 +61,17 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
         lifespan=lifespan,
         middleware=[
             Middleware(RequestLog),
-            Middleware(Guard, key=key),
-            Middleware(BodyLimit, is_upload=batches.is_upload),
+            Middleware(Guard, keys=keys),
+            Middleware(OriginGuard),
+            Middleware(QueryNames),
+            Middleware(BodyLimit, is_upload=is_upload),
         ],
         exception_handlers=dict.fromkeys(KNOWN_ERRORS, answer_error),
+        # A redirect would send key and body to whatever address a proxy has named, in clear.
+        redirect_slashes=False,
         redoc_url=None,
     )
-    key_documented = () if key is None else KEY_DOCUMENTED
+    key_documented = KEY_DOCUMENTED if keys else ()
     routers = (
         *(batches.uploads, batches.router, listing.router),
         # Before the jobs: `failed` is no id.

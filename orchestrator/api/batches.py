@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from uuid import uuid4
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
@@ -21,22 +21,13 @@ from orchestrator.jobs import Job, JobKind, Order, Origin
 from orchestrator.leadfile.formula import guard
 
 from .answers import JOBS_PATH, JobAccepted, accepted, url_of
-from .dependencies import IdempotencyKey, RuntimeOfApp
+from .dependencies import CallerOfRequest, IdempotencyKey, LimitsInAddress, RuntimeOfApp
 from .errors import Refusal, Refused, documented
 from .finding import found_job
-from .requests import UploadQuery
+from .idempotency import REPLAYED, keyed_request
+from .requests import Limits
+from .security import is_upload, media_type_of
 from .uploads import CSV, NDJSON, mentions_in
-
-
-def media_type_of(scope: Scope) -> str:
-    """Return what the body of a request is said to be, without parameters."""
-    said = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-    return str(said.split(b";")[0].strip().lower(), "latin-1")
-
-
-def is_upload(scope: Scope) -> bool:
-    """Say whether a request brings a list of companies that is read as it comes."""
-    return scope["path"] == JOBS_PATH and media_type_of(scope) in {CSV, NDJSON}
 
 
 class _UploadRoute(APIRoute):
@@ -67,8 +58,9 @@ _GONE = Refusal(
 )
 async def accept_upload(
     request: Request,
-    wanted: Annotated[UploadQuery, Depends()],
+    address: LimitsInAddress,
     runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
     response: Response,
     *,
     idempotency_key: IdempotencyKey = None,
@@ -78,21 +70,28 @@ async def accept_upload(
     An idempotency key works as for a JSON body. The upload is read to its end all the same:
     whether it is the same request shows there.
     """
+    limits = Limits.of(None, address)
+    tenant = caller.tenant_of(limits.tenant, runtime.settings.tenant)
     job_id = uuid4().hex
     order = Order(
         kind=JobKind.ENRICH,
-        tenant=wanted.tenant or runtime.settings.tenant,
-        max_cost_micros=wanted.max_cost_micros,
+        tenant=tenant,
+        max_cost_micros=limits.max_cost_micros,
         origin=Origin.API,
-        deadline=wanted.deadline,
+        deadline=limits.deadline,
     )
     mentions = mentions_in(request.stream(), media_type_of(request.scope))
-    try:
-        job = await submit_stream(
-            runtime, order, mentions, job_id=job_id, idempotency_key=idempotency_key
-        )
-    except ClientDisconnect:
-        raise Refused(_GONE) from None
+    async with keyed_request(runtime, request, tenant, idempotency_key, is_read=False) as keyed:
+        is_known = keyed is not None and not keyed.once.claim
+        if not is_known:
+            limits.check_not_passed()
+        once = None if keyed is None else keyed.once
+        try:
+            job = await submit_stream(runtime, order, mentions, job_id=job_id, idempotency_key=once)
+        except ClientDisconnect:
+            raise Refused(_GONE) from None
+    if is_known:
+        response.headers[REPLAYED] = "true"
     response.headers["Location"] = url_of(job.job_id)
     return accepted(job, [], existing=job.job_id != job_id)
 
@@ -104,6 +103,7 @@ async def accept_upload(
     responses={
         **documented(
             HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
             HTTPStatus.NOT_FOUND,
             HTTPStatus.UNPROCESSABLE_ENTITY,
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -117,6 +117,7 @@ async def accept_upload(
 async def stream_results(
     job_id: str,
     runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
     *,
     accept: Annotated[str, Header(description="`text/csv`, or NDJSON.")] = NDJSON,
     offset: Annotated[int, Query(ge=0, description="Number of the first row.")] = 0,
@@ -127,7 +128,7 @@ async def stream_results(
     A row that is not done yet is left out. NDJSON has a numbered result a line; CSV, with the
     header `Accept: text/csv`, has no evidence.
     """
-    job = await found_job(runtime, job_id)
+    job = await found_job(runtime, caller, job_id)
     if accept.split(";")[0].strip().lower() == CSV:
         lines, media_type = _csv(runtime, job, offset), f"{CSV}; charset=utf-8"
     else:

@@ -5,7 +5,11 @@ from typing import Annotated
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
+from orchestrator import bounds
 from orchestrator.bootstrap import Runtime
+
+from .requests import AddressLimits
+from .security import Caller, caller_of
 
 
 def _runtime(request: Request) -> Runtime:
@@ -13,10 +17,16 @@ def _runtime(request: Request) -> Runtime:
     return runtime
 
 
-RuntimeOfApp = Annotated[Runtime, Depends(_runtime)]
+def _caller(request: Request) -> Caller:
+    return caller_of(request.scope)
 
-#: For `EMASAI_IDEMPOTENCY_TTL_S` the same key leads to the same job.
-IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
+
+RuntimeOfApp = Annotated[Runtime, Depends(_runtime)]
+CallerOfRequest = Annotated[Caller, Depends(_caller)]
+LimitsInAddress = Annotated[AddressLimits, Depends()]
+
+#: For `EMASAI_IDEMPOTENCY_TTL_S` a repeated request with the same key is answered as the first.
+IdempotencyKey = Annotated[bounds.IdempotencyKey | None, Header()]
 
 #: For the OpenAPI document only. `security.Guard` checks the key before a body is read, which
 #: FastAPI does ahead of every dependency.

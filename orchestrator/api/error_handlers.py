@@ -12,10 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.jobs import JobGone, KeyReused, UnreadableJob
+from orchestrator.jobs import JobGone, KeyInFlight, KeyReused, UnreadableJob
 from orchestrator.memo import StoreFull, StoreUnavailable
 
-from .errors import RETRY_AFTER_S, Refusal, Refused
+from .errors import IN_FLIGHT_RETRY_S, RETRY_AFTER_S, Refusal, Refused
 from .faults import refusal_of
 from .limits import TOO_LARGE
 
@@ -42,6 +42,7 @@ _PLAIN: Final = {
 KNOWN_ERRORS: Final = (
     Refused,
     JobGone,
+    KeyInFlight,
     KeyReused,
     UnreadableJob,
     RequestValidationError,
@@ -71,7 +72,10 @@ def _refusal_for(error: Exception) -> Refusal:  # noqa: PLR0911 - one for each e
         case HTTPException():
             return _plain(error)
         case KeyReused():
-            return Refusal(HTTPStatus.CONFLICT, "idempotency_key_reused", f"{error}.")
+            return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", f"{error}.")
+        case KeyInFlight():
+            headers = {"Retry-After": str(IN_FLIGHT_RETRY_S)}
+            return Refusal(HTTPStatus.CONFLICT, "request_in_flight", f"{error}.", headers=headers)
         case UnreadableJob():
             return Refusal(HTTPStatus.CONFLICT, "unreadable_job", f"{error}.")
         case JobGone():
@@ -90,7 +94,7 @@ def _methods_at(request: Request) -> list[str]:
     """Return the methods that the address knows; the framework names those of one route alone."""
     return [
         method
-        for method in ("GET", "POST")
+        for method in ("GET", "HEAD", "POST")
         for scope in [{**request.scope, "method": method}]
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     ]

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 #: Seconds after which a client should repeat what a server that is away could not do.
 RETRY_AFTER_S = 5
+#: Seconds after which a repeated request should ask whether the first one has been answered.
+IN_FLIGHT_RETRY_S = 1
 #: Faults of one request that are listed; a caller with more has one cause for them all.
 LISTED_FAULTS = 100
 
@@ -96,9 +98,10 @@ def invalid_request(faults: Sequence[FieldFault]) -> Refusal:
     """Return the answer to a request with *faults*, of which there is at least one."""
     message = faults[0].message
     if len(faults) > LISTED_FAULTS:
+        # Nobody has looked for more: a caller with so many has one cause for them all.
         message = (
-            f"The request has {len(faults):,} faults, the first {LISTED_FAULTS} of which "
-            "are listed; correct them all."
+            f"The request has more than {LISTED_FAULTS} faults, the first of which are listed; "
+            "correct them all."
         )
     elif len(faults) > 1:
         message = f"The request has {len(faults)} faults, which are listed; correct them all."

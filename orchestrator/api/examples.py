@@ -49,30 +49,6 @@ UPLOAD_BODIES: Final = {
     media_type: {"schema": {"type": "string"}, "example": body}
     for media_type, body in UPLOADS.items()
 }
-UPLOAD_PARAMETERS: Final = [
-    {
-        "name": "tenant",
-        "in": "query",
-        "required": False,
-        "description": "Of an upload: whose money is spent.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
-    },
-    {
-        "name": "max_cost_micros",
-        "in": "query",
-        "required": False,
-        "description": "Of an upload: what it may spend, in millionths of a US dollar.",
-        "schema": {"type": "integer", "minimum": 0},
-    },
-    {
-        "name": "deadline",
-        "in": "query",
-        "required": False,
-        "description": "Of an upload: what has not begun by then fails, with the code 'deadline'.",
-        "schema": {"type": "string", "format": "date-time"},
-    },
-]
-
 LEAD_EXAMPLES: Final[dict[str, Example]] = {
     "lead": {
         "summary": "Un lead entero",

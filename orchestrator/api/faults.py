@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from itertools import chain
 from typing import Any, Final
 
 from .errors import FieldFault, Refusal, invalid_request
-from .limits import TOO_LARGE
 
 Fault = Mapping[str, Any]
 Location = Sequence[str | int]
@@ -16,6 +15,9 @@ TAGS: Final = frozenset({"enrich", "pipeline", "reference", "lead"})
 #: The same of the kinds of an item, which no field can be called.
 NAME, COMPANY = "<name>", "<company>"
 
+#: The kind of the one fault that stands for those of a list's items.
+FAULTY_ITEMS: Final = "faulty_items"
+
 _SHOULD: Final = re.compile(r"^.*?\bshould ")
 _NOT_JSON: Final = (
     "must be a JSON object; send one, with the header 'Content-Type: application/json'"
@@ -24,8 +26,13 @@ _SENTENCES: Final = {
     "missing": "is missing; add it",
     "extra_forbidden": "is not known here; remove it, or correct its name",
     "model_attributes_type": "must be a JSON object; correct it",
+    "model_type": "must be a JSON object; correct it",
     "string_type": "must be text; correct it",
     "string_unicode": "contains half a character (a lone surrogate); send it whole",
+    "too_wide": "has more fields or entries than any that could be meant; correct it",
+    "too_long_value": "is longer than any value that could be meant; shorten it",
+    "given_twice": "is given more than once; give it once",
+    "timezone_aware": "must have its zone; write it like 2026-11-30T18:00:00Z",
     "union_tag_not_found": 'needs a \'kind\'; add "kind": "enrich" or "kind": "pipeline"',
     "union_tag_invalid": "has an unknown 'kind'; it is 'enrich' or 'pipeline'",
 }
@@ -33,14 +40,16 @@ _SENTENCES: Final = {
 
 def refusal_of(faults: Sequence[Fault]) -> Refusal:
     """Return the answer to a request in which pydantic found *faults*."""
-    first = faults[0]
-    if first["type"] == "json_invalid":
-        reason, position = first["ctx"]["error"], first["loc"][-1]
-        message = f"The body is not JSON ({reason} at character {position}); correct it."
-        return Refusal(HTTPStatus.BAD_REQUEST, "invalid_json", message)
-    if any(fault["type"] == "too_long" for fault in faults):
-        return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", TOO_LARGE)
-    return invalid_request([_field_fault(fault) for fault in faults])
+    each = chain.from_iterable(map(_expanded, faults))
+    return invalid_request([_field_fault(fault) for fault in each])
+
+
+def _expanded(fault: Fault) -> Sequence[Fault]:
+    """Return the faults that *fault* stands for."""
+    if fault["type"] != FAULTY_ITEMS:
+        return (fault,)
+    within = fault["ctx"]["faults"]
+    return [{**each, "loc": (*fault["loc"], *each["loc"])} for each in within]
 
 
 def path_of(location: Location) -> str:
@@ -65,7 +74,7 @@ def _field_fault(fault: Fault) -> FieldFault:
     if location and location[0] in TAGS:
         location = location[1:]
     location = tuple(step for step in location if step not in {NAME, COMPANY})
-    is_no_object = not location and fault["type"] == "model_attributes_type"
+    is_no_object = not location and fault["type"] in {"model_attributes_type", "model_type"}
     return field_fault(location, _NOT_JSON if is_no_object else _complaint(fault))
 
 

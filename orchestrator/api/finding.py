@@ -6,15 +6,16 @@ from orchestrator.bootstrap import Runtime
 from orchestrator.jobs import Job
 
 from .errors import not_found
+from .security import Caller
 
 # Anything else is nobody's job, and might be the name of another key of the same database.
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 
 
-async def found_job(runtime: Runtime, job_id: str) -> Job:
-    """Return the job; answer 404 if there is none."""
+async def found_job(runtime: Runtime, caller: Caller, job_id: str) -> Job:
+    """Return the job; answer 404 if there is none that *caller* may see."""
     job = await runtime.records.job(job_id) if _JOB_ID.fullmatch(job_id) else None
-    if job is None:
+    if job is None or not caller.sees(job.tenant):
         days = runtime.settings.job_ttl.days
         raise not_found(
             "unknown_job",

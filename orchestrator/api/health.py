@@ -101,6 +101,7 @@ def _vitals(request: Request) -> Vitals:
 router = APIRouter(tags=["health"])
 
 
+@router.head("/health", include_in_schema=False)
 @router.get(
     "/health",
     summary="Health",

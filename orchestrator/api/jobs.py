@@ -1,26 +1,26 @@
 """Jobs over HTTP: ask for work, and see how far it is."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit
 from orchestrator.jobs import JobKind, NewJob, Origin, lane_of
 
 from .answers import JOBS_PATH, JobAccepted, JobStatus, NumberedResult, accepted, url_of
-from .dependencies import IdempotencyKey, RuntimeOfApp
+from .dependencies import CallerOfRequest, IdempotencyKey, LimitsInAddress, RuntimeOfApp
 from .errors import documented
-from .examples import JOB_EXAMPLES, UPLOAD_BODIES, UPLOAD_PARAMETERS
+from .examples import JOB_EXAMPLES, UPLOAD_BODIES
 from .finding import found_job
+from .idempotency import keyed_request, replayed_job
 from .limits import MAX_RESULTS
 from .reading import read_companies, read_leads
-from .requests import EnrichRequest, JobRequest, PipelineRequest
+from .requests import BodyRoute, EnrichRequest, JobRequest, Limits, PipelineRequest
 
-router = APIRouter(prefix=JOBS_PATH, tags=["jobs"])
+router = APIRouter(prefix=JOBS_PATH, tags=["jobs"], route_class=BodyRoute)
 
 
 @router.post(
@@ -31,19 +31,21 @@ router = APIRouter(prefix=JOBS_PATH, tags=["jobs"])
     responses=documented(
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
         HTTPStatus.CONFLICT,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         HTTPStatus.SERVICE_UNAVAILABLE,
     ),
-    openapi_extra={
-        "requestBody": {"content": UPLOAD_BODIES},
-        "parameters": UPLOAD_PARAMETERS,
-    },
+    openapi_extra={"requestBody": {"content": UPLOAD_BODIES}},
 )
 async def accept_job(
     wanted: Annotated[JobRequest, Body(openapi_examples=JOB_EXAMPLES)],
+    address: LimitsInAddress,
     runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
+    request: Request,
     response: Response,
     *,
     idempotency_key: IdempotencyKey = None,
@@ -51,7 +53,10 @@ async def accept_job(
     """Accept a job durably and answer at once.
 
     The same `Idempotency-Key` with the same request leads to the same job for a day, finished
-    or not; with another request it is refused.
+    or not, and the answer has the header `Idempotent-Replayed: true`. With another request it is
+    refused with 422, and with 409 while the first request is in flight.
+
+    Limits may stand in the body or in the address; where both say something they must agree.
 
     `enrich` looks companies up; `pipeline` runs leads past the agents, stored ones by their
     ids or by a filter, or whole ones, which are stored first: the same person at the same
@@ -61,20 +66,31 @@ async def accept_job(
     `empresa`) or `application/x-ndjson` (a company a line); it is read as it comes, and accepted
     as a whole or not at all. Names that cannot be used get a result that says why.
     """
-    items, warnings = await _items(wanted, runtime)
-    job_id = uuid4().hex
-    new = NewJob(
-        kind=JobKind(wanted.kind),
-        items=items,
-        tenant=wanted.tenant or runtime.settings.tenant,
-        max_cost_micros=wanted.cap_micros,
-        lane=lane_of(len(items)),
-        origin=Origin.API,
-        deadline=wanted.deadline,
-        about=_about(wanted),
-        policy=runtime.policy_version if isinstance(wanted, PipelineRequest) else None,
-    )
-    job = await submit(runtime, new, job_id=job_id, idempotency_key=idempotency_key)
+    limits = Limits.of(wanted, address)
+    tenant = caller.tenant_of(limits.tenant, runtime.settings.tenant)
+    async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
+        before = await replayed_job(runtime, keyed, response)
+        if keyed is not None and keyed.replay is not None and before is not None:
+            response.headers["Location"] = url_of(before.job_id)
+            return accepted(before, keyed.replay.note.get("warnings", []), existing=True)
+        limits.check_not_passed()
+        items, warnings = await _items(wanted, runtime)
+        job_id = uuid4().hex
+        new = NewJob(
+            kind=JobKind(wanted.kind),
+            items=items,
+            tenant=tenant,
+            max_cost_micros=limits.max_cost_micros,
+            lane=lane_of(len(items)),
+            origin=Origin.API,
+            deadline=limits.deadline,
+            about=_about(wanted),
+            policy=runtime.policy_version if isinstance(wanted, PipelineRequest) else None,
+        )
+        once = None if keyed is None else keyed.once
+        job = await submit(runtime, new, job_id=job_id, idempotency_key=once)
+        if keyed is not None:
+            await keyed.settled({"warnings": warnings}, job_id=job.job_id)
     response.headers["Location"] = url_of(job.job_id)
     return accepted(job, warnings, existing=job.job_id != job_id)
 
@@ -84,14 +100,14 @@ async def _items(
 ) -> tuple[tuple[str, ...], list[str]]:
     """Return the items of the job, and the warnings about them."""
     if isinstance(wanted, EnrichRequest):
-        found = await asyncio.to_thread(read_companies, wanted.companies)
+        found = await read_companies(wanted.companies)
         return tuple(mention.text for mention in found.mentions), found.warnings
     if wanted.filter is not None:
         chosen = await runtime.store.chosen(wanted.filter, runtime.policy_version)
         return tuple(map(str, chosen)), []
     if wanted.leads is None:
         return tuple(map(str, wanted.lead_ids or ())), []
-    read = await asyncio.to_thread(read_leads, wanted.leads, within="leads")
+    read = await read_leads(wanted.leads, within="leads")
     await runtime.store.import_leads(read.leads)
     return tuple(str(lead.id) for lead in read.leads), read.warnings
 
@@ -108,6 +124,7 @@ def _about(wanted: EnrichRequest | PipelineRequest) -> str | None:
     response_model_exclude_unset=True,
     responses=documented(
         HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
         HTTPStatus.NOT_FOUND,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -116,6 +133,7 @@ def _about(wanted: EnrichRequest | PipelineRequest) -> str | None:
 async def show_job(
     job_id: str,
     runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
     *,
     results: Annotated[bool, Query(description="Whether to list results, too.")] = False,
     offset: Annotated[int, Query(ge=0, description="Number of the first item.")] = 0,
@@ -125,7 +143,7 @@ async def show_job(
 
     Results come in the order of the request; an item that is not done yet is left out.
     """
-    job = await found_job(runtime, job_id)
+    job = await found_job(runtime, caller, job_id)
     status = JobStatus.of(job, runtime.clock())
     if not results:
         return status

@@ -3,32 +3,43 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, StringConstraints
 
 from orchestrator.bootstrap import Runtime
-from orchestrator.jobs import FailureFilter, Lane
+from orchestrator.bounds import Flag, Instant, Tenant
+from orchestrator.jobs import FailureFilter, KeyedRequest, Lane
 from orchestrator.pipeline import letters_of
 from orchestrator.requeue import Sweep, foresee, requeue, requeued_as
 
 from .answers import JOBS_PATH, url_of
-from .dependencies import RuntimeOfApp
-from .errors import documented
+from .dependencies import CallerOfRequest, IdempotencyKey, LimitsInAddress, RuntimeOfApp
+from .errors import FieldFault, Refused, documented, invalid_request
 from .finding import found_job
-from .limits import MAX_COST_USD, MICROS_PER_USD
+from .idempotency import REPLAYED, keyed_request
+from .requests import BodyRoute, Limits, WorkLimits
 from .uploads import NDJSON
 
-router = APIRouter(prefix=JOBS_PATH, tags=["dead letters"])
+router = APIRouter(prefix=JOBS_PATH, tags=["dead letters"], route_class=BodyRoute)
 
-_Codes = Annotated[list[str], Field(max_length=50)]
+_Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
+_Codes = Annotated[list[_Code], Field(max_length=50)]
 _ERRORS: Final = (
     HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_CHANGE_ERRORS: Final = (
+    *_ERRORS,
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 )
 _LETTER: Final = (
     '{"job_id": "0f1e...", "number": 7, "item": "Acme", "company": "Acme", "company_key": "acme", '
@@ -47,41 +58,28 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
 class LettersQuery:
     """Which dead letters are listed, of whatever job."""
 
-    code: Annotated[list[str] | None, Query(description="Only with one of these codes.")] = None
-    since: Annotated[AwareDatetime | None, Query(description="Only what failed since.")] = None
+    code: Annotated[_Codes | None, Query(description="Only with one of these codes.")] = None
+    since: Annotated[Instant | None, Query(description="Only what failed since.")] = None
 
 
-class RequeueRequest(BaseModel):
+class RequeueRequest(WorkLimits):
     """Which dead letters of a job are tried again.
 
     Without `codes` only those that may go well as things are (`retry` is `now`). Others must be
-    named: something has to be mended first, or they may have been charged.
+    named: something has to be mended first, or they may have been charged. With `tenant` only
+    those of its jobs. Limits are those of each new job; without a cap it may spend what its old
+    one has left.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    codes: _Codes = []
-    since: AwareDatetime | None = None
-    dry_run: bool = Field(default=False, description="Only say how many, why and at what cost.")
-    max_cost_micros: (
-        Annotated[int, Field(strict=True, ge=0, le=MAX_COST_USD * MICROS_PER_USD)] | None
-    ) = Field(
-        default=None,
-        description="What each new job may spend; if it is not said, what its old one has left.",
-    )
+    codes: _Codes = Field(default=[])
+    since: Instant | None = None
+    dry_run: Flag = Field(default=False, description="Only say how many, why and at what cost.")
 
 
 class RequeueSelection(RequeueRequest):
     """Which dead letters are tried again, of whatever job. At least one filter must be given."""
 
-    tenant: str | None = None
     lane: Lane | None = None
-
-    @model_validator(mode="after")
-    def _is_meant(self) -> Self:
-        if not (self.codes or self.since or self.tenant or self.lane):
-            raise ValueError("needs one of 'codes', 'since', 'tenant' and 'lane'")
-        return self
 
 
 class RequeuedJob(BaseModel):
@@ -122,13 +120,15 @@ class RequeueAnswer(BaseModel):
 async def stream_failed(
     wanted: Annotated[LettersQuery, Depends()],
     runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
     *,
-    tenant: Annotated[str | None, Query(description="Only of this tenant's jobs.")] = None,
+    tenant: Annotated[Tenant | None, Query(description="Only of this tenant's jobs.")] = None,
     lane: Annotated[Lane | None, Query(description="Only of jobs of this lane.")] = None,
 ) -> StreamingResponse:
     """Stream the dead letters of all jobs, of any number, the latest failed job first."""
     codes = frozenset(wanted.code or ())
-    return _stream(runtime, FailureFilter(None, codes, tenant, lane, wanted.since))
+    whose = caller.filter_of(tenant)
+    return _stream(runtime, FailureFilter(None, codes, whose, lane, wanted.since))
 
 
 @router.get(
@@ -138,49 +138,100 @@ async def stream_failed(
     responses=documented(HTTPStatus.NOT_FOUND, *_ERRORS) | _STREAM,
 )
 async def stream_failed_of(
-    job_id: str, wanted: Annotated[LettersQuery, Depends()], runtime: RuntimeOfApp
+    job_id: str,
+    wanted: Annotated[LettersQuery, Depends()],
+    runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
 ) -> StreamingResponse:
     """Stream the dead letters of a job, of any number, in the order of its items."""
-    job = await found_job(runtime, job_id)
+    job = await found_job(runtime, caller, job_id)
     codes = frozenset(wanted.code or ())
     return _stream(runtime, FailureFilter(job.job_id, codes, since=wanted.since))
 
 
-@router.post("/requeue", summary="Try again what has failed", responses=documented(*_ERRORS))
-async def requeue_letters(wanted: RequeueSelection, runtime: RuntimeOfApp) -> RequeueAnswer:
-    """Try dead letters again, of whatever job: a new job for each old one, and each letter once."""
-    codes = frozenset(wanted.codes)
-    chosen = FailureFilter(None, codes, wanted.tenant, wanted.lane, wanted.since)
-    return await _requeued(runtime, chosen, wanted)
+@router.post("/requeue", summary="Try again what has failed", responses=documented(*_CHANGE_ERRORS))
+async def requeue_letters(
+    address: LimitsInAddress,
+    runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
+    request: Request,
+    response: Response,
+    *,
+    wanted: RequeueSelection | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> RequeueAnswer:
+    """Try dead letters again, of whatever job: a new job for each old one, and each letter once.
+
+    `Idempotency-Key` and limits work as for `POST /api/v1/jobs`.
+    """
+    wanted = wanted or RequeueSelection()
+    limits = Limits.of(wanted, address)
+    if not (wanted.codes or wanted.since or wanted.lane or limits.tenant):
+        message = "The body needs one of 'codes', 'since', 'tenant' and 'lane'."
+        raise Refused(invalid_request([FieldFault(field="", message=message)]))
+    whose = caller.filter_of(limits.tenant)
+    chosen = FailureFilter(None, frozenset(wanted.codes), whose, wanted.lane, wanted.since)
+    tenant = whose or runtime.settings.tenant
+    async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
+        return await _requeued(runtime, chosen, wanted, limits, keyed, response)
 
 
 @router.post(
     "/{job_id}/requeue",
     summary="Try again what of a job has failed",
-    responses=documented(HTTPStatus.NOT_FOUND, *_ERRORS),
+    responses=documented(HTTPStatus.NOT_FOUND, *_CHANGE_ERRORS),
 )
 async def requeue_letters_of(
-    job_id: str, runtime: RuntimeOfApp, wanted: RequeueRequest | None = None
+    job_id: str,
+    address: LimitsInAddress,
+    runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
+    request: Request,
+    response: Response,
+    *,
+    wanted: RequeueRequest | None = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> RequeueAnswer:
     """Try the dead letters of a job again, in a new job. Repeating the request is safe.
 
     A dead letter is tried again once; what was bought meanwhile is not bought again.
+    `Idempotency-Key` and limits work as for `POST /api/v1/jobs`.
     """
-    job = await found_job(runtime, job_id)
+    job = await found_job(runtime, caller, job_id)
     wanted = wanted or RequeueRequest()
-    chosen = FailureFilter(job.job_id, frozenset(wanted.codes), since=wanted.since)
-    return await _requeued(runtime, chosen, wanted)
+    limits = Limits.of(wanted, address)
+    whose = caller.filter_of(limits.tenant)
+    chosen = FailureFilter(job.job_id, frozenset(wanted.codes), tenant=whose, since=wanted.since)
+    async with keyed_request(runtime, request, job.tenant, idempotency_key) as keyed:
+        return await _requeued(runtime, chosen, wanted, limits, keyed, response)
 
 
 async def _requeued(
-    runtime: Runtime, chosen: FailureFilter, wanted: RequeueRequest
+    runtime: Runtime,
+    chosen: FailureFilter,
+    wanted: RequeueRequest,
+    limits: Limits,
+    keyed: KeyedRequest | None,
+    response: Response,
 ) -> RequeueAnswer:
-    act = foresee if wanted.dry_run else requeue
-    sweep = await Sweep.of(act(runtime, chosen, max_cost_micros=wanted.max_cost_micros))
-    told = sweep.as_json(dry_run=wanted.dry_run)
+    if keyed is not None and keyed.replay is not None:
+        response.headers[REPLAYED] = "true"
+        return RequeueAnswer.model_validate(keyed.replay.note)
+    limits.check_not_passed()
+    found = (
+        foresee(runtime, chosen, max_cost_micros=limits.max_cost_micros)
+        if wanted.dry_run
+        else requeue(
+            runtime, chosen, max_cost_micros=limits.max_cost_micros, deadline=limits.deadline
+        )
+    )
+    told = (await Sweep.of(found)).as_json(dry_run=wanted.dry_run)
     told["jobs"] = [{**each, "url": _url(each["job_id"])} for each in told["jobs"]]
     told["requeued_as"] = [] if chosen.job_id is None else await requeued_as(runtime, chosen.job_id)
-    return RequeueAnswer.model_validate(told)
+    answer = RequeueAnswer.model_validate(told)
+    if keyed is not None:
+        await keyed.settled(answer.model_dump(mode="json"))
+    return answer
 
 
 def _url(job_id: str | None) -> str | None:

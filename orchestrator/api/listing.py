@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from orchestrator.bounds import Tenant
 from orchestrator.jobs import Job, JobFilter, JobKind, JobState, Lane, Origin, Place, UnreadableJob
 
 from .answers import JOBS_PATH, url_of
-from .dependencies import RuntimeOfApp
+from .dependencies import CallerOfRequest, RuntimeOfApp
 from .errors import documented
 from .limits import MAX_RESULTS
 
@@ -91,16 +92,18 @@ class JobPage(BaseModel):
     summary="List jobs",
     responses=documented(
         HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         HTTPStatus.SERVICE_UNAVAILABLE,
     ),
 )
 async def list_jobs(
     runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
     *,
     state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
     lane: Annotated[Lane | None, Query(description="Only jobs of this lane.")] = None,
-    tenant: Annotated[str | None, Query(description="Only jobs of this tenant.")] = None,
+    tenant: Annotated[Tenant | None, Query(description="Only jobs of this tenant.")] = None,
     cursor: Annotated[
         str | None,
         Query(pattern=_CURSOR.pattern, description="`next_cursor` of the last page."),
@@ -109,8 +112,11 @@ async def list_jobs(
 ) -> JobPage:
     """List jobs, newest first. Pages do not repeat or skip a job, also while new ones come."""
     after = None if cursor is None else _place(cursor)
+    wanted = JobFilter(state, lane, caller.filter_of(tenant))
     found: list[_Found] = []
-    async for each in runtime.job_list.places(JobFilter(state, lane, tenant), after=after):
+    async for each in runtime.job_list.places(wanted, after=after):
+        if caller.tenant is not None and isinstance(each[1], UnreadableJob):
+            continue  # whose it is cannot be read either
         # Something else may have written members that no cursor can name.
         if len(found) >= limit and _CURSOR.fullmatch(_cursor(found[-1][0])):
             return _page(found, _cursor(found[-1][0]))

@@ -1,6 +1,7 @@
 """Checks what only the domain can check: names, addresses, countries. Pure.
 
-Leads are read by the rules of lead files, so the same lead has the same id by every door.
+Leads are read by the rules of lead files, so the same lead has the same id by every door. Long
+lists are read by pieces, and no further than the faults that an answer shows.
 """
 
 from collections.abc import Sequence
@@ -20,8 +21,9 @@ from orchestrator.leadfile.fields import FieldReader
 from orchestrator.leadfile.records import Record
 from orchestrator.leadfile.sheet import Sheet
 
-from .errors import FieldFault, Refused, invalid_request
+from .errors import LISTED_FAULTS, FieldFault, Refused, invalid_request
 from .faults import Location, field_fault
+from .pieces import Turns
 from .requests import GivenCompany, GivenLead
 
 #: Warnings of one answer; more have one cause.
@@ -53,20 +55,22 @@ class ReadCompanies:
     warnings: list[str]
 
 
-def read_leads(given: Sequence[GivenLead], *, within: str | None = None) -> ReadLeads:
-    """Return the leads of *given*. Slow for many: call it in a thread.
+async def read_leads(given: Sequence[GivenLead], *, within: str | None = None) -> ReadLeads:
+    """Return the leads of *given*.
 
     Args:
         given: What a request says of them.
         within: Name of the list in the request; None where the lead is the whole request.
 
     Raises:
-        Refused: With every fault of every lead.
+        Refused: With every fault that is shown.
     """
     leads: list[Lead] = []
     faults: list[FieldFault] = []
     warnings: list[str] = []
+    turns = Turns()
     for number, one in enumerate(given):
+        await turns.give()
         where = () if within is None else (within, number)
         reader = FieldReader(_SHEET, Record(0, 0, _cells(one)))
         fields = reader.lead()
@@ -76,23 +80,29 @@ def read_leads(given: Sequence[GivenLead], *, within: str | None = None) -> Read
             fault = _fault(where, problem)
             if problem.level is Level.ERROR:
                 faults.append(fault)
-            else:
+            elif len(warnings) < LISTED_WARNINGS:
                 warnings.append(fault.message)
+        if len(faults) > LISTED_FAULTS:
+            break
     if faults:
         raise Refused(invalid_request(faults))
-    return ReadLeads(leads, warnings[:LISTED_WARNINGS])
+    return ReadLeads(leads, warnings)
 
 
-def read_companies(given: Sequence[str | GivenCompany]) -> ReadCompanies:
-    """Return how the companies of *given* are named. Slow for many: call it in a thread.
+async def read_companies(given: Sequence[str | GivenCompany]) -> ReadCompanies:
+    """Return how the companies of *given* are named.
 
     Raises:
-        Refused: With every fault of every one.
+        Refused: With every fault that is shown.
     """
     mentions: list[Mention] = []
     faults: list[FieldFault] = []
     warnings: list[str] = []
+    turns = Turns()
     for number, one in enumerate(given):
+        await turns.give()
+        if len(faults) > LISTED_FAULTS:
+            break
         name = one if isinstance(one, str) else one.company
         try:
             parse_name(name)
@@ -106,7 +116,8 @@ def read_companies(given: Sequence[str | GivenCompany]) -> ReadCompanies:
             continue
         reader = FieldReader(_COMPANIES, Record(0, 0, _cells(one)))
         fields = reader.lead()
-        warnings += [_fault(("companies", number), each).message for each in reader.problems]
+        if len(warnings) < LISTED_WARNINGS:
+            warnings += [_fault(("companies", number), each).message for each in reader.problems]
         mentions.append(Mention(name) if fields is None else mention_of(fields))
     if faults:
         raise Refused(invalid_request(faults))

@@ -1,5 +1,7 @@
 """One line a request, an id that ties all lines of a request together, and the last resort.
 
+What every answer carries is added here, too.
+
 Neither addresses nor bodies are logged: they may hold personal data.
 """
 
@@ -63,7 +65,11 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
-            MutableHeaders(scope=message)[REQUEST_ID] = self.request_id
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID] = self.request_id
+            # Answers are about persons and money: for whoever asked, as what they say they are.
+            headers["Cache-Control"] = "no-store"
+            headers["X-Content-Type-Options"] = "nosniff"
         await self._send(message)
 
 

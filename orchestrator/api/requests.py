@@ -1,29 +1,43 @@
 """What may be asked for, as it stands in the body of a request."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from uuid import UUID
 
 from fastapi import Query
 from pydantic import (
-    AfterValidator,
     AliasChoices,
-    AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
     Tag,
+    TypeAdapter,
     model_validator,
 )
 from pydantic.config import JsonDict
 
-from orchestrator.leadfile.text import visible
+from orchestrator.bounds import (
+    MAX_COST_USD,
+    MAX_ITEMS,
+    MICROS_PER_USD,
+    CostMicros,
+    CostUsd,
+    FilledText,
+    Notes,
+    Tenant,
+    Text,
+    Until,
+    check_not_passed,
+    micros_of,
+)
 from orchestrator.store import LeadFilter
 
-from .faults import COMPANY, NAME
-from .limits import MAX_COST_USD, MAX_ITEMS, MAX_NOTES, MAX_TEXT, MICROS_PER_USD
+from .errors import FieldFault, Refused, invalid_request
+from .faults import COMPANY, NAME, field_fault
+from .pieces import ITEM_BY_ITEM, PieceRoute
 
 #: The Spanish names of a lead's fields, which are as good as the English ones.
 SPANISH: Final = {
@@ -38,23 +52,6 @@ SPANISH: Final = {
 }
 
 
-def _storable(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("contains NUL characters; take them away")
-    return text
-
-
-def _filled(text: str) -> str:
-    if not visible(text):
-        raise ValueError("is blank; fill it in")
-    return text
-
-
-_Storable = AfterValidator(_storable)
-Text = Annotated[str, Field(max_length=MAX_TEXT), _Storable]
-FilledText = Annotated[Text, Field(min_length=1), AfterValidator(_filled)]
-
-
 def _named(name: str, **about: Any) -> Any:  # noqa: ANN401 - as `pydantic.Field` is typed
     return Field(validation_alias=AliasChoices(name, SPANISH[name]), **about)
 
@@ -63,7 +60,7 @@ def _in_either_language(schema: dict[str, Any]) -> None:
     """Document a lead as one of two objects. Mixed names are read, too."""
     kind = {name: schema.pop(name) for name in ("type", "additionalProperties")}
     properties, required = schema.pop("properties"), schema.pop("required")
-    spanish = {SPANISH[name]: about for name, about in properties.items()}
+    spanish = {SPANISH.get(name, name): about for name, about in properties.items()}
     schema["anyOf"] = [
         {**kind, "title": "English", "properties": properties, "required": required},
         {
@@ -87,17 +84,124 @@ class GivenLead(BaseModel):
     country: Text | None = _named("country", default=None, examples=["España"])
     phone: Text | None = _named("phone", default=None, examples=["+34 911 234 567"])
     source: Text | None = _named("source", default=None, examples=["web form"])
-    notes: Annotated[str, Field(max_length=MAX_NOTES), _Storable] | None = _named(
-        "notes", default=None
+    notes: Notes | None = _named("notes", default=None)
+
+
+def _whole_number(value: object) -> object:
+    """Read digits as an address has them; pydantic would take " 5 " and 5.0, too."""
+    if not (isinstance(value, str) and value.isascii() and value.isdigit()):
+        raise ValueError("must be a whole number; correct it")
+    return int(value) if len(value) <= _MOST_DIGITS else MAX_COST_USD * MICROS_PER_USD + 1
+
+
+#: Digits of a number in an address; none that could be meant has more.
+_MOST_DIGITS: Final = 20
+_T = TypeVar("_T")
+_Items = Annotated[list[_T], Field(min_length=1, max_length=MAX_ITEMS), ITEM_BY_ITEM]
+_ONE_CAP: Final[JsonDict] = {"not": {"required": ["max_cost_micros", "max_cost_usd"]}}
+_TWO_CAPS: Final = "has both 'max_cost_micros' and 'max_cost_usd'; give one of them"
+_TENANT: Final = "Whose money is spent; the key's tenant, or the installation's, if it is not said."
+_MICROS: Final = "What this job may spend, in millionths of a US dollar."
+_USD: Final = "The same in US dollars; give one of the two."
+_DEADLINE: Final = "What has not begun by then fails with the code 'deadline'. With its zone."
+
+
+class WorkLimits(BaseModel):
+    """For whom work is done, and within which limits. The address may say the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_ONE_CAP)
+
+    tenant: Tenant | None = Field(default=None, description=_TENANT)
+    max_cost_micros: CostMicros | None = Field(default=None, description=_MICROS)
+    max_cost_usd: CostUsd | None = Field(default=None, description=_USD)
+    deadline: Until | None = Field(
+        default=None, description=_DEADLINE, examples=["2026-11-30T18:00:00Z"]
     )
 
+    @model_validator(mode="after")
+    def _has_one_cap(self) -> Self:
+        if self.max_cost_micros is not None and self.max_cost_usd is not None:
+            raise ValueError(_TWO_CAPS)
+        return self
 
-class LeadReference(BaseModel):
+
+@dataclass(frozen=True, slots=True)
+class AddressLimits:
+    """The same as the address of a request says it. A dependency of every route that takes work."""
+
+    tenant: Annotated[Tenant | None, Query(description=_TENANT)] = None
+    max_cost_micros: Annotated[
+        Annotated[CostMicros, BeforeValidator(_whole_number)] | None, Query(description=_MICROS)
+    ] = None
+    max_cost_usd: Annotated[CostUsd | None, Query(description=_USD)] = None
+    deadline: Annotated[Until | None, Query(description=_DEADLINE)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What body and address say together; None where neither says anything."""
+
+    tenant: str | None
+    max_cost_micros: int | None
+    deadline: datetime | None
+
+    @classmethod
+    def of(cls, body: WorkLimits | None, address: AddressLimits) -> "Limits":
+        """Return what holds, wherever it was said.
+
+        Raises:
+            Refused: The two contradict each other.
+        """
+        said = body or WorkLimits()
+        faults: list[FieldFault] = []
+        if address.max_cost_micros is not None and address.max_cost_usd is not None:
+            faults.append(FieldFault(field="", message=f"The address {_TWO_CAPS}."))
+        limits = cls(
+            _one("tenant", said.tenant, address.tenant, faults),
+            _one("the cap", _cap_micros(said), _cap_micros(address), faults),
+            _one("deadline", said.deadline, address.deadline, faults),
+        )
+        if faults:
+            raise Refused(invalid_request(faults))
+        return limits
+
+    def check_not_passed(self) -> None:
+        """Refuse new work for which no time is left.
+
+        Raises:
+            Refused: The deadline has passed.
+        """
+        if self.deadline is None:
+            return
+        try:
+            check_not_passed(self.deadline)
+        except ValueError as error:
+            raise Refused(invalid_request([field_fault(("deadline",), str(error))])) from None
+
+
+def _cap_micros(said: WorkLimits | AddressLimits) -> int | None:
+    if said.max_cost_usd is not None:
+        return micros_of(said.max_cost_usd)
+    return said.max_cost_micros
+
+
+def _one(name: str, body: _T | None, address: _T | None, faults: list[FieldFault]) -> _T | None:
+    if body is not None and address is not None and body != address:
+        complaint = "is another in the body than in the address; give it once"
+        faults.append(FieldFault(field=name.removeprefix("the "), message=f"{name} {complaint}."))
+    return address if body is None else body
+
+
+class LeadReference(WorkLimits):
     """A lead that is stored already."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     lead_id: UUID
+
+
+class LeadAlone(GivenLead, WorkLimits):
+    """A whole lead, with the limits of the work on it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_either_language)
 
 
 def _kind_of_lead(body: object) -> str:
@@ -105,51 +209,9 @@ def _kind_of_lead(body: object) -> str:
 
 
 LeadRequest = Annotated[
-    Annotated[LeadReference, Tag("reference")] | Annotated[GivenLead, Tag("lead")],
+    Annotated[LeadReference, Tag("reference")] | Annotated[LeadAlone, Tag("lead")],
     Discriminator(_kind_of_lead),
 ]
-
-
-_T = TypeVar("_T")
-_Items = Annotated[list[_T], Field(min_length=1, max_length=MAX_ITEMS)]
-_ONE_CAP: Final[JsonDict] = {"not": {"required": ["max_cost_micros", "max_cost_usd"]}}
-
-
-class _Capped(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra=_ONE_CAP,
-    )
-
-    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(
-        default=None, description="Whose money is spent; the installation's own if it is not said."
-    )
-    max_cost_micros: (
-        Annotated[int, Field(strict=True, ge=0, le=MAX_COST_USD * MICROS_PER_USD)] | None
-    ) = Field(default=None, description="What this job may spend, in millionths of a US dollar.")
-    max_cost_usd: Annotated[Decimal, Field(ge=0, le=MAX_COST_USD, decimal_places=6)] | None = Field(
-        default=None, description="The same in US dollars; give one of the two."
-    )
-
-    deadline: AwareDatetime | None = Field(
-        default=None,
-        description="What has not begun by then fails with the code 'deadline'. With its zone.",
-        examples=["2026-11-30T18:00:00Z"],
-    )
-
-    @model_validator(mode="after")
-    def _has_one_cap(self) -> Self:
-        if self.max_cost_micros is not None and self.max_cost_usd is not None:
-            raise ValueError("has both 'max_cost_micros' and 'max_cost_usd'; give one of them")
-        return self
-
-    @property
-    def cap_micros(self) -> int | None:
-        """The cap in micro-USD, None without one. Exact: smaller fractions are refused."""
-        if self.max_cost_usd is not None:
-            return int(self.max_cost_usd * MICROS_PER_USD)
-        return self.max_cost_micros
 
 
 class GivenCompany(BaseModel):
@@ -172,7 +234,7 @@ CompanyRequest = Annotated[
 ]
 
 
-class EnrichRequest(_Capped):
+class EnrichRequest(WorkLimits):
     """Companies to look up, without judgement: names, or objects that say more."""
 
     kind: Literal["enrich"]
@@ -181,7 +243,7 @@ class EnrichRequest(_Capped):
     )
 
 
-class PipelineRequest(_Capped):
+class PipelineRequest(WorkLimits):
     """Leads to run past the agents: stored ones by id or by a filter, or whole ones, stored first.
 
     A filter is looked up when the job is accepted; what is imported later is no part of it.
@@ -207,13 +269,17 @@ class PipelineRequest(_Capped):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class UploadQuery:
-    """What the address of an upload says beside it."""
-
-    tenant: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = None
-    max_cost_micros: Annotated[int | None, Query(ge=0, le=MAX_COST_USD * MICROS_PER_USD)] = None
-    deadline: Annotated[AwareDatetime | None, Query()] = None
-
-
 JobRequest = Annotated[EnrichRequest | PipelineRequest, Field(discriminator="kind")]
+
+#: The lists of a body that may be long, with the types of their items.
+LISTS: Final[dict[str, TypeAdapter[Any]]] = {
+    "companies": TypeAdapter(CompanyRequest),
+    "leads": TypeAdapter(GivenLead),
+    "lead_ids": TypeAdapter(UUID),
+}
+
+
+class BodyRoute(PieceRoute):
+    """A route that takes a JSON body."""
+
+    lists = LISTS

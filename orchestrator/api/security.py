@@ -1,29 +1,38 @@
-"""Who may ask: the holder of the key or, without a key, programs on this machine.
+"""Who may ask, and for what: holders of a key or, without keys, programs on this machine.
 
 A web page that a person here has open is not one of them: it can send requests to loopback
-under a host name of its own (DNS rebinding), and each may spend money.
+under a host name of its own (DNS rebinding) or across origins, and each may spend money.
 """
 
 import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from orchestrator.settings import Settings
+from orchestrator.settings import ApiKey, ApiScope
 
-from .errors import Refusal
+from .errors import Refusal, Refused
+from .uploads import CSV, NDJSON
 
 #: Open to everybody: it says nothing but whether the parts answer.
-OPEN_PATH = "/health"
+OPEN_PATH: Final = "/health"
+#: What any key opens: how to ask.
+DOCUMENTATION: Final = ("/docs", "/openapi.json")
+METRICS_PATH: Final = "/metrics"
+_CALLER: Final = "emasai.caller"
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 _NO_KEY = Refusal(
     HTTPStatus.UNAUTHORIZED,
     "unauthorized",
-    "This API needs its key: send the header 'Authorization: Bearer <key>' or "
-    "'X-API-Key: <key>' with the server's EMASAI_API_KEY.",
+    "This API needs a key: send the header 'Authorization: Bearer <key>' or "
+    "'X-API-Key: <key>' with the server's EMASAI_API_KEY, or one of its EMASAI_API_KEYS.",
     headers={"WWW-Authenticate": "Bearer"},
 )
 _OTHER_HOST = Refusal(
@@ -32,6 +41,58 @@ _OTHER_HOST = Refusal(
     "Without EMASAI_API_KEY this API answers under 127.0.0.1 and localhost only; "
     "use one of them, or set a key.",
 )
+_OTHER_ORIGIN = Refusal(
+    HTTPStatus.FORBIDDEN,
+    "wrong_origin",
+    "The request comes from a web page of another origin; send it from a program.",
+)
+_NO_JSON = Refusal(
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "unsupported_media_type",
+    "The body must be JSON; send it with the header 'Content-Type: application/json'. "
+    f"POST /api/v1/jobs takes '{CSV}' and '{NDJSON}', too.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever asks. With a *tenant*, nothing of another one is shown, or done for it."""
+
+    tenant: str | None = None
+
+    def tenant_of(self, asked: str | None, default: str) -> str:
+        """Return for whom work is done: *asked*, if it is said, else the key's, else *default*.
+
+        Raises:
+            Refused: The key is bound to another tenant.
+        """
+        self.check(asked)
+        return asked or self.tenant or default
+
+    def filter_of(self, asked: str | None) -> str | None:
+        """Return whose jobs are meant; None for all tenants'.
+
+        Raises:
+            Refused: The key is bound to another tenant.
+        """
+        self.check(asked)
+        return asked or self.tenant
+
+    def sees(self, tenant: str) -> bool:
+        """Say whether the jobs of *tenant* are for this caller."""
+        return self.tenant in {None, tenant}
+
+    def check(self, asked: str | None) -> None:
+        """Raise `Refused` if the key is bound to another tenant than *asked*."""
+        if asked is not None and not self.sees(asked):
+            message = f"This key is for the tenant '{self.tenant}' alone; name it, or none."
+            raise Refused(Refusal(HTTPStatus.FORBIDDEN, "other_tenant", message))
+
+
+def caller_of(scope: Scope) -> Caller:
+    """Return who sent a request that `Guard` has let in."""
+    caller: Caller = scope[_CALLER]
+    return caller
 
 
 def is_loopback(host: str) -> bool:
@@ -42,21 +103,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def key_in(settings: Settings) -> str | None:
-    """Return the key that is asked for; a blank one is none, or everybody would have it."""
-    key = settings.api_key
-    return (key.get_secret_value().strip() or None) if key else None
+def media_type_of(scope: Scope) -> str:
+    """Return what the body of a request is said to be, without parameters."""
+    said = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    return str(said.split(b";")[0].strip().lower(), "latin-1")
 
 
 class Guard:
     """ASGI middleware that refuses strangers before anything of the request is read."""
 
-    def __init__(self, app: ASGIApp, *, key: str | None) -> None:
+    def __init__(self, app: ASGIApp, *, keys: Sequence[ApiKey]) -> None:
         self._app = app
-        self._key = key and key.encode()
+        self._keys = [(key.secret.get_secret_value().encode(), key) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 or 421, or pass the request on."""
+        """Answer 401, 403 or 421, or pass the request on with its `Caller`."""
         refusal = self._refusal(scope) if scope["type"] == "http" else None
         if refusal is None:
             await self._app(scope, receive, send)
@@ -64,14 +125,91 @@ class Guard:
             await refusal.response()(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
+        scope[_CALLER] = Caller()
         if scope["path"] == OPEN_PATH:
             return None
         headers = Headers(scope=scope)
-        if not self._key:
+        if not self._keys:
             return None if is_loopback(_host(headers)) else _OTHER_HOST
+        key = self._key_for(_given_key(headers))
+        if key is None:
+            return _NO_KEY
+        scope[_CALLER] = Caller(key.tenant)
+        return _scope_refusal(scope, key)
+
+    def _key_for(self, given: str) -> ApiKey | None:
+        """Return the key that was *given*. Takes as long whichever it is, or none."""
         # Headers are latin-1; encoding them so gives back the bytes that were sent.
-        given = _given_key(headers).encode("latin-1")
-        return None if hmac.compare_digest(given, self._key) else _NO_KEY
+        sent, found = given.encode("latin-1"), None
+        for secret, key in self._keys:
+            if hmac.compare_digest(sent, secret):
+                found = key
+        return found
+
+
+def _scope_refusal(scope: Scope, key: ApiKey) -> Refusal | None:
+    path = scope["path"]
+    if path.startswith(DOCUMENTATION):
+        return None
+    if path == METRICS_PATH:
+        needed = ApiScope.METRICS
+    else:
+        needed = ApiScope.READ if scope["method"] in _SAFE else ApiScope.WORK
+    if needed in key.scopes:
+        return None
+    message = f"This key has not the scope '{needed}', which this request needs; use one that has."
+    return Refusal(HTTPStatus.FORBIDDEN, "missing_scope", message)
+
+
+class OriginGuard:
+    """ASGI middleware against web pages of other origins, which browsers let send requests.
+
+    They may not change anything, and cannot send JSON: its content type is asked for, whatever
+    the framework would make of a body without one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 403 or 415, or pass the request on."""
+        refusal = _change_refusal(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await refusal.response()(scope, receive, send)
+
+
+def is_upload(scope: Scope) -> bool:
+    """Say whether a request brings a list of companies that is read as it comes."""
+    return scope["path"] == "/api/v1/jobs" and media_type_of(scope) in {CSV, NDJSON}
+
+
+def _change_refusal(scope: Scope) -> Refusal | None:
+    if scope["method"] in _SAFE:
+        return None
+    headers = Headers(scope=scope)
+    if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        return _OTHER_ORIGIN
+    origin = headers.get("origin")
+    # Without the scheme: a proxy that speaks TLS passes on what the browser called it by.
+    if origin is not None and _authority(origin) != headers.get("host", "").lower():
+        return _OTHER_ORIGIN
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if has_body and not (_is_json(media_type_of(scope)) or is_upload(scope)):
+        return _NO_JSON
+    return None
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
+
+
+def _authority(origin: str) -> str:
+    _, separator, authority = origin.lower().partition("://")
+    return authority if separator else ""
 
 
 def _host(headers: Headers) -> str:

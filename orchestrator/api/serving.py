@@ -15,7 +15,7 @@ from orchestrator.garbage import collect_rarely
 from orchestrator.settings import ConfigurationError, Settings
 
 from .app import create_api
-from .security import is_loopback, key_in
+from .security import is_loopback
 
 log = structlog.get_logger(__name__)
 
@@ -39,9 +39,9 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8001) -> None
         SchemaMismatch: The database has the schema of another version.
         OSError: The address cannot be listened on.
     """
-    if key_in(settings) is None and not is_loopback(host):
+    if not settings.api_keys and not is_loopback(host):
         problem = (
-            "EMASAI_API_KEY is not set; without it the API listens on 127.0.0.1 only, "
+            "EMASAI_API_KEY is not set; without a key the API listens on 127.0.0.1 only, "
             f"not on {host or 'all addresses'}"
         )
         raise ConfigurationError((problem,))

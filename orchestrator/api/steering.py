@@ -9,14 +9,16 @@ from orchestrator.dispatch import command
 from orchestrator.jobs import Command
 
 from .answers import JOBS_PATH, JobStatus
-from .dependencies import RuntimeOfApp
+from .dependencies import CallerOfRequest, RuntimeOfApp
 from .errors import documented
 from .finding import found_job
+from .security import Caller
 
 router = APIRouter(prefix=JOBS_PATH, tags=["jobs"])
 
 _ERRORS = documented(
     HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
     HTTPStatus.NOT_FOUND,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -29,9 +31,9 @@ _ERRORS = documented(
     response_model_exclude_unset=True,
     responses=_ERRORS,
 )
-async def pause_job(job_id: str, runtime: RuntimeOfApp) -> JobStatus:
+async def pause_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
     """Begin no further item; what is under way ends and counts. A finished job stays finished."""
-    return await _commanded(runtime, job_id, Command.PAUSE)
+    return await _commanded(runtime, caller, job_id, Command.PAUSE)
 
 
 @router.post(
@@ -40,9 +42,9 @@ async def pause_job(job_id: str, runtime: RuntimeOfApp) -> JobStatus:
     response_model_exclude_unset=True,
     responses=_ERRORS,
 )
-async def resume_job(job_id: str, runtime: RuntimeOfApp) -> JobStatus:
+async def resume_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
     """Go on where the job was paused."""
-    return await _commanded(runtime, job_id, Command.RESUME)
+    return await _commanded(runtime, caller, job_id, Command.RESUME)
 
 
 @router.post(
@@ -51,15 +53,15 @@ async def resume_job(job_id: str, runtime: RuntimeOfApp) -> JobStatus:
     response_model_exclude_unset=True,
     responses=_ERRORS,
 )
-async def cancel_job(job_id: str, runtime: RuntimeOfApp) -> JobStatus:
+async def cancel_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
     """End a job for good. What has no result gets none, and purchases for it alone are stopped.
 
     It is `cancelling` until the workers have let go of it, which takes seconds. Companies that a
     schedule has asked for stay watched, and are looked at again after their period.
     """
-    return await _commanded(runtime, job_id, Command.CANCEL)
+    return await _commanded(runtime, caller, job_id, Command.CANCEL)
 
 
-async def _commanded(runtime: Runtime, job_id: str, wanted: Command) -> JobStatus:
-    before = await found_job(runtime, job_id)
+async def _commanded(runtime: Runtime, caller: Caller, job_id: str, wanted: Command) -> JobStatus:
+    before = await found_job(runtime, caller, job_id)
     return JobStatus.of(await command(runtime, job_id, wanted) or before, runtime.clock())

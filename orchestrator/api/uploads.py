@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from orchestrator.bounds import MAX_ROWS, MAX_TEXT, has_control_characters
 from orchestrator.identity import Mention
 from orchestrator.leadfile import LeadField, mention_from, mention_in
 from orchestrator.leadfile.dialect import detect_dialect
@@ -20,11 +21,14 @@ from orchestrator.leadfile.formula import unguard
 from orchestrator.leadfile.header import Columns, find_columns
 
 from .errors import Refusal, Refused
-from .limits import MAX_ROWS
+from .limits import TOO_MANY_ROWS
+from .pieces import Turns
 
 CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"
 
+#: Bytes that are worked on without giving other requests a turn.
+_PIECE: Final = 4_096
 #: Characters of one record; a longer one is a quote that was opened and never closed.
 MAX_RECORD: Final = 1_000_000
 
@@ -36,12 +40,14 @@ class _Cutter:
         self._read = read
         self._quotes = quotes
         self._rest = ""
+        self._is_open = False  # whether the rest ends within quotes
         self.rows = 0
 
     def feed(self, text: str, *, is_last: bool = False) -> list[str]:
         """Return the mentions, as texts, of the records that *text* completes."""
+        end = self._end_of_records(text)
         self._rest += text
-        end = len(self._rest) if is_last else self._end_of_records()
+        end = len(self._rest) if is_last else end
         block, self._rest = self._rest[:end], self._rest[end:]
         if len(self._rest) > MAX_RECORD:
             complaint = f"is longer than {MAX_RECORD:,} characters; close its quote or shorten it"
@@ -52,11 +58,19 @@ class _Cutter:
             raise Refused(_TOO_MANY)
         return names
 
-    def _end_of_records(self) -> int:
-        """Return where the last complete record ends: at a line end outside of quotes."""
-        end = self._rest.rfind("\n") + 1
-        while self._quotes and end and self._rest.count('"', 0, end) % 2:
-            end = self._rest.rfind("\n", 0, end - 1) + 1
+    def _end_of_records(self, text: str) -> int:
+        """Return where the last record that *text* completes ends: at a line end outside of quotes.
+
+        Each character is looked at once, however long a record is.
+        """
+        end, at = 0, len(self._rest)
+        for number, part in enumerate(text.split('"') if self._quotes else (text,)):
+            if number:
+                self._is_open = not self._is_open
+                at += 1
+            if not self._is_open and (line_end := part.rfind("\n") + 1):
+                end = at + line_end
+            at += len(part)
         return end
 
 
@@ -71,9 +85,12 @@ async def mentions_in(chunks: AsyncIterable[bytes], media_type: str) -> AsyncIte
     is_csv = media_type == CSV
     cutter = _Cutter(_CsvNames() if is_csv else _NdjsonNames(), quotes=is_csv)
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    turns = Turns()
     async for chunk in chunks:
-        if names := cutter.feed(_decoded(decoder, chunk)):
-            yield names
+        for start in range(0, len(chunk), _PIECE):
+            if names := cutter.feed(_decoded(decoder, chunk[start : start + _PIECE])):
+                yield names
+            await turns.give()
     if names := cutter.feed(_decoded(decoder, b"", is_last=True), is_last=True):
         yield names
     if not cutter.rows:
@@ -100,7 +117,11 @@ class _CsvNames:
             self._header = _header_of(block)
         if self._header is None:
             return []
-        return list(self._names(block, self._header))
+        try:
+            return list(self._names(block, self._header))
+        except csv.Error as error:
+            complaint = f"or one after it cannot be read as CSV ({error}); correct it"
+            raise refused_row(self._line, complaint, what="Line") from None
 
     def _names(self, block: str, header: "_Header") -> Iterator[str]:
         reader = csv.reader(
@@ -119,7 +140,7 @@ class _CsvNames:
                     "put quotes around the cell that contains the delimiter"
                 )
                 raise refused_row(line, complaint, what="Line")
-            yield header.mention(cells).text
+            yield _bounded(header.mention(cells), self._line + reader.line_num - 1).text
         self._line += reader.line_num
 
 
@@ -147,7 +168,7 @@ class _Header:
 
     def _cell(self, field: LeadField, cells: list[str]) -> str:
         column = self.fields.get(field, (self.columns,))[0]
-        return unguard(cells[column]) if column < len(cells) else ""
+        return unguard(cells[column][: MAX_TEXT + 1]) if column < len(cells) else ""
 
 
 def _header_of(block: str) -> _Header:
@@ -174,7 +195,7 @@ class _NdjsonNames:
         for line in block.split("\n"):
             self._line += 1
             if line.strip():
-                names.append(self._mention(line).text)
+                names.append(_bounded(self._mention(line), self._line).text)
         # What follows the last line end is the beginning of the next block.
         self._line -= 1
         return names
@@ -190,6 +211,19 @@ class _NdjsonNames:
             raise refused_row(self._line, f"{error}; correct it", what="Line") from None
 
 
+def _bounded(mention: Mention, line: int) -> Mention:
+    """Return *mention* as it may be stored: one that is too long to be a name is cut, and fails.
+
+    Raises:
+        Refused: It contains what no text may.
+    """
+    if has_control_characters(mention.name):
+        raise refused_row(line, "contains control characters; remove them", what="Line")
+    if len(mention.name) > MAX_TEXT:
+        return Mention(mention.name[: MAX_TEXT + 1])
+    return mention
+
+
 def refused_row(number: int, complaint: str, *, what: str = "Row") -> Refused:
     """Return the error that refuses an upload for one of its rows."""
     return Refused(_refusal("invalid_row", f"{what} {number} of the upload {complaint}."))
@@ -202,5 +236,5 @@ def _refusal(code: str, message: str) -> Refusal:
 _TOO_MANY = Refusal(
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "too_large",
-    f"An upload has at most {MAX_ROWS:,} rows; split it into several.",
+    TOO_MANY_ROWS,
 )

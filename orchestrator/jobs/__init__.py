@@ -12,12 +12,14 @@ from orchestrator.jobs.chunkwork import Handler
 from orchestrator.jobs.errors import (
     AlreadyRequeued,
     JobGone,
+    KeyInFlight,
     KeyReused,
     RemovedJob,
     UnreadableChunk,
     UnreadableJob,
 )
 from orchestrator.jobs.failures import FailedItem, FailureFilter, Failures
+from orchestrator.jobs.idempotency import IdempotencyKeys, KeyedRequest, Replay
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import idempotency_name
 from orchestrator.jobs.lines import Lines
@@ -64,6 +66,7 @@ __all__ = [
     "Failures",
     "GivenUp",
     "Handler",
+    "IdempotencyKeys",
     "Intake",
     "Item",
     "Job",
@@ -75,7 +78,9 @@ __all__ = [
     "JobRecords",
     "JobResults",
     "JobState",
+    "KeyInFlight",
     "KeyReused",
+    "KeyedRequest",
     "Lane",
     "LaneBacklog",
     "Lines",
@@ -91,6 +96,7 @@ __all__ = [
     "Place",
     "Reconciler",
     "RemovedJob",
+    "Replay",
     "Report",
     "RowResult",
     "Segment",

@@ -11,6 +11,16 @@ class KeyReused(Exception):
         )
 
 
+class KeyInFlight(Exception):
+    """The first request with an idempotency key has not been answered yet."""
+
+    def __str__(self) -> str:
+        return (
+            "Another request with this idempotency key is in flight; "
+            "repeat this one when it has been answered"
+        )
+
+
 class AlreadyRequeued(Exception):
     """Another job has one of the dead letters since; what is left is for the caller to read."""
 

@@ -30,6 +30,11 @@ def idempotency_name(tenant: str, key: str) -> str:
     return hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()
 
 
+def idempotency_key(name: str) -> str:
+    """Return the key that says what the requests under an idempotency key became."""
+    return f"{ROOT}key:{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class LaneKeys:
     """All keys of one lane."""

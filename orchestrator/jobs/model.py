@@ -145,10 +145,16 @@ class WorkDigest:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """An idempotency key by its *name* in Redis: for *ttl* the same key is the same job."""
+    """An idempotency key by its *name* in Redis: for *ttl* the same key is the same job.
+
+    *digest* is the identity of the request, that of the job's work if it is empty. *claim* is the
+    key's record while this request is in flight; empty where nobody has claimed it.
+    """
 
     name: str
     ttl: timedelta
+    digest: str = ""
+    claim: str = ""
 
 
 #: What is told of an item whose result, or whose handler's last word, is lost. Every door's shape

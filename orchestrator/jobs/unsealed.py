@@ -14,7 +14,7 @@ from redis.commands.core import AsyncScript
 from orchestrator.connections import store_errors
 from orchestrator.jobs.bitmap import Numbers
 from orchestrator.jobs.damage import undamaged
-from orchestrator.jobs.errors import AlreadyRequeued, KeyReused
+from orchestrator.jobs.errors import AlreadyRequeued, KeyInFlight, KeyReused
 from orchestrator.jobs.keys import ROOT, JobKeys
 from orchestrator.jobs.model import Item, Once, Order, Report, WorkDigest
 from orchestrator.jobs.reading import TALLY
@@ -27,6 +27,7 @@ MOST_USED = 0.9
 _MS = timedelta(milliseconds=1)
 #: What the script says instead of a job's id.
 _REQUEUED = b"requeued"
+_BUSY = b"busy"
 #: Keys of one pipeline that renews or drops them.
 _BATCH = 1_000
 
@@ -120,6 +121,7 @@ class UnsealedJob:
 
         Raises:
             KeyReused: The key of *once* led to a job for other work; this one is discarded.
+            KeyInFlight: Another request has the key of *once*; this job is discarded.
             AlreadyRequeued: Another job has one of *letters*; this one is discarded.
             StoreUnavailable: Redis is away, or what was stored has expired meanwhile. Asking
                 for the same again is safe.
@@ -138,7 +140,7 @@ class UnsealedJob:
         async def accept() -> bytes:
             args = [
                 *(self._ttl_ms, self.job_id, self._digest.text()),
-                *(("", 0) if once is None else (once.name, once.ttl // _MS)),
+                *(("", 0, "", "") if once is None else self._once(once)),
                 *(self._chunks, (self._order.parent or "") if letters is not None else ""),
                 *self._fields(),
             ]
@@ -151,7 +153,12 @@ class UnsealedJob:
             raise KeyReused
         if sealed == _REQUEUED:
             raise AlreadyRequeued
+        if sealed == _BUSY:
+            raise KeyInFlight
         return sealed.decode()
+
+    def _once(self, once: Once) -> tuple[str, int, str, str]:
+        return once.name, once.ttl // _MS, once.digest or self._digest.text(), once.claim
 
     async def discard(self) -> None:
         """Drop what was stored; without Redis it expires by itself."""

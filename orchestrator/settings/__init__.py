@@ -1,5 +1,6 @@
 """Every setting of the orchestrator, read once from the environment."""
 
+from orchestrator.settings.api_keys import ApiKey, ApiScope
 from orchestrator.settings.errors import ConfigurationError
 from orchestrator.settings.model import DatabaseSettings, RedisSettings, Settings
 from orchestrator.settings.reading import (
@@ -15,6 +16,8 @@ from orchestrator.settings.webhook import webhook_key
 
 __all__ = [
     "REQUIRED",
+    "ApiKey",
+    "ApiScope",
     "ConfigurationError",
     "DatabaseSettings",
     "RedisAddress",

@@ -23,6 +23,12 @@ from orchestrator.settings.addresses import (
     RedisUrl,
     WebhookUrl,
 )
+from orchestrator.settings.api_keys import (
+    ApiKey,
+    ApiKeySetting,
+    ApiKeysSetting,
+    parse_api_keys,
+)
 from orchestrator.settings.environment import EnvironmentSettings
 from orchestrator.settings.redis_address import RedisAddress, with_database
 from orchestrator.settings.values import (
@@ -157,11 +163,19 @@ class Settings(RedisSettings):
     tenant: Tenant = Field(default="default", validation_alias="EMASAI_TENANT")
     policy_file: Path | None = Field(default=None, validation_alias="EMASAI_POLICY_FILE")
     language: Literal["en", "es"] = Field(default="en", validation_alias="EMASAI_LANGUAGE")
-    api_key: SecretStr | None = Field(default=None, validation_alias="EMASAI_API_KEY")
+    api_key: ApiKeySetting = Field(default=None, validation_alias="EMASAI_API_KEY")
+    further_api_keys: ApiKeysSetting = Field(default=None, validation_alias="EMASAI_API_KEYS")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", validation_alias="EMASAI_LOG_LEVEL"
     )
     simulated: bool = Field(default=False, validation_alias="EMASAI_SIMULATED")
+
+    @property
+    def api_keys(self) -> tuple[ApiKey, ...]:
+        """The keys that open the HTTP API; without any, it is for programs on this machine."""
+        own = () if self.api_key is None else (ApiKey(self.api_key),)
+        further = self.further_api_keys
+        return (*own, *(parse_api_keys(further.get_secret_value()) if further else ()))
 
     @property
     def broker_url(self) -> str:

@@ -4,7 +4,6 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -14,6 +13,7 @@ from pydantic import (
 from sqlalchemy import Select, Subquery, exists, func, select
 
 from agents.case import Verdict
+from orchestrator.bounds import FilledText, Flag, Instant
 from orchestrator.database.schema import decisions, leads, opportunities
 
 
@@ -33,15 +33,15 @@ class LeadFilter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: Annotated[str, Field(min_length=1, max_length=1_000)] | None = Field(
+    source: FilledText | None = Field(
         default=None, description="Where the lead came from, in any case."
     )
     country: Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{2}$")] | None = (
         Field(default=None, description="ISO 3166-1 alpha-2 code.")
     )
-    imported_since: AwareDatetime | None = None
+    imported_since: Instant | None = None
     status: LeadStatus | None = None
-    other_policy: bool = Field(
+    other_policy: Flag = Field(
         default=False, description="Those that were last judged by another policy than today's."
     )
 

@@ -85,4 +85,6 @@ def test_compose_hands_every_setting_on() -> None:
 
     assert set(services["api"]["environment"]) == set(_settings()) - _NOT_FOR_THE_API
     assert set(services["upgrade"]["environment"]) == {"DATABASE_URL", "DATABASE_OWNER_URL"}
-    assert set(services["worker"]["environment"]) == set(_settings()) - {"EMASAI_API_KEY"}
+    assert set(services["worker"]["environment"]) == set(_settings()) - {
+        *("EMASAI_API_KEY", "EMASAI_API_KEYS"),
+    }

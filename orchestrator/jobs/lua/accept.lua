@@ -1,23 +1,27 @@
--- accept(KEYS: root; ARGV: ttl_ms, job_id, digest, key, key_ttl_ms, chunks, parent, field, value, ...)
+-- accept(KEYS: root; ARGV: ttl_ms, job_id, digest, key, key_ttl_ms, key_digest, claim, chunks,
+--        parent, field, value, ...)
 --
 --   digest      identity of the work   chunks  how many it has; their items are stored already
 --   key         name of the caller's idempotency key, '' without one
 --   key_ttl_ms  how long it leads to its job
+--   key_digest  identity of the request with that key
+--   claim       the key's record while this request has it (begin_request.lua), '' without one
 --   parent      the job whose dead letters this one queues again, '' for other work; which of
 --               them is in the job's `letters`
 --
 -- Returns the id of the job: the caller's, or that of the unfinished one that asks for the
--- same, or whatever the key leads to; '' if the key was used for other work; 'requeued' if
--- another job has one of the dead letters.
+-- same, or whatever the key leads to; '' if the key was used for another request; 'busy' if
+-- another request has the key; 'requeued' if another job has one of the dead letters.
 -- Keeps: one unfinished job for equal work, one job for a key, one for a dead letter. After this
 -- call the job exists as a whole; before it, not at all. A job without work is done at once.
 local job_id, digest, key, key_ttl_ms = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local chunks, parent = tonumber(ARGV[6]), ARGV[7]
+local key_digest, claim = ARGV[6], ARGV[7]
+local chunks, parent = tonumber(ARGV[8]), ARGV[9]
 local pointer = ROOT .. 'same:' .. digest
 
 local function remember(accepted)
   if key ~= '' then
-    redis.call('SET', ROOT .. 'key:' .. key, digest .. ' ' .. accepted, 'PX', key_ttl_ms)
+    redis.call('SET', ROOT .. 'key:' .. key, key_digest .. ' ' .. accepted, 'PX', key_ttl_ms)
   end
   return accepted
 end
@@ -37,10 +41,14 @@ local function take_letters()
 end
 
 if key ~= '' then
+  local known = text_of(ROOT .. 'key:' .. key) or ''
   -- What is neither a digest nor a job is nobody's key.
-  local before, first = string.match(text_of(ROOT .. 'key:' .. key) or '', '^(%S+) (%S+)$')
-  if before then
-    if before ~= digest then
+  local before, first = string.match(known, '^(%S+) (%S+)')
+  if before and known ~= claim then
+    if string.sub(first, 1, 1) == '?' then
+      return 'busy'
+    end
+    if before ~= key_digest then
       return ''
     end
     if redis.call('EXISTS', job_key(first)) == 1 then
@@ -63,7 +71,7 @@ end
 
 local record, active, all = job_key(job_id), ROOT .. 'active', ROOT .. 'all'
 redis.call('HSET', record, 'state', 'accepted', 'accepted_at_ms', NOW_MS, 'next', 0,
-  unpack(ARGV, 8))
+  unpack(ARGV, 10))
 keep(record)
 redis.call('ZADD', all, NOW_MS, job_id)
 redis.call('ZREMRANGEBYSCORE', all, '-inf', NOW_MS - TTL_MS)

@@ -87,16 +87,18 @@ def test_three_spellings_of_a_company_are_bought_once(
 
 def test_the_key_is_asked_for(stack: EmbeddedStack) -> None:
     """A process with a key answers its holder, and tells health to everybody."""
-    variables = {**stack.variables, "EMASAI_API_KEY": "opens-sesame"}
+    variables = {**stack.variables, "EMASAI_API_KEY": "opens-sesame-to-all"}
     wanted = {"kind": "enrich", "companies": ["Inditex"]}
 
     with running_api(variables, stack.home / "logs" / "api-key.log") as (child, client):
         stranger = client.post("/api/v1/jobs", json=wanted)
-        holder = client.post("/api/v1/jobs", json=wanted, headers={"X-API-Key": "opens-sesame"})
+        holder = client.post(
+            "/api/v1/jobs", json=wanted, headers={"X-API-Key": "opens-sesame-to-all"}
+        )
         health = client.get("/health")
 
     assert (stranger.status_code, holder.status_code, health.status_code) == (401, 202, 200)
-    assert "opens-sesame" not in child.log.read_text()
+    assert "opens-sesame-to-all" not in child.log.read_text()
 
 
 def test_the_log_has_a_line_a_request_and_no_persons(stack: EmbeddedStack) -> None:

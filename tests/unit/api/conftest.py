@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from orchestrator.api import create_api
 from orchestrator.bootstrap import Runtime
 from orchestrator.embedded.valkey import Valkey
+from orchestrator.jobs import Report
 from orchestrator.settings import Settings, load
 from tests.support.bells import FakeDoorbell
 from tests.support.database import migrated_file
@@ -69,3 +70,14 @@ async def door(settings: Settings, open_door: OpenDoor) -> AsyncIterator[Door]:
     """Return a running application without a key."""
     async with open_door(settings) as opened:
         yield opened
+
+
+async def failed_job(door: Door, *, tenant: str = "acme") -> str:
+    """Return a job of three companies, two of which have failed."""
+    wanted = {"kind": "enrich", "companies": ["Acme", "Beta", "Gamma"], "tenant": tenant}
+    job_id: str = (await door.client.post("/api/v1/jobs", json=wanted)).json()["job_id"]
+    for number, name, code in ((0, "Acme", "rate_limited"), (2, "Gamma", "poison")):
+        reason = {"en": f"{name} failed.", "es": f"{name} falló."}
+        result = {"company": name, "company_key": name.lower(), "reason": reason}
+        await door.runtime.records.report(job_id, number, Report(result, failure=code, attempts=3))
+    return job_id

@@ -5,22 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
-from orchestrator.jobs import Report
-
-from .conftest import Door
+from .conftest import Door, failed_job
 
 JOBS = "/api/v1/jobs"
-
-
-async def failed_job(door: Door, *, tenant: str = "acme") -> str:
-    """Return a job of three companies, two of which have failed."""
-    wanted = {"kind": "enrich", "companies": ["Acme", "Beta", "Gamma"], "tenant": tenant}
-    job_id: str = (await door.client.post(JOBS, json=wanted)).json()["job_id"]
-    for number, name, code in ((0, "Acme", "rate_limited"), (2, "Gamma", "poison")):
-        reason = {"en": f"{name} failed.", "es": f"{name} falló."}
-        result = {"company": name, "company_key": name.lower(), "reason": reason}
-        await door.runtime.records.report(job_id, number, Report(result, failure=code, attempts=3))
-    return job_id
 
 
 async def letters(door: Door, path: str, **params: str) -> list[dict[str, Any]]:

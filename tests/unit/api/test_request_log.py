@@ -33,7 +33,7 @@ async def test_a_request_is_one_line_without_its_content(door: Door) -> None:
     lead = {"company": "Acme", "contact": "Ana", "email": "ana@acme.example"}
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         await door.client.post(
-            "/api/v1/jobs?secret=ana",
+            "/api/v1/jobs?tenant=ana",
             json={"kind": "pipeline", "leads": [lead]},
             headers={"X-Request-ID": "r1"},
         )

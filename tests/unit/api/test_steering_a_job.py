@@ -39,6 +39,6 @@ async def test_the_same_key_and_request_are_the_same_job(door: Door) -> None:
     other = await door.client.post(JOBS, json={**WANTED, "companies": ["Beta"]}, headers=key)
 
     assert (again["job_id"], again["existing"]) == (first["job_id"], True)
-    assert other.status_code == 409
+    assert other.status_code == 422
     assert other.json()["error"]["code"] == "idempotency_key_reused"
     assert "use another key" in other.json()["error"]["message"]

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.settings import ConfigurationError, is_configured, load, load_redis
 
-PASSWORD = "hunter2-s3cr3t"
+PASSWORD = "hunter2-s3cr3t-and-more"
 REQUIRED = {
     "REDIS_URL": f"redis://:{PASSWORD}@redis.example:6379",
     "DATABASE_URL": f"postgresql://emasai:{PASSWORD}@db.example/emasai",
