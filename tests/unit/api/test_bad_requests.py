@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.api.limits import MAX_BODY_BYTES, MAX_ITEMS
+from orchestrator.api.limits import MAX_BODY_BYTES
+from orchestrator.bounds import MAX_ITEMS
 
 from .conftest import Door
 
