@@ -63,7 +63,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
     return refusal.response()
 
 
-def _refusal_for(error: Exception) -> Refusal:  # noqa: PLR0911 - one for each error
+def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911 - one for each error
     match error:
         case Refused():
             return error.refusal

@@ -41,10 +41,8 @@ local function take_letters()
 end
 
 if key ~= '' then
-  local known = text_of(ROOT .. 'key:' .. key) or ''
-  -- What is neither a digest nor a job is nobody's key.
-  local before, first = string.match(known, '^(%S+) (%S+)')
-  if before and known ~= claim then
+  local known, before, first = request_of(key)
+  if known and known ~= claim then
     if string.sub(first, 1, 1) == '?' then
       return 'busy'
     end

@@ -8,11 +8,9 @@
 -- Returns '' where the caller has the key now, 'busy' while another request has it, 'reused' where
 -- it led to another request, else the record: `<digest> <job id, or ->[ <note>]`.
 -- Keeps: at most one request with a key is in flight.
-local record, digest = ROOT .. 'key:' .. ARGV[2], ARGV[3]
-local known = text_of(record) or ''
--- What is neither a digest nor a job is nobody's key.
-local before, first = string.match(known, '^(%S+) (%S+)')
-if before then
+local digest = ARGV[3]
+local known, before, first = request_of(ARGV[2])
+if known then
   local is_same = before == digest or before == '-' or digest == '-'
   if string.sub(first, 1, 1) == '?' then
     return is_same and 'busy' or 'reused'
@@ -21,5 +19,5 @@ if before then
     return is_same and known or 'reused'
   end
 end
-redis.call('SET', record, ARGV[4], 'PX', ARGV[5])
+redis.call('SET', ROOT .. 'key:' .. ARGV[2], ARGV[4], 'PX', ARGV[5])
 return ''

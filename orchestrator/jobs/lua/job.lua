@@ -53,6 +53,16 @@ local function text_of(key)
   return found
 end
 
+-- Returns the record of an idempotency key, the digest in it and what it leads to: a job, '-' for a
+-- request without one, or '?' and a token while it is in flight. Whatever else is there is no record.
+local function request_of(name)
+  local known = text_of(ROOT .. 'key:' .. name)
+  local digest, leads_to = string.match(known or '', '^(%S+) (%??[%x-]+)')
+  if leads_to and (leads_to == '-' or #leads_to >= 32) then
+    return known, digest, leads_to
+  end
+end
+
 local function note(job_id, event)
   local timeline = job_key(job_id, 'timeline')
   if type(redis.pcall('LLEN', timeline)) == 'table' then
