@@ -215,8 +215,11 @@ async def build(
         stack.push_async_callback(servings.aclose)
         budget = Budget(jobs_redis, ledger, caps_of(settings))
         seller = open_seller(settings, http, clock=clock)
+        archive = EvidenceArchive(engine)
         settlement = Settlement(
-            budget, ledger, price_micros=seller.price_micros, protocol=seller.protocol
+            *(budget, ledger, archive),
+            price_micros=seller.price_micros,
+            protocol=seller.protocol,
         )
         strays, durability = Strays(memo_redis), Durability(settings.intent_durability)
         purchaser = Purchaser(
@@ -227,12 +230,16 @@ async def build(
             max_in_flight=settings.max_in_flight,
             reconcile_grace=settings.reconcile_grace,
             send_within=SEND_WITHIN + durability.patience,
+            honours_key=settings.honours_idempotency_key,
         )
         memo = Memo(
             memo_redis,
             failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
             options=MemoOptions(
-                lease=settings.lease, stale_for=settings.stale_for, durability=durability
+                lease=settings.lease,
+                stale_for=settings.stale_for,
+                durability=durability,
+                note_ttl=max(MemoOptions().note_ttl, 2 * settings.redis_ttl),
             ),
         )
         sweeper = Sweeper(memo, purchaser, settlement, strays, gives_run_ids=seller.gives_run_ids)
@@ -244,7 +251,6 @@ async def build(
             memo, purchaser, counters, servings, index, refresh=_refresh_of(settings)
         )
         store = LeadStore(engine, clock)
-        archive = EvidenceArchive(engine)
         outbox = Outbox(engine, clock)
         pruners = (
             Pruner("evidence", archive, clock, keep=timedelta(days=settings.evidence_days)),

@@ -14,7 +14,7 @@ from sqlalchemy import RowMapping, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import reading, writing
-from orchestrator.database.schema import evidence, purchases
+from orchestrator.database.schema import evidence, settled
 from orchestrator.database.statements import in_chunks
 
 from .packing import unpack
@@ -80,20 +80,20 @@ class EvidenceArchive:
 
 
 def _answers() -> Select[Any]:
-    bought = purchases.c
+    bought = settled.c
     columns = (bought.purchase_id, bought.company_key, bought.outcome, bought.started_at)
-    joined = evidence.join(purchases, bought.purchase_id == evidence.c.purchase_id)
+    joined = evidence.join(settled, bought.purchase_id == evidence.c.purchase_id)
     return select(*columns, evidence.c.body).select_from(joined)
 
 
 def _newest(company_keys: Sequence[str]) -> Select[Any]:
-    newest_first = (purchases.c.started_at.desc(), purchases.c.purchase_id)
-    rank = func.row_number().over(partition_by=purchases.c.company_key, order_by=newest_first)
+    newest_first = (settled.c.started_at.desc(), settled.c.purchase_id)
+    rank = func.row_number().over(partition_by=settled.c.company_key, order_by=newest_first)
     # Ranked before the bodies are read: of a company that was bought often, one is.
     ranked = (
         select(evidence.c.purchase_id, rank.label("rank"))
-        .join(purchases, purchases.c.purchase_id == evidence.c.purchase_id)
-        .where(purchases.c.company_key.in_(company_keys))
+        .join(settled, settled.c.purchase_id == evidence.c.purchase_id)
+        .where(settled.c.company_key.in_(company_keys))
         .subquery()
     )
     newest = select(ranked.c.purchase_id).where(ranked.c.rank == 1)

@@ -57,7 +57,8 @@ def costs_json(cost: Cost) -> dict[str, Any]:
         "purchases": cost.purchases,
         "spent_micros": cost.spent_micros,
         "estimated_micros": cost.estimated_micros,
-        "lost_micros": cost.lost_micros,
+        "charged_micros": cost.charged_micros,
+        "uncertain_micros": cost.uncertain_micros,
         "served": cost.served,
         "saved_micros": cost.saved_micros,
         "net_micros": cost.net_micros,
@@ -81,7 +82,9 @@ def pictured(found: list[Cost], by: CostsBy, *, width: int) -> RenderableType:
     largest = max(max(cost.spent_micros, cost.saved_micros) for cost in rows)
     bars = [_bars(cost, largest) for cost in rows]
     beside = width >= WIDE
-    figures = _table(by.value, "purchases", "spent", "estimated", "lost", "served", "saved", "net")
+    figures = _table(
+        by.value, "purchases", "charged", "uncertain", "estimated", "served", "saved", "net"
+    )
     if beside:
         figures.add_column(_LEGEND)
     for cost, bar in zip(rows, bars, strict=True):
@@ -112,9 +115,9 @@ def _cells(cost: Cost) -> tuple[str, ...]:
     return (
         cost.key,
         f"{cost.purchases:,}",
-        dollars(cost.spent_micros),
+        dollars(cost.charged_micros),
+        dollars(cost.uncertain_micros),
         f"{share:.0%}",
-        dollars(cost.lost_micros),
         f"{cost.served:,}",
         dollars(cost.saved_micros),
         _signed(cost.net_micros),

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from orchestrator.clock import Clock
 from orchestrator.company_index.turns import take_turn
 from orchestrator.database import Batcher, reading, writing
-from orchestrator.database.schema import identity_claims, purchases
+from orchestrator.database.schema import identity_claims, settled
 from orchestrator.database.statements import in_chunks
 from orchestrator.identity import Facts, Identity
 from orchestrator.identity.resolution import Claim, place_all
@@ -83,9 +83,9 @@ class Claims:
             DatabaseUnavailable: The database does not answer.
         """
         was_bought = (
-            select(purchases.c.purchase_id)
-            .where(purchases.c.company_key == identity_claims.c.company_key)
-            .where(purchases.c.outcome == PurchaseOutcome.FOUND.value)
+            select(settled.c.purchase_id)
+            .where(settled.c.company_key == identity_claims.c.company_key)
+            .where(settled.c.outcome == PurchaseOutcome.FOUND.value)
             .exists()
         )
         keys = select(identity_claims.c.company_key).where(identity_claims.c.domain == domain)

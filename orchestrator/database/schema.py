@@ -20,10 +20,13 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Subquery,
     Table,
     UniqueConstraint,
     Uuid,
     false,
+    func,
+    select,
 )
 
 from .types import Instant, Prose
@@ -128,6 +131,33 @@ purchases: Final = Table(
     Index(None, "settled_day"),
     Index(None, "run_id", unique=True),
 )
+
+# What became of purchases that were entered as uncertain, where it was learned after all: their
+# answers came late, or they turned out not to be charged. The entries themselves never change.
+resolutions: Final = Table(
+    "resolutions",
+    metadata,
+    Column("purchase_id", Prose, ForeignKey("purchases.purchase_id"), primary_key=True),
+    Column("outcome", Prose, nullable=False),
+    Column("cost_micros", BigInteger, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    Column("resolved_at", Instant, nullable=False),
+    CheckConstraint("cost_micros >= 0", name="cost_micros"),
+)
+
+
+def _settled() -> Subquery:
+    resolved = ("outcome", "cost_micros", "estimated")
+    columns = [column for column in purchases.c if column.name not in resolved]
+    as_known = [
+        func.coalesce(resolutions.c[name], purchases.c[name]).label(name) for name in resolved
+    ]
+    joined = purchases.outerjoin(resolutions, resolutions.c.purchase_id == purchases.c.purchase_id)
+    return select(*columns, *as_known).select_from(joined).subquery("settled")
+
+
+#: The ledger as it is known today: purchases, with their resolutions where there are some.
+settled: Final = _settled()
 
 # Counts beside the ledger, whose rows never change: how many lookups a purchase has answered
 # since, and how (`hit`, `coalesced`, ...). No foreign key: they may be written before it is.

@@ -14,7 +14,7 @@ import structlog
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.enrichment.journal import Page
 from orchestrator.enrichment.settlement import Settlement
-from orchestrator.enrichment.stored import payload_of, status_of
+from orchestrator.enrichment.stored import EnrichmentStatus, payload_of, status_of
 from orchestrator.enrichment.strays import Strays
 from orchestrator.memo import (
     Abandoned,
@@ -31,20 +31,25 @@ from orchestrator.surfsense import (
     AnswerLost,
     EnrichmentError,
     MalformedAnswer,
-    NotFound,
     NotSent,
     RunInterrupted,
     Seller,
+    SendGuard,
     ServiceUnavailable,
-    sent_only_while,
+    from_record,
+    guarded,
+    to_record,
 )
-from orchestrator.surfsense.permit import Permit
 
 log = structlog.get_logger(__name__)
 
 #: How long after its intent a POST may leave. The shorter, the sooner a successor knows
 #: that a run which is not listed yet will never be.
 SEND_WITHIN = timedelta(seconds=2)
+#: Added to the time that an answer may take, for what its buyer does before and after the POST.
+ANSWER_MARGIN = timedelta(seconds=2)
+
+_MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +64,14 @@ class Freshness:
     not_found: timedelta
     jitter: float = 0.0
 
-    def ttl(self, answer: Answer, chance: float) -> timedelta:
-        """Return the TTL of *answer*; an ambiguous one lasts as long as a found one.
+    def ttl(self, status: EnrichmentStatus, chance: float) -> timedelta:
+        """Return the TTL of an answer; an ambiguous one lasts as long as a found one.
 
         Args:
-            answer: What was bought.
+            status: What the answer says.
             chance: A number from 0 to 1, drawn once for this answer.
         """
-        longest = self.not_found if isinstance(answer, NotFound) else self.found
+        longest = self.not_found if status is EnrichmentStatus.NOT_FOUND else self.found
         return longest * (1 - self.jitter * chance)
 
 
@@ -82,6 +87,7 @@ class Attempts:
         freshness: Freshness,
         reconcile_grace: timedelta,
         send_within: timedelta,
+        honours_key: bool,
     ) -> None:
         self._seller = seller
         self._settlement = settlement
@@ -89,6 +95,8 @@ class Attempts:
         self._freshness = freshness
         self._reconcile_grace = reconcile_grace
         self._send_within = send_within
+        self._answer_within = send_within + seller.answers_within + ANSWER_MARGIN
+        self._honours_key = honours_key
 
     async def send(self, flight: Flight, page: Page) -> Loaded:
         """Reserve, write the intent down, send the POST, and see it through.
@@ -100,12 +108,17 @@ class Attempts:
             StoreUnavailable: Nothing was sent; the intent is withdrawn, if Redis is there.
             EnrichmentError: Of the class that says what to do.
         """
-        await self._settlement.reserve(page)
+        if page.failure is None:  # else it counts as spent already
+            await self._settlement.reserve(page)
         try:
             with flight.abandonable():
                 pass
-            page = page.announced(flight.now_ms() + self._send_within // timedelta(milliseconds=1))
-            await flight.write_note(page.note(), durably=True)
+            now_ms = flight.now_ms()
+            page = page.announced(
+                send_before_ms=now_ms + self._send_within // _MS,
+                answer_by_ms=now_ms + self._answer_within // _MS,
+            )
+            await flight.write_note(page.note(), durably=True, hold=self._answer_within)
         except StoreUnavailable:
             # It may be written. A successor that finds it would look for what was never sent.
             await self._void(flight, page)
@@ -113,18 +126,20 @@ class Attempts:
         except Exception:
             await self.release(page)
             raise
+        guard = _send_guard(flight, page)
         try:
-            with sent_only_while(_permit(flight, page)):
+            with guarded(guard):
                 reply = await self._seller.submit(page.order.company, purchase_id=page.purchase_id)
         except NotSent as error:
             await self._void(flight, page)
             raise self._cause_of(error, flight) from error
-        except MalformedAnswer:
-            await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
-            await flight.drop_note()
-            raise
         except EnrichmentError as error:
             return await self._see_through(flight, page, error)
+        except Exception:
+            # A fault that nobody foresaw. What provably never left costs nothing.
+            if not guard.has_left:
+                await self._void(flight, page)
+            raise
         if isinstance(reply, Accepted):
             return await self.collect(flight, page.accepted(reply.run_id), Source.BOUGHT)
         return self.loaded(page, reply, Source.BOUGHT)
@@ -180,14 +195,52 @@ class Attempts:
             await self._strays.add(page)  # another process of SurfSense may be at work on it
             await self._void(flight, page)
             raise
-        except MalformedAnswer:
-            await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
-            await flight.drop_note()
+        except MalformedAnswer as error:
+            await self._lose(flight, page, error)
             raise
         except EnrichmentError:
             await self._void(flight, page)  # a run that fails or is cancelled costs nothing
             raise
         return self.loaded(page, answer, source)
+
+    async def archived(self, page: Page) -> Loaded | None:
+        """Return the answer of *page*'s attempt, if it was archived and never reached the memo.
+
+        Raises:
+            DatabaseUnavailable: It cannot be told, so nothing may be bought.
+        """
+        answer = await self._settlement.answer_of(page)
+        if answer is None:
+            return None
+        status = EnrichmentStatus(answer.outcome)
+        ttl = self._freshness.ttl(status, _chance())
+        return Loaded(status, dict(answer.payload), ttl, page.started_at_ms, Source.ADOPTED)
+
+    async def write_off(self, flight: Flight, page: Page) -> Page:
+        """Enter the intent *page* of a buyer that is gone as uncertain; return it as LOST.
+
+        Raises:
+            StoreUnavailable, DatabaseUnavailable: It may be entered or not; repeat it.
+        """
+        company = page.order.company
+        error = AnswerLost(company, "its buyer stopped before it came")
+        await self._settlement.charge(page, PurchaseOutcome.UNCERTAIN)
+        lost = page.lost(to_record(error))
+        await flight.mark_note(lost.note())
+        log.warning("purchase.answer_lost", company_key=page.order.company_key)
+        return lost
+
+    def is_over(self, flight: Flight, page: Page) -> bool:
+        """Return whether the freshness window of *page*'s attempt has passed."""
+        return self._window_left(flight, page) <= timedelta(0)
+
+    def failure_of(self, flight: Flight, page: Page) -> EnrichmentError:
+        """Return what lookups are told while nothing may be bought because of the LOST *page*."""
+        assert page.failure is not None  # noqa: S101 - a LOST page has one
+        error = from_record(page.failure)
+        if not self._honours_key:
+            error.retry_in = self._window_left(flight, page)
+        return error
 
     async def look(self, page: Page) -> Answer | None:
         """Return what the run of *page* has brought by now; None for nothing.
@@ -212,12 +265,11 @@ class Attempts:
 
     async def _see_through(self, flight: Flight, page: Page, error: EnrichmentError) -> Loaded:
         """Find out what became of a POST that ended in *error*; raise it if it came to nothing."""
-        if not isinstance(error, AnswerLost):
+        if not isinstance(error, AnswerLost | MalformedAnswer):
             await self._void(flight, page)
             raise error
-        if not self._seller.gives_run_ids:
-            # The page stays: the next POST is to repeat its Idempotency-Key.
-            await self._settlement.charge_estimate(page, PurchaseOutcome.LOST)
+        if isinstance(error, MalformedAnswer) or not self._seller.gives_run_ids:
+            await self._lose(flight, page, error)
             raise error
         # Whoever is so slow to answer may be slow to list, too: the whole grace from now.
         found = await self.find(flight, page, sent_by_ms=flight.now_ms())
@@ -242,22 +294,21 @@ class Attempts:
 
     def loaded(self, page: Page, answer: Answer, source: Source) -> Loaded:
         """Return *answer* as the memo stores it, with what is owed for it."""
+        status = status_of(answer)
         record = self._settlement.record(
-            page,
-            PurchaseOutcome(status_of(answer)),
-            answer.cost_micros,
+            *(page, PurchaseOutcome(status), answer.cost_micros),
             estimated=answer.cost_estimated,
         )
-        payload = payload_of(answer, company=page.order.company, purchase_id=page.ledger_id)
+        payload = payload_of(answer, page)
         bought = page.bought(record, payload)
 
         async def settle() -> None:
             await self._settlement.settle(bought, record)
 
         return Loaded(
-            status_of(answer),
+            status,
             payload,
-            self._freshness.ttl(answer, random.random()),  # noqa: S311 - spreads expiries
+            self._freshness.ttl(status, _chance()),
             page.started_at_ms,  # nobody knows when the seller has looked, but it was later
             source,
             note=bought.note(),
@@ -272,16 +323,48 @@ class Attempts:
         cause = f"no connection within {self._send_within.total_seconds():g} s"
         return ServiceUnavailable(error.company, cause)
 
+    async def _lose(self, flight: Flight, page: Page, error: AnswerLost | MalformedAnswer) -> None:
+        """Enter *page*'s attempt without an answer, and bar another purchase for its window.
+
+        Raises:
+            LeaseLost: Another leader has taken over, and does the same.
+            StoreUnavailable, DatabaseUnavailable: The intent stays, so the next leader does it.
+        """
+        if isinstance(error, MalformedAnswer):
+            await self._settlement.charge(page, PurchaseOutcome.FAILED, error.cost_micros)
+        else:
+            await self._settlement.charge(page, PurchaseOutcome.UNCERTAIN)
+        if isinstance(error, MalformedAnswer) or not self._honours_key:
+            error.retry_in = max(self._window_left(flight, page), timedelta(milliseconds=1))
+        await flight.write_note(page.lost(to_record(error)).note())
+
+    def _window_left(self, flight: Flight, page: Page) -> timedelta:
+        age_ms = flight.past_ms() - page.started_at_ms
+        return self._freshness.found - timedelta(milliseconds=age_ms)
+
     async def _void(self, flight: Flight, page: Page) -> None:
         """Forget an attempt that has cost nothing."""
+        if page.failure is not None:
+            # It was repeated in vain; what was sent before is as uncertain as it was.
+            await flight.write_note(page.lost(page.failure).note())
+            return
         await self.release(page)
+        if not flight.leads():
+            try:
+                await self._settlement.resolve_as_free(page)
+            except (StoreUnavailable, DatabaseUnavailable) as away:
+                log.warning("purchase.not_resolved", purchase_id=page.ledger_id, error=str(away))
         await flight.drop_note()
 
 
-def _permit(flight: Flight, page: Page) -> Permit:
+def _send_guard(flight: Flight, page: Page) -> SendGuard:
     """Say what must hold when the POST's bytes leave, or they don't."""
 
     def may_leave() -> bool:
         return flight.may_pay() and flight.now_ms() < (page.send_before_ms or 0)
 
-    return may_leave
+    return SendGuard(may_leave)
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311 - spreads expiries

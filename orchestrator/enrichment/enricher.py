@@ -4,8 +4,9 @@ Which company a name means is the index's business. Everything after that, memo,
 budget and ledger, knows the company by the one key that comes out of it.
 """
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import time_ns
@@ -23,9 +24,12 @@ from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import Lane
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Refresh, Source
 from orchestrator.spend import Served, Servings
+from orchestrator.surfsense import AnswerLost, MalformedAnswer
 
 #: A lookup that ends so is a hit; one that had to go to SurfSense a miss, even if that failed.
 _WITHOUT_SURFSENSE = (Source.HIT, Source.COALESCED)
+#: Lookups of a company whose purchase was lost, in a request to buy it again.
+_LOSSES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +109,36 @@ class Enricher:
             count_lookup(self._counters, Kind.SURFSENSE, hit=False)
             return await self._purchaser.buy(flight, order)
 
-        outcome = await self._inherited(company) or await self._memo.get(
-            entry_key(company.key), load, patience=patience, refresh=self._refresh_of(order)
-        )
+        async def look_up() -> Outcome:
+            return await self._memo.get(
+                entry_key(company.key), load, patience=patience, refresh=self._refresh_of(order)
+            )
+
+        outcome = await self._inherited(company)
+        if outcome is None and purpose.buy_again is not None:
+            outcome = await self._past_losses(company.key, look_up)
+        outcome = outcome or await look_up()
         if outcome.source in _WITHOUT_SURFSENSE:
             count_lookup(self._counters, Kind.SURFSENSE, hit=True)
-        found = enrichment_of(company.key, outcome.source, outcome.entry)
+        found = enrichment_of(company.key, outcome.source, outcome.entry, purpose)
         found = replace(found, evidence=evidence_in(outcome.entry))
-        if outcome.source is not Source.BOUGHT and found.purchase_id is not None:
+        if found.source is not Source.BOUGHT and found.purchase_id is not None:
             self._servings.add(found.purchase_id, outcome.source.value, found.saved_micros)
         return found
+
+    async def _past_losses(
+        self, company_key: str, look_up: Callable[[], Awaitable[Outcome]]
+    ) -> Outcome | None:
+        """Look up although an earlier purchase's answer is lost; None if that still bars it.
+
+        A flight that was joined may have begun without the request's permission: after it has
+        failed, the next one is begun with it.
+        """
+        for _ in range(_LOSSES):
+            await self._memo.forgive(entry_key(company_key), _is_loss)
+            with contextlib.suppress(AnswerLost, MalformedAnswer):
+                return await look_up()
+        return None
 
     def abandon(self, company_key: str) -> bool:
         """Stop the purchase of *company_key*, if nobody of this process waits for it.
@@ -229,6 +253,10 @@ class Enricher:
             return None
         age_ms = entry.age_ms(time_ns() // 1_000_000)
         return Outcome(entry_key(company.key), Source.HIT, entry, age_ms)
+
+
+def _is_loss(error: Exception) -> bool:
+    return isinstance(error, AnswerLost | MalformedAnswer)
 
 
 def _entry_keys(company: Resolved) -> list[str]:

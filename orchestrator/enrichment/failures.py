@@ -7,7 +7,9 @@ from typing import Any
 from orchestrator.memo import Failure
 from orchestrator.surfsense import (
     AccessDenied,
+    AnswerLost,
     EnrichmentError,
+    MalformedAnswer,
     PermanentEnrichmentError,
     RateLimited,
     TransientEnrichmentError,
@@ -52,6 +54,10 @@ class EnrichmentFailures:
 
     def _ttl(self, error: EnrichmentError) -> timedelta:
         match error:
+            case AnswerLost() | MalformedAnswer() if error.retry_in is not None:
+                # It was charged, or may have been: the purchase record says for how long that bars
+                # another purchase.
+                return error.retry_in
             case RateLimited():
                 return max(timedelta(seconds=error.retry_after_s), timedelta(seconds=1))
             case AccessDenied():

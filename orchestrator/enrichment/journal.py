@@ -1,17 +1,22 @@
-"""The purchase journal: what is written down of a purchase, and what whoever finds it must do.
+"""The intent log: what is written down of a purchase, and what the next leader must do about it.
 
 Pure. A page is the note of a flight; Redis has acknowledged it before the step it announces.
 
     (none) ──> INTENT ──POST──> ACCEPTED ──answer──> BOUGHT ──ledger──> (none)
+                  └── the answer cannot be had ──> LOST ──the freshness window is over──> (none)
 
-A leader that dies leaves its page. Whoever leads next, or the sweeper, reads it:
+While its process is alive, and until `answer_by_ms`, the writer of an intent is followed, whatever
+has become of its lease. After that the next leader, or the sweeper, reads what it has left:
 
     none       buy
-    INTENT     the POST may have been sent. A seller with run ids is asked for it; of another
-               one nothing can be learned: the attempt is written off as lost, and the next
-               one repeats its Idempotency-Key
+    INTENT     the POST may have been sent. If the archive has its answer, that is adopted. A seller
+               with run ids is asked for the run. With another one nobody can know: the purchase is
+               entered as uncertain, and its page becomes LOST
     ACCEPTED   the seller has it: collect, do not buy
     BOUGHT     answered, and stored or invalidated since: settle, then buy anew if asked
+    LOST       charged, or perhaps charged, without an answer. Its writer may still bring one, which
+               is stored then. Nothing else is bought until the freshness window is over, unless the
+               seller honours its Idempotency-Key, or a person asks for another purchase
 """
 
 from dataclasses import dataclass, field, replace
@@ -31,7 +36,10 @@ class Purpose:
 
     `capped`: the job has a budget of its own. `refresh`: nobody waits for it, so it is the
     first thing to be given up when a budget runs low. `lane` says where its purchase waits for
-    a place, in this process: whoever finds its page later does not wait there.
+    a place, in this process: whoever finds its page later does not wait there. `item` is the number
+    of the job's item: a purchase that it finds made for it, after a crash, is its own. `buy_again`
+    identifies a person's request to buy even what may have been charged before: it allows one
+    purchase of each company.
     """
 
     job_id: str | None
@@ -39,6 +47,8 @@ class Purpose:
     capped: bool = False
     refresh: bool = False
     lane: Lane = field(default=Lane.PIPELINE, compare=False)
+    item: int | None = None
+    buy_again: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ class Stage(StrEnum):
     INTENT = "intent"
     ACCEPTED = "accepted"
     BOUGHT = "bought"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,10 @@ class Page:
     must be told, and `answer` what the archive is to keep. `generation` is the flight's that
     sent it: an invalidation raises it, and then the answer is settled, but no longer wanted.
     `send_before_ms` is the instant from which the POST does not leave any more, if it has not
-    by then: the socket sees to it.
+    by then: the socket sees to it. `answer_by_ms` is the instant by which its answer has come, or
+    its buyer has given it up, if it runs. From LOST on, `failure` is what lookups are told, and
+    the attempt is entered as uncertain. `requests` are those of people who have asked for another
+    purchase, and got it.
     """
 
     stage: Stage
@@ -80,6 +94,9 @@ class Page:
     answer: JsonObject | None = None
     generation: int = 0
     send_before_ms: int | None = None
+    answer_by_ms: int | None = None
+    failure: JsonObject | None = None
+    requests: tuple[str, ...] = ()
 
     @classmethod
     def from_note(cls, note: JsonObject) -> "Page":
@@ -93,13 +110,20 @@ class Page:
             order=Order(
                 note["company"],
                 note["company_key"],
-                Purpose(note["job_id"], note["tenant"], note["capped"], note.get("refresh", False)),
+                Purpose(
+                    *(note["job_id"], note["tenant"], note["capped"]),
+                    refresh=note.get("refresh", False),
+                    item=note.get("item"),
+                ),
             ),
             run_id=note.get("run_id"),
             record=None if record is None else PurchaseRecord.model_validate(record),
             answer=note.get("answer"),
             generation=note.get("generation", 0),
             send_before_ms=note.get("send_before_ms"),
+            answer_by_ms=note.get("answer_by_ms"),
+            failure=note.get("failure"),
+            requests=tuple(note.get("requests", ())),
         )
 
     def note(self) -> JsonObject:
@@ -116,16 +140,20 @@ class Page:
             "tenant": purpose.tenant,
             "capped": purpose.capped,
             "refresh": purpose.refresh,
+            "item": purpose.item,
             "run_id": self.run_id,
             "generation": self.generation,
             "send_before_ms": self.send_before_ms,
+            "answer_by_ms": self.answer_by_ms,
+            "failure": self.failure,
+            "requests": list(self.requests),
             "record": None if self.record is None else self.record.model_dump(mode="json"),
             "answer": self.answer,
         }
 
-    def announced(self, send_before_ms: int) -> "Page":
+    def announced(self, *, send_before_ms: int, answer_by_ms: int) -> "Page":
         """Return the page as it is written down before its POST."""
-        return replace(self, send_before_ms=send_before_ms)
+        return replace(self, send_before_ms=send_before_ms, answer_by_ms=answer_by_ms)
 
     def sent_by_ms(self, now_ms: int) -> int:
         """Return the instant by which the POST has left, or never will; *now_ms* at the latest.
@@ -142,12 +170,27 @@ class Page:
         """Return the page after *answer* has come, at the cost that *record* names."""
         return replace(self, stage=Stage.BOUGHT, record=record, answer=answer)
 
+    def lost(self, failure: JsonObject) -> "Page":
+        """Return the page after its answer was lost: *failure* is what lookups are told."""
+        return replace(self, stage=Stage.LOST, failure=failure)
+
     def next_attempt(self, order: Order, now_ms: int, generation: int) -> "Page":
-        """Return the page of another POST under the same Idempotency-Key."""
+        """Return the page of another POST under the same Idempotency-Key, charged by itself."""
+        request = order.purpose.buy_again
         return Page(
             *(Stage.INTENT, self.purchase_id, self.number + 1, now_ms, order),
             generation=generation,
+            requests=self.requests if request is None else (*self.requests, request),
         )
+
+    def repeated(self) -> "Page":
+        """Return the page of the same POST sent again, which the seller charges once."""
+        return replace(self, stage=Stage.INTENT)
+
+    def may_be_bought_again(self, order: Order) -> bool:
+        """Return whether *order* was asked for by a person, in a request that is not used up."""
+        request = order.purpose.buy_again
+        return request is not None and request not in self.requests
 
     @property
     def ledger_id(self) -> str:
@@ -179,6 +222,7 @@ class Step(StrEnum):
     RECONCILE = "reconcile"
     WRITE_OFF = "write_off"
     SETTLE = "settle"
+    WAIT = "wait"
 
 
 def first_step(page: Page | None, *, gives_run_ids: bool) -> Step:
@@ -192,5 +236,7 @@ def first_step(page: Page | None, *, gives_run_ids: bool) -> Step:
             return Step.COLLECT
         case Stage.BOUGHT:
             return Step.SETTLE
+        case Stage.LOST:
+            return Step.WAIT
         case _:
             assert_never(page.stage)

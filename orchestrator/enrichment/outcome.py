@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from agents.case import Evidence
 from orchestrator.archive import ArchivedAnswer
+from orchestrator.enrichment.journal import Purpose
 from orchestrator.enrichment.stored import (
     EnrichmentStatus,
     StoredAnswer,
@@ -75,9 +76,17 @@ def as_of(entry: Entry) -> datetime:
     return datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
 
 
-def enrichment_of(company_key: str, source: Source, entry: Entry) -> Enrichment:
-    """Return what *entry* says of a company, but for the evidence."""
+def enrichment_of(
+    company_key: str, source: Source, entry: Entry, purpose: Purpose | None = None
+) -> Enrichment:
+    """Return what *entry* says of a company, but for the evidence.
+
+    What was bought for the very item that *purpose* names is its purchase, also where a worker has
+    died in between and another one has found it.
+    """
     stored = read_stored(entry)
+    if purpose is not None and stored.bought_for == (purpose.job_id, purpose.item):
+        source = Source.BOUGHT
     paid = source is Source.BOUGHT
     return Enrichment(
         company_key=company_key,

@@ -12,7 +12,7 @@ from orchestrator.enrichment.strays import Strays
 from orchestrator.jobs import Admission
 from orchestrator.memo import Flight, Loaded, NotShared, Source
 from orchestrator.spend import PurchaseOutcome
-from orchestrator.surfsense import MalformedAnswer, Seller
+from orchestrator.surfsense import AnswerLost, MalformedAnswer, Seller
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,22 @@ class Purchaser:
         max_in_flight: int,
         reconcile_grace: timedelta = timedelta(seconds=5),
         send_within: timedelta = SEND_WITHIN,
+        honours_key: bool = False,
     ) -> None:
+        """Buy from *seller*.
+
+        Args:
+            seller: Sells answers.
+            settlement: Keeps the books.
+            strays: Remembers runs that were given up.
+            freshness: For how long an answer bars another purchase.
+            max_in_flight: Purchases at once.
+            reconcile_grace: For how long a run may be missing from the seller's list.
+            send_within: How long after its intent a POST may leave.
+            honours_key: The seller charges once for all requests with one Idempotency-Key, so that
+                repeating one is free.
+        """
+        self._honours_key = honours_key
         self._gives_run_ids = seller.gives_run_ids
         self._settlement = settlement
         self._strays = strays
@@ -59,6 +74,7 @@ class Purchaser:
             freshness=freshness,
             reconcile_grace=reconcile_grace,
             send_within=send_within,
+            honours_key=honours_key,
         )
         self._draining = False
         # Waits with its lease renewed, and holds nothing but that.
@@ -97,6 +113,8 @@ class Purchaser:
                 ordered = await self._ordered(flight, page)
                 if ordered is not None:
                     return await self._collect_wanted(flight, ordered)
+            case ((Step.WRITE_OFF | Step.WAIT), Page()):
+                return await self._adopt_or_bar(flight, page)
         await flight.drop_note()
         raise NothingOrdered
 
@@ -125,8 +143,8 @@ class Purchaser:
             return True  # somebody has found and collected it since
         try:
             answer = await self._attempts.look(page)
-        except MalformedAnswer:
-            await self._settlement.charge_estimate(page, PurchaseOutcome.FAILED)
+        except MalformedAnswer as error:
+            await self._settlement.charge(page, PurchaseOutcome.FAILED, error.cost_micros)
             return True
         if answer is None:
             return False
@@ -147,13 +165,50 @@ class Purchaser:
                 if ordered is not None:
                     return await self._adopt(flight, ordered, order)
                 return await self._bring(flight, _next_attempt(flight, page, order))
-            case Step.WRITE_OFF, Page():
-                if await self._settlement.charge_estimate(page, PurchaseOutcome.LOST):
-                    log.warning("purchase.attempt_lost", company_key=order.company_key)
-                return await self._attempts.send(flight, _next_attempt(flight, page, order))
+            case ((Step.WRITE_OFF | Step.WAIT), Page()):
+                try:
+                    return await self._after_loss(flight, page, order)
+                except NothingOrdered:
+                    pass
             case Step.SETTLE, Page(record=record) if record is not None:
                 await self._settlement.settle(page, record)
         return await self._bring(flight, _first_attempt(flight, order))
+
+    async def _after_loss(self, flight: Flight, page: Page, order: Order) -> Loaded:
+        """Bring what *page*'s lost attempt has brought after all, or buy where that is allowed.
+
+        Raises:
+            NothingOrdered: It bars no purchase any more.
+            EnrichmentError: What lookups are told while it does.
+        """
+        if self._honours_key and not self._attempts.is_over(flight, page):
+            loaded = await self._attempts.archived(page)
+            loaded = loaded or await self._attempts.send(flight, page.repeated())
+            return await self._if_wanted(flight, page, loaded)
+        try:
+            return await self._adopt_or_bar(flight, page)
+        except (AnswerLost, MalformedAnswer):
+            if not page.may_be_bought_again(order):
+                raise
+        log.info("purchase.bought_again", company_key=order.company_key)
+        return await self._attempts.send(flight, _next_attempt(flight, page, order))
+
+    async def _adopt_or_bar(self, flight: Flight, page: Page) -> Loaded:
+        """Return the archived answer of *page*'s attempt, which cannot be had otherwise.
+
+        Raises:
+            NothingOrdered: The attempt bars no purchase any more: its window has passed, or its
+                answer was invalidated since.
+            EnrichmentError: It was charged, or may have been, and has no answer.
+        """
+        adopted = await self._attempts.archived(page)
+        if adopted is not None:
+            return await self._if_wanted(flight, page, adopted)
+        if page.stage is not Stage.LOST:
+            page = await self._attempts.write_off(flight, page)
+        if self._attempts.is_over(flight, page):
+            raise NothingOrdered
+        raise self._attempts.failure_of(flight, page)
 
     async def _bring(self, flight: Flight, page: Page) -> Loaded:
         """Send the attempt of *page*, unless a run that was given up has the answer by now."""
@@ -199,6 +254,14 @@ class Purchaser:
             NothingOrdered: It was invalidated or has expired since; it is settled.
         """
         loaded = await self._attempts.collect(flight, page, Source.ADOPTED)
+        return await self._if_wanted(flight, page, loaded)
+
+    async def _if_wanted(self, flight: Flight, page: Page, loaded: Loaded) -> Loaded:
+        """Return *loaded*, which *page*'s attempt has brought.
+
+        Raises:
+            NothingOrdered: It was invalidated or has expired since; it is settled.
+        """
         if _is_wanted(flight, page, loaded):
             return loaded
         if loaded.settle is not None:

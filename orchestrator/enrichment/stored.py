@@ -1,7 +1,7 @@
 """What the memo keeps of one purchase, and what is read back. Pure.
 
-The payload of an entry is `{"answer", "company", "purchase_id", "cost_micros",
-"cost_estimated"}`; its status is one of `found`, `not_found`, `ambiguous`.
+The payload of an entry is `{"answer", "candidates", "company", "purchase_id", "cost_micros",
+"cost_estimated", "bought_for"}`; its status is one of `found`, `not_found`, `ambiguous`.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from orchestrator.archive import ArchivedAnswer
+from orchestrator.enrichment.journal import Page
 from orchestrator.memo import Entry
 from orchestrator.surfsense import Ambiguous, Answer, Found, NotFound
 
@@ -26,7 +27,10 @@ class EnrichmentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """One answer with its price. `payload` is SurfSense's object, empty if not found."""
+    """One answer with its price. `payload` is SurfSense's object, empty if not found.
+
+    `bought_for` is the job and the number of its item for which it was bought, if it was for one.
+    """
 
     status: EnrichmentStatus
     payload: Mapping[str, Any]
@@ -35,6 +39,7 @@ class StoredAnswer:
     purchase_id: str | None
     cost_micros: int
     cost_estimated: bool
+    bought_for: tuple[str, int] | None = None
 
 
 def status_of(answer: Answer) -> EnrichmentStatus:
@@ -50,15 +55,17 @@ def status_of(answer: Answer) -> EnrichmentStatus:
             assert_never(answer)
 
 
-def payload_of(answer: Answer, *, company: str, purchase_id: str) -> JsonObject:
-    """Return the entry's payload for *answer*."""
+def payload_of(answer: Answer, page: Page) -> JsonObject:
+    """Return the entry's payload for *answer* to the purchase of *page*."""
+    purpose = page.order.purpose
     return {
         "answer": {} if isinstance(answer, NotFound) else answer.payload,
         "candidates": list(answer.candidates) if isinstance(answer, Ambiguous) else [],
-        "company": company,
-        "purchase_id": purchase_id,
+        "company": page.order.company,
+        "purchase_id": page.ledger_id,
         "cost_micros": answer.cost_micros,
         "cost_estimated": answer.cost_estimated,
+        "bought_for": None if purpose.item is None else [purpose.job_id, purpose.item],
     }
 
 
@@ -73,6 +80,7 @@ def read_archived(answer: ArchivedAnswer) -> StoredAnswer:
 
 
 def _stored(status: str, payload: Mapping[str, Any]) -> StoredAnswer:
+    bought_for = payload.get("bought_for")
     return StoredAnswer(
         status=EnrichmentStatus(status),
         payload=payload.get("answer", {}),
@@ -81,4 +89,5 @@ def _stored(status: str, payload: Mapping[str, Any]) -> StoredAnswer:
         purchase_id=payload.get("purchase_id"),
         cost_micros=payload.get("cost_micros", 0),
         cost_estimated=payload.get("cost_estimated", False),
+        bought_for=None if bought_for is None else (bought_for[0], bought_for[1]),
     )

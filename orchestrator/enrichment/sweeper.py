@@ -5,6 +5,7 @@ collected is collected under the memo's lease.
 """
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from time import time_ns
 
@@ -25,8 +26,7 @@ from orchestrator.memo import (
     NotShared,
     StoreUnavailable,
 )
-from orchestrator.spend import PurchaseOutcome
-from orchestrator.surfsense import EnrichmentError
+from orchestrator.surfsense import AnswerLost, EnrichmentError, MalformedAnswer
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +76,7 @@ class Sweeper:
         for note in left:
             # First, so that one that cannot be finished does not keep others waiting.
             await self._memo.notes.look_again(note, after=self._look_again)
-            if not note.led:
+            if note.leader is None or await self._memo.end_if_gone(note.key, note.leader):
                 await self._try_to_finish(note)
         return len(left)
 
@@ -142,10 +142,14 @@ class Sweeper:
             case Step.SETTLE if page.record is not None:
                 await self._settlement.settle(page, page.record)
                 await self._memo.notes.discard(left)
+            case Step.WAIT:
+                # Its failure is what lookups are told; here it only counts whether that is over.
+                with contextlib.suppress(AnswerLost, MalformedAnswer):
+                    await self._memo.get(left.key, self._purchaser.finish)
+                return
             case Step.WRITE_OFF:
-                # Its note stays: the next purchase repeats its Idempotency-Key.
-                await self._settlement.charge_estimate(page, PurchaseOutcome.LOST)
-                await self._memo.notes.look_again(left, after=timedelta(days=2))
+                with contextlib.suppress(AnswerLost):
+                    await self._memo.get(left.key, self._purchaser.finish)
             case _:
                 await self._memo.get(left.key, self._purchaser.finish)
         log.info("purchase.swept", company_key=page.order.company_key, stage=page.stage.value)

@@ -4,8 +4,8 @@ The life of a lookup that found no fresh entry:
 
     begin ──> Fresh        somebody stored it in between: serve it
           ──> Failed       somebody failed a moment ago: fail alike, do not try again yet
-          ──> Following    somebody leads: wait for the notice, or until the lease can have
-                           expired, then begin again
+          ──> Following    somebody leads: wait for the notice, until the lease can have
+                           expired, or until its process is gone; then begin again
           ──> Leading      nobody led: load, then commit or release
 """
 
@@ -40,9 +40,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """Somebody else leads; without a notice, ask again after `patience`."""
+    """The flight with the token `leader` is under way; unless told, ask again in `patience`."""
 
     patience: timedelta
+    leader: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +70,5 @@ def read_beginning(key: str, reply: Sequence[Any]) -> Beginning:
     if case == b"failure":
         return Failed(orjson.loads(reply[1]), timedelta(milliseconds=reply[3]))
     if case == b"follower":
-        return Following(timedelta(milliseconds=reply[1]) + LEASE_MARGIN)
+        return Following(timedelta(milliseconds=reply[1]) + LEASE_MARGIN, bytes(reply[3]).decode())
     return Leading(reply[1], reply[2], orjson.loads(reply[3]) if reply[3] else None)

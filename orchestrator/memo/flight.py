@@ -51,12 +51,16 @@ class NotShared(Exception):
 class NoteWriter(Protocol):
     """How a loader writes down what it is about to do, or has done."""
 
-    async def __call__(self, note: JsonObject, *, durably: bool = False) -> None:
+    async def __call__(
+        self, note: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
+    ) -> None:
         """Replace the note. Acknowledged by the server when it returns.
 
         Args:
             note: What the next leader has to know.
             durably: Return only once it is where `MemoOptions.durability` wants it.
+            hold: How long the flight is followed at least while its process is alive, even if it
+                cannot renew its lease: until what the note announces must have ended.
 
         Raises:
             LeaseLost: Another leader has taken over: then nothing may be paid.
@@ -100,6 +104,8 @@ class Flight:
         abandonable: Marks what may be interrupted once nobody waits for the flight any more;
             raises `Abandoned` then.
         write_note: Replaces the note.
+        mark_note: Replaces the note that an earlier leader has left, and leaves it to that one:
+            should its answer come after all, it is stored. Raises as `write_note`.
         drop_note: Removes the note, because it says nothing any more. It outlives a flight
             that fails otherwise, for the next leader to read.
     """
@@ -113,6 +119,7 @@ class Flight:
     may_pay: Callable[[], bool]
     write_note: NoteWriter
     drop_note: Callable[[], Awaitable[None]]
+    mark_note: Callable[[JsonObject], Awaitable[None]]
     generation: int = 0
     abandonable: Callable[[], AbstractContextManager[None]] = nullcontext
 

@@ -4,6 +4,7 @@ The entry's own key is the caller's (`surfsense:<company key>` is a documented c
 carry a purpose and the schema version in front, so that `surfsense:*` matches entries only.
 """
 
+import secrets
 from dataclasses import dataclass
 
 #: Every process subscribes to this one channel; a message is `<status> <entry key>`.
@@ -18,6 +19,7 @@ _FAILURES = f"{_OURS}failures:"
 _STALE = f"{_OURS}stale:"
 _READS = f"{_OURS}reads:"
 _CORRUPT = f"{_OURS}corrupt:"
+_PROCESS = f"{_OURS}process:"
 #: What tells that an entry is being loaded, or was a while ago.
 _TRACES = (_LEASE, _NOTE, _FAILURE, _STALE)
 
@@ -73,6 +75,21 @@ class Keys:
     def corrupt(self) -> str:
         """An unreadable value, kept aside for inspection."""
         return _CORRUPT + self.entry
+
+
+def process_key(process: str) -> str:
+    """Return the key that says that the process with this id is alive."""
+    return _PROCESS + process
+
+
+def new_token(process: str) -> str:
+    """Return a token for a flight of *process*, unique to the flight."""
+    return f"{process}.{secrets.token_hex(8)}"
+
+
+def process_of(token: str) -> str:
+    """Return the process that *token* belongs to."""
+    return token.partition(".")[0]
 
 
 def listed(entry: str, token: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from orchestrator.background import end_task
 from orchestrator.connections import StoreUnavailable
 from orchestrator.lease import Renewal
 from orchestrator.memo.abandonment import Abandonment
@@ -27,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between attempts to commit while Redis is away.
 COMMIT_RETRY_S = 0.25
+#: The same after the callers have their answer, and nobody waits for it any more.
+LATE_RETRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,18 @@ class Landing:
     stored: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Seat:
-    """Whose flight it is: the entry, the leader's token, the generation it may write in."""
+    """Whose flight it is: the entry, the leader's token, the generation it may write in.
+
+    `held_until` is the monotonic instant up to which followers wait for it, if a note has asked
+    for that.
+    """
 
     keys: Keys
     token: str
     generation: int
+    held_until: float = 0.0
 
 
 class Leader:
@@ -66,6 +75,15 @@ class Leader:
         self._renewal = Renewal(redis, options.lease)
         self._failures = failures
         self._options = options
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def aclose(self) -> None:
+        """Give answers that Redis could not take yet one more patience, then let go of them."""
+        if self._late:
+            await asyncio.wait(self._late, timeout=self._options.commit_patience.total_seconds())
+        for task in tuple(self._late):
+            log.error("memo.late_work_given_up", task=task.get_name())
+            await end_task(task)
 
     async def lead(
         self,
@@ -101,12 +119,20 @@ class Leader:
 
         async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as tenure:
 
-            async def write_note(note: JsonObject, *, durably: bool = False) -> None:
+            async def write_note(
+                note: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
+            ) -> None:
                 written_at = time.monotonic()
-                if await self._notes.write(keys, token, note):
+                # Before it is sent: the server may carry it out though its reply is lost.
+                seat.held_until = max(seat.held_until, written_at + hold.total_seconds())
+                if await self._notes.write(keys, token, note, hold=hold):
                     tenure.proven(written_at)
                 if durably:
                     await self._notes.confirm(keys, token)
+
+            async def mark_note(note: JsonObject) -> None:
+                assert leading.note is not None  # noqa: S101 - there is no other note to mark
+                await self._notes.write(keys, token, note, writer=leading.note["written_by"])
 
             flight = Flight(
                 key=keys.entry,
@@ -118,6 +144,7 @@ class Leader:
                 may_pay=lambda: tenure.is_safe,
                 write_note=write_note,
                 drop_note=drop_note,
+                mark_note=mark_note,
                 generation=leading.generation,
                 abandonable=abandonment.possible,
             )
@@ -129,7 +156,10 @@ class Leader:
                 await self._step_down(seat, error)
                 raise
             stored = await self._commit(seat, loaded, entry, body)
-        await self._settle(seat, loaded, keep_note=stored is None)
+        settled = await self._settle(seat, loaded, keep_note=stored is None)
+        if stored is None:
+            late = self._store_late(seat, loaded, entry, body, settled=settled)
+            self._go_on(late, f"store {keys.entry}")
         outcome = Outcome(keys.entry, loaded.source, entry, entry.age_ms(now_ms()))
         return Landing(outcome, stored=bool(stored))
 
@@ -166,15 +196,39 @@ class Leader:
         )
         return bytes(verdict).decode()
 
-    async def _settle(self, seat: _Seat, loaded: Loaded, *, keep_note: bool) -> None:
+    async def _store_late(
+        self, seat: _Seat, loaded: Loaded, entry: Entry, body: bytes, *, settled: bool
+    ) -> None:
+        """Go on storing what was paid for and Redis could not take, as long as it is fresh."""
+        while time.time() * 1000 < entry.expires_at_ms:
+            await asyncio.sleep(LATE_RETRY_S)
+            settled = settled or await self._settle(seat, loaded, keep_note=True)
+            try:
+                verdict = await self._try_to_commit(seat, loaded, entry, body)
+            except (RedisError, OSError):
+                continue
+            log.info("memo.stored_late", key=seat.keys.entry, verdict=verdict)
+            await self._settle(seat, loaded, keep_note=False)
+            return
+
+    def _go_on(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Finish *work* in the background: the callers do not wait for it."""
+        task = asyncio.create_task(work, name=name)
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _settle(self, seat: _Seat, loaded: Loaded, *, keep_note: bool) -> bool:
         """Do what is left to do about the answer, which is its caller's in any case.
 
         What fails is left to the sweeper. Where nobody knows whether the answer was stored, the
         note is all that leads to it.
+
+        Returns:
+            Whether nothing is left.
         """
         if loaded.settle is None:
             await self._notes.forget(seat.keys, seat.token)
-            return
+            return True
         try:
             await loaded.settle()
         except loaded.postponed_by as away:
@@ -185,28 +239,54 @@ class Leader:
             if not keep_note:
                 left = None if loaded.note is None else self._notes.body(seat.token, loaded.note)
                 await self._notes.drop(seat.keys, seat.token, body=left)
+            return True
+        return False
 
     async def _step_down(self, seat: _Seat, error: BaseException) -> None:
         """Tell the followers why, typed where possible; let go of the lease in any case."""
-        keys, failure = seat.keys, self._shared_form(seat.keys, error)
+        failure = self._shared_form(seat.keys, error)
         try:
-            wait_ms = await self._scripts.release(
-                keys=[keys.lease, keys.failure, keys.failures],
-                args=[
-                    seat.token,
-                    b"" if failure is None else orjson.dumps(failure.record),
-                    0 if failure is None else milliseconds(failure.ttl),
-                    milliseconds(self._options.longest_failure_ttl),
-                    CHANNEL,
-                    keys.entry,
-                ],
-            )
+            wait_ms = await self.release(seat.keys, seat.token, failure)
         except (RedisError, OSError) as lost:
-            # The lease expires by itself; followers ask again then.
-            log.warning("memo.release_failed", key=keys.entry, error=type(lost).__name__)
+            log.warning("memo.release_failed", key=seat.keys.entry, error=type(lost).__name__)
+            if time.monotonic() < seat.held_until:
+                self._go_on(self._release_late(seat, failure), f"release {seat.keys.entry}")
+            # Else the lease expires by itself; followers ask again then.
             return
         if isinstance(error, Exception) and wait_ms > 0:
             self._failures.postponed(error, timedelta(milliseconds=wait_ms))
+
+    async def release(self, keys: Keys, token: str, failure: Failure | None = None) -> int:
+        """End the flight of *token*, with *failure* for its followers, if there is one.
+
+        Returns:
+            How long nobody tries again (ms); -1 if *token* does not lead.
+
+        Raises:
+            RedisError, OSError: Redis is away.
+        """
+        wait_ms = await self._scripts.release(
+            keys=[keys.lease, keys.failure, keys.failures],
+            args=[
+                token,
+                b"" if failure is None else orjson.dumps(failure.record),
+                0 if failure is None else milliseconds(failure.ttl),
+                milliseconds(self._options.longest_failure_ttl),
+                CHANNEL,
+                keys.entry,
+            ],
+        )
+        return int(wait_ms)
+
+    async def _release_late(self, seat: _Seat, failure: Failure | None) -> None:
+        """Go on letting go of a lease that would live for long."""
+        while time.monotonic() < seat.held_until:
+            await asyncio.sleep(LATE_RETRY_S)
+            try:
+                await self.release(seat.keys, seat.token, failure)
+            except (RedisError, OSError):
+                continue
+            return
 
     def _shared_form(self, keys: Keys, error: BaseException) -> Failure | None:
         if not isinstance(error, Exception):

@@ -6,16 +6,17 @@ that goes away does not stop the flight: what is being paid for is finished and 
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never, cast
 
+import orjson
 import structlog
 from redis.asyncio import Redis
 
+from orchestrator.background import Supervisor
 from orchestrator.connections import store_errors
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import (
@@ -28,20 +29,23 @@ from orchestrator.memo.decision import (
 )
 from orchestrator.memo.decoded import DecodedEntries
 from orchestrator.memo.entry import Entry, JsonObject, decode
-from orchestrator.memo.errors import CorruptEntry, LoadFailed, StillLoading
+from orchestrator.memo.errors import CorruptEntry, LeaseLost, LoadFailed, StillLoading
 from orchestrator.memo.flight import FailureCodec, Loader
 from orchestrator.memo.flights import Flights
 from orchestrator.memo.invalidation import Invalidation
-from orchestrator.memo.keys import Keys
+from orchestrator.memo.keys import Keys, new_token, process_of
 from orchestrator.memo.leader import Landing, Leader
 from orchestrator.memo.notes import Notes
 from orchestrator.memo.notices import Notices
 from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.outcome import Outcome, Source
+from orchestrator.memo.processes import Processes
 from orchestrator.memo.reader import Reader
 from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)
+#: How often one flight may be overtaken before its callers are told.
+TAKE_OVERS = 3
 Decode = Callable[[str, bytes], Entry]
 
 
@@ -62,14 +66,21 @@ class Memo:
     """Memoization over one Redis database. One per event loop; `aclose` it."""
 
     def __init__(
-        self, redis: Redis, *, failures: FailureCodec, options: MemoOptions | None = None
+        self,
+        redis: Redis,
+        *,
+        failures: FailureCodec,
+        options: MemoOptions | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        supervisor = supervisor or Supervisor()
         self._failures = failures
         self._options = options or MemoOptions()
         self._scripts = Scripts(redis)
         self._reader = Reader(redis)
         self._decoded = DecodedEntries(self._options.decoded)
-        self._notices = Notices(redis)
+        self._notices = Notices(redis, supervisor)
+        self._processes = Processes(redis, supervisor, ttl=self._options.process_ttl)
         self.notes = Notes(redis, self._scripts, self._options)
         self._leader = Leader(redis, self._scripts, self.notes, failures, self._options)
         self._redis = redis
@@ -180,6 +191,8 @@ class Memo:
     async def aclose(self) -> None:
         """Let running flights end, then stop listening and reading. The client stays open."""
         await self._flights.landed()
+        await self._leader.aclose()
+        await self._processes.aclose()
         await self._notices.aclose()
         await self._reader.aclose()
 
@@ -214,9 +227,10 @@ class Memo:
     async def _fly(
         self, key: str, load: Loader, replaced: int, abandonment: Abandonment
     ) -> Landing:
-        keys, token = Keys(key), secrets.token_hex(12)
-        source = Source.HIT
+        keys, token = Keys(key), new_token(self._processes.id)
+        source, overtaken = Source.HIT, 0
         await self._notices.listening()
+        await self._processes.beating()
         while True:
             with self._notices.expect(keys.entry) as ended:
                 asked_at = time.monotonic()
@@ -227,19 +241,63 @@ class Memo:
                         return Landing(outcome, stored=True)
                     case Failed(record, retry_in):
                         raise self._failure(record, retry_in)
-                    case Following(patience):
+                    case Following(patience, leader):
                         source = Source.COALESCED
-                        with abandonment.possible(), contextlib.suppress(TimeoutError):
+                        with (
+                            abandonment.possible(),
+                            self._processes.watching(process_of(leader), ended) as gone,
+                            contextlib.suppress(TimeoutError),
+                        ):
                             async with asyncio.timeout(patience.total_seconds()):
                                 await ended.wait()
+                        if gone.is_set():
+                            await self.end_if_gone(key, leader)
                     case Leading():
-                        return await self._leader.lead(
-                            *(keys, token, beginning, load),
-                            asked_at=asked_at,
-                            abandonment=abandonment,
-                        )
+                        try:
+                            return await self._leader.lead(
+                                *(keys, token, beginning, load),
+                                asked_at=asked_at,
+                                abandonment=abandonment,
+                            )
+                        except LeaseLost:
+                            # The answer of an earlier leader has come after all, or another one
+                            # has taken over: what there is now is asked for again.
+                            overtaken += 1
+                            if overtaken == TAKE_OVERS:
+                                raise
                     case _:
                         assert_never(beginning)
+
+    async def end_if_gone(self, key: str, leader: str) -> bool:
+        """End the flight of *leader* for *key* if its process is certainly gone.
+
+        Returns:
+            Whether it was ended by this call: the next caller leads, and finds its note.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        with store_errors("end flight"):
+            if not await self._processes.is_gone(process_of(leader)):
+                return False
+            ended = await self._leader.release(Keys(key), leader) >= 0
+        if ended:
+            log.warning("memo.leader_gone", key=key)
+        return ended
+
+    async def forgive(self, key: str, is_meant: Callable[[Exception], bool]) -> None:
+        """Let the next caller load *key* although the last load has failed, if that *is_meant*.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        keys = Keys(key)
+        with store_errors("forgive"):
+            stored = cast("bytes | None", await self._redis.get(keys.failure))
+            if stored is None:
+                return
+            if is_meant(self._failure(orjson.loads(stored), timedelta(0))):
+                await self._scripts.drop_note(keys=[keys.failure], args=[stored])
 
     async def _begin(self, keys: Keys, token: str, replaced: int) -> Beginning:
         while True:

@@ -31,12 +31,12 @@ _RENEWED = 2
 
 @dataclass(frozen=True, slots=True)
 class LeftNote:
-    """A note that its writer has not cleared. `led` says that somebody is at work on the entry."""
+    """A note that its writer has not cleared. `leader` is the token of a flight under way."""
 
     key: str
     note: JsonObject
     body: bytes = field(repr=False)
-    led: bool
+    leader: str | None
 
 
 class Notes:
@@ -52,8 +52,24 @@ class Notes:
         """Return the stored form: the writer is found by its token."""
         return orjson.dumps({"written_by": token, **note})
 
-    async def write(self, keys: Keys, token: str, note: JsonObject) -> bool:
+    async def write(
+        self,
+        keys: Keys,
+        token: str,
+        note: JsonObject,
+        *,
+        hold: timedelta = timedelta(0),
+        writer: str | None = None,
+    ) -> bool:
         """Write *note* as the leader *token*. Acknowledged by the server when it returns.
+
+        Args:
+            keys: Of the entry.
+            token: Of the flight that leads.
+            note: What the next leader has to know.
+            hold: How long the lease lives from now on at least, unless it is released.
+            writer: Whose note it is and stays, if it is not the leader's: the token of an earlier
+                flight, whose answer may still come and is then stored.
 
         Returns:
             Whether the lease is held, and lives for a whole lease from this call on.
@@ -64,13 +80,13 @@ class Notes:
         """
         ttl_ms = milliseconds(self._options.note_ttl)
         with store_errors("note"):
-            await self._redis.zadd(NOTED, {listed(keys.entry, token): time() * 1000})
+            await self._redis.zadd(NOTED, {listed(keys.entry, writer or token): time() * 1000})
             await self._redis.pexpire(NOTED, ttl_ms)
             written = await self._scripts.note(
                 keys=[keys.lease, keys.note],
                 args=[
-                    *(token, self.body(token, note), ttl_ms),
-                    milliseconds(self._options.lease),
+                    *(token, self.body(writer or token, note), ttl_ms),
+                    *(milliseconds(self._options.lease), milliseconds(hold)),
                 ],
             )
         if not written:
@@ -158,6 +174,6 @@ def _look(member: str, note: bytes | None, lease: bytes | None) -> LeftNote | st
     if note is not None:
         found = orjson.loads(note)
         if found["written_by"] == token:
-            return LeftNote(entry, found, note, led=lease is not None)
+            return LeftNote(entry, found, note, None if lease is None else lease.decode())
     # The holder of the lease may be about to write the note that it has listed.
     return None if lease == token.encode() else member

@@ -9,19 +9,16 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 
-import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
 
-from orchestrator.background import end_task
+from orchestrator.background import Loop, Supervisor, end_task
 from orchestrator.memo.keys import CHANNEL
 
-log = structlog.get_logger(__name__)
-
-#: Seconds before the subscription is tried again after the connection was lost.
-RECONNECT_S = 0.2
+#: Pause before the subscription is tried again after the connection was lost.
+RECONNECT = timedelta(seconds=0.2)
 #: Seconds that a process's first flight waits for its subscription.
 SUBSCRIBE_S = 0.5
 
@@ -29,8 +26,10 @@ SUBSCRIBE_S = 0.5
 class Notices:
     """The process's ear on the settled channel. One per event loop."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, supervisor: Supervisor) -> None:
         self._redis = redis
+        self._supervisor = supervisor
+        self._loop = Loop("memo-notices", self._listen, every=RECONNECT)
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self._heard = asyncio.Event()
@@ -38,7 +37,7 @@ class Notices:
     async def listening(self) -> None:
         """Wait for the first subscription, but not long: waiters are woken when it comes late."""
         if self._task is None:
-            self._task = asyncio.create_task(self._listen(), name="memo-notices")
+            self._task = self._supervisor.start(self._loop)
         if not self._heard.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SUBSCRIBE_S):
@@ -66,14 +65,9 @@ class Notices:
             self._task = None
 
     async def _listen(self) -> None:
-        while True:
-            try:
-                async with self._redis.pubsub() as pubsub:
-                    await pubsub.subscribe(CHANNEL)
-                    await self._dispatch(pubsub)
-            except (RedisError, OSError) as error:
-                log.warning("memo.notices_lost", error=type(error).__name__)
-                await asyncio.sleep(RECONNECT_S)
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(CHANNEL)
+            await self._dispatch(pubsub)
 
     async def _dispatch(self, pubsub: PubSub) -> None:
         while True:

@@ -10,11 +10,13 @@ from orchestrator.memo.durability import Durability
 class MemoOptions:
     """Durations of the memo.
 
-    `lease` is what a dead leader costs its followers; it is renewed three times as often.
-    `note_ttl` and `generation_ttl` must outlive every flight. `commit_patience` is how long
-    a paid answer waits for a Redis that is away. `unknown_failure_ttl` is how long nobody
-    tries again after an error that no codec knows; every further failure doubles its wait,
-    up to `longest_failure_ttl`. `stale_for` is how long a copy is kept beyond freshness for
+    `lease` is what a dead leader costs its followers; it is renewed three times as often. A leader
+    that has written down what must not be done twice is followed for longer: until its process is
+    gone (see `process_ttl`), or the instant that its note names. `note_ttl` and `generation_ttl`
+    must outlive every flight. `commit_patience` is how long the callers of a paid answer wait for a
+    Redis that is away; then they have it, and storing it goes on. `unknown_failure_ttl` is how long
+    nobody tries again after an error that no codec knows; every further failure doubles its
+    wait, up to `longest_failure_ttl`. `stale_for` is how long a copy is kept beyond freshness for
     bad times; zero keeps none. `decoded` is the number of entries that a process keeps decoded
     for the next read of the same bytes. `durability` is where a note must be that is written
     *durably*.
@@ -30,6 +32,14 @@ class MemoOptions:
     stale_for: timedelta = timedelta(0)
     decoded: int = 512
     durability: Durability = Durability.NONE
+
+    @property
+    def process_ttl(self) -> timedelta:
+        """How long a process may give no sign of life before it is called gone.
+
+        A stand-still that is shorter costs time and nothing else: 20 s with the default lease.
+        """
+        return 4 * self.lease
 
 
 def milliseconds(duration: timedelta) -> int:

@@ -109,6 +109,9 @@ class Settings(RedisSettings):
     surfsense_timeout: Seconds = Field(
         default=timedelta(seconds=240), validation_alias="EMASAI_SURFSENSE_TIMEOUT_S"
     )
+    honours_idempotency_key: bool = Field(
+        default=False, validation_alias="EMASAI_HONOURS_IDEMPOTENCY_KEY"
+    )
     interrupted_grace: Seconds = Field(
         default=timedelta(seconds=30), validation_alias="EMASAI_INTERRUPTED_GRACE_S"
     )

@@ -11,10 +11,11 @@ from orchestrator.spend.accounts import (
 )
 from orchestrator.spend.budget import Books, Budget, BudgetExhausted, Opening, RefreshRefused
 from orchestrator.spend.costs import Cost, Costs, CostsBy, total
-from orchestrator.spend.ledger import Ledger, PurchaseOutcome, PurchaseRecord
+from orchestrator.spend.ledger import UNCERTAIN, Entered, Ledger, PurchaseOutcome, PurchaseRecord
 from orchestrator.spend.servings import Served, Serving, Servings
 
 __all__ = [
+    "UNCERTAIN",
     "Account",
     "Books",
     "Budget",
@@ -23,6 +24,7 @@ __all__ = [
     "Cost",
     "Costs",
     "CostsBy",
+    "Entered",
     "Ledger",
     "Opening",
     "PurchaseOutcome",

@@ -9,12 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Column, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import reading
-from orchestrator.database.schema import purchases, servings
-from orchestrator.spend.ledger import PurchaseOutcome
+from orchestrator.database.schema import servings, settled
+from orchestrator.spend.ledger import UNCERTAIN, PurchaseOutcome
 
 
 class CostsBy(StrEnum):
@@ -26,11 +26,11 @@ class CostsBy(StrEnum):
     COMPANY = "company"
 
 
-_GROUPS: Final[Mapping[CostsBy, Column[Any]]] = {
-    CostsBy.DAY: purchases.c.settled_day,
-    CostsBy.TENANT: purchases.c.tenant,
-    CostsBy.SOURCE: purchases.c.source,
-    CostsBy.COMPANY: purchases.c.company_key,
+_GROUPS: Final[Mapping[CostsBy, ColumnElement[Any]]] = {
+    CostsBy.DAY: settled.c.settled_day,
+    CostsBy.TENANT: settled.c.tenant,
+    CostsBy.SOURCE: settled.c.source,
+    CostsBy.COMPANY: settled.c.company_key,
 }
 
 
@@ -38,18 +38,24 @@ _GROUPS: Final[Mapping[CostsBy, Column[Any]]] = {
 class Cost:
     """What one `key` has cost: a UTC day as `2026-11-23`, a tenant, a source, a company key.
 
-    Of `spent_micros`, `estimated_micros` were not named by the seller, and `lost_micros` paid
-    for answers that never arrived. `served` lookups were answered by what was bought, for
-    which they would have paid `saved_micros`.
+    `charged_micros` is on the seller's bill, as far as its answers tell; `uncertain_micros` may be:
+    their answers were lost, or cannot be read and named no price. So the bill lies between the one
+    and the sum of both. Of that sum, `estimated_micros` were not named by the seller. `served`
+    lookups were answered by what was bought, for which they would have paid `saved_micros`.
     """
 
     key: str
     purchases: int
-    spent_micros: int
+    charged_micros: int
+    uncertain_micros: int = 0
     estimated_micros: int = 0
-    lost_micros: int = 0
     served: int = 0
     saved_micros: int = 0
+
+    @property
+    def spent_micros(self) -> int:
+        """What counts as spent, in budgets too: charged, or uncertain."""
+        return self.charged_micros + self.uncertain_micros
 
     @property
     def net_micros(self) -> int:
@@ -63,9 +69,9 @@ def total(costs: Iterable[Cost], key: str = "in all") -> Cost:
     return Cost(
         key,
         sum(cost.purchases for cost in known),
-        sum(cost.spent_micros for cost in known),
+        sum(cost.charged_micros for cost in known),
+        sum(cost.uncertain_micros for cost in known),
         sum(cost.estimated_micros for cost in known),
-        sum(cost.lost_micros for cost in known),
         sum(cost.served for cost in known),
         sum(cost.saved_micros for cost in known),
     )
@@ -89,21 +95,22 @@ class Costs:
             since: Aware instant; purchases settled at or after it count. None counts all.
         """
         use = _use_by_purchase()
-        cost = purchases.c.cost_micros
-        lost = purchases.c.outcome == PurchaseOutcome.LOST.value
+        cost = settled.c.cost_micros
+        unnamed = and_(settled.c.outcome == PurchaseOutcome.FAILED.value, settled.c.estimated)
+        uncertain = or_(settled.c.outcome.in_([each.value for each in UNCERTAIN]), unnamed)
         sums = (
-            cost,
-            case((purchases.c.estimated, cost), else_=0),
-            case((lost, cost), else_=0),
+            case((uncertain, 0), else_=cost),
+            case((uncertain, cost), else_=0),
+            case((settled.c.estimated, cost), else_=0),
             use.c.served,
             use.c.saved_micros,
         )
         key = _GROUPS[by]
         statement = select(
             key, func.count(), *(func.coalesce(func.sum(each), 0) for each in sums)
-        ).select_from(purchases.outerjoin(use, use.c.purchase_id == purchases.c.purchase_id))
+        ).select_from(settled.outerjoin(use, use.c.purchase_id == settled.c.purchase_id))
         if since is not None:
-            statement = statement.where(purchases.c.settled_at >= since)
+            statement = statement.where(settled.c.settled_at >= since)
         async with reading(self._engine, "read the ledger") as connection:
             rows = await connection.execute(statement.group_by(key).order_by(key))
             # PostgreSQL sums BIGINT as a decimal number.

@@ -4,6 +4,7 @@ Append-only (the database refuses changes) and idempotent, by purchase id and by
 may be spent is decided by the budget; what is not settled yet is in the purchase journal.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,7 +20,7 @@ from orchestrator.archive.packing import JsonObject, pack
 from orchestrator.clock import Clock
 from orchestrator.database import Batcher, reading, writing
 from orchestrator.database.batch import firsts
-from orchestrator.database.schema import purchases
+from orchestrator.database.schema import purchases, resolutions, settled
 from orchestrator.database.statements import insert_new
 from orchestrator.spend.accounts import Scope, scope_of
 from orchestrator.spend.budget import Opening
@@ -30,13 +31,35 @@ UNSETTLED: Final = timedelta(minutes=10)
 
 
 class PurchaseOutcome(StrEnum):
-    """What the money brought. `LOST`: paid, or possibly paid, and the answer never arrived."""
+    """What the money brought."""
 
     FOUND = "found"
     NOT_FOUND = "not_found"
     AMBIGUOUS = "ambiguous"
     FAILED = "failed"
+    """Charged, and the answer cannot be read."""
+    UNCERTAIN = "uncertain"
+    """Sent, and its answer was lost: nobody can know whether it was charged."""
+    NOT_CHARGED = "not_charged"
+    """Was entered as uncertain, and turned out to have cost nothing."""
     LOST = "lost"
+    """As earlier versions have entered what is uncertain; never written any more."""
+
+
+#: Outcomes whose cost may be on the seller's bill or not.
+UNCERTAIN: Final = frozenset({PurchaseOutcome.UNCERTAIN, PurchaseOutcome.LOST})
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What entering a purchase came to.
+
+    `is_new`: the ledger did not know it. `was_micros`: it was entered as uncertain, at this cost,
+    and has been resolved now.
+    """
+
+    is_new: bool
+    was_micros: int | None = None
 
 
 class PurchaseRecord(BaseModel):
@@ -76,15 +99,17 @@ class Ledger:
         self._clock = clock
         self._settler = Batcher(self._settle_all)
 
-    async def settle(self, purchase: PurchaseRecord, answer: JsonObject | None = None) -> bool:
-        """Enter *purchase*; return whether it is new. Concurrent calls share a transaction.
+    async def settle(self, purchase: PurchaseRecord, answer: JsonObject | None = None) -> Entered:
+        """Enter *purchase*. Concurrent calls share a transaction.
 
         Args:
             purchase: What was bought.
             answer: What it has brought, for the evidence archive, in the same transaction.
 
-        Idempotent: A purchase id that is there already changes nothing, whatever the rest says;
-        nor does a run id, even under another purchase id: SurfSense charges a run once.
+        Idempotent: A purchase id that is there already changes nothing, whatever the rest says,
+        unless it is there as uncertain and is known by now: then it is resolved, once. A run id
+        that is there changes nothing either, even under another purchase id: SurfSense charges a
+        run once.
         """
         packed = None if answer is None else pack(answer)
         return await self._settler.submit(_Settling(purchase, packed))
@@ -96,7 +121,7 @@ class Ledger:
 
     async def total(self) -> int:
         """Return all that was ever spent, in micro-dollars."""
-        statement = select(func.coalesce(func.sum(purchases.c.cost_micros), 0))
+        statement = select(func.coalesce(func.sum(settled.c.cost_micros), 0))
         async with reading(self._engine, "read the ledger") as connection:
             return int(await connection.scalar(statement) or 0)
 
@@ -106,10 +131,10 @@ class Ledger:
         One statement, so that the sum and the recent purchases are of the same instant.
         """
         ours = _counts_in(account)
-        recent = and_(ours, purchases.c.recorded_at >= self._clock() - UNSETTLED)
-        total = select(literal(""), func.coalesce(func.sum(purchases.c.cost_micros), 0))
+        recent = and_(ours, settled.c.recorded_at >= self._clock() - UNSETTLED)
+        total = select(literal(""), func.coalesce(func.sum(settled.c.cost_micros), 0))
         statement = union_all(
-            total.where(ours), select(purchases.c.purchase_id, literal(0)).where(recent)
+            total.where(ours), select(settled.c.purchase_id, literal(0)).where(recent)
         )
         async with reading(self._engine, "read the ledger") as connection:
             found = {name: int(micros) for name, micros in await connection.execute(statement)}
@@ -118,16 +143,16 @@ class Ledger:
     async def purchases_of(self, company_key: str) -> list[PurchaseRecord]:
         """Return what was bought about a company, the latest last."""
         statement = (
-            select(purchases)
-            .where(purchases.c.company_key == company_key)
-            .order_by(purchases.c.settled_at, purchases.c.purchase_id)
+            select(settled)
+            .where(settled.c.company_key == company_key)
+            .order_by(settled.c.settled_at, settled.c.purchase_id)
         )
         async with reading(self._engine, "read the ledger") as connection:
             rows = (await connection.execute(statement)).mappings()
             names = PurchaseRecord.model_fields
             return [PurchaseRecord.model_validate({n: row[n] for n in names}) for row in rows]
 
-    async def _settle_all(self, batch: Sequence["_Settling"]) -> list[bool]:
+    async def _settle_all(self, batch: Sequence["_Settling"]) -> list[Entered]:
         now = self._clock()
         ids = [settling.purchase.purchase_id for settling in batch]
         rows = {s.purchase.purchase_id: _row(s.purchase, now) for s in reversed(batch)}
@@ -138,9 +163,16 @@ class Ledger:
             in_order = sorted(rows.values(), key=_place)
             new = await insert_new(connection, purchases.c.purchase_id, in_order)
             entered = new | await _entered(connection, rows.keys() - new)
+            # An answer may come in the same moment in which its purchase is called uncertain.
+            again = (entered - new) | {each for each, times in Counter(ids).items() if times > 1}
+            late = [s.purchase for s in batch if s.purchase.purchase_id in again]
+            resolved = await _resolve(connection, late, now)
             kept = {purchase_id: answers[purchase_id] for purchase_id in answers.keys() & entered}
             await keep_answers(connection, kept, now)
-        return firsts(ids, new)
+        return [
+            Entered(is_new, None if is_new else resolved.get(purchase_id))
+            for purchase_id, is_new in zip(ids, firsts(ids, new), strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +201,48 @@ async def _entered(connection: AsyncConnection, purchase_ids: Collection[str]) -
     return set((await connection.scalars(select(ids).where(ids.in_(purchase_ids)))).all())
 
 
+async def _resolve(
+    connection: AsyncConnection, late: Sequence[PurchaseRecord], now: datetime
+) -> dict[str, int]:
+    """Resolve those of *late* that are entered as uncertain and known by now.
+
+    Returns:
+        What was entered for each of them, by purchase id.
+    """
+    known = {each.purchase_id: each for each in late if each.outcome not in UNCERTAIN}
+    if not known:
+        return {}
+    uncertain = (
+        select(purchases.c.purchase_id, purchases.c.cost_micros)
+        .where(purchases.c.purchase_id.in_(known))
+        .where(purchases.c.outcome.in_([outcome.value for outcome in UNCERTAIN]))
+    )
+    was = {str(id_): int(micros) for id_, micros in await connection.execute(uncertain)}
+    resolving = [
+        {
+            "purchase_id": purchase_id,
+            "outcome": known[purchase_id].outcome.value,
+            "cost_micros": known[purchase_id].cost_micros,
+            "estimated": known[purchase_id].estimated,
+            "resolved_at": now,
+        }
+        for purchase_id in sorted(was)
+    ]
+    new = await insert_new(connection, resolutions.c.purchase_id, resolving)
+    return {purchase_id: was[purchase_id] for purchase_id in new}
+
+
 def _counts_in(account: str) -> ColumnElement[bool]:
     scope, whose = scope_of(account)
     match scope:
         case Scope.RUN:
-            return purchases.c.job_id == whose
+            return settled.c.job_id == whose
         case Scope.TENANT:
-            return purchases.c.tenant == whose
+            return settled.c.tenant == whose
         case Scope.DAY:
             return _begun_on(date.fromisoformat(whose))
         case Scope.REFRESH:
-            return and_(_begun_on(date.fromisoformat(whose)), purchases.c.refresh)
+            return and_(_begun_on(date.fromisoformat(whose)), settled.c.refresh)
         case Scope.GLOBAL:
             return true()
 
@@ -188,7 +251,7 @@ def _begun_on(day: date) -> ColumnElement[bool]:
     # A purchase counts where it was begun; it cannot have been settled before.
     begin = datetime.combine(day, time.min, UTC)
     return and_(
-        purchases.c.settled_day >= day,
-        purchases.c.started_at >= begin,
-        purchases.c.started_at < begin + timedelta(days=1),
+        settled.c.settled_day >= day,
+        settled.c.started_at >= begin,
+        settled.c.started_at < begin + timedelta(days=1),
     )

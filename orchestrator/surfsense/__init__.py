@@ -26,7 +26,7 @@ from orchestrator.surfsense.evidence import evidence_from, is_simulated
 from orchestrator.surfsense.failure_record import from_record, to_record
 from orchestrator.surfsense.http import open_http
 from orchestrator.surfsense.opening import open_seller
-from orchestrator.surfsense.permit import is_permitted, sent_only_while
+from orchestrator.surfsense.permit import SendGuard, current_guard, guarded
 from orchestrator.surfsense.polling import Rhythm
 from orchestrator.surfsense.run_seller import Patience, RunSeller
 from orchestrator.surfsense.seller import Accepted, Seller
@@ -54,16 +54,17 @@ __all__ = [
     "RunSeller",
     "RunUnknown",
     "Seller",
+    "SendGuard",
     "ServiceUnavailable",
     "SurfSenseClient",
     "TransientEnrichmentError",
     "WorkspaceApi",
+    "current_guard",
     "evidence_from",
     "from_record",
-    "is_permitted",
+    "guarded",
     "is_simulated",
     "open_http",
     "open_seller",
-    "sent_only_while",
     "to_record",
 ]

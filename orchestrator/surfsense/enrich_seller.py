@@ -1,7 +1,7 @@
 """Buys by the `enrich` protocol, whose purchases are answered at once or lost."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from orchestrator.surfsense.client import SurfSenseClient
@@ -15,9 +15,12 @@ class EnrichSeller:
     protocol: ClassVar[str] = "enrich"
     gives_run_ids: ClassVar[bool] = False
 
-    def __init__(self, client: SurfSenseClient, *, price_micros: int) -> None:
+    def __init__(
+        self, client: SurfSenseClient, *, price_micros: int, answers_within: timedelta
+    ) -> None:
         self._client = client
         self.price_micros = price_micros
+        self.answers_within = answers_within
 
     async def submit(self, company: str, *, purchase_id: str) -> Answer:
         """Return the answer about *company*; *purchase_id* travels as `Idempotency-Key`.

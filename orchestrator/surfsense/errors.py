@@ -2,7 +2,7 @@
 
 EnrichmentError(company)
 ├── TransientEnrichmentError(company)           try again later; the only family that is retried
-│   ├── ServiceUnavailable(company, cause)      nothing was bought: no connection, or a 5xx
+│   ├── ServiceUnavailable(company, cause)      nothing was bought: no connection, or a 503
 │   ├── NotSent(company)                        nothing was sent: its permit was over
 │   ├── RateLimited(company, retry_after_s)     nothing was bought: wait, then ask again
 │   ├── AnswerLost(company, cause)              the POST may have been accepted and charged
@@ -85,7 +85,8 @@ class RateLimited(TransientEnrichmentError):
 class AnswerLost(TransientEnrichmentError):
     """The request was sent and its answer never came: it may have been done and charged.
 
-    Sending it again may pay twice, so a caller reconciles, or waits, before it does.
+    Sending it again may pay twice. So a run is looked for and collected; where there are no runs,
+    nothing is bought for `retry_in`, the rest of the freshness window, unless a person asks for it.
     """
 
     code: ClassVar[str] = "answer_lost"
@@ -96,8 +97,7 @@ class AnswerLost(TransientEnrichmentError):
 
     def __str__(self) -> str:
         return (
-            f"{self.company}: SurfSense's answer was lost ({self.cause}); "
-            "it may have been charged, so do not ask again at once"
+            f"{self.company}: SurfSense's answer was lost ({self.cause}); it may have been charged"
         )
 
 
@@ -158,9 +158,13 @@ class RequestRejected(PermanentEnrichmentError):
 
 
 class MalformedAnswer(PermanentEnrichmentError):
-    """The answer as a whole is unusable; `field` names the part that could not be read."""
+    """The answer as a whole is unusable; `field` names the part that could not be read.
+
+    `cost_micros` is what it has cost, where that can be read all the same.
+    """
 
     code: ClassVar[str] = "malformed_answer"
+    cost_micros: int | None = None
 
     def __init__(self, company: str, field: str) -> None:
         super().__init__(company, field)

@@ -16,11 +16,13 @@ from tenacity import (
 
 from orchestrator.surfsense.errors import (
     AnswerLost,
+    EnrichmentError,
     MalformedAnswer,
     NotSent,
     ServiceUnavailable,
 )
 from orchestrator.surfsense.http import was_never_sent, was_not_permitted
+from orchestrator.surfsense.permit import current_guard
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -34,9 +36,12 @@ async def exchange(
 ) -> httpx.Response:
     """Return the response to *request*, of any status.
 
+    Whether anything was sent is known from the guard of a paid request (`permit`), whatever error
+    it has ended in.
+
     Raises:
-        NotSent: Its permit was over before it left.
-        ServiceUnavailable: No connection could be made; nothing was sent.
+        NotSent: Its guard did not let it leave any more.
+        ServiceUnavailable: It could not be sent; nothing was.
         AnswerLost: The request may have been accepted, but was not answered within *within*.
         MalformedAnswer: The answer's content encoding is broken.
     """
@@ -44,7 +49,7 @@ async def exchange(
         async with asyncio.timeout(within.total_seconds()):
             return await request
     except TimeoutError as error:
-        raise AnswerLost(company, f"none within {within}") from error
+        raise _unanswered(company, f"none within {within}") from error
     except httpx.DecodingError as error:
         raise MalformedAnswer(company, "its content encoding") from error
     except httpx.TransportError as error:
@@ -52,11 +57,19 @@ async def exchange(
             raise NotSent(company) from error
         if was_never_sent(error):
             raise ServiceUnavailable(company, "no connection could be made") from error
-        raise AnswerLost(company, "the connection broke after sending") from error
-    except aiohttp.ClientError:
-        # Not HTTP, and nothing httpx-aiohttp translates. Without the original, whose
-        # repr quotes the request's headers and so the API key.
-        raise AnswerLost(company, "the answer was not HTTP") from None
+        raise _unanswered(company, "the connection broke") from error
+    except (aiohttp.ClientError, httpx.InvalidURL, ValueError, TypeError) as error:
+        # No HTTP, or a header or address that cannot be sent. Without the original, which
+        # quotes the request's headers and so the API key.
+        raise _unanswered(company, f"a fault of HTTP: {type(error).__name__}") from None
+
+
+def _unanswered(company: str, cause: str) -> EnrichmentError:
+    """Return what it means that a request was not answered, by whether it may have left."""
+    guard = current_guard()
+    if guard is not None and not guard.has_left:
+        return ServiceUnavailable(company, f"nothing was sent; {cause}")
+    return AnswerLost(company, cause)
 
 
 async def connected(

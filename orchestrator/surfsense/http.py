@@ -17,7 +17,7 @@ from aiohttp.connector import Connection
 from httpx_aiohttp import AiohttpTransport
 from pydantic import SecretStr
 
-from orchestrator.surfsense.permit import is_permitted
+from orchestrator.surfsense.permit import current_guard
 
 log = structlog.get_logger(__name__)
 
@@ -43,15 +43,18 @@ class _PermittedRequest(aiohttp.ClientRequest):
         self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
     ) -> None:
         """Write head and body, which leave together, or end the connection unused."""
-        if not is_permitted():
+        guard = current_guard()
+        if guard is not None and not guard.may_leave():
             if conn.protocol is not None:
                 conn.protocol.set_exception(_NotPermitted("the permit is over"))
             conn.close()
             return
+        if guard is not None:
+            guard.has_left = True
         asked_at = monotonic()
         await super().write_bytes(writer, conn, content_length)
         await asyncio.sleep(0)  # uvloop writes at the end of its turn
-        if not is_permitted():
+        if guard is not None and not guard.may_leave():
             # What is late by less than the permit's margin has done no harm.
             late_ms = round((monotonic() - asked_at) * 1000)
             log.warning("surfsense.sent_late", ms_after_permit=late_ms)

@@ -29,7 +29,11 @@ def _enrich_seller(settings: Settings, http: httpx.AsyncClient, clock: Clock) ->
         timeout=settings.surfsense_timeout,
         clock=clock,
     )
-    return EnrichSeller(client, price_micros=settings.price_micros)
+    return EnrichSeller(
+        client,
+        price_micros=settings.price_micros,
+        answers_within=settings.surfsense_timeout,
+    )
 
 
 def _run_seller(settings: Settings, http: httpx.AsyncClient, clock: Clock) -> RunSeller:

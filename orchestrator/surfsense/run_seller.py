@@ -69,6 +69,11 @@ class RunSeller:
             api, rhythm=self._patience.rhythm, within=self._patience.answer, sleep=sleep
         )
 
+    @property
+    def answers_within(self) -> timedelta:
+        """How long starting a run may take."""
+        return self._patience.accept
+
     async def submit(self, company: str, *, purchase_id: str) -> Accepted:
         """Start a run about *company*; *purchase_id* travels as `X-Request-ID`.
 

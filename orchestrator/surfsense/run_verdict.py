@@ -36,7 +36,9 @@ def verdict_on_run(run: Run, *, company: str, price_micros: int) -> Answer:
     try:
         items = run.items()
     except ValueError as error:
-        raise MalformedAnswer(company, "the run's items") from error
+        unusable = MalformedAnswer(company, "the run's items")
+        unusable.cost_micros = run.cost_micros
+        raise unusable from error
     estimated = run.cost_micros is None
     if not items:  # Google did not let SurfSense in: nothing is known, and nothing charged
         return NotFound(run.cost_micros or 0, estimated)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
 from orchestrator.surfsense.verdict import Answer
@@ -26,6 +26,10 @@ class Seller(Protocol):
     @property
     def price_micros(self) -> int:
         """The most that one purchase costs, in micro-USD: what a budget has to reserve."""
+
+    @property
+    def answers_within(self) -> timedelta:
+        """How long `submit` may take: it has returned or raised by then, if its process runs."""
 
     async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         """Buy what is known about *company*. Costs money on every call; never repeated inside.

@@ -20,9 +20,10 @@ from orchestrator.surfsense.retry_after import retry_after_s
 from orchestrator.surfsense.wire import Envelope, Estado
 
 _DENIED = frozenset({401, 402, 403})
-#: A proxy gave up while SurfSense was at work, which goes on and is charged (504; and 520,
-#: 524 of Cloudflare, whose limit for a silent response is about 100 s).
-_GIVEN_UP_BY_PROXY = frozenset({504, 520, 524})
+#: The work was never begun: the service cannot take requests at the moment (503; RFC 9110, 15.6.4),
+#: or a proxy could not reach it (521-523, 525, 526 and 530 of Cloudflare). Any other 5xx may come
+#: from a failure, or from a proxy that gave up, after the work was begun and charged.
+_NEVER_BEGUN = frozenset({503, 521, 522, 523, 525, 526, 530})
 #: Characters of SurfSense's own explanation that an error carries.
 LONGEST_DETAIL = 300
 
@@ -77,8 +78,7 @@ def verdict_on(
         headers: By lower-case or case-insensitive name.
         body: As received, of any content type.
         company: The name as it was asked for.
-        price_micros: Cost of a 200 that does not tell its own; an untold 404 is free,
-            as are all failures.
+        price_micros: Cost of a 200 that does not tell its own; an untold 404 is free.
         now: Aware UTC instant at which the answer arrived.
 
     Raises:
@@ -101,15 +101,15 @@ def failure_on(
         return RateLimited(company, retry_after_s(headers.get("retry-after"), now))
     if status in _DENIED:
         return AccessDenied(company, status)
-    if status in _GIVEN_UP_BY_PROXY:
-        return AnswerLost(company, f"a proxy answered {status}")
     return _failure_of_class(status, body, company)
 
 
 def _failure_of_class(status: int, body: bytes, company: str) -> EnrichmentError:
     match status // 100:
-        case 5:
+        case 5 if status in _NEVER_BEGUN:
             return ServiceUnavailable(company, f"it answered {status}")
+        case 5:
+            return AnswerLost(company, f"it answered {status}")
         case 4:
             return RequestRejected(company, status, _detail_in(body))
         case 3:

@@ -21,12 +21,10 @@ def one_leader(world: World, _: Scenario) -> bool:
 
 
 def bought_once(world: World, scenario: Scenario) -> bool:
-    """With run ids, a company is charged once per freshness window and invalidation at most.
+    """A company is charged once per freshness window and invalidation at most.
 
     Runs that were interrupted and charged all the same come on top: one for each interruption.
     """
-    if not scenario.rules.gives_run_ids:
-        return True
     window_ms = scenario.fresh_ms - scenario.bounds.ticks * TICK_MS
     charged = [run for run in world.runs if run.charged and not run.late]
     return not any(
@@ -34,16 +32,6 @@ def bought_once(world: World, scenario: Scenario) -> bool:
         for n, a in enumerate(charged)
         for b in charged[:n]
     )
-
-
-def bought_again_only_after_a_fault(world: World, scenario: Scenario) -> bool:
-    """Without run ids, every charge beyond the first is owed to one fault."""
-    if scenario.rules.gives_run_ids:
-        return True
-    all_, left = scenario.bounds, world.left
-    names = ("crash", "pause", "lost", "away", "failover")
-    faults = sum(int(getattr(all_, name)) - int(getattr(left, name)) for name in names)
-    return len(world.runs) <= 1 + world.generation + faults
 
 
 def invalidation_wins(world: World, _: Scenario) -> bool:
@@ -63,10 +51,11 @@ def never_older_than_said(world: World, scenario: Scenario) -> bool:
 
 
 def counted_once(world: World, scenario: Scenario) -> bool:
-    """With run ids, the ledger never has more purchases than the seller has charged for."""
+    """The ledger never has more purchases, but for uncertain ones, than the seller has charged."""
     if not scenario.rules.gives_run_ids:
-        return sum(outcome != "lost" for _, outcome, _ in world.ledger) <= len(world.runs)
-    runs = [run_id for _, _, run_id in world.ledger if run_id]
+        certain = [entry for entry in world.ledger if entry[1] != "uncertain"]
+        return len(certain) <= len(world.runs)
+    runs = [run_id for _, _, run_id, _ in world.ledger if run_id]
     is_once = len(runs) == len(set(runs))
     return is_once and len(world.ledger) <= sum(run.charged for run in world.runs)
 
@@ -87,7 +76,10 @@ def everything_expires(world: World, _: Scenario) -> bool:
 
 
 def nothing_paid_is_lost(world: World, scenario: Scenario) -> bool:
-    """When all is quiet, the ledger has every charge, and nobody holds the lease."""
+    """When all is quiet, the ledger has every charge, and nobody holds the lease.
+
+    Without run ids there may be an uncertain entry for a POST that was never charged.
+    """
     charged = sum(run.charged for run in world.runs)
     settled = len(world.ledger)
     complete = settled == charged if scenario.rules.gives_run_ids else settled >= charged
@@ -106,7 +98,6 @@ Promise = Callable[[World, Scenario], bool]
 ALWAYS: tuple[Promise, ...] = (
     one_leader,
     bought_once,
-    bought_again_only_after_a_fault,
     invalidation_wins,
     never_older_than_said,
     counted_once,

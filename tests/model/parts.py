@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 
+from orchestrator.archive import EvidenceArchive
 from orchestrator.connections import store_errors
 from orchestrator.enrichment import Freshness, Purchaser
 from orchestrator.enrichment.attempt import SEND_WITHIN
@@ -126,7 +127,10 @@ class _Codec:
 
 
 class _Memo:
-    """`Memo._fly` and `Memo.get` without what is local to one process."""
+    """`Memo._fly` and `Memo.get` without what is local to one process.
+
+    A flight that was overtaken ends: that it begins again is what a retried lookup does.
+    """
 
     def __init__(self, redis: Any, facts: Facts, durability: Durability) -> None:
         options = MemoOptions(
@@ -171,6 +175,11 @@ class _Memo:
                     )
                     return f"{landing.outcome.source.value}, stored: {landing.stored}"
 
+    async def end_if_gone(self, key: str, leader: str) -> bool:
+        """Leave that to time: in the model a lease ends in any case."""
+        del key, leader
+        return False
+
 
 class _Parts(NamedTuple):
     memo: _Memo
@@ -184,6 +193,7 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
     settlement = Settlement(
         cast("Budget", stand_ins.Budget()),
         cast("Ledger", stand_ins.Ledger()),
+        cast("EvidenceArchive", stand_ins.Archive()),
         price_micros=stand_ins.PRICE,
         protocol="model",
     )

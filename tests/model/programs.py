@@ -191,6 +191,13 @@ async def _sleep(seconds: float) -> None:
     await Ask("sleep", (round(seconds * 1000),))
 
 
+def _forget(work: Coroutine[Any, Any, Any], *, name: str) -> SimpleNamespace:
+    """Do nothing in the background, as if the process had crashed right after it had answered."""
+    del name
+    work.close()
+    return SimpleNamespace(add_done_callback=lambda _: None)
+
+
 class Keeping:
     """Stands in for `Renewal`: the explorer renews, and says what the holder can be sure of."""
 
@@ -207,7 +214,7 @@ class Keeping:
 def logical_time(facts: Facts) -> Iterator[None]:
     """Let the modules under test read the time, sleep and draw names as the model says."""
     clock = SimpleNamespace(monotonic=facts.monotonic)
-    sleeping = SimpleNamespace(sleep=_sleep)
+    sleeping = SimpleNamespace(sleep=_sleep, create_task=_forget)
     replacements: list[tuple[Any, str, Any]] = [
         (orchestrator.memo.leader, "time", clock),
         (orchestrator.memo.leader, "asyncio", sleeping),

@@ -9,9 +9,9 @@ import orchestrator.enrichment.purchase as buying
 from orchestrator.enrichment.journal import Page, Stage, Step, first_step
 from orchestrator.memo import Durability, Source, durability
 from orchestrator.memo.notes import Notes
+from orchestrator.surfsense import SendGuard
 from tests.model.invariants import (
     Promise,
-    bought_again_only_after_a_fault,
     bought_once,
     counted_once,
     everything_expires,
@@ -142,11 +142,11 @@ def _buys_on_intent(page: Page | None, *, gives_run_ids: bool) -> Step:
 
 
 def _asks_only_for_the_time(flight: Any, page: Page) -> Any:
-    return lambda: flight.now_ms() < (page.send_before_ms or 0)
+    return SendGuard(lambda: flight.now_ms() < (page.send_before_ms or 0))
 
 
 def _asks_only_for_the_lease(flight: Any, _: Page) -> Any:
-    return flight.may_pay
+    return SendGuard(flight.may_pay)
 
 
 async def _drops_before_it_writes(notes: Any, keys: Any, token: str, _: Any) -> None:
@@ -216,13 +216,13 @@ MUTATIONS = (
         "the POST is sent when the tenure is over",
         STALL_PATIENT,
         (bought_once,),
-        patch=(attempting, "_permit", _asks_only_for_the_time),
+        patch=(attempting, "_send_guard", _asks_only_for_the_time),
     ),
     Mutation(
         "the POST is sent after the instant that its intent names",
         LATE,
         (bought_once,),
-        patch=(attempting, "_permit", _asks_only_for_the_lease),
+        patch=(attempting, "_send_guard", _asks_only_for_the_lease),
     ),
     Mutation(
         "no intent is written down",
@@ -269,7 +269,7 @@ MUTATIONS = (
     Mutation(
         "an answer is not stored",
         ENRICH,
-        (bought_again_only_after_a_fault,),
+        (bought_once,),
         (("commit", "redis.call('SET', entry, stored, 'PXAT', expires_at_ms)\nif", "if"),),
     ),
     Mutation(

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self, cast
 
 import orjson
 
+from orchestrator.archive import ArchivedAnswer
 from orchestrator.enrichment.journal import Page
 from orchestrator.memo import Durability, LeaseLost, durability
 from orchestrator.memo.keys import Keys, listed
-from orchestrator.spend import PurchaseRecord
-from orchestrator.surfsense import Accepted, Found, NotSent, is_permitted
+from orchestrator.spend import Entered, PurchaseRecord
+from orchestrator.surfsense import Accepted, Found, NotSent, current_guard
 from tests.model.programs import Ask
 
 PRICE = 7
@@ -22,6 +23,8 @@ class Seller:
 
     protocol = "model"
     price_micros = PRICE
+    #: Within one lease, so that a hold is over when the lease is.
+    answers_within = timedelta(0)
 
     def __init__(self, *, gives_run_ids: bool) -> None:
         self.gives_run_ids = gives_run_ids
@@ -29,8 +32,11 @@ class Seller:
     async def submit(self, company: str, *, purchase_id: str) -> Any:
         """Sell, if the permit is there once the connection is."""
         await Ask("connect")
-        if not is_permitted():
+        guard = current_guard()
+        assert guard is not None
+        if not guard.may_leave():
             raise NotSent(company)
+        guard.has_left = True
         reply = await Ask("post", (purchase_id,))
         return Accepted(reply) if self.gives_run_ids else _found(reply)
 
@@ -72,11 +78,11 @@ class Budget:
 class Ledger:
     """Knows each purchase once, and each run."""
 
-    async def settle(self, record: PurchaseRecord, answer: Any = None) -> bool:
-        """Enter it; say whether it was new."""
-        del answer
-        detail = (record.purchase_id, record.outcome.value, record.run_id or "")
-        return bool(await Ask("ledger", detail))
+    async def settle(self, record: PurchaseRecord, answer: Any = None) -> Entered:
+        """Enter it, or resolve what is entered as uncertain."""
+        run = "" if answer is None else answer["answer"]["run"]
+        detail = (record.purchase_id, record.outcome.value, record.run_id or "", run)
+        return Entered(*cast("tuple[bool, int | None]", await Ask("ledger", detail)))
 
     async def has(self, purchase_id: str) -> bool:
         """Say whether it was entered under its own id."""
@@ -87,6 +93,20 @@ class Ledger:
         del company_key
         known = await Ask("purchases", ())
         return [_Purchase(*each) for each in cast("tuple[tuple[str, str], ...]", known)]
+
+
+class Archive:
+    """Has the answers of the purchases that the ledger has."""
+
+    async def of(self, purchase_ids: Sequence[str]) -> dict[str, ArchivedAnswer]:
+        """Return the answer of one purchase."""
+        (purchase_id,) = purchase_ids
+        run = await Ask("archive", (purchase_id,))
+        if run is None:
+            return {}
+        payload = {"answer": {"run": run}}
+        as_of = datetime.fromtimestamp(0, UTC)
+        return {purchase_id: ArchivedAnswer(purchase_id, "acme", "found", as_of, payload)}
 
 
 class _Purchase(NamedTuple):

@@ -62,7 +62,7 @@ class World(NamedTuple):
     """A state.
 
     `begun` has who led, in order, and in which generation; `wrote` is the place in it of the
-    last one that wrote a note or an entry. `behind` has what the replica may be at, from what it
+    last one that wrote a note of its own. `behind` has what the replica may be at, from what it
     is sure to have on, where a failover may come. `strays` has the runs that were given up,
     their notes, and how many had led by then.
     """
@@ -72,7 +72,7 @@ class World(NamedTuple):
     processes: tuple[Process, ...]
     left: Faults
     runs: tuple[Run, ...] = ()
-    ledger: tuple[tuple[str, str, str], ...] = ()
+    ledger: tuple[tuple[str, str, str, str], ...] = ()
     generation: int = 0
     begun: tuple[tuple[str, int], ...] = ()
     wrote: int = -1
@@ -174,15 +174,12 @@ class Machine(Selling):
             after = after._replace(begun=(*world.begun, (process.token, world.generation)))
         elif name in ("commit", "release"):
             after = after.with_process(index, process._replace(until_ms=0))
-        if name in ("note", "commit") and text_of(store, KEYS.note) != text_of(
-            world.store, KEYS.note
-        ):
+        note = text_of(store, KEYS.note)
+        is_own = note is not None and process.token.encode() in note
+        if name in ("note", "commit") and is_own and note != text_of(world.store, KEYS.note):
             after = after._replace(wrote=max(world.wrote, world.place_of(process.token)))
         if name == "commit" and text_of(store, KEYS.entry) != text_of(world.store, KEYS.entry):
-            holder = text_of(world.store, KEYS.lease)
-            followed = world.place_of(process.token) < world.wrote
-            stranger = holder is not None and holder != process.token.encode()
-            after = after._replace(overwritten=followed or stranger)
+            after = after._replace(overwritten=world.place_of(process.token) < world.wrote)
         return after, reply
 
     def _zadd(
@@ -225,14 +222,25 @@ class Machine(Selling):
         return confirmed, tuple(text_of(world.store, key) for key in keys)
 
     def _ledger(
-        self, world: World, purchase_id: str, outcome: str, run_id: str
-    ) -> tuple[World, bool]:
-        if any(known == purchase_id or run_id == run != "" for known, _, run in world.ledger):
-            return world, False
-        return world._replace(ledger=(*world.ledger, (purchase_id, outcome, run_id))), True
+        self, world: World, purchase_id: str, outcome: str, run_id: str, answer: str
+    ) -> tuple[World, tuple[bool, int | None]]:
+        entry = (purchase_id, outcome, run_id, answer)
+        known = {each[0]: each for each in world.ledger}
+        if purchase_id in known:
+            if known[purchase_id][1] != "uncertain" or outcome == "uncertain":
+                return world, (False, None)
+            known[purchase_id] = entry
+            return world._replace(ledger=tuple(known.values())), (False, 0)
+        if any(run_id == run != "" for _, _, run, _ in world.ledger):
+            return world, (False, None)
+        return world._replace(ledger=(*world.ledger, entry)), (True, None)
 
     def _purchases(self, world: World) -> tuple[World, tuple[tuple[str, str], ...]]:
-        return world, tuple((known, run_id) for known, _, run_id in world.ledger)
+        return world, tuple((known, run_id) for known, _, run_id, _ in world.ledger)
+
+    def _archive(self, world: World, purchase_id: str) -> tuple[World, str | None]:
+        answers = {known: answer for known, _, _, answer in world.ledger}
+        return world, answers.get(purchase_id) or None
 
     def _sleep(self, world: World, _: int) -> tuple[World, None]:
         return world, None

@@ -97,6 +97,11 @@ class MortalSeller:
         """As the real one."""
         return self._seller.price_micros
 
+    @property
+    def answers_within(self) -> timedelta:
+        """As the real one."""
+        return self._seller.answers_within
+
     async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         """Buy, and die before, in between or after."""
         self._fate.at(Step.BEFORE_POST)
@@ -147,12 +152,11 @@ class MortalSettlement(Settlement):
         await super().reserve(page)
         self.fate.at(Step.AFTER_RESERVE)
 
-    async def settle(self, page: Page, record: PurchaseRecord) -> bool:
+    async def settle(self, page: Page, record: PurchaseRecord) -> None:
         """Settle, and die before or after."""
         self.fate.at(Step.BEFORE_SETTLE)
-        is_new = await super().settle(page, record)
+        await super().settle(page, record)
         self.fate.at(Step.AFTER_SETTLE)
-        return is_new
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,7 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
         settlement = MortalSettlement(
             Budget(jobs_redis, ledger, Caps()),
             ledger,
+            EvidenceArchive(engine),
             price_micros=seller.price_micros,
             protocol="workspace",
         )

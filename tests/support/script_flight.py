@@ -32,9 +32,10 @@ class ScriptFlight:
         reply: list[Any] = await self._scripts.begin(keys=keys, args=args)
         return reply
 
-    async def note(self, text: str) -> int:
-        """Write a note."""
-        args: list[Argument] = [self.token, self._note(text), MINUTE_MS, MINUTE_MS]
+    async def note(self, text: str, *, hold_ms: int = 0, writer: str | None = None) -> int:
+        """Write a note, or change that of *writer*."""
+        body = self._note(text, writer)
+        args: list[Argument] = [self.token, body, MINUTE_MS, MINUTE_MS, hold_ms]
         return int(await self._scripts.note(keys=[KEYS.lease, KEYS.note], args=args))
 
     async def drop_note(self) -> int:
@@ -66,8 +67,8 @@ class ScriptFlight:
         keys = [KEYS.entry, KEYS.generation, KEYS.failure, KEYS.failures, KEYS.stale]
         return int(await self._scripts.invalidate(keys=keys, args=[MINUTE_MS]))
 
-    def _note(self, text: str) -> bytes:
-        return orjson.dumps({"written_by": self.token, "text": text})
+    def _note(self, text: str, writer: str | None = None) -> bytes:
+        return orjson.dumps({"written_by": writer or self.token, "text": text})
 
 
 async def text_of(redis: Redis, key: str) -> str:

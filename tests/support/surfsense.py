@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from orchestrator.surfsense import (
@@ -16,7 +16,7 @@ from orchestrator.surfsense import (
     RunInterrupted,
     RunUnknown,
     ServiceUnavailable,
-    is_permitted,
+    current_guard,
 )
 
 PRICE = 46_500
@@ -45,6 +45,7 @@ class FakeSeller:
     protocol: ClassVar[str] = "enrich"
     gives_run_ids: ClassVar[bool] = False
     price_micros = PRICE
+    answers_within = timedelta(seconds=30)
 
     def __init__(self) -> None:
         self.script: defaultdict[str, list[Answer | Exception]] = defaultdict(list)
@@ -56,7 +57,7 @@ class FakeSeller:
 
     async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         """Sell what the script says comes next for *company*."""
-        self._check_permit(company)
+        self._leave(company)
         self.asked.append((company, purchase_id))
         self.busy.set()
         async with asyncio.timeout(GATE_S):
@@ -90,9 +91,13 @@ class FakeSeller:
         """Refuse."""
         return False
 
-    def _check_permit(self, company: str) -> None:
-        if not is_permitted():
-            raise NotSent(company)
+    def _leave(self, company: str) -> None:
+        """Ask the guard, as the socket does."""
+        guard = current_guard()
+        if guard is not None:
+            if not guard.may_leave():
+                raise NotSent(company)
+            guard.has_left = True
 
     def _charged(self, company: str) -> Answer:
         script = self.script[company]
@@ -129,7 +134,7 @@ class FakeRunSeller(FakeSeller):
 
     async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         """Accept the order."""
-        self._check_permit(company)
+        self._leave(company)
         self.asked.append((company, purchase_id))
         run_id = f"run-{len(self.runs) + 1}"
         self.runs[run_id] = company

@@ -13,7 +13,7 @@
 -- Returns one of
 --   {'entry', stored, now_ms}
 --   {'failure', record, now_ms, ms until somebody may try again}
---   {'follower', ms until the lease expires, now_ms}
+--   {'follower', ms until the lease expires, now_ms, the leader's token}
 --   {'leader', generation, now_ms, note or false}
 --
 -- Keeps: at most one token holds the lease. Calling again with the same token, as a client
@@ -37,7 +37,7 @@ end
 
 local holder = redis.call('GET', lease)
 if holder and holder ~= token then
-  return {'follower', math.max(redis.call('PTTL', lease), 1), now_ms}
+  return {'follower', math.max(redis.call('PTTL', lease), 1), now_ms, holder}
 end
 
 redis.call('SET', lease, token, 'PX', lease_ms)

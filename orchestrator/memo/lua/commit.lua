@@ -10,11 +10,12 @@
 -- Returns 'stored' | 'invalidated' (an invalidation came first) | 'lost' (another leader took
 -- over, or finished already).
 --
--- Keeps: only the current leader of the current generation writes. A leader whose lease ran
--- out unnoticed, and whom nobody has followed (its note is still its own), counts as
--- current: what was paid for is kept. The note changes in the same step as the entry, so
--- whoever finds it knows whether the answer was stored. A repeated call of one that has
--- succeeded answers 'stored'.
+-- Keeps: the note is the ticket, not the lease. A leader of the current generation writes as long as
+-- it holds the lease, or the note is still its own: then no other purchase has begun since, whoever
+-- leads now, and what was paid for is kept. A successor that has begun to look at the note loses its
+-- lease with it, so it can write nothing any more. The note changes in the same step as the entry, so
+-- that it tells whether the answer was stored. A repeated call of one that has succeeded answers
+-- 'stored'.
 local entry, lease, generation, note = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local failure, failures, stale = KEYS[5], KEYS[6], KEYS[7]
 local token, at_generation, stored = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -28,8 +29,8 @@ if holder ~= token then
     return 'stored'
   end
   local left = redis.call('GET', note)
-  local unfollowed = not holder and not current and left and string.find(left, token, 1, true)
-  if not unfollowed then
+  local has_ticket = not current and left and string.find(left, token, 1, true)
+  if not has_ticket then
     return 'lost'
   end
 end

@@ -1,8 +1,11 @@
--- note(KEYS: lease, note; ARGV: token, body, ttl_ms, lease_ms)
+-- note(KEYS: lease, note; ARGV: token, body, ttl_ms, lease_ms, hold_ms)
 --
---   body      JSON text that contains the token: the note's owner is found by it
---   lease_ms  how long the lease lives from now on (ms): whoever writes down what it is about
+--   body      JSON text that contains its writer's token: the note's owner is found by it. Usually
+--             that is the caller; a successor that marks a note leaves it to its writer
+--   lease_ms  how long the lease lives from now on (ms): a leader that writes down what it is about
 --             to do gets a whole lease to do it, however late its heartbeat is
+--   hold_ms   how long it lives at least (ms), whether it is renewed or not: until what the note
+--             announces must have ended. 0 asks for nothing beyond lease_ms, and ends an earlier hold
 --
 -- Returns 2 if it is written and the lease renewed, 1 if it is written without a lease, 0 if
 -- another leader took over.
@@ -10,7 +13,8 @@
 -- add to its own note (the number of a payment that was accepted must not get lost), but
 -- never replaces the note of a successor, and never writes a first note unleased.
 local lease, note = KEYS[1], KEYS[2]
-local token, body, ttl_ms, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local token, body, ttl_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local lease_ms, hold_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local holder = redis.call('GET', lease)
 local current = redis.call('GET', note)
@@ -18,6 +22,6 @@ local owns_note = current and string.find(current, token, 1, true)
 
 if holder == token or (not holder and owns_note) then
   redis.call('SET', note, body, 'PX', ttl_ms)
-  return 1 + redis.call('PEXPIRE', lease, lease_ms)
+  return 1 + redis.call('PEXPIRE', lease, math.max(lease_ms, hold_ms))
 end
 return 0

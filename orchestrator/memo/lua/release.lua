@@ -7,7 +7,7 @@
 --                   every further one, up to longest_ttl_ms
 --
 -- Returns how long nobody tries again (ms), 0 without a record, -1 if the caller did not lead.
--- Keeps: only the leader ends its flight; a failure never hides a successor's work. The note
+-- Keeps: only the leader ends its flight, or, by its token, a follower that has found it gone; a failure never hides a successor's work. The note
 -- stays: only its writer knows whether it still says anything.
 local lease, failure, failures = KEYS[1], KEYS[2], KEYS[3]
 local token, record, ttl_ms, longest_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])

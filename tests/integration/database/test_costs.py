@@ -36,12 +36,12 @@ async def test_spending_is_added_up(ledger: Ledger, costs: Costs) -> None:
         await ledger.settle(each)
 
     assert await costs.by(CostsBy.DAY) == [
-        Cost("2026-11-23", 2, 3_000_000_001, estimated_micros=1, lost_micros=1),
+        Cost("2026-11-23", 2, 3_000_000_000, uncertain_micros=1, estimated_micros=1),
         Cost("2026-11-24", 1, 2, estimated_micros=2),
     ]
     assert await costs.by(CostsBy.TENANT) == [
         Cost("default", 2, 3_000_000_002, estimated_micros=2),
-        Cost("north", 1, 1, estimated_micros=1, lost_micros=1),
+        Cost("north", 1, 0, uncertain_micros=1, estimated_micros=1),
     ]
     assert [(c.key, c.spent_micros) for c in await costs.by(CostsBy.SOURCE)] == [
         ("other", 2),

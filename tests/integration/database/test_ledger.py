@@ -10,10 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.archive import EvidenceArchive
 from orchestrator.database import DatabaseForbids, schema, writing
-from orchestrator.spend import Ledger, Opening
+from orchestrator.spend import Entered, Ledger, Opening, PurchaseOutcome
 from orchestrator.spend.ledger import UNSETTLED
 from tests.support.async_waiting import eventually
 from tests.support.cases import NOW, purchase
+
+#: What entering a purchase comes to.
+NEW, KNOWN = Entered(is_new=True), Entered(is_new=False)
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ async def test_a_purchase_counts_once(ledger: Ledger) -> None:
 
     again = await ledger.settle(purchase(1, cost_micros=99_000))
 
-    assert (first, again) == (True, False)
+    assert (first, again) == (NEW, KNOWN)
     assert await ledger.total() == 46_500
 
 
@@ -38,7 +41,7 @@ async def test_concurrent_settlements_of_one_purchase_count_once(ledger: Ledger)
 
     answers = await asyncio.gather(*calls)
 
-    assert answers == [True] + 49 * [False]
+    assert answers == [NEW] + 49 * [KNOWN]
     assert await ledger.total() == 46_500
 
 
@@ -49,7 +52,7 @@ async def test_a_run_counts_once(ledger: Ledger, engine: AsyncEngine) -> None:
     again = await ledger.settle(purchase(2, run_id="run-7"), {"by": 2})
 
     archived = await EvidenceArchive(engine).of(["purchase-1", "purchase-2"])
-    assert (first, again) == (True, False)
+    assert (first, again) == (NEW, KNOWN)
     assert [await ledger.has(name) for name in ("purchase-1", "purchase-2")] == [True, False]
     assert await ledger.total() == 46_500
     assert {name: answer.payload for name, answer in archived.items()} == {"purchase-1": {"by": 1}}
@@ -62,8 +65,8 @@ async def test_purchases_of_one_run_at_once_count_once(ledger: Ledger) -> None:
 
     answers = await asyncio.gather(*map(ledger.settle, [*same, *others]))
 
-    assert sum(answers[:20]) == 1
-    assert answers[20:] == [True, True, True]
+    assert answers[:20].count(NEW) == 1
+    assert answers[20:] == [NEW, NEW, NEW]
     assert await ledger.total() == 4 * 46_500
 
 
@@ -168,3 +171,29 @@ async def test_the_database_refuses_to_change_the_past(ledger: Ledger, engine: A
                 await connection.execute(change)
 
     assert await ledger.total() == 46_500
+
+
+async def test_what_was_uncertain_is_resolved_once(ledger: Ledger, engine: AsyncEngine) -> None:
+    """An answer that comes after all says what it has cost, and is kept."""
+    await ledger.settle(purchase(1, outcome=PurchaseOutcome.UNCERTAIN, cost_micros=46_500))
+    late = purchase(1, outcome=PurchaseOutcome.FOUND, cost_micros=30_000)
+
+    answers = [await ledger.settle(late, {"by": 1}) for _ in range(2)]
+    repeated = await ledger.settle(purchase(1, outcome=PurchaseOutcome.UNCERTAIN))
+
+    assert answers == [Entered(is_new=False, was_micros=46_500), KNOWN]
+    assert repeated == KNOWN
+    (known,) = await ledger.purchases_of("acme")
+    assert (known.outcome, known.cost_micros) == (PurchaseOutcome.FOUND, 30_000)
+    assert await ledger.total() == 30_000
+    assert (await EvidenceArchive(engine).of(["purchase-1"]))["purchase-1"].outcome == "found"
+
+
+async def test_an_answer_wins_over_the_doubt_of_the_same_moment(ledger: Ledger) -> None:
+    """In one transaction, whichever of the two came first."""
+    doubt = purchase(1, outcome=PurchaseOutcome.UNCERTAIN)
+
+    await asyncio.gather(ledger.settle(doubt), ledger.settle(purchase(1)), ledger.settle(doubt))
+
+    (known,) = await ledger.purchases_of("acme")
+    assert known.outcome is PurchaseOutcome.FOUND

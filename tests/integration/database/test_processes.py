@@ -68,7 +68,7 @@ async def test_a_killed_writer_loses_nothing_it_acknowledged(url: str, engine: A
     ledger = Ledger(engine, utc_now)
     stored = {each.purchase_id for each in await ledger.purchases_of("acme")}
     assert {f"purchase-{int(number)}" for number in acknowledged} <= stored
-    assert await ledger.settle(purchase(-1))
+    assert (await ledger.settle(purchase(-1))).is_new
     if engine.dialect.name == "sqlite":
         async with reading(engine, "check the file") as connection:
             assert await connection.scalar(text("PRAGMA integrity_check")) == "ok"

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from orchestrator.archive import EvidenceArchive
 from orchestrator.clock import utc_now
 from orchestrator.company_index import CompanyIndex
 from orchestrator.connections import open_redis
@@ -76,8 +77,10 @@ class Worlds:
         patience: timedelta = timedelta(seconds=10),
         durability: Durability = Durability.NONE,
         engine: AsyncEngine | None = None,
+        honours_key: bool = False,
+        lease: timedelta = timedelta(seconds=5),
     ) -> World:
-        """Open a world on *server*; paid answers wait for *patience*."""
+        """Open a world on *server*; callers of paid answers wait for *patience*."""
         engine = engine or self._engine
         seller = seller or self.seller
         memo_redis, jobs_redis = (open_redis(f"{server.url}/{database}") for database in (1, 3))
@@ -86,7 +89,11 @@ class Worlds:
         ledger, servings = Ledger(engine, utc_now), Servings(engine)
         budget = Budget(jobs_redis, ledger, Caps())
         self._stack.push_async_callback(servings.aclose)
-        settlement = Settlement(budget, ledger, price_micros=PRICE, protocol=seller.protocol)
+        settlement = Settlement(
+            *(budget, ledger, EvidenceArchive(engine)),
+            price_micros=PRICE,
+            protocol=seller.protocol,
+        )
         strays = Strays(memo_redis)
         purchaser = Purchaser(
             seller,
@@ -96,11 +103,12 @@ class Worlds:
             max_in_flight=50,
             reconcile_grace=GRACE,
             send_within=SEND_WITHIN + durability.patience,
+            honours_key=honours_key,
         )
         memo = Memo(
             memo_redis,
             failures=EnrichmentFailures(TRANSIENT, PERMANENT),
-            options=MemoOptions(commit_patience=patience, durability=durability),
+            options=MemoOptions(commit_patience=patience, durability=durability, lease=lease),
         )
         sweeper = Sweeper(
             memo,

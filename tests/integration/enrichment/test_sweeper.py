@@ -83,14 +83,14 @@ async def test_an_order_that_was_never_sent_is_forgotten_and_not_bought(
 
 
 async def test_an_attempt_of_which_nothing_can_be_learned_is_written_off(world: World) -> None:
-    """By `enrich` a dead attempt may have been charged: it is in the ledger as lost, once."""
+    """By `enrich` a dead attempt may have been charged: it is entered as uncertain, once."""
     await _leave_page(world, _page("Acme"))
 
     await world.sweeper.sweep()
     await world.sweeper.sweep()
 
     (lost,) = await world.ledger.purchases_of("acme")
-    assert (lost.outcome, lost.cost_micros) == (PurchaseOutcome.LOST, PRICE)
+    assert (lost.outcome, lost.cost_micros) == (PurchaseOutcome.UNCERTAIN, PRICE)
     assert (await world.budget.account("run:job-dead")).spent_micros == PRICE
     assert world.seller.asked == []
 

@@ -40,12 +40,21 @@ class _Notes:
         self.written: list[JsonObject] = []
         self.dropped = False
 
-    async def write(self, note: JsonObject, *, durably: bool = False) -> None:
-        del durably
+    async def write(
+        self, note: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
+    ) -> None:
+        del durably, hold
+        self.written.append(note)
+
+    async def mark(self, note: JsonObject) -> None:
         self.written.append(note)
 
     async def drop(self) -> None:
         self.dropped = True
+
+
+def _announced(page: Page, send_before_ms: int) -> Page:
+    return page.announced(send_before_ms=send_before_ms, answer_by_ms=send_before_ms + 30_000)
 
 
 def _flight(notes: _Notes, *, may_pay: bool, now_ms: Callable[[], int] = lambda: 1000) -> Flight:
@@ -59,6 +68,7 @@ def _flight(notes: _Notes, *, may_pay: bool, now_ms: Callable[[], int] = lambda:
         may_pay=lambda: may_pay,
         write_note=notes.write,
         drop_note=notes.drop,
+        mark_note=notes.mark,
     )
 
 
@@ -103,7 +113,7 @@ async def test_a_successor_waits_from_the_instant_after_which_nothing_left(
     world, seller = worlds.open(shared_valkey, worlds.run_seller), worlds.run_seller
     clock = count(BEGAN_MS, GRACE_MS // 3)
     left = Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER)
-    left = left.announced(BEGAN_MS - GRACE_MS if is_long_ago else BEGAN_MS + 60_000)
+    left = _announced(left, BEGAN_MS - GRACE_MS if is_long_ago else BEGAN_MS + 60_000)
     flight = _flight(_Notes(), may_pay=True, now_ms=lambda: next(clock))
     flight = replace(flight, note=left.note())
 
@@ -138,7 +148,7 @@ async def test_that_there_is_no_run_counts_only_of_a_list_asked_for_after_the_gr
     """A look that began before, and lasted beyond, says nothing of what was listed meanwhile."""
     seller = _SlowToLook()
     world = worlds.open(shared_valkey, seller)
-    left = Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER).announced(BEGAN_MS)
+    left = _announced(Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER), BEGAN_MS)
     flight = _flight(_Notes(), may_pay=True, now_ms=lambda: seller.now_ms)
 
     loaded = await world.purchaser.buy(replace(flight, note=left.note()), ORDER)

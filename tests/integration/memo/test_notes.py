@@ -27,7 +27,7 @@ async def test_a_note_that_was_left_is_found(memo: Memo, elsewhere: Memo) -> Non
 
     (left,) = await elsewhere.notes.left(for_at_least=NOW, limit=10)
 
-    assert (left.key, left.note["order"], left.led) == (KEY, KEY, False)
+    assert (left.key, left.note["order"], left.leader) == (KEY, KEY, None)
 
 
 async def test_a_note_in_use_says_so(memo: Memo) -> None:
@@ -38,7 +38,7 @@ async def test_a_note_in_use_says_so(memo: Memo) -> None:
 
     (left,) = await memo.notes.left(for_at_least=NOW, limit=10)
 
-    assert left.led
+    assert left.leader is not None
     loader.gate.set()
     await caller
     assert await memo.notes.left(for_at_least=NOW, limit=10) == []

@@ -1,8 +1,8 @@
 """Any interleaving of three flights against a model of what the scripts promise.
 
 The model knows who leads, whose note lies there, and which generation it is. What it checks:
-one leader at most, only the current leader of the current generation writes, an invalidated
-entry stays away until somebody loads it anew.
+one leader at most; only the holder of the lease or of the note writes, in the current generation;
+an invalidated entry stays away until it is loaded anew.
 """
 
 import asyncio
@@ -87,11 +87,11 @@ class Flights(RuleBasedStateMachine):
 
     @rule(flight=FLIGHTS)
     def commit(self, flight: int) -> None:
-        """Only the current leader of the current generation stores."""
+        """Only the current leader stores, or the one whose note nobody has replaced."""
         began_at = self.began_at.get(flight, self.generation)
         verdict = self.run(self.flights[flight].commit(began_at))
-        unfollowed = self.holder is None and self.entry_of is None and self.note_of == flight
-        if self.holder == flight or unfollowed:
+        has_ticket = self.entry_of is None and self.note_of == flight
+        if self.holder == flight or has_ticket:
             fits = began_at == self.generation
             assert verdict == (b"stored" if fits else b"invalidated")
             self.holder, self.note_of, self.failed = None, None, False

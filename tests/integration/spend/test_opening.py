@@ -50,7 +50,7 @@ def _budget(redis: Redis, ledger: Ledger, cap: int | None = None) -> Budget:
 
 async def _settle(budget: Budget, ledger: Ledger, number: int) -> None:
     record = purchase(number, cost_micros=PRICE, started_at=DAY, settled_at=DAY)
-    is_new = await ledger.settle(record)
+    is_new = (await ledger.settle(record)).is_new
     await budget.settle(record.purchase_id, PRICE, PRICE, ACCOUNTS, is_new=is_new)
 
 

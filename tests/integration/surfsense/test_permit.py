@@ -16,8 +16,9 @@ from orchestrator.surfsense import (
     Found,
     NotSent,
     RequestRejected,
+    SendGuard,
     ServiceUnavailable,
-    sent_only_while,
+    guarded,
 )
 from tests.integration.surfsense.buying import client_of, run_seller_of
 from tests.integration.surfsense.raw_server import RawServer, answer, say
@@ -44,9 +45,9 @@ def test_nothing_leaves_once_the_permit_is_over(run: Run) -> None:
     async def test() -> None:
         server = RawServer(answer)
         async with server.serve(), client_of(server.url) as client:
-            with pytest.raises(NotSent), sent_only_while(lambda: False):
+            with pytest.raises(NotSent), guarded(SendGuard(lambda: False)):
                 await client.purchase("Acme", purchase_id="p-1")
-            with sent_only_while(lambda: True):
+            with guarded(SendGuard(lambda: True)):
                 sent = await client.purchase("Acme", purchase_id="p-2")
         assert isinstance(sent, Found)
         assert (server.requests, server.connections) == (1, 2)
@@ -60,9 +61,9 @@ def test_a_run_is_not_started_once_the_permit_is_over(run: Run) -> None:
     async def test() -> None:
         server = RawServer(NOT_FOUND)
         async with server.serve(), run_seller_of(server.url) as seller:
-            with pytest.raises(NotSent), sent_only_while(lambda: False):
+            with pytest.raises(NotSent), guarded(SendGuard(lambda: False)):
                 await seller.submit("Acme", purchase_id="p-1")
-            with pytest.raises(RequestRejected), sent_only_while(lambda: True):
+            with pytest.raises(RequestRejected), guarded(SendGuard(lambda: True)):
                 await seller.submit("Acme", purchase_id="p-2")
         assert server.requests == 1
 
@@ -81,7 +82,7 @@ def test_the_permit_is_asked_when_all_else_is_done(run: Run) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         async with client_of(f"http://127.0.0.1:{port}") as client:
-            with pytest.raises(ServiceUnavailable), sent_only_while(permit):
+            with pytest.raises(ServiceUnavailable), guarded(SendGuard(permit)):
                 await client.purchase("Acme", purchase_id="p-1")
 
     run(test())
@@ -95,7 +96,7 @@ def test_what_left_late_is_told(run: Run) -> None:
     async def test() -> None:
         server = RawServer(answer)
         async with server.serve(), client_of(server.url) as client:
-            with sent_only_while(lambda: next(answers)):
+            with guarded(SendGuard(lambda: next(answers))):
                 await client.purchase("Acme", purchase_id="p-1")
 
     with capture_logs() as logs:

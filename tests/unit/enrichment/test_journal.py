@@ -86,6 +86,6 @@ def test_a_post_has_left_by_its_own_bound_or_by_the_end_of_its_lease(
     send_before_ms: int | None, sent_by_ms: int
 ) -> None:
     """Whichever comes first; a page of an earlier version has no bound of its own."""
-    page = PAGE if send_before_ms is None else PAGE.announced(send_before_ms)
+    page = replace(PAGE, send_before_ms=send_before_ms)
 
     assert page.sent_by_ms(90) == sent_by_ms

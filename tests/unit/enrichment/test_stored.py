@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from orchestrator.enrichment import EnrichmentStatus, Freshness
+from orchestrator.enrichment.journal import Order, Page, Purpose, Stage
 from orchestrator.enrichment.stored import StoredAnswer, payload_of, read_stored, status_of
 from orchestrator.memo import Entry
 from orchestrator.surfsense import Ambiguous, Answer, Found, NotFound
@@ -20,7 +21,9 @@ IDS = [status.value for _, status in ANSWERS]
 @pytest.mark.parametrize(("answer", "status"), ANSWERS, ids=IDS)
 def test_an_answer_survives_the_memo(answer: Answer, status: EnrichmentStatus) -> None:
     """Status, payload, candidates, price and purchase come back from JSON."""
-    payload = payload_of(answer, company="Acme, S.A.", purchase_id="p1")
+    purpose = Purpose("job-1", "north", item=3)
+    page = Page(Stage.INTENT, "p1", 1, 1, Order("Acme, S.A.", "acme", purpose))
+    payload = payload_of(answer, page)
     entry = Entry(status_of(answer), orjson.loads(orjson.dumps(payload)), 1, 2)
 
     assert read_stored(entry) == StoredAnswer(
@@ -31,6 +34,7 @@ def test_an_answer_survives_the_memo(answer: Answer, status: EnrichmentStatus) -
         purchase_id="p1",
         cost_micros=7,
         cost_estimated=answer.cost_estimated,
+        bought_for=("job-1", 3),
     )
 
 
@@ -46,6 +50,6 @@ def test_jitter_only_shortens(chance: float) -> None:
     """Nothing is fresh for longer than said, and never for less than the jitter allows."""
     freshness = Freshness(PERMANENT, TRANSIENT, jitter=0.1)
 
-    for (answer, _), longest in zip(ANSWERS, (PERMANENT, TRANSIENT, PERMANENT), strict=True):
-        assert longest * 0.9 <= freshness.ttl(answer, chance) <= longest
-    assert freshness.ttl(ANSWERS[0][0], 0.0) == PERMANENT
+    for (_, status), longest in zip(ANSWERS, (PERMANENT, TRANSIENT, PERMANENT), strict=True):
+        assert longest * 0.9 <= freshness.ttl(status, chance) <= longest
+    assert freshness.ttl(EnrichmentStatus.FOUND, 0.0) == PERMANENT

@@ -40,8 +40,8 @@ def test_a_failure_in_force_is_passed_on() -> None:
 
 def test_a_follower_waits_until_just_after_the_lease_can_have_expired() -> None:
     """Asking a little later than the lease ends finds it gone."""
-    assert read_beginning("k", [b"follower", 500, 15]) == Following(
-        timedelta(milliseconds=500) + LEASE_MARGIN
+    assert read_beginning("k", [b"follower", 500, 15, b"process.flight"]) == Following(
+        timedelta(milliseconds=500) + LEASE_MARGIN, "process.flight"
     )
 
 

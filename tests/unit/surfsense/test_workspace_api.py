@@ -77,7 +77,7 @@ async def test_an_acceptance_without_a_run_id_is_lost(body: object) -> None:
         (403, AccessDenied),
         (422, RequestRejected),
         (404, RequestRejected),
-        (500, ServiceUnavailable),
+        (500, AnswerLost),
         (503, ServiceUnavailable),
         (504, AnswerLost),
         (524, AnswerLost),

@@ -1,0 +1,29 @@
+"""What became of purchases that were entered as uncertain, append-only."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from orchestrator.database.migrations.append_only import make_append_only
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Create the table of resolutions."""
+    op.create_table(
+        "resolutions",
+        sa.Column("purchase_id", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("cost_micros", sa.BigInteger(), nullable=False),
+        sa.Column("estimated", sa.Boolean(), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("purchase_id", name="pk_resolutions"),
+        sa.ForeignKeyConstraint(
+            ["purchase_id"],
+            ["purchases.purchase_id"],
+            name="fk_resolutions_purchase_id",
+        ),
+        sa.CheckConstraint("cost_micros >= 0", name="ck_resolutions_cost_micros"),
+    )
+    make_append_only("resolutions")
