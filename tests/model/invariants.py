@@ -53,7 +53,7 @@ def never_older_than_said(world: World, scenario: Scenario) -> bool:
 def counted_once(world: World, scenario: Scenario) -> bool:
     """The ledger never has more purchases, but for uncertain ones, than the seller has charged."""
     if not scenario.rules.gives_run_ids:
-        certain = [entry for entry in world.ledger if entry[1] != "uncertain"]
+        certain = [e for e in world.ledger if e[1] not in ("uncertain", "not_charged")]
         return len(certain) <= len(world.runs)
     runs = [run_id for _, _, run_id, _ in world.ledger if run_id]
     is_once = len(runs) == len(set(runs))

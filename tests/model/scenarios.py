@@ -141,15 +141,11 @@ def _buys_on_intent(page: Page | None, *, gives_run_ids: bool) -> Step:
     return Step.BUY if is_intent else first_step(page, gives_run_ids=gives_run_ids)
 
 
-def _asks_only_for_the_time(flight: Any, page: Page) -> Any:
-    return SendGuard(lambda: flight.now_ms() < (page.send_before_ms or 0))
-
-
 def _asks_only_for_the_lease(flight: Any, _: Page) -> Any:
     return SendGuard(flight.may_pay)
 
 
-async def _drops_before_it_writes(notes: Any, keys: Any, token: str, _: Any) -> None:
+async def _drops_before_it_writes(notes: Any, keys: Any, token: str, _: Any, **__: Any) -> None:
     await notes.drop(keys, token)
 
 
@@ -213,12 +209,6 @@ MUTATIONS = (
         patch=(buying, "first_step", _buys_on_intent),
     ),
     Mutation(
-        "the POST is sent when the tenure is over",
-        STALL_PATIENT,
-        (bought_once,),
-        patch=(attempting, "_send_guard", _asks_only_for_the_time),
-    ),
-    Mutation(
         "the POST is sent after the instant that its intent names",
         LATE,
         (bought_once,),
@@ -244,7 +234,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a note is dropped whoever wrote it",
-        Scenario("a stall, then a crash", "AB", Faults(pause=1, crash=1, ticks=1), WITHOUT_RUN_IDS),
+        Scenario("a stall, then a crash", "AB", Faults(pause=1, crash=1, ticks=3)),
         (nothing_paid_is_lost, bought_once, fenced),
         (("drop_note", "string.find(current, text, 1, true)", "true"),),
     ),
@@ -265,6 +255,18 @@ MUTATIONS = (
         FAILOVER,
         (bought_once,),
         patch=(Notes, "drop", _drops_whatever_it_says),
+    ),
+    Mutation(
+        "without run ids, an intent is no reason to wait",
+        ENRICH,
+        (bought_once,),
+        patch=(buying, "first_step", _buys_on_intent),
+    ),
+    Mutation(
+        "a lost answer bars no purchase",
+        ENRICH_LOST,
+        (bought_once,),
+        patch=(attempting.Attempts, "is_over", _is_there_anyhow),
     ),
     Mutation(
         "an answer is not stored",
