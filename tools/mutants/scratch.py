@@ -52,8 +52,8 @@ def environment(tree: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tree)}
 
 
-def run_tests(tree: Path, tests: Sequence[str]) -> TestRun:
-    """Run *tests* in *tree*, up to the first that fails."""
+def run_tests(tree: Path, tests: Sequence[str], *, limit_s: float | None = LIMIT_S) -> TestRun:
+    """Run *tests* in *tree*, up to the first that fails, for *limit_s* at most."""
     options = ("-x", "-q", "--tb=no", "--no-header", "-p", "no:randomly", "-p", "no:cacheprovider")
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, *tests],
@@ -65,11 +65,11 @@ def run_tests(tree: Path, tests: Sequence[str]) -> TestRun:
         start_new_session=True,
     ) as process:
         try:
-            output, _ = process.communicate(timeout=LIMIT_S)
+            output, _ = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            return TestRun(Verdict.FAILED, f"no end after {LIMIT_S:.0f} s")
+            return TestRun(Verdict.FAILED, f"no end after {limit_s} s")
     # pytest: 0 all passed, 1 some failed; 2 to 5 it could not run them.
     if process.returncode == 0:
         return TestRun(Verdict.PASSED)
