@@ -15,9 +15,10 @@ from orchestrator.embedded import open_stack
 from orchestrator.garbage import collect_rarely
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.observability import configure_logging
-from orchestrator.settings import Settings, is_configured, load
+from orchestrator.settings import ConfigurationError, Settings, is_configured, load
 
 T = TypeVar("T")
+_LEVELS = ("debug", "info", "warning", "error")
 
 #: Folder of the embedded stack, below the working directory unless EMASAI_HOME says otherwise.
 HOME = Path(".emasai")
@@ -35,6 +36,13 @@ def home() -> Path:
     return Path(os.environ.get("EMASAI_HOME") or HOME)
 
 
+def _log_level() -> str:
+    level = os.environ.get("EMASAI_CLI_LOG_LEVEL", "").strip() or "error"
+    if level not in _LEVELS:
+        raise ConfigurationError((f"EMASAI_CLI_LOG_LEVEL: must be one of {', '.join(_LEVELS)}",))
+    return level
+
+
 @contextlib.contextmanager
 def configured(*, workers: int = 0) -> Iterator[Settings]:
     """Yield the settings to work with; start the embedded stack if nothing is configured.
@@ -46,7 +54,7 @@ def configured(*, workers: int = 0) -> Iterator[Settings]:
         ConfigurationError: The environment is half configured, or wrong.
         StackError: The embedded stack did not start.
     """
-    configure_logging(os.environ.get("EMASAI_CLI_LOG_LEVEL", "error"))
+    configure_logging(_log_level())
     if is_configured():
         yield load()
         return

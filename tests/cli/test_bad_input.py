@@ -208,3 +208,15 @@ def test_a_half_configured_installation_is_refused(
     assert ended.code == 2
     assert "DATABASE_URL is not set" in ended.err
     assert "SURFSENSE_URL is not set" in ended.err
+
+
+def test_a_level_of_the_log_that_there_is_not_is_told(
+    emasai: Emasai, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As every other setting, in a sentence."""
+    monkeypatch.setenv("EMASAI_CLI_LOG_LEVEL", "loud")
+
+    ended = emasai("costs")
+
+    assert ended.code == 2
+    assert "EMASAI_CLI_LOG_LEVEL: must be one of debug, info, warning, error" in ended.err

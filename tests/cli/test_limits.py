@@ -88,6 +88,23 @@ def test_names_with_a_cap_of_nothing_buy_nothing(emasai: Emasai, stack: Embedded
     assert _bill_micros(stack) == before
 
 
+def test_stored_leads_with_a_cap_of_nothing_end_with_4(
+    emasai: Emasai, stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    """As files and names do."""
+    leads = tmp_path / "leads.csv"
+    company = _new_companies(1)[0]
+    leads.write_text(f"company,contact,email\n{company},Ana,ana@x.example\n", encoding="utf-8")
+    in_file = emasai("run", leads, "--max-cost", "0", "--json")
+    before = _bill_micros(stack)
+
+    stored = emasai("run", "--where", "status=never-judged", "--max-cost", "0", "--json")
+
+    assert (in_file.code, stored.code) == (4, 4)
+    assert json.loads(stored.out)["statuses"]["skipped_budget"] >= 1
+    assert _bill_micros(stack) == before
+
+
 @pytest.mark.parametrize("form", ["names", "file"])
 def test_the_tenant_that_is_named_pays(emasai: Emasai, tmp_path: Path, form: str) -> None:
     """Not the one of the settings."""
