@@ -18,7 +18,7 @@ from starlette.types import Scope
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import submit_stream
 from orchestrator.jobs import Job, JobKind, Order, Origin
-from orchestrator.leadfile.formula import guard
+from orchestrator.leadfile.formula import guard_parts
 
 from .answers import JOBS_PATH, JobAccepted, accepted, url_of
 from .dependencies import CallerOfRequest, IdempotencyKey, LimitsInAddress, RuntimeOfApp
@@ -163,7 +163,7 @@ async def _csv(runtime: Runtime, job: Job, offset: int) -> AsyncIterator[bytes]:
 def _line(values: list[Any]) -> bytes:
     text = StringIO()
     cells = ["" if value is None else str(value) for value in values]
-    csv.writer(text, lineterminator="\r\n").writerow([guard(cell) for cell in cells])
+    csv.writer(text, lineterminator="\r\n").writerow([guard_parts(cell) for cell in cells])
     return text.getvalue().encode()
 
 

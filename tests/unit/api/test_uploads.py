@@ -12,6 +12,7 @@ from orchestrator.api.errors import Refused
 from orchestrator.api.examples import UPLOADS
 from orchestrator.api.uploads import CSV, MAX_RECORD, NDJSON, mentions_in
 from orchestrator.identity import Mention
+from orchestrator.jobs import Report
 
 from .conftest import Door
 
@@ -151,6 +152,18 @@ async def test_results_are_streamed_in_order(door: Door) -> None:
         ("3", "ambiguous"),
     ]
     assert rows[0]["reason"]
+
+
+async def test_results_as_csv_have_no_formula(door: Door) -> None:
+    """Neither at the beginning of a cell nor behind a delimiter of another country."""
+    posted = await door.client.post("/api/v1/jobs", json={"kind": "enrich", "companies": ["Acme"]})
+    said = {"status": "failed", "company": "=HYPERLINK(1)", "reason": {"en": "Acme;=cmd"}}
+    await door.runtime.records.report(posted.json()["job_id"], 0, Report(said, failure="x"))
+
+    table = await door.client.get(f"{posted.json()['url']}/results", headers={"accept": CSV})
+
+    (row,) = csv.DictReader(StringIO(table.text))
+    assert (row["company"], row["reason"]) == ("'=HYPERLINK(1)", "Acme;'=cmd")
 
 
 async def test_results_of_no_job_are_not_found(door: Door) -> None:
