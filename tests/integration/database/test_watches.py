@@ -107,3 +107,17 @@ async def test_a_company_is_worth_a_refresh_while_it_has_an_opportunity(
     assert await worth.among(keys) == {keys[0]}
     assert await worth.with_opportunities() == {keys[0]: lead(1).company}
     assert await worth.leads_of(keys[1:]) == [lead(2).id]
+
+
+async def test_a_watch_that_has_a_run_is_not_postponed(watches: Watches) -> None:
+    """Its run ends it, and says when it is due next."""
+    running, idle = _due("Acme Andina"), _due("Banco Azul")
+    await watches.add([running, idle])
+    assert await watches.begin([running.id], "j1", set()) == {running.id}
+
+    await watches.postpone([running, idle], "not_worth_it")
+
+    stored = await watches.of([running.id, idle.id])
+    assert (stored[running.id].next_at, stored[running.id].outcome) == (NOW, None)
+    assert stored[idle.id].next_at > NOW
+    assert stored[idle.id].outcome == "not_worth_it"

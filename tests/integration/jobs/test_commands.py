@@ -17,6 +17,7 @@ from orchestrator.jobs import (
     Marks,
     NewJob,
 )
+from orchestrator.jobs.keys import JobKeys
 from tests.support.async_waiting import eventually
 from tests.support.bells import FakeDoorbell
 from tests.support.handlers import FakeHandler
@@ -169,3 +170,22 @@ async def _running(handler: FakeHandler, count: int) -> None:
         return handler.running >= count
 
     await eventually(are_running, f"{count} items are being worked on")
+
+
+async def test_a_chunk_whose_job_is_gone_is_let_go(
+    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, jobs_redis: Redis
+) -> None:
+    """Redis was emptied: what is under way ends without a result, as if it were cancelled."""
+    await records.accept("j1", NEW, chunk_size=4)
+    work = asyncio.create_task(runner.run_one(Lane.PIPELINE))
+
+    async def are_running() -> bool:
+        return handler.running == 4
+
+    await eventually(are_running, "its items are worked on")
+    await jobs_redis.delete(JobKeys("j1").record)
+
+    assert await work == 0
+    assert handler.cancelled == [(item, True) for item in "abcd"]
+    assert await runner.run_one(Lane.PIPELINE) is None
+    await runner.aclose()

@@ -2,7 +2,7 @@
 
 import tracemalloc
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -168,3 +168,35 @@ async def test_memory_does_not_grow_with_the_dead_letters(
         await jobs_redis.unlink(JobKeys(f"{items}").results)
 
     assert peaks[4 * WINDOW] < 1.2 * peaks[2 * WINDOW]
+
+
+async def test_an_item_has_failed_when_it_failed_and_not_when_its_job_was_accepted(
+    records: JobRecords, failures: Failures, jobs_redis: Redis
+) -> None:
+    """Lists say when, and `--since` goes by it."""
+    await records.accept("j1", NewJob(JobKind.ENRICH, ITEMS, "acme"), chunk_size=5)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    accepted_at_ms = int(an_hour_ago.timestamp() * 1000)
+    await jobs_redis.hset(JobKeys("j1").record, "accepted_at_ms", accepted_at_ms)
+
+    await records.report("j1", 3, Report({"item": "d"}, failure="poison"))
+
+    since = an_hour_ago + timedelta(minutes=30)
+    ((_, item),) = await found(failures, FailureFilter(since=since))
+    assert timedelta(minutes=59) < item.failed_at - an_hour_ago < timedelta(minutes=90)
+
+
+async def test_numbers_beyond_the_first_window_are_right(
+    records: JobRecords, failures: Failures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are what is queued again."""
+    monkeypatch.setattr("orchestrator.jobs.failures.WINDOW", 8)
+
+    await accept(records, "j1")
+
+    letters = [letter for _, letter in await found(failures, FailureFilter())]
+    assert [(letter.number, letter.code, letter.attempts) for letter in letters] == [
+        (0, "rate_limited", 0),
+        (8, "rate_limited", 8),
+        (9, "poison", 9),
+    ]

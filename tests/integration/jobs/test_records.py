@@ -8,12 +8,26 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.connections import open_redis
-from orchestrator.jobs import Command, JobKind, JobRecords, JobState, Lane, NewJob, Origin, Report
-from orchestrator.jobs.keys import JobKeys
+from orchestrator.jobs import (
+    Command,
+    Intake,
+    JobKind,
+    JobList,
+    JobRecords,
+    JobState,
+    Lane,
+    NewJob,
+    Once,
+    Origin,
+    Report,
+)
+from orchestrator.jobs.keys import JobKeys, LaneKeys
 from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
 from tests.support.results import reported_results
 from tests.support.vanishing import vanish_with_a_chunk
+
+from .conftest import TTL
 
 #: Where no server listens.
 NOBODY = "redis://127.0.0.1:1"
@@ -270,3 +284,68 @@ async def test_without_redis_records_say_so() -> None:
         ):
             with pytest.raises(StoreUnavailable, match="job"):
                 await question
+
+
+async def test_a_key_whose_job_is_gone_leads_to_a_new_one(
+    jobs_redis: Redis,
+) -> None:
+    """A record that was lost does not keep its work from being accepted again."""
+    intake, once = Intake(jobs_redis, ttl=TTL), Once("name", TTL)
+
+    async def accept(job_id: str) -> str:
+        unsealed = intake.begin(job_id, NEW.order, chunk_size=2)
+        await unsealed.add(NEW.items)
+        return await unsealed.seal(once)
+
+    assert [await accept("j1"), await accept("j2")] == ["j1", "j1"]
+    await jobs_redis.delete(JobKeys("j1").record)
+
+    assert await accept("j3") == "j3"
+
+
+async def test_a_chunk_that_was_finished_by_whom_it_was_taken_from_is_not_taken_again(
+    records: JobRecords, jobs_redis: Redis
+) -> None:
+    """Who was thought to have vanished finishes; who had taken over vanishes for good."""
+    await records.accept("j1", NEW, chunk_size=3)
+    async with records.taken(Lane.PIPELINE) as claim:
+        assert claim is not None
+        await jobs_redis.delete(JobKeys("j1").claim(0))  # as if its lease had lapsed
+        await jobs_redis.zadd(LaneKeys(Lane.PIPELINE).held, {"j1:0": 0})
+        assert await vanish_with_a_chunk(jobs_redis) == 1
+        for number, item in await records.open_items("j1", 0):
+            await records.report("j1", number, Report({"item": item}))
+        claim.done = True
+
+    async def is_forgotten() -> bool:
+        return not await jobs_redis.exists(JobKeys("j1").claim(0))
+
+    await eventually(is_forgotten, "the lease of who has taken over has lapsed")
+    taken = [await _take(records), await _take(records)]
+    assert taken == [("j1", 1), ("j1", 1)]
+    assert not await jobs_redis.sismember(JobKeys("j1").returned, "0")
+
+
+async def test_a_tenant_that_asks_for_more_keeps_its_turn(records: JobRecords) -> None:
+    """It stands where it stood: otherwise who goes on asking would never be served."""
+    for job_id, tenant in (("a1", "a"), ("b1", "b")):
+        await records.accept(job_id, replace(NEW, tenant=tenant), chunk_size=1)
+    assert [await _finish_next(records) for _ in range(2)] == [("a1", 0), ("b1", 0)]
+
+    await records.accept("a2", replace(NEW, tenant="a", items=("x",)), chunk_size=1)
+
+    assert await _finish_next(records) == ("a1", 1)
+
+
+async def test_only_the_last_events_of_a_job_are_kept(
+    records: JobRecords, jobs_redis: Redis
+) -> None:
+    """However often it is paused and resumed."""
+    await records.accept("j1", NEW, chunk_size=2)
+    for _ in range(30):
+        await records.command("j1", Command.PAUSE)
+        await records.command("j1", Command.RESUME)
+
+    events = [each.event for each in await JobList(jobs_redis).timeline("j1")]
+
+    assert events == ["paused", "resumed"] * 25

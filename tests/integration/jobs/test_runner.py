@@ -6,20 +6,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from orchestrator.jobs import (
     ChunkRunner,
     FailureFilter,
     Failures,
+    GivenUp,
     Job,
     JobContext,
     JobKind,
+    JobList,
     JobRecords,
     JobState,
     Lane,
     Marks,
     NewJob,
     Report,
+    UnreadableJob,
 )
 from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
@@ -249,3 +253,134 @@ async def _done(records: JobRecords, count: int) -> None:
         return (await _job(records)).done >= count
 
     await eventually(are_done, f"{count} items have a result")
+
+
+async def test_places_that_have_ended_are_given_back(
+    records: JobRecords, runner: ChunkRunner, handler: FakeHandler
+) -> None:
+    """More doorbells than the lane has places, one after another: each is answered."""
+    for number in range(QUOTAS[Lane.PIPELINE] + 2):
+        await records.accept(f"j{number}", replace(NEW, items=(f"item {number}",)), chunk_size=1)
+
+        runner.wake(Lane.PIPELINE)
+
+        async def is_done(number: int = number) -> bool:
+            job = await records.job(f"j{number}")
+            return job is not None and job.state is JobState.DONE
+
+        await eventually(is_done, "the doorbell was answered")
+    await runner.aclose()
+    assert handler.worked.total() == QUOTAS[Lane.PIPELINE] + 2
+
+
+async def test_a_drained_chunk_is_taken_at_once_by_another_worker(
+    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, marks: Marks
+) -> None:
+    """It does not rest: there is nothing wrong with it."""
+    await records.accept("j1", NEW, chunk_size=4)
+    handler.not_now = {"b"}
+    handler.gate.clear()
+    work = asyncio.create_task(runner.run_one(Lane.PIPELINE))
+    await _running(handler, 4)
+    runner.drain()
+    handler.gate.set()
+    assert await work == 3
+
+    handler.not_now = set()
+    other = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, FakeDoorbell())
+
+    assert await other.run_one(Lane.PIPELINE) == 1
+
+
+class Broken(FakeHandler):
+    """Meets *error* at the items of `crashes`, and at whatever is asked about them after that."""
+
+    def __init__(self, error: Exception, *, gives_up: bool = True) -> None:
+        super().__init__()
+        self.error = error
+        self.gives_up = gives_up
+
+    async def __call__(self, item: str, context: JobContext) -> Report:
+        """Work on *item*."""
+        if item in self.crashes:
+            self.worked[item] += 1
+            raise self.error
+        return await super().__call__(item, context)
+
+    async def give_up(self, item: str, context: JobContext, why: GivenUp) -> Report:
+        """Say why, or fail with that, too."""
+        if not self.gives_up:
+            raise self.error
+        return await super().give_up(item, context, why)
+
+
+async def test_a_store_that_is_away_leaves_the_item_open(
+    records: JobRecords, marks: Marks, doorbell: FakeDoorbell
+) -> None:
+    """Also where the handler does not say `NotNow`: it is no fault of the item's."""
+    handler = Broken(StoreUnavailable("marks"))
+    handler.crashes = {"b"}
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell)
+    await records.accept("j1", NEW, chunk_size=4)
+
+    assert await runner.run_one(Lane.PIPELINE) == 3
+
+    assert await records.open_items("j1", 0) == [(1, "b")]
+    assert "failed:internal_error" not in (await _job(records)).tally
+
+
+async def test_an_item_that_cannot_even_be_given_up_harms_no_sibling_and_ends(
+    records: JobRecords, marks: Marks, doorbell: FakeDoorbell
+) -> None:
+    """Siblings end under their lease, each once; after bounded attempts it fails."""
+    handler = Broken(ZeroDivisionError("ana@example.com"), gives_up=False)
+    handler.crashes = {"b"}
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell, attempts=2)
+    await records.accept("j1", NEW, chunk_size=4)
+
+    with capture_logs() as logs:
+        await _until_done(records, runner)
+
+    tally = (await _job(records)).tally
+    assert (tally["done"], tally["failed:internal_error"]) == (4, 1)
+    assert handler.worked == {"a": 1, "b": 2, "c": 1, "d": 1}
+    assert [line["event"] for line in logs].count("chunk.failed") == 2
+    assert "lease.lost" not in [line["event"] for line in logs]
+
+
+class Mute(JobRecords):
+    """Cannot store what is reported of item 1, whatever it is."""
+
+    async def report(self, job_id: str, number: int, report: Report) -> bool:
+        """Store a result, or meet what nobody knows."""
+        if number == 1:
+            raise ZeroDivisionError
+        return await super().report(job_id, number, report)
+
+
+async def test_a_chunk_whose_items_cannot_be_reported_is_not_taken_for_ever(
+    jobs_redis: Redis, marks: Marks, doorbell: FakeDoorbell
+) -> None:
+    """Its siblings have their results; after bounded attempts its job is set aside, and named."""
+    records, handler = Mute(jobs_redis, ttl=timedelta(hours=1)), FakeHandler()
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell, attempts=1)
+    await records.accept("j1", NEW, chunk_size=4)
+
+    async def is_set_aside() -> bool:
+        await runner.run_one(Lane.PIPELINE)
+        return bool(await JobList(jobs_redis).unreadable())
+
+    await eventually(is_set_aside, "its job is set aside")
+
+    assert await runner.run_one(Lane.PIPELINE) is None
+    assert handler.worked == {"a": 1, "b": 1, "c": 1, "d": 1}
+    with pytest.raises(UnreadableJob):
+        await records.job("j1")
+
+
+async def _until_done(records: JobRecords, runner: ChunkRunner) -> None:
+    async def is_done() -> bool:
+        await runner.run_one(Lane.PIPELINE)
+        return (await _job(records)).state is JobState.DONE
+
+    await eventually(is_done, "the job is done")

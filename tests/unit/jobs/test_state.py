@@ -31,6 +31,7 @@ def test_every_state_that_is_not_final_leads_to_one() -> None:
     """No job can be stuck: it can be worked on, be cancelled, or is being cancelled."""
     for state in JobState:
         assert state.is_final or state in origins(Command.CANCEL) or state is target(Command.CANCEL)
+    # That `cancelling` ends when the last worker has let go, test_commands.py shows of the scripts.
 
 
 def test_small_jobs_are_interactive() -> None:

@@ -1,7 +1,7 @@
 """When a watch is due, and what is done with it then."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -33,6 +33,8 @@ def test_a_list_is_not_due_all_at_once() -> None:
 
     assert {tenths.count(tenth) > MANY / 20 for tenth in range(10)} == {True}
     assert _watch() == _watch()
+    # Written down by another process: a hash that is salted would be another one each time.
+    assert _watch().next_at == datetime(2026, 11, 28, 1, 3, 40, 518703, tzinfo=UTC)
 
 
 def test_jitter_only_shortens_a_period() -> None:
@@ -70,6 +72,7 @@ def test_what_is_done_with_a_watch() -> None:
     assert action(due, worth=False) is Action.SKIP
     assert action(replace(due, next_at=NOW + WEEK)) is Action.WAIT
     assert action(replace(due, rejudge=True, next_at=NOW + WEEK)) is Action.REJUDGE
+    assert action(replace(due, rejudge=True), running=True) is Action.REJUDGE
     assert action(rule) is Action.EXPAND
 
 
