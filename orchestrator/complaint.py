@@ -1,5 +1,6 @@
 """Says in the log that something stays wrong, without a line for each time it is met."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ def error_class(error: BaseException) -> str:
     """
     name, first, seen = type(error).__name__, error, {id(error)}
     while first.__cause__ is not None and id(first.__cause__) not in seen:
+        if isinstance(first.__cause__, asyncio.CancelledError):
+            break  # how a timeout is made
         first = first.__cause__
         seen.add(id(first))
     return name if first is error else f"{name}({type(first).__name__})"

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.dispatch import command
-from orchestrator.jobs import Command
+from orchestrator.jobs import Command, JobGone, UnreadableJob
 
 from .answers import JOBS_PATH, JobStatus
 from .dependencies import CallerOfRequest, RuntimeOfApp
@@ -20,6 +20,8 @@ _ERRORS = documented(
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.GONE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -63,5 +65,12 @@ async def cancel_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest
 
 
 async def _commanded(runtime: Runtime, caller: Caller, job_id: str, wanted: Command) -> JobStatus:
-    before = await found_job(runtime, caller, job_id)
-    return JobStatus.of(await command(runtime, job_id, wanted) or before, runtime.clock())
+    try:
+        await found_job(runtime, caller, job_id)
+    except UnreadableJob:
+        if wanted is not Command.CANCEL:
+            raise
+    job = await command(runtime, job_id, wanted)
+    if job is None:
+        raise JobGone(job_id)
+    return JobStatus.of(job, runtime.clock())

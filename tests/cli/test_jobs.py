@@ -2,6 +2,11 @@
 
 import json
 from pathlib import Path
+from uuid import uuid4
+
+import redis
+
+from orchestrator.embedded import EmbeddedStack
 
 from .conftest import Emasai
 
@@ -30,3 +35,28 @@ def test_an_unknown_job_is_a_wrong_usage(emasai: Emasai) -> None:
 
     assert ended.code == 2
     assert "emasai jobs list" in ended.err
+
+
+def test_an_unreadable_job_is_one_line_and_is_removed_by_a_cancel(
+    emasai: Emasai, stack: EmbeddedStack
+) -> None:
+    """The others are listed as ever."""
+    job_id = uuid4().hex
+    url = stack.variables["REDIS_URL"].removesuffix("/1") + "/3"
+    with redis.Redis.from_url(url) as jobs:
+        jobs.set(f"jobs1:{job_id}", b"\xff ana@example.com", px=3_600_000)
+        jobs.zadd("jobs1:all", {job_id: 1_700_000_000_000})
+
+        listed = emasai("jobs", "list", "--limit", "1000")
+        as_json = json.loads(emasai("jobs", "list", "--limit", "1000", "--json").out)
+        shown = emasai("jobs", "show", job_id)
+        removed = emasai("jobs", "cancel", job_id)
+        again = emasai("jobs", "cancel", job_id)
+
+    assert [line for line in listed.out.splitlines() if job_id in line] == [
+        line for line in listed.out.splitlines() if "cannot be read" in line
+    ]
+    assert {"job_id": job_id, "unreadable": "no hash"} in as_json
+    assert (shown.code, "cannot be read" in shown.err) == (1, True)
+    assert (removed.code, "it was removed" in removed.out) == (0, True)
+    assert again.code == 2

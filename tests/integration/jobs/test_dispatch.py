@@ -5,10 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from orchestrator.bootstrap import Runtime, load_policy
+from orchestrator.bootstrap import Runtime, build, load_policy
+from orchestrator.cli.follow import follow
 from orchestrator.dispatch import FIRST_RINGS, command, submit
-from orchestrator.jobs import Command, JobKind, JobState, KeyReused, NewJob
+from orchestrator.jobs import Command, JobGone, JobKind, JobState, KeyReused, NewJob
+from orchestrator.jobs.errors import RemovedJob, UnreadableJob
 from orchestrator.settings import ConfigurationError, Settings
 from orchestrator.spend import run_account
 from tests.support.bells import FakeDoorbell
@@ -119,3 +122,59 @@ async def test_a_policy_file_that_is_missing_or_wrong_is_a_configuration_error(
 async def test_the_shipped_policy_is_the_default(settings: Settings) -> None:
     """Nothing has to be configured."""
     assert load_policy(settings).version
+
+
+class Broken(FakeDoorbell):
+    """Cannot be rung, for a reason that nobody expects."""
+
+    async def ring(self, lane: str, times: int = 1) -> None:
+        """Fail."""
+        raise ValueError(lane, times)
+
+
+class Slow(FakeDoorbell):
+    """Takes its time: its broker does not answer."""
+
+    async def ring(self, lane: str, times: int = 1) -> None:
+        """Never return."""
+        del lane, times
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("doorbell_kind", [Broken, Slow])
+async def test_a_doorbell_that_cannot_be_rung_does_not_refuse_the_job(
+    settings: Settings, doorbell_kind: type[FakeDoorbell]
+) -> None:
+    """The job is accepted; what keeps it from being announced is logged by its class."""
+    async with build(settings, doorbell=doorbell_kind()) as runtime:
+        with capture_logs() as logs:
+            job = await submit(runtime, NewJob(JobKind.ENRICH, ("Acme",), "acme"))
+
+        assert await runtime.records.active() == [job.job_id]
+    (line,) = (line for line in logs if line["event"] == "doorbell.not_sent")
+    assert line["error"] in {"ValueError", "TimeoutError"}
+
+
+async def test_who_waits_for_a_job_whose_record_is_gone_is_told(runtime: Runtime) -> None:
+    """Redis was emptied, or has failed over: nothing would ever come."""
+    job = await submit(runtime, NEW)
+    waiting = asyncio.create_task(follow(runtime, job, quiet=True))
+    await asyncio.sleep(0)
+    await runtime.jobs_redis.flushdb()
+
+    with pytest.raises(JobGone, match=r"is gone.*ask for the same again"):
+        await waiting
+
+
+async def test_an_unreadable_job_is_cancelled_by_removing_it(runtime: Runtime) -> None:
+    """It cannot be paused, and that is said; nothing of it is left in any list."""
+    job = await submit(runtime, NEW)
+    await runtime.jobs_redis.hset(f"jobs1:{job.job_id}", "lane", b"\xff")
+
+    with pytest.raises(UnreadableJob, match=f"emasai jobs cancel {job.job_id}"):
+        await command(runtime, job.job_id, Command.PAUSE)
+    with pytest.raises(RemovedJob, match="it was removed"):
+        await command(runtime, job.job_id, Command.CANCEL)
+
+    assert await command(runtime, job.job_id, Command.CANCEL) is None
+    assert await runtime.records.active() == []

@@ -378,6 +378,36 @@ async def test_a_chunk_whose_items_cannot_be_reported_is_not_taken_for_ever(
         await records.job("j1")
 
 
+class Quick(FakeHandler):
+    """Does not keep item b waiting."""
+
+    async def __call__(self, item: str, context: JobContext) -> Report:
+        """Work on *item*."""
+        return Report({}) if item == "b" else await super().__call__(item, context)
+
+
+async def test_siblings_of_an_item_that_cannot_be_reported_keep_their_lease(
+    jobs_redis: Redis, marks: Marks, doorbell: FakeDoorbell
+) -> None:
+    """The chunk is handed back when all of them have ended, and not while they go on."""
+    records, handler = Mute(jobs_redis, ttl=timedelta(hours=1)), Quick()
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell)
+    await records.accept("j1", NEW, chunk_size=4)
+    handler.gate.clear()
+    with capture_logs() as logs:
+        work = asyncio.create_task(runner.run_one(Lane.PIPELINE))
+
+        async def has_failed() -> bool:
+            return any(line["event"] == "chunk.failed" for line in logs)
+
+        await eventually(has_failed, "an item could not be reported")
+
+    assert handler.running == 3
+    assert await jobs_redis.exists("jobs1:j1:claim:0")
+    handler.gate.set()
+    assert await work == 3
+
+
 async def _until_done(records: JobRecords, runner: ChunkRunner) -> None:
     async def is_done() -> bool:
         await runner.run_one(Lane.PIPELINE)

@@ -99,3 +99,26 @@ async def test_an_unknown_job_is_not_found(door: Door, job_id: str) -> None:
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "unknown_job"
     assert answer.json()["error"]["message"].startswith("There is no such job;")
+
+
+async def test_an_unreadable_job_is_one_entry_of_the_list(door: Door) -> None:
+    """The others are listed as ever; it has a status of its own, and can be removed."""
+    wanted = {"kind": "enrich", "companies": ["Acme"]}
+    bad, good = [
+        (await door.client.post("/api/v1/jobs", json={**wanted, "tenant": tenant})).json()["job_id"]
+        for tenant in ("bad", "good")
+    ]
+    await door.runtime.jobs_redis.hset(f"jobs1:{bad}", "deadline_ms", "-62135650800000")
+
+    page = (await door.client.get("/api/v1/jobs")).json()
+    shown = await door.client.get(f"/api/v1/jobs/{bad}")
+    paused = await door.client.post(f"/api/v1/jobs/{bad}/pause")
+    removed = await door.client.post(f"/api/v1/jobs/{bad}/cancel")
+    after = (await door.client.get("/api/v1/jobs")).json()
+
+    assert [job["job_id"] for job in page["jobs"]] == [good]
+    assert page["unreadable"] == [{"job_id": bad, "problem": "deadline_ms"}]
+    assert [each.status_code for each in (shown, paused, removed)] == [409, 409, 409]
+    assert "emasai jobs cancel" in shown.text
+    assert "it was removed" in removed.text
+    assert after["unreadable"] == []

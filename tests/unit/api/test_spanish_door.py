@@ -151,3 +151,21 @@ async def test_a_wait_has_bounds(door: Door, wait_s: str) -> None:
 
 async def _rung(door: Door) -> bool:
     return bool(door.doorbell.rings)
+
+
+async def test_who_waits_for_a_job_whose_record_is_gone_is_told(door: Door) -> None:
+    """Redis was emptied meanwhile: nothing would ever come, and the lead can be sent again."""
+
+    async def lose() -> None:
+        async def is_there() -> object:
+            return await door.runtime.jobs_redis.exists("jobs1:all")
+
+        await eventually(is_there, "the job is accepted")
+        await door.runtime.jobs_redis.flushdb()
+
+    losing = asyncio.create_task(lose())
+    answer = await door.client.post(DOOR, json=ENGLISH, params={"wait_s": 20})
+    await losing
+
+    assert answer.status_code == 410
+    assert "is gone" in answer.text
