@@ -17,6 +17,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final, TextIO
 
@@ -34,6 +35,9 @@ _TALKATIVE: Final = ("httpx", "httpcore", "aiohttp", "aiosqlite", "sqlalchemy", 
 _OF_TASKS: Final = ("args", "kwargs", "exc", "traceback", "return_value", "internal")
 #: Celery's lines about messages that it cannot take: their reason, their headers, their body.
 _QUOTES_A_MESSAGE: Final = re.compile("message.*%", re.DOTALL | re.IGNORECASE)
+#: Lines of one event in a minute, where it is a warning or an error.
+LINES_A_MINUTE: Final = 20
+_MINUTE_S: Final = 60.0
 _SECTION: Final = "\nThe above exception was the cause or context of this one:\n\n"
 
 
@@ -72,10 +76,42 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
     sys.excepthook = _process_failed
     threading.excepthook = _thread_failed
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            _Throttle(),
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(ours),
     )
+
+
+class _Throttle:
+    """Lets so many lines of one warning or error pass a minute, and says how many it left out.
+
+    A server that is away or full is met by every item, lease and loop of a process: thousands of
+    equal lines, which hide the others. What is only once wrong is never left out.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._minutes: dict[str, tuple[float, int]] = {}  # guarded by self._lock
+
+    def __call__(
+        self, _logger: object, method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        if method in ("debug", "info", "critical"):
+            return event
+        now, name = monotonic(), str(event.get("event"))
+        with self._lock:
+            began, lines = self._minutes.get(name, (now, 0))
+            left_out = 0
+            if now - began > _MINUTE_S:
+                left_out, began, lines = max(0, lines - LINES_A_MINUTE), now, 0
+            self._minutes[name] = (began, lines + 1)
+        if lines >= LINES_A_MINUTE:
+            raise structlog.DropEvent
+        return {**event, "left_out": left_out} if left_out else event
 
 
 _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (

@@ -13,7 +13,7 @@ from starlette.routing import Match
 
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.jobs import JobGone, KeyInFlight, KeyReused, UnreadableJob
-from orchestrator.memo import StoreFull, StoreUnavailable
+from orchestrator.memo import StoreFull, StoreRefused, StoreUnavailable
 
 from .errors import IN_FLIGHT_RETRY_S, RETRY_AFTER_S, Refusal, Refused
 from .faults import refusal_of
@@ -80,8 +80,9 @@ def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911 - one for 
             return Refusal(HTTPStatus.CONFLICT, "unreadable_job", f"{error}.")
         case JobGone():
             return Refusal(HTTPStatus.GONE, "job_gone", f"{error}.")
-        case StoreFull():
-            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "redis_full", f"{error}.")
+        case StoreRefused():
+            code = "redis_full" if isinstance(error, StoreFull) else "redis_refuses"
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, code, f"{error}.")
         case StoreUnavailable() | RedisError():
             return _away("Redis", "redis_unavailable")
         case DatabaseUnavailable():

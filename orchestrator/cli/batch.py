@@ -15,6 +15,7 @@ from orchestrator.cli.budget import States, read_states
 from orchestrator.cli.cells import cells_of
 from orchestrator.cli.console import err
 from orchestrator.cli.follow import follow
+from orchestrator.cli.patience import Patience, patiently
 from orchestrator.cli.reading import NO_LEAD, Reading
 from orchestrator.cli.summary import Counting, Summary
 from orchestrator.cli.terms import Terms
@@ -79,20 +80,27 @@ async def work_through(parts: Runtime, batch: Batch, target: Path, *, quiet: boo
     After Ctrl-C the file is written too, with what is there; the rest is `pending` and goes on
     when the same command runs again.
     """
-    reading = Reading(batch.lead_file, quiet=quiet)
+    patience = Patience()
     try:
-        job = await _submit(parts, batch, reading)
+        reading, job = await patiently(lambda: _accepted(parts, batch, quiet=quiet), patience)
     except asyncio.CancelledError:
         err.print(_BROKEN_OFF)
         raise
     if job is not None:
         job = await follow(parts, job, quiet=quiet)
-    summary = await _write_back(parts, batch, reading, job, target)
+    # Its results are read again where a server is away in the middle of them.
+    summary = await patiently(lambda: _write_back(parts, batch, reading, job, target), patience)
     context = None if job is None else job.context
-    return Outcome(job, summary, await read_states(parts, context))
+    return Outcome(job, summary, await patiently(lambda: read_states(parts, context), patience))
 
 
 _BROKEN_OFF = "Stopped while the file was being read: nothing was accepted, and nothing bought."
+
+
+async def _accepted(parts: Runtime, batch: Batch, *, quiet: bool) -> tuple[Reading, Job | None]:
+    """Hand the file over; asked for again, it is the same job, as long as that is not finished."""
+    reading = Reading(batch.lead_file, quiet=quiet)
+    return reading, await _submit(parts, batch, reading)
 
 
 async def _submit(parts: Runtime, batch: Batch, reading: Reading) -> Job | None:

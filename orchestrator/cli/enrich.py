@@ -19,6 +19,7 @@ from orchestrator.cli.console import dollars, err, out, print_json
 from orchestrator.cli.durations import parse_duration
 from orchestrator.cli.estimate import Estimate, estimate_of, show_estimate
 from orchestrator.cli.options import AsJson, check_name
+from orchestrator.cli.patience import LONGEST_S, Patience, patiently
 from orchestrator.cli.run import finish, foresee
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summarize
@@ -163,6 +164,8 @@ async def look_up_all(
         NotNow: A server of ours is away, and nothing could be found out about any of them.
     """
     handler, slots = CompanyHandler(parts.enricher, patience=patience), asyncio.Semaphore(AT_ONCE)
+    longest_s = LONGEST_S if patience is None else min(LONGEST_S, patience.total_seconds())
+    bearing = Patience(longest_s)
 
     async def look_up(mention: Mention) -> Report | NotNow:
         async with slots:
@@ -170,7 +173,9 @@ async def look_up_all(
                 return await handler.give_up(mention.text, context, GivenUp(DeadLetter.DEADLINE))
             try:
                 # Each with its own count of tries.
-                return await handler(mention.text, replace(context, tries=Tries()))
+                return await patiently(
+                    lambda: handler(mention.text, replace(context, tries=Tries())), bearing
+                )
             except NotNow as away:
                 return away
 

@@ -16,6 +16,7 @@ from rich.progress import (
 
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.console import dollars, err, notice
+from orchestrator.cli.patience import AWAY, Patience
 from orchestrator.jobs import Job, JobGone
 
 #: Seconds between two looks at the job's record.
@@ -36,7 +37,7 @@ async def follow(parts: Runtime, job: Job, *, quiet: bool) -> Job:
         UnreadableJob: Its record cannot be read, with the same effect.
         StoreUnavailable: Redis is away.
     """
-    stop = asyncio.Event()
+    stop, patience = asyncio.Event(), Patience()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop.set)
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -45,7 +46,12 @@ async def follow(parts: Runtime, job: Job, *, quiet: bool) -> Job:
             while not job.state.is_final and not stop.is_set():
                 display.show(job)
                 await _pause(stop)
-                job = await _read(parts, job.job_id)
+                try:
+                    job = await _read(parts, job.job_id)
+                except AWAY as error:
+                    _bear(patience, error)
+                else:
+                    patience.succeeded()
             display.show(job)
     finally:
         loop.remove_signal_handler(signal.SIGINT)
@@ -58,6 +64,17 @@ async def _read(parts: Runtime, job_id: str) -> Job:
     if job is None:
         raise JobGone(job_id)
     return job
+
+
+def _bear(patience: Patience, error: Exception) -> None:
+    try:
+        patience.bear(error)
+    except Exception:
+        err.print(_STAYS)
+        raise
+
+
+_STAYS = "The job stays accepted: run the same command again, and it goes on from here."
 
 
 async def _pause(stop: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ from orchestrator.cli.budget import States, as_json_list, read_states, show_warn
 from orchestrator.cli.console import out, print_json
 from orchestrator.cli.estimate import Estimate, estimate_of, show_estimate
 from orchestrator.cli.follow import follow
+from orchestrator.cli.patience import Patience, patiently
 from orchestrator.cli.selection import Selection
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
@@ -37,9 +38,10 @@ def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
                 about=selection.about,
                 policy=parts.policy_version,
             )
-            job = await follow(parts, await submit(parts, new), quiet=as_json)
-            found = parts.results.rows(job, with_evidence=False)
-            results = [LeadResult.model_validate(result) async for _, result in found]
+            patience = Patience()
+            accepted = await patiently(lambda: submit(parts, new), patience)
+            job = await follow(parts, accepted, quiet=as_json)
+            results = await patiently(lambda: _results(parts, job), patience)
         summary = summarize(results, rows=len(items), invalid_rows=0, items=len(items))
         return job, summary, await read_states(parts, None if job is None else job.context)
 
@@ -54,6 +56,11 @@ def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
         out.print(verdict(summary), style="green")
         show_warnings(budgets)
     raise typer.Exit(summary.exit_code)
+
+
+async def _results(parts: Runtime, job: Job) -> list[LeadResult]:
+    found = parts.results.rows(job, with_evidence=False)
+    return [LeadResult.model_validate(result) async for _, result in found]
 
 
 def foresee_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:

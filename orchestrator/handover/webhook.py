@@ -9,6 +9,7 @@ from typing import Final
 import httpx
 
 from orchestrator.clock import Clock
+from orchestrator.settings import is_loopback
 
 from .signature import signed_headers
 from .verdict import Later, Verdict, verdict_on
@@ -61,5 +62,10 @@ async def open_webhook(
     url: str, secret: bytes, clock: Clock, *, patience: timedelta = TIMEOUT
 ) -> AsyncIterator[Webhook]:
     """Open a client for *url*; redirects are not followed: a signature is for one receiver."""
-    async with httpx.AsyncClient(timeout=patience.total_seconds(), follow_redirects=False) as http:
+    async with httpx.AsyncClient(
+        timeout=patience.total_seconds(),
+        follow_redirects=False,
+        # A receiver on this machine is not reached through the environment's proxy.
+        trust_env=not is_loopback(httpx.URL(url).host),
+    ) as http:
         yield Webhook(http, url, secret, clock, patience=patience)

@@ -11,7 +11,7 @@ from orchestrator.settings.reading import (
     load_database,
     load_redis,
 )
-from orchestrator.settings.redis_address import RedisAddress
+from orchestrator.settings.redis_address import RedisAddress, is_loopback
 from orchestrator.settings.webhook import webhook_key
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "RedisSettings",
     "Settings",
     "is_configured",
+    "is_loopback",
     "load",
     "load_api",
     "load_database",

@@ -7,7 +7,7 @@ the start by all. No message quotes a URL, which holds a password.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
@@ -92,7 +92,7 @@ class RedisAddress:
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
-        return bool(self.path) or all(_is_loopback(host) for host, _ in self.hosts)
+        return bool(self.path) or all(is_loopback(host) for host, _ in self.hosts)
 
     @property
     def user_info(self) -> str:
@@ -178,11 +178,19 @@ def host_and_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether *host* can only be this machine: all of 127.0.0.0/8, ::1, localhost.
+
+    >>> [is_loopback(host) for host in ("127.0.0.2", "::1", "app.localhost", "localhost.example")]
+    [True, True, True, False]
+    """
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host.strip("[]"))
     except ValueError:
-        return host == "localhost"
+        name = host.rstrip(".").lower()
+        return name == "localhost" or name.endswith(".localhost")
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _number(kind: type[int] | type[float], at_least: float) -> Callable[[str], float]:

@@ -17,6 +17,7 @@ from aiohttp.connector import Connection
 from httpx_aiohttp import AiohttpTransport
 from pydantic import SecretStr
 
+from orchestrator.settings import is_loopback
 from orchestrator.surfsense.permit import current_guard
 
 log = structlog.get_logger(__name__)
@@ -27,9 +28,6 @@ CONNECT_TIMEOUT_S = 5.0
 #: Raised by aiohttp before the first byte of a request; `ClientOSError` and
 #: `ServerDisconnectedError`, their neighbours, come after it as well.
 _BEFORE_SENDING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-
-#: Services on this machine are not reached through the environment's proxy.
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 
 class _NotPermitted(aiohttp.ClientConnectionError):
@@ -83,6 +81,22 @@ class _OneConnectionPerRequest(AiohttpTransport):
         )
 
 
+class _OnTheirWay(httpx.AsyncBaseTransport):
+    """Reaches services on this machine directly, others through the environment's proxy."""
+
+    def __init__(self, *, max_in_flight: int) -> None:
+        self._direct = _OneConnectionPerRequest(max_in_flight=max_in_flight, through_proxy=False)
+        self._others = _OneConnectionPerRequest(max_in_flight=max_in_flight, through_proxy=True)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        transport = self._direct if is_loopback(request.url.host) else self._others
+        return await transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._direct.aclose()
+        await self._others.aclose()
+
+
 def open_http(
     *, api_key: SecretStr | None, max_in_flight: int, timeout: timedelta
 ) -> httpx.AsyncClient:
@@ -100,12 +114,10 @@ def open_http(
     headers = {"Accept": "application/json"}
     if api_key is not None:
         headers["Authorization"] = f"Bearer {api_key.get_secret_value()}"
-    direct = _OneConnectionPerRequest(max_in_flight=max_in_flight, through_proxy=False)
     return httpx.AsyncClient(
         headers=headers,
         timeout=httpx.Timeout(timeout.total_seconds(), connect=CONNECT_TIMEOUT_S),
-        transport=_OneConnectionPerRequest(max_in_flight=max_in_flight, through_proxy=True),
-        mounts=dict.fromkeys(_LOOPBACK, direct),
+        transport=_OnTheirWay(max_in_flight=max_in_flight),
     )
 
 

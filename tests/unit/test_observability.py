@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from agents.cdao import PolicyError
-from orchestrator.observability import configure_logging
+from orchestrator.observability import LINES_A_MINUTE, configure_logging
 
 MARKER = "maria.marker@private.example"
 Lines = Callable[[], list[dict[str, Any]]]
@@ -187,3 +188,33 @@ def test_a_line_cannot_act_on_a_terminal() -> None:
         assert not set("\x07\u202e\x9b") & set(stream.getvalue())
         assert "\x1b]" not in stream.getvalue()
         assert len(stream.getvalue().splitlines()) == 2
+
+
+def test_what_stays_wrong_is_not_said_a_thousand_times(logged: Lines) -> None:
+    """Twenty lines of one event a minute; other events, and what is no trouble, have all theirs."""
+    log = structlog.get_logger("orchestrator.x")
+    for number in range(1000):
+        log.warning("lease.renewal_failed", number=number)
+        log.info("chunk.worked", number=number)
+    log.error("place.failed")
+
+    assert Counter(line["event"] for line in logged()) == {
+        "lease.renewal_failed": LINES_A_MINUTE,
+        "chunk.worked": 1000,
+        "place.failed": 1,
+    }
+
+
+def test_the_first_line_of_the_next_minute_says_how_many_were_left_out(
+    logged: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the log still tells how much went wrong."""
+    now = 0.0
+    monkeypatch.setattr("orchestrator.observability.monotonic", lambda: now)
+    log = structlog.get_logger("orchestrator.x")
+    for _ in range(LINES_A_MINUTE + 7):
+        log.warning("lease.renewal_failed")
+    now = 61.0
+    log.warning("lease.renewal_failed")
+
+    assert logged()[-1]["left_out"] == 7

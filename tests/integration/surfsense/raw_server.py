@@ -58,9 +58,9 @@ class RawServer:
         self.url = ""
 
     @asynccontextmanager
-    async def serve(self) -> AsyncIterator["RawServer"]:
+    async def serve(self, address: str = "127.0.0.1") -> AsyncIterator["RawServer"]:
         """Listen on a free port of this machine."""
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, address, 0)
         host, port = server.sockets[0].getsockname()
         self.url = f"http://{host}:{port}"
         try:

@@ -12,7 +12,7 @@ from orchestrator.cli.enrich import AT_ONCE, look_up_all
 from orchestrator.cli.terms import Terms
 from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.jobs import JobContext, NotNow
-from orchestrator.memo import StoreUnavailable
+from orchestrator.memo import StoreFull
 from orchestrator.surfsense import ServiceUnavailable
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -46,8 +46,8 @@ def _mentions(*names: str) -> list[Mention]:
 
 
 async def test_names_are_looked_up_side_by_side_and_reported_in_order() -> None:
-    """Each with what became of it: a server that is away, a blank name, a seller's fault."""
-    faults = {"Acme": StoreUnavailable("get"), "-": InvalidCompanyName("-", "blank")}
+    """Each with what became of it: a server that is full, a blank name, a seller's fault."""
+    faults = {"Acme": StoreFull("get"), "-": InvalidCompanyName("-", "blank")}
     parts = _parts(_Enricher(3, faults))
 
     reports = await look_up_all(parts, _mentions("Acme", "-", "Beta"), Terms(), NOBODY, None)
@@ -82,7 +82,7 @@ async def test_what_has_not_begun_by_the_deadline_fails() -> None:
 
 async def test_with_nothing_found_out_the_command_fails() -> None:
     """As every command does whose servers are away."""
-    away = {"Acme": StoreUnavailable("get"), "Beta": StoreUnavailable("get")}
+    away = {"Acme": StoreFull("get"), "Beta": StoreFull("get")}
     terms = Terms(deadline=NOW + timedelta(hours=1))
 
     with pytest.raises(NotNow, match="Redis"):

@@ -1,0 +1,45 @@
+"""The environment's proxy: used for others, never for what is on this machine."""
+
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.clock import utc_now
+from orchestrator.handover import open_webhook
+from orchestrator.surfsense import open_http
+from tests.integration.surfsense.raw_server import RawServer, answer
+from tests.support.receiver import SECRET
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "[::ffff:127.0.0.1]"])
+async def test_what_is_on_this_machine_is_reached_directly(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """Seller and receiver alike: a proxy elsewhere would not find them, and would see the key."""
+    address = host if host.startswith("127.") else "127.0.0.1"
+    async with RawServer(answer).serve() as proxy, RawServer(answer).serve(address) as service:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        url = service.url.replace(address, host)
+        async with (
+            open_http(api_key=None, max_in_flight=1, timeout=timedelta(seconds=5)) as http,
+            open_webhook(url, SECRET, utc_now) as webhook,
+        ):
+            await http.get(url)
+            await webhook.send("event", b"{}")
+
+        assert proxy.requests == 0
+        assert service.requests > 0
+
+
+async def test_others_are_reached_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is not this machine's is for the proxy to resolve."""
+    async with RawServer(answer).serve() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        async with open_http(api_key=None, max_in_flight=1, timeout=timedelta(seconds=5)) as http:
+            await http.get("http://seller.example/enrich")
+
+        assert proxy.requests == 1

@@ -1,0 +1,31 @@
+"""RabbitMQ as the broker, outside CI: `TEST_RABBITMQ_URL` names a server that may be used."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestrator.doctor import Level, examine
+from orchestrator.settings import load
+from tests.support.site import new_company, site_of
+
+pytestmark = pytest.mark.skipif(
+    "TEST_RABBITMQ_URL" not in os.environ,
+    reason="TEST_RABBITMQ_URL is not set; its start would take CI longer than all other rows",
+)
+
+
+def test_rabbitmq_carries_the_messages(tmp_path: Path) -> None:
+    """A worker works, the doctor finds no fault; what Redis holds stays there."""
+    broker = {"CELERY_BROKER_URL": os.environ["TEST_RABBITMQ_URL"]}
+    with site_of(tmp_path, **broker) as site:
+        worker = site.crew.start("worker")
+        company = new_company()
+        site.submit(company)
+        site.until_charged(company)
+
+        findings = asyncio.run(examine(load(**{**site.stack.variables, **broker})))
+
+        assert worker.is_alive
+    assert [finding for finding in findings if finding.level is Level.FAULT] == []
