@@ -35,7 +35,15 @@ _PLAIN: Final = {
         "unknown_method",
         "This address does not know this method; the header Allow lists those it knows.",
     ),
+    HTTPStatus.REQUEST_TIMEOUT: (
+        "slow_body",
+        "The body came too slowly; send it again, as fast as the connection takes it.",
+    ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", TOO_LARGE),
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "busy",
+        f"Other requests fill the memory; repeat this one in {RETRY_AFTER_S} seconds.",
+    ),
 }
 
 #: What `answer_error` answers; every other exception ends in `request_log`.

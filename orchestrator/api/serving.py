@@ -15,6 +15,7 @@ from orchestrator.garbage import collect_rarely
 from orchestrator.settings import ConfigurationError, Settings
 
 from .app import create_api
+from .connections import BoundedProtocol, connection_limit
 from .security import is_loopback
 
 log = structlog.get_logger(__name__)
@@ -58,6 +59,8 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             app,
             lifespan="off",
             ws="none",
+            http=BoundedProtocol,
+            limit_concurrency=connection_limit(),
             access_log=False,
             log_config=None,
             server_header=False,

@@ -25,17 +25,24 @@ _SERVE = (
     "from orchestrator.settings import load; "
     "configure_logging('info'); serve(load(), port=int(sys.argv[1]))"
 )
+_LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0})); "
 #: Seconds that a process has to start, and a job to be done, on a busy machine.
 PATIENCE_S = 45.0
 
 
 @contextmanager
-def running_api(variables: dict[str, str], log: Path) -> Iterator[tuple[Child, httpx.Client]]:
-    """Run the API with *variables* on a free port for the duration of the block."""
+def running_api(
+    variables: dict[str, str], log: Path, *, descriptors: int | None = None
+) -> Iterator[tuple[Child, httpx.Client]]:
+    """Run the API with *variables* on a free port for the duration of the block.
+
+    It may have so many file *descriptors*.
+    """
+    program = _SERVE if descriptors is None else _LIMIT.format(descriptors) + _SERVE
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    child = Child("api", [sys.executable, "-c", _SERVE, str(port)], env=variables, log=log)
+    child = Child("api", [sys.executable, "-c", program, str(port)], env=variables, log=log)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             _wait_until_it_listens(child, client)
