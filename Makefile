@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check static mutants bench up clean
+.PHONY: help demo test test-lowest check static mutants bench up clean
 
 help: ## Say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 # All packages at exact versions with hashes, then the project itself. The list is complete, so
 # nothing is resolved: pip's resolver would trip over a release that is newer than the list
@@ -31,6 +31,18 @@ test: $(READY) ## Run all tests on real servers
 	@# Files with many tests are not begun first: the slowest have few, and would be what all wait for.
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+# What pyproject.toml allows is what works: the list has our dependencies at their lower bounds.
+LOWEST := .venv-lowest
+$(LOWEST)/ready: constraints-lowest.txt
+	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints-lowest.txt
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(LOWEST)/bin/python -m pip check --disable-pip-version-check
+	@touch $(LOWEST)/ready
+
+test-lowest: $(LOWEST)/ready ## Run the unit tests with the lowest versions that pyproject.toml allows
+	@$(LOWEST)/bin/python -m pytest -n 3 tests/unit
+
 static: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -50,4 +62,4 @@ up: $(READY) ## Run the embedded stack with its API until Ctrl-C
 	@$(BIN)/emasai up
 
 clean: ## Remove the virtual environment and the embedded stack's data
-	rm -rf $(VENV) .emasai
+	rm -rf $(VENV) $(LOWEST) .emasai
