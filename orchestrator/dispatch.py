@@ -29,7 +29,7 @@ from orchestrator.jobs import (
     UnsealedJob,
     idempotency_name,
 )
-from orchestrator.memo import StoreUnavailable
+from orchestrator.memo import StoreRefused, StoreUnavailable
 from orchestrator.pipeline import CompanyIntake
 from orchestrator.spend import run_account
 
@@ -97,18 +97,19 @@ async def submit_stream(
     """
     job_id = job_id or uuid.uuid4().hex
     unsealed = runtime.intake.begin(job_id, order, chunk_size=runtime.settings.chunk_size)
-    try:
+    async with _discarded_on_failure(unsealed):
         companies = await _fill(runtime, order, unsealed, items)
-    except BaseException:
-        # By a server that is away, too: then what was stored expires.
-        with contextlib.suppress(StoreUnavailable):
-            await unsealed.discard()
-        raise
     if order.max_cost_micros is not None:
         # Before the job can be seen: a worker may take it up at once.
         await runtime.budget.set_cap(run_account(job_id), order.max_cost_micros)
     once = _once(runtime, order.tenant, idempotency_key)
-    accepted = await unsealed.seal(once, letters=letters)
+    try:
+        accepted = await unsealed.seal(once, letters=letters)
+    except StoreRefused:
+        # What was stored lives as long as a job by now. Only a refusal says that there is none.
+        with contextlib.suppress(StoreUnavailable):
+            await unsealed.discard()
+        raise
     job = await runtime.records.job(accepted)
     if job is None:
         raise JobGone(accepted)
@@ -117,6 +118,21 @@ async def submit_stream(
     if job.job_id == job_id:
         await _announce(runtime, job)
     return job
+
+
+@contextlib.asynccontextmanager
+async def _discarded_on_failure(unsealed: UnsealedJob) -> AsyncIterator[None]:
+    """Drop what was stored of a job that does not come in, whatever ends the block.
+
+    Where the server does not answer, nobody waits for it once more: what was stored expires.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, StoreUnavailable) or isinstance(error, StoreRefused):
+            with contextlib.suppress(StoreUnavailable):
+                await unsealed.discard()
+        raise
 
 
 async def _fill(
@@ -163,7 +179,7 @@ def worker_loops(runtime: Runtime) -> tuple[Loop, ...]:
     """Return the background loops of a worker, all but its heartbeat."""
     return (
         runtime.reconciler.loop,
-        Loop("sweeper", runtime.sweeper.run, timedelta(0)),
+        runtime.sweeper.loop,
         *(pruner.loop for pruner in runtime.pruners),
         *(() if runtime.courier is None else (runtime.courier.loop,)),
         runtime.scheduler.loop(partial(submit, runtime)),

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from orchestrator.background import end_task
 from orchestrator.batching import Batcher
+from orchestrator.complaint import error_class
 from orchestrator.scripts import call_together, load_script
 
 log = structlog.get_logger(__name__)
@@ -88,8 +89,8 @@ class Renewal:
                     log.warning("lease.lost", key=key)
                     return
                 tenure.proven(asked_at)
-            except (RedisError, OSError) as error:
-                log.warning("lease.renewal_failed", key=key, error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - the next renewal may go well
+                log.warning("lease.renewal_failed", key=key, error=error_class(error))
 
     async def _renew_all(self, leases: Sequence[tuple[str, str]]) -> list[bool]:
         lease_ms = self._lease // timedelta(milliseconds=1)

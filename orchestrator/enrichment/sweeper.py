@@ -4,13 +4,13 @@ Runs in every worker, harmless in any number: the ledger counts a purchase once,
 collected is collected under the memo's lease.
 """
 
-import asyncio
 import contextlib
 from datetime import timedelta
 from time import time_ns
 
 import structlog
 
+from orchestrator.background import Loop
 from orchestrator.cache.keys import entry_key
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.enrichment.journal import Page, Step, first_step
@@ -60,15 +60,16 @@ class Sweeper:
         self._period = period
         self._look_again = look_again
 
-    async def run(self) -> None:
-        """Sweep until cancelled; servers that are away are waited out."""
-        while True:
-            try:
-                await self.sweep()
-                await self.recheck()
-            except (StoreUnavailable, DatabaseUnavailable) as away:
-                log.warning("sweeper.postponed", error=str(away))
-            await asyncio.sleep(self._period.total_seconds())
+    @property
+    def loop(self) -> Loop:
+        """The loop that every worker runs."""
+        return Loop("sweeper", self._round, self._period)
+
+    async def _round(self) -> None:
+        try:
+            await self.sweep()
+        finally:
+            await self.recheck()  # whatever keeps the others from being swept
 
     async def sweep(self) -> int:
         """Finish every purchase that was left behind; return how many were looked at."""

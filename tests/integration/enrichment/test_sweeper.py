@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from orchestrator.archive import EvidenceArchive
-from orchestrator.background import end_task
+from orchestrator.background import Supervisor, end_task
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.enrichment import Purpose
 from orchestrator.enrichment.journal import Order, Page, Stage
@@ -163,7 +163,7 @@ async def test_one_that_cannot_be_finished_does_not_keep_the_others_waiting(
 
 async def test_it_runs_by_itself(world: World) -> None:
     """Nobody has to ask: every worker sweeps."""
-    sweeping = asyncio.create_task(world.sweeper.run())
+    sweeping = Supervisor().start(world.sweeper.loop)
     await _leave_page(world, _page("Acme"))
 
     async def written_off() -> bool:

@@ -12,6 +12,7 @@ from orchestrator.cli.follow import follow
 from orchestrator.dispatch import FIRST_RINGS, command, submit
 from orchestrator.jobs import Command, JobGone, JobKind, JobState, KeyReused, NewJob
 from orchestrator.jobs.errors import RemovedJob, UnreadableJob
+from orchestrator.memo import StoreFull
 from orchestrator.settings import ConfigurationError, Settings
 from orchestrator.spend import run_account
 from tests.support.bells import FakeDoorbell
@@ -178,3 +179,19 @@ async def test_an_unreadable_job_is_cancelled_by_removing_it(runtime: Runtime) -
 
     assert await command(runtime, job.job_id, Command.CANCEL) is None
     assert await runtime.records.active() == []
+
+
+async def test_what_was_stored_of_a_job_that_is_refused_at_the_end_is_dropped(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would live as long as a job, and nobody would ever see it."""
+
+    async def refuse(*_: object, **__: object) -> str:
+        raise StoreFull("job accept")
+
+    monkeypatch.setattr("orchestrator.jobs.UnsealedJob.seal", refuse)
+
+    with pytest.raises(StoreFull):
+        await submit(runtime, NEW)
+
+    assert await runtime.jobs_redis.keys("jobs1:*") == []
