@@ -4,15 +4,20 @@ A sorted set in DB 3. It is an index and no truth: whatever is missing from it i
 next rebuild, and whatever stands in it too early is looked at and put back.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar, cast
 from uuid import UUID
 
+import structlog
 from redis.asyncio import Redis
 
-from orchestrator.connections import store_errors
+from orchestrator.connections import StoreRefused, store_errors
 from orchestrator.scripts import load_script
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 DUE: Final = "schedule1:due"
 BUILT: Final = "schedule1:built"
@@ -40,9 +45,19 @@ class DueSet:
 
     async def take(self, limit: int) -> list[UUID]:
         """Take up to *limit* watches that are due; nobody else gets them for a lease."""
-        with store_errors("take due watches"):
-            taken = await self._take(keys=[DUE], args=[limit, self._lease // _MS, TTL // _MS])
-        return [UUID(member.decode()) for member in taken]
+
+        async def take() -> list[bytes]:
+            args = [limit, self._lease // _MS, TTL // _MS]
+            return cast("list[bytes]", await self._take(keys=[DUE], args=args))
+
+        taken = await self._sound("take due watches", take)
+        watches = {member: _watch_id(member) for member in taken}
+        if strange := [member for member, watch in watches.items() if watch is None]:
+            # Something else has written them; the set is an index, and nothing is lost with them.
+            log.warning("schedule.strangers_dropped", count=len(strange))
+            with store_errors("drop watches"):
+                await self._redis.zrem(DUE, *strange)
+        return [watch for watch in watches.values() if watch is not None]
 
     async def put(self, instants: Mapping[UUID, datetime]) -> None:
         """Look at each of the watches at its instant, and not before."""
@@ -71,9 +86,33 @@ class DueSet:
 
     async def _add(self, instants: Mapping[UUID, datetime], *, only_new: bool) -> None:
         pairs = [(str(watch), at.timestamp() * 1000) for watch, at in instants.items()]
-        with store_errors("put watches"):
-            for start in range(0, len(pairs), MOST):
-                async with self._redis.pipeline(transaction=True) as both:
-                    both.zadd(DUE, dict(pairs[start : start + MOST]), nx=only_new)
-                    both.pexpire(DUE, TTL)
-                    await both.execute()
+        for start in range(0, len(pairs), MOST):
+            some = dict(pairs[start : start + MOST])
+            await self._sound("put watches", partial(self._write, some, only_new=only_new))
+
+    async def _write(self, instants: Mapping[str, float], *, only_new: bool) -> None:
+        async with self._redis.pipeline(transaction=True) as both:
+            both.zadd(DUE, dict(instants), nx=only_new)
+            both.pexpire(DUE, TTL)
+            await both.execute()
+
+    async def _sound(self, operation: str, step: Callable[[], Awaitable[T]]) -> T:
+        """Take a step; if something else stands in the place of the set, drop that before."""
+        try:
+            with store_errors(operation):
+                return await step()
+        except StoreRefused as refused:
+            # Redis 6.2 does not tell a script's errors apart.
+            if refused.reason not in {"WRONGTYPE", "ERR"}:
+                raise
+        log.error("schedule.due_set_dropped")
+        with store_errors(operation):
+            await self._redis.unlink(DUE, BUILT)
+            return await step()
+
+
+def _watch_id(member: bytes) -> UUID | None:
+    try:
+        return UUID(member.decode())
+    except ValueError:
+        return None

@@ -4,12 +4,13 @@ A run is claimed here by a compare-and-set on `job_id`, so that whatever Redis f
 however many schedulers there are, a watch has one run at a time.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
 from sqlalchemy import RowMapping, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -19,6 +20,8 @@ from orchestrator.database.schema import watches
 from orchestrator.database.statements import in_chunks, insert_into
 
 from .model import RunEnd, Watch, WatchKind, next_instant
+
+log = structlog.get_logger(__name__)
 
 #: Rows of one statement, below what SQLite takes as parameters.
 CHUNK: Final = 500
@@ -61,7 +64,7 @@ class Watches:
         async with reading(self._engine, "read watches") as connection:
             for chunk in in_chunks(sorted(set(ids)), CHUNK):
                 rows = await connection.execute(select(watches).where(watches.c.id.in_(chunk)))
-                found.update((row["id"], _watch(row)) for row in rows.mappings())
+                found.update((watch.id, watch) for watch in _readable(rows.mappings()))
         return found
 
     async def of_tenant(self, tenant: str) -> list[Watch]:
@@ -72,7 +75,7 @@ class Watches:
             .order_by(watches.c.next_at, watches.c.company_key)
         )
         async with reading(self._engine, "read watches") as connection:
-            return [_watch(row) for row in (await connection.execute(statement)).mappings()]
+            return list(_readable((await connection.execute(statement)).mappings()))
 
     async def instants(self) -> AsyncIterator[dict[UUID, datetime]]:
         """Yield when each watch that is not paused is due, some at a time."""
@@ -183,6 +186,15 @@ async def _end(connection: AsyncConnection, ended: RunEnd, now: datetime) -> dat
     if done.rowcount == 0:
         return None
     return now if ended.has_changed else at
+
+
+def _readable(rows: Iterable[RowMapping]) -> Iterator[Watch]:
+    """Yield the watches of *rows*; one that a newer program has written harms no other."""
+    for row in rows:
+        try:
+            yield _watch(row)
+        except (ValueError, OverflowError):
+            log.warning("watch.unreadable", watch=str(row["id"]))
 
 
 def _watch(row: RowMapping) -> Watch:

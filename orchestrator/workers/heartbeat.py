@@ -163,7 +163,7 @@ class Workers:
         try:
             return sorted(cast("set[bytes]", await self._redis.smembers(ALL)))
         except ResponseError as error:
-            if refusal_code(error) != "WRONGTYPE":
+            if refusal_code(error) not in {"WRONGTYPE", "ERR"}:
                 raise
             await self._redis.unlink(ALL)
             return []

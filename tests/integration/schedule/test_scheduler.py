@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.clock import utc_now
@@ -30,6 +31,7 @@ from orchestrator.schedule import (
     new_rule,
     new_watch,
 )
+from orchestrator.schedule.due_set import DUE
 from orchestrator.store import LeadStore
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
@@ -286,3 +288,22 @@ async def _enqueued(world: World) -> Counter[str]:
         for chunk in range(job.chunks if job else 0):
             found.update(item for _, item in await world.records.open_items(job_id, chunk))
     return found
+
+
+async def test_what_something_else_has_written_stops_no_watch(world: World) -> None:
+    """Strangers among the due, another value in their place, a row of a newer program."""
+    await world.watch("Acme Andina")
+    await world.redis.zadd(DUE, {b"\xff": 1, b"no watch": 2})
+    assert await world.tick() == 1
+    assert await world.redis.zscore(DUE, b"\xff") is None
+
+    await world.redis.set(DUE, b"\xff", px=DAY)
+    (newer,) = await world.watch("Banco Azul")
+    await world.watch("Cobre Andino")
+    async with world.engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE watches SET kind = 'newer' WHERE company_key = 'banco_azul'")
+        )
+
+    assert await world.tick() == 1
+    assert newer.id not in await world.watches.of([newer.id])

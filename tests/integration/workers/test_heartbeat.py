@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from redis.asyncio import Redis
 
 from orchestrator.background import Supervisor, end_task
@@ -112,3 +113,21 @@ async def test_a_redis_that_is_away_is_waited_out(tmp_path: Path) -> None:
                 bring_back(server)
                 await redis.flushdb()
                 await eventually(is_seen, "it is seen again")
+
+
+@pytest.mark.parametrize("record", [b"\xff", b"{}", b"[]", b"5", b'{"id": 5}'], ids=repr)
+async def test_a_heartbeat_that_cannot_be_read_hides_no_other(
+    jobs_redis: Redis, record: bytes
+) -> None:
+    """Nor does a member of their set that is none, or another value in its place."""
+    workers = Workers(jobs_redis)
+    await workers.put(beat())
+    await jobs_redis.set("workers1:bad", record, px=60_000)
+    await jobs_redis.sadd("workers1:all", "bad", b"\xff")
+
+    assert [each.name for each in await workers.alive()] == ["a@host"]
+
+    await jobs_redis.set("workers1:all", b"\xff", px=60_000)
+    assert await workers.alive() == []
+    await workers.put(beat())
+    assert [each.name for each in await workers.alive()] == ["a@host"]
