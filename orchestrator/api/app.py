@@ -11,7 +11,7 @@ from orchestrator.jobs import Doorbell
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.settings import Settings
 
-from . import batches, health, jobs, letters, listing, metrics, spanish_door, steering
+from . import batches, health, jobs, letters, listing, metrics, reference, spanish_door, steering
 from .body_limit import BodyLimit
 from .dependencies import KEY_DOCUMENTED
 from .error_handlers import KNOWN_ERRORS, answer_error
@@ -69,6 +69,7 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
         exception_handlers=dict.fromkeys(KNOWN_ERRORS, answer_error),
         # A redirect would send key and body to whatever address a proxy has named, in clear.
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     key_documented = KEY_DOCUMENTED if keys else ()
@@ -81,4 +82,5 @@ def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastA
     for router in routers:
         app.include_router(router, dependencies=key_documented)
     app.include_router(health.router)
+    app.include_router(reference.router)
     return app
