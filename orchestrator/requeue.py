@@ -22,7 +22,7 @@ from orchestrator.jobs import (
     Order,
     Origin,
 )
-from orchestrator.pipeline import Letter, Retry, read_letters, retry_of
+from orchestrator.pipeline import BOUGHT_AGAIN, Letter, Retry, read_letters, retry_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,8 @@ async def _requeue(
         parent=job.job_id,
         about=job.about,
         policy=runtime.policy_version if is_judged else None,
+        # Whoever names such a reason asks for another purchase.
+        buy_again=not BOUGHT_AGAIN.isdisjoint(wanted.codes),
     )
     while True:
         chosen = _Chosen(runtime, job, wanted)

@@ -62,6 +62,7 @@ class Batch:
             deadline=self.terms.deadline,
             about=self.lead_file.path.name,
             policy=parts.policy_version if self.kind is JobKind.PIPELINE else None,
+            buy_again=self.terms.buy_again,
         )
 
 

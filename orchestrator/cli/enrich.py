@@ -23,7 +23,7 @@ from orchestrator.cli.patience import LONGEST_S, Patience, patiently
 from orchestrator.cli.run import finish, foresee
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summarize
-from orchestrator.cli.terms import Deadline, MaxCost, Tenant, Terms
+from orchestrator.cli.terms import BuyAgain, Deadline, MaxCost, Tenant, Terms
 from orchestrator.identity import Mention, mention_of
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext, JobKind, NotNow, Report, Tries
 from orchestrator.leadfile import FOR_ENRICHMENT, check_writable, read_lead_file
@@ -46,6 +46,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     max_cost: MaxCost = None,
     deadline: Deadline = None,
     tenant: Tenant = None,
+    buy_again: BuyAgain = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be bought; buy nothing.")
     ] = False,
@@ -66,7 +67,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     A name that takes longer than --patience is still bought, once: the answers are shown, and the
     command ends when that purchase is stored.
     """
-    terms = Terms.parse(max_cost, deadline, tenant)
+    terms = replace(Terms.parse(max_cost, deadline, tenant), buy_again=buy_again)
     only = Path(names[0])
     is_file = len(names) == 1 and (only.suffix.lower() in _FILE_SUFFIXES or only.is_file())
     if (website or country) and (is_file or len(names) > 1):
@@ -144,11 +145,12 @@ def _enrich_names(
 
 async def _context(parts: Runtime, terms: Terms) -> JobContext:
     """Return what purchases of no job are made for; a cap is kept under an id of its own."""
-    if terms.max_cost_micros is None:
-        return JobContext(None, terms.tenant_of(parts), capped=False)
     run_id = uuid4().hex
+    buy_again = run_id if terms.buy_again else None
+    if terms.max_cost_micros is None:
+        return JobContext(None, terms.tenant_of(parts), capped=False, buy_again=buy_again)
     await parts.budget.set_cap(run_account(run_id), terms.max_cost_micros)
-    return JobContext(run_id, terms.tenant_of(parts), capped=True)
+    return JobContext(run_id, terms.tenant_of(parts), capped=True, buy_again=buy_again)
 
 
 async def look_up_all(

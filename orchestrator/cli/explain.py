@@ -13,7 +13,7 @@ from orchestrator.cli.identity_story import Who, ask_who, show_who
 from orchestrator.cli.options import AsJson, CompanyName, Country, Website
 from orchestrator.cli.session import with_runtime
 from orchestrator.memo import Entry
-from orchestrator.spend import PurchaseRecord, Serving
+from orchestrator.spend import UNCERTAIN, PurchaseRecord, Serving
 from orchestrator.store import StoredDecision
 
 #: Characters of an id that tell it from its neighbours in a table.
@@ -132,9 +132,13 @@ def _purchases(story: Story) -> Table:
             purchase.company,
             ", ".join(_served(each) for each in servings) or "nobody else yet",
         )
-    spent = sum(purchase.cost_micros for purchase in story.purchases)
+    doubtful = [purchase for purchase in story.purchases if purchase.outcome in UNCERTAIN]
+    uncertain = sum(purchase.cost_micros for purchase in doubtful)
+    charged = sum(purchase.cost_micros for purchase in story.purchases) - uncertain
     saved = sum(each.saved_micros for each in story.servings)
-    table.add_row("in all", dollars(spent), dollars(saved))
+    table.add_row("charged", dollars(charged), dollars(saved))
+    if doubtful:
+        table.add_row("uncertain", dollars(uncertain), "", "may have been charged; answers lost")
     return table
 
 

@@ -11,7 +11,7 @@ from orchestrator.cli.console import dollars
 from orchestrator.cli.exits import Exit
 from orchestrator.distinct import Distinct
 from orchestrator.memo import Source
-from orchestrator.pipeline import ItemResult, ItemStatus
+from orchestrator.pipeline import BOUGHT_AGAIN, ItemResult, ItemStatus
 
 #: Discard reasons and statuses that count as a failure of the run, not as a judgement.
 _INCOMPLETE = (ItemStatus.FAILED, ItemStatus.INVALID)
@@ -22,7 +22,8 @@ class Summary:
     """Counts of one run.
 
     `invalid_rows` never became an item, `pending` ones have no result yet. `hit_rate` is the
-    share of lookups that were served without a purchase.
+    share of lookups that were served without a purchase. `lost` companies have no answer although
+    they may have been charged, for `uncertain_micros` in all.
     """
 
     rows: int
@@ -35,6 +36,8 @@ class Summary:
     discards: Counter[str]
     spent_micros: int
     saved_micros: int
+    lost: int
+    uncertain_micros: int
     simulated: bool
 
     @property
@@ -75,6 +78,8 @@ class Summary:
             "hit_rate": self.hit_rate,
             "spent_micros": self.spent_micros,
             "saved_micros": self.saved_micros,
+            "answers_lost": self.lost,
+            "uncertain_micros": self.uncertain_micros,
             "statuses": dict(self.statuses),
             "discards": dict(self.discards),
             "simulated": self.simulated,
@@ -87,6 +92,8 @@ class Counting:
     def __init__(self) -> None:
         self._results = self._spent_micros = self._saved_micros = 0
         self._companies = Distinct()
+        self._lost = Distinct()
+        self._uncertain_micros = 0
         self._statuses = Counter[str]()
         self._sources = Counter[str]()
         self._discards = Counter[str]()
@@ -104,6 +111,10 @@ class Counting:
             self._discards[result.code] += 1
         self._spent_micros += result.cost_micros
         self._saved_micros += result.saved_micros
+        if result.code in BOUGHT_AGAIN:
+            company, known = result.company_key or result.company, len(self._lost)
+            if self._lost.number(company) == known:
+                self._uncertain_micros += result.uncertain_micros
         self._simulated = self._simulated or result.simulated
 
     def summary(self, *, rows: int, invalid_rows: int, items: int) -> Summary:
@@ -119,6 +130,8 @@ class Counting:
             discards=self._discards,
             spent_micros=self._spent_micros,
             saved_micros=self._saved_micros,
+            lost=len(self._lost),
+            uncertain_micros=self._uncertain_micros,
             simulated=self._simulated,
         )
 
@@ -146,8 +159,16 @@ def summary_table(summary: Summary, *, items: str) -> Table:
 
 def verdict(summary: Summary) -> str:
     """Return the sentence under the table."""
-    if summary.lookups and not summary.purchases:
+    served = summary.sources[Source.HIT] + summary.sources[Source.COALESCED]
+    failed = summary.pending or summary.statuses[ItemStatus.FAILED]
+    if summary.lookups and served == summary.lookups and not failed:
         return f"Nothing was bought: all {summary.companies} companies were known already."
+    if summary.lost:
+        return (
+            f"Of {summary.lost} companies the answer was lost; they may have been charged. They "
+            "are not bought again in their freshness window unless you ask for it: "
+            "emasai jobs requeue --reason answer_lost."
+        )
     return ""
 
 
@@ -161,6 +182,8 @@ def _lines(summary: Summary, items: str) -> Iterable[tuple[str, str, str]]:
     yield "coalesced", str(summary.sources[Source.COALESCED]), "shared a purchase under way"
     yield "hit rate", rate, "lookups that cost nothing"
     yield "spent", dollars(summary.spent_micros), "simulated" if summary.simulated else ""
+    if summary.uncertain_micros:
+        yield "uncertain", dollars(summary.uncertain_micros), "may have been charged, not answered"
     yield "saved", dollars(summary.saved_micros), "what those lookups would have cost"
     for status, count in sorted(summary.statuses.items(), key=_by_status):
         yield _PLURAL.get(status, status), str(count), ""

@@ -39,6 +39,15 @@ Tenant = Annotated[
 ]
 
 
+BuyAgain = Annotated[
+    bool,
+    typer.Option(
+        "--buy-again",
+        help="Buy once more what may have been charged before, but has lost its answer.",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Of one job; None for no limit, and for the tenant of the settings."""
@@ -46,6 +55,7 @@ class Terms:
     max_cost_micros: int | None = None
     deadline: datetime | None = None
     tenant: str | None = None
+    buy_again: bool = False
 
     @classmethod
     def parse(

@@ -196,8 +196,10 @@ class Attempts:
             await self._void(flight, page)
             raise
         except MalformedAnswer as error:
-            await self._lose(flight, page, error)
-            raise
+            told = await self._lose(flight, page, error)
+            if told is error:
+                raise
+            raise told from error
         except EnrichmentError:
             await self._void(flight, page)  # a run that fails or is cancelled costs nothing
             raise
@@ -223,7 +225,8 @@ class Attempts:
             StoreUnavailable, DatabaseUnavailable: It may be entered or not; repeat it.
         """
         company = page.order.company
-        error = AnswerLost(company, "its buyer stopped before it came")
+        price_micros = self._seller.price_micros
+        error = AnswerLost(company, "its buyer stopped before it came", price_micros)
         await self._settlement.charge(page, PurchaseOutcome.UNCERTAIN)
         lost = page.lost(to_record(error))
         await flight.mark_note(lost.note())
@@ -269,8 +272,10 @@ class Attempts:
             await self._void(flight, page)
             raise error
         if isinstance(error, MalformedAnswer) or not self._seller.gives_run_ids:
-            await self._lose(flight, page, error)
-            raise error
+            told = await self._lose(flight, page, error)
+            if told is error:
+                raise error
+            raise told from error
         # Whoever is so slow to answer may be slow to list, too: the whole grace from now.
         found = await self.find(flight, page, sent_by_ms=flight.now_ms())
         if found is None:
@@ -323,20 +328,29 @@ class Attempts:
         cause = f"no connection within {self._send_within.total_seconds():g} s"
         return ServiceUnavailable(error.company, cause)
 
-    async def _lose(self, flight: Flight, page: Page, error: AnswerLost | MalformedAnswer) -> None:
+    async def _lose(
+        self, flight: Flight, page: Page, error: AnswerLost | MalformedAnswer
+    ) -> EnrichmentError:
         """Enter *page*'s attempt without an answer, and bar another purchase for its window.
+
+        Returns:
+            What lookups are told.
 
         Raises:
             LeaseLost: Another leader has taken over, and does the same.
             StoreUnavailable, DatabaseUnavailable: The intent stays, so the next leader does it.
         """
+        told: EnrichmentError
         if isinstance(error, MalformedAnswer):
+            told = error
             await self._settlement.charge(page, PurchaseOutcome.FAILED, error.cost_micros)
         else:
+            told = AnswerLost(error.company, error.cause, self._seller.price_micros)
             await self._settlement.charge(page, PurchaseOutcome.UNCERTAIN)
         if isinstance(error, MalformedAnswer) or not self._honours_key:
-            error.retry_in = max(self._window_left(flight, page), timedelta(milliseconds=1))
-        await flight.write_note(page.lost(to_record(error)).note())
+            told.retry_in = max(self._window_left(flight, page), timedelta(milliseconds=1))
+        await flight.write_note(page.lost(to_record(told)).note())
+        return told
 
     def _window_left(self, flight: Flight, page: Page) -> timedelta:
         age_ms = flight.past_ms() - page.started_at_ms

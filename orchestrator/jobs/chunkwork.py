@@ -180,6 +180,7 @@ class ChunkWork:
             return await self._given_up(number, item, why)
         context = replace(
             self._job.context,
+            item=number,
             rows=self._rows[number],
             pause=self._tools.pause,
             step=step,

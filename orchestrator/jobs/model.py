@@ -72,7 +72,8 @@ class Order:
 
     Items that have not begun by *deadline* end as failed; *parent* is the job whose dead
     letters these items are. *about* says in words what was asked for (a file, a filter), *policy*
-    which rules the asker knew.
+    which rules the asker knew. *buy_again*: a person wants companies bought once more whose earlier
+    purchase has lost its answer, and may have been charged.
     """
 
     kind: JobKind
@@ -84,6 +85,7 @@ class Order:
     parent: str | None = None
     about: str | None = None
     policy: str | None = None
+    buy_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class NewJob:
     parent: str | None = None
     about: str | None = None
     policy: str | None = None
+    buy_again: bool = False
 
     @property
     def order(self) -> Order:
@@ -114,6 +117,7 @@ class NewJob:
             parent=self.parent,
             about=self.about,
             policy=self.policy,
+            buy_again=self.buy_again,
         )
 
     @property
@@ -129,7 +133,8 @@ class WorkDigest:
 
     def __init__(self, order: Order) -> None:
         limits = [order.max_cost_micros, order.deadline]
-        head = orjson.dumps([order.kind, order.tenant, order.lane, limits, order.parent])
+        again = [True] if order.buy_again else []
+        head = orjson.dumps([order.kind, order.tenant, order.lane, limits, order.parent, *again])
         self._hash = hashlib.sha256(head)
 
     def add(self, items: Sequence[Item]) -> None:
@@ -224,17 +229,20 @@ class Tries:
 class JobContext:
     """What a handler must know of the job that an item belongs to; None for an item of no job.
 
-    `lane` is the job's. `rows` is how many rows of the job the item answers. `pause` waits, and
-    raises `NotNow` when the process has no time left to wait. Handlers name each `step` that they
-    begin: of an item that has killed workers, the last one is kept. A handler that is cancelled
-    while `is_abandoned` stops what it has set off, too. One that tries again by itself counts
-    its `tries`.
+    `item` is the item's number. `lane` is the job's. `buy_again` identifies a person's request to
+    buy even what may have been charged before. `rows` is how many rows of the job the item answers.
+    `pause` waits, and raises `NotNow` when the process has no time left to wait. Handlers name each
+    `step` that they begin: of an item that has killed workers, the last one is kept. A handler that
+    is cancelled while `is_abandoned` stops what it has set off, too. One that tries again by itself
+    counts its `tries`.
     """
 
     job_id: str | None
     tenant: str
     capped: bool
     accepted_at: datetime | None = None
+    item: int | None = None
+    buy_again: str | None = None
     rows: int = 1
     lane: Lane = Lane.PIPELINE
     pause: Pause = field(default=_sleep, compare=False, repr=False)
@@ -300,6 +308,7 @@ class Job:
     parent: str | None
     about: str | None
     policy: str | None
+    buy_again: bool
     tally: dict[str, int]
 
     @property
@@ -318,4 +327,8 @@ class Job:
     def context(self) -> JobContext:
         """What handlers are told."""
         capped = self.max_cost_micros is not None
-        return JobContext(self.job_id, self.tenant, capped, self.accepted_at, lane=self.lane)
+        return JobContext(
+            *(self.job_id, self.tenant, capped, self.accepted_at),
+            buy_again=self.job_id if self.buy_again else None,
+            lane=self.lane,
+        )

@@ -45,6 +45,7 @@ def job_of(job_id: str, record: Mapping[bytes, bytes]) -> Job:
         parent=fields.find("parent", str),
         about=fields.find("about", str),
         policy=fields.find("policy", str),
+        buy_again=b"buy_again" in record,
         tally=fields.tally(),
     )
     if not job.chunks <= job.items <= job.total:

@@ -236,6 +236,8 @@ def _fields_of(order: Order) -> Iterator[str | int]:
         yield from ("about", order.about)
     if order.policy is not None:
         yield from ("policy", order.policy)
+    if order.buy_again:
+        yield from ("buy_again", 1)
 
 
 class _Writes:

@@ -4,6 +4,7 @@ from orchestrator.pipeline.companies import CompanyIntake
 from orchestrator.pipeline.company import CompanyHandler
 from orchestrator.pipeline.lead import LeadHandler
 from orchestrator.pipeline.letters import (
+    BOUGHT_AGAIN,
     Letter,
     LetterCount,
     Retry,
@@ -25,6 +26,7 @@ from orchestrator.pipeline.result import (
 from orchestrator.pipeline.trouble import STILL_LOADING
 
 __all__ = [
+    "BOUGHT_AGAIN",
     "STILL_LOADING",
     "Change",
     "CompanyHandler",

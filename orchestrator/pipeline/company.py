@@ -86,6 +86,8 @@ class CompanyHandler:
                 *(context.job_id, context.tenant, context.capped),
                 refresh=self._refresh,
                 lane=context.lane,
+                item=context.item,
+                buy_again=context.buy_again,
             )
             enrichment = await enrich_patiently(
                 self._enricher, company, purpose, context, patience=self._patience
@@ -134,6 +136,7 @@ def report_of_failure(
         code=why.code,
         reason=why.reason,
         candidates=() if enrichment is None else enrichment.candidates,
+        uncertain_micros=why.uncertain_micros,
         **provenance(company_key, enrichment),
     )
     return Report(

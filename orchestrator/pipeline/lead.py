@@ -67,7 +67,12 @@ class LeadHandler:
         return failed(item, lead, explain_given_up(why), company_key=key)
 
     async def _judge(self, lead: Lead, company: Resolved, context: JobContext) -> Report:
-        purpose = Purpose(context.job_id, context.tenant, context.capped, lane=context.lane)
+        purpose = Purpose(
+            *(context.job_id, context.tenant, context.capped),
+            lane=context.lane,
+            item=context.item,
+            buy_again=context.buy_again,
+        )
 
         async def seek() -> Enrichment:
             await context.step("lookup")

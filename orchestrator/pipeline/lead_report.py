@@ -75,5 +75,6 @@ def failed_result(
         code=why.code,
         reason=why.reason,
         candidates=() if enrichment is None else enrichment.candidates,
+        uncertain_micros=why.uncertain_micros,
         **provenance(company_key, enrichment),
     )

@@ -10,6 +10,8 @@ from agents.case import Localized
 from orchestrator.identity import Mention
 from orchestrator.jobs import DeadLetter, FailedItem, FailureFilter, Failures, Job, JobKind
 from orchestrator.surfsense import (
+    AnswerLost,
+    MalformedAnswer,
     NotSent,
     RateLimited,
     RunInterrupted,
@@ -44,6 +46,10 @@ _NOW: Final = frozenset(
         ),
     }
 )
+
+
+#: Charged, or perhaps charged, without an answer: queued again, they are bought once more.
+BOUGHT_AGAIN: Final = frozenset({AnswerLost.code, MalformedAnswer.code})
 
 
 def retry_of(kind: JobKind, code: str) -> Retry:

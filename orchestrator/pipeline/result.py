@@ -33,7 +33,7 @@ class ItemResult(BaseModel):
     `source` is how the evidence came about, None where nothing was looked up; `found` says
     whether SurfSense knows the company. Of one that is ambiguous, `candidates` are the companies
     that may be meant. `reason` is one sentence, `code` its machine-readable
-    form.
+    form. `uncertain_micros` is what a purchase may have cost whose answer was lost.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +48,7 @@ class ItemResult(BaseModel):
     as_of: datetime | None = None
     cost_micros: int = 0
     saved_micros: int = 0
+    uncertain_micros: int = 0
     simulated: bool = False
     candidates: tuple[str, ...] = ()
 

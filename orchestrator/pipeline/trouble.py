@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -14,7 +15,12 @@ from orchestrator.memo import LeaseLost, StillLoading, StoreUnavailable
 from orchestrator.pipeline.budget import explain_budget
 from orchestrator.pipeline.result import ItemStatus
 from orchestrator.spend import BudgetExhausted
-from orchestrator.surfsense import EnrichmentError, TransientEnrichmentError
+from orchestrator.surfsense import (
+    AnswerLost,
+    EnrichmentError,
+    MalformedAnswer,
+    TransientEnrichmentError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -26,11 +32,15 @@ POSTPONING = (StoreUnavailable, DatabaseUnavailable, LeaseLost, ShuttingDown)
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How an item ends that could not be worked on."""
+    """How an item ends that could not be worked on.
+
+    `uncertain_micros` is what a purchase may have cost whose answer was lost.
+    """
 
     status: ItemStatus
     code: str
     reason: Localized
+    uncertain_micros: int = 0
 
 
 def explain(error: Exception) -> Explanation:
@@ -47,15 +57,31 @@ def explain(error: Exception) -> Explanation:
             en = "It is still being looked up, and paid for once: ask again later."
             es = "La consulta sigue en marcha y se paga una sola vez: pregunte más tarde."
             return Explanation(ItemStatus.FAILED, STILL_LOADING, Localized(en=en, es=es))
-        case TransientEnrichmentError():
-            en = f"{error}."
-            es = "SurfSense no respondió por ahora; vuelva a ejecutarlo más tarde."
-            return Explanation(ItemStatus.FAILED, error.code, Localized(en=en, es=es))
+        case AnswerLost() | MalformedAnswer() if error.retry_in is not None:
+            return _explain_loss(error, error.retry_in)
         case EnrichmentError():
             es = f"SurfSense rechazó la consulta ({error.code})."
+            if isinstance(error, TransientEnrichmentError):
+                es = "SurfSense no respondió por ahora; vuelva a ejecutarlo más tarde."
             return Explanation(ItemStatus.FAILED, error.code, Localized(en=f"{error}.", es=es))
         case _:
             return explain_given_up(GivenUp(DeadLetter.INTERNAL_ERROR))
+
+
+def _explain_loss(error: AnswerLost | MalformedAnswer, barred_for: timedelta) -> Explanation:
+    """Say until when a company is not bought again whose answer cannot be had, and what to do."""
+    minutes = max(1, round(barred_for / timedelta(minutes=1)))
+    en = (
+        f"{error}. It is not bought again for {minutes} min unless you ask for that: "
+        f"`emasai enrich NAME --buy-again`, or `emasai jobs requeue --reason {error.code}`."
+    )
+    es = (
+        "Se perdió la respuesta de SurfSense y puede haberse cobrado. No se vuelve a comprar "
+        f"durante {minutes} min salvo que lo pida: `emasai enrich NOMBRE --buy-again`, "
+        f"o `emasai jobs requeue --reason {error.code}`."
+    )
+    uncertain_micros = error.cost_micros if isinstance(error, AnswerLost) else 0
+    return Explanation(ItemStatus.FAILED, error.code, Localized(en=en, es=es), uncertain_micros)
 
 
 def explain_given_up(why: GivenUp) -> Explanation:

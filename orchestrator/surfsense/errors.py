@@ -5,7 +5,7 @@ EnrichmentError(company)
 │   ├── ServiceUnavailable(company, cause)      nothing was bought: no connection, or a 503
 │   ├── NotSent(company)                        nothing was sent: its permit was over
 │   ├── RateLimited(company, retry_after_s)     nothing was bought: wait, then ask again
-│   ├── AnswerLost(company, cause)              the POST may have been accepted and charged
+│   ├── AnswerLost(company, cause, cost_micros) the POST may have been accepted and charged
 │   ├── RunInterrupted(company, run_id)         ended by a restart, not charged as far as is known
 │   └── RunUnknown(company, run_id)             no such run; it may have been charged long ago
 └── PermanentEnrichmentError(company)           asking again gives the same
@@ -87,13 +87,15 @@ class AnswerLost(TransientEnrichmentError):
 
     Sending it again may pay twice. So a run is looked for and collected; where there are no runs,
     nothing is bought for `retry_in`, the rest of the freshness window, unless a person asks for it.
+    `cost_micros` is what is entered as uncertain for it; 0 where nothing is.
     """
 
     code: ClassVar[str] = "answer_lost"
 
-    def __init__(self, company: str, cause: str) -> None:
-        super().__init__(company, cause)
+    def __init__(self, company: str, cause: str, cost_micros: int = 0) -> None:
+        super().__init__(company, cause, cost_micros)
         self.cause = cause
+        self.cost_micros = cost_micros
 
     def __str__(self) -> str:
         return (

@@ -60,9 +60,9 @@ def test_costs_are_shown_with_their_plot(emasai: Emasai) -> None:
     for row, cost in [*((each["key"], each) for each in said["costs"]), ("in", said["total"])]:
         figures = [
             f"{cost['purchases']:,}",
-            dollars(cost["spent_micros"]),
+            dollars(cost["charged_micros"]),
+            dollars(cost["uncertain_micros"]),
             f"{cost['estimated_micros'] / cost['spent_micros']:.0%}",
-            dollars(cost["lost_micros"]),
             f"{cost['served']:,}",
             dollars(cost["saved_micros"]),
         ]

@@ -16,13 +16,13 @@ class Behaviour(BaseModel):
 
     latency_min_ms: Milliseconds = Field(default=200, description="shortest time of a search")
     latency_max_ms: Milliseconds = Field(default=800, description="longest time of a search")
-    error_rate: Rate = Field(default=0, description="answers 500 or 503, charges nothing")
+    error_rate: Rate = Field(default=0, description="answers 503, charges nothing")
     reset_rate: Rate = Field(default=0, description="charges, then resets the connection")
     timeout_rate: Rate = Field(default=0, description="charges, then never answers")
     late_rate: Rate = Field(default=0, description="charges, then answers late_ms later")
     late_ms: Milliseconds = Field(default=30_000, description="how late a late answer is")
     run_error_rate: Rate = Field(default=0, description="runs end in an error, uncharged")
-    poll_error_rate: Rate = Field(default=0, description="answers 500 or 503 to a look at runs")
+    poll_error_rate: Rate = Field(default=0, description="answers 503 to a look at runs")
     poll_reset_rate: Rate = Field(default=0, description="resets the connection of a look")
     poll_timeout_rate: Rate = Field(default=0, description="never answers a look")
     interrupted_then_succeeds_rate: Rate = Field(

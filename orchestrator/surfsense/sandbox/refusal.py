@@ -63,5 +63,5 @@ async def fail(send: asgi.Send, attempt: int) -> None:
         Refused: At odd attempts.
     """
     if attempt % 2:
-        raise Refused(500, "INTERNAL_ERROR", "An internal error occurred.")
+        raise Refused(503, "INTERNAL_ERROR", "The service is unavailable.")
     await asgi.send_body(send, 503, UNAVAILABLE_PAGE, kind=b"text/html")

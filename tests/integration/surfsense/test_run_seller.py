@@ -97,8 +97,8 @@ async def test_a_server_error_starts_nothing(sandbox: SandboxProcess) -> None:
     sandbox.behave(error_rate=1)
 
     async with run_seller_of(sandbox.url) as seller:
-        for number, error in enumerate((AnswerLost, ServiceUnavailable)):
-            with pytest.raises(error):
+        for number in range(2):
+            with pytest.raises(ServiceUnavailable):
                 await seller.submit("Acme", purchase_id=f"p-{number}")
 
     assert sandbox.runs() == []
