@@ -213,7 +213,7 @@ class Leader:
 
     def _go_on(self, work: Coroutine[None, None, None], name: str) -> None:
         """Finish *work* in the background: the callers do not wait for it."""
-        task = asyncio.create_task(work, name=name)
+        task = asyncio.create_task(_logged(work, name), name=name)
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
@@ -299,6 +299,13 @@ class Leader:
             return known
         unknown = LoadFailed(keys.entry, type(error).__name__)
         return Failure({"memo": list(unknown.args)}, self._options.unknown_failure_ttl)
+
+
+async def _logged(work: Coroutine[None, None, None], name: str) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("memo.late_work_failed", work=name)
 
 
 def _entry(loaded: Loaded) -> Entry:

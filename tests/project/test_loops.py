@@ -18,7 +18,7 @@ STARTS = {
     "orchestrator/lease.py": "one lease; the holder sees by the clock that it has lapsed",
     "orchestrator/memo/durability.py": "one confirmation with an end",
     "orchestrator/memo/flights.py": "one flight with an end",
-    "orchestrator/memo/leader.py": "one piece of work of a flight, with an end",
+    "orchestrator/memo/leader.py": "one answer that Redis could not take; errors are logged",
     "orchestrator/memo/reader.py": "one read with an end; each caller gets its error",
     "orchestrator/surfsense/sandbox/workshop.py": "one simulated run with an end",
     "orchestrator/workers/watchdog.py": "a thread in which the supervisor runs its loop",

@@ -40,7 +40,8 @@ class Command:
 
     def workers(self) -> list[psutil.Process]:
         """Return the stack's worker processes."""
-        return [child for child in self.process_children() if "celery" in child.cmdline()]
+        children = self.process_children()
+        return [each for each in children if "orchestrator.celery_app" in each.cmdline()]
 
     def process_children(self) -> list[psutil.Process]:
         """Return the processes that the command has started."""
