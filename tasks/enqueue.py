@@ -170,6 +170,7 @@ def _sentence(fault: Mapping[str, Any]) -> str:
 
 
 def _refused(task: Task[Any, Any], reason: str) -> TaskRefused:
-    log.warning("task.refused", task=task.name, task_id=task.request.id, reason=reason)
+    # No warning: of those, only so many a minute are written, and each sender looks for its own.
+    log.info("task.refused", task=task.name, task_id=task.request.id, reason=reason)
     worker().count(f"{REFUSED}{task.name}")
     return TaskRefused(f"{task.name}: {reason}")

@@ -36,7 +36,7 @@ async def test_an_installation_that_is_well_has_only_its_missing_worker(
     assert checks == {
         *("settings", "python", "folder", "policy", "database"),
         *("redis", "clock", "broker", "unanswered", "workers", "lane", "paused", "handover"),
-        *("refused", "surfsense", "hit", "budget"),
+        *("refused", "job", "surfsense", "hit", "budget"),
     }
 
 
