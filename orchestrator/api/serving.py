@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import threading
@@ -35,10 +36,10 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8001) -> None
         port: 0 takes a free one.
 
     Raises:
-        ConfigurationError: Other machines could ask, but there is no key; or the policy is unfit.
+        ConfigurationError: Other machines could ask, but there is no key; the address cannot be
+            listened on; or the policy is unfit.
         DatabaseUnavailable: The database cannot be reached.
         SchemaMismatch: The database has the schema of another version.
-        OSError: The address cannot be listened on.
     """
     if not settings.api_keys and not is_loopback(host):
         problem = (
@@ -47,7 +48,13 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8001) -> None
         )
         raise ConfigurationError((problem,))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        problem = f"--host {host} --port {port} cannot be listened on ({reason}); choose another"
+        raise ConfigurationError((problem,)) from error
+    with listening as listener:
         collect_rarely()
         uvloop.run(_serve(settings, listener))
 

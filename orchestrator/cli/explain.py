@@ -1,7 +1,7 @@
 """`emasai explain`: the whole story of one company, from its key to what was judged."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.table import Table
@@ -13,7 +13,7 @@ from orchestrator.cli.identity_story import Who, ask_who, show_who
 from orchestrator.cli.options import AsJson, CompanyName, Country, Website
 from orchestrator.cli.session import with_runtime
 from orchestrator.memo import Entry
-from orchestrator.spend import UNCERTAIN, PurchaseRecord, Serving
+from orchestrator.spend import UNCERTAIN, PurchaseOutcome, PurchaseRecord, Serving
 from orchestrator.store import StoredDecision
 
 #: Characters of an id that tell it from its neighbours in a table.
@@ -30,6 +30,7 @@ class Story:
     servings: list[Serving]
     decisions: list[StoredDecision]
     now: datetime
+    fresh_for: timedelta
     language: Language
 
     def as_json(self) -> dict[str, Any]:
@@ -76,6 +77,7 @@ def explain(
             await parts.servings.of([purchase.purchase_id for purchase in purchases]),
             sorted(decisions, key=lambda decision: decision.confirmed_at),
             parts.clock(),
+            parts.settings.redis_ttl,
             parts.settings.language,
         )
 
@@ -89,7 +91,7 @@ def explain(
 def _show(story: Story) -> None:
     show_who(story.who)
     if not story.who.company.is_ambiguous:
-        out.print(_memo_sentence(story.entry, story.now))
+        out.print(_memo_sentence(story))
     if story.purchases:
         out.print(_purchases(story))
     else:
@@ -98,14 +100,24 @@ def _show(story: Story) -> None:
         out.print(_decisions(story.decisions, story.language))
 
 
-def _memo_sentence(entry: Entry | None, now: datetime) -> str:
-    if entry is None:
-        return "The memo has no fresh entry: the next lookup buys."
-    state = _entry_json(entry, now)
-    return (
-        f"The memo has a fresh entry ({entry.status}), {state['age_s']} s old; "
-        f"it serves for another {state['fresh_for_s']} s."
-    )
+def _memo_sentence(story: Story) -> str:
+    entry = story.entry
+    if entry is not None:
+        state = _entry_json(entry, story.now)
+        return (
+            f"The memo has a fresh entry ({entry.status}), {state['age_s']} s old; "
+            f"it serves for another {state['fresh_for_s']} s."
+        )
+    last = max(story.purchases, key=lambda purchase: purchase.started_at, default=None)
+    if last is not None and last.outcome in (*UNCERTAIN, PurchaseOutcome.FAILED):
+        left = last.started_at + story.fresh_for - story.now
+        if left > timedelta(0):
+            return (
+                f"The memo has no fresh entry. The last purchase has no answer and may have been "
+                f"charged: it is not repeated for {round(left / timedelta(minutes=1))} min, unless "
+                "you ask for it with `emasai enrich NAME --buy-again`."
+            )
+    return "The memo has no fresh entry: the next lookup buys."
 
 
 def _entry_json(entry: Entry, now: datetime) -> dict[str, Any]:

@@ -72,12 +72,12 @@ def _explain_loss(error: AnswerLost | MalformedAnswer, barred_for: timedelta) ->
     """Say until when a company is not bought again whose answer cannot be had, and what to do."""
     minutes = max(1, round(barred_for / timedelta(minutes=1)))
     en = (
-        f"{error}. It is not bought again for {minutes} min unless you ask for that: "
-        f"`emasai enrich NAME --buy-again`, or `emasai jobs requeue --reason {error.code}`."
+        f"{error}. It is not bought again for {minutes} min, unless you ask for it with "
+        f"--buy-again or `emasai jobs requeue --reason {error.code}`."
     )
     es = (
         "Se perdió la respuesta de SurfSense y puede haberse cobrado. No se vuelve a comprar "
-        f"durante {minutes} min salvo que lo pida: `emasai enrich NOMBRE --buy-again`, "
+        f"durante {minutes} min, salvo que lo pida con --buy-again "
         f"o `emasai jobs requeue --reason {error.code}`."
     )
     uncertain_micros = error.cost_micros if isinstance(error, AnswerLost) else 0

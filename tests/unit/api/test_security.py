@@ -1,6 +1,7 @@
 """Who is let in, and where the API may listen."""
 
 import json
+import socket
 
 import pytest
 import structlog
@@ -300,3 +301,12 @@ async def test_no_key_is_logged(scoped: Settings, open_door: OpenDoor) -> None:
     assert lines
     assert not any(key in str(lines) for key in (METRICS_KEY, ACME_KEY, "a-wrong-key"))
     assert METRICS_KEY not in repr(scoped)
+
+
+def test_an_address_in_use_is_refused_in_one_sentence(settings: Settings) -> None:
+    """Whoever starts the API twice is told what to change, without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with pytest.raises(ConfigurationError, match=f"--port {port} cannot be listened on"):
+            serve(settings, port=port)
