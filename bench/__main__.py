@@ -14,6 +14,7 @@ from bench import (
     durability,
     enqueue,
     hit,
+    hostile_seller,
     interactive,
     invalidation,
     job,
@@ -23,6 +24,7 @@ from bench import (
     killed_purchase,
     schedule,
     stampede,
+    standstill,
     storm,
     throughput,
     waiting,
@@ -47,6 +49,8 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "schedule": schedule.main,
     "chaos": chaos.main,
+    "standstill": standstill.main,
+    "hostile-seller": hostile_seller.main,
     "enqueue": enqueue.main,
     "storm": storm.main,
 }

@@ -1,0 +1,202 @@
+"""A whole installation whose parts a test stops, silences and kills: nothing brings them back.
+
+Valkey, SQLite and a seller of our own, worker processes and commands, each under the test's hand.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.bootstrap import Runtime, build
+from orchestrator.database import upgrade
+from orchestrator.dispatch import submit
+from orchestrator.embedded.valkey import Valkey
+from orchestrator.jobs import Job, JobFilter, JobKind, NewJob
+from orchestrator.memo import StoreUnavailable
+from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.settings import load
+from tests.support.async_waiting import eventually
+from tests.support.audit import Audit, audit
+from tests.support.crew import Crew, CrewMember, crew_of
+from tests.support.hostile_seller import PRICES, HostileSeller, running_seller
+from tests.support.project import ROOT
+from tests.support.valkey import bring_back, kill, running_valkey
+
+#: Settings that both protocols need, and those that make a test of answers of seconds short.
+VARIABLES = {
+    "SURFSENSE_API_KEY": "ss_pat_test",
+    "SURFSENSE_WORKSPACE_ID": "1",
+    "EMASAI_LEASE_S": "1",
+    "EMASAI_FAILURE_TTL_S": "1",
+    "EMASAI_POLL_FIRST_S": "0.2",
+    "EMASAI_POLL_MAX_S": "1",
+}
+
+
+@dataclass(slots=True)
+class Installation:
+    """Everything of one installation; `variables` configure its processes."""
+
+    folder: Path
+    valkey: Valkey
+    seller: HostileSeller
+    variables: dict[str, str]
+    crew: Crew
+    parts: Runtime
+    commands: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    @property
+    def database(self) -> Path:
+        """The file of the SQL database."""
+        return self.folder / "emasai.sqlite"
+
+    @property
+    def gives_run_ids(self) -> bool:
+        """Whether the seller gives run ids, so that every charge can be known."""
+        return self.variables["SURFSENSE_PROTOCOL"] == "workspace"
+
+    def audit(self) -> Audit:
+        """Hold the books against each other as they are."""
+        return audit(self.seller.bill, self.database)
+
+    def start_worker(self, name: str, *, app: str = "orchestrator.celery_app") -> CrewMember:
+        """Start a worker process."""
+        return self.crew.start(name, app=app)
+
+    def start_command(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start `emasai` with *arguments*; what it prints goes to the folder's `commands.log`."""
+        with (self.folder / "commands.log").open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "orchestrator.cli", *arguments],
+                env={**os.environ, **self.variables},
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.commands.append(process)
+        return process
+
+    def start_file_command(self, companies: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """Start `emasai enrich` with a file of *companies*."""
+        path = self.folder / f"companies{len(self.commands)}.csv"
+        path.write_text("\n".join(["empresa", *companies, ""]), "utf-8")
+        return self.start_command("enrich", str(path))
+
+    async def submit(self, companies: Sequence[str]) -> Job:
+        """Have *companies* enriched by a job of their own."""
+        new = NewJob(JobKind.ENRICH, tuple(companies), self.parts.settings.tenant)
+        return await submit(self.parts, new)
+
+    async def until_all_jobs_ended(self, *, within_s: float) -> list[Job]:
+        """Wait until every job has ended, and return them."""
+        jobs: list[Job] = []
+
+        async def have_ended() -> bool:
+            try:
+                jobs[:] = [job async for job in self.parts.job_list.newest(JobFilter())]
+            except StoreUnavailable:
+                return False
+            return all(job.state.is_final for job in jobs)
+
+        await eventually(have_ended, "every job has ended", within_s=within_s)
+        return jobs
+
+    async def until_commands_ended(self, *, within_s: float) -> None:
+        """Wait until every command has ended."""
+
+        async def have_ended() -> bool:
+            return all(command.poll() is not None for command in self.commands)
+
+        await eventually(have_ended, "every command has ended", within_s=within_s)
+
+    async def statuses_of(self, job: Job) -> Counter[str]:
+        """Return how many rows of *job* have which status, with the code of those that failed."""
+        found: Counter[str] = Counter()
+        async for _, row in self.parts.results.rows(job, with_evidence=False):
+            found[" ".join(filter(None, [row["status"], row.get("code")]))] += 1
+        found["pending"] += job.total - found.total()
+        return +found
+
+    async def until_orders(self, count: int, *, within_s: float = 60) -> None:
+        """Wait until the seller was sent so many orders."""
+
+        async def were_sent() -> bool:
+            return self.seller.orders() >= count
+
+        await eventually(were_sent, f"{count} orders were sent", within_s=within_s)
+
+    async def faults_of_the_books(self, *, within_s: float) -> list[str]:
+        """Return where the books break the promise, once what is owed has had time to settle."""
+        faults = ["not looked at"]
+
+        async def agree() -> bool:
+            is_idle = self.seller.in_flight() == 0
+            faults[:] = self.audit().faults(is_exact=self.gives_run_ids)
+            return is_idle and (not faults or bool(self.audit().charged_twice))
+
+        try:
+            await eventually(agree, "the books agree", within_s=within_s)
+        except AssertionError:
+            return faults
+        return faults
+
+    def signal_valkey(self, number: signal.Signals) -> None:
+        """Send the server a signal."""
+        os.kill(self.valkey.child.identity.pid, number)
+
+    def kill_valkey(self) -> None:
+        """End the server as `kill -9` does; it stays away."""
+        kill(self.valkey)
+
+    def bring_valkey_back(self) -> None:
+        """Start the server again with what it has on disk."""
+        bring_back(self.valkey)
+
+    def end(self) -> None:
+        """End the commands that still run, and have everything awake that stood still."""
+        for command in self.commands:
+            command.kill()
+            command.wait()
+        for member in self.crew.members:
+            if member.is_alive:
+                member.send(signal.SIGCONT)
+        if self.valkey.child.is_alive:
+            self.signal_valkey(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def running_installation(
+    folder: Path, *, protocol: str, variables: Mapping[str, str] | None = None
+) -> AsyncIterator[Installation]:
+    """Run an installation without workers in *folder* for the duration of the block."""
+    with ExitStack() as stack:
+        valkey = stack.enter_context(running_valkey(folder / "valkey"))
+        seller = stack.enter_context(running_seller(folder))
+        ours = {
+            **VARIABLES,
+            "REDIS_URL": f"{valkey.url}/1",
+            "DATABASE_URL": f"sqlite:///{folder / 'emasai.sqlite'}",
+            "SURFSENSE_URL": seller.url,
+            "SURFSENSE_PROTOCOL": protocol,
+            "EMASAI_PRICE_MICROS": str(PRICES[protocol]),
+            **(variables or {}),
+        }
+        await upgrade(ours["DATABASE_URL"])
+        crew = stack.enter_context(crew_of(ours, folder))
+        settings = load(**ours)
+        doorbell = CeleryDoorbell(create_app(settings))
+        async with build(settings, doorbell=doorbell) as parts:
+            installation = Installation(folder, valkey, seller, ours, crew, parts)
+            try:
+                yield installation
+            finally:
+                installation.end()
+                crew.end()
+        await doorbell.aclose()
