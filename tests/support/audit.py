@@ -11,6 +11,12 @@ import orjson
 
 #: Outcomes by which the ledger says that it cannot know whether it was charged.
 _UNCERTAIN = ("lost", "uncertain")
+#: Every purchase as it is known today: what was uncertain may have been resolved since.
+_PURCHASES = """
+SELECT purchases.company, coalesce(resolutions.outcome, purchases.outcome),
+       coalesce(resolutions.cost_micros, purchases.cost_micros)
+FROM purchases LEFT JOIN resolutions USING (purchase_id)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,6 @@ def audit(bill: Path, database: Path) -> Audit:
     charged: Counter[str] = Counter()
     uncertain: Counter[str] = Counter()
     with closing(sqlite3.connect(database)) as connection:
-        rows = connection.execute("SELECT company, outcome, cost_micros FROM purchases")
-        for company, outcome, micros in rows:
+        for company, outcome, micros in connection.execute(_PURCHASES):
             (uncertain if outcome in _UNCERTAIN else charged)[company] += micros
     return Audit(charges, billed, charged, uncertain)

@@ -209,8 +209,7 @@ async def undergo(installation: Installation, ordeal: Ordeal) -> Outcome:
     companies = [f"Caos {number}" for number in range(ordeal.companies)]
     least_s, most_s = ordeal.answer.least_s, ordeal.answer.most_s
     installation.seller.behave(Behaviour(answer_min_s=least_s, answer_max_s=most_s))
-    for number in range(ordeal.workers):
-        installation.start_worker(f"worker{number}")
+    await installation.start_crew(ordeal.workers)
     await installation.submit(companies)
     installation.start_command("enrich", *companies[:3])
     installation.start_file_command(companies[::2])

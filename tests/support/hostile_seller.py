@@ -262,6 +262,7 @@ class HostileSeller:
 @contextmanager
 def running_seller(folder: Path) -> Iterator[HostileSeller]:
     """Run a seller that keeps its bill in *folder* for the duration of the block."""
+    folder.mkdir(parents=True, exist_ok=True)
     port, bill = free_port(), folder / "bill.jsonl"
     command = [sys.executable, "-m", "tests.support.hostile_seller", str(bill), str(port)]
     child = Child("seller", command, env={}, log=folder / "seller.log")

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
 
 from orchestrator.bootstrap import Runtime, build
 from orchestrator.database import upgrade
@@ -34,6 +37,7 @@ VARIABLES = {
     "SURFSENSE_WORKSPACE_ID": "1",
     "EMASAI_LEASE_S": "1",
     "EMASAI_FAILURE_TTL_S": "1",
+    "EMASAI_CHUNK_SIZE": "5",
     "EMASAI_POLL_FIRST_S": "0.2",
     "EMASAI_POLL_MAX_S": "1",
 }
@@ -65,9 +69,27 @@ class Installation:
         """Hold the books against each other as they are."""
         return audit(self.seller.bill, self.database)
 
-    def start_worker(self, name: str, *, app: str = "orchestrator.celery_app") -> CrewMember:
+    def start_worker(
+        self, name: str, *, app: str = "orchestrator.celery_app", **variables: str
+    ) -> CrewMember:
         """Start a worker process."""
-        return self.crew.start(name, app=app)
+        return self.crew.start(name, app=app, **variables)
+
+    async def start_crew(
+        self, count: int, *, app: str = "orchestrator.celery_app", **variables: str
+    ) -> None:
+        """Start so many workers; return once each of them takes work."""
+        for number in range(count):
+            self.start_worker(f"worker{number}", app=app, **variables)
+        await self.until_workers_are_there(count)
+
+    async def until_workers_are_there(self, count: int) -> None:
+        """Wait until so many workers give signs of life."""
+
+        async def are_there() -> bool:
+            return len(await self.parts.workers.alive()) >= count
+
+        await eventually(are_there, f"{count} workers are there", within_s=90)
 
     def start_command(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start `emasai` with *arguments*; what it prints goes to the folder's `commands.log`."""
@@ -123,6 +145,34 @@ class Installation:
             found[" ".join(filter(None, [row["status"], row.get("code")]))] += 1
         found["pending"] += job.total - found.total()
         return +found
+
+    async def first_to_buy(self) -> CrewMember:
+        """Return the first worker that is seen talking to the seller."""
+        port = urlsplit(self.seller.url).port
+
+        def buys(process: psutil.Process) -> bool:
+            connections = process.net_connections("tcp")
+            return any(each.raddr and each.raddr.port == port for each in connections)
+
+        return await self._first_that(buys, "a worker buys")
+
+    async def first_to_stand_still(self) -> CrewMember:
+        """Return the first worker that is seen stopped."""
+
+        def stands_still(process: psutil.Process) -> bool:
+            return bool(process.status() == psutil.STATUS_STOPPED)
+
+        return await self._first_that(stands_still, "a worker stands still")
+
+    async def _first_that(self, does: Callable[[psutil.Process], bool], what: str) -> CrewMember:
+        seen: list[CrewMember] = []
+
+        async def one_does() -> bool:
+            seen.extend(m for m in self.crew.members if does(psutil.Process(m.process.pid)))
+            return bool(seen)
+
+        await eventually(one_does, what, within_s=90)
+        return seen[0]
 
     async def until_orders(self, count: int, *, within_s: float = 60) -> None:
         """Wait until the seller was sent so many orders."""

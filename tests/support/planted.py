@@ -1,0 +1,138 @@
+"""Rules of the purchase core that proofs take away, to see that they notice it.
+
+Production knows nothing of this: `planted_worker` is a worker that has it done to itself.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from orchestrator.memo.processes import Processes
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from orchestrator import bootstrap
+from orchestrator.enrichment.attempt import Attempts
+from orchestrator.memo import MemoOptions, scripts
+from orchestrator.memo.keys import Keys
+from orchestrator.memo.notes import Notes
+from orchestrator.scripts import load_script
+from orchestrator.surfsense import Accepted, RunSeller, SendGuard
+
+JsonObject = dict[str, Any]
+
+
+class Fault(StrEnum):
+    """The rule that is taken away."""
+
+    LEASE = "a lookup leads although another flight holds the lease"
+    RECORD = "no purchase record is written"
+    FOLLOW = "a buyer that lives is followed no longer than its lease"
+    SILENCE = "a silent store counts as the end of all processes"
+    BARRED = "after a buyer's death its company is bought again"
+    GUARD = "a POST leaves although its permit is over"
+
+
+def _ignore_lease() -> None:
+    def load(redis: Redis, package: str, *names: str) -> AsyncScript:
+        script = load_script(redis, package, *names)
+        if names != ("begin",):
+            return script
+        source = str(script.script)
+        changed = source.replace("if holder and holder ~= token then", "if false then")
+        assert changed != source
+        return redis.register_script(changed)
+
+    setattr(scripts, "load_script", load)  # noqa: B010 - mypy would see an export
+
+
+def _write_no_record() -> None:
+    async def write(
+        _notes: Notes, _keys: Keys, _token: str, _note: JsonObject, **_options: object
+    ) -> bool:
+        return True
+
+    setattr(Notes, "write", write)  # noqa: B010 - mypy refuses to assign to a method
+
+
+def _follow_no_longer_than_the_lease() -> None:
+    write = Notes.write
+
+    async def write_without_hold(
+        notes: Notes,
+        keys: Keys,
+        token: str,
+        note: JsonObject,
+        *,
+        hold: timedelta = timedelta(0),
+        writer: str | None = None,
+    ) -> bool:
+        del hold
+        return await write(notes, keys, token, note, writer=writer)
+
+    setattr(Notes, "write", write_without_hold)  # noqa: B010 - (as above)
+
+
+def _take_silence_for_death() -> None:
+    setattr(Processes, "_is_steady", lambda _processes, _now: True)  # noqa: B010 - (as above)
+
+
+def _bar_nothing() -> None:
+    setattr(Attempts, "is_over", lambda _attempts, _flight, _page: True)  # noqa: B010 - (as above)
+
+
+def _guard_nothing() -> None:
+    def open_for_good(guard: SendGuard, may_leave: Callable[[], bool]) -> None:
+        del may_leave
+        guard.may_leave = lambda: True
+        guard.has_left = False
+
+    setattr(SendGuard, "__init__", open_for_good)  # noqa: B010 - (as above)
+
+
+def _store_patiently(seconds: float) -> None:
+    patience = timedelta(seconds=seconds)
+    setattr(bootstrap, "MemoOptions", partial(MemoOptions, commit_patience=patience))  # noqa: B010 - (as above)
+
+
+def _stop_before_post(sign: Path) -> None:
+    submit = RunSeller.submit
+
+    async def stop_and_submit(seller: RunSeller, company: str, *, purchase_id: str) -> Accepted:
+        with suppress(FileExistsError):
+            os.close(os.open(sign, os.O_CREAT | os.O_EXCL))
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return await submit(seller, company, purchase_id=purchase_id)
+
+    setattr(RunSeller, "submit", stop_and_submit)  # noqa: B010 - (as above)
+
+
+_PLANT: dict[Fault, Callable[[], None]] = {
+    Fault.LEASE: _ignore_lease,
+    Fault.RECORD: _write_no_record,
+    Fault.FOLLOW: _follow_no_longer_than_the_lease,
+    Fault.SILENCE: _take_silence_for_death,
+    Fault.BARRED: _bar_nothing,
+    Fault.GUARD: _guard_nothing,
+}
+
+
+def plant(environment: Mapping[str, str]) -> None:
+    """Alter this process as *environment* says.
+
+    `PLANTED_FAULT` takes a rule away. With `STOPS_BEFORE_POST`, a file that is not there yet, the
+    first process that buys stops itself by SIGSTOP between a purchase's record and its POST.
+    `COMMIT_PATIENCE_S` shortens the time for which callers wait for a Redis that is away.
+    """
+    if "PLANTED_FAULT" in environment:
+        _PLANT[Fault(environment["PLANTED_FAULT"])]()
+    if "STOPS_BEFORE_POST" in environment:
+        _stop_before_post(Path(environment["STOPS_BEFORE_POST"]))
+    if "COMMIT_PATIENCE_S" in environment:
+        _store_patiently(float(environment["COMMIT_PATIENCE_S"]))
