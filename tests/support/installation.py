@@ -3,16 +3,18 @@
 Valkey, SQLite and a seller of our own, worker processes and commands, each under the test's hand.
 """
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import psutil
 
@@ -238,11 +240,13 @@ async def running_installation(
             "EMASAI_PRICE_MICROS": str(PRICES[protocol]),
             **(variables or {}),
         }
-        await upgrade(ours["DATABASE_URL"])
         crew = stack.enter_context(crew_of(ours, folder))
         settings = load(**ours)
         doorbell = CeleryDoorbell(create_app(settings))
-        async with build(settings, doorbell=doorbell) as parts:
+        async with AsyncExitStack() as runtime:
+            async with _migrating():
+                await upgrade(ours["DATABASE_URL"])
+                parts = await runtime.enter_async_context(build(settings, doorbell=doorbell))
             installation = Installation(folder, valkey, seller, ours, crew, parts)
             try:
                 yield installation
@@ -250,3 +254,11 @@ async def running_installation(
                 installation.end()
                 crew.end()
         await doorbell.aclose()
+
+
+def _migrating() -> asyncio.Lock:
+    """Return what keeps two installations of one loop from migrating at once: Alembic cannot."""
+    return _migrations.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
+_migrations: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
