@@ -153,7 +153,7 @@ async def run_scenario(
     scenario: Scenario, protocol: str, plan: Plan, *, fault: Fault | None = None
 ) -> Report:
     """Have two workers buy while *scenario* happens to them, with a rule taken away."""
-    altered = {} if fault is None else {"PLANTED_FAULT": fault}
+    altered: dict[str, str] = {} if fault is None else {"PLANTED_FAULT": fault}
     variables = {
         "EMASAI_LEASE_S": f"{scenario.lease_s:g}",
         "EMASAI_MAX_IN_FLIGHT": str(plan.companies),

@@ -154,7 +154,8 @@ class Installation:
 
         def buys(process: psutil.Process) -> bool:
             connections = process.net_connections("tcp")
-            return any(each.raddr and each.raddr.port == port for each in connections)
+            established = [one for one in connections if one.status == psutil.CONN_ESTABLISHED]
+            return any(one.raddr.port == port for one in established)
 
         return await self._first_that(buys, "a worker buys")
 
