@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestrator.memo.processes import Processes
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
@@ -22,6 +21,7 @@ from orchestrator.enrichment.attempt import Attempts
 from orchestrator.memo import MemoOptions, scripts
 from orchestrator.memo.keys import Keys
 from orchestrator.memo.notes import Notes
+from orchestrator.memo.processes import Processes
 from orchestrator.scripts import load_script
 from orchestrator.surfsense import Accepted, RunSeller, SendGuard
 
