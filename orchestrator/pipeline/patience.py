@@ -49,8 +49,10 @@ async def _tried(
         try:
             return await enricher.enrich(company, purpose)
         except TransientEnrichmentError as error:
-            if error.retry_in is None or error.retry_in > LONGEST_PAUSE:
+            # None of a flight that was overtaken while it stood still: another one may do better.
+            retry_in = error.retry_in or timedelta(0)
+            if retry_in > LONGEST_PAUSE:
                 raise
-            await context.pause(error.retry_in)
+            await context.pause(retry_in)
     context.tries.begin()
     return await enricher.enrich(company, purpose)

@@ -1,5 +1,6 @@
 """One company of a job: its result says what came of it, in every case."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -137,6 +138,22 @@ async def test_a_passing_fault_is_tried_again_when_it_may_be(world: World, pause
     assert result.status is ItemStatus.ENRICHED
     assert len(pauses.taken) == 2
     assert timedelta(seconds=6) < pauses.taken[0] <= timedelta(seconds=7)
+
+
+async def test_the_fault_of_a_flight_that_was_overtaken_is_tried_again_at_once(
+    world: World, pauses: Pauses
+) -> None:
+    """A worker that stood still fails for that alone: its failure concerns nobody, it included."""
+    world.seller.script["Acme"] = [ServiceUnavailable("Acme", "no connection could be made")]
+    world.seller.gate.clear()
+    working = asyncio.create_task(_work(world, pauses, "Acme"))
+    await world.seller.busy.wait()
+
+    await world.memo_redis.delete("memo1:lease:surfsense:acme")  # as if it was called gone
+    world.seller.gate.set()
+
+    assert _read(await working).status is ItemStatus.ENRICHED
+    assert pauses.taken == [timedelta(0)]
 
 
 async def test_a_fault_that_does_not_pass_is_the_result(world: World, pauses: Pauses) -> None:
