@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.project import ROOT, read
 
 _PROMISE = re.compile(r"^\d+\. ((?:.+\n)(?:   .+\n)*)", re.MULTILINE)
@@ -35,6 +37,7 @@ def test_each_promise_names_a_test() -> None:
     assert tests.keys() == set().union(*promises)
 
 
+@pytest.mark.timeout(300)  # a whole collection, which a busy machine takes its time for
 def test_what_promises_name_exists_and_is_not_skipped() -> None:
     """Each of the tests is collected, without a mark that may keep it from running."""
     _, tests = _named()
