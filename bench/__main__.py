@@ -15,6 +15,7 @@ from bench import (
     enqueue,
     hit,
     hostile_seller,
+    hostile_body,
     interactive,
     invalidation,
     job,
@@ -53,6 +54,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "hostile-seller": hostile_seller.main,
     "enqueue": enqueue.main,
     "storm": storm.main,
+    "hostile-body": hostile_body.main,
 }
 
 

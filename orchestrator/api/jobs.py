@@ -1,8 +1,9 @@
 """Jobs over HTTP: ask for work, and see how far it is."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Body, Query, Request, Response
 
@@ -17,6 +18,7 @@ from .examples import JOB_EXAMPLES, UPLOAD_BODIES
 from .finding import found_job
 from .idempotency import keyed_request, replayed_job
 from .limits import MAX_RESULTS
+from .pieces import Turns
 from .reading import read_companies, read_leads
 from .requests import BodyRoute, EnrichRequest, JobRequest, Limits, PipelineRequest
 
@@ -104,12 +106,21 @@ async def _items(
         return tuple(mention.text for mention in found.mentions), found.warnings
     if wanted.filter is not None:
         chosen = await runtime.store.chosen(wanted.filter, runtime.policy_version)
-        return tuple(map(str, chosen)), []
+        return await _texts(chosen), []
     if wanted.leads is None:
-        return tuple(map(str, wanted.lead_ids or ())), []
+        return await _texts(wanted.lead_ids or ()), []
     read = await read_leads(wanted.leads, within="leads")
     await runtime.store.import_leads(read.leads)
-    return tuple(str(lead.id) for lead in read.leads), read.warnings
+    return await _texts([lead.id for lead in read.leads]), read.warnings
+
+
+async def _texts(ids: Sequence[UUID]) -> tuple[str, ...]:
+    """Return *ids* as items of a job. To write a hundred thousand of them down takes long."""
+    turns, texts = Turns(), []
+    for each in ids:
+        texts.append(str(each))
+        await turns.give()
+    return tuple(texts)
 
 
 def _about(wanted: EnrichRequest | PipelineRequest) -> str | None:

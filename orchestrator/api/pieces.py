@@ -28,7 +28,7 @@ from .limits import TOO_LARGE
 T = TypeVar("T")
 
 #: How long one request may keep the event loop before others get a turn.
-TURN_S: Final = 0.002
+TURN_S: Final = 0.001
 #: Bodies from this size on are worked on one at a time: their memory must fit side by side.
 LARGE_BYTES: Final = 250_000
 #: How long a large body waits for those before it.
@@ -364,7 +364,9 @@ class _Scanner:
             return None
         except ValueError as error:  # of a number that has too many digits
             raise _not_json(str(error).split(";")[0], self.at) from None
-        return (value, self._from + end) if is_last or end < len(self._window) else None
+        # Of a number that is cut off, the scanner takes what is one: 1 of "1e+".
+        is_whole = is_last or len(self._window) - end > len("e+")
+        return (value, self._from + end) if is_whole else None
 
     def _long_value(self) -> object:
         long = _LONG_VALUE.match(self._text, self.at, self.at + _BIG)

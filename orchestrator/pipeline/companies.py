@@ -25,7 +25,7 @@ from orchestrator.pipeline.trouble import Explanation, explain
 log = structlog.get_logger(__name__)
 
 #: Names that are read without letting anybody else of the process have a turn.
-_AT_ONCE = 20
+_AT_ONCE = 10
 #: Characters of a name; nobody's company has a longer one.
 MAX_NAME = 1_000
 
