@@ -14,6 +14,7 @@ from orchestrator.spend import Entered, Ledger, Opening, PurchaseOutcome
 from orchestrator.spend.ledger import UNSETTLED
 from tests.support.async_waiting import eventually
 from tests.support.cases import NOW, purchase
+from tests.support.project import read
 
 #: What entering a purchase comes to.
 NEW, KNOWN = Entered(is_new=True), Entered(is_new=False)
@@ -103,6 +104,23 @@ async def _both_wait(engine: AsyncEngine) -> bool:
     )
     async with engine.connect() as connection:
         return bool(await connection.scalar(text(waiting)) == 2)
+
+
+async def test_the_documented_query_lists_what_is_uncertain(
+    ledger: Ledger, engine: AsyncEngine
+) -> None:
+    """For the reconciliation with an invoice: what is known by now is left out."""
+    for number, outcome in enumerate(("found", "uncertain", "lost", "uncertain")):
+        await ledger.settle(purchase(number, outcome=outcome, estimated=True))
+    await ledger.settle(purchase(3, outcome="found", estimated=False))
+    _, _, rest = read("docs/operations.md").partition("```sql\n")
+    query, _, _ = rest.partition("```")
+
+    async with engine.connect() as connection:
+        found = (await connection.execute(text(query))).all()
+
+    assert {row.purchase_id for row in found} == {"purchase-1", "purchase-2"}
+    assert {row.cost_micros for row in found} == {46_500}
 
 
 async def test_an_empty_ledger_says_zero(ledger: Ledger) -> None:
