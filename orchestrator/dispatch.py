@@ -113,6 +113,10 @@ async def submit_stream(
     job = await runtime.records.job(accepted)
     if job is None:
         raise JobGone(accepted)
+    if job.job_id != job_id and order.max_cost_micros is not None:
+        # Equal work was there: the cap of a job that is none.
+        with contextlib.suppress(StoreUnavailable):
+            await runtime.budget.drop_cap(run_account(job_id))
     if companies is not None and job.job_id == job_id:
         await companies.count_served()
     if job.job_id == job_id:

@@ -8,7 +8,7 @@ from orchestrator.cache.keys import entry_key
 from orchestrator.enrichment.attempt import SEND_WITHIN, Freshness
 from orchestrator.enrichment.enricher import Enricher, Glance
 from orchestrator.enrichment.failures import EnrichmentFailures
-from orchestrator.enrichment.journal import Purpose
+from orchestrator.enrichment.journal import Purpose, UnreadableRecord
 from orchestrator.enrichment.last_known import LastKnown
 from orchestrator.enrichment.outcome import Enrichment, nobody, recalled, source_again
 from orchestrator.enrichment.purchase import Purchaser, ShuttingDown
@@ -35,6 +35,7 @@ __all__ = [
     "ShuttingDown",
     "Strays",
     "Sweeper",
+    "UnreadableRecord",
     "entry_key",
     "nobody",
     "recalled",

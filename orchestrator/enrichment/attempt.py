@@ -363,11 +363,11 @@ class Attempts:
             await flight.write_note(page.lost(page.failure).note())
             return
         await self.release(page)
-        if not flight.leads():
-            try:
-                await self._settlement.resolve_as_free(page)
-            except (StoreUnavailable, DatabaseUnavailable) as away:
-                log.warning("purchase.not_resolved", purchase_id=page.ledger_id, error=str(away))
+        try:
+            # If this process stood still meanwhile, a successor may have entered it as uncertain.
+            await self._settlement.resolve_as_free(page)
+        except (StoreUnavailable, DatabaseUnavailable) as away:
+            log.warning("purchase.not_resolved", purchase_id=page.ledger_id, error=str(away))
         await flight.drop_note()
 
 

@@ -30,6 +30,17 @@ from orchestrator.spend import PurchaseRecord, accounts_of
 JsonObject = dict[str, Any]
 
 
+class UnreadableRecord(Exception):
+    """A purchase record that cannot be read; its purchase may have been charged."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"a purchase record cannot be read ({self.reason}), so nothing is bought"
+
+
 @dataclass(frozen=True, slots=True)
 class Purpose:
     """On whose behalf something is bought.
@@ -100,7 +111,18 @@ class Page:
 
     @classmethod
     def from_note(cls, note: JsonObject) -> "Page":
-        """Read what `note` wrote."""
+        """Read what `note` wrote.
+
+        Raises:
+            UnreadableRecord: It is of another version, or no purchase record.
+        """
+        try:
+            return cls._read(note)
+        except (LookupError, TypeError, ValueError) as error:
+            raise UnreadableRecord(type(error).__name__) from error
+
+    @classmethod
+    def _read(cls, note: JsonObject) -> "Page":
         record = note.get("record")
         return cls(
             stage=Stage(note["stage"]),

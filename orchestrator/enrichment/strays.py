@@ -15,7 +15,7 @@ import structlog
 from redis.asyncio import Redis
 
 from orchestrator.connections import store_errors
-from orchestrator.enrichment.journal import Page
+from orchestrator.enrichment.journal import Page, UnreadableRecord
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,13 @@ class Strays:
             found = await cast(
                 "Awaitable[dict[bytes, bytes]]", self._redis.hgetall(_key(company_key))
             )
-        return [Page.from_note(orjson.loads(note)) for note in found.values()]
+        pages = []
+        for run_id, note in found.items():
+            try:
+                pages.append(Page.from_note(orjson.loads(note)))
+            except (UnreadableRecord, ValueError):
+                log.error("stray.unreadable", company_key=company_key, run_id=run_id.decode())
+        return pages
 
     async def due(self, limit: int) -> list[Page]:
         """Return strays that should be looked at now, the most overdue first.
@@ -94,7 +100,7 @@ class Strays:
                     continue
                 try:
                     pages.append(Page.from_note(orjson.loads(note)))
-                except (KeyError, ValueError):
+                except (UnreadableRecord, ValueError):
                     log.exception("stray.unreadable", company_key=company_key)
                     await self._redis.zadd(_DUE, {member: _now_ms() + _ms(_LATEST)}, xx=True)
         return pages

@@ -241,7 +241,7 @@ class JobContext:
     tenant: str
     capped: bool
     accepted_at: datetime | None = None
-    item: int | None = None
+    item: int | None = field(default=None, compare=False)
     buy_again: str | None = None
     rows: int = 1
     lane: Lane = Lane.PIPELINE

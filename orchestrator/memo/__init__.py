@@ -19,12 +19,13 @@ from orchestrator.memo.errors import (
     StillLoading,
 )
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, NotShared
-from orchestrator.memo.memo import Memo, Refresh
+from orchestrator.memo.memo import NOTE_UNREADABLE, Memo, Refresh
 from orchestrator.memo.notes import LeftNote, Notes
 from orchestrator.memo.options import MemoOptions
 from orchestrator.memo.outcome import Outcome, Source
 
 __all__ = [
+    "NOTE_UNREADABLE",
     "Abandoned",
     "Abandonment",
     "CorruptEntry",

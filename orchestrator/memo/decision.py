@@ -63,12 +63,38 @@ def read_beginning(key: str, reply: Sequence[Any]) -> Beginning:
 
     Raises:
         CorruptEntry: An entry is there, but cannot be read.
+        ValueError, TypeError: What is beside it cannot be read.
     """
     case = bytes(reply[0])
     if case == b"entry":
         return Fresh(decode(key, reply[1]), reply[2])
     if case == b"failure":
-        return Failed(orjson.loads(reply[1]), timedelta(milliseconds=reply[3]))
+        return Failed(json_object(reply[1]), timedelta(milliseconds=reply[3]))
     if case == b"follower":
         return Following(timedelta(milliseconds=reply[1]) + LEASE_MARGIN, bytes(reply[3]).decode())
-    return Leading(reply[1], reply[2], orjson.loads(reply[3]) if reply[3] else None)
+    generation, now_ms, note = reply[1:4]
+    return Leading(int(generation), int(now_ms), None if note is None else read_note(note))
+
+
+def json_object(stored: bytes) -> JsonObject:
+    """Return the JSON object that *stored* is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    found = orjson.loads(stored)
+    if not isinstance(found, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - the text is wrong, not the argument
+    return found
+
+
+def read_note(stored: bytes) -> JsonObject:
+    """Return the note that *stored* is, which names the flight that has written it.
+
+    Raises:
+        ValueError: It is none.
+    """
+    note = json_object(stored)
+    if not isinstance(note.get("written_by"), str):
+        raise ValueError("a note without its writer")  # noqa: TRY004 - as above
+    return note

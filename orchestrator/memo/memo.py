@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never, cast
 
-import orjson
 import structlog
 from redis.asyncio import Redis
 
 from orchestrator.background import Supervisor
-from orchestrator.connections import store_errors
+from orchestrator.connections import StoreRefused, store_errors
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import (
     Beginning,
@@ -25,12 +24,14 @@ from orchestrator.memo.decision import (
     Following,
     Fresh,
     Leading,
+    json_object,
     read_beginning,
+    read_note,
 )
 from orchestrator.memo.decoded import DecodedEntries
 from orchestrator.memo.entry import Entry, JsonObject, decode
 from orchestrator.memo.errors import CorruptEntry, LeaseLost, LoadFailed, StillLoading
-from orchestrator.memo.flight import FailureCodec, Loader
+from orchestrator.memo.flight import Failure, FailureCodec, Loader
 from orchestrator.memo.flights import Flights
 from orchestrator.memo.invalidation import Invalidation
 from orchestrator.memo.keys import Keys, new_token, process_of
@@ -44,6 +45,8 @@ from orchestrator.memo.reader import Reader
 from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)
+#: Why nothing is loaded while a note is there that no program of ours can have written.
+NOTE_UNREADABLE = "what was written down about it cannot be read"
 #: How often one flight may be overtaken before its callers are told.
 TAKE_OVERS = 3
 Decode = Callable[[str, bytes], Entry]
@@ -296,20 +299,88 @@ class Memo:
             stored = cast("bytes | None", await self._redis.get(keys.failure))
             if stored is None:
                 return
-            if is_meant(self._failure(orjson.loads(stored), timedelta(0))):
+            try:
+                record = json_object(stored)
+            except ValueError:  # the next lookup removes it
+                return
+            if is_meant(self._failure(record, timedelta(0))):
                 await self._scripts.drop_note(keys=[keys.failure], args=[stored])
 
     async def _begin(self, keys: Keys, token: str, replaced: int) -> Beginning:
         while True:
-            with store_errors("begin"):
-                reply = await self._scripts.begin(
-                    keys=[keys.entry, keys.lease, keys.generation, keys.note, keys.failure],
-                    args=[token, milliseconds(self._options.lease), replaced],
-                )
+            try:
+                with store_errors("begin"):
+                    reply = await self._scripts.begin(
+                        keys=[keys.entry, keys.lease, keys.generation, keys.note, keys.failure],
+                        args=[token, milliseconds(self._options.lease), replaced],
+                    )
+            except StoreRefused:
+                if not await self._repair(keys, token):
+                    raise
+                continue
             try:
                 return read_beginning(keys.entry, reply)
             except CorruptEntry as corrupt:
                 await self._set_aside(keys, reply[1], corrupt)
+            except (ValueError, TypeError):
+                if not await self._repair(keys, token):
+                    raise
+
+    async def _repair(self, keys: Keys, token: str) -> bool:
+        """Remove what no program of ours has written under the keys of an entry.
+
+        A note is not removed: it may say that something was bought. Nothing is loaded while it is
+        there, which is a day at most.
+
+        Returns:
+            Whether something was removed.
+
+        Raises:
+            LoadFailed: The note cannot be read.
+            StoreUnavailable: Redis is away.
+        """
+        removed = []
+        with store_errors("repair"):
+            for key in (keys.entry, keys.lease, keys.generation, keys.failure, keys.failures):
+                if not await self._is_readable(key, is_counter=key == keys.generation):
+                    await self._redis.unlink(key)
+                    removed.append(key)
+            if keys.generation in removed:
+                # Higher than it can have been: no flight of before may write.
+                ttl = self._options.generation_ttl
+                await self._redis.set(keys.generation, _wall_ms(), px=ttl)
+        if removed:
+            log.error("memo.removed_unreadable", keys=removed)
+            return True
+        with store_errors("repair"):
+            is_string = await self._redis.type(keys.note) in (b"string", b"none")
+            stored = await self._redis.get(keys.note) if is_string else b""
+            try:
+                if stored is not None:
+                    read_note(cast("bytes", stored))
+            except ValueError:
+                log.error("memo.note_unreadable", key=keys.note)
+                failed = LoadFailed(keys.entry, NOTE_UNREADABLE)
+                shared = Failure({"memo": list(failed.args)}, self._options.lease)
+                await self._leader.release(keys, token, shared)
+                raise failed from None
+        return False
+
+    async def _is_readable(self, key: str, *, is_counter: bool) -> bool:
+        """Return whether *key* holds what it may: nothing, a number, or a text."""
+        kind = await self._redis.type(key)
+        if kind != b"string":
+            return bool(kind == b"none")
+        stored = cast("bytes", await self._redis.get(key) or b"0")
+        if is_counter:
+            return stored.isdigit()
+        try:
+            if key.startswith(Keys("").failure):
+                json_object(stored)
+            stored.decode()
+        except ValueError:
+            return False
+        return True
 
     def _failure(self, record: JsonObject, retry_in: timedelta) -> Exception:
         if "memo" in record:

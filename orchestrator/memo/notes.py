@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.connections import store_errors
+from orchestrator.memo.decision import read_note
 from orchestrator.memo.durability import Confirmations, Durability
 from orchestrator.memo.entry import JsonObject
 from orchestrator.memo.errors import LeaseLost
@@ -25,6 +26,8 @@ from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)
 
+#: When a note is looked at again that could not be read.
+UNREADABLE_REST = timedelta(minutes=10)
 #: What the script answers if it has renewed the lease as well.
 _RENEWED = 2
 
@@ -140,7 +143,7 @@ class Notes:
             found = await self._redis.zrange(
                 NOTED, "-inf", latest, byscore=True, offset=0, num=limit
             )
-            members = [member.decode() for member in cast("list[bytes]", found)]
+            members = [m.decode("utf-8", "replace") for m in cast("list[bytes]", found)]
             if not members:
                 return []
             entries = [Keys(_entry_of(member)) for member in members]
@@ -153,6 +156,11 @@ class Notes:
             gone = [look for look in looks if isinstance(look, str)]
             if gone:
                 await self._redis.zrem(NOTED, *gone)
+            if unreadable := [each.member for each in looks if isinstance(each, _Unreadable)]:
+                log.error("memo.notes_unreadable", notes=unreadable)
+                # Looked at again, as one of a newer version may be; it expires by itself.
+                later = (time() + UNREADABLE_REST.total_seconds()) * 1000
+                await self._redis.zadd(NOTED, dict.fromkeys(unreadable, later), xx=True)
         return [look for look in looks if isinstance(look, LeftNote)]
 
     async def look_again(self, left: LeftNote, *, after: timedelta) -> None:
@@ -168,12 +176,24 @@ def _entry_of(member: str) -> str:
     return member.partition(" ")[2]
 
 
-def _look(member: str, note: bytes | None, lease: bytes | None) -> LeftNote | str | None:
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    member: str
+
+
+def _look(
+    member: str, note: bytes | None, lease: bytes | None
+) -> LeftNote | _Unreadable | str | None:
     """Return the note that is listed as *member*; *member* if it is gone for good, else None."""
     token, _, entry = member.partition(" ")
     if note is not None:
-        found = orjson.loads(note)
+        try:
+            found = read_note(note)
+        except ValueError:
+            return _Unreadable(member)
         if found["written_by"] == token:
-            return LeftNote(entry, found, note, None if lease is None else lease.decode())
+            return LeftNote(
+                entry, found, note, None if lease is None else lease.decode("utf-8", "replace")
+            )
     # The holder of the lease may be about to write the note that it has listed.
     return None if lease == token.encode() else member

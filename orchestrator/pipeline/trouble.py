@@ -8,10 +8,10 @@ import structlog
 
 from agents.case import Localized
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.enrichment import ShuttingDown
+from orchestrator.enrichment import ShuttingDown, UnreadableRecord
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.jobs import DeadLetter, GivenUp, NotNow, Report
-from orchestrator.memo import LeaseLost, StillLoading, StoreUnavailable
+from orchestrator.memo import NOTE_UNREADABLE, LeaseLost, LoadFailed, StillLoading, StoreUnavailable
 from orchestrator.pipeline.budget import explain_budget
 from orchestrator.pipeline.result import ItemStatus
 from orchestrator.spend import BudgetExhausted
@@ -57,15 +57,30 @@ def explain(error: Exception) -> Explanation:
             en = "It is still being looked up, and paid for once: ask again later."
             es = "La consulta sigue en marcha y se paga una sola vez: pregunte más tarde."
             return Explanation(ItemStatus.FAILED, STILL_LOADING, Localized(en=en, es=es))
-        case AnswerLost() | MalformedAnswer() if error.retry_in is not None:
-            return _explain_loss(error, error.retry_in)
         case EnrichmentError():
-            es = f"SurfSense rechazó la consulta ({error.code})."
-            if isinstance(error, TransientEnrichmentError):
-                es = "SurfSense no respondió por ahora; vuelva a ejecutarlo más tarde."
-            return Explanation(ItemStatus.FAILED, error.code, Localized(en=f"{error}.", es=es))
+            return _explain_enrichment(error)
+        case UnreadableRecord() | LoadFailed() if _is_unreadable(error):
+            en = f"It was not looked up: {error}; the worker's log has more."
+            es = "No se consultó: lo anotado sobre su compra no se puede leer."
+            reason = Localized(en=en, es=es)
+            return Explanation(ItemStatus.FAILED, DeadLetter.INTERNAL_ERROR, reason)
         case _:
             return explain_given_up(GivenUp(DeadLetter.INTERNAL_ERROR))
+
+
+def _is_unreadable(error: Exception) -> bool:
+    return isinstance(error, UnreadableRecord) or (
+        isinstance(error, LoadFailed) and error.reason == NOTE_UNREADABLE
+    )
+
+
+def _explain_enrichment(error: EnrichmentError) -> Explanation:
+    if isinstance(error, AnswerLost | MalformedAnswer) and error.retry_in is not None:
+        return _explain_loss(error, error.retry_in)
+    es = f"SurfSense rechazó la consulta ({error.code})."
+    if isinstance(error, TransientEnrichmentError):
+        es = "SurfSense no respondió por ahora; vuelva a ejecutarlo más tarde."
+    return Explanation(ItemStatus.FAILED, error.code, Localized(en=f"{error}.", es=es))
 
 
 def _explain_loss(error: AnswerLost | MalformedAnswer, barred_for: timedelta) -> Explanation:

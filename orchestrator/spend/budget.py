@@ -106,6 +106,17 @@ class Budget:
                 both.pexpire(key, ACCOUNT_TTL)
                 await both.execute()
 
+    async def drop_cap(self, account: str) -> None:
+        """Forget an account that was given a cap, if nothing was reserved in it.
+
+        Raises:
+            StoreUnavailable: Redis is away; it expires by itself.
+        """
+        key = _account_key(account)
+        with store_errors("budget drop_cap"):
+            if not await self._redis.hexists(key, "spent"):
+                await self._redis.unlink(key)
+
     async def reserve(
         self, hold_id: str, amount_micros: int, accounts: Sequence[str], *, refresh: bool = False
     ) -> None:

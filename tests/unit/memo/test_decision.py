@@ -45,9 +45,11 @@ def test_a_follower_waits_until_just_after_the_lease_can_have_expired() -> None:
     )
 
 
-@pytest.mark.parametrize(("note", "read"), [(None, None), (b'{"order":1}', {"order": 1})])
+@pytest.mark.parametrize(
+    ("note", "read"), [(None, None), (b'{"written_by":"a.1"}', {"written_by": "a.1"})]
+)
 def test_a_leader_learns_its_generation_and_what_was_left(
-    note: bytes | None, read: dict[str, int] | None
+    note: bytes | None, read: dict[str, str] | None
 ) -> None:
     """The note of a leader that never finished comes with the lead."""
     assert read_beginning("k", [b"leader", 3, 15, note]) == Leading(3, 15, read)
