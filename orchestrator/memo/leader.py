@@ -115,7 +115,7 @@ class Leader:
             return leading.now_ms + int((time.monotonic() - told_at) * 1000)
 
         async def drop_note() -> None:
-            await self._notes.drop(keys, token)
+            await self._notes.drop(keys, token, with_failure=True)
 
         async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as tenure:
 

@@ -109,14 +109,19 @@ class Notes:
         with store_errors("confirm"):
             await self._confirmations.confirm(keys, token)
 
-    async def drop(self, keys: Keys, token: str, *, body: bytes | None = None) -> None:
+    async def drop(
+        self, keys: Keys, token: str, *, body: bytes | None = None, with_failure: bool = False
+    ) -> None:
         """Remove the note that *token* wrote, or only if it is still *body*; others stay.
+
+        *with_failure*, what lookups are told goes, too: it was true as long as the note was.
 
         What the answer is settled for has to be dropped by its body: after a failover to a replica
         that lagged, the entry may be gone and the note be the intent again, which leads to it.
         """
         try:
-            if await self._scripts.drop_note(keys=[keys.note], args=[body or token]):
+            names = [keys.note, keys.failure] if with_failure else [keys.note]
+            if await self._scripts.drop_note(keys=names, args=[body or token]):
                 await self._redis.zrem(NOTED, listed(keys.entry, token))
         except (RedisError, OSError) as error:
             log.warning("memo.note_not_dropped", key=keys.entry, error=type(error).__name__)

@@ -1,6 +1,7 @@
--- drop_note(KEYS: note; ARGV: text) -> 1 dropped, 0 it says something else or is gone
+-- drop_note(KEYS: note, failure; ARGV: text) -> 1 dropped, 0 it says something else or is gone
 --
---   text  that the note must contain: its writer's token, or all of it
+--   failure  what lookups are told because of the note, goes with it (optional)
+--   text     that the note must contain: its writer's token, or all of it
 --
 -- Keeps: a successor's note is left alone; by all of it, one of an earlier stage as well, which
 -- is there again after a failover to a replica that lagged.
@@ -8,6 +9,9 @@ local note, text = KEYS[1], ARGV[1]
 
 local current = redis.call('GET', note)
 if current and string.find(current, text, 1, true) then
+  if KEYS[2] then
+    redis.call('DEL', KEYS[2])
+  end
   return redis.call('DEL', note)
 end
 return 0

@@ -134,6 +134,7 @@ async def test_a_late_refusal_resolves_it_as_free(buyer: World, successor: World
     (purchase,) = await successor.ledger.purchases_of("acme")
     assert (purchase.outcome, purchase.cost_micros) == (PurchaseOutcome.NOT_CHARGED, 0)
     assert (await successor.budget.account("run:job-capped")).used_micros == 0
+    assert (await successor.enricher.enrich("Acme", FREE)).source is Source.BOUGHT
 
 
 async def test_a_late_answer_is_refused_once_another_purchase_has_begun(
