@@ -117,6 +117,7 @@ class Attempts:
             page = page.announced(
                 send_before_ms=now_ms + self._send_within // _MS,
                 answer_by_ms=now_ms + self._answer_within // _MS,
+                has_run_id=self._seller.gives_run_ids,
             )
             await flight.write_note(page.note(), durably=True, hold=self._answer_within)
         except StoreUnavailable:

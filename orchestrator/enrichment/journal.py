@@ -92,7 +92,7 @@ class Page:
     by then: the socket sees to it. `answer_by_ms` is the instant by which its answer has come, or
     its buyer has given it up, if it runs. From LOST on, `failure` is what lookups are told, and
     the attempt is entered as uncertain. `requests` are those of people who have asked for another
-    purchase, and got it.
+    purchase, and got it. `has_run_id`: its protocol gives run ids, so that a run can be found.
     """
 
     stage: Stage
@@ -108,6 +108,7 @@ class Page:
     answer_by_ms: int | None = None
     failure: JsonObject | None = None
     requests: tuple[str, ...] = ()
+    has_run_id: bool = True
 
     @classmethod
     def from_note(cls, note: JsonObject) -> "Page":
@@ -146,6 +147,7 @@ class Page:
             answer_by_ms=note.get("answer_by_ms"),
             failure=note.get("failure"),
             requests=tuple(note.get("requests", ())),
+            has_run_id=note.get("has_run_id", True),
         )
 
     def note(self) -> JsonObject:
@@ -169,13 +171,21 @@ class Page:
             "answer_by_ms": self.answer_by_ms,
             "failure": self.failure,
             "requests": list(self.requests),
+            "has_run_id": self.has_run_id,
             "record": None if self.record is None else self.record.model_dump(mode="json"),
             "answer": self.answer,
         }
 
-    def announced(self, *, send_before_ms: int, answer_by_ms: int) -> "Page":
+    def announced(
+        self, *, send_before_ms: int, answer_by_ms: int, has_run_id: bool = True
+    ) -> "Page":
         """Return the page as it is written down before its POST."""
-        return replace(self, send_before_ms=send_before_ms, answer_by_ms=answer_by_ms)
+        return replace(
+            self,
+            send_before_ms=send_before_ms,
+            answer_by_ms=answer_by_ms,
+            has_run_id=has_run_id,
+        )
 
     def sent_by_ms(self, now_ms: int) -> int:
         """Return the instant by which the POST has left, or never will; *now_ms* at the latest.
@@ -253,9 +263,11 @@ def first_step(page: Page | None, *, gives_run_ids: bool) -> Step:
         return Step.BUY
     match page.stage:
         case Stage.INTENT:
-            return Step.RECONCILE if gives_run_ids else Step.WRITE_OFF
+            # Where the protocol was changed since, no run of this one can be found.
+            is_listed = gives_run_ids and page.has_run_id
+            return Step.RECONCILE if is_listed else Step.WRITE_OFF
         case Stage.ACCEPTED:
-            return Step.COLLECT
+            return Step.COLLECT if gives_run_ids else Step.WRITE_OFF
         case Stage.BOUGHT:
             return Step.SETTLE
         case Stage.LOST:

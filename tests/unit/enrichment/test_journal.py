@@ -40,10 +40,11 @@ def test_what_is_written_is_what_is_read(page: Page) -> None:
     [
         (None, Step.BUY, Step.BUY),
         (PAGE, Step.RECONCILE, Step.WRITE_OFF),
-        (PAGE.accepted("r1"), Step.COLLECT, Step.COLLECT),
+        (replace(PAGE, has_run_id=False), Step.WRITE_OFF, Step.WRITE_OFF),
+        (PAGE.accepted("r1"), Step.COLLECT, Step.WRITE_OFF),
         (PAGE.accepted("r1").bought(purchase()), Step.SETTLE, Step.SETTLE),
     ],
-    ids=["none", "intent", "accepted", "bought"],
+    ids=["none", "intent", "of another protocol", "accepted", "bought"],
 )
 def test_the_page_says_what_is_to_be_done_first(
     page: Page | None, with_run_ids: Step, without: Step
