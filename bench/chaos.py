@@ -73,7 +73,7 @@ class Outcome:
     leads_with_two_opportunities: int = 0
     bill_micros: int = 0
     ledger_micros: int = 0
-    lost: int = 0
+    uncertain: int = 0
     worker_kills: int = 0
     valkey_kills: int = 0
     seconds: float = 0
@@ -173,7 +173,7 @@ def _read_books(home: Path, outcome: Outcome) -> None:
             return int(connection.scalar(sqlalchemy.text(statement)) or 0)
 
         outcome.ledger_micros = number("SELECT sum(cost_micros) FROM purchases")
-        outcome.lost = number("SELECT count(*) FROM purchases WHERE outcome = 'lost'")
+        outcome.uncertain = number("SELECT count(*) FROM purchases WHERE outcome = 'uncertain'")
         outcome.opportunities = number("SELECT count(*) FROM opportunities")
         outcome.leads_with_two_opportunities = number(
             "SELECT count(*) FROM (SELECT lead_id FROM opportunities "

@@ -1,6 +1,7 @@
 """Queues dead letters again: each once, in a new job whose parent is the old one.
 
-What has been bought meanwhile is served from the memo, so trying again never buys twice.
+What has been bought meanwhile is served from the memo. Only what was, or may have been, charged
+without an answer is bought once more, where its reason is named.
 """
 
 from collections import Counter
@@ -23,6 +24,7 @@ from orchestrator.jobs import (
     Origin,
 )
 from orchestrator.pipeline import BOUGHT_AGAIN, Letter, Retry, read_letters, retry_of
+from orchestrator.spend import run_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ async def foresee(
     """Yield, job by job, what `requeue` would do; nothing changes and nothing is bought.
 
     Raises:
-        StoreUnavailable: Redis is away.
+        StoreUnavailable, DatabaseUnavailable: Redis or the database is away.
     """
     async for job in runtime.failures.jobs(wanted):
         chosen = _Chosen(runtime, job, wanted)
@@ -117,7 +119,7 @@ async def foresee(
         to_buy, companies = 0, Distinct()
         async for letters in chosen.letters():
             to_buy += await _to_buy(runtime, job, letters, companies)
-        cap = _cap(job, max_cost_micros)
+        cap = await _cap(runtime, job, max_cost_micros)
         cost = to_buy * runtime.seller.price_micros
         yield chosen.told(None, cap, cost if cap is None else min(cost, cap))
 
@@ -132,16 +134,19 @@ async def requeue(
     """Queue the dead letters that are *wanted* again, one new job for each old one.
 
     Those whose reason says that something must be mended first, or that they may have been charged,
-    only if *wanted* names it. A dead letter is queued again once, however often and by however
-    many callers it is asked for. A new job may spend *max_cost_micros*, or what is left of the
-    cap of the old one; what has not begun by *deadline* fails.
+    only if *wanted* names it: the latter are bought once more then. A dead letter is queued again
+    once, however often and by however many callers it is asked for. A new job may spend
+    *max_cost_micros*, or what is left of the cap of the old one; what has not begun by *deadline*
+    fails.
 
     Raises:
-        StoreUnavailable: Redis is away. What was yielded is accepted; asking again is safe.
+        StoreUnavailable, DatabaseUnavailable: Redis or the database is away. What was yielded is
+            accepted; asking again is safe.
         StoreFull: Redis has hardly any memory left.
     """
     async for job in runtime.failures.jobs(wanted):
-        yield await _requeue(runtime, job, wanted, _cap(job, max_cost_micros), deadline)
+        cap = await _cap(runtime, job, max_cost_micros)
+        yield await _requeue(runtime, job, wanted, cap, deadline)
 
 
 async def requeued_as(runtime: Runtime, job_id: str) -> list[str]:
@@ -247,10 +252,12 @@ class _Chosen:
         )
 
 
-def _cap(job: Job, max_cost_micros: int | None) -> int | None:
+async def _cap(runtime: Runtime, job: Job, max_cost_micros: int | None) -> int | None:
     if max_cost_micros is not None or job.max_cost_micros is None:
         return max_cost_micros
-    return max(0, job.max_cost_micros - job.tally.get("spent_micros", 0))
+    # Not from the tally: it has nothing of purchases whose answer was lost.
+    spent_micros = (await runtime.budget.account(run_account(job.job_id))).spent_micros
+    return max(0, job.max_cost_micros - spent_micros)
 
 
 async def _to_buy(

@@ -65,9 +65,10 @@ class NumberedResult(BaseModel):
     """The result of one item, by its number in the request, from 0.
 
     `result` always has `status`, `company`, `company_key`, `code`, `reason` (`en` and `es`),
-    `source`, `as_of`, `cost_micros`, `saved_micros` and `simulated`; a lead's also `lead_id`,
-    `opportunity_id`, `viable`, `score`, `draft` and `version` (of the rules), a company's
-    `purchase_id`, `evidence` and `candidates`.
+    `source`, `as_of`, `cost_micros`, `saved_micros`, `uncertain_micros` (what a purchase may have
+    cost whose answer was lost) and `simulated`; a lead's also `lead_id`, `opportunity_id`,
+    `viable`, `score`, `draft` and `version` (of the rules), a company's `purchase_id`, `evidence`
+    and `candidates`.
     """
 
     number: int
@@ -80,7 +81,9 @@ class JobStatus(BaseModel):
     `tally` counts results: `status:<status>`, `source:<how the evidence came>` and
     `discard:<reason>`. `results` and `next_offset` are there if they were asked for;
     `next_offset` is null on the last page. `eta_s` is how many seconds the rest will take at the
-    pace so far, null before the first result and after the last.
+    pace so far, null before the first result and after the last. `buy_again`: it may buy companies
+    whose earlier purchase has lost its answer. What such a purchase may have cost is in the results
+    (`uncertain_micros`), of every lead of the company, so there is no sum of it here.
     """
 
     job_id: str
@@ -91,6 +94,7 @@ class JobStatus(BaseModel):
     tally: dict[str, int]
     spent_micros: int
     saved_micros: int
+    buy_again: bool
     accepted_at: datetime
     finished_at: datetime | None
     eta_s: int | None
@@ -110,6 +114,7 @@ class JobStatus(BaseModel):
             tally={name: n for name, n in sorted(job.tally.items()) if name not in _OWN_FIELDS},
             spent_micros=job.tally.get("spent_micros", 0),
             saved_micros=job.tally.get("saved_micros", 0),
+            buy_again=job.buy_again,
             accepted_at=job.accepted_at,
             finished_at=job.finished_at,
             eta_s=None if left is None else round(left.total_seconds()),

@@ -21,7 +21,7 @@ from orchestrator.jobs import Job, JobKind, Order, Origin
 from orchestrator.leadfile.formula import guard_parts
 
 from .answers import JOBS_PATH, JobAccepted, accepted, url_of
-from .dependencies import CallerOfRequest, IdempotencyKey, LimitsInAddress, RuntimeOfApp
+from .dependencies import CallerOfRequest, IdempotencyKey, RuntimeOfApp, TermsInAddress
 from .errors import Refusal, Refused, documented
 from .finding import found_job
 from .idempotency import REPLAYED, keyed_request
@@ -58,7 +58,7 @@ _GONE = Refusal(
 )
 async def accept_upload(
     request: Request,
-    address: LimitsInAddress,
+    address: TermsInAddress,
     runtime: RuntimeOfApp,
     caller: CallerOfRequest,
     response: Response,
@@ -79,6 +79,7 @@ async def accept_upload(
         max_cost_micros=limits.max_cost_micros,
         origin=Origin.API,
         deadline=limits.deadline,
+        buy_again=limits.buy_again,
     )
     mentions = mentions_in(request.stream(), media_type_of(request.scope))
     async with keyed_request(runtime, request, tenant, idempotency_key, is_read=False) as keyed:
@@ -148,7 +149,8 @@ async def _ndjson(
 
 _COLUMNS: Final = (
     *("status", "company", "company_key", "code", "reason", "source", "found", "as_of"),
-    *("cost_micros", "saved_micros", "simulated", "purchase_id", "website", "country"),
+    *("cost_micros", "saved_micros", "uncertain_micros", "simulated", "purchase_id"),
+    *("website", "country"),
     *("lead_id", "opportunity_id", "viable", "score"),
 )
 

@@ -8,7 +8,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from orchestrator import bounds
 from orchestrator.bootstrap import Runtime
 
-from .requests import AddressLimits
+from .requests import AddressLimits, AddressTerms
 from .security import Caller, caller_of
 
 
@@ -24,6 +24,7 @@ def _caller(request: Request) -> Caller:
 RuntimeOfApp = Annotated[Runtime, Depends(_runtime)]
 CallerOfRequest = Annotated[Caller, Depends(_caller)]
 LimitsInAddress = Annotated[AddressLimits, Depends()]
+TermsInAddress = Annotated[AddressTerms, Depends()]
 
 #: For `EMASAI_IDEMPOTENCY_TTL_S` a repeated request with the same key is answered as the first.
 IdempotencyKey = Annotated[bounds.IdempotencyKey | None, Header()]

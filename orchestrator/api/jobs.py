@@ -12,7 +12,7 @@ from orchestrator.dispatch import submit
 from orchestrator.jobs import JobKind, NewJob, Origin, lane_of
 
 from .answers import JOBS_PATH, JobAccepted, JobStatus, NumberedResult, accepted, url_of
-from .dependencies import CallerOfRequest, IdempotencyKey, LimitsInAddress, RuntimeOfApp
+from .dependencies import CallerOfRequest, IdempotencyKey, RuntimeOfApp, TermsInAddress
 from .errors import documented
 from .examples import JOB_EXAMPLES, UPLOAD_BODIES
 from .finding import found_job
@@ -44,7 +44,7 @@ router = APIRouter(prefix=JOBS_PATH, tags=["jobs"], route_class=BodyRoute)
 )
 async def accept_job(
     wanted: Annotated[JobRequest, Body(openapi_examples=JOB_EXAMPLES)],
-    address: LimitsInAddress,
+    address: TermsInAddress,
     runtime: RuntimeOfApp,
     caller: CallerOfRequest,
     request: Request,
@@ -86,6 +86,7 @@ async def accept_job(
             lane=lane_of(len(items)),
             origin=Origin.API,
             deadline=limits.deadline,
+            buy_again=limits.buy_again,
             about=_about(wanted),
             policy=runtime.policy_version if isinstance(wanted, PipelineRequest) else None,
         )

@@ -11,7 +11,7 @@ from orchestrator.counters import REFUSED
 from orchestrator.handover import HandOverState
 from orchestrator.jobs import LaneBacklog
 from orchestrator.names import TASK_ENRICH, TASK_RUN_PIPELINE
-from orchestrator.spend import Account
+from orchestrator.spend import Account, Doubt, Scope
 from orchestrator.workers import Heartbeat, WorkerState
 
 Family = GaugeMetricFamily | CounterMetricFamily
@@ -91,7 +91,7 @@ def budget_families(accounts: Mapping[str, Account]) -> Iterator[Family]:
     """Yield what is spent, held and left, by account; an account without a cap has nothing left."""
     yield _counter(
         "emasai_spent_micro_usd",
-        "Micro-USD spent.",
+        "Micro-USD spent: charged, or uncertain.",
         "account",
         {name: account.spent_micros for name, account in accounts.items()},
     )
@@ -110,6 +110,22 @@ def budget_families(accounts: Mapping[str, Account]) -> Iterator[Family]:
             for name, account in accounts.items()
             if account.left_micros is not None
         },
+    )
+
+
+def doubt_families(today: Doubt) -> Iterator[Family]:
+    """Yield what is uncertain of today's spending; the rest of it is charged."""
+    yield _gauge(
+        "emasai_uncertain_purchases",
+        "Purchases since midnight UTC whose answer was lost.",
+        "account",
+        {Scope.DAY: today.purchases},
+    )
+    yield _gauge(
+        "emasai_uncertain_micro_usd",
+        "Micro-USD that those purchases may have cost.",
+        "account",
+        {Scope.DAY: today.micros},
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from http import HTTPStatus
 from itertools import chain
 from typing import Annotated, Final, TypeVar
@@ -25,6 +25,7 @@ from .metric_families import (
     Family,
     budget_families,
     count_families,
+    doubt_families,
     handover_families,
     lane_families,
     worker_families,
@@ -64,6 +65,7 @@ async def metrics(
         _unless_away(runtime.workers.alive(), worker_families),
         _unless_away(runtime.counters.read(1), count_families),
         _unless_away(_accounts(runtime), budget_families),
+        _unless_away(runtime.costs.uncertain(_midnight(runtime)), doubt_families),
         _unless_away(runtime.outbox.counts(UNDELIVERED), handover_families),
     )
     # A registry of this answer's own: nothing is kept between scrapes, and nothing of the process.
@@ -89,6 +91,10 @@ async def _accounts(runtime: Runtime) -> dict[str, Account]:
     """Return what was ever spent, and today, by scope: names with dates would be new series."""
     names = {Scope.GLOBAL: Scope.GLOBAL.value, Scope.DAY: day_account(runtime.clock().date())}
     return {scope: await runtime.budget.account(name) for scope, name in names.items()}
+
+
+def _midnight(runtime: Runtime) -> datetime:
+    return datetime.combine(runtime.clock().date(), time.min, UTC)
 
 
 class _Read(Collector):

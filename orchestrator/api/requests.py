@@ -26,6 +26,7 @@ from orchestrator.bounds import (
     CostMicros,
     CostUsd,
     FilledText,
+    Flag,
     Notes,
     Tenant,
     Text,
@@ -94,6 +95,13 @@ def _whole_number(value: object) -> object:
     return int(value) if len(value) <= _MOST_DIGITS else MAX_COST_USD * MICROS_PER_USD + 1
 
 
+def _true_or_false(value: object) -> object:
+    """Read a flag as JSON writes it; pydantic would take "yes", "on" and "1", too."""
+    if value not in {"true", "false"}:
+        raise ValueError("must be true or false; correct it")
+    return value == "true"
+
+
 #: Digits of a number in an address; none that could be meant has more.
 _MOST_DIGITS: Final = 20
 _T = TypeVar("_T")
@@ -104,6 +112,10 @@ _TENANT: Final = "Whose money is spent; the key's tenant, or the installation's,
 _MICROS: Final = "What this job may spend, in millionths of a US dollar."
 _USD: Final = "The same in US dollars; give one of the two."
 _DEADLINE: Final = "What has not begun by then fails with the code 'deadline'. With its zone."
+_BUY_AGAIN: Final = (
+    "Whether companies whose earlier purchase has lost its answer are bought once more, although "
+    "that may have been charged; false if it is not said. What is known is not bought again."
+)
 
 
 class WorkLimits(BaseModel):
@@ -125,6 +137,12 @@ class WorkLimits(BaseModel):
         return self
 
 
+class PaidWork(WorkLimits):
+    """Work for which companies are bought."""
+
+    buy_again: Flag | None = Field(default=None, description=_BUY_AGAIN)
+
+
 @dataclass(frozen=True, slots=True)
 class AddressLimits:
     """The same as the address of a request says it. A dependency of every route that takes work."""
@@ -138,12 +156,22 @@ class AddressLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressTerms(AddressLimits):
+    """The same of `PaidWork`."""
+
+    buy_again: Annotated[
+        Annotated[bool, BeforeValidator(_true_or_false)] | None, Query(description=_BUY_AGAIN)
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What body and address say together; None where neither says anything."""
 
     tenant: str | None
     max_cost_micros: int | None
     deadline: datetime | None
+    buy_again: bool
 
     @classmethod
     def of(cls, body: WorkLimits | None, address: AddressLimits) -> "Limits":
@@ -160,6 +188,7 @@ class Limits:
             _one("tenant", said.tenant, address.tenant, faults),
             _one("the cap", _cap_micros(said), _cap_micros(address), faults),
             _one("deadline", said.deadline, address.deadline, faults),
+            _one("buy_again", _buy_again(said), _buy_again(address), faults) or False,
         )
         if faults:
             raise Refused(invalid_request(faults))
@@ -179,6 +208,10 @@ class Limits:
             raise Refused(invalid_request([field_fault(("deadline",), str(error))])) from None
 
 
+def _buy_again(said: WorkLimits | AddressLimits) -> bool | None:
+    return said.buy_again if isinstance(said, PaidWork | AddressTerms) else None
+
+
 def _cap_micros(said: WorkLimits | AddressLimits) -> int | None:
     if said.max_cost_usd is not None:
         return micros_of(said.max_cost_usd)
@@ -192,13 +225,13 @@ def _one(name: str, body: _T | None, address: _T | None, faults: list[FieldFault
     return address if body is None else body
 
 
-class LeadReference(WorkLimits):
+class LeadReference(PaidWork):
     """A lead that is stored already."""
 
     lead_id: UUID
 
 
-class LeadAlone(GivenLead, WorkLimits):
+class LeadAlone(GivenLead, PaidWork):
     """A whole lead, with the limits of the work on it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_either_language)
@@ -234,7 +267,7 @@ CompanyRequest = Annotated[
 ]
 
 
-class EnrichRequest(WorkLimits):
+class EnrichRequest(PaidWork):
     """Companies to look up, without judgement: names, or objects that say more."""
 
     kind: Literal["enrich"]
@@ -243,7 +276,7 @@ class EnrichRequest(WorkLimits):
     )
 
 
-class PipelineRequest(WorkLimits):
+class PipelineRequest(PaidWork):
     """Leads to run past the agents: stored ones by id or by a filter, or whole ones, stored first.
 
     A filter is looked up when the job is accepted; what is imported later is no part of it.

@@ -12,7 +12,7 @@ from orchestrator.dispatch import submit
 from orchestrator.jobs import JobKind, Lane, NewJob, Origin
 
 from .answers import LeadAnswer, url_of
-from .dependencies import CallerOfRequest, IdempotencyKey, LimitsInAddress, RuntimeOfApp
+from .dependencies import CallerOfRequest, IdempotencyKey, RuntimeOfApp, TermsInAddress
 from .errors import documented, not_found
 from .examples import LEAD_EXAMPLES
 from .idempotency import keyed_request, replayed_job
@@ -45,7 +45,7 @@ router = APIRouter(prefix="/api/v1/orchestrator", tags=["orchestrator"], route_c
 )
 async def enrich_lead(
     wanted: Annotated[LeadRequest, Body(openapi_examples=LEAD_EXAMPLES)],
-    address: LimitsInAddress,
+    address: TermsInAddress,
     runtime: RuntimeOfApp,
     caller: CallerOfRequest,
     request: Request,
@@ -88,6 +88,7 @@ async def enrich_lead(
                 lane=Lane.INTERACTIVE,
                 origin=Origin.API,
                 deadline=limits.deadline,
+                buy_again=limits.buy_again,
             )
             job = await submit(runtime, new, idempotency_key=None if keyed is None else keyed.once)
     url = response.headers["Location"] = url_of(job.job_id)

@@ -67,7 +67,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     A name that takes longer than --patience is still bought, once: the answers are shown, and the
     command ends when that purchase is stored.
     """
-    terms = replace(Terms.parse(max_cost, deadline, tenant), buy_again=buy_again)
+    terms = Terms.parse(max_cost, deadline, tenant, buy_again=buy_again)
     only = Path(names[0])
     is_file = len(names) == 1 and (only.suffix.lower() in _FILE_SUFFIXES or only.is_file())
     if (website or country) and (is_file or len(names) > 1):

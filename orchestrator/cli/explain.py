@@ -13,7 +13,7 @@ from orchestrator.cli.identity_story import Who, ask_who, show_who
 from orchestrator.cli.options import AsJson, CompanyName, Country, Website
 from orchestrator.cli.session import with_runtime
 from orchestrator.memo import Entry
-from orchestrator.spend import UNCERTAIN, PurchaseOutcome, PurchaseRecord, Serving
+from orchestrator.spend import PurchaseOutcome, PurchaseRecord, Serving
 from orchestrator.store import StoredDecision
 
 #: Characters of an id that tell it from its neighbours in a table.
@@ -39,8 +39,20 @@ class Story:
             **self.who.as_json(),
             "entry": self.entry and _entry_json(self.entry, self.now),
             "purchases": [self._purchase_json(purchase) for purchase in self.purchases],
+            "charged_micros": self.charged_micros,
+            "uncertain_micros": self.uncertain_micros,
             "decisions": [decision.model_dump(mode="json") for decision in self.decisions],
         }
+
+    @property
+    def charged_micros(self) -> int:
+        """What all purchases have cost, as far as their answers tell."""
+        return sum(each.cost_micros for each in self.purchases if not each.is_uncertain)
+
+    @property
+    def uncertain_micros(self) -> int:
+        """What those may have cost whose answers were lost."""
+        return sum(each.cost_micros for each in self.purchases if each.is_uncertain)
 
     def servings_of(self, purchase: PurchaseRecord) -> list[Serving]:
         """Return what *purchase* has answered since."""
@@ -109,7 +121,7 @@ def _memo_sentence(story: Story) -> str:
             f"it serves for another {state['fresh_for_s']} s."
         )
     last = max(story.purchases, key=lambda purchase: purchase.started_at, default=None)
-    if last is not None and last.outcome in (*UNCERTAIN, PurchaseOutcome.FAILED):
+    if last is not None and (last.is_uncertain or last.outcome is PurchaseOutcome.FAILED):
         left = last.started_at + story.fresh_for - story.now
         if left > timedelta(0):
             return (
@@ -144,13 +156,11 @@ def _purchases(story: Story) -> Table:
             purchase.company,
             ", ".join(_served(each) for each in servings) or "nobody else yet",
         )
-    doubtful = [purchase for purchase in story.purchases if purchase.outcome in UNCERTAIN]
-    uncertain = sum(purchase.cost_micros for purchase in doubtful)
-    charged = sum(purchase.cost_micros for purchase in story.purchases) - uncertain
     saved = sum(each.saved_micros for each in story.servings)
-    table.add_row("charged", dollars(charged), dollars(saved))
-    if doubtful:
-        table.add_row("uncertain", dollars(uncertain), "", "may have been charged; answers lost")
+    table.add_row("charged", dollars(story.charged_micros), dollars(saved))
+    if story.uncertain_micros:
+        remark = "may have been charged; answers lost"
+        table.add_row("uncertain", dollars(story.uncertain_micros), "", remark)
     return table
 
 

@@ -175,6 +175,7 @@ def _as_json(job: Job, now: datetime) -> dict[str, Any]:
         "finished_at": job.finished_at,
         "deadline": job.deadline,
         "parent": job.parent,
+        "buy_again": job.buy_again,
         "left_s": None if left is None else round(left.total_seconds()),
     }
 

@@ -36,8 +36,8 @@ def requeue_failed(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Try again what has failed: a new job for each old one, and each item once.
 
-    Where something must be mended first, or the item may have been charged, only with its --reason.
-    Nothing is bought twice: what was bought meanwhile is known.
+    Where something must be mended first, or the item may have been charged, only with its --reason:
+    --reason answer_lost buys once more. What was bought meanwhile is known, and not bought again.
     """
     if not any((job_id, reasons, tenant, lane, since)):
         raise typer.BadParameter(

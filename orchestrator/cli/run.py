@@ -17,7 +17,7 @@ from orchestrator.cli.selection import CONDITIONS, Selection
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.stored import foresee_stored, run_stored
 from orchestrator.cli.summary import summary_table, verdict
-from orchestrator.cli.terms import Deadline, MaxCost, Tenant, Terms
+from orchestrator.cli.terms import BuyAgain, Deadline, MaxCost, Tenant, Terms
 from orchestrator.jobs import JobKind
 from orchestrator.leadfile import (
     LeadFields,
@@ -41,6 +41,7 @@ def run(  # noqa: PLR0913 - each is an option
     max_cost: MaxCost = None,
     deadline: Deadline = None,
     tenant: Tenant = None,
+    buy_again: BuyAgain = False,
     lead_ids: Annotated[
         list[UUID] | None,
         typer.Option("--lead-id", metavar="ID", help="A stored lead; may be given repeatedly."),
@@ -59,9 +60,9 @@ def run(  # noqa: PLR0913 - each is an option
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Enrich and judge leads: opportunities and discards, each with its reason."""
-    terms = Terms.parse(max_cost, deadline, tenant)
+    terms = Terms.parse(max_cost, deadline, tenant, buy_again=buy_again)
     if again:
-        if terms.has_limits or output is not None:
+        if terms.has_limits or buy_again or output is not None:
             raise typer.BadParameter("--rejudge buys nothing, waits for nothing, writes no file")
         selection = Selection.of(leads, lead_ids or (), where or ())
         rejudge(selection, terms, dry_run=dry_run, as_json=as_json)

@@ -37,6 +37,7 @@ def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
                 deadline=terms.deadline,
                 about=selection.about,
                 policy=parts.policy_version,
+                buy_again=terms.buy_again,
             )
             patience = Patience()
             accepted = await patiently(lambda: submit(parts, new), patience)

@@ -23,7 +23,8 @@ class Summary:
 
     `invalid_rows` never became an item, `pending` ones have no result yet. `hit_rate` is the
     share of lookups that were served without a purchase. `lost` companies have no answer although
-    they may have been charged, for `uncertain_micros` in all.
+    they were charged, or may have been, in this run or before it; `lost_codes` are their reasons.
+    `uncertain_micros` is what those may have cost in all of which that is not known.
     """
 
     rows: int
@@ -37,6 +38,7 @@ class Summary:
     spent_micros: int
     saved_micros: int
     lost: int
+    lost_codes: tuple[str, ...]
     uncertain_micros: int
     simulated: bool
 
@@ -93,6 +95,7 @@ class Counting:
         self._results = self._spent_micros = self._saved_micros = 0
         self._companies = Distinct()
         self._lost = Distinct()
+        self._lost_codes = set[str]()
         self._uncertain_micros = 0
         self._statuses = Counter[str]()
         self._sources = Counter[str]()
@@ -112,6 +115,7 @@ class Counting:
         self._spent_micros += result.cost_micros
         self._saved_micros += result.saved_micros
         if result.code in BOUGHT_AGAIN:
+            self._lost_codes.add(result.code)
             company, known = result.company_key or result.company, len(self._lost)
             if self._lost.number(company) == known:
                 self._uncertain_micros += result.uncertain_micros
@@ -131,6 +135,7 @@ class Counting:
             spent_micros=self._spent_micros,
             saved_micros=self._saved_micros,
             lost=len(self._lost),
+            lost_codes=tuple(sorted(self._lost_codes)),
             uncertain_micros=self._uncertain_micros,
             simulated=self._simulated,
         )
@@ -165,9 +170,9 @@ def verdict(summary: Summary) -> str:
         return f"Nothing was bought: all {summary.companies} companies were known already."
     if summary.lost:
         return (
-            f"Of {summary.lost} companies the answer was lost; they may have been charged. They "
-            "are not bought again in their freshness window unless you ask for it: "
-            "emasai jobs requeue --reason answer_lost."
+            f"Companies whose answer was lost: {summary.lost}. They may have been charged, and are "
+            "not bought again in their freshness window unless you ask for it: emasai jobs requeue "
+            f"{' '.join(f'--reason {code}' for code in summary.lost_codes)}."
         )
     return ""
 

@@ -50,7 +50,10 @@ BuyAgain = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Of one job; None for no limit, and for the tenant of the settings."""
+    """Of one job; None for no limit, and for the tenant of the settings.
+
+    `buy_again`: companies whose earlier purchase has lost its answer may be bought once more.
+    """
 
     max_cost_micros: int | None = None
     deadline: datetime | None = None
@@ -59,9 +62,14 @@ class Terms:
 
     @classmethod
     def parse(
-        cls, max_cost: str | None, deadline: str | None, tenant: str | None = None
+        cls,
+        max_cost: str | None,
+        deadline: str | None,
+        tenant: str | None = None,
+        *,
+        buy_again: bool = False,
     ) -> "Terms":
-        """Return what the options `--max-cost`, `--deadline` and `--tenant` mean.
+        """Return what `--max-cost`, `--deadline`, `--tenant` and `--buy-again` mean.
 
         Raises:
             typer.BadParameter: One of them is not what every entry point accepts.
@@ -72,7 +80,7 @@ class Terms:
         if deadline is not None:
             instant = parse_instant(deadline, utc_now(), ago=False)
             until = bounded(_DEADLINE, instant, of=f"the deadline {deadline}")
-        return cls(micros, until, tenant)
+        return cls(micros, until, tenant, buy_again)
 
     @property
     def has_limits(self) -> bool:

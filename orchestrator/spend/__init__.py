@@ -10,7 +10,7 @@ from orchestrator.spend.accounts import (
     scope_of,
 )
 from orchestrator.spend.budget import Books, Budget, BudgetExhausted, Opening, RefreshRefused
-from orchestrator.spend.costs import Cost, Costs, CostsBy, total
+from orchestrator.spend.costs import Cost, Costs, CostsBy, Doubt, total
 from orchestrator.spend.ledger import UNCERTAIN, Entered, Ledger, PurchaseOutcome, PurchaseRecord
 from orchestrator.spend.servings import Served, Serving, Servings
 
@@ -24,6 +24,7 @@ __all__ = [
     "Cost",
     "Costs",
     "CostsBy",
+    "Doubt",
     "Entered",
     "Ledger",
     "Opening",

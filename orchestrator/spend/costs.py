@@ -5,7 +5,7 @@ Reads the ledger and the servings; what a purchase has saved counts where the pu
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -63,6 +63,14 @@ class Cost:
         return self.saved_micros - self.spent_micros
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Purchases that may be on the seller's bill or not, and their price."""
+
+    purchases: int
+    micros: int
+
+
 def total(costs: Iterable[Cost], key: str = "in all") -> Cost:
     """Return the sum of *costs* under the name *key*."""
     known = list(costs)
@@ -96,8 +104,7 @@ class Costs:
         """
         use = _use_by_purchase()
         cost = settled.c.cost_micros
-        unnamed = and_(settled.c.outcome == PurchaseOutcome.FAILED.value, settled.c.estimated)
-        uncertain = or_(settled.c.outcome.in_([each.value for each in UNCERTAIN]), unnamed)
+        uncertain = _is_uncertain()
         sums = (
             case((uncertain, 0), else_=cost),
             case((uncertain, cost), else_=0),
@@ -115,6 +122,25 @@ class Costs:
             rows = await connection.execute(statement.group_by(key).order_by(key))
             # PostgreSQL sums BIGINT as a decimal number.
             return [Cost(str(name), *map(int, numbers)) for name, *numbers in rows]
+
+    async def uncertain(self, since: datetime) -> Doubt:
+        """Return what is uncertain of the purchases that were entered at or after *since*."""
+        day = since.astimezone(UTC).date()
+        statement = (
+            select(func.count(), func.coalesce(func.sum(settled.c.cost_micros), 0))
+            .where(settled.c.settled_day >= day)  # has an index
+            .where(settled.c.settled_at >= since)
+            .where(_is_uncertain())
+        )
+        async with reading(self._engine, "read the ledger") as connection:
+            count, micros = (await connection.execute(statement)).one()
+        return Doubt(int(count), int(micros))
+
+
+def _is_uncertain() -> ColumnElement[bool]:
+    """Return the condition of `PurchaseRecord.is_uncertain`."""
+    unnamed = and_(settled.c.outcome == PurchaseOutcome.FAILED.value, settled.c.estimated)
+    return or_(settled.c.outcome.in_([each.value for each in UNCERTAIN]), unnamed)
 
 
 def _use_by_purchase() -> Any:  # noqa: ANN401 - SQLAlchemy types no columns of a subquery

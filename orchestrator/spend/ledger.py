@@ -86,6 +86,12 @@ class PurchaseRecord(BaseModel):
     run_id: str | None = None
     refresh: bool = False
 
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether its cost may be on the seller's bill or not: see `Cost`."""
+        is_unnamed = self.outcome is PurchaseOutcome.FAILED and self.estimated
+        return is_unnamed or self.outcome in UNCERTAIN
+
 
 class Ledger:
     """Keeps settled purchases. One instance belongs to one event loop.

@@ -5,7 +5,16 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.spend import Cost, Costs, CostsBy, Ledger, Servings, total
+from orchestrator.spend import (
+    Cost,
+    Costs,
+    CostsBy,
+    Doubt,
+    Ledger,
+    PurchaseOutcome,
+    Servings,
+    total,
+)
 from tests.support.cases import NOW, purchase
 
 
@@ -92,3 +101,43 @@ async def test_a_day_is_a_utc_day(ledger: Ledger, costs: Costs) -> None:
 
     assert [each.key for each in await costs.by(CostsBy.DAY)] == ["2026-11-23"]
     assert await costs.by(CostsBy.DAY, since=datetime(2026, 11, 24, tzinfo=UTC)) == []
+
+
+async def test_what_is_uncertain_is_the_same_of_one_purchase_and_of_a_sum(
+    ledger: Ledger, costs: Costs
+) -> None:
+    """Of each outcome, with a price that the seller has named, and with one that it has not."""
+    all_kinds = [
+        purchase(number, outcome=outcome, estimated=estimated, company_key=f"{outcome}{estimated}")
+        for number, (outcome, estimated) in enumerate(
+            (outcome, estimated) for outcome in PurchaseOutcome for estimated in (False, True)
+        )
+    ]
+    for each in all_kinds:
+        await ledger.settle(each)
+
+    summed = {cost.key: cost.uncertain_micros > 0 for cost in await costs.by(CostsBy.COMPANY)}
+
+    assert summed == {each.company_key: each.is_uncertain for each in all_kinds}
+    assert {each.company_key for each in all_kinds if each.is_uncertain} == {
+        *("failedTrue", "uncertainFalse", "uncertainTrue", "lostFalse", "lostTrue"),
+    }
+
+
+async def test_recent_doubt_is_what_was_entered_since_and_not_resolved(
+    ledger: Ledger, costs: Costs
+) -> None:
+    """From that instant on, whatever zone it is told in; an answer that came takes it away."""
+    doubtful = PurchaseOutcome.UNCERTAIN
+    before = NOW - timedelta(microseconds=1)
+    await ledger.settle(purchase(1, outcome=doubtful, settled_at=before))
+    await ledger.settle(purchase(2, outcome=doubtful, cost_micros=3_000_000_000))
+    await ledger.settle(purchase(3, outcome=doubtful, cost_micros=5))
+    await ledger.settle(purchase(4))
+
+    both = await costs.uncertain(NOW.astimezone(timezone(timedelta(hours=23))))
+    await ledger.settle(purchase(3, outcome=PurchaseOutcome.FOUND, cost_micros=5))
+
+    assert both == Doubt(2, 3_000_000_005)
+    assert await costs.uncertain(NOW) == Doubt(1, 3_000_000_000)
+    assert await costs.uncertain(NOW + timedelta(days=1)) == Doubt(0, 0)

@@ -23,7 +23,9 @@ from orchestrator.jobs import (
     Report,
 )
 from orchestrator.jobs.keys import JobKeys
+from orchestrator.pipeline import BOUGHT_AGAIN
 from orchestrator.requeue import Requeue, foresee, requeue, requeued_as
+from orchestrator.spend import run_account
 from tests.support.bells import FakeDoorbell
 from tests.support.known_companies import know
 
@@ -144,6 +146,22 @@ async def test_reasons_that_want_mending_must_be_named(runtime: Runtime) -> None
     assert await items_of(runtime, named.job) == ["Acme"]
 
 
+@pytest.mark.parametrize("code", sorted(BOUGHT_AGAIN))
+async def test_naming_a_lost_answer_asks_for_another_purchase(runtime: Runtime, code: str) -> None:
+    """The new job may buy again what was charged in vain; without the reason it is left alone."""
+    await failed_job(runtime, {0: code, 1: "rate_limited"})
+
+    (unnamed,) = await requeued(runtime)
+    (named,) = await requeued(runtime, FailureFilter(codes=frozenset({code})))
+
+    assert (unnamed.codes, unnamed.left) == ({"rate_limited": 1}, {code: 1})
+    assert unnamed.job is not None
+    assert not unnamed.job.buy_again
+    assert named.job is not None
+    assert named.job.buy_again
+    assert await items_of(runtime, named.job) == ["Acme"]
+
+
 async def test_watched_companies_are_left_to_their_schedule(runtime: Runtime) -> None:
     """Their watches are tried again by themselves, whatever is named."""
     await failed_job(runtime, {0: "rate_limited"}, JobKind.REFRESH)
@@ -154,10 +172,15 @@ async def test_watched_companies_are_left_to_their_schedule(runtime: Runtime) ->
 
 
 async def test_a_new_job_has_what_is_left_of_the_cap(runtime: Runtime) -> None:
-    """Together they spend no more than the old one was allowed; another cap may be given."""
+    """Together they spend no more than the old one was allowed, uncertain purchases among it.
+
+    Another cap may be given.
+    """
     old = await failed_job(runtime, {0: "rate_limited"}, max_cost_micros=100_000)
-    spent = Report({"company": "Beta"}, {"spent_micros": 60_000}, failure="deadline")
-    await runtime.records.report(old.job_id, 1, spent)
+    late = Report({"company": "Beta"}, failure="deadline")
+    await runtime.records.report(old.job_id, 1, late)
+    await runtime.budget.reserve("lost", 60_000, [run_account(old.job_id)])
+    await runtime.budget.settle("lost", 60_000, 60_000, [run_account(old.job_id)])
 
     rate_limited = FailureFilter(codes=frozenset({"rate_limited"}))
     deadline = FailureFilter(codes=frozenset({"deadline"}))

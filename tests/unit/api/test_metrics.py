@@ -9,8 +9,9 @@ from pydantic import SecretStr
 
 from orchestrator.cache import Kind, count_lookup
 from orchestrator.settings import Settings
-from orchestrator.spend import day_account
+from orchestrator.spend import PurchaseOutcome, day_account
 from orchestrator.workers import Heartbeat
+from tests.support.cases import purchase
 
 from .conftest import Door, OpenDoor
 
@@ -83,8 +84,16 @@ async def test_workers_lookups_and_money_are_told(settings: Settings, open_door:
         await parts.budget.settle("settled", 100, 60, accounts)
         await parts.budget.reserve("held", 7, accounts)
 
+        today = {"started_at": parts.clock(), "settled_at": parts.clock()}
+        doubtful = {"outcome": PurchaseOutcome.UNCERTAIN, **today}
+        await parts.ledger.settle(purchase(1, cost_micros=40, **doubtful))
+        await parts.ledger.settle(purchase(2, cost_micros=20, **today))
+        await parts.ledger.settle(purchase(3, cost_micros=9, outcome=PurchaseOutcome.UNCERTAIN))
+
         values = await values_of(door)
 
+    assert values['emasai_uncertain_purchases{account="day"}'] == 1
+    assert values['emasai_uncertain_micro_usd{account="day"}'] == 40
     assert values['emasai_workers{state="working"}'] == 2
     assert values['emasai_loop_failures{loop="sweeper"}'] == 3
     assert values['emasai_workers{state="stalled"}'] == 0
@@ -108,6 +117,6 @@ async def test_what_cannot_be_read_is_left_out(door: Door, tmp_path: Path) -> No
     values = await values_of(door)
 
     assert before['emasai_handovers{state="dead"}'] == 0
-    assert not any(name.startswith("emasai_handovers") for name in values)
+    assert not any(name.startswith(("emasai_handovers", "emasai_uncertain")) for name in values)
     assert values['emasai_waiting_chunks{lane="pipeline"}'] == 0
     assert values['emasai_workers{state="working"}'] == 0

@@ -41,6 +41,7 @@ async def test_a_job_says_how_far_it_is(door: Door) -> None:
         "tally": {"source:bought": 2, "status:enriched": 2},
         "spent_micros": 93_000,
         "saved_micros": 6,
+        "buy_again": False,
         "finished_at": None,
     }
 

@@ -3,11 +3,13 @@
 import pytest
 
 from orchestrator.database import SchemaState
+from orchestrator.doctor.budgets import judge_doubt
 from orchestrator.doctor.database import judge_schema
 from orchestrator.doctor.finding import Level
 from orchestrator.doctor.hit_rates import judge_hit_rates
 from orchestrator.doctor.local import judge_python
 from orchestrator.doctor.surfsense import judge_health
+from orchestrator.spend import Doubt
 
 WHERE = "http://surfsense:8000"
 
@@ -87,3 +89,15 @@ def test_no_lookups_are_no_fault() -> None:
     (finding,) = judge_hit_rates({})
 
     assert finding.level is Level.OK
+
+
+def test_purchases_without_an_answer_are_told_with_what_they_may_have_cost() -> None:
+    """How many, how much, which command shows them; nothing where there are none."""
+    assert judge_doubt(Doubt(0, 0)) == []
+
+    (one,), (many,) = judge_doubt(Doubt(1, 46_500)), judge_doubt(Doubt(3, 139_500))
+
+    assert one.level is many.level is Level.WARNING
+    assert one.what.startswith("1 purchase is uncertain in the last 24 h: $0.0465 may")
+    assert many.what.startswith("3 purchases are uncertain in the last 24 h: $0.1395 may")
+    assert "emasai jobs failed --reason answer_lost" in (many.fix or "")

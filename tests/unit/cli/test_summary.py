@@ -1,0 +1,112 @@
+"""What a run is said to come to: its counts, its sentence and its exit code."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from orchestrator.cli.exits import Exit
+from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
+from orchestrator.memo import Source
+from orchestrator.pipeline import CompanyResult, ItemStatus
+
+PRICE = 46_500
+
+
+def found(company: str, source: Source) -> CompanyResult:
+    """Return the result of a company that was found by way of *source*."""
+    return CompanyResult(
+        status=ItemStatus.ENRICHED,
+        company=company,
+        company_key=company.lower(),
+        source=source,
+        found=True,
+        cost_micros=PRICE if source is Source.BOUGHT else 0,
+        saved_micros=0 if source is Source.BOUGHT else PRICE,
+    )
+
+
+def failed(company: str, code: str, uncertain_micros: int = 0) -> CompanyResult:
+    """Return the result of a company that has failed with *code*."""
+    return CompanyResult(
+        status=ItemStatus.FAILED,
+        company=company,
+        company_key=company.lower(),
+        code=code,
+        uncertain_micros=uncertain_micros,
+    )
+
+
+def summary_of(*results: CompanyResult, pending: int = 0) -> Summary:
+    """Return what *results* come to, with *pending* items that have none."""
+    items = len(results) + pending
+    return summarize(results, rows=items, invalid_rows=0, items=items)
+
+
+def test_a_lost_company_counts_once_however_many_leads_it_has() -> None:
+    """What one purchase may have cost is not added up by leads; what was paid is known apart."""
+    summary = summary_of(
+        failed("Acme", "answer_lost", PRICE),
+        failed("Acme", "answer_lost", PRICE),
+        failed("Beta", "answer_lost", PRICE),
+        failed("Gamma", "malformed_answer"),
+        failed("Delta", "service_unavailable"),
+        found("Epsilon", Source.BOUGHT),
+    )
+
+    assert (summary.lost, summary.uncertain_micros) == (3, 2 * PRICE)
+    assert summary.spent_micros == PRICE
+    assert summary.exit_code is Exit.PARTLY
+    said = summary.as_json()
+    assert (said["answers_lost"], said["uncertain_micros"]) == (3, 2 * PRICE)
+
+
+def test_a_loss_is_told_with_its_amount_and_the_command_that_buys_again() -> None:
+    """The command names the reasons that there are, and no others."""
+    lost, malformed = failed("Acme", "answer_lost", PRICE), failed("Beta", "malformed_answer")
+
+    one, both = verdict(summary_of(lost)), verdict(summary_of(lost, malformed))
+
+    assert one.startswith("Companies whose answer was lost: 1. They may have been charged,")
+    assert one.endswith(" emasai jobs requeue --reason answer_lost.")
+    assert both.endswith(" --reason answer_lost --reason malformed_answer.")
+    assert "uncertain            $0.0465" in shown(summary_of(lost))
+    assert "uncertain" not in shown(summary_of(found("Acme", Source.BOUGHT)))
+
+
+def test_nothing_was_bought_where_all_were_known() -> None:
+    """Fresh, or shared with a purchase that somebody else has paid for."""
+    summary = summary_of(found("Acme", Source.HIT), found("Beta", Source.COALESCED))
+
+    assert verdict(summary) == "Nothing was bought: all 2 companies were known already."
+    assert summary.exit_code is Exit.DONE
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [found("Beta", Source.BOUGHT)],
+        [found("Beta", Source.ADOPTED)],
+        [found("Beta", Source.STALE)],
+        [failed("Beta", "answer_lost", PRICE)],
+        [failed("Beta", "service_unavailable")],
+        [failed("Beta", "malformed_answer")],
+    ],
+)
+def test_it_is_not_said_where_it_may_be_false(others: list[CompanyResult]) -> None:
+    """Something was bought, adopted from a dead buyer, or may have been charged; or is unknown."""
+    assert "Nothing was bought" not in verdict(summary_of(found("Acme", Source.HIT), *others))
+
+
+def test_it_is_not_said_before_the_end_or_of_nothing() -> None:
+    """What is pending may still be bought; without a lookup there is nothing to say."""
+    assert verdict(summary_of(found("Acme", Source.HIT), pending=1)) == ""
+    assert verdict(summary_of()) == ""
+
+
+def shown(summary: Summary) -> str:
+    """Return the table of *summary* as it is printed."""
+    console = Console(file=io.StringIO(), width=120)
+    with console.capture() as printed:
+        console.print(summary_table(summary, items="companies"))
+    return printed.get()
