@@ -53,22 +53,24 @@ class Site:
         """Ask for companies, as other services do."""
         self.celery.send_task(TASK_ENRICH, kwargs={"companies": companies}, queue=queue)
 
-    def submit(self, *companies: str) -> None:
-        """Ask for companies as the API does: when this returns, the job is accepted."""
-        asyncio.run(self._submit(companies))
+    def submit(self, *companies: str) -> str:
+        """Ask for companies as the API does; return the id of the job, which is accepted then."""
+        return asyncio.run(self._submit(companies))
 
-    async def _submit(self, companies: tuple[str, ...]) -> None:
+    async def _submit(self, companies: tuple[str, ...]) -> str:
         settings = load(**self.stack.variables)
         doorbell = CeleryDoorbell(create_app(settings))
         async with build(settings, doorbell=doorbell) as parts:
-            await submit(parts, NewJob(JobKind.ENRICH, companies, settings.tenant))
+            job = await submit(parts, NewJob(JobKind.ENRICH, companies, settings.tenant))
         await doorbell.aclose()
+        return job.job_id
 
     def until_charged(self, company: str) -> None:
         """Wait until SurfSense has charged for it."""
         wait_until(
             lambda: charges(self.stack.home)[company_key(company)] > 0,
             description=f"{company} is bought",
+            timeout_s=60,
         )
 
     def until_under_way(self, company: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Self
 
+import pytest
 import sqlalchemy
 
 from orchestrator.identity import company_key
@@ -43,7 +44,7 @@ def _in_ledger(site: Site, outcome: str = "%") -> set[str]:
 class Feeder:
     """Others who ask for ever new companies, as long as not too many wait."""
 
-    def __init__(self, site: Site, ask: Callable[..., None]) -> None:
+    def __init__(self, site: Site, ask: Callable[..., object]) -> None:
         self._site = site
         self._ask = ask
         self._over = Event()
@@ -89,7 +90,7 @@ def _end_at_work(member: CrewMember, by: signal.Signals) -> int:
 
 
 def _roll(
-    site: Site, ask: Callable[..., None], *signals: signal.Signals
+    site: Site, ask: Callable[..., object], *signals: signal.Signals
 ) -> tuple[list[int], set[str]]:
     """Replace one worker for each signal; return their exit codes, and the companies asked for.
 
@@ -106,6 +107,7 @@ def _roll(
     return codes, feeder.asked
 
 
+@pytest.mark.timeout(300)
 def test_a_rolling_deploy_loses_nothing_and_pays_once(tmp_path: Path) -> None:
     """Each of three workers is stopped and replaced at work, and ends with 0."""
     with site_of(tmp_path, **SLOW) as site:
@@ -118,6 +120,7 @@ def test_a_rolling_deploy_loses_nothing_and_pays_once(tmp_path: Path) -> None:
         assert _in_ledger(site, "lost") == set()
 
 
+@pytest.mark.timeout(300)
 def test_a_rough_deploy_loses_nothing_and_pays_once(tmp_path: Path) -> None:
     """One ends by a cold shutdown, one by kill -9: their runs are collected by the others."""
     with site_of(tmp_path, **SLOW, **WORKSPACE) as site:
