@@ -41,7 +41,7 @@ $(LOWEST)/ready: constraints-lowest.txt
 	@touch $(LOWEST)/ready
 
 test-lowest: $(LOWEST)/ready ## Run the unit tests with the lowest versions that pyproject.toml allows
-	@$(LOWEST)/bin/python -m pytest -n 3 tests/unit
+	@$(LOWEST)/bin/python -m pytest -n 2 tests/unit
 
 static: $(READY)
 	@$(BIN)/ruff format --check .
@@ -50,10 +50,19 @@ static: $(READY)
 	@$(BIN)/lint-imports
 	@$(BIN)/codespell
 
-check: static test ## Static checks, then the tests: what CI runs
+check: static test ## Static checks, then the tests
 
-mutants: $(READY) ## Break the code on purpose, in copies, and list what no test notices (half an hour)
-	@$(BIN)/python -m tools.mutants
+# Apart from the rest: what the tool brings (setproctitle) changes what Celery's workers call themselves.
+MUTANTS := .venv-mutants
+$(MUTANTS)/ready: constraints.txt constraints-mutants.txt pyproject.toml
+	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
+	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt -r constraints-mutants.txt
+	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(MUTANTS)/bin/python -m pip check --disable-pip-version-check
+	@touch $(MUTANTS)/ready
+
+mutants: $(MUTANTS)/ready ## Break the code on purpose, in copies, and list what no test notices (half an hour)
+	@$(MUTANTS)/bin/python -m tools.mutants
 
 bench: $(READY) ## Measure, as ratios against peers and the physical limit
 	@$(BIN)/python -m bench
@@ -62,4 +71,4 @@ up: $(READY) ## Run the embedded stack with its API until Ctrl-C
 	@$(BIN)/emasai up
 
 clean: ## Remove the virtual environment and the embedded stack's data
-	rm -rf $(VENV) $(LOWEST) .emasai
+	rm -rf $(VENV) $(LOWEST) $(MUTANTS) .emasai

@@ -14,6 +14,7 @@ from bench.site import running_site
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.settings import load
 from tests.support.buyer import PURPOSE, Buyer, Step, cue, open_buyer, start_buyer
+from tests.support.children import Children, open_children
 from tests.support.sandbox import charges
 
 LEASE_S, UPSTREAM_S = 1.0, 1.0
@@ -61,18 +62,22 @@ async def _deaths(stack: EmbeddedStack, grace_s: float, runs: int) -> dict[Step,
         "EMASAI_POLL_MAX_S": "0.1",
     }
     deaths: dict[Step, list[Death]] = {step: [] for step in STEPS}
-    async with open_buyer(load(**variables)) as survivor:
+    async with open_buyer(load(**variables)) as survivor, open_children() as children:
         for _ in range(runs):
             for step in STEPS:
-                deaths[step].append(await _one(stack, variables, survivor, step))
+                deaths[step].append(await _one(stack, children, variables, survivor, step))
     return deaths
 
 
 async def _one(
-    stack: EmbeddedStack, variables: dict[str, str], survivor: Buyer, step: Step
+    stack: EmbeddedStack,
+    children: Children,
+    variables: dict[str, str],
+    survivor: Buyer,
+    step: Step,
 ) -> Death:
     company = f"Bench {uuid4().hex[:12]}"
-    process = await start_buyer(company, step, variables)
+    process = await start_buyer(children, company, step, variables)
     waiting = [
         asyncio.create_task(survivor.enricher.enrich(company, PURPOSE)) for _ in range(FOLLOWERS)
     ]
@@ -82,7 +87,6 @@ async def _one(
     died_at = time.monotonic()
     served = await asyncio.gather(*waiting)
     last_s = time.monotonic() - died_at
-    await process.communicate()
     await survivor.sweeper.sweep()
     found = sum(enrichment.evidence is not None for enrichment in served)
     return Death(charges(stack.home)[served[0].company_key], found, last_s)

@@ -7,7 +7,9 @@ a number.
 
 from array import array
 
-_SMALLEST = 1024
+#: Tables that grow each by itself: one for all would take a tenth of a second to, and longer.
+_TABLES = 256
+_SMALLEST = 64
 
 
 class Distinct:
@@ -16,8 +18,8 @@ class Distinct:
     def __init__(self) -> None:
         self._first, self._second = array("q"), array("q")
         # A slot holds a number plus one, or 0.
-        self._slots = array("I", [0]) * _SMALLEST
-        self._mask = _SMALLEST - 1
+        self._tables = [array("I", [0]) * _SMALLEST for _ in range(_TABLES)]
+        self._used = array("I", [0]) * _TABLES
 
     def __len__(self) -> int:
         """Return how many distinct texts there were."""
@@ -26,26 +28,31 @@ class Distinct:
     def number(self, text: str) -> int:
         """Return the number of *text*, counted from 0; a text not seen before gets the next one."""
         first = hash(text)
-        slot = first & self._mask
-        while known := self._slots[slot]:
+        table = first % _TABLES
+        slots = self._tables[table]
+        mask = len(slots) - 1
+        slot = first // _TABLES & mask
+        while known := slots[slot]:
             if self._first[known - 1] == first and self._second[known - 1] == _second(text):
                 return known - 1
-            slot = (slot + 1) & self._mask
+            slot = (slot + 1) & mask
         self._first.append(first)
         self._second.append(_second(text))
-        self._slots[slot] = len(self._first)
-        if 2 * len(self._first) > self._mask:
-            self._grow()
+        slots[slot] = len(self._first)
+        self._used[table] += 1
+        if 2 * self._used[table] > mask:
+            self._grow(table)
         return len(self._first) - 1
 
-    def _grow(self) -> None:
-        self._mask = 2 * self._mask + 1
-        self._slots = array("I", [0]) * (self._mask + 1)
-        for number, first in enumerate(self._first, start=1):
-            slot = first & self._mask
-            while self._slots[slot]:
-                slot = (slot + 1) & self._mask
-            self._slots[slot] = number
+    def _grow(self, table: int) -> None:
+        before = self._tables[table]
+        slots = self._tables[table] = array("I", [0]) * (2 * len(before))
+        mask = len(slots) - 1
+        for known in filter(None, before):
+            slot = self._first[known - 1] // _TABLES & mask
+            while slots[slot]:
+                slot = (slot + 1) & mask
+            slots[slot] = known
 
 
 def _second(text: str) -> int:

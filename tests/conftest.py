@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
+from tests.support.children import Children, open_children
 from tests.support.lasting import CONTROL_DB, lasting_keys
 from tests.support.valkey import DATABASES, running_valkey
 
@@ -88,6 +89,13 @@ async def jobs_redis(shared_valkey: Valkey) -> AsyncIterator[Redis]:
     client = open_redis(f"{shared_valkey.url}/3")
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+async def children() -> AsyncIterator[Children]:
+    """Start processes that end with the test."""
+    async with open_children() as children:
+        yield children
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def main() -> None:
         wanted.write_text("\n".join([*declared, *testing]) + "\n", "utf-8")
         subprocess.run(
             [
-                *("uv", "pip", "compile", str(wanted), "--quiet", "--universal"),
+                *("uv", "pip", "compile", str(wanted), "--quiet", "--universal", "--upgrade"),
                 *("--resolution", "lowest-direct", "--python-version", "3.11"),
                 *("--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"),
                 *("--no-emit-find-links", "--output-file", str(OUTPUT)),

@@ -1,10 +1,14 @@
-"""What items that were answered on their way in add to their job's tally. Pure."""
+"""What items that were answered on their way in add to their job's tally. Pure, but for turns."""
 
+import asyncio
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from orchestrator.jobs.model import Report
+
+#: Items that are counted without giving others a turn.
+_AT_ONCE = 5_000
 
 _Kind = tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]
 
@@ -26,12 +30,17 @@ class Tallies:
         for report in reports:
             self._of_item.append(0 if report is None else self._kind_of(report))
 
-    def total(self, row_counts: Sequence[int]) -> Counter[str]:
-        """Return the tally of them all; *row_counts* says how many rows each item answers."""
+    async def total(self, row_counts: Sequence[int]) -> Counter[str]:
+        """Return the tally of them all; *row_counts* says how many rows each item answers.
+
+        There may be a million: now and then others have their turn.
+        """
         items, rows = Counter[int](), Counter[int]()
-        for kind, count in zip(self._of_item, row_counts, strict=True):
+        for number, (kind, count) in enumerate(zip(self._of_item, row_counts, strict=True)):
             items[kind] += 1
             rows[kind] += count
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
         total = Counter[str]()
         for (tally, again), kind in self._kinds.items():
             report = Report({}, dict(tally), dict(again))

@@ -129,7 +129,7 @@ class UnsealedJob:
         writes = _Writes(self._redis, self._ttl_ms)
         if self._waiting:
             self._chunk(writes)
-        if any(count > 1 for count in self._row_counts):
+        if max(self._row_counts, default=1) > 1:
             writes.set(self._keys.row_counts, pack_row_counts(self._row_counts))
         if letters is not None:
             writes.set(self._keys.letters, letters.pack())
@@ -137,12 +137,14 @@ class UnsealedJob:
             await writes.execute()
             await self._renew(self._ttl_ms)
 
+        fields = list(self._fields(await self._tallies.total(self._row_counts)))
+
         async def accept() -> bytes:
             args = [
                 *(self._ttl_ms, self.job_id, self._digest.text()),
                 *(("", 0, "", "") if once is None else self._once(once)),
                 *(self._chunks, (self._order.parent or "") if letters is not None else ""),
-                *self._fields(),
+                *fields,
             ]
             return cast("bytes", await self._accept(keys=[ROOT], args=args))
 
@@ -211,12 +213,11 @@ class UnsealedJob:
         keys += [self._keys.rows(segment) for segment in range(self._segments)]
         return [*keys, self._keys.results] if self._tallies else keys
 
-    def _fields(self) -> Iterator[str | int]:
+    def _fields(self, tally: Mapping[str, int]) -> Iterator[str | int]:
         yield from _fields_of(self._order)
         yield from ("total", self._rows, "items", self._items, "chunks", self._chunks)
         if self._segments:
             yield from ("segment_rows", SEGMENT_ROWS)
-        tally = self._tallies.total(self._row_counts)
         if tally:
             yield from ("answered", tally["done"])
         for name, n in tally.items():

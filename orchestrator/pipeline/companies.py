@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 #: Names that are read without letting anybody else of the process have a turn.
 _AT_ONCE = 10
+#: The same of names that have been read.
+_QUICK_AT_ONCE = 200
 #: Characters of a name; nobody's company has a longer one.
 MAX_NAME = 1_000
 
@@ -109,8 +111,12 @@ class CompanyIntake:
         items: list[int] = []
         spellings: dict[int, str] = {}
         for spelling, each in enumerate(met, start=first):
+            if spelling % _QUICK_AT_ONCE == 0:
+                await asyncio.sleep(0)
             self._item_of_spelling.append(self._meet(each, spelling, new))
         for row, spelling in enumerate(numbers):
+            if row % _QUICK_AT_ONCE == 0:
+                await asyncio.sleep(0)
             item = self._item_of_spelling[spelling]
             items.append(item)
             if self._first_spelling[item] != spelling:

@@ -1,9 +1,7 @@
 """Caps under many processes."""
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE, Process
-from pathlib import Path
+from asyncio.subprocess import Process
 
 from redis.asyncio import Redis
 
@@ -11,27 +9,25 @@ from orchestrator.embedded.valkey import Valkey
 from orchestrator.spend import Budget
 from tests.support.books import HandwrittenBooks
 from tests.support.budget_process import ACCOUNTS, caps
+from tests.support.children import Children
 
-_ROOT = Path(__file__).parents[2]
 PRICE, CAP = 46_500, 300 * 46_500
 
 
-async def _start(server: Valkey, name: str) -> Process:
+async def _start(children: Children, server: Valkey, name: str) -> Process:
     arguments = (f"{server.url}/3", name, "200", str(PRICE), str(CAP))
-    command = (sys.executable, "-m", "tests.support.budget_process", *arguments)
-    process = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, stdin=PIPE, stdout=PIPE)
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"ready\n"
-    return process
+    return await children.start("-m", "tests.support.budget_process", *arguments, ready=b"ready")
 
 
-async def test_caps_hold_under_eight_processes(shared_valkey: Valkey, jobs_redis: Redis) -> None:
+async def test_caps_hold_under_eight_processes(
+    shared_valkey: Valkey, jobs_redis: Redis, children: Children
+) -> None:
     """Eight processes with 200 purchases each hold and spend no more than the narrowest cap.
 
     The accounts of tenant, day and installation stay equal, and one process alone warns.
     """
     budget = Budget(jobs_redis, HandwrittenBooks(), caps(CAP))
-    processes = await asyncio.gather(*(_start(shared_valkey, f"p{n}") for n in range(8)))
+    processes = await asyncio.gather(*(_start(children, shared_valkey, f"p{n}") for n in range(8)))
 
     outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
 

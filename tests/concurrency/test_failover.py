@@ -21,6 +21,7 @@ from orchestrator.identity import company_key
 from orchestrator.memo import NotDurable, Source
 from orchestrator.settings import Settings, load
 from tests.support.buyer import PURPOSE, RUNS, Step, cue, open_buyer, start_buyer
+from tests.support.children import Children
 from tests.support.sandbox import charges
 from tests.support.valkey import (
     client_of,
@@ -69,10 +70,12 @@ def surfsense(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, 
     """Run a sandbox that takes 300 ms; return the home of its bill, and its address."""
     home = tmp_path_factory.mktemp("home")
     sandbox = start_sandbox(home / "sandbox", home / "sandbox.log")
-    faults = {"latency_min_ms": 300, "latency_max_ms": 300, "not_found_rate": 0}
-    httpx.post(f"{sandbox.url}/__faults", json=faults).raise_for_status()
-    yield home, sandbox.url
-    sandbox.child.end()
+    try:
+        faults = {"latency_min_ms": 300, "latency_max_ms": 300, "not_found_rate": 0}
+        httpx.post(f"{sandbox.url}/__faults", json=faults).raise_for_status()
+        yield home, sandbox.url
+    finally:
+        sandbox.child.end()
 
 
 @pytest.fixture
@@ -98,10 +101,13 @@ def _company() -> str:
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_purchase_under_way_is_found_on_the_replica(pair: Pair, step: Step) -> None:
+async def test_a_purchase_under_way_is_found_on_the_replica(
+    pair: Pair, children: Children, step: Step
+) -> None:
     """Buyer and primary die together; whoever asks the replica gets the answer for one charge."""
     company = _company()
-    process = await start_buyer(company, step, pair.environment(pair.primary, "replica"))
+    environment = pair.environment(pair.primary, "replica")
+    process = await start_buyer(children, company, step, environment)
     cue(process)
     assert await process.wait() == -signal.SIGKILL
 

@@ -17,7 +17,6 @@ import httpx
 import orjson
 import pytest
 
-from orchestrator.database import upgrade
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.enrichment import recalled
 from orchestrator.identity import Mention, company_key
@@ -25,6 +24,7 @@ from orchestrator.memo import Source
 from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
 from tests.support.buyer import PURPOSE, RUNS, Buyer, Step, cue, open_buyer, start_buyer
+from tests.support.children import Children
 from tests.support.sandbox import charges
 from tests.support.stack import running_stack
 
@@ -40,12 +40,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     with running_stack(tmp_path_factory.mktemp("home"), workers=0) as stack:
         faults = {"latency_min_ms": 300, "latency_max_ms": 300, "not_found_rate": 0}
         httpx.post(f"{stack.variables['SURFSENSE_URL']}/__faults", json=faults).raise_for_status()
-        asyncio.run(_migrate(stack))
         yield stack
-
-
-async def _migrate(stack: EmbeddedStack) -> None:
-    await upgrade(stack.variables["DATABASE_URL"])
 
 
 @pytest.fixture
@@ -61,17 +56,17 @@ async def survivor(settings: Settings) -> AsyncIterator[Buyer]:
         yield buyer
 
 
-async def _lead(stack: EmbeddedStack, company: str, step: Step) -> Process:
-    return await start_buyer(company, step, {**stack.variables, **RUNS})
+async def _lead(children: Children, stack: EmbeddedStack, company: str, step: Step) -> Process:
+    return await start_buyer(children, company, step, {**stack.variables, **RUNS})
 
 
 @pytest.mark.parametrize("step", [step for step in Step if step is not Step.NEVER])
 async def test_a_buyer_killed_at_any_step_costs_one_charge(
-    stack: EmbeddedStack, survivor: Buyer, step: Step
+    stack: EmbeddedStack, children: Children, survivor: Buyer, step: Step
 ) -> None:
     """All are served, the company is charged once, and ledger and archive say so, too."""
     company = f"Compañía {uuid4().hex[:10]}"
-    process = await _lead(stack, company, step)
+    process = await _lead(children, stack, company, step)
     waiting = [
         asyncio.create_task(survivor.enricher.enrich(company, PURPOSE)) for _ in range(FOLLOWERS)
     ]
@@ -93,14 +88,16 @@ async def test_a_buyer_killed_at_any_step_costs_one_charge(
 
 
 async def test_a_buyer_killed_between_claim_and_purchase_costs_one_charge(
-    stack: EmbeddedStack, survivor: Buyer
+    stack: EmbeddedStack, children: Children, survivor: Buyer
 ) -> None:
     """Its claim stands: who comes with the same website buys the same company, once."""
     name = f"Compañía {uuid4().hex[:10]}"
     spain, germany = Mention(f"{name} SL", "acme.test"), Mention(f"{name} GmbH", "globex.test")
     await survivor.enricher.identify(spain)
     variables = {**stack.variables, **RUNS}
-    process = await start_buyer(germany.name, Step.BEFORE_RESERVE, variables, website="globex.test")
+    process = await start_buyer(
+        children, germany.name, Step.BEFORE_RESERVE, variables, website="globex.test"
+    )
 
     cue(process)
     assert await process.wait() == -signal.SIGKILL
@@ -115,11 +112,11 @@ async def test_a_buyer_killed_between_claim_and_purchase_costs_one_charge(
 
 
 async def test_a_buyer_that_stood_still_may_not_write_late(
-    stack: EmbeddedStack, survivor: Buyer
+    stack: EmbeddedStack, children: Children, survivor: Buyer
 ) -> None:
     """SIGSTOP beyond its lease: another one collects the run, and the late write is refused."""
     company = f"Compañía {uuid4().hex[:10]}"
-    process = await _lead(stack, company, Step.AFTER_SETTLE)
+    process = await _lead(children, stack, company, Step.AFTER_SETTLE)
     cue(process)
     key = (await survivor.enricher.glance([Mention(company)]))[0].company_key
     await _until_noted(survivor, key)

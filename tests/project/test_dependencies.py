@@ -65,19 +65,34 @@ def test_the_broker_s_own_needs_are_declared() -> None:
 
 
 def test_everything_is_pinned_with_hashes() -> None:
-    """constraints.txt has an exact version and a hash for all that is declared."""
+    """All that is declared has an exact version and a hash in one list, those of mutmut apart."""
     project = pyproject()["project"]
-    extras = project["optional-dependencies"].values()
-    declared = _names(project["dependencies"] + [name for extra in extras for name in extra])
-    blocks = re.split(r"\n(?=\S)", read("constraints.txt").strip())
+    extras = project["optional-dependencies"]
+    usual = [name for extra in extras if extra != "mutants" for name in extras[extra]]
+    everyday = _pinned("constraints.txt")
+    apart = _pinned("constraints-mutants.txt")
 
+    assert _names(project["dependencies"] + usual) - everyday.keys() == set()
+    assert _names(extras["mutants"]) - apart.keys() == set()
+    assert everyday.keys() & apart.keys() == set()
+    assert all(everyday.values())
+    assert all(apart.values())
+
+
+def test_no_development_tool_renames_processes() -> None:
+    """Celery calls its workers something else where setproctitle is installed."""
+    assert "setproctitle" not in _pinned("constraints.txt")
+
+
+def _pinned(name: str) -> dict[str, int]:
+    """Return the packages that the list *name* pins, with how many hashes each has."""
     pinned = {}
+    blocks = re.split(r"\n(?=\S)", read(name).strip())
     for block in blocks:
         pin = re.match(r"([A-Za-z0-9._-]+)==\S+", block)
         assert pin is not None, block[:80]
         pinned[_normal(pin[1])] = len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block))
-    assert declared - pinned.keys() == set()
-    assert all(pinned.values())
+    return pinned
 
 
 def test_the_list_is_installed_as_it_is() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[object]], description: str, *, within_s: float = 20
+    condition: Callable[[], Awaitable[object]], description: str, *, within_s: float = 100
 ) -> None:
     """Return when *condition* holds; fail with *description* if it does not in time."""
     try:

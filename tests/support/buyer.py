@@ -9,13 +9,12 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import ClassVar
 
 from orchestrator.archive import EvidenceArchive
@@ -41,6 +40,7 @@ from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.settings import Settings, load
 from orchestrator.spend import Budget, Caps, Ledger, PurchaseRecord, Servings
 from orchestrator.surfsense import Accepted, Answer, Seller, open_http, open_seller
+from tests.support.children import Children
 
 PURPOSE = Purpose(None, "default")
 #: Settings by which runs survive their buyer, and nobody waits long for a dead one.
@@ -52,7 +52,6 @@ RUNS = {
     "EMASAI_RECONCILE_GRACE_S": "0.4",
     "EMASAI_POLL_FIRST_S": "0.05",
 }
-_ROOT = Path(__file__).parents[2]
 
 
 class Step(StrEnum):
@@ -227,19 +226,19 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
 
 
 async def start_buyer(
-    company: str, step: Step, variables: Mapping[str, str], *, website: str = ""
+    children: Children,
+    company: str,
+    step: Step,
+    variables: Mapping[str, str],
+    *,
+    website: str = "",
 ) -> Process:
     """Start a process that leads the purchase of *company*, and waits for its `cue`."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.buyer", company, step.value, website),
+    return await children.start(
+        *("-m", "tests.support.buyer", company, step.value, website),
+        ready=b"leading",
         env={**os.environ, **variables},
-        cwd=_ROOT,
-        stdin=PIPE,
-        stdout=PIPE,
     )
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"leading\n"
-    return process
 
 
 def cue(process: Process) -> None:

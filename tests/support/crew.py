@@ -18,7 +18,7 @@ from tests.support.project import ROOT
 from tests.support.waiting import wait_until
 
 #: Seconds that a worker may take to start or to end on a busy machine.
-PATIENCE_S = 60
+PATIENCE_S = 100
 
 
 class CrewMember:

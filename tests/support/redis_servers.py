@@ -302,7 +302,7 @@ def _sentinel(program: str, folder: Path, master_port: int) -> Iterator[int]:
                     return False
                 return int(master["num-slaves"]) == 1
 
-            wait_until(knows_replica, description="the Sentinel knows the replica", timeout_s=30)
+            wait_until(knows_replica, description="the Sentinel knows the replica")
         yield port
     finally:
         child.end()
@@ -314,7 +314,7 @@ def _until_followed(master: Server) -> None:
             known = client.info("replication")
         return str(known.get("slave0", {}).get("state")) == "online"
 
-    wait_until(is_followed, description="the replica has caught up", timeout_s=30)
+    wait_until(is_followed, description="the replica has caught up")
 
 
 def _has_caught_up(master: Server) -> bool:

@@ -70,7 +70,6 @@ class Site:
         wait_until(
             lambda: charges(self.stack.home)[company_key(company)] > 0,
             description=f"{company} is bought",
-            timeout_s=60,
         )
 
     def until_under_way(self, company: str) -> None:

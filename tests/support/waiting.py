@@ -8,7 +8,7 @@ from time import monotonic
 LOOK_S = 0.05
 
 
-def wait_until(predicate: Callable[[], bool], *, description: str, timeout_s: float = 30) -> None:
+def wait_until(predicate: Callable[[], bool], *, description: str, timeout_s: float = 100) -> None:
     """Return once *predicate* holds; fail with *description* if it does not in time."""
     deadline, pause = monotonic() + timeout_s, Event()
     while not predicate():

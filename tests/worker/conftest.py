@@ -53,7 +53,7 @@ class Command:
 
     def end(self) -> tuple[int, str, str]:
         """Wait for the end; return the exit code and what was printed."""
-        out, err = self.process.communicate(timeout=100)
+        out, err = self.process.communicate(timeout=200)
         return self.process.returncode, out, err
 
 

@@ -3,12 +3,9 @@
 `python -m bench chaos` does the same with twenty times as many leads.
 """
 
-import pytest
-
 from bench.chaos import SMALL, run_chaos
 
 
-@pytest.mark.timeout(180)
 async def test_the_books_agree_whatever_is_killed() -> None:
     """Every lead ends, no opportunity is doubled, no company is charged twice, ledger is bill."""
     outcome = await run_chaos(SMALL)

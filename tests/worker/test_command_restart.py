@@ -20,7 +20,6 @@ def _valkey(command: Command) -> psutil.Process:
     return found
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("verb", ["enrich", "run"])
 def test_a_command_waits_through_a_restart(
     start: Callable[..., Command], tmp_path: Path, verb: str
@@ -32,12 +31,12 @@ def test_a_command_waits_through_a_restart(
         "\n".join(["company,contact,email", *rows]), encoding="utf-8"
     )
     command = start(verb, tmp_path / "leads.csv", "--json", EMASAI_MAX_IN_FLIGHT="2")
-    wait_until(lambda: command.state is not None, description="the stack runs", timeout_s=60)
+    wait_until(lambda: command.state is not None, description="the stack runs")
     faults = {"latency_min_ms": 700, "latency_max_ms": 700}
     faults |= {"not_found_rate": 0, "ambiguous_rate": 0}
     url = f"{command.variable('SURFSENSE_URL')}/__faults"
     httpx.post(url, json=faults).raise_for_status()
-    wait_until(lambda: sum(charges(command.home).values()) > 1, description="some", timeout_s=60)
+    wait_until(lambda: sum(charges(command.home).values()) > 1, description="some")
 
     _valkey(command).kill()
 

@@ -119,7 +119,7 @@ def test_an_installation_works_and_survives_a_restart(
         with crew_of(variables, folder) as crew:
             worker = crew.start("worker")
             job = asyncio.run(_submit(variables, companies))
-            wait_until(lambda: len(bill()) > COMPANIES // 4, description="a quarter", timeout_s=60)
+            wait_until(lambda: len(bill()) > COMPANIES // 4, description="a quarter")
             assert len(bill()) < COMPANIES
 
             installation.fail()

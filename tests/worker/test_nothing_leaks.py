@@ -61,7 +61,7 @@ def _api(site: Site, log: Path) -> Iterator[httpx.Client]:
                 except httpx.TransportError:
                     return False
 
-            wait_until(listens, description="the API listens", timeout_s=60)
+            wait_until(listens, description="the API listens")
             yield client
     finally:
         child.end()
@@ -152,7 +152,6 @@ def test_no_marker_of_a_person_or_a_key_reaches_a_log(site: Site, tmp_path: Path
         wait_until(
             lambda: bool(worker.events("item.failed")),
             description="an item fails for the broken database",
-            timeout_s=60,
         )
     worker.send(signal.SIGTERM)
     worker.exit_code()

@@ -33,5 +33,5 @@ def test_a_message_that_a_killed_worker_had_taken_comes_back(tmp_path: Path) -> 
         wait_until(
             lambda: site.waiting(QUEUE_PIPELINE) == 1,
             description="it has come back",
-            timeout_s=PATIENCE_S / 2,
+            timeout_s=PATIENCE_S,
         )

@@ -6,7 +6,6 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Self
 
-import pytest
 import sqlalchemy
 
 from orchestrator.identity import company_key
@@ -107,7 +106,6 @@ def _roll(
     return codes, feeder.asked
 
 
-@pytest.mark.timeout(300)
 def test_a_rolling_deploy_loses_nothing_and_pays_once(tmp_path: Path) -> None:
     """Each of three workers is stopped and replaced at work, and ends with 0."""
     with site_of(tmp_path, **SLOW) as site:
@@ -120,7 +118,6 @@ def test_a_rolling_deploy_loses_nothing_and_pays_once(tmp_path: Path) -> None:
         assert _in_ledger(site, "lost") == set()
 
 
-@pytest.mark.timeout(300)
 def test_a_rough_deploy_loses_nothing_and_pays_once(tmp_path: Path) -> None:
     """One ends by a cold shutdown, one by kill -9: their runs are collected by the others."""
     with site_of(tmp_path, **SLOW, **WORKSPACE) as site:

@@ -27,7 +27,7 @@ _SERVE = (
 )
 _LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0})); "
 #: Seconds that a process has to start, and a job to be done, on a busy machine.
-PATIENCE_S = 45.0
+PATIENCE_S = 100.0
 
 
 @contextmanager

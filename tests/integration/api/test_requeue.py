@@ -53,7 +53,6 @@ def accepted(client: httpx.Client, companies: list[str]) -> str:
     return url
 
 
-@pytest.mark.timeout(180)
 def test_what_failed_is_tried_again_and_bought_once(
     client: httpx.Client, stack: EmbeddedStack
 ) -> None:

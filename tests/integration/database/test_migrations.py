@@ -1,7 +1,7 @@
 """The schema that migrations build, on SQLite and PostgreSQL alike."""
 
 import asyncio
-import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from orchestrator.database import (
 from orchestrator.database.migrate import upgrade_within
 from orchestrator.spend import Ledger
 from tests.support.cases import purchase
+from tests.support.children import Children
 
 _UPGRADE_AT_THE_SIGNAL = (
     "import asyncio, sys; from orchestrator.database import upgrade; "
@@ -151,15 +152,12 @@ async def test_an_upgrade_waits_for_the_one_that_runs(empty_url: str) -> None:
     await engine.dispose()
 
 
-async def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
+async def test_processes_that_start_together_migrate_once(
+    empty_url: str, children: Children
+) -> None:
     """Four processes upgrade the same empty database at the same time and all succeed."""
-    pipe = asyncio.subprocess.PIPE
-    processes = [
-        await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _UPGRADE_AT_THE_SIGNAL, empty_url, stdin=pipe, stderr=pipe
-        )
-        for _ in range(4)
-    ]
+    command = ("-c", _UPGRADE_AT_THE_SIGNAL, empty_url)
+    processes = [await children.start(*command, stderr=PIPE) for _ in range(4)]
 
     finished = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
 

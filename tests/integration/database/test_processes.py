@@ -1,9 +1,7 @@
 """Several real processes on one database, some of them killed."""
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE, Process
-from pathlib import Path
+from asyncio.subprocess import Process
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,49 +11,54 @@ from orchestrator.database import reading
 from orchestrator.spend import Ledger
 from orchestrator.store import LeadStore
 from tests.support.cases import lead, purchase
-
-_ROOT = Path(__file__).parents[3]
-
-
-async def _start(action: str, url: str, count: int) -> Process:
-    command = (sys.executable, "-m", "tests.support.database_writer", action, url, str(count))
-    process = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, stdin=PIPE, stdout=PIPE)
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"ready\n"
-    return process
+from tests.support.children import Children
 
 
-async def _write_together(processes: int, action: str, url: str, count: int) -> list[int]:
+async def _start(children: Children, action: str, url: str, count: int) -> Process:
+    module = ("-m", "tests.support.database_writer")
+    return await children.start(*module, action, url, str(count), ready=b"ready")
+
+
+async def _write_together(
+    children: Children, processes: int, action: str, url: str, count: int
+) -> list[int]:
     """Return the numbers that the processes report as new, in order, with repetitions."""
-    started = await asyncio.gather(*(_start(action, url, count) for _ in range(processes)))
+    starting = (_start(children, action, url, count) for _ in range(processes))
+    started = await asyncio.gather(*starting)
     outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in started))
     assert [process.returncode for process in started] == [0] * processes
     return sorted(int(line) for stdout, _ in outputs for line in stdout.split())
 
 
-async def test_eight_processes_record_the_same_leads(url: str, engine: AsyncEngine) -> None:
+async def test_eight_processes_record_the_same_leads(
+    url: str, engine: AsyncEngine, children: Children
+) -> None:
     """Each lead gets one opportunity and one decision, and one process hears it made it."""
     store = LeadStore(engine, utc_now)
     await store.import_leads([lead(number) for number in range(200)])
 
-    created = await _write_together(8, "record", url, 200)
+    created = await _write_together(children, 8, "record", url, 200)
 
     assert created == list(range(200))
     assert (await store.counts()).opportunities == 200
     assert len(await store.decisions_for_company("acme")) == 200
 
 
-async def test_four_processes_settle_the_same_purchases(url: str, engine: AsyncEngine) -> None:
+async def test_four_processes_settle_the_same_purchases(
+    url: str, engine: AsyncEngine, children: Children
+) -> None:
     """Each purchase is counted once, and one process hears that it was new."""
-    new = await _write_together(4, "settle", url, 300)
+    new = await _write_together(children, 4, "settle", url, 300)
 
     assert new == list(range(300))
     assert await Ledger(engine, utc_now).total() == 300 * 46_500
 
 
-async def test_a_killed_writer_loses_nothing_it_acknowledged(url: str, engine: AsyncEngine) -> None:
+async def test_a_killed_writer_loses_nothing_it_acknowledged(
+    url: str, engine: AsyncEngine, children: Children
+) -> None:
     """After kill -9 the database is whole, unlocked, and has every acknowledged purchase."""
-    writer = await _start("settle", url, 50_000)
+    writer = await _start(children, "settle", url, 50_000)
     assert writer.stdin is not None
     assert writer.stdout is not None
     writer.stdin.write(b"go\n")

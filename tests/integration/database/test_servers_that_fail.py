@@ -51,7 +51,6 @@ def _restart_server(server: PostgresServer, _: PgBouncer) -> None:
     server.restart()
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("restart", [_restart_pooler, _restart_server])
 async def test_purchases_are_settled_once_through_a_restart(
     own_server: PostgresServer,

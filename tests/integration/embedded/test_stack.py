@@ -78,7 +78,7 @@ def test_a_second_ctrl_c_ends_up_while_others_use_its_stack(tmp_path: Path) -> N
         return words in (tmp_path / "up.log").read_text("utf-8")
 
     try:
-        wait_until(lambda: printed("api.listening"), description="it serves", timeout_s=60)
+        wait_until(lambda: printed("api.listening"), description="it serves")
         with (home / "users.lock").open("r+b") as users:
             fcntl.flock(users, fcntl.LOCK_SH)
             up.send_signal(signal.SIGINT)

@@ -1,9 +1,6 @@
 """A worker dies by kill -9 while it has a lead in hand; the next one ends at the same effect."""
 
-import asyncio
 import signal
-import sys
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,23 +14,20 @@ from orchestrator.store import LeadStore
 from tests.integration.enrichment.conftest import World
 from tests.integration.enrichment.test_lead_handler import FakeAgent
 from tests.support.cases import advance, discard
+from tests.support.children import Children
 from tests.support.lead_process import JOB, LEAD
-
-_ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("step", ["judging", "reporting"])
 async def test_a_lead_whose_judge_was_killed_has_one_effect(
-    world: World, engine: AsyncEngine, shared_valkey: Valkey, step: str
+    world: World, engine: AsyncEngine, shared_valkey: Valkey, children: Children, step: str
 ) -> None:
     """Killed before or after its decision was stored: one purchase, decision, event for sales."""
     store = LeadStore(engine, utc_now)
     await store.import_leads([LEAD])
     database = engine.url.render_as_string(hide_password=False)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.lead_process", shared_valkey.url, database, step),
-        cwd=_ROOT,
-    )
+    program = ("-m", "tests.support.lead_process")
+    process = await children.start(*program, shared_valkey.url, database, step)
     assert await process.wait() == -signal.SIGKILL
 
     # Where the dead one had decided already, this one's later mind does not count.

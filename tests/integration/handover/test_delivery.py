@@ -1,9 +1,7 @@
 """Opportunities told to a real receiver that fails, hangs and hangs up."""
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,9 +17,9 @@ from orchestrator.handover import Courier, HandOverState, Outbox, Webhook, open_
 from orchestrator.store import LeadStore
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
+from tests.support.children import Children
 from tests.support.receiver import SECRET, SECRET_TEXT, Receiver, open_receiver
 
-_ROOT = Path(__file__).parents[3]
 SOON = timedelta(milliseconds=20)
 
 
@@ -225,15 +223,18 @@ asyncio.run(main())
 
 
 async def test_a_deliverer_killed_in_mid_delivery_is_followed(
-    database: str, engine: AsyncEngine, outbox: Outbox, webhook: Webhook, receiver: Receiver
+    database: str,
+    engine: AsyncEngine,
+    outbox: Outbox,
+    webhook: Webhook,
+    receiver: Receiver,
+    children: Children,
 ) -> None:
     """Killed after the effect and before the answer: told again, and without a second effect."""
     await _opportunities(engine, 1)
     receiver.hold.clear()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _DELIVER, database, receiver.url), cwd=_ROOT, env=dict(os.environ)
-    )
-    await asyncio.wait_for(receiver.came.wait(), 30)
+    process = await children.start("-c", _DELIVER, database, receiver.url)
+    await asyncio.wait_for(receiver.came.wait(), 100)
 
     process.send_signal(signal.SIGKILL)
     await process.wait()

@@ -2,15 +2,14 @@
 
 import asyncio
 import signal
-import sys
 
-import pytest
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.jobs import ChunkRunner, JobKind, JobRecords, JobState, Lane, Marks, NewJob
 from tests.support.async_waiting import eventually
 from tests.support.bells import FakeDoorbell
+from tests.support.children import Children
 from tests.support.handlers import FakeHandler
 from tests.support.results import reported_results
 from tests.support.vanishing import vanish_with_a_chunk
@@ -44,9 +43,8 @@ async def test_a_chunk_that_workers_vanish_with_is_worked_on_one_by_one(
     assert handler.order == ["a", "poison", "c"]
 
 
-@pytest.mark.timeout(120)
 async def test_poison_ends_as_a_dead_letter_and_takes_nobody_along(
-    records: JobRecords, shared_valkey: Valkey, jobs_redis: Redis
+    records: JobRecords, shared_valkey: Valkey, jobs_redis: Redis, children: Children
 ) -> None:
     """Real processes die with `kill -9` until the item is given up, with where it was."""
     await records.accept("j1", NEW, chunk_size=3)
@@ -54,14 +52,12 @@ async def test_poison_ends_as_a_dead_letter_and_takes_nobody_along(
 
     async def is_over() -> bool:
         nonlocal deaths
-        worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.support.mortal_worker", f"{shared_valkey.url}/3")
-        )
+        worker = await children.start("-m", "tests.support.mortal_worker", f"{shared_valkey.url}/3")
         deaths += await worker.wait() == -signal.SIGKILL
         job = await records.job("j1")
         return job is not None and job.state is JobState.DONE
 
-    await eventually(is_over, "the job is done in spite of its poison", within_s=100)
+    await eventually(is_over, "the job is done in spite of its poison", within_s=200)
 
     job = await records.job("j1")
     assert job is not None

@@ -59,7 +59,8 @@ async def test_a_chunk_is_worked_through(
 
     job = await _job(records)
     assert (reported, job.state, job.tally) == (4, JobState.DONE, {"done": 4, "worked": 4})
-    assert handler.contexts == {JobContext("j1", "acme", capped=True, accepted_at=job.accepted_at)}
+    context = JobContext("j1", "acme", capped=True, accepted_at=job.accepted_at)
+    assert handler.contexts == {replace(context, item=number) for number in range(4)}
     assert await reported_results(jobs_redis, job) == [
         (n, {"item": item}) for n, item in enumerate("abcd")
     ]

@@ -1,7 +1,6 @@
 """Schedulers on real servers: each company is enqueued once a period, whoever dies."""
 
 import asyncio
-import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -35,6 +34,7 @@ from orchestrator.schedule.due_set import DUE
 from orchestrator.store import LeadStore
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
+from tests.support.children import Children
 
 DAY = timedelta(days=1)
 LEASE = timedelta(milliseconds=300)
@@ -242,11 +242,11 @@ async def test_changed_evidence_has_the_leads_judged_again(world: World) -> None
 
 
 async def test_many_schedulers_enqueue_each_company_once(
-    world: World, shared_valkey: Valkey
+    world: World, shared_valkey: Valkey, children: Children
 ) -> None:
     """Three processes, one of them killed at work: nothing is lost, nothing doubled."""
     await world.watch(*(f"Compañía {n}" for n in range(MANY)))
-    processes = [await _start(shared_valkey, world.database) for _ in range(3)]
+    processes = [await _start(children, shared_valkey, world.database) for _ in range(3)]
     for process in processes:
         assert process.stdin is not None
         process.stdin.write(b"go\n")
@@ -262,22 +262,17 @@ async def test_many_schedulers_enqueue_each_company_once(
         await world.tick()
         return len(await _enqueued(world)) == MANY
 
-    await eventually(is_complete, "what the dead one took is enqueued", within_s=40)
+    await eventually(is_complete, "what the dead one took is enqueued")
     assert set((await _enqueued(world)).values()) == {1}
 
 
-async def _start(server: Valkey, database: str) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
+async def _start(children: Children, server: Valkey, database: str) -> asyncio.subprocess.Process:
     lease_ms = LEASE // timedelta(milliseconds=1)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.schedule_process"),
+    return await children.start(
+        *("-m", "tests.support.schedule_process"),
         *(server.url, database, str(lease_ms * 10), str(BATCH)),
-        stdin=pipe,
-        stdout=pipe,
+        ready=b"ready",
     )
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"ready\n"
-    return process
 
 
 async def _enqueued(world: World) -> Counter[str]:

@@ -15,7 +15,7 @@ from orchestrator.surfsense.sandbox import Behaviour
 
 FAULTLESS = Behaviour(latency_min_ms=0, latency_max_ms=0, not_found_rate=0, ambiguous_rate=0)
 #: Seconds that a sandbox gets to come up or to end.
-PATIENCE_S = 20
+PATIENCE_S = 100
 
 
 class SandboxProcess:

@@ -5,8 +5,6 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
 from orchestrator.connections import SOCKET_TIMEOUT_S
 from orchestrator.settings import load
 from tests.support.database import migrated_file
@@ -19,7 +17,6 @@ PATIENCE_S = 3 * SOCKET_TIMEOUT_S
 WANTED = {"kind": "enrich", "companies": [f"Company {n}" for n in range(30)]}
 
 
-@pytest.mark.timeout(120)
 async def test_requests_are_refused_in_bounded_time(tmp_path: Path, open_door: OpenDoor) -> None:
     """All with 503, before proxies and scrapers give up; retries do not multiply."""
     with running_valkey(tmp_path / "valkey") as server:
