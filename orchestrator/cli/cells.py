@@ -23,6 +23,7 @@ def cells_of(result: ItemResult, language: Language) -> ResultCells:
         outcome_source=_outcome_of(result),
         as_of="" if result.as_of is None else result.as_of.isoformat(timespec="seconds"),
         cost_usd=f"{result.cost_micros / MICROS_PER_USD:.6f}",
+        uncertain_usd=f"{result.uncertain_micros / MICROS_PER_USD:.6f}",
     )
 
 

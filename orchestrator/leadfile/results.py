@@ -12,7 +12,8 @@ PREFIX = "emasai_"
 class ResultCells:
     """What one row's result says, as text ready to be read by people; "" where unknown.
 
-    `as_of` is an ISO 8601 instant in UTC, `cost_usd` a decimal number of dollars.
+    `as_of` is an ISO 8601 instant in UTC, `cost_usd` a decimal number of dollars, and so is
+    `uncertain_usd`: what a purchase of the company may have cost whose answer was lost.
     """
 
     status: str
@@ -26,6 +27,7 @@ class ResultCells:
     outcome_source: str = ""
     as_of: str = ""
     cost_usd: str = ""
+    uncertain_usd: str = ""
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells in the order of `RESULT_COLUMNS`."""
@@ -55,4 +57,4 @@ def without_result(row: LeadRow) -> ResultCells:
 
 def shared(result: ResultCells) -> ResultCells:
     """Return the result as a repetition of its row shows it: paid once, so not paid again."""
-    return replace(result, cost_usd=_NO_COST)
+    return replace(result, cost_usd=_NO_COST, uncertain_usd=_NO_COST)

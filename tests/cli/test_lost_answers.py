@@ -130,10 +130,15 @@ def test_the_losses_of_a_file_are_queued_again_by_their_reason(
 ) -> None:
     """Without the reason they are left alone; with it each is bought once more, and no other."""
     names = unheard_of(3)
-    path, output = listing(tmp_path / "companies.csv", [*names, names[0].upper()]), tmp_path / "out"
+    path, output = (
+        listing(tmp_path / "companies.csv", [*names, names[0].upper()]),
+        tmp_path / "out",
+    )
 
     ended = emasai("enrich", path, "-o", output, "--json")
     summary = json.loads(ended.out)
+    with output.open(encoding="utf-8", newline="") as file:
+        uncertain = [float(row["emasai_uncertain_usd"]) for row in csv.DictReader(file)]
     shown = emasai("enrich", path, "-o", output).out
     job = ("--job", summary["job_id"])
     failed = json.loads(emasai("jobs", "failed", *job, "--json").out)["failed"]
@@ -153,6 +158,7 @@ def test_the_losses_of_a_file_are_queued_again_by_their_reason(
     assert ended.code == 3
     assert (summary["answers_lost"], summary["uncertain_micros"]) == (3, 3 * PRICE)
     assert (summary["spent_micros"], summary["purchases"]) == (0, 0)
+    assert uncertain == [PRICE / 1e6] * 4  # in each row, also of the same company
     assert "Companies whose answer was lost: 3." in " ".join(shown.split())
     assert "$0.1395" in shown
     assert "Nothing was bought" not in shown

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from orchestrator.leadfile import (
     RESULT_COLUMNS,
     ResultCells,
     read_lead_file,
+    shared,
 )
 from tests.support.lead_files import write_results
 
@@ -27,7 +29,8 @@ def test_the_result_columns_are_a_contract() -> None:
     """Spreadsheets and scripts rely on these names and their order."""
     assert " ".join(RESULT_COLUMNS) == (
         "emasai_status emasai_company_key emasai_viable emasai_score emasai_value emasai_currency "
-        "emasai_next_step emasai_reason emasai_outcome_source emasai_as_of emasai_cost_usd"
+        "emasai_next_step emasai_reason emasai_outcome_source emasai_as_of emasai_cost_usd "
+        "emasai_uncertain_usd"
     )
 
 
@@ -39,9 +42,16 @@ def test_results_stand_beside_their_rows(given_file: GivenFile, tmp_path: Path) 
 
     assert output.read_text(encoding="utf-8").splitlines() == [
         f"company,contact,email,{','.join(RESULT_COLUMNS)}",
-        "Acme,Ana,ana@acme.example,enriched,acme,yes,72,50000,EUR,call,,,,0.0465",
-        "Zara,Eva,eva@zara.example,pending,zara,,,,,,not finished; run the same command again,,,",
+        "Acme,Ana,ana@acme.example,enriched,acme,yes,72,50000,EUR,call,,,,0.0465,",
+        "Zara,Eva,eva@zara.example,pending,zara,,,,,,not finished; run the same command again,,,,",
     ]
+
+
+def test_a_repeated_row_costs_nothing_more() -> None:
+    """Neither what was paid nor what may have been is told twice of one lead."""
+    repeated = shared(replace(FOUND, uncertain_usd="0.0465"))
+
+    assert (repeated.cost_usd, repeated.uncertain_usd) == ("0", "0")
 
 
 def test_a_bad_row_keeps_its_place_and_says_why(given_file: GivenFile, tmp_path: Path) -> None:
