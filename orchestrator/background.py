@@ -52,6 +52,16 @@ async def end_task(task: "asyncio.Task[Any]") -> None:
         task.exception()  # marks it as seen
 
 
+def raise_if_cancelled() -> None:
+    """Raise a cancellation of the current task that was swallowed on the way, see `end_task`.
+
+    For work of many steps whose canceller, such as the handler of Ctrl-C, cancels only once.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 @dataclass(frozen=True, slots=True)
 class Loop:
     """Work that is done again and again.

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
+from orchestrator.background import raise_if_cancelled
 from orchestrator.bootstrap import Runtime
 from orchestrator.cli.budget import States, read_states
 from orchestrator.cli.cells import cells_of
@@ -118,6 +119,7 @@ async def _items(parts: Runtime, batch: Batch, reading: Reading) -> AsyncIterato
         if batch.prepare is not None:
             await batch.prepare(parts, leads)
         yield [batch.item_of(lead) for lead in leads]
+        raise_if_cancelled()
 
 
 async def _behind(first: T, others: AsyncIterator[T]) -> AsyncIterator[T]:

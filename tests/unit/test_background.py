@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from orchestrator.background import Loop, Supervisor, end_task
+from orchestrator.background import Loop, Supervisor, end_task, raise_if_cancelled
 from tests.support.async_waiting import eventually
 
 
@@ -31,6 +31,27 @@ async def test_a_task_ends_even_if_it_swallows_cancellations(cancellations: int)
     await end_task(task)
 
     assert task.cancelled()
+
+
+async def test_a_swallowed_cancellation_can_be_raised_again() -> None:
+    """Work of many steps ends at the next one; without a cancellation it goes on."""
+    steps: list[int] = []
+
+    async def work() -> None:
+        for step in range(3):
+            steps.append(step)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            raise_if_cancelled()
+
+    await work()
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert steps == [0, 1, 2, 0]
 
 
 async def test_a_task_that_has_failed_is_not_a_second_failure() -> None:

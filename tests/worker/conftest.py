@@ -56,6 +56,20 @@ class Command:
         out, err = self.process.communicate(timeout=200)
         return self.process.returncode, out, err
 
+    def close(self) -> None:
+        """Interrupt what still runs; kill what does not end, with all that it has started."""
+        if self.process.poll() is not None:
+            return
+        self.interrupt()
+        try:
+            self.end()
+        except subprocess.TimeoutExpired:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                child.kill()
+            self.process.kill()
+            self.process.communicate()
+            raise
+
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
@@ -77,9 +91,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
 
     yield run
     for command in started:
-        if command.process.poll() is None:
-            command.interrupt()
-            command.end()
+        command.close()
     for kept in {command.home / "valkey" for command in started}:
         if kept.exists():
             with running_valkey(kept):

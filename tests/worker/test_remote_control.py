@@ -31,7 +31,7 @@ def watched(site: Site) -> CrewMember:
 
 def test_a_worker_says_what_it_is(site: Site, watched: CrewMember) -> None:
     """Queues, tasks and pool, as `celery inspect` and Flower ask for them."""
-    inspect = site.celery.control.inspect([watched.name], timeout=5)
+    inspect = site.celery.control.inspect([watched.name], timeout=PATIENCE_S)
 
     queues, tasks, stats = inspect.active_queues(), inspect.registered(), inspect.stats()
 
@@ -73,9 +73,9 @@ def test_events_are_sent_while_somebody_wants_them(site: Site, watched: CrewMemb
         wait_until(lambda: bool(tasks(heard)), description="it is heard", timeout_s=PATIENCE_S)
         do_work()
         before = tasks("task-received")
-        site.celery.control.enable_events([watched.name], reply=True, timeout=5)
+        site.celery.control.enable_events([watched.name], reply=True, timeout=PATIENCE_S)
         do_work()
         wait_until(lambda: TASK_ENRICH in tasks("task-received"), description="it is seen")
-        site.celery.control.disable_events([watched.name], reply=True, timeout=5)
+        site.celery.control.disable_events([watched.name], reply=True, timeout=PATIENCE_S)
 
     assert before == []
