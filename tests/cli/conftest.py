@@ -11,6 +11,7 @@ import pytest
 from orchestrator.cli import main
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.settings import REQUIRED
+from tests.support.sandbox import everybody_known
 from tests.support.stack import running_stack
 
 
@@ -28,10 +29,11 @@ Emasai = Callable[..., Ended]
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
-    """A running embedded stack with one worker."""
+    """A running embedded stack with one worker, whose sandbox knows every company."""
     for name in REQUIRED:
         os.environ.pop(name, None)
-    with running_stack(tmp_path_factory.mktemp("home"), workers=1) as running:
+    home = tmp_path_factory.mktemp("home")
+    with running_stack(home, workers=1) as running, everybody_known(running):
         yield running
 
 
