@@ -21,6 +21,7 @@ from orchestrator.memo import (
     Flight,
     LeaseLost,
     Loaded,
+    NoteGone,
     Source,
     StoreUnavailable,
 )
@@ -223,6 +224,7 @@ class Attempts:
         """Enter the intent *page* of a buyer that is gone as uncertain; return it as LOST.
 
         Raises:
+            LeaseLost: Its buyer, or another leader, has come first.
             StoreUnavailable, DatabaseUnavailable: It may be entered or not; repeat it.
         """
         company = page.order.company
@@ -230,7 +232,13 @@ class Attempts:
         error = AnswerLost(company, "its buyer stopped before it came", price_micros)
         await self._settlement.charge(page, PurchaseOutcome.UNCERTAIN)
         lost = page.lost(to_record(error))
-        await flight.mark_note(lost.note())
+        try:
+            # A buyer whose attempt is repeated must not call it free.
+            await flight.mark_note(lost.note(), take=self._honours_key)
+        except NoteGone:
+            # Its buyer has settled it in the meantime, or withdrawn it: then it was free.
+            await self._settlement.resolve_as_free(page)
+            raise
         log.warning("purchase.answer_lost", company_key=page.order.company_key)
         return lost
 
@@ -364,12 +372,13 @@ class Attempts:
             await flight.write_note(page.lost(page.failure).note())
             return
         await self.release(page)
-        try:
-            # If this process stood still meanwhile, a successor may have entered it as uncertain.
-            await self._settlement.resolve_as_free(page)
-        except (StoreUnavailable, DatabaseUnavailable) as away:
-            log.warning("purchase.not_resolved", purchase_id=page.ledger_id, error=str(away))
-        await flight.drop_note()
+        # If this process stood still meanwhile, a successor may have entered it as uncertain. If it
+        # has taken the note over, it may be repeating the attempt, and settles it.
+        if await flight.drop_note():
+            try:
+                await self._settlement.resolve_as_free(page)
+            except (StoreUnavailable, DatabaseUnavailable) as away:
+                log.warning("purchase.not_resolved", purchase_id=page.ledger_id, error=str(away))
 
 
 def _send_guard(flight: Flight, page: Page) -> SendGuard:

@@ -183,7 +183,11 @@ class Purchaser:
         """
         if self._honours_key and not self._attempts.is_over(flight, page):
             loaded = await self._attempts.archived(page)
-            loaded = loaded or await self._attempts.send(flight, page.repeated())
+            if loaded is None:
+                if page.stage is not Stage.LOST:
+                    # Should the repetition not leave either, what was sent before stays uncertain.
+                    page = await self._attempts.write_off(flight, page)
+                loaded = await self._attempts.send(flight, page.repeated())
             return await self._if_wanted(flight, page, loaded)
         try:
             return await self._adopt_or_bar(flight, page)
@@ -278,9 +282,9 @@ def _is_wanted(flight: Flight, page: Page, loaded: Loaded) -> bool:
 
 def _first_attempt(flight: Flight, order: Order) -> Page:
     return Page(
-        *(Stage.INTENT, uuid.uuid4().hex, 1, flight.now_ms(), order), generation=flight.generation
+        *(Stage.INTENT, uuid.uuid4().hex, 1, flight.past_ms(), order), generation=flight.generation
     )
 
 
 def _next_attempt(flight: Flight, page: Page, order: Order) -> Page:
-    return page.next_attempt(order, flight.now_ms(), flight.generation)
+    return page.next_attempt(order, flight.past_ms(), flight.generation)

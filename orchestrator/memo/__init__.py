@@ -16,6 +16,7 @@ from orchestrator.memo.errors import (
     LoadFailed,
     MemoError,
     NotDurable,
+    NoteGone,
     StillLoading,
 )
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, NotShared
@@ -43,6 +44,7 @@ __all__ = [
     "MemoOptions",
     "NotDurable",
     "NotShared",
+    "NoteGone",
     "Notes",
     "Outcome",
     "Refresh",

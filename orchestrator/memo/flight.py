@@ -69,6 +69,23 @@ class NoteWriter(Protocol):
         """
 
 
+class NoteMarker(Protocol):
+    """How a loader replaces the note that an earlier leader has left."""
+
+    async def __call__(self, note: JsonObject, *, take: bool = False) -> None:
+        """Replace it, if it is still there, and leave it to its writer.
+
+        Args:
+            note: What the next leader has to know.
+            take: Take it from its writer, which can neither use nor drop it any more.
+
+        Raises:
+            NoteGone: Its writer has dropped it since.
+            LeaseLost: Another leader has taken over.
+            StoreUnavailable: Redis is away; it may be written or not.
+        """
+
+
 class FailureCodec(Protocol):
     """How the loader's own errors travel to followers in other processes."""
 
@@ -105,9 +122,10 @@ class Flight:
             raises `Abandoned` then.
         write_note: Replaces the note.
         mark_note: Replaces the note that an earlier leader has left, and leaves it to that one:
-            should its answer come after all, it is stored. Raises as `write_note`.
-        drop_note: Removes the note, because it says nothing any more. It outlives a flight
-            that fails otherwise, for the next leader to read.
+            should its answer come after all, it is stored.
+        drop_note: Removes the note of this flight, because it says nothing any more, and returns
+            whether it was there. It outlives a flight that fails otherwise, for the next leader
+            to read.
     """
 
     key: str
@@ -118,8 +136,8 @@ class Flight:
     leads: Callable[[], bool]
     may_pay: Callable[[], bool]
     write_note: NoteWriter
-    drop_note: Callable[[], Awaitable[None]]
-    mark_note: Callable[[JsonObject], Awaitable[None]]
+    drop_note: Callable[[], Awaitable[bool]]
+    mark_note: NoteMarker
     generation: int = 0
     abandonable: Callable[[], AbstractContextManager[None]] = nullcontext
 

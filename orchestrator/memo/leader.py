@@ -19,7 +19,7 @@ from orchestrator.memo.decision import Leading
 from orchestrator.memo.entry import Entry, JsonObject, encode
 from orchestrator.memo.errors import LeaseLost, LoadFailed
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, Loader, NotShared
-from orchestrator.memo.keys import CHANNEL, Keys
+from orchestrator.memo.keys import CHANNEL, Keys, process_key, process_of
 from orchestrator.memo.notes import Notes
 from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.outcome import Outcome
@@ -114,8 +114,8 @@ class Leader:
         def past_ms() -> int:
             return leading.now_ms + int((time.monotonic() - told_at) * 1000)
 
-        async def drop_note() -> None:
-            await self._notes.drop(keys, token, with_failure=True)
+        async def drop_note() -> bool:
+            return await self._notes.drop(keys, token, with_failure=True)
 
         async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as tenure:
 
@@ -130,9 +130,10 @@ class Leader:
                 if durably:
                     await self._notes.confirm(keys, token)
 
-            async def mark_note(note: JsonObject) -> None:
+            async def mark_note(note: JsonObject, *, take: bool = False) -> None:
                 assert leading.note is not None  # noqa: S101 - there is no other note to mark
-                await self._notes.write(keys, token, note, writer=leading.note["written_by"])
+                writer = token if take else leading.note["written_by"]
+                await self._notes.write(keys, token, note, writer=writer)
 
             flight = Flight(
                 key=keys.entry,
@@ -256,17 +257,28 @@ class Leader:
         if isinstance(error, Exception) and wait_ms > 0:
             self._failures.postponed(error, timedelta(milliseconds=wait_ms))
 
-    async def release(self, keys: Keys, token: str, failure: Failure | None = None) -> int:
+    async def release(
+        self, keys: Keys, token: str, failure: Failure | None = None, *, if_gone: bool = False
+    ) -> int:
         """End the flight of *token*, with *failure* for its followers, if there is one.
 
+        Args:
+            keys: Of the entry.
+            token: Of the flight.
+            failure: Why it has failed.
+            if_gone: Only if its process has not come back in the meantime.
+
         Returns:
-            How long nobody tries again (ms); -1 if *token* does not lead.
+            How long nobody tries again (ms); -1 if it was not ended.
 
         Raises:
             RedisError, OSError: Redis is away.
         """
         wait_ms = await self._scripts.release(
-            keys=[keys.lease, keys.failure, keys.failures],
+            keys=[
+                *(keys.lease, keys.failure, keys.failures),
+                *([process_key(process_of(token))] if if_gone else []),
+            ],
             args=[
                 token,
                 b"" if failure is None else orjson.dumps(failure.record),

@@ -283,7 +283,7 @@ class Memo:
         with store_errors("end flight"):
             if not await self._processes.is_gone(process_of(leader)):
                 return False
-            ended = await self._leader.release(Keys(key), leader) >= 0
+            ended = await self._leader.release(Keys(key), leader, if_gone=True) >= 0
         if ended:
             log.warning("memo.leader_gone", key=key)
         return ended

@@ -19,7 +19,7 @@ from orchestrator.connections import store_errors
 from orchestrator.memo.decision import read_note
 from orchestrator.memo.durability import Confirmations, Durability
 from orchestrator.memo.entry import JsonObject
-from orchestrator.memo.errors import LeaseLost
+from orchestrator.memo.errors import LeaseLost, NoteGone
 from orchestrator.memo.keys import NOTED, Keys, listed
 from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.scripts import Scripts
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 UNREADABLE_REST = timedelta(minutes=10)
 #: What the script answers if it has renewed the lease as well.
 _RENEWED = 2
+#: What it answers if there is no note to mark any more.
+_GONE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,16 @@ class Notes:
             token: Of the flight that leads.
             note: What the next leader has to know.
             hold: How long the lease lives from now on at least, unless it is released.
-            writer: Whose note it is and stays, if it is not the leader's: the token of an earlier
-                flight, whose answer may still come and is then stored.
+            writer: Whose note it is from now on, if it replaces one that has to be there still: the
+                token of the earlier flight, whose answer may still come and is then stored, or
+                *token*.
 
         Returns:
             Whether the lease is held, and lives for a whole lease from this call on.
 
         Raises:
             LeaseLost: Another leader took over.
+            NoteGone: There is no note to replace.
             StoreUnavailable: Redis is away; the note may be written or not.
         """
         ttl_ms = milliseconds(self._options.note_ttl)
@@ -90,8 +94,11 @@ class Notes:
                 args=[
                     *(token, self.body(writer or token, note), ttl_ms),
                     *(milliseconds(self._options.lease), milliseconds(hold)),
+                    0 if writer is None else 1,
                 ],
             )
+        if written == _GONE:
+            raise NoteGone(keys.entry)
         if not written:
             raise LeaseLost(keys.entry)
         return bool(written == _RENEWED)
@@ -111,20 +118,26 @@ class Notes:
 
     async def drop(
         self, keys: Keys, token: str, *, body: bytes | None = None, with_failure: bool = False
-    ) -> None:
+    ) -> bool:
         """Remove the note that *token* wrote, or only if it is still *body*; others stay.
 
         *with_failure*, what lookups are told goes, too: it was true as long as the note was.
 
         What the answer is settled for has to be dropped by its body: after a failover to a replica
         that lagged, the entry may be gone and the note be the intent again, which leads to it.
+
+        Returns:
+            Whether it was there, and is removed.
         """
+        dropped = False
         try:
             names = [keys.note, keys.failure] if with_failure else [keys.note]
             if await self._scripts.drop_note(keys=names, args=[body or token]):
+                dropped = True
                 await self._redis.zrem(NOTED, listed(keys.entry, token))
         except (RedisError, OSError) as error:
             log.warning("memo.note_not_dropped", key=keys.entry, error=type(error).__name__)
+        return dropped
 
     async def discard(self, left: LeftNote) -> None:
         """Remove a note that was found, unless somebody has written another one since."""

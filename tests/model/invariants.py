@@ -23,15 +23,29 @@ def one_leader(world: World, _: Scenario) -> bool:
 def bought_once(world: World, scenario: Scenario) -> bool:
     """A company is charged once per freshness window and invalidation at most.
 
-    Runs that were interrupted and charged all the same come on top: one for each interruption.
+    On top come one for each request to buy again, and one for each run that was interrupted and
+    charged nevertheless.
     """
     window_ms = scenario.fresh_ms - scenario.bounds.ticks * TICK_MS
     charged = [run for run in world.runs if run.charged and not run.late]
     return not any(
-        a.generation == b.generation and abs(a.posted_ms - b.posted_ms) < window_ms
-        for n, a in enumerate(charged)
-        for b in charged[:n]
+        sum(
+            a.generation == b.generation and 0 <= b.posted_ms - a.posted_ms < window_ms
+            for b in charged
+        )
+        > 1 + scenario.requests
+        for a in charged
     )
+
+
+def waited_for(world: World, _: Scenario) -> bool:
+    """No purchase is given up while its buyer runs, and its answer may still come."""
+    return not world.early
+
+
+def late_answer_is_kept(world: World, _: Scenario) -> bool:
+    """No answer is refused that belongs to the latest purchase, whoever holds the lease."""
+    return not world.refused
 
 
 def invalidation_wins(world: World, _: Scenario) -> bool:
@@ -86,6 +100,22 @@ def nothing_paid_is_lost(world: World, scenario: Scenario) -> bool:
     return complete and text_of(world.store, KEYS.lease) is None
 
 
+def answer_is_known(world: World, scenario: Scenario) -> bool:
+    """When all is quiet, an answer that a buyer has brought is in the ledger and in the memo.
+
+    It is in the memo unless it was invalidated, has expired, or another purchase has begun.
+    """
+    outcomes = {purchase_id: outcome for purchase_id, outcome, *_ in world.ledger}
+    if any(outcomes.get(purchase_id) != "found" for purchase_id in world.brought):
+        return False
+    if not world.brought or len(world.runs) != 1:
+        return True
+    (run,) = world.runs
+    is_wanted = run.generation == world.generation
+    is_fresh = run.posted_ms + scenario.fresh_ms - scenario.bounds.ticks * TICK_MS > world.now_ms
+    return text_of(world.store, KEYS.entry) is not None or not (is_wanted and is_fresh)
+
+
 def _run_of_entry(world: World) -> int | None:
     stored = text_of(world.store, KEYS.entry)
     if stored is None:
@@ -98,6 +128,8 @@ Promise = Callable[[World, Scenario], bool]
 ALWAYS: tuple[Promise, ...] = (
     one_leader,
     bought_once,
+    waited_for,
+    late_answer_is_kept,
     invalidation_wins,
     never_older_than_said,
     counted_once,
@@ -105,4 +137,4 @@ ALWAYS: tuple[Promise, ...] = (
     fenced,
     everything_expires,
 )
-QUIET: tuple[Promise, ...] = (nothing_paid_is_lost,)
+QUIET: tuple[Promise, ...] = (nothing_paid_is_lost, answer_is_known)

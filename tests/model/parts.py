@@ -30,7 +30,7 @@ from orchestrator.memo import (
 )
 from orchestrator.memo.decision import Failed, Following, Fresh, Leading, read_beginning
 from orchestrator.memo.flight import Loader
-from orchestrator.memo.keys import Keys
+from orchestrator.memo.keys import Keys, process_of
 from orchestrator.memo.leader import Leader
 from orchestrator.memo.scripts import Scripts
 from orchestrator.spend import Budget, Ledger
@@ -47,19 +47,24 @@ TICK = timedelta(seconds=5)
 GRACE = TICK * 2
 KEYS = Keys("surfsense:acme")
 _NAME = re.compile(r"-- (\w+)\(KEYS")
-_ORDER = Order("Acme", "acme", Purpose(None, "t"))
+#: Processes that look up on a person's request to buy again, both on the same one.
+REQUESTERS = "XY"
 
 
 class Rules(NamedTuple):
     """Which seller there is, what takes how long, and what is broken on purpose.
 
-    `lua` has for a script's name a text in it and what stands there instead. `has_strays`: runs
-    may be interrupted, so whoever gives one up remembers it.
+    `answers_within` is how long a seller without run ids may take to answer; the hold of an intent
+    ends after that. `honours_key`: it charges once for all POSTs with one key. `lua` has for a
+    script's name a text in it and what stands there instead. `has_strays`: runs may be interrupted,
+    so whoever gives one up remembers it.
     """
 
     gives_run_ids: bool = True
     fresh_for: timedelta = TICK * 100
     send_within: timedelta = SEND_WITHIN
+    answers_within: timedelta = TICK
+    honours_key: bool = False
     lua: tuple[tuple[str, str, str], ...] = ()
     has_strays: bool = False
     durability: Durability = Durability.NONE
@@ -144,6 +149,7 @@ class _Memo:
         self.notes = Notes(redis, self._scripts, options)
         alone = stand_ins.Confirmations(redis, durability)
         self.notes._confirmations = alone  # type: ignore[assignment] # noqa: SLF001 - no tasks here
+        self._processes = stand_ins.Processes()
         self._leader = Leader(redis, self._scripts, self.notes, _Codec(), options)
         self._leader._renewal = Keeping(facts)  # type: ignore[assignment] # noqa: SLF001 - the explorer renews
         self._facts = facts
@@ -165,8 +171,9 @@ class _Memo:
                     return "fresh"
                 case Failed(record):
                     raise LoadFailed(keys.entry, record["failed"])
-                case Following():
-                    await Ask("follow")
+                case Following(leader=leader):
+                    if await Ask("follow", (process_of(leader),)):
+                        await self.end_if_gone(key, leader)
                 case Leading():
                     landing = await self._leader.lead(
                         *(keys, token, beginning, load),
@@ -176,9 +183,8 @@ class _Memo:
                     return f"{landing.outcome.source.value}, stored: {landing.stored}"
 
     async def end_if_gone(self, key: str, leader: str) -> bool:
-        """Leave that to time: in the model a lease ends in any case."""
-        del key, leader
-        return False
+        """Do as `Memo` does."""
+        return await Memo.end_if_gone(cast("Memo", self), key, leader)
 
 
 class _Parts(NamedTuple):
@@ -198,14 +204,18 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
         protocol="model",
     )
     strays = cast("Strays", stand_ins.Strays() if rules.has_strays else stand_ins.NoStrays())
+    seller = stand_ins.Seller(
+        gives_run_ids=rules.gives_run_ids, answers_within=rules.answers_within
+    )
     purchaser = Purchaser(
-        cast("Seller", stand_ins.Seller(gives_run_ids=rules.gives_run_ids)),
+        cast("Seller", seller),
         settlement,
         strays,
         freshness=Freshness(rules.fresh_for, rules.fresh_for),
         max_in_flight=1,
         reconcile_grace=GRACE,
         send_within=rules.send_within,
+        honours_key=rules.honours_key,
     )
     memo = _Memo(cast("Redis", _Redis(rules.lua)), facts, rules.durability)
     return _Parts(memo, purchaser, settlement, strays)
@@ -220,14 +230,18 @@ def _lookup(rules: Rules, name: str) -> Callable[[Facts], Coroutine[Any, Any, st
     async def run(facts: Facts) -> str:
         parts = _parts(rules, facts)
         facts.prefix = name
+        request = "again" if name[0] in REQUESTERS else None
+        order = Order("Acme", "acme", Purpose(None, "t", buy_again=request))
 
         async def load(flight: Any) -> Any:
-            return await parts.purchaser.buy(flight, _ORDER)
+            return await parts.purchaser.buy(flight, order)
 
         try:
-            return await parts.memo.get(KEYS.entry, load)
+            result = await parts.memo.get(KEYS.entry, load)
         except (EnrichmentError, MemoError, NotShared, StoreUnavailable) as error:
-            return f"{type(error).__name__}"
+            result = f"{type(error).__name__}"
+        await facts.finish()
+        return result
 
     return run
 

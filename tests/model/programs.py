@@ -74,6 +74,7 @@ class Facts:
     tenure_was_read: bool = False
     prefix: str = ""
     serial: int = 0
+    late: list[Coroutine[Any, Any, None]] = field(default_factory=list)
 
     def monotonic(self) -> float:
         """Read the clock."""
@@ -87,7 +88,12 @@ class Facts:
         return self.certain
 
     def proven(self, asked_at: float) -> None:
-        """Change nothing: the explorer renews once a tick, which is as good."""
+        """Change nothing: the explorer has seen the reply that proves it."""
+
+    async def finish(self) -> None:
+        """Do what the process goes on with after its callers have their answer."""
+        while self.late:
+            await self.late.pop(0)
 
     @property
     def is_safe(self) -> bool:
@@ -154,6 +160,7 @@ class Programs:
         facts = self.facts
         facts.serial = 0
         facts.now_ms = started_ms
+        facts.late = []
         coroutine = self.make(program)(facts)
         try:
             pending: Ask = coroutine.send(None)
@@ -175,6 +182,8 @@ class Programs:
         finally:
             _abandoned.append(True)
             coroutine.close()
+            for work in facts.late:
+                work.close()
             _abandoned.clear()
         return pending, tuple(seen)
 
@@ -191,11 +200,11 @@ async def _sleep(seconds: float) -> None:
     await Ask("sleep", (round(seconds * 1000),))
 
 
-def _forget(work: Coroutine[Any, Any, Any], *, name: str) -> SimpleNamespace:
-    """Do nothing in the background, as if the process had crashed right after it had answered."""
-    del name
-    work.close()
-    return SimpleNamespace(add_done_callback=lambda _: None)
+class _Task:
+    """A task of the background, which the program awaits at its end."""
+
+    def add_done_callback(self, _: object) -> None:
+        """Call nobody."""
 
 
 class Keeping:
@@ -213,8 +222,14 @@ class Keeping:
 @contextmanager
 def logical_time(facts: Facts) -> Iterator[None]:
     """Let the modules under test read the time, sleep and draw names as the model says."""
-    clock = SimpleNamespace(monotonic=facts.monotonic)
-    sleeping = SimpleNamespace(sleep=_sleep, create_task=_forget)
+
+    def create_task(work: Coroutine[Any, Any, None], *, name: str) -> _Task:
+        del name
+        facts.late.append(work)
+        return _Task()
+
+    clock = SimpleNamespace(monotonic=facts.monotonic, time=facts.monotonic)
+    sleeping = SimpleNamespace(sleep=_sleep, create_task=create_task)
     replacements: list[tuple[Any, str, Any]] = [
         (orchestrator.memo.leader, "time", clock),
         (orchestrator.memo.leader, "asyncio", sleeping),

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tests.model.parts import Rules
+from tests.model.parts import REQUESTERS, Rules
 from tests.model.programs import ms
 from tests.model.world import Faults
 
@@ -20,6 +20,11 @@ class Scenario(NamedTuple):
     rules: Rules = Rules()
     knows_settled: bool = True
     excused: tuple[str, ...] = ()
+
+    @property
+    def requests(self) -> int:
+        """How many requests to buy again there are: all who make one make the same."""
+        return int(any(name in REQUESTERS for name in self.processes))
 
     @property
     def fresh_ms(self) -> int:

@@ -2,31 +2,38 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orchestrator.enrichment.attempt as attempting
 import orchestrator.enrichment.purchase as buying
 from orchestrator.enrichment.journal import Page, Stage, Step, first_step
-from orchestrator.memo import Durability, Source, durability
+from orchestrator.memo import Durability, Memo, Source, durability
+from orchestrator.memo.keys import Keys
 from orchestrator.memo.notes import Notes
+from orchestrator.spend import Entered
 from orchestrator.surfsense import SendGuard
+from tests.model import stand_ins
 from tests.model.invariants import (
     Promise,
+    answer_is_known,
     bought_once,
     counted_once,
     everything_expires,
     fenced,
     invalidation_wins,
+    late_answer_is_kept,
     never_older_than_said,
     nothing_paid_is_lost,
     one_leader,
+    waited_for,
 )
 from tests.model.parts import TICK, Rules
 from tests.model.scenario import Scenario
 from tests.model.world import Faults
 
 WITHOUT_RUN_IDS = Rules(gives_run_ids=False)
-SHORT_LIVED = Rules(fresh_for=TICK * 2)
+SHORT_LIVED = Rules(fresh_for=TICK)
 
 #: A POST may leave long after its intent, so that the lease alone must stop it.
 PATIENT = Rules(send_within=TICK * 4)
@@ -39,13 +46,53 @@ INVALIDATED = Scenario("a crash and an invalidation", "AB", Faults(crash=1, inva
 REPLY_LOST = Scenario("the POST's reply is lost", "AB", Faults(lost=1, retries=1, ticks=2))
 SENT_AGAIN = Scenario("a script is sent twice", "AB", Faults(crash=1, again=1, ticks=1))
 SWEPT = Scenario("a sweeper goes round", "AS", Faults(crash=1, ticks=2))
-AGED = Scenario("answers age", "AB", Faults(crash=1, ticks=3), SHORT_LIVED)
+AGED = Scenario("answers age", "AB", Faults(crash=1, ticks=2), SHORT_LIVED)
 AWAY = Scenario("Redis is away", "AB", Faults(away=2, ticks=2))
 ENRICH = Scenario("enrich: a crash", "AB", Faults(crash=1, ticks=2), WITHOUT_RUN_IDS)
 ENRICH_STALL = Scenario("enrich: a stall", "AB", Faults(pause=1, ticks=2), WITHOUT_RUN_IDS)
 ENRICH_INVALIDATED = Scenario(
     "enrich: a crash and an invalidation",
     *("AB", Faults(crash=1, invalidate=1, ticks=1), WITHOUT_RUN_IDS),
+)
+#: Longer than what an intent holds, which ends in the second tick.
+BEYOND = Faults(silent=2, ticks=1)
+SILENT = Scenario("Redis is silent", "AB", BEYOND)
+SILENT_STALL = Scenario(
+    "a leader stands still, Redis is silent", "AB", Faults(pause=1, silent=2, ticks=0)
+)
+SILENT_SWEPT = Scenario("Redis is silent, a sweeper goes round", "AS", BEYOND)
+ENRICH_SILENT = Scenario("enrich: Redis is silent", "AB", BEYOND, WITHOUT_RUN_IDS)
+ENRICH_SILENT_STALL = SILENT_STALL._replace(
+    name="enrich: a leader stands still, Redis is silent", rules=WITHOUT_RUN_IDS
+)
+ENRICH_SWEPT = Scenario(
+    "enrich: a stall, a sweeper goes round", "AS", Faults(pause=1, ticks=2), WITHOUT_RUN_IDS
+)
+ENRICH_SILENT_SWEPT = SILENT_SWEPT._replace(
+    name="enrich: Redis is silent, a sweeper goes round", rules=WITHOUT_RUN_IDS
+)
+ENRICH_AWAY = Scenario(
+    "enrich: Redis is away, then silent", "AB", Faults(away=1, silent=1, ticks=1), WITHOUT_RUN_IDS
+)
+ENRICH_SLOW = Scenario(
+    "enrich: a slow answer, Redis is silent",
+    *("AB", BEYOND, WITHOUT_RUN_IDS._replace(answers_within=TICK * 2)),
+)
+HONOURED = Scenario(
+    "enrich: a stall, the seller honours its key",
+    *("AB", Faults(pause=1, ticks=2), WITHOUT_RUN_IDS._replace(honours_key=True)),
+)
+HONOURED_LOST = HONOURED._replace(
+    name="enrich: the reply is lost, the seller honours its key",
+    bounds=Faults(lost=1, crash=1, retries=1, ticks=1),
+)
+AGAIN = Scenario(
+    "enrich: a person asks to buy again",
+    *("X", Faults(lost=3, retries=3, ticks=3), WITHOUT_RUN_IDS),
+)
+AGAIN_CRASH = Scenario(
+    "enrich: a person asks to buy again, a crash",
+    *("XY", Faults(lost=1, crash=1, retries=1, ticks=1), WITHOUT_RUN_IDS),
 )
 ENRICH_LOST = Scenario(
     "enrich: the reply is lost", "AB", Faults(lost=1, retries=1, ticks=2), WITHOUT_RUN_IDS
@@ -83,13 +130,17 @@ ENRICH_FAILOVER = FAILOVER._replace(
 
 #: Explored to the end on every run of the tests.
 QUICK = (
-    *(CRASH, STALL, STALL_PATIENT, LATE, INVALIDATED, REPLY_LOST, SENT_AGAIN, SWEPT, AGED, AWAY),
-    *(ENRICH, ENRICH_STALL, ENRICH_INVALIDATED, ENRICH_LOST),
+    *(CRASH, STALL, LATE, INVALIDATED, REPLY_LOST, SENT_AGAIN, SWEPT, AGED, AWAY),
+    *(SILENT, SILENT_STALL, SILENT_SWEPT),
+    *(ENRICH, ENRICH_STALL, ENRICH_INVALIDATED, ENRICH_LOST, ENRICH_SWEPT, ENRICH_AWAY),
+    *(ENRICH_SILENT, ENRICH_SILENT_STALL, ENRICH_SILENT_SWEPT, ENRICH_SLOW),
+    *(HONOURED, HONOURED_LOST, AGAIN, AGAIN_CRASH),
     *(FAILOVER, FAILOVER_CRASH, FAILOVER_SWEPT, ENRICH_FAILOVER),
 )
 
 #: Explored to the end by `python -m tests.model --deep`; minutes each.
 DEEP = (
+    STALL_PATIENT,
     *(FAILOVER_CRASH._replace(bounds=FAILOVER_SWEPT.bounds), FAILOVER_STALL, FAILED_OVER_TWICE),
     *(
         Scenario(f"deep: {name}{seller}", processes, bounds, rules)
@@ -141,6 +192,11 @@ def _buys_on_intent(page: Page | None, *, gives_run_ids: bool) -> Step:
     return Step.BUY if is_intent else first_step(page, gives_run_ids=gives_run_ids)
 
 
+def _buys_on_loss(page: Page | None, *, gives_run_ids: bool) -> Step:
+    is_lost = page is not None and page.stage is Stage.LOST
+    return Step.BUY if is_lost else first_step(page, gives_run_ids=gives_run_ids)
+
+
 def _asks_only_for_the_lease(flight: Any, _: Page) -> Any:
     return SendGuard(flight.may_pay)
 
@@ -165,6 +221,46 @@ def _is_there_anyhow(*_: Any) -> bool:
     return True
 
 
+async def _looks_nowhere(*_: Any) -> None:
+    """Find no answer in the archive."""
+
+
+async def _ends_whatever_runs(self: Any, key: str, leader: str) -> bool:
+    return bool(await self._leader.release(Keys(key), leader) >= 0)  # a method of Memo
+
+
+async def _takes_the_note(notes: Any, keys: Any, token: str, note: Any, **kept: Any) -> bool:
+    kept.pop("writer", None)
+    return bool(await _WRITE(notes, keys, token, note, **kept))
+
+
+async def _resolves_nothing(self: Any, record: Any, answer: Any = None) -> Any:
+    if await self.has(record.purchase_id):
+        return Entered(is_new=False)
+    return await _ENTER(self, record, answer)
+
+
+def _remembers_no_request(page: Page, *args: Any) -> Page:
+    return replace(_NEXT(page, *args), requests=())
+
+
+def _counts_as_another(page: Page) -> Page:
+    return replace(_REPEATED(page), purchase_id=f"{page.purchase_id}-again")
+
+
+def _asks_only_for_the_time(flight: Any, page: Page) -> Any:
+    return SendGuard(lambda: flight.now_ms() < (page.send_before_ms or 0))
+
+
+async def _withdraws_what_was_sent_before(self: Any, flight: Any, page: Page) -> None:
+    await _VOID(self, flight, replace(page, failure=None))
+
+
+_WRITE = Notes.write
+_ENTER = stand_ins.Ledger.settle
+_NEXT = Page.next_attempt
+_REPEATED = Page.repeated
+_VOID = attempting.Attempts._void  # noqa: SLF001 - broken on purpose
 _DROP = Notes.drop
 _ALWAYS_LEADS = ("begin", "if holder and holder ~= token then", "if false then")
 _ANY_HOLDER = ("commit", "if holder ~= token then", "if false then")
@@ -234,8 +330,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a note is dropped whoever wrote it",
-        Scenario("a stall, then a crash", "AB", Faults(pause=1, crash=1, ticks=3)),
-        (nothing_paid_is_lost, bought_once, fenced),
+        HONOURED._replace(bounds=Faults(pause=1, crash=1, ticks=1)),
+        (nothing_paid_is_lost, bought_once, answer_is_known),
         (("drop_note", "string.find(current, text, 1, true)", "true"),),
     ),
     Mutation(
@@ -267,6 +363,96 @@ MUTATIONS = (
         ENRICH_LOST,
         (bought_once,),
         patch=(attempting.Attempts, "is_over", _is_there_anyhow),
+    ),
+    Mutation(
+        "a purchase that was given up is no reason to wait",
+        ENRICH_LOST,
+        (bought_once,),
+        patch=(buying, "first_step", _buys_on_loss),
+    ),
+    Mutation(
+        "an intent does not hold the lease",
+        ENRICH_SILENT,
+        (waited_for,),
+        (("note", "math.max(lease_ms, hold_ms)", "lease_ms"),),
+    ),
+    Mutation(
+        "a renewal cuts a hold short",
+        ENRICH_SLOW,
+        (waited_for,),
+        (("renew", "if redis.call('PTTL', lease) < lease_ms then", "if true then"),),
+    ),
+    Mutation(
+        "a purchase is given up while its buyer lives",
+        ENRICH,
+        (waited_for,),
+        (_ALWAYS_LEADS,),
+    ),
+    Mutation(
+        "a leader is called gone without proof",
+        ENRICH_SWEPT,
+        (waited_for,),
+        patch=(Memo, "end_if_gone", _ends_whatever_runs),
+    ),
+    Mutation(
+        "a leader that has come back is ended",
+        STALL,
+        (one_leader,),
+        (("release", " or (process and redis.call('GET', process))", ""),),
+    ),
+    Mutation(
+        "nobody asks the archive",
+        ENRICH_FAILOVER,
+        (answer_is_known,),
+        patch=(attempting.Attempts, "archived", _looks_nowhere),
+    ),
+    Mutation(
+        "whoever gives a purchase up takes its note",
+        ENRICH_STALL,
+        (late_answer_is_kept,),
+        patch=(Notes, "write", _takes_the_note),
+    ),
+    Mutation(
+        "only the holder of the lease may commit",
+        ENRICH_STALL,
+        (late_answer_is_kept,),
+        (("commit", "if not has_ticket then", "if true then"),),
+    ),
+    Mutation(
+        "a late answer resolves nothing",
+        ENRICH_STALL,
+        (answer_is_known,),
+        patch=(stand_ins.Ledger, "settle", _resolves_nothing),
+    ),
+    Mutation(
+        "a request to buy again is not remembered",
+        AGAIN,
+        (bought_once,),
+        patch=(Page, "next_attempt", _remembers_no_request),
+    ),
+    Mutation(
+        "a repeated POST has another key",
+        HONOURED_LOST,
+        (bought_once,),
+        patch=(Page, "repeated", _counts_as_another),
+    ),
+    Mutation(
+        "a purchase is marked whose buyer has settled it",
+        HONOURED,
+        (answer_is_known,),
+        (("note", "if marks and not current then", "if false then"),),
+    ),
+    Mutation(
+        "a repetition that does not leave withdraws what was sent before",
+        HONOURED,
+        (answer_is_known, bought_once, nothing_paid_is_lost),
+        patch=(attempting.Attempts, "_void", _withdraws_what_was_sent_before),
+    ),
+    Mutation(
+        "the POST is sent when the tenure is over",
+        STALL_PATIENT,
+        (bought_once,),
+        patch=(attempting, "_send_guard", _asks_only_for_the_time),
     ),
     Mutation(
         "an answer is not stored",

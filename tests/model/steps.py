@@ -8,8 +8,10 @@ from tests.model.programs import Answer, Ask, Done, Programs, ms
 from tests.model.redis_model import text_of
 from tests.model.scenario import Scenario
 from tests.model.seller import end_of, ends_of, succeeded_late
-from tests.model.world import TICK_MS, Machine, Process, World, is_ready, name_of
+from tests.model.world import RENEWING, TICK_MS, Machine, Process, World, is_ready, name_of
 
+#: What `note` answers if it has renewed the lease as well.
+_RENEWED = 2
 _SUCCESSFUL = ("fresh", "bought", "adopted", "looked")
 
 #: What happens, the world after it, and whether that is no fault.
@@ -27,7 +29,7 @@ class Steps:
         invalidate = files("orchestrator.memo").joinpath("lua", "invalidate.lua").read_text("utf-8")
         self._invalidate = invalidate.replace(*lua.get("invalidate", ("", "")))
         renew = renew.replace(*lua.get("renew", ("", "")))
-        self.machine = Machine(renew, knows_settled=scenario.knows_settled)
+        self.machine = Machine(renew, scenario.rules, knows_settled=scenario.knows_settled)
         self._sweeps = any(name.startswith("S") for name in scenario.processes)
 
     def first(self) -> World:
@@ -50,8 +52,12 @@ class Steps:
         for index, process in enumerate(world.processes):
             yield from self._steps_of(world, index, process)
         is_late = self.machine.is_late(world, self._waits_for_run)
-        if world.left.ticks and not is_late and not self._is_sending(world):
+        may_pass = not is_late and not self._is_sending(world)
+        if world.left.ticks and may_pass:
             yield "time passes", self.machine.tick(world.spend("ticks")), False
+        if world.left.silent and may_pass:
+            after = self.machine.tick(world.spend("silent"), silent=True)
+            yield "time passes, and Redis is silent", after, False
         late = succeeded_late(world) if world.left.late else None
         if late is not None:
             yield "the interrupted run succeeds, and is charged", late, False
@@ -86,6 +92,9 @@ class Steps:
         yield from self._lost_replies(world, executed, index, label)
         if what == "post":
             yield from self._post_faults(world, executed, index, label)
+        if what == "answer" and world.left.lost:
+            lost = self._deliver(world.spend("lost"), index, Answer(fault="answer lost"))
+            yield f"{who}: {what} lost", lost, False
         for after in ends_of(world, reply) if what == "collect" else ():
             fault = Answer(fault=end_of(after, reply))
             yield f"{label}: {fault.fault}", self._deliver(after, index, fault), False
@@ -112,6 +121,8 @@ class Steps:
             if what not in ("connect", "post") and not is_first:
                 still = process._replace(paused=True)
                 yield f"{who} stands still before {what}", spent.with_process(index, still), False
+            if what == "post" and not self._scenario.rules.gives_run_ids:
+                return  # the same as before the answer
             still = executed.processes[index]._replace(paused=True, held=Answer(reply))
             after = executed.spend("pause").with_process(index, still)
             yield f"{label}, but it stands still", after, False
@@ -165,7 +176,10 @@ class Steps:
         until_ms = process.until_ms
         if name_of(before) == "begin" and answer.value and answer.value[0] == b"leader":
             until_ms = process.asked_ms + TICK_MS
-            until_ms = until_ms if until_ms > world.now_ms else 0
+        elif name_of(before) == "note" and answer.value == _RENEWED:
+            until_ms = max(until_ms, process.asked_ms + TICK_MS)
+        if until_ms > 0:
+            until_ms = until_ms if until_ms > world.now_ms else RENEWING
         local = self.programs.resume(
             process.local, answer, world.now_ms, certain=until_ms > world.now_ms
         )
@@ -173,7 +187,7 @@ class Steps:
         done = isinstance(pending, Done)
         asked_ms = (
             world.now_ms
-            if isinstance(pending, Ask) and name_of(pending) in ("begin", "sleep")
+            if isinstance(pending, Ask) and name_of(pending) in ("begin", "note", "sleep")
             else 0
         )
         process = process._replace(
@@ -182,6 +196,7 @@ class Steps:
             until_ms=0 if done else until_ms,
             held=None,
             paused=False,
+            lapsed=False,
         )
         world = world.with_process(index, process)
         if isinstance(pending, Ask) and pending.kind in ("zadd", "zrem") and not self._sweeps:
@@ -194,7 +209,7 @@ class Steps:
         process = world.processes[index]
         if process.held is not None:
             return self._deliver(world, index, process.held)
-        return world.with_process(index, process._replace(paused=False))
+        return world.with_process(index, process._replace(paused=False, lapsed=False))
 
     def _retried(self, world: World, index: int) -> World:
         process = world.processes[index]
@@ -212,8 +227,9 @@ class Steps:
         if process.gone or process.paused:
             return None
         pending = self.programs.pending(process.local)
-        is_collect = isinstance(pending, Ask) and pending.kind == "collect"
-        return str(pending.detail[0]) if is_collect and isinstance(pending, Ask) else None
+        if isinstance(pending, Ask) and pending.kind in ("answer", "collect"):
+            return str(pending.detail[0])
+        return None
 
 
 def _held(world: World) -> str:

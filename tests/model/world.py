@@ -4,13 +4,17 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from orchestrator.memo.keys import NOTED
-from tests.model.parts import KEYS, TICK
+import orjson
+
+from orchestrator.memo.keys import NOTED, process_key, process_of
+from tests.model.parts import KEYS, TICK, Rules
 from tests.model.programs import Answer, Ask, ms
 from tests.model.redis_model import Scripts, Store, Value, freeze, sorted_set, text_of
 from tests.model.seller import Run, Selling
 
 TICK_MS = ms(TICK)
+#: In place of the end of a tenure.
+RENEWING = -1
 _NAME = re.compile(r"-- (\w+)\(KEYS")
 
 
@@ -18,7 +22,9 @@ class Process(NamedTuple):
     """One worker: a local state by number, and what the environment knows of it.
 
     `held` is a reply on its way while the process stands still; `until_ms` the end of the
-    tenure it can be certain of; `asked_ms` when it sent what it waits for.
+    tenure it can be certain of, or `RENEWING` if that is over and it goes on renewing; `asked_ms`
+    when it sent what it waits for. `lapsed`: it stands still for so long that it may be called
+    gone; `stalled`: it ever did.
     """
 
     name: str
@@ -29,6 +35,8 @@ class Process(NamedTuple):
     paused: bool = False
     held: Answer | None = None
     gone: bool = False
+    lapsed: bool = False
+    stalled: bool = False
 
     @property
     def program(self) -> str:
@@ -46,6 +54,7 @@ class Faults(NamedTuple):
 
     crash: int = 0
     pause: int = 0
+    silent: int = 0
     lost: int = 0
     again: int = 0
     away: int = 0
@@ -64,7 +73,9 @@ class World(NamedTuple):
     `begun` has who led, in order, and in which generation; `wrote` is the place in it of the
     last one that wrote a note of its own. `behind` has what the replica may be at, from what it
     is sure to have on, where a failover may come. `strays` has the runs that were given up,
-    their notes, and how many had led by then.
+    their notes, and how many had led by then. `early`: a purchase was given up although its buyer
+    could still bring its answer; `refused`: an answer was, although no other purchase had begun.
+    `brought` has the purchases whose answers have come to the commit.
     """
 
     now_ms: int
@@ -79,6 +90,9 @@ class World(NamedTuple):
     overwritten: bool = False
     behind: tuple[Store, ...] = ((),)
     strays: tuple[tuple[str, bytes, int], ...] = ()
+    early: bool = False
+    refused: bool = False
+    brought: tuple[str, ...] = ()
 
     def place_of(self, token: str) -> int:
         """Return which leader *token* was last, from 0; -1 if it never led."""
@@ -113,8 +127,9 @@ def name_of(ask: Ask) -> str:
 class Machine(Selling):
     """Carries out what processes ask for."""
 
-    def __init__(self, renew: str, *, knows_settled: bool) -> None:
-        super().__init__(knows_settled=knows_settled)
+    def __init__(self, renew: str, rules: Rules, *, knows_settled: bool) -> None:
+        super().__init__(knows_settled=knows_settled, honours_key=rules.honours_key)
+        self._rules = rules
         self.scripts = Scripts()
         self._renew = renew
 
@@ -124,26 +139,43 @@ class Machine(Selling):
             return self._script(world, index, ask)
         if ask.kind == "post":
             return self._post(world, ask.detail[0], world.processes[index].token)
+        if ask.kind == "ledger" and ask.detail[1] == "uncertain":
+            is_early = self._is_early(world, world.processes[index], ask.detail[0])
+            world = world._replace(early=world.early or is_early)
         do = getattr(self, f"_{ask.kind}")
         after, reply = do(world, *ask.detail)
         return after, reply
 
     def is_late(self, world: World, waits_for: Callable[[Process], str | None]) -> bool:
-        """Say whether somebody is about to get an answer: a run takes no longer than a tick."""
-        over = {run.id for run in world.runs if run.posted_ms < world.now_ms}
+        """Say whether somebody is about to get an answer, which takes no longer than this."""
+        within_ms = TICK_MS if self._rules.gives_run_ids else ms(self._rules.answers_within)
+        next_ms = world.now_ms + TICK_MS
+        over = {run.id for run in world.runs if run.posted_ms + within_ms < next_ms}
         return any(waits_for(process) in over for process in world.processes)
 
-    def tick(self, world: World) -> World:
-        """Let a lease's time pass; processes that run have renewed theirs at its end."""
+    def tick(self, world: World, *, silent: bool = False) -> World:
+        """Let a lease's time pass; processes that run have renewed theirs at its end.
+
+        Where the store is *silent* all the while, none has.
+        """
         now_ms = world.now_ms + TICK_MS
         store, processes = world.store, []
         for process in world.processes:
-            renewed = None
-            if not process.paused and not process.gone and process.until_ms:
+            until_ms = process.until_ms
+            if not (silent or process.paused or process.gone) and until_ms:
                 keys, args = (KEYS.lease,), (process.token, 2 * TICK_MS)
                 store, renewed = self.scripts.run(store, world.now_ms, self._renew, keys, args)
-            until_ms = now_ms + TICK_MS if renewed else process.until_ms
-            processes.append(process._replace(until_ms=until_ms if until_ms > now_ms else 0))
+                until_ms = now_ms + TICK_MS if renewed else 0
+            elif until_ms:
+                until_ms = until_ms if until_ms > now_ms else RENEWING
+            is_still = process.paused
+            processes.append(
+                process._replace(
+                    until_ms=until_ms,
+                    lapsed=process.lapsed or is_still,
+                    stalled=process.stalled or is_still,
+                )
+            )
         store = freeze(dict(store), now_ms)
         return world._replace(now_ms=now_ms, store=store, processes=tuple(processes))
 
@@ -164,7 +196,7 @@ class Machine(Selling):
     def _script(self, world: World, index: int, ask: Ask) -> tuple[World, Any]:
         text, keys, args = ask.detail
         process, name = world.processes[index], name_of(ask)
-        store, reply = self.scripts.run(world.store, world.now_ms, text, keys, args)
+        store, reply = self._run(world, text, keys, args)
         after = world._replace(store=store)
         if (
             name == "begin"
@@ -180,7 +212,59 @@ class Machine(Selling):
             after = after._replace(wrote=max(world.wrote, world.place_of(process.token)))
         if name == "commit" and text_of(store, KEYS.entry) != text_of(world.store, KEYS.entry):
             after = after._replace(overwritten=world.place_of(process.token) < world.wrote)
+        bought = _page(args[6]) if name == "commit" else None
+        if bought is not None:  # else it was adopted from the archive
+            brought = {*world.brought, ledger_id(bought["purchase_id"], bought["attempt"])}
+            is_refused = reply == b"lost" and self._has_ticket(world, bought)
+            after = after._replace(
+                brought=tuple(sorted(brought)), refused=world.refused or is_refused
+            )
         return after, reply
+
+    def _run(
+        self, world: World, text: str, keys: tuple[str, ...], args: tuple[Any, ...]
+    ) -> tuple[Store, Any]:
+        """Run a script beside the keys of the processes that are alive, where it reads one."""
+        alive = [
+            key
+            for key in keys
+            for process in world.processes
+            if key == process_key(process_of(process.token))
+            and not is_gone(world, process_of(process.token))
+        ]
+        values = {**dict(world.store), **{key: Value(b"", None) for key in alive}}
+        store = freeze(values, world.now_ms) if alive else world.store
+        store, reply = self.scripts.run(store, world.now_ms, text, keys, args)
+        return tuple(each for each in store if each[0] not in alive) if alive else store, reply
+
+    def _is_early(self, world: World, process: Process, purchase_id: str) -> bool:
+        """Say whether another process may still bring the answer that *process* gives up."""
+        within_ms = ms(self._rules.answers_within)
+        may_come = any(
+            run.purchase_id == purchase_id and world.now_ms <= run.posted_ms + within_ms
+            for run in world.runs
+        )
+        buyers = [p for p in world.processes if p.program == purchase_id.partition("-")[0]]
+        return may_come and any(
+            buyer is not process and buyer.until_ms != 0 and not (buyer.gone or buyer.stalled)
+            for buyer in buyers
+        )
+
+    def _has_ticket(self, world: World, bought: dict[str, Any]) -> bool:
+        """Say whether the purchase that was *bought* is still the latest of all."""
+        if self._rules.gives_run_ids or self._rules.honours_key:
+            return False  # a successor collects its answer
+        latest = _page(text_of(world.store, KEYS.note))
+        is_latest = latest is None or all(
+            bought[name] == latest[name] for name in ("purchase_id", "attempt")
+        )
+        return is_latest and text_of(world.store, KEYS.entry) is None
+
+    def _gone(self, world: World, name: str) -> tuple[World, bool]:
+        return world, is_gone(world, name)
+
+    def _answer(self, world: World, run_id: str) -> tuple[World, str]:
+        return world, run_id
 
     def _zadd(
         self,
@@ -245,8 +329,8 @@ class Machine(Selling):
     def _sleep(self, world: World, _: int) -> tuple[World, None]:
         return world, None
 
-    def _follow(self, world: World) -> tuple[World, None]:
-        return world, None
+    def _follow(self, world: World, name: str) -> tuple[World, bool]:
+        return world, text_of(world.store, KEYS.lease) is not None and is_gone(world, name)
 
 
 def is_ready(world: World, process: Process, ask: Ask) -> bool:
@@ -254,9 +338,30 @@ def is_ready(world: World, process: Process, ask: Ask) -> bool:
     if ask.kind == "sleep":
         return world.now_ms >= process.asked_ms + int(ask.detail[0])
     if ask.kind == "follow":
-        # A notice, or the end of the lease, wakes it.
-        return text_of(world.store, KEYS.lease) is None
+        # A notice, the end of the lease, or that its leader is gone wakes it.
+        return text_of(world.store, KEYS.lease) is None or is_gone(world, ask.detail[0])
     return True
+
+
+def is_gone(world: World, name: str) -> bool:
+    """Say whether the process called *name* in its tokens may be found gone.
+
+    The project asks for a heartbeat that has lapsed for four leases; here one is enough. That
+    nobody could renew anything is no proof.
+    """
+    return any(
+        (process.gone or process.lapsed) and process_of(process.token) == name
+        for process in world.processes
+    )
+
+
+def ledger_id(purchase_id: str, attempt: int) -> str:
+    """Return under which id an attempt enters the ledger."""
+    return purchase_id if attempt == 1 else f"{purchase_id}.{attempt}"
+
+
+def _page(note: bytes | None) -> dict[str, Any] | None:
+    return orjson.loads(note) if note else None
 
 
 def noted(world: World) -> bool:

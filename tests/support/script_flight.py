@@ -35,7 +35,8 @@ class ScriptFlight:
     async def note(self, text: str, *, hold_ms: int = 0, writer: str | None = None) -> int:
         """Write a note, or change that of *writer*."""
         body = self._note(text, writer)
-        args: list[Argument] = [self.token, body, MINUTE_MS, MINUTE_MS, hold_ms]
+        marks = int(writer is not None)
+        args: list[Argument] = [self.token, body, MINUTE_MS, MINUTE_MS, hold_ms, marks]
         return int(await self._scripts.note(keys=[KEYS.lease, KEYS.note], args=args))
 
     async def drop_note(self) -> int:
@@ -56,9 +57,10 @@ class ScriptFlight:
         ]
         return bytes(await self._scripts.commit(keys=keys, args=args))
 
-    async def release(self, record: str = "") -> int:
+    async def release(self, record: str = "", *, unless_alive: str | None = None) -> int:
         """Step down; after a failure nobody tries again for a minute, for two at most."""
         keys = [KEYS.lease, KEYS.failure, KEYS.failures]
+        keys += [] if unless_alive is None else [unless_alive]
         args: list[Argument] = [self.token, record, MINUTE_MS, 2 * MINUTE_MS, CHANNEL, KEY]
         return int(await self._scripts.release(keys=keys, args=args))
 

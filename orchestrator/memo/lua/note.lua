@@ -1,4 +1,4 @@
--- note(KEYS: lease, note; ARGV: token, body, ttl_ms, lease_ms, hold_ms)
+-- note(KEYS: lease, note; ARGV: token, body, ttl_ms, lease_ms, hold_ms, marks)
 --
 --   body      JSON text that contains its writer's token: the note's owner is found by it. Usually
 --             that is the caller; a successor that marks a note leaves it to its writer
@@ -7,19 +7,24 @@
 --   hold_ms   how long it lives at least (ms), whether it is renewed or not: until what the note
 --             announces must have ended. 0 asks for nothing beyond lease_ms, and ends an earlier hold
 --
+--   marks     '1' if it replaces the note of another writer, which has to be there, else '0'
+--
 -- Returns 2 if it is written and the lease renewed, 1 if it is written without a lease, 0 if
--- another leader took over.
+-- another leader took over, -1 if the note that it replaces was dropped: all is settled.
 -- Keeps: the holder of the lease may always write. A leader whose lease ran out may still
 -- add to its own note (the number of a payment that was accepted must not get lost), but
 -- never replaces the note of a successor, and never writes a first note unleased.
 local lease, note = KEYS[1], KEYS[2]
 local token, body, ttl_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local lease_ms, hold_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
+local lease_ms, hold_ms, marks = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
 
 local holder = redis.call('GET', lease)
 local current = redis.call('GET', note)
 local owns_note = current and string.find(current, token, 1, true)
 
+if marks and not current then
+  return -1
+end
 if holder == token or (not holder and owns_note) then
   redis.call('SET', note, body, 'PX', ttl_ms)
   return 1 + redis.call('PEXPIRE', lease, math.max(lease_ms, hold_ms))

@@ -38,11 +38,13 @@ class _Notes:
             raise LeaseLost("surfsense:acme")
         self.written.append(note)
 
-    async def mark(self, note: JsonObject) -> None:
+    async def mark(self, note: JsonObject, *, take: bool = False) -> None:
+        del take
         self.written.append(note)
 
-    async def drop(self) -> None:
+    async def drop(self) -> bool:
         self.dropped = True
+        return True
 
 
 class _Slow(FakeRunSeller):

@@ -155,6 +155,26 @@ async def test_a_repetition_that_does_not_leave_changes_nothing(
     assert found.source is Source.BOUGHT
 
 
+async def test_a_dead_buyers_purchase_stays_uncertain_until_its_repetition_is_answered(
+    worlds: Worlds, shared_valkey: Valkey
+) -> None:
+    """A repetition that is refused says nothing about the POST that may have been charged."""
+    world = worlds.open(shared_valkey, honours_key=True)
+    await _leave_note(world.memo_redis, dead())
+    world.seller.script["Acme"] = [ServiceUnavailable("Acme", "no")]
+
+    with pytest.raises(ServiceUnavailable):
+        await world.enricher.enrich("Acme", FREE)
+    (uncertain,) = await world.ledger.purchases_of("acme")
+    await world.memo_redis.delete("memo1:failure:surfsense:acme")
+    found = await world.enricher.enrich("Acme", FREE)
+
+    assert (uncertain.purchase_id, uncertain.outcome) == ("p1", PurchaseOutcome.UNCERTAIN)
+    assert (found.source, found.purchase_id) == (Source.BOUGHT, "p1")
+    (bought,) = await world.ledger.purchases_of("acme")
+    assert (bought.purchase_id, bought.outcome) == ("p1", PurchaseOutcome.FOUND)
+
+
 async def test_a_lost_answer_is_in_the_ledger_at_once(world: World) -> None:
     """Even if nobody ever asks for the company again, the money is explained."""
     await world.cap(PRICE)

@@ -46,11 +46,13 @@ class _Notes:
         del durably, hold
         self.written.append(note)
 
-    async def mark(self, note: JsonObject) -> None:
+    async def mark(self, note: JsonObject, *, take: bool = False) -> None:
+        del take
         self.written.append(note)
 
-    async def drop(self) -> None:
+    async def drop(self) -> bool:
         self.dropped = True
+        return True
 
 
 def _announced(page: Page, send_before_ms: int) -> Page:

@@ -3,6 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
+from orchestrator.memo.keys import process_key
 from tests.support.loading import KEY
 from tests.support.script_flight import KEYS, MINUTE_MS, ScriptFlight, text_of
 
@@ -147,6 +148,53 @@ async def test_the_last_note_is_written_with_the_entry(
 
     assert "bought" in await text_of(memo_redis, KEYS.note)
     assert [await one.drop_note(), await one.drop_note()] == [1, 0]
+
+
+async def test_a_leader_whose_process_has_come_back_is_not_ended(
+    one: ScriptFlight, memo_redis: Redis
+) -> None:
+    """Its follower may have stood still after it had found it gone."""
+    await one.begin()
+    heartbeat = process_key("a process")
+    await memo_redis.set(heartbeat, b"", px=60_000)
+
+    assert await one.release(unless_alive=heartbeat) == -1
+
+    await memo_redis.delete(heartbeat)
+    assert await one.release(unless_alive=heartbeat) == 0
+    assert not await memo_redis.exists(KEYS.lease)
+
+
+async def test_a_note_that_was_dropped_is_not_marked(
+    one: ScriptFlight, other: ScriptFlight, memo_redis: Redis
+) -> None:
+    """Its writer has settled what it said, or withdrawn it: nothing is left to say."""
+    await one.begin()
+    await one.note("intent")
+    await memo_redis.delete(KEYS.lease)
+    await other.begin()
+
+    assert await other.note("lost", writer=one.token) == 2
+    assert await one.drop_note() == 1
+    assert await other.note("lost", writer=one.token) == -1
+
+    assert not await memo_redis.exists(KEYS.note)
+    await other.release()
+
+
+async def test_a_note_that_is_taken_is_no_longer_its_writers(
+    one: ScriptFlight, other: ScriptFlight, memo_redis: Redis
+) -> None:
+    """Whoever repeats a purchase has to settle it."""
+    await one.begin()
+    await one.note("intent")
+    await memo_redis.delete(KEYS.lease)
+    await other.begin()
+
+    assert await other.note("lost", writer=other.token) == 2
+
+    assert [await one.drop_note(), await other.drop_note()] == [0, 1]
+    await other.release()
 
 
 async def test_nobody_drops_a_successors_note(one: ScriptFlight, other: ScriptFlight) -> None:
