@@ -1,8 +1,10 @@
 """Visits every state that a scenario can reach, breadth first, and says how it got there."""
 
+import gc
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from tests.model.invariants import ALWAYS, QUIET, Promise
@@ -60,7 +62,7 @@ class Explorer:
     def explore(self, *, most_states: int | None = None) -> Report:
         """Visit every state; stop at the first broken promise, which is one of the shortest."""
         started = time.monotonic()
-        with logical_time(self._steps.programs.facts):
+        with _without_collector(), logical_time(self._steps.programs.facts):
             first = self._steps.first()
             parents: dict[World, tuple[World | None, str]] = {first: (None, "")}
             queue = deque([first])
@@ -146,6 +148,16 @@ class Explorer:
             )
             or text_of(world.store, KEYS.lease) is not None
         )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the garbage collector from walking all states again and again: a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _trace(parents: dict[World, tuple[World | None, str]], world: World | None) -> list[str]:

@@ -6,7 +6,6 @@
 --             to do gets a whole lease to do it, however late its heartbeat is
 --   hold_ms   how long it lives at least (ms), whether it is renewed or not: until what the note
 --             announces must have ended. 0 asks for nothing beyond lease_ms, and ends an earlier hold
---
 --   marks     '1' if it replaces the note of another writer, which has to be there, else '0'
 --
 -- Returns 2 if it is written and the lease renewed, 1 if it is written without a lease, 0 if
