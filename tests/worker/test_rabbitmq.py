@@ -4,16 +4,9 @@ import asyncio
 import os
 from pathlib import Path
 
-import pytest
-
 from orchestrator.doctor import Level, examine
 from orchestrator.settings import load
 from tests.support.site import new_company, site_of
-
-pytestmark = pytest.mark.skipif(
-    "TEST_RABBITMQ_URL" not in os.environ,
-    reason="TEST_RABBITMQ_URL is not set; its start would take CI longer than all other rows",
-)
 
 
 def test_rabbitmq_carries_the_messages(tmp_path: Path) -> None:
