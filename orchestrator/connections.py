@@ -168,6 +168,9 @@ FIXES: Final = {
     "NOAUTH": "it asks for a password; give it in its URL",
     "ERR unknown command": "it does not know a command; docs/operations.md has the versions",
 }
+#: Codes of a value that is not what a command expects: something else has written it. Redis 6.2
+#: does not tell a script's errors apart.
+DAMAGE: Final = frozenset({"WRONGTYPE", "ERR"})
 #: A script's errors carry the code of the command that failed somewhere inside, on Redis 6.2.
 _CODE: Final = re.compile(r"\b(OOM|MISCONF|READONLY|NOREPLICAS|NOPERM|MASTERDOWN|BUSY)\b")
 #: Codes of what passes by itself.

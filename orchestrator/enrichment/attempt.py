@@ -8,6 +8,7 @@ import asyncio
 import random
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 
 import structlog
 
@@ -77,7 +78,11 @@ class Freshness:
 
 
 class Attempts:
-    """Makes attempts on behalf of flights."""
+    """Makes attempts on behalf of flights.
+
+    Attributes:
+        honours_key: Whether repeating an attempt under its Idempotency-Key is free.
+    """
 
     def __init__(
         self,
@@ -97,7 +102,7 @@ class Attempts:
         self._reconcile_grace = reconcile_grace
         self._send_within = send_within
         self._answer_within = send_within + seller.answers_within + ANSWER_MARGIN
-        self._honours_key = honours_key
+        self.honours_key = honours_key
 
     async def send(self, flight: Flight, page: Page) -> Loaded:
         """Reserve, write the intent down, send the POST, and see it through.
@@ -198,10 +203,7 @@ class Attempts:
             await self._void(flight, page)
             raise
         except MalformedAnswer as error:
-            told = await self._lose(flight, page, error)
-            if told is error:
-                raise
-            raise told from error
+            await self._lose(flight, page, error)
         except EnrichmentError:
             await self._void(flight, page)  # a run that fails or is cancelled costs nothing
             raise
@@ -234,7 +236,7 @@ class Attempts:
         lost = page.lost(to_record(error))
         try:
             # A buyer whose attempt is repeated must not call it free.
-            await flight.mark_note(lost.note(), take=self._honours_key)
+            await flight.mark_note(lost.note(), take=self.honours_key)
         except NoteGone:
             # Its buyer has settled it in the meantime, or withdrawn it: then it was free.
             await self._settlement.resolve_as_free(page)
@@ -250,7 +252,7 @@ class Attempts:
         """Return what lookups are told while nothing may be bought because of the LOST *page*."""
         assert page.failure is not None  # noqa: S101 - a LOST page has one
         error = from_record(page.failure)
-        if not self._honours_key:
+        if not self.honours_key:
             error.retry_in = self._window_left(flight, page)
         return error
 
@@ -281,10 +283,7 @@ class Attempts:
             await self._void(flight, page)
             raise error
         if isinstance(error, MalformedAnswer) or not self._seller.gives_run_ids:
-            told = await self._lose(flight, page, error)
-            if told is error:
-                raise error
-            raise told from error
+            await self._lose(flight, page, error)
         # Whoever is so slow to answer may be slow to list, too: the whole grace from now.
         found = await self.find(flight, page, sent_by_ms=flight.now_ms())
         if found is None:
@@ -339,27 +338,27 @@ class Attempts:
 
     async def _lose(
         self, flight: Flight, page: Page, error: AnswerLost | MalformedAnswer
-    ) -> EnrichmentError:
+    ) -> NoReturn:
         """Enter *page*'s attempt without an answer, and bar another purchase for its window.
 
-        Returns:
-            What lookups are told.
-
         Raises:
+            AnswerLost, MalformedAnswer: What lookups are told.
             LeaseLost: Another leader has taken over, and does the same.
             StoreUnavailable, DatabaseUnavailable: The intent stays, so the next leader does it.
         """
-        told: EnrichmentError
         if isinstance(error, MalformedAnswer):
-            told = error
             await self._settlement.charge(page, PurchaseOutcome.FAILED, error.cost_micros)
-        else:
-            told = AnswerLost(error.company, error.cause, self._seller.price_micros)
-            await self._settlement.charge(page, PurchaseOutcome.UNCERTAIN)
-        if isinstance(error, MalformedAnswer) or not self._honours_key:
-            told.retry_in = max(self._window_left(flight, page), timedelta(milliseconds=1))
+            await self._bar(flight, page, error)
+            raise error
+        lost = AnswerLost(error.company, error.cause, self._seller.price_micros)
+        await self._settlement.charge(page, PurchaseOutcome.UNCERTAIN)
+        await self._bar(flight, page, lost)
+        raise lost from error
+
+    async def _bar(self, flight: Flight, page: Page, told: EnrichmentError) -> None:
+        if isinstance(told, MalformedAnswer) or not self.honours_key:
+            told.retry_in = max(self._window_left(flight, page), _MS)
         await flight.write_note(page.lost(to_record(told)).note())
-        return told
 
     def _window_left(self, flight: Flight, page: Page) -> timedelta:
         age_ms = flight.past_ms() - page.started_at_ms

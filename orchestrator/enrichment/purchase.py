@@ -63,7 +63,6 @@ class Purchaser:
             honours_key: The seller charges once for all requests with one Idempotency-Key, so that
                 repeating one is free.
         """
-        self._honours_key = honours_key
         self._gives_run_ids = seller.gives_run_ids
         self._settlement = settlement
         self._strays = strays
@@ -181,7 +180,7 @@ class Purchaser:
             NothingOrdered: It bars no purchase any more.
             EnrichmentError: What lookups are told while it does.
         """
-        if self._honours_key and not self._attempts.is_over(flight, page):
+        if self._attempts.honours_key and not self._attempts.is_over(flight, page):
             loaded = await self._attempts.archived(page)
             if loaded is None:
                 if page.stage is not Stage.LOST:

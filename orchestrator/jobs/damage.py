@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import structlog
 from redis.asyncio import Redis
 
-from orchestrator.connections import StoreRefused, store_errors
+from orchestrator.connections import DAMAGE, StoreRefused, store_errors
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import ROOT
 from orchestrator.scanning import scan_batches
@@ -20,9 +20,6 @@ from orchestrator.scripts import load_script
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-#: What the server says of a value that is not what a command expects. Redis 6.2 does not tell a
-#: script's errors apart.
-DAMAGE: Final = frozenset({"WRONGTYPE", "ERR"})
 #: How long what was set aside can be looked at.
 KEPT: Final = timedelta(days=7)
 _MS: Final = timedelta(milliseconds=1)

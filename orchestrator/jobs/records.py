@@ -10,8 +10,8 @@ import orjson
 from redis.asyncio import Redis
 
 from orchestrator.batching import Batcher
-from orchestrator.connections import StoreRefused, store_errors
-from orchestrator.jobs.damage import DAMAGE, set_aside, undamaged
+from orchestrator.connections import DAMAGE, StoreRefused, store_errors
+from orchestrator.jobs.damage import set_aside, undamaged
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import ACTIVE, ROOT, JobKeys

@@ -16,7 +16,7 @@ import structlog
 from redis.asyncio import Redis
 
 from orchestrator.background import Supervisor
-from orchestrator.connections import StoreRefused, store_errors
+from orchestrator.connections import DAMAGE, StoreRefused, store_errors
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import (
     Beginning,
@@ -314,8 +314,9 @@ class Memo:
                         keys=[keys.entry, keys.lease, keys.generation, keys.note, keys.failure],
                         args=[token, milliseconds(self._options.lease), replaced],
                     )
-            except StoreRefused:
-                if not await self._repair(keys, token):
+            except StoreRefused as refused:
+                # A server that is full or read-only is no damage.
+                if refused.reason not in DAMAGE or not await self._repair(keys, token):
                     raise
                 continue
             try:
@@ -339,10 +340,18 @@ class Memo:
             LoadFailed: The note cannot be read.
             StoreUnavailable: Redis is away.
         """
+        # What each key must hold if it is there.
+        readers: dict[str, Callable[[bytes], object]] = {
+            keys.entry: bytes.decode,
+            keys.lease: bytes.decode,
+            keys.generation: _count,
+            keys.failure: json_object,
+            keys.failures: bytes.decode,
+        }
         removed = []
         with store_errors("repair"):
-            for key in (keys.entry, keys.lease, keys.generation, keys.failure, keys.failures):
-                if not await self._is_readable(key, is_counter=key == keys.generation):
+            for key, read in readers.items():
+                if not await self._is_readable(key, read):
                     await self._redis.unlink(key)
                     removed.append(key)
             if keys.generation in removed:
@@ -353,31 +362,24 @@ class Memo:
             log.error("memo.removed_unreadable", keys=removed)
             return True
         with store_errors("repair"):
-            is_string = await self._redis.type(keys.note) in (b"string", b"none")
-            stored = await self._redis.get(keys.note) if is_string else b""
-            try:
-                if stored is not None:
-                    read_note(cast("bytes", stored))
-            except ValueError:
-                log.error("memo.note_unreadable", key=keys.note)
-                failed = LoadFailed(keys.entry, NOTE_UNREADABLE)
-                shared = Failure({"memo": list(failed.args)}, self._options.lease)
-                await self._leader.release(keys, token, shared)
-                raise failed from None
-        return False
+            if await self._is_readable(keys.note, read_note):
+                return False
+            log.error("memo.note_unreadable", key=keys.note)
+            failed = LoadFailed(keys.entry, NOTE_UNREADABLE)
+            shared = Failure({"memo": list(failed.args)}, self._options.lease)
+            await self._leader.release(keys, token, shared)
+        raise failed
 
-    async def _is_readable(self, key: str, *, is_counter: bool) -> bool:
-        """Return whether *key* holds what it may: nothing, a number, or a text."""
+    async def _is_readable(self, key: str, read: Callable[[bytes], object]) -> bool:
+        """Return whether *key* holds nothing, or a text that *read* takes."""
         kind = await self._redis.type(key)
         if kind != b"string":
             return bool(kind == b"none")
-        stored = cast("bytes", await self._redis.get(key) or b"0")
-        if is_counter:
-            return stored.isdigit()
+        stored = cast("bytes | None", await self._redis.get(key))
+        if stored is None:  # it has expired since
+            return True
         try:
-            if key.startswith(Keys("").failure):
-                json_object(stored)
-            stored.decode()
+            read(stored)
         except ValueError:
             return False
         return True
@@ -402,6 +404,12 @@ class Memo:
                 keys=[keys.entry, keys.corrupt],
                 args=[stored, milliseconds(self._options.corrupt_ttl)],
             )
+
+
+def _count(stored: bytes) -> int:
+    if not stored.isdigit():
+        raise ValueError("no count")
+    return int(stored)
 
 
 def _wall_ms() -> int:

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from redis.asyncio import Redis
 
-from orchestrator.connections import StoreRefused, store_errors
+from orchestrator.connections import DAMAGE, StoreRefused, store_errors
 from orchestrator.scripts import load_script
 
 log = structlog.get_logger(__name__)
@@ -102,8 +102,7 @@ class DueSet:
             with store_errors(operation):
                 return await step()
         except StoreRefused as refused:
-            # Redis 6.2 does not tell a script's errors apart.
-            if refused.reason not in {"WRONGTYPE", "ERR"}:
+            if refused.reason not in DAMAGE:
                 raise
         log.error("schedule.due_set_dropped")
         with store_errors(operation):

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from orchestrator.background import Loop, Supervisor
 from orchestrator.complaint import error_class
-from orchestrator.connections import refusal_code
+from orchestrator.connections import DAMAGE, refusal_code
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +163,7 @@ class Workers:
         try:
             return sorted(cast("set[bytes]", await self._redis.smembers(ALL)))
         except ResponseError as error:
-            if refusal_code(error) not in {"WRONGTYPE", "ERR"}:
+            if refusal_code(error) not in DAMAGE:
                 raise
             await self._redis.unlink(ALL)
             return []

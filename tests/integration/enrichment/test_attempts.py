@@ -14,37 +14,13 @@ from orchestrator.memo.entry import JsonObject
 from orchestrator.spend import PurchaseOutcome
 from orchestrator.surfsense import Accepted, Answer, AnswerLost, RunInterrupted
 from tests.integration.enrichment.conftest import CAPPED, GRACE, World, Worlds
+from tests.support.flights import WrittenNotes, flight_of
 from tests.support.surfsense import PRICE, FakeRunSeller
 
 ORDER = Order("Acme", "acme", CAPPED)
 GRACE_MS = GRACE // timedelta(milliseconds=1)
 HOUR_MS = timedelta(hours=1) // timedelta(milliseconds=1)
 BEGAN_MS = 1_700_000_000_000
-
-
-class _Notes:
-    """The note of one flight, whose lease is lost to another leader at the *lost_at*th write."""
-
-    def __init__(self, lost_at: int | None = None) -> None:
-        self.written: list[JsonObject] = []
-        self.dropped = False
-        self._lost_at = lost_at
-
-    async def write(
-        self, note: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
-    ) -> None:
-        del durably, hold
-        if self._lost_at is not None and len(self.written) + 1 >= self._lost_at:
-            raise LeaseLost("surfsense:acme")
-        self.written.append(note)
-
-    async def mark(self, note: JsonObject, *, take: bool = False) -> None:
-        del take
-        self.written.append(note)
-
-    async def drop(self) -> bool:
-        self.dropped = True
-        return True
 
 
 class _Slow(FakeRunSeller):
@@ -82,20 +58,9 @@ def world(worlds: Worlds, seller: FakeRunSeller, shared_valkey: Valkey) -> World
 
 
 def _flight(
-    notes: _Notes, *, note: JsonObject | None = None, leads: bool = True, may_pay: bool = True
+    notes: WrittenNotes, *, note: JsonObject | None = None, leads: bool = True, may_pay: bool = True
 ) -> Flight:
-    return Flight(
-        key="surfsense:acme",
-        token="t",
-        note=note,
-        now_ms=lambda: BEGAN_MS,
-        past_ms=lambda: BEGAN_MS,
-        leads=lambda: leads,
-        may_pay=lambda: may_pay,
-        write_note=notes.write,
-        drop_note=notes.drop,
-        mark_note=notes.mark,
-    )
+    return flight_of(notes, lambda: BEGAN_MS, note=note, leads=leads, may_pay=may_pay)
 
 
 def _abandoned(flight: Flight, *, at: int) -> Flight:
@@ -130,7 +95,7 @@ async def test_what_was_reserved_is_given_back_when_the_intent_is_refused(
     await world.cap(PRICE)
 
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(_Notes(lost_at=1)), ORDER)
+        await world.purchaser.buy(_flight(WrittenNotes(lost_at=1)), ORDER)
 
     assert await _held(world) == (0, 0)
     assert seller.asked == []
@@ -141,7 +106,7 @@ async def test_what_was_reserved_is_given_back_when_nobody_waits_any_more(
 ) -> None:
     """Between the reservation and the intent."""
     await world.cap(PRICE)
-    notes = _Notes()
+    notes = WrittenNotes()
 
     with pytest.raises(Abandoned):
         await world.purchaser.buy(_abandoned(_flight(notes), at=2), ORDER)
@@ -155,7 +120,7 @@ async def test_a_leader_in_the_last_part_of_its_lease_sends_nothing(
 ) -> None:
     """It leads, but may not for as long as the POST takes to leave."""
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(_Notes(), leads=True, may_pay=False), ORDER)
+        await world.purchaser.buy(_flight(WrittenNotes(), leads=True, may_pay=False), ORDER)
 
     assert seller.asked == []
 
@@ -166,9 +131,9 @@ async def test_a_run_that_is_interrupted_holds_nothing(world: World, seller: Fak
     seller.interrupted.add("run-1")
 
     with pytest.raises(RunInterrupted):
-        await world.purchaser.buy(_flight(_Notes()), ORDER)
+        await world.purchaser.buy(_flight(WrittenNotes()), ORDER)
     held = await _held(world)
-    await world.purchaser.buy(_flight(_Notes()), Order("Globex", "globex", CAPPED))
+    await world.purchaser.buy(_flight(WrittenNotes()), Order("Globex", "globex", CAPPED))
 
     assert held == (0, 0)
     assert [company for company, _ in seller.asked] == ["Acme", "Globex"]
@@ -178,7 +143,7 @@ async def test_a_leader_without_a_lease_does_not_stop_a_run(
     world: World, seller: FakeRunSeller
 ) -> None:
     """Another one may be waiting for it."""
-    flight = _abandoned(_flight(_Notes(), leads=False), at=3)
+    flight = _abandoned(_flight(WrittenNotes(), leads=False), at=3)
 
     loaded = await world.purchaser.buy(flight, ORDER)
 
@@ -192,7 +157,7 @@ async def test_the_grace_of_a_lost_reply_counts_from_when_it_was_lost(
     """A seller that is slow to answer may be slow to list what it has accepted, too."""
     seller = _Slow()
     world = worlds.open(shared_valkey, seller)
-    flight = _flight(_Notes())
+    flight = _flight(WrittenNotes())
     flight = replace(flight, now_ms=lambda: seller.now_ms, past_ms=lambda: seller.now_ms)
 
     loaded = await world.purchaser.buy(flight, ORDER)
@@ -205,12 +170,12 @@ async def test_the_run_of_an_overtaken_leader_is_adopted_by_its_successor(
     world: World, seller: FakeRunSeller
 ) -> None:
     """It is the successor's own purchase, though the first has given it up."""
-    overtaken = _Notes(lost_at=2)
+    overtaken = WrittenNotes(lost_at=2)
     with pytest.raises(LeaseLost):
         await world.purchaser.buy(_flight(overtaken), ORDER)
     (intent,) = overtaken.written
 
-    loaded = await world.purchaser.buy(_flight(_Notes(), note=intent), ORDER)
+    loaded = await world.purchaser.buy(_flight(WrittenNotes(), note=intent), ORDER)
     assert loaded.settle is not None
     await loaded.settle()
 
@@ -225,7 +190,7 @@ async def test_the_run_of_an_overtaken_leader_is_remembered(
 ) -> None:
     """Its successor may not find it in time: what is charged in the end is in the ledger."""
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(_Notes(lost_at=2)), ORDER)
+        await world.purchaser.buy(_flight(WrittenNotes(lost_at=2)), ORDER)
 
     (stray,) = await world.strays.of("acme")
     assert stray.run_id == "run-1"
@@ -243,7 +208,7 @@ async def test_an_answer_that_has_expired_meanwhile_is_settled_and_bought_anew(
     seller.runs["run-1"] = "Acme"
     old = Page(Stage.INTENT, "p1", 1, BEGAN_MS - 3 * HOUR_MS, ORDER).accepted("run-1")
 
-    loaded = await world.purchaser.buy(_flight(_Notes(), note=old.note()), ORDER)
+    loaded = await world.purchaser.buy(_flight(WrittenNotes(), note=old.note()), ORDER)
     assert loaded.settle is not None
     await loaded.settle()
 

@@ -47,6 +47,16 @@ async def _stop(world: World) -> None:
     await world.memo._processes.aclose()  # noqa: SLF001 - as if it stood still
 
 
+async def _called_gone(buyer: World, successor: World) -> asyncio.Task[Enrichment]:
+    """Return a purchase of *buyer*, which *successor* has called gone and lookups are told lost."""
+    buying = await _begin_to_buy(buyer)
+    await _stop(buyer)
+    async with asyncio.timeout(20):
+        with pytest.raises(AnswerLost):
+            await successor.enricher.enrich("Acme", FREE)
+    return buying
+
+
 async def _uncertain(world: World) -> bool:
     purchases = await world.ledger.purchases_of("acme")
     return [each.outcome for each in purchases] == [PurchaseOutcome.UNCERTAIN]
@@ -100,11 +110,7 @@ async def test_a_late_answer_is_stored_and_resolves_the_doubt(
     buyer: World, successor: World
 ) -> None:
     """The buyer had only stood still: its record is the ticket, although it was called gone."""
-    buying = await _begin_to_buy(buyer)
-    await _stop(buyer)
-    async with asyncio.timeout(20):
-        with pytest.raises(AnswerLost):
-            await successor.enricher.enrich("Acme", FREE)
+    buying = await _called_gone(buyer, successor)
 
     buyer.seller.gate.set()
     bought = await buying
@@ -121,11 +127,7 @@ async def test_a_late_answer_is_stored_and_resolves_the_doubt(
 async def test_a_late_refusal_resolves_it_as_free(buyer: World, successor: World) -> None:
     """The buyer that was called gone learns that nothing was charged."""
     buyer.seller.script["Acme"] = [ServiceUnavailable("Acme", "it answered 503")]
-    buying = await _begin_to_buy(buyer)
-    await _stop(buyer)
-    async with asyncio.timeout(20):
-        with pytest.raises(AnswerLost):
-            await successor.enricher.enrich("Acme", FREE)
+    buying = await _called_gone(buyer, successor)
 
     buyer.seller.gate.set()
     with pytest.raises(ServiceUnavailable):
@@ -141,11 +143,7 @@ async def test_a_late_answer_is_refused_once_another_purchase_has_begun(
     buyer: World, successor: World
 ) -> None:
     """A person has asked for it: what comes late is in the ledger, and nowhere else."""
-    buying = await _begin_to_buy(buyer)
-    await _stop(buyer)
-    async with asyncio.timeout(20):
-        with pytest.raises(AnswerLost):
-            await successor.enricher.enrich("Acme", FREE)
+    buying = await _called_gone(buyer, successor)
     successor.seller.busy.clear()
     again = asyncio.create_task(_buy_again(successor))
     async with asyncio.timeout(10):

@@ -11,9 +11,9 @@ from orchestrator.embedded.valkey import Valkey
 from orchestrator.enrichment.attempt import SEND_WITHIN
 from orchestrator.enrichment.journal import Order, Page, Stage
 from orchestrator.memo import Flight, LeaseLost, Source
-from orchestrator.memo.entry import JsonObject
 from orchestrator.surfsense import ServiceUnavailable
 from tests.integration.enrichment.conftest import CAPPED, GRACE, World, Worlds
+from tests.support.flights import WrittenNotes, flight_of
 from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
 
 ORDER = Order("Acme", "acme", CAPPED)
@@ -33,45 +33,14 @@ def world(worlds: Worlds, seller: FakeSeller, shared_valkey: Valkey) -> World:
     return worlds.open(shared_valkey, seller)
 
 
-class _Notes:
-    """The note of one flight."""
-
-    def __init__(self) -> None:
-        self.written: list[JsonObject] = []
-        self.dropped = False
-
-    async def write(
-        self, note: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
-    ) -> None:
-        del durably, hold
-        self.written.append(note)
-
-    async def mark(self, note: JsonObject, *, take: bool = False) -> None:
-        del take
-        self.written.append(note)
-
-    async def drop(self) -> bool:
-        self.dropped = True
-        return True
-
-
 def _announced(page: Page, send_before_ms: int) -> Page:
     return page.announced(send_before_ms=send_before_ms, answer_by_ms=send_before_ms + 30_000)
 
 
-def _flight(notes: _Notes, *, may_pay: bool, now_ms: Callable[[], int] = lambda: 1000) -> Flight:
-    return Flight(
-        key="surfsense:acme",
-        token="t",
-        note=None,
-        now_ms=now_ms,
-        past_ms=now_ms,
-        leads=lambda: may_pay,
-        may_pay=lambda: may_pay,
-        write_note=notes.write,
-        drop_note=notes.drop,
-        mark_note=notes.mark,
-    )
+def _flight(
+    notes: WrittenNotes, *, may_pay: bool, now_ms: Callable[[], int] = lambda: 1000
+) -> Flight:
+    return flight_of(notes, now_ms, leads=may_pay, may_pay=may_pay)
 
 
 async def test_a_leader_that_may_have_lost_its_lease_sends_nothing(
@@ -79,7 +48,7 @@ async def test_a_leader_that_may_have_lost_its_lease_sends_nothing(
 ) -> None:
     """It lets go of what it had reserved and written down, and fails for itself alone."""
     await world.cap(PRICE)
-    notes = _Notes()
+    notes = WrittenNotes()
 
     with pytest.raises(LeaseLost):
         await world.purchaser.buy(_flight(notes, may_pay=False), ORDER)
@@ -94,7 +63,7 @@ async def test_nothing_is_sent_after_the_instant_that_the_intent_names(
 ) -> None:
     """A connection that takes too long is a failure that all share, and costs nothing."""
     await world.cap(PRICE)
-    notes = _Notes()
+    notes = WrittenNotes()
     clock = count(1000, SEND_WITHIN.seconds * 1000)
 
     with pytest.raises(ServiceUnavailable, match="no connection within 2 s"):
@@ -116,7 +85,7 @@ async def test_a_successor_waits_from_the_instant_after_which_nothing_left(
     clock = count(BEGAN_MS, GRACE_MS // 3)
     left = Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER)
     left = _announced(left, BEGAN_MS - GRACE_MS if is_long_ago else BEGAN_MS + 60_000)
-    flight = _flight(_Notes(), may_pay=True, now_ms=lambda: next(clock))
+    flight = _flight(WrittenNotes(), may_pay=True, now_ms=lambda: next(clock))
     flight = replace(flight, note=left.note())
 
     await world.purchaser.buy(flight, ORDER)
@@ -151,7 +120,7 @@ async def test_that_there_is_no_run_counts_only_of_a_list_asked_for_after_the_gr
     seller = _SlowToLook()
     world = worlds.open(shared_valkey, seller)
     left = _announced(Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER), BEGAN_MS)
-    flight = _flight(_Notes(), may_pay=True, now_ms=lambda: seller.now_ms)
+    flight = _flight(WrittenNotes(), may_pay=True, now_ms=lambda: seller.now_ms)
 
     loaded = await world.purchaser.buy(replace(flight, note=left.note()), ORDER)
 
