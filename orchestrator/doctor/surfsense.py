@@ -17,8 +17,7 @@ import orjson
 from orchestrator.doctor.address import shown
 from orchestrator.doctor.finding import Finding, fault, ok, warning
 from orchestrator.settings import Settings
-from orchestrator.surfsense import open_http
-from orchestrator.surfsense.run_seller import SEARCH_PAGE_MICROS
+from orchestrator.surfsense import open_http, open_seller
 from orchestrator.surfsense.search import CAPABILITY
 
 #: How long one answer may take.
@@ -105,14 +104,12 @@ async def check_surfsense(settings: Settings) -> list[Finding]:
         if speaks_workspace:
             workspace = f"{_API}/workspaces/{settings.surfsense_workspace_id}"
             paths += [f"{_API}/workspaces", f"{workspace}/scrapers/capabilities", "/users/me"]
+        price = open_seller(settings, http).price_micros
         answers = Answers(
             where, *await asyncio.gather(*(_get(http, f"{url}{path}") for path in paths))
         )
     if not speaks_workspace:
         return [finding, judge_enrich(answers)]
-    price = settings.price_micros
-    if "price_micros" not in settings.model_fields_set:
-        price = SEARCH_PAGE_MICROS
     return [finding, *judge_workspace(answers, settings.surfsense_workspace_id or "", price)]
 
 
