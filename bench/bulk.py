@@ -13,13 +13,13 @@ from redis.asyncio import Redis
 from bench.entries import FAILURES, TTL_S, stored_entry
 from bench.measure import console, judge, race, show, times_of
 from bench.servers import running_valkey
-from orchestrator.company_index import CompanyIndex
-from orchestrator.connections import open_redis
-from orchestrator.counters import Counters
-from orchestrator.enrichment import Enricher, Purchaser, entry_key
 from orchestrator.identity import Mention, parse_name
+from orchestrator.identity.index import CompanyIndex
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.counters import Counters
 from orchestrator.memo import Memo
-from orchestrator.spend.servings import Servings
+from orchestrator.purchasing import Enricher, Purchaser, entry_key
+from orchestrator.purchasing.servings import Servings
 from tests.support.companies import open_index
 
 NAMES, DISTINCT = 100_000, 20_000

@@ -19,7 +19,7 @@ from agents.case import Lead
 from bench.havoc import kill_at_random, read_bill
 from bench.measure import QUICK_REPEATS, console
 from bench.site import running_site
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.dispatch import submit
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.jobs import Job, JobKind, NewJob

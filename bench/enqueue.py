@@ -16,9 +16,9 @@ from bench.entries import TTL_S, stored_entry
 from bench.lists import REPEATED, company, key
 from bench.measure import console, grid, judge, summary
 from bench.servers import running_valkey
-from orchestrator.connections import open_redis
 from orchestrator.database import upgrade
-from orchestrator.enrichment import entry_key
+from orchestrator.infra.connections import open_redis
+from orchestrator.purchasing import entry_key
 
 ROWS = 1_000_000
 #: Rows with which the sizes of chunks are compared, and the sizes.

@@ -17,11 +17,11 @@ import orjson
 import uvloop
 
 from bench.lists import names
-from orchestrator.bootstrap import build
+from orchestrator.app import build
 from orchestrator.dispatch import submit_stream
+from orchestrator.infra.observability import configure_logging
 from orchestrator.jobs import JobKind, Order
 from orchestrator.messaging import CeleryDoorbell, create_app
-from orchestrator.observability import configure_logging
 from orchestrator.settings import load
 
 #: Seconds between two looks at the memory.

@@ -3,10 +3,10 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from orchestrator.enrichment import EnrichmentFailures
+from orchestrator.embedded.sandbox.invention import invent
 from orchestrator.memo import Entry
 from orchestrator.memo.entry import encode
-from orchestrator.surfsense.sandbox.invention import invent
+from orchestrator.purchasing import EnrichmentFailures
 
 #: Seconds that entries live, as documented.
 TTL_S = 7200

@@ -16,9 +16,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.sandbox.faults import latency_s
+from orchestrator.embedded.sandbox.options import Behaviour
 from orchestrator.jobs import Lane
-from orchestrator.surfsense.sandbox.faults import latency_s
-from orchestrator.surfsense.sandbox.options import Behaviour
 
 #: Steals and doubles messages that wait in the broker's queues. A message is looked at once,
 #: and its own id decides, so that a run can be told from a lucky one.

@@ -31,7 +31,7 @@ SIZE = 9_900_000
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 EMPTY = "empty"
 _SERVE = (
-    "import sys; from orchestrator.api import serve; from orchestrator.settings import load; "
+    "import sys; from orchestrator.http import serve; from orchestrator.settings import load; "
     "serve(load(), port=int(sys.argv[1]))"
 )
 

@@ -20,10 +20,10 @@ from bench.havoc import read_bill
 from bench.measure import QUICK_REPEATS, console, grid, judge, rounds
 from bench.site import Site, running_site
 from orchestrator.dispatch import command, submit
+from orchestrator.embedded.sandbox.options import Behaviour
 from orchestrator.identity import company_key
 from orchestrator.jobs import Command, Job, JobKind, Lane, NewJob
 from orchestrator.jobs.admission import Shares
-from orchestrator.surfsense.sandbox.options import Behaviour
 
 WORKERS = 2
 #: How SurfSense answers: spread, so that purchases that began together do not end together.

@@ -18,10 +18,10 @@ from typing import Final, NamedTuple
 
 from bench.key_companies import MODELS, NEVER_TELLS, Company, known, listed, registered
 from bench.measure import console, grid, judge
-from orchestrator.clock import utc_now
-from orchestrator.company_index import CompanyIndex
 from orchestrator.database import open_engine, upgrade
 from orchestrator.identity import company_key, identify
+from orchestrator.identity.index import CompanyIndex
+from orchestrator.infra.clock import utc_now
 
 #: What the project promises where country and domain are known: the largest share of companies.
 FORM_MERGES: Final = 0.001

@@ -11,9 +11,11 @@ import uvloop
 from celery import signals
 
 from bench.noop import NOTHING, TTL, Nothing, open_plain_app
-from orchestrator.background import Supervisor
-from orchestrator.connections import open_redis
-from orchestrator.garbage import collect_rarely
+from orchestrator.infra.background import Supervisor
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.garbage import collect_rarely
+from orchestrator.infra.names import TASK_WORK
+from orchestrator.infra.observability import configure_logging
 from orchestrator.jobs import (
     Admission,
     ChunkRunner,
@@ -24,8 +26,6 @@ from orchestrator.jobs import (
     Reconciler,
 )
 from orchestrator.messaging import CeleryDoorbell, create_app
-from orchestrator.names import TASK_WORK
-from orchestrator.observability import configure_logging
 from orchestrator.settings import load
 
 settings = load()

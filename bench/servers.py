@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from redis import Redis
 
-from orchestrator.embedded.sandbox import start_sandbox
+from orchestrator.embedded.sandbox_process import start_sandbox
 from orchestrator.embedded.valkey import start_valkey
 
 #: The memo's database, as in the product.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from orchestrator.bootstrap import Runtime, build
+from orchestrator.app import Runtime, build
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.messaging import CeleryDoorbell, create_app
 from orchestrator.settings import load

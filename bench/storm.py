@@ -15,7 +15,7 @@ from bench.chaos import VARIABLES
 from bench.havoc import kill_at_random, read_bill, tampering
 from bench.measure import QUICK_REPEATS, console, grid, judge
 from bench.site import running_site
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.dispatch import submit
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.jobs import JobKind, Lane, NewJob

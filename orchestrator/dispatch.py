@@ -10,9 +10,10 @@ from typing import Final
 
 import structlog
 
-from orchestrator.background import Loop
-from orchestrator.bootstrap import Runtime
-from orchestrator.complaint import error_class
+from orchestrator.app import Runtime
+from orchestrator.handlers import CompanyIntake
+from orchestrator.infra.background import Loop
+from orchestrator.infra.complaint import error_class
 from orchestrator.jobs import (
     Command,
     Item,
@@ -30,8 +31,7 @@ from orchestrator.jobs import (
     idempotency_name,
 )
 from orchestrator.memo import StoreRefused, StoreUnavailable
-from orchestrator.pipeline import CompanyIntake
-from orchestrator.spend import run_account
+from orchestrator.purchasing import run_account
 
 #: Pause between two comparisons of a worker's clock with the server's.
 CLOCK_PERIOD: Final = timedelta(seconds=15)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.dispatch import submit_stream
-from orchestrator.distinct import Distinct
+from orchestrator.handlers import BOUGHT_AGAIN, Letter, Retry, read_letters, retry_of
+from orchestrator.infra.distinct import Distinct
 from orchestrator.jobs import (
     AlreadyRequeued,
     FailedItem,
@@ -23,8 +24,7 @@ from orchestrator.jobs import (
     Order,
     Origin,
 )
-from orchestrator.pipeline import BOUGHT_AGAIN, Letter, Retry, read_letters, retry_of
-from orchestrator.spend import run_account
+from orchestrator.purchasing import run_account
 
 
 @dataclass(frozen=True, slots=True)

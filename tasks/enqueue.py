@@ -14,7 +14,9 @@ import structlog
 from celery import Task
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from orchestrator.bounds import (
+from orchestrator.celery_app import app, settings
+from orchestrator.dispatch import submit
+from orchestrator.infra.bounds import (
     MAX_ITEMS,
     CostMicros,
     FilledText,
@@ -23,12 +25,10 @@ from orchestrator.bounds import (
     Text,
     Until,
 )
-from orchestrator.celery_app import app, settings
-from orchestrator.counters import REFUSED
-from orchestrator.dispatch import submit
+from orchestrator.infra.counters import REFUSED
+from orchestrator.infra.names import TASK_ENRICH, TASK_RUN_PIPELINE
 from orchestrator.jobs import JobKind, KeyReused, NewJob
 from orchestrator.leadfile import mention_in
-from orchestrator.names import TASK_ENRICH, TASK_RUN_PIPELINE
 from tasks.runtime import worker
 
 log = structlog.get_logger(__name__)

@@ -18,18 +18,27 @@ import uvloop
 from celery import signals
 from celery.platforms import EX_FAILURE
 
-from orchestrator.background import Loop, Supervisor, end_task
-from orchestrator.bootstrap import Runtime, build
+from orchestrator.app import Runtime, build
 from orchestrator.celery_app import app, settings
-from orchestrator.counters import REFUSED
 from orchestrator.database import DatabaseUnavailable, SchemaMismatch
 from orchestrator.dispatch import worker_loops
-from orchestrator.garbage import collect_rarely
+from orchestrator.infra.background import Loop, Supervisor, end_task
+from orchestrator.infra.counters import REFUSED
+from orchestrator.infra.garbage import collect_rarely
+from orchestrator.infra.observability import configure_logging
 from orchestrator.memo import MemoOptions
-from orchestrator.messaging import CeleryDoorbell, fingerprint, message_refused, quote_nothing
-from orchestrator.observability import configure_logging
+from orchestrator.messaging import (
+    CeleryDoorbell,
+    Heartbeat,
+    Stall,
+    Watchdog,
+    WorkerSelf,
+    WorkerState,
+    fingerprint,
+    message_refused,
+    quote_nothing,
+)
 from orchestrator.settings import ConfigurationError
-from orchestrator.workers import Heartbeat, Stall, Watchdog, WorkerSelf, WorkerState
 from tasks.watching import EXIT_STALLED, CeleryWorker, WatchedWorker, has_threads, overruled, where
 
 log = structlog.get_logger(__name__)

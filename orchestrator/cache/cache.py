@@ -18,9 +18,9 @@ from orchestrator.cache.hit_rate import count_lookup
 from orchestrator.cache.keys import TTL_S, Kind, entry_key, kind_of, names_results
 from orchestrator.cache.stores import GatewayStore, ResultStore, Store
 from orchestrator.cache.values import checked_ttl_s
-from orchestrator.complaint import Complaint
-from orchestrator.counters import Counters
 from orchestrator.identity import parse_name
+from orchestrator.infra.complaint import Complaint
+from orchestrator.infra.counters import Counters
 from orchestrator.memo import CorruptEntry
 
 log = structlog.get_logger(__name__)

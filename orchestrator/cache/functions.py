@@ -24,9 +24,9 @@ from orchestrator.cache.keys import (
     oportunidad_key,
     session_key,
 )
-from orchestrator.connections import open_redis
-from orchestrator.counters import Counters
 from orchestrator.identity import company_key
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.counters import Counters
 from orchestrator.settings import RedisSettings, load_redis
 
 

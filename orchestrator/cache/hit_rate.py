@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.cache.keys import Kind
-from orchestrator.counters import Counters
+from orchestrator.infra.counters import Counters
 
 
 @dataclass(frozen=True, slots=True)

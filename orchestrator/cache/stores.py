@@ -11,11 +11,11 @@ from redis.asyncio import Redis
 
 from orchestrator.cache.keys import SURFSENSE_PREFIX, TTL_S, Kind, kind_of
 from orchestrator.cache.values import from_json, to_json
+from orchestrator.infra.scanning import scan_batches
 from orchestrator.memo import Entry, MemoOptions
 from orchestrator.memo.entry import decode, encode
 from orchestrator.memo.invalidation import Invalidation
 from orchestrator.memo.scripts import Scripts
-from orchestrator.scanning import scan_batches
 
 #: Never removed by a pattern, should one database serve several purposes against all advice:
 #: paid results, running purchases, accepted work, budgets and counts.

@@ -7,7 +7,6 @@ from typing import Final, NoReturn
 import typer
 from pydantic import TypeAdapter
 
-from orchestrator import bounds
 from orchestrator.cli.budget import budget
 from orchestrator.cli.console import accept_any_output, err, flush
 from orchestrator.cli.costs import costs
@@ -30,6 +29,7 @@ from orchestrator.database import DatabaseUnavailable, SchemaMismatch
 from orchestrator.embedded import StackError
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.identity.decisions import BadDecision
+from orchestrator.infra import bounds
 from orchestrator.jobs import JobGone, NotNow, UnreadableJob
 from orchestrator.leadfile import LeadFileError
 from orchestrator.memo import MemoError, StoreUnavailable

@@ -10,8 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
-from orchestrator.background import raise_if_cancelled
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.budget import States, read_states
 from orchestrator.cli.cells import cells_of
 from orchestrator.cli.console import err
@@ -21,6 +20,8 @@ from orchestrator.cli.reading import NO_LEAD, Reading
 from orchestrator.cli.summary import Counting, Summary
 from orchestrator.cli.terms import Terms
 from orchestrator.dispatch import submit_stream
+from orchestrator.handlers import ItemResult
+from orchestrator.infra.background import raise_if_cancelled
 from orchestrator.jobs import Job, JobKind, Order, Origin
 from orchestrator.leadfile import (
     LeadFields,
@@ -31,7 +32,6 @@ from orchestrator.leadfile import (
     shared,
     without_result,
 )
-from orchestrator.pipeline import ItemResult
 
 T = TypeVar("T")
 #: Rows that are handed over, or written, together.

@@ -7,12 +7,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, notice, out, print_json
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.jobs import JobContext
-from orchestrator.spend import Account, CostsBy, accounts_of, run_account
+from orchestrator.purchasing import Account, CostsBy, accounts_of, run_account
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """A stored result as the cells of a lead file. Pure."""
 
 from agents.case import Language
-from orchestrator.bounds import MICROS_PER_USD
+from orchestrator.handlers import ItemResult, ItemStatus, LeadResult
+from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.leadfile import ResultCells
-from orchestrator.pipeline import ItemResult, ItemStatus, LeadResult
 
 
 def cells_of(result: ItemResult, language: Language) -> ResultCells:

@@ -1,7 +1,7 @@
 """Where output goes: results to standard output, everything said about them to standard error.
 
 All of it is data unless it is a `rich.text.Text` with a style: no text is read as markup, and
-what a terminal could act on is shown as an escape (see `orchestrator.printable`).
+what a terminal could act on is shown as an escape (see `orchestrator.infra.printable`).
 """
 
 import io
@@ -17,7 +17,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from orchestrator.printable import json_escape, printable, printable_json
+from orchestrator.infra.printable import json_escape, printable, printable_json
 
 
 class _SafeConsole(Console):

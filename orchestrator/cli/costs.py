@@ -10,11 +10,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
-from orchestrator.spend import Cost, CostsBy, total
+from orchestrator.purchasing import Cost, CostsBy, total
 
 #: Rows that are shown; the rest is one row.
 SHOWN = 30

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.case import Language, Localized
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, Outcome, work_through
 from orchestrator.cli.budget import read_states, show_warnings
 from orchestrator.cli.console import dollars, err, out, print_json
@@ -24,15 +24,15 @@ from orchestrator.cli.run import finish, foresee
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import summarize
 from orchestrator.cli.terms import BuyAgain, Deadline, MaxCost, Tenant, Terms
+from orchestrator.handlers import STILL_LOADING, CompanyHandler, CompanyResult, ItemStatus
+from orchestrator.handlers.company import report_of_failure
+from orchestrator.handlers.result import own_key
+from orchestrator.handlers.trouble import Explanation
 from orchestrator.identity import Mention, mention_of
+from orchestrator.infra.printable import printable
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext, JobKind, NotNow, Report, Tries
 from orchestrator.leadfile import FOR_ENRICHMENT, check_writable, read_lead_file
-from orchestrator.pipeline import STILL_LOADING, CompanyHandler, CompanyResult, ItemStatus
-from orchestrator.pipeline.company import report_of_failure
-from orchestrator.pipeline.result import own_key
-from orchestrator.pipeline.trouble import Explanation
-from orchestrator.printable import printable
-from orchestrator.spend import run_account
+from orchestrator.purchasing import run_account
 
 
 def enrich(  # noqa: PLR0913 - each is an option

@@ -6,12 +6,12 @@ from typing import Any
 
 from rich.table import Table
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, in_parts
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.reading import Reading
-from orchestrator.distinct import Distinct
 from orchestrator.identity import Mention, mention_of
+from orchestrator.infra.distinct import Distinct
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from typing import Any
 from rich.table import Table
 
 from agents.case import Language
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.identity_story import Who, ask_who, show_who
 from orchestrator.cli.options import AsJson, CompanyName, Country, Website
 from orchestrator.cli.session import with_runtime
+from orchestrator.leads import StoredDecision
 from orchestrator.memo import Entry
-from orchestrator.spend import PurchaseOutcome, PurchaseRecord, Serving
-from orchestrator.store import StoredDecision
+from orchestrator.purchasing import PurchaseOutcome, PurchaseRecord, Serving
 
 #: Characters of an id that tell it from its neighbours in a table.
 SHORT = 8

@@ -8,14 +8,14 @@ import typer
 from rich.table import Table
 
 from agents.case import Language
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import json_text, out, write_json
 from orchestrator.cli.instants import parse_instant
 from orchestrator.cli.jobs import unknown
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
+from orchestrator.handlers import Letter, LetterCount, letters_of, retry_of
 from orchestrator.jobs import FailureFilter, Lane
-from orchestrator.pipeline import Letter, LetterCount, letters_of, retry_of
 
 #: Dead letters in a table, unless another number is asked for.
 SHOWN = 20

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, err, notice
 from orchestrator.cli.patience import AWAY, Patience
 from orchestrator.jobs import Job, JobGone

@@ -6,12 +6,12 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import err, notice, out, print_json
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
-from orchestrator.handover import HandOver, HandOverState
+from orchestrator.leads import HandOver, HandOverState
 
 handover = typer.Typer(
     help="What the sales agent was told of opportunities, and what is still owed.",

@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import err, out, print_json
 from orchestrator.cli.identity_stakes import Stakes, check_known, stakes_of
 from orchestrator.cli.identity_story import ask_who, decision_json, show_who
 from orchestrator.cli.options import AsJson, CompanyName, Country, Website, check_name
 from orchestrator.cli.session import with_runtime
-from orchestrator.company_index import REFRESH_AFTER
 from orchestrator.identity import as_key, company_domain
 from orchestrator.identity.decisions import (
     BadDecision,
@@ -23,6 +22,7 @@ from orchestrator.identity.decisions import (
     NewDecision,
     undone_by,
 )
+from orchestrator.identity.index import REFRESH_AFTER
 
 identity = typer.Typer(
     name="identity",

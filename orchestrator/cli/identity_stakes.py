@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars
-from orchestrator.enrichment import entry_key
 from orchestrator.identity.decisions import BadDecision
+from orchestrator.purchasing import entry_key
 
 
 @dataclass(frozen=True, slots=True)

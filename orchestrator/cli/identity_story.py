@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import out
 from orchestrator.identity import Identity, Mention, Removal
 from orchestrator.identity.decisions import IdentityDecision, Rulings, in_force, undone_by

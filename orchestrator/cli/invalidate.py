@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import out, print_json
 from orchestrator.cli.options import AsJson, CompanyNames
 from orchestrator.cli.session import with_runtime
-from orchestrator.enrichment import entry_key
 from orchestrator.identity import as_key, is_refined
+from orchestrator.purchasing import entry_key
 
 
 def invalidate(

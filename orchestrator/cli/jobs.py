@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime

@@ -5,7 +5,7 @@ from typing import Annotated, Final, TypeVar
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator import bounds
+from orchestrator.infra import bounds
 
 T = TypeVar("T")
 _NAME: Final = TypeAdapter(bounds.Text)

@@ -6,8 +6,8 @@ from time import monotonic
 from typing import Final, TypeVar
 
 from orchestrator.cli.console import notice
-from orchestrator.connections import StoreRefused, StoreUnavailable
 from orchestrator.database import DatabaseUnavailable
+from orchestrator.infra.connections import StoreRefused, StoreUnavailable
 from orchestrator.jobs import NotNow
 from orchestrator.memo import NotDurable
 

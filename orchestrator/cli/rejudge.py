@@ -11,17 +11,17 @@ import typer
 from rich.table import Table
 
 from agents.case import Language
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import notice, out, print_json
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.follow import follow
 from orchestrator.cli.selection import Selection
 from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.terms import Terms
-from orchestrator.clock import utc_now
 from orchestrator.dispatch import submit
+from orchestrator.handlers import Change, RejudgedLead
+from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobKind, NewJob, Origin, lane_of
-from orchestrator.pipeline import Change, RejudgedLead
 
 #: Leads that a dry run looks at side by side.
 AT_ONCE: Final = 50

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.failed import OfJob, OfLane, OfTenant, Reasons, Since, wanted_of
 from orchestrator.cli.options import AsJson

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, Outcome, work_through
 from orchestrator.cli.budget import as_json_list, show_warnings
 from orchestrator.cli.console import notice, out, print_json
@@ -18,6 +18,7 @@ from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.stored import foresee_stored, run_stored
 from orchestrator.cli.summary import summary_table, verdict
 from orchestrator.cli.terms import BuyAgain, Deadline, MaxCost, Tenant, Terms
+from orchestrator.handlers import LeadResult
 from orchestrator.jobs import JobKind
 from orchestrator.leadfile import (
     LeadFields,
@@ -26,7 +27,6 @@ from orchestrator.leadfile import (
     lead_id,
     read_lead_file,
 )
-from orchestrator.pipeline import LeadResult
 
 
 def run(  # noqa: PLR0913 - each is an option

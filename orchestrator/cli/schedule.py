@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, notice, out, print_json
 from orchestrator.cli.durations import parse_duration
 from orchestrator.cli.options import AsJson, CompanyNames

@@ -10,9 +10,9 @@ from uuid import UUID
 import typer
 from pydantic import ValidationError
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.leadfile import country_code, lead_id, read_lead_file
-from orchestrator.store import LeadFilter
+from orchestrator.leads import LeadFilter
 
 #: What `--where` takes, for its help.
 CONDITIONS = (

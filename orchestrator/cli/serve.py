@@ -9,7 +9,7 @@ import typer
 from orchestrator.cli.console import err
 from orchestrator.cli.session import WORKERS, home, say_waiting
 from orchestrator.embedded import open_stack
-from orchestrator.observability import configure_logging
+from orchestrator.infra.observability import configure_logging
 from orchestrator.settings import load, load_api
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
@@ -22,7 +22,7 @@ def up(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = WORKERS,
 ) -> None:
     """Run the whole embedded stack with its API until Ctrl-C. SurfSense data is simulated."""
-    from orchestrator.api import serve  # noqa: PLC0415 - FastAPI is slow to import
+    from orchestrator.http import serve  # noqa: PLC0415 - FastAPI is slow to import
 
     with open_stack(home(), workers=workers, on_wait=say_waiting) as stack:
         settings = load(**stack.variables)
@@ -33,7 +33,7 @@ def up(
 
 def api(host: Host = "127.0.0.1", port: Port = 8001) -> None:
     """Run the HTTP API of a configured installation."""
-    from orchestrator.api import serve  # noqa: PLC0415 - FastAPI is slow to import
+    from orchestrator.http import serve  # noqa: PLC0415 - FastAPI is slow to import
 
     settings = load_api()
     configure_logging(settings.log_level)
@@ -56,7 +56,7 @@ def worker(
 
 def sandbox(context: typer.Context) -> None:
     """Run the SurfSense sandbox alone; `emasai sandbox --help` lists its options."""
-    from orchestrator.surfsense.sandbox.__main__ import (  # noqa: PLC0415 - nor is uvicorn quick
+    from orchestrator.embedded.sandbox.__main__ import (  # noqa: PLC0415 - nor is uvicorn quick
         main as run_sandbox,
     )
 

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import uvloop
 
-from orchestrator.bootstrap import Runtime, build
+from orchestrator.app import Runtime, build
 from orchestrator.cli.console import err, notice
 from orchestrator.embedded import open_stack
-from orchestrator.garbage import collect_rarely
+from orchestrator.infra.garbage import collect_rarely
+from orchestrator.infra.observability import configure_logging
 from orchestrator.messaging import CeleryDoorbell, create_app
-from orchestrator.observability import configure_logging
 from orchestrator.settings import ConfigurationError, Settings, is_configured, load
 
 T = TypeVar("T")

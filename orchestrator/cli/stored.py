@@ -4,7 +4,7 @@ from uuid import UUID
 
 import typer
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.budget import States, as_json_list, read_states, show_warnings
 from orchestrator.cli.console import out, print_json
 from orchestrator.cli.estimate import Estimate, estimate_of, show_estimate
@@ -15,9 +15,9 @@ from orchestrator.cli.session import WORKERS, with_runtime
 from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
 from orchestrator.cli.terms import Terms
 from orchestrator.dispatch import submit
+from orchestrator.handlers import LeadResult
 from orchestrator.identity import mention_of
 from orchestrator.jobs import Job, JobKind, NewJob, Origin, lane_of
-from orchestrator.pipeline import LeadResult
 
 
 def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from orchestrator.cli.console import dollars
 from orchestrator.cli.exits import Exit
-from orchestrator.distinct import Distinct
+from orchestrator.handlers import BOUGHT_AGAIN, ItemResult, ItemStatus
+from orchestrator.infra.distinct import Distinct
 from orchestrator.memo import Source
-from orchestrator.pipeline import BOUGHT_AGAIN, ItemResult, ItemStatus
 
 #: Discard reasons and statuses that count as a failure of the run, not as a judgement.
 _INCOMPLETE = (ItemStatus.FAILED, ItemStatus.INVALID)

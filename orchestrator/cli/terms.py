@@ -7,11 +7,11 @@ from typing import Annotated, Final
 import typer
 from pydantic import TypeAdapter
 
-from orchestrator import bounds
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli.instants import parse_instant
 from orchestrator.cli.options import bounded
-from orchestrator.clock import utc_now
+from orchestrator.infra import bounds
+from orchestrator.infra.clock import utc_now
 
 _TENANT: Final = TypeAdapter(bounds.Tenant)
 _DEADLINE: Final = TypeAdapter(bounds.Deadline)

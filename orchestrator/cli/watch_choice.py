@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import typer
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.identity import Mention
 from orchestrator.identity.resolution import Resolved
 from orchestrator.schedule import Watch, WatchKind, watch_id

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from typing import TypeVar
 
-from orchestrator import batching
+from orchestrator.infra import batching
 
 from .errors import DatabaseUnavailable
 

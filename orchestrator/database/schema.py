@@ -4,6 +4,7 @@ Leads hold personal data: erasing one erases what was concluded about it. The le
 companies only, no persons, and its rows are never changed (triggers refuse it).
 """
 
+from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import (
@@ -30,6 +31,27 @@ from sqlalchemy import (
 )
 
 from .types import Instant, Prose
+
+
+class PurchaseOutcome(StrEnum):
+    """What the money brought."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    AMBIGUOUS = "ambiguous"
+    FAILED = "failed"
+    """Charged, and the answer cannot be read."""
+    UNCERTAIN = "uncertain"
+    """Sent, and its answer was lost: nobody can know whether it was charged."""
+    NOT_CHARGED = "not_charged"
+    """Was entered as uncertain, and turned out to have cost nothing."""
+    LOST = "lost"
+    """As earlier versions have entered what is uncertain; never written any more."""
+
+
+#: Outcomes whose cost may be on the seller's bill or not.
+UNCERTAIN: Final = frozenset({PurchaseOutcome.UNCERTAIN, PurchaseOutcome.LOST})
+
 
 metadata: Final = MetaData(
     naming_convention={

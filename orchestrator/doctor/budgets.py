@@ -3,14 +3,14 @@
 from datetime import timedelta
 from typing import Final
 
-from orchestrator.bootstrap import caps_of
-from orchestrator.clock import utc_now
-from orchestrator.connections import open_redis
+from orchestrator.app import caps_of
 from orchestrator.database import DatabaseUnavailable, current_state, open_engine
 from orchestrator.doctor.finding import Finding, ok, warning
+from orchestrator.infra.clock import utc_now
+from orchestrator.infra.connections import open_redis
 from orchestrator.memo import StoreUnavailable
+from orchestrator.purchasing import Account, Budget, Costs, Doubt, Ledger, accounts_of
 from orchestrator.settings import ConfigurationError, Settings
-from orchestrator.spend import Account, Budget, Costs, Doubt, Ledger, accounts_of
 
 _CHECK: Final = "budget"
 _MICROS: Final = 1_000_000

@@ -8,10 +8,10 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from orchestrator.clock import ahead_of
-from orchestrator.connections import open_redis, redis_time
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine
 from orchestrator.doctor.finding import Finding, fault, ok, warning
+from orchestrator.infra.clock import ahead_of
+from orchestrator.infra.connections import open_redis, redis_time
 from orchestrator.settings import ConfigurationError, Settings
 
 #: What is wrong by this much makes certificates and signatures invalid sooner or later.

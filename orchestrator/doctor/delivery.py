@@ -8,10 +8,10 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from orchestrator.clock import utc_now
-from orchestrator.connections import open_redis
 from orchestrator.doctor.address import shown
 from orchestrator.doctor.finding import Finding, fault, ok, warning
+from orchestrator.infra.clock import utc_now
+from orchestrator.infra.connections import open_redis
 from orchestrator.messaging import VISIBILITY_TIMEOUT_S, create_app
 from orchestrator.settings import Settings
 

@@ -6,9 +6,9 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from orchestrator.cache import HitRate, hit_rates
-from orchestrator.connections import open_redis
-from orchestrator.counters import Counters
 from orchestrator.doctor.finding import Finding, ok, warning
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.counters import Counters
 from orchestrator.settings import Settings
 
 #: Share of hits below which a cache is hardly worth having.

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from orchestrator.bootstrap import load_policy
+from orchestrator.app import load_policy
 from orchestrator.doctor.finding import Finding, fault, ok
 from orchestrator.settings import ConfigurationError, Settings
 

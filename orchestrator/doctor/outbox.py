@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from orchestrator.clock import utc_now
 from orchestrator.database import DatabaseUnavailable, current_state, open_engine
 from orchestrator.doctor.finding import Finding, ok, warning
-from orchestrator.handover import HandOverState, Outbox
+from orchestrator.infra.clock import utc_now
+from orchestrator.leads import HandOverState, Outbox
 from orchestrator.settings import ConfigurationError, Settings
 
 _CHECK: Final = "handover"

@@ -13,7 +13,6 @@ from redis.asyncio import Redis
 from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import RedisError, ResponseError
 
-from orchestrator.connections import FIXES, open_redis, refusal_code
 from orchestrator.doctor.durability import check_durability
 from orchestrator.doctor.finding import Finding, fault, warning
 from orchestrator.doctor.redis_rules import DryRun, try_dry
@@ -23,6 +22,7 @@ from orchestrator.doctor.redis_verdict import (
     judge_server,
     read_facts,
 )
+from orchestrator.infra.connections import FIXES, open_redis, refusal_code
 from orchestrator.memo import Durability
 from orchestrator.settings import RedisAddress, Settings
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from orchestrator.connections import refusal_code
-from orchestrator.names import QUEUES
+from orchestrator.infra.connections import refusal_code
+from orchestrator.infra.names import QUEUES
 
 #: Needed wherever we connect. PING, SELECT and the login itself are tried by connecting.
 _CONNECTING: Final = ("ping", "select 0", "multi", "exec", "discard", "watch {key}", "unwatch")

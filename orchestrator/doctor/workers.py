@@ -11,16 +11,23 @@ from celery import Celery
 from redis.exceptions import RedisError
 
 from agents.cdao import CdaoAgent
-from orchestrator.bootstrap import load_policy
-from orchestrator.connections import open_redis
-from orchestrator.counters import REFUSED, Counters
+from orchestrator.app import load_policy
 from orchestrator.doctor.clocks import judge_clock
 from orchestrator.doctor.finding import Finding, fault, ok, warning
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.counters import REFUSED, Counters
 from orchestrator.jobs import Backlog, JobList, JobRecords, JobState, Lane, LaneBacklog, Lines
 from orchestrator.memo import StoreUnavailable
-from orchestrator.messaging import BrokerAway, Queues, create_app, fingerprint
+from orchestrator.messaging import (
+    BrokerAway,
+    Heartbeat,
+    Queues,
+    Workers,
+    WorkerState,
+    create_app,
+    fingerprint,
+)
 from orchestrator.settings import ConfigurationError, Settings
-from orchestrator.workers import Heartbeat, Workers, WorkerState
 
 #: How long the next in line may wait for a turn before more workers are wanted.
 PATIENCE: Final = {

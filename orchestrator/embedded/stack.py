@@ -24,7 +24,7 @@ from orchestrator.database import upgrade
 from orchestrator.embedded.child import Child, ChildId, end_leftover
 from orchestrator.embedded.errors import StackError
 from orchestrator.embedded.private import private_file, private_folder
-from orchestrator.embedded.sandbox import start_sandbox
+from orchestrator.embedded.sandbox_process import start_sandbox
 from orchestrator.embedded.valkey import start_valkey
 
 log = structlog.get_logger(__name__)

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import structlog
 
-from orchestrator.clock import Clock
-from orchestrator.complaint import error_class
+from orchestrator.infra.clock import Clock
+from orchestrator.infra.complaint import error_class
 from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob

@@ -11,11 +11,11 @@ from typing import Final, TypeVar
 import structlog
 from redis.asyncio import Redis
 
-from orchestrator.connections import DAMAGE, StoreRefused, store_errors
+from orchestrator.infra.connections import DAMAGE, StoreRefused, store_errors
+from orchestrator.infra.scanning import scan_batches
+from orchestrator.infra.scripts import load_script
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import ROOT
-from orchestrator.scanning import scan_batches
-from orchestrator.scripts import load_script
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

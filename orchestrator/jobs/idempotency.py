@@ -10,13 +10,13 @@ from typing import Final
 import orjson
 from redis.asyncio import Redis
 
-from orchestrator.connections import store_errors
+from orchestrator.infra.connections import store_errors
+from orchestrator.infra.lease import Renewal
+from orchestrator.infra.scripts import load_script
 from orchestrator.jobs.errors import KeyInFlight, KeyReused
 from orchestrator.jobs.keys import ROOT, idempotency_key, idempotency_name
 from orchestrator.jobs.model import JsonObject, Once
-from orchestrator.lease import Renewal
 from orchestrator.memo import StoreUnavailable
-from orchestrator.scripts import load_script
 
 #: How long a key stays in flight after the process that had its request has died.
 LEASE: Final = timedelta(seconds=15)

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
+from orchestrator.infra.scripts import load_script
 from orchestrator.jobs.model import NewJob, Order
 from orchestrator.jobs.unsealed import UnsealedJob
-from orchestrator.scripts import load_script
 
 #: How long what was stored for a job lives if the job is never sealed.
 UNSEALED_TTL = timedelta(hours=1)

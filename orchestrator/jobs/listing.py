@@ -7,13 +7,13 @@ from typing import Final, cast
 
 from redis.asyncio import Redis
 
-from orchestrator.connections import store_errors
+from orchestrator.infra.connections import store_errors
+from orchestrator.infra.scanning import scan_batches
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import ALL, ROOT, UNREADABLE, JobKeys
 from orchestrator.jobs.model import Job, Lane
 from orchestrator.jobs.paging import Place, is_wrong_type, read_jobs, readable, walk
 from orchestrator.jobs.state import JobState
-from orchestrator.scanning import scan_batches
 
 #: Jobs among which unreadable ones are looked for.
 LOOKED_AT: Final = 10_000

@@ -6,7 +6,7 @@ a worker without a free place does not look.
 
 from datetime import timedelta
 
-from orchestrator.background import Loop
+from orchestrator.infra.background import Loop
 from orchestrator.jobs.model import Lane
 from orchestrator.jobs.runner import ChunkRunner, Doorbell
 

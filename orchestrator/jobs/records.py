@@ -9,8 +9,10 @@ from typing import Any, TypeVar, cast
 import orjson
 from redis.asyncio import Redis
 
-from orchestrator.batching import Batcher
-from orchestrator.connections import DAMAGE, StoreRefused, store_errors
+from orchestrator.infra.batching import Batcher
+from orchestrator.infra.connections import DAMAGE, StoreRefused, store_errors
+from orchestrator.infra.lease import Renewal
+from orchestrator.infra.scripts import call_together, load_script
 from orchestrator.jobs.damage import set_aside, undamaged
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.intake import Intake
@@ -20,9 +22,7 @@ from orchestrator.jobs.paging import is_wrong_type, read_jobs, readable
 from orchestrator.jobs.reading import TALLY, items_in
 from orchestrator.jobs.rowmap import ROW_COUNT, row_count_in
 from orchestrator.jobs.state import Command, JobState, origins, target
-from orchestrator.lease import Renewal
 from orchestrator.memo import StoreUnavailable
-from orchestrator.scripts import call_together, load_script
 
 T = TypeVar("T")
 _MS = timedelta(milliseconds=1)

@@ -10,9 +10,9 @@ from typing import Final, Protocol
 
 import structlog
 
-from orchestrator.background import Supervisor
-from orchestrator.clock import Clock, utc_now
-from orchestrator.complaint import error_class
+from orchestrator.infra.background import Supervisor
+from orchestrator.infra.clock import Clock, utc_now
+from orchestrator.infra.complaint import error_class
 from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import REST, ChunkWork, Handler, Tools

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from orchestrator.background import Loop, Supervisor, end_task
+from orchestrator.infra.background import Loop, Supervisor, end_task
 from orchestrator.jobs.chunkwork import ChunkWork
 from orchestrator.jobs.records import JobRecords
 from orchestrator.jobs.state import JobState

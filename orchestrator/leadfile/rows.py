@@ -1,6 +1,6 @@
 """From records to rows: what each says about a lead, what is wrong with it, and which repeat."""
 
-from orchestrator.distinct import Distinct
+from orchestrator.infra.distinct import Distinct
 
 from .fields import FieldReader
 from .header import FOR_PIPELINE

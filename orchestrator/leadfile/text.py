@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from orchestrator.bounds import is_invisible
+from orchestrator.infra.bounds import is_invisible
 
 
 def visible(text: str) -> str:

@@ -10,7 +10,7 @@ for whatever reads the original.
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.printable import printable
+from orchestrator.infra.printable import printable
 
 from .formula import guard, guard_parts
 from .lead_file import LeadFile

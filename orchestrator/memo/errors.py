@@ -12,7 +12,7 @@ MemoError
 Every class takes its values by position, so that it survives JSON and pickle.
 """
 
-from orchestrator.connections import StoreUnavailable
+from orchestrator.infra.connections import StoreUnavailable
 
 
 class MemoError(Exception):

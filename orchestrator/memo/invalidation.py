@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from redis.asyncio import Redis
 
+from orchestrator.infra.scanning import scan_batches
 from orchestrator.memo.keys import Keys, entry_of, is_ours, trace_pattern
 from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.scripts import Scripts
-from orchestrator.scanning import scan_batches
 
 #: SCAN hint where almost nothing matches, so that no batch grows large.
 FEW = 1000

@@ -11,9 +11,9 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from orchestrator.background import end_task
-from orchestrator.connections import StoreUnavailable
-from orchestrator.lease import Renewal
+from orchestrator.infra.background import end_task
+from orchestrator.infra.connections import StoreUnavailable
+from orchestrator.infra.lease import Renewal
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import Leading
 from orchestrator.memo.entry import Entry, JsonObject, encode

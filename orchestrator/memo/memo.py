@@ -15,8 +15,8 @@ from typing import assert_never, cast
 import structlog
 from redis.asyncio import Redis
 
-from orchestrator.background import Supervisor
-from orchestrator.connections import DAMAGE, StoreRefused, store_errors
+from orchestrator.infra.background import Supervisor
+from orchestrator.infra.connections import DAMAGE, StoreRefused, store_errors
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import (
     Beginning,

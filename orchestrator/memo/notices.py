@@ -14,7 +14,7 @@ from datetime import timedelta
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
-from orchestrator.background import Loop, Supervisor, end_task
+from orchestrator.infra.background import Loop, Supervisor, end_task
 from orchestrator.memo.keys import CHANNEL
 
 #: Pause before the subscription is tried again after the connection was lost.

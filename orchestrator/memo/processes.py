@@ -16,8 +16,8 @@ from time import monotonic
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from orchestrator.background import Loop, Supervisor, end_task
-from orchestrator.connections import store_errors
+from orchestrator.infra.background import Loop, Supervisor, end_task
+from orchestrator.infra.connections import store_errors
 from orchestrator.memo.keys import process_key
 
 #: Renewals within the life of a key.

@@ -1,4 +1,4 @@
-"""Celery, set up once: the hardened profile, the doorbell that rings through it, its queues.
+"""Celery, set up once, and the worker process: profile, queues, wake-ups, heartbeat, watchdog.
 
 Job state lives in our own records, so Celery needs no result backend, no canvas and no ETA:
 these are where Celery on Redis hurts its users.
@@ -6,6 +6,7 @@ these are where Celery on Redis hurts its users.
 
 from orchestrator.messaging.app import create_app
 from orchestrator.messaging.doorbell import CeleryDoorbell
+from orchestrator.messaging.heartbeat import Heartbeat, Workers, WorkerSelf, WorkerState
 from orchestrator.messaging.inbox import message_refused, quote_nothing, refuse
 from orchestrator.messaging.profile import (
     ETA_TASKS,
@@ -18,6 +19,8 @@ from orchestrator.messaging.profile import (
     fingerprint,
 )
 from orchestrator.messaging.queues import BrokerAway, Queues
+from orchestrator.messaging.stall import Look, Stall, StallClock
+from orchestrator.messaging.watchdog import Watchdog
 
 __all__ = [
     "ETA_TASKS",
@@ -27,8 +30,16 @@ __all__ = [
     "WORKER_THREADS",
     "BrokerAway",
     "CeleryDoorbell",
+    "Heartbeat",
+    "Look",
     "Queues",
     "Rule",
+    "Stall",
+    "StallClock",
+    "Watchdog",
+    "WorkerSelf",
+    "WorkerState",
+    "Workers",
     "broker_settings",
     "create_app",
     "fingerprint",

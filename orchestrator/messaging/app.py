@@ -3,8 +3,8 @@
 from celery import Celery
 from kombu import Exchange, Queue
 
+from orchestrator.infra.names import QUEUE_PIPELINE, QUEUE_REFRESH, QUEUES, TASK_TICK
 from orchestrator.messaging.profile import PROFILE, broker_settings
-from orchestrator.names import QUEUE_PIPELINE, QUEUE_REFRESH, QUEUES, TASK_TICK
 from orchestrator.settings import Settings
 
 #: Seconds between two ticks of `celery beat`.

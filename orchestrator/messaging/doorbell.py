@@ -5,8 +5,8 @@ import asyncio
 import structlog
 from celery import Celery
 
-from orchestrator.complaint import error_class
-from orchestrator.names import QUEUES, TASK_WORK
+from orchestrator.infra.complaint import error_class
+from orchestrator.infra.names import QUEUES, TASK_WORK
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ from urllib.parse import quote
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from orchestrator.connections import CONNECT_TIMEOUT_S, HEALTH_CHECK_S, SOCKET_TIMEOUT_S
+from orchestrator.infra.connections import CONNECT_TIMEOUT_S, HEALTH_CHECK_S, SOCKET_TIMEOUT_S
+from orchestrator.infra.redis_address import host_and_port
 from orchestrator.settings import RedisAddress
-from orchestrator.settings.redis_address import host_and_port
 
 #: Threads that answer messages. None waits for work: that runs on the process's one loop.
 WORKER_THREADS: Final = 8

@@ -13,8 +13,8 @@ from uuid import UUID
 import structlog
 from redis.asyncio import Redis
 
-from orchestrator.connections import DAMAGE, StoreRefused, store_errors
-from orchestrator.scripts import load_script
+from orchestrator.infra.connections import DAMAGE, StoreRefused, store_errors
+from orchestrator.infra.scripts import load_script
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -17,9 +17,9 @@ from typing import Final, Protocol
 
 import structlog
 
-from orchestrator.background import Loop
-from orchestrator.clock import Clock
-from orchestrator.company_index import CompanyIndex
+from orchestrator.identity.index import CompanyIndex
+from orchestrator.infra.background import Loop
+from orchestrator.infra.clock import Clock
 from orchestrator.jobs import Job, JobKind, JobRecords, JobState, Lane, NewJob, Origin
 
 from .due_set import DueSet

@@ -14,10 +14,10 @@ import structlog
 from sqlalchemy import RowMapping, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.clock import Clock
 from orchestrator.database import Batcher, reading, writing
 from orchestrator.database.schema import watches
 from orchestrator.database.statements import in_chunks, insert_into
+from orchestrator.infra.clock import Clock
 
 from .model import RunEnd, Watch, WatchKind, next_instant
 

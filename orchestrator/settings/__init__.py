@@ -1,5 +1,6 @@
 """Every setting of the orchestrator, read once from the environment."""
 
+from orchestrator.infra.redis_address import RedisAddress, is_loopback
 from orchestrator.settings.api_keys import ApiKey, ApiScope
 from orchestrator.settings.errors import ConfigurationError
 from orchestrator.settings.model import DatabaseSettings, RedisSettings, Settings
@@ -11,7 +12,6 @@ from orchestrator.settings.reading import (
     load_database,
     load_redis,
 )
-from orchestrator.settings.redis_address import RedisAddress, is_loopback
 from orchestrator.settings.webhook import webhook_key
 
 __all__ = [

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, SecretStr, ValidationInfo
 
-from orchestrator.settings.redis_address import SCHEMES, RedisAddress, with_options
+from orchestrator.infra.redis_address import SCHEMES, RedisAddress, with_options
 
 MEMO_DB = 1
 GATEWAY_DB = 0

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, SecretStr, TypeAdapter, ValidationError
 
-from orchestrator.bounds import Tenant
+from orchestrator.infra.bounds import Tenant
 
 #: Characters of a key at least. A key that can be guessed is none.
 SHORTEST: Final = 16

@@ -14,7 +14,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from orchestrator.bounds import has_control_characters
+from orchestrator.infra.bounds import has_control_characters
 
 _BYTE_ORDER_MARK = "\ufeff"
 #: Addresses of files, which may have spaces.

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from orchestrator.bounds import Tenant
+from orchestrator.infra.bounds import Tenant
+from orchestrator.infra.redis_address import RedisAddress, with_database
 from orchestrator.settings.addresses import (
     BROKER_DB,
     GATEWAY_DB,
@@ -30,7 +31,6 @@ from orchestrator.settings.api_keys import (
     parse_api_keys,
 )
 from orchestrator.settings.environment import EnvironmentSettings
-from orchestrator.settings.redis_address import RedisAddress, with_database
 from orchestrator.settings.values import (
     BearerToken,
     Cap,

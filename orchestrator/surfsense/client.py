@@ -10,7 +10,7 @@ from datetime import timedelta
 import httpx
 import orjson
 
-from orchestrator.clock import Clock, utc_now
+from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.surfsense.exchange import Sleep, connected, exchange
 from orchestrator.surfsense.verdict import Answer, verdict_on
 

@@ -2,7 +2,7 @@
 
 import httpx
 
-from orchestrator.clock import Clock, utc_now
+from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.settings import Settings
 from orchestrator.surfsense.client import SurfSenseClient
 from orchestrator.surfsense.enrich_seller import EnrichSeller

@@ -8,7 +8,7 @@ import httpx
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.clock import Clock, utc_now
+from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.surfsense.errors import (
     AnswerLost,
     EnrichmentError,

@@ -18,9 +18,9 @@ import orjson
 import pytest
 
 from orchestrator.embedded import EmbeddedStack
-from orchestrator.enrichment import recalled
 from orchestrator.identity import Mention, company_key
 from orchestrator.memo import Source
+from orchestrator.purchasing import recalled
 from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
 from tests.support.buyer import PURPOSE, RUNS, Buyer, Step, cue, open_buyer, start_buyer

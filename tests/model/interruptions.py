@@ -2,8 +2,8 @@
 
 from typing import Any
 
-import orchestrator.enrichment.attempt as attempting
-import orchestrator.enrichment.purchase as buying
+import orchestrator.purchasing.attempt as attempting
+import orchestrator.purchasing.purchase as buying
 from tests.model import stand_ins
 from tests.model.invariants import (
     counted_once,

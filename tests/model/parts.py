@@ -8,14 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 
-from orchestrator.archive import EvidenceArchive
-from orchestrator.connections import store_errors
-from orchestrator.enrichment import Freshness, Purchaser
-from orchestrator.enrichment.attempt import SEND_WITHIN
-from orchestrator.enrichment.journal import Order, Purpose
-from orchestrator.enrichment.settlement import Settlement
-from orchestrator.enrichment.strays import Strays
-from orchestrator.enrichment.sweeper import Sweeper
+from orchestrator.infra.connections import store_errors
 from orchestrator.memo import (
     Abandonment,
     Durability,
@@ -33,7 +26,12 @@ from orchestrator.memo.flight import Loader
 from orchestrator.memo.keys import Keys, process_of
 from orchestrator.memo.leader import Leader
 from orchestrator.memo.scripts import Scripts
-from orchestrator.spend import Budget, Ledger
+from orchestrator.purchasing import Budget, EvidenceArchive, Freshness, Ledger, Purchaser
+from orchestrator.purchasing.attempt import SEND_WITHIN
+from orchestrator.purchasing.journal import Order, Purpose
+from orchestrator.purchasing.settlement import Settlement
+from orchestrator.purchasing.strays import Strays
+from orchestrator.purchasing.sweeper import Sweeper
 from orchestrator.surfsense import (
     EnrichmentError,
     Seller,

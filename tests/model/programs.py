@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 import redis.exceptions
 import structlog
 
-import orchestrator.enrichment.attempt
-import orchestrator.enrichment.purchase
-import orchestrator.enrichment.settlement
-import orchestrator.enrichment.sweeper
 import orchestrator.memo.durability
 import orchestrator.memo.leader
 import orchestrator.memo.notes
+import orchestrator.purchasing.attempt
+import orchestrator.purchasing.purchase
+import orchestrator.purchasing.settlement
+import orchestrator.purchasing.sweeper
 from orchestrator.surfsense import AnswerLost, RunInterrupted, ServiceUnavailable
 
 #: Not empty while a coroutine is thrown away.
@@ -236,10 +236,10 @@ def logical_time(facts: Facts) -> Iterator[None]:
         (orchestrator.memo.notes, "time", facts.monotonic),
         (orchestrator.memo.durability, "time", facts.monotonic),
         (orchestrator.memo.durability, "monotonic", facts.monotonic),
-        (orchestrator.enrichment.attempt, "asyncio", sleeping),
-        (orchestrator.enrichment.sweeper, "time_ns", lambda: round(facts.monotonic() * 1e9)),
-        (orchestrator.enrichment.purchase, "uuid", SimpleNamespace(uuid4=facts.hex)),
-        (orchestrator.enrichment.settlement, "datetime", _Instant),
+        (orchestrator.purchasing.attempt, "asyncio", sleeping),
+        (orchestrator.purchasing.sweeper, "time_ns", lambda: round(facts.monotonic() * 1e9)),
+        (orchestrator.purchasing.purchase, "uuid", SimpleNamespace(uuid4=facts.hex)),
+        (orchestrator.purchasing.settlement, "datetime", _Instant),
     ]
     with ExitStack() as stack, structlog.testing.capture_logs():
         for module, name, stand_in in replacements:

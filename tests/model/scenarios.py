@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import orchestrator.enrichment.attempt as attempting
-import orchestrator.enrichment.purchase as buying
-from orchestrator.enrichment.journal import Page, Stage, Step, first_step
+import orchestrator.purchasing.attempt as attempting
+import orchestrator.purchasing.purchase as buying
 from orchestrator.memo import Durability, Memo, Source, durability
 from orchestrator.memo.keys import Keys
 from orchestrator.memo.notes import Notes
-from orchestrator.spend import Entered
+from orchestrator.purchasing import Entered
+from orchestrator.purchasing.journal import Page, Stage, Step, first_step
 from orchestrator.surfsense import SendGuard
 from tests.model import stand_ins
 from tests.model.invariants import (

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple, Self, cast
 
 import orjson
 
-from orchestrator.archive import ArchivedAnswer
-from orchestrator.enrichment.journal import Page
 from orchestrator.memo import Durability, LeaseLost, durability
 from orchestrator.memo.keys import Keys, listed
-from orchestrator.spend import Entered, PurchaseRecord
+from orchestrator.purchasing import ArchivedAnswer, Entered, PurchaseRecord
+from orchestrator.purchasing.journal import Page
 from orchestrator.surfsense import Accepted, Found, NotSent, current_guard
 from tests.model.programs import Ask
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.handlers.letters import Retry, retry_of
 from orchestrator.jobs import JobKind
-from orchestrator.pipeline.letters import Retry, retry_of
 from orchestrator.surfsense import (
     AnswerLost,
     EnrichmentError,

@@ -8,20 +8,20 @@ from tests.support.project import ROOT, project_files_like
 
 #: Who starts a task or a thread of its own, and why an error cannot silence it for good.
 STARTS = {
-    "orchestrator/api/health.py": "one question with an end; the next request asks anew",
-    "orchestrator/background.py": "the supervisor itself",
-    "orchestrator/batching.py": "one batch with an end; each caller gets its error",
-    "orchestrator/counters.py": "one flush with an end; the next count starts another",
+    "orchestrator/http/health.py": "one question with an end; the next request asks anew",
+    "orchestrator/infra/background.py": "the supervisor itself",
+    "orchestrator/infra/batching.py": "one batch with an end; each caller gets its error",
+    "orchestrator/infra/counters.py": "one flush with an end; the next count starts another",
     "orchestrator/embedded/stack.py": "threads that wait for a child process to end",
     "orchestrator/jobs/chunkwork.py": "one item with an end",
     "orchestrator/jobs/runner.py": "one slot with an end; the reconciler starts another",
-    "orchestrator/lease.py": "one lease; the holder sees by the clock that it has lapsed",
+    "orchestrator/infra/lease.py": "one lease; the holder sees by the clock that it has lapsed",
     "orchestrator/memo/durability.py": "one confirmation with an end",
     "orchestrator/memo/flights.py": "one flight with an end",
     "orchestrator/memo/leader.py": "one answer that Redis could not take; errors are logged",
     "orchestrator/memo/reader.py": "one read with an end; each caller gets its error",
-    "orchestrator/surfsense/sandbox/workshop.py": "one simulated run with an end",
-    "orchestrator/workers/watchdog.py": "a thread in which the supervisor runs its loop",
+    "orchestrator/embedded/sandbox/workshop.py": "one simulated run with an end",
+    "orchestrator/messaging/watchdog.py": "a thread in which the supervisor runs its loop",
     "tasks/runtime.py": "the event loop's thread, and one that ends the process",
 }
 _STARTERS = {"create_task", "ensure_future", "Thread"}

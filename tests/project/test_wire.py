@@ -19,7 +19,7 @@ import pytest
 
 import agents
 import orchestrator
-from orchestrator import names
+from orchestrator.infra import names
 from tests.support.project import ROOT, project_files_like
 
 _TASK_NAMES = {
@@ -28,7 +28,7 @@ _TASK_NAMES = {
 #: Importing them does something: they are entries, not parts.
 _ENTRIES = ("__main__", "celery_app", "env")
 #: Servers: their errors are answers to one request, and never leave the process as such.
-_SERVERS = ("orchestrator.api.", "orchestrator.surfsense.sandbox.")
+_SERVERS = ("orchestrator.http.", "orchestrator.embedded.sandbox.")
 _SAMPLES: dict[object, object] = {
     str: "text",
     int: 7,
@@ -95,7 +95,7 @@ def test_task_names_are_all_different() -> None:
 
 
 def test_each_task_name_is_given_once_and_from_the_list() -> None:
-    """A task is registered under a constant of `orchestrator.names`, each under its own."""
+    """A task is registered under a constant of `orchestrator.infra.names`, each under its own."""
     given = []
     for path in project_files_like("*.py"):
         if path.relative_to(ROOT).parts[0] == "tasks":

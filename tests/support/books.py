@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from orchestrator.spend import Opening
+from orchestrator.purchasing import Opening
 
 
 @dataclass

@@ -8,8 +8,8 @@ import asyncio
 import sys
 from datetime import date
 
-from orchestrator.connections import open_redis
-from orchestrator.spend import Budget, BudgetExhausted, Caps, accounts_of
+from orchestrator.infra.connections import open_redis
+from orchestrator.purchasing import Budget, BudgetExhausted, Caps, accounts_of
 from tests.support.books import HandwrittenBooks
 
 ACCOUNTS = accounts_of(tenant="shared", day=date(2026, 11, 23))

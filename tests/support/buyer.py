@@ -17,28 +17,32 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from orchestrator.archive import EvidenceArchive
-from orchestrator.clock import utc_now
-from orchestrator.company_index import CompanyIndex
-from orchestrator.connections import open_redis
-from orchestrator.counters import Counters
 from orchestrator.database import open_engine
-from orchestrator.enrichment import (
+from orchestrator.identity import Mention
+from orchestrator.identity.index import CompanyIndex
+from orchestrator.infra.clock import utc_now
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.counters import Counters
+from orchestrator.memo import Durability, Memo, MemoOptions
+from orchestrator.purchasing import (
     SEND_WITHIN,
+    Budget,
+    Caps,
     Enricher,
     EnrichmentFailures,
+    EvidenceArchive,
     Freshness,
+    Ledger,
     Purchaser,
+    PurchaseRecord,
     Purpose,
+    Servings,
     Settlement,
     Strays,
     Sweeper,
 )
-from orchestrator.enrichment.journal import Page
-from orchestrator.identity import Mention
-from orchestrator.memo import Durability, Memo, MemoOptions
+from orchestrator.purchasing.journal import Page
 from orchestrator.settings import Settings, load
-from orchestrator.spend import Budget, Caps, Ledger, PurchaseRecord, Servings
 from orchestrator.surfsense import Accepted, Answer, Seller, open_http, open_seller
 from tests.support.children import Children
 

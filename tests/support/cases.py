@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
-from orchestrator.spend import PurchaseOutcome, PurchaseRecord
+from orchestrator.purchasing import PurchaseOutcome, PurchaseRecord
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 _TEST_LEADS = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from orchestrator.clock import utc_now
-from orchestrator.company_index import CompanyIndex
 from orchestrator.database import open_engine, upgrade
+from orchestrator.identity.index import CompanyIndex
+from orchestrator.infra.clock import utc_now
 
 
 @asynccontextmanager

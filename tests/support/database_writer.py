@@ -7,10 +7,10 @@ that is committed and new. Tests start several, and kill some.
 import asyncio
 import sys
 
-from orchestrator.clock import utc_now
 from orchestrator.database import open_engine
-from orchestrator.spend import Ledger
-from orchestrator.store import LeadStore
+from orchestrator.infra.clock import utc_now
+from orchestrator.leads import LeadStore
+from orchestrator.purchasing import Ledger
 from tests.support.cases import advance, lead, purchase
 
 

@@ -9,8 +9,8 @@ uncertain in the ledger, and `answer_lost` for whoever asks.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.handlers import CompanyHandler
 from orchestrator.jobs import JobContext
-from orchestrator.pipeline import CompanyHandler
 from tests.support.audit import Audit
 from tests.support.hostile_seller import Behaviour, Mishap
 from tests.support.installation import running_installation

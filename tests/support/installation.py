@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 import psutil
 
-from orchestrator.bootstrap import Runtime, build
+from orchestrator.app import Runtime, build
 from orchestrator.database import upgrade
 from orchestrator.dispatch import submit
 from orchestrator.embedded.valkey import Valkey

@@ -2,9 +2,9 @@
 
 from redis.asyncio import Redis
 
-from orchestrator.enrichment import entry_key
 from orchestrator.memo import Entry
 from orchestrator.memo.entry import encode
+from orchestrator.purchasing import entry_key
 
 KNOWN_PRICE = 5_500
 _NOW_MS, _LATER_MS = 1_764_000_000_000, 4_000_000_000_000

@@ -14,12 +14,12 @@ from typing import Any
 
 from agents.case import Case, Decision
 from agents.protocol import Pipeline
-from orchestrator.clock import utc_now
 from orchestrator.database import open_engine
+from orchestrator.handlers import LeadHandler
+from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobContext
-from orchestrator.pipeline import LeadHandler
-from orchestrator.store import LeadStore
-from tests.integration.enrichment.conftest import Worlds
+from orchestrator.leads import LeadStore
+from tests.integration.purchasing.conftest import Worlds
 from tests.support.cases import advance, lead
 
 LEAD = lead(1, company="Acme, S.A.")

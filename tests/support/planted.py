@@ -16,13 +16,13 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from orchestrator import bootstrap
-from orchestrator.enrichment.attempt import Attempts
+from orchestrator import app as bootstrap
+from orchestrator.infra.scripts import load_script
 from orchestrator.memo import MemoOptions, scripts
 from orchestrator.memo.keys import Keys
 from orchestrator.memo.notes import Notes
 from orchestrator.memo.processes import Processes
-from orchestrator.scripts import load_script
+from orchestrator.purchasing.attempt import Attempts
 from orchestrator.surfsense import Accepted, RunSeller, SendGuard
 
 JsonObject = dict[str, Any]

@@ -9,12 +9,12 @@ import sys
 import uuid
 from datetime import timedelta
 
-from orchestrator.clock import utc_now
-from orchestrator.company_index import CompanyIndex
-from orchestrator.connections import open_redis
 from orchestrator.database import open_engine
+from orchestrator.identity.index import CompanyIndex
+from orchestrator.infra.clock import utc_now
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.observability import configure_logging
 from orchestrator.jobs import Job, JobRecords, NewJob
-from orchestrator.observability import configure_logging
 from orchestrator.schedule import DueSet, Scheduler, Watches, Worth
 
 

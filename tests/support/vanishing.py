@@ -2,9 +2,9 @@
 
 from redis.asyncio import Redis
 
+from orchestrator.infra.scripts import load_script
 from orchestrator.jobs import Lane
 from orchestrator.jobs.keys import ROOT
-from orchestrator.scripts import load_script
 
 
 async def vanish_with_a_chunk(

@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy
 
-from orchestrator.bootstrap import build
+from orchestrator.app import build
 from orchestrator.identity import company_key
 from orchestrator.jobs import Job, JobState
+from orchestrator.purchasing import Cost, CostsBy
 from orchestrator.settings import load
-from orchestrator.spend import Cost, CostsBy
 from tests.support.bells import FakeDoorbell
 from tests.support.crew import PATIENCE_S
 from tests.support.sandbox import charges, everybody_known

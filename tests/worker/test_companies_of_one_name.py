@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from celery import Celery
 
-from orchestrator.bootstrap import Runtime, build
+from orchestrator.app import Runtime, build
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.identity import company_key
 from orchestrator.identity.decisions import DecisionKind, NewDecision

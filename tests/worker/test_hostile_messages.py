@@ -14,9 +14,8 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.bootstrap import build
-from orchestrator.jobs import JobFilter
-from orchestrator.names import (
+from orchestrator.app import build
+from orchestrator.infra.names import (
     QUEUE_REFRESH,
     QUEUES,
     TASK_ENRICH,
@@ -24,6 +23,7 @@ from orchestrator.names import (
     TASK_TICK,
     TASK_WORK,
 )
+from orchestrator.jobs import JobFilter
 from orchestrator.settings import load
 from tests.support.bells import FakeDoorbell
 from tests.support.crew import PATIENCE_S, CrewMember

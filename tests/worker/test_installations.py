@@ -15,12 +15,12 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from orchestrator.bootstrap import build
+from orchestrator.app import build
 from orchestrator.database import upgrade
 from orchestrator.dispatch import submit
 from orchestrator.doctor import Level, examine
 from orchestrator.doctor.redis_rules import acl_rules
-from orchestrator.embedded.sandbox import start_sandbox
+from orchestrator.embedded.sandbox_process import start_sandbox
 from orchestrator.identity import company_key
 from orchestrator.jobs import Job, JobKind, NewJob
 from orchestrator.memo import StoreUnavailable

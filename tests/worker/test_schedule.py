@@ -11,9 +11,9 @@ from uuid import uuid4
 import orjson
 import redis as blocking
 
-from orchestrator.bootstrap import build
-from orchestrator.clock import utc_now
-from orchestrator.names import QUEUE_REFRESH, TASK_TICK
+from orchestrator.app import build
+from orchestrator.infra.clock import utc_now
+from orchestrator.infra.names import QUEUE_REFRESH, TASK_TICK
 from orchestrator.schedule import new_watch
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from orchestrator import cache
 from orchestrator.cache import HitRate, Kind, hit_rates
-from orchestrator.counters import Counters, day_key
+from orchestrator.infra.counters import Counters, day_key
 from tests.support.async_waiting import eventually
 from tests.support.valkey import client_of, running_valkey
 

@@ -9,12 +9,11 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.cache import HitRate, Kind, hit_rates
-from orchestrator.company_index import CompanyIndex
-from orchestrator.counters import Counters
-from orchestrator.enrichment import Enricher, EnrichmentFailures, Purchaser, Purpose
-from orchestrator.enrichment.journal import Order
+from orchestrator.identity.index import CompanyIndex
+from orchestrator.infra.counters import Counters
 from orchestrator.memo import Flight, Loaded, Memo
-from orchestrator.spend import Servings
+from orchestrator.purchasing import Enricher, EnrichmentFailures, Purchaser, Purpose, Servings
+from orchestrator.purchasing.journal import Order
 from orchestrator.surfsense import ServiceUnavailable
 from tests.support.companies import open_index
 

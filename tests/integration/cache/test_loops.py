@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from orchestrator import cache
 from orchestrator.cache import HitRate, Kind, hit_rates
-from orchestrator.counters import Counters
 from orchestrator.embedded.valkey import Valkey
+from orchestrator.infra.counters import Counters
 from orchestrator.settings import ConfigurationError
 from tests.support.valkey import client_of
 

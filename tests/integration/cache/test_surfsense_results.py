@@ -11,11 +11,11 @@ from redis.asyncio import ConnectionPool, Redis
 from orchestrator import cache
 from orchestrator.cache.stores import ResultStore
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.enrichment import EnrichmentFailures
-from orchestrator.enrichment.stored import EnrichmentStatus, read_stored
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Source
 from orchestrator.memo.entry import decode, encode
+from orchestrator.purchasing import EnrichmentFailures
+from orchestrator.purchasing.stored import EnrichmentStatus, read_stored
 
 RESULT = {"estado": "encontrada", "sector": "software", "detalle": {"empleados": 120}}
 

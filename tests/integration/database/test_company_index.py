@@ -8,13 +8,14 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.clock import utc_now
-from orchestrator.company_index import CompanyIndex, IdentityDecisions
 from orchestrator.database import DatabaseForbids, DatabaseUnavailable, writing
 from orchestrator.identity import Mention, identify
 from orchestrator.identity.decisions import BadDecision, DecisionKind, NewDecision
+from orchestrator.identity.index import CompanyIndex
+from orchestrator.identity.recorded_decisions import IdentityDecisions
 from orchestrator.identity.resolution import Because
-from orchestrator.spend import Ledger
+from orchestrator.infra.clock import utc_now
+from orchestrator.purchasing import Ledger
 from tests.support.async_waiting import eventually
 from tests.support.cases import purchase
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.spend import (
+from orchestrator.purchasing import (
     Cost,
     Costs,
     CostsBy,

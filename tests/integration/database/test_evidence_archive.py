@@ -8,10 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.archive import EvidenceArchive, keep_answers
 from orchestrator.database import reading, schema, writing
-from orchestrator.pruner import Pruner
-from orchestrator.spend import Ledger, PurchaseOutcome
+from orchestrator.database.pruner import Pruner
+from orchestrator.purchasing import EvidenceArchive, Ledger, PurchaseOutcome, keep_answers
 from tests.support.cases import NOW, purchase
 
 LONG = {"answer": {"descripcion": "Logística y transporte. " * 200}}

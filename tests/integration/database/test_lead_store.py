@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import open_engine, reading, schema, writing
-from orchestrator.store import LeadStore, Recorded, StoreCounts, UnknownLead, opportunity_id
+from orchestrator.leads import LeadStore, Recorded, StoreCounts, UnknownLead, opportunity_id
 from tests.support.cases import NOW, advance, discard, lead
 
 

@@ -8,10 +8,9 @@ from sqlalchemy import delete, insert, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.archive import EvidenceArchive
 from orchestrator.database import DatabaseForbids, schema, writing
-from orchestrator.spend import Entered, Ledger, Opening, PurchaseOutcome
-from orchestrator.spend.ledger import UNSETTLED
+from orchestrator.purchasing import Entered, EvidenceArchive, Ledger, Opening, PurchaseOutcome
+from orchestrator.purchasing.ledger import UNSETTLED
 from tests.support.async_waiting import eventually
 from tests.support.cases import NOW, purchase
 from tests.support.project import read

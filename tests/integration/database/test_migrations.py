@@ -9,7 +9,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from orchestrator.clock import utc_now
 from orchestrator.database import (
     SchemaMismatch,
     SchemaTooNew,
@@ -23,7 +22,8 @@ from orchestrator.database import (
     writing,
 )
 from orchestrator.database.migrate import upgrade_within
-from orchestrator.spend import Ledger
+from orchestrator.infra.clock import utc_now
+from orchestrator.purchasing import Ledger
 from tests.support.cases import purchase
 from tests.support.children import Children
 

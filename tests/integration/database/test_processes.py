@@ -6,10 +6,10 @@ from asyncio.subprocess import Process
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.clock import utc_now
 from orchestrator.database import reading
-from orchestrator.spend import Ledger
-from orchestrator.store import LeadStore
+from orchestrator.infra.clock import utc_now
+from orchestrator.leads import LeadStore
+from orchestrator.purchasing import Ledger
 from tests.support.cases import lead, purchase
 from tests.support.children import Children
 

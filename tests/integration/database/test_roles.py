@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.clock import utc_now
 from orchestrator.database import (
     DatabaseForbids,
     grant_to_application,
@@ -18,8 +17,9 @@ from orchestrator.database import (
     upgrade,
     writing,
 )
+from orchestrator.infra.clock import utc_now
+from orchestrator.purchasing import Ledger
 from orchestrator.settings import ConfigurationError
-from orchestrator.spend import Ledger
 from tests.integration.database.conftest import APPLICATION
 from tests.support.cases import purchase
 from tests.support.postgres import PostgresServer

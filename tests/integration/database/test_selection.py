@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.store import LeadFilter, LeadStore
+from orchestrator.leads import LeadFilter, LeadStore
 from tests.support.cases import NOW, advance, discard, lead
 
 TODAY = "2"

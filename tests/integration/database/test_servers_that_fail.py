@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from orchestrator.clock import ahead_of, utc_now
 from orchestrator.database import (
     DatabaseUnavailable,
     database_time,
@@ -20,7 +19,8 @@ from orchestrator.database import (
     upgrade,
     writing,
 )
-from orchestrator.spend import Ledger
+from orchestrator.infra.clock import ahead_of, utc_now
+from orchestrator.purchasing import Ledger
 from tests.support.cases import purchase
 from tests.support.pgbouncer import PgBouncer, running_pgbouncer
 from tests.support.postgres import PostgresServer, running_postgres

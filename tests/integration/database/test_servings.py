@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import open_engine
-from orchestrator.spend import Serving, Servings
+from orchestrator.purchasing import Serving, Servings
 
 SOON = timedelta(milliseconds=10)
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.identity import company_key
+from orchestrator.leads import LeadStore
 from orchestrator.schedule import RunEnd, Watch, Watches, WatchKind, Worth, new_watch
-from orchestrator.store import LeadStore
 from tests.support.cases import NOW, advance, discard, lead
 from tests.support.ticking import SetClock
 

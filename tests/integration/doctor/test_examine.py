@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.counters import Counters
 from orchestrator.doctor import Finding, Level, examine
 from orchestrator.embedded.valkey import Valkey
+from orchestrator.infra.counters import Counters
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
 from tests.support.crew import crew_of

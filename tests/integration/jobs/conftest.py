@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.bootstrap import Runtime, build
+from orchestrator.app import Runtime, build
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.jobs import JobRecords, Marks
 from orchestrator.settings import Settings, load

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from redis.asyncio import Redis
 
+from orchestrator.infra.scripts import load_script
 from orchestrator.jobs import (
     Backlog,
     Command,
@@ -19,7 +20,6 @@ from orchestrator.jobs import (
     Report,
 )
 from orchestrator.jobs.keys import ROOT, JobKeys, LaneKeys
-from orchestrator.scripts import load_script
 from tests.support.async_waiting import eventually
 from tests.support.commands import commands, forget_commands
 from tests.support.vanishing import vanish_with_a_chunk

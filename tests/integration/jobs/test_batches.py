@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.dispatch import submit, submit_stream
 from orchestrator.jobs import SEGMENT_ROWS, Job, JobKind, JobState, NewJob, Order, Report
 from orchestrator.jobs.keys import JobKeys

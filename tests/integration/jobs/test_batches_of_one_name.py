@@ -5,7 +5,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.dispatch import submit_stream
 from orchestrator.identity import Mention
 from tests.integration.jobs.test_batches import ORDER, in_parts, results_of

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from orchestrator.bootstrap import Runtime, build, load_policy
+from orchestrator.app import Runtime, build, load_policy
 from orchestrator.cli.follow import follow
 from orchestrator.dispatch import FIRST_RINGS, command, submit
 from orchestrator.jobs import Command, JobGone, JobKind, JobState, KeyReused, NewJob
 from orchestrator.jobs.errors import RemovedJob, UnreadableJob
 from orchestrator.memo import StoreFull
+from orchestrator.purchasing import run_account
 from orchestrator.settings import ConfigurationError, Settings
-from orchestrator.spend import run_account
 from tests.support.bells import FakeDoorbell
 
 NEW = NewJob(JobKind.ENRICH, ("Acme", "Beta", "Gamma"), "default")

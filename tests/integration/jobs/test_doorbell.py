@@ -9,11 +9,11 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.names import QUEUES, TASK_WORK
 from orchestrator.jobs import Lane
 from orchestrator.messaging import CeleryDoorbell, create_app
-from orchestrator.names import QUEUES, TASK_WORK
 from orchestrator.settings import Settings, load
 from tests.support.valkey import kill, running_valkey
 

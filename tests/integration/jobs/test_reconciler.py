@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from orchestrator.background import Supervisor, end_task
+from orchestrator.infra.background import Supervisor, end_task
 from orchestrator.jobs import (
     ChunkRunner,
     Job,

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.dispatch import submit, submit_stream
+from orchestrator.handlers import BOUGHT_AGAIN
 from orchestrator.jobs import (
     FailureFilter,
     Job,
@@ -23,9 +24,8 @@ from orchestrator.jobs import (
     Report,
 )
 from orchestrator.jobs.keys import JobKeys
-from orchestrator.pipeline import BOUGHT_AGAIN
+from orchestrator.purchasing import run_account
 from orchestrator.requeue import Requeue, foresee, requeue, requeued_as
-from orchestrator.spend import run_account
 from tests.support.bells import FakeDoorbell
 from tests.support.known_companies import know
 

@@ -26,11 +26,11 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.scripts import load_script
 from orchestrator.jobs import Command, JobKind, JobRecords, JobState, Lane, NewJob, Report
 from orchestrator.jobs.keys import ROOT, JobKeys, LaneKeys
-from orchestrator.scripts import load_script
 from tests.support.job_model import ARROWS, CHUNK, DEADLINE, JobsModel, ModelJob, Place
 
 T = TypeVar("T")

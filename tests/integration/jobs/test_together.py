@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
+from orchestrator.infra.lease import Renewal
 from orchestrator.jobs import JobKind, JobRecords, NewJob, Report
-from orchestrator.lease import Renewal
 from tests.support.async_waiting import eventually
 
 MANY = 200

@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from orchestrator.background import Loop, Supervisor, end_task
-from orchestrator.bootstrap import build
+from orchestrator.app import build
 from orchestrator.dispatch import worker_loops
+from orchestrator.infra.background import Loop, Supervisor, end_task
 from orchestrator.settings import Settings
 from tests.support.async_waiting import eventually
 from tests.support.bells import FakeDoorbell

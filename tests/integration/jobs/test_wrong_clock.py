@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from orchestrator.bootstrap import build
-from orchestrator.clock import ServerClock, utc_now
+from orchestrator.app import build
 from orchestrator.doctor.clocks import check_clocks
 from orchestrator.doctor.finding import Level
+from orchestrator.infra.clock import ServerClock, utc_now
 from orchestrator.settings import Settings
 from tests.support.bells import FakeDoorbell
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
+from orchestrator.infra.connections import open_redis
 from orchestrator.memo import FailureCodec, Memo, MemoOptions
 from tests.support.loading import SoldOutCodec
 

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.lease import RENEWALS
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.lease import RENEWALS
 from orchestrator.memo import Flight, LeaseLost, Loaded, Memo, MemoOptions, Source
 from orchestrator.memo.memo import TAKE_OVERS
 from tests.integration.memo.conftest import SHORT_LEASE, OpenMemo

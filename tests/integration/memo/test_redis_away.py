@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
+from orchestrator.infra.connections import open_redis
 from orchestrator.memo import (
     Memo,
     MemoOptions,

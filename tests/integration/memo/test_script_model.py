@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from orchestrator.connections import open_redis
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.scripts import load_script
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.scripts import load_script
 from tests.support.loading import KEY
 from tests.support.script_flight import KEYS, ScriptFlight, text_of
 

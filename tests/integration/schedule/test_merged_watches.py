@@ -1,12 +1,12 @@
 """A schedule of companies that people have made one."""
 
-from orchestrator.clock import utc_now
-from orchestrator.company_index import IdentityDecisions
 from orchestrator.identity import company_key
 from orchestrator.identity.decisions import DecisionKind, NewDecision
+from orchestrator.identity.recorded_decisions import IdentityDecisions
+from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobKind
+from orchestrator.leads import LeadStore
 from orchestrator.schedule import new_rule
-from orchestrator.store import LeadStore
 from tests.integration.schedule.test_scheduler import DAY, World, world
 from tests.support.cases import advance, lead
 

@@ -7,16 +7,15 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.archive import EvidenceArchive
-from orchestrator.clock import utc_now
-from orchestrator.company_index import IdentityDecisions
-from orchestrator.enrichment import LastKnown, Purpose
+from orchestrator.handlers import RefreshHandler
 from orchestrator.identity import Mention
 from orchestrator.identity.decisions import DecisionKind, NewDecision
+from orchestrator.identity.recorded_decisions import IdentityDecisions
+from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext
-from orchestrator.pipeline import RefreshHandler
+from orchestrator.purchasing import EvidenceArchive, LastKnown, Purpose
 from orchestrator.schedule import DueSet, RunEnd, Watch, Watches, evidence_digest, new_watch
-from tests.integration.enrichment.conftest import World, Worlds, engine, world, worlds
+from tests.integration.purchasing.conftest import World, Worlds, engine, world, worlds
 
 __all__ = ["Worlds", "engine", "world", "worlds"]
 

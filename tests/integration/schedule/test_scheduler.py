@@ -13,12 +13,13 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.clock import utc_now
-from orchestrator.company_index import CompanyIndex
 from orchestrator.database import open_engine, upgrade
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.identity import company_key
+from orchestrator.identity.index import CompanyIndex
+from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import Command, Job, JobKind, JobRecords, Lane, NewJob
+from orchestrator.leads import LeadStore
 from orchestrator.schedule import (
     DueSet,
     RunEnd,
@@ -31,7 +32,6 @@ from orchestrator.schedule import (
     new_watch,
 )
 from orchestrator.schedule.due_set import DUE
-from orchestrator.store import LeadStore
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
 from tests.support.children import Children

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import orjson
 
-from orchestrator.surfsense.sandbox import Behaviour
+from orchestrator.embedded.sandbox import Behaviour
 
 FAULTLESS = Behaviour(latency_min_ms=0, latency_max_ms=0, not_found_rate=0, ambiguous_rate=0)
 #: Seconds that a sandbox gets to come up or to end.
@@ -30,7 +30,7 @@ class SandboxProcess:
     def start(self, port: int = 0) -> None:
         """Start it and wait until it takes connections."""
         self._ready_file.unlink(missing_ok=True)
-        module = (sys.executable, "-m", "orchestrator.surfsense.sandbox")
+        module = (sys.executable, "-m", "orchestrator.embedded.sandbox")
         place = ("--port", str(port), "--ready-file", str(self._ready_file))
         bill = ("--bill-path", str(self.bill_path))
         quick = ("--latency-min-ms", "0", "--latency-max-ms", "0")

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.clock import utc_now
-from orchestrator.handover import open_webhook
+from orchestrator.infra.clock import utc_now
+from orchestrator.leads import open_webhook
 from orchestrator.surfsense import open_http
 from tests.integration.surfsense.raw_server import RawServer, answer
 from tests.support.receiver import SECRET

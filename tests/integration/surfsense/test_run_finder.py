@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from orchestrator.clock import utc_now
+from orchestrator.infra.clock import utc_now
 from tests.integration.surfsense.buying import run_seller_of
 from tests.integration.surfsense.sandbox_process import SandboxProcess
 

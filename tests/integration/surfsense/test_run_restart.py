@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestrator.clock import utc_now
+from orchestrator.infra.clock import utc_now
 from orchestrator.surfsense import Found, RunInterrupted
 from tests.integration.surfsense.buying import PATIENCE, run_seller_of
 from tests.integration.surfsense.sandbox_process import SandboxProcess

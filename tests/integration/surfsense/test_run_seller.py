@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.clock import utc_now
+from orchestrator.infra.clock import utc_now
 from orchestrator.surfsense import (
     Accepted,
     Ambiguous,

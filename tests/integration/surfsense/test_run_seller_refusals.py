@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.clock import utc_now
+from orchestrator.infra.clock import utc_now
 from orchestrator.surfsense import (
     Accepted,
     AccessDenied,

@@ -58,7 +58,7 @@ async def test_it_ends_when_told_even_with_an_answer_owed(
 
 def test_a_senseless_command_line_is_explained() -> None:
     """One sentence names the option and what is wrong with it."""
-    command = [sys.executable, "-m", "orchestrator.surfsense.sandbox", "--error-rate", "2"]
+    command = [sys.executable, "-m", "orchestrator.embedded.sandbox", "--error-rate", "2"]
 
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -69,7 +69,7 @@ def test_a_senseless_command_line_is_explained() -> None:
 def test_a_port_in_use_is_explained(own_sandbox: Callable[..., SandboxProcess]) -> None:
     """No stack trace for an everyday mishap."""
     port = str(own_sandbox().port)
-    command = [sys.executable, "-m", "orchestrator.surfsense.sandbox", "--port", port]
+    command = [sys.executable, "-m", "orchestrator.embedded.sandbox", "--port", port]
 
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
 

@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from orchestrator.bootstrap import Runtime
+from orchestrator.app import Runtime
 from orchestrator.cli import batch
 from orchestrator.cli.terms import Terms
+from orchestrator.handlers import CompanyResult
 from orchestrator.jobs import JobKind
 from orchestrator.leadfile import FOR_ENRICHMENT, read_lead_file
-from orchestrator.pipeline import CompanyResult
 
 
 async def test_a_swallowed_ctrl_c_ends_the_reading(

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.cli.cells import cells_of
-from orchestrator.pipeline import CompanyResult, ItemStatus
+from orchestrator.handlers import CompanyResult, ItemStatus
 
 
 @pytest.mark.parametrize(

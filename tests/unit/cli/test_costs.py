@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from orchestrator.cli.costs import pictured, shortened
-from orchestrator.spend import Cost, CostsBy, total
+from orchestrator.purchasing import Cost, CostsBy, total
 
 _MONEY = st.integers(0, 10**9)
 _COSTS = st.lists(

@@ -3,8 +3,8 @@
 import pytest
 
 from orchestrator.cli.patience import Patience, patiently
-from orchestrator.connections import StoreFull, StoreRefused, StoreUnavailable
 from orchestrator.database import DatabaseUnavailable
+from orchestrator.infra.connections import StoreFull, StoreRefused, StoreUnavailable
 from orchestrator.jobs import NotNow
 from orchestrator.memo import NotDurable
 

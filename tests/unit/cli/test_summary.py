@@ -7,8 +7,8 @@ from rich.console import Console
 
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
+from orchestrator.handlers import CompanyResult, ItemStatus
 from orchestrator.memo import Source
-from orchestrator.pipeline import CompanyResult, ItemStatus
 
 PRICE = 46_500
 

@@ -9,7 +9,7 @@ from orchestrator.doctor.finding import Level
 from orchestrator.doctor.hit_rates import judge_hit_rates
 from orchestrator.doctor.local import judge_python
 from orchestrator.doctor.surfsense import judge_health
-from orchestrator.spend import Doubt
+from orchestrator.purchasing import Doubt
 
 WHERE = "http://surfsense:8000"
 

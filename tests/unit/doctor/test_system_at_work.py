@@ -16,9 +16,9 @@ from orchestrator.doctor.workers import (
     judge_refused,
     judge_workers,
 )
-from orchestrator.handover import HandOverState
 from orchestrator.jobs import Lane, LaneBacklog
-from orchestrator.workers import Heartbeat, WorkerState
+from orchestrator.leads import HandOverState
+from orchestrator.messaging import Heartbeat, WorkerState
 
 BUILD = Build("1", "profile", "policy")
 WELL = replace(

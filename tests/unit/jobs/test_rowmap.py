@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.distinct import Distinct
+from orchestrator.infra.distinct import Distinct
 from orchestrator.jobs import Segment
 from orchestrator.jobs.rowmap import pack_row_counts, row_count_in
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from orchestrator import settings
-from orchestrator.clock import utc_now
+from orchestrator.infra.clock import utc_now
 from orchestrator.surfsense import EnrichSeller, Found, RunSeller, RunUnknown, Seller, open_seller
 
 BASE = {

@@ -1,0 +1,370 @@
+"""The composition root: the only place where the parts meet.
+
+Worker, API, CLI and tests all call `build` and get the same object graph; tests substitute
+the clock or the doorbell. Nothing here runs at import.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
+from agents.cdao.policy import Policy
+from agents.protocol import Pipeline
+from orchestrator.database import DatabaseUnavailable, database_time, open_engine, require_current
+from orchestrator.database.pruner import Pruner
+from orchestrator.handlers import (
+    CompanyHandler,
+    LeadHandler,
+    RefreshHandler,
+    Rejudge,
+    ResultReader,
+)
+from orchestrator.identity.index import CompanyIndex
+from orchestrator.identity.recorded_decisions import IdentityDecisions
+from orchestrator.infra.background import Supervisor
+from orchestrator.infra.clock import TOLERANCE, Clock, ServerClock, ahead_of
+from orchestrator.infra.connections import open_redis, redis_time
+from orchestrator.infra.counters import Counters
+from orchestrator.jobs import (
+    Backlog,
+    ChunkRunner,
+    Doorbell,
+    Failures,
+    IdempotencyKeys,
+    Intake,
+    JobKind,
+    JobList,
+    JobRecords,
+    JobResults,
+    Marks,
+    Reconciler,
+)
+from orchestrator.leads import Courier, LeadStore, Outbox, open_webhook
+from orchestrator.memo import Durability, Memo, MemoOptions, Refresh
+from orchestrator.messaging import Workers
+from orchestrator.purchasing import (
+    SEND_WITHIN,
+    Budget,
+    Caps,
+    Costs,
+    Enricher,
+    EnrichmentFailures,
+    EvidenceArchive,
+    Freshness,
+    LastKnown,
+    Ledger,
+    Purchaser,
+    Recall,
+    Servings,
+    Settlement,
+    Strays,
+    Sweeper,
+)
+from orchestrator.schedule import DueSet, Scheduler, Watches, Worth
+from orchestrator.settings import ConfigurationError, Settings, webhook_key
+from orchestrator.surfsense import Seller, open_http, open_seller
+
+log = structlog.get_logger(__name__)
+
+#: Seconds that the comparison of clocks may take at the start.
+COMPARE_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything a door needs, bound to one event loop."""
+
+    settings: Settings
+    clock: Clock
+    engine: AsyncEngine
+    memo_redis: Redis
+    jobs_redis: Redis
+    memo: Memo
+    enricher: Enricher
+    index: CompanyIndex
+    identity_decisions: IdentityDecisions
+    store: LeadStore
+    ledger: Ledger
+    budget: Budget
+    costs: Costs
+    archive: EvidenceArchive
+    outbox: Outbox
+    courier: Courier | None
+    pruners: tuple[Pruner, ...]
+    servings: Servings
+    counters: Counters
+    records: JobRecords
+    intake: Intake
+    idempotency: IdempotencyKeys
+    results: ResultReader
+    job_list: JobList
+    failures: Failures
+    backlog: Backlog
+    runner: ChunkRunner
+    rejudge: Rejudge
+    policy_version: str
+    reconciler: Reconciler
+    seller: Seller
+    purchaser: Purchaser
+    sweeper: Sweeper
+    watches: Watches
+    due: DueSet
+    scheduler: Scheduler
+    workers: Workers
+    doorbell: Doorbell
+    supervisor: Supervisor
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """By how much this machine's clock is ahead of the Redis server's."""
+        return self.clock.ahead if isinstance(self.clock, ServerClock) else timedelta(0)
+
+    async def follow_clock(self) -> None:
+        """Compare this machine's clock with the server's, and log if it has gone wrong.
+
+        Raises:
+            RedisError, OSError: Redis is away.
+        """
+        await _follow(self.clock, self.jobs_redis)
+
+    def drain(self) -> None:
+        """Begin nothing new: no item, no purchase. What is under way is seen through."""
+        self.runner.drain()
+        self.purchaser.drain()
+
+
+def load_policy(settings: Settings) -> Policy:
+    """Return the policy of `EMASAI_POLICY_FILE`, or the one that is shipped.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or says something that does not hold.
+    """
+    if settings.policy_file is None:
+        return default_policy()
+    try:
+        return parse_policy(settings.policy_file.read_text("utf-8"))
+    except OSError as error:
+        problem = f"EMASAI_POLICY_FILE: {settings.policy_file} cannot be read ({error.strerror})"
+        raise ConfigurationError((problem,)) from error
+    except PolicyError as error:
+        problems = tuple(f"{settings.policy_file}: {problem}" for problem in error.problems)
+        raise ConfigurationError(problems) from error
+
+
+def caps_of(settings: Settings) -> Caps:
+    """Return the caps that hold for every purchase."""
+    return Caps(
+        tenant_micros=settings.cap_tenant_micros,
+        day_micros=settings.cap_day_micros,
+        global_micros=settings.cap_global_micros,
+        soft_share=settings.soft_cap_share,
+        refresh_day_micros=settings.cap_refresh_day_micros,
+    )
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings,
+    *,
+    doorbell: Doorbell,
+    clock: Clock | None = None,
+    supervisor: Supervisor | None = None,
+) -> AsyncIterator[Runtime]:
+    """Open every connection lazily, wire the parts, and close all of it at the end.
+
+    The database is never migrated here (`emasai db upgrade` does that). On leaving, flights
+    under way end before their connections are closed.
+
+    Args:
+        settings: Of the installation, or of the embedded stack.
+        doorbell: Announces accepted work; stays the caller's to close.
+        clock: The Redis server's unless given.
+        supervisor: Of the process's loops; one of its own unless given.
+
+    Raises:
+        ConfigurationError: The policy file or the database URL is unfit.
+        DatabaseUnavailable: The database cannot be reached.
+        SchemaTooOld, SchemaTooNew: The database has the schema of another version.
+    """
+    agent = CdaoAgent(load_policy(settings))
+    pipeline = Pipeline("cdao", (agent,))
+    database_url = settings.database_url.get_secret_value()
+    supervisor = supervisor or Supervisor()
+    clock = clock or ServerClock()
+    async with AsyncExitStack() as stack:
+        engine = open_engine(database_url)
+        stack.push_async_callback(engine.dispose)
+        await require_current(engine)
+        memo_redis = _redis(stack, settings.redis_memo_url)
+        jobs_redis = _redis(stack, settings.redis_jobs_url)
+        await _compare_clocks(clock, jobs_redis, engine)
+        http = await stack.enter_async_context(
+            open_http(
+                api_key=settings.surfsense_api_key,
+                max_in_flight=settings.max_in_flight,
+                timeout=settings.surfsense_timeout,
+            )
+        )
+        ledger, servings = Ledger(engine, clock), Servings(engine)
+        stack.push_async_callback(servings.aclose)
+        budget = Budget(jobs_redis, ledger, caps_of(settings))
+        seller = open_seller(settings, http, clock=clock)
+        archive = EvidenceArchive(engine)
+        settlement = Settlement(
+            *(budget, ledger, archive),
+            price_micros=seller.price_micros,
+            protocol=seller.protocol,
+        )
+        strays, durability = Strays(memo_redis), Durability(settings.intent_durability)
+        purchaser = Purchaser(
+            seller,
+            settlement,
+            strays,
+            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, settings.ttl_jitter),
+            max_in_flight=settings.max_in_flight,
+            reconcile_grace=settings.reconcile_grace,
+            send_within=SEND_WITHIN + durability.patience,
+            honours_key=settings.honours_idempotency_key,
+        )
+        memo = Memo(
+            memo_redis,
+            failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
+            options=MemoOptions(
+                lease=settings.lease,
+                stale_for=settings.stale_for,
+                durability=durability,
+                note_ttl=max(MemoOptions().note_ttl, 2 * settings.redis_ttl),
+            ),
+        )
+        sweeper = Sweeper(memo, purchaser, settlement, strays, gives_run_ids=seller.gives_run_ids)
+        counters = Counters(jobs_redis)
+        stack.push_async_callback(counters.aclose)
+        stack.push_async_callback(memo.aclose)
+        index = CompanyIndex(engine, clock)
+        enricher = Enricher(
+            memo, purchaser, counters, servings, index, refresh=_refresh_of(settings)
+        )
+        store = LeadStore(engine, clock)
+        outbox = Outbox(engine, clock)
+        pruners = (
+            Pruner("evidence", archive, clock, keep=timedelta(days=settings.evidence_days)),
+            Pruner("handovers", outbox, clock, keep=timedelta(days=settings.handover_days)),
+        )
+        records = JobRecords(jobs_redis, ttl=settings.job_ttl)
+        last_known = LastKnown(archive, memo)
+        rejudge = Rejudge(store, last_known, index, pipeline, clock)
+        watches, due = Watches(engine, clock), DueSet(jobs_redis)
+        runner = ChunkRunner(
+            records,
+            Marks(jobs_redis, ttl=settings.job_ttl),
+            {
+                JobKind.ENRICH: CompanyHandler(enricher),
+                JobKind.PIPELINE: LeadHandler(store, enricher, pipeline, clock),
+                JobKind.REJUDGE: rejudge,
+                JobKind.REFRESH: RefreshHandler(watches, due, last_known, index, enricher),
+            },
+            doorbell,
+            purchases=purchaser.places,
+            attempts=settings.poison_attempts,
+            supervisor=supervisor,
+            clock=clock,
+        )
+        stack.push_async_callback(runner.aclose)
+        yield Runtime(
+            settings=settings,
+            clock=clock,
+            engine=engine,
+            memo_redis=memo_redis,
+            jobs_redis=jobs_redis,
+            memo=memo,
+            enricher=enricher,
+            index=index,
+            identity_decisions=IdentityDecisions(engine, clock),
+            store=store,
+            ledger=ledger,
+            budget=budget,
+            costs=Costs(engine),
+            archive=archive,
+            outbox=outbox,
+            courier=await _courier_of(stack, settings, outbox, clock),
+            pruners=pruners,
+            servings=servings,
+            counters=counters,
+            records=records,
+            intake=Intake(jobs_redis, ttl=settings.job_ttl),
+            idempotency=IdempotencyKeys(jobs_redis, ttl=settings.idempotency_ttl),
+            job_list=JobList(jobs_redis),
+            failures=Failures(jobs_redis),
+            backlog=Backlog(jobs_redis),
+            results=ResultReader(JobResults(jobs_redis), Recall(memo, archive)),
+            runner=runner,
+            rejudge=rejudge,
+            policy_version=agent.version,
+            reconciler=Reconciler(runner, doorbell),
+            seller=seller,
+            purchaser=purchaser,
+            sweeper=sweeper,
+            watches=watches,
+            due=due,
+            scheduler=Scheduler(watches, due, Worth(engine), records, index, clock),
+            workers=Workers(jobs_redis),
+            doorbell=doorbell,
+            supervisor=supervisor,
+        )
+
+
+async def _compare_clocks(clock: Clock, redis: Redis, engine: AsyncEngine) -> None:
+    """Set *clock* by Redis, and log if the database has another time. A server may be away."""
+    try:
+        async with asyncio.timeout(COMPARE_S):
+            await _follow(clock, redis)
+            if engine.dialect.name != "sqlite":
+                ahead = await ahead_of(partial(database_time, engine), clock)
+                if ahead:
+                    log.warning("clock.servers_differ", redis_ahead_s=ahead.total_seconds())
+    except (RedisError, DatabaseUnavailable, OSError) as error:
+        log.warning("clock.not_compared", error=type(error).__name__)
+
+
+async def _follow(clock: Clock, redis: Redis) -> None:
+    if isinstance(clock, ServerClock) and abs(await clock.follow(partial(redis_time, redis))) > (
+        TOLERANCE
+    ):
+        log.warning("clock.is_wrong", ahead_s=clock.ahead.total_seconds())
+
+
+async def _courier_of(
+    stack: AsyncExitStack, settings: Settings, outbox: Outbox, clock: Clock
+) -> Courier | None:
+    """Return what delivers the outbox; None where nobody is to be told."""
+    if settings.webhook_url is None or settings.webhook_secret is None:
+        return None
+    key, url = webhook_key(settings.webhook_secret), settings.webhook_url.get_secret_value()
+    return Courier(outbox, await stack.enter_async_context(open_webhook(url, key, clock)))
+
+
+def _refresh_of(settings: Settings) -> Refresh | None:
+    """Return when an entry is refreshed ahead of its expiry; None for never, the default."""
+    if not settings.refresh_ahead:
+        return None
+    return Refresh(settings.refresh_ahead, settings.refresh_reads)
+
+
+def _redis(stack: AsyncExitStack, url: str) -> Redis:
+    client = open_redis(url)
+
+    def close() -> Awaitable[None]:
+        return client.aclose()
+
+    stack.push_async_callback(close)
+    return client

@@ -1,0 +1,49 @@
+"""What is done with one item of a job: a company is enriched, a lead goes past the agents."""
+
+from orchestrator.handlers.companies import CompanyIntake
+from orchestrator.handlers.company import CompanyHandler
+from orchestrator.handlers.lead import LeadHandler
+from orchestrator.handlers.letters import (
+    BOUGHT_AGAIN,
+    Letter,
+    LetterCount,
+    Retry,
+    letters_of,
+    read_letters,
+    retry_of,
+)
+from orchestrator.handlers.reading import ResultReader
+from orchestrator.handlers.refresh import RefreshHandler
+from orchestrator.handlers.rejudging import Rejudge
+from orchestrator.handlers.result import (
+    Change,
+    CompanyResult,
+    ItemResult,
+    ItemStatus,
+    LeadResult,
+    RejudgedLead,
+)
+from orchestrator.handlers.trouble import STILL_LOADING
+
+__all__ = [
+    "BOUGHT_AGAIN",
+    "STILL_LOADING",
+    "Change",
+    "CompanyHandler",
+    "CompanyIntake",
+    "CompanyResult",
+    "ItemResult",
+    "ItemStatus",
+    "LeadHandler",
+    "LeadResult",
+    "Letter",
+    "LetterCount",
+    "RefreshHandler",
+    "Rejudge",
+    "RejudgedLead",
+    "ResultReader",
+    "Retry",
+    "letters_of",
+    "read_letters",
+    "retry_of",
+]

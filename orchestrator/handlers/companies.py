@@ -1,0 +1,225 @@
+"""The companies of a job on their way in: repetitions are found, known companies answered.
+
+What a list says twice is worked on once, and what the memo knows becomes no work at all.
+"""
+
+import asyncio
+import zlib
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from agents.case import Localized
+from orchestrator.database import DatabaseUnavailable
+from orchestrator.handlers.company import report_of, report_of_failure
+from orchestrator.handlers.result import ItemStatus
+from orchestrator.handlers.trouble import Explanation, explain
+from orchestrator.identity import Identity, InvalidCompanyName, Mention
+from orchestrator.identity.resolution import Resolved
+from orchestrator.infra.distinct import Distinct
+from orchestrator.jobs import SEGMENT_ROWS, Part, Report, Segment, UnsealedJob
+from orchestrator.purchasing import Enricher, Enrichment, nobody
+
+log = structlog.get_logger(__name__)
+
+#: Names that are read without letting anybody else of the process have a turn.
+_AT_ONCE = 10
+#: The same of names that have been read.
+_QUICK_AT_ONCE = 200
+#: Characters of a name; nobody's company has a longer one.
+MAX_NAME = 1_000
+
+
+@dataclass(slots=True)
+class _New:
+    """A mention that no earlier row has: the company that is meant, or why there is none."""
+
+    text: str
+    identity: Identity | None = None
+    company: Resolved | None = None
+    trouble: Explanation | None = None
+
+    @property
+    def mention(self) -> Mention:
+        """How its row names the company."""
+        return Mention.of(self.text)
+
+    @property
+    def item(self) -> str:
+        """What rows that are answered together have in common.
+
+        Not the key alone: whose name is all that is known of it may mean somebody else by the
+        time that it is looked up. No key has a NUL character.
+        """
+        if self.company is None:
+            return f"\0{self.text}"
+        if self.company.is_ambiguous:
+            return f"\0{self.company.key}"
+        is_told = any(self.company.identity.facts[:2])
+        return f"{self.company.key}\0" if is_told else self.company.key
+
+
+class CompanyIntake:
+    """Puts companies into an unsealed job, each as the text of a `Mention`.
+
+    Not for concurrent callers. Memory: about 60 bytes for each distinct company, and 30 more for
+    each that is known.
+    """
+
+    def __init__(self, enricher: Enricher, unsealed: UnsealedJob) -> None:
+        self._enricher = enricher
+        self._unsealed = unsealed
+        self._spellings = Distinct()
+        self._item_of_spelling = array("I")
+        self._keys = Distinct()
+        self._first_spelling = array("I")
+        self._row: list[str] = []
+        self._served: list[_Served] = []
+
+    async def add(self, mentions: Sequence[str]) -> None:
+        """Add rows.
+
+        Raises:
+            StoreUnavailable: Redis is away; discard the job.
+        """
+        self._row += mentions
+        while len(self._row) >= SEGMENT_ROWS:
+            rows, self._row = self._row[:SEGMENT_ROWS], self._row[SEGMENT_ROWS:]
+            await self._add(rows)
+
+    async def end(self) -> None:
+        """Add what is left, so that the job can be sealed."""
+        if self._row:
+            rows, self._row = self._row, []
+            await self._add(rows)
+
+    async def count_served(self) -> None:
+        """Count the lookups that were answered on the way in, once the job is sealed."""
+        for served in self._served:
+            await self._enricher.served(
+                (purchase_id, price, self._unsealed.rows_of(item))
+                for item, purchase_id, price in served.lookups()
+            )
+
+    async def _add(self, rows: Sequence[str]) -> None:
+        items_before = len(self._keys)
+        first = len(self._spellings)
+        numbers, met = await self._read(rows)
+        new: list[_New] = []
+        items: list[int] = []
+        spellings: dict[int, str] = {}
+        for spelling, each in enumerate(met, start=first):
+            if spelling % _QUICK_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            self._item_of_spelling.append(self._meet(each, spelling, new))
+        for row, spelling in enumerate(numbers):
+            if row % _QUICK_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            item = self._item_of_spelling[spelling]
+            items.append(item)
+            if self._first_spelling[item] != spelling:
+                spellings[row] = rows[row]
+        answers = await self._answers(new, items_before)
+        segment = Segment(items_before, items, spellings)
+        await self._unsealed.add_part(Part(rows, segment, [each.text for each in new], answers))
+
+    async def _read(self, rows: Sequence[str]) -> tuple[list[int], list[_New]]:
+        """Return the spelling of each of *rows*, and the new ones with who is meant by them."""
+        first = len(self._spellings)
+        numbers: list[int] = []
+        new: list[_New] = []
+        for row, text in enumerate(rows):
+            if row % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+            spelling = self._spellings.number(text)
+            if spelling == first + len(new):
+                new.append(_read(text))
+            numbers.append(spelling)
+        known = [each.identity for each in new if each.identity is not None]
+        try:
+            companies = iter(await self._enricher.resolve(known))
+        except DatabaseUnavailable as away:
+            # Work is accepted all the same: it waits for the database where it is done.
+            log.warning("intake.not_identified", error=str(away))
+            return numbers, new
+        for each in new:
+            if each.identity is not None:
+                each.company = next(companies)
+        return numbers, new
+
+    def _meet(self, met: _New, spelling: int, new: list[_New]) -> int:
+        """Return the item of *met*, perhaps a new one."""
+        item = self._keys.number(met.item)
+        if item == len(self._first_spelling):
+            self._first_spelling.append(spelling)
+            new.append(met)
+        return item
+
+    async def _answers(self, new: Sequence[_New], first: int) -> dict[int, Report]:
+        """Return the reports of those of *new* that need no work, by their index."""
+        lookups = {
+            n: each.company
+            for n, each in enumerate(new)
+            if each.company is not None and not each.company.is_ambiguous
+        }
+        known = await self._enricher.known(list(lookups.values()))
+        found = {n: each for n, each in zip(lookups, known, strict=True) if each is not None}
+        self._served.append(_Served.of({first + n: each for n, each in found.items()}))
+        answers = {}
+        for n, each in enumerate(new):
+            report = _report(each, found.get(n))
+            if report is not None:
+                answers[n] = report
+        return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """Which items of a segment were answered by which purchase, packed."""
+
+    items: "array[int]"
+    prices: "array[int]"
+    purchase_ids: bytes
+
+    @classmethod
+    def of(cls, found: Mapping[int, Enrichment]) -> "_Served":
+        bought = {item: each for item, each in found.items() if each.purchase_id is not None}
+        return cls(
+            array("I", bought),
+            array("Q", (each.saved_micros for each in bought.values())),
+            zlib.compress("\n".join(str(each.purchase_id) for each in bought.values()).encode()),
+        )
+
+    def lookups(self) -> Iterator[tuple[int, str, int]]:
+        ids = zlib.decompress(self.purchase_ids).decode()
+        return zip(self.items, ids.splitlines(), self.prices, strict=True)
+
+
+def _read(text: str) -> _New:
+    mention = Mention.of(text)
+    if len(mention.name) > MAX_NAME or "\0" in mention.name:
+        return _New(text, trouble=_UNFIT)
+    try:
+        return _New(text, mention.identify())
+    except InvalidCompanyName as error:
+        return _New(text, trouble=explain(error))
+
+
+_UNFIT = Explanation(
+    ItemStatus.INVALID,
+    "invalid_company_name",
+    Localized(
+        en=f"The name has more than {MAX_NAME:,} characters, or NUL characters; correct it.",
+        es=f"El nombre tiene más de {MAX_NAME:,} letras, o signos NUL; corríjalo.",
+    ),
+)
+
+
+def _report(new: _New, known: Enrichment | None) -> Report | None:
+    if new.trouble is not None:
+        return report_of_failure(Mention(new.mention.name[:MAX_NAME]), new.trouble)
+    if new.company is not None and new.company.is_ambiguous:
+        return report_of(new.mention, nobody(new.company))
+    return None if known is None else report_of(new.mention, known)

@@ -1,0 +1,246 @@
+"""Dead letters over HTTP: what has failed and why, and trying it again."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field, StringConstraints
+
+from orchestrator.app import Runtime
+from orchestrator.handlers import letters_of
+from orchestrator.infra.bounds import Flag, Instant, Tenant
+from orchestrator.jobs import FailureFilter, KeyedRequest, Lane
+from orchestrator.requeue import Sweep, foresee, requeue, requeued_as
+
+from .answers import JOBS_PATH, url_of
+from .dependencies import CallerOfRequest, IdempotencyKey, LimitsInAddress, RuntimeOfApp
+from .errors import FieldFault, Refused, documented, invalid_request
+from .finding import found_job
+from .idempotency import REPLAYED, keyed_request
+from .requests import BodyRoute, Limits, WorkLimits
+from .uploads import NDJSON
+
+router = APIRouter(prefix=JOBS_PATH, tags=["dead letters"], route_class=BodyRoute)
+
+_Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
+_Codes = Annotated[list[_Code], Field(max_length=50)]
+_ERRORS: Final = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_CHANGE_ERRORS: Final = (
+    *_ERRORS,
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
+_LETTER: Final = (
+    '{"job_id": "0f1e...", "number": 7, "item": "Acme", "company": "Acme", "company_key": "acme", '
+    '"code": "rate_limited", "reason": {"en": "...", "es": "..."}, '
+    '"failed_at": "2026-11-26T14:00:00+00:00", "attempts": 3, "retry": "now", "requeued": false}'
+)
+_STREAM: Final[dict[int | str, dict[str, Any]]] = {
+    HTTPStatus.OK.value: {
+        "description": "One dead letter a line.",
+        "content": {NDJSON: {"example": _LETTER}},
+    }
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LettersQuery:
+    """Which dead letters are listed, of whatever job."""
+
+    code: Annotated[_Codes | None, Query(description="Only with one of these codes.")] = None
+    since: Annotated[Instant | None, Query(description="Only what failed since.")] = None
+
+
+class RequeueRequest(WorkLimits):
+    """Which dead letters of a job are tried again.
+
+    Without `codes` only those that may go well as things are (`retry` is `now`). Others must be
+    named: something has to be mended first, or they may have been charged. With `tenant` only
+    those of its jobs. Limits are those of each new job; without a cap it may spend what its old
+    one has left.
+    """
+
+    codes: _Codes = Field(default=[])
+    since: Instant | None = None
+    dry_run: Flag = Field(default=False, description="Only say how many, why and at what cost.")
+
+
+class RequeueSelection(RequeueRequest):
+    """Which dead letters are tried again, of whatever job. At least one filter must be given."""
+
+    lane: Lane | None = None
+
+
+class RequeuedJob(BaseModel):
+    """What is tried again of one job, `parent`; `job_id` is the new one, null in a dry run."""
+
+    parent: str
+    job_id: str | None
+    url: str | None
+    items: int
+    codes: dict[str, int]
+    max_cost_micros: int | None
+
+
+class RequeueAnswer(BaseModel):
+    """What is tried again, and what not.
+
+    `left` counts what must be named, or what a schedule looks after; `requeued_before` what other
+    jobs have got already: `requeued_as`, where one job was asked about. In a dry run
+    `cost_micros_at_most` says what it would cost.
+    """
+
+    dry_run: bool
+    items: int
+    codes: dict[str, int]
+    left: dict[str, int]
+    requeued_before: dict[str, int]
+    requeued_as: list[str]
+    cost_micros_at_most: int | None
+    jobs: list[RequeuedJob]
+
+
+@router.get(
+    "/failed",
+    summary="List what has failed",
+    response_class=StreamingResponse,
+    responses=documented(*_ERRORS) | _STREAM,
+)
+async def stream_failed(
+    wanted: Annotated[LettersQuery, Depends()],
+    runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
+    *,
+    tenant: Annotated[Tenant | None, Query(description="Only of this tenant's jobs.")] = None,
+    lane: Annotated[Lane | None, Query(description="Only of jobs of this lane.")] = None,
+) -> StreamingResponse:
+    """Stream the dead letters of all jobs, of any number, the latest failed job first."""
+    codes = frozenset(wanted.code or ())
+    whose = caller.filter_of(tenant)
+    return _stream(runtime, FailureFilter(None, codes, whose, lane, wanted.since))
+
+
+@router.get(
+    "/{job_id}/failed",
+    summary="List what of a job has failed",
+    response_class=StreamingResponse,
+    responses=documented(HTTPStatus.NOT_FOUND, *_ERRORS) | _STREAM,
+)
+async def stream_failed_of(
+    job_id: str,
+    wanted: Annotated[LettersQuery, Depends()],
+    runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
+) -> StreamingResponse:
+    """Stream the dead letters of a job, of any number, in the order of its items."""
+    job = await found_job(runtime, caller, job_id)
+    codes = frozenset(wanted.code or ())
+    return _stream(runtime, FailureFilter(job.job_id, codes, since=wanted.since))
+
+
+@router.post("/requeue", summary="Try again what has failed", responses=documented(*_CHANGE_ERRORS))
+async def requeue_letters(
+    address: LimitsInAddress,
+    runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
+    request: Request,
+    response: Response,
+    *,
+    wanted: RequeueSelection | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> RequeueAnswer:
+    """Try dead letters again, of whatever job: a new job for each old one, and each letter once.
+
+    `Idempotency-Key` and limits work as for `POST /api/v1/jobs`.
+    """
+    wanted = wanted or RequeueSelection()
+    limits = Limits.of(wanted, address)
+    if not (wanted.codes or wanted.since or wanted.lane or limits.tenant):
+        message = "The body needs one of 'codes', 'since', 'tenant' and 'lane'."
+        raise Refused(invalid_request([FieldFault(field="", message=message)]))
+    whose = caller.filter_of(limits.tenant)
+    chosen = FailureFilter(None, frozenset(wanted.codes), whose, wanted.lane, wanted.since)
+    tenant = whose or runtime.settings.tenant
+    async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
+        return await _requeued(runtime, chosen, wanted, limits, keyed, response)
+
+
+@router.post(
+    "/{job_id}/requeue",
+    summary="Try again what of a job has failed",
+    responses=documented(HTTPStatus.NOT_FOUND, *_CHANGE_ERRORS),
+)
+async def requeue_letters_of(
+    job_id: str,
+    address: LimitsInAddress,
+    runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
+    request: Request,
+    response: Response,
+    *,
+    wanted: RequeueRequest | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> RequeueAnswer:
+    """Try the dead letters of a job again, in a new job. Repeating the request is safe.
+
+    A dead letter is tried again once; what was bought meanwhile is not bought again.
+    `Idempotency-Key` and limits work as for `POST /api/v1/jobs`.
+    """
+    job = await found_job(runtime, caller, job_id)
+    wanted = wanted or RequeueRequest()
+    limits = Limits.of(wanted, address)
+    whose = caller.filter_of(limits.tenant)
+    chosen = FailureFilter(job.job_id, frozenset(wanted.codes), tenant=whose, since=wanted.since)
+    async with keyed_request(runtime, request, job.tenant, idempotency_key) as keyed:
+        return await _requeued(runtime, chosen, wanted, limits, keyed, response)
+
+
+async def _requeued(
+    runtime: Runtime,
+    chosen: FailureFilter,
+    wanted: RequeueRequest,
+    limits: Limits,
+    keyed: KeyedRequest | None,
+    response: Response,
+) -> RequeueAnswer:
+    if keyed is not None and keyed.replay is not None:
+        response.headers[REPLAYED] = "true"
+        return RequeueAnswer.model_validate(keyed.replay.note)
+    limits.check_not_passed()
+    found = (
+        foresee(runtime, chosen, max_cost_micros=limits.max_cost_micros)
+        if wanted.dry_run
+        else requeue(
+            runtime, chosen, max_cost_micros=limits.max_cost_micros, deadline=limits.deadline
+        )
+    )
+    told = (await Sweep.of(found)).as_json(dry_run=wanted.dry_run)
+    told["jobs"] = [{**each, "url": _url(each["job_id"])} for each in told["jobs"]]
+    told["requeued_as"] = [] if chosen.job_id is None else await requeued_as(runtime, chosen.job_id)
+    answer = RequeueAnswer.model_validate(told)
+    if keyed is not None:
+        await keyed.settled(answer.model_dump(mode="json"))
+    return answer
+
+
+def _url(job_id: str | None) -> str | None:
+    return None if job_id is None else url_of(job_id)
+
+
+def _stream(runtime: Runtime, wanted: FailureFilter) -> StreamingResponse:
+    async def blocks() -> AsyncIterator[bytes]:
+        async for _, letters in letters_of(runtime.failures, wanted):
+            yield b"".join(orjson.dumps(letter.as_json()) + b"\n" for letter in letters)
+
+    return StreamingResponse(blocks(), media_type=NDJSON)

@@ -1,0 +1,434 @@
+"""Reads JSON bodies piece by piece, so that no body keeps the event loop from other requests.
+
+A body is one object. The lists in it that may be long are validated item by item as they are read,
+and reading stops after the faults that an answer shows: neither time nor memory grows with what
+is wrong with a body. Between pieces other requests have their turn.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any, Final, NoReturn, TypeVar
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
+
+from orchestrator.infra.bounds import MAX_ITEMS
+
+from .errors import LISTED_FAULTS, Refusal, Refused
+from .faults import FAULTY_ITEMS, Fault, refusal_of
+from .limits import TOO_LARGE
+
+T = TypeVar("T")
+
+#: How long one request may keep the event loop before others get a turn.
+TURN_S: Final = 0.001
+#: Bodies from this size on are worked on one at a time: their memory must fit side by side.
+LARGE_BYTES: Final = 250_000
+#: How long a large body waits for those before it.
+LARGE_PATIENCE_S: Final = 30.0
+#: Characters of a value. Longer ones must be a text, or an object of few texts.
+_SMALL: Final = 16_384
+#: Characters of the largest lead: its notes, each character escaped.
+_BIG: Final = 700_000
+#: Fields of the whole body, or of an object in it; entries of a list in an object.
+_WIDEST: Final = 100
+#: Characters of the longest token that a scanner does not recognize when it is cut off.
+_LONGEST_ESCAPE: Final = 12
+#: Blanks in a row that are skipped.
+_BLANKS: Final = 1_000_000
+
+_SPACE: Final = re.compile(r"[ \t\n\r]*+")
+_STRING: Final = r'"(?:[^"\\]++|\\.)*+"'
+_LONG_VALUE: Final = re.compile(
+    rf"{_STRING}|\{{(?:\s*+{_STRING}\s*+:\s*+(?:{_STRING}|[^\s\",\[\]{{}}]{{1,64}}+)\s*+,?){{0,32}}+\s*+\}}",
+    re.DOTALL,
+)
+
+
+class Turns:
+    """Shares the event loop: work that takes long gives others a turn now and then."""
+
+    def __init__(self) -> None:
+        self._began = perf_counter()
+
+    async def give(self) -> None:
+        """Let others go on, if this one has had the loop for long enough."""
+        if perf_counter() - self._began > TURN_S:
+            await asyncio.sleep(0)
+            self._began = perf_counter()
+
+
+class ReadItems(list[Any]):
+    """Items that were validated as they were read."""
+
+
+class FaultyItems:
+    """Stands for a list some of whose items are faulty."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+
+
+def _as_read(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    if isinstance(value, FaultyItems):
+        raise PydanticCustomError(FAULTY_ITEMS, "has faulty items", {"faults": value.faults})
+    return value if isinstance(value, ReadItems) and value else handler(value)
+
+
+#: On the type of a list field: what `PieceRoute` has validated is taken as it is.
+ITEM_BY_ITEM: Final = WrapValidator(_as_read)
+
+
+class _LargeBodies:
+    """One large body at a time, of one event loop."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        try:
+            async with asyncio.timeout(LARGE_PATIENCE_S):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise Refused(_BUSY) from None
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+_BUSY: Final = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "busy",
+    "Other large requests are being read; repeat the request in 5 seconds.",
+    headers={"Retry-After": "5"},
+)
+
+
+class _ReadRequest(Request):
+    """A request whose body has been read already."""
+
+    def __init__(self, request: Request, fields: Mapping[str, Any] | object) -> None:
+        super().__init__(request.scope, request.receive)
+        self._fields = fields
+
+    async def body(self) -> bytes:
+        return b"{}"
+
+    async def json(self) -> Any:  # noqa: ANN401 - as Starlette types it
+        return self._fields
+
+
+class PieceRoute(APIRoute):
+    """A route whose JSON body is read by pieces; `lists` has the types of the items."""
+
+    lists: Mapping[str, TypeAdapter[Any]] = {}
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request, its body read first."""
+        answer = super().get_route_handler()
+
+        async def read_and_answer(request: Request) -> Response:
+            body = await request.body()
+            if not body:
+                return await answer(request)
+            if len(body) < LARGE_BYTES:
+                return await self._answer(request, body, answer)
+            async with _large_bodies(request):
+                return await self._answer(request, body, answer)
+
+        return read_and_answer
+
+    async def _answer(
+        self, request: Request, body: bytes, answer: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        reader = BodyReader(body, self.lists, is_hashed="idempotency-key" in request.headers)
+        fields = await reader.read()
+        request.scope[_DIGEST] = reader.digest
+        return await answer(_ReadRequest(request, fields))
+
+
+_DIGEST: Final = "emasai.body_digest"
+
+
+def digest_of(request: Request) -> str:
+    """Return the identity of the request's JSON body, however it was spelled; "" without one."""
+    digest: str = request.scope.get(_DIGEST, "")
+    return digest
+
+
+def _large_bodies(request: Request) -> _LargeBodies:
+    state = request.app.state
+    if not hasattr(state, "large_bodies"):
+        state.large_bodies = _LargeBodies()
+    bodies: _LargeBodies = state.large_bodies
+    return bodies
+
+
+class BodyReader:
+    """Reads one body. Use once."""
+
+    def __init__(
+        self, body: bytes, lists: Mapping[str, TypeAdapter[Any]], *, is_hashed: bool = False
+    ) -> None:
+        """Read *body*; *lists* has the types of the items of the lists that may be long.
+
+        Raises:
+            Refused: It is not text.
+        """
+        self._text = _decoded(body)
+        self._lists = lists
+        self._scanner = _Scanner(self._text)
+        self._turns = Turns()
+        self._faults = 0
+        self._hashes: dict[str, str] | None = {} if is_hashed else None
+
+    @property
+    def digest(self) -> str:
+        """Identity of what was read; "" where nobody asks for it."""
+        if self._hashes is None:
+            return ""
+        return hashlib.sha256(json.dumps(self._hashes, sort_keys=True).encode()).hexdigest()
+
+    async def read(self) -> object:
+        """Return the body's fields; whatever else it is where it is no object.
+
+        Raises:
+            Refused: It is not JSON, or has more faults than are shown.
+        """
+        try:
+            return await self._read()
+        except RecursionError:
+            raise _not_json("nested too deeply", self._scanner.at) from None
+
+    async def _read(self) -> object:
+        scanner = self._scanner
+        if not scanner.skip("{"):
+            return scanner.peek()
+        fields: dict[str, Any] = {}
+        if not scanner.skip("}"):
+            while True:
+                name = scanner.name()
+                if len(fields) >= _WIDEST:
+                    raise Refused(refusal_of([_fault((), "too_wide")]))
+                if name in fields:
+                    raise Refused(refusal_of([_fault((name,), "given_twice")]))
+                fields[name] = await self._value(name)
+                if not scanner.skip(","):
+                    break
+            scanner.expect("}")
+        scanner.expect_end()
+        return fields
+
+    async def _value(self, name: str) -> object:
+        adapter = self._lists.get(name)
+        if adapter is not None and self._scanner.skip("["):
+            return await self._items(name, adapter)
+        await self._turns.give()
+        value = self._scanned(name)
+        if self._hashes is not None:
+            self._hashes[name] = _spelled_out(value)
+        return value
+
+    async def _items(self, name: str, adapter: TypeAdapter[Any]) -> ReadItems | FaultyItems:
+        items = ReadItems()
+        faults: list[Fault] = []
+        hashed = hashlib.sha256()
+        scanner = self._scanner
+        if scanner.skip("]"):
+            return items
+        while True:
+            number = len(items)
+            if number == MAX_ITEMS:
+                raise Refused(TOO_MANY)
+            value = self._scanned(name, number)
+            if self._hashes is not None:
+                hashed.update(_spelled_out(value).encode())
+            items.append(self._valid(adapter, value, faults, number))
+            self._check_faults(name, faults)
+            await self._turns.give()
+            if not scanner.skip(","):
+                break
+        scanner.expect("]")
+        if self._hashes is not None:
+            self._hashes[name] = hashed.hexdigest()
+        return FaultyItems(faults) if faults else items
+
+    def _scanned(self, *location: str | int) -> object:
+        try:
+            value = self._scanner.value()
+        except _TooLongError:
+            raise Refused(refusal_of([_fault(location, "too_long_value")])) from None
+        if _is_wide(value):
+            raise Refused(refusal_of([_fault(location, "too_wide")]))
+        return value
+
+    @staticmethod
+    def _valid(
+        adapter: TypeAdapter[T], value: object, faults: list[Fault], number: int
+    ) -> T | None:
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            faults += [
+                {**fault, "loc": (number, *fault["loc"])}
+                for fault in error.errors(include_url=False, include_input=False)
+            ]
+            return None
+
+    def _check_faults(self, name: str, faults: list[Fault]) -> None:
+        if len(faults) > LISTED_FAULTS:
+            located = [{**fault, "loc": ("body", name, *fault["loc"])} for fault in faults]
+            raise Refused(refusal_of(located))
+
+
+class _TooLongError(Exception):
+    """A value is longer than any that could be meant."""
+
+
+class _Scanner:
+    """Goes through a JSON text value by value, each scanned in bounded time."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+        self._window, self._from = "", 0
+        self.at = 0
+
+    def skip(self, sign: str) -> bool:
+        """Go behind *sign* if it comes next."""
+        self._skip_blanks()
+        if not self._text.startswith(sign, self.at):
+            return False
+        self.at += 1
+        return True
+
+    def peek(self) -> object:
+        """Return something of the kind that the text is, which is no object."""
+        self._skip_blanks()
+        if self._text.startswith("[", self.at):
+            return []
+        return self.value()
+
+    def expect(self, sign: str) -> None:
+        """Go behind *sign*, which has to come next."""
+        if not self.skip(sign):
+            raise _not_json(f"Expecting ',' or '{sign}'", self.at)
+
+    def expect_end(self) -> None:
+        """Refuse what follows."""
+        self._skip_blanks()
+        if self.at < len(self._text):
+            raise _not_json("Extra data", self.at)
+
+    def name(self) -> str:
+        """Return the name of a field, and go behind its colon."""
+        self._skip_blanks()
+        if not self._text.startswith('"', self.at):
+            raise _not_json("Expecting property name enclosed in double quotes", self.at)
+        name = str(self.value())
+        if not self.skip(":"):
+            raise _not_json("Expecting ':'", self.at)
+        return name
+
+    def value(self) -> object:
+        """Return the next value, and go behind it.
+
+        Raises:
+            _TooLongError: It is longer than any that could be meant.
+        """
+        self._skip_blanks()
+        found = self._within_window()
+        if found is None:
+            self._from, self._window = self.at, self._text[self.at : self.at + _SMALL]
+            found = self._within_window()
+        if found is None:
+            return self._long_value()
+        value, self.at = found
+        return value
+
+    def _within_window(self) -> tuple[object, int] | None:
+        """Return the value and where it ends; None if the window may not have it whole."""
+        is_last = self._from + len(self._window) >= len(self._text)
+        try:
+            value, end = self._scan(self._window, self.at - self._from)
+        except json.JSONDecodeError as error:
+            if is_last:
+                raise _from_scanner(error, self._from) from None
+            return None
+        except ValueError as error:  # of a number that has too many digits
+            raise _not_json(str(error).split(";")[0], self.at) from None
+        # Of a number that is cut off, the scanner takes what is one: 1 of "1e+".
+        is_whole = is_last or len(self._window) - end > len("e+")
+        return (value, self._from + end) if is_whole else None
+
+    def _long_value(self) -> object:
+        long = _LONG_VALUE.match(self._text, self.at, self.at + _BIG)
+        if long is None:
+            # What is not JSON at once is told so; the rest might be, but is too long to look at.
+            try:
+                self._scan(self._window, 0)
+            except json.JSONDecodeError as error:
+                is_cut_off = error.pos > len(self._window) - _LONGEST_ESCAPE
+                if not is_cut_off and not error.msg.startswith("Unterminated"):
+                    raise _from_scanner(error, self._from) from None
+            raise _TooLongError
+        try:
+            value, _ = self._scan(long.group(), 0)
+        except json.JSONDecodeError as error:
+            raise _from_scanner(error, self.at) from None
+        self.at = long.end()
+        return value
+
+    def _skip_blanks(self) -> None:
+        blanks = _SPACE.match(self._text, self.at, self.at + _BLANKS)
+        if blanks is not None:
+            if blanks.end() - self.at == _BLANKS:
+                raise _not_json(f"{_BLANKS:,} blanks in a row", self.at)
+            self.at = blanks.end()
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _from_scanner(error: json.JSONDecodeError, offset: int) -> Refused:
+    return _not_json(error.msg, offset + error.pos)
+
+
+def _not_json(reason: str, position: int) -> Refused:
+    message = f"The body is not JSON ({reason} at character {position:,}); correct it."
+    return Refused(Refusal(HTTPStatus.BAD_REQUEST, "invalid_json", message))
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        message = "The body cannot be read as JSON in UTF-8; correct it."
+        raise Refused(Refusal(HTTPStatus.BAD_REQUEST, "unreadable_body", message)) from None
+
+
+def _is_wide(value: object) -> bool:
+    """Say whether *value* has more entries anywhere than any that could be meant."""
+    if not isinstance(value, dict | list):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return len(value) > _WIDEST or any(map(_is_wide, parts))
+
+
+def _spelled_out(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _fault(location: tuple[str | int, ...], kind: str) -> Fault:
+    return {"type": kind, "loc": ("body", *location), "msg": kind}
+
+
+TOO_MANY: Final = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", TOO_LARGE)

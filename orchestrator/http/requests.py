@@ -1,0 +1,318 @@
+"""What may be asked for, as it stands in the body of a request."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    model_validator,
+)
+from pydantic.config import JsonDict
+
+from orchestrator.infra.bounds import (
+    MAX_COST_USD,
+    MAX_ITEMS,
+    MICROS_PER_USD,
+    CostMicros,
+    CostUsd,
+    FilledText,
+    Flag,
+    Notes,
+    Tenant,
+    Text,
+    Until,
+    check_not_passed,
+    micros_of,
+)
+from orchestrator.leads import LeadFilter
+
+from .errors import FieldFault, Refused, invalid_request
+from .faults import COMPANY, NAME, field_fault
+from .pieces import ITEM_BY_ITEM, PieceRoute
+
+#: The Spanish names of a lead's fields, which are as good as the English ones.
+SPANISH: Final = {
+    "company": "empresa",
+    "contact": "contacto",
+    "email": "correo",
+    "website": "sitio_web",
+    "country": "pais",
+    "phone": "telefono",
+    "source": "origen",
+    "notes": "notas",
+}
+
+
+def _named(name: str, **about: Any) -> Any:  # noqa: ANN401 - as `pydantic.Field` is typed
+    return Field(validation_alias=AliasChoices(name, SPANISH[name]), **about)
+
+
+def _in_either_language(schema: dict[str, Any]) -> None:
+    """Document a lead as one of two objects. Mixed names are read, too."""
+    kind = {name: schema.pop(name) for name in ("type", "additionalProperties")}
+    properties, required = schema.pop("properties"), schema.pop("required")
+    spanish = {SPANISH.get(name, name): about for name, about in properties.items()}
+    schema["anyOf"] = [
+        {**kind, "title": "English", "properties": properties, "required": required},
+        {
+            **kind,
+            "title": "Español",
+            "properties": {name: {**about, "title": name} for name, about in spanish.items()},
+            "required": [SPANISH[name] for name in required],
+        },
+    ]
+
+
+class GivenLead(BaseModel):
+    """A person at a company who may buy. A website or a country that is none is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_either_language)
+
+    company: FilledText = _named("company", examples=["Telefónica, S.A."])
+    contact: FilledText = _named("contact", examples=["Ana Ruiz"])
+    email: FilledText = _named("email", examples=["ana.ruiz@telefonica.example"])
+    website: Text | None = _named("website", default=None, examples=["www.telefonica.example"])
+    country: Text | None = _named("country", default=None, examples=["España"])
+    phone: Text | None = _named("phone", default=None, examples=["+34 911 234 567"])
+    source: Text | None = _named("source", default=None, examples=["web form"])
+    notes: Notes | None = _named("notes", default=None)
+
+
+def _whole_number(value: object) -> object:
+    """Read digits as an address has them; pydantic would take " 5 " and 5.0, too."""
+    if not (isinstance(value, str) and value.isascii() and value.isdigit()):
+        raise ValueError("must be a whole number; correct it")
+    return int(value) if len(value) <= _MOST_DIGITS else MAX_COST_USD * MICROS_PER_USD + 1
+
+
+def _true_or_false(value: object) -> object:
+    """Read a flag as JSON writes it; pydantic would take "yes", "on" and "1", too."""
+    if value not in {"true", "false"}:
+        raise ValueError("must be true or false; correct it")
+    return value == "true"
+
+
+#: Digits of a number in an address; none that could be meant has more.
+_MOST_DIGITS: Final = 20
+_T = TypeVar("_T")
+_Items = Annotated[list[_T], Field(min_length=1, max_length=MAX_ITEMS), ITEM_BY_ITEM]
+_ONE_CAP: Final[JsonDict] = {"not": {"required": ["max_cost_micros", "max_cost_usd"]}}
+_TWO_CAPS: Final = "has both 'max_cost_micros' and 'max_cost_usd'; give one of them"
+_TENANT: Final = "Whose money is spent; the key's tenant, or the installation's, if it is not said."
+_MICROS: Final = "What this job may spend, in millionths of a US dollar."
+_USD: Final = "The same in US dollars; give one of the two."
+_DEADLINE: Final = "What has not begun by then fails with the code 'deadline'. With its zone."
+_BUY_AGAIN: Final = (
+    "Whether companies whose earlier purchase has lost its answer are bought once more, although "
+    "that may have been charged; false if it is not said. What is known is not bought again."
+)
+
+
+class WorkLimits(BaseModel):
+    """For whom work is done, and within which limits. The address may say the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_ONE_CAP)
+
+    tenant: Tenant | None = Field(default=None, description=_TENANT)
+    max_cost_micros: CostMicros | None = Field(default=None, description=_MICROS)
+    max_cost_usd: CostUsd | None = Field(default=None, description=_USD)
+    deadline: Until | None = Field(
+        default=None, description=_DEADLINE, examples=["2026-11-30T18:00:00Z"]
+    )
+
+    @model_validator(mode="after")
+    def _has_one_cap(self) -> Self:
+        if self.max_cost_micros is not None and self.max_cost_usd is not None:
+            raise ValueError(_TWO_CAPS)
+        return self
+
+
+class PaidWork(WorkLimits):
+    """Work for which companies are bought."""
+
+    buy_again: Flag | None = Field(default=None, description=_BUY_AGAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLimits:
+    """The same as the address of a request says it. A dependency of every route that takes work."""
+
+    tenant: Annotated[Tenant | None, Query(description=_TENANT)] = None
+    max_cost_micros: Annotated[
+        Annotated[CostMicros, BeforeValidator(_whole_number)] | None, Query(description=_MICROS)
+    ] = None
+    max_cost_usd: Annotated[CostUsd | None, Query(description=_USD)] = None
+    deadline: Annotated[Until | None, Query(description=_DEADLINE)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressTerms(AddressLimits):
+    """The same of `PaidWork`."""
+
+    buy_again: Annotated[
+        Annotated[bool, BeforeValidator(_true_or_false)] | None, Query(description=_BUY_AGAIN)
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What body and address say together; None where neither says anything."""
+
+    tenant: str | None
+    max_cost_micros: int | None
+    deadline: datetime | None
+    buy_again: bool
+
+    @classmethod
+    def of(cls, body: WorkLimits | None, address: AddressLimits) -> "Limits":
+        """Return what holds, wherever it was said.
+
+        Raises:
+            Refused: The two contradict each other.
+        """
+        said = body or WorkLimits()
+        faults: list[FieldFault] = []
+        if address.max_cost_micros is not None and address.max_cost_usd is not None:
+            faults.append(FieldFault(field="", message=f"The address {_TWO_CAPS}."))
+        limits = cls(
+            _one("tenant", said.tenant, address.tenant, faults),
+            _one("the cap", _cap_micros(said), _cap_micros(address), faults),
+            _one("deadline", said.deadline, address.deadline, faults),
+            _one("buy_again", _buy_again(said), _buy_again(address), faults) or False,
+        )
+        if faults:
+            raise Refused(invalid_request(faults))
+        return limits
+
+    def check_not_passed(self) -> None:
+        """Refuse new work for which no time is left.
+
+        Raises:
+            Refused: The deadline has passed.
+        """
+        if self.deadline is None:
+            return
+        try:
+            check_not_passed(self.deadline)
+        except ValueError as error:
+            raise Refused(invalid_request([field_fault(("deadline",), str(error))])) from None
+
+
+def _buy_again(said: WorkLimits | AddressLimits) -> bool | None:
+    return said.buy_again if isinstance(said, PaidWork | AddressTerms) else None
+
+
+def _cap_micros(said: WorkLimits | AddressLimits) -> int | None:
+    if said.max_cost_usd is not None:
+        return micros_of(said.max_cost_usd)
+    return said.max_cost_micros
+
+
+def _one(name: str, body: _T | None, address: _T | None, faults: list[FieldFault]) -> _T | None:
+    if body is not None and address is not None and body != address:
+        complaint = "is another in the body than in the address; give it once"
+        faults.append(FieldFault(field=name.removeprefix("the "), message=f"{name} {complaint}."))
+    return address if body is None else body
+
+
+class LeadReference(PaidWork):
+    """A lead that is stored already."""
+
+    lead_id: UUID
+
+
+class LeadAlone(GivenLead, PaidWork):
+    """A whole lead, with the limits of the work on it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_either_language)
+
+
+def _kind_of_lead(body: object) -> str:
+    return "reference" if isinstance(body, dict) and "lead_id" in body else "lead"
+
+
+LeadRequest = Annotated[
+    Annotated[LeadReference, Tag("reference")] | Annotated[LeadAlone, Tag("lead")],
+    Discriminator(_kind_of_lead),
+]
+
+
+class GivenCompany(BaseModel):
+    """A company by its name and what tells it from others; what is none is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_either_language)
+
+    company: FilledText = _named("company", examples=["Telefónica, S.A."])
+    website: Text | None = _named("website", default=None, examples=["www.telefonica.example"])
+    country: Text | None = _named("country", default=None, examples=["España"])
+
+
+def _kind_of_company(item: object) -> str:
+    return COMPANY if isinstance(item, dict | GivenCompany) else NAME
+
+
+CompanyRequest = Annotated[
+    Annotated[FilledText, Tag(NAME)] | Annotated[GivenCompany, Tag(COMPANY)],
+    Discriminator(_kind_of_company),
+]
+
+
+class EnrichRequest(PaidWork):
+    """Companies to look up, without judgement: names, or objects that say more."""
+
+    kind: Literal["enrich"]
+    companies: _Items[CompanyRequest] = Field(
+        examples=[["Telefónica, S.A.", {"company": "Mercado Libre", "country": "AR"}]]
+    )
+
+
+class PipelineRequest(PaidWork):
+    """Leads to run past the agents: stored ones by id or by a filter, or whole ones, stored first.
+
+    A filter is looked up when the job is accepted; what is imported later is no part of it.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            **_ONE_CAP,
+            "oneOf": [{"required": [name]} for name in ("lead_ids", "leads", "filter")],
+        }
+    )
+
+    kind: Literal["pipeline"]
+    lead_ids: _Items[UUID] | None = None
+    leads: _Items[GivenLead] | None = None
+    filter: LeadFilter | None = None
+
+    @model_validator(mode="after")
+    def _has_one_kind_of_leads(self) -> Self:
+        given = [each for each in (self.lead_ids, self.leads, self.filter) if each is not None]
+        if len(given) != 1:
+            raise ValueError("needs one of 'lead_ids', 'leads' and 'filter'")
+        return self
+
+
+JobRequest = Annotated[EnrichRequest | PipelineRequest, Field(discriminator="kind")]
+
+#: The lists of a body that may be long, with the types of their items.
+LISTS: Final[dict[str, TypeAdapter[Any]]] = {
+    "companies": TypeAdapter(CompanyRequest),
+    "leads": TypeAdapter(GivenLead),
+    "lead_ids": TypeAdapter(UUID),
+}
+
+
+class BodyRoute(PieceRoute):
+    """A route that takes a JSON body."""
+
+    lists = LISTS

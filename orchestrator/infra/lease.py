@@ -1,0 +1,98 @@
+"""Keeps a lease alive while work goes on: a slow worker keeps it, a dead one loses it.
+
+A process may hold a thousand leases. Renewals that are due while one is under way leave
+together: each alone would want a connection, and the leases would keep others from theirs.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from time import monotonic
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from orchestrator.infra.background import end_task
+from orchestrator.infra.batching import Batcher
+from orchestrator.infra.complaint import error_class
+from orchestrator.infra.scripts import call_together, load_script
+
+log = structlog.get_logger(__name__)
+
+#: Renewals within one lease; two may fail before it is lost.
+RENEWALS = 3
+#: The share of a lease for which a process may stand still between being asked `is_safe` and
+#: doing what it asked for. One renewal may fail before it says no.
+MARGIN = 1 / 3
+
+
+class Tenure:
+    """What the holder knows of its lease without asking: until when it is certainly its own."""
+
+    def __init__(self, lease_s: float, asked_at: float) -> None:
+        self._lease_s = lease_s
+        self._until = asked_at + lease_s
+
+    def proven(self, asked_at: float) -> None:
+        """Note that the lease was extended by a request that was sent at *asked_at*."""
+        self._until = asked_at + self._lease_s
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether nobody else can have the lease now, however long this process was stopped."""
+        return monotonic() < self._until
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether that holds for so long that what is begun now is done in time."""
+        return monotonic() + MARGIN * self._lease_s < self._until
+
+
+class Renewal:
+    """Renews leases: keys that hold their owner's token and expire by themselves."""
+
+    def __init__(self, redis: Redis, lease: timedelta) -> None:
+        self._redis = redis
+        self._renew = load_script(redis, "orchestrator.infra", "renew")
+        self._lease = lease
+        self._due = Batcher(self._renew_all, shared=(RedisError, OSError))
+
+    @contextlib.asynccontextmanager
+    async def keeping(
+        self, key: str, token: str, *, asked_at: float | None = None
+    ) -> AsyncIterator[Tenure]:
+        """Renew *key* for *token* until the block is left.
+
+        A lease that was lost is reported and not taken again; what its owner still writes
+        is fenced by the token, not by this renewal.
+
+        Args:
+            key: The lease.
+            token: Its owner.
+            asked_at: `time.monotonic()` before the request that took the lease; now if not given.
+        """
+        tenure = Tenure(self._lease.total_seconds(), monotonic() if asked_at is None else asked_at)
+        heartbeat = asyncio.create_task(self._beat(key, token, tenure), name=f"lease {key}")
+        try:
+            yield tenure
+        finally:
+            await end_task(heartbeat)
+
+    async def _beat(self, key: str, token: str, tenure: Tenure) -> None:
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / RENEWALS)
+            asked_at = monotonic()
+            try:
+                if not await self._due.submit((key, token)):
+                    log.warning("lease.lost", key=key)
+                    return
+                tenure.proven(asked_at)
+            except Exception as error:  # noqa: BLE001 - the next renewal may go well
+                log.warning("lease.renewal_failed", key=key, error=error_class(error))
+
+    async def _renew_all(self, leases: Sequence[tuple[str, str]]) -> list[bool]:
+        lease_ms = self._lease // timedelta(milliseconds=1)
+        calls = [((key,), (token, lease_ms)) for key, token in leases]
+        return [bool(renewed) for renewed in await call_together(self._redis, self._renew, calls)]

@@ -1,0 +1,204 @@
+"""Logging for every process: one line an event, JSON unless a person is watching.
+
+Payloads, names of people and secrets are never logged; events carry company keys and ids. That
+holds for what we log because we say it so, and for what others log by the rules of this file:
+
+- Of an exception that is not ours there are the class and the places in the code, never the
+  message: those of pydantic, of drivers and of Python quote the value that they refuse.
+- Libraries log from `info` on whatever the level is: below it they log what they send.
+- What Celery and asyncio put into a line about a message, a task or a future is left out.
+
+Control characters are shown as escapes, so that no line acts on a terminal or ends early.
+"""
+
+import logging
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final, TextIO
+
+import structlog
+
+from orchestrator.infra.printable import printable, printable_json
+
+log = structlog.get_logger(__name__)
+
+#: Packages whose lines, and whose exceptions' messages, are written for logs.
+_OURS: Final = ("orchestrator", "agents", "tasks")
+#: Libraries that log a line for each request or statement, with its address or text.
+_TALKATIVE: Final = ("httpx", "httpcore", "aiohttp", "aiosqlite", "sqlalchemy", "urllib3", "h11")
+#: What Celery puts into its lines about tasks, and what is in it.
+_OF_TASKS: Final = ("args", "kwargs", "exc", "traceback", "return_value", "internal")
+#: Celery's lines about messages that it cannot take: their reason, their headers, their body.
+_QUOTES_A_MESSAGE: Final = re.compile("message.*%", re.DOTALL | re.IGNORECASE)
+#: Lines of one event in a minute, where it is a warning or an error.
+LINES_A_MINUTE: Final = 20
+_MINUTE_S: Final = 60.0
+_SECTION: Final = "\nThe above exception was the cause or context of this one:\n\n"
+
+
+def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
+    """Send structlog and the standard library through one handler on *stream*.
+
+    Exceptions that end the process or a thread go the same way.
+
+    Args:
+        level: `debug`, `info`, `warning` or `error`.
+        stream: Standard error unless given; rendered for people if it is a terminal.
+    """
+    target = stream or sys.stderr
+    handler = logging.StreamHandler(target)
+    handler.addFilter(_without_data)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.ExceptionRenderer(_formatted),
+                *_renderer(for_people=target.isatty()),
+            ],
+        )
+    )
+    ours = logging.getLevelNamesMapping()[level.upper()]
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(ours, logging.INFO))
+    for name in _OURS:
+        logging.getLogger(name).setLevel(ours)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(ours, logging.WARNING))
+    # A line that cannot be formatted would be written out with its arguments.
+    logging.raiseExceptions = False
+    sys.excepthook = _process_failed
+    threading.excepthook = _thread_failed
+    structlog.configure(
+        processors=[
+            _Throttle(),
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(ours),
+    )
+
+
+class _Throttle:
+    """Lets so many lines of one warning or error pass a minute, and says how many it left out.
+
+    A server that is away or full is met by every item, lease and loop of a process: thousands of
+    equal lines, which hide the others. What is only once wrong is never left out.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._minutes: dict[str, tuple[float, int]] = {}  # guarded by self._lock
+
+    def __call__(
+        self, _logger: object, method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        if method in ("debug", "info", "critical"):
+            return event
+        now, name = monotonic(), str(event.get("event"))
+        with self._lock:
+            began, lines = self._minutes.get(name, (now, 0))
+            left_out = 0
+            if now - began > _MINUTE_S:
+                left_out, began, lines = max(0, lines - LINES_A_MINUTE), now, 0
+            self._minutes[name] = (began, lines + 1)
+        if lines >= LINES_A_MINUTE:
+            raise structlog.DropEvent
+        return {**event, "left_out": left_out} if left_out else event
+
+
+_SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
+
+def _renderer(*, for_people: bool) -> tuple[structlog.typing.Processor, ...]:
+    if for_people:
+        plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        return (_printable_values, plain)
+    return (structlog.processors.JSONRenderer(ensure_ascii=False), _printable_line)
+
+
+def _printable_values(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {k: printable(v) if isinstance(v, str) else v for k, v in event.items()}
+
+
+def _printable_line(_logger: object, _method: str, line: Any) -> str:  # noqa: ANN401 - of structlog
+    return printable_json(str(line))
+
+
+def _without_data(record: logging.LogRecord) -> bool:
+    """Take out of a library's record what was given to it to work on."""
+    if record.name.partition(".")[0] in _OURS:
+        return True
+    if record.name == "asyncio":
+        # "Task exception was never retrieved", then the task with its exception's message.
+        record.msg, record.args = record.getMessage().partition("\n")[0].partition("<")[0], ()
+    elif record.name.startswith("celery") and _QUOTES_A_MESSAGE.search(str(record.msg)):
+        record.msg, record.args = str(record.msg).partition("%")[0].strip(" :\n"), ()
+    elif isinstance(record.args, Mapping):
+        record.args = {k: "..." if k in _OF_TASKS else v for k, v in record.args.items()}
+    elif record.args:
+        record.args = tuple(
+            _headline(each) if isinstance(each, BaseException) else each for each in record.args
+        )
+    return True
+
+
+def _formatted(exc_info: structlog.typing.ExcInfo) -> str:
+    """Return the traceback of an exception and of those behind it, without foreign messages."""
+    return "".join(_lines(exc_info[1], set()))
+
+
+def _lines(error: BaseException, seen: set[int]) -> Iterator[str]:
+    seen.add(id(error))
+    behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    others = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for other in (behind, *others):
+        if other is not None and id(other) not in seen:
+            yield from _lines(other, seen)
+            yield _SECTION
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{_headline(error)}\n"
+
+
+def _headline(error: BaseException) -> str:
+    kind = type(error)
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    is_ours = kind.__module__.partition(".")[0] in _OURS
+    # Those of the operating system name an address or a file.
+    says = is_ours or isinstance(error, OSError)
+    if says:
+        return f"{name}: {error}"
+    # A database's own code for what is wrong, such as 23505 or SQLITE_BUSY.
+    code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
+    return f"{name} ({code})" if code else name
+
+
+def _process_failed(
+    kind: type[BaseException], error: BaseException, frames: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    log.critical("process.failed", exc_info=(kind, error, frames))
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    if failed.exc_value is not None and not isinstance(failed.exc_value, SystemExit):
+        log.critical("thread.failed", exc_info=failed.exc_value)

@@ -1,0 +1,267 @@
+"""Which workers there are, by what each says of itself every few seconds (Redis DB 3).
+
+For people and for `emasai doctor`. Nothing is decided by it: that a worker is dead, its claims
+and leases tell, which lapse sooner.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, cast
+from uuid import uuid4
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from orchestrator.infra.background import Loop, Supervisor
+from orchestrator.infra.complaint import error_class
+from orchestrator.infra.connections import DAMAGE, refusal_code
+
+log = structlog.get_logger(__name__)
+
+#: Time between two signs of life.
+PERIOD: Final = timedelta(seconds=5)
+#: How long the last sign counts; two may go missing.
+TTL: Final = timedelta(seconds=17)
+#: How long the list of workers outlives the last of them.
+LIST_TTL: Final = timedelta(days=1)
+
+ROOT: Final = "workers1:"
+#: Set of the ids of workers; those that are gone have no record any more.
+ALL: Final = f"{ROOT}all"
+
+
+class WorkerState(StrEnum):
+    """What a worker is about to do: work, or end."""
+
+    WORKING = "working"
+    STOPPING = "stopping"
+    STALLED = "stalled"
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a worker says of itself.
+
+    Attributes:
+        id: Unique to the process.
+        name: Celery's name for it.
+        host: Where it runs.
+        pid: Its number there.
+        started_at: Aware UTC instant.
+        lanes: Whose doorbells it answers.
+        version: Of the program.
+        profile: Fingerprint of the Celery profile.
+        policy: Version of the agents' policy.
+        overruled: Settings of the profile that its command line has overruled.
+        state: What it is about to do.
+        unheard_s: For how long it has left messages waiting that it could have received.
+        failing: Its background loops that fail at the moment, each with the class of its error.
+        loop_failures: How often each of its loops has failed since it began.
+        clock_ahead_s: By how much its machine's clock is ahead of the Redis server's.
+    """
+
+    id: str
+    name: str
+    host: str
+    pid: int
+    started_at: datetime
+    lanes: tuple[str, ...]
+    version: str
+    profile: str
+    policy: str
+    overruled: tuple[str, ...] = ()
+    state: WorkerState = WorkerState.WORKING
+    unheard_s: float = 0
+    failing: Mapping[str, str] = field(default_factory=dict)
+    loop_failures: Mapping[str, int] = field(default_factory=dict)
+    clock_ahead_s: float = 0
+
+    @classmethod
+    def of_this_process(
+        cls,
+        name: str,
+        started_at: datetime,
+        *,
+        version: str,
+        profile: str,
+        policy: str,
+        overruled: tuple[str, ...] = (),
+    ) -> "Heartbeat":
+        """Return the first sign of life of the worker that Celery calls *name*."""
+        return cls(
+            id=uuid4().hex,
+            name=name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=started_at,
+            lanes=(),
+            version=version,
+            profile=profile,
+            policy=policy,
+            overruled=overruled,
+        )
+
+
+class Workers:
+    """The workers of the installation."""
+
+    def __init__(self, redis: Redis, *, ttl: timedelta = TTL) -> None:
+        self._redis = redis
+        self._ttl = ttl
+
+    async def put(self, beat: Heartbeat) -> None:
+        """Keep *beat* until the next one, or until it is too old to count.
+
+        Raises:
+            RedisError, OSError: Redis is away.
+        """
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.set(f"{ROOT}{beat.id}", orjson.dumps(asdict(beat)), px=self._ttl)
+        pipe.sadd(ALL, beat.id)
+        pipe.expire(ALL, LIST_TTL)
+        await pipe.execute()
+
+    async def remove(self, beat: Heartbeat) -> None:
+        """Forget a worker that ends.
+
+        Raises:
+            RedisError, OSError: Redis is away.
+        """
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.delete(f"{ROOT}{beat.id}")
+        pipe.srem(ALL, beat.id)
+        await pipe.execute()
+
+    async def alive(self) -> list[Heartbeat]:
+        """Return the last sign of each worker that has given one lately, by name.
+
+        Raises:
+            RedisError, OSError: Redis is away.
+        """
+        ids = await self._ids()
+        if not ids:
+            return []
+        texts = await self._redis.mget([ROOT.encode() + each for each in ids])
+        if gone := [each for each, text in zip(ids, texts, strict=True) if text is None]:
+            await self._redis.srem(ALL, *gone)
+        beats = [_read(text) for text in texts if text is not None]
+        known = [beat for beat in beats if beat is not None]
+        if len(known) < len(beats):
+            log.warning("worker.heartbeat_unreadable", count=len(beats) - len(known))
+        return sorted(known, key=lambda beat: (beat.name, beat.id))
+
+    async def _ids(self) -> list[bytes]:
+        """Return the ids of all workers; whatever stands in the place of their set is dropped."""
+        try:
+            return sorted(cast("set[bytes]", await self._redis.smembers(ALL)))
+        except ResponseError as error:
+            if refusal_code(error) not in DAMAGE:
+                raise
+            await self._redis.unlink(ALL)
+            return []
+
+
+def _read(text: bytes | str) -> Heartbeat | None:
+    """Read a record; None if it is none. One of another version may say more, or less."""
+    try:
+        return _beat_in(orjson.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _beat_in(raw: dict[str, Any]) -> Heartbeat:
+    return Heartbeat(
+        id=raw["id"],
+        name=raw["name"],
+        host=raw["host"],
+        pid=raw["pid"],
+        started_at=datetime.fromisoformat(raw["started_at"]),
+        lanes=tuple(raw["lanes"]),
+        version=raw["version"],
+        profile=raw["profile"],
+        policy=raw["policy"],
+        overruled=tuple(raw["overruled"]),
+        state=WorkerState(raw["state"]),
+        unheard_s=raw["unheard_s"],
+        failing=raw.get("failing", {}),
+        loop_failures=raw.get("loop_failures", {}),
+        clock_ahead_s=raw.get("clock_ahead_s", 0),
+    )
+
+
+class WorkerSelf:
+    """Gives signs of life of this process. One per event loop; a blocked loop gives none."""
+
+    def __init__(
+        self,
+        workers: Workers,
+        beat: Heartbeat,
+        *,
+        lanes: Callable[[], frozenset[str]],
+        unheard_for: Callable[[], timedelta],
+        clock_ahead: Callable[[], timedelta],
+        supervisor: Supervisor,
+        period: timedelta = PERIOD,
+    ) -> None:
+        """Tell *workers* about this process, beginning with *beat*.
+
+        Args:
+            workers: Where it is told.
+            beat: What does not change.
+            lanes: Whose doorbells the process answers at the moment.
+            unheard_for: For how long it has left messages waiting.
+            clock_ahead: By how much the machine's clock is ahead of the server's.
+            supervisor: Knows which of its loops fail.
+            period: Time between two signs.
+        """
+        self._workers = workers
+        self._beat = beat
+        self._lanes = lanes
+        self._unheard_for = unheard_for
+        self._clock_ahead = clock_ahead
+        self._supervisor = supervisor
+        self._period = period
+        self._changed = asyncio.Event()
+
+    def become(self, state: WorkerState) -> None:
+        """Say from now on, and at once, that the process is about to do something else."""
+        self._beat = replace(self._beat, state=state)
+        self._changed.set()
+
+    @property
+    def loop(self) -> Loop:
+        """The loop that gives the signs; it waits by itself, since news are told at once."""
+        return Loop("heartbeat", self._beat_once, timedelta(0))
+
+    async def _beat_once(self) -> None:
+        self._changed.clear()
+        await self._tell()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._period.total_seconds()):
+                await self._changed.wait()
+
+    async def leave(self) -> None:
+        """Say that the process has ended; what cannot be said is seen soon enough."""
+        try:
+            await self._workers.remove(self._beat)
+        except (RedisError, OSError) as error:
+            log.warning("worker.not_removed", error=error_class(error))
+
+    async def _tell(self) -> None:
+        self._beat = replace(
+            self._beat,
+            lanes=tuple(sorted(self._lanes())),
+            unheard_s=self._unheard_for().total_seconds(),
+            clock_ahead_s=self._clock_ahead().total_seconds(),
+            failing=self._supervisor.failing,
+            loop_failures=self._supervisor.failures,
+        )
+        await self._workers.put(self._beat)

@@ -1,0 +1,242 @@
+"""The ledger: every purchase that was settled, once, for ever.
+
+Append-only (the database refuses changes) and idempotent, by purchase id and by run id. What
+may be spent is decided by the budget; what is not settled yet is in the purchase journal.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, and_, func, literal, select, true, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from orchestrator.database import Batcher, reading, writing
+from orchestrator.database.batch import firsts
+from orchestrator.database.schema import UNCERTAIN, PurchaseOutcome, purchases, resolutions, settled
+from orchestrator.database.statements import insert_new
+from orchestrator.infra.clock import Clock
+from orchestrator.purchasing.accounts import Scope, scope_of
+from orchestrator.purchasing.budget import Opening
+from orchestrator.purchasing.packing import JsonObject, pack
+from orchestrator.purchasing.writing import keep_answers
+
+#: How long ago a purchase may have been entered whose settlement has not reached the budget
+#: yet: far longer than one takes, even past a Redis that has to be asked again.
+UNSETTLED: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What entering a purchase came to.
+
+    `is_new`: the ledger did not know it. `was_micros`: it was entered as uncertain, at this cost,
+    and has been resolved now.
+    """
+
+    is_new: bool
+    was_micros: int | None = None
+
+
+class PurchaseRecord(BaseModel):
+    """One settled purchase.
+
+    `estimated` says that the seller did not name its price; `run_id` is the seller's own id,
+    where it gives one; `refresh` that nobody waited for it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    purchase_id: str
+    company_key: str
+    company: str
+    job_id: str | None
+    tenant: str
+    source: str
+    protocol: str
+    started_at: AwareDatetime
+    settled_at: AwareDatetime
+    cost_micros: Annotated[int, Field(ge=0, lt=2**63)]
+    estimated: bool
+    outcome: PurchaseOutcome
+    run_id: str | None = None
+    refresh: bool = False
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether its cost may be on the seller's bill or not: see `Cost`."""
+        is_unnamed = self.outcome is PurchaseOutcome.FAILED and self.estimated
+        return is_unnamed or self.outcome in UNCERTAIN
+
+
+class Ledger:
+    """Keeps settled purchases. One instance belongs to one event loop.
+
+    Every method raises DatabaseUnavailable when the database does not answer; repeating it is safe.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        """Keep them in the migrated database of *engine*, which the caller disposes of."""
+        self._engine = engine
+        self._clock = clock
+        self._settler = Batcher(self._settle_all)
+
+    async def settle(self, purchase: PurchaseRecord, answer: JsonObject | None = None) -> Entered:
+        """Enter *purchase*. Concurrent calls share a transaction.
+
+        Args:
+            purchase: What was bought.
+            answer: What it has brought, for the evidence archive, in the same transaction.
+
+        Idempotent: A purchase id that is there already changes nothing, whatever the rest says,
+        unless it is there as uncertain and is known by now: then it is resolved, once. A run id
+        that is there changes nothing either, even under another purchase id: SurfSense charges a
+        run once.
+        """
+        packed = None if answer is None else pack(answer)
+        return await self._settler.submit(_Settling(purchase, packed))
+
+    async def has(self, purchase_id: str) -> bool:
+        """Say whether that purchase is entered, under its own id."""
+        async with reading(self._engine, "read the ledger") as connection:
+            return bool(await _entered(connection, {purchase_id}))
+
+    async def total(self) -> int:
+        """Return all that was ever spent, in micro-dollars."""
+        statement = select(func.coalesce(func.sum(settled.c.cost_micros), 0))
+        async with reading(self._engine, "read the ledger") as connection:
+            return int(await connection.scalar(statement) or 0)
+
+    async def opening(self, account: str) -> Opening:
+        """Return what the budget's *account* begins with.
+
+        One statement, so that the sum and the recent purchases are of the same instant.
+        """
+        ours = _counts_in(account)
+        recent = and_(ours, settled.c.recorded_at >= self._clock() - UNSETTLED)
+        total = select(literal(""), func.coalesce(func.sum(settled.c.cost_micros), 0))
+        statement = union_all(
+            total.where(ours), select(settled.c.purchase_id, literal(0)).where(recent)
+        )
+        async with reading(self._engine, "read the ledger") as connection:
+            found = {name: int(micros) for name, micros in await connection.execute(statement)}
+        return Opening(found.pop(""), tuple(found))
+
+    async def purchases_of(self, company_key: str) -> list[PurchaseRecord]:
+        """Return what was bought about a company, the latest last."""
+        statement = (
+            select(settled)
+            .where(settled.c.company_key == company_key)
+            .order_by(settled.c.settled_at, settled.c.purchase_id)
+        )
+        async with reading(self._engine, "read the ledger") as connection:
+            rows = (await connection.execute(statement)).mappings()
+            names = PurchaseRecord.model_fields
+            return [PurchaseRecord.model_validate({n: row[n] for n in names}) for row in rows]
+
+    async def _settle_all(self, batch: Sequence["_Settling"]) -> list[Entered]:
+        now = self._clock()
+        ids = [settling.purchase.purchase_id for settling in batch]
+        rows = {s.purchase.purchase_id: _row(s.purchase, now) for s in reversed(batch)}
+        answers = {
+            s.purchase.purchase_id: s.packed for s in reversed(batch) if s.packed is not None
+        }
+        async with writing(self._engine, "settle purchases") as connection:
+            in_order = sorted(rows.values(), key=_place)
+            new = await insert_new(connection, purchases.c.purchase_id, in_order)
+            entered = new | await _entered(connection, rows.keys() - new)
+            # An answer may come in the same moment in which its purchase is called uncertain.
+            again = (entered - new) | {each for each, times in Counter(ids).items() if times > 1}
+            late = [s.purchase for s in batch if s.purchase.purchase_id in again]
+            resolved = await _resolve(connection, late, now)
+            kept = {purchase_id: answers[purchase_id] for purchase_id in answers.keys() & entered}
+            await keep_answers(connection, kept, now)
+        return [
+            Entered(is_new, None if is_new else resolved.get(purchase_id))
+            for purchase_id, is_new in zip(ids, firsts(ids, new), strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    """A purchase with the stored form of what it has brought, if anything."""
+
+    purchase: PurchaseRecord
+    packed: bytes | None
+
+
+def _row(purchase: PurchaseRecord, now: datetime) -> dict[str, Any]:
+    day = purchase.settled_at.astimezone(UTC).date()
+    return {**purchase.model_dump(mode="python"), "settled_day": day, "recorded_at": now}
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str]:
+    # One order by both unique columns: purchases of one run meet there, whatever their ids.
+    return row["run_id"] or "", row["purchase_id"]
+
+
+async def _entered(connection: AsyncConnection, purchase_ids: Collection[str]) -> set[str]:
+    """Return which of *purchase_ids*, a batch at most, are there under their own ids."""
+    if not purchase_ids:
+        return set()
+    ids = purchases.c.purchase_id
+    return set((await connection.scalars(select(ids).where(ids.in_(purchase_ids)))).all())
+
+
+async def _resolve(
+    connection: AsyncConnection, late: Sequence[PurchaseRecord], now: datetime
+) -> dict[str, int]:
+    """Resolve those of *late* that are entered as uncertain and known by now.
+
+    Returns:
+        What was entered for each of them, by purchase id.
+    """
+    known = {each.purchase_id: each for each in late if each.outcome not in UNCERTAIN}
+    if not known:
+        return {}
+    uncertain = (
+        select(purchases.c.purchase_id, purchases.c.cost_micros)
+        .where(purchases.c.purchase_id.in_(known))
+        .where(purchases.c.outcome.in_([outcome.value for outcome in UNCERTAIN]))
+    )
+    was = {str(id_): int(micros) for id_, micros in await connection.execute(uncertain)}
+    resolving = [
+        {
+            "purchase_id": purchase_id,
+            "outcome": known[purchase_id].outcome.value,
+            "cost_micros": known[purchase_id].cost_micros,
+            "estimated": known[purchase_id].estimated,
+            "resolved_at": now,
+        }
+        for purchase_id in sorted(was)
+    ]
+    new = await insert_new(connection, resolutions.c.purchase_id, resolving)
+    return {purchase_id: was[purchase_id] for purchase_id in new}
+
+
+def _counts_in(account: str) -> ColumnElement[bool]:
+    scope, whose = scope_of(account)
+    match scope:
+        case Scope.RUN:
+            return settled.c.job_id == whose
+        case Scope.TENANT:
+            return settled.c.tenant == whose
+        case Scope.DAY:
+            return _begun_on(date.fromisoformat(whose))
+        case Scope.REFRESH:
+            return and_(_begun_on(date.fromisoformat(whose)), settled.c.refresh)
+        case Scope.GLOBAL:
+            return true()
+
+
+def _begun_on(day: date) -> ColumnElement[bool]:
+    # A purchase counts where it was begun; it cannot have been settled before.
+    begin = datetime.combine(day, time.min, UTC)
+    return and_(
+        settled.c.settled_day >= day,
+        settled.c.started_at >= begin,
+        settled.c.started_at < begin + timedelta(days=1),
+    )

@@ -1,0 +1,108 @@
+"""The API as a process of its own, beside an embedded stack with a Celery worker."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+
+from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.child import Child
+from orchestrator.embedded.valkey import Valkey
+from tests.support.database import migrated_file
+from tests.support.stack import running_stack
+from tests.support.valkey import running_valkey
+
+_SERVE = (
+    "import sys; from orchestrator.http import serve; "
+    "from orchestrator.infra.observability import configure_logging; "
+    "from orchestrator.settings import load; "
+    "configure_logging('info'); serve(load(), port=int(sys.argv[1]))"
+)
+_LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0})); "
+#: Seconds that a process has to start, and a job to be done, on a busy machine.
+PATIENCE_S = 100.0
+
+
+@contextmanager
+def running_api(
+    variables: dict[str, str], log: Path, *, descriptors: int | None = None
+) -> Iterator[tuple[Child, httpx.Client]]:
+    """Run the API with *variables* on a free port for the duration of the block.
+
+    It may have so many file *descriptors*.
+    """
+    program = _SERVE if descriptors is None else _LIMIT.format(descriptors) + _SERVE
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    child = Child("api", [sys.executable, "-c", program, str(port)], env=variables, log=log)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            _wait_until_it_listens(child, client)
+            yield child, client
+    finally:
+        child.end()
+
+
+def _wait_until_it_listens(child: Child, client: httpx.Client) -> None:
+    deadline, pause = monotonic() + PATIENCE_S, Event()
+    while monotonic() < deadline and child.is_alive:
+        try:
+            client.get("/health")
+        except httpx.TransportError:
+            pause.wait(0.05)
+        else:
+            return
+    raise AssertionError(f"the API did not start: {child.log.read_text()}")
+
+
+def finished(client: httpx.Client, url: str) -> dict[str, Any]:
+    """Return the status of the job at *url*, with its results, when it is done."""
+    deadline, pause = monotonic() + PATIENCE_S, Event()
+    while monotonic() < deadline:
+        answer = client.get(url, params={"results": True})
+        body: dict[str, Any] = answer.json()
+        if answer.status_code == 200 and body["state"] == "done":
+            return body
+        pause.wait(0.05)
+    raise AssertionError(f"not done in time: {body}")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """Run Valkey, the sandbox and one worker."""
+    with running_stack(tmp_path_factory.mktemp("stack"), workers=1) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(stack: EmbeddedStack) -> Iterator[httpx.Client]:
+    """Return a client of an API process on the stack."""
+    with running_api(stack.variables, stack.home / "logs" / "api.log") as (_, running):
+        yield running
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    """Run a server that the test may hurt, and in which doorbells may stay."""
+    with running_valkey(tmp_path / "valkey") as server:
+        yield server
+
+
+@pytest.fixture
+def api(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[Child, httpx.Client]]:
+    """Run the API on that server; nobody works on what it accepts."""
+    variables = {
+        "REDIS_URL": f"{valkey.url}/1",
+        "DATABASE_URL": migrated_file(tmp_path),
+        "SURFSENSE_URL": "http://127.0.0.1:9",
+    }
+    with running_api(variables, tmp_path / "api.log") as running:
+        yield running

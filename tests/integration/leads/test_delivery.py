@@ -1,0 +1,246 @@
+"""Opportunities told to a real receiver that fails, hangs and hangs up."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
+
+from orchestrator.database import open_engine, upgrade
+from orchestrator.infra.background import Supervisor, end_task
+from orchestrator.infra.clock import utc_now
+from orchestrator.leads import Courier, HandOverState, LeadStore, Outbox, Webhook, open_webhook
+from tests.support.async_waiting import eventually
+from tests.support.cases import advance, lead
+from tests.support.children import Children
+from tests.support.receiver import SECRET, SECRET_TEXT, Receiver, open_receiver
+
+SOON = timedelta(milliseconds=20)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    """Return the URL of a SQLite file."""
+    return f"sqlite:///{tmp_path}/emasai.db"
+
+
+@pytest.fixture
+async def engine(database: str) -> AsyncIterator[AsyncEngine]:
+    """Return an engine on the migrated file."""
+    await upgrade(database)
+    engine = open_engine(database)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """Return a running receiver."""
+    async with open_receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def outbox(engine: AsyncEngine) -> Outbox:
+    """Return an outbox that does not give up."""
+    return Outbox(engine, utc_now, most_attempts=40)
+
+
+@pytest.fixture
+async def webhook(receiver: Receiver) -> AsyncIterator[Webhook]:
+    """Return a client of the receiver."""
+    async with open_webhook(receiver.url, SECRET, utc_now) as opened:
+        yield opened
+
+
+def _courier(outbox: Outbox, webhook: Webhook) -> Courier:
+    return Courier(outbox, webhook, period=SOON, pause=lambda _: SOON)
+
+
+async def _opportunities(engine: AsyncEngine, count: int) -> None:
+    store = LeadStore(engine, utc_now)
+    await store.import_leads([lead(number) for number in range(count)])
+    for number in range(count):
+        await store.record(lead(number).id, [advance()], "acme", basis="p1")
+
+
+async def _until(outbox: Outbox, **counts: int) -> None:
+    async def is_so() -> bool:
+        found = await outbox.counts()
+        return {state.value: n for state, n in found.items()} == counts
+
+    await eventually(is_so, f"the outbox has {counts}")
+
+
+async def test_every_opportunity_has_one_effect_at_a_receiver_that_fails(
+    engine: AsyncEngine, outbox: Outbox, webhook: Webhook, receiver: Receiver
+) -> None:
+    """Three couriers, errors, connections that break after the effect: one effect for each."""
+    await _opportunities(engine, 25)
+    receiver.script = [503, None, 500, None, 429, None, 302, 404] * 2
+    couriers = [Supervisor().start(_courier(outbox, webhook).loop) for _ in range(3)]
+
+    await _until(outbox, delivered=25)
+
+    for courier in couriers:
+        await end_task(courier)
+    assert len(receiver.effects) == 25
+    assert set(receiver.effects.values()) == {1}
+    assert sum(receiver.received.values()) == 25 + 16
+
+
+async def test_a_healthy_receiver_is_told_once(
+    engine: AsyncEngine, outbox: Outbox, webhook: Webhook, receiver: Receiver
+) -> None:
+    """However many couriers there are."""
+    await _opportunities(engine, 15)
+    couriers = [Supervisor().start(_courier(outbox, webhook).loop) for _ in range(4)]
+
+    await _until(outbox, delivered=15)
+
+    for courier in couriers:
+        await end_task(courier)
+    assert set(receiver.received.values()) == {1}
+
+
+async def test_a_receiver_that_refuses_is_not_asked_again(
+    engine: AsyncEngine, outbox: Outbox, webhook: Webhook, receiver: Receiver
+) -> None:
+    """It is given up at once, with what was answered; asked for again, it is delivered."""
+    await _opportunities(engine, 1)
+    receiver.script = [422]
+    courier = _courier(outbox, webhook)
+
+    await courier.deliver()
+    (dead,) = await outbox.latest()
+    await outbox.retry()
+    await courier.deliver()
+
+    assert (dead.state, dead.reason, dead.attempts) == (HandOverState.DEAD, "answered 422", 1)
+    assert await outbox.counts() == {HandOverState.DELIVERED: 1}
+
+
+async def test_the_receiver_says_when_to_come_back(
+    engine: AsyncEngine, outbox: Outbox, webhook: Webhook, receiver: Receiver
+) -> None:
+    """`Retry-After` is waited for where it is longer than our own pause."""
+    await _opportunities(engine, 1)
+    receiver.script, receiver.headers = [503], {"retry-after": "120"}
+    before = utc_now()
+
+    await _courier(outbox, webhook).deliver()
+
+    (owed,) = await outbox.latest()
+    assert owed.due_at >= before + timedelta(seconds=119)
+    assert (owed.state, owed.reason) == (HandOverState.PENDING, "answered 503")
+
+
+async def test_a_receiver_that_says_soon_is_not_pressed(
+    engine: AsyncEngine, outbox: Outbox, webhook: Webhook, receiver: Receiver
+) -> None:
+    """Our own pause is waited for where `Retry-After` is shorter."""
+    await _opportunities(engine, 1)
+    receiver.script, receiver.headers = [503], {"retry-after": "0"}
+    ours, before = timedelta(hours=2), utc_now()
+
+    await Courier(outbox, webhook, pause=lambda _: ours).deliver()
+
+    (owed,) = await outbox.latest()
+    assert owed.due_at >= before + ours
+
+
+async def test_a_claim_counts_from_when_it_was_got(engine: AsyncEngine) -> None:
+    """However long other writers kept it waiting, the deliverer has all of its time."""
+    await _opportunities(engine, 1)
+    asked_at = utc_now()
+    got_at = asked_at + timedelta(seconds=50)
+    instants = iter([asked_at])
+    outbox = Outbox(engine, lambda: next(instants, got_at), claim=timedelta(minutes=1))
+
+    (_,) = await outbox.claim(10)
+
+    (held,) = await outbox.latest()
+    assert held.due_at == got_at + timedelta(minutes=1)
+
+
+async def test_a_receiver_that_hangs_is_given_up_in_time(
+    engine: AsyncEngine, outbox: Outbox, receiver: Receiver
+) -> None:
+    """Its late answer changes nothing; the event comes again under the same id."""
+    await _opportunities(engine, 1)
+    receiver.hold.clear()
+    async with open_webhook(receiver.url, SECRET, utc_now, patience=10 * SOON) as hasty:
+        courier = _courier(outbox, hasty)
+        await courier.deliver()
+        (owed,) = await outbox.latest()
+        receiver.hold.set()
+        await eventually(lambda: _delivers(courier), "it is tried again")
+
+    assert (owed.state, owed.reason) == (HandOverState.PENDING, "no answer in time")
+    assert list(receiver.received.values()) == [2]
+    assert list(receiver.effects.values()) == [1]
+
+
+async def _delivers(courier: Courier) -> bool:
+    return await courier.deliver() > 0
+
+
+async def test_nothing_secret_is_logged(
+    engine: AsyncEngine, outbox: Outbox, webhook: Webhook, receiver: Receiver
+) -> None:
+    """Neither the address, nor the secret, nor what was sent."""
+    await _opportunities(engine, 3)
+    receiver.script = [503, 422]
+
+    with capture_logs() as logs:
+        await _courier(outbox, webhook).deliver()
+
+    said = str(logs)
+    assert len(logs) == 3
+    assert not any(each in said for each in (receiver.url, SECRET_TEXT, "acme", "Fits well"))
+
+
+_DELIVER = """
+import asyncio, sys
+from datetime import timedelta
+from orchestrator.infra.clock import utc_now
+from orchestrator.database import open_engine
+from orchestrator.leads import Courier, Outbox, open_webhook
+from tests.support.receiver import SECRET
+
+async def main():
+    outbox = Outbox(open_engine(sys.argv[1]), utc_now, claim=timedelta(seconds=1))
+    async with open_webhook(sys.argv[2], SECRET, utc_now) as webhook:
+        await Courier(outbox, webhook).deliver()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_deliverer_killed_in_mid_delivery_is_followed(
+    database: str,
+    engine: AsyncEngine,
+    outbox: Outbox,
+    webhook: Webhook,
+    receiver: Receiver,
+    children: Children,
+) -> None:
+    """Killed after the effect and before the answer: told again, and without a second effect."""
+    await _opportunities(engine, 1)
+    receiver.hold.clear()
+    process = await children.start("-c", _DELIVER, database, receiver.url)
+    await asyncio.wait_for(receiver.came.wait(), 100)
+
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    receiver.hold.set()
+    courier = Supervisor().start(_courier(outbox, webhook).loop)
+    await _until(outbox, delivered=1)
+
+    await end_task(courier)
+    assert list(receiver.received.values()) == [2]
+    assert list(receiver.effects.values()) == [1]

@@ -1,0 +1,83 @@
+"""The application in this process, on a real Valkey server and a SQLite file of each test."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from orchestrator.app import Runtime
+from orchestrator.embedded.valkey import Valkey
+from orchestrator.http import create_api
+from orchestrator.jobs import Report
+from orchestrator.settings import Settings, load
+from tests.support.bells import FakeDoorbell
+from tests.support.database import migrated_file
+
+
+@dataclass(frozen=True)
+class Door:
+    """A running application and what its tests talk to."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    doorbell: FakeDoorbell
+
+    @property
+    def runtime(self) -> Runtime:
+        """The core behind the door."""
+        runtime: Runtime = self.app.state.runtime
+        return runtime
+
+
+OpenDoor = Callable[..., AbstractAsyncContextManager[Door]]
+
+
+@pytest.fixture
+def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
+    """Return the settings of a configured installation without a key."""
+    return load(
+        REDIS_URL=f"{shared_valkey.url}/1",
+        DATABASE_URL=migrated_file(tmp_path),
+        SURFSENSE_URL="http://127.0.0.1:9",
+        EMASAI_CHUNK_SIZE="2",
+    )
+
+
+@pytest.fixture
+def open_door() -> OpenDoor:
+    """Return what starts an application with given settings, and ends it."""
+
+    @asynccontextmanager
+    async def opened(settings: Settings, base_url: str = "http://localhost") -> AsyncIterator[Door]:
+        doorbell = FakeDoorbell()
+        app = create_api(settings, doorbell=doorbell)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url=base_url) as client,
+        ):
+            yield Door(app, client, doorbell)
+
+    return opened
+
+
+@pytest.fixture
+async def door(settings: Settings, open_door: OpenDoor) -> AsyncIterator[Door]:
+    """Return a running application without a key."""
+    async with open_door(settings) as opened:
+        yield opened
+
+
+async def failed_job(door: Door, *, tenant: str = "acme") -> str:
+    """Return a job of three companies, two of which have failed."""
+    wanted = {"kind": "enrich", "companies": ["Acme", "Beta", "Gamma"], "tenant": tenant}
+    job_id: str = (await door.client.post("/api/v1/jobs", json=wanted)).json()["job_id"]
+    for number, name, code in ((0, "Acme", "rate_limited"), (2, "Gamma", "poison")):
+        reason = {"en": f"{name} failed.", "es": f"{name} falló."}
+        result = {"company": name, "company_key": name.lower(), "reason": reason}
+        await door.runtime.records.report(job_id, number, Report(result, failure=code, attempts=3))
+    return job_id

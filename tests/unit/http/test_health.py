@@ -1,0 +1,115 @@
+"""GET /health: as documented, and in bounded time."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from orchestrator.http import health
+from orchestrator.http.health import Probe
+from orchestrator.settings import Settings
+from tests.support.valkey import running_valkey
+
+from .conftest import Door, OpenDoor
+
+
+async def test_a_healthy_installation_answers_as_documented(door: Door) -> None:
+    """The body is exactly the documented one."""
+    answer = await door.client.get("/health")
+
+    assert answer.status_code == 200
+    assert answer.text == '{"status":"healthy","database":"connected","redis":"connected"}'
+
+
+def replace_by_folder(database: Path) -> None:
+    """Make the file *database* impossible to open."""
+    database.unlink()
+    database.mkdir()
+
+
+async def healthy_again(door: Door) -> None:
+    """Return when the installation is healthy."""
+    async with asyncio.timeout(20):
+        while (await door.client.get("/health")).status_code != 200:  # noqa: ASYNC110 - polls a server
+            await asyncio.sleep(0.05)
+
+
+async def test_a_database_that_is_away_is_told(door: Door, tmp_path: Path) -> None:
+    """Without its database the installation is unhealthy, and asking for work is refused."""
+    await door.runtime.engine.dispose()
+    replace_by_folder(tmp_path / "emasai.sqlite")
+
+    answer = await door.client.get("/health")
+    lead = {"company": "Acme", "contact": "Ana", "email": "ana@acme.example"}
+    refused = await door.client.post("/api/v1/jobs", json={"kind": "pipeline", "leads": [lead]})
+
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "status": "unhealthy",
+        "database": "disconnected",
+        "redis": "connected",
+    }
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "5"
+    assert refused.json()["error"]["code"] == "database_unavailable"
+
+
+async def test_redis_that_is_away_is_told_until_it_is_back(
+    settings: Settings, open_door: OpenDoor, tmp_path: Path
+) -> None:
+    """Without Redis every request is answered 503 with when to come back; then all is well."""
+    wanted = {"kind": "enrich", "companies": ["Acme"], "max_cost_micros": 1}
+    with running_valkey(tmp_path / "valkey") as server:
+        moved = settings.model_copy(update={"redis_url": SecretStr(f"{server.url}/1")})
+        async with open_door(moved) as door:
+            server.child.end()
+
+            sick = await door.client.get("/health")
+            refused = [
+                await door.client.post("/api/v1/jobs", json=wanted),
+                await door.client.get("/api/v1/jobs/" + "0" * 32),
+            ]
+            server.child.restart()
+            await healthy_again(door)
+            accepted = await door.client.post("/api/v1/jobs", json=wanted)
+
+    assert sick.status_code == 503
+    assert sick.json()["redis"] == "disconnected"
+    assert [answer.status_code for answer in refused] == [503, 503]
+    assert all(answer.headers["retry-after"] == "5" for answer in refused)
+    assert all(answer.json()["error"]["code"] == "redis_unavailable" for answer in refused)
+    assert accepted.status_code == 202
+
+
+async def test_a_server_that_hangs_is_asked_once_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Impatience gets an answer, and no pile of questions to a server that does not answer."""
+    monkeypatch.setattr(health, "PATIENCE_S", 0.01)
+    back, asked = asyncio.Event(), 0
+
+    async def ask() -> None:
+        nonlocal asked
+        asked += 1
+        await back.wait()
+
+    probe = Probe("redis", ask)
+    hanging = [await probe.look(), await probe.look()]
+    back.set()
+    recovered = [await probe.look(), await probe.look()]
+
+    assert hanging == ["disconnected", "disconnected"]
+    assert recovered == ["connected", "connected"]
+    assert asked == 2
+
+
+async def test_a_question_under_way_is_ended_with_the_application() -> None:
+    """Closing does not wait for a server that hangs."""
+    probe = Probe("redis", asyncio.Event().wait)
+    looking = asyncio.create_task(probe.look())
+    await asyncio.sleep(0)
+
+    await probe.aclose()
+
+    assert await looking == "disconnected"

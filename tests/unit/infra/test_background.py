@@ -1,0 +1,247 @@
+"""Background tasks: how loops are kept alive, and how tasks are ended."""
+
+import asyncio
+import contextlib
+import itertools
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from orchestrator.infra.background import Loop, Supervisor, end_task, raise_if_cancelled
+from tests.support.async_waiting import eventually
+
+
+async def _swallow(cancellations: int) -> None:
+    """Ignore the first *cancellations*, as `asyncio.wait_for` does in Python 3.11 at times."""
+    for _ in range(cancellations):
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("cancellations", [0, 1, 3])
+async def test_a_task_ends_even_if_it_swallows_cancellations(cancellations: int) -> None:
+    """Whatever is lost on the way, the task has ended when the call returns."""
+    task = asyncio.create_task(_swallow(cancellations))
+    await asyncio.sleep(0)
+
+    await end_task(task)
+
+    assert task.cancelled()
+
+
+async def test_a_swallowed_cancellation_can_be_raised_again() -> None:
+    """Work of many steps ends at the next one; without a cancellation it goes on."""
+    steps: list[int] = []
+
+    async def work() -> None:
+        for step in range(3):
+            steps.append(step)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            raise_if_cancelled()
+
+    await work()
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert steps == [0, 1, 2, 0]
+
+
+async def test_a_task_that_has_failed_is_not_a_second_failure() -> None:
+    """What a background task died of does not hit whoever ends it."""
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+
+    await end_task(task)
+
+    assert task.done()
+
+
+async def test_whoever_is_cancelled_while_ending_a_task_is_cancelled() -> None:
+    """The end of another task does not swallow one's own cancellation."""
+    stubborn = asyncio.create_task(_swallow(2))
+    await asyncio.sleep(0)
+    ending = asyncio.create_task(end_task(stubborn))
+    await asyncio.sleep(0)
+
+    ending.cancel()
+    await asyncio.wait([ending])
+
+    assert ending.cancelled()
+    await end_task(stubborn)
+
+
+SOON = timedelta(milliseconds=1)
+
+
+class _Work:
+    """Fails with each of *errors* in turn, then succeeds; *ended* is set by the first success."""
+
+    def __init__(self, *errors: BaseException) -> None:
+        self._errors = list(errors)
+        self.rounds = 0
+        self.ended = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.rounds += 1
+        if self._errors:
+            raise self._errors.pop(0)
+        self.ended.set()
+
+
+def _supervisor() -> Supervisor:
+    return Supervisor(first_pause=SOON, longest_pause=SOON)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyError("note"), RecursionError(), MemoryError(), ExceptionGroup("x", [OSError()])],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_loop_goes_on_after_any_error(error: Exception) -> None:
+    """One round is lost, and the loop is known to have failed and to be well again."""
+    work, supervisor = _Work(error), _supervisor()
+    task = supervisor.start(Loop("cleaner", work, SOON))
+
+    async with asyncio.timeout(20):
+        await work.ended.wait()
+
+    assert supervisor.failures == {"cleaner": 1}
+    await eventually(_holds(lambda: not supervisor.failing), "the loop is well again")
+    await end_task(task)
+
+
+async def test_a_loop_that_fails_is_named_with_the_class_of_its_error() -> None:
+    """What the error says may quote data, so only its class and that of its cause are told."""
+
+    async def work() -> None:
+        raise ValueError("ana@example.com") from OSError("10.0.0.1")
+
+    supervisor = _supervisor()
+    with capture_logs() as logs:
+        task = supervisor.start(Loop("cleaner", work, SOON))
+        await eventually(
+            _holds(lambda: supervisor.failures.get("cleaner", 0) > 3), "it has failed often"
+        )
+        await end_task(task)
+
+    assert supervisor.failing == {"cleaner": "ValueError(OSError)"}
+    (line,) = logs  # throttled, however often it fails
+    assert (line["event"], line["loop"]) == ("loop.failed", "cleaner")
+    assert line["at"][-1].endswith(" work")
+    assert "example.com" not in str(line)
+    assert "10.0.0.1" not in str(line)
+
+
+async def test_a_cancellation_of_something_else_does_not_end_a_loop() -> None:
+    """Only who cancels the loop itself ends it."""
+    work = _Work(asyncio.CancelledError())
+    task = _supervisor().start(Loop("cleaner", work, SOON))
+
+    async with asyncio.timeout(20):
+        await work.ended.wait()
+    await end_task(task)
+
+    assert task.cancelled()
+
+
+async def test_a_loop_whose_work_swallows_the_cancellation_ends() -> None:
+    """The cancellation that `asyncio.wait_for` may lose ends the loop after the round."""
+    began = asyncio.Event()
+
+    async def work() -> None:
+        began.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    task = _supervisor().start(Loop("cleaner", work, SOON))
+    await began.wait()
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+
+
+async def test_a_loop_with_more_to_do_does_not_pause() -> None:
+    """Work that returns True is called again at once, however long the pause is."""
+    rounds = itertools.count(1)
+    third = asyncio.Event()
+
+    async def work() -> bool:
+        if next(rounds) == 3:
+            third.set()
+        return not third.is_set()
+
+    task = _supervisor().start(Loop("cleaner", work, timedelta(hours=1)))
+
+    async with asyncio.timeout(20):
+        await third.wait()
+    await end_task(task)
+
+
+@pytest.mark.parametrize(
+    ("every", "pauses"),
+    [
+        (timedelta(seconds=1), [1, 2, 4, 5, 5]),
+        (timedelta(milliseconds=200), [0.2, 0.4, 0.8, 1.6, 3.2, 5]),
+        (timedelta(hours=1), [1, 2, 4, 8]),
+        (timedelta(0), [1, 2, 4, 5, 5]),
+    ],
+    ids=str,
+)
+async def test_the_pause_after_errors_grows_within_bounds(
+    every: timedelta, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backend that is back is used again within seconds; a loop that fails is no busy one."""
+    slept: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        slept.append(seconds)
+        await (sleep(0) if len(slept) < len(pauses) else asyncio.Event().wait())
+
+    async def work() -> None:
+        raise KeyError
+
+    monkeypatch.setattr("orchestrator.infra.background.asyncio.sleep", note)
+    task = Supervisor().start(Loop("cleaner", work, every))
+    while len(slept) < len(pauses):
+        await sleep(0)
+    monkeypatch.undo()
+    await end_task(task)
+
+    assert slept == pauses
+
+
+def test_a_loop_in_a_thread_goes_on_after_an_error() -> None:
+    """The watchdog is a thread; it must not die of what it looks at."""
+    supervisor, over = _supervisor(), threading.Event()
+    rounds = itertools.count()
+
+    def work() -> None:
+        if next(rounds) == 0:
+            raise KeyError
+        over.set()
+
+    supervisor.run_in_thread("watchdog", work, every=SOON, over=over)
+
+    assert supervisor.failures == {"watchdog": 1}
+    assert supervisor.failing == {}
+
+
+def _holds(condition: Callable[[], object]) -> Callable[[], Awaitable[object]]:
+    async def holds() -> object:
+        return condition()
+
+    return holds
