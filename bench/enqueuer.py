@@ -21,7 +21,7 @@ from orchestrator.app import build
 from orchestrator.dispatch import submit_stream
 from orchestrator.infra.observability import configure_logging
 from orchestrator.jobs import JobKind, Order
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 
 #: Seconds between two looks at the memory.
@@ -61,8 +61,8 @@ async def _enqueue(url: str, database: str, rows: int, kind: str, chunk_size: in
         SURFSENSE_URL="http://127.0.0.1:1",
         EMASAI_CHUNK_SIZE=str(chunk_size),
     )
-    doorbell = CeleryDoorbell(create_app(settings))
-    async with build(settings, doorbell=doorbell) as runtime:
+    notifier = CeleryNotifier(create_app(settings))
+    async with build(settings, notifier=notifier) as runtime:
 
         async def stream() -> AsyncIterator[Sequence[str]]:
             for part in names(rows, known_only=kind == "known"):
@@ -75,7 +75,7 @@ async def _enqueue(url: str, database: str, rows: int, kind: str, chunk_size: in
         job = await submit_stream(runtime, Order(JobKind.ENRICH, "bench"), stream())
         seconds = perf_counter() - began
         seen = memory.end()
-    await doorbell.aclose()
+    await notifier.aclose()
     said = {"seconds": seconds, "memory_mb": seen, "done": job.done, "chunks": job.chunks}
     print(orjson.dumps(said).decode())
 

@@ -27,10 +27,10 @@ FLAT = 1.5
 
 
 class _Silent:
-    async def ring(self, lane: str, times: int = 1) -> None:
-        """Ring for nobody: the one place here takes all there is."""
+    async def notify(self, lane: str, times: int = 1) -> None:
+        """Wake no worker: the only one takes all there is."""
 
-    def heard(self) -> tuple[str, ...]:
+    def lanes(self) -> tuple[str, ...]:
         return tuple(Lane)
 
 

@@ -25,7 +25,7 @@ from orchestrator.jobs import (
     Marks,
     Reconciler,
 )
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 
 settings = load()
@@ -55,20 +55,20 @@ class _Loop:
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
 
     def wake(self, lane: str) -> None:
-        """Answer a doorbell of *lane*."""
+        """Answer a wake-up of *lane*."""
         if self._runner is not None:
             self._loop.call_soon_threadsafe(self._runner.wake, Lane(lane))
 
     async def _open(self) -> None:
-        redis, doorbell = open_redis(settings.redis_jobs_url), CeleryDoorbell(app)
+        redis, notifier = open_redis(settings.redis_jobs_url), CeleryNotifier(app)
         self._runner = ChunkRunner(
             JobRecords(redis, ttl=TTL),
             Marks(redis, ttl=TTL),
             {JobKind.ENRICH: Nothing()},
-            doorbell,
+            notifier,
             purchases=Admission(settings.max_in_flight),
         )
-        self._reconciling = Supervisor().start(Reconciler(self._runner, doorbell).loop)
+        self._reconciling = Supervisor().start(Reconciler(self._runner, notifier).loop)
 
 
 _loop: _Loop | None = None

@@ -11,7 +11,7 @@ import httpx
 
 from orchestrator.app import Runtime, build
 from orchestrator.embedded import EmbeddedStack
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.stack import running_stack
 
@@ -42,10 +42,10 @@ async def running_site(*, workers: int, variables: Mapping[str, str]) -> AsyncIt
         running_stack(Path(home), workers=workers) as stack,
     ):
         settings = load(**stack.variables)
-        doorbell = CeleryDoorbell(create_app(settings))
-        async with build(settings, doorbell=doorbell) as parts:
+        notifier = CeleryNotifier(create_app(settings))
+        async with build(settings, notifier=notifier) as parts:
             yield Site(stack, parts)
-        await doorbell.aclose()
+        await notifier.aclose()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Storm: 100,000 jobs while doorbells get lost and doubled, and workers and Valkey are killed.
+"""Storm: 100,000 jobs while wake-ups get lost and doubled, and workers and Valkey are killed.
 
 What must hold however it goes: every job ends, each of its items is done once, no more companies
 are charged than there are, and none twice.
@@ -24,7 +24,7 @@ from orchestrator.memo import StoreUnavailable
 #: Jobs that are being submitted, or looked at, at a time.
 ABREAST = 40
 TENANTS = 5
-#: Share of the doorbells that is lost, and share that is doubled.
+#: Share of the wake-ups that is lost, and share that is doubled.
 TAMPERED = 0.1
 
 
@@ -77,7 +77,7 @@ async def _carry_out(plan: Plan, parts: Runtime, stack: EmbeddedStack) -> None:
         "seconds until all had ended": round(ended - began),
         "workers killed": kills.workers,
         "Valkey killed": kills.valkeys,
-        "doorbells seen": tampered.seen,
+        "wake-ups seen": tampered.seen,
         "of these lost": tampered.dropped,
         "of these doubled": tampered.doubled,
         "companies": plan.companies,

@@ -1,7 +1,7 @@
 """The composition root: the only place where the parts meet.
 
 Worker, API, CLI and tests all call `build` and get the same object graph; tests substitute
-the clock or the doorbell. Nothing here runs at import.
+the clock or the notifier. Nothing here runs at import.
 """
 
 import asyncio
@@ -38,7 +38,6 @@ from orchestrator.infra.counters import Counters
 from orchestrator.jobs import (
     Backlog,
     ChunkRunner,
-    Doorbell,
     Failures,
     IdempotencyKeys,
     Intake,
@@ -47,6 +46,7 @@ from orchestrator.jobs import (
     JobRecords,
     JobResults,
     Marks,
+    Notifier,
     Reconciler,
 )
 from orchestrator.leads import Courier, LeadStore, Outbox, open_webhook
@@ -121,7 +121,7 @@ class Runtime:
     due: DueSet
     scheduler: Scheduler
     workers: Workers
-    doorbell: Doorbell
+    notifier: Notifier
     supervisor: Supervisor
 
     @property
@@ -176,7 +176,7 @@ def caps_of(settings: Settings) -> Caps:
 async def build(
     settings: Settings,
     *,
-    doorbell: Doorbell,
+    notifier: Notifier,
     clock: Clock | None = None,
     supervisor: Supervisor | None = None,
 ) -> AsyncIterator[Runtime]:
@@ -187,7 +187,7 @@ async def build(
 
     Args:
         settings: Of the installation, or of the embedded stack.
-        doorbell: Announces accepted work; stays the caller's to close.
+        notifier: Announces accepted work; stays the caller's to close.
         clock: The Redis server's unless given.
         supervisor: Of the process's loops; one of its own unless given.
 
@@ -273,7 +273,7 @@ async def build(
                 JobKind.REJUDGE: rejudge,
                 JobKind.REFRESH: RefreshHandler(watches, due, last_known, index, enricher),
             },
-            doorbell,
+            notifier,
             purchases=purchaser.places,
             attempts=settings.poison_attempts,
             supervisor=supervisor,
@@ -310,7 +310,7 @@ async def build(
             runner=runner,
             rejudge=rejudge,
             policy_version=agent.version,
-            reconciler=Reconciler(runner, doorbell),
+            reconciler=Reconciler(runner, notifier),
             seller=seller,
             purchaser=purchaser,
             sweeper=sweeper,
@@ -318,7 +318,7 @@ async def build(
             due=due,
             scheduler=Scheduler(watches, due, Worth(engine), records, index, clock),
             workers=Workers(jobs_redis),
-            doorbell=doorbell,
+            notifier=notifier,
             supervisor=supervisor,
         )
 

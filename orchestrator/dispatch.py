@@ -35,13 +35,13 @@ from orchestrator.purchasing import run_account
 
 #: Pause between two comparisons of a worker's clock with the server's.
 CLOCK_PERIOD: Final = timedelta(seconds=15)
-#: Doorbells for a job, if it has as many chunks. Whoever takes work of a lane that has more
-#: rings on, so these only have to reach somebody.
-FIRST_RINGS: Final = 4
+#: Wake-ups for a job, if it has as many chunks. A worker that takes work of a lane that has more
+#: wakes the next worker, so these only have to reach one.
+FIRST_WAKE_UPS: Final = 4
 #: Items in hand that are stored at a time; between two of them other work has its turn.
 TOGETHER: Final = 1_000
 #: How long a caller whose job is accepted waits for them.
-RING_PATIENCE: Final = timedelta(seconds=1)
+NOTIFY_PATIENCE: Final = timedelta(seconds=1)
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ async def submit_stream(
     last item has come: no other job gets them.
 
     When this returns the work is done or visibly failed some day, whatever is killed: where a
-    doorbell is lost, some worker looks by itself.
+    wake-up is lost, some worker looks by itself.
 
     Raises:
         StoreFull: Redis has hardly any memory left; nothing was accepted.
@@ -196,10 +196,10 @@ async def _announce(runtime: Runtime, job: Job) -> None:
     if not job.state.is_workable:
         return
     try:
-        async with asyncio.timeout(RING_PATIENCE.total_seconds()):
-            await runtime.doorbell.ring(job.lane, min(job.chunks, FIRST_RINGS))
+        async with asyncio.timeout(NOTIFY_PATIENCE.total_seconds()):
+            await runtime.notifier.notify(job.lane, min(job.chunks, FIRST_WAKE_UPS))
     except Exception as error:  # noqa: BLE001 - the job is stored, and is found without
-        log.warning("doorbell.not_sent", job_id=job.job_id, lane=job.lane, error=error_class(error))
+        log.warning("wake_up.not_sent", job_id=job.job_id, lane=job.lane, error=error_class(error))
 
 
 def _once(runtime: Runtime, tenant: str, key: str | Once | None) -> Once | None:

@@ -28,7 +28,7 @@ from orchestrator.infra.garbage import collect_rarely
 from orchestrator.infra.observability import configure_logging
 from orchestrator.memo import MemoOptions
 from orchestrator.messaging import (
-    CeleryDoorbell,
+    CeleryNotifier,
     Heartbeat,
     Stall,
     Watchdog,
@@ -65,9 +65,9 @@ class WorkerRuntime:
         self._stack = contextlib.AsyncExitStack()
         self._stopping = threading.Lock()
         self._stopped = False
-        self._doorbell = CeleryDoorbell(app)
+        self._notifier = CeleryNotifier(app)
         self._self: WorkerSelf | None = None
-        watched = WatchedWorker(app, worker, self._doorbell.heard, self.soon)
+        watched = WatchedWorker(app, worker, self._notifier.lanes, self.soon)
         self._supervisor = Supervisor()
         self._watchdog = Watchdog(
             watched, self._end_stalled, patience=settings.stall, supervisor=self._supervisor
@@ -113,14 +113,14 @@ class WorkerRuntime:
             self._stopped = True
 
     async def _open(self) -> None:
-        self._stack.push_async_callback(self._doorbell.aclose)
+        self._stack.push_async_callback(self._notifier.aclose)
         self.parts = parts = await self._stack.enter_async_context(
-            build(settings, doorbell=self._doorbell, supervisor=self._supervisor)
+            build(settings, notifier=self._notifier, supervisor=self._supervisor)
         )
         self._self = WorkerSelf(
             parts.workers,
             self._first_heartbeat(parts),
-            lanes=self._doorbell.heard,
+            lanes=self._notifier.lanes,
             unheard_for=lambda: self._watchdog.unheard_for,
             clock_ahead=lambda: parts.clock_ahead,
             supervisor=self._supervisor,

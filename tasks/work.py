@@ -1,4 +1,4 @@
-"""The doorbell's other end: has the next chunk of a lane worked through."""
+"""The wake-up's other end: has the next chunk of a lane worked through."""
 
 from orchestrator.celery_app import app
 from orchestrator.infra.names import TASK_WORK

@@ -22,7 +22,7 @@ from rich.table import Table
 from orchestrator.app import build
 from orchestrator.embedded import open_stack
 from orchestrator.infra.observability import configure_logging
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.purchasing import Purpose
 from orchestrator.settings import load
 
@@ -58,8 +58,8 @@ async def _trips(protocol: str) -> dict[str, Trip]:
     )
     with tempfile.TemporaryDirectory() as home, open_stack(Path(home), workers=0) as stack:
         settings = load(**stack.variables)
-        notifier = CeleryDoorbell(create_app(settings))
-        async with build(settings, doorbell=notifier) as parts:
+        notifier = CeleryNotifier(create_app(settings))
+        async with build(settings, notifier=notifier) as parts:
 
             async def look_up() -> object:
                 return await parts.enricher.enrich("Acme Rockets", Purpose(None, "trips"))

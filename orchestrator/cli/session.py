@@ -14,7 +14,7 @@ from orchestrator.cli.console import err, notice
 from orchestrator.embedded import open_stack
 from orchestrator.infra.garbage import collect_rarely
 from orchestrator.infra.observability import configure_logging
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import ConfigurationError, Settings, is_configured, load
 
 T = TypeVar("T")
@@ -66,12 +66,12 @@ def configured(*, workers: int = 0) -> Iterator[Settings]:
 @contextlib.asynccontextmanager
 async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
     """Build the object graph for *settings* on the running loop."""
-    doorbell = CeleryDoorbell(create_app(settings))
+    notifier = CeleryNotifier(create_app(settings))
     try:
-        async with build(settings, doorbell=doorbell) as parts:
+        async with build(settings, notifier=notifier) as parts:
             yield parts
     finally:
-        await doorbell.aclose()
+        await notifier.aclose()
 
 
 def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -> T:

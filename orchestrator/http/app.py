@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from orchestrator.app import build
-from orchestrator.jobs import Doorbell
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.jobs import Notifier
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import Settings
 
 from . import batches, health, jobs, letters, listing, metrics, reference, spanish_door, steering
@@ -33,22 +33,22 @@ Every error has the shape `{"error": {"code", "message", "fields"}}`: `code` is 
 """
 
 
-def create_api(settings: Settings, *, doorbell: Doorbell | None = None) -> FastAPI:
+def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastAPI:
     """Return the application; its lifespan opens every connection and closes them again.
 
     Args:
         settings: Of a configured installation.
-        doorbell: Announces work instead of Celery's broker; stays the caller's to close.
+        notifier: Announces work instead of Celery's broker; stays the caller's to close.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            bell = doorbell
-            if bell is None:
-                celery_bell = CeleryDoorbell(create_app(settings))
-                bell = await stack.enter_async_context(contextlib.aclosing(celery_bell))
-            runtime = await stack.enter_async_context(build(settings, doorbell=bell))
+            used = notifier
+            if used is None:
+                through_celery = CeleryNotifier(create_app(settings))
+                used = await stack.enter_async_context(contextlib.aclosing(through_celery))
+            runtime = await stack.enter_async_context(build(settings, notifier=used))
             app.state.runtime = runtime
             app.state.vitals = await stack.enter_async_context(contextlib.aclosing(Vitals(runtime)))
             yield

@@ -10,7 +10,7 @@ TASK_ENRICH: Final = "emasai.enrich"
 TASK_RUN_PIPELINE: Final = "emasai.run_pipeline"
 #: Has whatever worker gets it look at the due set: what `celery beat` sends.
 TASK_TICK: Final = "emasai.tick"
-#: The doorbell: the name of a lane that has work.
+#: The wake-up: the name of a lane that has work.
 TASK_WORK: Final = "emasai.work"
 
 QUEUE_INTERACTIVE: Final = "interactive"

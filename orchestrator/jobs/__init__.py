@@ -1,4 +1,4 @@
-"""Asked-for work: records that are the truth, doorbells that announce it, runners that do it.
+"""Asked-for work: records that are the truth, wake-ups that announce it, runners that do it.
 
 The Celery message names a lane that has work, nothing else. Losing it delays the work until
 a worker looks by itself, within a second; doubling it changes nothing.
@@ -47,7 +47,7 @@ from orchestrator.jobs.reconciler import Reconciler
 from orchestrator.jobs.records import Claim, JobRecords
 from orchestrator.jobs.results import JobResults, RowResult
 from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment
-from orchestrator.jobs.runner import ChunkRunner, Doorbell
+from orchestrator.jobs.runner import ChunkRunner, Notifier
 from orchestrator.jobs.state import Command, JobState
 from orchestrator.jobs.unsealed import Part, UnsealedJob
 
@@ -60,7 +60,6 @@ __all__ = [
     "Claim",
     "Command",
     "DeadLetter",
-    "Doorbell",
     "FailedItem",
     "FailureFilter",
     "Failures",
@@ -87,6 +86,7 @@ __all__ = [
     "Marks",
     "NewJob",
     "NotNow",
+    "Notifier",
     "Numbers",
     "Once",
     "Order",

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from orchestrator.infra.background import Loop
 from orchestrator.jobs.model import Lane
-from orchestrator.jobs.runner import ChunkRunner, Doorbell
+from orchestrator.jobs.runner import ChunkRunner, Notifier
 
 
 class Reconciler:
@@ -17,12 +17,12 @@ class Reconciler:
     def __init__(
         self,
         runner: ChunkRunner,
-        doorbell: Doorbell,
+        notifier: Notifier,
         *,
         period: timedelta = timedelta(seconds=1),
     ) -> None:
         self._runner = runner
-        self._doorbell = doorbell
+        self._notifier = notifier
         self._period = period
 
     @property
@@ -35,6 +35,6 @@ class Reconciler:
         return Loop("reconciler", work, self._period)
 
     def reconcile(self) -> None:
-        """Have each lane looked into once; where there is more, that rings for others."""
-        for lane in self._doorbell.heard():
+        """Have each lane looked into once; where there is more, that wakes others."""
+        for lane in self._notifier.lanes():
             self._runner.wake(Lane(lane))

@@ -26,14 +26,14 @@ from orchestrator.memo import StoreUnavailable
 log = structlog.get_logger(__name__)
 
 
-class Doorbell(Protocol):
+class Notifier(Protocol):
     """Says that a lane has work. Best effort: every worker looks by itself each second."""
 
-    async def ring(self, lane: str, times: int = 1) -> None:
+    async def notify(self, lane: str, times: int = 1) -> None:
         """Send the announcement. Raises nothing, whatever keeps it from leaving."""
 
-    def heard(self) -> Collection[str]:
-        """Return the lanes whose doorbells this process answers."""
+    def lanes(self) -> Collection[str]:
+        """Return the lanes whose wake-ups this process answers."""
 
 
 #: Chunks of each lane under way in one process. Their items mostly wait, which costs memory
@@ -47,14 +47,14 @@ WATCH_PERIOD: Final = timedelta(seconds=1)
 
 
 class ChunkRunner:
-    """Answers doorbells. A place in a lane's quota takes chunk after chunk until there is none."""
+    """Answers wake-ups. A place in a lane's quota takes chunk after chunk until there is none."""
 
     def __init__(  # noqa: PLR0913 - parts, and bounds with defaults
         self,
         records: JobRecords,
         marks: Marks,
         handlers: Mapping[JobKind, Handler],
-        doorbell: Doorbell,
+        notifier: Notifier,
         *,
         quotas: Mapping[Lane, int] = QUOTAS,
         purchases: Admission | None = None,
@@ -69,7 +69,7 @@ class ChunkRunner:
             records: The truth about jobs.
             marks: Marks on items that may be poison.
             handlers: What is done with an item, by the kind of its job.
-            doorbell: Rung on where more work is left than this process has begun.
+            notifier: Wakes other workers where more work is left than this process has begun.
             quotas: Chunks of each lane under way.
             purchases: Places that items come to need; without, nobody needs one but an item's.
             attempts: How often an item is begun that kills its worker.
@@ -79,7 +79,7 @@ class ChunkRunner:
         """
         self._records = records
         self._handlers = handlers
-        self._doorbell = doorbell
+        self._notifier = notifier
         self._quotas = quotas
         self._watch = JobWatch(records, watch_period, supervisor or Supervisor())
         self._draining = asyncio.Event()
@@ -97,9 +97,9 @@ class ChunkRunner:
         self._room.close()
 
     def wake(self, lane: Lane) -> None:
-        """Answer a doorbell of *lane*: take work if the lane's quota has a place. Never waits.
+        """Answer a wake-up of *lane*: take work if the lane's quota has a place. Never waits.
 
-        A doorbell too many finds nothing, and one that finds no place is not needed: places
+        A wake-up too many finds nothing, and one that finds no place is not needed: places
         look for the next chunk by themselves.
         """
         if self._draining.is_set() or self._places[lane] >= self._quotas[lane]:
@@ -128,7 +128,7 @@ class ChunkRunner:
     async def _fill(self, lane: Lane) -> None:
         """Take chunk after chunk, as there is room, until there is none or one fails."""
         try:
-            has_rung = False
+            has_notified = False
             while True:
                 async with self._room.another(lane) as hand:
                     if hand is None:
@@ -136,10 +136,10 @@ class ChunkRunner:
                     async with self._records.taken(lane) as claim:
                         if claim is None:
                             return
-                        if claim.more and not has_rung:
+                        if claim.more and not has_notified:
                             # Wakes one more place here or elsewhere, which does the same.
-                            await self._doorbell.ring(lane)
-                            has_rung = True
+                            await self._notifier.notify(lane)
+                            has_notified = True
                         await self._work(claim, hand)
         except StoreUnavailable as away:
             log.warning("place.store_away", lane=lane, error=str(away))

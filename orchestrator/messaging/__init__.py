@@ -5,9 +5,9 @@ these are where Celery on Redis hurts its users.
 """
 
 from orchestrator.messaging.app import create_app
-from orchestrator.messaging.doorbell import CeleryDoorbell
 from orchestrator.messaging.heartbeat import Heartbeat, Workers, WorkerSelf, WorkerState
 from orchestrator.messaging.inbox import message_refused, quote_nothing, refuse
+from orchestrator.messaging.notifier import CeleryNotifier
 from orchestrator.messaging.profile import (
     ETA_TASKS,
     PROFILE,
@@ -29,7 +29,7 @@ __all__ = [
     "VISIBILITY_TIMEOUT_S",
     "WORKER_THREADS",
     "BrokerAway",
-    "CeleryDoorbell",
+    "CeleryNotifier",
     "Heartbeat",
     "Look",
     "Queues",

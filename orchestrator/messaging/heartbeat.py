@@ -56,7 +56,7 @@ class Heartbeat:
         host: Where it runs.
         pid: Its number there.
         started_at: Aware UTC instant.
-        lanes: Whose doorbells it answers.
+        lanes: Whose wake-ups it answers.
         version: Of the program.
         profile: Fingerprint of the Celery profile.
         policy: Version of the agents' policy.
@@ -216,7 +216,7 @@ class WorkerSelf:
         Args:
             workers: Where it is told.
             beat: What does not change.
-            lanes: Whose doorbells the process answers at the moment.
+            lanes: Whose wake-ups the process answers at the moment.
             unheard_for: For how long it has left messages waiting.
             clock_ahead: By how much the machine's clock is ahead of the server's.
             supervisor: Knows which of its loops fail.

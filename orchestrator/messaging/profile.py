@@ -71,7 +71,7 @@ TRANSPORT: Final = (
     Rule(
         "max_retries",
         1,
-        "a doorbell is not worth waiting for: without a limit each takes six seconds to fail",
+        "a wake-up is not worth waiting for: without a limit each takes six seconds to fail",
     ),
     Rule("interval_start", 0, "likewise"),
     Rule("interval_step", 0, "likewise"),
@@ -121,7 +121,7 @@ PROFILE: Final = (
     Rule(
         "task_publish_retry",
         True,
-        "only `celery beat` uses it: doorbells say `retry=False`, since every worker looks for "
+        "only `celery beat` uses it: wake-ups say `retry=False`, since every worker looks for "
         "work by itself",
     ),
     Rule(
@@ -132,7 +132,7 @@ PROFILE: Final = (
     Rule(
         "worker_send_task_events",
         False,
-        "an event for each doorbell tells nothing that the records do not; Flower turns them on "
+        "an event for each wake-up tells nothing that the records do not; Flower turns them on "
         "while it needs them (`celery control enable_events`)",
     ),
     Rule("task_ignore_result", True, "results are in our own records"),

@@ -24,7 +24,7 @@ from orchestrator.dispatch import submit
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.jobs import Job, JobFilter, JobKind, NewJob
 from orchestrator.memo import StoreUnavailable
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
 from tests.support.audit import Audit, audit
@@ -243,18 +243,18 @@ async def running_installation(
         }
         crew = stack.enter_context(crew_of(ours, folder))
         settings = load(**ours)
-        doorbell = CeleryDoorbell(create_app(settings))
+        notifier = CeleryNotifier(create_app(settings))
         async with AsyncExitStack() as runtime:
             async with _migrating():
                 await upgrade(ours["DATABASE_URL"])
-                parts = await runtime.enter_async_context(build(settings, doorbell=doorbell))
+                parts = await runtime.enter_async_context(build(settings, notifier=notifier))
             installation = Installation(folder, valkey, seller, ours, crew, parts)
             try:
                 yield installation
             finally:
                 installation.end()
                 crew.end()
-        await doorbell.aclose()
+        await notifier.aclose()
 
 
 def _migrating() -> asyncio.Lock:

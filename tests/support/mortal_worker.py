@@ -17,8 +17,8 @@ from orchestrator.jobs import (
     Marks,
     Report,
 )
-from tests.support.bells import FakeDoorbell
 from tests.support.handlers import FakeHandler
+from tests.support.notifier import FakeNotifier
 
 TTL = timedelta(hours=1)
 
@@ -39,7 +39,7 @@ async def main(url: str) -> None:
     async with open_redis(url) as redis:
         records = JobRecords(redis, ttl=TTL, claim_lease=timedelta(milliseconds=300))
         handlers = {JobKind.ENRICH: Mortal()}
-        runner = ChunkRunner(records, Marks(redis, ttl=TTL), handlers, FakeDoorbell())
+        runner = ChunkRunner(records, Marks(redis, ttl=TTL), handlers, FakeNotifier())
         await runner.run_one(Lane.PIPELINE)
         await runner.aclose()
 

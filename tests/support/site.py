@@ -18,7 +18,7 @@ from orchestrator.embedded import EmbeddedStack
 from orchestrator.identity import company_key
 from orchestrator.infra.names import QUEUE_PIPELINE, TASK_ENRICH
 from orchestrator.jobs import JobKind, NewJob
-from orchestrator.messaging import BrokerAway, CeleryDoorbell, Queues, create_app
+from orchestrator.messaging import BrokerAway, CeleryNotifier, Queues, create_app
 from orchestrator.settings import load
 from tests.support.crew import Crew, crew_of
 from tests.support.sandbox import charges
@@ -59,10 +59,10 @@ class Site:
 
     async def _submit(self, companies: tuple[str, ...]) -> str:
         settings = load(**self.stack.variables)
-        doorbell = CeleryDoorbell(create_app(settings))
-        async with build(settings, doorbell=doorbell) as parts:
+        notifier = CeleryNotifier(create_app(settings))
+        async with build(settings, notifier=notifier) as parts:
             job = await submit(parts, NewJob(JobKind.ENRICH, companies, settings.tenant))
-        await doorbell.aclose()
+        await notifier.aclose()
         return job.job_id
 
     def until_charged(self, company: str) -> None:

@@ -12,8 +12,8 @@ from orchestrator.identity import company_key
 from orchestrator.jobs import Job, JobState
 from orchestrator.purchasing import Cost, CostsBy
 from orchestrator.settings import load
-from tests.support.bells import FakeDoorbell
 from tests.support.crew import PATIENCE_S
+from tests.support.notifier import FakeNotifier
 from tests.support.sandbox import charges, everybody_known
 from tests.support.site import Site, new_company, site_of
 from tests.support.waiting import wait_until
@@ -63,7 +63,7 @@ def _is_settled(site: Site) -> bool:
 
 async def _told(site: Site, job_id: str) -> tuple[Job, dict[str, Any], Cost]:
     """Return a job, its result, and what the ledger has of its company."""
-    async with build(load(**site.stack.variables), doorbell=FakeDoorbell()) as parts:
+    async with build(load(**site.stack.variables), notifier=FakeNotifier()) as parts:
         job = await parts.records.job(job_id)
         assert job is not None
         results = [dict(result) async for _, result in parts.results.rows(job)]

@@ -16,7 +16,7 @@ from orchestrator.embedded import EmbeddedStack
 from orchestrator.identity import company_key
 from orchestrator.identity.decisions import DecisionKind, NewDecision
 from orchestrator.jobs import JobFilter
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
 from tests.support.sandbox import charges, everybody_known
@@ -39,10 +39,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
 async def parts(stack: EmbeddedStack) -> AsyncIterator[Runtime]:
     """Return the parts of this process, which looks and decides and buys nothing."""
     settings = load(**stack.variables)
-    doorbell = CeleryDoorbell(create_app(settings))
-    async with build(settings, doorbell=doorbell) as parts:
+    notifier = CeleryNotifier(create_app(settings))
+    async with build(settings, notifier=notifier) as parts:
         yield parts
-    await doorbell.aclose()
+    await notifier.aclose()
 
 
 class Service:

@@ -11,7 +11,7 @@ from orchestrator.app import Runtime, build
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.identity import company_key
 from orchestrator.jobs import Job, JobFilter
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
 from tests.support.cases import lead
@@ -37,10 +37,10 @@ def celery(stack: EmbeddedStack) -> Iterator[Celery]:
 @asynccontextmanager
 async def _looking_in(stack: EmbeddedStack) -> AsyncIterator[Runtime]:
     settings = load(**stack.variables)
-    doorbell = CeleryDoorbell(create_app(settings))
-    async with build(settings, doorbell=doorbell) as parts:
+    notifier = CeleryNotifier(create_app(settings))
+    async with build(settings, notifier=notifier) as parts:
         yield parts
-    await doorbell.aclose()
+    await notifier.aclose()
 
 
 async def test_enrich_buys_each_company_once(stack: EmbeddedStack, celery: Celery) -> None:

@@ -25,8 +25,8 @@ from orchestrator.infra.names import (
 )
 from orchestrator.jobs import JobFilter
 from orchestrator.settings import load
-from tests.support.bells import FakeDoorbell
 from tests.support.crew import PATIENCE_S, CrewMember
+from tests.support.notifier import FakeNotifier
 from tests.support.site import Site, new_company, site_of
 from tests.support.waiting import wait_until
 
@@ -281,7 +281,7 @@ def test_any_arguments_are_accepted_or_refused_in_one_sentence(
 
 async def _jobs(site: Site) -> list[str]:
     """Read every job there is, as all lists do."""
-    async with build(load(**site.stack.variables), doorbell=FakeDoorbell()) as parts:
+    async with build(load(**site.stack.variables), notifier=FakeNotifier()) as parts:
         return [job.job_id async for job in parts.job_list.newest(JobFilter())]
 
 

@@ -24,7 +24,7 @@ from orchestrator.embedded.sandbox_process import start_sandbox
 from orchestrator.identity import company_key
 from orchestrator.jobs import Job, JobKind, NewJob
 from orchestrator.memo import StoreUnavailable
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.crew import crew_of
 from tests.support.project import read
@@ -150,23 +150,23 @@ def _opened(row: str, folder: Path) -> Iterator[Installation]:
 
 async def _submit(variables: dict[str, str], companies: list[str]) -> Job:
     settings = load(**variables)
-    doorbell = CeleryDoorbell(create_app(settings))
-    async with build(settings, doorbell=doorbell) as parts:
+    notifier = CeleryNotifier(create_app(settings))
+    async with build(settings, notifier=notifier) as parts:
         job = await submit(parts, NewJob(JobKind.ENRICH, tuple(companies), settings.tenant))
-    await doorbell.aclose()
+    await notifier.aclose()
     return job
 
 
 async def _done(variables: dict[str, str], job_id: str) -> Job:
     settings = load(**variables)
-    doorbell = CeleryDoorbell(create_app(settings))
-    async with build(settings, doorbell=doorbell) as parts, asyncio.timeout(60):
+    notifier = CeleryNotifier(create_app(settings))
+    async with build(settings, notifier=notifier) as parts, asyncio.timeout(60):
         job: Job | None = None
         while job is None or not job.state.is_final:
             with contextlib.suppress(StoreUnavailable):
                 job = await parts.records.job(job_id)
             await asyncio.sleep(0.1)
-    await doorbell.aclose()
+    await notifier.aclose()
     return job
 
 

@@ -17,7 +17,7 @@ from orchestrator.infra.names import QUEUE_REFRESH, TASK_TICK
 from orchestrator.schedule import new_watch
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
-from tests.support.bells import FakeDoorbell
+from tests.support.notifier import FakeNotifier
 from tests.support.project import ROOT
 from tests.support.sandbox import charges
 from tests.support.stack import running_stack
@@ -27,7 +27,7 @@ from tests.support.waiting import wait_until
 async def test_workers_look_at_what_is_due(tmp_path: Path) -> None:
     """Nothing else need run; the seller's bill has one purchase, and the watch its outcome."""
     with running_stack(tmp_path, workers=2) as stack:
-        async with build(load(**stack.variables), doorbell=FakeDoorbell()) as parts:
+        async with build(load(**stack.variables), notifier=FakeNotifier()) as parts:
             name, past = f"Compañía {uuid4().hex[:10]}", utc_now() - timedelta(days=1)
             watch = new_watch(name, tenant="default", every=timedelta(days=7), now=past)
             await parts.watches.add([replace(watch, next_at=past)])

@@ -91,7 +91,7 @@ def client(stack: EmbeddedStack) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    """Run a server that the test may hurt, and in which doorbells may stay."""
+    """Run a server that the test may hurt, and in which wake-ups may stay."""
     with running_valkey(tmp_path / "valkey") as server:
         yield server
 

@@ -11,8 +11,8 @@ from orchestrator.app import Runtime, build
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.jobs import JobRecords, Marks
 from orchestrator.settings import Settings, load
-from tests.support.bells import FakeDoorbell
 from tests.support.database import migrated_file
+from tests.support.notifier import FakeNotifier
 
 CLAIM_LEASE = timedelta(milliseconds=300)
 TTL = timedelta(hours=1)
@@ -31,9 +31,9 @@ def marks(jobs_redis: Redis) -> Marks:
 
 
 @pytest.fixture
-def doorbell() -> FakeDoorbell:
-    """Return a doorbell whose rings nobody hears."""
-    return FakeDoorbell()
+def notifier() -> FakeNotifier:
+    """Return a notifier that only records."""
+    return FakeNotifier()
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def runtime(settings: Settings, doorbell: FakeDoorbell) -> AsyncIterator[Runtime]:
+async def runtime(settings: Settings, notifier: FakeNotifier) -> AsyncIterator[Runtime]:
     """Return what every door gets."""
-    async with build(settings, doorbell=doorbell) as runtime:
+    async with build(settings, notifier=notifier) as runtime:
         yield runtime

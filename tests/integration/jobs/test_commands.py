@@ -19,8 +19,8 @@ from orchestrator.jobs import (
 )
 from orchestrator.jobs.keys import JobKeys
 from tests.support.async_waiting import eventually
-from tests.support.bells import FakeDoorbell
 from tests.support.handlers import FakeHandler
+from tests.support.notifier import FakeNotifier
 from tests.support.results import reported_results
 from tests.support.vanishing import vanish_with_a_chunk
 
@@ -38,11 +38,11 @@ def handler() -> FakeHandler:
 
 @pytest.fixture
 def runner(
-    records: JobRecords, marks: Marks, handler: FakeHandler, doorbell: FakeDoorbell
+    records: JobRecords, marks: Marks, handler: FakeHandler, notifier: FakeNotifier
 ) -> ChunkRunner:
     """Return the runner of one process, which notices commands soon."""
     handlers = {JobKind.ENRICH: handler}
-    return ChunkRunner(records, marks, handlers, doorbell, watch_period=SOON)
+    return ChunkRunner(records, marks, handlers, notifier, watch_period=SOON)
 
 
 async def test_a_paused_job_is_not_taken_and_a_resumed_one_is(records: JobRecords) -> None:
@@ -135,7 +135,7 @@ async def test_a_deadline_ends_what_has_not_begun(
     records: JobRecords,
     marks: Marks,
     handler: FakeHandler,
-    doorbell: FakeDoorbell,
+    notifier: FakeNotifier,
     jobs_redis: Redis,
 ) -> None:
     """Items that begin too late are dead letters with the code `deadline`, the job expired."""
@@ -145,7 +145,7 @@ async def test_a_deadline_ends_what_has_not_begun(
     await records.accept("j1", new, chunk_size=1)
     handler.gate.set()
     handlers = {JobKind.ENRICH: handler}
-    runner = ChunkRunner(records, marks, handlers, doorbell, clock=lambda: now)
+    runner = ChunkRunner(records, marks, handlers, notifier, clock=lambda: now)
     await runner.run_one(Lane.PIPELINE)
 
     now = deadline

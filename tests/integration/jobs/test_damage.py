@@ -33,8 +33,8 @@ from orchestrator.jobs import (
 )
 from orchestrator.jobs.keys import ACTIVE, ALL, FAILURES, UNREADABLE, JobKeys, LaneKeys, pointer
 from tests.support.async_waiting import eventually
-from tests.support.bells import FakeDoorbell
 from tests.support.handlers import FakeHandler
+from tests.support.notifier import FakeNotifier
 
 from .conftest import TTL
 
@@ -76,7 +76,7 @@ class World:
         self.handler = FakeHandler()
         self.handler.crashes = {"crash"}
         handlers = {JobKind.ENRICH: self.handler}
-        self.runner = ChunkRunner(self.records, marks, handlers, FakeDoorbell())
+        self.runner = ChunkRunner(self.records, marks, handlers, FakeNotifier())
 
     async def accept(self, job_id: str, new: NewJob, once: Once | None = None) -> str:
         """Accept a job with a row map, in chunks of one item."""

@@ -1,4 +1,4 @@
-"""The one way in for work, on the whole object graph with a doorbell of the test's."""
+"""The one way in for work, on the whole object graph with a notifier of the test."""
 
 import asyncio
 from dataclasses import replace
@@ -9,38 +9,40 @@ from structlog.testing import capture_logs
 
 from orchestrator.app import Runtime, build, load_policy
 from orchestrator.cli.follow import follow
-from orchestrator.dispatch import FIRST_RINGS, command, submit
+from orchestrator.dispatch import FIRST_WAKE_UPS, command, submit
 from orchestrator.jobs import Command, JobGone, JobKind, JobState, KeyReused, NewJob
 from orchestrator.jobs.errors import RemovedJob, UnreadableJob
 from orchestrator.memo import StoreFull
 from orchestrator.purchasing import run_account
 from orchestrator.settings import ConfigurationError, Settings
-from tests.support.bells import FakeDoorbell
+from tests.support.notifier import FakeNotifier
 
 NEW = NewJob(JobKind.ENRICH, ("Acme", "Beta", "Gamma"), "default")
 
 
-async def test_work_is_accepted_and_rung_for(runtime: Runtime, doorbell: FakeDoorbell) -> None:
+async def test_accepted_work_is_announced(runtime: Runtime, notifier: FakeNotifier) -> None:
     """The record is there before anybody is told."""
     job = await submit(runtime, NEW)
 
-    assert doorbell.rings == ["pipeline", "pipeline"]
+    assert notifier.notified == ["pipeline", "pipeline"]
     assert await runtime.records.job(job.job_id) == job
 
 
-async def test_rings_do_not_grow_with_the_job(runtime: Runtime, doorbell: FakeDoorbell) -> None:
-    """A large job rings a few times; whoever takes its work rings on."""
+async def test_the_number_of_wake_ups_does_not_grow_with_the_job(
+    runtime: Runtime, notifier: FakeNotifier
+) -> None:
+    """A large job sends few wake-ups; the worker that takes its work sends more."""
     await submit(runtime, NewJob(JobKind.ENRICH, tuple(map(str, range(200))), "default"))
 
-    assert len(doorbell.rings) == FIRST_RINGS
+    assert len(notifier.notified) == FIRST_WAKE_UPS
 
 
-async def test_the_same_work_twice_is_one_job(runtime: Runtime, doorbell: FakeDoorbell) -> None:
+async def test_the_same_work_twice_is_one_job(runtime: Runtime, notifier: FakeNotifier) -> None:
     """Whoever asks again while it is being worked on gets the job that there is."""
     jobs = await asyncio.gather(*(submit(runtime, NEW) for _ in range(5)))
 
     assert len({job.job_id for job in jobs}) == 1
-    assert len(doorbell.rings) == 2
+    assert len(notifier.notified) == 2
 
 
 async def test_a_key_leads_to_its_job_also_after_the_end(runtime: Runtime) -> None:
@@ -65,10 +67,10 @@ async def test_a_key_is_good_for_one_request(runtime: Runtime) -> None:
     await submit(runtime, replace(NEW, tenant="other"), idempotency_key="k")
 
 
-async def test_commands_reach_the_record(runtime: Runtime, doorbell: FakeDoorbell) -> None:
-    """Pausing and resuming say where the job is then; resuming rings."""
+async def test_commands_reach_the_record(runtime: Runtime, notifier: FakeNotifier) -> None:
+    """Pausing and resuming say where the job is then; resuming wakes workers."""
     job = await submit(runtime, NEW)
-    doorbell.rings.clear()
+    notifier.notified.clear()
 
     states = [
         found and found.state
@@ -83,7 +85,7 @@ async def test_commands_reach_the_record(runtime: Runtime, doorbell: FakeDoorbel
         JobState.CANCELLED,
         JobState.CANCELLED,
     ]
-    assert doorbell.rings == ["pipeline", "pipeline"]
+    assert notifier.notified == ["pipeline", "pipeline"]
     assert await command(runtime, "unknown", Command.PAUSE) is None
 
 
@@ -96,12 +98,12 @@ async def test_a_cap_is_there_before_the_job_can_be_seen(runtime: Runtime) -> No
     assert job.context.capped
 
 
-async def test_nothing_to_do_is_done(runtime: Runtime, doorbell: FakeDoorbell) -> None:
-    """An empty list is accepted, rings for nobody, and is finished."""
+async def test_nothing_to_do_is_done(runtime: Runtime, notifier: FakeNotifier) -> None:
+    """An empty list is accepted, wakes no worker, and is finished."""
     job = await submit(runtime, NewJob(JobKind.PIPELINE, (), "default"))
 
     assert job.finished_at is not None
-    assert doorbell.rings == []
+    assert notifier.notified == []
 
 
 async def test_a_policy_file_that_is_missing_or_wrong_is_a_configuration_error(
@@ -125,34 +127,34 @@ async def test_the_shipped_policy_is_the_default(settings: Settings) -> None:
     assert load_policy(settings).version
 
 
-class Broken(FakeDoorbell):
-    """Cannot be rung, for a reason that nobody expects."""
+class Broken(FakeNotifier):
+    """Fails with an unexpected error."""
 
-    async def ring(self, lane: str, times: int = 1) -> None:
+    async def notify(self, lane: str, times: int = 1) -> None:
         """Fail."""
         raise ValueError(lane, times)
 
 
-class Slow(FakeDoorbell):
+class Slow(FakeNotifier):
     """Takes its time: its broker does not answer."""
 
-    async def ring(self, lane: str, times: int = 1) -> None:
+    async def notify(self, lane: str, times: int = 1) -> None:
         """Never return."""
         del lane, times
         await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize("doorbell_kind", [Broken, Slow])
-async def test_a_doorbell_that_cannot_be_rung_does_not_refuse_the_job(
-    settings: Settings, doorbell_kind: type[FakeDoorbell]
+@pytest.mark.parametrize("notifier_kind", [Broken, Slow])
+async def test_a_failing_notifier_does_not_refuse_the_job(
+    settings: Settings, notifier_kind: type[FakeNotifier]
 ) -> None:
     """The job is accepted; what keeps it from being announced is logged by its class."""
-    async with build(settings, doorbell=doorbell_kind()) as runtime:
+    async with build(settings, notifier=notifier_kind()) as runtime:
         with capture_logs() as logs:
             job = await submit(runtime, NewJob(JobKind.ENRICH, ("Acme",), "acme"))
 
         assert await runtime.records.active() == [job.job_id]
-    (line,) = (line for line in logs if line["event"] == "doorbell.not_sent")
+    (line,) = (line for line in logs if line["event"] == "wake_up.not_sent")
     assert line["error"] in {"ValueError", "TimeoutError"}
 
 

@@ -20,7 +20,7 @@ from orchestrator.jobs import (
 )
 from orchestrator.jobs.room import AHEAD
 from tests.support.async_waiting import eventually
-from tests.support.bells import FakeDoorbell
+from tests.support.notifier import FakeNotifier
 
 CHUNK = 5
 #: Of purchases; nine of them are the batches'.
@@ -73,11 +73,11 @@ def shop() -> Shop:
 
 @pytest.fixture
 async def runner(
-    records: JobRecords, marks: Marks, doorbell: FakeDoorbell, shop: Shop
+    records: JobRecords, marks: Marks, notifier: FakeNotifier, shop: Shop
 ) -> AsyncIterator[ChunkRunner]:
     """Return the runner of one process, which looks for work as often as it may."""
     handlers = {JobKind.ENRICH: shop}
-    runner = ChunkRunner(records, marks, handlers, doorbell, purchases=shop.places)
+    runner = ChunkRunner(records, marks, handlers, notifier, purchases=shop.places)
     yield runner
     runner.drain()
     for _ in range(len(BATCH)):
@@ -93,7 +93,7 @@ async def _accept(records: JobRecords, tenant: str, items: tuple[Item, ...]) -> 
 
 
 def _wake(runner: ChunkRunner) -> None:
-    """Ring as often as there are chunks: more often than a lane has places."""
+    """Wake as often as there are chunks: more often than a lane has places."""
     for _ in BATCH:
         runner.wake(Lane.PIPELINE)
 

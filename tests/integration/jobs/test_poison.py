@@ -8,9 +8,9 @@ from redis.asyncio import Redis
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.jobs import ChunkRunner, JobKind, JobRecords, JobState, Lane, Marks, NewJob
 from tests.support.async_waiting import eventually
-from tests.support.bells import FakeDoorbell
 from tests.support.children import Children
 from tests.support.handlers import FakeHandler
+from tests.support.notifier import FakeNotifier
 from tests.support.results import reported_results
 from tests.support.vanishing import vanish_with_a_chunk
 
@@ -18,7 +18,7 @@ NEW = NewJob(JobKind.ENRICH, ("a", "poison", "c"), "acme")
 
 
 async def test_a_chunk_that_workers_vanish_with_is_worked_on_one_by_one(
-    records: JobRecords, marks: Marks, jobs_redis: Redis, doorbell: FakeDoorbell
+    records: JobRecords, marks: Marks, jobs_redis: Redis, notifier: FakeNotifier
 ) -> None:
     """From the third delivery on, an item begins when the one before it has ended."""
     await records.accept("j1", NEW, chunk_size=3)
@@ -30,7 +30,7 @@ async def test_a_chunk_that_workers_vanish_with_is_worked_on_one_by_one(
         await eventually(vanishes, "a worker has vanished with the chunk")
     handler = FakeHandler()
     handler.gate.clear()
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell)
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier)
     work = asyncio.create_task(runner.run_one(Lane.PIPELINE))
 
     async def is_waiting() -> bool:

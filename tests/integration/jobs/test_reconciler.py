@@ -1,4 +1,4 @@
-"""Accepted work that nobody holds is found without any doorbell."""
+"""Accepted work that nobody holds is found without any wake-up."""
 
 from datetime import timedelta
 
@@ -18,8 +18,8 @@ from orchestrator.jobs import (
 )
 from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
-from tests.support.bells import FakeDoorbell
 from tests.support.handlers import FakeHandler
+from tests.support.notifier import FakeNotifier
 
 NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d"), "default")
 SOON = timedelta(milliseconds=20)
@@ -30,31 +30,31 @@ async def _is_done(records: JobRecords, job_id: str) -> bool:
     return job is not None and job.state is JobState.DONE
 
 
-async def test_work_is_found_without_a_doorbell(
-    records: JobRecords, marks: Marks, doorbell: FakeDoorbell
+async def test_work_is_found_without_a_wake_up(
+    records: JobRecords, marks: Marks, notifier: FakeNotifier
 ) -> None:
-    """A look wakes a place, which takes all there is and rings for help."""
+    """A look wakes a place, which takes all there is and asks for help."""
     await records.accept("j1", NEW, chunk_size=1)
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: FakeHandler()}, doorbell)
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: FakeHandler()}, notifier)
 
-    Reconciler(runner, doorbell).reconcile()
+    Reconciler(runner, notifier).reconcile()
 
     async def is_done() -> bool:
         return await _is_done(records, "j1")
 
     await eventually(is_done, "the job is done")
     await runner.aclose()
-    assert doorbell.rings == [Lane.PIPELINE]
+    assert notifier.notified == [Lane.PIPELINE]
 
 
 async def test_lanes_of_other_workers_are_left_to_them(records: JobRecords, marks: Marks) -> None:
     """A worker started for some queues looks into their lanes only."""
     await records.accept("j1", NEW, chunk_size=4)
-    doorbell = FakeDoorbell([Lane.INTERACTIVE])
+    notifier = FakeNotifier([Lane.INTERACTIVE])
     handler = FakeHandler()
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell)
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier)
 
-    Reconciler(runner, doorbell).reconcile()
+    Reconciler(runner, notifier).reconcile()
     await runner.aclose()
 
     assert not handler.worked
@@ -74,13 +74,13 @@ class Flaky(JobRecords):
 
 
 async def test_it_waits_out_a_redis_that_is_away(
-    jobs_redis: Redis, records: JobRecords, marks: Marks, doorbell: FakeDoorbell
+    jobs_redis: Redis, records: JobRecords, marks: Marks, notifier: FakeNotifier
 ) -> None:
     """An unavailable store ends a look, not the reconciler; the chunk is free at once."""
     await records.accept("j1", NEW, chunk_size=4)
     flaky = Flaky(jobs_redis, ttl=timedelta(hours=1))
-    runner = ChunkRunner(flaky, marks, {JobKind.ENRICH: FakeHandler()}, doorbell)
-    running = Supervisor().start(Reconciler(runner, doorbell, period=SOON).loop)
+    runner = ChunkRunner(flaky, marks, {JobKind.ENRICH: FakeHandler()}, notifier)
+    running = Supervisor().start(Reconciler(runner, notifier, period=SOON).loop)
 
     async def is_done() -> bool:
         return await _is_done(records, "j1")

@@ -26,8 +26,8 @@ from orchestrator.jobs import (
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.purchasing import run_account
 from orchestrator.requeue import Requeue, foresee, requeue, requeued_as
-from tests.support.bells import FakeDoorbell
 from tests.support.known_companies import know
+from tests.support.notifier import FakeNotifier
 
 COMPANIES = ("Acme", "Beta", "Gamma", "Delta", "Epsilon")
 PRICE = 46_500
@@ -64,7 +64,7 @@ async def items_of(runtime: Runtime, job: Job | None) -> list[str]:
 
 
 async def test_a_new_job_has_the_dead_letters_of_the_old_one(
-    runtime: Runtime, doorbell: FakeDoorbell
+    runtime: Runtime, notifier: FakeNotifier
 ) -> None:
     """Same kind, tenant and lane, with the old one as its parent, and rung for."""
     old = await failed_job(runtime, {0: "rate_limited", 3: "deadline"})
@@ -76,7 +76,7 @@ async def test_a_new_job_has_the_dead_letters_of_the_old_one(
     assert one.codes == {"rate_limited": 1, "deadline": 1}
     assert (one.job.kind, one.job.tenant, one.job.lane) == (old.kind, old.tenant, old.lane)
     assert (one.job.parent, one.job.origin) == (old.job_id, Origin.REQUEUE)
-    assert doorbell.rings[-1] == Lane.INTERACTIVE
+    assert notifier.notified[-1] == Lane.INTERACTIVE
 
 
 async def test_asking_twice_says_what_was_queued_before(runtime: Runtime) -> None:

@@ -27,8 +27,8 @@ from orchestrator.jobs import (
 )
 from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
-from tests.support.bells import FakeDoorbell
 from tests.support.handlers import FakeHandler
+from tests.support.notifier import FakeNotifier
 from tests.support.results import reported_results
 
 NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d"), "acme", max_cost_micros=9)
@@ -43,10 +43,10 @@ def handler() -> FakeHandler:
 
 @pytest.fixture
 def runner(
-    records: JobRecords, marks: Marks, handler: FakeHandler, doorbell: FakeDoorbell
+    records: JobRecords, marks: Marks, handler: FakeHandler, notifier: FakeNotifier
 ) -> ChunkRunner:
     """Return the runner of one process."""
-    return ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell, quotas=QUOTAS)
+    return ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier, quotas=QUOTAS)
 
 
 async def test_a_chunk_is_worked_through(
@@ -67,9 +67,9 @@ async def test_a_chunk_is_worked_through(
 
 
 async def test_a_place_takes_chunk_after_chunk(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, doorbell: FakeDoorbell
+    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, notifier: FakeNotifier
 ) -> None:
-    """One doorbell is enough for a whole job; it is rung on once, for help."""
+    """One wake-up is enough for a whole job; one more asks for help."""
     await records.accept("j1", NEW, chunk_size=1)
 
     runner.wake(Lane.PIPELINE)
@@ -77,13 +77,13 @@ async def test_a_place_takes_chunk_after_chunk(
     await _done(records, 4)
     await runner.aclose()
     assert handler.worked.total() == 4
-    assert doorbell.rings == [Lane.PIPELINE]
+    assert notifier.notified == [Lane.PIPELINE]
 
 
 async def test_a_lane_has_its_quota_and_takes_nothing_from_others(
     records: JobRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
-    """However often a full lane's doorbell rings, no more is taken; other lanes have room."""
+    """However often a full lane is woken, no more is taken; other lanes have room."""
     await records.accept("j1", NEW, chunk_size=1)
     small = NewJob(JobKind.ENRICH, ("now",), "acme", lane=Lane.INTERACTIVE)
     await records.accept("j2", small, chunk_size=1)
@@ -157,7 +157,7 @@ async def test_a_dead_letter_has_as_many_attempts_as_its_handler_counted(
     assert await attempts("j2") == [0, 0, 0, 0]
 
 
-async def test_a_doorbell_too_many_changes_nothing(
+async def test_a_superfluous_wake_up_changes_nothing(
     records: JobRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
     """Looking ten times at once works through a chunk once; later looks find nothing."""
@@ -224,13 +224,13 @@ class Deaf(JobRecords):
 
 
 async def test_an_item_that_cannot_be_reported_stays_open_alone(
-    jobs_redis: Redis, marks: Marks, handler: FakeHandler, doorbell: FakeDoorbell
+    jobs_redis: Redis, marks: Marks, handler: FakeHandler, notifier: FakeNotifier
 ) -> None:
     """A report that does not get through postpones its item; the siblings go on."""
     deaf = Deaf(jobs_redis, ttl=timedelta(hours=1))
     await deaf.accept("j1", NEW, chunk_size=4)
 
-    runner = ChunkRunner(deaf, marks, {JobKind.ENRICH: handler}, doorbell)
+    runner = ChunkRunner(deaf, marks, {JobKind.ENRICH: handler}, notifier)
 
     assert await runner.run_one(Lane.PIPELINE) == 3
     assert await deaf.open_items("j1", 0) == [(1, "b")]
@@ -259,7 +259,7 @@ async def _done(records: JobRecords, count: int) -> None:
 async def test_places_that_have_ended_are_given_back(
     records: JobRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
-    """More doorbells than the lane has places, one after another: each is answered."""
+    """More wake-ups than the lane has places, one after another: each is answered."""
     for number in range(QUOTAS[Lane.PIPELINE] + 2):
         await records.accept(f"j{number}", replace(NEW, items=(f"item {number}",)), chunk_size=1)
 
@@ -269,7 +269,7 @@ async def test_places_that_have_ended_are_given_back(
             job = await records.job(f"j{number}")
             return job is not None and job.state is JobState.DONE
 
-        await eventually(is_done, "the doorbell was answered")
+        await eventually(is_done, "the wake-up was answered")
     await runner.aclose()
     assert handler.worked.total() == QUOTAS[Lane.PIPELINE] + 2
 
@@ -288,7 +288,7 @@ async def test_a_drained_chunk_is_taken_at_once_by_another_worker(
     assert await work == 3
 
     handler.not_now = set()
-    other = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, FakeDoorbell())
+    other = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, FakeNotifier())
 
     assert await other.run_one(Lane.PIPELINE) == 1
 
@@ -316,12 +316,12 @@ class Broken(FakeHandler):
 
 
 async def test_a_store_that_is_away_leaves_the_item_open(
-    records: JobRecords, marks: Marks, doorbell: FakeDoorbell
+    records: JobRecords, marks: Marks, notifier: FakeNotifier
 ) -> None:
     """Also where the handler does not say `NotNow`: it is no fault of the item's."""
     handler = Broken(StoreUnavailable("marks"))
     handler.crashes = {"b"}
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell)
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier)
     await records.accept("j1", NEW, chunk_size=4)
 
     assert await runner.run_one(Lane.PIPELINE) == 3
@@ -331,12 +331,12 @@ async def test_a_store_that_is_away_leaves_the_item_open(
 
 
 async def test_an_item_that_cannot_even_be_given_up_harms_no_sibling_and_ends(
-    records: JobRecords, marks: Marks, doorbell: FakeDoorbell
+    records: JobRecords, marks: Marks, notifier: FakeNotifier
 ) -> None:
     """Siblings end under their lease, each once; after bounded attempts it fails."""
     handler = Broken(ZeroDivisionError("ana@example.com"), gives_up=False)
     handler.crashes = {"b"}
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell, attempts=2)
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier, attempts=2)
     await records.accept("j1", NEW, chunk_size=4)
 
     with capture_logs() as logs:
@@ -360,11 +360,11 @@ class Mute(JobRecords):
 
 
 async def test_a_chunk_whose_items_cannot_be_reported_is_not_taken_for_ever(
-    jobs_redis: Redis, marks: Marks, doorbell: FakeDoorbell
+    jobs_redis: Redis, marks: Marks, notifier: FakeNotifier
 ) -> None:
     """Its siblings have their results; after bounded attempts its job is set aside, and named."""
     records, handler = Mute(jobs_redis, ttl=timedelta(hours=1)), FakeHandler()
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell, attempts=1)
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier, attempts=1)
     await records.accept("j1", NEW, chunk_size=4)
 
     async def is_set_aside() -> bool:
@@ -388,11 +388,11 @@ class Quick(FakeHandler):
 
 
 async def test_siblings_of_an_item_that_cannot_be_reported_keep_their_lease(
-    jobs_redis: Redis, marks: Marks, doorbell: FakeDoorbell
+    jobs_redis: Redis, marks: Marks, notifier: FakeNotifier
 ) -> None:
     """The chunk is handed back when all of them have ended, and not while they go on."""
     records, handler = Mute(jobs_redis, ttl=timedelta(hours=1)), Quick()
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, doorbell)
+    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier)
     await records.accept("j1", NEW, chunk_size=4)
     handler.gate.clear()
     with capture_logs() as logs:

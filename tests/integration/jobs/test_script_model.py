@@ -87,10 +87,10 @@ class Jobs(RuleBasedStateMachine):
         assert job.job_id == expected
         return job.job_id
 
-    @rule(target=chunks, lane=LANES, doorbells=st.integers(1, 2))
-    def ring(self, lane: Lane, doorbells: int) -> object:
-        """Each doorbell brings a taker, a doubled one two: each gets another chunk, or none."""
-        taken = [self.take(lane) for _ in range(doorbells)]
+    @rule(target=chunks, lane=LANES, wake_ups=st.integers(1, 2))
+    def wake(self, lane: Lane, wake_ups: int) -> object:
+        """Each wake-up brings a taker, a doubled one two: each gets another chunk, or none."""
+        taken = [self.take(lane) for _ in range(wake_ups)]
         return multiple(*(each for each in taken if each is not None))
 
     def take(self, lane: Lane) -> Taken | None:

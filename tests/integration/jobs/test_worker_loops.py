@@ -15,7 +15,7 @@ from orchestrator.dispatch import worker_loops
 from orchestrator.infra.background import Loop, Supervisor, end_task
 from orchestrator.settings import Settings
 from tests.support.async_waiting import eventually
-from tests.support.bells import FakeDoorbell
+from tests.support.notifier import FakeNotifier
 
 SOON = timedelta(milliseconds=5)
 NAMES = (
@@ -41,20 +41,20 @@ def settings(settings: Settings) -> Settings:
 
 
 async def test_every_loop_of_a_worker_is_tested_here(
-    settings: Settings, doorbell: FakeDoorbell
+    settings: Settings, notifier: FakeNotifier
 ) -> None:
     """Who adds a loop adds its name to this file, and to the page on operations."""
-    async with build(settings, doorbell=doorbell) as runtime:
+    async with build(settings, notifier=notifier) as runtime:
         assert tuple(loop.name for loop in worker_loops(runtime)) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_loop_goes_on_after_an_unknown_error(
-    name: str, settings: Settings, doorbell: FakeDoorbell
+    name: str, settings: Settings, notifier: FakeNotifier
 ) -> None:
     """Its first round raises what nobody expects; the second does the loop's real work."""
     supervisor = Supervisor(first_pause=SOON, longest_pause=SOON)
-    async with build(settings, doorbell=doorbell) as runtime:
+    async with build(settings, notifier=notifier) as runtime:
         (loop,) = (each for each in worker_loops(runtime) if each.name == name)
         task = supervisor.start(_failing_once(loop))
 

@@ -9,20 +9,20 @@ from orchestrator.doctor.clocks import check_clocks
 from orchestrator.doctor.finding import Level
 from orchestrator.infra.clock import ServerClock, utc_now
 from orchestrator.settings import Settings
-from tests.support.bells import FakeDoorbell
+from tests.support.notifier import FakeNotifier
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 
 
 async def test_a_wrong_clock_is_corrected_and_told_at_the_start(
-    settings: Settings, doorbell: FakeDoorbell
+    settings: Settings, notifier: FakeNotifier
 ) -> None:
     """By Redis' clock, with a line in the log that says by how much."""
     wrong = ServerClock(lambda: utc_now() + DAY)
 
     with capture_logs() as logs:
-        async with build(settings, doorbell=doorbell, clock=wrong) as runtime:
+        async with build(settings, notifier=notifier, clock=wrong) as runtime:
             now = runtime.clock()
             await runtime.follow_clock()
 
@@ -33,7 +33,7 @@ async def test_a_wrong_clock_is_corrected_and_told_at_the_start(
 
 
 async def test_a_start_without_redis_has_its_own_clock(
-    settings: Settings, doorbell: FakeDoorbell
+    settings: Settings, notifier: FakeNotifier
 ) -> None:
     """What cannot be compared is said, and keeps nothing from starting."""
     away = settings.model_copy(
@@ -41,7 +41,7 @@ async def test_a_start_without_redis_has_its_own_clock(
     )
 
     with capture_logs() as logs:
-        async with build(away, doorbell=doorbell) as runtime:
+        async with build(away, notifier=notifier) as runtime:
             assert runtime.clock_ahead == timedelta(0)
 
     assert [line["event"] for line in logs if line["event"].startswith("clock.")] == [

@@ -14,8 +14,8 @@ from orchestrator.embedded.valkey import Valkey
 from orchestrator.http import create_api
 from orchestrator.jobs import Report
 from orchestrator.settings import Settings, load
-from tests.support.bells import FakeDoorbell
 from tests.support.database import migrated_file
+from tests.support.notifier import FakeNotifier
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Door:
 
     app: FastAPI
     client: httpx.AsyncClient
-    doorbell: FakeDoorbell
+    notifier: FakeNotifier
 
     @property
     def runtime(self) -> Runtime:
@@ -53,14 +53,14 @@ def open_door() -> OpenDoor:
 
     @asynccontextmanager
     async def opened(settings: Settings, base_url: str = "http://localhost") -> AsyncIterator[Door]:
-        doorbell = FakeDoorbell()
-        app = create_api(settings, doorbell=doorbell)
+        notifier = FakeNotifier()
+        app = create_api(settings, notifier=notifier)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url=base_url) as client,
         ):
-            yield Door(app, client, doorbell)
+            yield Door(app, client, notifier)
 
     return opened
 

@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.http import create_api
 from orchestrator.settings import load
-from tests.support.bells import FakeDoorbell
 from tests.support.database import migrated_file
+from tests.support.notifier import FakeNotifier
 
 JOBS = "/api/v1/jobs"
 LEAD_DOOR = "/api/v1/orchestrator/enriquecer-lead"
@@ -85,7 +85,7 @@ def running(shared_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> 
         "DATABASE_URL": migrated_file(tmp_path_factory.mktemp("any")),
         "SURFSENSE_URL": "http://127.0.0.1:9",
     }
-    app = create_api(load(**variables), doorbell=FakeDoorbell())
+    app = create_api(load(**variables), notifier=FakeNotifier())
     with asyncio.Runner() as runner:
         lifespan = app.router.lifespan_context(app)
         runner.run(lifespan.__aenter__())

@@ -14,7 +14,7 @@ ANA = {"company": "Telefónica, S.A.", "contact": "Ana", "email": "ana@telefonic
 
 
 async def test_companies_become_a_job_that_is_stored_and_announced(door: Door) -> None:
-    """A list of companies is a durable job, each chunk of which is rung for."""
+    """A list of companies is a durable job, and each of its chunks is announced."""
     companies = ["Telefónica, S.A.", "TELEFONICA", "Mercado Libre"]
 
     answer = await door.client.post("/api/v1/jobs", json={"kind": "enrich", "companies": companies})
@@ -31,7 +31,7 @@ async def test_companies_become_a_job_that_is_stored_and_announced(door: Door) -
         "url": url,
         "existing": False,
     }
-    assert door.doorbell.rings == ["interactive"]
+    assert door.notifier.notified == ["interactive"]
     assert await door.runtime.records.open_items(job_id, 0) == [
         (0, "Telefónica, S.A."),
         (1, "Mercado Libre"),
@@ -70,7 +70,7 @@ async def test_equal_work_under_way_is_the_same_job(door: Door) -> None:
     second = (await door.client.post("/api/v1/jobs", json=wanted)).json()
 
     assert second == {**first, "existing": True}
-    assert len(door.doorbell.rings) == 1
+    assert len(door.notifier.notified) == 1
 
 
 async def test_another_tenant_gets_a_job_of_its_own(door: Door) -> None:

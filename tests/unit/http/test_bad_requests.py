@@ -121,7 +121,7 @@ async def test_a_fault_is_named_with_where_it_is_and_what_to_do(
     assert error["message"] == message
     (fault,) = error["fields"]
     assert (fault["field"], fault["message"]) == (field, message)
-    assert door.doorbell.rings == []
+    assert door.notifier.notified == []
 
 
 async def test_every_fault_is_listed_with_the_number_of_its_item(door: Door) -> None:
@@ -162,7 +162,7 @@ async def test_a_body_that_does_not_say_it_is_json_is_refused(door: Door) -> Non
 
     assert answer.status_code == 415
     assert "application/json" in error_of(answer)["message"]
-    assert door.doorbell.rings == []
+    assert door.notifier.notified == []
 
 
 async def test_a_body_that_says_it_is_too_large_is_not_read(door: Door) -> None:

@@ -38,7 +38,7 @@ async def test_a_body_says_it_with_a_boolean(door: Door, send: Send, value: obje
 
     assert answer.status_code == 422
     assert "buy_again" in answer.json()["error"]["fields"][0]["field"]
-    assert door.doorbell.rings == []
+    assert door.notifier.notified == []
 
 
 @SENDERS
@@ -49,7 +49,7 @@ async def test_an_address_says_it_with_true_or_false(door: Door, send: Send, val
 
     assert answer.status_code == 422
     assert answer.json()["error"]["fields"][0]["field"] == "buy_again"
-    assert door.doorbell.rings == []
+    assert door.notifier.notified == []
 
 
 @WITH_BODY

@@ -92,7 +92,7 @@ async def test_limits_that_contradict_each_other_are_refused(door: Door, send: S
 
         assert answer.status_code == 422
         assert [fault["field"] for fault in answer.json()["error"]["fields"]] == [field]
-    assert door.doorbell.rings == []
+    assert door.notifier.notified == []
 
 
 @WITH_BODY
@@ -132,7 +132,7 @@ async def test_what_is_no_limit_is_refused(door: Door, send: Send) -> None:
 
         assert answer.status_code == 422, (body, query, answer.text)
         assert answer.json()["error"]["code"] == "invalid_request"
-    assert door.doorbell.rings == []
+    assert door.notifier.notified == []
     assert (await door.client.get(JOBS)).json()["jobs"] == []
 
 

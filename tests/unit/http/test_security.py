@@ -233,7 +233,7 @@ async def test_a_page_of_another_origin_changes_nothing(
 
         assert {answer.status_code for answer in answers} == {403}
         assert {answer.json()["error"]["code"] for answer in answers} == {"wrong_origin"}
-        assert door.doorbell.rings == []
+        assert door.notifier.notified == []
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ async def test_a_stored_lead_is_run_by_its_id(door: Door) -> None:
 
     assert answer.status_code == 202
     assert answer.json()["lead_id"] == str(stored.id)
-    assert door.doorbell.rings == ["interactive"]
+    assert door.notifier.notified == ["interactive"]
 
 
 async def test_an_unknown_lead_is_not_found(door: Door) -> None:
@@ -72,7 +72,7 @@ async def test_an_unknown_lead_is_not_found(door: Door) -> None:
 
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "unknown_lead"
-    assert door.doorbell.rings == []
+    assert door.notifier.notified == []
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_who_waits_gets_the_result(door: Door) -> None:
     sending = asyncio.create_task(
         door.client.post(DOOR, json={"lead_id": str(stored.id)}, params={"wait_s": 50})
     )
-    await eventually(lambda: _rung(door), "the job is announced")
+    await eventually(lambda: _notified(door), "the job is announced")
     listed = await anext(door.runtime.job_list.newest(JobFilter()))
 
     await _judge(door, listed.job_id)
@@ -146,11 +146,11 @@ async def test_a_wait_has_bounds(door: Door, wait_s: str) -> None:
     answer = await door.client.post(DOOR, json=SPANISH, params={"wait_s": wait_s})
 
     assert answer.status_code == 422
-    assert door.doorbell.rings == []
+    assert door.notifier.notified == []
 
 
-async def _rung(door: Door) -> bool:
-    return bool(door.doorbell.rings)
+async def _notified(door: Door) -> bool:
+    return bool(door.notifier.notified)
 
 
 async def test_who_waits_for_a_job_whose_record_is_gone_is_told(door: Door) -> None:

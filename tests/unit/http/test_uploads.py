@@ -113,7 +113,7 @@ async def test_the_documented_uploads_are_accepted(door: Door, media_type: str) 
     assert answer.headers["location"] == answer.json()["url"]
     assert job is not None
     assert (job.total, job.tenant, job.max_cost_micros) == (2, "acme", 9)
-    assert door.doorbell.rings == [job.lane]
+    assert door.notifier.notified == [job.lane]
 
 
 async def test_a_refused_upload_leaves_nothing(door: Door) -> None:

@@ -1,4 +1,4 @@
-"""The doorbell that rings through Celery: says that a lane has work, and nothing else."""
+"""Wakes workers through Celery: one message says that a lane has work, and nothing else."""
 
 import asyncio
 
@@ -11,21 +11,21 @@ from orchestrator.infra.names import QUEUES, TASK_WORK
 log = structlog.get_logger(__name__)
 
 
-class CeleryDoorbell:
+class CeleryNotifier:
     """Rings through a Celery broker: one queue for each lane."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
 
-    async def ring(self, lane: str, times: int = 1) -> None:
-        """Send *times* doorbells of *lane*; whatever keeps them from leaving is logged."""
+    async def notify(self, lane: str, times: int = 1) -> None:
+        """Send *times* wake-ups of *lane*; whatever keeps them from leaving is logged."""
         try:
             await asyncio.to_thread(self._send, lane, times)
         except Exception as error:  # noqa: BLE001 - workers find the work by themselves
-            log.warning("doorbell.not_sent", lane=lane, error=error_class(error))
+            log.warning("wake_up.not_sent", lane=lane, error=error_class(error))
 
-    def heard(self) -> frozenset[str]:
-        """Return the lanes whose doorbells this process answers: all, or those of its `-Q`."""
+    def lanes(self) -> frozenset[str]:
+        """Return the lanes whose wake-ups this process answers: all, or those of its `-Q`."""
         return frozenset(QUEUES) & frozenset(self._app.amqp.queues.consume_from)
 
     async def aclose(self) -> None:

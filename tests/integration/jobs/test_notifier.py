@@ -1,4 +1,4 @@
-"""The doorbell through a real broker."""
+"""The notifier on a real broker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,12 +13,12 @@ from orchestrator.embedded.valkey import Valkey
 from orchestrator.infra.connections import open_redis
 from orchestrator.infra.names import QUEUES, TASK_WORK
 from orchestrator.jobs import Lane
-from orchestrator.messaging import CeleryDoorbell, create_app
+from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import Settings, load
 from tests.support.valkey import kill, running_valkey
 
-#: Whoever asks for a job waits while it is rung for.
-WORTH_A_RING_S = 4
+#: How long a caller waits while its job is announced.
+NOTIFY_PATIENCE_S = 4
 
 
 def _settings(server: Valkey) -> Settings:
@@ -36,20 +36,20 @@ async def broker(shared_valkey: Valkey) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def doorbell(shared_valkey: Valkey) -> AsyncIterator[CeleryDoorbell]:
-    """Return the doorbell of a running installation."""
+async def notifier(shared_valkey: Valkey) -> AsyncIterator[CeleryNotifier]:
+    """Return the notifier of a running installation."""
     settings = _settings(shared_valkey)
-    doorbell = CeleryDoorbell(create_app(settings))
-    yield doorbell
-    await doorbell.aclose()
+    notifier = CeleryNotifier(create_app(settings))
+    yield notifier
+    await notifier.aclose()
 
 
 @pytest.mark.parametrize("lane", list(Lane))
-async def test_a_ring_is_a_message_that_names_a_lane(
-    doorbell: CeleryDoorbell, broker: Redis, lane: Lane
+async def test_a_wake_up_is_a_message_that_names_a_lane(
+    notifier: CeleryNotifier, broker: Redis, lane: Lane
 ) -> None:
     """Nothing else travels: the record is the truth. Each lane has a queue of its own."""
-    await doorbell.ring(lane, 2)
+    await notifier.notify(lane, 2)
 
     messages = await broker.lrange(lane, 0, -1)
     assert len(messages) == 2
@@ -62,28 +62,28 @@ async def test_a_ring_is_a_message_that_names_a_lane(
 async def test_a_worker_hears_the_lanes_it_was_started_for(shared_valkey: Valkey) -> None:
     """All of them, or those of its `-Q`."""
     app = create_app(_settings(shared_valkey))
-    doorbell = CeleryDoorbell(app)
-    everything = doorbell.heard()
+    notifier = CeleryNotifier(app)
+    everything = notifier.lanes()
 
     app.amqp.queues.select(["interactive"])
-    chosen = doorbell.heard()
-    await doorbell.aclose()
+    chosen = notifier.lanes()
+    await notifier.aclose()
 
     assert everything == set(QUEUES) == set(Lane)
     assert chosen == {"interactive"}
 
 
 async def test_a_broker_that_is_away_is_logged_and_not_raised(tmp_path: Path) -> None:
-    """Accepting work does not depend on the broker: the reconciler rings again."""
+    """Accepting work does not depend on the broker: workers look by themselves."""
     with running_valkey(tmp_path) as server:
         settings = _settings(server)
-        doorbell = CeleryDoorbell(create_app(settings))
+        notifier = CeleryNotifier(create_app(settings))
         kill(server)
 
         with capture_logs() as logs:
-            async with asyncio.timeout(WORTH_A_RING_S):
-                await doorbell.ring(Lane.PIPELINE)
-        await doorbell.aclose()
+            async with asyncio.timeout(NOTIFY_PATIENCE_S):
+                await notifier.notify(Lane.PIPELINE)
+        await notifier.aclose()
 
-    assert [line["event"] for line in logs] == ["doorbell.not_sent"]
+    assert [line["event"] for line in logs] == ["wake_up.not_sent"]
     assert server.url.split("@")[0] not in repr(logs)
