@@ -25,7 +25,7 @@ class Steps:
         self._scenario = scenario
         self.programs = Programs(lambda name: program(scenario.rules, name))
         lua = {script: (old, new) for script, old, new in scenario.rules.lua}
-        renew = files("orchestrator").joinpath("lua", "renew.lua").read_text("utf-8")
+        renew = files("orchestrator.infra").joinpath("lua", "renew.lua").read_text("utf-8")
         invalidate = files("orchestrator.memo").joinpath("lua", "invalidate.lua").read_text("utf-8")
         self._invalidate = invalidate.replace(*lua.get("invalidate", ("", "")))
         renew = renew.replace(*lua.get("renew", ("", "")))

@@ -43,7 +43,7 @@ class Flights(RuleBasedStateMachine):
         """Begin with nothing stored."""
         self.run(self.redis.flushdb())
         self.flights = [ScriptFlight(self.redis, str(number) * 24) for number in range(3)]
-        self.renew = load_script(self.redis, "orchestrator", "renew")
+        self.renew = load_script(self.redis, "orchestrator.infra", "renew")
         self.generation = 0
         self.began_at: dict[int, int] = {}
         self.holder: int | None = None
