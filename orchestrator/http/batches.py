@@ -18,7 +18,7 @@ from starlette.types import Scope
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit_stream
 from orchestrator.jobs import Job, JobKind, Order, Origin
-from orchestrator.leadfile.formula import guard_parts
+from orchestrator.leadfile.cells import guard_parts
 
 from .answers import JOBS_PATH, JobAccepted, accepted, url_of
 from .dependencies import CallerOfRequest, IdempotencyKey, RuntimeOfApp, TermsInAddress

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from orchestrator.leadfile.text import shown
+from orchestrator.leadfile.cells import shown
 
 from .errors import FieldFault, Refusal, invalid_request
 from .security import DOCUMENTATION

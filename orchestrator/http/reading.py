@@ -17,9 +17,7 @@ from orchestrator.leadfile import (
     RowProblem,
     lead_from,
 )
-from orchestrator.leadfile.fields import FieldReader
-from orchestrator.leadfile.records import Record
-from orchestrator.leadfile.sheet import Sheet
+from orchestrator.leadfile.rows import Sheet
 
 from .errors import LISTED_FAULTS, FieldFault, Refused, invalid_request
 from .faults import Location, field_fault
@@ -72,11 +70,10 @@ async def read_leads(given: Sequence[GivenLead], *, within: str | None = None) -
     for number, one in enumerate(given):
         await turns.give()
         where = () if within is None else (within, number)
-        reader = FieldReader(_SHEET, Record(0, 0, _cells(one)))
-        fields = reader.lead()
+        fields, problems = _SHEET.read(_cells(one))
         if fields is not None:
             leads.append(lead_from(fields))
-        for problem in reader.problems:
+        for problem in problems:
             fault = _fault(where, problem)
             if problem.level is Level.ERROR:
                 faults.append(fault)
@@ -114,10 +111,9 @@ async def read_companies(given: Sequence[str | GivenCompany]) -> ReadCompanies:
         if isinstance(one, str):
             mentions.append(Mention(one))
             continue
-        reader = FieldReader(_COMPANIES, Record(0, 0, _cells(one)))
-        fields = reader.lead()
+        fields, problems = _COMPANIES.read(_cells(one))
         if len(warnings) < LISTED_WARNINGS:
-            warnings += [_fault(("companies", number), each).message for each in reader.problems]
+            warnings += [_fault(("companies", number), each).message for each in problems]
         mentions.append(Mention(name) if fields is None else mention_of(fields))
     if faults:
         raise Refused(invalid_request(faults))

@@ -16,9 +16,9 @@ import orjson
 from orchestrator.identity import Mention
 from orchestrator.infra.bounds import MAX_ROWS, MAX_TEXT, has_control_characters
 from orchestrator.leadfile import LeadField, mention_from, mention_in
-from orchestrator.leadfile.dialect import detect_dialect
-from orchestrator.leadfile.formula import unguard
-from orchestrator.leadfile.header import Columns, find_columns
+from orchestrator.leadfile.cells import unguard
+from orchestrator.leadfile.columns import Columns, find_columns
+from orchestrator.leadfile.csv_format import detect_dialect
 
 from .errors import Refusal, Refused
 from .limits import TOO_MANY_ROWS

@@ -1,18 +1,15 @@
-"""Lead files: read whatever a sales team exports, and give it back with results beside each row.
+"""Lead files: read whatever a sales team exports, and return it with results beside each row.
 
 A file of any length is read row by row, and its results are written row by row.
 """
 
-from .atomic import check_writable, replacing
-from .countries import country_code
-from .errors import LeadFileError
-from .header import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
-from .lead_file import LeadFile
+from .cells import country_code
+from .columns import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
+from .files import LeadFileError, check_writable, replacing
 from .mentions import mention_from, mention_in
-from .model import LeadFields, LeadRow, Level, RowProblem, lead_from, lead_id
-from .reader import read_lead_file
-from .results import RESULT_COLUMNS, ResultCells, shared, without_result
-from .writer import ResultTable
+from .reader import LeadFile, read_lead_file
+from .results import RESULT_COLUMNS, ResultCells, ResultTable, shared, without_result
+from .rows import LeadFields, LeadRow, Level, RowProblem, lead_from, lead_id
 
 __all__ = [
     "FOR_ENRICHMENT",

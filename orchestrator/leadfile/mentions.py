@@ -5,7 +5,7 @@ from typing import Final
 
 from orchestrator.identity import Mention
 
-from .countries import country_code
+from .cells import country_code
 
 _COMPANY: Final = ("company", "empresa")
 _WEBSITE: Final = ("website", "sitio_web")

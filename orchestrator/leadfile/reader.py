@@ -1,24 +1,28 @@
-"""Looks a lead file over: any usual encoding and dialect, known columns by name.
+"""Opens a lead file in any usual encoding and dialect, finds its columns, and reads its rows.
 
-Once through all of it, since what the first rows are like says nothing of a byte in the last one;
+Opening passes over the whole file, since the first rows say nothing about a byte in the last one;
 a few lines of it are in memory at a time.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from .dialect import detect_dialect
-from .encoding import detect_encoding
-from .errors import LeadFileError
-from .header import FOR_PIPELINE, Columns, LeadField, find_columns
-from .lead_file import LeadFile
-from .records import MAX_RECORD, Record, read_records
-from .sheet import Sheet
-from .spool import Spool
-from .text import shown, visible
+from .cells import shown, visible
+from .columns import FOR_PIPELINE, Columns, LeadField, find_columns
+from .csv_format import (
+    MAX_RECORD,
+    Dialect,
+    Encoding,
+    Record,
+    detect_dialect,
+    detect_encoding,
+    read_records,
+)
+from .files import LeadFileError, Spool
+from .rows import LeadRow, Sheet
 
 _SAVE_AS_CSV = "open it in its program and save it as CSV"
 _SIGNATURES = (
@@ -38,8 +42,42 @@ _NAME_IT = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class LeadFile:
+    """A file whose rows are read one by one: no more of it is in memory at a time.
+
+    `encoding` and `dialect` reproduce the manner of the original. `length` counts its rows.
+    """
+
+    path: Path
+    encoding: Encoding
+    dialect: Dialect
+    sheet: Sheet
+    length: int
+    spool: Spool = field(repr=False)
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The columns as the file calls them."""
+        return self.sheet.header
+
+    def records(self) -> Iterator[Record]:
+        """Yield the cells of all rows, in order; each call begins at the first row."""
+        with _text(self.spool, self.encoding) as lines:
+            # The first record is the header.
+            yield from islice(read_records(lines, self.dialect.separators), 1, None)
+
+    def read(self, record: Record) -> LeadRow:
+        """Return what the row of *record* says, taken for itself: as if it were the first."""
+        return next(self.sheet.rows(iter([record])))
+
+    def rows(self) -> Iterator[LeadRow]:
+        """Yield all rows, in order; each call begins at the first one."""
+        return self.sheet.rows(self.records())
+
+
 def read_lead_file(path: Path, *, needs: frozenset[LeadField] = FOR_PIPELINE) -> LeadFile:
-    """Look *path* over, and return it with its rows still to be read. Its size does not matter.
+    """Open *path*, of any size, and return it with its rows still to be read.
 
     Args:
         path: A CSV file in UTF-8, UTF-16 with a byte order mark, cp1252 or latin-1, delimited
@@ -49,7 +87,7 @@ def read_lead_file(path: Path, *, needs: frozenset[LeadField] = FOR_PIPELINE) ->
 
     Returns:
         Every row in its order, the bad ones with their problems instead of a lead. Lines
-        without any cell are no rows. What becomes of *path* afterwards makes no difference.
+        without any cell are no rows. Later changes of *path* make no difference.
 
     Raises:
         LeadFileError: The file as a whole cannot be used: unreadable, empty, without rows, not
@@ -58,18 +96,22 @@ def read_lead_file(path: Path, *, needs: frozenset[LeadField] = FOR_PIPELINE) ->
     spool = Spool(path)
     _check_signature(path, next(spool.chunks(), b""))
     encoding = detect_encoding(spool.chunks())
-    with spool.text(encoding) as text:
+    with _text(spool, encoding) as text:
         dialect, header = detect_dialect(_beginning(path, text))
     if header is None:
         raise LeadFileError(str(path), "is empty", _NAME_THE_COLUMNS)
     columns = _columns_of(path, header, needs)
-    with spool.text(encoding) as text:
+    with _text(spool, encoding) as text:
         records = read_records(_lines(path, text), dialect.separators)
-        shape = _shape_of(islice(records, 1, None), len(header))
-    if not shape.rows:
+        length, surplus = _shape_of(islice(records, 1, None), len(header))
+    if not length:
         raise LeadFileError(str(path), "has a header but no rows", "add a row for each lead")
-    sheet = Sheet(str(path), header + ("",) * shape.surplus, columns, needs)
-    return LeadFile(path, encoding, dialect, sheet, shape.rows, spool)
+    sheet = Sheet(str(path), header + ("",) * surplus, columns, needs)
+    return LeadFile(path, encoding, dialect, sheet, length, spool)
+
+
+def _text(spool: Spool, encoding: Encoding) -> TextIO:
+    return spool.text(encoding.codec, encoding.errors, start=len(encoding.bom))
 
 
 def _check_signature(path: Path, beginning: bytes) -> None:
@@ -110,16 +152,8 @@ def _is_binary(beginning: str) -> bool:
     return odd * 10 > len(beginning)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """How many rows there are, and how many nameless columns stand behind the header's."""
-
-    rows: int
-    surplus: int
-
-
-def _shape_of(records: Iterator[Record], columns: int) -> _Shape:
-    """Return the shape of a table whose header has *columns* cells.
+def _shape_of(records: Iterator[Record], columns: int) -> tuple[int, int]:
+    """Return how many rows there are, and how many nameless columns follow the header's *columns*.
 
     Some programs end each row, but not the header, with a delimiter: where every row has a blank
     cell behind the header's, that is a column. A single row proves nothing.
@@ -130,15 +164,15 @@ def _shape_of(records: Iterator[Record], columns: int) -> _Shape:
         surplus = min(surplus, here) if rows else here
         is_blank = is_blank and (here <= 0 or not any(map(visible, record.cells[columns:])))
         rows += 1
-    return _Shape(rows, surplus if rows > 1 and is_blank and surplus > 0 else 0)
+    return rows, surplus if rows > 1 and is_blank and surplus > 0 else 0
 
 
 def _columns_of(path: Path, header: tuple[str, ...], needs: frozenset[LeadField]) -> Columns:
     columns = find_columns(header)
-    missing = [field for field in LeadField if field in needs and field not in columns]
+    missing = [name for name in LeadField if name in needs and name not in columns]
     if missing:
         found = ", ".join(shown(visible(cell), 30) or "(no name)" for cell in header[:20])
         reason = f"has no {' and no '.join(missing)} column (its columns: {found})"
-        hint = " and ".join(_NAME_IT[field] for field in missing)
+        hint = " and ".join(_NAME_IT[name] for name in missing)
         raise LeadFileError(str(path), reason, hint)
     return columns

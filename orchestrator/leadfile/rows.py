@@ -1,45 +1,300 @@
-"""From records to rows: what each says about a lead, what is wrong with it, and which repeat."""
+"""From the cells of a row to a lead: what the row says, what is wrong with it, what repeats.
 
+What is wrong with a field that the sheet needs is an error and keeps the row out; any other field
+is left out with a warning.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+from uuid import UUID, uuid5
+
+from agents.case import Lead
+from orchestrator.identity import InvalidCompanyName, ParsedName, company_domain, parse_name
 from orchestrator.infra.distinct import Distinct
 
-from .fields import FieldReader
-from .header import FOR_PIPELINE
-from .model import LeadFields, LeadRow, Level, RowProblem, lead_id
-from .records import Record
-from .shape import shape_problems
-from .sheet import Sheet
+from . import cells as checks
+from .cells import looks_like_formula, shown, unguard, visible
+from .columns import FOR_PIPELINE, Columns, LeadField
+from .csv_format import Record, has_broken_bytes
+
+# Changing it would make a second lead of every lead that was ever imported.
+_LEADS: Final = UUID("5d0a4b0e-6a57-5c0e-9d0b-0c6f3c0f4e2a")
+
+MAX_CELL_CHARS = 100_000
+"""Three times what Excel can hold; more in one cell is a mistake, such as a file pasted into it."""
+
+# A file names the same companies again and again, mostly close together.
+_parse_name = lru_cache(maxsize=1_024)(parse_name)
 
 
-class RowReader:
-    """Reads the rows of one file in their order, and numbers their leads.
+class Level(StrEnum):
+    """An `ERROR` keeps a row out; after a `WARNING` it goes through."""
 
-    Rows of a list of companies are leads of their own: which of them mean the same company is
-    only known where all that is known of companies is asked. Else about 25 bytes for each lead.
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """One thing wrong with one row; `str()` is the sentence for the owner of the file.
+
+    `row` is the line on which the row starts, the header being on line 1, as an editor and
+    a spreadsheet count. `field` is the column as the file calls it, "" for the row as a whole;
+    `message` reads on from it.
     """
 
-    def __init__(self, sheet: Sheet) -> None:
+    file: str
+    row: int
+    field: str
+    message: str
+    hint: str
+    level: Level = Level.ERROR
+
+    def __str__(self) -> str:
+        subject = f"{self.field} " if self.field else ""
+        return f"{self.file}, row {self.row}: {subject}{self.message}; {self.hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFields:
+    """What a row says about a lead, checked and normalised.
+
+    `email` has its domain in lower case, `country` is an ISO 3166-1 alpha-2 code, `website` an
+    http(s) URL or a bare host, `phone` as it was typed.
+    """
+
+    company: str
+    company_key: str
+    contact: str | None = None
+    email: str | None = None
+    website: str | None = None
+    country: str | None = None
+    phone: str | None = None
+    source: str | None = None
+    notes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRow:
+    """One row: `cells` exactly as in the file, and the lead they make, None where they make none.
+
+    `number` is the line the row starts on. `lead_number` counts the leads of the file from 0; a
+    row that repeats the lead of an earlier one has the same, and shares its result.
+    """
+
+    number: int
+    cells: tuple[str, ...]
+    lead: LeadFields | None
+    problems: tuple[RowProblem, ...] = ()
+    lead_number: int | None = None
+    is_repetition: bool = False
+
+
+def lead_id(fields: LeadFields) -> UUID:
+    """Return the identity of a lead: its e-mail (without case) and its company key.
+
+    The same person at the same company is the same lead in every file and on every day, so
+    importing a file twice makes no second lead; a new employer makes a new one.
+    """
+    email = (fields.email or "").casefold()
+    # No e-mail address and no company key contains a line break.
+    return uuid5(_LEADS, f"{email}\n{fields.company_key}")
+
+
+def lead_from(fields: LeadFields) -> Lead:
+    """Return the lead of a row that was read `FOR_PIPELINE`.
+
+    Raises:
+        ValueError: The contact or the e-mail is missing: the row was read for less.
+    """
+    if fields.contact is None or fields.email is None:
+        raise ValueError("a lead needs a contact and an e-mail")
+    return Lead(
+        id=lead_id(fields),
+        company=fields.company,
+        contact=fields.contact,
+        email=fields.email,
+        website=fields.website,
+        country=fields.country,
+        phone=fields.phone,
+        source=fields.source,
+        notes=fields.notes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file's name and columns, and the fields without which one of its rows makes no lead."""
+
+    file: str
+    header: tuple[str, ...]
+    columns: Columns
+    needs: frozenset[LeadField]
+
+    def rows(self, records: Iterator[Record]) -> Iterator[LeadRow]:
+        """Yield the row of each of *records*, their leads numbered from 0.
+
+        Rows of a list of companies are leads of their own: which of them mean the same company is
+        found where everything known about companies is at hand. Other sheets take about 25 bytes
+        of memory for each lead.
+        """
+        distinct = Distinct() if self.needs >= FOR_PIPELINE else None
+        leads = 0
+        for record in records:
+            problems = list(self._shape_problems(record))
+            lead = None
+            if not _has_error(problems):
+                lead, more = self.read(record.cells, record.line)
+                problems += more
+            if lead is None:
+                yield LeadRow(record.line, record.cells, None, tuple(problems))
+                continue
+            number = leads if distinct is None else distinct.number(lead_id(lead).hex)
+            yield LeadRow(record.line, record.cells, lead, tuple(problems), number, number < leads)
+            leads += number == leads
+
+    def read(
+        self, cells: Sequence[str], line: int = 0
+    ) -> tuple[LeadFields | None, list[RowProblem]]:
+        """Return what *cells* say about a lead, None where an error stands, and their problems."""
+        reader = _FieldReader(self, cells, line)
+        return reader.lead(), reader.problems
+
+    def problem(
+        self, row: int, column: int | None, message: str, hint: str, level: Level = Level.ERROR
+    ) -> RowProblem:
+        """Return a problem of one cell, or of the row as a whole where *column* is None."""
+        field = ""
+        if column is not None:
+            name = visible(self.header[column]) if column < len(self.header) else ""
+            field = name or f"cell {column + 1}"
+        return RowProblem(self.file, row, field, message, hint, level)
+
+    def _shape_problems(self, record: Record) -> Iterator[RowProblem]:
+        """Yield what is wrong with the shape of *record* and the characters of its cells.
+
+        A row with too few cells is sound: the missing ones are blank.
+        """
+        row, columns = record.line, len(self.header)
+        if record.has_open_quote:
+            message = "the row opens a quote that is never closed"
+            yield self.problem(row, None, message, "close the quote or take it away")
+        elif not any(map(visible, record.cells)):
+            yield self.problem(row, None, "the row is blank", "fill it in or delete it")
+        elif len(record.cells) > columns:
+            # Even where the last cells are blank: those before them may be shifted by one.
+            message = (
+                f"the row has {len(record.cells)} cells, but the header names {columns} columns"
+            )
+            hint = "put quotes around the cell that contains the delimiter"
+            yield self.problem(row, None, message, hint)
+        for column, cell in enumerate(record.cells):
+            yield from self._cell_problems(row, column, cell)
+
+    def _cell_problems(self, row: int, column: int, cell: str) -> Iterator[RowProblem]:
+        if len(cell) > MAX_CELL_CHARS:
+            message = (
+                f"has {len(cell):,} characters, but {MAX_CELL_CHARS:,} is the most a cell may have"
+            )
+            yield self.problem(row, column, message, "shorten it")
+        if "\0" in cell:
+            yield self.problem(row, column, "contains NUL characters", "take them away")
+        if has_broken_bytes(cell):
+            message = "contains bytes that are not UTF-8, unlike the rest of the file"
+            yield self.problem(row, column, message, "type the cell again and save as UTF-8")
+        if looks_like_formula(cell):
+            message = "looks like a formula to a spreadsheet"
+            hint = "it is written with a leading apostrophe, which keeps it text"
+            yield self.problem(row, column, message, hint, Level.WARNING)
+
+
+def _has_error(problems: Sequence[RowProblem]) -> bool:
+    return any(problem.level is Level.ERROR for problem in problems)
+
+
+class _FieldReader:
+    """One row being read; `problems` fills up as the fields are asked for."""
+
+    def __init__(self, sheet: Sheet, cells: Sequence[str], line: int) -> None:
         self._sheet = sheet
-        self._distinct = Distinct() if sheet.needs >= FOR_PIPELINE else None
-        self._leads = 0
+        self._row = cells
+        self._line = line
+        self.problems: list[RowProblem] = []
 
-    def read(self, record: Record) -> LeadRow:
-        """Return the row of *record*, with a lead unless an error stands against it."""
-        lead, problems = _read(self._sheet, record)
-        if lead is None:
-            return LeadRow(record.line, record.cells, None, problems)
-        number = self._number(lead)
-        is_repetition = number < self._leads
-        self._leads += not is_repetition
-        return LeadRow(record.line, record.cells, lead, problems, number, is_repetition)
+    def lead(self) -> LeadFields | None:
+        """Return the fields, None where an error stands against the row."""
+        name = self._checked(LeadField.COMPANY, str)
+        company = self._identified(name) if name else None
+        website = self._checked(LeadField.WEBSITE, checks.website)
+        country = self._checked(LeadField.COUNTRY, checks.country)
+        contact = self._checked(LeadField.CONTACT, str)
+        email = self._checked(LeadField.EMAIL, checks.email_address)
+        phone = self._phone(country)
+        if name is None or company is None or _has_error(self.problems):
+            return None
+        if not company.distinctive and not (company_domain(website) or company_domain(email)):
+            self._add(
+                LeadField.COMPANY,
+                f"'{shown(name)}' could be any of many companies; nothing is bought for it",
+                "write the full name or add its website",
+                Level.WARNING,
+            )
+        return LeadFields(
+            company=name,
+            company_key=company.key,
+            contact=contact,
+            email=email,
+            website=website,
+            country=country,
+            phone=phone,
+            source=self._text(LeadField.SOURCE) or None,
+            notes=self._text(LeadField.NOTES) or None,
+        )
 
-    def _number(self, lead: LeadFields) -> int:
-        return self._leads if self._distinct is None else self._distinct.number(lead_id(lead).hex)
+    def _identified(self, name: str) -> ParsedName | None:
+        try:
+            return _parse_name(name)
+        except InvalidCompanyName as error:
+            message = f"'{shown(name)}' is not a company name ({error.reason})"
+            self._add(LeadField.COMPANY, message, "write the name of the company")
+            return None
 
+    def _checked(self, field: LeadField, check: Callable[[str], str]) -> str | None:
+        text = self._text(field)
+        needed = field in self._sheet.needs
+        if not text:
+            if needed:
+                typed = "".join(self._cells(field)).strip(" \t")
+                message = "holds only characters that nobody can see" if typed else "is missing"
+                self._add(field, message, "fill it in or delete the row")
+            return None
+        try:
+            return check(text)
+        except checks.BadValueError as bad:
+            self._add(field, bad.message, bad.hint, Level.ERROR if needed else Level.WARNING)
+            return None
 
-def _read(sheet: Sheet, record: Record) -> tuple[LeadFields | None, tuple[RowProblem, ...]]:
-    problems = tuple(shape_problems(sheet, record))
-    if any(problem.level is Level.ERROR for problem in problems):
-        return None, problems
-    fields = FieldReader(sheet, record)
-    lead = fields.lead()
-    return lead, (*problems, *fields.problems)
+    def _phone(self, country: str | None) -> str | None:
+        text = self._text(LeadField.PHONE)
+        try:
+            if text:
+                checks.check_phone(text, country)
+        except checks.BadValueError as bad:
+            self._add(LeadField.PHONE, bad.message, bad.hint, Level.WARNING)
+        return text or None
+
+    def _text(self, field: LeadField) -> str:
+        if field not in self._sheet.columns:  # as most are, in a list of companies
+            return ""
+        return " ".join(filter(None, (visible(unguard(cell)) for cell in self._cells(field))))
+
+    def _cells(self, field: LeadField) -> list[str]:
+        row = self._row
+        return [row[i] for i in self._sheet.columns.get(field, ()) if i < len(row)]
+
+    def _add(self, field: LeadField, message: str, hint: str, level: Level = Level.ERROR) -> None:
+        column = self._sheet.columns[field][0]
+        self.problems.append(self._sheet.problem(self._line, column, message, hint, level))

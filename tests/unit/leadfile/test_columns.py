@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.leadfile import LeadField
-from orchestrator.leadfile.header import find_columns
+from orchestrator.leadfile.columns import find_columns
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.leadfile.formula import guard, guard_parts, unguard
+from orchestrator.leadfile.cells import guard, guard_parts, unguard
 
 
 @pytest.mark.parametrize(

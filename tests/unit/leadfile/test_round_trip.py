@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.leadfile import FOR_ENRICHMENT, RESULT_COLUMNS, read_lead_file
-from orchestrator.leadfile.formula import guard
+from orchestrator.leadfile.cells import guard
 from tests.support.lead_files import write_results
 
 # Characters that every supported encoding has, and that cp1252 can't mistake for UTF-8.

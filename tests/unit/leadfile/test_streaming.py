@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.leadfile import FOR_ENRICHMENT, LeadFileError, read_lead_file
-from orchestrator.leadfile.records import MAX_RECORD, Separators, read_records
+from orchestrator.leadfile.csv_format import MAX_RECORD, Separators, read_records
 
 GivenFile = Callable[[str | bytes], Path]
 

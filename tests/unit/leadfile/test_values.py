@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.leadfile.values import (
+from orchestrator.leadfile.cells import (
     BadValueError,
     check_phone,
     country,

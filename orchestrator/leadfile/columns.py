@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 
-from .text import fold
+from .cells import fold
 
 
 class LeadField(StrEnum):

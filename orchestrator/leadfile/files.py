@@ -1,0 +1,198 @@
+"""The files themselves: a private copy to read from, an output that appears whole, and what fails.
+
+LeadFileError(path, reason, hint)    the file as a whole cannot be read or written
+"""
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+#: Bytes per read.
+_CHUNK = 1 << 16
+
+
+class LeadFileError(Exception):
+    """A file that cannot be used at all; `str()` is one sentence for the user who named it.
+
+    Args:
+        path: The file as the user named it.
+        reason: A predicate ("is empty"), so that it reads on from the path.
+        hint: What to do about it, as an imperative.
+    """
+
+    def __init__(self, path: str, reason: str, hint: str) -> None:
+        super().__init__(path, reason, hint)
+        self.path = path
+        self.reason = reason
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.reason}; {self.hint}"
+
+
+_CHOOSE_ANOTHER = "name another file for the output"
+_REASONS = {
+    errno.ENOENT: ("does not exist", "check the name of the file and of its folder"),
+    errno.ENOTDIR: ("does not exist", "check the name of the file and of its folder"),
+    errno.EISDIR: ("is a directory", "name a file"),
+    errno.EACCES: ("may not be used by you (permission denied)", "change its permissions"),
+    errno.EPERM: ("may not be used by you (not permitted)", "change its permissions"),
+    errno.EROFS: ("is on a read-only disk", _CHOOSE_ANOTHER),
+    errno.ENOSPC: ("does not fit on the disk, which is full", "free some space"),
+    errno.EDQUOT: ("does not fit in your disk quota", "free some space"),
+    errno.EFBIG: ("is larger than this system lets a file be", _CHOOSE_ANOTHER),
+    errno.ENAMETOOLONG: ("has too long a name", "shorten it"),
+}
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Raise an OSError of the block as a LeadFileError about *path*."""
+    try:
+        yield
+    except OSError as error:
+        code = error.errno or 0
+        unknown = f"cannot be used ({os.strerror(code).lower()})", "check the disk it is on"
+        reason, hint = _REASONS.get(code, unknown)
+        raise LeadFileError(str(path), reason, hint) from error
+
+
+class Spool:
+    """A private copy of a file's bytes, read from the beginning as often as needed.
+
+    A run of hours reads its file twice: first for what to look up, in the end to write results
+    beside the rows. Meanwhile the original may be saved anew, or replaced by the output. The
+    copy has no name, so the operating system drops it with the process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Copy *path*, which may be a pipe.
+
+        Raises:
+            LeadFileError: It cannot be read, or there is no room for a copy.
+        """
+        with _translated(path):
+            self._copy = _copy_of(path)
+        weakref.finalize(self, self._copy.close)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes, some at a time."""
+        with self._opened(0) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+    def text(self, codec: str, errors: str, *, start: int) -> TextIO:
+        """Return the text from byte *start* on, line ends as they are."""
+        return io.TextIOWrapper(self._opened(start), encoding=codec, errors=errors, newline="")
+
+    def _opened(self, start: int) -> io.BufferedReader:
+        return io.BufferedReader(_Pass(self._copy.fileno(), start), _CHUNK)
+
+
+class _Pass(io.RawIOBase):
+    """One reader of a shared descriptor, with its own position."""
+
+    def __init__(self, descriptor: int, start: int) -> None:
+        self._descriptor = descriptor
+        self._position = start
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(  # type: ignore[override]  # its type for buffers cannot be named before 3.12
+        self, buffer: bytearray | memoryview, /
+    ) -> int:
+        read = os.preadv(self._descriptor, [buffer], self._position)
+        self._position += read
+        return read
+
+
+def _copy_of(path: Path) -> BinaryIO:
+    with path.open("rb") as original:
+        copy: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the spool
+        try:
+            shutil.copyfileobj(original, copy, _CHUNK)
+            copy.flush()
+        except BaseException:
+            copy.close()
+            raise
+        return copy
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file that takes the place of *path* at the end of the block.
+
+    A reader, or a crash, sees the old or the new content; after an error in the block, the old
+    one. An existing file keeps its mode; a new one gets what the umask leaves. A symbolic link
+    stays one: the file it points to is replaced.
+
+    Raises:
+        LeadFileError: It could not be written; the old content is still there.
+    """
+    with _translated(path):
+        target = path.resolve()
+        with _temporary_beside(target) as file:
+            yield file
+            file.flush()
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+            os.fsync(file.fileno())
+            Path(file.name).replace(target)
+        _sync_folder(target.parent)
+
+
+def check_writable(path: Path, *, expected_bytes: int = 0) -> None:
+    """Find out, before any money is spent, whether *path* can be written.
+
+    Args:
+        path: The file to be written later. It is neither touched nor left behind.
+        expected_bytes: How large it will be, at the most.
+
+    Raises:
+        LeadFileError: It could not be: with the reason, in one sentence.
+    """
+    with _translated(path):
+        target = path.resolve()
+        if not target.parent.is_dir():
+            hint = "create the folder or name another"
+            raise LeadFileError(str(path), "lies in a folder that does not exist", hint)
+        if target.is_dir():
+            raise LeadFileError(str(path), "is a directory", "name a file in it")
+        if target.exists() and not target.is_file():
+            raise LeadFileError(str(path), "is not a regular file", "name another")
+        if shutil.disk_usage(target.parent).free < expected_bytes:
+            hint = "free some space or name another disk"
+            raise LeadFileError(str(path), "would not fit on its disk, which is full", hint)
+        with _temporary_beside(target):
+            pass
+
+
+@contextlib.contextmanager
+def _temporary_beside(target: Path) -> Iterator[BinaryIO]:
+    """Open a new file in the folder of *target*; it is gone afterwards unless it was renamed."""
+    # Not tempfile: its files are readable by their owner alone, whatever the umask says.
+    temporary = target.with_name(f".emasai-{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
