@@ -1,6 +1,7 @@
-"""Examines an installation and names each fault with its fix; changes and buys nothing.
+"""Examines an installation and reports each fault with its fix; changes and buys nothing.
 
-Judgement is pure and apart from the asking. No finding quotes a password, a key or a payload.
+Each check asks one service; the functions that judge its answers are pure. No finding quotes a
+password, a key or a payload.
 """
 
 from orchestrator.doctor.examine import examine

@@ -1,6 +1,10 @@
-"""Asks the database which schema it has."""
+"""Checks the schema of the database, and the hand-overs in the outbox."""
 
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import (
     DatabaseForbids,
@@ -8,11 +12,15 @@ from orchestrator.database import (
     SchemaState,
     SchemaTooNew,
     current_state,
+    open_engine,
 )
-from orchestrator.doctor.finding import Finding, fault, ok
+from orchestrator.doctor.finding import Finding, fault, ok, warning
+from orchestrator.infra.clock import utc_now
+from orchestrator.leads import HandOverState, Outbox
 from orchestrator.settings import ConfigurationError, Settings
 
 _CHECK: Final = "database"
+_HANDOVER: Final = "handover"
 
 
 async def check_database(settings: Settings) -> list[Finding]:
@@ -32,7 +40,7 @@ async def check_database(settings: Settings) -> list[Finding]:
 
 
 def judge_schema(state: SchemaState) -> Finding:
-    """Judge the revision that a database has. Pure."""
+    """Judge the revision of a database. Pure."""
     match state.mismatch:
         case None:
             return ok(_CHECK, f"answers, its schema is current ({state.head})")
@@ -44,3 +52,49 @@ def judge_schema(state: SchemaState) -> Finding:
             has = "no tables yet" if state.current is None else f"revision {state.current}"
             what = f"has {has}, this program needs revision {state.head}"
             return fault(_CHECK, what, "Run `emasai db upgrade` once.")
+
+
+@contextlib.asynccontextmanager
+async def usable_engine(settings: Settings) -> AsyncIterator[AsyncEngine | None]:
+    """Open the database; yield None where `check_database` reports that it cannot be used.
+
+    Raises:
+        DatabaseUnavailable: The database does not answer.
+    """
+    url = settings.database_url.get_secret_value()
+    try:
+        engine = open_engine(url) if (await current_state(url)).is_current else None
+    except ConfigurationError:
+        engine = None
+    try:
+        yield engine
+    finally:
+        if engine is not None:
+            await engine.dispose()
+
+
+async def check_outbox(settings: Settings) -> list[Finding]:
+    """Count the hand-overs in each state; an unusable database has a finding of its own."""
+    try:
+        async with usable_engine(settings) as engine:
+            if engine is None:
+                return []
+            counts = await Outbox(engine, utc_now).counts()
+    except DatabaseUnavailable:
+        return []
+    return [judge_outbox(counts, has_webhook=settings.webhook_url is not None)]
+
+
+def judge_outbox(counts: Mapping[HandOverState, int], *, has_webhook: bool) -> Finding:
+    """Judge the number of hand-overs in each state. Pure."""
+    dead, pending = counts.get(HandOverState.DEAD, 0), counts.get(HandOverState.PENDING, 0)
+    if dead:
+        fix = (
+            "`emasai handover list --state dead` says why; fix the receiver, then run "
+            "`emasai handover retry`."
+        )
+        return warning(_HANDOVER, f"{dead} given up, {pending} pending", fix)
+    if pending and not has_webhook:
+        fix = "Set EMASAI_WEBHOOK_URL and EMASAI_WEBHOOK_SECRET for the workers."
+        return warning(_HANDOVER, f"{pending} pending, and no webhook is configured", fix)
+    return ok(_HANDOVER, f"{pending} pending, none given up")

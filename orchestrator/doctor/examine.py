@@ -1,6 +1,11 @@
-"""Runs all checks at once, each in bounded time; one that fails is itself a finding."""
+"""Runs all checks at once, each in bounded time; a check that fails is itself a finding.
+
+Checks that need nothing but this machine (Python, policy, data folder) are here, too.
+"""
 
 import asyncio
+import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -8,17 +13,13 @@ from typing import Final
 
 import structlog
 
-from orchestrator.doctor.budgets import check_budgets
-from orchestrator.doctor.clocks import check_clocks
-from orchestrator.doctor.database import check_database
-from orchestrator.doctor.delivery import check_delivery
+from orchestrator.app import load_policy
+from orchestrator.doctor.database import check_database, check_outbox
 from orchestrator.doctor.finding import Finding, fault, ok
-from orchestrator.doctor.hit_rates import check_hit_rates
-from orchestrator.doctor.local import check_folder, check_policy, check_python
-from orchestrator.doctor.outbox import check_outbox
-from orchestrator.doctor.redis_check import check_redis
+from orchestrator.doctor.money import check_budgets, check_hit_rates
+from orchestrator.doctor.redis import check_redis
 from orchestrator.doctor.surfsense import check_surfsense
-from orchestrator.doctor.workers import check_workers
+from orchestrator.doctor.workers import check_broker, check_clocks, check_workers
 from orchestrator.settings import ConfigurationError, Settings, load
 
 log = structlog.get_logger(__name__)
@@ -26,20 +27,20 @@ Check = Callable[[], Awaitable[list[Finding]]]
 
 #: Seconds that one check may take.
 PATIENCE_S: Final = 12.0
+OLDEST_PYTHON: Final = (3, 11)
 
 
 async def examine(settings: Settings | None = None, *, folder: Path | None = None) -> list[Finding]:
     """Examine the installation; return findings check by check, in a fixed order.
 
     Args:
-        settings: Read from the environment unless given; what is wrong with them is found,
-            not raised, and then only what needs no settings is examined.
+        settings: Read from the environment unless given; problems in them become findings, and
+            then only the checks that need no settings run.
         folder: Where the embedded stack keeps its data; None for a real installation.
     """
     checks: dict[str, Check] = {"python": check_python}
     if folder is not None:
         checks["folder"] = partial(check_folder, folder)
-    findings: list[Finding] = []
     try:
         settings = settings or load()
     except ConfigurationError as error:
@@ -47,27 +48,9 @@ async def examine(settings: Settings | None = None, *, folder: Path | None = Non
         findings = [fault("settings", problem, fix) for problem in error.problems]
     else:
         findings = [ok("settings", "are complete")]
-        checks |= _checks_of(settings)
+        checks |= {name: partial(check, settings) for name, check in _CHECKS.items()}
     results = await asyncio.gather(*(_bounded(name, check) for name, check in checks.items()))
     return findings + [finding for result in results for finding in result]
-
-
-def _checks_of(settings: Settings) -> dict[str, Check]:
-    return {
-        name: partial(check, settings)
-        for name, check in {
-            "policy": check_policy,
-            "database": check_database,
-            "redis": check_redis,
-            "clock": check_clocks,
-            "broker": check_delivery,
-            "workers": check_workers,
-            "handover": check_outbox,
-            "surfsense": check_surfsense,
-            "hit rate": check_hit_rates,
-            "budget": check_budgets,
-        }.items()
-    }
 
 
 async def _bounded(name: str, check: Check) -> list[Finding]:
@@ -75,10 +58,63 @@ async def _bounded(name: str, check: Check) -> list[Finding]:
         async with asyncio.timeout(PATIENCE_S):
             return await check()
     except TimeoutError:
-        fix = "Look at the load and the log of what was asked, then ask again."
+        fix = "Look at the load and the log of that service, then run the doctor again."
         return [fault(name, f"gave no answer within {PATIENCE_S:.0f} seconds", fix)]
     except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
         # Without the message: a foreign one may quote a URL with its password.
         log.warning("doctor.check_failed", check=name, error=type(error).__name__)
-        fix = "Mend what the other findings name first, then ask again."
+        fix = "Fix what the other findings report first, then run the doctor again."
         return [fault(name, f"could not be examined ({type(error).__name__})", fix)]
+
+
+async def check_python() -> list[Finding]:
+    """Examine the interpreter of this process."""
+    return [judge_python(sys.version_info[:3])]
+
+
+def judge_python(version: tuple[int, ...]) -> Finding:
+    """Judge an interpreter by its *version*. Pure."""
+    text = ".".join(map(str, version))
+    if version < OLDEST_PYTHON:
+        wanted = ".".join(map(str, OLDEST_PYTHON))
+        return fault("python", f"is {text}", f"Install Python {wanted} or later.")
+    return ok("python", f"is {text}")
+
+
+async def check_policy(settings: Settings) -> list[Finding]:
+    """Read the policy by which the agent would judge."""
+    try:
+        policy = load_policy(settings)
+    except ConfigurationError as error:
+        fix = "Correct the file that EMASAI_POLICY_FILE names, or unset it."
+        return [fault("policy", problem, fix) for problem in error.problems]
+    return [ok("policy", f"is valid, version {policy.version}")]
+
+
+async def check_folder(folder: Path) -> list[Finding]:
+    """Try to write to the folder of the embedded stack's data, or to where it would be created."""
+    return [await asyncio.to_thread(_try_to_write, folder)]
+
+
+def _try_to_write(folder: Path) -> Finding:
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            return ok("folder", f"{folder} can be written")
+    except OSError as error:
+        fix = f"Make {nearest} a folder that you may write to, or choose another one."
+        return fault("folder", f"{folder} cannot be written ({error.strerror})", fix)
+
+
+_CHECKS: Final[dict[str, Callable[[Settings], Awaitable[list[Finding]]]]] = {
+    "policy": check_policy,
+    "database": check_database,
+    "redis": check_redis,
+    "clock": check_clocks,
+    "broker": check_broker,
+    "workers": check_workers,
+    "handover": check_outbox,
+    "surfsense": check_surfsense,
+    "hit rate": check_hit_rates,
+    "budget": check_budgets,
+}

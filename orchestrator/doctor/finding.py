@@ -1,7 +1,12 @@
-"""What an examination finds: one sentence about one thing, and what to do about it. Pure."""
+"""The result of a check: one sentence about one subject, and how to fix it. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+#: The fix where a check cannot run because Redis or the database is unavailable.
+SEE_OTHERS: Final = "Fix what the findings about Redis and the database report."
 
 
 class Level(StrEnum):
@@ -23,15 +28,32 @@ class Finding:
 
 
 def ok(check: str, what: str) -> Finding:
-    """Say that all is well."""
+    """Return a finding that needs no action."""
     return Finding(check, Level.OK, what)
 
 
 def warning(check: str, what: str, fix: str) -> Finding:
-    """Say that something works, but not as it should."""
+    """Return a finding about something that works, but not as it should."""
     return Finding(check, Level.WARNING, what, fix)
 
 
 def fault(check: str, what: str, fix: str) -> Finding:
-    """Say that something does not work, or loses work, money or secrets."""
+    """Return a finding about something that does not work, or loses work, money or secrets."""
     return Finding(check, Level.FAULT, what, fix)
+
+
+def public_address(url: str) -> str:
+    """Return *url* without user, password and query.
+
+    A password that holds an unescaped `/`, `?` or `#` ends up elsewhere in the URL, so an
+    ambiguous URL is reduced to its scheme.
+    """
+    parts = urlsplit(url)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if host is None or "@" in parts.path + parts.query + parts.fragment:
+        return f"{parts.scheme}://(an address that cannot be shown)"
+    where = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{where}{'' if port is None else f':{port}'}{parts.path}"

@@ -1,8 +1,8 @@
-"""What a Redis user must be allowed to do, and a dry run of all of it that changes nothing.
+"""The permissions that a Redis user needs, and a dry run of all of them that changes nothing.
 
-A command that is queued between MULTI and DISCARD is held against the user's rules, the server's
-memory, its disk and its role as if it were carried out, and then it is not. `docs/operations.md`
-has the same rules as one line for an ACL file, which a test holds against this table.
+The server checks a command that is queued between MULTI and DISCARD against the user's rules, its
+memory, its disk and its role as if it were executed, and then drops it. `docs/operations.md` has
+the same rules as one line for an ACL file; a test compares them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,65 +15,42 @@ from redis.exceptions import ResponseError
 from orchestrator.infra.connections import refusal_code
 from orchestrator.infra.names import QUEUES
 
-#: Needed wherever we connect. PING, SELECT and the login itself are tried by connecting.
-_CONNECTING: Final = ("ping", "select 0", "multi", "exec", "discard", "watch {key}", "unwatch")
-#: Each command that our own code and its scripts use, with arguments that it takes.
-_OURS: Final = (
-    *_CONNECTING,
-    *("bitcount {key}", "bitop and {key} {key}", "del {key}", "evalsha 0 0", "exists {key}"),
-    *("expire {key} 1", "get {key}", "getbit {key} 0", "getex {key}", "getrange {key} 0 1"),
-    *("hdel {key} f", "hexists {key} f", "hget {key} f", "hgetall {key}", "hincrby {key} f 1"),
-    *(
-        "hmget {key} f",
-        "hset {key} f v",
-        "hsetnx {key} f v",
-        "incr {key}",
-        "info",
-        "lrange {key} 0 1",
-    ),
-    *("ltrim {key} 0 1", "mget {key}", "pexpire {key} 1", "pttl {key}"),
-    *(
-        "rename {key} {key}",
-        "rpush {key} v",
-        "sadd {key} v",
-        "scan 0",
-        "scard {key}",
-        "script load x",
-        "script exists x",
-        "set {key} v",
-    ),
-    *("setbit {key} 0 1", "setrange {key} 0 v", "smembers {key}", "spop {key}", "srem {key} v"),
-    *("time", "unlink {key}", "zadd {key} 1 v", "zcard {key}", "zmscore {key} v"),
-    *("zrange {key} 0 1", "zrangebyscore {key} 0 1", "zrem {key} v"),
-    *("zremrangebyscore {key} 0 1", "zscore {key} v"),
-)
+
+def _commands(text: str) -> tuple[str, ...]:
+    return tuple(command.strip() for command in text.split(";"))
+
+
+#: Needed on every connection. PING, SELECT and the login itself are tried by connecting.
+_CONNECTING: Final = _commands("ping; select 0; multi; exec; discard; watch {key}; unwatch")
+#: Each command that this project's code and scripts use, with arguments that it accepts.
+_OURS: Final = _CONNECTING + _commands("""
+    bitcount {key}; bitop and {key} {key}; del {key}; evalsha 0 0; exists {key}; expire {key} 1;
+    get {key}; getbit {key} 0; getex {key}; getrange {key} 0 1; hdel {key} f; hexists {key} f;
+    hget {key} f; hgetall {key}; hincrby {key} f 1; hmget {key} f; hset {key} f v;
+    hsetnx {key} f v; incr {key}; info; lrange {key} 0 1; ltrim {key} 0 1; mget {key};
+    pexpire {key} 1; pttl {key}; rename {key} {key}; rpush {key} v; sadd {key} v; scan 0;
+    scard {key}; script load x; script exists x; set {key} v; setbit {key} 0 1;
+    setrange {key} 0 v; smembers {key}; spop {key}; srem {key} v; time; unlink {key};
+    zadd {key} 1 v; zcard {key}; zmscore {key} v; zrange {key} 0 1; zrangebyscore {key} 0 1;
+    zrem {key} v; zremrangebyscore {key} 0 1; zscore {key} v
+""")
 #: What Celery's client uses.
-_CELERYS: Final = (
-    *_CONNECTING,
-    *("brpop {key} 1", "del {key}", "eval x 0", "evalsha 0 0", "exists {key}", "expire {key} 1"),
-    *("get {key}", "hdel {key} f", "hget {key} f", "hset {key} f v", "llen {key}", "lpush {key} v"),
-    *(
-        "pexpire {key} 1",
-        "rpop {key}",
-        "rpush {key} v",
-        "sadd {key} v",
-        "script load x",
-        "script exists x",
-    ),
-    *("set {key} v", "smembers {key}", "srem {key} v", "zadd {key} 1 v", "zcard {key}"),
-    *("zrange {key} 0 1", "zrem {key} v", "zrevrangebyscore {key} 1 0"),
-)
-
-
-#: Commands of which one part is allowed, and not all.
+_CELERYS: Final = _CONNECTING + _commands("""
+    brpop {key} 1; del {key}; eval x 0; evalsha 0 0; exists {key}; expire {key} 1; get {key};
+    hdel {key} f; hget {key} f; hset {key} f v; llen {key}; lpush {key} v; pexpire {key} 1;
+    rpop {key}; rpush {key} v; sadd {key} v; script load x; script exists x; set {key} v;
+    smembers {key}; srem {key} v; zadd {key} 1 v; zcard {key}; zrange {key} 0 1; zrem {key} v;
+    zrevrangebyscore {key} 1 0
+""")
+#: Commands of which only some subcommands are allowed.
 _WITH_SUBCOMMANDS: Final = ("script",)
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What is needed in the database of one purpose: commands, patterns of keys, channels.
+    """Permissions in the database of one purpose: commands, patterns of keys, channels.
 
-    `heard` are subscribed to as patterns, which a rule must name letter by letter.
+    `heard` are subscribed to as patterns, which a rule must repeat literally.
     """
 
     commands: Sequence[str]
@@ -102,14 +79,14 @@ NEEDS: Final[Mapping[str, Needs]] = {
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a server would refuse: rules that its user lacks, codes of other refusals."""
+    """What a server would refuse: rules that its user lacks, and codes of other refusals."""
 
     missing: tuple[str, ...] = ()
     codes: frozenset[str] = frozenset()
 
 
 def acl_rules() -> str:
-    """Return the rules of a user that may do all of it, and nothing else."""
+    """Return the rules of a user with all permissions that are needed, and no others."""
     commands = {_rule(each) for needs in NEEDS.values() for each in needs.commands}
     keys = [f"~{pattern}" for needs in NEEDS.values() for pattern in needs.keys]
     channels = [f"&{name}" for needs in NEEDS.values() for name in (*needs.channels, *needs.heard)]
@@ -118,10 +95,10 @@ def acl_rules() -> str:
 
 
 async def try_dry(client: Redis, purpose: str) -> DryRun:
-    """Try all that *purpose* needs on the server of *client*; nothing of it is carried out.
+    """Try every command that *purpose* needs on the server of *client*; none is executed.
 
     Raises:
-        RedisError, OSError: The server is away.
+        RedisError, OSError: The server is unavailable.
     """
     needs = NEEDS[purpose]
     connection: Any = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py's
@@ -142,7 +119,7 @@ async def try_dry(client: Redis, purpose: str) -> DryRun:
         return True
 
     try:
-        # Where there is no transaction, what follows would be carried out.
+        # Without a transaction the commands would be executed.
         if await ask("+multi", "multi"):
             for rule, command in _trials(needs):
                 await ask(rule, command)
@@ -155,7 +132,7 @@ async def try_dry(client: Redis, purpose: str) -> DryRun:
 
 
 def _trials(needs: Needs) -> list[tuple[str, str]]:
-    """Return commands, each with the rule that allows it: the first key with all of them."""
+    """Return commands, each with the rule that allows it; all of them for the first key."""
     keys = [pattern.replace("*", "doctor") for pattern in needs.keys]
     channel = next((name.replace("*", "0") for name in needs.channels), "")
     trials = [
@@ -172,7 +149,7 @@ def _rule(command: str) -> str:
 
 
 def _missing(refusal: str, rule: str, command: str) -> str:
-    """Return the rule that would have allowed *command*, by what was refused about it."""
+    """Return the rule that would have allowed *command*, by the text of its refusal."""
     if "channel" in refusal:
         return f"&{command.split(' ')[1]}"
     if " key" in refusal:

@@ -1,7 +1,7 @@
-"""Asks SurfSense what it is and what this installation may do there, without sending any work.
+"""Checks SurfSense: its protocol, token, workspace, version and credit. Sends no work.
 
-Everything is a GET that costs nothing. By the `enrich` protocol little can be asked: whether the
-key is right, only a purchase shows there, unless the service happens to have `GET /verify-token`.
+Every request is a GET that costs nothing. The `enrich` protocol allows few checks: only a purchase
+shows whether the key is valid, unless the service also has `GET /verify-token`.
 """
 
 import asyncio
@@ -14,20 +14,19 @@ import aiohttp
 import httpx
 import orjson
 
-from orchestrator.doctor.address import shown
-from orchestrator.doctor.finding import Finding, fault, ok, warning
+from orchestrator.doctor.finding import Finding, fault, ok, public_address, warning
+from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.settings import Settings
 from orchestrator.surfsense import open_http, open_seller
 from orchestrator.surfsense.search import CAPABILITY
 
-#: How long one answer may take.
+#: Longest wait for one answer.
 PATIENCE: Final = timedelta(seconds=4)
-#: Purchases that the credit should last for.
+#: Purchases for which the credit should suffice.
 ENOUGH: Final = 100
 
 _CHECK: Final = "surfsense"
 _API: Final = "/api/v1"
-_MICROS: Final = 1_000_000
 _KEY: Final = (
     "Set SURFSENSE_API_KEY to a token that is valid: this one is missing, wrong or expired."
 )
@@ -35,19 +34,19 @@ _KEY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a GET brought; status 0 means that there was no answer."""
+    """The answer to a GET; status 0 stands for none."""
 
     status: int
     body: Any = None
 
     @property
     def is_bare(self) -> bool:
-        """Whether it lacks SurfSense's envelope, as its answer on an unknown path does."""
+        """Whether it lacks SurfSense's error envelope, as its answer to an unknown path does."""
         return not (isinstance(self.body, dict) and "error" in self.body)
 
     @property
     def is_there(self) -> bool:
-        """Whether the path exists, by whatever it was answered with."""
+        """Whether the path exists, whatever its answer."""
         return self.status not in (0, httpx.codes.NOT_FOUND)
 
     @property
@@ -56,7 +55,7 @@ class Answer:
         return self.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
     @property
-    def says_nothing(self) -> bool:
+    def is_unavailable(self) -> bool:
         """Whether the service could not answer at the moment."""
         return (
             self.status in (0, httpx.codes.TOO_MANY_REQUESTS)
@@ -70,7 +69,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the service at `where` says about itself, one answer for each path."""
+    """The answers of the service at `where`, one for each path."""
 
     where: str
     enrich: Answer
@@ -87,9 +86,9 @@ class Answers:
 
 
 async def check_surfsense(settings: Settings) -> list[Finding]:
-    """Ask as purchases would, with their key."""
+    """Ask with the address and the key that purchases use."""
     url = settings.surfsense_url.get_secret_value().rstrip("/").removesuffix(_API)
-    where, speaks_workspace = shown(url), settings.surfsense_protocol == "workspace"
+    where, speaks_workspace = public_address(url), settings.surfsense_protocol == "workspace"
     async with open_http(
         api_key=settings.surfsense_api_key, max_in_flight=5, timeout=PATIENCE
     ) as http:
@@ -128,39 +127,39 @@ def judge_health(where: str, status: int, body: object, *, simulated: bool) -> F
     """Judge the answer of `GET /health` at *where*. Pure.
 
     Args:
-        where: The service's address, fit to be shown.
+        where: The service's public address.
         status: The HTTP status.
-        body: Its JSON; None if it is something else.
-        simulated: The settings say that SurfSense is a stand-in.
+        body: Its JSON; None for another format.
+        simulated: The settings say that SurfSense is simulated.
     """
     match status:
         case 200:
-            return _judge_word(where, body if isinstance(body, dict) else {}, simulated=simulated)
+            return _judge_status(where, body if isinstance(body, dict) else {}, simulated=simulated)
         case 401:
-            return fault(_CHECK, f"{where} does not know who asks (401)", _KEY)
+            return fault(_CHECK, f"{where} does not accept the key (401)", _KEY)
         case 403:
             fix = "Allow API access for the owner of SURFSENSE_API_KEY, or use another key."
-            return fault(_CHECK, f"{where} knows the key, but does not let it in (403)", fix)
+            return fault(_CHECK, f"{where} accepts the key, but denies it access (403)", fix)
         case 404:
             fix = "Set SURFSENSE_URL to the origin of the service."
             return fault(_CHECK, f"{where} has no /health (404)", fix)
         case _:
             fix = "Look at the service's own log, and try again when it is healthy."
-            return fault(_CHECK, f"{where} is not well (status {status})", fix)
+            return fault(_CHECK, f"{where} is not healthy (status {status})", fix)
 
 
-def _judge_word(where: str, health: Mapping[str, Any], *, simulated: bool) -> Finding:
+def _judge_status(where: str, health: Mapping[str, Any], *, simulated: bool) -> Finding:
     if health.get("status") != "ok":
         fix = "Check that SURFSENSE_URL names SurfSense and not another service."
-        return fault(_CHECK, f"{where} does not say that it is well", fix)
+        return fault(_CHECK, f"{where} does not report that it is healthy", fix)
     if simulated or health.get("simulated") is True:
         fix = "Set SURFSENSE_URL to the real service before you rely on any result."
         return warning(_CHECK, f"{where} is the sandbox: its data is invented", fix)
-    return ok(_CHECK, f"{where} is well")
+    return ok(_CHECK, f"{where} is healthy")
 
 
 def judge_enrich(answers: Answers) -> Finding:
-    """Judge a service that is to speak `enrich`. Pure."""
+    """Judge a service that should speak `enrich`. Pure."""
     where, has_enrich = answers.where, answers.enrich.is_there
     check = f"{_CHECK} protocol"
     if not has_enrich and answers.is_surfsense:
@@ -169,21 +168,21 @@ def judge_enrich(answers: Answers) -> Finding:
     if answers.is_surfsense and answers.token.status != httpx.codes.OK:
         return fault(f"{_CHECK} token", f"{where} refuses it ({answers.token.status})", _KEY)
     if answers.enrich.is_refused:
-        what = f"{where} does not let it in ({answers.enrich.status})"
+        what = f"{where} denies it access ({answers.enrich.status})"
         return fault(f"{_CHECK} token", what, _KEY)
     if not has_enrich:
-        # No proof: a service may answer so to everything but a POST.
-        return ok(check, f"whether {where} takes /enrich, only a purchase shows")
+        # Not proven: a service may answer 404 to every method but POST.
+        return ok(check, f"only a purchase shows whether {where} has /enrich")
     return ok(check, f"{where} has /enrich")
 
 
 def judge_workspace(answers: Answers, workspace_id: str, price_micros: int) -> list[Finding]:
-    """Judge a service that is to speak `workspace`; what follows from a fault is not said. Pure.
+    """Judge a service that should speak `workspace`; consequences of a fault are omitted. Pure.
 
     Args:
-        answers: The service's.
-        workspace_id: From which is bought.
-        price_micros: What is reserved for a purchase.
+        answers: Of the service.
+        workspace_id: The workspace that purchases use.
+        price_micros: The amount reserved for a purchase.
     """
     refused = (
         _judge_protocol(answers) or _judge_answers(answers) or _judge_access(answers, workspace_id)
@@ -200,7 +199,7 @@ def judge_workspace(answers: Answers, workspace_id: str, price_micros: int) -> l
 
 def _judge_protocol(answers: Answers) -> Finding | None:
     where, check = answers.where, f"{_CHECK} protocol"
-    if answers.is_surfsense or answers.token.says_nothing:
+    if answers.is_surfsense or answers.token.is_unavailable:
         return None
     if answers.enrich.is_there:
         what = f"{where} has /enrich, and not SurfSense's own API"
@@ -214,10 +213,10 @@ def _judge_answers(answers: Answers) -> Finding | None:
     if answers.token.is_refused:
         return fault(f"{_CHECK} token", f"{where} refuses it ({answers.token.status})", _KEY)
     for name, answer in (("token", answers.token), ("workspace", answers.capabilities)):
-        if answer.says_nothing:
+        if answer.is_unavailable:
             how = f"status {answer.status}" if answer.status else "no answer"
-            fix = "Look at the service's own log, and ask again in a minute."
-            return fault(f"{_CHECK} {name}", f"{where} does not tell ({how})", fix)
+            fix = "Look at the service's own log, and run the doctor again in a minute."
+            return fault(f"{_CHECK} {name}", f"{where} does not answer ({how})", fix)
     return None
 
 
@@ -252,16 +251,16 @@ def _judge_money(
     prices = [each.get("micros_per_unit") for each in search.get("pricing") or ()]
     price = max((price for price in prices if isinstance(price, int)), default=0)
     if not price:
-        return [ok(check, "nothing is charged for: billing is off there")]
+        return [ok(check, "not needed: billing is switched off there")]
     findings = []
     if price > reserved:
         what = f"a purchase costs {price} micro-USD there, and {reserved} are reserved for it"
         findings.append(warning(check, what, f"Set EMASAI_PRICE_MICROS={price}."))
     balance = answers.user.field("credit_micros_balance")
     if not isinstance(balance, int) or not _is_owner(answers, workspace_id):
-        # The workspace's owner pays, whose credit nobody else is told.
-        return [*findings, ok(check, "unknown: that of the workspace's owner counts")]
-    what = f"${balance / _MICROS:,.2f} left, for {max(0, balance) // price:,} purchases"
+        # The workspace's owner pays, and only the owner can read that credit.
+        return [*findings, ok(check, "unknown: the workspace's owner pays")]
+    what = f"${balance / MICROS_PER_USD:,.2f} left, for {max(0, balance) // price:,} purchases"
     fix = "Buy credit in SurfSense."
     if balance < price:
         return [*findings, fault(check, what, fix)]

@@ -1,24 +1,28 @@
-"""Judges the system at work: its workers, and what waits for them in each lane."""
+"""Checks workers, lanes, jobs, the broker and the clocks of an installation at work."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from agents.cdao import CdaoAgent
 from orchestrator.app import load_policy
-from orchestrator.doctor.clocks import judge_clock
-from orchestrator.doctor.finding import Finding, fault, ok, warning
-from orchestrator.infra.connections import open_redis
+from orchestrator.database import DatabaseUnavailable, database_time, open_engine
+from orchestrator.doctor.finding import SEE_OTHERS, Finding, fault, ok, public_address, warning
+from orchestrator.infra.clock import ahead_of, utc_now
+from orchestrator.infra.connections import open_redis, redis_time
 from orchestrator.infra.counters import REFUSED, Counters
 from orchestrator.jobs import Backlog, JobList, JobRecords, JobState, Lane, LaneBacklog, Lines
 from orchestrator.memo import StoreUnavailable
 from orchestrator.messaging import (
+    VISIBILITY_TIMEOUT_S,
     BrokerAway,
     Heartbeat,
     Queues,
@@ -29,16 +33,25 @@ from orchestrator.messaging import (
 )
 from orchestrator.settings import ConfigurationError, Settings
 
-#: How long the next in line may wait for a turn before more workers are wanted.
+#: How long the next job of a lane may wait for its turn before more workers are needed.
 PATIENCE: Final = {
     Lane.INTERACTIVE: timedelta(seconds=10),
     Lane.PIPELINE: timedelta(minutes=5),
     Lane.REFRESH: timedelta(minutes=5),
 }
+#: Seconds that a connection to the broker may take.
+CONNECT_S: Final = 3
+#: How long a message may stay unanswered: any running worker restores it before.
+LONGEST: Final = timedelta(seconds=VISIBILITY_TIMEOUT_S + 60)
+#: A difference between clocks that makes certificates and signatures invalid sooner or later.
+BAD: Final = timedelta(seconds=60)
+
 _CHECK: Final = "workers"
 _START: Final = "`celery -A orchestrator.celery_app worker --pool threads`"
-#: Ids that are told.
+#: Ids that a finding lists.
 _SHOWN: Final = 3
+#: Kombu's index of the messages that were delivered and not acknowledged, by the instant (s).
+_UNACKED: Final = "unacked_index"
 
 
 class Build(NamedTuple):
@@ -50,7 +63,7 @@ class Build(NamedTuple):
 
 
 async def check_workers(settings: Settings) -> list[Finding]:
-    """Read heartbeats, backlog, lines and queues."""
+    """Read heartbeats, lanes, jobs, refusals and queues."""
     async with open_redis(settings.redis_jobs_url) as client:
         lines = Lines(client)
         try:
@@ -64,8 +77,7 @@ async def check_workers(settings: Settings) -> list[Finding]:
             unreadable = await job_list.unreadable()
             indexes = await job_list.set_aside()
         except (RedisError, StoreUnavailable, OSError):
-            fix = "Mend what the findings about Redis name."
-            return [warning(_CHECK, "unknown, since Redis could not be asked", fix)]
+            return [warning(_CHECK, "unknown: Redis is unavailable", SEE_OTHERS)]
     messages = await asyncio.to_thread(_messages, create_app(settings))
     return [
         *judge_workers(beats, _build_of(settings), stall=settings.stall),
@@ -86,19 +98,19 @@ async def _paused(records: JobRecords) -> list[str]:
 
 
 def _messages(app: Celery) -> Mapping[str, int]:
-    """Return how many messages wait in each queue; nothing where the broker is away."""
+    """Return how many messages wait in each queue; empty if `check_broker` reports a fault."""
     queues = Queues(app)
     try:
         return queues.depths(Lane)
     except BrokerAway:
-        return {}  # a finding of its own
+        return {}
     finally:
         queues.close()
         app.close()
 
 
 def _build_of(settings: Settings) -> Build | None:
-    """Return what this process runs; None if its policy is unfit, which is a finding of its own."""
+    """Return what this process runs; None if its policy is invalid, a finding of its own."""
     try:
         policy = CdaoAgent(load_policy(settings)).version
     except ConfigurationError:
@@ -109,76 +121,61 @@ def _build_of(settings: Settings) -> Build | None:
 def judge_workers(
     beats: Sequence[Heartbeat], build: Build | None, *, stall: timedelta
 ) -> list[Finding]:
-    """Judge the workers that have given a sign of life lately. Pure.
+    """Judge the workers with a recent heartbeat. Pure.
 
     Args:
-        beats: What each says of itself.
-        build: What whoever asks runs, if it can run.
+        beats: Their heartbeats.
+        build: What this process runs, None if it cannot run.
         stall: For how long a worker may leave messages waiting.
     """
     if not beats:
-        return [warning(_CHECK, "none works, so accepted jobs wait", f"Start one: {_START}.")]
+        return [warning(_CHECK, "none is running, so accepted jobs wait", f"Start one: {_START}.")]
     names = ", ".join(beat.name for beat in beats)
     findings = [ok(_CHECK, f"{len(beats)} at work: {names}")]
     for beat in beats:
-        findings += _judge_health(beat, stall)
-        findings += _judge_profile(beat)
-        findings += _judge_clock(beat)
-        if build is not None:
-            findings += _judge_build(beat, build)
+        findings += _judge_worker(beat, build, stall)
     return findings
 
 
-def _judge_health(beat: Heartbeat, stall: timedelta) -> list[Finding]:
-    check = f"worker {beat.name}"
+def _judge_worker(beat: Heartbeat, build: Build | None, stall: timedelta) -> list[Finding]:
+    check, findings = f"worker {beat.name}", []
     if beat.state is WorkerState.STALLED:
-        fix = "See that it is started again, and read `worker.stalled` in its log."
-        return [fault(check, "is stalled, and ends itself", fix)]
-    if beat.unheard_s > stall.total_seconds() / 2:
-        fix = "Look at the network between it and the broker; soon it ends itself."
-        return [warning(check, f"has left messages waiting for {beat.unheard_s:.0f} s", fix)]
-    if beat.failing:
+        fix = "Check that it is started again, and read `worker.stalled` in its log."
+        findings.append(fault(check, "is stalled, and ends itself", fix))
+    elif beat.unheard_s > stall.total_seconds() / 2:
+        what = f"has left messages waiting for {beat.unheard_s:.0f} s"
+        fix = "Look at the network between it and the broker; it will end itself soon."
+        findings.append(warning(check, what, fix))
+    elif beat.failing:
         loops = ", ".join(f"{name} ({error})" for name, error in sorted(beat.failing.items()))
-        fix = "Read `loop.failed` in its log, which says where; the loop tries again by itself."
-        return [warning(check, f"has background loops that fail: {loops}", fix)]
-    return []
-
-
-def _judge_clock(beat: Heartbeat) -> list[Finding]:
-    if not beat.clock_ahead_s:
-        return []
-    ahead = timedelta(seconds=beat.clock_ahead_s)
-    found = judge_clock("Redis", ahead, who="its machine")
-    return [replace(found, check=f"worker {beat.name}")]
-
-
-def _judge_profile(beat: Heartbeat) -> list[Finding]:
-    if not beat.overruled:
-        return []
-    what = f"was started with another {', '.join(beat.overruled)} than the profile's"
-    return [warning(f"worker {beat.name}", what, "Start it without that option.")]
-
-
-def _judge_build(beat: Heartbeat, build: Build) -> list[Finding]:
+        fix = "Read `loop.failed` in its log, which says where; the loop retries by itself."
+        findings.append(warning(check, f"has background loops that fail: {loops}", fix))
+    if beat.overruled:
+        what = f"was started with another {', '.join(beat.overruled)} than the profile's"
+        findings.append(warning(check, what, "Start it without that option."))
+    if beat.clock_ahead_s:
+        ahead = timedelta(seconds=beat.clock_ahead_s)
+        findings.append(replace(judge_clock("Redis", ahead, of="its machine"), check=check))
     its = (beat.version, beat.profile, beat.policy)
     names = ("version", "Celery profile", "policy")
-    differing = [name for name, a, b in zip(names, its, build, strict=True) if a != b]
-    if not differing:
-        return []
-    fix = "Finish the deploy: restart whichever of the two is older, with the same settings."
-    what = f"has another {' and another '.join(differing)} than this program"
-    return [warning(f"worker {beat.name}", what, fix)]
+    pairs = zip(names, its, its if build is None else build, strict=True)
+    differing = [name for name, theirs, ours in pairs if theirs != ours]
+    if differing:
+        fix = "Finish the deployment: restart the older of the two, with the same settings."
+        what = f"has another {' and another '.join(differing)} than this program"
+        findings.append(warning(check, what, fix))
+    return findings
 
 
 def judge_lane(
     backlog: LaneBacklog, waited: timedelta | None, beats: Collection[Heartbeat], messages: int
 ) -> Finding:
-    """Judge what waits in a lane, and for whom. Pure.
+    """Judge what waits in a lane. Pure.
 
     Args:
         backlog: The lane's.
-        waited: For how long whoever is next has waited for a turn, if anybody is in line.
-        beats: The workers there are.
+        waited: How long the next job has waited for its turn; None if no job waits.
+        beats: The heartbeats of all workers.
         messages: Messages that wait in its queue.
     """
     lane = backlog.lane
@@ -199,8 +196,7 @@ def judge_paused(job_ids: Sequence[str]) -> Finding:
     """Judge the jobs that are paused. Pure."""
     if not job_ids:
         return ok("paused jobs", "none")
-    more = f" and {len(job_ids) - _SHOWN} more" if len(job_ids) > _SHOWN else ""
-    what = f"{len(job_ids)}, which nobody works on: {', '.join(job_ids[:_SHOWN])}{more}"
+    what = f"{len(job_ids)}, which do not go on: {_listed(job_ids)}"
     return warning("paused jobs", what, "`emasai jobs resume JOB_ID`, or `cancel`.")
 
 
@@ -219,17 +215,104 @@ def judge_refused(counts: Mapping[str, int]) -> Finding:
 
 
 def judge_unreadable(job_ids: Sequence[str], indexes: int) -> Finding:
-    """Judge the jobs that cannot be read, and the indexes of jobs that were set aside. Pure."""
+    """Judge the unreadable jobs, and the damaged indexes of jobs that were set aside. Pure."""
     if not job_ids and not indexes:
         return ok("job records", "can be read")
-    found = []
-    if job_ids:
-        more = f" and {len(job_ids) - _SHOWN} more" if len(job_ids) > _SHOWN else ""
-        found.append(f"{len(job_ids)} cannot be read: {', '.join(job_ids[:_SHOWN])}{more}")
+    found = [f"{len(job_ids)} cannot be read: {_listed(job_ids)}"] if job_ids else []
     if indexes:
-        found.append(f"{indexes} indexes were written over, and built anew")
+        found.append(f"{indexes} indexes were overwritten, and rebuilt")
     fix = (
         "Find what else writes to this database; `emasai jobs cancel JOB_ID` removes a job, and "
-        "what was written over is under `jobs1:aside:*` for a week."
+        "the overwritten indexes are under `jobs1:aside:*` for a week."
     )
     return fault("job records", "; ".join(found), fix)
+
+
+def _listed(job_ids: Sequence[str]) -> str:
+    more = f" and {len(job_ids) - _SHOWN} more" if len(job_ids) > _SHOWN else ""
+    return f"{', '.join(job_ids[:_SHOWN])}{more}"
+
+
+async def check_broker(settings: Settings) -> list[Finding]:
+    """Connect to the broker, and look for messages that were delivered and never answered."""
+    where = public_address(settings.broker_url)
+    broker = await asyncio.to_thread(_connect, create_app(settings), where)
+    if broker.fix is not None or not settings.has_redis_broker:
+        return [broker]
+    async with open_redis(settings.broker_url) as client:
+        try:
+            count = await client.zcard(_UNACKED)
+            oldest = await client.zrange(_UNACKED, 0, 0, withscores=True)
+        except (RedisError, OSError):
+            return [broker]  # `check_redis` reports it
+    first = cast("list[tuple[bytes, float]]", oldest)
+    # By the clocks of this machine and of the worker's, as kombu does.
+    age = timedelta(seconds=max(0.0, utc_now().timestamp() - first[0][1])) if first else None
+    return [broker, judge_unanswered(count, age)]
+
+
+def _connect(app: Celery, where: str) -> Finding:
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_S)
+    except (OperationalError, OSError, RedisError):
+        fix = "Start the broker, or correct CELERY_BROKER_URL (unset, it is that of REDIS_URL)."
+        return fault("broker", f"{where} cannot be reached", fix)
+    finally:
+        app.close()
+    return ok("broker", f"{where} takes messages")
+
+
+def judge_unanswered(count: int, oldest: timedelta | None) -> Finding:
+    """Judge the *count* messages that were delivered and not answered. Pure."""
+    check = "unanswered messages"
+    if oldest is None or oldest <= LONGEST:
+        return ok(check, f"{count}; each is delivered again after {VISIBILITY_TIMEOUT_S} s")
+    what = f"{count} messages, one for {oldest.total_seconds():.0f} s, and no worker restores them"
+    return warning(check, what, "Start a worker: any worker restores them.")
+
+
+async def check_clocks(settings: Settings) -> list[Finding]:
+    """Compare this machine's clock with those of Redis and of the database.
+
+    A server that does not answer has a finding of its own.
+    """
+    found = await asyncio.gather(_ahead_of_redis(settings), _ahead_of_database(settings))
+    servers = zip(("Redis", "the database"), found, strict=True)
+    return [judge_clock(name, ahead) for name, ahead in servers if ahead is not None]
+
+
+async def _ahead_of_redis(settings: Settings) -> timedelta | None:
+    async with open_redis(settings.redis_jobs_url) as client:
+        return await _ahead_of(partial(redis_time, client))
+
+
+async def _ahead_of_database(settings: Settings) -> timedelta | None:
+    try:
+        engine = open_engine(settings.database_url.get_secret_value())
+    except ConfigurationError:
+        return None
+    try:
+        if engine.dialect.name == "sqlite":  # it has the clock of this machine
+            return None
+        return await _ahead_of(partial(database_time, engine))
+    finally:
+        await engine.dispose()
+
+
+async def _ahead_of(server: Callable[[], Awaitable[datetime]]) -> timedelta | None:
+    try:
+        return await ahead_of(server)
+    except (RedisError, DatabaseUnavailable, OSError):
+        return None
+
+
+def judge_clock(server: str, ahead: timedelta, of: str = "this machine") -> Finding:
+    """Judge by how much the clock *of* a machine is ahead of the *server*'s. Pure."""
+    if not ahead:
+        return ok("clock", f"{of} agrees with {server}")
+    seconds = abs(ahead).total_seconds()
+    way = "ahead of" if ahead > timedelta(0) else "behind"
+    what = f"the clock of {of} is {seconds:,.0f} s {way} that of {server}"
+    judge = fault if abs(ahead) >= BAD else warning
+    return judge("clock", what, "Synchronize the clocks of all machines (NTP).")

@@ -15,7 +15,7 @@ from . import batches, health, jobs, letters, listing, metrics, reference, spani
 from .body_limit import BodyLimit
 from .dependencies import KEY_DOCUMENTED
 from .error_handlers import KNOWN_ERRORS, answer_error
-from .health import Vitals
+from .health import HealthChecks
 from .query_names import QueryNames
 from .request_log import RequestLog
 from .security import Guard, OriginGuard, is_upload
@@ -50,7 +50,9 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
                 used = await stack.enter_async_context(contextlib.aclosing(through_celery))
             runtime = await stack.enter_async_context(build(settings, notifier=used))
             app.state.runtime = runtime
-            app.state.vitals = await stack.enter_async_context(contextlib.aclosing(Vitals(runtime)))
+            app.state.checks = await stack.enter_async_context(
+                contextlib.aclosing(HealthChecks(runtime))
+            )
             yield
 
     keys = settings.api_keys

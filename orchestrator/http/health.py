@@ -69,7 +69,7 @@ class Probe:
         return True
 
 
-class Vitals:
+class HealthChecks:
     """The servers without which nothing works."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -93,9 +93,9 @@ class Vitals:
         await self._redis.aclose()
 
 
-def _vitals(request: Request) -> Vitals:
-    vitals: Vitals = request.app.state.vitals
-    return vitals
+def _checks(request: Request) -> HealthChecks:
+    checks: HealthChecks = request.app.state.checks
+    return checks
 
 
 router = APIRouter(tags=["health"])
@@ -107,9 +107,9 @@ router = APIRouter(tags=["health"])
     summary="Health",
     responses={HTTPStatus.SERVICE_UNAVAILABLE.value: {"model": Health}},
 )
-async def health(vitals: Annotated[Vitals, Depends(_vitals)], response: Response) -> Health:
+async def health(checks: Annotated[HealthChecks, Depends(_checks)], response: Response) -> Health:
     """Say whether the database and Redis answer; 503 if one of them does not."""
-    state = await vitals.check()
+    state = await checks.check()
     if state.status == "unhealthy":
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return state

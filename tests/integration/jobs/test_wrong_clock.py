@@ -5,8 +5,8 @@ from datetime import timedelta
 from structlog.testing import capture_logs
 
 from orchestrator.app import build
-from orchestrator.doctor.clocks import check_clocks
 from orchestrator.doctor.finding import Level
+from orchestrator.doctor.workers import check_clocks
 from orchestrator.infra.clock import ServerClock, utc_now
 from orchestrator.settings import Settings
 from tests.support.notifier import FakeNotifier

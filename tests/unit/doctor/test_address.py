@@ -1,10 +1,10 @@
-"""What may be shown of a URL."""
+"""What may be public_address of a URL."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.doctor.address import shown
+from orchestrator.doctor.finding import public_address
 from orchestrator.settings import RedisAddress
 
 # Escaped as they should be, or not; never a letter of their own that the rest of the URL has.
@@ -16,7 +16,7 @@ def test_no_part_of_a_password_is_ever_shown(secret: str) -> None:
     """Whatever stands before the host, or in the query, stays out, escaped or not."""
     url = f"amqp://user:{secret}@mq.internal:5672/emasai?password={secret}"
 
-    assert shown(url) in {
+    assert public_address(url) in {
         "amqp://mq.internal:5672/emasai",
         "amqp://(an address that cannot be shown)",
     }
@@ -32,7 +32,7 @@ def test_no_part_of_a_password_is_ever_shown(secret: str) -> None:
 )
 def test_what_is_not_secret_is_shown(url: str, text: str) -> None:
     """Host, port and path say where to look."""
-    assert shown(url) == text
+    assert public_address(url) == text
 
 
 def test_an_address_has_no_place_for_a_password() -> None:

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from orchestrator.doctor.durability import (
+from orchestrator.doctor.finding import Level
+from orchestrator.doctor.redis import (
+    ServerFacts,
     Trial,
     explain_replicas,
+    judge_prerequisites,
     judge_trial,
-    stands_in_the_way,
+    read_facts,
 )
-from orchestrator.doctor.finding import Level
-from orchestrator.doctor.redis_verdict import ServerFacts, read_facts
 from orchestrator.memo import Durability
 
 DISK, REPLICA = Durability.DISK, Durability.REPLICA
@@ -44,7 +45,7 @@ REFUSED = Trial(None, "no replica had it on disk within 2.5 s")
 )
 def test_what_keeps_a_server_from_confirming_is_a_fault(change: dict[str, Any], fix: str) -> None:
     """Nothing is bought then, which is what the finding says; it need not be tried out."""
-    (finding,) = stands_in_the_way("redis", replace(ABLE, **change), REPLICA)
+    (finding,) = judge_prerequisites("redis", replace(ABLE, **change), REPLICA)
 
     assert finding.level is Level.FAULT
     assert "EMASAI_INTENT_DURABILITY=replica" in finding.what
@@ -64,7 +65,7 @@ def test_what_keeps_a_server_from_confirming_is_a_fault(change: dict[str, Any], 
 )
 def test_a_server_that_may_be_able_is_tried_out(change: dict[str, Any], wanted: Durability) -> None:
     """What a managed server hides is no reason against it."""
-    assert stands_in_the_way("redis", replace(ABLE, **change), wanted) == []
+    assert judge_prerequisites("redis", replace(ABLE, **change), wanted) == []
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,10 @@
 import pytest
 
 from orchestrator.database import SchemaState
-from orchestrator.doctor.budgets import judge_doubt
 from orchestrator.doctor.database import judge_schema
+from orchestrator.doctor.examine import judge_python
 from orchestrator.doctor.finding import Level
-from orchestrator.doctor.hit_rates import judge_hit_rates
-from orchestrator.doctor.local import judge_python
+from orchestrator.doctor.money import judge_doubt, judge_hit_rates
 from orchestrator.doctor.surfsense import judge_health
 from orchestrator.purchasing import Doubt
 

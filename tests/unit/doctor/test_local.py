@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.doctor.examine import check_folder, check_policy
 from orchestrator.doctor.finding import Level
-from orchestrator.doctor.local import check_folder, check_policy
 from orchestrator.settings import Settings, load
 
 VARIABLES = {

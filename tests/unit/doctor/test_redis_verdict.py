@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.doctor.finding import Finding, Level
-from orchestrator.doctor.redis_verdict import (
+from orchestrator.doctor.redis import (
     ServerFacts,
     judge_databases,
     judge_password,

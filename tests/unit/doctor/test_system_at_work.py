@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from orchestrator.doctor.delivery import judge_unanswered
+from orchestrator.doctor.database import judge_outbox
 from orchestrator.doctor.finding import Finding, Level
-from orchestrator.doctor.outbox import judge_outbox
 from orchestrator.doctor.workers import (
     Build,
     judge_lane,
     judge_paused,
     judge_refused,
+    judge_unanswered,
     judge_workers,
 )
 from orchestrator.jobs import Lane, LaneBacklog
@@ -141,19 +141,19 @@ def test_paused_jobs_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "is_told", "level", "words"),
+    ("counts", "has_webhook", "level", "words"),
     [
-        ({}, False, Level.OK, "0 owed"),
-        ({HandOverState.PENDING: 2}, True, Level.OK, "2 owed"),
-        ({HandOverState.PENDING: 2}, False, Level.WARNING, "nobody is told"),
+        ({}, False, Level.OK, "0 pending"),
+        ({HandOverState.PENDING: 2}, True, Level.OK, "2 pending"),
+        ({HandOverState.PENDING: 2}, False, Level.WARNING, "no webhook is configured"),
         ({HandOverState.DEAD: 1, HandOverState.DELIVERED: 9}, True, Level.WARNING, "1 given up"),
     ],
 )
 def test_hand_overs(
-    counts: dict[HandOverState, int], level: Level, words: str, *, is_told: bool
+    counts: dict[HandOverState, int], level: Level, words: str, *, has_webhook: bool
 ) -> None:
     """What was given up, and what nobody takes, is named with what to do."""
-    finding = judge_outbox(counts, is_told=is_told)
+    finding = judge_outbox(counts, has_webhook=has_webhook)
 
     assert finding.level is level
     assert words in finding.what
@@ -168,7 +168,7 @@ def test_messages_that_nobody_hands_on_are_a_warning() -> None:
     assert "3 messages" in late.what
 
 
-def test_what_workers_have_refused_is_told() -> None:
+def test_what_workers_have_refused_has_webhook() -> None:
     """A sender that is wrong finds no other trace of its messages."""
     found = judge_refused({"refused:message": 3, "refused:emasai.enrich": 1, "surfsense:hit": 7})
 

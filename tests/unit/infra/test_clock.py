@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.doctor.clocks import judge_clock
 from orchestrator.doctor.finding import Level
+from orchestrator.doctor.workers import judge_clock
 from orchestrator.infra.clock import ServerClock
 from tests.support.project import ROOT, project_files_like
 

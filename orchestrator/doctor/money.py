@@ -1,0 +1,112 @@
+"""Checks budgets, purchases whose answers were lost, and the hit rates of the caches."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from orchestrator.app import caps_of
+from orchestrator.cache import HitRate, hit_rates
+from orchestrator.database import DatabaseUnavailable
+from orchestrator.doctor.database import usable_engine
+from orchestrator.doctor.finding import SEE_OTHERS, Finding, ok, warning
+from orchestrator.infra.bounds import MICROS_PER_USD
+from orchestrator.infra.clock import utc_now
+from orchestrator.infra.connections import open_redis
+from orchestrator.infra.counters import Counters
+from orchestrator.memo import StoreUnavailable
+from orchestrator.purchasing import Account, Budget, Costs, Doubt, Ledger, accounts_of
+from orchestrator.settings import Settings
+
+#: The period in which uncertain purchases are reported.
+RECENT: Final = timedelta(hours=24)
+#: Share of hits below which a cache is hardly worth having.
+LOW: Final = 0.5
+#: Lookups below which a hit rate says nothing.
+ENOUGH: Final = 20
+#: Days over which hit rates are counted.
+DAYS: Final = 7
+
+_CHECK: Final = "budget"
+_REQUEUE: Final = (
+    "`emasai jobs failed --reason answer_lost` lists them, and `emasai jobs requeue --reason "
+    "answer_lost` buys them once more; compare `emasai costs` with the seller's bill."
+)
+_RAISE: Final = (
+    "Raise the cap (EMASAI_CAP_TENANT_MICROS, EMASAI_CAP_DAY_MICROS, EMASAI_CAP_GLOBAL_MICROS) "
+    "if more may be bought; stored results are served in any case."
+)
+
+
+async def check_budgets(settings: Settings) -> list[Finding]:
+    """Read the accounts that a purchase would use now, and the recent uncertain purchases."""
+    now = utc_now()
+    accounts = accounts_of(tenant=settings.tenant, day=now.date())
+    try:
+        async with usable_engine(settings) as engine:
+            if engine is None:
+                return []  # a finding of `check_database`
+            async with open_redis(settings.redis_jobs_url) as client:
+                budget = Budget(client, Ledger(engine, utc_now), caps_of(settings))
+                states = {name: await budget.account(name) for name in accounts}
+            doubt = await Costs(engine).uncertain(now - RECENT)
+    except (StoreUnavailable, DatabaseUnavailable):
+        return [warning(_CHECK, "unknown: Redis or the database is unavailable", SEE_OTHERS)]
+    return [*judge_budgets(states, settings.soft_cap_share), *judge_doubt(doubt)]
+
+
+def judge_budgets(states: Mapping[str, Account], soft_share: float) -> list[Finding]:
+    """Judge each account that has a cap. Pure."""
+    findings = []
+    for name, state in states.items():
+        if state.cap_micros is None:
+            continue
+        used, cap = state.used_micros / MICROS_PER_USD, state.cap_micros / MICROS_PER_USD
+        check, what = f"{_CHECK} {name}", f"${used:,.2f} of ${cap:,.2f} used"
+        is_past = state.is_past(soft_share)
+        findings.append(warning(check, what, _RAISE) if is_past else ok(check, what))
+    return findings or [ok(_CHECK, "has no cap")]
+
+
+def judge_doubt(recent: Doubt) -> list[Finding]:
+    """Judge what purchases without an answer may have cost. Pure."""
+    if not recent.purchases:
+        return []
+    are = f"{recent.purchases} purchase{' is' if recent.purchases == 1 else 's are'}"
+    what = (
+        f"{are} uncertain in the last {RECENT // timedelta(hours=1)} h: "
+        f"${recent.micros / MICROS_PER_USD:,.4f} may have been charged without an answer"
+    )
+    return [warning("purchases", what, _REQUEUE)]
+
+
+async def check_hit_rates(settings: Settings) -> list[Finding]:
+    """Read the fleet's counters of the last days."""
+    async with open_redis(settings.redis_jobs_url) as client:
+        try:
+            return judge_hit_rates(await Counters(client).read(DAYS))
+        except (RedisError, OSError):
+            return [warning("hit rate", "unknown: Redis is unavailable", SEE_OTHERS)]
+
+
+def judge_hit_rates(counts: Mapping[str, int]) -> list[Finding]:
+    """Judge each cache that was read, by the names and totals of the counters. Pure."""
+    rates = hit_rates(counts)
+    if not rates:
+        return [ok("hit rate", f"no lookups in the last {DAYS} days")]
+    return [_judge_rate(rate) for rate in rates]
+
+
+def _judge_rate(rate: HitRate) -> Finding:
+    check = f"hit rate {rate.kind}"
+    if rate.lookups < ENOUGH:
+        return ok(check, f"{rate.hits} of {rate.lookups} lookups; too few to judge")
+    what = f"{rate.share:.0%} of {rate.lookups:,} lookups in the last {DAYS} days"
+    if rate.share < LOW:
+        fix = (
+            "Look for keys that are invalidated or expire before they are read again "
+            "(REDIS_TTL, bulk invalidations), or for lookups that never repeat."
+        )
+        return warning(check, what, fix)
+    return ok(check, what)

@@ -1,0 +1,393 @@
+"""Checks every Redis or Valkey server that the settings name, and each database on it.
+
+Each question is independent: what a server does not say, or a user may not ask, is a finding, and
+hides no other. Eviction and persistence matter where paid results, purchases under way, queues
+and job records are stored; a server that holds only the gateway's caches may lose them.
+
+Whether a server confirms writes as EMASAI_INTENT_DURABILITY asks for is tried out: several
+versions confirm a write with `appendfsync everysec` before it is on disk (docs/decisions/0012).
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Final, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.sentinel import MasterNotFoundError
+from redis.exceptions import RedisError, ResponseError
+
+from orchestrator.doctor.finding import Finding, fault, ok, warning
+from orchestrator.doctor.redis_rules import DryRun, try_dry
+from orchestrator.infra.connections import FIXES, open_redis, refusal_code
+from orchestrator.memo import Durability, NotDurable
+from orchestrator.memo.durability import read_durable
+from orchestrator.memo.keys import BARRIER
+from orchestrator.settings import RedisAddress, Settings
+
+#: Which setting names the database of each purpose.
+_VARIABLES = {
+    "memo": "REDIS_URL",
+    "jobs": "REDIS_URL",
+    "gateway": "GATEWAY_REDIS_URL",
+    "broker": "CELERY_BROKER_URL",
+}
+_RULES: Final = "docs/operations.md has all rules that a user needs"
+#: GETEX, and SET with PXAT, came with this version; Valkey forked from a later one.
+OLDEST: Final = (6, 2)
+#: WAITAOF came with this version; Valkey forked from it.
+OLDEST_CONFIRMING: Final = (7, 2)
+#: Shares of `maxmemory` from which a server that evicts nothing is about to refuse writes.
+CROWDED: Final = 0.75
+FULL: Final = 0.9
+#: With `everysec` the disk is written to once a second. Two consecutive writes that are confirmed
+#: faster than this (s) were not both on disk.
+HONEST_S: Final = 0.5
+
+_NO_EVICTION: Final = "Set `maxmemory-policy noeviction` in the server's configuration."
+_APPEND_ONLY: Final = "Set `appendonly yes` and `appendfsync always` in the server's configuration."
+_MORE_MEMORY: Final = "Raise `maxmemory`, or give the server a machine with more memory."
+_ALWAYS: Final = "Set `appendfsync always` in the server's configuration."
+_SETTING: Final = "EMASAI_INTENT_DURABILITY"
+
+
+@dataclass(frozen=True, slots=True)
+class _Database:
+    purpose: str
+    url: str = field(repr=False)
+    address: RedisAddress
+
+
+async def check_redis(settings: Settings) -> list[Finding]:
+    """Examine each server as a whole, and whether each database on it can be used."""
+    databases = _databases(settings)
+    servers: dict[str, list[_Database]] = {}
+    for database in databases:
+        servers.setdefault(database.address.server, []).append(database)
+    wanted = Durability(settings.intent_durability)
+    results = await asyncio.gather(*(_check_server(group, wanted) for group in servers.values()))
+    shared = judge_databases((database.purpose, database.address) for database in databases)
+    return [shared, *(finding for result in results for finding in result)]
+
+
+def _databases(settings: Settings) -> list[_Database]:
+    urls = {"memo": settings.redis_memo_url, "jobs": settings.redis_jobs_url}
+    if settings.has_redis_broker:
+        urls["broker"] = settings.broker_url
+    urls["gateway"] = settings.redis_gateway_url
+    return [_Database(purpose, url, RedisAddress.parse(url)) for purpose, url in urls.items()]
+
+
+async def _check_server(databases: Sequence[_Database], wanted: Durability) -> list[Finding]:
+    """Examine one server; an error that makes it unusable is reported once for all databases."""
+    refused: list[Finding] = []
+    for database in databases:
+        async with open_redis(database.url) as client:
+            try:
+                await client.ping()
+                refused += _judge_dry_run(database, await try_dry(client, database.purpose))
+            except (RedisError, OSError) as error:
+                return [*dict.fromkeys(refused), _unusable(database, error)]
+    first = databases[0]
+    check = f"redis {first.address.server}"
+    holds_work = any(database.purpose != "gateway" for database in databases)
+    findings = [*dict.fromkeys(refused), *judge_password(first.address)]
+    async with open_redis(first.url) as client:
+        try:
+            facts = read_facts(await client.info(), await _fsync(client))
+        except (RedisError, OSError) as error:
+            what = f"does not say how it is set up (INFO: {_reason(error)})"
+            return [*findings, warning(check, what, f"Give its user `+info`; {_RULES}.")]
+        findings += judge_server(first.address.server, facts, holds_work=holds_work)
+        if first.purpose == "memo":
+            try:
+                findings += await check_durability(check, client, facts, wanted)
+            except (RedisError, OSError) as error:
+                what = f"cannot confirm an intent ({_reason(error)}), so nothing is bought"
+                findings.append(fault(check, what, _fix(refusal_code(error))))
+    return findings
+
+
+def _unusable(database: _Database, error: Exception) -> Finding:
+    purpose, number = database.purpose, database.address.database
+    variable = _VARIABLES[purpose]
+    what = f"cannot be reached ({purpose}, {_reason(error)})"
+    fix = f"Start the server, or correct {variable}."
+    match refusal_code(error):
+        case "WRONGPASS" | "NOAUTH":
+            what, fix = f"refuses the password ({purpose})", f"Correct it in {variable}."
+        case "NOPERM":
+            what = f"its user may not choose database {number} ({purpose})"
+            fix = f"Give its user `+select +ping`; {_RULES}."
+        case "LOADING":
+            what, fix = (
+                "is still loading its data",
+                "Wait until it is done, then run the doctor again.",
+            )
+        case "ERR" if "cluster mode" in str(error):
+            what = "is a Cluster, which has one database and not four"
+            fix = "Use a server with `cluster-enabled no`, and Sentinel for a failover."
+        case "ERR":
+            what = f"has no database {number} ({purpose})"
+            fix = "Raise `databases` in the server's configuration to 16, its default."
+        case _ if isinstance(error, MasterNotFoundError):
+            what = f"no Sentinel knows this master ({purpose})"
+            fix = f"Correct EMASAI_SENTINEL_MASTER, or the hosts in {variable}."
+        case _ if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            what = f"has a certificate that is not trusted ({purpose})"
+            fix = f"Name the file of its CA in {variable}: `?ssl_ca_certs=/path/ca.pem`."
+    return fault(f"redis {database.address}", what, fix)
+
+
+def _judge_dry_run(database: _Database, dry_run: DryRun) -> list[Finding]:
+    findings = []
+    if dry_run.missing:
+        rules = " ".join(dry_run.missing)
+        what = f"its user may not do what is needed ({database.purpose}): {rules} missing"
+        fix = f"Give its user `{rules}`; {_RULES}."
+        findings.append(fault(f"redis {database.address}", what, fix))
+    for code in sorted(dry_run.codes):
+        what = "is full and refuses to write" if code == "OOM" else f"refuses to write ({code})"
+        findings.append(fault(f"redis {database.address.server}", what, _fix(code)))
+    return findings
+
+
+def _fix(code: str) -> str:
+    sentence = FIXES.get(code, "look at the server's log")
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _reason(error: Exception) -> str:
+    return refusal_code(error) or type(error).__name__
+
+
+async def _fsync(client: Redis) -> str:
+    """Return the setting; empty where a managed server does not disclose it."""
+    try:
+        settings = cast("dict[str, str]", await client.config_get("appendfsync"))
+    except ResponseError:
+        return ""
+    return settings.get("appendfsync", "")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """A server's answer to INFO; None and empty text where it does not say.
+
+    `used_bytes` and `limit_bytes` are memory; a limit of 0 is none.
+    """
+
+    product: str
+    version: str
+    eviction: str
+    append_only: bool | None
+    append_fsync: str
+    append_status: str
+    used_bytes: int
+    limit_bytes: int
+    replicas: int = 0
+    role: str = ""
+
+    @property
+    def version_numbers(self) -> tuple[int, ...]:
+        """Major and minor version; empty if it does not say."""
+        return tuple(int(part) for part in self.version.split(".")[:2] if part.isdigit())
+
+
+def read_facts(info: Mapping[str, Any], append_fsync: str) -> ServerFacts:
+    """Read the answer to INFO, as redis-py parses it."""
+    is_valkey = "valkey_version" in info
+    appends = info.get("aof_enabled")
+    return ServerFacts(
+        product="Valkey" if is_valkey else "Redis",
+        version=str(info.get("valkey_version" if is_valkey else "redis_version", "")),
+        eviction=str(info.get("maxmemory_policy", "")),
+        append_only=None if appends is None else bool(appends),
+        append_fsync=append_fsync,
+        append_status=str(info.get("aof_last_write_status", "ok")),
+        used_bytes=int(info.get("used_memory", 0)),
+        limit_bytes=int(info.get("maxmemory", 0)),
+        replicas=int(info.get("connected_slaves", 0)),
+        role=str(info.get("role", "")),
+    )
+
+
+def judge_server(server: str, facts: ServerFacts, *, holds_work: bool) -> list[Finding]:
+    """Judge one server; `holds_work` is False if it holds only the gateway's caches. Pure."""
+    check = f"redis {server}"
+    findings = [_version(check, facts)]
+    if holds_work:
+        findings += [_eviction(check, facts), _persistence(check, facts)]
+    if facts.role not in ("", "master"):
+        what = "is a replica, and takes no writes"
+        findings.append(fault(check, what, "Give the address of its primary, or use Sentinel."))
+    return [*findings, *_memory(check, facts)]
+
+
+def judge_password(address: RedisAddress) -> list[Finding]:
+    """Judge how a server that has answered on *address* is protected. Pure."""
+    if address.password or address.is_local:
+        return []
+    what = "takes commands from the network without a password"
+    fix = "Set `requirepass` on the server and put the password into its URL."
+    return [fault(f"redis {address.server}", what, fix)]
+
+
+def judge_databases(addresses: Iterable[tuple[str, RedisAddress]]) -> Finding:
+    """Judge whether each purpose, given by name, has a database of its own. Pure."""
+    purposes: dict[str, list[str]] = {}
+    for purpose, address in addresses:
+        purposes.setdefault(str(address), []).append(purpose)
+    shared = {where: names for where, names in purposes.items() if len(names) > 1}
+    if not shared:
+        return ok("redis databases", f"each purpose has its own: {', '.join(purposes)}")
+    what = "; ".join(f"{' and '.join(names)} share {where}" for where, names in shared.items())
+    fix = "Name different databases in REDIS_URL, GATEWAY_REDIS_URL and CELERY_BROKER_URL."
+    return fault("redis databases", what, fix)
+
+
+def _version(check: str, facts: ServerFacts) -> Finding:
+    if facts.product == "Redis" and facts.version_numbers < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        what = f"is Redis {facts.version or 'of an unknown version'}, older than {wanted}"
+        return fault(check, what, f"Upgrade it to Redis {wanted} or later, or to Valkey.")
+    return ok(check, f"is {facts.product} {facts.version}")
+
+
+def _eviction(check: str, facts: ServerFacts) -> Finding:
+    match facts.eviction:
+        case "noeviction":
+            return ok(check, "evicts nothing")
+        case "":
+            return warning(check, "does not say what it evicts when it is full", _NO_EVICTION)
+        case policy:
+            what = (
+                f"evicts keys when it is full ({policy}): queues and purchase records would be lost"
+            )
+            return fault(check, what, _NO_EVICTION)
+
+
+def _persistence(check: str, facts: ServerFacts) -> Finding:
+    if facts.append_only is None or (facts.append_only and not facts.append_fsync):
+        return warning(check, "does not say how it keeps what it acknowledges", _APPEND_ONLY)
+    if not facts.append_only:
+        return fault(check, "forgets acknowledged work when it restarts", _APPEND_ONLY)
+    if facts.append_fsync == "no":
+        what = "leaves writing to disk to the operating system (appendfsync no)"
+        return fault(check, what, _APPEND_ONLY)
+    if facts.append_status != "ok":
+        fix = "Make room on the disk of its append-only file, and read the server's log."
+        return fault(check, "cannot write its append-only file", fix)
+    if facts.append_fsync != "always":
+        what = (
+            "forgets up to two seconds of what it has acknowledged if it is killed while its disk "
+            f"is busy, or loses power (appendfsync {facts.append_fsync})"
+        )
+        return warning(check, what, _APPEND_ONLY)
+    return ok(check, f"keeps what it acknowledges (appendfsync {facts.append_fsync})")
+
+
+def _memory(check: str, facts: ServerFacts) -> list[Finding]:
+    if not facts.limit_bytes:
+        return []
+    share = facts.used_bytes / facts.limit_bytes
+    what = f"uses {share:.0%} of its memory"
+    if share >= FULL:
+        return [fault(check, f"{what} and will soon refuse to write", _MORE_MEMORY)]
+    if share >= CROWDED:
+        return [warning(check, what, _MORE_MEMORY)]
+    return [ok(check, what)]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Two consecutive writes that were to be confirmed.
+
+    `seconds` is how long each took; None where one was not confirmed, for the reason `refusal`.
+    """
+
+    seconds: tuple[float, float] | None
+    refusal: str = ""
+
+
+async def try_out(redis: Redis, durability: Durability) -> Trial:
+    """Write twice, and have each write confirmed. Leaves only a key that expires soon.
+
+    Raises:
+        RedisError, OSError: The server is unavailable, or refuses to write.
+    """
+    try:
+        return Trial((await _confirm(redis, durability), await _confirm(redis, durability)))
+    except NotDurable as refused:
+        return Trial(None, refused.reason)
+
+
+async def _confirm(redis: Redis, durability: Durability) -> float:
+    asked_at = monotonic()
+    await read_durable(redis, [BARRIER], durability)
+    return monotonic() - asked_at
+
+
+def judge_prerequisites(check: str, facts: ServerFacts, wanted: Durability) -> list[Finding]:
+    """Judge what makes a trial pointless; empty where a trial is needed. Pure."""
+    asked = f"{_SETTING}={wanted}"
+    if facts.product == "Redis" and facts.version_numbers < OLDEST_CONFIRMING:
+        what = f"cannot confirm intents ({asked}), so nothing is bought"
+        return [fault(check, what, "Upgrade it to Redis 7.2 or later, or to Valkey.")]
+    if facts.append_only is False or facts.append_fsync == "no":
+        # Beside the fault of the file itself: its consequence.
+        what = f"confirms no intent ({asked}), so nothing is bought"
+        return [fault(check, what, f"Fix its append-only file first, or set {_SETTING}=none.")]
+    if wanted is Durability.REPLICA and not facts.replicas:
+        what = f"has no replica ({asked}), so nothing is bought"
+        fix = f"Attach a replica with `appendonly yes`, or set {_SETTING}=disk."
+        return [fault(check, what, fix)]
+    return []
+
+
+def judge_trial(
+    check: str, facts: ServerFacts, wanted: Durability, disk: Trial, replica: Trial | None
+) -> list[Finding]:
+    """Judge the trials of the disk, and of a replica where one is *wanted*. Pure."""
+    for trial in (disk, replica):
+        if trial is not None and trial.seconds is None:
+            what = f"did not confirm a write, so nothing is bought: {trial.refusal}"
+            fix = "Look at the load of its disk, and at its replica: it needs `appendonly yes`."
+            return [fault(check, what, fix)]
+    findings = []
+    if facts.append_fsync == "everysec" and disk.seconds and disk.seconds[1] < HONEST_S:
+        what = "confirms a write before its disk has it (appendfsync everysec)"
+        # With a replica that has it, a failover loses nothing.
+        judge = fault if wanted is Durability.DISK else warning
+        findings.append(judge(check, what, _ALWAYS))
+    slowest = max(seconds for trial in (disk, replica) if trial for seconds in trial.seconds or ())
+    where = "on its disk" if replica is None else "on its disk and a replica's"
+    return [*findings, ok(check, f"confirms an intent {where} within {slowest * 1000:.0f} ms")]
+
+
+def explain_replicas(check: str, facts: ServerFacts) -> list[Finding]:
+    """Report what a failover would lose where purchases do not wait for replicas. Pure."""
+    if not facts.replicas:
+        return []
+    what = (
+        f"has replicas ({facts.replicas}); a failover to one that lags loses its last intents, "
+        f"whose companies are then bought twice ({_SETTING}=replica waits for it)"
+    )
+    return [ok(check, what)]
+
+
+async def check_durability(
+    check: str, redis: Redis, facts: ServerFacts, wanted: Durability
+) -> list[Finding]:
+    """Try out the memo's server; *redis* is a client of the memo's database."""
+    if wanted is Durability.NONE:
+        return explain_replicas(check, facts)
+    pointless = judge_prerequisites(check, facts, wanted)
+    if pointless:
+        return pointless
+    disk = await try_out(redis, Durability.DISK)
+    replica = None
+    if wanted is Durability.REPLICA and disk.seconds is not None:
+        replica = await try_out(redis, Durability.REPLICA)
+    return judge_trial(check, facts, wanted, disk, replica)
