@@ -77,6 +77,8 @@ from orchestrator.surfsense import Seller, open_http, open_seller
 log = structlog.get_logger(__name__)
 
 #: Seconds that the comparison of clocks may take at the start.
+#: How long a hand-over is listed after its delivery; an undelivered one always is.
+HANDOVERS_KEPT: Final = timedelta(days=90)
 COMPARE_S: Final = 2.0
 
 
@@ -258,7 +260,7 @@ async def build(
         outbox = Outbox(engine, clock)
         pruners = (
             Pruner("evidence", archive, clock, keep=timedelta(days=settings.evidence_days)),
-            Pruner("handovers", outbox, clock, keep=timedelta(days=settings.handover_days)),
+            Pruner("handovers", outbox, clock, keep=HANDOVERS_KEPT),
         )
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
         last_known = LastKnown(archive, memo)
@@ -302,7 +304,7 @@ async def build(
             counters=counters,
             records=records,
             intake=Intake(jobs_redis, ttl=settings.job_ttl),
-            idempotency=IdempotencyKeys(jobs_redis, ttl=settings.idempotency_ttl),
+            idempotency=IdempotencyKeys(jobs_redis),
             job_list=JobList(jobs_redis),
             failures=Failures(jobs_redis),
             backlog=Backlog(jobs_redis),

@@ -15,6 +15,7 @@ from orchestrator.handlers import CompanyIntake
 from orchestrator.infra.background import Loop
 from orchestrator.infra.complaint import error_class
 from orchestrator.jobs import (
+    IDEMPOTENCY_TTL,
     Command,
     Item,
     Job,
@@ -79,7 +80,7 @@ async def submit_stream(
     cancelled, nothing was accepted. Companies that are known already are answered here.
 
     A caller who must tell a new job from one that was there chooses *job_id* (`uuid4().hex`)
-    and compares. For `EMASAI_IDEMPOTENCY_TTL_S` an *idempotency_key* leads to the same job,
+    and compares. For a day (`IDEMPOTENCY_TTL`) an *idempotency_key* leads to the same job,
     finished or not; a caller that has begun a request with it (`IdempotencyKeys`) gives its `once`.
     *letters* are the numbers of its parent's dead letters that the items are, complete when the
     last item has come: no other job gets them.
@@ -102,7 +103,7 @@ async def submit_stream(
     if order.max_cost_micros is not None:
         # Before the job can be seen: a worker may take it up at once.
         await runtime.budget.set_cap(run_account(job_id), order.max_cost_micros)
-    once = _once(runtime, order.tenant, idempotency_key)
+    once = _once(order.tenant, idempotency_key)
     try:
         accepted = await unsealed.seal(once, letters=letters)
     except StoreRefused:
@@ -202,7 +203,7 @@ async def _announce(runtime: Runtime, job: Job) -> None:
         log.warning("wake_up.not_sent", job_id=job.job_id, lane=job.lane, error=error_class(error))
 
 
-def _once(runtime: Runtime, tenant: str, key: str | Once | None) -> Once | None:
+def _once(tenant: str, key: str | Once | None) -> Once | None:
     if key is None or isinstance(key, Once):
         return key
-    return Once(idempotency_name(tenant, key), runtime.settings.idempotency_ttl)
+    return Once(idempotency_name(tenant, key), IDEMPOTENCY_TTL)

@@ -80,7 +80,7 @@ def enrich(self: Task[Any, Any], /, *args: object, **kwargs: object) -> None:
     begun by then fails).
 
     Idempotent: while the same list is being worked on, asking again changes nothing; nor for
-    `EMASAI_IDEMPOTENCY_TTL_S` with the same key, and then other work under it is refused.
+    a day with the same key, and then other work under it is refused.
     """
     asked = _read(self, _Enrich, ("companies", *_OPTIONS), args, kwargs)
     _accept(self, JobKind.ENRICH, _mentions(self, asked.companies), asked)

@@ -38,7 +38,7 @@ from orchestrator.messaging import (
     message_refused,
     quote_nothing,
 )
-from orchestrator.settings import ConfigurationError
+from orchestrator.settings import ConfigurationError, warn_of_removed_settings
 from tasks.watching import EXIT_STALLED, CeleryWorker, WatchedWorker, has_threads, overruled, where
 
 log = structlog.get_logger(__name__)
@@ -192,6 +192,7 @@ def _start(sender: CeleryWorker, **_: object) -> None:
     global _worker  # noqa: PLW0603 - one of the two permitted globals, see docs/architecture.md
     # Celery has it done later, and what keeps a worker from starting is to be read, too.
     configure_logging(settings.log_level)
+    warn_of_removed_settings()
     quote_nothing()
     collect_rarely()
     if not has_threads(sender):

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -15,13 +14,16 @@ from orchestrator.embedded import open_stack
 from orchestrator.infra.garbage import collect_rarely
 from orchestrator.infra.observability import configure_logging
 from orchestrator.messaging import CeleryNotifier, create_app
-from orchestrator.settings import ConfigurationError, Settings, is_configured, load
+from orchestrator.settings import (
+    Settings,
+    is_configured,
+    load,
+    load_command,
+    removed_settings,
+)
 
 T = TypeVar("T")
-_LEVELS = ("debug", "info", "warning", "error")
 
-#: Folder of the embedded stack, below the working directory unless EMASAI_HOME says otherwise.
-HOME = Path(".emasai")
 #: Worker processes of the embedded stack.
 WORKERS = 2
 
@@ -33,14 +35,7 @@ _SIMULATED = (
 
 def home() -> Path:
     """Return the folder of the embedded stack."""
-    return Path(os.environ.get("EMASAI_HOME") or HOME)
-
-
-def _log_level() -> str:
-    level = os.environ.get("EMASAI_CLI_LOG_LEVEL", "").strip() or "error"
-    if level not in _LEVELS:
-        raise ConfigurationError((f"EMASAI_CLI_LOG_LEVEL: must be one of {', '.join(_LEVELS)}",))
-    return level
+    return load_command().home
 
 
 @contextlib.contextmanager
@@ -54,7 +49,9 @@ def configured(*, workers: int = 0) -> Iterator[Settings]:
         ConfigurationError: The environment is half configured, or wrong.
         StackError: The embedded stack did not start.
     """
-    configure_logging(_log_level())
+    configure_logging(load_command().log_level)
+    for sentence in removed_settings():
+        err.print(f"emasai: {sentence}", style="yellow")
     if is_configured():
         yield load()
         return

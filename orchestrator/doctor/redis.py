@@ -21,10 +21,11 @@ from redis.exceptions import RedisError, ResponseError
 from orchestrator.doctor.finding import Finding, fault, ok, warning
 from orchestrator.doctor.redis_rules import DryRun, try_dry
 from orchestrator.infra.connections import FIXES, open_redis, refusal_code
+from orchestrator.infra.redis_address import RedisAddress
 from orchestrator.memo import Durability, NotDurable
 from orchestrator.memo.durability import read_durable
 from orchestrator.memo.keys import BARRIER
-from orchestrator.settings import RedisAddress, Settings
+from orchestrator.settings import Settings
 
 #: Which setting names the database of each purpose.
 _VARIABLES = {
@@ -133,7 +134,7 @@ def _unusable(database: _Database, error: Exception) -> Finding:
             fix = "Raise `databases` in the server's configuration to 16, its default."
         case _ if isinstance(error, MasterNotFoundError):
             what = f"no Sentinel knows this master ({purpose})"
-            fix = f"Correct EMASAI_SENTINEL_MASTER, or the hosts in {variable}."
+            fix = f"Correct master_name, or the hosts, in {variable}."
         case _ if "CERTIFICATE_VERIFY_FAILED" in str(error):
             what = f"has a certificate that is not trusted ({purpose})"
             fix = f"Name the file of its CA in {variable}: `?ssl_ca_certs=/path/ca.pem`."

@@ -26,7 +26,7 @@ CallerOfRequest = Annotated[Caller, Depends(_caller)]
 LimitsInAddress = Annotated[AddressLimits, Depends()]
 TermsInAddress = Annotated[AddressTerms, Depends()]
 
-#: For `EMASAI_IDEMPOTENCY_TTL_S` a repeated request with the same key is answered as the first.
+#: For a day (`jobs.IDEMPOTENCY_TTL`) a repeated request with the same key is answered as the first.
 IdempotencyKey = Annotated[bounds.IdempotencyKey | None, Header()]
 
 #: For the OpenAPI document only. `security.Guard` checks the key before a body is read, which

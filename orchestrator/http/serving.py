@@ -13,7 +13,7 @@ import uvicorn
 import uvloop
 
 from orchestrator.infra.garbage import collect_rarely
-from orchestrator.settings import ConfigurationError, Settings
+from orchestrator.settings import ConfigurationError, Settings, warn_of_removed_settings
 
 from .app import create_api
 from .connections import BoundedProtocol, connection_limit
@@ -56,6 +56,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8001) -> None
         raise ConfigurationError((problem,)) from error
     with listening as listener:
         collect_rarely()
+        warn_of_removed_settings()
         uvloop.run(_serve(settings, listener))
 
 

@@ -64,6 +64,11 @@ def has_control_characters(text: str) -> bool:
     return _CONTROL.search(text) is not None
 
 
+def is_storable(text: str) -> bool:
+    """Return whether *text* is free of control characters and of half characters."""
+    return not (has_control_characters(text) or _LONE_SURROGATE.search(text))
+
+
 def _storable(text: str) -> str:
     if has_control_characters(text):
         raise ValueError("contains control characters; remove them")

@@ -65,7 +65,7 @@ class RedisAddress:
         if (master or login) and not is_sentinel:
             raise ValueError("has options of a Sentinel, and does not start with sentinel://")
         if is_sentinel and not master:
-            raise ValueError("needs the name of the master: set EMASAI_SENTINEL_MASTER to it")
+            raise ValueError("needs the name of the master: add ?master_name=NAME to it")
         database = query.pop("db", None)
         if database is None and url.scheme != "unix":
             database = url.path.strip("/")

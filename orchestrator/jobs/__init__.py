@@ -19,7 +19,7 @@ from orchestrator.jobs.errors import (
     UnreadableJob,
 )
 from orchestrator.jobs.failures import FailedItem, FailureFilter, Failures
-from orchestrator.jobs.idempotency import IdempotencyKeys, KeyedRequest, Replay
+from orchestrator.jobs.idempotency import IDEMPOTENCY_TTL, IdempotencyKeys, KeyedRequest, Replay
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import idempotency_name
 from orchestrator.jobs.lines import Lines
@@ -52,6 +52,7 @@ from orchestrator.jobs.state import Command, JobState
 from orchestrator.jobs.unsealed import Part, UnsealedJob
 
 __all__ = [
+    "IDEMPOTENCY_TTL",
     "SEGMENT_ROWS",
     "Admission",
     "AlreadyRequeued",

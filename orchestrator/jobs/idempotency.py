@@ -18,6 +18,8 @@ from orchestrator.jobs.keys import ROOT, idempotency_key, idempotency_name
 from orchestrator.jobs.model import JsonObject, Once
 from orchestrator.memo import StoreUnavailable
 
+#: How long a key leads to the job that it was first used for: well beyond any client's retries.
+IDEMPOTENCY_TTL: Final = timedelta(hours=24)
 #: How long a key stays in flight after the process that had its request has died.
 LEASE: Final = timedelta(seconds=15)
 #: A digest that shows only when a request has been read, and a request without a job.
@@ -69,7 +71,9 @@ class KeyedRequest:
 class IdempotencyKeys:
     """Remembers for *ttl* what the requests with a key became."""
 
-    def __init__(self, redis: Redis, *, ttl: timedelta, lease: timedelta = LEASE) -> None:
+    def __init__(
+        self, redis: Redis, *, ttl: timedelta = IDEMPOTENCY_TTL, lease: timedelta = LEASE
+    ) -> None:
         self._redis = redis
         self._ttl = ttl
         self._lease_ms = lease // _MS

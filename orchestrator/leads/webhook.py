@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 
 from orchestrator.infra.clock import Clock
-from orchestrator.settings import is_loopback
+from orchestrator.infra.redis_address import is_loopback
 
 from .signature import signed_headers
 from .verdict import Later, Verdict, verdict_on

@@ -17,7 +17,7 @@ from aiohttp.connector import Connection
 from httpx_aiohttp import AiohttpTransport
 from pydantic import SecretStr
 
-from orchestrator.settings import is_loopback
+from orchestrator.infra.redis_address import is_loopback
 from orchestrator.surfsense.permit import current_guard
 
 log = structlog.get_logger(__name__)

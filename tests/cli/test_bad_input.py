@@ -214,9 +214,9 @@ def test_a_level_of_the_log_that_there_is_not_is_told(
     emasai: Emasai, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As every other setting, in a sentence."""
-    monkeypatch.setenv("EMASAI_CLI_LOG_LEVEL", "loud")
+    monkeypatch.setenv("EMASAI_LOG_LEVEL", "loud")
 
     ended = emasai("costs")
 
     assert ended.code == 2
-    assert "EMASAI_CLI_LOG_LEVEL: must be one of debug, info, warning, error" in ended.err
+    assert "EMASAI_LOG_LEVEL: Input should be 'debug', 'info', 'warning' or 'error'" in ended.err

@@ -11,9 +11,6 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 
-#: Settings of the `emasai` command alone: it reads them before there are any settings.
-COMMAND_SETTINGS = frozenset({"DATABASE_OWNER_URL", "EMASAI_HOME", "EMASAI_CLI_LOG_LEVEL"})
-
 
 def read(name: str) -> str:
     """Return the text of one of the project's files."""

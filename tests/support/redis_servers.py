@@ -268,9 +268,9 @@ def behind_sentinel(program: Callable[[], str]) -> Opening:
                 wait_until(lambda: _master_of(port) == replica.port, description="the failover")
                 master.bring_back()
 
-            url = f"sentinel://:pw@127.0.0.1:{port}/1"
-            variables = {"EMASAI_SENTINEL_MASTER": "emasai", "EMASAI_SENTINEL_PASSWORD": "watch"}
-            yield Installation({"REDIS_URL": url, **variables}, fail_over)
+            options = "master_name=emasai&sentinel_password=watch"
+            url = f"sentinel://:pw@127.0.0.1:{port}/1?{options}"
+            yield Installation({"REDIS_URL": url}, fail_over)
 
     return opened
 

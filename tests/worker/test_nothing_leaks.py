@@ -31,7 +31,6 @@ WEBHOOK_KEY: Final = "whsec_" + "bWFya2Vy" * 6
 MARKERS: Final = (EMAIL, PHONE, PERSON, NOTES, SELLER_KEY, API_KEY, WEBHOOK_KEY, "Mar\\u00eda")
 SETTINGS: Final = {
     "EMASAI_LOG_LEVEL": "debug",
-    "EMASAI_CLI_LOG_LEVEL": "debug",
     "SURFSENSE_API_KEY": SELLER_KEY,
     "EMASAI_API_KEY": API_KEY,
     "EMASAI_WEBHOOK_URL": "http://127.0.0.1:9/hook",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.doctor.finding import public_address
-from orchestrator.settings import RedisAddress
+from orchestrator.infra.redis_address import RedisAddress
 
 # Escaped as they should be, or not; never a letter of their own that the rest of the URL has.
 SECRETS = st.text("XYZ019-_.%:@/?#&=", min_size=1)

@@ -13,7 +13,7 @@ from orchestrator.doctor.redis import (
     judge_server,
     read_facts,
 )
-from orchestrator.settings import RedisAddress
+from orchestrator.infra.redis_address import RedisAddress
 
 HARDENED = ServerFacts(
     product="Redis",

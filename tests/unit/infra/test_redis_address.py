@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from kombu.utils.url import parse_url as celerys_reading
 
 from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_address import RedisAddress
 from orchestrator.messaging import broker_settings, create_app
-from orchestrator.settings import ConfigurationError, RedisAddress, load
+from orchestrator.settings import ConfigurationError, load
 
 GOOD = {
     "REDIS_URL": "redis://localhost/1",
@@ -141,13 +142,9 @@ def test_a_socket_reaches_celery() -> None:
     ["sentinel://:pw@a:1,b:2/2", "sentinel://:pw@a:1;sentinel://:pw@b:2/2"],
 )
 def test_sentinels_are_named_in_either_form(url: str) -> None:
-    """With commas, or as Celery writes them; the master's name is a setting."""
-    settings = load(
-        **GOOD,
-        CELERY_BROKER_URL=url,
-        EMASAI_SENTINEL_MASTER="prime",
-        EMASAI_SENTINEL_PASSWORD="watch",
-    )
+    """With commas, or as Celery writes them; the master's name is an option of the address."""
+    options = "master_name=prime&sentinel_password=watch"
+    settings = load(**GOOD, CELERY_BROKER_URL=f"{url}?{options}")
 
     address = RedisAddress.parse(settings.broker_url)
     broker = broker_settings(settings.broker_url)
@@ -174,7 +171,7 @@ def test_sentinels_are_named_in_either_form(url: str) -> None:
         ("rediss://h/1?ssl_cert_reqs=maybe", "the option ssl_cert_reqs with a value"),
         ("redis://a,b/1", "names several servers"),
         ("redis://h/1?master_name=m", "options of a Sentinel"),
-        ("sentinel://h/1", "set EMASAI_SENTINEL_MASTER"),
+        ("sentinel://h/1", "add ?master_name="),
         ("unix://run/redis.sock", "must have the path of a socket"),
         ("redis+socket:///run/redis.sock", "must start with"),
         ("memory://", "must start with"),

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.settings import ConfigurationError, is_configured, load, load_redis
+from orchestrator.settings import (
+    REMOVED,
+    ConfigurationError,
+    Settings,
+    is_configured,
+    load,
+    load_command,
+    load_redis,
+    removed_settings,
+)
 
 PASSWORD = "hunter2-s3cr3t-and-more"
 REQUIRED = {
@@ -319,3 +328,43 @@ def test_problems_of_every_kind_are_reported_together(environment: pytest.Monkey
         "SURFSENSE_API_KEY",
         "SURFSENSE_URL",
     ]
+
+
+def test_a_removed_setting_is_named(environment: pytest.MonkeyPatch) -> None:
+    """One line says what decides in its place; it is no reason not to start."""
+    assert removed_settings() == ()
+    environment.setenv("EMASAI_HANDOVER_DAYS", "30")
+    environment.setenv("EMASAI_IDEMPOTENCY_TTL_S", " ")
+
+    assert load() is not None
+    (sentence,) = removed_settings()
+    assert sentence == (
+        "EMASAI_HANDOVER_DAYS is no longer a setting: a delivered hand-over is listed for 90 days; "
+        "remove it"
+    )
+
+
+def test_a_removed_setting_is_named_beside_the_problems(environment: pytest.MonkeyPatch) -> None:
+    """The address that lacks its value is refused, and the line tells where the value goes."""
+    environment.setenv("REDIS_URL", "sentinel://:pw@h/1")
+    environment.setenv("EMASAI_SENTINEL_MASTER", "prime")
+
+    removed, problem = _problems()
+
+    assert removed.startswith("EMASAI_SENTINEL_MASTER is no longer a setting: write the master's")
+    assert "master_name=NAME" in problem
+
+
+def test_no_setting_is_removed_and_read() -> None:
+    """A variable is one or the other."""
+    read = {str(field.validation_alias) for field in Settings.model_fields.values()}
+
+    assert read & set(REMOVED) == set()
+
+
+def test_commands_log_errors_alone_unless_told(environment: pytest.MonkeyPatch) -> None:
+    """Their own output is what is read; workers and API log from `info` on."""
+    assert (load_command().log_level, load().log_level) == ("error", "info")
+    environment.setenv("EMASAI_LOG_LEVEL", "debug")
+
+    assert (load_command().log_level, load().log_level) == ("debug", "debug")
