@@ -72,7 +72,7 @@ async def submit_stream(
     *,
     job_id: str | None = None,
     idempotency_key: str | Once | None = None,
-    letters: Numbers | None = None,
+    failed_items: Numbers | None = None,
 ) -> Job:
     """Accept a job whose *items* come some at a time; equal unfinished work is returned instead.
 
@@ -82,8 +82,8 @@ async def submit_stream(
     A caller who must tell a new job from one that was there chooses *job_id* (`uuid4().hex`)
     and compares. For a day (`IDEMPOTENCY_TTL`) an *idempotency_key* leads to the same job,
     finished or not; a caller that has begun a request with it (`IdempotencyKeys`) gives its `once`.
-    *letters* are the numbers of its parent's dead letters that the items are, complete when the
-    last item has come: no other job gets them.
+    *failed_items* are the numbers of the parent's dead letters that this job works on, complete
+    when the last item has come: no other job gets them.
 
     When this returns the work is done or visibly failed some day, whatever is killed: where a
     wake-up is lost, some worker looks by itself.
@@ -92,7 +92,7 @@ async def submit_stream(
         StoreFull: Redis has hardly any memory left; nothing was accepted.
         KeyReused: The key led to a job for other work.
         KeyInFlight: Another request has the key.
-        AlreadyRequeued: Another job has one of *letters*; nothing was accepted.
+        AlreadyRequeued: Another job has one of *failed_items*; nothing was accepted.
         StoreUnavailable: Redis is away. Asking again is safe: if the work was accepted after
             all, it is found.
     """
@@ -105,7 +105,7 @@ async def submit_stream(
         await runtime.budget.set_cap(run_account(job_id), order.max_cost_micros)
     once = _once(order.tenant, idempotency_key)
     try:
-        accepted = await unsealed.seal(once, letters=letters)
+        accepted = await unsealed.seal(once, failed_items=failed_items)
     except StoreRefused:
         # What was stored lives as long as a job by now. Only a refusal says that there is none.
         with contextlib.suppress(StoreUnavailable):

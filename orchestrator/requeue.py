@@ -12,11 +12,11 @@ from typing import Any
 
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit_stream
-from orchestrator.handlers import BOUGHT_AGAIN, Letter, Retry, read_letters, retry_of
+from orchestrator.handlers import BOUGHT_AGAIN, FailedItem, Retry, read_failed_items, retry_of
 from orchestrator.infra.distinct import Distinct
 from orchestrator.jobs import (
     AlreadyRequeued,
-    FailedItem,
+    Failure,
     FailureFilter,
     Job,
     JobKind,
@@ -117,8 +117,8 @@ async def foresee(
         chosen = _Chosen(runtime, job, wanted)
         # Of this job alone: the cap of another one may keep it from buying what they share.
         to_buy, companies = 0, Distinct()
-        async for letters in chosen.letters():
-            to_buy += await _to_buy(runtime, job, letters, companies)
+        async for failed_items in chosen.failed_items():
+            to_buy += await _to_buy(runtime, job, failed_items, companies)
         cap = await _cap(runtime, job, max_cost_micros)
         cost = to_buy * runtime.seller.price_micros
         yield chosen.told(None, cap, cost if cap is None else min(cost, cap))
@@ -181,7 +181,7 @@ async def _requeue(
         if not await chosen.is_any():
             return chosen.told(None, cap_micros)
         try:
-            new = await submit_stream(runtime, order, chosen.items(), letters=chosen.numbers)
+            new = await submit_stream(runtime, order, chosen.items(), failed_items=chosen.numbers)
         except AlreadyRequeued:
             # Somebody else was quicker with some of them; what is left is read anew.
             continue
@@ -189,7 +189,7 @@ async def _requeue(
 
 
 class _Chosen:
-    """Which dead letters of *job* are queued again; complete when `letters` has been read."""
+    """Which dead letters of *job* are queued again; complete when `failed_items` has been read."""
 
     def __init__(self, runtime: Runtime, job: Job, wanted: FailureFilter) -> None:
         self._failures = runtime.failures
@@ -208,15 +208,15 @@ class _Chosen:
             self._count(items)
         return False
 
-    async def letters(self) -> AsyncIterator[list[Letter]]:
+    async def failed_items(self) -> AsyncIterator[list[FailedItem]]:
         """Yield them, some at a time."""
         async for items in self._failures.items(self._job, self._wanted):
             self._count(items)
             chosen = [item for item in items if self._is_chosen(item)]
             self.numbers.add(item.number for item in chosen)
             self._codes.update(item.code for item in chosen)
-            async for letters in read_letters(self._failures, self._job, chosen):
-                yield letters
+            async for failed_items in read_failed_items(self._failures, self._job, chosen):
+                yield failed_items
 
     async def items(self) -> AsyncIterator[Sequence[str]]:
         """Yield what the new job works on.
@@ -224,8 +224,8 @@ class _Chosen:
         Raises:
             AlreadyRequeued: Nothing is left of what there was.
         """
-        async for letters in self.letters():
-            yield [letter.item for letter in letters]
+        async for failed_items in self.failed_items():
+            yield [item.item for item in failed_items]
         if not self._codes:
             raise AlreadyRequeued
 
@@ -233,7 +233,7 @@ class _Chosen:
         """Return what was chosen, and what became of it."""
         return Requeue(self._job, job, self._codes, self._left, self._before, cap, cost)
 
-    def _is_chosen(self, item: FailedItem) -> bool:
+    def _is_chosen(self, item: Failure) -> bool:
         return not item.requeued and self._is_worth_it(item.code)
 
     def _is_worth_it(self, code: str) -> bool:
@@ -245,7 +245,7 @@ class _Chosen:
             case Retry.SCHEDULE:
                 return False
 
-    def _count(self, items: Sequence[FailedItem]) -> None:
+    def _count(self, items: Sequence[Failure]) -> None:
         self._before.update(item.code for item in items if item.requeued)
         self._left.update(
             item.code for item in items if not (item.requeued or self._is_worth_it(item.code))
@@ -261,14 +261,14 @@ async def _cap(runtime: Runtime, job: Job, max_cost_micros: int | None) -> int |
 
 
 async def _to_buy(
-    runtime: Runtime, job: Job, letters: Sequence[Letter], companies: Distinct
+    runtime: Runtime, job: Job, failed_items: Sequence[FailedItem], companies: Distinct
 ) -> int:
-    """Return how many companies of *letters* would be bought, but for those of *companies*."""
+    """Return how many companies of *failed_items* would be bought, but for those of *companies*."""
     if job.kind is JobKind.REJUDGE:
         return 0
-    named = [letter.mention for letter in letters if letter.company_key is not None]
+    named = [item.mention for item in failed_items if item.company_key is not None]
     # A lead that was not there may be by now, with any company.
-    to_buy = sum(not letter.company for letter in letters)
+    to_buy = sum(not item.company for item in failed_items)
     for glance in await runtime.enricher.glance(named):
         known = len(companies)
         is_new = companies.number(glance.company_key) == known

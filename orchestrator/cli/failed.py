@@ -14,7 +14,7 @@ from orchestrator.cli.instants import parse_instant
 from orchestrator.cli.jobs import unknown
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
-from orchestrator.handlers import Letter, LetterCount, letters_of, retry_of
+from orchestrator.handlers import FailedItem, FailureCount, list_failed_items, retry_of
 from orchestrator.jobs import FailureFilter, Lane
 
 #: Dead letters in a table, unless another number is asked for.
@@ -65,9 +65,9 @@ def failed(
             out.print("Nothing has failed.")
             return
         out.print(_summary(counts))
-        listed: list[Letter] = []
-        async for _, letters in letters_of(parts.failures, wanted):
-            listed += letters
+        listed: list[FailedItem] = []
+        async for _, failed_items in list_failed_items(parts.failures, wanted):
+            listed += failed_items
             if len(listed) >= (SHOWN if limit is None else limit):
                 break
         shown = listed[: SHOWN if limit is None else limit]
@@ -97,27 +97,27 @@ async def wanted_of(
     return FailureFilter(job_id, frozenset(reasons or ()), tenant, lane, at)
 
 
-async def count(parts: Runtime, wanted: FailureFilter) -> dict[str, LetterCount]:
+async def count(parts: Runtime, wanted: FailureFilter) -> dict[str, FailureCount]:
     """Count the dead letters that are *wanted*, by reason."""
-    counts: dict[str, LetterCount] = {}
+    counts: dict[str, FailureCount] = {}
     async for job in parts.failures.jobs(wanted):
         async for items in parts.failures.items(job, wanted):
             by_code = defaultdict(list)
             for item in items:
                 by_code[item.code].append(item)
             for code, some in by_code.items():
-                counts.setdefault(code, LetterCount(retry_of(job.kind, code))).add(some)
+                counts.setdefault(code, FailureCount(retry_of(job.kind, code))).add(some)
     return dict(sorted(counts.items()))
 
 
 async def _print_json(parts: Runtime, wanted: FailureFilter, limit: int | None) -> None:
-    """Print one object, its list some letters at a time: there may be a million."""
+    """Print one object, its list some items at a time: there may be a million."""
     counts = {code: each.as_json() for code, each in (await count(parts, wanted)).items()}
     write_json(f'{{"counts": {json_text(counts)},\n"failed": [')
     printed = 0
-    async for _, letters in letters_of(parts.failures, wanted):
-        some = letters if limit is None else letters[: limit - printed]
-        lines = [json_text(letter.as_json()) for letter in some]
+    async for _, failed_items in list_failed_items(parts.failures, wanted):
+        some = failed_items if limit is None else failed_items[: limit - printed]
+        lines = [json_text(item.as_json()) for item in some]
         if lines:
             write_json(",\n" if printed else "\n")
             write_json(",\n".join(lines))
@@ -127,7 +127,7 @@ async def _print_json(parts: Runtime, wanted: FailureFilter, limit: int | None) 
     write_json("\n]}\n")
 
 
-def _summary(counts: Mapping[str, LetterCount]) -> Table:
+def _summary(counts: Mapping[str, FailureCount]) -> Table:
     table = Table("reason", box=None, padding=(0, 3, 0, 0))
     for column in ("items", "queued again"):
         table.add_column(column, justify="right")
@@ -139,14 +139,14 @@ def _summary(counts: Mapping[str, LetterCount]) -> Table:
     return table
 
 
-def _table(letters: list[Letter], language: Language) -> Table:
+def _table(failed_items: list[FailedItem], language: Language) -> Table:
     table = Table("job", box=None, padding=(0, 3, 0, 0))
     table.add_column("no.", justify="right")
     table.add_column("company")
     table.add_column("tries", justify="right")
     for column in ("failed (UTC)", "reason"):
         table.add_column(column)
-    for each in letters:
+    for each in failed_items:
         reason = "" if each.reason is None else each.reason.in_language(language)
         table.add_row(
             each.job_id,

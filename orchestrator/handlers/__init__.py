@@ -2,16 +2,16 @@
 
 from orchestrator.handlers.companies import CompanyIntake
 from orchestrator.handlers.company import CompanyHandler
-from orchestrator.handlers.lead import LeadHandler
-from orchestrator.handlers.letters import (
+from orchestrator.handlers.failed_items import (
     BOUGHT_AGAIN,
-    Letter,
-    LetterCount,
+    FailedItem,
+    FailureCount,
     Retry,
-    letters_of,
-    read_letters,
+    list_failed_items,
+    read_failed_items,
     retry_of,
 )
+from orchestrator.handlers.lead import LeadHandler
 from orchestrator.handlers.reading import ResultReader
 from orchestrator.handlers.refresh import RefreshHandler
 from orchestrator.handlers.rejudging import Rejudge
@@ -32,18 +32,18 @@ __all__ = [
     "CompanyHandler",
     "CompanyIntake",
     "CompanyResult",
+    "FailedItem",
+    "FailureCount",
     "ItemResult",
     "ItemStatus",
     "LeadHandler",
     "LeadResult",
-    "Letter",
-    "LetterCount",
     "RefreshHandler",
     "Rejudge",
     "RejudgedLead",
     "ResultReader",
     "Retry",
-    "letters_of",
-    "read_letters",
+    "list_failed_items",
+    "read_failed_items",
     "retry_of",
 ]

@@ -11,7 +11,17 @@ from orchestrator.jobs import Notifier
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import Settings
 
-from . import batches, health, jobs, letters, listing, metrics, reference, spanish_door, steering
+from . import (
+    batches,
+    failed_items,
+    health,
+    jobs,
+    listing,
+    metrics,
+    reference,
+    spanish_door,
+    steering,
+)
 from .body_limit import BodyLimit
 from .dependencies import KEY_DOCUMENTED
 from .error_handlers import KNOWN_ERRORS, answer_error
@@ -78,7 +88,7 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
     routers = (
         *(batches.uploads, batches.router, listing.router),
         # Before the jobs: `failed` is no id.
-        *(letters.router, jobs.router, steering.router, spanish_door.router),
+        *(failed_items.router, jobs.router, steering.router, spanish_door.router),
         metrics.router,
     )
     for router in routers:

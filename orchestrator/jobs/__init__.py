@@ -18,7 +18,7 @@ from orchestrator.jobs.errors import (
     UnreadableChunk,
     UnreadableJob,
 )
-from orchestrator.jobs.failures import FailedItem, FailureFilter, Failures
+from orchestrator.jobs.failures import Failure, FailureFilter, Failures
 from orchestrator.jobs.idempotency import IDEMPOTENCY_TTL, IdempotencyKeys, KeyedRequest, Replay
 from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import idempotency_name
@@ -61,7 +61,7 @@ __all__ = [
     "Claim",
     "Command",
     "DeadLetter",
-    "FailedItem",
+    "Failure",
     "FailureFilter",
     "Failures",
     "GivenUp",

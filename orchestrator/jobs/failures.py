@@ -54,7 +54,7 @@ class FailureFilter:
         return [code for code in codes if not self.codes or code in self.codes]
 
 
-class FailedItem(NamedTuple):
+class Failure(NamedTuple):
     """One dead letter; `requeued`: another job has it now."""
 
     number: int
@@ -85,7 +85,7 @@ class Failures:
             if isinstance(job, Job) and wanted.fits(job):
                 yield job
 
-    async def items(self, job: Job, wanted: FailureFilter) -> AsyncIterator[list[FailedItem]]:
+    async def items(self, job: Job, wanted: FailureFilter) -> AsyncIterator[list[Failure]]:
         """Yield the dead letters of *job* that are *wanted*, in order, some at a time."""
         codes = wanted.codes_of(job)
         for first in range(0, job.items if codes else 0, WINDOW):
@@ -93,8 +93,8 @@ class Failures:
             yield [item for item in found if wanted.since is None or item.failed_at >= wanted.since]
 
     async def results(
-        self, job: Job, items: Sequence[FailedItem]
-    ) -> AsyncIterator[list[tuple[FailedItem, JsonObject]]]:
+        self, job: Job, items: Sequence[Failure]
+    ) -> AsyncIterator[list[tuple[Failure, JsonObject]]]:
         """Yield *items* of *job* with what was reported of each, some at a time."""
         key = JobKeys(job.job_id).results
         for start in range(0, len(items), BATCH):
@@ -107,7 +107,7 @@ class Failures:
                 if result is not None
             ]
 
-    async def _window(self, job: Job, codes: Sequence[str], first: int) -> list[FailedItem]:
+    async def _window(self, job: Job, codes: Sequence[str], first: int) -> list[Failure]:
         keys = JobKeys(job.job_id)
         bits = first // 8, (first + WINDOW) // 8 - 1
         places = _FAILED_AT.size * first, _FAILED_AT.size * (first + WINDOW) - 1
@@ -130,5 +130,5 @@ class Failures:
                 stamp = failed_at[place : place + _FAILED_AT.size]
                 seconds, attempts = _FAILED_AT.unpack(stamp.ljust(_FAILED_AT.size, b"\0"))
                 at = job.accepted_at + timedelta(seconds=seconds)
-                found.append(FailedItem(first + number, code, at, attempts, number in again))
+                found.append(Failure(first + number, code, at, attempts, number in again))
         return sorted(found)

@@ -122,7 +122,7 @@ class JobKeys:
         return f"{ROOT}{self.job_id}:requeued"
 
     @property
-    def letters(self) -> str:
+    def failed_items(self) -> str:
         """Bitmap: which of its parent's dead letters a job on its way in has."""
         return f"{ROOT}{self.job_id}:letters"
 

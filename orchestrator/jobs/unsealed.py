@@ -113,16 +113,16 @@ class UnsealedJob:
         self._digest.add(part.rows)
         await self._store(writes)
 
-    async def seal(self, once: Once | None = None, *, letters: Numbers | None = None) -> str:
+    async def seal(self, once: Once | None = None, *, failed_items: Numbers | None = None) -> str:
         """Make the job visible, and return its id; or that of an unfinished equal one.
 
-        With *once*, the id of the job that its key led to before, finished or not. *letters* are
-        the numbers of its parent's dead letters that the items are; no other job gets them.
+        With *once*, the id of the job that its key led to before, finished or not. *failed_items*
+        are the numbers of the parent's dead letters that this job works on; no other job gets them.
 
         Raises:
             KeyReused: The key of *once* led to a job for other work; this one is discarded.
             KeyInFlight: Another request has the key of *once*; this job is discarded.
-            AlreadyRequeued: Another job has one of *letters*; this one is discarded.
+            AlreadyRequeued: Another job has one of *failed_items*; this one is discarded.
             StoreUnavailable: Redis is away, or what was stored has expired meanwhile. Asking
                 for the same again is safe.
         """
@@ -131,8 +131,8 @@ class UnsealedJob:
             self._chunk(writes)
         if max(self._row_counts, default=1) > 1:
             writes.set(self._keys.row_counts, pack_row_counts(self._row_counts))
-        if letters is not None:
-            writes.set(self._keys.letters, letters.pack())
+        if failed_items is not None:
+            writes.set(self._keys.failed_items, failed_items.pack())
         with store_errors("job accept"):
             await writes.execute()
             await self._renew(self._ttl_ms)
@@ -143,7 +143,7 @@ class UnsealedJob:
             args = [
                 *(self._ttl_ms, self.job_id, self._digest.text()),
                 *(("", 0, "", "") if once is None else self._once(once)),
-                *(self._chunks, (self._order.parent or "") if letters is not None else ""),
+                *(self._chunks, (self._order.parent or "") if failed_items is not None else ""),
                 *fields,
             ]
             return cast("bytes", await self._accept(keys=[ROOT], args=args))
@@ -165,7 +165,7 @@ class UnsealedJob:
     async def discard(self) -> None:
         """Drop what was stored; without Redis it expires by itself."""
         with store_errors("job discard"):
-            for keys in _batches([*self._stored(), self._keys.row_counts, self._keys.letters]):
+            for keys in _batches([*self._stored(), self._keys.row_counts, self._keys.failed_items]):
                 await self._redis.unlink(*keys)
 
     def _take(self, new: Sequence[Item], writes: "_Writes", *, without: Iterable[int] = ()) -> None:

@@ -15,10 +15,14 @@ def test_a_dead_letter_is_listed_with_its_reason(emasai: Emasai) -> None:
     printed = json.loads(emasai("jobs", "failed", "--job", ran["job_id"], "--json").out)
     table = emasai("jobs", "failed", "--job", ran["job_id"]).out
 
-    (letter,) = printed["failed"]
-    assert (letter["item"], letter["code"], letter["attempts"]) == (lead_id, "unknown_lead", 1)
-    assert letter["reason"]["en"] == "There is no lead with this id; import it first."
-    assert (letter["retry"], letter["requeued"]) == ("named", False)
+    (item,) = printed["failed"]
+    assert (item["item"], item["code"], item["attempts"]) == (
+        lead_id,
+        "unknown_lead",
+        1,
+    )
+    assert item["reason"]["en"] == "There is no lead with this id; import it first."
+    assert (item["retry"], item["requeued"]) == ("named", False)
     assert printed["counts"]["unknown_lead"]["items"] == 1
     assert "unknown_lead: There is no lead with this id" in table
     assert ran["job_id"] in table

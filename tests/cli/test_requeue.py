@@ -21,7 +21,7 @@ def test_a_dead_letter_is_queued_again_once(emasai: Emasai) -> None:
     foreseen = emasai("jobs", "requeue", "--job", job_id, *NAMED, "--dry-run")
     first = json.loads(emasai("jobs", "requeue", "--job", job_id, *NAMED, "--json").out)
     again = emasai("jobs", "requeue", "--job", job_id, *NAMED)
-    letter = json.loads(emasai("jobs", "failed", "--job", job_id, "--json").out)["failed"][0]
+    item = json.loads(emasai("jobs", "failed", "--job", job_id, "--json").out)["failed"][0]
 
     assert "Would queue 1 again (1 unknown_lead), for $0.0465 at most." in foreseen.out
     assert (first["items"], first["codes"]) == (1, {"unknown_lead": 1})
@@ -29,7 +29,7 @@ def test_a_dead_letter_is_queued_again_once(emasai: Emasai) -> None:
     assert queued["parent"] == job_id
     assert "nothing to queue again" in again.out
     assert f"Queued again before: 1, as job {queued['job_id']}." in again.out
-    assert letter["requeued"] is True
+    assert item["requeued"] is True
     shown = json.loads(emasai("jobs", "show", queued["job_id"], "--json").out)
     assert (shown["parent"], shown["origin"]) == (job_id, "requeue")
 

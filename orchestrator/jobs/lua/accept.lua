@@ -26,15 +26,15 @@ local function remember(accepted)
   return accepted
 end
 
--- Marks the job's letters as queued again, unless another job has one of them.
-local function take_letters()
-  local letters, requeued = job_key(job_id, 'letters'), job_key(parent, 'requeued')
-  local each = redis.call('BITCOUNT', letters) + redis.call('BITCOUNT', requeued)
-  redis.call('BITOP', 'OR', letters, letters, requeued)
-  if redis.call('BITCOUNT', letters) < each then
+-- Marks the failed items that the job takes over as queued again, unless another job has one of them.
+local function take_failed_items()
+  local taken, requeued = job_key(job_id, 'letters'), job_key(parent, 'requeued')
+  local each = redis.call('BITCOUNT', taken) + redis.call('BITCOUNT', requeued)
+  redis.call('BITOP', 'OR', taken, taken, requeued)
+  if redis.call('BITCOUNT', taken) < each then
     return false
   end
-  redis.call('RENAME', letters, requeued)
+  redis.call('RENAME', taken, requeued)
   keep(requeued)
   note(parent, 'requeued ' .. job_id)
   return true
@@ -63,7 +63,7 @@ if same and not redis.call('ZSCORE', ROOT .. 'unreadable', same) then
   end
 end
 
-if parent ~= '' and not take_letters() then
+if parent ~= '' and not take_failed_items() then
   return 'requeued'
 end
 

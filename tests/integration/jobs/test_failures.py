@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.jobs import (
-    FailedItem,
+    Failure,
     FailureFilter,
     Failures,
     JobFilter,
@@ -32,7 +32,7 @@ def failures(jobs_redis: Redis) -> Failures:
     return Failures(jobs_redis)
 
 
-async def found(failures: Failures, wanted: FailureFilter) -> list[tuple[str, FailedItem]]:
+async def found(failures: Failures, wanted: FailureFilter) -> list[tuple[str, Failure]]:
     """Return all dead letters that are *wanted*, with their jobs."""
     return [
         (job.job_id, item)
@@ -62,22 +62,22 @@ async def test_every_dead_letter_says_why_when_and_after_how_many_attempts(
     job = await records.job("j1")
     assert job is not None
 
-    letters = [letter for _, letter in await found(failures, FailureFilter())]
+    failed_items = [item for _, item in await found(failures, FailureFilter())]
     reported = [
         (item.number, result)
-        async for some in failures.results(job, letters)
+        async for some in failures.results(job, failed_items)
         for item, result in some
     ]
 
-    assert [(each.number, each.code, each.attempts) for each in letters] == [
+    assert [(each.number, each.code, each.attempts) for each in failed_items] == [
         (0, "rate_limited", 0),
         (8, "rate_limited", 8),
         (9, "poison", 9),
     ]
     assert reported == [(n, {"item": ITEMS[n]}) for n in (0, 8, 9)]
-    ages = [each.failed_at - job.accepted_at for each in letters]
+    ages = [each.failed_at - job.accepted_at for each in failed_items]
     assert all(timedelta(0) <= age < timedelta(minutes=5) for age in ages)
-    assert not any(each.requeued for each in letters)
+    assert not any(each.requeued for each in failed_items)
 
 
 async def test_an_item_that_was_reported_twice_failed_once(
@@ -87,9 +87,9 @@ async def test_an_item_that_was_reported_twice_failed_once(
     await accept(records, "j1")
     await records.report("j1", 9, Report({}, failure="deadline", attempts=1))
 
-    letters = [letter for _, letter in await found(failures, FailureFilter())]
+    failed_items = [item for _, item in await found(failures, FailureFilter())]
 
-    assert Counter(each.code for each in letters) == {"rate_limited": 2, "poison": 1}
+    assert Counter(each.code for each in failed_items) == {"rate_limited": 2, "poison": 1}
 
 
 async def test_filters_choose_jobs_and_items(records: JobRecords, failures: Failures) -> None:
@@ -98,7 +98,7 @@ async def test_filters_choose_jobs_and_items(records: JobRecords, failures: Fail
     await accept(records, "j2", tenant="other", lane=Lane.INTERACTIVE)
     await records.accept("sound", NewJob(JobKind.ENRICH, ("z",), "acme"), chunk_size=1)
     everything = await found(failures, FailureFilter())
-    last_at = max(letter.failed_at for _, letter in everything)
+    last_at = max(item.failed_at for _, item in everything)
 
     async def jobs(wanted: FailureFilter) -> set[str]:
         return {job_id for job_id, _ in await found(failures, wanted)}
@@ -194,8 +194,8 @@ async def test_numbers_beyond_the_first_window_are_right(
 
     await accept(records, "j1")
 
-    letters = [letter for _, letter in await found(failures, FailureFilter())]
-    assert [(letter.number, letter.code, letter.attempts) for letter in letters] == [
+    failed_items = [item for _, item in await found(failures, FailureFilter())]
+    assert [(item.number, item.code, item.attempts) for item in failed_items] == [
         (0, "rate_limited", 0),
         (8, "rate_limited", 8),
         (9, "poison", 9),

@@ -38,9 +38,9 @@ async def test_scripts_and_keys_py_agree(
         await records.report("j1", 0, Report({}, failure="poison"))
         claim.done = True
     again = Intake(jobs_redis, ttl=TTL).begin("j0", replace(NEW.order, parent="j1"), chunk_size=1)
-    letters = Numbers()
-    letters.add([0])
-    await again.seal(letters=letters)
+    failed_items = Numbers()
+    failed_items.add([0])
+    await again.seal(failed_items=failed_items)
     async with records.taken(Lane.PIPELINE):
         pass
     await marks.begin("j1", 1)

@@ -234,14 +234,14 @@ async def test_a_requeue_that_breaks_off_has_queued_nothing(
         yield ["Acme"]
         raise ConnectionResetError
 
-    letters, order = Numbers(), Order(JobKind.ENRICH, "acme", parent=old.job_id)
-    letters.add([0])
+    failed_items, order = Numbers(), Order(JobKind.ENRICH, "acme", parent=old.job_id)
+    failed_items.add([0])
     with pytest.raises(ConnectionResetError):
-        await submit_stream(runtime, order, broken(), letters=letters)
+        await submit_stream(runtime, order, broken(), failed_items=failed_items)
     (one,) = await requeued(runtime)
 
     assert one.items == 1
-    assert not await jobs_redis.exists(JobKeys(one.job.job_id if one.job else "").letters)
+    assert not await jobs_redis.exists(JobKeys(one.job.job_id if one.job else "").failed_items)
 
 
 async def test_only_what_failed_since_is_queued(runtime: Runtime) -> None:

@@ -10,7 +10,7 @@ from .conftest import Door, failed_job
 JOBS = "/api/v1/jobs"
 
 
-async def letters(door: Door, path: str, **params: str) -> list[dict[str, Any]]:
+async def failed_items(door: Door, path: str, **params: str) -> list[dict[str, Any]]:
     """Return what is streamed."""
     answer = await door.client.get(f"{JOBS}{path}", params=params)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")
@@ -21,7 +21,7 @@ async def test_a_job_says_what_of_it_has_failed_and_why(door: Door) -> None:
     """A line each, in the order of the items, with whether it is worth another try."""
     job_id = await failed_job(door)
 
-    first, second = await letters(door, f"/{job_id}/failed")
+    first, second = await failed_items(door, f"/{job_id}/failed")
 
     assert first.pop("failed_at").endswith("+00:00")
     assert first == {
@@ -44,12 +44,14 @@ async def test_dead_letters_of_all_jobs_are_filtered(door: Door) -> None:
     await failed_job(door)
     other = await failed_job(door, tenant="other")
 
-    assert len(await letters(door, "/failed")) == 4
-    poison = await letters(door, "/failed", code="poison")
+    assert len(await failed_items(door, "/failed")) == 4
+    poison = await failed_items(door, "/failed", code="poison")
     assert [each["code"] for each in poison] == ["poison", "poison"]
-    assert {each["job_id"] for each in await letters(door, "/failed", tenant="other")} == {other}
-    assert await letters(door, "/failed", lane="refresh") == []
-    assert await letters(door, "/failed", since="2999-01-01T00:00:00Z") == []
+    assert {each["job_id"] for each in await failed_items(door, "/failed", tenant="other")} == {
+        other
+    }
+    assert await failed_items(door, "/failed", lane="refresh") == []
+    assert await failed_items(door, "/failed", since="2999-01-01T00:00:00Z") == []
 
 
 async def test_a_dry_run_counts_and_a_requeue_queues_once(door: Door) -> None:

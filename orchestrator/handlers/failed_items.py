@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from agents.case import Localized
 from orchestrator.identity import Mention
-from orchestrator.jobs import DeadLetter, FailedItem, FailureFilter, Failures, Job, JobKind
+from orchestrator.jobs import DeadLetter, Failure, FailureFilter, Failures, Job, JobKind
 from orchestrator.surfsense import (
     AnswerLost,
     MalformedAnswer,
@@ -60,7 +60,7 @@ def retry_of(kind: JobKind, code: str) -> Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class FailedItem:
     """One dead letter: of a lead, or of a company by itself."""
 
     job_id: str
@@ -103,7 +103,7 @@ class Letter:
 
 
 @dataclass(slots=True)
-class LetterCount:
+class FailureCount:
     """How many dead letters there are of one code; the last one failed at `last_at`."""
 
     retry: Retry
@@ -111,7 +111,7 @@ class LetterCount:
     requeued: int = 0
     last_at: datetime | None = None
 
-    def add(self, items: Sequence[FailedItem]) -> None:
+    def add(self, items: Sequence[Failure]) -> None:
         """Count *items* in, of which there is at least one."""
         self.items += len(items)
         self.requeued += sum(item.requeued for item in items)
@@ -128,9 +128,9 @@ class LetterCount:
         }
 
 
-async def letters_of(
+async def list_failed_items(
     failures: Failures, wanted: FailureFilter
-) -> AsyncIterator[tuple[Job, list[Letter]]]:
+) -> AsyncIterator[tuple[Job, list[FailedItem]]]:
     """Yield the dead letters that are *wanted*, job by job, some at a time.
 
     Raises:
@@ -138,21 +138,21 @@ async def letters_of(
     """
     async for job in failures.jobs(wanted):
         async for items in failures.items(job, wanted):
-            async for letters in read_letters(failures, job, items):
-                yield job, letters
+            async for failed_items in read_failed_items(failures, job, items):
+                yield job, failed_items
 
 
-async def read_letters(
-    failures: Failures, job: Job, items: Sequence[FailedItem]
-) -> AsyncIterator[list[Letter]]:
+async def read_failed_items(
+    failures: Failures, job: Job, items: Sequence[Failure]
+) -> AsyncIterator[list[FailedItem]]:
     """Yield the dead letters of *job* that *items* are, some at a time."""
     async for some in failures.results(job, items):
-        yield [_letter(job, item, result) for item, result in some]
+        yield [_failed_item(job, item, result) for item, result in some]
 
 
-def _letter(job: Job, item: FailedItem, result: Mapping[str, Any]) -> Letter:
+def _failed_item(job: Job, item: Failure, result: Mapping[str, Any]) -> FailedItem:
     reason = result.get("reason")
-    return Letter(
+    return FailedItem(
         job_id=job.job_id,
         number=item.number,
         lead_id=result.get("lead_id"),

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, StringConstraints
 
 from orchestrator.app import Runtime
-from orchestrator.handlers import letters_of
+from orchestrator.handlers import list_failed_items
 from orchestrator.infra.bounds import Flag, Instant, Tenant
 from orchestrator.jobs import FailureFilter, KeyedRequest, Lane
 from orchestrator.requeue import Sweep, foresee, requeue, requeued_as
@@ -41,7 +41,7 @@ _CHANGE_ERRORS: Final = (
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 )
-_LETTER: Final = (
+_FAILED_ITEM: Final = (
     '{"job_id": "0f1e...", "number": 7, "item": "Acme", "company": "Acme", "company_key": "acme", '
     '"code": "rate_limited", "reason": {"en": "...", "es": "..."}, '
     '"failed_at": "2026-11-26T14:00:00+00:00", "attempts": 3, "retry": "now", "requeued": false}'
@@ -49,13 +49,13 @@ _LETTER: Final = (
 _STREAM: Final[dict[int | str, dict[str, Any]]] = {
     HTTPStatus.OK.value: {
         "description": "One dead letter a line.",
-        "content": {NDJSON: {"example": _LETTER}},
+        "content": {NDJSON: {"example": _FAILED_ITEM}},
     }
 }
 
 
 @dataclass(frozen=True, slots=True)
-class LettersQuery:
+class FailedItemsQuery:
     """Which dead letters are listed, of whatever job."""
 
     code: Annotated[_Codes | None, Query(description="Only with one of these codes.")] = None
@@ -118,7 +118,7 @@ class RequeueAnswer(BaseModel):
     responses=documented(*_ERRORS) | _STREAM,
 )
 async def stream_failed(
-    wanted: Annotated[LettersQuery, Depends()],
+    wanted: Annotated[FailedItemsQuery, Depends()],
     runtime: RuntimeOfApp,
     caller: CallerOfRequest,
     *,
@@ -139,7 +139,7 @@ async def stream_failed(
 )
 async def stream_failed_of(
     job_id: str,
-    wanted: Annotated[LettersQuery, Depends()],
+    wanted: Annotated[FailedItemsQuery, Depends()],
     runtime: RuntimeOfApp,
     caller: CallerOfRequest,
 ) -> StreamingResponse:
@@ -240,7 +240,7 @@ def _url(job_id: str | None) -> str | None:
 
 def _stream(runtime: Runtime, wanted: FailureFilter) -> StreamingResponse:
     async def blocks() -> AsyncIterator[bytes]:
-        async for _, letters in letters_of(runtime.failures, wanted):
-            yield b"".join(orjson.dumps(letter.as_json()) + b"\n" for letter in letters)
+        async for _, failed_items in list_failed_items(runtime.failures, wanted):
+            yield b"".join(orjson.dumps(item.as_json()) + b"\n" for item in failed_items)
 
     return StreamingResponse(blocks(), media_type=NDJSON)
