@@ -15,8 +15,8 @@ from orchestrator.jobs import (
     JobKind,
     JobRecords,
     Lane,
-    Marks,
     NewJob,
+    PoisonTracker,
 )
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -64,7 +64,9 @@ async def _measure(url: str, size: int) -> tuple[float, float, int]:
     async with open_redis(url) as redis:
         before = int((await redis.info("memory"))["used_memory"])
         records = JobRecords(redis, ttl=TTL)
-        runner = ChunkRunner(records, Marks(redis, ttl=TTL), {JobKind.ENRICH: Nothing()}, _Silent())
+        runner = ChunkRunner(
+            records, PoisonTracker(redis, ttl=TTL), {JobKind.ENRICH: Nothing()}, _Silent()
+        )
         new = NewJob(JobKind.ENRICH, tuple(map(str, range(size))), "bench")
         began = process_time()
         await Intake(redis, ttl=TTL).accept(uuid.uuid4().hex, new, chunk_size=CHUNK)

@@ -22,7 +22,7 @@ from orchestrator.jobs import (
     JobKind,
     JobRecords,
     Lane,
-    Marks,
+    PoisonTracker,
     Reconciler,
 )
 from orchestrator.messaging import CeleryNotifier, create_app
@@ -63,7 +63,7 @@ class _Loop:
         redis, notifier = open_redis(settings.redis_jobs_url), CeleryNotifier(app)
         self._runner = ChunkRunner(
             JobRecords(redis, ttl=TTL),
-            Marks(redis, ttl=TTL),
+            PoisonTracker(redis, ttl=TTL),
             {JobKind.ENRICH: Nothing()},
             notifier,
             purchases=Admission(settings.max_in_flight),

@@ -45,8 +45,8 @@ from orchestrator.jobs import (
     JobList,
     JobRecords,
     JobResults,
-    Marks,
     Notifier,
+    PoisonTracker,
     Reconciler,
 )
 from orchestrator.leads import Courier, LeadStore, Outbox, open_webhook
@@ -70,7 +70,7 @@ from orchestrator.purchasing import (
     Strays,
     Sweeper,
 )
-from orchestrator.schedule import DueSet, Scheduler, Watches, Worth
+from orchestrator.schedule import DueSet, RefreshPolicy, Scheduler, Watches
 from orchestrator.settings import ConfigurationError, Settings, webhook_key
 from orchestrator.surfsense import Seller, open_http, open_seller
 
@@ -268,7 +268,7 @@ async def build(
         watches, due = Watches(engine, clock), DueSet(jobs_redis)
         runner = ChunkRunner(
             records,
-            Marks(jobs_redis, ttl=settings.job_ttl),
+            PoisonTracker(jobs_redis, ttl=settings.job_ttl),
             {
                 JobKind.ENRICH: CompanyHandler(enricher),
                 JobKind.PIPELINE: LeadHandler(store, enricher, pipeline, clock),
@@ -318,7 +318,7 @@ async def build(
             sweeper=sweeper,
             watches=watches,
             due=due,
-            scheduler=Scheduler(watches, due, Worth(engine), records, index, clock),
+            scheduler=Scheduler(watches, due, RefreshPolicy(engine), records, index, clock),
             workers=Workers(jobs_redis),
             notifier=notifier,
             supervisor=supervisor,

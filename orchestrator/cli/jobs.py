@@ -61,7 +61,7 @@ def list_jobs(
 
     async def work(parts: Runtime) -> tuple[list[Job | UnreadableJob], datetime]:
         found: list[Job | UnreadableJob] = []
-        async for _, job in parts.job_list.places(wanted):
+        async for _, job in parts.job_list.walk(wanted):
             found.append(job)
             if len(found) == limit:
                 break

@@ -83,7 +83,7 @@ async def accept_upload(
     )
     mentions = mentions_in(request.stream(), media_type_of(request.scope))
     async with keyed_request(runtime, request, tenant, idempotency_key, is_read=False) as keyed:
-        is_known = keyed is not None and not keyed.once.claim
+        is_known = keyed is not None and not keyed.once.lease
         if not is_known:
             limits.check_not_passed()
         once = None if keyed is None else keyed.once

@@ -9,7 +9,16 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from orchestrator.infra.bounds import Tenant
-from orchestrator.jobs import Job, JobFilter, JobKind, JobState, Lane, Origin, Place, UnreadableJob
+from orchestrator.jobs import (
+    Job,
+    JobCursor,
+    JobFilter,
+    JobKind,
+    JobState,
+    Lane,
+    Origin,
+    UnreadableJob,
+)
 
 from .answers import JOBS_PATH, url_of
 from .dependencies import CallerOfRequest, RuntimeOfApp
@@ -17,7 +26,7 @@ from .errors import documented
 from .limits import MAX_RESULTS
 
 _CURSOR = re.compile(r"^\d{1,15}-[0-9a-f]{32}$", re.ASCII)
-_Found = tuple[Place, Job | UnreadableJob]
+_Found = tuple[JobCursor, Job | UnreadableJob]
 
 router = APIRouter(prefix=JOBS_PATH, tags=["jobs"])
 
@@ -114,7 +123,7 @@ async def list_jobs(
     after = None if cursor is None else _place(cursor)
     wanted = JobFilter(state, lane, caller.filter_of(tenant))
     found: list[_Found] = []
-    async for each in runtime.job_list.places(wanted, after=after):
+    async for each in runtime.job_list.walk(wanted, after=after):
         if caller.tenant is not None and isinstance(each[1], UnreadableJob):
             continue  # whose it is cannot be read either
         # Something else may have written members that no cursor can name.
@@ -136,10 +145,10 @@ def _page(found: list[_Found], cursor: str | None) -> JobPage:
     )
 
 
-def _cursor(place: Place) -> str:
+def _cursor(place: JobCursor) -> str:
     return f"{place.at_ms}-{place.job_id}"
 
 
-def _place(cursor: str) -> Place:
+def _place(cursor: str) -> JobCursor:
     at_ms, _, job_id = cursor.partition("-")
-    return Place(int(at_ms), job_id)
+    return JobCursor(int(at_ms), job_id)

@@ -7,7 +7,6 @@ a worker looks by itself, within a second; doubling it changes nothing.
 from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.backlog import Backlog, LaneBacklog
 from orchestrator.jobs.bitmap import Numbers
-from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import Handler
 from orchestrator.jobs.errors import (
     AlreadyRequeued,
@@ -42,9 +41,10 @@ from orchestrator.jobs.model import (
     Tries,
     lane_of,
 )
-from orchestrator.jobs.paging import Place
+from orchestrator.jobs.paging import JobCursor
+from orchestrator.jobs.poison import PoisonTracker
 from orchestrator.jobs.reconciler import Reconciler
-from orchestrator.jobs.records import Claim, JobRecords
+from orchestrator.jobs.records import ChunkLease, JobRecords
 from orchestrator.jobs.results import JobResults, RowResult
 from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment
 from orchestrator.jobs.runner import ChunkRunner, Notifier
@@ -57,8 +57,8 @@ __all__ = [
     "Admission",
     "AlreadyRequeued",
     "Backlog",
+    "ChunkLease",
     "ChunkRunner",
-    "Claim",
     "Command",
     "DeadLetter",
     "Failure",
@@ -71,6 +71,7 @@ __all__ = [
     "Item",
     "Job",
     "JobContext",
+    "JobCursor",
     "JobFilter",
     "JobGone",
     "JobKind",
@@ -84,7 +85,6 @@ __all__ = [
     "Lane",
     "LaneBacklog",
     "Lines",
-    "Marks",
     "NewJob",
     "NotNow",
     "Notifier",
@@ -94,7 +94,7 @@ __all__ = [
     "Origin",
     "Part",
     "Pause",
-    "Place",
+    "PoisonTracker",
     "Reconciler",
     "RemovedJob",
     "Replay",

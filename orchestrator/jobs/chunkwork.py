@@ -11,7 +11,6 @@ import structlog
 from orchestrator.infra.clock import Clock
 from orchestrator.infra.complaint import error_class
 from orchestrator.jobs.admission import Admission
-from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.model import (
     UNREADABLE_RESULT,
@@ -25,7 +24,8 @@ from orchestrator.jobs.model import (
     Report,
     Step,
 )
-from orchestrator.jobs.records import Claim, JobRecords
+from orchestrator.jobs.poison import PoisonTracker
+from orchestrator.jobs.records import ChunkLease, JobRecords
 from orchestrator.jobs.room import InHand
 from orchestrator.memo import StoreUnavailable
 
@@ -64,7 +64,7 @@ class Tools:
     """
 
     records: JobRecords
-    marks: Marks
+    poison: PoisonTracker
     clock: Clock
     slots: Admission
     pause: Pause
@@ -76,9 +76,9 @@ class ChunkWork:
     """Works through one claimed chunk of *job*, once; *hand* is told what is left of it."""
 
     def __init__(
-        self, claim: Claim, job: Job, handler: Handler, tools: Tools, hand: InHand
+        self, lease: ChunkLease, job: Job, handler: Handler, tools: Tools, hand: InHand
     ) -> None:
-        self._claim = claim
+        self._lease = lease
         self._hand = hand
         self._job = job
         self._handler = handler
@@ -106,27 +106,27 @@ class ChunkWork:
         self._rows = {number: n for (number, _), n in zip(items, rows, strict=True)}
         if self._is_poison:
             ended = [await self._task(self._lost(*item)) for item in items]
-        elif self._claim.losses >= CAREFUL_FROM:
+        elif self._lease.losses >= CAREFUL_FROM:
             ended = [await self._task(self._carefully(*item)) for item in items]
         else:
             ended = await asyncio.gather(*(self._task(self._freely(*item)) for item in items))
-        self._claim.done = all(ended)
-        self._claim.rest = timedelta(0) if self._must_stop else REST
+        self._lease.done = all(ended)
+        self._lease.rest = timedelta(0) if self._must_stop else REST
         return sum(ended)
 
     @property
     def _is_poison(self) -> bool:
         """Whether the chunk has failed so often outside its items that these are given up."""
-        return self._claim.failures >= self._tools.attempts
+        return self._lease.failures >= self._tools.attempts
 
     async def _items(self) -> list[tuple[int, Item]]:
         records = self._tools.records
         try:
-            return await records.open_items(self._job.job_id, self._claim.chunk)
+            return await records.open_items(self._job.job_id, self._lease.chunk)
         except UnreadableChunk:
             if not self._is_poison:
                 raise
-            return await records.lost_items(self._job, self._claim.chunk)
+            return await records.lost_items(self._job, self._lease.chunk)
 
     @property
     def _must_stop(self) -> bool:
@@ -153,23 +153,23 @@ class ChunkWork:
 
     async def _carefully(self, number: int, item: Item) -> bool:
         """Mark the item before it begins and after it has ended; give it up if it kills."""
-        marks, job_id = self._tools.marks, self._job.job_id
+        poison, job_id = self._tools.poison, self._job.job_id
         if self._must_stop:
             return False
-        begun, last_step = await marks.beginnings(job_id, number)
+        begun, last_step = await poison.beginnings(job_id, number)
         if begun >= self._tools.attempts:
             log.error("item.poison", job_id=job_id, number=number, begun=begun, step=last_step)
             why = GivenUp(DeadLetter.POISON, begun, last_step)
             return await self._given_up(number, item, why)
 
         async def step(name: str) -> None:
-            await marks.step(job_id, number, name)
+            await poison.step(job_id, number, name)
 
-        await marks.begin(job_id, number)
+        await poison.begin(job_id, number)
         try:
             return await self._worked(number, item, step)
         finally:
-            await marks.end(job_id, number)
+            await poison.end(job_id, number)
 
     async def _worked(self, number: int, item: Item, step: Step) -> bool:
         if self._must_stop:
@@ -214,7 +214,7 @@ class ChunkWork:
         """Give an item up whose chunk is poison."""
         if self._held_back:
             return False
-        why = GivenUp(DeadLetter.INTERNAL_ERROR, self._claim.failures)
+        why = GivenUp(DeadLetter.INTERNAL_ERROR, self._lease.failures)
         return await self._given_up(number, item, why)
 
     async def _reported(self, number: int, report: Report, *, attempts: int) -> bool:
@@ -234,8 +234,8 @@ class ChunkWork:
 
     def _failed(self, number: int, error: Exception) -> bool:
         """Leave an item open that can be neither worked on nor given up, and count that."""
-        self._claim.failed = True
-        job_id, chunk = self._job.job_id, self._claim.chunk
+        self._lease.failed = True
+        job_id, chunk = self._job.job_id, self._lease.chunk
         log.error(
             "chunk.failed", job_id=job_id, chunk=chunk, number=number, error=error_class(error)
         )

@@ -110,14 +110,14 @@ class Failures:
     async def _window(self, job: Job, codes: Sequence[str], first: int) -> list[Failure]:
         keys = JobKeys(job.job_id)
         bits = first // 8, (first + WINDOW) // 8 - 1
-        places = _FAILED_AT.size * first, _FAILED_AT.size * (first + WINDOW) - 1
+        stamps = _FAILED_AT.size * first, _FAILED_AT.size * (first + WINDOW) - 1
         with store_errors("job failures"):
             pipe = self._redis.pipeline(transaction=False)
             for code in codes:
                 pipe.getrange(keys.failed(code), *bits)
             pipe.getrange(keys.requeued, *bits)
             # Last: who has failed meanwhile stands here, and not yet above.
-            pipe.getrange(keys.failed_at, *places)
+            pipe.getrange(keys.failed_at, *stamps)
             read = await pipe.execute(raise_on_error=False)
             *bitmaps, requeued, failed_at = (text_or_nothing(each) for each in read)
         again = set(numbers_in(requeued))

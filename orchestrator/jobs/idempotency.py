@@ -52,7 +52,7 @@ class KeyedRequest:
         """Note what a repeated request is answered with beside the job."""
         await self._beat.aclose()
         once = self.once
-        before = once.claim if job_id is None else f"{once.digest} {job_id}"
+        before = once.lease if job_id is None else f"{once.digest} {job_id}"
         after = f"{once.digest} {job_id or _UNKNOWN} {orjson.dumps(note).decode()}"
         await self._keys.replace(once.name, before, after, once.ttl)
 
@@ -65,7 +65,7 @@ class KeyedRequest:
         await self._beat.aclose()
         # By a server that is away, too: then the claim lapses.
         with contextlib.suppress(StoreUnavailable):
-            await self._keys.replace(self.once.name, self.once.claim, "", self.once.ttl)
+            await self._keys.replace(self.once.name, self.once.lease, "", self.once.ttl)
 
 
 class IdempotencyKeys:
@@ -99,11 +99,11 @@ class IdempotencyKeys:
             StoreUnavailable: Redis is away.
         """
         name = idempotency_name(tenant, key)
-        claim = f"{digest or _UNKNOWN} ?{uuid.uuid4().hex}"
+        lease = f"{digest or _UNKNOWN} ?{uuid.uuid4().hex}"
         with store_errors("job begin request"):
             found: bytes = await self._begin(
                 keys=[ROOT],
-                args=[self._ttl // _MS, name, digest or _UNKNOWN, claim, self._lease_ms],
+                args=[self._ttl // _MS, name, digest or _UNKNOWN, lease, self._lease_ms],
             )
         if found == b"busy":
             raise KeyInFlight
@@ -113,7 +113,7 @@ class IdempotencyKeys:
             replay = None if digest is None else _replay(found.decode())
             yield KeyedRequest(Once(name, self._ttl, digest or ""), replay, self)
             return
-        keyed = KeyedRequest(Once(name, self._ttl, digest or "", claim), None, self)
+        keyed = KeyedRequest(Once(name, self._ttl, digest or "", lease), None, self)
         await keyed.begin()
         try:
             yield keyed
@@ -122,7 +122,7 @@ class IdempotencyKeys:
 
     def renewed(self, once: Once) -> contextlib.AbstractAsyncContextManager[object]:
         """Keep the claim of *once* from lapsing for the length of the block."""
-        return self._renewal.keeping(idempotency_key(once.name), once.claim)
+        return self._renewal.keeping(idempotency_key(once.name), once.lease)
 
     async def replace(self, name: str, before: str, after: str, ttl: timedelta) -> None:
         """Replace a record, unless somebody else has done so."""

@@ -144,6 +144,6 @@ class JobKeys:
         """Return the key of a segment of rows, see `rowmap`; none where rows are items."""
         return f"{ROOT}{self.job_id}:rows:{segment}"
 
-    def claim(self, chunk: int) -> str:
+    def chunk_lease(self, chunk: int) -> str:
         """Return the key that holds the token of the worker that has the chunk."""
         return f"{ROOT}{self.job_id}:claim:{chunk}"

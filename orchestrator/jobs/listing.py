@@ -12,7 +12,7 @@ from orchestrator.infra.scanning import scan_batches
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import ALL, ROOT, UNREADABLE, JobKeys
 from orchestrator.jobs.model import Job, Lane
-from orchestrator.jobs.paging import Place, is_wrong_type, read_jobs, readable, walk
+from orchestrator.jobs.paging import JobCursor, is_wrong_type, read_jobs, readable, walk
 from orchestrator.jobs.state import JobState
 
 #: Jobs among which unreadable ones are looked for.
@@ -52,13 +52,13 @@ class JobList:
 
     async def newest(self, wanted: JobFilter) -> AsyncIterator[Job]:
         """Yield the readable jobs that are *wanted*, newest first, as far as somebody reads."""
-        async for _, job in self.places(wanted):
+        async for _, job in self.walk(wanted):
             if isinstance(job, Job):
                 yield job
 
-    async def places(
-        self, wanted: JobFilter, *, after: Place | None = None
-    ) -> AsyncIterator[tuple[Place, Job | UnreadableJob]]:
+    async def walk(
+        self, wanted: JobFilter, *, after: JobCursor | None = None
+    ) -> AsyncIterator[tuple[JobCursor, Job | UnreadableJob]]:
         """Yield the jobs that are *wanted* and come *after* a place, each with its own.
 
         Of one whose record cannot be read it is not known whether it is wanted, so it is yielded,

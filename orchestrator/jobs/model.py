@@ -152,14 +152,14 @@ class WorkDigest:
 class Once:
     """An idempotency key by its *name* in Redis: for *ttl* the same key is the same job.
 
-    *digest* is the identity of the request, that of the job's work if it is empty. *claim* is the
+    *digest* is the identity of the request, that of the job's work if it is empty. *lease* is the
     key's record while this request is in flight; empty where nobody has claimed it.
     """
 
     name: str
     ttl: timedelta
     digest: str = ""
-    claim: str = ""
+    lease: str = ""
 
 
 #: What is told of an item whose result, or whose handler's last word, is lost. Every door's shape

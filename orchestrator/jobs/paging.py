@@ -19,7 +19,7 @@ PAGE = 200
 LATEST_MS = 1 << 53
 
 
-class Place(NamedTuple):
+class JobCursor(NamedTuple):
     """Where a job stands in a sorted set: after all that are newer. Places are in its order."""
 
     at_ms: int
@@ -27,8 +27,8 @@ class Place(NamedTuple):
 
 
 async def walk(
-    redis: Redis, key: str, *, after: Place | None = None, since_ms: int = 0
-) -> AsyncIterator[tuple[Place, Job | UnreadableJob]]:
+    redis: Redis, key: str, *, after: JobCursor | None = None, since_ms: int = 0
+) -> AsyncIterator[tuple[JobCursor, Job | UnreadableJob]]:
     """Yield the jobs of the sorted set *key*, newest first; one whose record is gone is left out.
 
     One whose record cannot be read is yielded as such.
@@ -64,10 +64,10 @@ async def walk(
 
 async def _page(
     redis: Redis, key: str, top: int | str, since_ms: int, met: int
-) -> "tuple[list[Place], list[Job | UnreadableJob | None]]":
+) -> "tuple[list[JobCursor], list[Job | UnreadableJob | None]]":
     found = await redis.zrevrangebyscore(key, top, since_ms, start=met, num=PAGE, withscores=True)
     page = [
-        Place(int(min(max(at_ms, 0), LATEST_MS)), readable(job_id))
+        JobCursor(int(min(max(at_ms, 0), LATEST_MS)), readable(job_id))
         for job_id, at_ms in cast("list[tuple[bytes, float]]", found)
     ]
     return page, await read_jobs(redis, [place.job_id for place in page])

@@ -32,7 +32,7 @@ class NotTogether(Exception):
     """Reports of several jobs could not be stored in one round trip; each alone may be."""
 
 
-class Claim:
+class ChunkLease:
     """A chunk in the caller's hands, until the block that took it is left.
 
     Set `done` when every item has its result; `rest`, how long nobody is to take it, else; and
@@ -59,7 +59,7 @@ class JobRecords:
     """The truth about jobs.
 
     A claim is a lease that is renewed while its chunk is worked on; a dead worker's chunk is
-    taken by another one after *claim_lease*.
+    taken by another one after *chunk_lease*.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class JobRecords:
         redis: Redis,
         *,
         ttl: timedelta,
-        claim_lease: timedelta = timedelta(seconds=5),
+        chunk_lease: timedelta = timedelta(seconds=5),
     ) -> None:
         self._redis = redis
         self._ttl = ttl
         self._ttl_ms = ttl // _MS
-        self._claim_ms = claim_lease // _MS
-        self._renewal = Renewal(redis, claim_lease)
+        self._lease_ms = chunk_lease // _MS
+        self._renewal = Renewal(redis, chunk_lease)
         self._intake = Intake(redis, ttl=ttl)
         self._take = load_script(redis, "orchestrator.jobs", "job", "take")
         self._report = load_script(redis, "orchestrator.jobs", "job", "report")
@@ -151,7 +151,7 @@ class JobRecords:
             await self._discard(keys=[ROOT], args=[self._ttl_ms, job_id])
 
     @asynccontextmanager
-    async def taken(self, lane: Lane) -> AsyncIterator[Claim | None]:
+    async def taken(self, lane: Lane) -> AsyncIterator[ChunkLease | None]:
         """Hold the next chunk of *lane* for the length of the block; None if there is none.
 
         On leaving, the chunk is handed back unless the claim was marked as done.
@@ -159,7 +159,7 @@ class JobRecords:
         token = uuid.uuid4().hex
 
         async def take() -> list[Any] | None:
-            args: list[Any] = [self._ttl_ms, lane, token, self._claim_ms]
+            args: list[Any] = [self._ttl_ms, lane, token, self._lease_ms]
             return cast("list[Any] | None", await self._take(keys=[ROOT], args=args))
 
         got = await self._undamaged("job take", take)
@@ -167,25 +167,27 @@ class JobRecords:
             yield None
             return
         job_id, chunk, losses, more, failures = got
-        claim = Claim(readable(job_id), chunk, losses=losses, failures=failures, more=bool(more))
-        async with self._renewal.keeping(JobKeys(claim.job_id).claim(chunk), token):
+        lease = ChunkLease(
+            readable(job_id), chunk, losses=losses, failures=failures, more=bool(more)
+        )
+        async with self._renewal.keeping(JobKeys(lease.job_id).chunk_lease(chunk), token):
             try:
-                yield claim
+                yield lease
             finally:
-                await self._let_go(claim, token)
+                await self._let_go(lease, token)
 
-    async def _let_go(self, claim: Claim, token: str) -> None:
+    async def _let_go(self, lease: ChunkLease, token: str) -> None:
         async def finish() -> None:
             await self._finish(
                 keys=[ROOT],
                 args=[
-                    *(self._ttl_ms, claim.job_id, claim.chunk, token),
-                    *(int(claim.done), claim.rest // _MS, int(claim.failed)),
+                    *(self._ttl_ms, lease.job_id, lease.chunk, token),
+                    *(int(lease.done), lease.rest // _MS, int(lease.failed)),
                 ],
             )
 
         with suppress(UnreadableJob):  # it is set aside, and its lease lapses
-            await self._undamaged("job finish", finish, job_id=claim.job_id)
+            await self._undamaged("job finish", finish, job_id=lease.job_id)
 
     async def open_items(self, job_id: str, chunk: int) -> list[tuple[int, Item]]:
         """Return the items of *chunk* that have no result yet, with their numbers.

@@ -14,11 +14,11 @@ from orchestrator.infra.background import Supervisor
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.complaint import error_class
 from orchestrator.jobs.admission import Admission
-from orchestrator.jobs.careful import Marks
 from orchestrator.jobs.chunkwork import REST, ChunkWork, Handler, Tools
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.model import JobKind, Lane, NotNow
-from orchestrator.jobs.records import Claim, JobRecords
+from orchestrator.jobs.poison import PoisonTracker
+from orchestrator.jobs.records import ChunkLease, JobRecords
 from orchestrator.jobs.room import InHand, Room
 from orchestrator.jobs.watch import JobWatch
 from orchestrator.memo import StoreUnavailable
@@ -52,7 +52,7 @@ class ChunkRunner:
     def __init__(  # noqa: PLR0913 - parts, and bounds with defaults
         self,
         records: JobRecords,
-        marks: Marks,
+        poison: PoisonTracker,
         handlers: Mapping[JobKind, Handler],
         notifier: Notifier,
         *,
@@ -67,7 +67,7 @@ class ChunkRunner:
 
         Args:
             records: The truth about jobs.
-            marks: Marks on items that may be poison.
+            poison: Tracks items that may kill their worker.
             handlers: What is done with an item, by the kind of its job.
             notifier: Wakes other workers where more work is left than this process has begun.
             quotas: Chunks of each lane under way.
@@ -88,7 +88,7 @@ class ChunkRunner:
         slots = Admission(MAX_ITEMS)
         self._room = Room(slots, purchases or Admission(MAX_ITEMS))
         self._tools = Tools(
-            records, marks, clock, slots, self._pause, self._draining.is_set, attempts
+            records, poison, clock, slots, self._pause, self._draining.is_set, attempts
         )
 
     def drain(self) -> None:
@@ -115,8 +115,8 @@ class ChunkRunner:
         None if there was no chunk to take.
         """
         with self._room.hand(lane) as hand:
-            async with self._records.taken(lane) as claim:
-                return None if claim is None else await self._work(claim, hand)
+            async with self._records.taken(lane) as lease:
+                return None if lease is None else await self._work(lease, hand)
 
     async def aclose(self) -> None:
         """Drain, and wait for what is running."""
@@ -133,14 +133,14 @@ class ChunkRunner:
                 async with self._room.another(lane) as hand:
                     if hand is None:
                         return
-                    async with self._records.taken(lane) as claim:
-                        if claim is None:
+                    async with self._records.taken(lane) as lease:
+                        if lease is None:
                             return
-                        if claim.more and not has_notified:
+                        if lease.more and not has_notified:
                             # Wakes one more place here or elsewhere, which does the same.
                             await self._notifier.notify(lane)
                             has_notified = True
-                        await self._work(claim, hand)
+                        await self._work(lease, hand)
         except StoreUnavailable as away:
             log.warning("place.store_away", lane=lane, error=str(away))
         except Exception:
@@ -148,36 +148,36 @@ class ChunkRunner:
         finally:
             self._places[lane] -= 1
 
-    async def _work(self, claim: Claim, hand: InHand) -> int:
+    async def _work(self, lease: ChunkLease, hand: InHand) -> int:
         try:
-            job = await self._records.job(claim.job_id)
+            job = await self._records.job(lease.job_id)
             if job is None:
                 return 0
-            if claim.failures > self._tools.attempts + 1:
+            if lease.failures > self._tools.attempts + 1:
                 # Its items could not even be given up.
-                await self._records.set_aside(claim.job_id)
+                await self._records.set_aside(lease.job_id)
                 return 0
-            chunk = ChunkWork(claim, job, self._handlers[job.kind], self._tools, hand)
-            with self._watch.over(claim.job_id, chunk):
+            chunk = ChunkWork(lease, job, self._handlers[job.kind], self._tools, hand)
+            with self._watch.over(lease.job_id, chunk):
                 ended = await chunk.run()
         except UnreadableJob:
-            await self._records.set_aside(claim.job_id)
+            await self._records.set_aside(lease.job_id)
             return 0
         except StoreUnavailable:
             raise
         except Exception as error:
             # Outside its items, which have errors of their own.
-            claim.failed, claim.rest = True, REST
-            fields = {"job_id": claim.job_id, "chunk": claim.chunk, "failures": claim.failures}
+            lease.failed, lease.rest = True, REST
+            fields = {"job_id": lease.job_id, "chunk": lease.chunk, "failures": lease.failures}
             log.exception("chunk.failed", error=error_class(error), **fields)
             return 0
         log.info(
             "chunk.worked",
-            job_id=claim.job_id,
-            chunk=claim.chunk,
+            job_id=lease.job_id,
+            chunk=lease.chunk,
             lane=job.lane,
             items=ended,
-            done=claim.done,
+            done=lease.done,
         )
         return ended
 

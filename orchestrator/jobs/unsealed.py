@@ -160,7 +160,7 @@ class UnsealedJob:
         return sealed.decode()
 
     def _once(self, once: Once) -> tuple[str, int, str, str]:
-        return once.name, once.ttl // _MS, once.digest or self._digest.text(), once.claim
+        return once.name, once.ttl // _MS, once.digest or self._digest.text(), once.lease
 
     async def discard(self) -> None:
         """Drop what was stored; without Redis it expires by itself."""

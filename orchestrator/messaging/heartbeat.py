@@ -1,6 +1,6 @@
 """Which workers there are, by what each says of itself every few seconds (Redis DB 3).
 
-For people and for `emasai doctor`. Nothing is decided by it: that a worker is dead, its claims
+For people and for `emasai doctor`. Nothing is decided by it: that a worker is dead, its leases
 and leases tell, which lapse sooner.
 """
 

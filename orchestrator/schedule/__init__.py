@@ -16,21 +16,21 @@ from .model import (
     new_watch,
     watch_id,
 )
+from .refresh_policy import RefreshPolicy
 from .scheduler import Scheduler, Submit
 from .watches import Watches
-from .worth import Worth
 
 __all__ = [
     "EVERY_MAX",
     "EVERY_MIN",
     "DueSet",
+    "RefreshPolicy",
     "RunEnd",
     "Scheduler",
     "Submit",
     "Watch",
     "WatchKind",
     "Watches",
-    "Worth",
     "evidence_digest",
     "new_rule",
     "new_watch",

@@ -24,8 +24,8 @@ from orchestrator.jobs import Job, JobKind, JobRecords, JobState, Lane, NewJob, 
 
 from .due_set import DueSet
 from .model import Action, RunEnd, Watch, WatchKind, action_for, new_watch
+from .refresh_policy import RefreshPolicy
 from .watches import Watches
-from .worth import Worth
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Scheduler:
         self,
         watches: Watches,
         due: DueSet,
-        worth: Worth,
+        policy: RefreshPolicy,
         records: JobRecords,
         index: CompanyIndex,
         clock: Clock,
@@ -59,7 +59,7 @@ class Scheduler:
     ) -> None:
         self._watches = watches
         self._due = due
-        self._worth = worth
+        self._policy = policy
         self._records = records
         self._index = index
         self._clock = clock
@@ -87,7 +87,7 @@ class Scheduler:
     async def _act(self, ids: Collection[uuid.UUID], submit: Submit) -> int:
         watches = await self._watches.of(ids)
         jobs = await self._states({w.job_id for w in watches.values() if w.job_id})
-        worth = await self._worth_it(
+        worth = await self._worth_refreshing(
             {w.company_key for w in watches.values() if w.kind is WatchKind.DERIVED}
         )
         now = self._clock()
@@ -122,10 +122,10 @@ class Scheduler:
         ids = sorted(job_ids)
         return dict(zip(ids, await self._records.states(ids), strict=True))
 
-    async def _worth_it(self, company_keys: Collection[str]) -> set[str]:
+    async def _worth_refreshing(self, company_keys: Collection[str]) -> set[str]:
         """Return those of *company_keys* that are worth a look, also by what gave way to them."""
         all_of = {key: await self._index.one_with(key) for key in company_keys}
-        worth = await self._worth.among(set(chain.from_iterable(all_of.values())))
+        worth = await self._policy.among(set(chain.from_iterable(all_of.values())))
         return {key for key, keys in all_of.items() if worth.intersection(keys)}
 
     async def _enqueue(self, due: Collection[Watch], submit: Submit) -> int:
@@ -149,7 +149,7 @@ class Scheduler:
         """
         for tenant, watches in _by_tenant(changed).items():
             keys = [await self._index.one_with(watch.company_key) for watch in watches]
-            leads = await self._worth.leads_of(set(chain.from_iterable(keys)))
+            leads = await self._policy.leads_of(set(chain.from_iterable(keys)))
             if leads:
                 await submit(_job(JobKind.REJUDGE, tuple(map(str, leads)), tenant))
         # After the jobs are accepted: killed in between, they are asked again, with no effect.
@@ -160,7 +160,7 @@ class Scheduler:
         """Watch the companies that have got an opportunity since."""
         now = self._clock()
         found: dict[uuid.UUID, Watch] = {}
-        for company_key, name in (await self._worth.with_opportunities()).items():
+        for company_key, name in (await self._policy.with_opportunities()).items():
             key, *_ = await self._index.one_with(company_key)
             watch = new_watch(
                 name,

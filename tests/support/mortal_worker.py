@@ -14,7 +14,7 @@ from orchestrator.jobs import (
     JobKind,
     JobRecords,
     Lane,
-    Marks,
+    PoisonTracker,
     Report,
 )
 from tests.support.handlers import FakeHandler
@@ -37,9 +37,9 @@ class Mortal(FakeHandler):
 async def main(url: str) -> None:
     """Take one chunk, if there is one."""
     async with open_redis(url) as redis:
-        records = JobRecords(redis, ttl=TTL, claim_lease=timedelta(milliseconds=300))
+        records = JobRecords(redis, ttl=TTL, chunk_lease=timedelta(milliseconds=300))
         handlers = {JobKind.ENRICH: Mortal()}
-        runner = ChunkRunner(records, Marks(redis, ttl=TTL), handlers, FakeNotifier())
+        runner = ChunkRunner(records, PoisonTracker(redis, ttl=TTL), handlers, FakeNotifier())
         await runner.run_one(Lane.PIPELINE)
         await runner.aclose()
 

@@ -15,7 +15,7 @@ from orchestrator.infra.clock import utc_now
 from orchestrator.infra.connections import open_redis
 from orchestrator.infra.observability import configure_logging
 from orchestrator.jobs import Job, JobRecords, NewJob
-from orchestrator.schedule import DueSet, Scheduler, Watches, Worth
+from orchestrator.schedule import DueSet, RefreshPolicy, Scheduler, Watches
 
 
 async def main(server: str, database: str, lease_ms: int, batch: int) -> None:
@@ -24,7 +24,7 @@ async def main(server: str, database: str, lease_ms: int, batch: int) -> None:
     records = JobRecords(redis, ttl=timedelta(hours=1))
     due = DueSet(redis, lease=timedelta(milliseconds=lease_ms))
     scheduler = Scheduler(
-        *(Watches(engine, utc_now), due, Worth(engine), records),
+        *(Watches(engine, utc_now), due, RefreshPolicy(engine), records),
         *(CompanyIndex(engine, utc_now), utc_now),
         batch=batch,
     )

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.identity import company_key
 from orchestrator.leads import LeadStore
-from orchestrator.schedule import RunEnd, Watch, Watches, WatchKind, Worth, new_watch
+from orchestrator.schedule import RefreshPolicy, RunEnd, Watch, Watches, WatchKind, new_watch
 from tests.support.cases import NOW, advance, discard, lead
 from tests.support.ticking import SetClock
 
@@ -102,11 +102,11 @@ async def test_a_company_is_worth_a_refresh_while_it_has_an_opportunity(
     keys = [company_key(lead(n).company) for n in (1, 2)]
     await store.record(lead(1).id, [advance()], keys[0], basis="p1")
     await store.record(lead(2).id, [discard()], keys[1], basis="p2")
-    worth = Worth(engine)
+    policy = RefreshPolicy(engine)
 
-    assert await worth.among(keys) == {keys[0]}
-    assert await worth.with_opportunities() == {keys[0]: lead(1).company}
-    assert await worth.leads_of(keys[1:]) == [lead(2).id]
+    assert await policy.among(keys) == {keys[0]}
+    assert await policy.with_opportunities() == {keys[0]: lead(1).company}
+    assert await policy.leads_of(keys[1:]) == [lead(2).id]
 
 
 async def test_a_watch_that_has_a_run_is_not_postponed(watches: Watches) -> None:

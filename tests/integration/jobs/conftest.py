@@ -9,25 +9,25 @@ from redis.asyncio import Redis
 
 from orchestrator.app import Runtime, build
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.jobs import JobRecords, Marks
+from orchestrator.jobs import JobRecords, PoisonTracker
 from orchestrator.settings import Settings, load
 from tests.support.database import migrated_file
 from tests.support.notifier import FakeNotifier
 
-CLAIM_LEASE = timedelta(milliseconds=300)
+CHUNK_LEASE = timedelta(milliseconds=300)
 TTL = timedelta(hours=1)
 
 
 @pytest.fixture
 def records(jobs_redis: Redis) -> JobRecords:
     """Return the records of one process."""
-    return JobRecords(jobs_redis, ttl=TTL, claim_lease=CLAIM_LEASE)
+    return JobRecords(jobs_redis, ttl=TTL, chunk_lease=CHUNK_LEASE)
 
 
 @pytest.fixture
-def marks(jobs_redis: Redis) -> Marks:
+def poison(jobs_redis: Redis) -> PoisonTracker:
     """Return the marks of one process."""
-    return Marks(jobs_redis, ttl=TTL)
+    return PoisonTracker(jobs_redis, ttl=TTL)
 
 
 @pytest.fixture

@@ -88,9 +88,9 @@ async def test_what_is_paused_cancelled_or_gone_does_not_wait(
     await records.command("j1", Command.CANCEL)
     cancelled = (await pipeline(backlog)).chunks
     await jobs_redis.delete(JobKeys("j2").record)
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
-        assert claim.job_id == "j3"
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
+        assert lease.job_id == "j3"
     left = await pipeline(backlog)
 
     assert (paused, resumed, cancelled) == (8, 12, 8)
@@ -106,8 +106,8 @@ async def test_a_chunk_whose_worker_has_vanished_waits_again(
     assert (await pipeline(backlog)).chunks == 0
 
     async def is_taken() -> bool:
-        async with records.taken(Lane.PIPELINE) as claim:
-            return claim is not None
+        async with records.taken(Lane.PIPELINE) as lease:
+            return lease is not None
 
     await eventually(is_taken, "the chunk is found")
     assert (await pipeline(backlog)).chunks == 1
@@ -125,10 +125,10 @@ async def test_a_chunk_that_was_handed_back_and_finished_late_does_not_wait(
     seen: list[int] = []
 
     async def is_finished_late() -> bool:
-        async with records.taken(Lane.PIPELINE) as claim:
-            if claim is None or not await jobs_redis.scard(JobKeys("j1").returned):
+        async with records.taken(Lane.PIPELINE) as lease:
+            if lease is None or not await jobs_redis.scard(JobKeys("j1").returned):
                 return False
-            late = 1 - claim.chunk
+            late = 1 - lease.chunk
             seen.append((await pipeline(backlog)).chunks)
             await finish(keys=[ROOT], args=[3_600_000, "j1", late, "vanished", 1, 0])
             seen.append((await pipeline(backlog)).chunks)
@@ -150,13 +150,13 @@ async def test_the_count_is_right_after_whatever_happens(
 
     async def work() -> None:
         for _ in range(8):
-            async with records.taken(Lane.PIPELINE) as claim:
-                if claim is not None and dice.random() < 0.6:
-                    for number, _ in await records.open_items(claim.job_id, claim.chunk):
-                        await records.report(claim.job_id, number, Report({}))
-                    claim.done = True
-                elif claim is not None and dice.random() < 0.5:
-                    claim.rest = timedelta(milliseconds=1)
+            async with records.taken(Lane.PIPELINE) as lease:
+                if lease is not None and dice.random() < 0.6:
+                    for number, _ in await records.open_items(lease.job_id, lease.chunk):
+                        await records.report(lease.job_id, number, Report({}))
+                    lease.done = True
+                elif lease is not None and dice.random() < 0.5:
+                    lease.rest = timedelta(milliseconds=1)
 
     async def meddle() -> None:
         for _ in range(20):
@@ -168,8 +168,8 @@ async def test_the_count_is_right_after_whatever_happens(
     paused = ids[::2]
     await asyncio.gather(*(records.command(each, Command.RESUME) for each in ids))
     await asyncio.gather(*(records.command(each, Command.PAUSE) for each in paused))
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
         now = await pipeline(backlog)
         expected = await counted(jobs_redis, Lane.PIPELINE)
 

@@ -14,8 +14,8 @@ from orchestrator.jobs import (
     JobRecords,
     JobState,
     Lane,
-    Marks,
     NewJob,
+    PoisonTracker,
 )
 from orchestrator.jobs.keys import JobKeys
 from tests.support.async_waiting import eventually
@@ -38,24 +38,24 @@ def handler() -> FakeHandler:
 
 @pytest.fixture
 def runner(
-    records: JobRecords, marks: Marks, handler: FakeHandler, notifier: FakeNotifier
+    records: JobRecords, poison: PoisonTracker, handler: FakeHandler, notifier: FakeNotifier
 ) -> ChunkRunner:
     """Return the runner of one process, which notices commands soon."""
     handlers = {JobKind.ENRICH: handler}
-    return ChunkRunner(records, marks, handlers, notifier, watch_period=SOON)
+    return ChunkRunner(records, poison, handlers, notifier, watch_period=SOON)
 
 
 async def test_a_paused_job_is_not_taken_and_a_resumed_one_is(records: JobRecords) -> None:
     """Nothing begins between the two, and the job is the same as before."""
     await records.accept("j1", NEW, chunk_size=2)
     assert await records.command("j1", Command.PAUSE) is JobState.PAUSED
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is None
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is None
 
     assert await records.command("j1", Command.RESUME) is JobState.RUNNING
 
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
 
 
 async def test_what_was_in_hand_at_a_pause_is_taken_after_it(
@@ -92,8 +92,8 @@ async def test_a_job_that_nobody_works_on_is_cancelled_at_once(records: JobRecor
     job = await _job(records)
     assert job.finished_at is not None
     assert await records.active() == []
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is None
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is None
     assert (await records.accept("j2", NEW, chunk_size=2)).job_id == "j2"
 
 
@@ -124,8 +124,8 @@ async def test_a_cancel_does_not_wait_for_a_dead_worker(
     assert await records.command("j1", Command.CANCEL) is JobState.CANCELLING
 
     async def is_cancelled() -> bool:
-        async with records.taken(Lane.PIPELINE) as claim:
-            assert claim is None
+        async with records.taken(Lane.PIPELINE) as lease:
+            assert lease is None
         return (await _job(records)).state is JobState.CANCELLED
 
     await eventually(is_cancelled, "the dead worker's claim has run out")
@@ -133,7 +133,7 @@ async def test_a_cancel_does_not_wait_for_a_dead_worker(
 
 async def test_a_deadline_ends_what_has_not_begun(
     records: JobRecords,
-    marks: Marks,
+    poison: PoisonTracker,
     handler: FakeHandler,
     notifier: FakeNotifier,
     jobs_redis: Redis,
@@ -145,7 +145,7 @@ async def test_a_deadline_ends_what_has_not_begun(
     await records.accept("j1", new, chunk_size=1)
     handler.gate.set()
     handlers = {JobKind.ENRICH: handler}
-    runner = ChunkRunner(records, marks, handlers, notifier, clock=lambda: now)
+    runner = ChunkRunner(records, poison, handlers, notifier, clock=lambda: now)
     await runner.run_one(Lane.PIPELINE)
 
     now = deadline

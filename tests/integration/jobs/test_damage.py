@@ -24,10 +24,10 @@ from orchestrator.jobs import (
     JobState,
     Lane,
     Lines,
-    Marks,
     NewJob,
     Once,
     Part,
+    PoisonTracker,
     Segment,
     UnreadableJob,
 )
@@ -47,7 +47,8 @@ KEY = Once("name", TTL)
 KEYS = [
     *(JOB.record, JOB.items(0), JOB.items(2), JOB.results, JOB.rows(0), JOB.row_counts),
     *(JOB.finished, JOB.held, JOB.returned, JOB.losses, JOB.begun, JOB.timeline),
-    *(JOB.failed("internal_error"), JOB.failed_at, JOB.requeued, JOB.claim(0), JOB.claim(2)),
+    *(JOB.failed("internal_error"), JOB.failed_at, JOB.requeued),
+    *(JOB.chunk_lease(0), JOB.chunk_lease(2)),
     *(LANE.held, LANE.tenants, LANE.jobs("acme"), LANE.backlog, LANE.waiting),
     *(ACTIVE, ALL, FAILURES, UNREADABLE, pointer(NEW.digest), "jobs1:key:name"),
 ]
@@ -69,14 +70,14 @@ WRITERS = [_write_string, _write_sorted_set]
 class World:
     """Jobs of one installation, with a worker."""
 
-    def __init__(self, redis: Redis, marks: Marks) -> None:
+    def __init__(self, redis: Redis, poison: PoisonTracker) -> None:
         self.redis = redis
-        self.records = JobRecords(redis, ttl=TTL, claim_lease=timedelta(milliseconds=100))
+        self.records = JobRecords(redis, ttl=TTL, chunk_lease=timedelta(milliseconds=100))
         self.intake = Intake(redis, ttl=TTL)
         self.handler = FakeHandler()
         self.handler.crashes = {"crash"}
         handlers = {JobKind.ENRICH: self.handler}
-        self.runner = ChunkRunner(self.records, marks, handlers, FakeNotifier())
+        self.runner = ChunkRunner(self.records, poison, handlers, FakeNotifier())
 
     async def accept(self, job_id: str, new: NewJob, once: Once | None = None) -> str:
         """Accept a job with a row map, in chunks of one item."""
@@ -110,7 +111,7 @@ class World:
             async for items in failures.items(failed, wanted):
                 async for results in failures.results(failed, items):
                     assert all(result["item"] or result["code"] for _, result in results)
-        listed = [job async for _, job in jobs.places(JobFilter())]
+        listed = [job async for _, job in jobs.walk(JobFilter())]
         for job in listed:
             await jobs.timeline(job.job_id)
             if isinstance(job, Job):
@@ -120,9 +121,9 @@ class World:
 
 
 @pytest.fixture
-async def world(jobs_redis: Redis, marks: Marks) -> AsyncIterator[World]:
+async def world(jobs_redis: Redis, poison: PoisonTracker) -> AsyncIterator[World]:
     """Have a job of which one chunk is done, one is in a dead worker's hands, and two wait."""
-    world = World(jobs_redis, marks)
+    world = World(jobs_redis, poison)
     await world.accept(BAD, NEW, KEY)
     await world.runner.run_one(Lane.PIPELINE)
     await world.runner.run_one(Lane.PIPELINE)
@@ -149,7 +150,8 @@ async def test_garbage_under_any_key_stops_no_lane_and_no_list(
     # Nothing is taken again and again: in the end nothing is left to do.
     await eventually(lambda: _is_idle(world), "all that can be done is done")
     await _cancel(world, BAD)
-    await world.redis.delete(JOB.claim(0), JOB.claim(2))  # what was written there is no lease
+    # What was written there is no lease.
+    await world.redis.delete(JOB.chunk_lease(0), JOB.chunk_lease(2))
 
 
 async def _is_idle(world: World) -> bool:
@@ -206,7 +208,7 @@ async def test_an_unreadable_job_is_one_line_of_the_list_and_known_to_the_doctor
 
     assert await world.runner.run_one(Lane.PIPELINE) == 0
 
-    ((_, listed),) = [each async for each in JobList(world.redis).places(JobFilter())]
+    ((_, listed),) = [each async for each in JobList(world.redis).walk(JobFilter())]
     assert isinstance(listed, UnreadableJob)
     assert (listed.job_id, listed.problem) == (BAD, "deadline_ms")
     (found,) = await JobList(world.redis).unreadable()

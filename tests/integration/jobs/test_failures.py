@@ -133,9 +133,9 @@ async def test_jobs_of_one_millisecond_are_each_met_once(
         met.append(job.job_id)
         if len(met) % 100 == 0:
             await fail(records, f"new {len(met)}")
-    places = [place async for place, _ in JobList(jobs_redis).places(JobFilter())][4:]
+    places = [place async for place, _ in JobList(jobs_redis).walk(JobFilter())][4:]
     cut = places[200]
-    rest = [place async for place, _ in JobList(jobs_redis).places(JobFilter(), after=cut)]
+    rest = [place async for place, _ in JobList(jobs_redis).walk(JobFilter(), after=cut)]
 
     assert met == [*reversed(ids[:3]), *reversed(ids[3:])]
     assert [place.job_id for place in places] == met

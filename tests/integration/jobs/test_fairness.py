@@ -14,8 +14,8 @@ from orchestrator.jobs import (
     JobKind,
     JobRecords,
     Lane,
-    Marks,
     NewJob,
+    PoisonTracker,
     Report,
 )
 from orchestrator.jobs.room import AHEAD
@@ -73,11 +73,11 @@ def shop() -> Shop:
 
 @pytest.fixture
 async def runner(
-    records: JobRecords, marks: Marks, notifier: FakeNotifier, shop: Shop
+    records: JobRecords, poison: PoisonTracker, notifier: FakeNotifier, shop: Shop
 ) -> AsyncIterator[ChunkRunner]:
     """Return the runner of one process, which looks for work as often as it may."""
     handlers = {JobKind.ENRICH: shop}
-    runner = ChunkRunner(records, marks, handlers, notifier, purchases=shop.places)
+    runner = ChunkRunner(records, poison, handlers, notifier, purchases=shop.places)
     yield runner
     runner.drain()
     for _ in range(len(BATCH)):

@@ -11,10 +11,10 @@ from orchestrator.jobs import (
     JobKind,
     JobRecords,
     Lane,
-    Marks,
     NewJob,
     Numbers,
     Once,
+    PoisonTracker,
     Report,
 )
 from orchestrator.jobs.keys import ACTIVE, ALL, FAILURES, ROOT, JobKeys, LaneKeys, pointer
@@ -27,23 +27,23 @@ NEW = NewJob(JobKind.ENRICH, ("a", "b", "c"), "acme")
 
 
 async def test_scripts_and_keys_py_agree(
-    records: JobRecords, marks: Marks, jobs_redis: Redis
+    records: JobRecords, poison: PoisonTracker, jobs_redis: Redis
 ) -> None:
     """A job that has met everything has left no key that is not named there."""
     unsealed = Intake(jobs_redis, ttl=TTL).begin("j1", NEW.order, chunk_size=1)
     await unsealed.add(NEW.items)
     await unsealed.seal(Once("name", TTL))
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
         await records.report("j1", 0, Report({}, failure="poison"))
-        claim.done = True
+        lease.done = True
     again = Intake(jobs_redis, ttl=TTL).begin("j0", replace(NEW.order, parent="j1"), chunk_size=1)
     failed_items = Numbers()
     failed_items.add([0])
     await again.seal(failed_items=failed_items)
     async with records.taken(Lane.PIPELINE):
         pass
-    await marks.begin("j1", 1)
+    await poison.begin("j1", 1)
     await vanish_with_a_chunk(jobs_redis)
 
     async def is_lost() -> bool:
@@ -62,9 +62,9 @@ async def test_scripts_and_keys_py_agree(
         *(job.begun, job.timeline, job.failed("poison"), job.failed_at, job.requeued),
         *(JobKeys("j0").record, JobKeys("j0").timeline),
         *(lane.held, lane.tenants, lane.backlog, lane.waiting),
-        *(lane.jobs("acme"), *map(job.items, range(3)), *map(job.claim, range(3))),
+        *(lane.jobs("acme"), *map(job.items, range(3)), *map(job.chunk_lease, range(3))),
     }
     found = {key.decode() for key in cast("list[bytes]", await jobs_redis.keys())}
     assert found <= named
-    assert named - found <= {*map(job.claim, range(3)), job.returned, job.losses}
-    await jobs_redis.delete(*map(job.claim, range(3)))
+    assert named - found <= {*map(job.chunk_lease, range(3)), job.returned, job.losses}
+    await jobs_redis.delete(*map(job.chunk_lease, range(3)))

@@ -6,7 +6,15 @@ import signal
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.jobs import ChunkRunner, JobKind, JobRecords, JobState, Lane, Marks, NewJob
+from orchestrator.jobs import (
+    ChunkRunner,
+    JobKind,
+    JobRecords,
+    JobState,
+    Lane,
+    NewJob,
+    PoisonTracker,
+)
 from tests.support.async_waiting import eventually
 from tests.support.children import Children
 from tests.support.handlers import FakeHandler
@@ -18,7 +26,7 @@ NEW = NewJob(JobKind.ENRICH, ("a", "poison", "c"), "acme")
 
 
 async def test_a_chunk_that_workers_vanish_with_is_worked_on_one_by_one(
-    records: JobRecords, marks: Marks, jobs_redis: Redis, notifier: FakeNotifier
+    records: JobRecords, poison: PoisonTracker, jobs_redis: Redis, notifier: FakeNotifier
 ) -> None:
     """From the third delivery on, an item begins when the one before it has ended."""
     await records.accept("j1", NEW, chunk_size=3)
@@ -30,11 +38,11 @@ async def test_a_chunk_that_workers_vanish_with_is_worked_on_one_by_one(
         await eventually(vanishes, "a worker has vanished with the chunk")
     handler = FakeHandler()
     handler.gate.clear()
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier)
+    runner = ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier)
     work = asyncio.create_task(runner.run_one(Lane.PIPELINE))
 
     async def is_waiting() -> bool:
-        return await marks.beginnings("j1", 0) == (1, "waiting")
+        return await poison.beginnings("j1", 0) == (1, "waiting")
 
     await eventually(is_waiting, "the first item is marked, with the step it began")
     assert handler.order == ["a"]

@@ -12,8 +12,8 @@ from orchestrator.jobs import (
     JobRecords,
     JobState,
     Lane,
-    Marks,
     NewJob,
+    PoisonTracker,
     Reconciler,
 )
 from orchestrator.memo import StoreUnavailable
@@ -31,11 +31,11 @@ async def _is_done(records: JobRecords, job_id: str) -> bool:
 
 
 async def test_work_is_found_without_a_wake_up(
-    records: JobRecords, marks: Marks, notifier: FakeNotifier
+    records: JobRecords, poison: PoisonTracker, notifier: FakeNotifier
 ) -> None:
     """A look wakes a place, which takes all there is and asks for help."""
     await records.accept("j1", NEW, chunk_size=1)
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: FakeHandler()}, notifier)
+    runner = ChunkRunner(records, poison, {JobKind.ENRICH: FakeHandler()}, notifier)
 
     Reconciler(runner, notifier).reconcile()
 
@@ -47,12 +47,14 @@ async def test_work_is_found_without_a_wake_up(
     assert notifier.notified == [Lane.PIPELINE]
 
 
-async def test_lanes_of_other_workers_are_left_to_them(records: JobRecords, marks: Marks) -> None:
+async def test_lanes_of_other_workers_are_left_to_them(
+    records: JobRecords, poison: PoisonTracker
+) -> None:
     """A worker started for some queues looks into their lanes only."""
     await records.accept("j1", NEW, chunk_size=4)
     notifier = FakeNotifier([Lane.INTERACTIVE])
     handler = FakeHandler()
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier)
+    runner = ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier)
 
     Reconciler(runner, notifier).reconcile()
     await runner.aclose()
@@ -74,12 +76,12 @@ class Flaky(JobRecords):
 
 
 async def test_it_waits_out_a_redis_that_is_away(
-    jobs_redis: Redis, records: JobRecords, marks: Marks, notifier: FakeNotifier
+    jobs_redis: Redis, records: JobRecords, poison: PoisonTracker, notifier: FakeNotifier
 ) -> None:
     """An unavailable store ends a look, not the reconciler; the chunk is free at once."""
     await records.accept("j1", NEW, chunk_size=4)
     flaky = Flaky(jobs_redis, ttl=timedelta(hours=1))
-    runner = ChunkRunner(flaky, marks, {JobKind.ENRICH: FakeHandler()}, notifier)
+    runner = ChunkRunner(flaky, poison, {JobKind.ENRICH: FakeHandler()}, notifier)
     running = Supervisor().start(Reconciler(runner, notifier, period=SOON).loop)
 
     async def is_done() -> bool:

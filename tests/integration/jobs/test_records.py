@@ -38,18 +38,18 @@ NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d", "e"), "default", max_cost_micr
 
 async def _finish_next(records: JobRecords) -> tuple[str, int]:
     """Take the next chunk, report its items, and return which it was."""
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
-        for number, item in await records.open_items(claim.job_id, claim.chunk):
-            await records.report(claim.job_id, number, Report({"item": item}))
-        claim.done = True
-    return claim.job_id, claim.chunk
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
+        for number, item in await records.open_items(lease.job_id, lease.chunk):
+            await records.report(lease.job_id, number, Report({"item": item}))
+        lease.done = True
+    return lease.job_id, lease.chunk
 
 
 async def _take(records: JobRecords) -> tuple[str, int] | None:
     """Take the next chunk and hand it back; say which it was."""
-    async with records.taken(Lane.PIPELINE) as claim:
-        return None if claim is None else (claim.job_id, claim.chunk)
+    async with records.taken(Lane.PIPELINE) as lease:
+        return None if lease is None else (lease.job_id, lease.chunk)
 
 
 async def test_an_accepted_job_is_there_as_it_was_asked_for(records: JobRecords) -> None:
@@ -100,9 +100,9 @@ async def test_a_chunk_is_taken_by_one_of_many(records: JobRecords) -> None:
     got: list[int] = []
 
     async def take() -> None:
-        async with records.taken(Lane.PIPELINE) as claim:
-            if claim is not None:
-                got.append(claim.chunk)
+        async with records.taken(Lane.PIPELINE) as lease:
+            if lease is not None:
+                got.append(lease.chunk)
                 await over.wait()
 
     takers = [asyncio.create_task(take()) for _ in range(20)]
@@ -116,15 +116,15 @@ async def test_a_chunk_is_taken_by_one_of_many(records: JobRecords) -> None:
     assert sorted(got) == [0, 1, 2]
 
 
-async def test_a_claim_is_kept_while_the_work_goes_on(
+async def test_a_chunk_lease_is_kept_while_the_work_goes_on(
     records: JobRecords, jobs_redis: Redis
 ) -> None:
     """A chunk that takes longer than its lease stays with its worker."""
     await records.accept("j1", NEW, chunk_size=5)
 
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
-        key = JobKeys("j1").claim(0)
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
+        key = JobKeys("j1").chunk_lease(0)
         holder = await jobs_redis.get(key)
         for _ in range(6):
             await asyncio.sleep(0.1)
@@ -138,17 +138,17 @@ async def test_a_chunk_that_is_not_done_is_handed_back(records: JobRecords) -> N
 
     assert await _take(records) == ("j1", 0)
 
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
-        assert (claim.job_id, claim.chunk, claim.losses, claim.more) == ("j1", 0, 0, False)
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
+        assert (lease.job_id, lease.chunk, lease.losses, lease.more) == ("j1", 0, 0, False)
 
 
 async def test_a_chunk_that_cannot_be_worked_on_rests(records: JobRecords) -> None:
     """Nobody takes it for a while, so that a server that is away is not asked all the time."""
     await records.accept("j1", NEW, chunk_size=5)
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
-        claim.rest = timedelta(milliseconds=100)
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
+        lease.rest = timedelta(milliseconds=100)
     assert await _take(records) is None
 
     async def is_taken() -> bool:
@@ -170,13 +170,13 @@ async def test_a_dead_workers_chunk_is_taken_with_its_losses(
         await eventually(vanishes, "the next worker has taken the chunk, and vanished")
 
     async def is_taken() -> bool:
-        async with records.taken(Lane.PIPELINE) as claim:
-            return claim is not None and claim.losses == 3
+        async with records.taken(Lane.PIPELINE) as lease:
+            return lease is not None and lease.losses == 3
 
     await eventually(is_taken, "the dead workers' chunk is taken")
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
-        assert claim.losses == 0  # it was handed back in good order
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
+        assert lease.losses == 0  # it was handed back in good order
 
 
 async def test_tenants_take_turns(records: JobRecords) -> None:
@@ -198,8 +198,8 @@ async def test_lanes_do_not_wait_for_each_other(records: JobRecords) -> None:
     """What is taken comes from the lane that was asked for."""
     await records.accept("j1", NEW, chunk_size=5)
 
-    async with records.taken(Lane.INTERACTIVE) as claim:
-        assert claim is None
+    async with records.taken(Lane.INTERACTIVE) as lease:
+        assert lease is None
 
 
 async def test_a_job_is_done_with_its_last_chunk(records: JobRecords) -> None:
@@ -252,12 +252,12 @@ async def test_results_come_in_order_however_many(records: JobRecords, jobs_redi
 async def test_what_has_expired_is_not_brought_back(records: JobRecords, jobs_redis: Redis) -> None:
     """A worker that reports to a job that is remembered no more leaves no trace of it."""
     await records.accept("j1", NEW, chunk_size=5)
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
         await jobs_redis.delete(JobKeys("j1").record)
 
         assert not await records.report("j1", 0, Report({}))
-        claim.done = True
+        lease.done = True
 
     assert await records.job("j1") is None
     assert not await jobs_redis.exists(JobKeys("j1").results)
@@ -308,17 +308,17 @@ async def test_a_chunk_that_was_finished_by_whom_it_was_taken_from_is_not_taken_
 ) -> None:
     """Who was thought to have vanished finishes; who had taken over vanishes for good."""
     await records.accept("j1", NEW, chunk_size=3)
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
-        await jobs_redis.delete(JobKeys("j1").claim(0))  # as if its lease had lapsed
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
+        await jobs_redis.delete(JobKeys("j1").chunk_lease(0))  # as if its lease had lapsed
         await jobs_redis.zadd(LaneKeys(Lane.PIPELINE).held, {"j1:0": 0})
         assert await vanish_with_a_chunk(jobs_redis) == 1
         for number, item in await records.open_items("j1", 0):
             await records.report("j1", number, Report({"item": item}))
-        claim.done = True
+        lease.done = True
 
     async def is_forgotten() -> bool:
-        return not await jobs_redis.exists(JobKeys("j1").claim(0))
+        return not await jobs_redis.exists(JobKeys("j1").chunk_lease(0))
 
     await eventually(is_forgotten, "the lease of who has taken over has lapsed")
     taken = [await _take(records), await _take(records)]

@@ -20,8 +20,8 @@ from orchestrator.jobs import (
     JobRecords,
     JobState,
     Lane,
-    Marks,
     NewJob,
+    PoisonTracker,
     Report,
     UnreadableJob,
 )
@@ -43,10 +43,10 @@ def handler() -> FakeHandler:
 
 @pytest.fixture
 def runner(
-    records: JobRecords, marks: Marks, handler: FakeHandler, notifier: FakeNotifier
+    records: JobRecords, poison: PoisonTracker, handler: FakeHandler, notifier: FakeNotifier
 ) -> ChunkRunner:
     """Return the runner of one process."""
-    return ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier, quotas=QUOTAS)
+    return ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier, quotas=QUOTAS)
 
 
 async def test_a_chunk_is_worked_through(
@@ -208,9 +208,9 @@ async def test_draining_ends_what_runs_and_takes_up_nothing_more(
     await runner.aclose()
 
     assert (await _job(records)).done == 2
-    async with records.taken(Lane.PIPELINE) as claim:
-        assert claim is not None
-        assert claim.chunk == 1
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
+        assert lease.chunk == 1
 
 
 class Deaf(JobRecords):
@@ -224,13 +224,13 @@ class Deaf(JobRecords):
 
 
 async def test_an_item_that_cannot_be_reported_stays_open_alone(
-    jobs_redis: Redis, marks: Marks, handler: FakeHandler, notifier: FakeNotifier
+    jobs_redis: Redis, poison: PoisonTracker, handler: FakeHandler, notifier: FakeNotifier
 ) -> None:
     """A report that does not get through postpones its item; the siblings go on."""
     deaf = Deaf(jobs_redis, ttl=timedelta(hours=1))
     await deaf.accept("j1", NEW, chunk_size=4)
 
-    runner = ChunkRunner(deaf, marks, {JobKind.ENRICH: handler}, notifier)
+    runner = ChunkRunner(deaf, poison, {JobKind.ENRICH: handler}, notifier)
 
     assert await runner.run_one(Lane.PIPELINE) == 3
     assert await deaf.open_items("j1", 0) == [(1, "b")]
@@ -275,7 +275,7 @@ async def test_places_that_have_ended_are_given_back(
 
 
 async def test_a_drained_chunk_is_taken_at_once_by_another_worker(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, marks: Marks
+    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, poison: PoisonTracker
 ) -> None:
     """It does not rest: there is nothing wrong with it."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -288,7 +288,7 @@ async def test_a_drained_chunk_is_taken_at_once_by_another_worker(
     assert await work == 3
 
     handler.not_now = set()
-    other = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, FakeNotifier())
+    other = ChunkRunner(records, poison, {JobKind.ENRICH: handler}, FakeNotifier())
 
     assert await other.run_one(Lane.PIPELINE) == 1
 
@@ -316,12 +316,12 @@ class Broken(FakeHandler):
 
 
 async def test_a_store_that_is_away_leaves_the_item_open(
-    records: JobRecords, marks: Marks, notifier: FakeNotifier
+    records: JobRecords, poison: PoisonTracker, notifier: FakeNotifier
 ) -> None:
     """Also where the handler does not say `NotNow`: it is no fault of the item's."""
     handler = Broken(StoreUnavailable("marks"))
     handler.crashes = {"b"}
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier)
+    runner = ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier)
     await records.accept("j1", NEW, chunk_size=4)
 
     assert await runner.run_one(Lane.PIPELINE) == 3
@@ -331,12 +331,12 @@ async def test_a_store_that_is_away_leaves_the_item_open(
 
 
 async def test_an_item_that_cannot_even_be_given_up_harms_no_sibling_and_ends(
-    records: JobRecords, marks: Marks, notifier: FakeNotifier
+    records: JobRecords, poison: PoisonTracker, notifier: FakeNotifier
 ) -> None:
     """Siblings end under their lease, each once; after bounded attempts it fails."""
     handler = Broken(ZeroDivisionError("ana@example.com"), gives_up=False)
     handler.crashes = {"b"}
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier, attempts=2)
+    runner = ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier, attempts=2)
     await records.accept("j1", NEW, chunk_size=4)
 
     with capture_logs() as logs:
@@ -360,11 +360,11 @@ class Mute(JobRecords):
 
 
 async def test_a_chunk_whose_items_cannot_be_reported_is_not_taken_for_ever(
-    jobs_redis: Redis, marks: Marks, notifier: FakeNotifier
+    jobs_redis: Redis, poison: PoisonTracker, notifier: FakeNotifier
 ) -> None:
     """Its siblings have their results; after bounded attempts its job is set aside, and named."""
     records, handler = Mute(jobs_redis, ttl=timedelta(hours=1)), FakeHandler()
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier, attempts=1)
+    runner = ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier, attempts=1)
     await records.accept("j1", NEW, chunk_size=4)
 
     async def is_set_aside() -> bool:
@@ -388,11 +388,11 @@ class Quick(FakeHandler):
 
 
 async def test_siblings_of_an_item_that_cannot_be_reported_keep_their_lease(
-    jobs_redis: Redis, marks: Marks, notifier: FakeNotifier
+    jobs_redis: Redis, poison: PoisonTracker, notifier: FakeNotifier
 ) -> None:
     """The chunk is handed back when all of them have ended, and not while they go on."""
     records, handler = Mute(jobs_redis, ttl=timedelta(hours=1)), Quick()
-    runner = ChunkRunner(records, marks, {JobKind.ENRICH: handler}, notifier)
+    runner = ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier)
     await records.accept("j1", NEW, chunk_size=4)
     handler.gate.clear()
     with capture_logs() as logs:

@@ -158,7 +158,7 @@ class Jobs(RuleBasedStateMachine):
         job = self.model.jobs[taken.job_id]
         chunk = job.chunks[taken.number]
         if chunk.place in (Place.HELD, Place.RESTING) and not job.state.is_final:
-            self.run(self.redis.delete(JobKeys(job.job_id).claim(taken.number)))
+            self.run(self.redis.delete(JobKeys(job.job_id).chunk_lease(taken.number)))
             self.look_soon(taken)
             chunk.token, chunk.is_due = None, True
 

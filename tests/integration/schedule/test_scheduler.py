@@ -22,12 +22,12 @@ from orchestrator.jobs import Command, Job, JobKind, JobRecords, Lane, NewJob
 from orchestrator.leads import LeadStore
 from orchestrator.schedule import (
     DueSet,
+    RefreshPolicy,
     RunEnd,
     Scheduler,
     Watch,
     Watches,
     WatchKind,
-    Worth,
     new_rule,
     new_watch,
 )
@@ -59,8 +59,8 @@ class World:
     def scheduler(self) -> Scheduler:
         """A scheduler of its own, as every worker has one."""
         index = CompanyIndex(self.engine, utc_now, refresh_after=timedelta(0))
-        worth = Worth(self.engine)
-        return Scheduler(self.watches, self.due, worth, self.records, index, utc_now)
+        policy = RefreshPolicy(self.engine)
+        return Scheduler(self.watches, self.due, policy, self.records, index, utc_now)
 
     async def submit(self, new: NewJob, *, job_id: str | None = None) -> Job:
         """Accept a job, and remember it."""

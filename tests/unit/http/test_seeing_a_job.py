@@ -49,10 +49,10 @@ async def test_a_job_says_how_far_it_is(door: Door) -> None:
 async def test_a_finished_job_says_when(door: Door) -> None:
     """A job whose chunks are all done is done, at an instant."""
     job_id = await accepted(door, ["A1"])
-    async with door.runtime.records.taken(Lane.INTERACTIVE) as claim:
-        assert claim is not None
+    async with door.runtime.records.taken(Lane.INTERACTIVE) as lease:
+        assert lease is not None
         await finish(door, job_id, [0])
-        claim.done = True
+        lease.done = True
 
     body = (await door.client.get(f"/api/v1/jobs/{job_id}")).json()
 

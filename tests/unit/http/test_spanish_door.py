@@ -99,10 +99,10 @@ async def test_a_bad_lead_is_refused_with_its_fault(
 
 async def _judge(door: Door, job_id: str) -> None:
     """Work off the job as a worker does."""
-    async with door.runtime.records.taken(Lane.INTERACTIVE) as claim:
-        assert claim is not None
+    async with door.runtime.records.taken(Lane.INTERACTIVE) as lease:
+        assert lease is not None
         await door.runtime.records.report(job_id, 0, Report({"status": "discarded"}, {}))
-        claim.done = True
+        lease.done = True
 
 
 async def test_who_waits_gets_the_result(door: Door) -> None:

@@ -13,7 +13,7 @@ from orchestrator.infra.connections import store_errors
 from orchestrator.jobs.keys import JobKeys
 
 
-class Marks:
+class PoisonTracker:
     """The marks of all jobs; they are remembered for *ttl*."""
 
     def __init__(self, redis: Redis, *, ttl: timedelta) -> None:

@@ -15,7 +15,7 @@ from orchestrator.database.statements import in_chunks
 CHUNK: Final = 400
 
 
-class Worth:
+class RefreshPolicy:
     """Asks the store and the ledger. Every method raises DatabaseUnavailable."""
 
     def __init__(self, engine: AsyncEngine) -> None:
