@@ -7,21 +7,17 @@ from typing import Final, NoReturn
 import typer
 from pydantic import TypeAdapter
 
-from orchestrator.cli.budget import budget
-from orchestrator.cli.console import accept_any_output, err, flush
-from orchestrator.cli.costs import costs
+from orchestrator.cli.console import Exit, accept_any_output, err, flush
+from orchestrator.cli.costs import budget, costs
 from orchestrator.cli.db import db
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.enrich import enrich
-from orchestrator.cli.exits import Exit
-from orchestrator.cli.explain import explain
-from orchestrator.cli.failed import failed
+from orchestrator.cli.explain import explain, invalidate
+from orchestrator.cli.failed import failed, requeue_failed
 from orchestrator.cli.handover import handover
 from orchestrator.cli.identity import identity
-from orchestrator.cli.invalidate import invalidate
 from orchestrator.cli.jobs import jobs
 from orchestrator.cli.options import bounded
-from orchestrator.cli.requeue import requeue_failed
 from orchestrator.cli.run import run
 from orchestrator.cli.schedule import schedule
 from orchestrator.cli.serve import api, sandbox, up, worker

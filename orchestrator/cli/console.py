@@ -1,7 +1,7 @@
-"""Where output goes: results to standard output, everything said about them to standard error.
+"""Where output goes: results to standard output, everything else to standard error; exit codes.
 
 All of it is data unless it is a `rich.text.Text` with a style: no text is read as markup, and
-what a terminal could act on is shown as an escape (see `orchestrator.infra.printable`).
+characters that a terminal would act on are shown as escapes (see `orchestrator.infra.printable`).
 """
 
 import io
@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,6 +19,16 @@ from rich.segment import Segment
 from rich.text import Text
 
 from orchestrator.infra.printable import json_escape, printable, printable_json
+
+
+class Exit(IntEnum):
+    """How a command ended. Typer itself exits with 2 for a wrong usage."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    PARTLY = 3
+    BUDGET = 4
 
 
 class _SafeConsole(Console):

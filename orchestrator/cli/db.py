@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import typer
 
-from orchestrator.cli.console import err, out, print_json
-from orchestrator.cli.exits import Exit
+from orchestrator.cli.console import Exit, err, out, print_json
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import configured
 from orchestrator.database import (

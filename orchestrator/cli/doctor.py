@@ -6,8 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.console import out, print_json
-from orchestrator.cli.exits import Exit
+from orchestrator.cli.console import Exit, out, print_json
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import configured, home
 from orchestrator.doctor import Finding, Level, examine

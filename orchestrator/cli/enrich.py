@@ -13,17 +13,22 @@ from rich.text import Text
 
 from agents.case import Language, Localized
 from orchestrator.app import Runtime
-from orchestrator.cli.batch import Batch, Outcome, work_through
-from orchestrator.cli.budget import read_states, show_warnings
+from orchestrator.cli.batch import Batch, Outcome, finish, work_through
 from orchestrator.cli.console import dollars, err, out, print_json
-from orchestrator.cli.durations import parse_duration
-from orchestrator.cli.estimate import Estimate, estimate_of, show_estimate
-from orchestrator.cli.options import AsJson, check_name
-from orchestrator.cli.patience import LONGEST_S, Patience, patiently
-from orchestrator.cli.run import finish, foresee
-from orchestrator.cli.session import WORKERS, with_runtime
+from orchestrator.cli.costs import read_states, show_warnings
+from orchestrator.cli.estimate import Estimate, estimate_of, foresee, show_estimate
+from orchestrator.cli.options import (
+    AsJson,
+    BuyAgain,
+    Deadline,
+    MaxCost,
+    Tenant,
+    Terms,
+    check_name,
+    parse_duration,
+)
+from orchestrator.cli.session import LONGEST_S, WORKERS, Patience, patiently, with_runtime
 from orchestrator.cli.summary import summarize
-from orchestrator.cli.terms import BuyAgain, Deadline, MaxCost, Tenant, Terms
 from orchestrator.handlers import STILL_LOADING, CompanyHandler, CompanyResult, ItemStatus
 from orchestrator.handlers.company import report_of_failure
 from orchestrator.handlers.result import own_key

@@ -7,9 +7,9 @@ from typing import Any
 from rich.table import Table
 
 from orchestrator.app import Runtime
-from orchestrator.cli.batch import Batch, in_parts
+from orchestrator.cli.batch import Batch, Reading, in_parts
 from orchestrator.cli.console import dollars, out, print_json
-from orchestrator.cli.reading import Reading
+from orchestrator.cli.session import with_runtime
 from orchestrator.identity import Mention, mention_of
 from orchestrator.infra.distinct import Distinct
 
@@ -115,3 +115,12 @@ def _table(estimate: Estimate) -> Table:
         table.add_row("within the cap", str(estimate.affordable), "the rest would be skipped")
     table.add_row("cost at most", dollars(estimate.cost_micros), "")
     return table
+
+
+def foresee(batch: Batch, *, as_json: bool) -> None:
+    """Print what *batch* would buy."""
+
+    async def work(parts: Runtime) -> Estimate:
+        return await estimate(parts, batch, quiet=as_json)
+
+    show_estimate(with_runtime(work), as_json=as_json)

@@ -1,20 +1,22 @@
-"""`emasai explain`: the whole story of one company, from its key to what was judged."""
+"""`emasai explain` and `emasai invalidate`: what is known of a company, and forgetting it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.table import Table
 
 from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, out, print_json
-from orchestrator.cli.identity_story import Who, ask_who, show_who
-from orchestrator.cli.options import AsJson, CompanyName, Country, Website
+from orchestrator.cli.identity import Who, ask_who, show_who
+from orchestrator.cli.options import AsJson, CompanyName, CompanyNames, Country, Website
 from orchestrator.cli.session import with_runtime
+from orchestrator.identity import as_key, is_refined
 from orchestrator.leads import StoredDecision
 from orchestrator.memo import Entry
-from orchestrator.purchasing import PurchaseOutcome, PurchaseRecord, Serving
+from orchestrator.purchasing import PurchaseOutcome, PurchaseRecord, Serving, entry_key
 
 #: Characters of an id that tell it from its neighbours in a table.
 SHORT = 8
@@ -193,3 +195,36 @@ def _table(title: str, *columns: str) -> Table:
     # A line an item: what does not fit is in the JSON.
     table.add_column(columns[-1], no_wrap=True, ratio=1)
     return table
+
+
+def invalidate(
+    names: CompanyNames = None,
+    *,
+    pattern: Annotated[
+        str | None,
+        typer.Option(metavar="GLOB", help="Forget all whose key matches, e.g. 'banco_*'."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forget companies; a purchase under way cannot bring them back, its cost stays counted."""
+    if bool(names) == bool(pattern):
+        raise typer.BadParameter("give either names or --pattern")
+    keys = [as_key(name) for name in names or ()]
+
+    async def work(parts: Runtime) -> int:
+        if pattern is not None:
+            return await parts.memo.invalidate_pattern(entry_key(pattern))
+        known = {one for key in keys for one in await _all_keys(parts, key)}
+        return await parts.memo.invalidate(*map(entry_key, known))
+
+    removed = with_runtime(work)
+    if as_json:
+        print_json({"removed": removed})
+    else:
+        out.print(f"Forgot {removed} {'entry' if removed == 1 else 'entries'}.")
+
+
+async def _all_keys(parts: Runtime, key: str) -> set[str]:
+    """Return the keys of all companies that *key*, or the name that has it, may mean."""
+    companies = () if is_refined(key) else await parts.index.companies_of(key)
+    return {one for each in (key, *companies) for one in await parts.index.one_with(each)}

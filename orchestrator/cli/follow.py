@@ -16,7 +16,7 @@ from rich.progress import (
 
 from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, err, notice
-from orchestrator.cli.patience import AWAY, Patience
+from orchestrator.cli.session import AWAY, Patience
 from orchestrator.jobs import Job, JobGone
 
 #: Seconds between two looks at the job's record.

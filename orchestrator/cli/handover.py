@@ -7,8 +7,7 @@ import typer
 from rich.table import Table
 
 from orchestrator.app import Runtime
-from orchestrator.cli.console import err, notice, out, print_json
-from orchestrator.cli.exits import Exit
+from orchestrator.cli.console import Exit, err, notice, out, print_json
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.leads import HandOver, HandOverState

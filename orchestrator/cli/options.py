@@ -1,11 +1,16 @@
-"""Arguments and options that several commands have, and the bounds of what is typed."""
+"""Arguments and options that several commands share, and the bounds of what is typed."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, TypeVar
 
+import durationpy
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.app import Runtime
 from orchestrator.infra import bounds
+from orchestrator.infra.clock import utc_now
 
 T = TypeVar("T")
 _NAME: Final = TypeAdapter(bounds.Text)
@@ -54,3 +59,139 @@ Website = Annotated[
     str | None, typer.Option(metavar="WEBSITE", help="Its website, as a lead has it.")
 ]
 Country = Annotated[str | None, typer.Option(metavar="CODE", help="Its country, like MX.")]
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return a length of time as people write it: `500ms`, `5s`, `1h30m`, `7d`, `2w`.
+
+    A number alone is seconds.
+
+    Raises:
+        typer.BadParameter: Not a length of time, or below zero.
+    """
+    unit = "s" if text.replace(".", "", 1).isdecimal() else ""
+    try:
+        length = read_duration(f"{text}{unit}")
+    except ValueError:
+        length = timedelta(-1)
+    if length < timedelta(0):
+        example = "such as 5s, 1h30m or 7d"
+        raise typer.BadParameter(f"{text!r} is not a length of time, {example}")
+    return length
+
+
+def read_duration(text: str) -> timedelta:
+    """Return what `parse_duration` returns, but also a length below zero, and no number alone.
+
+    Raises:
+        ValueError: Not a length of time with its unit.
+    """
+    length: timedelta = durationpy.from_str(text)
+    return length
+
+
+def parse_instant(text: str, now: datetime, *, ago: bool) -> datetime:
+    """Return the instant that *text* means: `2026-11-30`, `2026-11-30T18:00`, or `2h`, `7d`.
+
+    Without a zone it is UTC. A length of time counts from *now*, into the past if *ago*.
+
+    Raises:
+        typer.BadParameter: It means none.
+    """
+    try:
+        length = read_duration(text)
+    except ValueError:
+        return _written_out(text)
+    try:
+        return now - length if ago else now + length
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} is too long a time") from None
+
+
+def _written_out(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is no instant, such as 2026-11-30T18:00, nor a length of time, such as 2h"
+        ) from None
+
+
+_TENANT: Final = TypeAdapter(bounds.Tenant)
+_DEADLINE: Final = TypeAdapter(bounds.Deadline)
+_COST: Final = TypeAdapter(bounds.CostUsd)
+
+
+def _tenant(text: str | None) -> str | None:
+    return None if text is None else bounded(_TENANT, text)
+
+
+MaxCost = Annotated[str | None, typer.Option(metavar="USD", help="Buy for this much at most.")]
+Deadline = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="What has not begun by then fails: 2026-11-30T18:00 (UTC), or 2h from now. To go on "
+        "after Ctrl-C, give the same instant again.",
+    ),
+]
+Tenant = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TENANT", callback=_tenant, help="On whose behalf; EMASAI_TENANT if not said."
+    ),
+]
+
+
+BuyAgain = Annotated[
+    bool,
+    typer.Option(
+        "--buy-again",
+        help="Buy once more what may have been charged before, but has lost its answer.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Of one job; None for no limit, and for the tenant of the settings.
+
+    `buy_again`: companies whose earlier purchase has lost its answer may be bought once more.
+    """
+
+    max_cost_micros: int | None = None
+    deadline: datetime | None = None
+    tenant: str | None = None
+    buy_again: bool = False
+
+    @classmethod
+    def parse(
+        cls,
+        max_cost: str | None,
+        deadline: str | None,
+        tenant: str | None = None,
+        *,
+        buy_again: bool = False,
+    ) -> "Terms":
+        """Return what `--max-cost`, `--deadline`, `--tenant` and `--buy-again` mean.
+
+        Raises:
+            typer.BadParameter: One of them is not what every entry point accepts.
+        """
+        micros = until = None
+        if max_cost is not None:
+            micros = bounds.micros_of(bounded(_COST, max_cost.removeprefix("$")))
+        if deadline is not None:
+            instant = parse_instant(deadline, utc_now(), ago=False)
+            until = bounded(_DEADLINE, instant, of=f"the deadline {deadline}")
+        return cls(micros, until, tenant, buy_again)
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether there is a cap or a deadline."""
+        return self.max_cost_micros is not None or self.deadline is not None
+
+    def tenant_of(self, parts: Runtime) -> str:
+        """Return on whose behalf the work is done."""
+        return self.tenant or parts.settings.tenant

@@ -1,4 +1,4 @@
-"""`emasai run`: leads go through the whole pipeline; a lead file comes back with results."""
+"""`emasai run`: leads of a file, or stored leads, go through the whole pipeline."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,16 +8,11 @@ from uuid import UUID
 import typer
 
 from orchestrator.app import Runtime
-from orchestrator.cli.batch import Batch, Outcome, work_through
-from orchestrator.cli.budget import as_json_list, show_warnings
-from orchestrator.cli.console import notice, out, print_json
-from orchestrator.cli.estimate import Estimate, estimate, show_estimate
-from orchestrator.cli.rejudge import rejudge
-from orchestrator.cli.selection import CONDITIONS, Selection
+from orchestrator.cli.batch import Batch, Outcome, finish, work_through
+from orchestrator.cli.estimate import foresee
+from orchestrator.cli.options import BuyAgain, Deadline, MaxCost, Tenant, Terms
 from orchestrator.cli.session import WORKERS, with_runtime
-from orchestrator.cli.stored import foresee_stored, run_stored
-from orchestrator.cli.summary import summary_table, verdict
-from orchestrator.cli.terms import BuyAgain, Deadline, MaxCost, Tenant, Terms
+from orchestrator.cli.stored import CONDITIONS, Selection, foresee_stored, rejudge, run_stored
 from orchestrator.handlers import LeadResult
 from orchestrator.jobs import JobKind
 from orchestrator.leadfile import (
@@ -104,34 +99,3 @@ def _run_file(
 
 async def _import(parts: Runtime, leads: Sequence[LeadFields]) -> None:
     await parts.store.import_leads([lead_from(lead) for lead in leads])
-
-
-def foresee(batch: Batch, *, as_json: bool) -> None:
-    """Print what *batch* would buy."""
-
-    async def work(parts: Runtime) -> Estimate:
-        return await estimate(parts, batch, quiet=as_json)
-
-    show_estimate(with_runtime(work), as_json=as_json)
-
-
-def finish(outcome: Outcome, target: Path, *, items: str, as_json: bool) -> None:
-    """Print what came of a batch and exit with what it comes to."""
-    summary = outcome.summary
-    if as_json:
-        job_id = outcome.job and outcome.job.job_id
-        about = {"job_id": job_id, "output": str(target), **summary.as_json()}
-        print_json({**about, "budgets": as_json_list(outcome.budgets)})
-    else:
-        out.print(summary_table(summary, items=items))
-        out.print(f"Results are in {target}.", soft_wrap=True)
-        sentence = verdict(summary)
-        if sentence:
-            out.print(sentence, style="green")
-        show_warnings(outcome.budgets)
-    if summary.pending:
-        notice(f"{summary.pending} are not finished.", _PENDING)
-    raise typer.Exit(summary.exit_code)
-
-
-_PENDING = "They stay accepted: run the same command again, and it goes on from here."

@@ -7,8 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from orchestrator.cli.console import dollars
-from orchestrator.cli.exits import Exit
+from orchestrator.cli.console import Exit, dollars
 from orchestrator.handlers import BOUGHT_AGAIN, ItemResult, ItemStatus
 from orchestrator.infra.distinct import Distinct
 from orchestrator.memo import Source

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.cli.cells import cells_of
+from orchestrator.cli.batch import cells_of
 from orchestrator.handlers import CompanyResult, ItemStatus
 
 

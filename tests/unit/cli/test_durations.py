@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import typer
 
-from orchestrator.cli.durations import parse_duration
+from orchestrator.cli.options import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.cli.enrich import AT_ONCE, look_up_all
-from orchestrator.cli.terms import Terms
+from orchestrator.cli.options import Terms
 from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.jobs import JobContext, NotNow
 from orchestrator.memo import StoreFull

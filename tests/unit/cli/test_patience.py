@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.cli.patience import Patience, patiently
+from orchestrator.cli.session import Patience, patiently
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.infra.connections import StoreFull, StoreRefused, StoreUnavailable
 from orchestrator.jobs import NotNow
@@ -66,7 +66,7 @@ def test_patience_ends_and_begins_again_after_a_success() -> None:
 
 async def test_work_is_asked_for_until_it_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each time anew, and its result is returned."""
-    monkeypatch.setattr("orchestrator.cli.patience.AGAIN_S", 0)
+    monkeypatch.setattr("orchestrator.cli.session.AGAIN_S", 0)
     answers: list[Exception | int] = [StoreUnavailable("read"), StoreUnavailable("read"), 7]
 
     async def work() -> int:

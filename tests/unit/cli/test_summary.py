@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from orchestrator.cli.exits import Exit
+from orchestrator.cli.console import Exit
 from orchestrator.cli.summary import Summary, summarize, summary_table, verdict
 from orchestrator.handlers import CompanyResult, ItemStatus
 from orchestrator.memo import Source
