@@ -58,8 +58,6 @@ async def _deaths(stack: EmbeddedStack, grace_s: float, runs: int) -> dict[Step,
         "SURFSENSE_WORKSPACE_ID": "1",
         "EMASAI_LEASE_S": str(LEASE_S),
         "EMASAI_RECONCILE_GRACE_S": str(grace_s),
-        "EMASAI_POLL_FIRST_S": "0.05",
-        "EMASAI_POLL_MAX_S": "0.1",
     }
     deaths: dict[Step, list[Death]] = {step: [] for step in STEPS}
     async with open_buyer(load(**variables)) as survivor, open_children() as children:

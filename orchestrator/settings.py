@@ -47,6 +47,8 @@ REMOVED: Final[Mapping[str, str]] = {
     "EMASAI_CLI_LOG_LEVEL": "the `emasai` command logs what EMASAI_LOG_LEVEL says",
     "EMASAI_HANDOVER_DAYS": "a delivered hand-over is listed for 90 days",
     "EMASAI_IDEMPOTENCY_TTL_S": "an idempotency key leads to its job for 24 hours",
+    "EMASAI_POLL_FIRST_S": "a run is first looked at after 0.2 s",
+    "EMASAI_POLL_MAX_S": "looks at a run are at most 5 s apart",
     "EMASAI_SENTINEL_MASTER": "write the master's name into the address, "
     "sentinel://...?master_name=NAME",
     "EMASAI_SENTINEL_PASSWORD": "write the Sentinels' password into the address, "
@@ -412,10 +414,6 @@ class Settings(_Database, RedisSettings):
         timedelta(seconds=30), validation_alias="EMASAI_INTERRUPTED_GRACE_S"
     )
     """How long a run that a restart of SurfSense interrupted may still succeed (`workspace`)."""
-    poll_first: Seconds = Field(timedelta(seconds=0.2), validation_alias="EMASAI_POLL_FIRST_S")
-    """Until a run is first looked at (`workspace`)."""
-    poll_max: Seconds = Field(timedelta(seconds=5), validation_alias="EMASAI_POLL_MAX_S")
-    """Longest pause between two looks at a run (`workspace`)."""
     reconcile_grace: Seconds = Field(
         timedelta(seconds=3), validation_alias="EMASAI_RECONCILE_GRACE_S"
     )

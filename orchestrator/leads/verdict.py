@@ -7,7 +7,7 @@ from typing import Final
 
 from redis.backoff import EqualJitterBackoff
 
-from orchestrator.surfsense.retry_after import retry_after_s
+from orchestrator.surfsense import retry_after_s
 
 #: Pause after the first failure; doubled by each further one, half of it left to chance.
 FIRST_PAUSE: Final = timedelta(seconds=5)

@@ -1,13 +1,18 @@
-"""Buying evidence from SurfSense: the client, what its answers mean, and what goes wrong.
+"""Buying evidence from SurfSense: both protocols, what answers mean, and what goes wrong.
 
-`Seller` is the port; `EnrichSeller` and `RunSeller` speak SurfSense's two protocols. Decisions
-are pure (`verdict`, `run_verdict`, `search`, `wire`, `run_wire`, `evidence`, `polling`,
-`retry_after`); `http`, `client` and `workspace_api` do the I/O; `sandbox` is a stand-in for the
-service in a process of its own.
+`Seller` is the port; `EnrichSeller` and `WorkspaceSeller` speak SurfSense's two protocols over
+`http`. What is decided about answers is pure: `answers`, `evidence`, `runs`, `search`.
 """
 
-from orchestrator.surfsense.client import SurfSenseClient
-from orchestrator.surfsense.enrich_seller import EnrichSeller
+from orchestrator.surfsense.answers import (
+    Accepted,
+    Ambiguous,
+    Answer,
+    Found,
+    NotFound,
+    retry_after_s,
+)
+from orchestrator.surfsense.enrich import EnrichSeller
 from orchestrator.surfsense.errors import (
     AccessDenied,
     AnswerLost,
@@ -21,17 +26,13 @@ from orchestrator.surfsense.errors import (
     RunUnknown,
     ServiceUnavailable,
     TransientEnrichmentError,
+    from_record,
+    to_record,
 )
 from orchestrator.surfsense.evidence import evidence_from, is_simulated
-from orchestrator.surfsense.failure_record import from_record, to_record
-from orchestrator.surfsense.http import open_http
-from orchestrator.surfsense.opening import open_seller
-from orchestrator.surfsense.permit import SendGuard, current_guard, guarded
-from orchestrator.surfsense.polling import Rhythm
-from orchestrator.surfsense.run_seller import Patience, RunSeller
-from orchestrator.surfsense.seller import Accepted, Seller
-from orchestrator.surfsense.verdict import Ambiguous, Answer, Found, NotFound
-from orchestrator.surfsense.workspace_api import WorkspaceApi
+from orchestrator.surfsense.http import SendGuard, current_guard, guarded, open_http
+from orchestrator.surfsense.seller import Seller, open_seller
+from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
 
 __all__ = [
     "Accepted",
@@ -45,20 +46,18 @@ __all__ = [
     "MalformedAnswer",
     "NotFound",
     "NotSent",
-    "Patience",
     "PermanentEnrichmentError",
     "RateLimited",
     "RequestRejected",
-    "Rhythm",
     "RunInterrupted",
-    "RunSeller",
+    "RunTimeouts",
     "RunUnknown",
     "Seller",
     "SendGuard",
     "ServiceUnavailable",
-    "SurfSenseClient",
     "TransientEnrichmentError",
     "WorkspaceApi",
+    "WorkspaceSeller",
     "current_guard",
     "evidence_from",
     "from_record",
@@ -66,5 +65,6 @@ __all__ = [
     "is_simulated",
     "open_http",
     "open_seller",
+    "retry_after_s",
     "to_record",
 ]

@@ -1,9 +1,9 @@
-"""Why a company could not be enriched, classified by what the caller should do.
+"""Why a company could not be enriched, classified by what the caller should do; errors as JSON.
 
 EnrichmentError(company)
 ├── TransientEnrichmentError(company)           try again later; the only family that is retried
 │   ├── ServiceUnavailable(company, cause)      nothing was bought: no connection, or a 503
-│   ├── NotSent(company)                        nothing was sent: its permit was over
+│   ├── NotSent(company)                        nothing was sent: its send guard refused
 │   ├── RateLimited(company, retry_after_s)     nothing was bought: wait, then ask again
 │   ├── AnswerLost(company, cause, cost_micros) the POST may have been accepted and charged
 │   ├── RunInterrupted(company, run_id)         ended by a restart, not charged as far as is known
@@ -17,14 +17,17 @@ EnrichmentError(company)
 passed on, because Celery and our failure records rebuild an error by calling `cls(*args)`.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import ClassVar
+
+from pydantic import BaseModel, JsonValue, ValidationError
 
 
 class EnrichmentError(Exception):
     """No evidence about `company` was obtained. `code` is the stable name of the reason.
 
-    `retry_in` is how long nobody tries again, where that is known.
+    `retry_in` is how long no process tries again, where that is known.
     """
 
     code: ClassVar[str] = "enrichment_failed"
@@ -61,7 +64,7 @@ class ServiceUnavailable(TransientEnrichmentError):
 
 
 class NotSent(TransientEnrichmentError):
-    """The request's permit was over when its bytes should have left; none did."""
+    """The send guard refused the request before any byte left."""
 
     code: ClassVar[str] = "not_sent"
 
@@ -83,11 +86,11 @@ class RateLimited(TransientEnrichmentError):
 
 
 class AnswerLost(TransientEnrichmentError):
-    """The request was sent and its answer never came: it may have been done and charged.
+    """The request was sent and its answer never came: it may have been completed and charged.
 
     Sending it again may pay twice. So a run is looked for and collected; where there are no runs,
     nothing is bought for `retry_in`, the rest of the freshness window, unless a person asks for it.
-    `cost_micros` is what is entered as uncertain for it; 0 where nothing is.
+    `cost_micros` is what the ledger holds as uncertain for it; 0 where it holds nothing.
     """
 
     code: ClassVar[str] = "answer_lost"
@@ -162,7 +165,7 @@ class RequestRejected(PermanentEnrichmentError):
 class MalformedAnswer(PermanentEnrichmentError):
     """The answer as a whole is unusable; `field` names the part that could not be read.
 
-    `cost_micros` is what it has cost, where that can be read all the same.
+    `cost_micros` is what it has cost, where that part can be read.
     """
 
     code: ClassVar[str] = "malformed_answer"
@@ -188,3 +191,49 @@ class AccessDenied(PermanentEnrichmentError):
     def __str__(self) -> str:
         fix = "top up its credit" if self.status == 402 else "check SURFSENSE_API_KEY"  # noqa: PLR2004 - 402 is Payment Required
         return f"{self.company}: SurfSense denied access with {self.status}; stop buying and {fix}"
+
+
+def to_record(error: EnrichmentError) -> dict[str, JsonValue]:
+    """Return *error* as a JSON object, so that followers in other processes get it typed."""
+    return {
+        "code": error.code,
+        "args": list(error.args),
+        "permanent": isinstance(error, PermanentEnrichmentError),
+    }
+
+
+def from_record(record: Mapping[str, object]) -> EnrichmentError:
+    """Return the error that *record* was made of.
+
+    A code of a later version comes back as its family, `TransientEnrichmentError` or
+    `PermanentEnrichmentError`.
+
+    Raises:
+        ValueError: *record* was not made by `to_record`.
+    """
+    try:
+        return _Record.model_validate(record).to_error()
+    except (ValidationError, TypeError, IndexError) as error:
+        raise ValueError("not a failure record") from error
+
+
+class _Record(BaseModel):
+    code: str
+    args: tuple[str | int, ...]
+    permanent: bool
+
+    def to_error(self) -> EnrichmentError:
+        known = _BY_CODE.get(self.code)
+        if known is not None:
+            return known(*self.args)  # type: ignore[arg-type]  # checked by the constructor
+        family = PermanentEnrichmentError if self.permanent else TransientEnrichmentError
+        return family(str(self.args[0]))
+
+
+def _with_subclasses(error: type[EnrichmentError]) -> Iterator[type[EnrichmentError]]:
+    yield error
+    for subclass in error.__subclasses__():
+        yield from _with_subclasses(subclass)
+
+
+_BY_CODE = {error.code: error for error in _with_subclasses(EnrichmentError)}

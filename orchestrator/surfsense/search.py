@@ -1,8 +1,8 @@
-"""One company as a search of `google_search.scrape`, and what its items tell. Pure.
+"""The verb `google_search.scrape`: the request about one company, and what its items say. Pure.
 
-The search phrase is the company's name in quotes and, where the name is not enough, behind it the
-domain or country that a company's name has in brackets then. It is all that a run remembers of its
-company, so reading it back is how a run is recognized.
+The search phrase is the company's name in quotes and, where the name is not enough, the domain or
+country that follows the name in brackets. A run keeps nothing else of its company, so a run is
+recognized by reading the phrase back.
 """
 
 import re
@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.identity import InvalidCompanyName, company_key
 
-#: The verb that runs are made of, and its path.
+#: The verb that runs are made of, its path, and its price for one page of results in micro-USD.
 CAPABILITY = "google_search.scrape"
 VERB_PATH = "google_search/scrape"
+SEARCH_PAGE_MICROS = 5_500
 
 #: The sandbox puts its whole company into an item under this name; SurfSense has no such field.
 COMPANY_FIELD = "empresa"
@@ -25,17 +26,17 @@ COMPANY_FIELD = "empresa"
 #: Google shows for the site that a name stands for, and without.
 _SITE_LINKS_CONFIDENCE, _HIT_CONFIDENCE = 0.4, 0.2
 
-#: Fields that we leave blank: a search that sets them is somebody else's.
+#: Fields that we leave blank: a search that sets them was not started by us.
 _NARROWING = ("country_code", "language_code", "site")
 
 
-#: What tells companies of one name apart: a domain, or a country.
+#: What distinguishes companies of one name: a domain, or a country.
 _DETAIL = r"(?:[a-z0-9_-]+\.)+[a-z0-9-]{2,}|[A-Z]{2}"
 _DETAILED = re.compile(rf"(.*\S) \(({_DETAIL})\)", re.DOTALL)
 _PHRASE = re.compile(rf'"([^"]*)"(?: ({_DETAIL}))?')
 
 
-class _Asked(NamedTuple):
+class _Company(NamedTuple):
     name: str
     detail: str | None
 
@@ -49,8 +50,8 @@ class _Result(BaseModel):
 
 
 def is_searchable(company: str) -> bool:
-    """Say whether anything is left of the name in a search phrase."""
-    return bool(_words_of(_asked(company).name))
+    """Return whether anything is left of the name in a search phrase."""
+    return bool(_words_of(_parts_of(company).name))
 
 
 def search_request(company: str) -> dict[str, Any]:
@@ -61,13 +62,13 @@ def search_request(company: str) -> dict[str, Any]:
     >>> search_request("Acme GmbH (globex.de)")["queries"]
     ['"Acme GmbH" globex.de']
     """
-    name, detail = _asked(company)
+    name, detail = _parts_of(company)
     phrase = f'"{_words_of(name)}"'
     return {"queries": [f"{phrase} {detail}" if detail else phrase], "max_pages_per_query": 1}
 
 
 def is_search_for(company: str, request: Mapping[str, Any] | None) -> bool:
-    """Say whether *request*, as a run keeps it, is ours and about the company of that name.
+    """Return whether *request*, as a run keeps it, is ours and about the company of that name.
 
     >>> is_search_for("ACME, S.L.", search_request("Acme"))
     True
@@ -77,10 +78,11 @@ def is_search_for(company: str, request: Mapping[str, Any] | None) -> bool:
     queries = request.get("queries")
     if not isinstance(queries, list) or len(queries) != 1 or not isinstance(queries[0], str):
         return False
-    phrase, asked = _PHRASE.fullmatch(queries[0]), _asked(company)
+    phrase, asked = _PHRASE.fullmatch(queries[0]), _parts_of(company)
     if phrase is None or phrase[2] != asked.detail:
         return False
-    ours = {**dict.fromkeys(_NARROWING), **search_request(_company(*phrase.groups()))}
+    name = f"{phrase[1]} ({phrase[2]})" if phrase[2] else phrase[1]
+    ours = {**dict.fromkeys(_NARROWING), **search_request(name)}
     if any((request.get(field) or None) != value for field, value in ours.items()):
         return False
     try:
@@ -90,15 +92,16 @@ def is_search_for(company: str, request: Mapping[str, Any] | None) -> bool:
 
 
 def payload_from(items: list[dict[str, Any]], company: str) -> dict[str, Any]:
-    """Return what *items* tell about *company*, as `POST /enrich` would; empty if nothing.
+    """Return what *items* say about *company*, in the form of `POST /enrich`; empty if nothing.
 
-    Of a company whose domain is known, hits on others tell nothing: they may be its namesakes'.
+    If the company's domain is known, hits on other domains count for nothing: they may be about
+    other companies of its name.
     """
     for item in items:
-        if isinstance(told := item.get(COMPANY_FIELD), dict):
-            return told
+        if isinstance(company_object := item.get(COMPANY_FIELD), dict):
+            return company_object
     results = [result for item in items for result in _results_in(item)]
-    name, detail = _asked(company)
+    name, detail = _parts_of(company)
     own = [each for each in results if _is_on(each.url, detail)]
     if not own:
         return {}
@@ -111,18 +114,14 @@ def payload_from(items: list[dict[str, Any]], company: str) -> dict[str, Any]:
     return payload | {"source_urls": [result.url for result in own]}
 
 
-def _asked(company: str) -> _Asked:
-    """Return the parts of what is asked for: `Acme GmbH (globex.de)`, or a name alone."""
+def _parts_of(company: str) -> _Company:
+    """Return the parts of `Acme GmbH (globex.de)`, or of a name alone."""
     detailed = _DETAILED.fullmatch(company)
-    return _Asked(detailed[1], detailed[2]) if detailed else _Asked(company, None)
-
-
-def _company(name: str, detail: str | None) -> str:
-    return f"{name} ({detail})" if detail else name
+    return _Company(detailed[1], detailed[2]) if detailed else _Company(company, None)
 
 
 def _is_on(url: str, detail: str | None) -> bool:
-    """Say whether a hit may be the company's: on its domain, where that is known."""
+    """Return whether a hit may be the company's: on its domain, where that is known."""
     if detail is None or "." not in detail:
         return True
     try:

@@ -1,18 +1,17 @@
-"""The port through which purchases are made, whichever protocol SurfSense is spoken to in."""
+"""The port through which purchases are made by either protocol, and the choice between them."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
-from orchestrator.surfsense.verdict import Answer
+import httpx
 
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """SurfSense took the purchase and works on it. `run_id` is durable: write it down at once."""
-
-    run_id: str
+from orchestrator.infra.clock import Clock, utc_now
+from orchestrator.settings import Settings
+from orchestrator.surfsense.answers import Accepted, Answer
+from orchestrator.surfsense.enrich import EnrichSeller
+from orchestrator.surfsense.search import SEARCH_PAGE_MICROS
+from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
 
 
 class Seller(Protocol):
@@ -84,3 +83,36 @@ class Seller(Protocol):
 
     async def cancel(self, run_id: str) -> bool:
         """Stop a run. True means that it was stopped and is not charged; False, that it may be."""
+
+
+def open_seller(settings: Settings, http: httpx.AsyncClient, *, clock: Clock = utc_now) -> Seller:
+    """Return the seller of `SURFSENSE_PROTOCOL`, which sends through *http* and closes nothing."""
+    base_url = settings.surfsense_url.get_secret_value()
+    timeout = settings.surfsense_timeout
+    match settings.surfsense_protocol:
+        case "enrich":
+            return EnrichSeller(
+                http,
+                base_url=base_url,
+                price_micros=settings.price_micros,
+                answers_within=timeout,
+                clock=clock,
+            )
+        case "workspace":
+            api = WorkspaceApi(
+                http,
+                base_url=base_url,
+                workspace_id=settings.surfsense_workspace_id or "",  # the settings require it
+                clock=clock,
+            )
+            # The default price is that of a whole company by `enrich`; a run buys one page.
+            is_priced = "price_micros" in settings.model_fields_set
+            return WorkspaceSeller(
+                api,
+                price_micros=settings.price_micros if is_priced else SEARCH_PAGE_MICROS,
+                timeouts=RunTimeouts(
+                    accept=min(RunTimeouts().accept, timeout),
+                    answer=timeout,
+                    interrupted=settings.interrupted_grace,
+                ),
+            )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.surfsense.run_finder import CLOCK_SKEW
+from orchestrator.surfsense.workspace import CLOCK_SKEW
 from tests.model.programs import ms
 
 if TYPE_CHECKING:

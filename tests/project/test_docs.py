@@ -15,7 +15,7 @@ from orchestrator.surfsense import (
     ServiceUnavailable,
     errors,
 )
-from orchestrator.surfsense.verdict import failure_on
+from orchestrator.surfsense.answers import failure_on
 from tests.model.invariants import ALWAYS, QUIET
 from tests.support.cases import NOW
 from tests.support.project import ROOT, project_files_like, read

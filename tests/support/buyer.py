@@ -54,7 +54,6 @@ RUNS = {
     "SURFSENSE_WORKSPACE_ID": "1",
     "EMASAI_LEASE_S": "0.6",
     "EMASAI_RECONCILE_GRACE_S": "0.4",
-    "EMASAI_POLL_FIRST_S": "0.05",
 }
 
 

@@ -40,8 +40,6 @@ VARIABLES = {
     "EMASAI_LEASE_S": "1",
     "EMASAI_FAILURE_TTL_S": "1",
     "EMASAI_CHUNK_SIZE": "5",
-    "EMASAI_POLL_FIRST_S": "0.2",
-    "EMASAI_POLL_MAX_S": "1",
 }
 
 

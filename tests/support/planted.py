@@ -23,7 +23,7 @@ from orchestrator.memo.keys import Keys
 from orchestrator.memo.notes import Notes
 from orchestrator.memo.processes import Processes
 from orchestrator.purchasing.attempt import Attempts
-from orchestrator.surfsense import Accepted, RunSeller, SendGuard
+from orchestrator.surfsense import Accepted, SendGuard, WorkspaceSeller
 
 JsonObject = dict[str, Any]
 
@@ -102,15 +102,17 @@ def _store_patiently(seconds: float) -> None:
 
 
 def _stop_before_post(sign: Path) -> None:
-    submit = RunSeller.submit
+    submit = WorkspaceSeller.submit
 
-    async def stop_and_submit(seller: RunSeller, company: str, *, purchase_id: str) -> Accepted:
+    async def stop_and_submit(
+        seller: WorkspaceSeller, company: str, *, purchase_id: str
+    ) -> Accepted:
         with suppress(FileExistsError):
             os.close(os.open(sign, os.O_CREAT | os.O_EXCL))
             os.kill(os.getpid(), signal.SIGSTOP)
         return await submit(seller, company, purchase_id=purchase_id)
 
-    setattr(RunSeller, "submit", stop_and_submit)  # noqa: B010 - (as above)
+    setattr(WorkspaceSeller, "submit", stop_and_submit)  # noqa: B010 - (as above)
 
 
 _PLANT: dict[Fault, Callable[[], None]] = {

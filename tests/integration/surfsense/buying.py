@@ -10,17 +10,14 @@ from pydantic import SecretStr
 
 from orchestrator.surfsense import (
     EnrichmentError,
-    Patience,
-    Rhythm,
-    RunSeller,
-    SurfSenseClient,
+    EnrichSeller,
+    RunTimeouts,
     WorkspaceApi,
+    WorkspaceSeller,
     open_http,
 )
 
 PATIENCE = timedelta(seconds=20)
-#: Looks in quick succession, so that tests don't wait.
-QUICK = Rhythm(timedelta(milliseconds=10), timedelta(milliseconds=50))
 
 
 async def _at_once(_seconds: float) -> None:
@@ -30,11 +27,13 @@ async def _at_once(_seconds: float) -> None:
 @asynccontextmanager
 async def client_of(
     url: str, *, api_key: str | None = None, patience: timedelta = PATIENCE
-) -> AsyncIterator[SurfSenseClient]:
+) -> AsyncIterator[EnrichSeller]:
     """Open a client that gives an answer *patience*, and waits no time between attempts."""
     key = None if api_key is None else SecretStr(api_key)
     async with open_http(api_key=key, max_in_flight=200, timeout=patience) as http:
-        yield SurfSenseClient(http, base_url=url, price_micros=1, timeout=patience, sleep=_at_once)
+        yield EnrichSeller(
+            http, base_url=url, price_micros=1, answers_within=patience, sleep=_at_once
+        )
 
 
 @asynccontextmanager
@@ -46,12 +45,14 @@ async def run_seller_of(
     accept: timedelta = PATIENCE,
     answer: timedelta = PATIENCE,
     grace: timedelta = timedelta(milliseconds=100),
-) -> AsyncIterator[RunSeller]:
+) -> AsyncIterator[WorkspaceSeller]:
     """Open a seller with run ids that looks often and waits as long as it is told."""
     key = None if api_key is None else SecretStr(api_key)
     async with open_http(api_key=key, max_in_flight=200, timeout=PATIENCE) as http:
         api = WorkspaceApi(http, base_url=url, workspace_id=workspace_id)
-        yield RunSeller(api, patience=Patience(accept, answer, grace, QUICK))
+        # Looks in quick succession, so that tests don't wait.
+        often = timedelta(milliseconds=10), timedelta(milliseconds=50)
+        yield WorkspaceSeller(api, timeouts=RunTimeouts(accept, answer, grace, *often))
 
 
 async def error_of(
@@ -64,5 +65,5 @@ async def error_of(
     """Return the error of one purchase."""
     async with client_of(url, patience=patience, api_key=api_key) as client:
         with pytest.raises(EnrichmentError) as caught:
-            await client.purchase(company, purchase_id="p-1")
+            await client.submit(company, purchase_id="p-1")
     return caught.value

@@ -36,7 +36,7 @@ async def test_both_protocols_bring_the_same_evidence(sandbox: SandboxProcess) -
     """An agent judges a company alike, however it was bought."""
     now = utc_now()
     async with client_of(sandbox.url) as client, run_seller_of(sandbox.url) as seller:
-        direct = await client.purchase("Acme", purchase_id="p-1")
+        direct = await client.submit("Acme", purchase_id="p-1")
         accepted = await seller.submit("Acme", purchase_id="p-2")
         collected = await seller.collect(accepted.run_id, company="Acme")
 

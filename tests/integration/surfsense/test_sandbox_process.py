@@ -15,7 +15,7 @@ async def test_the_bill_survives_kill_9(own_sandbox: Callable[..., SandboxProces
     """What was answered is charged after a restart too; a line torn by the kill is not."""
     sandbox = own_sandbox("--not-found-rate", "0", "--ambiguous-rate", "0")
     async with client_of(sandbox.url) as client:
-        await client.purchase("Acme", purchase_id="p-1")
+        await client.submit("Acme", purchase_id="p-1")
         sold = sandbox.bill()
 
         sandbox.kill()
@@ -23,7 +23,7 @@ async def test_the_bill_survives_kill_9(own_sandbox: Callable[..., SandboxProces
             file.write(b'{"at_ms":1')
         sandbox.start(sandbox.port)
         kept = sandbox.bill()
-        await client.purchase("Acme", purchase_id="p-2")
+        await client.submit("Acme", purchase_id="p-2")
 
     assert kept["companies"] == sold["companies"]
     assert sandbox.bill()["purchases"] == 2
@@ -36,7 +36,7 @@ async def test_a_guarded_sandbox_wants_its_key(own_sandbox: Callable[..., Sandbo
     missing = await error_of(sandbox.url)
     wrong = await error_of(sandbox.url, api_key="ss_pat_wrong")
     async with client_of(sandbox.url, api_key="ss_pat_right") as client:
-        await client.purchase("Acme", purchase_id="p-1")
+        await client.submit("Acme", purchase_id="p-1")
 
     assert type(missing) is type(wrong) is AccessDenied
     assert sandbox.bill()["purchases"] == 1

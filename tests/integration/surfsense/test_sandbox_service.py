@@ -23,8 +23,8 @@ from tests.integration.surfsense.sandbox_process import FAULTLESS, SandboxProces
 async def test_what_is_sold_is_on_the_bill(sandbox: SandboxProcess) -> None:
     """The buyer is told exactly what the seller charged, under one key for all spellings."""
     async with client_of(sandbox.url) as client:
-        first = await client.purchase("Mercadona", purchase_id="p-1")
-        second = await client.purchase("MERCADONA", purchase_id="p-2")
+        first = await client.submit("Mercadona", purchase_id="p-1")
+        second = await client.submit("MERCADONA", purchase_id="p-2")
 
     bill = sandbox.bill()
     (company,) = bill["companies"].values()
@@ -41,7 +41,7 @@ async def test_many_buyers_at_once_get_their_own_answers(sandbox: SandboxProcess
     sandbox.behave(latency_min_ms=5, latency_max_ms=50)
 
     async with client_of(sandbox.url) as client:
-        answers = await asyncio.gather(*(client.purchase(name, purchase_id=name) for name in names))
+        answers = await asyncio.gather(*(client.submit(name, purchase_id=name) for name in names))
 
     assert [a.payload["empresa"] for a in answers if isinstance(a, Found)] == names
     assert sandbox.bill()["purchases"] == 200
@@ -51,9 +51,9 @@ async def test_unknown_and_ambiguous_companies_are_answers(sandbox: SandboxProce
     """Both are told, and both are charged for the search."""
     async with client_of(sandbox.url) as client:
         sandbox.behave(not_found_rate=1)
-        unknown = await client.purchase("Acme", purchase_id="p-1")
+        unknown = await client.submit("Acme", purchase_id="p-1")
         sandbox.behave(not_found_rate=0, ambiguous_rate=1)
-        ambiguous = await client.purchase("Acme", purchase_id="p-2")
+        ambiguous = await client.submit("Acme", purchase_id="p-2")
 
     assert unknown == NotFound(5_500, cost_estimated=False)
     assert isinstance(ambiguous, Ambiguous)
@@ -109,7 +109,7 @@ async def test_a_late_answer_reaches_the_patient(sandbox: SandboxProcess) -> Non
 
     error = await error_of(sandbox.url, patience=timedelta(milliseconds=200))
     async with client_of(sandbox.url) as patient:
-        answer = await patient.purchase("Acme", purchase_id="p-2")
+        answer = await patient.submit("Acme", purchase_id="p-2")
 
     assert type(error) is AnswerLost
     assert isinstance(answer, Found)
@@ -133,10 +133,10 @@ async def test_the_rate_limit_says_when_to_come_back(sandbox: SandboxProcess) ->
     sandbox.behave(rate_limit=2)
 
     async with client_of(sandbox.url) as client:
-        await client.purchase("Acme", purchase_id="p-1")
-        await client.purchase("Otra", purchase_id="p-2")
+        await client.submit("Acme", purchase_id="p-1")
+        await client.submit("Otra", purchase_id="p-2")
         with pytest.raises(RateLimited) as caught:
-            await client.purchase("Tercera", purchase_id="p-3")
+            await client.submit("Tercera", purchase_id="p-3")
 
     assert 0 < caught.value.retry_after_s <= 60
     assert (sandbox.bill()["purchases"], sandbox.bill()["requests"]) == (2, 3)
@@ -152,8 +152,8 @@ async def test_a_repeated_key_is_charged_as_ordered(
     sandbox.behave(honour_idempotency_key=honoured)
 
     async with client_of(sandbox.url) as client:
-        first = await client.purchase("Acme", purchase_id="p-1")
-        second = await client.purchase("Acme", purchase_id="p-1")
+        first = await client.submit("Acme", purchase_id="p-1")
+        second = await client.submit("Acme", purchase_id="p-1")
 
     assert first == second
     assert sandbox.bill()["purchases"] == purchases

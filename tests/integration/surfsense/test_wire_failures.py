@@ -74,7 +74,7 @@ async def test_nobody_listening_is_unavailable() -> None:
 
     async with client_of(f"http://127.0.0.1:{port}") as client:
         with pytest.raises(ServiceUnavailable):
-            await client.purchase("Acme", purchase_id="p-1")
+            await client.submit("Acme", purchase_id="p-1")
 
 
 async def test_no_purchase_meets_the_end_of_an_earlier_connection() -> None:
@@ -82,7 +82,7 @@ async def test_no_purchase_meets_the_end_of_an_earlier_connection() -> None:
     server = RawServer(answer, answer)
 
     async with server.serve(), client_of(server.url) as client:
-        bought = [await client.purchase("Acme", purchase_id=str(number)) for number in range(3)]
+        bought = [await client.submit("Acme", purchase_id=str(number)) for number in range(3)]
 
     assert all(isinstance(one, Found) for one in bought)
     assert server.requests == server.connections == 3

@@ -1,12 +1,17 @@
-"""From the payload to claims."""
+"""From the payload to claims: an odd field claims nothing, and never raises."""
 
 from datetime import UTC, datetime
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from agents.case import Claim, ClaimField
 from orchestrator.surfsense import evidence_from
+from orchestrator.surfsense.evidence import FIELDS, Envelope, Estado
 
 PURCHASED_AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-PAYLOAD = {
+PAYLOAD: dict[str, object] = {
     "empresa": "ACME S.L.",
     "simulated": True,
     "sector": {"value": "retail", "confidence": 0.8, "source_url": "https://acme.example/"},
@@ -24,9 +29,18 @@ PAYLOAD = {
 }
 
 
-def claims_of(field: ClaimField) -> list[Claim]:
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+NAMES = [name for row in FIELDS for name in (row.name, *row.spanish)]
+ENVELOPE_NAMES = ["estado", "status", "cost_micros", "costo_micros", "candidates", "candidatas"]
+
+
+def claims_of(field: ClaimField, payload: dict[str, object] = PAYLOAD) -> list[Claim]:
     """Return what the payload claims about one field."""
-    evidence = evidence_from("Acme", PAYLOAD, PURCHASED_AT)
+    evidence = evidence_from("Acme", payload, PURCHASED_AT)
     return [claim for claim in evidence.claims if claim.field is field]
 
 
@@ -100,3 +114,138 @@ def test_invented_evidence_says_so() -> None:
     assert evidence_from("Acme", PAYLOAD, PURCHASED_AT).simulated
     assert not evidence_from("Acme", {}, PURCHASED_AT).simulated
     assert evidence_from("Acme", PAYLOAD, PURCHASED_AT).company == "Acme"
+
+
+def test_english_and_spanish_names_mean_the_same() -> None:
+    """A field is understood under either of its names."""
+    english = {
+        "headcount": 320,
+        "size_band": "201-1000",
+        "country": "ES",
+        "website": "https://acme.example",
+        "description": "Comercio",
+        "emails": ["info@acme.example"],
+        "phones": ["+34 91 000 0001"],
+        "socials": ["https://x.example/acme"],
+        "hiring": 4,
+        "news": [{"category": "award", "headline": "Premiada"}],
+        "technologies": ["Odoo"],
+    }
+    spanish = {
+        "empleados": 320,
+        "tamano": "201-1000",
+        "pais": "ES",
+        "sitio_web": "https://acme.example",
+        "descripcion": "Comercio",
+        "correos": ["info@acme.example"],
+        "telefonos": ["+34 91 000 0001"],
+        "redes": {"x": "https://x.example/acme"},
+        "vacantes": 4,
+        "noticias": [{"categoria": "award", "titular": "Premiada"}],
+        "tecnologias": ["Odoo"],
+    }
+
+    evidence = evidence_from("Acme", english, PURCHASED_AT)
+
+    assert len(evidence.claims) == len(english)
+    assert evidence_from("Acme", spanish, PURCHASED_AT) == evidence
+
+
+def test_a_value_comes_bare_or_with_its_provenance() -> None:
+    """Both forms are the same value; only one names its source."""
+    sourced = {
+        "value": "retail",
+        "confidence": 0.8,
+        "source_url": "https://acme.example/",
+        "as_of": "2026-05-01T10:00:00+02:00",
+    }
+
+    (with_source,) = claims_of(ClaimField.SECTOR, {"sector": sourced})
+    (bare,) = claims_of(ClaimField.SECTOR, {"sector": "retail"})
+
+    assert with_source.value == bare.value == "retail"
+    assert (with_source.confidence, bare.confidence) == (0.8, 0.5)
+    assert with_source.as_of == datetime(2026, 5, 1, 8, tzinfo=UTC)
+    assert bare.as_of == PURCHASED_AT
+
+
+def test_a_date_without_zone_is_utc() -> None:
+    """An instant is aware whatever the source omitted."""
+    (sector,) = claims_of(ClaimField.SECTOR, {"sector": {"valor": "retail", "fecha": "2026-05-01"}})
+
+    assert sector.as_of == datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def test_odd_provenance_does_not_cost_the_value() -> None:
+    """A confidence of "high" is dropped, the value it belongs to is not."""
+    odd = {"value": "retail", "confidence": "high", "source_url": [], "as_of": "yesterday"}
+
+    (sector,) = claims_of(ClaimField.SECTOR, {"sector": odd})
+
+    assert sector.value == "retail"
+    assert (sector.confidence, sector.source_url, sector.as_of) == (0.5, None, PURCHASED_AT)
+
+
+@pytest.mark.parametrize("odd", ["many", True, -3, 2.5, None, [], {}, {"value": {}}])
+def test_an_odd_field_is_absent(odd: object) -> None:
+    """A headcount that is no whole number reads as unknown, and nothing else is lost."""
+    payload: dict[str, object] = {"headcount": odd, "sector": "retail"}
+
+    assert claims_of(ClaimField.HEADCOUNT, payload) == []
+    assert len(claims_of(ClaimField.SECTOR, payload)) == 1
+
+
+def test_odd_items_leave_the_others() -> None:
+    """One bad item does not take the list with it."""
+    payload: dict[str, object] = {"technologies": ["SAP", "", None, [], {"value": "Odoo"}]}
+
+    assert [item.value for item in claims_of(ClaimField.TECHNOLOGY, payload)] == ["SAP", "Odoo"]
+
+
+@pytest.mark.parametrize(
+    ("hiring", "read"), [(12, [12]), ("12", [12]), (["Chef", 3, True], ["Chef", 3]), (None, [])]
+)
+def test_hiring_is_a_number_or_titles(hiring: object, read: list[int | str]) -> None:
+    """Open positions come counted or named."""
+    assert [item.value for item in claims_of(ClaimField.HIRING, {"hiring": hiring})] == read
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        {"category": "award", "headline": "Premiada", "as_of": "2026-05-01"},
+        {"value": {"category": "award", "headline": "Premiada"}, "as_of": "2026-05-01"},
+        [{"valor": {"categoria": "award", "titular": "Premiada"}, "fecha": "2026-05-01"}],
+    ],
+)
+def test_news_come_flat_or_nested(news: object) -> None:
+    """A category and a headline are found in either shape, with their date."""
+    (item,) = claims_of(ClaimField.NEWS, {"news": news})
+
+    assert item.value == "award: Premiada"
+    assert item.as_of == datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("answer", "estado"),
+    [
+        ({}, Estado.FOUND),
+        ({"estado": "no_encontrada"}, Estado.NOT_FOUND),
+        ({"status": "Ambiguous"}, Estado.AMBIGUOUS),
+        ({"estado": "activa"}, Estado.FOUND),
+        ({"estado": 5}, Estado.FOUND),
+    ],
+)
+def test_an_estado_is_found_unless_it_says_otherwise(
+    answer: dict[str, object], estado: Estado
+) -> None:
+    """The documents do not name the field, so only the known words change the meaning."""
+    assert Envelope.model_validate(answer).estado is estado
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(NAMES + ENVELOPE_NAMES) | st.text(), JSON))
+def test_every_json_object_can_be_read(answer: dict[str, object]) -> None:
+    """No object that a server may send raises."""
+    evidence_from("Acme", answer, PURCHASED_AT)
+    Envelope.model_validate(answer)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.surfsense.retry_after import LONGEST_S, WINDOW_S, retry_after_s
+from orchestrator.surfsense.answers import LONGEST_RETRY_AFTER_S, RATE_WINDOW_S, retry_after_s
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -26,14 +26,14 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
         ("Mon, 23 Nov 2026 12:00:45 GMT", 45),
         ("Mon, 23 Nov 2026 12:00:45 -0000", 45),
         ("Mon, 23 Nov 2026 11:59:00 GMT", 0),
-        ("999999", LONGEST_S),
-        ("Mon, 23 Nov 2037 12:00:45 GMT", LONGEST_S),
-        (None, WINDOW_S),
-        ("", WINDOW_S),
-        ("soon", WINDOW_S),
-        ("-5", WINDOW_S),
-        ("Mon, 99 Nov 2026 12:00:45 GMT", WINDOW_S),
-        ("٣", WINDOW_S),
+        ("999999", LONGEST_RETRY_AFTER_S),
+        ("Mon, 23 Nov 2037 12:00:45 GMT", LONGEST_RETRY_AFTER_S),
+        (None, RATE_WINDOW_S),
+        ("", RATE_WINDOW_S),
+        ("soon", RATE_WINDOW_S),
+        ("-5", RATE_WINDOW_S),
+        ("Mon, 99 Nov 2026 12:00:45 GMT", RATE_WINDOW_S),
+        ("٣", RATE_WINDOW_S),
     ],
 )
 def test_a_header_is_read_for_what_it_means(header: str | None, seconds: int) -> None:
@@ -44,10 +44,10 @@ def test_a_header_is_read_for_what_it_means(header: str | None, seconds: int) ->
 @given(st.text())
 def test_no_header_can_break_it(header: str) -> None:
     """Whatever a server sends, the wait is within bounds."""
-    assert 0 <= retry_after_s(header, NOW) <= LONGEST_S
+    assert 0 <= retry_after_s(header, NOW) <= LONGEST_RETRY_AFTER_S
 
 
-@given(st.integers(min_value=0, max_value=LONGEST_S))
+@given(st.integers(min_value=0, max_value=LONGEST_RETRY_AFTER_S))
 def test_a_date_and_its_distance_say_the_same(seconds: int) -> None:
     """The two standard forms agree."""
     date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)

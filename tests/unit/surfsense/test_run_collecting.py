@@ -11,15 +11,14 @@ import pytest
 from orchestrator.surfsense import (
     AnswerLost,
     Found,
-    Patience,
-    Rhythm,
     RunInterrupted,
-    RunSeller,
+    RunTimeouts,
     ServiceUnavailable,
     WorkspaceApi,
+    WorkspaceSeller,
 )
-from orchestrator.surfsense.run_finder import MOST_PAGES
-from tests.unit.surfsense.test_client import RecordedSleep
+from orchestrator.surfsense.workspace import MOST_PAGES
+from tests.unit.surfsense.test_enrich import RecordedSleep
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ITEM = orjson.dumps({"empresa": {"empresa": "Acme"}}).decode()
@@ -45,15 +44,15 @@ class Looks:
         return httpx.Response(200, json={"id": "run_1", "created_at": NOW.isoformat()} | seen)
 
 
-def seller_over(server: Looks | httpx.MockTransport, sleep: RecordedSleep) -> RunSeller:
+def seller_over(server: Looks | httpx.MockTransport, sleep: RecordedSleep) -> WorkspaceSeller:
     """Return a seller that waits 10 s for an answer, 3 s for an interrupted one, in no time."""
     transport = httpx.MockTransport(server) if isinstance(server, Looks) else server
     api = WorkspaceApi(
         httpx.AsyncClient(transport=transport), base_url="https://s.example", workspace_id="1"
     )
     second = timedelta(seconds=1)
-    patience = Patience(second, 10 * second, 3 * second, Rhythm(second, second))
-    return RunSeller(api, patience=patience, sleep=sleep)
+    timeouts = RunTimeouts(second, 10 * second, 3 * second, second, second)
+    return WorkspaceSeller(api, timeouts=timeouts, sleep=sleep)
 
 
 async def test_looks_end_with_the_deadline() -> None:

@@ -22,7 +22,7 @@ from orchestrator.surfsense import (
     RequestRejected,
     ServiceUnavailable,
 )
-from orchestrator.surfsense.verdict import verdict_on
+from orchestrator.surfsense.answers import verdict_on
 
 PRICE = 46_500
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

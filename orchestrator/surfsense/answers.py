@@ -1,8 +1,10 @@
-"""What an HTTP answer of `POST /enrich` means: an answer about a company, or an error. Pure."""
+"""What SurfSense's HTTP answers mean: an answer about a company, or an error. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -16,8 +18,7 @@ from orchestrator.surfsense.errors import (
     RequestRejected,
     ServiceUnavailable,
 )
-from orchestrator.surfsense.retry_after import retry_after_s
-from orchestrator.surfsense.wire import Envelope, Estado
+from orchestrator.surfsense.evidence import Envelope, Estado
 
 _DENIED = frozenset({401, 402, 403})
 #: The work was never begun: the service cannot take requests at the moment (503; RFC 9110, 15.6.4),
@@ -29,6 +30,21 @@ LONGEST_DETAIL = 300
 
 _WRONG_URL = "there is no /enrich at SURFSENSE_URL; is it the origin of the service?"
 _REDIRECT = "it redirects; set SURFSENSE_URL to the final address"
+
+#: Seconds to wait when `Retry-After` is missing or unreadable: SurfSense counts in windows of one
+#: minute and sends no header for its own limit.
+RATE_WINDOW_S = 60
+#: Longest `Retry-After` in seconds that is believed.
+LONGEST_RETRY_AFTER_S = 3600
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_AMOUNT = re.compile(r"(\d{1,9})(?:\.\d*)?\s*(?:(s|m|h)[a-z]*)?", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """SurfSense took the purchase and works on it. `run_id` is durable: write it down at once."""
+
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +75,7 @@ class Ambiguous:
 
 
 Answer = Found | NotFound | Ambiguous
-"""What was bought. `cost_estimated` says that the answer did not tell its price."""
+"""What was bought. `cost_estimated` says that the answer did not name its price."""
 
 
 def verdict_on(
@@ -71,14 +87,14 @@ def verdict_on(
     price_micros: int,
     now: datetime,
 ) -> Answer:
-    """Say what an answer means.
+    """Return the answer of a `POST /enrich`.
 
     Args:
         status: The HTTP status.
         headers: By lower-case or case-insensitive name.
         body: As received, of any content type.
         company: The name as it was asked for.
-        price_micros: Cost of a 200 that does not tell its own; an untold 404 is free.
+        price_micros: Cost of a 200 that names none; a 404 that names none is free.
         now: Aware UTC instant at which the answer arrived.
 
     Raises:
@@ -86,9 +102,15 @@ def verdict_on(
     """
     match status:
         case 200:
-            return answer_in(_object_in(body, company), price_micros)
+            payload = _parsed(body)
+            if not isinstance(payload, dict):
+                raise MalformedAnswer(company, "the body is not a JSON object")
+            return answer_in(payload, price_micros)
         case 404:
-            return _not_found(body, company)
+            payload = _parsed(body)
+            if not isinstance(payload, dict) or payload == {"detail": "Not Found"}:
+                raise RequestRejected(company, 404, _WRONG_URL)
+            return NotFound(*_cost(Envelope.model_validate(payload), 0))
         case _:
             raise failure_on(status, headers, body, company=company, now=now)
 
@@ -97,29 +119,27 @@ def failure_on(
     status: int, headers: Mapping[str, str], body: bytes, *, company: str, now: datetime
 ) -> EnrichmentError:
     """Return the error that a *status* other than the expected one means; see `verdict_on`."""
-    if status == 429:  # noqa: PLR2004 - Too Many Requests
-        return RateLimited(company, retry_after_s(headers.get("retry-after"), now))
-    if status in _DENIED:
-        return AccessDenied(company, status)
-    return _failure_of_class(status, body, company)
-
-
-def _failure_of_class(status: int, body: bytes, company: str) -> EnrichmentError:
+    failure: EnrichmentError
     match status // 100:
-        case 5 if status in _NEVER_BEGUN:
-            return ServiceUnavailable(company, f"it answered {status}")
-        case 5:
-            return AnswerLost(company, f"it answered {status}")
+        case 4 if status == 429:  # noqa: PLR2004 - Too Many Requests
+            failure = RateLimited(company, retry_after_s(headers.get("retry-after"), now))
+        case 4 if status in _DENIED:
+            failure = AccessDenied(company, status)
         case 4:
-            return RequestRejected(company, status, _detail_in(body))
+            failure = RequestRejected(company, status, _detail_in(body))
+        case 5 if status in _NEVER_BEGUN:
+            failure = ServiceUnavailable(company, f"it answered {status}")
+        case 5:
+            failure = AnswerLost(company, f"it answered {status}")
         case 3:
-            return RequestRejected(company, status, _REDIRECT)
+            failure = RequestRejected(company, status, _REDIRECT)
         case _:
-            return MalformedAnswer(company, f"status {status} instead of 200")
+            failure = MalformedAnswer(company, f"status {status} instead of 200")
+    return failure
 
 
 def answer_in(payload: dict[str, Any], price_micros: int) -> Answer:
-    """Return what *payload*, a company's JSON object, says; *price_micros* where it tells none."""
+    """Return what *payload*, a company's JSON object, says; *price_micros* if it names no cost."""
     envelope = Envelope.model_validate(payload)
     cost, estimated = _cost(envelope, price_micros)
     if not payload or envelope.estado is Estado.NOT_FOUND:
@@ -130,11 +150,27 @@ def answer_in(payload: dict[str, Any], price_micros: int) -> Answer:
     return Found(payload, cost, estimated)
 
 
-def _not_found(body: bytes, company: str) -> NotFound:
-    payload = _parsed(body)
-    if not isinstance(payload, dict) or payload == {"detail": "Not Found"}:
-        raise RequestRejected(company, 404, _WRONG_URL)
-    return NotFound(*_cost(Envelope.model_validate(payload), 0))
+def retry_after_s(header: str | None, now: datetime) -> int:
+    """Return the seconds that a 429 asks to wait, from 0 to `LONGEST_RETRY_AFTER_S`.
+
+    Args:
+        header: `Retry-After` as seconds, as an HTTP date, or in words such as "1 minute",
+            which SurfSense sends; anything else counts as missing.
+        now: Aware UTC instant at which the answer arrived.
+    """
+    text = (header or "").strip()
+    amount = _AMOUNT.fullmatch(text)
+    if amount is not None:
+        seconds = int(amount[1]) * _UNITS[(amount[2] or "s").lower()]
+    else:
+        try:
+            instant = parsedate_to_datetime(text)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return RATE_WINDOW_S
+        if instant.tzinfo is None:  # "-0000" and a missing zone both mean UTC here
+            instant = instant.replace(tzinfo=UTC)
+        seconds = round((instant - now).total_seconds())
+    return min(max(seconds, 0), LONGEST_RETRY_AFTER_S)
 
 
 def _cost(envelope: Envelope, otherwise_micros: int) -> tuple[int, bool]:
@@ -148,13 +184,6 @@ def _parsed(body: bytes) -> object:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-
-
-def _object_in(body: bytes, company: str) -> dict[str, Any]:
-    payload = _parsed(body)
-    if not isinstance(payload, dict):
-        raise MalformedAnswer(company, "the body is not a JSON object")
-    return payload
 
 
 def _detail_in(body: bytes) -> str:

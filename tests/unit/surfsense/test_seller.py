@@ -7,7 +7,14 @@ import pytest
 
 from orchestrator import settings
 from orchestrator.infra.clock import utc_now
-from orchestrator.surfsense import EnrichSeller, Found, RunSeller, RunUnknown, Seller, open_seller
+from orchestrator.surfsense import (
+    EnrichSeller,
+    Found,
+    RunUnknown,
+    Seller,
+    WorkspaceSeller,
+    open_seller,
+)
 
 BASE = {
     "REDIS_URL": "redis://r.example",
@@ -31,7 +38,7 @@ def test_the_protocol_chooses_the_seller() -> None:
     plain, with_runs = seller_with({}), seller_with(WORKSPACE)
 
     assert isinstance(plain, EnrichSeller)
-    assert isinstance(with_runs, RunSeller)
+    assert isinstance(with_runs, WorkspaceSeller)
     assert (plain.protocol, plain.gives_run_ids) == ("enrich", False)
     assert (with_runs.protocol, with_runs.gives_run_ids) == ("workspace", True)
 
@@ -67,18 +74,12 @@ def test_a_workspace_is_a_number() -> None:
         seller_with(WORKSPACE | {"SURFSENSE_WORKSPACE_ID": "7/../8"})
 
 
-@pytest.mark.parametrize(
-    ("variable", "field", "default"),
-    [
-        ("EMASAI_INTERRUPTED_GRACE_S", "interrupted_grace", 30),
-        ("EMASAI_POLL_FIRST_S", "poll_first", 0.2),
-        ("EMASAI_POLL_MAX_S", "poll_max", 5),
-    ],
-)
-def test_waiting_is_configured_in_seconds(variable: str, field: str, default: float) -> None:
-    """Each has a default and takes fractions."""
-    assert getattr(settings.load(**BASE), field) == timedelta(seconds=default)
-    assert getattr(settings.load(**BASE, **{variable: "0.5"}), field) == timedelta(seconds=0.5)
+def test_the_grace_of_an_interrupted_run_is_in_seconds() -> None:
+    """It has a default and takes fractions."""
+    given = settings.load(**BASE, EMASAI_INTERRUPTED_GRACE_S="0.5")
+
+    assert settings.load(**BASE).interrupted_grace == timedelta(seconds=30)
+    assert given.interrupted_grace == timedelta(seconds=0.5)
 
 
 async def test_without_run_ids_nothing_can_be_collected() -> None:

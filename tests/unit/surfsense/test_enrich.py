@@ -12,13 +12,13 @@ import respx
 
 from orchestrator.surfsense import (
     AnswerLost,
+    EnrichSeller,
     Found,
     MalformedAnswer,
     RateLimited,
     ServiceUnavailable,
-    SurfSenseClient,
 )
-from orchestrator.surfsense.exchange import CONNECT_ATTEMPTS
+from orchestrator.surfsense.http import CONNECT_ATTEMPTS
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 URL = "https://surfsense.example/enrich"
@@ -42,13 +42,13 @@ def client_over(
     *,
     timeout: timedelta = timedelta(seconds=30),
     sleep: RecordedSleep | None = None,
-) -> SurfSenseClient:
+) -> EnrichSeller:
     """Return a client whose requests go to *handler*."""
-    return SurfSenseClient(
+    return EnrichSeller(
         httpx.AsyncClient(transport=httpx.MockTransport(handler)),
         base_url="https://surfsense.example/",
         price_micros=46_500,
-        timeout=timeout,
+        answers_within=timeout,
         clock=lambda: NOW,
         sleep=sleep or RecordedSleep(),
     )
@@ -91,7 +91,7 @@ async def test_a_purchase_sends_the_documented_request() -> None:
     route = router.post(URL).respond(json={"empresa": "Café Ñandú", "cost_micros": 22_000})
     client = client_over(router.async_handler)
 
-    answer = await client.purchase("Café Ñandú", purchase_id="p-1")
+    answer = await client.submit("Café Ñandú", purchase_id="p-1")
 
     request = route.calls.last.request
     assert orjson.loads(request.content) == {"empresa": "Café Ñandú"}
@@ -108,7 +108,7 @@ async def test_a_refusal_is_judged_at_the_time_it_arrives() -> None:
     client = client_over(router.async_handler)
 
     with pytest.raises(RateLimited) as caught:
-        await client.purchase("Acme", purchase_id="p-1")
+        await client.submit("Acme", purchase_id="p-1")
 
     assert caught.value.retry_after_s == 45
 
@@ -118,7 +118,7 @@ async def test_a_connection_that_cannot_be_made_is_tried_again() -> None:
     server, sleep = Failing(unreachable, times=2), RecordedSleep()
     client = client_over(server, sleep=sleep)
 
-    answer = await client.purchase("Acme", purchase_id="p-1")
+    answer = await client.submit("Acme", purchase_id="p-1")
 
     assert isinstance(answer, Found)
     assert server.requests == 3
@@ -132,7 +132,7 @@ async def test_attempts_at_connecting_are_bounded() -> None:
     client = client_over(server)
 
     with pytest.raises(ServiceUnavailable, match="Acme") as caught:
-        await client.purchase("Acme", purchase_id="p-1")
+        await client.submit("Acme", purchase_id="p-1")
 
     assert server.requests == CONNECT_ATTEMPTS
     assert isinstance(caught.value.__cause__, httpx.ConnectTimeout)
@@ -155,7 +155,7 @@ async def test_what_may_have_been_sent_is_never_sent_again(error: Callable[[], E
     client = client_over(server)
 
     with pytest.raises(AnswerLost, match="may have been charged"):
-        await client.purchase("Acme", purchase_id="p-1")
+        await client.submit("Acme", purchase_id="p-1")
 
     assert server.requests == 1
 
@@ -174,7 +174,7 @@ async def test_the_timeout_covers_the_whole_answer() -> None:
     client = client_over(handler, timeout=timedelta(milliseconds=50))
 
     with pytest.raises(AnswerLost, match=r"0:00:00\.05"):
-        await client.purchase("Acme", purchase_id="p-1")
+        await client.submit("Acme", purchase_id="p-1")
 
 
 async def test_a_broken_compression_is_malformed_not_lost() -> None:
@@ -187,4 +187,4 @@ async def test_a_broken_compression_is_malformed_not_lost() -> None:
     client = client_over(handler)
 
     with pytest.raises(MalformedAnswer, match="encoding"):
-        await client.purchase("Acme", purchase_id="p-1")
+        await client.submit("Acme", purchase_id="p-1")

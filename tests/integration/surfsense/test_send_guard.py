@@ -46,9 +46,9 @@ def test_nothing_leaves_once_the_permit_is_over(run: Run) -> None:
         server = RawServer(answer)
         async with server.serve(), client_of(server.url) as client:
             with pytest.raises(NotSent), guarded(SendGuard(lambda: False)):
-                await client.purchase("Acme", purchase_id="p-1")
+                await client.submit("Acme", purchase_id="p-1")
             with guarded(SendGuard(lambda: True)):
-                sent = await client.purchase("Acme", purchase_id="p-2")
+                sent = await client.submit("Acme", purchase_id="p-2")
         assert isinstance(sent, Found)
         assert (server.requests, server.connections) == (1, 2)
 
@@ -83,7 +83,7 @@ def test_the_permit_is_asked_when_all_else_is_done(run: Run) -> None:
             port = listener.getsockname()[1]
         async with client_of(f"http://127.0.0.1:{port}") as client:
             with pytest.raises(ServiceUnavailable), guarded(SendGuard(permit)):
-                await client.purchase("Acme", purchase_id="p-1")
+                await client.submit("Acme", purchase_id="p-1")
 
     run(test())
     assert asked == []
@@ -97,7 +97,7 @@ def test_what_left_late_is_told(run: Run) -> None:
         server = RawServer(answer)
         async with server.serve(), client_of(server.url) as client:
             with guarded(SendGuard(lambda: next(answers))):
-                await client.purchase("Acme", purchase_id="p-1")
+                await client.submit("Acme", purchase_id="p-1")
 
     with capture_logs() as logs:
         run(test())

@@ -19,8 +19,7 @@ from orchestrator.surfsense import (
     RunInterrupted,
     ServiceUnavailable,
 )
-from orchestrator.surfsense.run_verdict import verdict_on_run
-from orchestrator.surfsense.run_wire import Run, Started
+from orchestrator.surfsense.runs import Run, Started, verdict_on_run
 
 PRICE = 5_500
 ITEM = {"empresa": {"empresa": "Acme", "cost_micros": 22_000}}

@@ -18,7 +18,8 @@ from orchestrator.surfsense import (
     ServiceUnavailable,
     WorkspaceApi,
 )
-from tests.unit.surfsense.test_client import Failing, RecordedSleep, disconnected, unreachable
+from orchestrator.surfsense.search import CAPABILITY, VERB_PATH, search_request
+from tests.unit.surfsense.test_enrich import Failing, RecordedSleep, disconnected, unreachable
 
 SCRAPERS = "https://surfsense.example/api/v1/workspaces/7/scrapers"
 SOON = timedelta(seconds=5)
@@ -41,7 +42,9 @@ def answering(status: int, body: object) -> WorkspaceApi:
 
 async def start(api: WorkspaceApi) -> str:
     """Start a search for Acme."""
-    return await api.start_search("Acme", request_id="p-1", within=SOON)
+    return await api.start(
+        VERB_PATH, search_request("Acme"), company="Acme", request_id="p-1", within=SOON
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,8 +147,8 @@ async def test_the_list_is_asked_for_in_pages() -> None:
     query = {"limit": "100", "offset": "200", "capability": "google_search.scrape"}
     router.get(f"{SCRAPERS}/runs", params=query).respond(json=[ROW])
 
-    (row,) = await api_over(httpx.MockTransport(router.async_handler)).searches(
-        offset=200, company="Acme"
+    (row,) = await api_over(httpx.MockTransport(router.async_handler)).runs(
+        CAPABILITY, offset=200, company="Acme"
     )
 
     assert row.id == "run_1"

@@ -1,0 +1,103 @@
+"""Buys by the `enrich` protocol: `POST {SURFSENSE_URL}/enrich`, answered at once or lost."""
+
+import asyncio
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+import httpx
+import orjson
+
+from orchestrator.infra.clock import Clock, utc_now
+from orchestrator.surfsense.answers import Answer, verdict_on
+from orchestrator.surfsense.errors import RunUnknown
+from orchestrator.surfsense.http import Sleep, connected, exchange
+
+
+class EnrichSeller:
+    """A `Seller` without run ids."""
+
+    protocol: ClassVar[str] = "enrich"
+    gives_run_ids: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        base_url: str,
+        price_micros: int,
+        answers_within: timedelta,
+        clock: Clock = utc_now,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.price_micros = price_micros
+        self.answers_within = answers_within
+        self._http = http
+        self._url = f"{base_url.rstrip('/')}/enrich"
+        self._clock = clock
+        self._sleep = sleep
+
+    async def submit(self, company: str, *, purchase_id: str) -> Answer:
+        """Return the answer about *company*. Costs money on every call.
+
+        Args:
+            company: The name as it was typed.
+            purchase_id: Identity of this purchase; sent as `Idempotency-Key`, which a
+                server may ignore, and as `X-Request-ID`, to be found in its log.
+
+        Raises:
+            EnrichmentError: Of the class that says what to do; `AnswerLost` when the
+                request may have been accepted but was not answered within `answers_within`.
+        """
+        request = connected(lambda: self._send(company, purchase_id), sleep=self._sleep)
+        response = await exchange(request, company=company, within=self.answers_within)
+        return verdict_on(
+            response.status_code,
+            response.headers,
+            response.content,
+            company=company,
+            price_micros=self.price_micros,
+            now=self._clock(),
+        )
+
+    async def _send(self, company: str, purchase_id: str) -> httpx.Response:
+        return await self._http.post(
+            self._url,
+            content=orjson.dumps({"empresa": company}),
+            headers={
+                "Content-Type": "application/json",
+                "Idempotency-Key": purchase_id,
+                "X-Request-ID": purchase_id,
+            },
+        )
+
+    async def collect(self, run_id: str, *, company: str) -> Answer:
+        """Refuse: there are no runs in this protocol.
+
+        Raises:
+            RunUnknown: Always; the run is of another protocol, configured earlier.
+        """
+        raise RunUnknown(company, run_id)
+
+    async def look(
+        self,
+        run_id: str,  # noqa: ARG002 - the port's signature
+        *,
+        company: str,  # noqa: ARG002 - (as above)
+    ) -> Answer | None:
+        """Return None: there are no runs in this protocol."""
+        return None
+
+    async def find(
+        self,
+        company: str,  # noqa: ARG002 - the port's signature
+        *,
+        submitted_after: datetime,  # noqa: ARG002 - (as above)
+        exclude: Collection[str] = (),  # noqa: ARG002 - (as above)
+    ) -> str | None:
+        """Return None, which says nothing: this protocol keeps no record of purchases."""
+        return None
+
+    async def cancel(self, run_id: str) -> bool:  # noqa: ARG002 - the port's signature
+        """Return False: what was sent is completed and charged."""
+        return False

@@ -1,0 +1,412 @@
+"""Buys by the `workspace` protocol: a run is started, written down above, polled and collected.
+
+`WorkspaceApi` is SurfSense's API as far as a purchase needs it, `RunFinder` finds the run of a
+purchase whose run id was lost, `WorkspaceSeller` is the port.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, TypeVar
+from weakref import WeakValueDictionary
+
+import httpx
+import orjson
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from orchestrator.infra.clock import Clock, utc_now
+from orchestrator.surfsense.answers import Accepted, Answer, failure_on
+from orchestrator.surfsense.errors import (
+    AnswerLost,
+    EnrichmentError,
+    MalformedAnswer,
+    RequestRejected,
+    RunUnknown,
+    ServiceUnavailable,
+    TransientEnrichmentError,
+)
+from orchestrator.surfsense.http import Sleep, connected, exchange
+from orchestrator.surfsense.runs import (
+    RUN,
+    RUN_LIST,
+    Run,
+    RunRow,
+    RunStatus,
+    Started,
+    verdict_on_run,
+)
+from orchestrator.surfsense.search import (
+    CAPABILITY,
+    SEARCH_PAGE_MICROS,
+    VERB_PATH,
+    is_search_for,
+    is_searchable,
+    search_request,
+)
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_PREFIX = "/api/v1"
+#: Most rows that one page of the list of runs may have.
+PAGE = 100
+#: How long a request may take that starts no work and can be repeated for free.
+LOOK_WITHIN = timedelta(seconds=10)
+_WRONG_URL = "there is no workspace API at SURFSENSE_URL; is it the origin of the service?"
+
+#: A pause between two looks is this share of the time already waited, so that the end of a run is
+#: seen soon in proportion to how long the run took. SurfSense counts requests per address.
+POLL_SHARE = 0.5
+
+#: How far SurfSense's clock may be behind or ahead of ours.
+CLOCK_SKEW = timedelta(seconds=60)
+#: Pages of the list that are read at most: 10,000 runs, over an hour of a workspace's limit.
+MOST_PAGES = 100
+#: Runs whose requests are read concurrently.
+ABREAST = 20
+#: Requests of runs that are remembered; a run's request never changes.
+MEMORY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimeouts:
+    """How long to wait for what.
+
+    Attributes:
+        accept: Bound of the POST, which only starts the work.
+        answer: Bound of one wait for a run, and of one search through the list of runs.
+        interrupted: Grace for a run that a restart ended.
+        poll_first: Pause before the first look at a run, which takes seconds.
+        poll_longest: Longest pause between two looks; an answer is used up to this much late.
+    """
+
+    accept: timedelta = timedelta(seconds=30)
+    answer: timedelta = timedelta(seconds=240)
+    interrupted: timedelta = timedelta(seconds=30)
+    poll_first: timedelta = timedelta(seconds=0.2)
+    poll_longest: timedelta = timedelta(seconds=5)
+
+    def pauses(self, within: timedelta) -> Iterator[float]:
+        """Yield the seconds to wait before each look; they add up to *within*, exactly.
+
+        >>> timeouts = RunTimeouts(
+        ...     poll_first=timedelta(seconds=1), poll_longest=timedelta(seconds=3)
+        ... )
+        >>> list(timeouts.pauses(timedelta(seconds=10)))
+        [1.0, 1.0, 1.0, 1.5, 2.25, 3.0, 0.25]
+        """
+        waited, total = 0.0, within.total_seconds()
+        while waited < total:
+            wanted = max(self.poll_first.total_seconds(), waited * POLL_SHARE)
+            pause = min(wanted, self.poll_longest.total_seconds(), total - waited)
+            yield pause
+            waited += pause
+
+
+class WorkspaceApi:
+    """The runs of one workspace. Its methods raise `EnrichmentError` and nothing else."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        base_url: str,
+        workspace_id: str,
+        clock: Clock = utc_now,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        origin = base_url.rstrip("/").removesuffix(_PREFIX)
+        self._scrapers = f"{origin}{_PREFIX}/workspaces/{workspace_id}/scrapers"
+        self._http = http
+        self._clock = clock
+        self._sleep = sleep
+
+    async def start(
+        self,
+        verb: str,
+        request: dict[str, Any],
+        *,
+        company: str,
+        request_id: str,
+        within: timedelta,
+    ) -> str:
+        """Start a run of *verb*, which will be charged, and return its id.
+
+        Args:
+            verb: Path of the verb, as `google_search/scrape`.
+            request: Body of the POST.
+            company: The name that errors carry.
+            request_id: Sent as `Idempotency-Key` and `X-Request-ID`.
+            within: How long the POST may take.
+
+        Raises:
+            AnswerLost: It may have been started: its answer did not come or cannot be read.
+            EnrichmentError: It was not started.
+        """
+
+        async def post() -> httpx.Response:
+            return await self._http.post(
+                f"{self._scrapers}/{verb}",
+                params={"mode": "async"},
+                content=orjson.dumps(request),
+                headers={
+                    "Content-Type": "application/json",
+                    "Idempotency-Key": request_id,
+                    "X-Request-ID": request_id,
+                },
+            )
+
+        try:
+            response = await exchange(
+                connected(post, sleep=self._sleep), company=company, within=within
+            )
+            if response.is_success:
+                return Started.model_validate_json(response.content).run_id
+        except (MalformedAnswer, ValidationError) as error:
+            raise AnswerLost(company, "it was accepted without a readable run id") from error
+        raise self._failure(response, company)
+
+    async def run(self, run_id: str, *, company: str) -> Run:
+        """Return the run of that id.
+
+        Raises:
+            RunUnknown: There is none.
+        """
+        response = await self._get(f"/runs/{run_id}", company)
+        if response.status_code == httpx.codes.NOT_FOUND and not _is_bare(response):
+            raise RunUnknown(company, run_id)
+        return self._read(response, RUN, company)
+
+    async def runs(self, capability: str, *, offset: int, company: str) -> list[RunRow]:
+        """Return a page of this workspace's runs of a verb, newest first, *offset* rows on."""
+        query = f"limit={PAGE}&offset={offset}&capability={capability}"
+        return self._read(await self._get(f"/runs?{query}", company), RUN_LIST, company)
+
+    async def cancel(self, run_id: str) -> bool:
+        """Stop a run; True means that it was stopped in time."""
+        url = f"{self._scrapers}/runs/{run_id}/cancel"
+        request = connected(lambda: self._http.post(url), sleep=self._sleep)
+        response = await exchange(request, company=run_id, within=LOOK_WITHIN)
+        return response.is_success
+
+    async def _get(self, path: str, company: str) -> httpx.Response:
+        request = self._http.get(f"{self._scrapers}{path}")
+        return await exchange(request, company=company, within=LOOK_WITHIN)
+
+    def _read(self, response: httpx.Response, shape: TypeAdapter[T], company: str) -> T:
+        if not response.is_success:
+            raise self._failure(response, company)
+        try:
+            return shape.validate_json(response.content)
+        except ValidationError as error:
+            raise MalformedAnswer(company, "what it says about its runs") from error
+
+    def _failure(self, response: httpx.Response, company: str) -> EnrichmentError:
+        status, headers = response.status_code, response.headers
+        if status == httpx.codes.NOT_FOUND and _is_bare(response):
+            return RequestRejected(company, status, _WRONG_URL)
+        return failure_on(status, headers, response.content, company=company, now=self._clock())
+
+
+def _is_bare(response: httpx.Response) -> bool:
+    """Return whether a 404 is about the path, which SurfSense answers without an `error` object."""
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return True
+    return not (isinstance(body, dict) and "error" in body)
+
+
+class RunFinder:
+    """Finds the run of a purchase whose POST was sent, but whose run id is not known.
+
+    SurfSense has no idempotency, but it lists its runs. The list has when each was created, not
+    what was asked, so the runs of the right time are read one by one, the likeliest first.
+    """
+
+    def __init__(self, api: WorkspaceApi, *, timeouts: RunTimeouts, sleep: Sleep) -> None:
+        self._api = api
+        self._timeouts = timeouts
+        self._sleep = sleep
+        self._requests: dict[str, dict[str, Any] | None] = {}
+        # Of runs that are being read.
+        self._locks = WeakValueDictionary[str, asyncio.Lock]()
+
+    async def find(
+        self, company: str, *, submitted_after: datetime, exclude: Collection[str]
+    ) -> str | None:
+        """Return the run that *company* was submitted in; see `Seller.find`."""
+        within = self._timeouts.answer
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                rows = await self._rows(company, submitted_after - CLOCK_SKEW)
+                candidates = [row for row in rows if row.may_be_charged and row.id not in exclude]
+                # A run is created right after its POST was sent.
+                candidates.sort(key=lambda row: abs(row.created_at - submitted_after))
+                return await self._first_for(company, [row.id for row in candidates])
+        except TimeoutError as error:
+            cause = f"its runs could not be looked through within {within}"
+            raise ServiceUnavailable(company, cause) from error
+
+    async def _rows(self, company: str, since: datetime) -> list[RunRow]:
+        """Return the searches that were created *since* then; a new one may come up twice."""
+        rows: list[RunRow] = []
+        for number in range(MOST_PAGES):
+            page = await self._read(company, self._page(number * PAGE, company))
+            rows += [row for row in page if row.created_at >= since]
+            if len(page) < PAGE or page[-1].created_at < since:
+                return rows
+        # "None was found" would be a guess, and the guess would be paid for.
+        cause = f"more than {MOST_PAGES * PAGE} runs since {since:%Y-%m-%d %H:%M} UTC"
+        raise ServiceUnavailable(company, cause)
+
+    async def _first_for(self, company: str, run_ids: list[str]) -> str | None:
+        for start in range(0, len(run_ids), ABREAST):
+            abreast = run_ids[start : start + ABREAST]
+            requests = await asyncio.gather(*(self._request_of(id_, company) for id_ in abreast))
+            for run_id, request in zip(abreast, requests, strict=True):
+                if is_search_for(company, request):
+                    return run_id
+        return None
+
+    async def _request_of(self, run_id: str, company: str) -> dict[str, Any] | None:
+        # After a crash hundreds of purchases look for their runs in one list: each is read once.
+        async with self._locks.setdefault(run_id, asyncio.Lock()):
+            if run_id in self._requests:
+                return self._requests[run_id]
+            try:
+                run = await self._read(company, lambda: self._api.run(run_id, company=company))
+            except RunUnknown:  # removed since it was listed
+                return None
+            self._requests[run_id] = run.input
+            if len(self._requests) > MEMORY:
+                del self._requests[next(iter(self._requests))]
+            return run.input
+
+    def _page(self, offset: int, company: str) -> Callable[[], Awaitable[list[RunRow]]]:
+        return lambda: self._api.runs(CAPABILITY, offset=offset, company=company)
+
+    async def _read(self, company: str, look: Callable[[], Awaitable[T]]) -> T:
+        """Return what *look* returns, repeated while SurfSense cannot be read: looks are free."""
+        for pause in self._timeouts.pauses(self._timeouts.answer):
+            try:
+                return await look()
+            except RunUnknown:
+                raise
+            except (TransientEnrichmentError, MalformedAnswer):
+                await self._sleep(pause)
+        raise ServiceUnavailable(company, "its runs cannot be listed")
+
+
+class WorkspaceSeller:
+    """A `Seller` with run ids. Waiting holds no thread and, between looks, no connection."""
+
+    protocol: ClassVar[str] = "workspace"
+    gives_run_ids: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        api: WorkspaceApi,
+        *,
+        price_micros: int = SEARCH_PAGE_MICROS,
+        timeouts: RunTimeouts | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.price_micros = price_micros
+        self._api = api
+        self._timeouts = timeouts or RunTimeouts()
+        self._sleep = sleep
+        self._finder = RunFinder(api, timeouts=self._timeouts, sleep=sleep)
+
+    @property
+    def answers_within(self) -> timedelta:
+        """How long starting a run may take."""
+        return self._timeouts.accept
+
+    async def submit(self, company: str, *, purchase_id: str) -> Accepted:
+        """Start a run about *company*; *purchase_id* travels as `X-Request-ID`.
+
+        Raises:
+            AnswerLost: The run may have been started; `find` tells.
+            EnrichmentError: Nothing was started.
+        """
+        if not is_searchable(company):
+            raise RequestRejected(company, 422, "the name has nothing to search for")
+        run_id = await self._api.start(
+            VERB_PATH,
+            search_request(company),
+            company=company,
+            request_id=purchase_id,
+            within=self._timeouts.accept,
+        )
+        return Accepted(run_id)
+
+    async def collect(self, run_id: str, *, company: str) -> Answer:
+        """Return the answer of a run once it has ended; see `Seller.collect`."""
+        run = await self._poll(
+            run_id, company, lambda run: not run.is_running, self._timeouts.answer
+        )
+        if run is not None and run.is_interrupted:
+            run = (
+                await self._poll(
+                    run_id,
+                    company,
+                    lambda run: not (run.is_running or run.is_interrupted),
+                    self._timeouts.interrupted,
+                )
+                or run
+            )
+        if run is None or run.is_running:
+            raise AnswerLost(company, f"{run_id} has not ended, as far as can be seen")
+        return verdict_on_run(run, company=company, price_micros=self.price_micros)
+
+    async def look(self, run_id: str, *, company: str) -> Answer | None:
+        """Return the answer of a run if it has one by now; see `Seller.look`."""
+        try:
+            run = await self._look(run_id, company)
+        except RunUnknown:
+            return None
+        if run is None or run.status is not RunStatus.SUCCESS:
+            return None
+        return verdict_on_run(run, company=company, price_micros=self.price_micros)
+
+    async def find(
+        self, company: str, *, submitted_after: datetime, exclude: Collection[str] = ()
+    ) -> str | None:
+        """Return the run that *company* was submitted in; see `Seller.find`."""
+        return await self._finder.find(company, submitted_after=submitted_after, exclude=exclude)
+
+    async def cancel(self, run_id: str) -> bool:
+        """Stop a run. True means that it was stopped and is not charged; False, that it may be."""
+        try:
+            return await self._api.cancel(run_id)
+        except EnrichmentError as error:
+            log.info("run.not_cancelled", run_id=run_id, reason=error.code)
+            return False
+
+    async def _poll(
+        self, run_id: str, company: str, is_over: Callable[[Run], bool], within: timedelta
+    ) -> Run | None:
+        """Look at a run until *is_over*; return it as last seen, None if it was never seen."""
+        seen: Run | None = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within.total_seconds()):
+                for pause in self._timeouts.pauses(within):
+                    await self._sleep(pause)
+                    seen = await self._look(run_id, company) or seen
+                    if seen is not None and is_over(seen):
+                        break
+        return seen
+
+    async def _look(self, run_id: str, company: str) -> Run | None:
+        """Return the run, or None if it cannot be seen for now: looking again is free."""
+        try:
+            return await self._api.run(run_id, company=company)
+        except RunUnknown:
+            raise
+        except (TransientEnrichmentError, MalformedAnswer):
+            return None
