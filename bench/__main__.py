@@ -31,8 +31,8 @@ from bench import (
     waiting,
 )
 from bench.measure import QUICK_REPEATS, REPEATS
-from orchestrator.infra.garbage import collect_rarely
-from orchestrator.infra.observability import configure_logging
+from orchestrator.infra.background import collect_rarely
+from orchestrator.infra.logs import configure_logging
 
 ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "hit": hit.main,

@@ -15,8 +15,8 @@ from bench.measure import console, judge, race, show, times_of
 from bench.servers import running_valkey
 from orchestrator.identity import Mention, parse_name
 from orchestrator.identity.index import CompanyIndex
-from orchestrator.infra.connections import open_redis
 from orchestrator.infra.counters import Counters
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Memo
 from orchestrator.purchasing import Enricher, Purchaser, entry_key
 from orchestrator.purchasing.servings import Servings

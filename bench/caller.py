@@ -15,7 +15,7 @@ import orjson
 import uvloop
 
 from bench.contenders import CONTENDERS, Answer, Lookup
-from orchestrator.infra.observability import configure_logging
+from orchestrator.infra.logs import configure_logging
 from orchestrator.surfsense import open_http
 
 #: Seconds that the upstream may take; more than any measurement lasts.

@@ -21,7 +21,7 @@ from dogpile.cache.region import CacheRegion
 from redis.asyncio import Redis
 
 from bench.entries import FAILURES, TTL_S
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Flight, Loaded, Memo, MemoOptions
 
 Answer = dict[str, Any]

@@ -17,7 +17,7 @@ from bench.lists import REPEATED, company, key
 from bench.measure import console, grid, judge, summary
 from bench.servers import running_valkey
 from orchestrator.database import upgrade
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.purchasing import entry_key
 
 ROWS = 1_000_000

@@ -19,7 +19,7 @@ import uvloop
 from bench.lists import names
 from orchestrator.app import build
 from orchestrator.dispatch import submit_stream
-from orchestrator.infra.observability import configure_logging
+from orchestrator.infra.logs import configure_logging
 from orchestrator.jobs import JobKind, Order
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load

@@ -15,7 +15,7 @@ from bench.contenders import Answer, Lookup, Opening, aiocache, cashews, dogpile
 from bench.entries import FAILURES, TTL_S, stored_entry
 from bench.measure import Figure, judge, race, show, timed, times_of
 from bench.servers import running_valkey
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Flight, Loaded, Memo, MemoOptions
 
 #: Lookups in a row, and at a time.

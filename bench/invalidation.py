@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from bench.entries import FAILURES, TTL_S
 from bench.measure import console, grid, judge, rounds, summary
 from bench.servers import running_valkey
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Memo
 
 _ROOT = Path(__file__).parents[1]

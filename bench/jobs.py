@@ -8,7 +8,7 @@ from rich.table import Table
 from bench.measure import QUICK_REPEATS, console, judge
 from bench.noop import TTL, Nothing
 from bench.servers import running_valkey
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import (
     ChunkRunner,
     Intake,

@@ -11,11 +11,9 @@ import uvloop
 from celery import signals
 
 from bench.noop import NOTHING, TTL, Nothing, open_plain_app
-from orchestrator.infra.background import Supervisor
-from orchestrator.infra.connections import open_redis
-from orchestrator.infra.garbage import collect_rarely
-from orchestrator.infra.names import TASK_WORK
-from orchestrator.infra.observability import configure_logging
+from orchestrator.infra.background import Supervisor, collect_rarely
+from orchestrator.infra.logs import configure_logging
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import (
     Admission,
     ChunkRunner,
@@ -26,6 +24,7 @@ from orchestrator.jobs import (
     Reconciler,
 )
 from orchestrator.messaging import CeleryNotifier, create_app
+from orchestrator.messaging.app import TASK_WORK
 from orchestrator.settings import load
 
 settings = load()

@@ -19,7 +19,7 @@ from bench.measure import QUICK_REPEATS, console
 from bench.servers import running_valkey
 from orchestrator.database import open_engine, upgrade
 from orchestrator.infra.clock import utc_now
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import JobRecords
 from orchestrator.schedule import DueSet, Watches, new_watch
 

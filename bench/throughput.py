@@ -21,10 +21,10 @@ from celery import Celery
 from bench.measure import QUICK_REPEATS, console, grid, judge, rounds, summary
 from bench.noop import APP, NOTHING, PLAIN_APP, TTL, open_plain_app
 from bench.servers import running_valkey
-from orchestrator.infra.connections import open_redis
-from orchestrator.infra.names import QUEUE_PIPELINE, TASK_WORK
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import Intake, JobKind, JobRecords, NewJob
 from orchestrator.messaging import create_app
+from orchestrator.messaging.app import QUEUE_PIPELINE, TASK_WORK
 from orchestrator.settings import Settings, load
 from tests.support.project import ROOT
 

@@ -12,7 +12,7 @@ import psutil
 from bench.entries import FAILURES, TTL_S, stored_entry
 from bench.measure import console, judge, race, show, timed, times_of
 from bench.servers import running_valkey
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Flight, Loaded, Memo, Source
 
 WAITERS = 5_000

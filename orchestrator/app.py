@@ -33,8 +33,8 @@ from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.recorded_decisions import IdentityDecisions
 from orchestrator.infra.background import Supervisor
 from orchestrator.infra.clock import TOLERANCE, Clock, ServerClock, ahead_of
-from orchestrator.infra.connections import open_redis, redis_time
 from orchestrator.infra.counters import Counters
+from orchestrator.infra.redis_client import open_redis, redis_time
 from orchestrator.jobs import (
     Backlog,
     ChunkRunner,

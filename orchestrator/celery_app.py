@@ -5,7 +5,7 @@ A production entry: a missing setting is an error that lists every problem, neve
 
 from celery import signals
 
-from orchestrator.infra.observability import configure_logging
+from orchestrator.infra.logs import configure_logging
 from orchestrator.messaging import create_app
 from orchestrator.settings import load
 

@@ -13,7 +13,7 @@ import structlog
 from orchestrator.app import Runtime
 from orchestrator.handlers import CompanyIntake
 from orchestrator.infra.background import Loop
-from orchestrator.infra.complaint import error_class
+from orchestrator.infra.logs import error_class
 from orchestrator.jobs import (
     IDEMPOTENCY_TTL,
     Command,

@@ -26,9 +26,9 @@ from orchestrator.infra.bounds import (
     Until,
 )
 from orchestrator.infra.counters import REFUSED
-from orchestrator.infra.names import TASK_ENRICH, TASK_RUN_PIPELINE
 from orchestrator.jobs import JobKind, KeyReused, NewJob
 from orchestrator.leadfile import mention_in
+from orchestrator.messaging.app import TASK_ENRICH, TASK_RUN_PIPELINE
 from tasks.runtime import worker
 
 log = structlog.get_logger(__name__)

@@ -22,10 +22,9 @@ from orchestrator.app import Runtime, build
 from orchestrator.celery_app import app, settings
 from orchestrator.database import DatabaseUnavailable, SchemaMismatch
 from orchestrator.dispatch import worker_loops
-from orchestrator.infra.background import Loop, Supervisor, end_task
+from orchestrator.infra.background import Loop, Supervisor, collect_rarely, end_task
 from orchestrator.infra.counters import REFUSED
-from orchestrator.infra.garbage import collect_rarely
-from orchestrator.infra.observability import configure_logging
+from orchestrator.infra.logs import configure_logging
 from orchestrator.memo import MemoOptions
 from orchestrator.messaging import (
     CeleryNotifier,

@@ -4,7 +4,7 @@ from functools import partial
 
 from orchestrator.celery_app import app
 from orchestrator.dispatch import submit
-from orchestrator.infra.names import TASK_TICK
+from orchestrator.messaging.app import TASK_TICK
 from tasks.runtime import worker
 
 

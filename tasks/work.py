@@ -1,9 +1,9 @@
 """The wake-up's other end: has the next chunk of a lane worked through."""
 
 from orchestrator.celery_app import app
-from orchestrator.infra.names import TASK_WORK
 from orchestrator.jobs import Lane
 from orchestrator.messaging import refuse
+from orchestrator.messaging.app import TASK_WORK
 from tasks.runtime import worker
 
 

@@ -10,7 +10,7 @@ from hypothesis import settings
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from tests.support.children import Children, open_children
 from tests.support.lasting import CONTROL_DB, lasting_keys
 from tests.support.valkey import DATABASES, running_valkey

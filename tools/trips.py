@@ -21,7 +21,7 @@ from rich.table import Table
 
 from orchestrator.app import build
 from orchestrator.embedded import open_stack
-from orchestrator.infra.observability import configure_logging
+from orchestrator.infra.logs import configure_logging
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.purchasing import Purpose
 from orchestrator.settings import load

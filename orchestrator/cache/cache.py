@@ -19,8 +19,8 @@ from orchestrator.cache.keys import TTL_S, Kind, entry_key, kind_of, names_resul
 from orchestrator.cache.stores import GatewayStore, ResultStore, Store
 from orchestrator.cache.values import checked_ttl_s
 from orchestrator.identity import parse_name
-from orchestrator.infra.complaint import Complaint
 from orchestrator.infra.counters import Counters
+from orchestrator.infra.logs import ThrottledLog
 from orchestrator.memo import CorruptEntry
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class Cache:
         self._values = GatewayStore(gateway_redis)
         self._counters = counters
         self._default_ttl_s = max(1, round(default_ttl.total_seconds()))
-        self._complaint = Complaint(log)
+        self._throttled = ThrottledLog(log)
 
     async def get(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
         """Return the value of *key*; None where there is none, or none that can be read."""
@@ -111,7 +111,7 @@ class Cache:
         try:
             value = await self._store(kind).get(key)
         except CorruptEntry as corrupt:
-            self._complaint.make("cache.value_corrupt", kind=kind, reason=corrupt.reason)
+            self._throttled.warning("cache.value_corrupt", kind=kind, reason=corrupt.reason)
             value = None
         count_lookup(self._counters, kind, hit=value is not None)
         return value
@@ -137,7 +137,7 @@ class Cache:
             async with asyncio.timeout(patience_s):
                 return await work
         except (RedisError, OSError) as error:
-            self._complaint.make(
+            self._throttled.warning(
                 "cache.redis_away", operation=operation, kind=kind, error=type(error).__name__
             )
             return otherwise

@@ -25,8 +25,8 @@ from orchestrator.cache.keys import (
     session_key,
 )
 from orchestrator.identity import company_key
-from orchestrator.infra.connections import open_redis
 from orchestrator.infra.counters import Counters
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.settings import RedisSettings, load_redis
 
 

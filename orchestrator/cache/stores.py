@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from orchestrator.cache.keys import SURFSENSE_PREFIX, TTL_S, Kind, kind_of
 from orchestrator.cache.values import from_json, to_json
-from orchestrator.infra.scanning import scan_batches
+from orchestrator.infra.redis_client import scan_batches
 from orchestrator.memo import Entry, MemoOptions
 from orchestrator.memo.entry import decode, encode
 from orchestrator.memo.invalidation import Invalidation

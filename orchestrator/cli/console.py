@@ -1,7 +1,7 @@
 """Where output goes: results to standard output, everything else to standard error; exit codes.
 
 All of it is data unless it is a `rich.text.Text` with a style: no text is read as markup, and
-characters that a terminal would act on are shown as escapes (see `orchestrator.infra.printable`).
+characters that a terminal would act on are shown as escapes (see `orchestrator.infra.bounds`).
 """
 
 import io
@@ -18,7 +18,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from orchestrator.infra.printable import json_escape, printable, printable_json
+from orchestrator.infra.bounds import json_escape, printable, printable_json
 
 
 class Exit(IntEnum):

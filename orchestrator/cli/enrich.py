@@ -34,7 +34,7 @@ from orchestrator.handlers.company import report_of_failure
 from orchestrator.handlers.result import own_key
 from orchestrator.handlers.trouble import Explanation
 from orchestrator.identity import Mention, mention_of
-from orchestrator.infra.printable import printable
+from orchestrator.infra.bounds import printable
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext, JobKind, NotNow, Report, Tries
 from orchestrator.leadfile import FOR_ENRICHMENT, check_writable, read_lead_file
 from orchestrator.purchasing import run_account

@@ -9,7 +9,7 @@ import typer
 from orchestrator.cli.console import err
 from orchestrator.cli.session import WORKERS, home, say_waiting
 from orchestrator.embedded import open_stack
-from orchestrator.infra.observability import configure_logging
+from orchestrator.infra.logs import configure_logging
 from orchestrator.settings import load, load_api
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]

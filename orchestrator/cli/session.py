@@ -13,9 +13,9 @@ from orchestrator.app import Runtime, build
 from orchestrator.cli.console import err, notice
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.embedded import open_stack
-from orchestrator.infra.connections import StoreRefused, StoreUnavailable
-from orchestrator.infra.garbage import collect_rarely
-from orchestrator.infra.observability import configure_logging
+from orchestrator.infra.background import collect_rarely
+from orchestrator.infra.logs import configure_logging
+from orchestrator.infra.redis_client import StoreRefused, StoreUnavailable
 from orchestrator.jobs import NotNow
 from orchestrator.memo import NotDurable
 from orchestrator.messaging import CeleryNotifier, create_app

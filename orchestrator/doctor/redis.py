@@ -20,8 +20,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from orchestrator.doctor.finding import Finding, fault, ok, warning
 from orchestrator.doctor.redis_rules import DryRun, try_dry
-from orchestrator.infra.connections import FIXES, open_redis, refusal_code
 from orchestrator.infra.redis_address import RedisAddress
+from orchestrator.infra.redis_client import FIXES, open_redis, refusal_code
 from orchestrator.memo import Durability, NotDurable
 from orchestrator.memo.durability import read_durable
 from orchestrator.memo.keys import BARRIER

@@ -12,8 +12,8 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from orchestrator.infra.connections import refusal_code
-from orchestrator.infra.names import QUEUES
+from orchestrator.infra.redis_client import refusal_code
+from orchestrator.messaging.app import QUEUES
 
 
 def _commands(text: str) -> tuple[str, ...]:

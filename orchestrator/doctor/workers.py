@@ -17,8 +17,8 @@ from orchestrator.app import load_policy
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine
 from orchestrator.doctor.finding import SEE_OTHERS, Finding, fault, ok, public_address, warning
 from orchestrator.infra.clock import ahead_of, utc_now
-from orchestrator.infra.connections import open_redis, redis_time
 from orchestrator.infra.counters import REFUSED, Counters
+from orchestrator.infra.redis_client import open_redis, redis_time
 from orchestrator.jobs import Backlog, JobList, JobRecords, JobState, Lane, LaneBacklog, Lines
 from orchestrator.memo import StoreUnavailable
 from orchestrator.messaging import (

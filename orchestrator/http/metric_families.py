@@ -8,10 +8,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from orchestrator.cache import hit_rates
 from orchestrator.infra.counters import REFUSED
-from orchestrator.infra.names import TASK_ENRICH, TASK_RUN_PIPELINE
 from orchestrator.jobs import LaneBacklog
 from orchestrator.leads import HandOverState
 from orchestrator.messaging import Heartbeat, WorkerState
+from orchestrator.messaging.app import TASK_ENRICH, TASK_RUN_PIPELINE
 from orchestrator.purchasing import Account, Doubt, Scope
 
 Family = GaugeMetricFamily | CounterMetricFamily

@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 import uvloop
 
-from orchestrator.infra.garbage import collect_rarely
+from orchestrator.infra.background import collect_rarely
 from orchestrator.settings import ConfigurationError, Settings, warn_of_removed_settings
 
 from .app import create_api

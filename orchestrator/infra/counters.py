@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.infra.clock import Clock, utc_now
-from orchestrator.infra.complaint import Complaint
+from orchestrator.infra.logs import ThrottledLog
 
 log = structlog.get_logger(__name__)
 KeyT = TypeVar("KeyT", bound=Hashable)
@@ -57,7 +57,7 @@ class LateCounts(Generic[KeyT]):
         self._buffer: Counter[KeyT] = Counter()
         self._flushing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
-        self._complaint = Complaint(log)
+        self._throttled = ThrottledLog(log)
 
     def add(self, key: KeyT, n: int = 1) -> None:
         """Count *n* more of *key*. Does no I/O; needs the running loop."""
@@ -100,7 +100,7 @@ class LateCounts(Generic[KeyT]):
             raise
         except self._expected as error:
             self._buffer.update(pending)
-            self._complaint.make(self._event, error=type(error).__name__)
+            self._throttled.warning(self._event, error=type(error).__name__)
 
 
 def day_key(day: date) -> str:

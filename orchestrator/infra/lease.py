@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 
 from orchestrator.infra.background import end_task
 from orchestrator.infra.batching import Batcher
-from orchestrator.infra.complaint import error_class
-from orchestrator.infra.scripts import call_together, load_script
+from orchestrator.infra.logs import error_class
+from orchestrator.infra.redis_client import call_together, load_script
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from orchestrator.infra.clock import Clock
-from orchestrator.infra.complaint import error_class
+from orchestrator.infra.logs import error_class
 from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.model import (

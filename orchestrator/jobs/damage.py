@@ -11,9 +11,13 @@ from typing import Final, TypeVar
 import structlog
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import DAMAGE, StoreRefused, store_errors
-from orchestrator.infra.scanning import scan_batches
-from orchestrator.infra.scripts import load_script
+from orchestrator.infra.redis_client import (
+    DAMAGE,
+    StoreRefused,
+    load_script,
+    scan_batches,
+    store_errors,
+)
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import ROOT
 

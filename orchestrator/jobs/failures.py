@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import store_errors
+from orchestrator.infra.redis_client import store_errors
 from orchestrator.jobs.bitmap import numbers_in
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import FAILURES, JobKeys

@@ -10,9 +10,8 @@ from typing import Final
 import orjson
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import store_errors
 from orchestrator.infra.lease import Renewal
-from orchestrator.infra.scripts import load_script
+from orchestrator.infra.redis_client import load_script, store_errors
 from orchestrator.jobs.errors import KeyInFlight, KeyReused
 from orchestrator.jobs.keys import ROOT, idempotency_key, idempotency_name
 from orchestrator.jobs.model import JsonObject, Once

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from orchestrator.infra.scripts import load_script
+from orchestrator.infra.redis_client import load_script
 from orchestrator.jobs.model import NewJob, Order
 from orchestrator.jobs.unsealed import UnsealedJob
 

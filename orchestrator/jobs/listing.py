@@ -7,8 +7,7 @@ from typing import Final, cast
 
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import store_errors
-from orchestrator.infra.scanning import scan_batches
+from orchestrator.infra.redis_client import scan_batches, store_errors
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import ALL, ROOT, UNREADABLE, JobKeys
 from orchestrator.jobs.model import Job, Lane

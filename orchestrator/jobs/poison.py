@@ -9,7 +9,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import store_errors
+from orchestrator.infra.redis_client import store_errors
 from orchestrator.jobs.keys import JobKeys
 
 

@@ -10,9 +10,14 @@ import orjson
 from redis.asyncio import Redis
 
 from orchestrator.infra.batching import Batcher
-from orchestrator.infra.connections import DAMAGE, StoreRefused, store_errors
 from orchestrator.infra.lease import Renewal
-from orchestrator.infra.scripts import call_together, load_script
+from orchestrator.infra.redis_client import (
+    DAMAGE,
+    StoreRefused,
+    call_together,
+    load_script,
+    store_errors,
+)
 from orchestrator.jobs.damage import set_aside, undamaged
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.intake import Intake

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 import orjson
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import store_errors
+from orchestrator.infra.redis_client import store_errors
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.jobs.model import UNREADABLE_RESULT, Job, JsonObject
 from orchestrator.jobs.paging import is_wrong_type, text_or_nothing

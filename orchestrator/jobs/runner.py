@@ -12,7 +12,7 @@ import structlog
 
 from orchestrator.infra.background import Supervisor
 from orchestrator.infra.clock import Clock, utc_now
-from orchestrator.infra.complaint import error_class
+from orchestrator.infra.logs import error_class
 from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.chunkwork import REST, ChunkWork, Handler, Tools
 from orchestrator.jobs.errors import UnreadableJob

@@ -11,7 +11,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from orchestrator.infra.connections import store_errors
+from orchestrator.infra.redis_client import store_errors
 from orchestrator.jobs.bitmap import Numbers
 from orchestrator.jobs.damage import undamaged
 from orchestrator.jobs.errors import AlreadyRequeued, KeyInFlight, KeyReused

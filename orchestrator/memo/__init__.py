@@ -6,7 +6,7 @@ opaque JSON objects under the keys that it is given. `decision.py` is pure, `lua
 must be atomic, `memo.py` drives both.
 """
 
-from orchestrator.infra.connections import StoreFull, StoreRefused, StoreUnavailable, store_errors
+from orchestrator.infra.redis_client import StoreFull, StoreRefused, StoreUnavailable, store_errors
 from orchestrator.memo.abandonment import Abandoned, Abandonment
 from orchestrator.memo.durability import Durability
 from orchestrator.memo.entry import Entry

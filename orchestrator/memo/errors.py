@@ -12,7 +12,7 @@ MemoError
 Every class takes its values by position, so that it survives JSON and pickle.
 """
 
-from orchestrator.infra.connections import StoreUnavailable
+from orchestrator.infra.redis_client import StoreUnavailable
 
 
 class MemoError(Exception):

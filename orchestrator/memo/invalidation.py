@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from redis.asyncio import Redis
 
-from orchestrator.infra.scanning import scan_batches
+from orchestrator.infra.redis_client import scan_batches
 from orchestrator.memo.keys import Keys, entry_of, is_ours, trace_pattern
 from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.scripts import Scripts

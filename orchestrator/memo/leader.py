@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.infra.background import end_task
-from orchestrator.infra.connections import StoreUnavailable
 from orchestrator.infra.lease import Renewal
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import Leading
 from orchestrator.memo.entry import Entry, JsonObject, encode

@@ -16,7 +16,7 @@ import structlog
 from redis.asyncio import Redis
 
 from orchestrator.infra.background import Supervisor
-from orchestrator.infra.connections import DAMAGE, StoreRefused, store_errors
+from orchestrator.infra.redis_client import DAMAGE, StoreRefused, store_errors
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import (
     Beginning,

@@ -15,7 +15,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from orchestrator.infra.connections import store_errors
+from orchestrator.infra.redis_client import store_errors
 from orchestrator.memo.decision import read_note
 from orchestrator.memo.durability import Confirmations, Durability
 from orchestrator.memo.entry import JsonObject

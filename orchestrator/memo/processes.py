@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.infra.background import Loop, Supervisor, end_task
-from orchestrator.infra.connections import store_errors
+from orchestrator.infra.redis_client import store_errors
 from orchestrator.memo.keys import process_key
 
 #: Renewals within the life of a key.

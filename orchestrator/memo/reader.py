@@ -12,7 +12,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import store_errors
+from orchestrator.infra.redis_client import store_errors
 
 #: Keys of one MGET. Larger ones hold up every other client of the server for longer.
 BATCH = 500

@@ -3,7 +3,7 @@
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from orchestrator.infra.scripts import load_script
+from orchestrator.infra.redis_client import load_script
 
 
 class Scripts:

@@ -1,11 +1,29 @@
-"""Makes the Celery application."""
+"""Makes the Celery application, and names its tasks and queues.
+
+Renaming one of them needs a deployment plan: messages under the old name may be on their way.
+"""
+
+from typing import Final
 
 from celery import Celery
 from kombu import Exchange, Queue
 
-from orchestrator.infra.names import QUEUE_PIPELINE, QUEUE_REFRESH, QUEUES, TASK_TICK
 from orchestrator.messaging.profile import PROFILE, broker_settings
 from orchestrator.settings import Settings
+
+#: Documented tasks: other services enqueue by these.
+TASK_ENRICH: Final = "emasai.enrich"
+TASK_RUN_PIPELINE: Final = "emasai.run_pipeline"
+#: Has whatever worker gets it look at the due set: what `celery beat` sends.
+TASK_TICK: Final = "emasai.tick"
+#: The wake-up: the name of a lane that has work.
+TASK_WORK: Final = "emasai.work"
+
+QUEUE_INTERACTIVE: Final = "interactive"
+QUEUE_PIPELINE: Final = "pipeline"
+QUEUE_REFRESH: Final = "refresh"
+#: One queue for each lane of jobs, under the lane's own name.
+QUEUES: Final = (QUEUE_INTERACTIVE, QUEUE_PIPELINE, QUEUE_REFRESH)
 
 #: Seconds between two ticks of `celery beat`.
 BEAT_S = 10.0

@@ -21,8 +21,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from orchestrator.infra.background import Loop, Supervisor
-from orchestrator.infra.complaint import error_class
-from orchestrator.infra.connections import DAMAGE, refusal_code
+from orchestrator.infra.logs import error_class
+from orchestrator.infra.redis_client import DAMAGE, refusal_code
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from celery.utils.dispatch import Signal
 from celery.utils.time import maybe_iso8601
 from kombu.utils.json import dumps
 
-from orchestrator.infra.complaint import error_class
+from orchestrator.infra.logs import error_class
 
 log = structlog.get_logger(__name__)
 

@@ -5,8 +5,8 @@ import asyncio
 import structlog
 from celery import Celery
 
-from orchestrator.infra.complaint import error_class
-from orchestrator.infra.names import QUEUES, TASK_WORK
+from orchestrator.infra.logs import error_class
+from orchestrator.messaging.app import QUEUES, TASK_WORK
 
 log = structlog.get_logger(__name__)
 

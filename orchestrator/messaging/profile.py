@@ -14,8 +14,8 @@ from urllib.parse import quote
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from orchestrator.infra.connections import CONNECT_TIMEOUT_S, HEALTH_CHECK_S, SOCKET_TIMEOUT_S
 from orchestrator.infra.redis_address import RedisAddress, host_and_port
+from orchestrator.infra.redis_client import CONNECT_TIMEOUT_S, HEALTH_CHECK_S, SOCKET_TIMEOUT_S
 
 #: Threads that answer messages. None waits for work: that runs on the process's one loop.
 WORKER_THREADS: Final = 8

@@ -13,8 +13,7 @@ from typing import Protocol
 import structlog
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import store_errors
-from orchestrator.infra.scripts import load_script
+from orchestrator.infra.redis_client import load_script, store_errors
 from orchestrator.memo import NotShared
 from orchestrator.purchasing.accounts import Account, Caps
 

@@ -14,7 +14,7 @@ import orjson
 import structlog
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import store_errors
+from orchestrator.infra.redis_client import store_errors
 from orchestrator.purchasing.journal import Page, UnreadableRecord
 
 log = structlog.get_logger(__name__)

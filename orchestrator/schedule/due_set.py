@@ -13,8 +13,7 @@ from uuid import UUID
 import structlog
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import DAMAGE, StoreRefused, store_errors
-from orchestrator.infra.scripts import load_script
+from orchestrator.infra.redis_client import DAMAGE, StoreRefused, load_script, store_errors
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import store_errors
+from orchestrator.infra.redis_client import store_errors
 from orchestrator.memo import (
     Abandonment,
     Durability,

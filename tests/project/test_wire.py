@@ -19,7 +19,7 @@ import pytest
 
 import agents
 import orchestrator
-from orchestrator.infra import names
+from orchestrator.messaging import app as names
 from tests.support.project import ROOT, project_files_like
 
 _TASK_NAMES = {
@@ -95,7 +95,7 @@ def test_task_names_are_all_different() -> None:
 
 
 def test_each_task_name_is_given_once_and_from_the_list() -> None:
-    """A task is registered under a constant of `orchestrator.infra.names`, each under its own."""
+    """A task is registered under a constant of `orchestrator.messaging.app`, each under its own."""
     given = []
     for path in project_files_like("*.py"):
         if path.relative_to(ROOT).parts[0] == "tasks":

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from datetime import date
 
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.purchasing import Budget, BudgetExhausted, Caps, accounts_of
 from tests.support.books import HandwrittenBooks
 

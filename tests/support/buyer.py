@@ -21,8 +21,8 @@ from orchestrator.database import open_engine
 from orchestrator.identity import Mention
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
-from orchestrator.infra.connections import open_redis
 from orchestrator.infra.counters import Counters
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.purchasing import (
     SEND_WITHIN,

@@ -14,7 +14,7 @@ from typing import cast
 import orjson
 from redis.asyncio import Redis
 
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Flight, Loaded, Memo, MemoOptions
 from tests.support.loading import SoldOut, SoldOutCodec
 

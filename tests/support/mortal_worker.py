@@ -6,7 +6,7 @@ import signal
 import sys
 from datetime import timedelta
 
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import (
     ChunkRunner,
     Item,

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from orchestrator import app as bootstrap
-from orchestrator.infra.scripts import load_script
+from orchestrator.infra.redis_client import load_script
 from orchestrator.memo import MemoOptions, scripts
 from orchestrator.memo.keys import Keys
 from orchestrator.memo.notes import Notes

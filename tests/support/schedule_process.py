@@ -12,8 +12,8 @@ from datetime import timedelta
 from orchestrator.database import open_engine
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
-from orchestrator.infra.connections import open_redis
-from orchestrator.infra.observability import configure_logging
+from orchestrator.infra.logs import configure_logging
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import Job, JobRecords, NewJob
 from orchestrator.schedule import DueSet, RefreshPolicy, Scheduler, Watches
 

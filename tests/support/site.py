@@ -16,9 +16,9 @@ from orchestrator.app import build
 from orchestrator.dispatch import submit
 from orchestrator.embedded import EmbeddedStack
 from orchestrator.identity import company_key
-from orchestrator.infra.names import QUEUE_PIPELINE, TASK_ENRICH
 from orchestrator.jobs import JobKind, NewJob
 from orchestrator.messaging import BrokerAway, CeleryNotifier, Queues, create_app
+from orchestrator.messaging.app import QUEUE_PIPELINE, TASK_ENRICH
 from orchestrator.settings import load
 from tests.support.crew import Crew, crew_of
 from tests.support.sandbox import charges

@@ -2,7 +2,7 @@
 
 from redis.asyncio import Redis
 
-from orchestrator.infra.scripts import load_script
+from orchestrator.infra.redis_client import load_script
 from orchestrator.jobs import Lane
 from orchestrator.jobs.keys import ROOT
 

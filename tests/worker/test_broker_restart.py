@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.infra.names import QUEUE_PIPELINE, QUEUE_REFRESH
+from orchestrator.messaging.app import QUEUE_PIPELINE, QUEUE_REFRESH
 from tests.support.site import Site, new_company, site_of
 from tests.support.waiting import wait_until
 

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.app import build
-from orchestrator.infra.names import (
+from orchestrator.jobs import JobFilter
+from orchestrator.messaging.app import (
     QUEUE_REFRESH,
     QUEUES,
     TASK_ENRICH,
@@ -23,7 +24,6 @@ from orchestrator.infra.names import (
     TASK_TICK,
     TASK_WORK,
 )
-from orchestrator.jobs import JobFilter
 from orchestrator.settings import load
 from tests.support.crew import PATIENCE_S, CrewMember
 from tests.support.notifier import FakeNotifier

@@ -3,8 +3,8 @@
 import signal
 from pathlib import Path
 
-from orchestrator.infra.names import QUEUE_PIPELINE, QUEUE_REFRESH
 from orchestrator.messaging import VISIBILITY_TIMEOUT_S
+from orchestrator.messaging.app import QUEUE_PIPELINE, QUEUE_REFRESH
 from tests.support.crew import PATIENCE_S
 from tests.support.site import site_of
 from tests.support.waiting import wait_until

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from orchestrator.infra.names import QUEUES, TASK_ENRICH, TASK_RUN_PIPELINE, TASK_TICK, TASK_WORK
 from orchestrator.messaging import WORKER_THREADS
+from orchestrator.messaging.app import QUEUES, TASK_ENRICH, TASK_RUN_PIPELINE, TASK_TICK, TASK_WORK
 from tests.support.crew import PATIENCE_S, CrewMember
 from tests.support.site import Site, new_company, site_of
 from tests.support.waiting import wait_until

@@ -13,7 +13,7 @@ import redis as blocking
 
 from orchestrator.app import build
 from orchestrator.infra.clock import utc_now
-from orchestrator.infra.names import QUEUE_REFRESH, TASK_TICK
+from orchestrator.messaging.app import QUEUE_REFRESH, TASK_TICK
 from orchestrator.schedule import new_watch
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually

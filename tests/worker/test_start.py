@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.infra.names import QUEUE_PIPELINE
+from orchestrator.messaging.app import QUEUE_PIPELINE
 from tests.support.site import Site, new_company, site_of
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.identity import company_key
-from orchestrator.infra.names import QUEUE_PIPELINE, QUEUE_REFRESH
+from orchestrator.messaging.app import QUEUE_PIPELINE, QUEUE_REFRESH
 from tasks.watching import EXIT_STALLED
 from tests.support.sandbox import charges
 from tests.support.site import Site, new_company, site_of

@@ -21,7 +21,7 @@ from tests.support.valkey import running_valkey
 
 _SERVE = (
     "import sys; from orchestrator.http import serve; "
-    "from orchestrator.infra.observability import configure_logging; "
+    "from orchestrator.infra.logs import configure_logging; "
     "from orchestrator.settings import load; "
     "configure_logging('info'); serve(load(), port=int(sys.argv[1]))"
 )

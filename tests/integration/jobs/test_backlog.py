@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.infra.scripts import load_script
+from orchestrator.infra.redis_client import load_script
 from orchestrator.jobs import (
     Backlog,
     Command,

@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.infra.connections import open_redis
-from orchestrator.infra.names import QUEUES, TASK_WORK
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import Lane
 from orchestrator.messaging import CeleryNotifier, create_app
+from orchestrator.messaging.app import QUEUES, TASK_WORK
 from orchestrator.settings import Settings, load
 from tests.support.valkey import kill, running_valkey
 

@@ -27,8 +27,7 @@ from hypothesis.stateful import (
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.infra.connections import open_redis
-from orchestrator.infra.scripts import load_script
+from orchestrator.infra.redis_client import load_script, open_redis
 from orchestrator.jobs import Command, JobKind, JobRecords, JobState, Lane, NewJob, Report
 from orchestrator.jobs.keys import ROOT, JobKeys, LaneKeys
 from tests.support.job_model import ARROWS, CHUNK, DEADLINE, JobsModel, ModelJob, Place

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import FailureCodec, Memo, MemoOptions
 from tests.support.loading import SoldOutCodec
 

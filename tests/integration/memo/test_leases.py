@@ -9,8 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.infra.connections import open_redis
 from orchestrator.infra.lease import RENEWALS
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Flight, LeaseLost, Loaded, Memo, MemoOptions, Source
 from orchestrator.memo.memo import TAKE_OVERS
 from tests.integration.memo.conftest import SHORT_LEASE, OpenMemo

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import (
     Memo,
     MemoOptions,

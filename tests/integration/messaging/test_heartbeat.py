@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.infra.background import Supervisor, end_task
-from orchestrator.infra.connections import open_redis
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.messaging import Heartbeat, Workers, WorkerSelf, WorkerState
 from tests.support.async_waiting import eventually
 from tests.support.valkey import bring_back, kill, running_valkey

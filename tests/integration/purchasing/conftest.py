@@ -14,8 +14,8 @@ from orchestrator.database import open_engine, upgrade
 from orchestrator.embedded.valkey import Valkey
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
-from orchestrator.infra.connections import open_redis
 from orchestrator.infra.counters import Counters
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.purchasing import (
     SEND_WITHIN,

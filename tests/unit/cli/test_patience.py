@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.cli.session import Patience, patiently
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.infra.connections import StoreFull, StoreRefused, StoreUnavailable
+from orchestrator.infra.redis_client import StoreFull, StoreRefused, StoreUnavailable
 from orchestrator.jobs import NotNow
 from orchestrator.memo import NotDurable
 

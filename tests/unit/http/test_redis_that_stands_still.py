@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from orchestrator.infra.connections import SOCKET_TIMEOUT_S
+from orchestrator.infra.redis_client import SOCKET_TIMEOUT_S
 from orchestrator.settings import load
 from tests.support.database import migrated_file
 from tests.support.valkey import running_valkey

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.infra.connections import open_redis
 from orchestrator.infra.lease import Renewal
+from orchestrator.infra.redis_client import open_redis
 
 
 async def test_an_unknown_error_does_not_end_the_renewal_of_a_lease(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.utils.url import parse_url as celerys_reading
 
-from orchestrator.infra.connections import open_redis
 from orchestrator.infra.redis_address import RedisAddress
+from orchestrator.infra.redis_client import open_redis
 from orchestrator.messaging import broker_settings, create_app
 from orchestrator.settings import ConfigurationError, load
 

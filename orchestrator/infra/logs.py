@@ -11,19 +11,20 @@ holds for what we log because we say it so, and for what others log by the rules
 Control characters are shown as escapes, so that no line acts on a terminal or ends early.
 """
 
+import asyncio
 import logging
 import re
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Iterator, Mapping
-from time import monotonic
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol, TextIO
 
 import structlog
 
-from orchestrator.infra.printable import printable, printable_json
+from orchestrator.infra.bounds import printable, printable_json
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
     threading.excepthook = _thread_failed
     structlog.configure(
         processors=[
-            _Throttle(),
+            ThrottledEvents(Throttle(LINES_A_MINUTE)),
             *_SHARED,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -86,30 +87,76 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
     )
 
 
-class _Throttle:
-    """Lets so many lines of one warning or error pass a minute, and says how many it left out.
+class Throttle:
+    """Admits so many lines about one event a minute, and counts those that it leaves out.
 
-    A server that is away or full is met by every item, lease and loop of a process: thousands of
-    equal lines, which hide the others. What is only once wrong is never left out.
+    A backend that is away or full is met by every item, lease and loop of a process: thousands of
+    equal lines, which would hide the others. Threads may share it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lines: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._lines = lines
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._minutes: dict[str, tuple[float, int]] = {}  # guarded by self._lock
+
+    def admit(self, event: str) -> int | None:
+        """Return how many lines about *event* were left out before this one; None to leave it out.
+
+        The number is of the minute before, and 0 unless this line is the first of its minute.
+        """
+        now = self._monotonic()
+        with self._lock:
+            began, lines = self._minutes.get(event, (now, 0))
+            left_out = 0
+            if now - began >= _MINUTE_S:
+                left_out, began, lines = max(0, lines - self._lines), now, 0
+            self._minutes[event] = (began, lines + 1)
+        return left_out if lines < self._lines else None
+
+
+class Log(Protocol):
+    """What a `ThrottledLog` needs of a structlog logger."""
+
+    def warning(self, event: str, /, **fields: object) -> object:
+        """Write one line."""
+
+
+class ThrottledLog:
+    """Logs a recurring warning once a minute, with the number of those left out in between.
+
+    It needs no `configure_logging`, so it also throttles what other services log through us.
+    """
+
+    def __init__(self, log: Log, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._throttle = Throttle(1, monotonic=monotonic)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Log *event* with *fields*, or count it for the next line about the same event."""
+        left_out = self._throttle.admit(event)
+        if left_out is not None:
+            self._log.warning(event, left_out=left_out, **fields)
+
+
+class ThrottledEvents:
+    """A structlog processor: drops the warnings and errors that *throttle* does not admit."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
 
     def __call__(
         self, _logger: object, method: str, event: structlog.typing.EventDict
     ) -> structlog.typing.EventDict:
+        """Return *event*, with the number of lines left out before it.
+
+        Raises:
+            DropEvent: Its minute has had its lines.
+        """
         if method in ("debug", "info", "critical"):
             return event
-        now, name = monotonic(), str(event.get("event"))
-        with self._lock:
-            began, lines = self._minutes.get(name, (now, 0))
-            left_out = 0
-            if now - began > _MINUTE_S:
-                left_out, began, lines = max(0, lines - LINES_A_MINUTE), now, 0
-            self._minutes[name] = (began, lines + 1)
-        if lines >= LINES_A_MINUTE:
+        left_out = self._throttle.admit(str(event.get("event")))
+        if left_out is None:
             raise structlog.DropEvent
         return {**event, "left_out": left_out} if left_out else event
 
@@ -189,6 +236,21 @@ def _headline(error: BaseException) -> str:
     # A database's own code for what is wrong, such as 23505 or SQLITE_BUSY.
     code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
     return f"{name} ({code})" if code else name
+
+
+def error_class(error: BaseException) -> str:
+    """Return the class of *error* with that of its first cause; never its message.
+
+    Messages of foreign errors may quote data or a password. `StoreUnavailable(TimeoutError)` tells
+    a server that does not answer from `StoreUnavailable(OutOfMemoryError)`, one that is full.
+    """
+    name, first, seen = type(error).__name__, error, {id(error)}
+    while first.__cause__ is not None and id(first.__cause__) not in seen:
+        if isinstance(first.__cause__, asyncio.CancelledError):
+            break  # how a timeout is made
+        first = first.__cause__
+        seen.add(id(first))
+    return name if first is error else f"{name}({type(first).__name__})"
 
 
 def _process_failed(

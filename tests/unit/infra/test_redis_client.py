@@ -6,7 +6,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import DataError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from orchestrator.infra.connections import (
+from orchestrator.infra.redis_client import (
     StoreFull,
     StoreRefused,
     StoreUnavailable,

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from orchestrator.doctor import Level, examine
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.infra.connections import StoreUnavailable, open_redis, store_errors
+from orchestrator.infra.redis_client import StoreUnavailable, open_redis, store_errors
 from orchestrator.messaging import BrokerAway, Queues, create_app
 from orchestrator.settings import load
 from tests.support.redis_servers import ServerMissing, redis_7, tls_server

@@ -10,10 +10,11 @@ StoreUnavailable(operation, reason)     no answer, or none yet: try again later
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from importlib.resources import files
+from typing import Any, Final, cast
 
 from redis.asyncio import (
     BlockingConnectionPool,
@@ -27,7 +28,14 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import AuthenticationError, DataError, RedisError, ResponseError
+from redis.commands.core import AsyncScript
+from redis.exceptions import (
+    AuthenticationError,
+    DataError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from orchestrator.infra.redis_address import RedisAddress
@@ -230,3 +238,58 @@ async def redis_time(redis: Redis) -> datetime:
     """
     seconds, micros = await redis.time()
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros)
+
+
+#: The keys and the arguments of one call.
+Call = tuple[Sequence[str], Sequence[Any]]
+
+
+def load_script(redis: Redis, package: str, *names: str) -> AsyncScript:
+    """Return `lua/<name>.lua` of *package*, bound to *redis*. A call is one round trip.
+
+    Several *names* are one script, one after the other: what the first define, the last uses.
+    """
+    folder = files(package).joinpath("lua")
+    source = "\n".join(folder.joinpath(f"{name}.lua").read_text("utf-8") for name in names)
+    return redis.register_script(source)
+
+
+async def call_together(redis: Redis, script: AsyncScript, calls: Sequence[Call]) -> list[Any]:
+    """Call *script* once for each of *calls*, in one round trip; return the answers in order.
+
+    Not one step: others may come in between. Calls before one that fails have been made.
+    """
+    try:
+        return await _together(redis, script, calls)
+    except NoScriptError:
+        # No server knows it in part: none of the calls was made.
+        await redis.script_load(script.script)
+        return await _together(redis, script, calls)
+
+
+async def _together(redis: Redis, script: AsyncScript, calls: Sequence[Call]) -> list[Any]:
+    pipe = redis.pipeline(transaction=False)
+    for keys, args in calls:
+        pipe.evalsha(script.sha, len(keys), *keys, *args)
+    return await pipe.execute()
+
+
+#: SCAN hint, and size of an UNLINK. Larger batches hold up bystanders (measured: 200 kept the
+#: worst PING at 12 ms while a million keys went; 5,000 at 338 ms).
+BATCH = 200
+
+
+async def scan_batches(
+    redis: Redis, pattern: str, *, hint: int = BATCH
+) -> AsyncIterator[list[bytes]]:
+    """Yield the keys that match the glob *pattern*, batch by batch, none of them empty.
+
+    A key may come twice; one that is there from beginning to end comes at least once.
+    """
+    cursor = 0
+    while True:
+        cursor, found = await redis.scan(cursor, match=pattern, count=hint)
+        if found:
+            yield cast("list[bytes]", found)  # the client never decodes
+        if not cursor:
+            return

@@ -1,4 +1,4 @@
-"""No line of a log has what somebody else gave us, whoever writes the line."""
+"""Logs: no line has data from outside, and a recurring warning does not fill them."""
 
 import asyncio
 import io
@@ -15,7 +15,13 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from agents.cdao import PolicyError
-from orchestrator.infra.observability import LINES_A_MINUTE, configure_logging
+from orchestrator.infra.logs import (
+    LINES_A_MINUTE,
+    Throttle,
+    ThrottledEvents,
+    ThrottledLog,
+    configure_logging,
+)
 
 MARKER = "maria.marker@private.example"
 Lines = Callable[[], list[dict[str, Any]]]
@@ -205,16 +211,67 @@ def test_what_stays_wrong_is_not_said_a_thousand_times(logged: Lines) -> None:
     }
 
 
-def test_the_first_line_of_the_next_minute_says_how_many_were_left_out(
-    logged: Lines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So that the log still tells how much went wrong."""
-    now = 0.0
-    monkeypatch.setattr("orchestrator.infra.observability.monotonic", lambda: now)
-    log = structlog.get_logger("orchestrator.x")
-    for _ in range(LINES_A_MINUTE + 7):
-        log.warning("lease.renewal_failed")
-    now = 61.0
-    log.warning("lease.renewal_failed")
+def test_the_first_line_of_the_next_minute_says_how_many_were_left_out() -> None:
+    """So that the log still tells how often it went wrong."""
+    seconds = _FakeSeconds()
+    processor = ThrottledEvents(Throttle(LINES_A_MINUTE, monotonic=seconds))
+    for _ in range(LINES_A_MINUTE):
+        assert "left_out" not in processor(None, "warning", {"event": "lease.renewal_failed"})
+    for _ in range(7):
+        with pytest.raises(structlog.DropEvent):
+            processor(None, "warning", {"event": "lease.renewal_failed"})
+    seconds.now = 61.0
 
-    assert logged()[-1]["left_out"] == 7
+    line = processor(None, "warning", {"event": "lease.renewal_failed"})
+
+    assert line["left_out"] == 7
+
+
+class _FakeLog:
+    """Keeps the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, object]]] = []
+
+    def warning(self, event: str, /, **fields: object) -> None:
+        """Keep one line."""
+        self.lines.append((event, fields))
+
+
+class _FakeSeconds:
+    """A monotonic clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+
+def test_a_throttled_warning_is_logged_once_a_minute_with_the_number_left_out() -> None:
+    """The first line comes at once, the next after a minute with the number in between."""
+    log, seconds = _FakeLog(), _FakeSeconds()
+    throttled = ThrottledLog(log, monotonic=seconds)
+
+    for _ in range(3):
+        throttled.warning("redis.away", error="TimeoutError")
+    seconds.now = 59.9
+    throttled.warning("redis.away", error="TimeoutError")
+    seconds.now = 60.0
+    throttled.warning("redis.away", error="ConnectionError")
+
+    assert log.lines == [
+        ("redis.away", {"left_out": 0, "error": "TimeoutError"}),
+        ("redis.away", {"left_out": 3, "error": "ConnectionError"}),
+    ]
+
+
+def test_one_throttled_warning_does_not_hide_another() -> None:
+    """Each event has a minute of its own."""
+    log = _FakeLog()
+    throttled = ThrottledLog(log, monotonic=_FakeSeconds())
+
+    throttled.warning("redis.away")
+    throttled.warning("value.corrupt")
+
+    assert [event for event, _ in log.lines] == ["redis.away", "value.corrupt"]
