@@ -1,7 +1,7 @@
-"""The shape every agent has, and the order in which several look at a case.
+"""The members every agent has, and the order in which several judge a case.
 
-A new agent (marketing, sales, finance) is a class with these three members in its own
-folder beside `cdao`; adding it to a `Pipeline` is all that the delivery needs.
+A new agent (marketing, sales, finance) is a class with these members in its own folder beside
+`cdao`; adding it to the `Pipeline` is all that storage and delivery need.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,10 @@ class Agent(Protocol):
     def name(self) -> str:
         """Stable snake_case identity, stored with each decision."""
 
+    @property
+    def version(self) -> str:
+        """Identity of its rules, stored with each decision."""
+
     def wants_evidence(self, case: Case) -> bool:
         """Say whether it is worth paying for evidence before *case* is decided."""
 
@@ -26,7 +30,16 @@ class Agent(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Agents in the order in which they judge; the first DISCARD ends it."""
+    """Agents, by distinct names, in the order in which they judge; the first DISCARD ends it."""
 
-    name: str
     agents: tuple[Agent, ...]
+
+    @property
+    def version(self) -> str:
+        """Identity of all rules; with a single agent, the agent's own version."""
+        return "+".join(agent.version for agent in self.agents)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of each agent's rules, by the agent's name."""
+        return {agent.name: agent.version for agent in self.agents}

@@ -18,7 +18,6 @@ from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
-from agents.cdao.policy import Policy
 from agents.protocol import Pipeline
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine, require_current
 from orchestrator.database.pruner import Pruner
@@ -49,7 +48,7 @@ from orchestrator.jobs import (
     PoisonTracker,
     Reconciler,
 )
-from orchestrator.leads import Courier, LeadStore, Outbox, open_webhook
+from orchestrator.leads import LeadStore, Outbox, OutboxRelay, open_webhook
 from orchestrator.memo import Durability, Memo, MemoOptions, Refresh
 from orchestrator.messaging import Workers
 from orchestrator.purchasing import (
@@ -101,7 +100,7 @@ class Runtime:
     costs: Costs
     archive: EvidenceArchive
     outbox: Outbox
-    courier: Courier | None
+    relay: OutboxRelay | None
     pruners: tuple[Pruner, ...]
     servings: Servings
     counters: Counters
@@ -114,7 +113,7 @@ class Runtime:
     backlog: Backlog
     runner: ChunkRunner
     rejudge: Rejudge
-    policy_version: str
+    pipeline: Pipeline
     reconciler: Reconciler
     seller: Seller
     purchaser: Purchaser
@@ -125,6 +124,11 @@ class Runtime:
     workers: Workers
     notifier: Notifier
     supervisor: Supervisor
+
+    @property
+    def policy_version(self) -> str:
+        """Identity of the rules by which leads are judged."""
+        return self.pipeline.version
 
     @property
     def clock_ahead(self) -> timedelta:
@@ -145,22 +149,25 @@ class Runtime:
         self.purchaser.drain()
 
 
-def load_policy(settings: Settings) -> Policy:
-    """Return the policy of `EMASAI_POLICY_FILE`, or the one that is shipped.
+def load_pipeline(settings: Settings) -> Pipeline:
+    """Return the agents that judge leads, in order; an agent is added here.
+
+    The CDAO's policy is `EMASAI_POLICY_FILE`, or the one that is shipped.
 
     Raises:
-        ConfigurationError: The file cannot be read, or says something that does not hold.
+        ConfigurationError: A policy file cannot be read or is invalid.
     """
     if settings.policy_file is None:
-        return default_policy()
+        return Pipeline((CdaoAgent(default_policy()),))
     try:
-        return parse_policy(settings.policy_file.read_text("utf-8"))
+        policy = parse_policy(settings.policy_file.read_text("utf-8"))
     except OSError as error:
         problem = f"EMASAI_POLICY_FILE: {settings.policy_file} cannot be read ({error.strerror})"
         raise ConfigurationError((problem,)) from error
     except PolicyError as error:
         problems = tuple(f"{settings.policy_file}: {problem}" for problem in error.problems)
         raise ConfigurationError(problems) from error
+    return Pipeline((CdaoAgent(policy),))
 
 
 def caps_of(settings: Settings) -> Caps:
@@ -198,8 +205,7 @@ async def build(
         DatabaseUnavailable: The database cannot be reached.
         SchemaTooOld, SchemaTooNew: The database has the schema of another version.
     """
-    agent = CdaoAgent(load_policy(settings))
-    pipeline = Pipeline("cdao", (agent,))
+    pipeline = load_pipeline(settings)
     database_url = settings.database_url.get_secret_value()
     supervisor = supervisor or Supervisor()
     clock = clock or ServerClock()
@@ -298,7 +304,7 @@ async def build(
             costs=Costs(engine),
             archive=archive,
             outbox=outbox,
-            courier=await _courier_of(stack, settings, outbox, clock),
+            relay=await _open_relay(stack, settings, outbox, clock),
             pruners=pruners,
             servings=servings,
             counters=counters,
@@ -311,7 +317,7 @@ async def build(
             results=ResultReader(JobResults(jobs_redis), Recall(memo, archive)),
             runner=runner,
             rejudge=rejudge,
-            policy_version=agent.version,
+            pipeline=pipeline,
             reconciler=Reconciler(runner, notifier),
             seller=seller,
             purchaser=purchaser,
@@ -345,14 +351,14 @@ async def _follow(clock: Clock, redis: Redis) -> None:
         log.warning("clock.is_wrong", ahead_s=clock.ahead.total_seconds())
 
 
-async def _courier_of(
+async def _open_relay(
     stack: AsyncExitStack, settings: Settings, outbox: Outbox, clock: Clock
-) -> Courier | None:
-    """Return what delivers the outbox; None where nobody is to be told."""
+) -> OutboxRelay | None:
+    """Return what delivers the outbox; None where no webhook is configured."""
     if settings.webhook_url is None or settings.webhook_secret is None:
         return None
     key, url = webhook_key(settings.webhook_secret), settings.webhook_url.get_secret_value()
-    return Courier(outbox, await stack.enter_async_context(open_webhook(url, key, clock)))
+    return OutboxRelay(outbox, await stack.enter_async_context(open_webhook(url, key, clock)))
 
 
 def _refresh_of(settings: Settings) -> Refresh | None:

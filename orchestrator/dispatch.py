@@ -186,7 +186,7 @@ def worker_loops(runtime: Runtime) -> tuple[Loop, ...]:
         runtime.reconciler.loop,
         runtime.sweeper.loop,
         *(pruner.loop for pruner in runtime.pruners),
-        *(() if runtime.courier is None else (runtime.courier.loop,)),
+        *(() if runtime.relay is None else (runtime.relay.loop,)),
         runtime.scheduler.loop(partial(submit, runtime)),
         Loop("clock", runtime.follow_clock, CLOCK_PERIOD),
     )

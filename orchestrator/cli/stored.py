@@ -86,7 +86,7 @@ class Selection:
         if self.lead_ids is not None:
             return self.lead_ids
         if self.job_id is None:
-            found = await parts.store.chosen(self.conditions, parts.policy_version)
+            found = await parts.store.chosen(self.conditions, parts.pipeline.versions)
             return tuple(map(str, found))
         job = await parts.records.job(self.job_id)
         if job is None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from orchestrator.app import load_policy
+from orchestrator.app import load_pipeline
 from orchestrator.doctor.database import check_database, check_outbox
 from orchestrator.doctor.finding import Finding, fault, ok
 from orchestrator.doctor.money import check_budgets, check_hit_rates
@@ -84,11 +84,11 @@ def judge_python(version: tuple[int, ...]) -> Finding:
 async def check_policy(settings: Settings) -> list[Finding]:
     """Read the policy by which the agent would judge."""
     try:
-        policy = load_policy(settings)
+        pipeline = load_pipeline(settings)
     except ConfigurationError as error:
         fix = "Correct the file that EMASAI_POLICY_FILE names, or unset it."
         return [fault("policy", problem, fix) for problem in error.problems]
-    return [ok("policy", f"is valid, version {policy.version}")]
+    return [ok("policy", f"is valid, version {pipeline.version}")]
 
 
 async def check_folder(folder: Path) -> list[Finding]:

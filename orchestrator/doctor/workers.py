@@ -12,8 +12,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from agents.cdao import CdaoAgent
-from orchestrator.app import load_policy
+from orchestrator.app import load_pipeline
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine
 from orchestrator.doctor.finding import SEE_OTHERS, Finding, fault, ok, public_address, warning
 from orchestrator.infra.clock import ahead_of, utc_now
@@ -112,7 +111,7 @@ def _messages(app: Celery) -> Mapping[str, int]:
 def _build_of(settings: Settings) -> Build | None:
     """Return what this process runs; None if its policy is invalid, a finding of its own."""
     try:
-        policy = CdaoAgent(load_policy(settings)).version
+        policy = load_pipeline(settings).version
     except ConfigurationError:
         return None
     return Build(version("emasai-orchestrator"), fingerprint(), policy)

@@ -106,7 +106,7 @@ async def _items(
         found = await read_companies(wanted.companies)
         return tuple(mention.text for mention in found.mentions), found.warnings
     if wanted.filter is not None:
-        chosen = await runtime.store.chosen(wanted.filter, runtime.policy_version)
+        chosen = await runtime.store.chosen(wanted.filter, runtime.pipeline.versions)
         return await _texts(chosen), []
     if wanted.leads is None:
         return await _texts(wanted.lead_ids or ()), []

@@ -1,26 +1,26 @@
-"""Leads in, decisions and opportunities out, each with exactly one effect; the outbox relay.
+"""Stored leads, decisions and opportunities, each with exactly one effect; the outbox, its relay.
 
-Each opportunity goes to the sales agent at least once: its outbox row is written by the
-transaction that creates it.
+The sales agent is told of each opportunity at least once: the transaction that creates it writes
+its outbox row.
 """
 
-from orchestrator.leads.courier import Courier
-from orchestrator.leads.judgement import opportunity_id
-from orchestrator.leads.lead_store import LeadStore
-from orchestrator.leads.models import (
+from .models import (
     ImportReport,
+    LeadFilter,
+    LeadStatus,
     Opportunity,
     Recorded,
     StoreCounts,
     StoredDecision,
     UnknownLead,
+    drafting,
+    opportunity_id,
 )
-from orchestrator.leads.outbox import HandOver, HandOverState, Outbox
-from orchestrator.leads.selection import LeadFilter, LeadStatus
-from orchestrator.leads.webhook import Webhook, open_webhook
+from .outbox import HandOver, HandOverState, Outbox
+from .relay import OutboxRelay, Webhook, open_webhook
+from .store import LeadStore
 
 __all__ = [
-    "Courier",
     "HandOver",
     "HandOverState",
     "ImportReport",
@@ -29,11 +29,13 @@ __all__ = [
     "LeadStore",
     "Opportunity",
     "Outbox",
+    "OutboxRelay",
     "Recorded",
     "StoreCounts",
     "StoredDecision",
     "UnknownLead",
     "Webhook",
+    "drafting",
     "open_webhook",
     "opportunity_id",
 ]

@@ -1,12 +1,28 @@
-"""What the lead store answers with, and how it refuses."""
+"""The values of the lead store: judgements, decisions, opportunities, filters. Pure.
 
-from collections.abc import Mapping
+UnknownLead(lead_id)    a judgement names a lead that is not stored
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
+from enum import StrEnum
+from typing import Annotated, Final, Self
+from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
-from agents.case import Decision, OpportunityDraft
+from agents.case import Decision, OpportunityDraft, Verdict
+from orchestrator.infra.bounds import FilledText, Flag, Instant
+
+#: Namespace of opportunity ids. It never changes, or leads would get a second opportunity.
+_OPPORTUNITIES: Final = UUID("8b0e4d0c-53f5-5f57-9f0a-6f3f4a1f2f10")
 
 
 class UnknownLead(LookupError):
@@ -18,6 +34,33 @@ class UnknownLead(LookupError):
 
     def __str__(self) -> str:
         return f"there is no lead {self.lead_id}; import it first"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The decisions of a pipeline about one lead, in order, and what they rest on.
+
+    `basis` identifies the evidence: the id of its purchase, or its as-of instant.
+    """
+
+    lead_id: UUID
+    company_key: str
+    basis: str
+    decisions: tuple[Decision, ...]
+    simulated: bool
+
+
+def opportunity_id(lead_id: UUID) -> UUID:
+    """Return the id that the opportunity of *lead_id* has or would have."""
+    return uuid5(_OPPORTUNITIES, str(lead_id))
+
+
+def drafting(decisions: Sequence[Decision]) -> tuple[Decision, OpportunityDraft] | None:
+    """Return the last decision with a draft, which sales receives, if every agent advanced."""
+    if any(decision.verdict is Verdict.DISCARD for decision in decisions):
+        return None
+    drafted = ((each, each.draft) for each in reversed(decisions) if each.draft is not None)
+    return next(drafted, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +76,8 @@ class Recorded:
     """The lead's opportunity after recording: None if it has none; `created` if this call made it.
 
     A lead that had one keeps it, so the id may be set although the latest decision discards.
-    `standing` has, by agent, what was decided before by the same rules on the same evidence and
-    otherwise than now (evidence grows old): that stands, so judge again with it.
+    `standing` has, by agent, earlier decisions by the same rules on the same evidence that differ
+    from the given ones (evidence grows old): these stand, so judge again with them.
     """
 
     opportunity_id: UUID | None
@@ -45,7 +88,7 @@ class Recorded:
 class Opportunity(BaseModel):
     """What sales received for a lead, as it was when it was created.
 
-    `simulated` says that it rests on invented evidence.
+    `simulated` marks one that rests on invented evidence.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,10 +102,7 @@ class Opportunity(BaseModel):
 
 
 class StoredDecision(BaseModel):
-    """A decision, what it rests on, and when it was first and last reached.
-
-    `basis` identifies the evidence: the id of its purchase, or its as-of instant.
-    """
+    """A decision, the basis it rests on, and when it was first and last reached."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -82,3 +122,43 @@ class StoreCounts:
     leads: int
     opportunities: int
     discards: dict[str, int]
+
+
+class LeadStatus(StrEnum):
+    """What has become of a lead."""
+
+    NEVER_JUDGED = "never_judged"
+    OPPORTUNITY = "opportunity"
+    DISCARDED = "discarded"
+
+
+class LeadFilter(BaseModel):
+    """The leads that meet every condition that is given; at least one is.
+
+    `discarded` are those whose latest decision discards them and that have no opportunity.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: FilledText | None = Field(
+        default=None, description="Where the lead came from, in any case."
+    )
+    country: Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{2}$")] | None = (
+        Field(default=None, description="ISO 3166-1 alpha-2 code.")
+    )
+    imported_since: Instant | None = None
+    status: LeadStatus | None = None
+    other_policy: Flag = Field(
+        default=False, description="Those that were last judged by another policy than today's."
+    )
+
+    @property
+    def about(self) -> str:
+        """Its conditions, in one line."""
+        return f"leads where {self.model_dump_json(exclude_defaults=True)}"
+
+    @model_validator(mode="after")
+    def _has_a_condition(self) -> Self:
+        if not any(self.__dict__.values()):
+            raise ValueError("names no condition; give at least one")
+        return self

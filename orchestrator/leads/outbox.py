@@ -1,31 +1,41 @@
-"""The outbox: which hand-overs are owed, under way, done, or given up.
+"""The outbox: what the sales agent is to be told, and which hand-overs are owed, done or given up.
 
 Any number of workers may claim; each row is one worker's until its claim lapses. A claim
-moves the row's due instant ahead, so a deliverer that dies needs nobody to clean up.
+moves the row's due instant ahead, so a worker that dies leaves nothing to clean up.
+The event that is sent is documented in docs/operations.md.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
+import orjson
 from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agents.case import Decision, OpportunityDraft
 from orchestrator.database import reading, writing
 from orchestrator.database.schema import handovers
 from orchestrator.infra.clock import Clock
 
-from .verdict import MOST_ATTEMPTS
+from .models import Judgement, opportunity_id
 
-#: Until a deliverer that has claimed a row and said nothing is taken for dead.
+#: After this long without a word from the worker that claimed a row, another may claim it.
 CLAIM: Final = timedelta(minutes=1)
+#: Deliveries tried before it is given up: about half a day.
+MOST_ATTEMPTS: Final = 20
+
+#: Namespace of event ids. It never changes, or receivers could not tell repeats.
+_EVENTS: Final = UUID("0d5a64a1-6f0c-5a3a-8a7b-6b3c8a0f7f21")
+#: The part of a finding that the event has. Its other values may be contact details.
+_FINDING: Final = ("name", "points", "trust", "is_stale", "sources")
 
 
 class HandOverState(StrEnum):
-    """Where a hand-over is. `dead`: given up, with a reason, until somebody asks for it again."""
+    """Where a hand-over is. `dead`: given up, with a reason, until a retry is asked for."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -34,7 +44,7 @@ class HandOverState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """One row as people see it; its body is the receiver's business."""
+    """One row without its body."""
 
     event_id: UUID
     opportunity_id: UUID
@@ -48,12 +58,59 @@ class HandOver:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a deliverer sends, and the token by which it reports a failure."""
+    """The body to send, and the token under which a failure is reported."""
 
     event_id: UUID
     body: str
     attempts: int
     token: str
+
+
+def event_id(lead_id: UUID) -> UUID:
+    """Return the id of the event about a lead's opportunity: one lead, one event."""
+    return uuid5(_EVENTS, str(opportunity_id(lead_id)))
+
+
+def hand_over_row(
+    judgement: Judgement, decision: Decision, draft: OpportunityDraft, now: datetime
+) -> dict[str, Any]:
+    """Return the row for the opportunity that *judgement* creates by the *draft* of *decision*."""
+    event = {
+        "type": "opportunity.created",
+        "id": event_id(judgement.lead_id),
+        "timestamp": now,
+        "simulated": judgement.simulated,
+        "opportunity": {"id": opportunity_id(judgement.lead_id), **draft.model_dump(mode="json")},
+        "lead": {"id": judgement.lead_id, "company_key": judgement.company_key},
+        "decision": {
+            "agent": decision.agent,
+            "version": decision.version,
+            "verdict": decision.verdict,
+            "code": decision.code,
+            "reason": decision.reason.model_dump(),
+            "score": decision.score,
+        },
+        "evidence": {
+            "basis": judgement.basis,
+            "findings": [each for d in judgement.decisions for each in _findings(d)],
+        },
+    }
+    return {
+        "event_id": event_id(judgement.lead_id),
+        "opportunity_id": opportunity_id(judgement.lead_id),
+        "body": orjson.dumps(event).decode(),
+        "state": HandOverState.PENDING.value,
+        "attempts": 0,
+        "due_at": now,
+        "created_at": now,
+    }
+
+
+def _findings(decision: Decision) -> Iterator[dict[str, Any]]:
+    found = decision.details.get("findings")
+    for finding in found if isinstance(found, list) else ():
+        if isinstance(finding, dict):
+            yield {name: finding[name] for name in _FINDING if name in finding}
 
 
 _COLUMNS: Final = [handovers.c[name] for name in HandOver.__dataclass_fields__]
@@ -81,7 +138,7 @@ class Outbox:
         """Take up to *limit* rows that are due, the longest due first.
 
         Atomic: No row is claimed twice until its claim lapses, on whatever machine. An attempt
-            counts when it is begun, so a deliverer that is killed by what it sends ends, too.
+            counts when it is begun, so an event that kills its senders is given up, too.
         """
         now, token = self._clock(), uuid4().hex
         is_due = _IS_PENDING & (handovers.c.due_at <= now)
@@ -113,13 +170,13 @@ class Outbox:
         return [Claimed(event_id, body, tries, token) for event_id, body, tries in rows]
 
     async def delivered(self, event_id: UUID) -> None:
-        """Note that the receiver has it: a fact, whoever else has claimed it meanwhile."""
+        """Record that the receiver has it, even if another worker has claimed it meanwhile."""
         now = self._clock()
         values = {"state": HandOverState.DELIVERED.value, "delivered_at": now, "reason": None}
         await self._change(handovers.c.event_id == event_id, values)
 
     async def postpone(self, claimed: Claimed, reason: str, wait: timedelta) -> None:
-        """Have *claimed* tried again after *wait*; the last attempt is given up."""
+        """Retry *claimed* after *wait*; after its last attempt, give it up."""
         if claimed.attempts >= self._most_attempts:
             await self.bury(claimed, reason)
             return
@@ -145,7 +202,7 @@ class Outbox:
     async def counts(
         self, states: Collection[HandOverState] = tuple(HandOverState)
     ) -> dict[HandOverState, int]:
-        """Return how many hand-overs are in each of *states*, if any are; reads no others."""
+        """Count the hand-overs in each of *states*; a state without any is left out."""
         statement = (
             select(handovers.c.state, func.count())
             .where(handovers.c.state.in_([state.value for state in states]))
@@ -156,7 +213,7 @@ class Outbox:
         return {HandOverState(state): count for state, count in rows}
 
     async def retry(self, event_ids: Sequence[UUID] | None = None) -> int:
-        """Owe again what was given up, all of it for None; return how many rows that were."""
+        """Make dead hand-overs pending again, all of them for None; return how many there were."""
         condition = handovers.c.state == HandOverState.DEAD.value
         if event_ids is not None:
             condition &= handovers.c.event_id.in_(event_ids)
@@ -168,13 +225,13 @@ class Outbox:
     async def prune(self, before: datetime, *, limit: int) -> int:
         """Drop up to *limit* hand-overs that were delivered before *before*, oldest first.
 
-        What is owed or given up stays. An opportunity whose hand-over is gone is not handed over
-        again: it is owed when it is created, and never after.
+        Pending and dead ones stay. An opportunity whose hand-over is gone is not handed over
+        again: only its creation makes one.
 
         Returns:
-            How many were dropped; fewer than *limit* say that none is left.
+            How many were dropped; fewer than *limit* if none is left.
         """
-        # What was delivered is due no later than a claim after it: so the index finds the oldest.
+        # Delivered rows are due at most one claim later, so the index on `due_at` finds the oldest.
         oldest = (
             select(handovers.c.event_id)
             .where(
@@ -190,7 +247,7 @@ class Outbox:
             return (await connection.execute(statement)).rowcount
 
     async def _is_any(self, condition: ColumnElement[bool]) -> bool:
-        # Read first: an idle worker must not take SQLite's write lock every second.
+        # A read first: an idle worker must not take SQLite's write lock every second.
         async with reading(self._engine, "look into the outbox") as connection:
             return bool(await connection.scalar(select(exists().where(condition))))
 
@@ -199,5 +256,5 @@ class Outbox:
         return (handovers.c.event_id == claimed.event_id) & is_ours & _IS_PENDING
 
     async def _change(self, condition: ColumnElement[bool], values: dict[str, Any]) -> None:
-        async with writing(self._engine, "note what became of a hand-over") as connection:
+        async with writing(self._engine, "update a hand-over") as connection:
             await connection.execute(update(handovers).where(condition).values(**values))

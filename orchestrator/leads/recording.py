@@ -6,20 +6,25 @@ time then wait for each other in one direction only, and cannot deadlock.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agents.case import Decision
+from agents.case import Decision, Localized, OpportunityDraft, Verdict
 from orchestrator.database.batch import firsts
 from orchestrator.database.schema import decisions, handovers, opportunities
 from orchestrator.database.statements import insert_into, insert_new
 
-from .event import hand_over_row
-from .judgement import Judgement, draft_of, opportunity_id
-from .models import Recorded
-from .rows import IDENTITY, Identity, decision_rows, identity_of, opportunity_row, to_decision
+from .models import Judgement, Recorded, StoredDecision, drafting, opportunity_id
+from .outbox import hand_over_row
+
+Row = dict[str, Any]
+
+#: What makes two decisions the same: same rules, same evidence. Columns of a unique constraint.
+_IDENTITY: Final = ("lead_id", "agent", "version", "basis")
+_Identity = tuple[Any, ...]
 
 
 async def record_all(
@@ -32,84 +37,83 @@ async def record_all(
     """
     in_order = sorted(judgements, key=lambda judgement: judgement.lead_id)
     stored = await _confirm_decisions(connection, in_order, now)
-    standing = [_standing(judgement, stored) for judgement in judgements]
-    agreed = [each for each in in_order if not _standing(each, stored)]
+    standing = {id(each): _standing(each, stored) for each in in_order}
+    agreed = [each for each in in_order if not standing[id(each)]]
     created = await _create_opportunities(connection, agreed, now)
-    having = created | await _having_opportunity(
-        connection, {judgement.lead_id for judgement in judgements} - created
-    )
     lead_ids = [judgement.lead_id for judgement in judgements]
+    having = created | await _having_opportunity(connection, set(lead_ids) - created)
     return [
-        Recorded(opportunity_id(lead_id) if lead_id in having else None, is_new, earlier)
-        for lead_id, is_new, earlier in zip(
-            lead_ids, firsts(lead_ids, created), standing, strict=True
+        Recorded(
+            opportunity_id(each.lead_id) if each.lead_id in having else None,
+            is_new,
+            standing[id(each)],
         )
+        for each, is_new in zip(judgements, firsts(lead_ids, created), strict=True)
     ]
 
 
 async def _confirm_decisions(
     connection: AsyncConnection, judgements: Sequence[Judgement], now: datetime
-) -> dict[Identity, Decision]:
-    """Store the decisions that are new; return what stands of each, whoever wrote it."""
+) -> dict[_Identity, Decision]:
+    """Store the decisions that are new; return the stored one for each."""
     given = {
-        identity_of(judgement, decision): decision
+        _identity_of(judgement, decision): (judgement, decision)
         for judgement in judgements
         for decision in judgement.decisions
     }
-    rows = {
-        tuple(row[name] for name in IDENTITY): row
-        for judgement in judgements
-        for row in decision_rows(judgement, now)
-    }
-    if not rows:
+    if not given:
         return {}
     insert = insert_into(decisions, connection)
     # Confirming moves the decision to the end of its lead's history: a policy that returns
     # to an earlier version speaks last, although it adds no row.
     statement = insert.on_conflict_do_update(
-        index_elements=IDENTITY, set_={"confirmed_at": insert.excluded.confirmed_at}
+        index_elements=_IDENTITY, set_={"confirmed_at": insert.excluded.confirmed_at}
     )
-    columns = [decisions.c[name] for name in ("id", "verdict", "code", "score", *IDENTITY)]
-    found = await connection.execute(statement.returning(*columns), list(rows.values()))
-    ids = []
-    for row_id, verdict, code, score, *identity in found:
-        ours = given[tuple(identity)]
-        if (verdict, code, score) != (ours.verdict, ours.code, ours.score):
-            ids.append(row_id)
-    return given | await _decisions(connection, ids)
+    columns = [decisions.c[name] for name in ("id", "verdict", "code", "score", *_IDENTITY)]
+    rows = [_decision_row(judgement, decision, now) for judgement, decision in given.values()]
+    stored = {identity: decision for identity, (_, decision) in given.items()}
+    different = [
+        row_id
+        for row_id, *outcome, lead_id, agent, version, basis in await connection.execute(
+            statement.returning(*columns), rows
+        )
+        if tuple(outcome) != _outcome(stored[lead_id, agent, version, basis])
+    ]
+    if different:
+        earlier = await connection.execute(select(decisions).where(decisions.c.id.in_(different)))
+        for row in earlier.mappings():
+            stored[tuple(row[name] for name in _IDENTITY)] = to_decision(row).decision
+    return stored
 
 
-async def _decisions(connection: AsyncConnection, ids: Sequence[int]) -> dict[Identity, Decision]:
-    if not ids:
-        return {}
-    rows = await connection.execute(select(decisions).where(decisions.c.id.in_(ids)))
-    found = rows.mappings().all()
-    return {tuple(row[name] for name in IDENTITY): to_decision(row).decision for row in found}
+def _standing(judgement: Judgement, stored: dict[_Identity, Decision]) -> dict[str, Decision]:
+    """Return the stored decisions that differ from those of *judgement*, by agent."""
+    pairs = ((ours, stored[_identity_of(judgement, ours)]) for ours in judgement.decisions)
+    return {theirs.agent: theirs for ours, theirs in pairs if _outcome(ours) != _outcome(theirs)}
 
 
-def _standing(judgement: Judgement, stored: dict[Identity, Decision]) -> dict[str, Decision]:
-    """Return what stands against *judgement*, by agent."""
-    pairs = ((ours, stored[identity_of(judgement, ours)]) for ours in judgement.decisions)
-    return {
-        theirs.agent: theirs
-        for ours, theirs in pairs
-        if (ours.verdict, ours.code, ours.score) != (theirs.verdict, theirs.code, theirs.score)
-    }
+def _outcome(decision: Decision) -> tuple[Verdict, str, int | None]:
+    return decision.verdict, decision.code, decision.score
+
+
+def _identity_of(judgement: Judgement, decision: Decision) -> _Identity:
+    return judgement.lead_id, decision.agent, decision.version, judgement.basis
 
 
 async def _create_opportunities(
     connection: AsyncConnection, judgements: Sequence[Judgement], now: datetime
 ) -> set[UUID]:
-    rows = {
-        judgement.lead_id: opportunity_row(judgement, draft, now)
+    drafted = {
+        judgement.lead_id: (judgement, *found)
         for judgement in judgements
-        if (draft := draft_of(judgement.decisions)) is not None
+        if (found := drafting(judgement.decisions)) is not None
     }
-    created = await insert_new(connection, opportunities.c.lead_id, list(rows.values()))
+    rows = [_opportunity_row(judgement, draft, now) for judgement, _, draft in drafted.values()]
+    created = await insert_new(connection, opportunities.c.lead_id, rows)
     owed = [
-        hand_over_row(judgement, draft, now)
-        for judgement in {each.lead_id: each for each in judgements}.values()
-        if judgement.lead_id in created and (draft := draft_of(judgement.decisions)) is not None
+        hand_over_row(judgement, decision, draft, now)
+        for judgement, decision, draft in drafted.values()
+        if judgement.lead_id in created
     ]
     await insert_new(connection, handovers.c.event_id, owed)
     return created
@@ -120,3 +124,61 @@ async def _having_opportunity(connection: AsyncConnection, lead_ids: set[UUID]) 
         return set()
     statement = select(opportunities.c.lead_id).where(opportunities.c.lead_id.in_(lead_ids))
     return set((await connection.scalars(statement)).all())
+
+
+def _decision_row(judgement: Judgement, decision: Decision, now: datetime) -> Row:
+    return {
+        "lead_id": judgement.lead_id,
+        "agent": decision.agent,
+        "version": decision.version,
+        "basis": judgement.basis,
+        "company_key": judgement.company_key,
+        "verdict": decision.verdict.value,
+        "code": decision.code,
+        "reason_en": decision.reason.en,
+        "reason_es": decision.reason.es,
+        "score": decision.score,
+        "draft": decision.draft and decision.draft.model_dump(),
+        "details": decision.details,
+        "simulated": judgement.simulated,
+        "decided_at": now,
+        "confirmed_at": now,
+    }
+
+
+def _opportunity_row(judgement: Judgement, draft: OpportunityDraft, now: datetime) -> Row:
+    return {
+        "id": opportunity_id(judgement.lead_id),
+        "lead_id": judgement.lead_id,
+        "company_key": judgement.company_key,
+        "score": draft.score,
+        "value_amount": draft.value.amount,
+        "value_currency": draft.value.currency,
+        "probability": draft.probability,
+        "next_step_en": draft.next_step.en,
+        "next_step_es": draft.next_step.es,
+        "simulated": judgement.simulated,
+        "created_at": now,
+    }
+
+
+def to_decision(row: RowMapping) -> StoredDecision:
+    """Return the stored decision of *row*."""
+    return StoredDecision(
+        lead_id=row["lead_id"],
+        company_key=row["company_key"],
+        basis=row["basis"],
+        decision=Decision(
+            agent=row["agent"],
+            version=row["version"],
+            verdict=Verdict(row["verdict"]),
+            code=row["code"],
+            reason=Localized(en=row["reason_en"], es=row["reason_es"]),
+            score=row["score"],
+            draft=row["draft"],
+            details=row["details"],
+        ),
+        simulated=row["simulated"],
+        decided_at=row["decided_at"],
+        confirmed_at=row["confirmed_at"],
+    )

@@ -30,6 +30,7 @@ class MortalAgent:
     """Advances every lead, if it lives."""
 
     name = "cdao"
+    version = "1"
 
     def __init__(self, step: str) -> None:
         self._step = step
@@ -52,7 +53,7 @@ async def _main(valkey_url: str, database_url: str, step: str) -> None:
         stack.push_async_callback(engine.dispose)
         world = Worlds(stack, engine).open(server)
         store = LeadStore(engine, utc_now)
-        pipeline = Pipeline("test", (MortalAgent(step),))
+        pipeline = Pipeline((MortalAgent(step),))
         await LeadHandler(store, world.enricher, pipeline, utc_now)(str(LEAD.id), JOB)
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from orchestrator.app import Runtime, build, load_policy
+from orchestrator.app import Runtime, build, load_pipeline
 from orchestrator.cli.follow import follow
 from orchestrator.dispatch import FIRST_WAKE_UPS, command, submit
 from orchestrator.jobs import Command, JobGone, JobKind, JobState, KeyReused, NewJob
@@ -113,7 +113,7 @@ async def test_a_policy_file_that_is_missing_or_wrong_is_a_configuration_error(
     file = tmp_path / "policy.toml"
 
     def loaded() -> None:
-        load_policy(settings.model_copy(update={"policy_file": file}))
+        load_pipeline(settings.model_copy(update={"policy_file": file}))
 
     with pytest.raises(ConfigurationError, match=r"EMASAI_POLICY_FILE: .* cannot be read"):
         loaded()
@@ -124,7 +124,7 @@ async def test_a_policy_file_that_is_missing_or_wrong_is_a_configuration_error(
 
 async def test_the_shipped_policy_is_the_default(settings: Settings) -> None:
     """Nothing has to be configured."""
-    assert load_policy(settings).version
+    assert load_pipeline(settings).version
 
 
 class Broken(FakeNotifier):

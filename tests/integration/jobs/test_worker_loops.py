@@ -23,7 +23,7 @@ NAMES = (
     "sweeper",
     "pruner of evidence",
     "pruner of handovers",
-    "courier",
+    "outbox relay",
     "scheduler",
     "clock",
 )

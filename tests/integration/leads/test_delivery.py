@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from orchestrator.database import open_engine, upgrade
 from orchestrator.infra.background import Supervisor, end_task
 from orchestrator.infra.clock import utc_now
-from orchestrator.leads import Courier, HandOverState, LeadStore, Outbox, Webhook, open_webhook
+from orchestrator.leads import HandOverState, LeadStore, Outbox, OutboxRelay, Webhook, open_webhook
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
 from tests.support.children import Children
@@ -57,8 +57,8 @@ async def webhook(receiver: Receiver) -> AsyncIterator[Webhook]:
         yield opened
 
 
-def _courier(outbox: Outbox, webhook: Webhook) -> Courier:
-    return Courier(outbox, webhook, period=SOON, pause=lambda _: SOON)
+def _relay(outbox: Outbox, webhook: Webhook) -> OutboxRelay:
+    return OutboxRelay(outbox, webhook, period=SOON, pause=lambda _: SOON)
 
 
 async def _opportunities(engine: AsyncEngine, count: int) -> None:
@@ -79,15 +79,15 @@ async def _until(outbox: Outbox, **counts: int) -> None:
 async def test_every_opportunity_has_one_effect_at_a_receiver_that_fails(
     engine: AsyncEngine, outbox: Outbox, webhook: Webhook, receiver: Receiver
 ) -> None:
-    """Three couriers, errors, connections that break after the effect: one effect for each."""
+    """Three relays, errors, connections that break after the effect: one effect for each."""
     await _opportunities(engine, 25)
     receiver.script = [503, None, 500, None, 429, None, 302, 404] * 2
-    couriers = [Supervisor().start(_courier(outbox, webhook).loop) for _ in range(3)]
+    relays = [Supervisor().start(_relay(outbox, webhook).loop) for _ in range(3)]
 
     await _until(outbox, delivered=25)
 
-    for courier in couriers:
-        await end_task(courier)
+    for relay in relays:
+        await end_task(relay)
     assert len(receiver.effects) == 25
     assert set(receiver.effects.values()) == {1}
     assert sum(receiver.received.values()) == 25 + 16
@@ -96,14 +96,14 @@ async def test_every_opportunity_has_one_effect_at_a_receiver_that_fails(
 async def test_a_healthy_receiver_is_told_once(
     engine: AsyncEngine, outbox: Outbox, webhook: Webhook, receiver: Receiver
 ) -> None:
-    """However many couriers there are."""
+    """However many relays there are."""
     await _opportunities(engine, 15)
-    couriers = [Supervisor().start(_courier(outbox, webhook).loop) for _ in range(4)]
+    relays = [Supervisor().start(_relay(outbox, webhook).loop) for _ in range(4)]
 
     await _until(outbox, delivered=15)
 
-    for courier in couriers:
-        await end_task(courier)
+    for relay in relays:
+        await end_task(relay)
     assert set(receiver.received.values()) == {1}
 
 
@@ -113,12 +113,12 @@ async def test_a_receiver_that_refuses_is_not_asked_again(
     """It is given up at once, with what was answered; asked for again, it is delivered."""
     await _opportunities(engine, 1)
     receiver.script = [422]
-    courier = _courier(outbox, webhook)
+    relay = _relay(outbox, webhook)
 
-    await courier.deliver()
+    await relay.deliver()
     (dead,) = await outbox.latest()
     await outbox.retry()
-    await courier.deliver()
+    await relay.deliver()
 
     assert (dead.state, dead.reason, dead.attempts) == (HandOverState.DEAD, "answered 422", 1)
     assert await outbox.counts() == {HandOverState.DELIVERED: 1}
@@ -132,7 +132,7 @@ async def test_the_receiver_says_when_to_come_back(
     receiver.script, receiver.headers = [503], {"retry-after": "120"}
     before = utc_now()
 
-    await _courier(outbox, webhook).deliver()
+    await _relay(outbox, webhook).deliver()
 
     (owed,) = await outbox.latest()
     assert owed.due_at >= before + timedelta(seconds=119)
@@ -147,7 +147,7 @@ async def test_a_receiver_that_says_soon_is_not_pressed(
     receiver.script, receiver.headers = [503], {"retry-after": "0"}
     ours, before = timedelta(hours=2), utc_now()
 
-    await Courier(outbox, webhook, pause=lambda _: ours).deliver()
+    await OutboxRelay(outbox, webhook, pause=lambda _: ours).deliver()
 
     (owed,) = await outbox.latest()
     assert owed.due_at >= before + ours
@@ -174,19 +174,19 @@ async def test_a_receiver_that_hangs_is_given_up_in_time(
     await _opportunities(engine, 1)
     receiver.hold.clear()
     async with open_webhook(receiver.url, SECRET, utc_now, patience=10 * SOON) as hasty:
-        courier = _courier(outbox, hasty)
-        await courier.deliver()
+        relay = _relay(outbox, hasty)
+        await relay.deliver()
         (owed,) = await outbox.latest()
         receiver.hold.set()
-        await eventually(lambda: _delivers(courier), "it is tried again")
+        await eventually(lambda: _delivers(relay), "it is tried again")
 
     assert (owed.state, owed.reason) == (HandOverState.PENDING, "no answer in time")
     assert list(receiver.received.values()) == [2]
     assert list(receiver.effects.values()) == [1]
 
 
-async def _delivers(courier: Courier) -> bool:
-    return await courier.deliver() > 0
+async def _delivers(relay: OutboxRelay) -> bool:
+    return await relay.deliver() > 0
 
 
 async def test_nothing_secret_is_logged(
@@ -197,7 +197,7 @@ async def test_nothing_secret_is_logged(
     receiver.script = [503, 422]
 
     with capture_logs() as logs:
-        await _courier(outbox, webhook).deliver()
+        await _relay(outbox, webhook).deliver()
 
     said = str(logs)
     assert len(logs) == 3
@@ -209,13 +209,13 @@ import asyncio, sys
 from datetime import timedelta
 from orchestrator.infra.clock import utc_now
 from orchestrator.database import open_engine
-from orchestrator.leads import Courier, Outbox, open_webhook
+from orchestrator.leads import Outbox, OutboxRelay, open_webhook
 from tests.support.receiver import SECRET
 
 async def main():
     outbox = Outbox(open_engine(sys.argv[1]), utc_now, claim=timedelta(seconds=1))
     async with open_webhook(sys.argv[2], SECRET, utc_now) as webhook:
-        await Courier(outbox, webhook).deliver()
+        await OutboxRelay(outbox, webhook).deliver()
 
 asyncio.run(main())
 """
@@ -238,9 +238,9 @@ async def test_a_deliverer_killed_in_mid_delivery_is_followed(
     process.send_signal(signal.SIGKILL)
     await process.wait()
     receiver.hold.set()
-    courier = Supervisor().start(_courier(outbox, webhook).loop)
+    relay = Supervisor().start(_relay(outbox, webhook).loop)
     await _until(outbox, delivered=1)
 
-    await end_task(courier)
+    await end_task(relay)
     assert list(receiver.received.values()) == [2]
     assert list(receiver.effects.values()) == [1]

@@ -42,7 +42,7 @@ class Desk:
     def __init__(self, world: World, engine: AsyncEngine) -> None:
         self.store = LeadStore(engine, utc_now)
         self.agent = FakeAgent(advance())
-        self.pipeline = Pipeline("test", (self.agent,))
+        self.pipeline = Pipeline((self.agent,))
         self._handler = LeadHandler(self.store, world.enricher, self.pipeline, utc_now)
 
     async def judge(self, *leads: Lead) -> list[LeadResult]:

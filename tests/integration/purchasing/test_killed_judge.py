@@ -31,7 +31,7 @@ async def test_a_lead_whose_judge_was_killed_has_one_effect(
 
     # Where the dead one had decided already, this one's later mind does not count.
     agent = FakeAgent(advance() if step == "judging" else discard())
-    handler = LeadHandler(store, world.enricher, Pipeline("test", (agent,)), utc_now)
+    handler = LeadHandler(store, world.enricher, Pipeline((agent,)), utc_now)
     report = await handler(str(LEAD.id), JOB)
 
     assert LeadResult.model_validate(report.result).viable is True

@@ -25,7 +25,7 @@ class FakeAgent:
     """Decides as told; wants evidence unless told otherwise."""
 
     def __init__(self, decision: Decision, *, curious: bool = True) -> None:
-        self.name = decision.agent
+        self.name, self.version = decision.agent, decision.version
         self.cases: list[Case] = []
         self._decision = decision
         self._curious = curious
@@ -49,7 +49,7 @@ async def store(engine: AsyncEngine) -> LeadStore:
 
 
 def _handler(store: LeadStore, world: World, *agents: FakeAgent) -> LeadHandler:
-    return LeadHandler(store, world.enricher, Pipeline("test", agents), lambda: NOW)
+    return LeadHandler(store, world.enricher, Pipeline(agents), lambda: NOW)
 
 
 def _read(report: Report) -> LeadResult:

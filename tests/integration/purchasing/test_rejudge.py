@@ -42,14 +42,14 @@ class Desk:
     async def run(self, decision: Decision) -> None:
         """Judge the lead as a pipeline job does."""
         agent = FakeAgent(decision)
-        pipeline = Pipeline("test", (agent,))
+        pipeline = Pipeline((agent,))
         await LeadHandler(self._store, self._world.enricher, pipeline, utc_now)(ITEM, JOB)
 
     def rejudge(self, *agents: FakeAgent) -> Rejudge:
         """Return what judges again, by the rules of *agents*."""
         return Rejudge(
             *(self._store, self._last_known, self._world.index),
-            *(Pipeline("test", agents), utc_now),
+            *(Pipeline(agents), utc_now),
         )
 
 

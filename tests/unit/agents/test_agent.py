@@ -17,7 +17,7 @@ def test_the_agent_fits_the_protocol() -> None:
     """It can take its place in a pipeline under its name."""
     agent: Agent = CdaoAgent(default_policy())
 
-    pipeline = Pipeline(name="leads", agents=(agent,))
+    pipeline = Pipeline(agents=(agent,))
 
     assert pipeline.agents[0].name == "cdao"
 

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.case import Decision
-from orchestrator.leads import opportunity_id
-from orchestrator.leads.judgement import draft_of
+from orchestrator.leads import drafting, opportunity_id
 from tests.support.cases import advance, discard
 
 _LEAD = UUID("00000000-0000-0000-0000-000000000001")
@@ -28,22 +27,23 @@ def test_two_leads_share_no_opportunity(one: UUID, other: UUID) -> None:
 @given(st.permutations([advance("a"), discard("b"), advance("c")]))
 def test_one_discard_is_enough(decisions: list[Decision]) -> None:
     """No order of the agents turns a discard into an opportunity."""
-    assert draft_of(decisions) is None
+    assert drafting(decisions) is None
 
 
 def test_the_last_draft_goes_to_sales() -> None:
     """An agent that refines the draft replaces it; one without a draft leaves it."""
     silent = advance("c").model_copy(update={"draft": None})
 
-    draft = draft_of([advance("a", score=10), advance("b", score=90), silent])
+    found = drafting([advance("a", score=10), advance("b", score=90), silent])
 
-    assert draft is not None
-    assert draft.score == 90
+    assert found is not None
+    decision, draft = found
+    assert (decision.agent, draft.score) == ("b", 90)
 
 
 def test_without_a_draft_there_is_nothing_to_sell() -> None:
     """Agents that advance but draft nothing create no opportunity; nor do no agents."""
     silent = advance().model_copy(update={"draft": None})
 
-    assert draft_of([silent]) is None
-    assert draft_of([]) is None
+    assert drafting([silent]) is None
+    assert drafting([]) is None

@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from orchestrator.leads.signature import signed_headers
-from orchestrator.leads.verdict import (
+from orchestrator.leads.outbox import MOST_ATTEMPTS
+from orchestrator.leads.relay import (
     LONGEST_PAUSE,
-    MOST_ATTEMPTS,
     Delivered,
     Later,
     Refused,
     Verdict,
     pause_after,
+    signed_headers,
     verdict_on,
 )
 from orchestrator.settings import webhook_key

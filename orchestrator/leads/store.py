@@ -1,0 +1,285 @@
+"""Stored leads, what was decided about them, and the opportunities that came of it.
+
+Queries and transactions; how a judgement is written is in `recording`.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    RowMapping,
+    Select,
+    Subquery,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
+from orchestrator.database import Batcher, reading, writing
+from orchestrator.database.schema import decisions, leads, opportunities
+from orchestrator.database.statements import in_chunks, insert_new
+from orchestrator.infra.clock import Clock
+
+from .models import (
+    ImportReport,
+    Judgement,
+    LeadFilter,
+    LeadStatus,
+    Opportunity,
+    Recorded,
+    StoreCounts,
+    StoredDecision,
+    UnknownLead,
+)
+from .recording import record_all, to_decision
+
+#: Leads of one transaction or query: short for other writers and for the event loop, and
+#: far below the 32,766 variables that SQLite allows in a statement.
+CHUNK: Final = 2_000
+
+_IS_DISCARD: Final = decisions.c.verdict == Verdict.DISCARD.value
+#: The decisions of one run are confirmed at one instant; a discard among them ends the run.
+_LATEST_LAST: Final = (decisions.c.confirmed_at, _IS_DISCARD, decisions.c.id)
+_LATEST_FIRST: Final = tuple(column.desc() for column in _LATEST_LAST)
+
+
+class LeadStore:
+    """Keeps leads, decisions and opportunities. One instance belongs to one event loop.
+
+    Every method raises DatabaseUnavailable when the database does not answer; repeating it is safe.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        """Keep them in the migrated database of *engine*, which the caller disposes of."""
+        self._engine = engine
+        self._clock = clock
+        self._recorder = Batcher(self._record_all)
+        self._reader = Batcher(self._read_all)
+
+    async def import_leads(self, new: Sequence[Lead]) -> ImportReport:
+        """Store the leads of *new* whose id is not stored yet; the others stay as they are.
+
+        Atomic: By chunks of 2,000; after an interruption, importing the same leads again
+            completes the work.
+        """
+        inserted = 0
+        for chunk in in_chunks(new, CHUNK):
+            now = self._clock()
+            in_order = sorted(chunk, key=lambda lead: lead.id)
+            rows = [{**lead.model_dump(), "imported_at": now} for lead in in_order]
+            async with writing(self._engine, "import leads") as connection:
+                inserted += len(await insert_new(connection, leads.c.id, rows))
+        return ImportReport(new=inserted, existing=len(new) - inserted)
+
+    async def lead(self, lead_id: UUID) -> Lead | None:
+        """Return a lead, None if it is not stored. Concurrent calls share one query."""
+        return await self._reader.submit(lead_id)
+
+    async def _read_all(self, ids: Sequence[UUID]) -> list[Lead | None]:
+        found = await self.leads(set(ids))
+        return [found.get(lead_id) for lead_id in ids]
+
+    async def leads(self, ids: Collection[UUID]) -> dict[UUID, Lead]:
+        """Return the leads of *ids* by id; an unknown id is left out."""
+        rows = await self._rows("read leads", *_among(leads.c.id, ids))
+        return {
+            row["id"]: Lead.model_validate({name: row[name] for name in Lead.model_fields})
+            for row in rows
+        }
+
+    async def chosen(self, wanted: LeadFilter | None, policy: Mapping[str, str]) -> list[UUID]:
+        """Return the ids of the leads of *wanted*, of all leads for None, the oldest first.
+
+        Args:
+            wanted: The conditions.
+            policy: The version of each agent, by its name, that `other_policy` is compared with.
+        """
+        async with reading(self._engine, "choose leads") as connection:
+            return list(await connection.scalars(_chosen(wanted, policy)))
+
+    async def record(
+        self,
+        lead_id: UUID,
+        decisions: Sequence[Decision],
+        company_key: str,
+        *,
+        basis: str,
+        simulated: bool = False,
+    ) -> Recorded:
+        """Store the decisions of one run of a pipeline and, where all advance, the opportunity.
+
+        Concurrent calls share a transaction; each returns after its commit.
+
+        Args:
+            lead_id: An imported lead.
+            decisions: In the order in which the agents decided.
+            company_key: Under which `decisions_for_company` finds them.
+            basis: What identifies the evidence: the id of its purchase, or its as-of instant.
+            simulated: Whether the evidence is invented.
+
+        Idempotent: A lead gets one opportunity at most, whose content never changes here: sales
+            may be working on it, even when a later decision discards the lead. The same agent,
+            version and basis confirm the stored decision instead of adding one; where the stored
+            one differs it stands, and makes no opportunity (`Recorded.standing`).
+
+        Raises:
+            UnknownLead: The lead is not stored; nothing was written for it.
+        """
+        judgement = Judgement(lead_id, company_key, basis, tuple(decisions), simulated)
+        try:
+            return await self._recorder.submit(judgement)
+        except IntegrityError as error:
+            # The models rule out every other constraint.
+            raise UnknownLead(lead_id) from error
+
+    async def _record_all(self, judgements: Sequence[Judgement]) -> list[Recorded]:
+        async with writing(self._engine, "record decisions") as connection:
+            return await record_all(connection, judgements, self._clock())
+
+    async def opportunity_of(self, lead_id: UUID) -> Opportunity | None:
+        """Return the opportunity of a lead, if it has one."""
+        return (await self.opportunities_of([lead_id])).get(lead_id)
+
+    async def opportunities_of(self, lead_ids: Collection[UUID]) -> dict[UUID, Opportunity]:
+        """Return the opportunities of *lead_ids* by lead; a lead without one is left out."""
+        statements = _among(opportunities.c.lead_id, lead_ids)
+        rows = await self._rows("read opportunities", *statements)
+        return {row["lead_id"]: _to_opportunity(row) for row in rows}
+
+    async def opportunities(self, *, limit: int = 100, offset: int = 0) -> list[Opportunity]:
+        """Return a page of all opportunities, newest first."""
+        newest_first = (opportunities.c.created_at.desc(), opportunities.c.id)
+        statement = select(opportunities).order_by(*newest_first).limit(limit).offset(offset)
+        return [_to_opportunity(row) for row in await self._rows("read opportunities", statement)]
+
+    async def decisions_of(self, lead_id: UUID) -> list[StoredDecision]:
+        """Return what was decided about a lead, the latest last."""
+        return await self._decisions(decisions.c.lead_id == lead_id)
+
+    async def decisions_for_company(self, company_key: str) -> list[StoredDecision]:
+        """Return what was decided about all leads of a company, the latest last."""
+        return await self._decisions(decisions.c.company_key == company_key)
+
+    async def _decisions(self, condition: ColumnElement[bool]) -> list[StoredDecision]:
+        statement = select(decisions).where(condition).order_by(*_LATEST_LAST)
+        return [to_decision(row) for row in await self._rows("read decisions", statement)]
+
+    async def counts(self) -> StoreCounts:
+        """Count leads and opportunities, and discarded leads by their latest reason."""
+        latest = _latest_decisions()
+        discards = (
+            select(latest.c.code, func.count().label("total"))
+            .where(latest.c.verdict == Verdict.DISCARD.value)
+            .group_by(latest.c.code)
+            .order_by(latest.c.code)
+        )
+        rows = await self._rows(
+            "count leads and opportunities",
+            *(select(func.count().label("total")).select_from(t) for t in (leads, opportunities)),
+            discards,
+        )
+        all_leads, all_opportunities, *codes = rows
+        return StoreCounts(
+            leads=all_leads["total"],
+            opportunities=all_opportunities["total"],
+            discards={row["code"]: row["total"] for row in codes},
+        )
+
+    async def _rows(self, operation: str, *statements: Select[Any]) -> list[RowMapping]:
+        async with reading(self._engine, operation) as connection:
+            results = [await connection.execute(statement) for statement in statements]
+            return [row for result in results for row in result.mappings()]
+
+
+def _among(column: Column[UUID], ids: Collection[UUID]) -> Iterator[Select[Any]]:
+    """Yield what selects the rows whose *column* is among *ids*, chunk by chunk."""
+    return (select(column.table).where(column.in_(chunk)) for chunk in in_chunks(list(ids), CHUNK))
+
+
+def _chosen(wanted: LeadFilter | None, policy: Mapping[str, str]) -> Select[Any]:
+    statement = select(leads.c.id).order_by(leads.c.imported_at, leads.c.id)
+    if wanted is None:
+        return statement
+    if wanted.source is not None:
+        statement = statement.where(func.lower(leads.c.source) == wanted.source.lower())
+    if wanted.country is not None:
+        statement = statement.where(leads.c.country == wanted.country)
+    if wanted.imported_since is not None:
+        statement = statement.where(leads.c.imported_at >= wanted.imported_since)
+    if wanted.status is not None:
+        latest = _latest_decisions()
+        statement = statement.outerjoin(latest, latest.c.lead_id == leads.c.id)
+        has_opportunity = exists().where(opportunities.c.lead_id == leads.c.id)
+        match wanted.status:
+            case LeadStatus.NEVER_JUDGED:
+                statement = statement.where(latest.c.lead_id.is_(None))
+            case LeadStatus.OPPORTUNITY:
+                statement = statement.where(has_opportunity)
+            case LeadStatus.DISCARDED:
+                is_discarded = latest.c.verdict == Verdict.DISCARD.value
+                statement = statement.where(is_discarded, ~has_opportunity)
+    if wanted.other_policy:
+        statement = statement.where(leads.c.id.in_(_judged_otherwise(policy)))
+    return statement
+
+
+def _judged_otherwise(policy: Mapping[str, str]) -> Select[Any]:
+    """Return what selects the leads whose latest run had other agents or rules than *policy*.
+
+    A discard ends a run, so only a run without one has a decision of every agent.
+    """
+    rank = func.rank().over(
+        partition_by=decisions.c.lead_id, order_by=decisions.c.confirmed_at.desc()
+    )
+    is_todays = or_(
+        *(
+            and_(decisions.c.agent == agent, decisions.c.version == version)
+            for agent, version in policy.items()
+        )
+    )
+    run = select(
+        decisions.c.lead_id,
+        rank.label("rank"),
+        case((is_todays, 1), else_=0).label("todays"),
+        case((_IS_DISCARD, 1), else_=0).label("discards"),
+    ).subquery()
+    is_short = and_(func.sum(run.c.discards) == 0, func.count() < len(policy))
+    return (
+        select(run.c.lead_id)
+        .where(run.c.rank == 1)
+        .group_by(run.c.lead_id)
+        .having(or_(func.sum(run.c.todays) < func.count(), is_short))
+    )
+
+
+def _latest_decisions() -> Subquery:
+    """Return the latest decision about each lead."""
+    rank = func.row_number().over(partition_by=decisions.c.lead_id, order_by=_LATEST_FIRST)
+    columns = [decisions.c[name] for name in ("lead_id", "verdict", "code")]
+    ranked = select(*columns, rank.label("rank")).subquery()
+    return select(ranked).where(ranked.c.rank == 1).subquery()
+
+
+def _to_opportunity(row: RowMapping) -> Opportunity:
+    return Opportunity(
+        id=row["id"],
+        lead_id=row["lead_id"],
+        company_key=row["company_key"],
+        draft=OpportunityDraft(
+            score=row["score"],
+            value=Money(amount=row["value_amount"], currency=row["value_currency"]),
+            probability=row["probability"],
+            next_step=Localized(en=row["next_step_en"], es=row["next_step_es"]),
+        ),
+        simulated=row["simulated"],
+        created_at=row["created_at"],
+    )
