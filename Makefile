@@ -64,11 +64,18 @@ $(MUTANTS)/ready: constraints.txt constraints-mutants.txt pyproject.toml
 mutants: $(MUTANTS)/ready ## Break the code on purpose, in copies, and list what no test notices (half an hour)
 	@$(MUTANTS)/bin/python -m tools.mutants
 
-bench: $(READY) ## Measure, as ratios against peers and the physical limit
+# Apart from the rest: arq and taskiq do not agree on a version of redis-py with each other.
+PEERS := .venv-peers
+$(PEERS)/ready: constraints.txt constraints-peers.txt
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt -r constraints-peers.txt
+	@touch $(PEERS)/ready
+
+bench: $(READY) $(PEERS)/ready ## Measure, as ratios against peers and the physical limit
 	@$(BIN)/python -m bench
 
 up: $(READY) ## Run the embedded stack with its API until Ctrl-C
 	@$(BIN)/emasai up
 
 clean: ## Remove the virtual environment and the embedded stack's data
-	rm -rf $(VENV) $(LOWEST) $(MUTANTS) .emasai
+	rm -rf $(VENV) $(LOWEST) $(MUTANTS) $(PEERS) .emasai

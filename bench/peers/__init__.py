@@ -1,0 +1,6 @@
+"""The same purchase as other engines make it: no memo, no journal, no ledger.
+
+Each module is set up as its engine's guide has it, and runs in the environment that
+`make bench` builds from `constraints-peers.txt`. They are told where broker and seller are by
+`PEER_BROKER` and `PEER_SELLER`.
+"""
