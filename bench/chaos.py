@@ -22,8 +22,8 @@ from bench.site import running_site
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit
 from orchestrator.embedded import EmbeddedStack
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Job, JobKind, NewJob
-from orchestrator.memo import StoreUnavailable
 
 #: How SurfSense behaves while it lasts.
 FAULTS = {

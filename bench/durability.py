@@ -71,7 +71,7 @@ def _buying(memo: Memo, durability: Durability) -> Buy:
     numbers = itertools.count()
 
     async def load(flight: Flight) -> Loaded:
-        await flight.write_note({"order": 1}, durably=True)
+        await flight.write_record({"order": 1}, durably=True)
         return Loaded("found", {}, timedelta(seconds=10), flight.now_ms())
 
     # A company that nobody knows, each time.

@@ -18,8 +18,8 @@ from bench.site import running_site
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit
 from orchestrator.embedded import EmbeddedStack
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import JobKind, Lane, NewJob
-from orchestrator.memo import StoreUnavailable
 
 #: Jobs that are being submitted, or looked at, at a time.
 ABREAST = 40

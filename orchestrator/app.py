@@ -251,7 +251,7 @@ async def build(
                 lease=settings.lease,
                 stale_for=settings.stale_for,
                 durability=durability,
-                note_ttl=max(MemoOptions().note_ttl, 2 * settings.redis_ttl),
+                record_ttl=max(MemoOptions().record_ttl, 2 * settings.redis_ttl),
             ),
         )
         sweeper = Sweeper(memo, purchaser, settlement, strays, gives_run_ids=seller.gives_run_ids)

@@ -14,6 +14,7 @@ from orchestrator.app import Runtime
 from orchestrator.handlers import CompanyIntake
 from orchestrator.infra.background import Loop
 from orchestrator.infra.logs import error_class
+from orchestrator.infra.redis_client import StoreRefused, StoreUnavailable
 from orchestrator.jobs import (
     IDEMPOTENCY_TTL,
     Command,
@@ -31,7 +32,6 @@ from orchestrator.jobs import (
     UnsealedJob,
     idempotency_name,
 )
-from orchestrator.memo import StoreRefused, StoreUnavailable
 from orchestrator.purchasing import run_account
 
 #: Pause between two comparisons of a worker's clock with the server's.

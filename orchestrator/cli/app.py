@@ -26,9 +26,10 @@ from orchestrator.embedded import StackError
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.identity.decisions import BadDecision
 from orchestrator.infra import bounds
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import JobGone, NotNow, UnreadableJob
 from orchestrator.leadfile import LeadFileError
-from orchestrator.memo import MemoError, StoreUnavailable
+from orchestrator.memo import MemoError
 from orchestrator.settings import ConfigurationError
 
 app = typer.Typer(

@@ -14,8 +14,7 @@ from orchestrator.doctor.finding import SEE_OTHERS, Finding, ok, warning
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
-from orchestrator.infra.redis_client import open_redis
-from orchestrator.memo import StoreUnavailable
+from orchestrator.infra.redis_client import StoreUnavailable, open_redis
 from orchestrator.purchasing import Account, Budget, Costs, Doubt, Ledger, accounts_of
 from orchestrator.settings import Settings
 

@@ -17,9 +17,8 @@ from orchestrator.database import DatabaseUnavailable, database_time, open_engin
 from orchestrator.doctor.finding import SEE_OTHERS, Finding, fault, ok, public_address, warning
 from orchestrator.infra.clock import ahead_of, utc_now
 from orchestrator.infra.counters import REFUSED, Counters
-from orchestrator.infra.redis_client import open_redis, redis_time
+from orchestrator.infra.redis_client import StoreUnavailable, open_redis, redis_time
 from orchestrator.jobs import Backlog, JobList, JobRecords, JobState, Lane, LaneBacklog, Lines
-from orchestrator.memo import StoreUnavailable
 from orchestrator.messaging import (
     VISIBILITY_TIMEOUT_S,
     BrokerAway,

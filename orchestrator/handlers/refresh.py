@@ -7,8 +7,8 @@ from orchestrator.handlers.result import CompanyResult, ItemStatus, tally_of
 from orchestrator.identity import Mention
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
-from orchestrator.memo import StoreUnavailable
 from orchestrator.purchasing import Enricher, Enrichment, EnrichmentStatus, LastKnown
 from orchestrator.schedule import DueSet, RunEnd, Watch, Watches, evidence_digest, watch_id
 

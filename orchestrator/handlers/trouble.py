@@ -11,8 +11,9 @@ from orchestrator.database import DatabaseUnavailable
 from orchestrator.handlers.budget import explain_budget
 from orchestrator.handlers.result import ItemStatus
 from orchestrator.identity import InvalidCompanyName
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import DeadLetter, GivenUp, NotNow, Report
-from orchestrator.memo import NOTE_UNREADABLE, LeaseLost, LoadFailed, StillLoading, StoreUnavailable
+from orchestrator.memo import RECORD_UNREADABLE, LeaseLost, LoadFailed, StillLoading
 from orchestrator.purchasing import BudgetExhausted, ShuttingDown, UnreadableRecord
 from orchestrator.surfsense import (
     AnswerLost,
@@ -69,7 +70,7 @@ def explain(error: Exception) -> Explanation:
 
 def _is_unreadable(error: Exception) -> bool:
     return isinstance(error, UnreadableRecord) or (
-        isinstance(error, LoadFailed) and error.reason == NOTE_UNREADABLE
+        isinstance(error, LoadFailed) and error.reason == RECORD_UNREADABLE
     )
 
 

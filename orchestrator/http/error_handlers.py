@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from orchestrator.database import DatabaseUnavailable
+from orchestrator.infra.redis_client import StoreFull, StoreRefused, StoreUnavailable
 from orchestrator.jobs import JobGone, KeyInFlight, KeyReused, UnreadableJob
-from orchestrator.memo import StoreFull, StoreRefused, StoreUnavailable
 
 from .errors import IN_FLIGHT_RETRY_S, RETRY_AFTER_S, Refusal, Refused
 from .faults import refusal_of

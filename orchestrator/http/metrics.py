@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from orchestrator.app import Runtime
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.memo import StoreUnavailable
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.purchasing import Account, Scope, day_account
 
 from .dependencies import RuntimeOfApp

@@ -28,7 +28,7 @@ RENEWALS = 3
 MARGIN = 1 / 3
 
 
-class Tenure:
+class LeaseClock:
     """What the holder knows of its lease without asking: until when it is certainly its own."""
 
     def __init__(self, lease_s: float, asked_at: float) -> None:
@@ -62,7 +62,7 @@ class Renewal:
     @contextlib.asynccontextmanager
     async def keeping(
         self, key: str, token: str, *, asked_at: float | None = None
-    ) -> AsyncIterator[Tenure]:
+    ) -> AsyncIterator[LeaseClock]:
         """Renew *key* for *token* until the block is left.
 
         A lease that was lost is reported and not taken again; what its owner still writes
@@ -73,14 +73,16 @@ class Renewal:
             token: Its owner.
             asked_at: `time.monotonic()` before the request that took the lease; now if not given.
         """
-        tenure = Tenure(self._lease.total_seconds(), monotonic() if asked_at is None else asked_at)
+        tenure = LeaseClock(
+            self._lease.total_seconds(), monotonic() if asked_at is None else asked_at
+        )
         heartbeat = asyncio.create_task(self._beat(key, token, tenure), name=f"lease {key}")
         try:
             yield tenure
         finally:
             await end_task(heartbeat)
 
-    async def _beat(self, key: str, token: str, tenure: Tenure) -> None:
+    async def _beat(self, key: str, token: str, tenure: LeaseClock) -> None:
         while True:
             await asyncio.sleep(self._lease.total_seconds() / RENEWALS)
             asked_at = monotonic()

@@ -10,6 +10,7 @@ import structlog
 
 from orchestrator.infra.clock import Clock
 from orchestrator.infra.logs import error_class
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.model import (
@@ -27,7 +28,6 @@ from orchestrator.jobs.model import (
 from orchestrator.jobs.poison import PoisonTracker
 from orchestrator.jobs.records import ChunkLease, JobRecords
 from orchestrator.jobs.room import InHand
-from orchestrator.memo import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 

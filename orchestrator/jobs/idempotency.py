@@ -11,11 +11,10 @@ import orjson
 from redis.asyncio import Redis
 
 from orchestrator.infra.lease import Renewal
-from orchestrator.infra.redis_client import load_script, store_errors
+from orchestrator.infra.redis_client import StoreUnavailable, load_script, store_errors
 from orchestrator.jobs.errors import KeyInFlight, KeyReused
 from orchestrator.jobs.keys import ROOT, idempotency_key, idempotency_name
 from orchestrator.jobs.model import JsonObject, Once
-from orchestrator.memo import StoreUnavailable
 
 #: How long a key leads to the job that it was first used for: well beyond any client's retries.
 IDEMPOTENCY_TTL: Final = timedelta(hours=24)

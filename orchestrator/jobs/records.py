@@ -14,6 +14,7 @@ from orchestrator.infra.lease import Renewal
 from orchestrator.infra.redis_client import (
     DAMAGE,
     StoreRefused,
+    StoreUnavailable,
     call_together,
     load_script,
     store_errors,
@@ -27,7 +28,6 @@ from orchestrator.jobs.paging import is_wrong_type, read_jobs, readable
 from orchestrator.jobs.reading import TALLY, items_in
 from orchestrator.jobs.rowmap import ROW_COUNT, row_count_in
 from orchestrator.jobs.state import Command, JobState, origins, target
-from orchestrator.memo import StoreUnavailable
 
 T = TypeVar("T")
 _MS = timedelta(milliseconds=1)

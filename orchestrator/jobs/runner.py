@@ -13,6 +13,7 @@ import structlog
 from orchestrator.infra.background import Supervisor
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.logs import error_class
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs.admission import Admission
 from orchestrator.jobs.chunkwork import REST, ChunkWork, Handler, Tools
 from orchestrator.jobs.errors import UnreadableJob
@@ -21,7 +22,6 @@ from orchestrator.jobs.poison import PoisonTracker
 from orchestrator.jobs.records import ChunkLease, JobRecords
 from orchestrator.jobs.room import InHand, Room
 from orchestrator.jobs.watch import JobWatch
-from orchestrator.memo import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from orchestrator.infra.redis_client import store_errors
+from orchestrator.infra.redis_client import StoreFull, StoreUnavailable, store_errors
 from orchestrator.jobs.bitmap import Numbers
 from orchestrator.jobs.damage import undamaged
 from orchestrator.jobs.errors import AlreadyRequeued, KeyInFlight, KeyReused
@@ -20,7 +20,6 @@ from orchestrator.jobs.model import Item, Once, Order, Report, WorkDigest
 from orchestrator.jobs.reading import TALLY
 from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment, pack_row_counts
 from orchestrator.jobs.tallies import Tallies
-from orchestrator.memo import StoreFull, StoreUnavailable
 
 #: Share of the server's memory beyond which no job comes in.
 MOST_USED = 0.9

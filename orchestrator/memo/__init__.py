@@ -16,17 +16,17 @@ from orchestrator.memo.errors import (
     LoadFailed,
     MemoError,
     NotDurable,
-    NoteGone,
+    RecordGone,
     StillLoading,
 )
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, NotShared
-from orchestrator.memo.memo import NOTE_UNREADABLE, Memo, Refresh
-from orchestrator.memo.notes import LeftNote, Notes
+from orchestrator.memo.memo import RECORD_UNREADABLE, Memo, Refresh
 from orchestrator.memo.options import MemoOptions
 from orchestrator.memo.outcome import Outcome, Source
+from orchestrator.memo.records import LeftRecord, Records
 
 __all__ = [
-    "NOTE_UNREADABLE",
+    "RECORD_UNREADABLE",
     "Abandoned",
     "Abandonment",
     "CorruptEntry",
@@ -36,7 +36,7 @@ __all__ = [
     "FailureCodec",
     "Flight",
     "LeaseLost",
-    "LeftNote",
+    "LeftRecord",
     "LoadFailed",
     "Loaded",
     "Memo",
@@ -44,9 +44,9 @@ __all__ = [
     "MemoOptions",
     "NotDurable",
     "NotShared",
-    "NoteGone",
-    "Notes",
     "Outcome",
+    "RecordGone",
+    "Records",
     "Refresh",
     "Source",
     "StillLoading",

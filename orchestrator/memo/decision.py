@@ -34,7 +34,7 @@ class Fresh:
 class Failed:
     """The last leader failed; nobody tries again for `retry_in`."""
 
-    record: JsonObject
+    encoded: JsonObject
     retry_in: timedelta
 
 
@@ -48,17 +48,17 @@ class Following:
 
 @dataclass(frozen=True, slots=True)
 class Leading:
-    """The caller leads the flight of `generation`; `note` is a dead leader's, if any."""
+    """The caller leads the flight of `generation`; `record` is a dead leader's, if any."""
 
     generation: int
     now_ms: int
-    note: JsonObject | None
+    record: JsonObject | None
 
 
-Beginning = Fresh | Failed | Following | Leading
+BeginReply = Fresh | Failed | Following | Leading
 
 
-def read_beginning(key: str, reply: Sequence[Any]) -> Beginning:
+def read_begin_reply(key: str, reply: Sequence[Any]) -> BeginReply:
     """Read the reply of `begin.lua` for the entry *key*.
 
     Raises:
@@ -72,8 +72,8 @@ def read_beginning(key: str, reply: Sequence[Any]) -> Beginning:
         return Failed(json_object(reply[1]), timedelta(milliseconds=reply[3]))
     if case == b"follower":
         return Following(timedelta(milliseconds=reply[1]) + LEASE_MARGIN, bytes(reply[3]).decode())
-    generation, now_ms, note = reply[1:4]
-    return Leading(int(generation), int(now_ms), None if note is None else read_note(note))
+    generation, now_ms, record = reply[1:4]
+    return Leading(int(generation), int(now_ms), None if record is None else read_record(record))
 
 
 def json_object(stored: bytes) -> JsonObject:
@@ -88,13 +88,13 @@ def json_object(stored: bytes) -> JsonObject:
     return found
 
 
-def read_note(stored: bytes) -> JsonObject:
-    """Return the note that *stored* is, which names the flight that has written it.
+def read_record(stored: bytes) -> JsonObject:
+    """Return the record that *stored* is, which names the flight that has written it.
 
     Raises:
         ValueError: It is none.
     """
-    note = json_object(stored)
-    if not isinstance(note.get("written_by"), str):
-        raise ValueError("a note without its writer")  # noqa: TRY004 - as above
-    return note
+    record = json_object(stored)
+    if not isinstance(record.get("written_by"), str):
+        raise ValueError("a record without its writer")  # noqa: TRY004 - as above
+    return record

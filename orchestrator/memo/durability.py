@@ -1,8 +1,8 @@
-"""Confirms that a note is on disk, or on a replica as well, before anything is paid on its word.
+"""Confirms that a record is on disk, or on a replica as well, before anything is paid on its word.
 
 `WAITAOF` answers for all that its server has logged before a write of the same connection.
-So one request confirms every note that it sees: the notes are read, a barrier is written, and
-that is waited for. A note that was read there lies before it in the log, whichever
+So one request confirms every record that it sees: the records are read, a barrier is written, and
+that is waited for. A record that was read there lies before it in the log, whichever
 connection has written it; one that is missing lies on a server that is not the primary any more.
 """
 
@@ -19,7 +19,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
 from orchestrator.memo.errors import LeaseLost, NotDurable
-from orchestrator.memo.keys import BARRIER, NOTED, Keys, listed
+from orchestrator.memo.keys import BARRIER, RECORDED, Keys, listed
 
 #: How long a server has. With `appendfsync everysec` a second passes between two writes to
 #: the disk, and another one until a replica says that it has done so.
@@ -31,7 +31,7 @@ GAP_S: Final = 0.25
 
 
 class Durability(StrEnum):
-    """Where a note must be before anything is paid on its word."""
+    """Where a record must be before anything is paid on its word."""
 
     NONE = "none"
     DISK = "disk"
@@ -39,7 +39,7 @@ class Durability(StrEnum):
 
     @property
     def patience(self) -> timedelta:
-        """How long a note may take to be there."""
+        """How long a record may take to be there."""
         return timedelta(0) if self is Durability.NONE else CONFIRMED_WITHIN
 
 
@@ -51,18 +51,18 @@ class _Wanted:
 
 
 class Confirmations:
-    """Confirms the notes of one process, together. Belongs to one event loop."""
+    """Confirms the records of one process, together. Belongs to one event loop."""
 
-    def __init__(self, redis: Redis, durability: Durability, note_ttl: timedelta) -> None:
+    def __init__(self, redis: Redis, durability: Durability, record_ttl: timedelta) -> None:
         self._redis = redis
         self._durability = durability
-        self._note_ttl = note_ttl
+        self._record_ttl = record_ttl
         self._waiting: list[_Wanted] = []
         self._under_way: set[asyncio.Task[None]] = set()
         self._latest: asyncio.Task[None] | None = None
 
     async def confirm(self, keys: Keys, token: str) -> None:
-        """Return once the note that *token* has written is where it must be.
+        """Return once the record that *token* has written is where it must be.
 
         Raises:
             LeaseLost: The primary does not have it (any more).
@@ -89,34 +89,34 @@ class Confirmations:
         self._latest = asyncio.current_task()
         batch, self._waiting = self._waiting, []
         try:
-            notes = await read_durable(
+            records = await read_durable(
                 self._redis,
-                [wanted.keys.note for wanted in batch],
+                [wanted.keys.record for wanted in batch],
                 self._durability,
                 members=[listed(wanted.keys.entry, wanted.token) for wanted in batch],
-                note_ttl=self._note_ttl,
+                record_ttl=self._record_ttl,
             )
         except Exception as error:  # noqa: BLE001 - handed to everybody who waits
             for wanted in batch:
                 _answer(wanted, error)
         else:
-            for wanted, note in zip(batch, notes, strict=True):
-                lost = None if is_of(wanted.token, note) else LeaseLost(wanted.keys.entry)
+            for wanted, record in zip(batch, records, strict=True):
+                lost = None if is_of(wanted.token, record) else LeaseLost(wanted.keys.entry)
                 _answer(wanted, lost)
 
 
 async def read_durable(
     redis: Redis,
-    notes: Sequence[str],
+    records: Sequence[str],
     durability: Durability,
     *,
     members: Sequence[str] = (),
-    note_ttl: timedelta = timedelta(0),
+    record_ttl: timedelta = timedelta(0),
 ) -> list[bytes | None]:
-    """Return what the keys *notes* hold, once that is where *durability* wants it.
+    """Return what the keys *records* hold, once that is where *durability* wants it.
 
-    Their *members* of `NOTED` are with them, for *note_ttl* from now on, also where that list was
-    written to another primary.
+    Their *members* of `RECORDED` are with them, for *record_ttl* from now on, also where that list
+    was written to another primary.
 
     Raises:
         NotDurable: It is not there in time, or the server cannot tell.
@@ -127,9 +127,9 @@ async def read_durable(
         # nothing was written yet, WAITAOF would confirm at once.
         await connection.watch(BARRIER)
         if members:
-            await connection.zadd(NOTED, dict.fromkeys(members, time() * 1000), nx=True)
-            await connection.pexpire(NOTED, note_ttl)
-        found = await connection.mget(notes)
+            await connection.zadd(RECORDED, dict.fromkeys(members, time() * 1000), nx=True)
+            await connection.pexpire(RECORDED, record_ttl)
+        found = await connection.mget(records)
         await connection.set(BARRIER, b"", px=CONFIRMED_WITHIN)
         try:
             await _wait(connection, replicas=int(durability is Durability.REPLICA))
@@ -157,9 +157,9 @@ async def _wait(connection: Pipeline, *, replicas: int) -> None:
             raise NotDurable("confirm", f"{who} it on disk within {within_s:g} s")
 
 
-def is_of(token: str, note: bytes | None) -> bool:
-    """Say whether *note* is there, and written by *token*."""
-    return note is not None and token.encode() in note
+def is_of(token: str, record: bytes | None) -> bool:
+    """Say whether *record* is there, and written by *token*."""
+    return record is not None and token.encode() in record
 
 
 def _answer(wanted: _Wanted, error: Exception | None) -> None:

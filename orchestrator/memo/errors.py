@@ -5,7 +5,7 @@ StoreUnavailable                   Redis is away, or refuses: nothing may be bou
 MemoError
 ├── StillLoading(key)              the caller gave up waiting; the load goes on
 ├── LeaseLost(key)                  another leader took over: do not start paying
-│   └── NoteGone(key)               what an earlier leader had left is settled: begin again
+│   └── RecordGone(key)               what an earlier leader had left is settled: begin again
 ├── LoadFailed(key, reason)         the leader failed in a way that nobody had typed
 └── CorruptEntry(key, reason)       a stored value cannot be read: a counted miss
 
@@ -51,11 +51,11 @@ class LeaseLost(MemoError):
         return f"the lease of {self.key} was lost to another leader"
 
 
-class NoteGone(LeaseLost):
-    """The note that the leader of *key* has found was dropped by its writer in the meantime."""
+class RecordGone(LeaseLost):
+    """The record that the leader of *key* has found was dropped by its writer in the meantime."""
 
     def __str__(self) -> str:
-        return f"what had been noted for {self.key} is settled"
+        return f"the record of {self.key} is settled"
 
 
 class LoadFailed(MemoError):

@@ -1,7 +1,7 @@
 """One running load, as its loader sees it: what to return, what to write down, how to fail.
 
-A *note* is an opaque JSON object that outlives its writer: the next leader of the same key
-receives it. The purchase protocol keeps its journal in notes.
+A *record* is an opaque JSON object that outlives its writer: the next leader of the same key
+receives it. The purchase protocol keeps its journal in records.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from orchestrator.memo.outcome import Source
 class Loaded:
     """What a loader brought: an answer, how long it is fresh, and how it was come by.
 
-    `source` is BOUGHT or ADOPTED. `ttl` counts from `loaded_at_ms` (Redis clock). `note` stays
+    `source` is BOUGHT or ADOPTED. `ttl` counts from `loaded_at_ms` (Redis clock). `record` stays
     written down after the answer was stored or refused, until `settle` has returned. What that
     raises when it has to be repeated is `postponed_by`; all else is a fault in it.
     """
@@ -28,16 +28,16 @@ class Loaded:
     ttl: timedelta
     loaded_at_ms: int
     source: Source = Source.BOUGHT
-    note: JsonObject | None = None
+    record: JsonObject | None = None
     settle: Callable[[], Awaitable[None]] | None = None
     postponed_by: tuple[type[Exception], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A leader's failure as it is shared: `record` is JSON, nobody retries before `ttl` is over."""
+    """A leader's failure as it is shared: `encoded` is JSON, and bars another load for `ttl`."""
 
-    record: JsonObject
+    encoded: JsonObject
     ttl: timedelta
 
 
@@ -48,19 +48,19 @@ class NotShared(Exception):
     """
 
 
-class NoteWriter(Protocol):
+class RecordWriter(Protocol):
     """How a loader writes down what it is about to do, or has done."""
 
     async def __call__(
-        self, note: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
+        self, record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
     ) -> None:
-        """Replace the note. Acknowledged by the server when it returns.
+        """Replace the record. Acknowledged by the server when it returns.
 
         Args:
-            note: What the next leader has to know.
+            record: What the next leader has to know.
             durably: Return only once it is where `MemoOptions.durability` wants it.
             hold: How long the flight is followed at least while its process is alive, even if it
-                cannot renew its lease: until what the note announces must have ended.
+                cannot renew its lease: until what the record announces must have ended.
 
         Raises:
             LeaseLost: Another leader has taken over: then nothing may be paid.
@@ -69,18 +69,18 @@ class NoteWriter(Protocol):
         """
 
 
-class NoteMarker(Protocol):
-    """How a loader replaces the note that an earlier leader has left."""
+class RecordAmender(Protocol):
+    """How a loader replaces the record that an earlier leader has left."""
 
-    async def __call__(self, note: JsonObject, *, take: bool = False) -> None:
+    async def __call__(self, record: JsonObject, *, take: bool = False) -> None:
         """Replace it, if it is still there, and leave it to its writer.
 
         Args:
-            note: What the next leader has to know.
+            record: What the next leader has to know.
             take: Take it from its writer, which can neither use nor drop it any more.
 
         Raises:
-            NoteGone: Its writer has dropped it since.
+            RecordGone: Its writer has dropped it since.
             LeaseLost: Another leader has taken over.
             StoreUnavailable: Redis is away; it may be written or not.
         """
@@ -92,8 +92,8 @@ class FailureCodec(Protocol):
     def encode(self, error: Exception) -> Failure | None:
         """Return the shared form; None for an error this codec does not know."""
 
-    def decode(self, record: JsonObject, retry_in: timedelta) -> Exception:
-        """Return the error that `encode` had made *record* from; nobody retries for *retry_in*."""
+    def decode(self, encoded: JsonObject, retry_in: timedelta) -> Exception:
+        """Return the error that `encode` had made *encoded* from; nobody retries for *retry_in*."""
 
     def postponed(self, error: Exception, retry_in: timedelta) -> None:
         """Learn for how long nobody tries again after *error*, which the caller will see."""
@@ -109,7 +109,7 @@ class Flight:
     Attributes:
         key: The entry's key.
         token: Unique to this flight; fences its writes.
-        note: What an earlier leader that never finished had written down, if anything.
+        record: What an earlier leader that never finished had written down, if anything.
         generation: Number of invalidations before the flight began. What was bought in an
             earlier one is no answer any more.
         now_ms: Reads the Redis server's clock, without asking the server: it shows this, or
@@ -120,24 +120,23 @@ class Flight:
         may_pay: Says whether it is held for so long that what is sent now leaves in time.
         abandonable: Marks what may be interrupted once nobody waits for the flight any more;
             raises `Abandoned` then.
-        write_note: Replaces the note.
-        mark_note: Replaces the note that an earlier leader has left, and leaves it to that one:
-            should its answer come after all, it is stored.
-        drop_note: Removes the note of this flight, because it says nothing any more, and returns
-            whether it was there. It outlives a flight that fails otherwise, for the next leader
-            to read.
+        write_record: Replaces the record.
+        amend_record: Replaces the record that an earlier leader has left, and leaves it to that
+            one: should its answer come after all, it is stored.
+        drop_record: Removes the record of this flight and returns whether it was there. A record
+            that is not dropped outlives a failed flight, for the next leader to read.
     """
 
     key: str
     token: str
-    note: JsonObject | None
+    record: JsonObject | None
     now_ms: Callable[[], int]
     past_ms: Callable[[], int]
     leads: Callable[[], bool]
     may_pay: Callable[[], bool]
-    write_note: NoteWriter
-    drop_note: Callable[[], Awaitable[bool]]
-    mark_note: NoteMarker
+    write_record: RecordWriter
+    drop_record: Callable[[], Awaitable[bool]]
+    amend_record: RecordAmender
     generation: int = 0
     abandonable: Callable[[], AbstractContextManager[None]] = nullcontext
 

@@ -11,17 +11,17 @@ from typing import Any
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.errors import LeaseLost
 from orchestrator.memo.flight import Loader, NotShared
-from orchestrator.memo.leader import Landing
+from orchestrator.memo.leader import FlightResult
 from orchestrator.memo.outcome import Outcome, Source
 
 #: Flies one: key, loader, the instant at which the entry expires that is to be replaced (ms)
 #: or 0, and how the flight can be ended early.
-Fly = Callable[[str, Loader, int, Abandonment], Coroutine[Any, Any, Landing]]
+Fly = Callable[[str, Loader, int, Abandonment], Coroutine[Any, Any, FlightResult]]
 
 
 @dataclass(slots=True)
 class _Flying:
-    task: asyncio.Task[Landing]
+    task: asyncio.Task[FlightResult]
     abandonment: Abandonment
     waiting: int = field(default=0)
 
@@ -58,7 +58,7 @@ class Flights:
         task = asyncio.create_task(flight, name=f"memo-flight {key}")
         self._flying[key] = _Flying(task, abandonment)
 
-        def landed(done: asyncio.Task[Landing]) -> None:
+        def landed(done: asyncio.Task[FlightResult]) -> None:
             if self._flying[key].task is done:  # and not its successor
                 del self._flying[key]
             if not done.cancelled():
@@ -81,7 +81,7 @@ class Flights:
             await asyncio.wait([flying.task for flying in self._flying.values()])
 
 
-async def _wait_for(flying: _Flying) -> Landing:
+async def _wait_for(flying: _Flying) -> FlightResult:
     flying.waiting += 1
     try:
         return await asyncio.shield(flying.task)

@@ -1,6 +1,6 @@
 """Removes entries so that they stay removed: running flights can no longer write them.
 
-Order matters for a pattern: first the flights under way (seen by their leases and notes)
+Order matters for a pattern: first the flights under way (seen by their leases and records)
 lose their generation, and failures their force, then the entries go. A flight that commits
 in between is found as an entry; one that commits later is refused.
 """
@@ -45,7 +45,7 @@ class Invalidation:
             traced = (entry_of(key.decode()) for key in batch)
             removed += await self.keys(entry for entry in traced if entry is not None)
         async for batch in scan_batches(self._redis, pattern):
-            # `*` matches our own keys, too; a note that went would be paid for twice.
+            # `*` matches our own keys, too; a record that went would be paid for twice.
             entries = [key for key in batch if not is_ours(key)]
             if entries:
                 removed += await self._redis.unlink(*entries)

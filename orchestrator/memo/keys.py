@@ -13,7 +13,7 @@ CHANNEL = "memo1:settled"
 _OURS = "memo1:"
 _LEASE = f"{_OURS}lease:"
 _GENERATION = f"{_OURS}generation:"
-_NOTE = f"{_OURS}note:"
+_RECORD = f"{_OURS}note:"
 _FAILURE = f"{_OURS}failure:"
 _FAILURES = f"{_OURS}failures:"
 _STALE = f"{_OURS}stale:"
@@ -21,13 +21,13 @@ _READS = f"{_OURS}reads:"
 _CORRUPT = f"{_OURS}corrupt:"
 _PROCESS = f"{_OURS}process:"
 #: What tells that an entry is being loaded, or was a while ago.
-_TRACES = (_LEASE, _NOTE, _FAILURE, _STALE)
+_TRACES = (_LEASE, _RECORD, _FAILURE, _STALE)
 
 #: Written to be waited for: what was logged before it is as safe as it is.
 BARRIER = f"{_OURS}barrier"
 
-#: Sorted set of entries with a note, by the instant at which a sweeper may look (ms).
-NOTED = f"{_OURS}noted"
+#: Sorted set of entries with a record, by the instant at which a sweeper may look (ms).
+RECORDED = f"{_OURS}noted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Keys:
         return _GENERATION + self.entry
 
     @property
-    def note(self) -> str:
+    def record(self) -> str:
         """What the leader wants a successor to know."""
-        return _NOTE + self.entry
+        return _RECORD + self.entry
 
     @property
     def failure(self) -> str:
@@ -93,7 +93,7 @@ def process_of(token: str) -> str:
 
 
 def listed(entry: str, token: str) -> str:
-    """Return the member of `NOTED` for the note that *token* has written for *entry*."""
+    """Return the member of `RECORDED` for the record that *token* has written for *entry*."""
     return f"{token} {entry}"
 
 
@@ -108,7 +108,7 @@ def trace_pattern(entry_pattern: str) -> str:
 
 
 def entry_of(key: str) -> str | None:
-    """Return the entry's key that *key* is a trace of: its lease, note, failure or stale copy."""
+    """Return the entry's key that *key* is a trace of: its lease, record, failure or stale copy."""
     for prefix in _TRACES:
         if key.startswith(prefix):
             return key.removeprefix(prefix)

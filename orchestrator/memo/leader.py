@@ -20,9 +20,9 @@ from orchestrator.memo.entry import Entry, JsonObject, encode
 from orchestrator.memo.errors import LeaseLost, LoadFailed
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, Loader, NotShared
 from orchestrator.memo.keys import CHANNEL, Keys, process_key, process_of
-from orchestrator.memo.notes import Notes
 from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.outcome import Outcome
+from orchestrator.memo.records import Records
 from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ LATE_RETRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class FlightResult:
     """How a flight ended.
 
     Not `stored`: an invalidation or another leader came first, so the outcome is only for
@@ -49,7 +49,7 @@ class Landing:
 class _Seat:
     """Whose flight it is: the entry, the leader's token, the generation it may write in.
 
-    `held_until` is the monotonic instant up to which followers wait for it, if a note has asked
+    `held_until` is the monotonic instant up to which followers wait for it, if a record has asked
     for that.
     """
 
@@ -66,12 +66,12 @@ class Leader:
         self,
         redis: Redis,
         scripts: Scripts,
-        notes: Notes,
+        records: Records,
         failures: FailureCodec,
         options: MemoOptions,
     ) -> None:
         self._scripts = scripts
-        self._notes = notes
+        self._records = records
         self._renewal = Renewal(redis, options.lease)
         self._failures = failures
         self._options = options
@@ -94,7 +94,7 @@ class Leader:
         *,
         asked_at: float,
         abandonment: Abandonment,
-    ) -> Landing:
+    ) -> FlightResult:
         """Run *load* under the lease that `begin` gave to *token*, and store what it brings.
 
         Args:
@@ -114,38 +114,38 @@ class Leader:
         def past_ms() -> int:
             return leading.now_ms + int((time.monotonic() - told_at) * 1000)
 
-        async def drop_note() -> bool:
-            return await self._notes.drop(keys, token, with_failure=True)
+        async def drop_record() -> bool:
+            return await self._records.drop(keys, token, with_failure=True)
 
         async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as tenure:
 
-            async def write_note(
-                note: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
+            async def write_record(
+                record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
             ) -> None:
                 written_at = time.monotonic()
                 # Before it is sent: the server may carry it out though its reply is lost.
                 seat.held_until = max(seat.held_until, written_at + hold.total_seconds())
-                if await self._notes.write(keys, token, note, hold=hold):
+                if await self._records.write(keys, token, record, hold=hold):
                     tenure.proven(written_at)
                 if durably:
-                    await self._notes.confirm(keys, token)
+                    await self._records.confirm(keys, token)
 
-            async def mark_note(note: JsonObject, *, take: bool = False) -> None:
-                assert leading.note is not None  # noqa: S101 - there is no other note to mark
-                writer = token if take else leading.note["written_by"]
-                await self._notes.write(keys, token, note, writer=writer)
+            async def amend_record(record: JsonObject, *, take: bool = False) -> None:
+                assert leading.record is not None  # noqa: S101 - there is no other record to mark
+                writer = token if take else leading.record["written_by"]
+                await self._records.write(keys, token, record, writer=writer)
 
             flight = Flight(
                 key=keys.entry,
                 token=token,
-                note=leading.note,
+                record=leading.record,
                 now_ms=now_ms,
                 past_ms=past_ms,
                 leads=lambda: tenure.is_certain,
                 may_pay=lambda: tenure.is_safe,
-                write_note=write_note,
-                drop_note=drop_note,
-                mark_note=mark_note,
+                write_record=write_record,
+                drop_record=drop_record,
+                amend_record=amend_record,
                 generation=leading.generation,
                 abandonable=abandonment.possible,
             )
@@ -157,12 +157,12 @@ class Leader:
                 await self._step_down(seat, error)
                 raise
             stored = await self._commit(seat, loaded, entry, body)
-        settled = await self._settle(seat, loaded, keep_note=stored is None)
+        settled = await self._settle(seat, loaded, keep_record=stored is None)
         if stored is None:
             late = self._store_late(seat, loaded, entry, body, settled=settled)
             self._go_on(late, f"store {keys.entry}")
         outcome = Outcome(keys.entry, loaded.source, entry, entry.age_ms(now_ms()))
-        return Landing(outcome, stored=bool(stored))
+        return FlightResult(outcome, stored=bool(stored))
 
     async def _commit(self, seat: _Seat, loaded: Loaded, entry: Entry, body: bytes) -> bool | None:
         """Store what was paid for; wait for a Redis that is away, but not for ever: None then."""
@@ -185,13 +185,13 @@ class Leader:
         stale_for_ms = milliseconds(options.stale_for)
         verdict = await self._scripts.commit(
             keys=[
-                *(keys.entry, keys.lease, keys.generation, keys.note),
+                *(keys.entry, keys.lease, keys.generation, keys.record),
                 *(keys.failure, keys.failures, keys.stale),
             ],
             args=[
                 *(seat.token, seat.generation, body, entry.expires_at_ms, CHANNEL, keys.entry),
-                b"" if loaded.note is None else self._notes.body(seat.token, loaded.note),
-                milliseconds(options.note_ttl),
+                b"" if loaded.record is None else self._records.body(seat.token, loaded.record),
+                milliseconds(options.record_ttl),
                 entry.expires_at_ms + stale_for_ms if stale_for_ms else 0,
             ],
         )
@@ -203,13 +203,13 @@ class Leader:
         """Go on storing what was paid for and Redis could not take, as long as it is fresh."""
         while time.time() * 1000 < entry.expires_at_ms:
             await asyncio.sleep(LATE_RETRY_S)
-            settled = settled or await self._settle(seat, loaded, keep_note=True)
+            settled = settled or await self._settle(seat, loaded, keep_record=True)
             try:
                 verdict = await self._try_to_commit(seat, loaded, entry, body)
             except (RedisError, OSError):
                 continue
             log.info("memo.stored_late", key=seat.keys.entry, verdict=verdict)
-            await self._settle(seat, loaded, keep_note=False)
+            await self._settle(seat, loaded, keep_record=False)
             return
 
     def _go_on(self, work: Coroutine[None, None, None], name: str) -> None:
@@ -218,17 +218,17 @@ class Leader:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    async def _settle(self, seat: _Seat, loaded: Loaded, *, keep_note: bool) -> bool:
+    async def _settle(self, seat: _Seat, loaded: Loaded, *, keep_record: bool) -> bool:
         """Do what is left to do about the answer, which is its caller's in any case.
 
         What fails is left to the sweeper. Where nobody knows whether the answer was stored, the
-        note is all that leads to it.
+        record is all that leads to it.
 
         Returns:
             Whether nothing is left.
         """
         if loaded.settle is None:
-            await self._notes.forget(seat.keys, seat.token)
+            await self._records.forget(seat.keys, seat.token)
             return True
         try:
             await loaded.settle()
@@ -237,9 +237,11 @@ class Leader:
         except Exception:
             log.exception("memo.settle_failed", key=seat.keys.entry)
         else:
-            if not keep_note:
-                left = None if loaded.note is None else self._notes.body(seat.token, loaded.note)
-                await self._notes.drop(seat.keys, seat.token, body=left)
+            if not keep_record:
+                left = (
+                    None if loaded.record is None else self._records.body(seat.token, loaded.record)
+                )
+                await self._records.drop(seat.keys, seat.token, body=left)
             return True
         return False
 
@@ -281,7 +283,7 @@ class Leader:
             ],
             args=[
                 token,
-                b"" if failure is None else orjson.dumps(failure.record),
+                b"" if failure is None else orjson.dumps(failure.encoded),
                 0 if failure is None else milliseconds(failure.ttl),
                 milliseconds(self._options.longest_failure_ttl),
                 CHANNEL,

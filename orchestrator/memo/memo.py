@@ -19,14 +19,14 @@ from orchestrator.infra.background import Supervisor
 from orchestrator.infra.redis_client import DAMAGE, StoreRefused, store_errors
 from orchestrator.memo.abandonment import Abandonment
 from orchestrator.memo.decision import (
-    Beginning,
+    BeginReply,
     Failed,
     Following,
     Fresh,
     Leading,
     json_object,
-    read_beginning,
-    read_note,
+    read_begin_reply,
+    read_record,
 )
 from orchestrator.memo.decoded import DecodedEntries
 from orchestrator.memo.entry import Entry, JsonObject, decode
@@ -35,18 +35,18 @@ from orchestrator.memo.flight import Failure, FailureCodec, Loader
 from orchestrator.memo.flights import Flights
 from orchestrator.memo.invalidation import Invalidation
 from orchestrator.memo.keys import Keys, new_token, process_of
-from orchestrator.memo.leader import Landing, Leader
-from orchestrator.memo.notes import Notes
+from orchestrator.memo.leader import FlightResult, Leader
 from orchestrator.memo.notices import Notices
 from orchestrator.memo.options import MemoOptions, milliseconds
 from orchestrator.memo.outcome import Outcome, Source
 from orchestrator.memo.processes import Processes
 from orchestrator.memo.reader import Reader
+from orchestrator.memo.records import Records
 from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)
-#: Why nothing is loaded while a note is there that no program of ours can have written.
-NOTE_UNREADABLE = "what was written down about it cannot be read"
+#: Why nothing is loaded while a record is there that no program of ours can have written.
+RECORD_UNREADABLE = "what was written down about it cannot be read"
 #: How often one flight may be overtaken before its callers are told.
 TAKE_OVERS = 3
 Decode = Callable[[str, bytes], Entry]
@@ -84,8 +84,8 @@ class Memo:
         self._decoded = DecodedEntries(self._options.decoded)
         self._notices = Notices(redis, supervisor)
         self._processes = Processes(redis, supervisor, ttl=self._options.process_ttl)
-        self.notes = Notes(redis, self._scripts, self._options)
-        self._leader = Leader(redis, self._scripts, self.notes, failures, self._options)
+        self.records = Records(redis, self._scripts, self._options)
+        self._leader = Leader(redis, self._scripts, self.records, failures, self._options)
         self._redis = redis
         self._flights = Flights(self._fly)
         self._invalidation = Invalidation(redis, self._scripts, self._options)
@@ -229,7 +229,7 @@ class Memo:
 
     async def _fly(
         self, key: str, load: Loader, replaced: int, abandonment: Abandonment
-    ) -> Landing:
+    ) -> FlightResult:
         keys, token = Keys(key), new_token(self._processes.id)
         source, overtaken = Source.HIT, 0
         await self._notices.listening()
@@ -241,9 +241,9 @@ class Memo:
                 match beginning:
                     case Fresh(entry, now_ms):
                         outcome = Outcome(keys.entry, source, entry, entry.age_ms(now_ms))
-                        return Landing(outcome, stored=True)
-                    case Failed(record, retry_in):
-                        raise self._failure(record, retry_in)
+                        return FlightResult(outcome, stored=True)
+                    case Failed(encoded, retry_in):
+                        raise self._failure(encoded, retry_in)
                     case Following(patience, leader):
                         source = Source.COALESCED
                         with (
@@ -275,7 +275,7 @@ class Memo:
         """End the flight of *leader* for *key* if its process is certainly gone.
 
         Returns:
-            Whether it was ended by this call: the next caller leads, and finds its note.
+            Whether it was ended by this call: the next caller leads, and finds its record.
 
         Raises:
             StoreUnavailable: Redis is away.
@@ -300,18 +300,18 @@ class Memo:
             if stored is None:
                 return
             try:
-                record = json_object(stored)
+                encoded = json_object(stored)
             except ValueError:  # the next lookup removes it
                 return
-            if is_meant(self._failure(record, timedelta(0))):
-                await self._scripts.drop_note(keys=[keys.failure], args=[stored])
+            if is_meant(self._failure(encoded, timedelta(0))):
+                await self._scripts.drop_record(keys=[keys.failure], args=[stored])
 
-    async def _begin(self, keys: Keys, token: str, replaced: int) -> Beginning:
+    async def _begin(self, keys: Keys, token: str, replaced: int) -> BeginReply:
         while True:
             try:
                 with store_errors("begin"):
                     reply = await self._scripts.begin(
-                        keys=[keys.entry, keys.lease, keys.generation, keys.note, keys.failure],
+                        keys=[keys.entry, keys.lease, keys.generation, keys.record, keys.failure],
                         args=[token, milliseconds(self._options.lease), replaced],
                     )
             except StoreRefused as refused:
@@ -320,7 +320,7 @@ class Memo:
                     raise
                 continue
             try:
-                return read_beginning(keys.entry, reply)
+                return read_begin_reply(keys.entry, reply)
             except CorruptEntry as corrupt:
                 await self._set_aside(keys, reply[1], corrupt)
             except (ValueError, TypeError):
@@ -330,14 +330,14 @@ class Memo:
     async def _repair(self, keys: Keys, token: str) -> bool:
         """Remove what no program of ours has written under the keys of an entry.
 
-        A note is not removed: it may say that something was bought. Nothing is loaded while it is
+        A record is not removed: it may say that something was bought. Nothing is loaded while it is
         there, which is a day at most.
 
         Returns:
             Whether something was removed.
 
         Raises:
-            LoadFailed: The note cannot be read.
+            LoadFailed: The record cannot be read.
             StoreUnavailable: Redis is away.
         """
         # What each key must hold if it is there.
@@ -362,10 +362,10 @@ class Memo:
             log.error("memo.removed_unreadable", keys=removed)
             return True
         with store_errors("repair"):
-            if await self._is_readable(keys.note, read_note):
+            if await self._is_readable(keys.record, read_record):
                 return False
-            log.error("memo.note_unreadable", key=keys.note)
-            failed = LoadFailed(keys.entry, NOTE_UNREADABLE)
+            log.error("memo.note_unreadable", key=keys.record)
+            failed = LoadFailed(keys.entry, RECORD_UNREADABLE)
             shared = Failure({"memo": list(failed.args)}, self._options.lease)
             await self._leader.release(keys, token, shared)
         raise failed
@@ -384,10 +384,10 @@ class Memo:
             return False
         return True
 
-    def _failure(self, record: JsonObject, retry_in: timedelta) -> Exception:
-        if "memo" in record:
-            return LoadFailed(*record["memo"])
-        return self._failures.decode(record, retry_in)
+    def _failure(self, encoded: JsonObject, retry_in: timedelta) -> Exception:
+        if "memo" in encoded:
+            return LoadFailed(*encoded["memo"])
+        return self._failures.decode(encoded, retry_in)
 
     async def _entry(self, decode: Decode, key: str, stored: bytes) -> Entry | None:
         """Return what *decode* makes of *stored*; None if that cannot be read, and is set aside."""

@@ -12,18 +12,18 @@ class MemoOptions:
 
     `lease` is what a dead leader costs its followers; it is renewed three times as often. A leader
     that has written down what must not be done twice is followed for longer: until its process is
-    gone (see `process_ttl`), or the instant that its note names. `note_ttl` and `generation_ttl`
-    must outlive every flight. `commit_patience` is how long the callers of a paid answer wait for a
-    Redis that is away; then they have it, and storing it goes on. `unknown_failure_ttl` is how long
-    nobody tries again after an error that no codec knows; every further failure doubles its
-    wait, up to `longest_failure_ttl`. `stale_for` is how long a copy is kept beyond freshness for
-    bad times; zero keeps none. `decoded` is the number of entries that a process keeps decoded
-    for the next read of the same bytes. `durability` is where a note must be that is written
-    *durably*.
+    gone (see `process_ttl`), or the instant that its record names. `record_ttl` and
+    `generation_ttl` must outlive every flight. `commit_patience` is how long the callers of an
+    answer wait for a Redis that is unavailable; then they get it, and storing it goes on in the
+    background. `unknown_failure_ttl` bars another load after an error that no codec knows; every
+    further failure doubles it, up to `longest_failure_ttl`.`stale_for` is how long a
+    copy is kept past its freshness, to be served as stale; zero keeps none. `decoded` is the
+    number of entries that a process keeps decoded for the next read of the same bytes.
+    `durability` is where a record must be that is written *durably*.
     """
 
     lease: timedelta = timedelta(seconds=5)
-    note_ttl: timedelta = timedelta(hours=24)
+    record_ttl: timedelta = timedelta(hours=24)
     generation_ttl: timedelta = timedelta(hours=24)
     corrupt_ttl: timedelta = timedelta(hours=24)
     commit_patience: timedelta = timedelta(seconds=30)

@@ -14,8 +14,8 @@ class Scripts:
             return load_script(redis, "orchestrator.memo", name)
 
         self.begin = load("begin")
-        self.note = load("note")
-        self.drop_note = load("drop_note")
+        self.record = load("record")
+        self.drop_record = load("drop_record")
         self.commit = load("commit")
         self.release = load("release")
         self.invalidate = load("invalidate")

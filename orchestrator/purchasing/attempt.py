@@ -14,15 +14,8 @@ import structlog
 
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.database.schema import PurchaseOutcome
-from orchestrator.memo import (
-    Abandoned,
-    Flight,
-    LeaseLost,
-    Loaded,
-    NoteGone,
-    Source,
-    StoreUnavailable,
-)
+from orchestrator.infra.redis_client import StoreUnavailable
+from orchestrator.memo import Abandoned, Flight, LeaseLost, Loaded, RecordGone, Source
 from orchestrator.purchasing.journal import Page
 from orchestrator.purchasing.settlement import Settlement
 from orchestrator.purchasing.stored import EnrichmentStatus, payload_of, status_of
@@ -125,7 +118,7 @@ class Attempts:
                 answer_by_ms=now_ms + self._answer_within // _MS,
                 has_run_id=self._seller.gives_run_ids,
             )
-            await flight.write_note(page.note(), durably=True, hold=self._answer_within)
+            await flight.write_record(page.note(), durably=True, hold=self._answer_within)
         except StoreUnavailable:
             # It may be written. A successor that finds it would look for what was never sent.
             await self._void(flight, page)
@@ -186,7 +179,7 @@ class Attempts:
         """
         assert page.run_id is not None  # noqa: S101 - an accepted page has one
         try:
-            await flight.write_note(page.note())
+            await flight.write_record(page.note())
         except StoreUnavailable as away:
             # The seller has the order: whoever leads next finds the run by asking for it.
             log.warning("purchase.run_not_noted", error=str(away))
@@ -236,8 +229,8 @@ class Attempts:
         lost = page.lost(to_record(error))
         try:
             # A buyer whose attempt is repeated must not call it free.
-            await flight.mark_note(lost.note(), take=self.honours_key)
-        except NoteGone:
+            await flight.amend_record(lost.note(), take=self.honours_key)
+        except RecordGone:
             # Its buyer has settled it in the meantime, or withdrawn it: then it was free.
             await self._settlement.resolve_as_free(page)
             raise
@@ -324,7 +317,7 @@ class Attempts:
             self._freshness.ttl(status, _chance()),
             page.started_at_ms,  # nobody knows when the seller has looked, but it was later
             source,
-            note=bought.note(),
+            record=bought.note(),
             settle=settle,
             postponed_by=(StoreUnavailable, DatabaseUnavailable),
         )
@@ -358,7 +351,7 @@ class Attempts:
     async def _bar(self, flight: Flight, page: Page, told: EnrichmentError) -> None:
         if isinstance(told, MalformedAnswer) or not self.honours_key:
             told.retry_in = max(self._window_left(flight, page), _MS)
-        await flight.write_note(page.lost(to_record(told)).note())
+        await flight.write_record(page.lost(to_record(told)).note())
 
     def _window_left(self, flight: Flight, page: Page) -> timedelta:
         age_ms = flight.past_ms() - page.started_at_ms
@@ -368,12 +361,12 @@ class Attempts:
         """Forget an attempt that has cost nothing."""
         if page.failure is not None:
             # It was repeated in vain; what was sent before is as uncertain as it was.
-            await flight.write_note(page.lost(page.failure).note())
+            await flight.write_record(page.lost(page.failure).note())
             return
         await self.release(page)
         # If this process stood still meanwhile, a successor may have entered it as uncertain. If it
         # has taken the note over, it may be repeating the attempt, and settles it.
-        if await flight.drop_note():
+        if await flight.drop_record():
             try:
                 await self._settlement.resolve_as_free(page)
             except (StoreUnavailable, DatabaseUnavailable) as away:

@@ -106,7 +106,7 @@ class Purchaser:
             NothingOrdered: There is no such order.
             EnrichmentError: Of the class that says what to do.
         """
-        page = None if flight.note is None else Page.from_note(flight.note)
+        page = None if flight.record is None else Page.from_note(flight.record)
         match first_step(page, gives_run_ids=self._gives_run_ids), page:
             case ((Step.COLLECT | Step.RECONCILE), Page()):
                 ordered = await self._ordered(flight, page)
@@ -114,7 +114,7 @@ class Purchaser:
                     return await self._collect_wanted(flight, ordered)
             case ((Step.WRITE_OFF | Step.WAIT), Page()):
                 return await self._adopt_or_bar(flight, page)
-        await flight.drop_note()
+        await flight.drop_record()
         raise NothingOrdered
 
     async def finish_stray(self, flight: Flight, company_key: str) -> Loaded:
@@ -123,7 +123,7 @@ class Purchaser:
         Raises:
             NothingOrdered: Nothing that is wanted, or another purchase has left its note.
         """
-        if flight.note is None:
+        if flight.record is None:
             loaded = await self._adopt_stray(flight, company_key)
             if loaded is not None:
                 return loaded
@@ -157,7 +157,7 @@ class Purchaser:
         self._draining = True
 
     async def _buy(self, flight: Flight, order: Order) -> Loaded:
-        page = None if flight.note is None else Page.from_note(flight.note)
+        page = None if flight.record is None else Page.from_note(flight.record)
         match first_step(page, gives_run_ids=self._gives_run_ids), page:
             case ((Step.COLLECT | Step.RECONCILE), Page()):
                 ordered = await self._ordered(flight, page)
@@ -269,7 +269,7 @@ class Purchaser:
             return loaded
         if loaded.settle is not None:
             await loaded.settle()
-        await flight.drop_note()
+        await flight.drop_record()
         raise NothingOrdered
 
 

@@ -13,15 +13,8 @@ import structlog
 from orchestrator.cache.keys import entry_key
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.infra.background import Loop
-from orchestrator.memo import (
-    Flight,
-    LeftNote,
-    Loaded,
-    Memo,
-    MemoError,
-    NotShared,
-    StoreUnavailable,
-)
+from orchestrator.infra.redis_client import StoreUnavailable
+from orchestrator.memo import Flight, LeftRecord, Loaded, Memo, MemoError, NotShared
 from orchestrator.purchasing.journal import Page, Step, first_step
 from orchestrator.purchasing.purchase import NothingOrdered, Purchaser
 from orchestrator.purchasing.settlement import Settlement
@@ -73,10 +66,10 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """Finish every purchase that was left behind; return how many were looked at."""
-        left = await self._memo.notes.left(for_at_least=self._patience, limit=BATCH)
+        left = await self._memo.records.left(for_at_least=self._patience, limit=BATCH)
         for note in left:
             # First, so that one that cannot be finished does not keep others waiting.
-            await self._memo.notes.look_again(note, after=self._look_again)
+            await self._memo.records.look_again(note, after=self._look_again)
             if note.leader is None or await self._memo.end_if_gone(note.key, note.leader):
                 await self._try_to_finish(note)
         return len(left)
@@ -125,11 +118,11 @@ class Sweeper:
             return False  # somebody is at work on it, or has just failed
         return True
 
-    async def _try_to_finish(self, left: LeftNote) -> None:
+    async def _try_to_finish(self, left: LeftRecord) -> None:
         try:
             await self._finish(left)
         except NothingOrdered:
-            await self._memo.notes.discard(left)
+            await self._memo.records.discard(left)
         except (StoreUnavailable, DatabaseUnavailable):
             raise
         except (EnrichmentError, MemoError, NotShared) as failed:
@@ -137,12 +130,12 @@ class Sweeper:
         except Exception:
             log.exception("purchase.not_swept", key=left.key)
 
-    async def _finish(self, left: LeftNote) -> None:
-        page = Page.from_note(left.note)
+    async def _finish(self, left: LeftRecord) -> None:
+        page = Page.from_note(left.record)
         match first_step(page, gives_run_ids=self._gives_run_ids):
             case Step.SETTLE if page.record is not None:
                 await self._settlement.settle(page, page.record)
-                await self._memo.notes.discard(left)
+                await self._memo.records.discard(left)
             case Step.WAIT:
                 # Its failure is what lookups are told; here it only counts whether that is over.
                 with contextlib.suppress(AnswerLost, MalformedAnswer):

@@ -31,7 +31,7 @@ async def test_a_follower_takes_over_from_a_killed_leader(stage: Stage) -> None:
     outcomes = await follower.outcomes()
 
     assert await stage.loads() == ["leader", "follower"]
-    assert {outcome["note"] for outcome in outcomes} == {"leader"}
+    assert {outcome["record"] for outcome in outcomes} == {"leader"}
     assert [outcome["source"] for outcome in outcomes].count("bought") == 1
 
 

@@ -137,8 +137,8 @@ async def _until_noted(buyer: Buyer, key: str) -> None:
     """Wait until somebody has written down that SurfSense has the order for *key*."""
 
     async def has_run() -> bool:
-        left = await buyer.memo.notes.left(for_at_least=timedelta(seconds=-1), limit=100)
-        return any(note.key.endswith(key) and note.note["run_id"] for note in left)
+        left = await buyer.memo.records.left(for_at_least=timedelta(seconds=-1), limit=100)
+        return any(each.key.endswith(key) and each.record["run_id"] for each in left)
 
     await eventually(has_run, "the run is noted")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import orjson
 
-from orchestrator.memo.keys import NOTED
+from orchestrator.memo.keys import RECORDED
 from tests.model.parts import KEYS
 from tests.model.redis_model import text_of
 from tests.model.scenario import Scenario
@@ -86,7 +86,7 @@ def fenced(world: World, _: Scenario) -> bool:
 
 def everything_expires(world: World, _: Scenario) -> bool:
     """No lease, and nothing else of one company, is left without an expiry."""
-    return all(v.expires_at_ms is not None for key, v in world.store if key != NOTED)
+    return all(v.expires_at_ms is not None for key, v in world.store if key != RECORDED)
 
 
 def nothing_paid_is_lost(world: World, scenario: Scenario) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 
-from orchestrator.infra.redis_client import store_errors
+from orchestrator.infra.redis_client import StoreUnavailable, store_errors
 from orchestrator.memo import (
     Abandonment,
     Durability,
@@ -17,11 +17,10 @@ from orchestrator.memo import (
     Memo,
     MemoError,
     MemoOptions,
-    Notes,
     NotShared,
-    StoreUnavailable,
+    Records,
 )
-from orchestrator.memo.decision import Failed, Following, Fresh, Leading, read_beginning
+from orchestrator.memo.decision import Failed, Following, Fresh, Leading, read_begin_reply
 from orchestrator.memo.flight import Loader
 from orchestrator.memo.keys import Keys, process_of
 from orchestrator.memo.leader import Leader
@@ -91,7 +90,7 @@ class _Redis:
         return _Script(text)
 
     async def pexpire(self, *_: Any) -> None:
-        """Do nothing: the list of notes stays."""
+        """Do nothing: the list of records stays."""
 
     async def zadd(self, key: str, scores: Mapping[str, float], *, xx: bool = False) -> None:
         await Ask("zadd", (key, tuple(scores.items()), xx))
@@ -117,9 +116,9 @@ class _Codec:
     def encode(self, error: Exception) -> Failure | None:
         return Failure({"failed": type(error).__name__}, TICK)
 
-    def decode(self, record: Any, retry_in: timedelta) -> Exception:
+    def decode(self, encoded: Any, retry_in: timedelta) -> Exception:
         del retry_in
-        return LoadFailed(KEYS.entry, record["failed"])
+        return LoadFailed(KEYS.entry, encoded["failed"])
 
     def postponed(self, error: Exception, retry_in: timedelta) -> None:
         """Nobody asks."""
@@ -138,17 +137,17 @@ class _Memo:
     def __init__(self, redis: Any, facts: Facts, durability: Durability) -> None:
         options = MemoOptions(
             lease=TICK,
-            note_ttl=TICK * 1000,
+            record_ttl=TICK * 1000,
             generation_ttl=TICK * 1000,
             commit_patience=timedelta(0),
             durability=durability,
         )
         self._scripts = Scripts(redis)
-        self.notes = Notes(redis, self._scripts, options)
+        self.records = Records(redis, self._scripts, options)
         alone = stand_ins.Confirmations(redis, durability)
-        self.notes._confirmations = alone  # type: ignore[assignment] # noqa: SLF001 - no tasks here
+        self.records._confirmations = alone  # type: ignore[assignment] # noqa: SLF001 - no tasks here
         self._processes = stand_ins.Processes()
-        self._leader = Leader(redis, self._scripts, self.notes, _Codec(), options)
+        self._leader = Leader(redis, self._scripts, self.records, _Codec(), options)
         self._leader._renewal = Keeping(facts)  # type: ignore[assignment] # noqa: SLF001 - the explorer renews
         self._facts = facts
 
@@ -160,15 +159,15 @@ class _Memo:
             asked_at = self._facts.monotonic()
             with store_errors("begin"):
                 reply = await self._scripts.begin(
-                    keys=[keys.entry, keys.lease, keys.generation, keys.note, keys.failure],
+                    keys=[keys.entry, keys.lease, keys.generation, keys.record, keys.failure],
                     args=[token, ms(TICK), 0],
                 )
-            beginning = read_beginning(keys.entry, reply)
+            beginning = read_begin_reply(keys.entry, reply)
             match beginning:
                 case Fresh():
                     return "fresh"
-                case Failed(record):
-                    raise LoadFailed(keys.entry, record["failed"])
+                case Failed(encoded):
+                    raise LoadFailed(keys.entry, encoded["failed"])
                 case Following(leader=leader):
                     if await Ask("follow", (process_of(leader),)):
                         await self.end_if_gone(key, leader)

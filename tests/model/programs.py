@@ -1,6 +1,6 @@
 """Runs the project's own coroutines step by step, as programs of the model.
 
-`Leader`, `Notes`, `Purchaser`, `Settlement` and `Sweeper` are the real ones. Wherever they
+`Leader`, `Records`, `Purchaser`, `Settlement` and `Sweeper` are the real ones. Wherever they
 would talk to Redis, the seller or the ledger, they stop with an `Ask`; the explorer decides
 what happens in the meantime, and hands in a reply. A coroutine cannot be copied, but what it
 does depends on the replies it had alone: a local state is the list of these, by number, and
@@ -19,7 +19,7 @@ import structlog
 
 import orchestrator.memo.durability
 import orchestrator.memo.leader
-import orchestrator.memo.notes
+import orchestrator.memo.records
 import orchestrator.purchasing.attempt
 import orchestrator.purchasing.purchase
 import orchestrator.purchasing.settlement
@@ -83,7 +83,7 @@ class Facts:
 
     @property
     def is_certain(self) -> bool:
-        """Stand in for `Tenure`: whether the lease is certainly still held."""
+        """Stand in for `LeaseClock`: whether the lease is certainly still held."""
         self.tenure_was_read = True
         return self.certain
 
@@ -97,7 +97,7 @@ class Facts:
 
     @property
     def is_safe(self) -> bool:
-        """Stand in for `Tenure`: nothing stops a process between this question and its POST."""
+        """Stand in for `LeaseClock`: nothing stops a process between this question and its POST."""
         return self.is_certain
 
     def hex(self) -> SimpleNamespace:
@@ -233,7 +233,7 @@ def logical_time(facts: Facts) -> Iterator[None]:
     replacements: list[tuple[Any, str, Any]] = [
         (orchestrator.memo.leader, "time", clock),
         (orchestrator.memo.leader, "asyncio", sleeping),
-        (orchestrator.memo.notes, "time", facts.monotonic),
+        (orchestrator.memo.records, "time", facts.monotonic),
         (orchestrator.memo.durability, "time", facts.monotonic),
         (orchestrator.memo.durability, "monotonic", facts.monotonic),
         (orchestrator.purchasing.attempt, "asyncio", sleeping),

@@ -9,7 +9,7 @@ import orchestrator.purchasing.attempt as attempting
 import orchestrator.purchasing.purchase as buying
 from orchestrator.memo import Durability, Memo, Source, durability
 from orchestrator.memo.keys import Keys
-from orchestrator.memo.notes import Notes
+from orchestrator.memo.records import Records
 from orchestrator.purchasing import Entered
 from orchestrator.purchasing.journal import Page, Stage, Step, first_step
 from orchestrator.surfsense import SendGuard
@@ -119,7 +119,7 @@ FAILOVER_SWEPT = FAILOVER_CRASH._replace(
     name="a leader crashes, a replica takes over, a sweeper goes round",
     processes="AS",
     bounds=Faults(failover=1, crash=1, ticks=1),
-    # Its writer may take a note off the list that the replica has again: only a lookup finds it.
+    # Its writer may take a record off the list that the replica has again: only a lookup finds it.
     excused=(*_OF_A_FAILOVER, answer_is_known.__name__),
 )
 FAILED_OVER_TWICE = FAILOVER._replace(
@@ -207,8 +207,8 @@ def _asks_only_for_the_lease(flight: Any, _: Page) -> Any:
     return SendGuard(flight.may_pay)
 
 
-async def _drops_before_it_writes(notes: Any, keys: Any, token: str, _: Any, **__: Any) -> None:
-    await notes.drop(keys, token)
+async def _drops_before_it_writes(records: Any, keys: Any, token: str, _: Any, **__: Any) -> None:
+    await records.drop(keys, token)
 
 
 async def _adopts_anything(self: Any, flight: Any, page: Page, _: Any) -> Any:
@@ -219,8 +219,8 @@ async def _confirms_nothing(*_: Any) -> None:
     """Return at once."""
 
 
-async def _drops_whatever_it_says(notes: Any, keys: Any, token: str, **_: Any) -> None:
-    await _DROP(notes, keys, token)
+async def _drops_whatever_it_says(records: Any, keys: Any, token: str, **_: Any) -> None:
+    await _DROP(records, keys, token)
 
 
 def _is_there_anyhow(*_: Any) -> bool:
@@ -235,9 +235,9 @@ async def _ends_whatever_runs(self: Any, key: str, leader: str) -> bool:
     return bool(await self._leader.release(Keys(key), leader) >= 0)  # a method of Memo
 
 
-async def _takes_the_note(notes: Any, keys: Any, token: str, note: Any, **kept: Any) -> bool:
+async def _takes_the_record(records: Any, keys: Any, token: str, record: Any, **kept: Any) -> bool:
     kept.pop("writer", None)
-    return bool(await _WRITE(notes, keys, token, note, **kept))
+    return bool(await _WRITE(records, keys, token, record, **kept))
 
 
 async def _resolves_nothing(self: Any, record: Any, answer: Any = None) -> Any:
@@ -262,12 +262,12 @@ async def _withdraws_what_was_sent_before(self: Any, flight: Any, page: Page) ->
     await _VOID(self, flight, replace(page, failure=None))
 
 
-_WRITE = Notes.write
+_WRITE = Records.write
 _ENTER = stand_ins.Ledger.settle
 _NEXT = Page.next_attempt
 _REPEATED = Page.repeated
 _VOID = attempting.Attempts._void  # noqa: SLF001 - broken on purpose
-_DROP = Notes.drop
+_DROP = Records.drop
 _ALWAYS_LEADS = ("begin", "if holder and holder ~= token then", "if false then")
 _ANY_HOLDER = ("commit", "if holder ~= token then", "if false then")
 
@@ -293,10 +293,10 @@ MUTATIONS = (
         patch=(buying.Purchaser, "_adopt", _adopts_anything),
     ),
     Mutation(
-        "a note may be written by anybody",
+        "a record may be written by anybody",
         STALL,
         (fenced, bought_once, nothing_paid_is_lost, counted_once),
-        (("note", "if holder == token or (not holder and owns_note) then", "if true then"),),
+        (("record", "if holder == token or (not holder and owns_record) then", "if true then"),),
     ),
     Mutation(
         "a lease does not expire",
@@ -320,31 +320,31 @@ MUTATIONS = (
         "no intent is written down",
         CRASH,
         (bought_once, nothing_paid_is_lost),
-        patch=(Notes, "write", _drops_before_it_writes),
+        patch=(Records, "write", _drops_before_it_writes),
     ),
     Mutation(
-        "the note goes before the ledger knows",
+        "the record goes before the ledger knows",
         CRASH,
         (nothing_paid_is_lost, bought_once),
         (
             (
                 "commit",
-                "redis.call('SET', note, last_note, 'PX', note_ttl_ms)",
-                "redis.call('DEL', note)",
+                "redis.call('SET', record, last_record, 'PX', record_ttl_ms)",
+                "redis.call('DEL', record)",
             ),
         ),
     ),
     Mutation(
-        "a note is dropped whoever wrote it",
+        "a record is dropped whoever wrote it",
         HONOURED._replace(bounds=Faults(pause=1, crash=1, ticks=1)),
         (nothing_paid_is_lost, bought_once, answer_is_known),
-        (("drop_note", "string.find(current, text, 1, true)", "true"),),
+        (("drop_record", "string.find(current, text, 1, true)", "true"),),
     ),
     Mutation(
         "no intent is confirmed",
         FAILOVER,
         (bought_once,),
-        patch=(Notes, "confirm", _confirms_nothing),
+        patch=(Records, "confirm", _confirms_nothing),
     ),
     Mutation(
         "an intent is confirmed by a primary that does not have it",
@@ -353,10 +353,10 @@ MUTATIONS = (
         patch=(durability, "is_of", _is_there_anyhow),
     ),
     Mutation(
-        "whoever has settled drops its note whatever it says",
+        "whoever has settled drops its record whatever it says",
         FAILOVER,
         (bought_once,),
-        patch=(Notes, "drop", _drops_whatever_it_says),
+        patch=(Records, "drop", _drops_whatever_it_says),
     ),
     Mutation(
         "without run ids, an intent is no reason to wait",
@@ -380,7 +380,7 @@ MUTATIONS = (
         "an intent does not hold the lease",
         ENRICH_SILENT,
         (waited_for,),
-        (("note", "math.max(lease_ms, hold_ms)", "lease_ms"),),
+        (("record", "math.max(lease_ms, hold_ms)", "lease_ms"),),
     ),
     Mutation(
         "a renewal cuts a hold short",
@@ -413,10 +413,10 @@ MUTATIONS = (
         patch=(attempting.Attempts, "archived", _looks_nowhere),
     ),
     Mutation(
-        "whoever gives a purchase up takes its note",
+        "whoever gives a purchase up takes its record",
         ENRICH_STALL,
         (late_answer_is_kept,),
-        patch=(Notes, "write", _takes_the_note),
+        patch=(Records, "write", _takes_the_record),
     ),
     Mutation(
         "only the holder of the lease may commit",
@@ -446,7 +446,7 @@ MUTATIONS = (
         "a purchase is marked whose buyer has settled it",
         HONOURED,
         (answer_is_known,),
-        (("note", "if marks and not current then", "if false then"),),
+        (("record", "if marks and not current then", "if false then"),),
     ),
     Mutation(
         "a repetition that does not leave withdraws what was sent before",

@@ -88,12 +88,12 @@ class Selling:
         seen.sort(key=lambda run: abs(run.posted_ms - after_ms))
         return world, seen[0].id if seen else None
 
-    def _stray(self, world: "World", run_id: str, note: bytes) -> tuple["World", None]:
+    def _stray(self, world: "World", run_id: str, record: bytes) -> tuple["World", None]:
         others = (stray for stray in world.strays if stray[0] != run_id)
-        return world._replace(strays=(*others, (run_id, note, len(world.begun)))), None
+        return world._replace(strays=(*others, (run_id, record, len(world.begun)))), None
 
     def _strays(self, world: "World") -> tuple["World", tuple[bytes, ...]]:
-        return world, tuple(note for _, note, _ in world.strays)
+        return world, tuple(record for _, record, _ in world.strays)
 
     def _forget_stray(self, world: "World", run_id: str) -> tuple["World", None]:
         return world._replace(strays=tuple(s for s in world.strays if s[0] != run_id)), None

@@ -115,19 +115,19 @@ class _Purchase(NamedTuple):
 
 
 class Confirmations:
-    """Stands in for those of `Notes`: one note at a time, since there is one company."""
+    """Stands in for those of `Records`: one record at a time, since there is one company."""
 
     def __init__(self, redis: Any, durability: Durability) -> None:
         self._redis = redis
         self._durability = durability
 
     async def confirm(self, keys: Keys, token: str) -> None:
-        """Have a note confirmed."""
+        """Have a record confirmed."""
         members = [listed(keys.entry, token)]
-        (note,) = await durability.read_durable(
-            self._redis, [keys.note], self._durability, members=members, note_ttl=timedelta(1)
+        (record,) = await durability.read_durable(
+            self._redis, [keys.record], self._durability, members=members, record_ttl=timedelta(1)
         )
-        if not durability.is_of(token, note):
+        if not durability.is_of(token, record):
             raise LeaseLost(keys.entry)
 
 
@@ -156,11 +156,11 @@ class Connection:
         self._listed = tuple(scores.items())
 
     async def pexpire(self, *_: Any) -> None:
-        """Do nothing: the list of notes stays."""
+        """Do nothing: the list of records stays."""
 
-    async def mget(self, notes: Sequence[str]) -> Any:
+    async def mget(self, records: Sequence[str]) -> Any:
         """Ask for everything."""
-        return await Ask("confirm", (tuple(notes), self._listed))
+        return await Ask("confirm", (tuple(records), self._listed))
 
     async def set(self, *_: Any, **__: Any) -> None:
         """Change nothing that anybody reads."""
@@ -205,8 +205,8 @@ class Strays:
     async def of(self, company_key: str) -> list[Page]:
         """Return all of them."""
         del company_key
-        notes = cast("tuple[bytes, ...]", await Ask("strays"))
-        return [Page.from_note(orjson.loads(note)) for note in notes]
+        records = cast("tuple[bytes, ...]", await Ask("strays"))
+        return [Page.from_note(orjson.loads(record)) for record in records]
 
     async def due(self, limit: int) -> list[Page]:
         """Return all of them."""

@@ -10,7 +10,7 @@ from tests.model.scenario import Scenario
 from tests.model.seller import end_of, ends_of, succeeded_late
 from tests.model.world import RENEWING, TICK_MS, Machine, Process, World, is_ready, name_of
 
-#: What `note` answers if it has renewed the lease as well.
+#: What `record` answers if it has renewed the lease as well.
 _RENEWED = 2
 _SUCCESSFUL = ("fresh", "bought", "adopted", "looked")
 
@@ -176,7 +176,7 @@ class Steps:
         until_ms = process.until_ms
         if name_of(before) == "begin" and answer.value and answer.value[0] == b"leader":
             until_ms = process.asked_ms + TICK_MS
-        elif name_of(before) == "note" and answer.value == _RENEWED:
+        elif name_of(before) == "record" and answer.value == _RENEWED:
             until_ms = max(until_ms, process.asked_ms + TICK_MS)
         if until_ms > 0:
             until_ms = until_ms if until_ms > world.now_ms else RENEWING
@@ -187,7 +187,7 @@ class Steps:
         done = isinstance(pending, Done)
         asked_ms = (
             world.now_ms
-            if isinstance(pending, Ask) and name_of(pending) in ("begin", "note", "sleep")
+            if isinstance(pending, Ask) and name_of(pending) in ("begin", "record", "sleep")
             else 0
         )
         process = process._replace(

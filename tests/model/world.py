@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from orchestrator.memo.keys import NOTED, process_key, process_of
+from orchestrator.memo.keys import RECORDED, process_key, process_of
 from tests.model.parts import KEYS, TICK, Rules
 from tests.model.programs import Answer, Ask, ms
 from tests.model.redis_model import Scripts, Store, Value, freeze, sorted_set, text_of
@@ -71,9 +71,9 @@ class World(NamedTuple):
     """A state.
 
     `begun` has who led, in order, and in which generation; `wrote` is the place in it of the
-    last one that wrote a note of its own. `behind` has what the replica may be at, from what it
+    last one that wrote a record of its own. `behind` has what the replica may be at, from what it
     is sure to have on, where a failover may come. `strays` has the runs that were given up,
-    their notes, and how many had led by then. `early`: a purchase was given up although its buyer
+    their records, and how many had led by then. `early`: a purchase was given up although its buyer
     could still bring its answer; `refused`: an answer was, although no other purchase had begun.
     `brought` has the purchases whose answers have come to the commit.
     """
@@ -206,9 +206,9 @@ class Machine(Selling):
             after = after._replace(begun=(*world.begun, (process.token, world.generation)))
         elif name in ("commit", "release"):
             after = after.with_process(index, process._replace(until_ms=0))
-        note = text_of(store, KEYS.note)
-        is_own = note is not None and process.token.encode() in note
-        if name in ("note", "commit") and is_own and note != text_of(world.store, KEYS.note):
+        record = text_of(store, KEYS.record)
+        is_own = record is not None and process.token.encode() in record
+        if name in ("record", "commit") and is_own and record != text_of(world.store, KEYS.record):
             after = after._replace(wrote=max(world.wrote, world.place_of(process.token)))
         if name == "commit" and text_of(store, KEYS.entry) != text_of(world.store, KEYS.entry):
             after = after._replace(overwritten=world.place_of(process.token) < world.wrote)
@@ -254,7 +254,7 @@ class Machine(Selling):
         """Say whether the purchase that was *bought* is still the latest of all."""
         if self._rules.gives_run_ids or self._rules.honours_key:
             return False  # a successor collects its answer
-        latest = _page(text_of(world.store, KEYS.note))
+        latest = _page(text_of(world.store, KEYS.record))
         is_latest = latest is None or all(
             bought[name] == latest[name] for name in ("purchase_id", "attempt")
         )
@@ -300,8 +300,8 @@ class Machine(Selling):
         self, world: World, keys: tuple[str, ...], scores: tuple[tuple[str, float], ...]
     ) -> tuple[World, tuple[bytes | None, ...]]:
         """Return once the replica has everything."""
-        members = {**dict(scores), **sorted_set(world.store, NOTED)}
-        after = self._with_set(world, NOTED, members)
+        members = {**dict(scores), **sorted_set(world.store, RECORDED)}
+        after = self._with_set(world, RECORDED, members)
         confirmed = after._replace(behind=(after.store,)) if world.left.failover else after
         return confirmed, tuple(text_of(world.store, key) for key in keys)
 
@@ -360,12 +360,12 @@ def ledger_id(purchase_id: str, attempt: int) -> str:
     return purchase_id if attempt == 1 else f"{purchase_id}.{attempt}"
 
 
-def _page(note: bytes | None) -> dict[str, Any] | None:
-    return orjson.loads(note) if note else None
+def _page(record: bytes | None) -> dict[str, Any] | None:
+    return orjson.loads(record) if record else None
 
 
 def noted(world: World) -> bool:
     """Say whether a sweeper would find anything."""
     given_up = {run_id for run_id, *_ in world.strays}
     owed = any(run.id in given_up and run.charged for run in world.runs)
-    return owed or bool(sorted_set(world.store, NOTED))
+    return owed or bool(sorted_set(world.store, RECORDED))

@@ -1,4 +1,4 @@
-"""A flight by hand, for what buys on its behalf: its note is a list, its clock the test's."""
+"""A flight by hand, for what buys on its behalf: its record is a list, its clock the test's."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,8 +9,8 @@ from orchestrator.memo.entry import JsonObject
 KEY = "surfsense:acme"
 
 
-class WrittenNotes:
-    """The note of one flight, whose lease is lost to another leader at the *lost_at*th write."""
+class WrittenRecords:
+    """The record of one flight, whose lease is lost to another leader at the *lost_at*th write."""
 
     def __init__(self, lost_at: int | None = None) -> None:
         self.written: list[JsonObject] = []
@@ -18,43 +18,43 @@ class WrittenNotes:
         self._lost_at = lost_at
 
     async def write(
-        self, note: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
+        self, record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
     ) -> None:
-        """Keep *note*."""
+        """Keep *record*."""
         del durably, hold
         if self._lost_at is not None and len(self.written) + 1 >= self._lost_at:
             raise LeaseLost(KEY)
-        self.written.append(note)
+        self.written.append(record)
 
-    async def mark(self, note: JsonObject, *, take: bool = False) -> None:
-        """Keep *note*."""
+    async def mark(self, record: JsonObject, *, take: bool = False) -> None:
+        """Keep *record*."""
         del take
-        self.written.append(note)
+        self.written.append(record)
 
     async def drop(self) -> bool:
-        """Note that it was dropped."""
+        """Remember that it was dropped."""
         self.dropped = True
         return True
 
 
 def flight_of(
-    notes: WrittenNotes,
+    records: WrittenRecords,
     now_ms: Callable[[], int],
     *,
-    note: JsonObject | None = None,
+    record: JsonObject | None = None,
     leads: bool = True,
     may_pay: bool = True,
 ) -> Flight:
-    """Return a flight for `KEY` that has found *note* and writes down in *notes*."""
+    """Return a flight for `KEY` that has found *record* and writes down in *records*."""
     return Flight(
         key=KEY,
         token="t",
-        note=note,
+        record=record,
         now_ms=now_ms,
         past_ms=now_ms,
         leads=lambda: leads,
         may_pay=lambda: may_pay,
-        write_note=notes.write,
-        drop_note=notes.drop,
-        mark_note=notes.mark,
+        write_record=records.write,
+        drop_record=records.drop,
+        amend_record=records.mark,
     )

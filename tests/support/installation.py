@@ -22,8 +22,8 @@ from orchestrator.app import Runtime, build
 from orchestrator.database import upgrade
 from orchestrator.dispatch import submit
 from orchestrator.embedded.valkey import Valkey
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Job, JobFilter, JobKind, NewJob
-from orchestrator.memo import StoreUnavailable
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually

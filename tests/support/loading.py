@@ -27,9 +27,9 @@ class SoldOutCodec:
         """Return the shared form of `SoldOut`, None for others."""
         return Failure({"sold_out": str(error)}, self.ttl) if isinstance(error, SoldOut) else None
 
-    def decode(self, record: dict[str, Any], retry_in: timedelta) -> Exception:
+    def decode(self, encoded: dict[str, Any], retry_in: timedelta) -> Exception:
         """Return what `encode` was given, and remember for how long nobody retries."""
-        error = SoldOut(record["sold_out"])
+        error = SoldOut(encoded["sold_out"])
         self.postponed(error, retry_in)
         return error
 
@@ -51,8 +51,8 @@ class Loader:
         *,
         error: Exception | None = None,
         gated: bool = False,
-        note: dict[str, Any] | None = None,
-        drops_note: bool = False,
+        record: dict[str, Any] | None = None,
+        drops_record: bool = False,
         ttl: timedelta = TTL,
     ) -> None:
         self.flights: list[Flight] = []
@@ -60,19 +60,19 @@ class Loader:
         self.gate = asyncio.Event()
         if not gated:
             self.gate.set()
-        self._answer, self._error, self._note, self._ttl = answer, error, note, ttl
-        self._drops_note = drops_note
+        self._answer, self._error, self._record, self._ttl = answer, error, record, ttl
+        self._drops_record = drops_record
 
     async def __call__(self, flight: Flight) -> Loaded:
         """Lead *flight*."""
         self.flights.append(flight)
-        if self._note is not None:
-            await flight.write_note(self._note)
+        if self._record is not None:
+            await flight.write_record(self._record)
         self.started.set()
         async with asyncio.timeout(GATE_S):
             await self.gate.wait()
-        if self._drops_note:
-            await flight.drop_note()
+        if self._drops_record:
+            await flight.drop_record()
         if self._error is not None:
             raise self._error
         return Loaded("found", {"answer": self._answer}, self._ttl, flight.now_ms())

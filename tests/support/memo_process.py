@@ -54,15 +54,15 @@ async def _play(part: Part) -> None:
     memo = Memo(redis, failures=SoldOutCodec(), options=options)
 
     async def load(flight: Flight) -> Loaded:
-        await flight.write_note({"by": part.name})
+        await flight.write_record({"by": part.name})
         await control.rpush(LOADS, part.name)
         await asyncio.sleep(part.takes_ms / 1000)
         if part.waits:
             await _wait_until_told(control, part.name)
         if part.fails:
             raise SoldOut(part.name)
-        seen = (flight.note or {}).get("by")
-        return Loaded("found", {"by": part.name, "note": seen}, timedelta(60), flight.now_ms())
+        seen = (flight.record or {}).get("by")
+        return Loaded("found", {"by": part.name, "record": seen}, timedelta(60), flight.now_ms())
 
     async def ask() -> dict[str, object]:
         try:

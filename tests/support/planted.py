@@ -20,8 +20,8 @@ from orchestrator import app as bootstrap
 from orchestrator.infra.redis_client import load_script
 from orchestrator.memo import MemoOptions, scripts
 from orchestrator.memo.keys import Keys
-from orchestrator.memo.notes import Notes
 from orchestrator.memo.processes import Processes
+from orchestrator.memo.records import Records
 from orchestrator.purchasing.attempt import Attempts
 from orchestrator.surfsense import Accepted, SendGuard, WorkspaceSeller
 
@@ -54,29 +54,29 @@ def _ignore_lease() -> None:
 
 def _write_no_record() -> None:
     async def write(
-        _notes: Notes, _keys: Keys, _token: str, _note: JsonObject, **_options: object
+        _records: Records, _keys: Keys, _token: str, _record: JsonObject, **_options: object
     ) -> bool:
         return True
 
-    setattr(Notes, "write", write)  # noqa: B010 - mypy refuses to assign to a method
+    setattr(Records, "write", write)  # noqa: B010 - mypy refuses to assign to a method
 
 
 def _follow_no_longer_than_the_lease() -> None:
-    write = Notes.write
+    write = Records.write
 
     async def write_without_hold(
-        notes: Notes,
+        records: Records,
         keys: Keys,
         token: str,
-        note: JsonObject,
+        record: JsonObject,
         *,
         hold: timedelta = timedelta(0),
         writer: str | None = None,
     ) -> bool:
         del hold
-        return await write(notes, keys, token, note, writer=writer)
+        return await write(records, keys, token, record, writer=writer)
 
-    setattr(Notes, "write", write_without_hold)  # noqa: B010 - (as above)
+    setattr(Records, "write", write_without_hold)  # noqa: B010 - (as above)
 
 
 def _take_silence_for_death() -> None:

@@ -27,41 +27,41 @@ class ScriptFlight:
 
     async def begin(self) -> list[Any]:
         """Ask who leads."""
-        keys = [KEYS.entry, KEYS.lease, KEYS.generation, KEYS.note, KEYS.failure]
+        keys = [KEYS.entry, KEYS.lease, KEYS.generation, KEYS.record, KEYS.failure]
         args: list[Argument] = [self.token, MINUTE_MS, 0]
         reply: list[Any] = await self._scripts.begin(keys=keys, args=args)
         return reply
 
-    async def note(self, text: str, *, hold_ms: int = 0, writer: str | None = None) -> int:
-        """Write a note, or change that of *writer*."""
-        body = self._note(text, writer)
+    async def record(self, text: str, *, hold_ms: int = 0, writer: str | None = None) -> int:
+        """Write a record, or change that of *writer*."""
+        body = self._record(text, writer)
         marks = int(writer is not None)
         args: list[Argument] = [self.token, body, MINUTE_MS, MINUTE_MS, hold_ms, marks]
-        return int(await self._scripts.note(keys=[KEYS.lease, KEYS.note], args=args))
+        return int(await self._scripts.record(keys=[KEYS.lease, KEYS.record], args=args))
 
-    async def drop_note(self) -> int:
-        """Remove the note."""
-        return int(await self._scripts.drop_note(keys=[KEYS.note], args=[self.token]))
+    async def drop_record(self) -> int:
+        """Remove the record."""
+        return int(await self._scripts.drop_record(keys=[KEYS.record], args=[self.token]))
 
-    async def commit(self, generation: int = 0, *, last_note: str = "") -> bytes:
+    async def commit(self, generation: int = 0, *, last_record: str = "") -> bytes:
         """Store an answer, and a copy for bad times."""
         keys = [
-            *(KEYS.entry, KEYS.lease, KEYS.generation, KEYS.note),
+            *(KEYS.entry, KEYS.lease, KEYS.generation, KEYS.record),
             *(KEYS.failure, KEYS.failures, KEYS.stale),
         ]
         stored = encode(Entry("found", {"by": self.token}, 1, LATER_MS), token=self.token)
-        left = self._note(last_note) if last_note else b""
+        left = self._record(last_record) if last_record else b""
         args: list[Argument] = [
             *(self.token, generation, stored, LATER_MS, CHANNEL, KEY),
             *(left, MINUTE_MS, LATER_MS),
         ]
         return bytes(await self._scripts.commit(keys=keys, args=args))
 
-    async def release(self, record: str = "", *, unless_alive: str | None = None) -> int:
+    async def release(self, failed: str = "", *, unless_alive: str | None = None) -> int:
         """Step down; after a failure nobody tries again for a minute, for two at most."""
         keys = [KEYS.lease, KEYS.failure, KEYS.failures]
         keys += [] if unless_alive is None else [unless_alive]
-        args: list[Argument] = [self.token, record, MINUTE_MS, 2 * MINUTE_MS, CHANNEL, KEY]
+        args: list[Argument] = [self.token, failed, MINUTE_MS, 2 * MINUTE_MS, CHANNEL, KEY]
         return int(await self._scripts.release(keys=keys, args=args))
 
     async def invalidate(self) -> int:
@@ -69,7 +69,7 @@ class ScriptFlight:
         keys = [KEYS.entry, KEYS.generation, KEYS.failure, KEYS.failures, KEYS.stale]
         return int(await self._scripts.invalidate(keys=keys, args=[MINUTE_MS]))
 
-    def _note(self, text: str, writer: str | None = None) -> bytes:
+    def _record(self, text: str, writer: str | None = None) -> bytes:
         return orjson.dumps({"written_by": writer or self.token, "text": text})
 
 

@@ -22,8 +22,8 @@ from orchestrator.doctor import Level, examine
 from orchestrator.doctor.redis_rules import acl_rules
 from orchestrator.embedded.sandbox_process import start_sandbox
 from orchestrator.identity import company_key
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Job, JobKind, NewJob
-from orchestrator.memo import StoreUnavailable
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.crew import crew_of

@@ -1,9 +1,9 @@
--- begin(KEYS: entry, lease, generation, note, failure; ARGV: token, lease_ms, replaced)
+-- begin(KEYS: entry, lease, generation, record, failure; ARGV: token, lease_ms, replaced)
 --
 --   entry       the answer, if one is stored (string, expires by itself)
 --   lease       token of the running leader (string, PX)
 --   generation  number of invalidations (integer, PX)
---   note        what a leader left for its successor (string, PX)
+--   record        what a leader left for its successor (string, PX)
 --   failure     the last leader's failure (string, PX)
 --   token       the caller's flight (string)   lease_ms  how long a lease lives unrenewed (ms)
 --   replaced    instant at which the entry expires that is to be replaced while it is still
@@ -12,13 +12,13 @@
 --
 -- Returns one of
 --   {'entry', stored, now_ms}
---   {'failure', record, now_ms, ms until somebody may try again}
+--   {'failure', failure as JSON, now_ms, ms until somebody may try again}
 --   {'follower', ms until the lease expires, now_ms, the leader's token}
---   {'leader', generation, now_ms, note or false}
+--   {'leader', generation, now_ms, record or false}
 --
 -- Keeps: at most one token holds the lease. Calling again with the same token, as a client
 -- does whose reply was lost, answers 'leader' again.
-local entry, lease, generation, note, failure = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local entry, lease, generation, record, failure = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local token, lease_ms, replaced = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 local time = redis.call('TIME')
@@ -41,4 +41,4 @@ if holder and holder ~= token then
 end
 
 redis.call('SET', lease, token, 'PX', lease_ms)
-return {'leader', tonumber(redis.call('GET', generation) or '0'), now_ms, redis.call('GET', note)}
+return {'leader', tonumber(redis.call('GET', generation) or '0'), now_ms, redis.call('GET', record)}

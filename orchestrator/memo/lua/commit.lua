@@ -1,26 +1,26 @@
--- commit(KEYS: entry, lease, generation, note, failure, failures, stale;
+-- commit(KEYS: entry, lease, generation, record, failure, failures, stale;
 --        ARGV: token, generation, stored, expires_at_ms, channel, entry key,
---              last_note, note_ttl_ms, stale_until_ms)
+--              last_record, record_ttl_ms, stale_until_ms)
 --
 --   stored          the encoded entry; carries the token in its first 200 bytes
 --   expires_at_ms   instant at which it ceases to be fresh (ms, Redis clock)
---   last_note       what stays written down until the caller drops it, or '' for nothing
+--   last_record       what stays written down until the caller drops it, or '' for nothing
 --   stale_until_ms  instant up to which a copy is kept for bad times (ms), or 0 for none
 --
 -- Returns 'stored' | 'invalidated' (an invalidation came first) | 'lost' (another leader took
 -- over, or finished already).
 --
--- Keeps: the note is the ticket, not the lease. A leader of the current generation writes as long as
--- it holds the lease, or the note is still its own: then no other purchase has begun since, whoever
--- leads now, and what was paid for is kept. A successor that has begun to look at the note loses its
--- lease with it, so it can write nothing any more. The note changes in the same step as the entry, so
+-- Keeps: the record is the ticket, not the lease. A leader of the current generation writes as long as
+-- it holds the lease, or the record is still its own: then no other purchase has begun since, whoever
+-- leads now, and what was paid for is kept. A successor that has begun to look at the record loses its
+-- lease with it, so it can write nothing any more. The record changes in the same step as the entry, so
 -- that it tells whether the answer was stored. A repeated call of one that has succeeded answers
 -- 'stored'.
-local entry, lease, generation, note = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local entry, lease, generation, record = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local failure, failures, stale = KEYS[5], KEYS[6], KEYS[7]
 local token, at_generation, stored = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local expires_at_ms, channel, name = ARGV[4], ARGV[5], ARGV[6]
-local last_note, note_ttl_ms, stale_until_ms = ARGV[7], ARGV[8], ARGV[9]
+local last_record, record_ttl_ms, stale_until_ms = ARGV[7], ARGV[8], ARGV[9]
 
 local holder = redis.call('GET', lease)
 if holder ~= token then
@@ -28,7 +28,7 @@ if holder ~= token then
   if current and string.find(string.sub(current, 1, 200), token, 1, true) then
     return 'stored'
   end
-  local left = redis.call('GET', note)
+  local left = redis.call('GET', record)
   local has_ticket = not current and left and string.find(left, token, 1, true)
   if not has_ticket then
     return 'lost'
@@ -36,10 +36,10 @@ if holder ~= token then
 end
 
 redis.call('DEL', lease, failure, failures)
-if last_note == '' then
-  redis.call('DEL', note)
+if last_record == '' then
+  redis.call('DEL', record)
 else
-  redis.call('SET', note, last_note, 'PX', note_ttl_ms)
+  redis.call('SET', record, last_record, 'PX', record_ttl_ms)
 end
 if tonumber(redis.call('GET', generation) or '0') ~= at_generation then
   redis.call('PUBLISH', channel, 'released ' .. name)

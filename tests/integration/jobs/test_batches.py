@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit, submit_stream
+from orchestrator.infra.redis_client import StoreFull
 from orchestrator.jobs import SEGMENT_ROWS, Job, JobKind, JobState, NewJob, Order, Report
 from orchestrator.jobs.keys import JobKeys
-from orchestrator.memo import StoreFull
 from tests.support.known_companies import KNOWN_PRICE as PRICE
 from tests.support.known_companies import know
 

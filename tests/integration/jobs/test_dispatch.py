@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 from orchestrator.app import Runtime, build, load_pipeline
 from orchestrator.cli.follow import follow
 from orchestrator.dispatch import FIRST_WAKE_UPS, command, submit
+from orchestrator.infra.redis_client import StoreFull
 from orchestrator.jobs import Command, JobGone, JobKind, JobState, KeyReused, NewJob
 from orchestrator.jobs.errors import RemovedJob, UnreadableJob
-from orchestrator.memo import StoreFull
 from orchestrator.purchasing import run_account
 from orchestrator.settings import ConfigurationError, Settings
 from tests.support.notifier import FakeNotifier

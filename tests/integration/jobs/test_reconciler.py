@@ -5,6 +5,7 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from orchestrator.infra.background import Supervisor, end_task
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import (
     ChunkRunner,
     Job,
@@ -16,7 +17,6 @@ from orchestrator.jobs import (
     PoisonTracker,
     Reconciler,
 )
-from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
 from tests.support.notifier import FakeNotifier

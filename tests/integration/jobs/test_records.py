@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.infra.redis_client import open_redis
+from orchestrator.infra.redis_client import StoreUnavailable, open_redis
 from orchestrator.jobs import (
     Command,
     Intake,
@@ -22,7 +22,6 @@ from orchestrator.jobs import (
     Report,
 )
 from orchestrator.jobs.keys import JobKeys, LaneKeys
-from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
 from tests.support.results import reported_results
 from tests.support.vanishing import vanish_with_a_chunk

@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import (
     ChunkRunner,
     FailureFilter,
@@ -25,7 +26,6 @@ from orchestrator.jobs import (
     Report,
     UnreadableJob,
 )
-from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
 from tests.support.notifier import FakeNotifier

@@ -130,27 +130,27 @@ async def test_an_answer_that_cannot_be_stored_is_a_failure_like_any_other(
     assert isinstance(errors[0], TypeError)
 
 
-async def test_a_note_that_its_writer_drops_reaches_nobody(memo: Memo) -> None:
+async def test_a_record_that_its_writer_drops_reaches_nobody(memo: Memo) -> None:
     """Only the loader knows that what it wrote says nothing any more."""
     with pytest.raises(SoldOut):
-        await memo.get(KEY, Loader(error=SoldOut("x"), note={"order": 1}, drops_note=True))
+        await memo.get(KEY, Loader(error=SoldOut("x"), record={"order": 1}, drops_record=True))
     await memo.invalidate(KEY)
     loader = Loader()
 
     await memo.get(KEY, loader)
 
-    assert loader.flights[0].note is None
+    assert loader.flights[0].record is None
 
 
-async def test_a_failure_leaves_the_note_to_the_next_leader(memo: Memo) -> None:
+async def test_a_failure_leaves_the_record_to_the_next_leader(memo: Memo) -> None:
     """What a failed flight may have paid for is not forgotten."""
     with pytest.raises(ZeroDivisionError):
-        await memo.get(KEY, Loader(error=ZeroDivisionError(), note={"order": 1}))
+        await memo.get(KEY, Loader(error=ZeroDivisionError(), record={"order": 1}))
     await memo.invalidate(KEY)
     loader = Loader()
 
     await memo.get(KEY, loader)
 
-    note = loader.flights[0].note
-    assert note is not None
-    assert note["order"] == 1
+    record = loader.flights[0].record
+    assert record is not None
+    assert record["order"] == 1

@@ -9,8 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.memo import LoadFailed, Memo, Source
-from orchestrator.memo.keys import NOTED, Keys, listed
-from orchestrator.memo.memo import NOTE_UNREADABLE
+from orchestrator.memo.keys import RECORDED, Keys, listed
+from orchestrator.memo.memo import RECORD_UNREADABLE
 from tests.support.loading import KEY, Loader
 
 KEYS = Keys(KEY)
@@ -66,34 +66,34 @@ async def test_a_foreign_lease_is_removed(memo: Memo, memo_redis: Redis, write: 
 
 
 @pytest.mark.parametrize("write", WRITERS)
-async def test_nothing_is_loaded_over_a_note_that_cannot_be_read(
+async def test_nothing_is_loaded_over_a_record_that_cannot_be_read(
     memo: Memo, memo_redis: Redis, write: Write
 ) -> None:
     """It may say that something was bought; the lookup says why, and holds nothing."""
-    await write(memo_redis, KEYS.note)
+    await write(memo_redis, KEYS.record)
     loader = Loader()
 
     for _ in range(2):
-        with pytest.raises(LoadFailed, match=NOTE_UNREADABLE):
+        with pytest.raises(LoadFailed, match=RECORD_UNREADABLE):
             await memo.get(KEY, loader)
 
     assert loader.flights == []
     assert not await memo_redis.exists(KEYS.lease)
-    await memo_redis.delete(KEYS.note, KEYS.failure)
+    await memo_redis.delete(KEYS.record, KEYS.failure)
     assert (await memo.get(KEY, loader)).source is Source.BOUGHT
 
 
-async def test_an_unreadable_note_keeps_no_other_from_the_sweeper(
+async def test_an_unreadable_record_keeps_no_other_from_the_sweeper(
     memo: Memo, memo_redis: Redis
 ) -> None:
     """It is put off, and the others are found."""
     good = Keys("surfsense:good")
-    await _bytes(memo_redis, KEYS.note)
-    await memo_redis.set(good.note, orjson.dumps({"written_by": "b.2"}), ex=60)
+    await _bytes(memo_redis, KEYS.record)
+    await memo_redis.set(good.record, orjson.dumps({"written_by": "b.2"}), ex=60)
     members = {listed(KEY, "a.1"): 1, listed(good.entry, "b.2"): 2}
-    await memo_redis.zadd(NOTED, members)
-    await memo_redis.expire(NOTED, 60)
+    await memo_redis.zadd(RECORDED, members)
+    await memo_redis.expire(RECORDED, 60)
 
-    found = [await memo.notes.left(for_at_least=timedelta(0), limit=1) for _ in range(2)]
+    found = [await memo.records.left(for_at_least=timedelta(0), limit=1) for _ in range(2)]
 
     assert [[each.key for each in left] for left in found] == [[], [good.entry]]

@@ -132,8 +132,8 @@ async def test_a_pattern_ends_the_force_of_failures(memo: Memo) -> None:
 
 
 async def test_the_widest_pattern_spares_the_memos_own_keys(memo: Memo, memo_redis: Redis) -> None:
-    """`*` forgets no note of a purchase under way, and counts only entries."""
-    loader = Loader(gated=True, note={"order": 1})
+    """`*` forgets no record of a purchase under way, and counts only entries."""
+    loader = Loader(gated=True, record={"order": 1})
     caller = asyncio.create_task(memo.get(KEY, loader))
     await loader.started.wait()
     await memo.get("surfsense:beta", Loader())

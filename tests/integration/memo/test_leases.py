@@ -20,7 +20,7 @@ from tests.support.loading import GATE_S, KEY, Loader, SoldOutCodec
 from tests.support.tcp_proxy import TcpProxy, proxy_of
 
 LEASE_KEY = f"memo1:lease:{KEY}"
-NOTE_KEY = f"memo1:note:{KEY}"
+RECORD_KEY = f"memo1:note:{KEY}"
 #: Replies are held back for most of it.
 SLOW_LEASE = timedelta(seconds=2)
 
@@ -65,16 +65,18 @@ async def test_a_load_longer_than_its_lease_keeps_it(
     assert unused.flights == []
 
 
-async def test_after_a_flight_neither_lease_nor_note_is_left(memo: Memo, memo_redis: Redis) -> None:
+async def test_after_a_flight_neither_lease_nor_record_is_left(
+    memo: Memo, memo_redis: Redis
+) -> None:
     """A stored answer ends the flight: nothing says that somebody still works on it."""
-    await memo.get(KEY, Loader(note={"order": 1}))
+    await memo.get(KEY, Loader(record={"order": 1}))
 
-    assert not await memo_redis.exists(LEASE_KEY, NOTE_KEY)
+    assert not await memo_redis.exists(LEASE_KEY, RECORD_KEY)
 
 
 async def test_a_leader_that_nobody_followed_may_still_store(memo: Memo, memo_redis: Redis) -> None:
-    """A lease that ran out unnoticed does not cost the answer: its note proves the leader."""
-    loader = Loader(gated=True, note={"order": 1})
+    """A lease that ran out unnoticed does not cost the answer: its record proves the leader."""
+    loader = Loader(gated=True, record={"order": 1})
     caller = asyncio.create_task(memo.get(KEY, loader))
     await loader.started.wait()
 
@@ -83,14 +85,14 @@ async def test_a_leader_that_nobody_followed_may_still_store(memo: Memo, memo_re
     await caller
 
     assert (await memo.get(KEY, Loader("second"))).source is Source.HIT
-    assert not await memo_redis.exists(NOTE_KEY)
+    assert not await memo_redis.exists(RECORD_KEY)
 
 
-async def test_a_successor_receives_the_note_and_the_late_write_is_refused(
+async def test_a_successor_receives_the_record_and_the_late_write_is_refused(
     memo: Memo, elsewhere: Memo, memo_redis: Redis
 ) -> None:
     """Whoever takes over reads what the first had written down, and only it may write."""
-    first, second = Loader("late", gated=True, note={"order": 1}), Loader("second")
+    first, second = Loader("late", gated=True, record={"order": 1}), Loader("second")
     late = asyncio.create_task(memo.get(KEY, first))
     await first.started.wait()
     await memo_redis.delete(LEASE_KEY)  # as if the leader had stood still for too long
@@ -99,7 +101,7 @@ async def test_a_successor_receives_the_note_and_the_late_write_is_refused(
     first.gate.set()
     outcome = await late
 
-    assert second.flights[0].note == {"written_by": first.flights[0].token, "order": 1}
+    assert second.flights[0].record == {"written_by": first.flights[0].token, "order": 1}
     assert outcome.entry.payload == {"answer": "late"}
     entry = await memo.peek(KEY)
     assert entry is not None
@@ -109,7 +111,7 @@ async def test_a_successor_receives_the_note_and_the_late_write_is_refused(
 async def test_a_leader_that_was_overtaken_may_not_begin_to_pay(
     memo: Memo, memo_redis: Redis
 ) -> None:
-    """Writing a note after another has taken over raises LeaseLost and changes nothing.
+    """Writing a record after another has taken over raises LeaseLost and changes nothing.
 
     The lookup asks again who leads, and gives up when it was overtaken a few times.
     """
@@ -117,12 +119,12 @@ async def test_a_leader_that_was_overtaken_may_not_begin_to_pay(
 
     async def overtaken(flight: Flight) -> Loaded:
         await memo_redis.set(LEASE_KEY, "another", px=60_000)
-        await memo_redis.set(NOTE_KEY, b'{"written_by":"another"}', px=60_000)
+        await memo_redis.set(RECORD_KEY, b'{"written_by":"another"}', px=60_000)
         try:
-            await flight.write_note({"order": 2})
+            await flight.write_record({"order": 2})
         finally:
-            taken_over.append(await memo_redis.get(NOTE_KEY))
-            await memo_redis.delete(LEASE_KEY, NOTE_KEY)
+            taken_over.append(await memo_redis.get(RECORD_KEY))
+            await memo_redis.delete(LEASE_KEY, RECORD_KEY)
         raise AssertionError("it may pay")
 
     with pytest.raises(LeaseLost):

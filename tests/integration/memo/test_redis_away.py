@@ -9,15 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.infra.redis_client import open_redis
-from orchestrator.memo import (
-    Memo,
-    MemoOptions,
-    Source,
-    StoreFull,
-    StoreRefused,
-    StoreUnavailable,
-)
+from orchestrator.infra.redis_client import StoreFull, StoreRefused, StoreUnavailable, open_redis
+from orchestrator.memo import Memo, MemoOptions, Source
 from tests.support.loading import KEY, Loader, SoldOutCodec
 from tests.support.valkey import bring_back, client_of, kill, running_valkey
 
@@ -157,7 +150,7 @@ async def test_a_paid_answer_waits_for_redis_to_come_back(
 ) -> None:
     """Killed during the load, back within patience: the answer is stored, and a hit elsewhere."""
     leader, other = memos
-    loader = Loader(gated=True, note={"order": 1})
+    loader = Loader(gated=True, record={"order": 1})
     caller = asyncio.create_task(leader.get(KEY, loader))
     await loader.started.wait()
 

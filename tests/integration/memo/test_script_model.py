@@ -1,7 +1,7 @@
 """Any interleaving of three flights against a model of what the scripts promise.
 
-The model knows who leads, whose note lies there, and which generation it is. What it checks:
-one leader at most; only the holder of the lease or of the note writes, in the current generation;
+The model knows who leads, whose record lies there, and which generation it is. What it checks:
+one leader at most; only the holder of the lease or of the record writes, in the current generation;
 an invalidated entry stays away until it is loaded anew.
 """
 
@@ -46,7 +46,7 @@ class Flights(RuleBasedStateMachine):
         self.generation = 0
         self.began_at: dict[int, int] = {}
         self.holder: int | None = None
-        self.note_of: int | None = None
+        self.record_of: int | None = None
         self.entry_of: int | None = None
         self.failed = False
 
@@ -76,24 +76,24 @@ class Flights(RuleBasedStateMachine):
         assert bool(renewed) == (self.holder == flight)
 
     @rule(flight=FLIGHTS)
-    def write_note(self, flight: int) -> None:
-        """The leader writes; a former one only to its own note that nobody has replaced."""
-        written = self.run(self.flights[flight].note("paid"))
-        allowed = self.holder == flight or (self.holder is None and self.note_of == flight)
+    def write_record(self, flight: int) -> None:
+        """The leader writes; a former one only to its own record that nobody has replaced."""
+        written = self.run(self.flights[flight].record("paid"))
+        allowed = self.holder == flight or (self.holder is None and self.record_of == flight)
         assert bool(written) == allowed
         if allowed:
-            self.note_of = flight
+            self.record_of = flight
 
     @rule(flight=FLIGHTS)
     def commit(self, flight: int) -> None:
-        """Only the current leader stores, or the one whose note nobody has replaced."""
+        """Only the current leader stores, or the one whose record nobody has replaced."""
         began_at = self.began_at.get(flight, self.generation)
         verdict = self.run(self.flights[flight].commit(began_at))
-        has_ticket = self.entry_of is None and self.note_of == flight
+        has_ticket = self.entry_of is None and self.record_of == flight
         if self.holder == flight or has_ticket:
             fits = began_at == self.generation
             assert verdict == (b"stored" if fits else b"invalidated")
-            self.holder, self.note_of, self.failed = None, None, False
+            self.holder, self.record_of, self.failed = None, None, False
             self.entry_of = flight if fits else self.entry_of
         else:
             assert verdict == (b"stored" if self.entry_of == flight else b"lost")
@@ -108,12 +108,12 @@ class Flights(RuleBasedStateMachine):
             self.failed = self.failed or fails
 
     @rule(flight=FLIGHTS)
-    def drop_note(self, flight: int) -> None:
-        """Only the writer of a note removes it."""
-        dropped = self.run(self.flights[flight].drop_note())
-        assert bool(dropped) == (self.note_of == flight)
+    def drop_record(self, flight: int) -> None:
+        """Only the writer of a record removes it."""
+        dropped = self.run(self.flights[flight].drop_record())
+        assert bool(dropped) == (self.record_of == flight)
         if dropped:
-            self.note_of = None
+            self.record_of = None
 
     @rule()
     def invalidate(self) -> None:

@@ -38,14 +38,14 @@ async def test_an_overtaken_leader_writes_over_nothing_though_its_successor_has_
 ) -> None:
     """Whoever leads decides what is noted; until it does, what the first has noted stays."""
     await one.begin()
-    assert await one.note("first")
+    assert await one.record("first")
     await memo_redis.delete(KEYS.lease)  # as if it had run out
     await other.begin()
-    noted = await memo_redis.get(KEYS.note)
+    noted = await memo_redis.get(KEYS.record)
 
-    assert await one.note("late") == 0
+    assert await one.record("late") == 0
 
-    assert await memo_redis.get(KEYS.note) == noted
+    assert await memo_redis.get(KEYS.record) == noted
     await other.release()
 
 
@@ -102,52 +102,52 @@ async def test_releasing_again_takes_nothing_from_a_successor(
     await other.release()
 
 
-async def test_a_first_note_needs_the_lease(one: ScriptFlight, other: ScriptFlight) -> None:
+async def test_a_first_record_needs_the_lease(one: ScriptFlight, other: ScriptFlight) -> None:
     """Whoever does not lead writes nothing down, and so may not pay."""
-    assert await one.note("never led") == 0
+    assert await one.record("never led") == 0
 
     await other.begin()
-    assert await one.note("does not lead") == 0
+    assert await one.record("does not lead") == 0
     await other.release()
 
 
-async def test_whoever_writes_a_note_has_a_whole_lease_for_what_it_announces(
+async def test_whoever_writes_a_record_has_a_whole_lease_for_what_it_announces(
     one: ScriptFlight, memo_redis: Redis
 ) -> None:
     """However late the heartbeat is, the lease lives as long as after `begin`."""
     await one.begin()
     await memo_redis.pexpire(KEYS.lease, 20_000)
 
-    assert await one.note("intent") == 2
+    assert await one.record("intent") == 2
 
     assert await memo_redis.pttl(KEYS.lease) > 20_000
     await memo_redis.delete(KEYS.lease)
 
 
-async def test_a_note_may_be_added_to_after_the_lease_has_run_out(
+async def test_a_record_may_be_added_to_after_the_lease_has_run_out(
     one: ScriptFlight, memo_redis: Redis
 ) -> None:
     """The number of an accepted payment is not lost with the lease."""
     await one.begin()
-    await one.note("intent")
+    await one.record("intent")
     await memo_redis.delete(KEYS.lease)
 
-    assert await one.note("accepted") == 1
+    assert await one.record("accepted") == 1
 
-    assert "accepted" in await text_of(memo_redis, KEYS.note)
+    assert "accepted" in await text_of(memo_redis, KEYS.record)
 
 
-async def test_the_last_note_is_written_with_the_entry(
+async def test_the_last_record_is_written_with_the_entry(
     one: ScriptFlight, memo_redis: Redis
 ) -> None:
-    """Whoever finds the note knows that the answer was stored; its writer drops it."""
+    """Whoever finds the record knows that the answer was stored; its writer drops it."""
     await one.begin()
-    await one.note("intent")
+    await one.record("intent")
 
-    assert await one.commit(last_note="bought") == b"stored"
+    assert await one.commit(last_record="bought") == b"stored"
 
-    assert "bought" in await text_of(memo_redis, KEYS.note)
-    assert [await one.drop_note(), await one.drop_note()] == [1, 0]
+    assert "bought" in await text_of(memo_redis, KEYS.record)
+    assert [await one.drop_record(), await one.drop_record()] == [1, 0]
 
 
 async def test_a_leader_whose_process_has_come_back_is_not_ended(
@@ -165,46 +165,46 @@ async def test_a_leader_whose_process_has_come_back_is_not_ended(
     assert not await memo_redis.exists(KEYS.lease)
 
 
-async def test_a_note_that_was_dropped_is_not_marked(
+async def test_a_record_that_was_dropped_is_not_marked(
     one: ScriptFlight, other: ScriptFlight, memo_redis: Redis
 ) -> None:
     """Its writer has settled what it said, or withdrawn it: nothing is left to say."""
     await one.begin()
-    await one.note("intent")
+    await one.record("intent")
     await memo_redis.delete(KEYS.lease)
     await other.begin()
 
-    assert await other.note("lost", writer=one.token) == 2
-    assert await one.drop_note() == 1
-    assert await other.note("lost", writer=one.token) == -1
+    assert await other.record("lost", writer=one.token) == 2
+    assert await one.drop_record() == 1
+    assert await other.record("lost", writer=one.token) == -1
 
-    assert not await memo_redis.exists(KEYS.note)
+    assert not await memo_redis.exists(KEYS.record)
     await other.release()
 
 
-async def test_a_note_that_is_taken_is_no_longer_its_writers(
+async def test_a_record_that_is_taken_is_no_longer_its_writers(
     one: ScriptFlight, other: ScriptFlight, memo_redis: Redis
 ) -> None:
     """Whoever repeats a purchase has to settle it."""
     await one.begin()
-    await one.note("intent")
+    await one.record("intent")
     await memo_redis.delete(KEYS.lease)
     await other.begin()
 
-    assert await other.note("lost", writer=other.token) == 2
+    assert await other.record("lost", writer=other.token) == 2
 
-    assert [await one.drop_note(), await other.drop_note()] == [0, 1]
+    assert [await one.drop_record(), await other.drop_record()] == [0, 1]
     await other.release()
 
 
-async def test_nobody_drops_a_successors_note(one: ScriptFlight, other: ScriptFlight) -> None:
-    """A note goes with the token that wrote it."""
+async def test_nobody_drops_a_successors_record(one: ScriptFlight, other: ScriptFlight) -> None:
+    """A record goes with the token that wrote it."""
     await other.begin()
-    await other.note("paying")
+    await other.record("paying")
 
-    assert await one.drop_note() == 0
+    assert await one.drop_record() == 0
 
-    assert await other.drop_note() == 1
+    assert await other.drop_record() == 1
     await other.release()
 
 

@@ -14,7 +14,7 @@ from orchestrator.purchasing import PurchaseOutcome
 from orchestrator.purchasing.journal import Order, Page, Stage
 from orchestrator.surfsense import Accepted, Answer, AnswerLost, RunInterrupted
 from tests.integration.purchasing.conftest import CAPPED, GRACE, World, Worlds
-from tests.support.flights import WrittenNotes, flight_of
+from tests.support.flights import WrittenRecords, flight_of
 from tests.support.surfsense import PRICE, FakeRunSeller
 
 ORDER = Order("Acme", "acme", CAPPED)
@@ -58,9 +58,13 @@ def world(worlds: Worlds, seller: FakeRunSeller, shared_valkey: Valkey) -> World
 
 
 def _flight(
-    notes: WrittenNotes, *, note: JsonObject | None = None, leads: bool = True, may_pay: bool = True
+    notes: WrittenRecords,
+    *,
+    record: JsonObject | None = None,
+    leads: bool = True,
+    may_pay: bool = True,
 ) -> Flight:
-    return flight_of(notes, lambda: BEGAN_MS, note=note, leads=leads, may_pay=may_pay)
+    return flight_of(notes, lambda: BEGAN_MS, record=record, leads=leads, may_pay=may_pay)
 
 
 def _abandoned(flight: Flight, *, at: int) -> Flight:
@@ -95,7 +99,7 @@ async def test_what_was_reserved_is_given_back_when_the_intent_is_refused(
     await world.cap(PRICE)
 
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(WrittenNotes(lost_at=1)), ORDER)
+        await world.purchaser.buy(_flight(WrittenRecords(lost_at=1)), ORDER)
 
     assert await _held(world) == (0, 0)
     assert seller.asked == []
@@ -106,7 +110,7 @@ async def test_what_was_reserved_is_given_back_when_nobody_waits_any_more(
 ) -> None:
     """Between the reservation and the intent."""
     await world.cap(PRICE)
-    notes = WrittenNotes()
+    notes = WrittenRecords()
 
     with pytest.raises(Abandoned):
         await world.purchaser.buy(_abandoned(_flight(notes), at=2), ORDER)
@@ -120,7 +124,7 @@ async def test_a_leader_in_the_last_part_of_its_lease_sends_nothing(
 ) -> None:
     """It leads, but may not for as long as the POST takes to leave."""
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(WrittenNotes(), leads=True, may_pay=False), ORDER)
+        await world.purchaser.buy(_flight(WrittenRecords(), leads=True, may_pay=False), ORDER)
 
     assert seller.asked == []
 
@@ -131,9 +135,9 @@ async def test_a_run_that_is_interrupted_holds_nothing(world: World, seller: Fak
     seller.interrupted.add("run-1")
 
     with pytest.raises(RunInterrupted):
-        await world.purchaser.buy(_flight(WrittenNotes()), ORDER)
+        await world.purchaser.buy(_flight(WrittenRecords()), ORDER)
     held = await _held(world)
-    await world.purchaser.buy(_flight(WrittenNotes()), Order("Globex", "globex", CAPPED))
+    await world.purchaser.buy(_flight(WrittenRecords()), Order("Globex", "globex", CAPPED))
 
     assert held == (0, 0)
     assert [company for company, _ in seller.asked] == ["Acme", "Globex"]
@@ -143,7 +147,7 @@ async def test_a_leader_without_a_lease_does_not_stop_a_run(
     world: World, seller: FakeRunSeller
 ) -> None:
     """Another one may be waiting for it."""
-    flight = _abandoned(_flight(WrittenNotes(), leads=False), at=3)
+    flight = _abandoned(_flight(WrittenRecords(), leads=False), at=3)
 
     loaded = await world.purchaser.buy(flight, ORDER)
 
@@ -157,7 +161,7 @@ async def test_the_grace_of_a_lost_reply_counts_from_when_it_was_lost(
     """A seller that is slow to answer may be slow to list what it has accepted, too."""
     seller = _Slow()
     world = worlds.open(shared_valkey, seller)
-    flight = _flight(WrittenNotes())
+    flight = _flight(WrittenRecords())
     flight = replace(flight, now_ms=lambda: seller.now_ms, past_ms=lambda: seller.now_ms)
 
     loaded = await world.purchaser.buy(flight, ORDER)
@@ -170,12 +174,12 @@ async def test_the_run_of_an_overtaken_leader_is_adopted_by_its_successor(
     world: World, seller: FakeRunSeller
 ) -> None:
     """It is the successor's own purchase, though the first has given it up."""
-    overtaken = WrittenNotes(lost_at=2)
+    overtaken = WrittenRecords(lost_at=2)
     with pytest.raises(LeaseLost):
         await world.purchaser.buy(_flight(overtaken), ORDER)
     (intent,) = overtaken.written
 
-    loaded = await world.purchaser.buy(_flight(WrittenNotes(), note=intent), ORDER)
+    loaded = await world.purchaser.buy(_flight(WrittenRecords(), record=intent), ORDER)
     assert loaded.settle is not None
     await loaded.settle()
 
@@ -190,7 +194,7 @@ async def test_the_run_of_an_overtaken_leader_is_remembered(
 ) -> None:
     """Its successor may not find it in time: what is charged in the end is in the ledger."""
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(WrittenNotes(lost_at=2)), ORDER)
+        await world.purchaser.buy(_flight(WrittenRecords(lost_at=2)), ORDER)
 
     (stray,) = await world.strays.of("acme")
     assert stray.run_id == "run-1"
@@ -208,7 +212,7 @@ async def test_an_answer_that_has_expired_meanwhile_is_settled_and_bought_anew(
     seller.runs["run-1"] = "Acme"
     old = Page(Stage.INTENT, "p1", 1, BEGAN_MS - 3 * HOUR_MS, ORDER).accepted("run-1")
 
-    loaded = await world.purchaser.buy(_flight(WrittenNotes(), note=old.note()), ORDER)
+    loaded = await world.purchaser.buy(_flight(WrittenRecords(), record=old.note()), ORDER)
     assert loaded.settle is not None
     await loaded.settle()
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from orchestrator.memo import StoreUnavailable
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.purchasing import (
     Account,
     Budget,

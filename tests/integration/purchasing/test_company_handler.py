@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 from orchestrator.handlers import CompanyHandler, CompanyResult, ItemStatus
 from orchestrator.identity import Mention
 from orchestrator.identity.resolution import Resolved, alone
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import JobContext, NotNow, Report, Tries
-from orchestrator.memo import LeaseLost, StoreUnavailable
+from orchestrator.memo import LeaseLost
 from orchestrator.purchasing import Enricher, Enrichment, Purpose
 from orchestrator.surfsense import (
     Ambiguous,

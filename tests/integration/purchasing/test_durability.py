@@ -10,9 +10,10 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.memo import Durability, LeaseLost, NotDurable, Source, StoreUnavailable
+from orchestrator.infra.redis_client import StoreUnavailable
+from orchestrator.memo import Durability, LeaseLost, NotDurable, Source
 from orchestrator.memo.durability import Confirmations
-from orchestrator.memo.keys import NOTED, Keys, listed
+from orchestrator.memo.keys import RECORDED, Keys, listed
 from orchestrator.purchasing import Enrichment
 from tests.integration.purchasing.conftest import CAPPED, FREE, World, Worlds
 from tests.support.async_waiting import eventually
@@ -202,11 +203,11 @@ async def test_a_note_that_another_server_has_is_not_confirmed(
     keys = Keys("surfsense:acme")
     async with client_of(server, 1) as old, client_of(replica, 1) as new:
         for primary in (old, new):
-            await primary.set(keys.note, b'{"written_by":"somebody else"}', px=60_000)
-        await old.set(keys.note, b'{"written_by":"token"}', px=60_000)
+            await primary.set(keys.record, b'{"written_by":"somebody else"}', px=60_000)
+        await old.set(keys.record, b'{"written_by":"token"}', px=60_000)
 
         await Confirmations(old, Durability.DISK, TTL).confirm(keys, "token")
-        assert await old.zrange(NOTED, 0, -1) == [listed(keys.entry, "token").encode()]
+        assert await old.zrange(RECORDED, 0, -1) == [listed(keys.entry, "token").encode()]
         with pytest.raises(LeaseLost):
             await Confirmations(new, Durability.DISK, TTL).confirm(keys, "token")
 

@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from orchestrator.embedded.valkey import Valkey
-from orchestrator.memo import Source, StoreUnavailable
+from orchestrator.infra.redis_client import StoreUnavailable
+from orchestrator.memo import Source
 from orchestrator.purchasing import Enrichment, PurchaseOutcome, Purpose
 from orchestrator.purchasing.journal import Order, Page, Stage
 from orchestrator.surfsense import (

@@ -11,8 +11,8 @@ import pytest
 from orchestrator.cli.enrich import AT_ONCE, look_up_all
 from orchestrator.cli.options import Terms
 from orchestrator.identity import InvalidCompanyName, Mention
+from orchestrator.infra.redis_client import StoreFull
 from orchestrator.jobs import JobContext, NotNow
-from orchestrator.memo import StoreFull
 from orchestrator.surfsense import ServiceUnavailable
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)

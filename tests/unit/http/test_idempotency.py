@@ -10,8 +10,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import IdempotencyKeys, JobKind, KeyInFlight, Order
-from orchestrator.memo import StoreUnavailable
 from tests.support.async_waiting import eventually
 
 from .conftest import Door, failed_job

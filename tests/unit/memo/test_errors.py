@@ -2,14 +2,8 @@
 
 import pytest
 
-from orchestrator.memo import (
-    CorruptEntry,
-    LeaseLost,
-    LoadFailed,
-    MemoError,
-    NotDurable,
-    StoreUnavailable,
-)
+from orchestrator.infra.redis_client import StoreUnavailable
+from orchestrator.memo import CorruptEntry, LeaseLost, LoadFailed, MemoError, NotDurable
 
 ERRORS = [
     NotDurable("confirm", "no replica had it"),

@@ -7,10 +7,10 @@ from orchestrator.memo.entry import Entry
 from orchestrator.memo.errors import LeaseLost
 from orchestrator.memo.flight import Flight, Loaded, Loader
 from orchestrator.memo.flights import Flights
-from orchestrator.memo.leader import Landing
+from orchestrator.memo.leader import FlightResult
 from orchestrator.memo.outcome import Outcome, Source
 
-LANDING = Landing(Outcome("k", Source.BOUGHT, Entry("found", {}, 1, 2), 0), stored=True)
+LANDING = FlightResult(Outcome("k", Source.BOUGHT, Entry("found", {}, 1, 2), 0), stored=True)
 
 
 async def _never(_: Flight) -> Loaded:
@@ -21,7 +21,7 @@ async def test_a_caller_that_comes_as_a_flight_fails_begins_another() -> None:
     """Between a flight's end and its being struck off, a caller neither waits nor spins."""
     latecomers: list[asyncio.Task[Outcome]] = []
 
-    async def fly(key: str, load: Loader, _: int, __: Abandonment) -> Landing:
+    async def fly(key: str, load: Loader, _: int, __: Abandonment) -> FlightResult:
         if latecomers:
             return LANDING
         # Runs in the very next step, which is before the callbacks of this flight's end.

@@ -14,7 +14,7 @@ ENTRIES = st.text(min_size=1).map("surfsense:{}".format)
 def test_no_pattern_of_entries_matches_our_keys(entry: str) -> None:
     """`surfsense:*` finds entries only."""
     keys = Keys(entry)
-    ours = [keys.lease, keys.generation, keys.note, keys.failure, keys.failures]
+    ours = [keys.lease, keys.generation, keys.record, keys.failure, keys.failures]
     ours += [keys.stale, keys.reads, keys.corrupt]
 
     assert not any(fnmatch.fnmatchcase(key, "surfsense:*") for key in ours)
@@ -24,10 +24,10 @@ def test_no_pattern_of_entries_matches_our_keys(entry: str) -> None:
 
 @given(ENTRIES)
 def test_a_trace_leads_back_to_its_entry(entry: str) -> None:
-    """Leases, notes and failures name the entry that they belong to."""
+    """Leases, records and failures name the entry that they belong to."""
     keys = Keys(entry)
 
-    assert {entry_of(trace) for trace in (keys.lease, keys.note, keys.failure, keys.stale)} == {
+    assert {entry_of(trace) for trace in (keys.lease, keys.record, keys.failure, keys.stale)} == {
         entry
     }
 
@@ -38,7 +38,7 @@ def test_the_pattern_of_traces_finds_every_kind_of_them(entry: str) -> None:
     keys = Keys("surfsense:" + entry)
     pattern = trace_pattern("surfsense:*")
 
-    traces = (keys.lease, keys.note, keys.failure, keys.stale)
+    traces = (keys.lease, keys.record, keys.failure, keys.stale)
     assert all(fnmatch.fnmatchcase(trace, pattern) for trace in traces)
     assert not fnmatch.fnmatchcase(keys.entry, pattern)
 

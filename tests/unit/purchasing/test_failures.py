@@ -47,7 +47,7 @@ def test_followers_get_the_same_error(error: EnrichmentError) -> None:
     shared = CODEC.encode(error)
     assert shared is not None
 
-    again = CODEC.decode(shared.record, timedelta(seconds=3))
+    again = CODEC.decode(shared.encoded, timedelta(seconds=3))
 
     assert isinstance(again, EnrichmentError)
     assert (type(again), again.args, str(again)) == (type(error), error.args, str(error))

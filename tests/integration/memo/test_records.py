@@ -1,4 +1,4 @@
-"""Notes that leaders leave, and how they are found without anybody asking for their entry."""
+"""Records that leaders leave, and how they are found without anybody asking for their entry."""
 
 import asyncio
 from dataclasses import replace
@@ -18,37 +18,37 @@ LATER = timedelta(hours=1)
 
 async def _fail(memo: Memo, key: str = KEY) -> None:
     with pytest.raises(SoldOut):
-        await memo.get(key, Loader(error=SoldOut("x"), note={"order": key}))
+        await memo.get(key, Loader(error=SoldOut("x"), record={"order": key}))
 
 
-async def test_a_note_that_was_left_is_found(memo: Memo, elsewhere: Memo) -> None:
+async def test_a_record_that_was_left_is_found(memo: Memo, elsewhere: Memo) -> None:
     """Any process finds it, with its key, and knows that nobody is at work on it."""
     await _fail(memo)
 
-    (left,) = await elsewhere.notes.left(for_at_least=NOW, limit=10)
+    (left,) = await elsewhere.records.left(for_at_least=NOW, limit=10)
 
-    assert (left.key, left.note["order"], left.leader) == (KEY, KEY, None)
+    assert (left.key, left.record["order"], left.leader) == (KEY, KEY, None)
 
 
-async def test_a_note_in_use_says_so(memo: Memo) -> None:
-    """A running flight's note is its own business."""
-    loader = Loader(gated=True, note={"order": 1})
+async def test_a_record_in_use_says_so(memo: Memo) -> None:
+    """A running flight's record is its own business."""
+    loader = Loader(gated=True, record={"order": 1})
     caller = asyncio.create_task(memo.get(KEY, loader))
     await loader.started.wait()
 
-    (left,) = await memo.notes.left(for_at_least=NOW, limit=10)
+    (left,) = await memo.records.left(for_at_least=NOW, limit=10)
 
     assert left.leader is not None
     loader.gate.set()
     await caller
-    assert await memo.notes.left(for_at_least=NOW, limit=10) == []
+    assert await memo.records.left(for_at_least=NOW, limit=10) == []
 
 
-async def test_young_notes_are_not_looked_at(memo: Memo) -> None:
+async def test_young_records_are_not_looked_at(memo: Memo) -> None:
     """Whoever wrote them may come back."""
     await _fail(memo)
 
-    assert await memo.notes.left(for_at_least=LATER, limit=10) == []
+    assert await memo.records.left(for_at_least=LATER, limit=10) == []
 
 
 async def test_the_oldest_come_first_and_not_all_at_once(memo: Memo) -> None:
@@ -56,72 +56,72 @@ async def test_the_oldest_come_first_and_not_all_at_once(memo: Memo) -> None:
     for number in range(3):
         await _fail(memo, f"surfsense:{number}")
 
-    left = await memo.notes.left(for_at_least=NOW, limit=2)
+    left = await memo.records.left(for_at_least=NOW, limit=2)
 
-    assert [note.key for note in left] == ["surfsense:0", "surfsense:1"]
+    assert [record.key for record in left] == ["surfsense:0", "surfsense:1"]
 
 
 async def test_a_look_can_be_put_off(memo: Memo) -> None:
     """What cannot be finished now is looked at later."""
     await _fail(memo)
 
-    (left,) = await memo.notes.left(for_at_least=NOW, limit=10)
-    await memo.notes.look_again(left, after=LATER)
+    (left,) = await memo.records.left(for_at_least=NOW, limit=10)
+    await memo.records.look_again(left, after=LATER)
 
-    assert await memo.notes.left(for_at_least=NOW, limit=10) == []
+    assert await memo.records.left(for_at_least=NOW, limit=10) == []
 
 
-async def test_a_note_that_is_gone_is_no_longer_listed(memo: Memo, memo_redis: Redis) -> None:
-    """An entry that is listed without a note costs one look."""
+async def test_a_record_that_is_gone_is_no_longer_listed(memo: Memo, memo_redis: Redis) -> None:
+    """An entry that is listed without a record costs one look."""
     await _fail(memo)
     await memo_redis.delete(f"memo1:note:{KEY}")
 
-    assert await memo.notes.left(for_at_least=NOW, limit=10) == []
+    assert await memo.records.left(for_at_least=NOW, limit=10) == []
 
     assert not await memo_redis.exists("memo1:noted")
 
 
-async def test_discarding_spares_a_note_written_since(memo: Memo, memo_redis: Redis) -> None:
-    """Whoever has read an old note does not remove a new one."""
+async def test_discarding_spares_a_record_written_since(memo: Memo, memo_redis: Redis) -> None:
+    """Whoever has read an old record does not remove a new one."""
     await _fail(memo)
-    (old,) = await memo.notes.left(for_at_least=NOW, limit=10)
+    (old,) = await memo.records.left(for_at_least=NOW, limit=10)
     await memo.invalidate(KEY)
     await _fail(memo)
 
-    await memo.notes.discard(old)
+    await memo.records.discard(old)
     assert await memo_redis.exists(f"memo1:note:{KEY}")
 
-    (new,) = await memo.notes.left(for_at_least=NOW, limit=10)
-    await memo.notes.discard(new)
+    (new,) = await memo.records.left(for_at_least=NOW, limit=10)
+    await memo.records.discard(new)
     assert not await memo_redis.exists(f"memo1:note:{KEY}", "memo1:noted")
 
 
-async def test_a_note_that_fell_back_to_an_earlier_stage_is_kept(
+async def test_a_record_that_fell_back_to_an_earlier_stage_is_kept(
     memo: Memo, memo_redis: Redis
 ) -> None:
     """After a failover it may be all that leads to what was bought: its entry may be gone."""
-    note = f"memo1:note:{KEY}"
+    record = f"memo1:note:{KEY}"
     intent = b""
 
     async def fail_over() -> None:
-        await memo_redis.set(note, intent, ex=60)
+        await memo_redis.set(record, intent, ex=60)
 
     async def load(flight: Flight) -> Loaded:
         nonlocal intent
-        await flight.write_note({"order": "intent"})
-        intent = cast("bytes", await memo_redis.get(note))
+        await flight.write_record({"order": "intent"})
+        intent = cast("bytes", await memo_redis.get(record))
         last = {"order": "bought"}
-        return Loaded("found", {}, TTL, flight.now_ms(), note=last, settle=fail_over)
+        return Loaded("found", {}, TTL, flight.now_ms(), record=last, settle=fail_over)
 
     await memo.get(KEY, load)
-    assert await memo_redis.get(note) == intent
+    assert await memo_redis.get(record) == intent
 
-    (left,) = await memo.notes.left(for_at_least=NOW, limit=10)
+    (left,) = await memo.records.left(for_at_least=NOW, limit=10)
     later = replace(left, body=left.body.replace(b"intent", b"bought"))
-    await memo.notes.discard(later)
-    assert await memo_redis.get(note) == intent
-    await memo.notes.discard(left)
-    assert not await memo_redis.exists(note, "memo1:noted")
+    await memo.records.discard(later)
+    assert await memo_redis.get(record) == intent
+    await memo.records.discard(left)
+    assert not await memo_redis.exists(record, "memo1:noted")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ async def test_a_note_that_fell_back_to_an_earlier_stage_is_kept(
         (TypeError("of ours"), "memo.settle_failed"),
     ],
 )
-async def test_the_last_note_stays_until_what_it_says_is_settled(
+async def test_the_last_record_stays_until_what_it_says_is_settled(
     memo: Memo, memo_redis: Redis, fault: Exception | None, event: str | None
 ) -> None:
     """The answer is stored and served; what is owed stays written down if it was not paid.
@@ -146,11 +146,11 @@ async def test_the_last_note_stays_until_what_it_says_is_settled(
             raise fault
 
     async def load(flight: Flight) -> Loaded:
-        await flight.write_note({"order": "intent"})
-        note = {"order": "bought"}
+        await flight.write_record({"order": "intent"})
+        record = {"order": "bought"}
         return Loaded(
             *("found", {}, TTL, flight.now_ms()),
-            note=note,
+            record=record,
             settle=settle,
             postponed_by=(ConnectionError,),
         )
@@ -158,9 +158,9 @@ async def test_the_last_note_stays_until_what_it_says_is_settled(
     with capture_logs() as logs:
         outcome = await memo.get(KEY, load)
 
-    left = await memo.notes.left(for_at_least=NOW, limit=10)
+    left = await memo.records.left(for_at_least=NOW, limit=10)
     assert outcome.source is Source.BOUGHT
-    assert [note.note["order"] for note in left] == (["bought"] if fault else [])
+    assert [record.record["order"] for record in left] == (["bought"] if fault else [])
     traced = isinstance(fault, TypeError)
     said = [(line["event"], line.get("exc_info", False)) for line in logs]
     assert said == ([(event, traced)] if event else [])

@@ -13,7 +13,7 @@ from orchestrator.purchasing.attempt import SEND_WITHIN
 from orchestrator.purchasing.journal import Order, Page, Stage
 from orchestrator.surfsense import ServiceUnavailable
 from tests.integration.purchasing.conftest import CAPPED, GRACE, World, Worlds
-from tests.support.flights import WrittenNotes, flight_of
+from tests.support.flights import WrittenRecords, flight_of
 from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
 
 ORDER = Order("Acme", "acme", CAPPED)
@@ -38,7 +38,7 @@ def _announced(page: Page, send_before_ms: int) -> Page:
 
 
 def _flight(
-    notes: WrittenNotes, *, may_pay: bool, now_ms: Callable[[], int] = lambda: 1000
+    notes: WrittenRecords, *, may_pay: bool, now_ms: Callable[[], int] = lambda: 1000
 ) -> Flight:
     return flight_of(notes, now_ms, leads=may_pay, may_pay=may_pay)
 
@@ -48,7 +48,7 @@ async def test_a_leader_that_may_have_lost_its_lease_sends_nothing(
 ) -> None:
     """It lets go of what it had reserved and written down, and fails for itself alone."""
     await world.cap(PRICE)
-    notes = WrittenNotes()
+    notes = WrittenRecords()
 
     with pytest.raises(LeaseLost):
         await world.purchaser.buy(_flight(notes, may_pay=False), ORDER)
@@ -63,7 +63,7 @@ async def test_nothing_is_sent_after_the_instant_that_the_intent_names(
 ) -> None:
     """A connection that takes too long is a failure that all share, and costs nothing."""
     await world.cap(PRICE)
-    notes = WrittenNotes()
+    notes = WrittenRecords()
     clock = count(1000, SEND_WITHIN.seconds * 1000)
 
     with pytest.raises(ServiceUnavailable, match="no connection within 2 s"):
@@ -85,8 +85,8 @@ async def test_a_successor_waits_from_the_instant_after_which_nothing_left(
     clock = count(BEGAN_MS, GRACE_MS // 3)
     left = Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER)
     left = _announced(left, BEGAN_MS - GRACE_MS if is_long_ago else BEGAN_MS + 60_000)
-    flight = _flight(WrittenNotes(), may_pay=True, now_ms=lambda: next(clock))
-    flight = replace(flight, note=left.note())
+    flight = _flight(WrittenRecords(), may_pay=True, now_ms=lambda: next(clock))
+    flight = replace(flight, record=left.note())
 
     await world.purchaser.buy(flight, ORDER)
 
@@ -120,9 +120,9 @@ async def test_that_there_is_no_run_counts_only_of_a_list_asked_for_after_the_gr
     seller = _SlowToLook()
     world = worlds.open(shared_valkey, seller)
     left = _announced(Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER), BEGAN_MS)
-    flight = _flight(WrittenNotes(), may_pay=True, now_ms=lambda: seller.now_ms)
+    flight = _flight(WrittenRecords(), may_pay=True, now_ms=lambda: seller.now_ms)
 
-    loaded = await world.purchaser.buy(replace(flight, note=left.note()), ORDER)
+    loaded = await world.purchaser.buy(replace(flight, record=left.note()), ORDER)
 
     assert (loaded.source, seller.looks) == (Source.ADOPTED, 2)
     assert seller.asked == []
