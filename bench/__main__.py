@@ -32,7 +32,7 @@ from bench import (
     waiting,
 )
 from bench.measure import QUICK_REPEATS, REPEATS
-from orchestrator.infra.background import collect_rarely
+from orchestrator.infra.background import keep_responsive
 from orchestrator.infra.logs import configure_logging
 
 ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
@@ -76,7 +76,7 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     configure_logging("error")
-    collect_rarely()  # as workers do; whoever is measured profits alike
+    keep_responsive()  # as workers do; whoever is measured profits alike
     ALL["key"] = partial(key.main, folder=options.folder, equities=options.equities)
     for name in options.names or ALL:
         uvloop.run(ALL[name](QUICK_REPEATS if options.quick else REPEATS))

@@ -11,7 +11,7 @@ import uvloop
 from celery import signals
 
 from bench.noop import NOTHING, TTL, Nothing, open_plain_app
-from orchestrator.infra.background import Supervisor, collect_rarely
+from orchestrator.infra.background import Supervisor, keep_responsive
 from orchestrator.infra.logs import configure_logging
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import (
@@ -89,5 +89,5 @@ def _log_our_way(**_: object) -> None:
 def _start(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's worker has no type
     global _loop  # noqa: PLW0603 - as in tasks/runtime.py
     if sender.app is app:
-        collect_rarely()
+        keep_responsive()
         _loop = _Loop()

@@ -22,7 +22,7 @@ from orchestrator.app import Runtime, build
 from orchestrator.celery_app import app, settings
 from orchestrator.database import DatabaseUnavailable, SchemaMismatch
 from orchestrator.dispatch import worker_loops
-from orchestrator.infra.background import Loop, Supervisor, collect_rarely, end_task
+from orchestrator.infra.background import Loop, Supervisor, end_task, keep_responsive
 from orchestrator.infra.counters import REFUSED
 from orchestrator.infra.logs import configure_logging
 from orchestrator.memo import MemoOptions
@@ -193,7 +193,7 @@ def _start(sender: CeleryWorker, **_: object) -> None:
     configure_logging(settings.log_level)
     warn_of_removed_settings()
     quote_nothing()
-    collect_rarely()
+    keep_responsive()
     if not has_threads(sender):
         _refuse("this worker has another pool; start it with --pool threads")
     _worker = WorkerRuntime(sender)

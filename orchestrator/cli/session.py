@@ -13,7 +13,7 @@ from orchestrator.app import Runtime, build
 from orchestrator.cli.console import err, notice
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.embedded import open_stack
-from orchestrator.infra.background import collect_rarely
+from orchestrator.infra.background import keep_responsive
 from orchestrator.infra.logs import configure_logging
 from orchestrator.infra.redis_client import StoreRefused, StoreUnavailable
 from orchestrator.jobs import NotNow
@@ -151,7 +151,7 @@ def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -
         async with runtime(settings) as parts:
             return await work(parts)
 
-    collect_rarely()
+    keep_responsive()
     with (
         configured(workers=workers) as settings,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

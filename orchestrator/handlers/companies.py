@@ -3,7 +3,6 @@
 What a list says twice is worked on once, and what the memo knows becomes no work at all.
 """
 
-import asyncio
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,16 +17,13 @@ from orchestrator.handlers.result import ItemStatus
 from orchestrator.handlers.trouble import Explanation, explain
 from orchestrator.identity import Identity, InvalidCompanyName, Mention
 from orchestrator.identity.resolution import Resolved
+from orchestrator.infra.background import Turns
 from orchestrator.infra.distinct import Distinct
 from orchestrator.jobs import SEGMENT_ROWS, Part, Report, Segment, UnsealedJob
 from orchestrator.purchasing import Enricher, Enrichment, nobody
 
 log = structlog.get_logger(__name__)
 
-#: Names that are read without letting anybody else of the process have a turn.
-_AT_ONCE = 10
-#: The same of names that have been read.
-_QUICK_AT_ONCE = 200
 #: Characters of a name; nobody's company has a longer one.
 MAX_NAME = 1_000
 
@@ -110,13 +106,12 @@ class CompanyIntake:
         new: list[_New] = []
         items: list[int] = []
         spellings: dict[int, str] = {}
+        turns = Turns()
         for spelling, each in enumerate(met, start=first):
-            if spelling % _QUICK_AT_ONCE == 0:
-                await asyncio.sleep(0)
+            await turns.give()
             self._item_of_spelling.append(self._meet(each, spelling, new))
         for row, spelling in enumerate(numbers):
-            if row % _QUICK_AT_ONCE == 0:
-                await asyncio.sleep(0)
+            await turns.give()
             item = self._item_of_spelling[spelling]
             items.append(item)
             if self._first_spelling[item] != spelling:
@@ -130,9 +125,9 @@ class CompanyIntake:
         first = len(self._spellings)
         numbers: list[int] = []
         new: list[_New] = []
-        for row, text in enumerate(rows):
-            if row % _AT_ONCE == 0:
-                await asyncio.sleep(0)
+        turns = Turns()
+        for text in rows:
+            await turns.give()
             spelling = self._spellings.number(text)
             if spelling == first + len(new):
                 new.append(_read(text))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit
+from orchestrator.infra.background import Turns
 from orchestrator.jobs import JobKind, NewJob, Origin, lane_of
 
 from .answers import JOBS_PATH, JobAccepted, JobStatus, NumberedResult, accepted, url_of
@@ -18,7 +19,6 @@ from .examples import JOB_EXAMPLES, UPLOAD_BODIES
 from .finding import found_job
 from .idempotency import keyed_request, replayed_job
 from .limits import MAX_RESULTS
-from .pieces import Turns
 from .reading import read_companies, read_leads
 from .requests import BodyRoute, EnrichRequest, JobRequest, Limits, PipelineRequest
 
@@ -104,19 +104,20 @@ async def _items(
     """Return the items of the job, and the warnings about them."""
     if isinstance(wanted, EnrichRequest):
         found = await read_companies(wanted.companies)
-        return tuple(mention.text for mention in found.mentions), found.warnings
+        return tuple(found.mentions), found.warnings
     if wanted.filter is not None:
         chosen = await runtime.store.chosen(wanted.filter, runtime.pipeline.versions)
         return await _texts(chosen), []
     if wanted.leads is None:
-        return await _texts(wanted.lead_ids or ()), []
+        return tuple(wanted.lead_ids or ()), []
     read = await read_leads(wanted.leads, within="leads")
-    await runtime.store.import_leads(read.leads)
-    return await _texts([lead.id for lead in read.leads]), read.warnings
+    for leads in read.leads():
+        await runtime.store.import_leads(leads)
+    return tuple(read.ids), read.warnings
 
 
 async def _texts(ids: Sequence[UUID]) -> tuple[str, ...]:
-    """Return *ids* as items of a job. To write a hundred thousand of them down takes long."""
+    """Return *ids* as items of a job, in bounded steps."""
     turns, texts = Turns(), []
     for each in ids:
         texts.append(str(each))

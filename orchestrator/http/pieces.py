@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from http import HTTPStatus
-from time import perf_counter
 from typing import Any, Final, NoReturn, TypeVar
 
 from fastapi import Request, Response
@@ -19,6 +18,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from orchestrator.infra.background import Turns
 from orchestrator.infra.bounds import MAX_ITEMS
 
 from .errors import LISTED_FAULTS, Refusal, Refused
@@ -27,8 +27,6 @@ from .limits import TOO_LARGE
 
 T = TypeVar("T")
 
-#: How long one request may keep the event loop before others get a turn.
-TURN_S: Final = 0.001
 #: Bodies from this size on are worked on one at a time: their memory must fit side by side.
 LARGE_BYTES: Final = 250_000
 #: How long a large body waits for those before it.
@@ -50,19 +48,6 @@ _LONG_VALUE: Final = re.compile(
     rf"{_STRING}|\{{(?:\s*+{_STRING}\s*+:\s*+(?:{_STRING}|[^\s\",\[\]{{}}]{{1,64}}+)\s*+,?){{0,32}}+\s*+\}}",
     re.DOTALL,
 )
-
-
-class Turns:
-    """Shares the event loop: work that takes long gives others a turn now and then."""
-
-    def __init__(self) -> None:
-        self._began = perf_counter()
-
-    async def give(self) -> None:
-        """Let others go on, if this one has had the loop for long enough."""
-        if perf_counter() - self._began > TURN_S:
-            await asyncio.sleep(0)
-            self._began = perf_counter()
 
 
 class ReadItems(list[Any]):

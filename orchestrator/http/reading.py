@@ -4,11 +4,15 @@ Leads are read by the rules of lead files, so the same lead has the same id by e
 lists are read by pieces, and no further than the faults that an answer shows.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from agents.case import Lead
 from orchestrator.identity import InvalidCompanyName, Mention, mention_of, parse_name
+from orchestrator.infra.background import Turns
 from orchestrator.leadfile import (
     FOR_ENRICHMENT,
     FOR_PIPELINE,
@@ -21,8 +25,7 @@ from orchestrator.leadfile.rows import Sheet
 
 from .errors import LISTED_FAULTS, FieldFault, Refused, invalid_request
 from .faults import Location, field_fault
-from .pieces import Turns
-from .requests import GivenCompany, GivenLead
+from .requests import Cells
 
 #: Warnings of one answer; more have one cause.
 LISTED_WARNINGS = 100
@@ -34,26 +37,45 @@ _SHEET = Sheet(
     needs=FOR_PIPELINE,
 )
 
+_COMPANY: Final = list(LeadField).index(LeadField.COMPANY)
 _COMPANIES = replace(_SHEET, needs=FOR_ENRICHMENT)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadLeads:
-    """Sound leads in their order, and a sentence for everything that was left out of them."""
+_LEADS: Final = TypeAdapter(list[Lead])
+#: Leads that are stored together.
+_BLOCK: Final = 500
 
-    leads: list[Lead]
-    warnings: list[str]
+
+@dataclass(slots=True)
+class ReadLeads:
+    """Sound leads in their order, and a sentence for everything that was left out of them.
+
+    Leads are kept as JSON by the block, for the reason that `requests` keeps items as texts.
+    """
+
+    ids: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    _blocks: list[bytes] = field(default_factory=list)
+
+    def add(self, leads: list[Lead]) -> None:
+        """Keep some leads."""
+        self.ids += [str(lead.id) for lead in leads]
+        self._blocks.append(_LEADS.dump_json(leads))
+
+    def leads(self) -> Iterator[list[Lead]]:
+        """Yield the leads, some at a time."""
+        return map(_LEADS.validate_json, self._blocks)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadCompanies:
-    """How companies are named, in their order, and a sentence for everything that was left out."""
+    """Companies in their order, each as the text of a `Mention`, and what was left out."""
 
-    mentions: list[Mention]
+    mentions: list[str]
     warnings: list[str]
 
 
-async def read_leads(given: Sequence[GivenLead], *, within: str | None = None) -> ReadLeads:
+async def read_leads(given: Sequence[Cells], *, within: str | None = None) -> ReadLeads:
     """Return the leads of *given*.
 
     Args:
@@ -63,36 +85,40 @@ async def read_leads(given: Sequence[GivenLead], *, within: str | None = None) -
     Raises:
         Refused: With every fault that is shown.
     """
-    leads: list[Lead] = []
+    read = ReadLeads()
+    block: list[Lead] = []
     faults: list[FieldFault] = []
-    warnings: list[str] = []
     turns = Turns()
-    for number, one in enumerate(given):
+    for number, cells in enumerate(given):
         await turns.give()
         where = () if within is None else (within, number)
-        fields, problems = _SHEET.read(_cells(one))
+        fields, problems = _SHEET.read(cells)
         if fields is not None:
-            leads.append(lead_from(fields))
+            block.append(lead_from(fields))
+        if len(block) == _BLOCK:
+            read.add(block)
+            block = []
         for problem in problems:
             fault = _fault(where, problem)
             if problem.level is Level.ERROR:
                 faults.append(fault)
-            elif len(warnings) < LISTED_WARNINGS:
-                warnings.append(fault.message)
+            elif len(read.warnings) < LISTED_WARNINGS:
+                read.warnings.append(fault.message)
         if len(faults) > LISTED_FAULTS:
             break
     if faults:
         raise Refused(invalid_request(faults))
-    return ReadLeads(leads, warnings)
+    read.add(block)
+    return read
 
 
-async def read_companies(given: Sequence[str | GivenCompany]) -> ReadCompanies:
+async def read_companies(given: Sequence[str | Cells]) -> ReadCompanies:
     """Return how the companies of *given* are named.
 
     Raises:
         Refused: With every fault that is shown.
     """
-    mentions: list[Mention] = []
+    mentions: list[str] = []
     faults: list[FieldFault] = []
     warnings: list[str] = []
     turns = Turns()
@@ -100,7 +126,7 @@ async def read_companies(given: Sequence[str | GivenCompany]) -> ReadCompanies:
         await turns.give()
         if len(faults) > LISTED_FAULTS:
             break
-        name = one if isinstance(one, str) else one.company
+        name = one if isinstance(one, str) else one[_COMPANY]
         try:
             parse_name(name)
         except InvalidCompanyName as error:
@@ -109,19 +135,15 @@ async def read_companies(given: Sequence[str | GivenCompany]) -> ReadCompanies:
             faults.append(field_fault(where, complaint))
             continue
         if isinstance(one, str):
-            mentions.append(Mention(one))
+            mentions.append(Mention(one).text)
             continue
-        fields, problems = _COMPANIES.read(_cells(one))
+        fields, problems = _COMPANIES.read(one)
         if len(warnings) < LISTED_WARNINGS:
             warnings += [_fault(("companies", number), each).message for each in problems]
-        mentions.append(Mention(name) if fields is None else mention_of(fields))
+        mentions.append((Mention(name) if fields is None else mention_of(fields)).text)
     if faults:
         raise Refused(invalid_request(faults))
     return ReadCompanies(mentions, warnings[:LISTED_WARNINGS])
-
-
-def _cells(given: GivenLead | GivenCompany) -> tuple[str, ...]:
-    return tuple(getattr(given, field, None) or "" for field in LeadField)
 
 
 def _fault(where: Location, problem: RowProblem) -> FieldFault:

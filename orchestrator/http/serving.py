@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 import uvloop
 
-from orchestrator.infra.background import collect_rarely
+from orchestrator.infra.background import keep_responsive
 from orchestrator.settings import ConfigurationError, Settings, warn_of_removed_settings
 
 from .app import create_api
@@ -55,7 +55,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8001) -> None
         problem = f"--host {host} --port {port} cannot be listened on ({reason}); choose another"
         raise ConfigurationError((problem,)) from error
     with listening as listener:
-        collect_rarely()
+        keep_responsive()
         warn_of_removed_settings()
         uvloop.run(_serve(settings, listener))
 

@@ -18,7 +18,7 @@ from .examples import LEAD_EXAMPLES
 from .idempotency import keyed_request, replayed_job
 from .limits import MAX_WAIT_S
 from .reading import ReadLeads, read_leads
-from .requests import BodyRoute, LeadReference, LeadRequest, Limits
+from .requests import BodyRoute, LeadReference, LeadRequest, Limits, cells_of
 from .waiting import ended_within
 
 router = APIRouter(prefix="/api/v1/orchestrator", tags=["orchestrator"], route_class=BodyRoute)
@@ -70,19 +70,22 @@ async def enrich_lead(
     """
     limits = Limits.of(wanted, address)
     tenant = caller.tenant_of(limits.tenant, runtime.settings.tenant)
-    read = ReadLeads([], []) if isinstance(wanted, LeadReference) else await read_leads([wanted])
-    lead_id = wanted.lead_id if isinstance(wanted, LeadReference) else read.leads[0].id
-    warnings = read.warnings
+    if isinstance(wanted, LeadReference):
+        read, lead_id = ReadLeads(), str(wanted.lead_id)
+    else:
+        read = await read_leads([cells_of(wanted)])
+        lead_id = read.ids[0]
     async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
         job = await replayed_job(runtime, keyed, response)
         if job is None:
             limits.check_not_passed()
             if isinstance(wanted, LeadReference):
-                await _check_known(lead_id, runtime)
-            await runtime.store.import_leads(read.leads)
+                await _check_known(wanted.lead_id, runtime)
+            for leads in read.leads():
+                await runtime.store.import_leads(leads)
             new = NewJob(
                 JobKind.PIPELINE,
-                (str(lead_id),),
+                (lead_id,),
                 tenant,
                 max_cost_micros=limits.max_cost_micros,
                 lane=Lane.INTERACTIVE,
@@ -92,9 +95,9 @@ async def enrich_lead(
             )
             job = await submit(runtime, new, idempotency_key=None if keyed is None else keyed.once)
     url = response.headers["Location"] = url_of(job.job_id)
-    answer = LeadAnswer(job_id=job.job_id, lead_id=str(lead_id), estado="aceptado", url=url)
-    if warnings:
-        answer = answer.model_copy(update={"warnings": warnings})
+    answer = LeadAnswer(job_id=job.job_id, lead_id=lead_id, estado="aceptado", url=url)
+    if read.warnings:
+        answer = answer.model_copy(update={"warnings": read.warnings})
     if not wait_s:
         return answer
     ended = await ended_within(runtime, job, timedelta(seconds=wait_s))

@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from orchestrator.identity import Mention
+from orchestrator.infra.background import Turns
 from orchestrator.infra.bounds import MAX_ROWS, MAX_TEXT, has_control_characters
 from orchestrator.leadfile import LeadField, mention_from, mention_in
 from orchestrator.leadfile.cells import unguard
@@ -22,7 +23,6 @@ from orchestrator.leadfile.csv_format import detect_dialect
 
 from .errors import Refusal, Refused
 from .limits import TOO_MANY_ROWS
-from .pieces import Turns
 
 CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"

@@ -1,4 +1,4 @@
-"""Runs background loops under one supervisor, and ends background tasks reliably.
+"""Runs background loops under one supervisor; shares the event loop; ends tasks reliably.
 
 Every loop of a process (sweeper, pruner, outbox relay, job watch, heartbeat ...) is a `Loop` that
 a `Supervisor` runs. To add one::
@@ -12,13 +12,14 @@ quote data), counted, and shown in the worker's heartbeat, so that `emasai docto
 
 import asyncio
 import gc
+import sys
 import threading
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any, Final
 
 import structlog
@@ -42,6 +43,12 @@ _DOUBLINGS: Final = 20
 #: New containers after which the youngest are looked through. One entry of the memo is about
 #: thirty; with Python's default of 700 most of the time of a bulk read went into looking.
 YOUNG = 50_000
+#: How long one piece of long work may keep the event loop before others get a turn.
+TURN_S: Final = 0.001
+#: After how many seconds a thread that waits for the GIL gets it. Shorter than a turn: the loop
+#: drops the GIL for an instant between two turns, each such drop starts the wait of the other
+#: threads anew, and with Python's default of 5 ms they starve. SQLite is asked in such threads.
+GIL_S: Final = 0.0005
 
 
 async def end_task(task: "asyncio.Task[Any]") -> None:
@@ -203,11 +210,26 @@ def _where(error: BaseException) -> list[str]:
     return [f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in frames]
 
 
-def collect_rarely() -> None:
-    """Look for cycles less often, and never again among what is there now: the imported code.
+class Turns:
+    """Shares the event loop: work that takes long gives other tasks a turn now and then."""
 
-    What has no cycles is freed at once, as ever. Call it once a process, when all is imported:
-    it spares the event loop of a worker pauses of some 70 ms each.
+    def __init__(self) -> None:
+        self._began = perf_counter()
+
+    async def give(self) -> None:
+        """Let other tasks run, if this one has had the loop for `TURN_S`."""
+        if perf_counter() - self._began > TURN_S:
+            await asyncio.sleep(0)
+            self._began = perf_counter()
+
+
+def keep_responsive() -> None:
+    """Tune the interpreter for an event loop; call it once a process, when all is imported.
+
+    The cycle collector runs less often, and never again over what is there now, the imported code:
+    that spares the event loop of a worker pauses of some 70 ms each. What has no cycles is freed
+    at once, as before.
     """
     gc.freeze()
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+    sys.setswitchinterval(GIL_S)
