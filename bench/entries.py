@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from orchestrator.embedded.sandbox.invention import invent
+from orchestrator.embedded.sandbox.fake_data import invent
 from orchestrator.memo import Entry
 from orchestrator.memo.entry import encode
 from orchestrator.purchasing import EnrichmentFailures

@@ -16,8 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.embedded import EmbeddedStack
-from orchestrator.embedded.sandbox.faults import latency_s
-from orchestrator.embedded.sandbox.options import Behaviour
+from orchestrator.embedded.sandbox.behaviour import Behaviour, latency_s
 from orchestrator.jobs import Lane
 
 #: Steals and doubles messages that wait in the broker's queues. A message is looked at once,

@@ -20,7 +20,7 @@ from bench.havoc import read_bill
 from bench.measure import QUICK_REPEATS, console, grid, judge, rounds
 from bench.site import Site, running_site
 from orchestrator.dispatch import command, submit
-from orchestrator.embedded.sandbox.options import Behaviour
+from orchestrator.embedded.sandbox.behaviour import Behaviour
 from orchestrator.identity import company_key
 from orchestrator.jobs import Command, Job, JobKind, Lane, NewJob
 from orchestrator.jobs.admission import Shares

@@ -1,10 +1,9 @@
-"""A stand-in for SurfSense in its own process, which meters what it sells in its own book.
+"""A stand-in for SurfSense in its own process, which meters what it sells on its own bill.
 
-Its evidence is invented, deterministic per company, and says so. `run` serves it;
-`python -m orchestrator.embedded.sandbox --help` lists what can be ordered.
+Its evidence is invented, deterministic per company, and says so.
+`python -m orchestrator.embedded.sandbox --help` lists its options.
 """
 
-from orchestrator.embedded.sandbox.options import Behaviour, SandboxOptions
-from orchestrator.embedded.sandbox.server import run
+from orchestrator.embedded.sandbox.behaviour import Behaviour, SandboxOptions
 
-__all__ = ["Behaviour", "SandboxOptions", "run"]
+__all__ = ["Behaviour", "SandboxOptions"]

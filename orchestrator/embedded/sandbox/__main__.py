@@ -1,16 +1,27 @@
-"""`python -m orchestrator.embedded.sandbox`: the sandbox on its own."""
+"""`python -m orchestrator.embedded.sandbox`: serves the sandbox until SIGINT or SIGTERM."""
 
 import argparse
 import os
+import socket
 import sys
+from asyncio import Transport
+from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import orjson
+import uvicorn
 from pydantic import ValidationError
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from orchestrator.embedded.sandbox.options import SandboxOptions, problems
-from orchestrator.embedded.sandbox.server import run
+from orchestrator.embedded.sandbox.app import TRANSPORT, Sandbox
+from orchestrator.embedded.sandbox.behaviour import SandboxOptions, problems
+
+#: Connections that may wait to be accepted: a fleet's burst must not be refused.
+BACKLOG = 2048
+#: Seconds that requests in flight get at a shutdown, which unanswered ones would hold up.
+LAST_ANSWERS_S = 2
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,11 +39,49 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(1, f"{parser.prog}: {host}:{port}: {error.strerror}\n")
 
 
+def run(host: str, port: int, options: SandboxOptions, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        host: Address to listen on.
+        port: 0 takes a free one.
+        options: How to behave.
+        on_ready: Called with the URL once connections are accepted.
+
+    Raises:
+        OSError: The address cannot be listened on.
+    """
+    sandbox = Sandbox(options)
+    with closing(sandbox), socket.create_server((host, port), backlog=BACKLOG) as listener:
+        config = uvicorn.Config(
+            sandbox.asgi(),
+            http=_AbortableProtocol,
+            loop="uvloop",
+            lifespan="on",
+            ws="none",
+            access_log=False,
+            log_level="warning",
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=LAST_ANSWERS_S,
+        )
+        host, port = listener.getsockname()[:2]
+        on_ready(f"http://{host}:{port}")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+class _AbortableProtocol(H11Protocol):
+    """Hands each connection's transport to the application, which may abort it."""
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, TRANSPORT: transport}
+
+
 def _announce(url: str, *, ready_file: Path | None) -> None:
     sys.stdout.write(f"SurfSense sandbox on {url}: all of its data is invented.\n")
     sys.stdout.flush()
     if ready_file is not None:
-        # In one step, so that whoever waits for the file never reads half of it.
+        # In one step, so that no reader sees half of the file.
         complete = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
         complete.write_bytes(orjson.dumps({"url": url, "pid": os.getpid()}))
         complete.replace(ready_file)

@@ -1,15 +1,51 @@
-"""The seller's own book: what was charged to whom, independent of the buyer's accounts.
+"""The seller's own bill: what was charged for which company, independent of the buyer's ledger.
 
 A line is in the file before its answer is sent, so whatever was sold survives `kill -9`; a
 line torn by one is no purchase and is cut off.
 """
 
+import os
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.embedded.sandbox.lines import Lines
+import orjson
+
+
+class JsonLines:
+    """An append-only file of JSON lines that survives `kill -9`; no path, no file."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file = None if path is None else _open_for_append(path)
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield the lines that are in the file, oldest first."""
+        written = b"" if self._path is None else self._path.read_bytes()
+        # Not `splitlines`, which also splits at bytes that may be inside of a line.
+        yield from (orjson.loads(line) for line in written.split(b"\n") if line)
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Write *line*. When this returns, it survives the end of this process."""
+        if self._file is not None:
+            # One write a line, past every buffer of this process.
+            os.write(self._file, orjson.dumps(line) + b"\n")
+
+    def close(self) -> None:
+        """Close the file; nothing can be appended afterwards."""
+        if self._file is not None:
+            os.close(self._file)
+
+
+def _open_for_append(path: Path) -> int:
+    """Open *path* for appending, without the line that a `kill -9` may have torn."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    written = path.read_bytes()
+    os.ftruncate(file, written.rfind(b"\n") + 1)
+    return file
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +67,20 @@ class Bill:
     """The purchases since the last reset, in memory and, given a path, in a file."""
 
     def __init__(self, path: Path | None) -> None:
-        self._lines = Lines(path)
-        self._start_page()
+        self._lines = JsonLines(path)
+        self._clear()
         for line in self._lines.read():
             self._read(line)
 
     def record(self, purchase: Purchase) -> None:
-        """Charge *purchase*. When this returns, it is safe from the end of this process."""
+        """Charge *purchase*. When this returns, it survives the end of this process."""
         self._lines.append(asdict(purchase))
         self._count(purchase)
 
     def reset(self) -> None:
-        """Begin a new page: the file keeps the past, the totals forget it."""
+        """Set the totals to zero; the file keeps the past."""
         self._lines.append({"reset": True})
-        self._start_page()
+        self._clear()
 
     def key_charged_for(self, purchase_id: str) -> str | None:
         """Return the company key that *purchase_id* was charged for, if it was."""
@@ -74,7 +110,7 @@ class Bill:
         """Close the file; nothing can be recorded afterwards."""
         self._lines.close()
 
-    def _start_page(self) -> None:
+    def _clear(self) -> None:
         self._purchases: Counter[str] = Counter()
         self._micros: Counter[str] = Counter()
         self._names: defaultdict[str, list[str]] = defaultdict(list)
@@ -82,7 +118,7 @@ class Bill:
 
     def _read(self, line: dict[str, Any]) -> None:
         if "reset" in line:
-            self._start_page()
+            self._clear()
         else:
             self._count(Purchase(**line))
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from orchestrator.embedded.sandbox import Behaviour, SandboxOptions
-from orchestrator.embedded.sandbox.faults import Fault, fault_for, latency_s
-from orchestrator.embedded.sandbox.window import FixedWindow
+from orchestrator.embedded.sandbox.auth import RateWindow
+from orchestrator.embedded.sandbox.behaviour import Fault, fault_for, latency_s
 
 MIXED = Behaviour(error_rate=0.1, reset_rate=0.2, timeout_rate=0.3, late_rate=0.1)
 
@@ -96,7 +96,7 @@ def test_only_the_behaviour_can_change_at_run_time() -> None:
 def test_a_window_admits_its_limit_then_says_how_long() -> None:
     """The window begins with its first request; refused requests do not extend it."""
     clock = HandClock()
-    window = FixedWindow(clock)
+    window = RateWindow(clock)
 
     first = [window.seconds_to_wait(2), window.seconds_to_wait(2)]
     clock.now += 45.5
@@ -111,6 +111,6 @@ def test_a_window_admits_its_limit_then_says_how_long() -> None:
 
 def test_without_a_limit_everything_is_admitted() -> None:
     """An unlimited sandbox never refuses."""
-    window = FixedWindow(HandClock())
+    window = RateWindow(HandClock())
 
     assert {window.seconds_to_wait(None) for _ in range(1_000)} == {0}

@@ -10,8 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.case import ClaimField
-from orchestrator.embedded.sandbox.invention import OLDEST_DAYS, invent
-from orchestrator.embedded.sandbox.vocabulary import COUNTRIES, SECTORS, SIZE_BANDS, TECHNOLOGIES
+from orchestrator.embedded.sandbox.fake_data import (
+    COUNTRIES,
+    OLDEST_DAYS,
+    SECTORS,
+    SIZE_BANDS,
+    TECHNOLOGIES,
+    invent,
+)
 from orchestrator.surfsense import evidence_from
 
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)

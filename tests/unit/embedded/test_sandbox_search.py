@@ -7,8 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.embedded.sandbox import Behaviour
-from orchestrator.embedded.sandbox.faults import PollFault, RunFault, poll_fault_for, run_fault_for
-from orchestrator.embedded.sandbox.search import SearchRequest, search, topic_of
+from orchestrator.embedded.sandbox.behaviour import (
+    PollFault,
+    RunFault,
+    poll_fault_for,
+    run_fault_for,
+)
+from orchestrator.embedded.sandbox.runs import SearchRequest, search, topic_of
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EVERYBODY = Behaviour(not_found_rate=0, ambiguous_rate=0)

@@ -1,9 +1,13 @@
-"""How the sandbox behaves: its latency, its faults, its limits."""
+"""How the sandbox behaves: its options, and the latency and fault of each request. Pure."""
 
+from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from orchestrator.embedded.sandbox.fake_data import uniform
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[int, Field(ge=0)]
@@ -66,7 +70,7 @@ class Behaviour(BaseModel):
 
 
 class SandboxOptions(Behaviour):
-    """All that a sandbox is started with."""
+    """The options that a sandbox is started with."""
 
     api_key: SecretStr | None = Field(default=None, description="bearer token to ask for")
     bill_path: Path | None = Field(
@@ -87,8 +91,76 @@ class SandboxOptions(Behaviour):
 
 
 def problems(error: ValidationError) -> str:
-    """Say in one line what is wrong with the options that *error* is about."""
+    """Return in one line what is wrong with the options that *error* is about."""
     return "; ".join(
         ": ".join([*map(str, fault["loc"]), fault["msg"].removeprefix("Value error, ")])
         for fault in error.errors()
     )
+
+
+class Fault(StrEnum):
+    """What goes wrong with a POST. All but `ERROR` come after it was charged, or accepted."""
+
+    ERROR = "error"
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    LATE = "late"
+
+
+class PollFault(StrEnum):
+    """What goes wrong with a look at runs, which costs nothing."""
+
+    ERROR = "poll_error"
+    RESET = "poll_reset"
+    TIMEOUT = "poll_timeout"
+
+
+class RunFault(StrEnum):
+    """What goes wrong in a run, uncharged."""
+
+    ERROR = "run_error"
+
+
+_F = TypeVar("_F", Fault, PollFault, RunFault)
+
+
+def fault_for(behaviour: Behaviour, key: str, attempt: int) -> Fault | None:
+    """Return the fault of the *attempt*-th request about a company, or None."""
+    rates = (
+        (Fault.ERROR, behaviour.error_rate),
+        (Fault.RESET, behaviour.reset_rate),
+        (Fault.TIMEOUT, behaviour.timeout_rate),
+        (Fault.LATE, behaviour.late_rate),
+    )
+    return _drawn(rates, uniform(behaviour.seed, key, attempt, "fault"))
+
+
+def poll_fault_for(behaviour: Behaviour, endpoint: str, attempt: int) -> PollFault | None:
+    """Return the fault of the *attempt*-th look at an *endpoint*, or None."""
+    rates = (
+        (PollFault.ERROR, behaviour.poll_error_rate),
+        (PollFault.RESET, behaviour.poll_reset_rate),
+        (PollFault.TIMEOUT, behaviour.poll_timeout_rate),
+    )
+    return _drawn(rates, uniform(behaviour.seed, endpoint, attempt, "poll fault"))
+
+
+def run_fault_for(behaviour: Behaviour, key: str, attempt: int) -> RunFault | None:
+    """Return the fault of the run that the *attempt*-th request about a company began, or None."""
+    rates = ((RunFault.ERROR, behaviour.run_error_rate),)
+    return _drawn(rates, uniform(behaviour.seed, key, attempt, "run fault"))
+
+
+def _drawn(rates: Iterable[tuple[_F, float]], drawn: float) -> _F | None:
+    for fault, rate in rates:
+        if drawn < rate:
+            return fault
+        drawn -= rate
+    return None
+
+
+def latency_s(behaviour: Behaviour, key: str, attempt: int) -> float:
+    """Return the seconds that the *attempt*-th search for a company takes."""
+    span_ms = behaviour.latency_max_ms - behaviour.latency_min_ms
+    drawn = uniform(behaviour.seed, key, attempt, "latency")
+    return (behaviour.latency_min_ms + drawn * span_ms) / 1000

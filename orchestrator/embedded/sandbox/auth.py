@@ -1,0 +1,187 @@
+"""What all endpoints of the sandbox share: keys, the rate limit, counts, error answers."""
+
+import hmac
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from math import ceil, inf
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from orchestrator.embedded.sandbox.behaviour import (
+    Behaviour,
+    Fault,
+    PollFault,
+    RunFault,
+    SandboxOptions,
+)
+
+#: Length of SurfSense's rate window in seconds.
+WINDOW_S = 60.0
+
+
+class Refused(Exception):
+    """The request gets an error answer in SurfSense's envelope, and costs nothing."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        wait_s: int | None = None,
+        detail: Mapping[str, Any] | None = None,
+        fields: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        super().__init__(status, code, message)
+        self.status = status
+        self.headers = {} if wait_s is None else {"retry-after": str(wait_s)}
+        self._error: dict[str, Any] = {"code": code, "message": message, "status": status}
+        self._detail = detail or message
+        self._fields = fields
+
+    def content(self, request_id: str, now: datetime) -> dict[str, Any]:
+        """Return the body, as it is sent at *now*."""
+        error = self._error | {
+            "request_id": request_id,
+            "timestamp": now.isoformat(),
+            "report_url": f"https://report.example/{request_id}",
+        }
+        if self._fields:
+            error["fields"] = self._fields
+        return {"error": error, "detail": self._detail}
+
+
+def invalid(error: ValidationError) -> Refused:
+    """Return the refusal of a request that its model does not accept."""
+    fields = [{"loc": ["body", *fault["loc"]], "msg": fault["msg"]} for fault in error.errors()]
+    return Refused(422, "VALIDATION_ERROR", "Request validation failed.", fields=fields)
+
+
+class RateWindow:
+    """SurfSense's rate limit: so many requests in a minute that begins with the first of them.
+
+    Refused requests do not extend the window.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, as if nothing had been asked."""
+        self._began = -inf
+        self._admitted = 0
+
+    def seconds_to_wait(self, limit: int | None) -> int:
+        """Admit a request, returning 0, or refuse it and return when the window ends."""
+        now = self._monotonic()
+        if now - self._began >= WINDOW_S:
+            self._began, self._admitted = now, 0
+        if limit is not None and self._admitted >= limit:
+            return ceil(self._began + WINDOW_S - now)
+        self._admitted += 1
+        return 0
+
+
+class Auth:
+    """Admits requests and counts them; its counts are in memory."""
+
+    def __init__(self, options: SandboxOptions, window: RateWindow) -> None:
+        self.behaviour: Behaviour = options.behaviour
+        self._api_key = options.api_key
+        self._workspace_id = options.workspace_id
+        self._window = window
+        self._in_flight = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all requests but those in flight; faults begin again at the first attempt."""
+        self._requests = 0
+        self._looks = 0
+        self._faults: Counter[str] = Counter()
+        self._attempts: Counter[str] = Counter()
+        self._window.reset()
+
+    def counts(self) -> dict[str, Any]:
+        """Return the requests and looks seen, the work in flight, and the faults by kind."""
+        return {
+            "requests": self._requests,
+            "looks": self._looks,
+            "in_flight": self._in_flight,
+            "faults": {
+                fault.value: self._faults[fault] for fault in (*Fault, *PollFault, *RunFault)
+            },
+        }
+
+    def admit(self, request: Request, *, names_wait: bool) -> None:
+        """Admit a request for work.
+
+        Args:
+            request: The request.
+            names_wait: Whether a 429 has `Retry-After`; that of the workspace API has none.
+
+        Raises:
+            Refused: By the rate limit, then by the key, so bad keys consume the limit.
+        """
+        self._requests += 1
+        wait_s = self._window.seconds_to_wait(self.behaviour.rate_limit)
+        if wait_s:
+            message = "Rate limit exceeded for this workspace. Try again shortly."
+            named_s = wait_s if names_wait else None
+            raise Refused(429, "RATE_LIMIT_EXCEEDED", message, wait_s=named_s)
+        self.check_key(request)
+
+    def admit_look(self, request: Request) -> None:
+        """Admit a request that only looks, which no limit counts.
+
+        Raises:
+            Refused: By the key.
+        """
+        self._looks += 1
+        self.check_key(request)
+
+    def check_key(self, request: Request) -> None:
+        """Check the bearer token, unless the sandbox has no key.
+
+        Raises:
+            Refused: It is missing or wrong.
+        """
+        if self._api_key is None:
+            return
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+        if not hmac.compare_digest(given, self._api_key.get_secret_value().encode()):
+            raise Refused(401, "UNAUTHORIZED", "The API key is missing or wrong.")
+
+    def check_workspace(self, request: Request) -> None:
+        """Check that the token's owner may use the workspace of the path over the API.
+
+        Raises:
+            Refused: It has no such workspace, or its API access is switched off.
+        """
+        if request.path_params["workspace_id"] != self._workspace_id:
+            raise Refused(403, "FORBIDDEN", "You don't have access to this workspace")
+        if not self.behaviour.api_access:
+            raise Refused(403, "FORBIDDEN", "API access is not enabled for this workspace.")
+
+    def attempt_at(self, topic: str) -> int:
+        """Return how many requests about *topic* there have been, this one included."""
+        self._attempts[topic] += 1
+        return self._attempts[topic]
+
+    def count(self, fault: Fault | PollFault | RunFault | None) -> None:
+        """Count a fault that a request meets, if it meets one."""
+        if fault is not None:
+            self._faults[fault] += 1
+
+    @contextmanager
+    def one_more_in_flight(self) -> Iterator[None]:
+        """Count a search while it is under way."""
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
