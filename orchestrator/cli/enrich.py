@@ -31,8 +31,8 @@ from orchestrator.cli.session import LONGEST_S, WORKERS, Patience, patiently, wi
 from orchestrator.cli.summary import summarize
 from orchestrator.handlers import STILL_LOADING, CompanyHandler, CompanyResult, ItemStatus
 from orchestrator.handlers.company import report_of_failure
+from orchestrator.handlers.explanation import Explanation
 from orchestrator.handlers.result import own_key
-from orchestrator.handlers.trouble import Explanation
 from orchestrator.identity import Mention, mention_of
 from orchestrator.infra.bounds import printable
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext, JobKind, NotNow, Report, Tries

@@ -1,7 +1,7 @@
-"""What is done with one item of a job: a company is enriched, a lead goes past the agents."""
+"""What is done with one item of a job: a company is enriched, a lead is judged by the agents."""
 
-from orchestrator.handlers.companies import CompanyIntake
 from orchestrator.handlers.company import CompanyHandler
+from orchestrator.handlers.explanation import STILL_LOADING
 from orchestrator.handlers.failed_items import (
     BOUGHT_AGAIN,
     FailedItem,
@@ -11,10 +11,9 @@ from orchestrator.handlers.failed_items import (
     read_failed_items,
     retry_of,
 )
-from orchestrator.handlers.lead import LeadHandler
-from orchestrator.handlers.reading import ResultReader
+from orchestrator.handlers.intake import CompanyIntake
+from orchestrator.handlers.lead import LeadHandler, Rejudge
 from orchestrator.handlers.refresh import RefreshHandler
-from orchestrator.handlers.rejudging import Rejudge
 from orchestrator.handlers.result import (
     Change,
     CompanyResult,
@@ -22,8 +21,8 @@ from orchestrator.handlers.result import (
     ItemStatus,
     LeadResult,
     RejudgedLead,
+    ResultReader,
 )
-from orchestrator.handlers.trouble import STILL_LOADING
 
 __all__ = [
     "BOUGHT_AGAIN",

@@ -1,16 +1,14 @@
-"""One company looked up, for jobs that ask for evidence and no judgement.
+"""One company looked up, for jobs that ask for evidence and no judgement."""
 
-What a job keeps of it is a `CompanyResult` without its defaults and without its evidence, of
-which there is a copy already, in the memo or in the archive.
-"""
-
-from collections.abc import Awaitable, Callable
+import asyncio
 from datetime import timedelta
-from functools import lru_cache
-from typing import Any
 
-from orchestrator.handlers.ambiguity import explain_ambiguity
-from orchestrator.handlers.patience import enrich_patiently
+from orchestrator.handlers.explanation import (
+    Explanation,
+    explain_ambiguity,
+    explain_given_up,
+    reported,
+)
 from orchestrator.handlers.result import (
     CompanyResult,
     ItemStatus,
@@ -20,15 +18,16 @@ from orchestrator.handlers.result import (
     provenance,
     tally_of,
 )
-from orchestrator.handlers.trouble import Explanation, explain_given_up, failure_of, reported
 from orchestrator.identity import Mention
 from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import GivenUp, Item, JobContext, Report
-from orchestrator.memo import Source
 from orchestrator.purchasing import Enricher, Enrichment, EnrichmentStatus, Purpose
+from orchestrator.surfsense import TransientEnrichmentError
 
-JsonObject = dict[str, Any]
-Identify = Callable[[], Awaitable[Resolved]]
+#: Lookups of one item before its failure is its result.
+TRIES = 3
+#: A longer pause is left to the next run.
+LONGEST_PAUSE = timedelta(minutes=2)
 
 _STATUS = {
     EnrichmentStatus.FOUND: ItemStatus.ENRICHED,
@@ -39,7 +38,7 @@ _STATUS = {
 class CompanyHandler:
     """Enriches the companies of a job; gives up on one after *patience*, if there is a limit.
 
-    *refresh* says that nobody waits for them.
+    *refresh* marks lookups that no caller waits for.
     """
 
     def __init__(
@@ -53,44 +52,32 @@ class CompanyHandler:
         """Look up the company that *item* mentions.
 
         Raises:
-            NotNow: Redis or the database is away.
+            NotNow: Redis or the database is unavailable.
         """
-        mention = Mention.of(item)
-
-        async def identify() -> Resolved:
-            return await self._enricher.identify(mention)
-
-        return (await self.look_up(mention, identify, context))[0]
+        report, _ = await self.look_up(Mention.of(item), context)
+        return report
 
     async def look_up(
-        self, mention: Mention, identify: Identify, context: JobContext
+        self, mention: Mention, context: JobContext, company: Resolved | None = None
     ) -> tuple[Report, Enrichment | None]:
-        """Look up a company; return also what was found, if it could be done.
+        """Look up a company; return also what was found, None if the lookup failed.
 
         Args:
-            mention: Whom the report is about.
-            identify: Says which company is meant, or raises what `Enricher.identify` does.
+            mention: How the report names the company.
             context: What is known of the job.
+            company: Which company is meant, where that is known already.
 
         Raises:
-            NotNow: Redis or the database is away.
+            NotNow: Redis or the database is unavailable.
         """
         enrichment: Enrichment | None = None
-        company: Resolved | None = None
 
         async def work() -> Report:
             nonlocal enrichment, company
             await context.step("lookup")
-            company = await identify()
-            purpose = Purpose(
-                *(context.job_id, context.tenant, context.capped),
-                refresh=self._refresh,
-                lane=context.lane,
-                item=context.item,
-                buy_again=context.buy_again,
-            )
+            company = company or await self._enricher.identify(mention)
             enrichment = await enrich_patiently(
-                self._enricher, company, purpose, context, patience=self._patience
+                self._enricher, company, context, patience=self._patience, refresh=self._refresh
             )
             self._enricher.serve_again(enrichment, context.rows - 1)
             return report_of(mention, enrichment)
@@ -108,16 +95,61 @@ class CompanyHandler:
         return report_of_failure(mention, explain_given_up(why), company_key=own_key(mention))
 
 
+async def enrich_patiently(
+    enricher: Enricher,
+    company: Resolved,
+    context: JobContext,
+    *,
+    patience: timedelta | None = None,
+    refresh: bool = False,
+) -> Enrichment:
+    """Look *company* up for an item; after a transient fault, again when a retry is allowed.
+
+    If the job is cancelled meanwhile, so is the purchase, unless another caller waits for it. A
+    limited *patience* is spent on one try; the purchase goes on after it has ended.
+
+    Raises:
+        StillLoading: *patience* has ended.
+        Exception: As `Enricher.enrich`, after the last try; or whatever `context.pause` raises.
+    """
+    purpose = Purpose(
+        job_id=context.job_id,
+        tenant=context.tenant,
+        capped=context.capped,
+        refresh=refresh,
+        lane=context.lane,
+        item=context.item,
+        buy_again=context.buy_again,
+    )
+    try:
+        if patience is not None:
+            return await enricher.enrich(company, purpose, patience=patience)
+        for _ in range(TRIES - 1):
+            context.tries.begin()
+            try:
+                return await enricher.enrich(company, purpose)
+            except TransientEnrichmentError as error:
+                # No pause after a flight that was overtaken while it stood still.
+                retry_in = error.retry_in or timedelta(0)
+                if retry_in > LONGEST_PAUSE:
+                    raise
+                await context.pause(retry_in)
+        context.tries.begin()
+        return await enricher.enrich(company, purpose)
+    except asyncio.CancelledError:
+        if context.is_abandoned():
+            enricher.abandon(company.key)
+        raise
+
+
 def report_of(mention: Mention, enrichment: Enrichment) -> Report:
-    """Return what a job keeps of a company."""
+    """Return what a job keeps of a company that was looked up."""
     if enrichment.status is EnrichmentStatus.AMBIGUOUS:
         return report_of_failure(mention, explain_ambiguity(enrichment), enrichment)
     status = _STATUS[enrichment.status]
-    result = {"status": status.value, **named(mention), **_provenance(enrichment)}
-    tally, again = _tallies(
-        status, enrichment.source, enrichment.cost_micros, enrichment.saved_micros
-    )
-    return Report(result, tally, again)
+    result = {"status": status.value, **named(mention), **provenance(enrichment)}
+    result["purchase_id"] = enrichment.purchase_id
+    return Report(result, tally_of(status, enrichment), again_of(status, enrichment))
 
 
 def report_of_failure(
@@ -128,6 +160,7 @@ def report_of_failure(
     company_key: str | None = None,
 ) -> Report:
     """Return what a job keeps of a company that could not be enriched, and of *why*."""
+    found = {"company_key": company_key} if enrichment is None else provenance(enrichment)
     result = CompanyResult(
         status=why.status,
         company=mention.name,
@@ -137,44 +170,11 @@ def report_of_failure(
         reason=why.reason,
         candidates=() if enrichment is None else enrichment.candidates,
         uncertain_micros=why.uncertain_micros,
-        **provenance(company_key, enrichment),
+        **found,
     )
     return Report(
         result.model_dump(mode="json", exclude_defaults=True),
         tally_of(why.status, enrichment),
         again_of(why.status, enrichment),
-        failure_of(why),
+        why.failure,
     )
-
-
-def _provenance(enrichment: Enrichment) -> JsonObject:
-    """Return what `provenance` says, as JSON without defaults; by hand, since hits are many."""
-    result: JsonObject = {
-        "company_key": enrichment.company_key,
-        "source": enrichment.source,
-        "found": enrichment.status is EnrichmentStatus.FOUND,
-        "purchase_id": enrichment.purchase_id,
-    }
-    if enrichment.as_of is not None:
-        result["as_of"] = enrichment.as_of.isoformat().replace("+00:00", "Z")
-    if enrichment.cost_micros:
-        result["cost_micros"] = enrichment.cost_micros
-    if enrichment.saved_micros:
-        result["saved_micros"] = enrichment.saved_micros
-    if enrichment.simulated:
-        result["simulated"] = True
-    return result
-
-
-@lru_cache(maxsize=1000)
-def _tallies(
-    status: ItemStatus, source: Source | None, cost_micros: int, saved_micros: int
-) -> tuple[dict[str, int], dict[str, int]]:
-    enrichment = Enrichment(
-        "",
-        EnrichmentStatus.FOUND,
-        source=source,
-        cost_micros=cost_micros,
-        saved_micros=saved_micros,
-    )
-    return tally_of(status, enrichment), again_of(status, enrichment)

@@ -33,20 +33,17 @@ class Retry(StrEnum):
     SCHEDULE = "schedule"
 
 
-#: Nothing was charged, and nothing has to be mended.
+#: Nothing was charged, and nothing has to be fixed.
 _NOW: Final = frozenset(
     {
         DeadLetter.DEADLINE.value,
-        *(
-            cause.code
-            for cause in (
-                *(TransientEnrichmentError, ServiceUnavailable, NotSent),
-                *(RateLimited, RunInterrupted),
-            )
-        ),
+        TransientEnrichmentError.code,
+        ServiceUnavailable.code,
+        NotSent.code,
+        RateLimited.code,
+        RunInterrupted.code,
     }
 )
-
 
 #: Charged, or perhaps charged, without an answer: queued again, they are bought once more.
 BOUGHT_AGAIN: Final = frozenset({AnswerLost.code, MalformedAnswer.code})

@@ -1,25 +1,203 @@
-"""One lead of a job: enriched where an agent wants evidence, judged, stored once."""
+"""One lead past the agents of the pipeline: judged in a job, or judged again without buying."""
 
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from agents.case import Lead
+from agents.case import Case, Decision, Lead, Localized, Verdict
 from agents.protocol import Pipeline
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.handlers.judging import Judging, NotJudged
-from orchestrator.handlers.lead_report import UNKNOWN_LEAD, failed, judged
-from orchestrator.handlers.patience import enrich_patiently
-from orchestrator.handlers.result import own_key
-from orchestrator.handlers.trouble import Explanation, explain_given_up, reported
+from orchestrator.handlers.company import enrich_patiently
+from orchestrator.handlers.explanation import (
+    Explanation,
+    explain_ambiguity,
+    explain_given_up,
+    reported,
+)
+from orchestrator.handlers.result import (
+    Change,
+    ItemStatus,
+    LeadResult,
+    RejudgedLead,
+    own_key,
+    provenance,
+    tally_of,
+)
 from orchestrator.identity import mention_of
+from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock
 from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
-from orchestrator.leads import LeadStore
-from orchestrator.purchasing import Enricher, Enrichment, Purpose
+from orchestrator.leads import LeadStore, Recorded, StoredDecision
+from orchestrator.purchasing import Enricher, Enrichment, EnrichmentStatus, LastKnown, nobody
+
+
+@dataclass(frozen=True, slots=True)
+class NotJudged:
+    """Why a lead cannot be judged, and what was looked up in vain."""
+
+    why: Explanation
+    enrichment: Enrichment | None = None
+
+
+Seek = Callable[[], Awaitable[Enrichment | NotJudged]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the agents decided, in order, and the evidence it rests on, where one wanted any."""
+
+    decisions: tuple[Decision, ...]
+    enrichment: Enrichment | None
+
+    @property
+    def decision(self) -> Decision:
+        """The last one, which counts."""
+        return self.decisions[-1]
+
+    @property
+    def basis(self) -> str:
+        """What identifies the evidence."""
+        if self.enrichment is None or self.enrichment.as_of is None:
+            return "lead"
+        return self.enrichment.purchase_id or self.enrichment.as_of.isoformat()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the evidence is invented."""
+        evidence = None if self.enrichment is None else self.enrichment.evidence
+        return evidence is not None and evidence.simulated
+
+
+class _Judging:
+    """The judgement of one lead at one instant. Evidence is sought once at most."""
+
+    def __init__(self, pipeline: Pipeline, lead: Lead, now: datetime, seek: Seek) -> None:
+        self._lead = lead
+        self._pipeline = pipeline
+        self._now = now
+        self._seek = seek
+        self._sought: Enrichment | NotJudged | None = None
+
+    async def decide(self, standing: Mapping[str, Decision] | None = None) -> Judged | NotJudged:
+        """Have the agents decide, except where a decision stands already (by agent).
+
+        Raises:
+            Exception: What seeking raises.
+        """
+        case, enrichment = Case(lead=self._lead, now=self._now), None
+        for agent in self._pipeline.agents:
+            if agent.wants_evidence(case):
+                sought = await self._evidence()
+                if isinstance(sought, NotJudged):
+                    return sought
+                enrichment, case = sought, case.with_evidence(sought.evidence)
+            earlier = (standing or {}).get(agent.name)
+            case = case.with_decision(earlier or agent.decide(case))
+            if case.decisions[-1].verdict is Verdict.DISCARD:
+                break
+        return Judged(case.decisions, enrichment)
+
+    async def record(
+        self, store: LeadStore, company_key: str
+    ) -> tuple[Judged, Recorded] | NotJudged:
+        """Decide and store it. What was decided before on the same evidence stands."""
+        standing: dict[str, Decision] = {}
+        while True:
+            judged = await self.decide(standing)
+            if isinstance(judged, NotJudged):
+                return judged
+            recorded = await store.record(
+                self._lead.id,
+                judged.decisions,
+                company_key,
+                basis=judged.basis,
+                simulated=judged.simulated,
+            )
+            if not recorded.standing:
+                return judged, recorded
+            standing |= recorded.standing
+
+    async def _evidence(self) -> Enrichment | NotJudged:
+        if self._sought is None:
+            sought = await self._seek()
+            if isinstance(sought, Enrichment) and sought.status is EnrichmentStatus.AMBIGUOUS:
+                sought = NotJudged(explain_ambiguity(sought), sought)
+            self._sought = sought
+        return self._sought
+
+
+@dataclass(slots=True)
+class _Subject:
+    """The lead that an item names, and its company's key, as far as they are known yet."""
+
+    item: Item
+    lead: Lead | None = None
+    company_key: str | None = None
+
+    async def read(self, store: LeadStore) -> Lead | None:
+        """Read the lead; None if it is not stored."""
+        try:
+            lead_id = UUID(self.item)
+        except ValueError:  # other services enqueue ids, too
+            return None
+        self.lead = await store.lead(lead_id)
+        return self.lead
+
+    async def give_up(self, store: LeadStore, why: GivenUp) -> LeadResult:
+        """Return the result of a lead that is not worked on any more.
+
+        Raises:
+            NotNow: The database is unavailable.
+        """
+        try:
+            lead = await self.read(store)
+        except DatabaseUnavailable as error:
+            raise NotNow(str(error)) from error
+        self.company_key = None if lead is None else own_key(mention_of(lead))
+        return self.failed(explain_given_up(why))
+
+    def failed(self, why: Explanation, enrichment: Enrichment | None = None) -> LeadResult:
+        """Return the result of a lead that was not judged, and why."""
+        return LeadResult(
+            status=why.status,
+            lead_id=self.item,
+            company="" if self.lead is None else self.lead.company,
+            code=why.code,
+            reason=why.reason,
+            candidates=() if enrichment is None else enrichment.candidates,
+            uncertain_micros=why.uncertain_micros,
+            **self._provenance(enrichment),
+        )
+
+    def judged(self, lead: Lead, judged: Judged, recorded: Recorded, version: str) -> LeadResult:
+        """Return the result of a lead that was judged by the rules of *version*."""
+        decision = judged.decision
+        viable = decision.verdict is Verdict.ADVANCE
+        drafts = [each.draft for each in judged.decisions if each.draft is not None]
+        opportunity_id = recorded.opportunity_id
+        return LeadResult(
+            status=ItemStatus.OPPORTUNITY if viable else ItemStatus.DISCARDED,
+            lead_id=str(lead.id),
+            company=lead.company,
+            code=decision.code,
+            reason=decision.reason,
+            viable=viable,
+            score=decision.score,
+            opportunity_id=None if opportunity_id is None else str(opportunity_id),
+            draft=drafts[-1] if viable and drafts else decision.draft,
+            version=version,
+            **self._provenance(judged.enrichment),
+        )
+
+    def _provenance(self, enrichment: Enrichment | None) -> dict[str, Any]:
+        return {"company_key": self.company_key} if enrichment is None else provenance(enrichment)
 
 
 class LeadHandler:
-    """Runs the leads of a job through one pipeline of agents."""
+    """Runs the leads of a job through the pipeline of agents."""
 
     def __init__(
         self, store: LeadStore, enricher: Enricher, pipeline: Pipeline, clock: Clock
@@ -36,73 +214,201 @@ class LeadHandler:
         evidence has grown older meanwhile, the decisions that it led to first stand.
 
         Raises:
-            NotNow: Redis or the database is away.
+            NotNow: Redis or the database is unavailable.
         """
-        lead: Lead | None = None
-        company: Resolved | None = None
+        subject = _Subject(item)
 
         async def work() -> Report:
-            nonlocal lead, company
-            lead = await lead_of(self._store, item)
+            lead = await subject.read(self._store)
             if lead is None:
-                return failed(item, None, UNKNOWN_LEAD)
+                return _report(subject.failed(UNKNOWN_LEAD))
             company = await self._enricher.identify(mention_of(lead))
-            return await self._judge(lead, company, context)
+            subject.company_key = company.key
+            return await self._judge(subject, lead, company, context)
 
-        def fail(why: Explanation) -> Report:
-            key = None if company is None else company.key
-            return failed(item, lead, why, company_key=key)
-
-        return await reported(work(), fail)
+        return await reported(work(), lambda why: _report(subject.failed(why)))
 
     async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a lead that is not worked on any more.
 
         Raises:
-            NotNow: The database is away.
+            NotNow: The database is unavailable.
         """
         del context
-        lead = await lead_if_there(self._store, item)
-        key = None if lead is None else own_key(mention_of(lead))
-        return failed(item, lead, explain_given_up(why), company_key=key)
+        return _report(await _Subject(item).give_up(self._store, why))
 
-    async def _judge(self, lead: Lead, company: Resolved, context: JobContext) -> Report:
-        purpose = Purpose(
-            *(context.job_id, context.tenant, context.capped),
-            lane=context.lane,
-            item=context.item,
-            buy_again=context.buy_again,
-        )
-
+    async def _judge(
+        self, subject: _Subject, lead: Lead, company: Resolved, context: JobContext
+    ) -> Report:
         async def seek() -> Enrichment:
             await context.step("lookup")
-            found = await enrich_patiently(self._enricher, company, purpose, context)
+            found = await enrich_patiently(self._enricher, company, context)
             await context.step("judge")
             return found
 
-        try:
-            judging = Judging(self._pipeline, lead, company.key, self._clock(), seek)
-            return judged(judging, *await judging.record(self._store))
-        except NotJudged as none:
-            return failed(str(lead.id), lead, none.why, none.enrichment, company_key=company.key)
+        judging = _Judging(self._pipeline, lead, self._clock(), seek)
+        outcome = await judging.record(self._store, company.key)
+        if isinstance(outcome, NotJudged):
+            result = subject.failed(outcome.why, outcome.enrichment)
+            return _report(result, outcome.enrichment)
+        judged, recorded = outcome
+        result = subject.judged(lead, judged, recorded, self._pipeline.version)
+        return _report(result, judged.enrichment, judged.decision)
 
 
-async def lead_if_there(store: LeadStore, item: Item) -> Lead | None:
-    """Return the stored lead that *item* names, for a job that can wait.
+class Rejudge:
+    """Judges stored leads again, by today's rules, on evidence that is kept. Buys nothing.
 
-    Raises:
-        NotNow: The database is away.
+    A judgement that changes is one more decision; an opportunity that exists stays as it is,
+    even where the new decision discards its lead.
     """
-    try:
-        return await lead_of(store, item)
-    except DatabaseUnavailable as away:
-        raise NotNow(str(away)) from away
+
+    def __init__(
+        self,
+        store: LeadStore,
+        last_known: LastKnown,
+        index: CompanyIndex,
+        pipeline: Pipeline,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._last_known = last_known
+        self._pipeline = pipeline
+        self._clock = clock
+
+    async def __call__(self, item: Item, context: JobContext) -> Report:
+        """Judge the lead whose id is *item* again, and store what is decided.
+
+        Idempotent: what an earlier try of the same job has decided counts as this one's.
+
+        Raises:
+            NotNow: Redis or the database is unavailable.
+        """
+
+        async def work() -> Report:
+            return _rejudge_report(await self.judge(item, before=context.accepted_at, store=True))
+
+        def fail(why: Explanation) -> Report:
+            return _rejudge_report(_not_judged(_Subject(item).failed(why)))
+
+        return await reported(work(), fail)
+
+    async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
+        """Return the report of a lead that is not judged any more.
+
+        Raises:
+            NotNow: The database is unavailable.
+        """
+        del context
+        return _rejudge_report(_not_judged(await _Subject(item).give_up(self._store, why)))
+
+    async def judge(
+        self, item: Item, *, before: datetime | None = None, store: bool = False
+    ) -> RejudgedLead:
+        """Return how the lead of *item* is judged now.
+
+        Args:
+            item: The id of a lead.
+            before: Decisions of this instant and later do not count as the previous judgement.
+            store: Whether the judgement is stored; otherwise nothing is changed.
+
+        Raises:
+            DatabaseUnavailable, StoreUnavailable: A backend is unavailable.
+        """
+        subject = _Subject(item)
+        lead = await subject.read(self._store)
+        if lead is None:
+            return _not_judged(subject.failed(UNKNOWN_LEAD))
+        history = await self._store.decisions_of(lead.id)
+        company = await self._index.look(mention_of(lead).identify())
+        subject.company_key = company.key
+        judging = _Judging(
+            self._pipeline, lead, self._clock(), seek=lambda: self._known_evidence(company)
+        )
+        if store:
+            outcome = await judging.record(self._store, company.key)
+        else:
+            outcome = await self._preview(judging, lead, history)
+        if isinstance(outcome, NotJudged):
+            return _not_judged(subject.failed(outcome.why, outcome.enrichment))
+        judged, recorded = outcome
+        earlier = [each for each in history if before is None or each.decided_at < before]
+        previous = [each for each in earlier if each.confirmed_at == earlier[-1].confirmed_at]
+        result = subject.judged(lead, judged, recorded, self._pipeline.version)
+        return RejudgedLead(
+            **result.model_dump(),
+            change=_change(previous[-1].decision if previous else None, judged.decision),
+            previous_code=previous[-1].decision.code if previous else None,
+            previous_version="+".join(each.decision.version for each in previous) or None,
+        )
+
+    async def _preview(
+        self, judging: _Judging, lead: Lead, history: list[StoredDecision]
+    ) -> tuple[Judged, Recorded] | NotJudged:
+        """Return what would be decided, and the opportunity that there is."""
+        judged = await judging.decide()
+        if isinstance(judged, NotJudged):
+            return judged
+        standing = {
+            each.decision.agent: each.decision
+            for each in history
+            for ours in judged.decisions
+            if (each.basis, each.decision.agent, each.decision.version)
+            == (judged.basis, ours.agent, ours.version)
+        }
+        opportunity = await self._store.opportunity_of(lead.id)
+        judged = await judging.decide(standing)
+        if isinstance(judged, NotJudged):
+            return judged
+        return judged, Recorded(None if opportunity is None else opportunity.id, created=False)
+
+    async def _known_evidence(self, company: Resolved) -> Enrichment | NotJudged:
+        if company.is_ambiguous:
+            return nobody(company)
+        return await self._last_known.of(company) or NotJudged(_NOTHING_KEPT)
 
 
-async def lead_of(store: LeadStore, item: Item) -> Lead | None:
-    """Return the stored lead that *item* names, if there is one."""
-    try:
-        lead_id = UUID(item)
-    except ValueError:  # other services enqueue ids, too
-        return None
-    return (await store.leads([lead_id])).get(lead_id)
+UNKNOWN_LEAD = Explanation(
+    ItemStatus.FAILED,
+    "unknown_lead",
+    Localized(
+        en="There is no lead with this id; import it first.",
+        es="No hay ningún lead con este id; impórtelo primero.",
+    ),
+)
+_NOTHING_KEPT = Explanation(
+    ItemStatus.FAILED,
+    "no_evidence_kept",
+    Localized(
+        en="No evidence about this company is kept; run the lead without --rejudge to buy it.",
+        es="No se conserva ninguna consulta de esta empresa; ejecute el lead sin --rejudge "
+        "para comprarla.",
+    ),
+)
+
+
+def _report(
+    result: LeadResult, enrichment: Enrichment | None = None, decision: Decision | None = None
+) -> Report:
+    failure = result.code if result.status is ItemStatus.FAILED else None
+    tally = tally_of(result.status, enrichment, decision)
+    return Report(result.model_dump(mode="json"), tally, failure=failure)
+
+
+def _rejudge_report(result: RejudgedLead) -> Report:
+    tally = {**tally_of(result.status, None), f"change:{result.change}": 1}
+    failure = result.code if result.status is ItemStatus.FAILED else None
+    return Report(result.model_dump(mode="json"), tally, failure=failure)
+
+
+def _not_judged(result: LeadResult) -> RejudgedLead:
+    return RejudgedLead(**result.model_dump(), change=Change.NOT_JUDGED)
+
+
+def _change(previous: Decision | None, now: Decision) -> Change:
+    if previous is None:
+        return Change.FIRST
+    if previous.verdict is now.verdict:
+        return Change.UNCHANGED
+    return Change.ADVANCED if now.verdict is Verdict.ADVANCE else Change.DISCARDED

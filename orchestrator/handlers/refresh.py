@@ -1,4 +1,4 @@
-"""One watched company looked at again; what it showed is held against what it showed before."""
+"""One watched company looked up again; its evidence is compared with the evidence before."""
 
 from agents.case import Localized
 from orchestrator.database import DatabaseUnavailable
@@ -12,12 +12,12 @@ from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
 from orchestrator.purchasing import Enricher, Enrichment, EnrichmentStatus, LastKnown
 from orchestrator.schedule import DueSet, RunEnd, Watch, Watches, evidence_digest, watch_id
 
-#: Of a company that is ambiguous nothing was learned.
-_LEARNED = (EnrichmentStatus.FOUND, EnrichmentStatus.NOT_FOUND)
+#: The lookup of an ambiguous company brings no evidence to compare.
+_CONCLUSIVE = (EnrichmentStatus.FOUND, EnrichmentStatus.NOT_FOUND)
 
 
 class RefreshHandler:
-    """Runs the watches of a refresh job: within freshness nothing is bought, as for anybody."""
+    """Runs the watches of a refresh job; as in every lookup, a fresh entry means no purchase."""
 
     def __init__(
         self,
@@ -34,53 +34,49 @@ class RefreshHandler:
         self._look_up = CompanyHandler(enricher, refresh=True)
 
     async def __call__(self, item: Item, context: JobContext) -> Report:
-        """Look at the company of *item* again, and give its watch its next instant.
+        """Look the company of *item* up again, and set the next instant of its watch.
 
         Idempotent: a run that has ended, or that another job has taken over, buys nothing.
 
         Raises:
-            NotNow: Redis or the database is away.
+            NotNow: Redis or the database is unavailable.
         """
         try:
             return await self._run(item, context)
-        except (DatabaseUnavailable, StoreUnavailable) as away:
-            raise NotNow(str(away)) from away
+        except (DatabaseUnavailable, StoreUnavailable) as error:
+            raise NotNow(str(error)) from error
 
     async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
-        """End the run of a company that is not worked on any more: its watch is tried later.
+        """End the run of a company that is not worked on any more; its watch runs again later.
 
         Raises:
-            NotNow: Redis or the database is away.
+            NotNow: Redis or the database is unavailable.
         """
         report = await self._look_up.give_up(item, context, why)
         try:
             watch = await self._watch_of_run(item, context)
             if watch is not None:
                 await self._end(_ended(watch, report, None, None))
-        except (DatabaseUnavailable, StoreUnavailable) as away:
-            raise NotNow(str(away)) from away
+        except (DatabaseUnavailable, StoreUnavailable) as error:
+            raise NotNow(str(error)) from error
         return report
 
     async def _run(self, item: Item, context: JobContext) -> Report:
         watch = await self._watch_of_run(item, context)
         if watch is None:
             return _not_looked_up(item, "not_due", _NOT_DUE)
-        # By the key that it has: what the name means may be another company by now.
+        # By its key: the name may mean another company by now.
         company = await self._index.look_up_key(watch.company_key, watch.company)
         if await self._is_watched(company, watch):
             await self._end(RunEnd(watch, context.job_id or "", "merged"))
             return _not_looked_up(watch.company, "merged", _MERGED, company.key)
         known = None if watch.digest else await self._last_known.of(company)
-
-        async def identify() -> Resolved:
-            return company
-
-        report, found = await self._look_up.look_up(Mention(watch.company), identify, context)
+        report, found = await self._look_up.look_up(Mention(watch.company), context, company)
         await self._end(_ended(watch, report, found, None if known is None else _digest(known)))
         return report
 
     async def _is_watched(self, company: Resolved, watch: Watch) -> bool:
-        """Say whether another watch looks at *company*, whose key that of *watch* gave way to."""
+        """Return whether *watch* was merged into *company* and that one has a watch of its own."""
         if company.key == watch.company_key:
             return False
         identity = watch_id(watch.tenant, company.key)
@@ -88,7 +84,7 @@ class RefreshHandler:
         return other is not None and not other.paused
 
     async def _watch_of_run(self, item: Item, context: JobContext) -> Watch | None:
-        """Return the watch whose run the item is; None if it is not, or not any more."""
+        """Return the watch whose current run *item* is, if any."""
         identity = watch_id(context.tenant, Mention.of(item).identify().key)
         watch = (await self._watches.of([identity])).get(identity)
         if watch is None or watch.job_id is None or watch.job_id != context.job_id:
@@ -110,14 +106,14 @@ def _ended(
         job_id=watch.job_id or "",
         outcome=result.status.value,
         cost_micros=result.cost_micros,
-        # Of what was found: the report of a job does not carry evidence.
+        # From the lookup: the report of a job does not carry evidence.
         digest=None if found is None else _digest(found),
         known_digest=known_digest,
     )
 
 
 def _digest(found: Enrichment) -> str | None:
-    return evidence_digest(found.evidence) if found.status in _LEARNED else None
+    return evidence_digest(found.evidence) if found.status in _CONCLUSIVE else None
 
 
 def _not_looked_up(name: str, code: str, reason: Localized, key: str | None = None) -> Report:

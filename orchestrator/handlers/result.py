@@ -1,16 +1,30 @@
-"""What a job keeps of each item. Pure; stored as JSON, read by the CLI, the API and clients."""
+"""What a job keeps of each item, and how it is read back.
 
-from collections.abc import Iterator
+Results are stored as JSON and read by the CLI, the API and clients. Of a company a job keeps a
+`CompanyResult` without its defaults and without its evidence, which the memo or the archive has.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TypedDict
+from functools import lru_cache
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
 from agents.case import Decision, Evidence, Localized, OpportunityDraft
 from orchestrator.identity import InvalidCompanyName, Mention
+from orchestrator.jobs import Job, JobKind, JobResults, RowResult
 from orchestrator.memo import Source
-from orchestrator.purchasing import Enrichment, EnrichmentStatus
+from orchestrator.purchasing import (
+    Enrichment,
+    EnrichmentStatus,
+    EvidenceReference,
+    Recall,
+    source_again,
+)
+
+JsonObject = dict[str, Any]
 
 
 class ItemStatus(StrEnum):
@@ -28,12 +42,12 @@ class ItemStatus(StrEnum):
 
 
 class ItemResult(BaseModel):
-    """What every item's result says.
+    """The fields of every item's result.
 
-    `source` is how the evidence came about, None where nothing was looked up; `found` says
-    whether SurfSense knows the company. Of one that is ambiguous, `candidates` are the companies
-    that may be meant. `reason` is one sentence, `code` its machine-readable
-    form. `uncertain_micros` is what a purchase may have cost whose answer was lost.
+    `source` is how the evidence came about, None where nothing was looked up; `found` is whether
+    SurfSense knows the company. For an ambiguous one, `candidates` are the companies that may be
+    meant. `reason` is one sentence, `code` its machine-readable form. `uncertain_micros` is what
+    a purchase may have cost whose answer was lost.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,9 +68,9 @@ class ItemResult(BaseModel):
 
 
 class LeadResult(ItemResult):
-    """A lead's result: the last agent's judgement, and the opportunity if there is one.
+    """A lead's result: the deciding judgement, and the opportunity if there is one.
 
-    `version` identifies the rules that it was judged by.
+    `version` identifies the rules of all agents that judge leads.
     """
 
     lead_id: str
@@ -78,7 +92,7 @@ class Change(StrEnum):
 
 
 class RejudgedLead(LeadResult):
-    """How a lead is judged now, and how it was."""
+    """How a lead is judged now, and how it was judged before."""
 
     change: Change
     previous_code: str | None = None
@@ -91,10 +105,10 @@ class RejudgedLead(LeadResult):
 
 
 class CompanyResult(ItemResult):
-    """A company's result: what is claimed about it, by whom, as of when.
+    """A company's result: what is claimed about it, with its source and age.
 
-    `website` and `country` are what was said beside its name; `purchase_id` identifies the
-    evidence in the ledger.
+    `website` and `country` were given beside its name; `purchase_id` identifies the evidence in
+    the ledger.
     """
 
     website: str | None = None
@@ -104,67 +118,168 @@ class CompanyResult(ItemResult):
 
 
 def named(mention: Mention) -> dict[str, str]:
-    """Return the fields of a company's result that say whom it is about."""
+    """Return the fields of a company's result that name it."""
     name, website, country = mention
-    said = {"company": name, "website": website, "country": country}
-    return {field: text for field, text in said.items() if text is not None}
+    given = {"company": name, "website": website, "country": country}
+    return {field: text for field, text in given.items() if text is not None}
 
 
 def own_key(mention: Mention) -> str | None:
-    """Return the key that *mention* has by itself, of a company that nobody has looked up."""
+    """Return the key of *mention* by itself, for a company that was never looked up."""
     try:
         return mention.identify().key
     except InvalidCompanyName:
         return None
 
 
-class Provenance(TypedDict, total=False):
-    """The fields of a result that tell where its evidence came from."""
+def provenance(enrichment: Enrichment) -> JsonObject:
+    """Return the fields of a result about its evidence, as JSON without defaults.
 
-    company_key: str | None
-    source: Source | None
-    found: bool
-    as_of: datetime | None
-    cost_micros: int
-    saved_micros: int
-    simulated: bool
-
-
-def provenance(company_key: str | None, enrichment: Enrichment | None) -> Provenance:
-    """Return where the evidence about a company came from; without any, only its key."""
-    if enrichment is None:
-        return {"company_key": company_key}
-    return {
+    By hand: a job of hits spends much of its time here.
+    """
+    result: JsonObject = {
         "company_key": enrichment.company_key,
         "source": enrichment.source,
         "found": enrichment.status is EnrichmentStatus.FOUND,
-        "as_of": enrichment.as_of,
-        "cost_micros": enrichment.cost_micros,
-        "saved_micros": enrichment.saved_micros,
-        "simulated": enrichment.simulated,
     }
+    if enrichment.as_of is not None:
+        result["as_of"] = enrichment.as_of.isoformat().replace("+00:00", "Z")
+    if enrichment.cost_micros:
+        result["cost_micros"] = enrichment.cost_micros
+    if enrichment.saved_micros:
+        result["saved_micros"] = enrichment.saved_micros
+    if enrichment.simulated:
+        result["simulated"] = True
+    return result
 
 
 def tally_of(
     status: ItemStatus, enrichment: Enrichment | None, decision: Decision | None = None
-) -> dict[str, int]:
+) -> Mapping[str, int]:
     """Return what a result adds to its job's tally."""
-    return dict(_counts(status, enrichment, decision))
+    code = decision.code if status is ItemStatus.DISCARDED and decision is not None else None
+    if enrichment is None:
+        return _tally(status, None, 0, 0, code)
+    cost, saved = enrichment.cost_micros, enrichment.saved_micros
+    return _tally(status, enrichment.source, cost, saved, code)
 
 
-def again_of(status: ItemStatus, enrichment: Enrichment | None) -> dict[str, int]:
+def again_of(status: ItemStatus, enrichment: Enrichment | None) -> Mapping[str, int]:
     """Return what each further row with the same result adds to its job's tally."""
-    again = None if enrichment is None else enrichment.again()
-    return {name: n for name, n in _counts(status, again, None) if name != "spent_micros"}
+    if enrichment is None or enrichment.source is None:
+        return _tally(status, None, 0, 0, None)
+    return _again(status, enrichment.source, enrichment.cost_micros + enrichment.saved_micros)
 
 
-def _counts(
-    status: ItemStatus, enrichment: Enrichment | None, decision: Decision | None
-) -> Iterator[tuple[str, int]]:
-    yield f"status:{status}", 1
-    if status is ItemStatus.DISCARDED and decision is not None:
-        yield f"discard:{decision.code}", 1
-    if enrichment is not None and enrichment.source is not None:
-        yield f"source:{enrichment.source}", 1
-        yield "spent_micros", enrichment.cost_micros
-        yield "saved_micros", enrichment.saved_micros
+@lru_cache(maxsize=1000)
+def _tally(
+    status: ItemStatus, source: Source | None, cost: int, saved: int, discard_code: str | None
+) -> Mapping[str, int]:
+    tally = {f"status:{status}": 1}
+    if discard_code is not None:
+        tally[f"discard:{discard_code}"] = 1
+    if source is not None:
+        tally |= {f"source:{source}": 1, "spent_micros": cost, "saved_micros": saved}
+    return tally
+
+
+@lru_cache(maxsize=1000)
+def _again(status: ItemStatus, source: Source, saved: int) -> Mapping[str, int]:
+    return {
+        f"status:{status}": 1,
+        f"source:{source_again(source)}": 1,
+        "saved_micros": saved,
+    }
+
+
+_OF_COMPANIES: Final = frozenset({JobKind.ENRICH, JobKind.REFRESH})
+_EMPTY: Final = CompanyResult(status=ItemStatus.FAILED, company="").model_dump(mode="json")
+
+
+class ResultReader:
+    """Reads the results of a job row by row, in bounded memory, with the evidence if wanted."""
+
+    def __init__(self, results: JobResults, recall: Recall) -> None:
+        self._results = results
+        self._recall = recall
+
+    async def rows(
+        self, job: Job, *, start: int = 0, stop: int | None = None, with_evidence: bool = True
+    ) -> AsyncIterator[tuple[int, JsonObject]]:
+        """Yield (number, result) in order, for the rows that have one.
+
+        Args:
+            job: As it was read.
+            start: Number of the first row.
+            stop: Number behind the last one; None for all.
+            with_evidence: Whether to fetch evidence, which is most of the time and of the bytes.
+
+        Raises:
+            StoreUnavailable: Redis is unavailable.
+            DatabaseUnavailable: Evidence is wanted, and the database is unavailable.
+        """
+        async for page in self._results.pages(job, start, job.total if stop is None else stop):
+            for numbered in await self._of_rows(job, page, with_evidence=with_evidence):
+                yield numbered
+
+    async def some(
+        self, job: Job, rows: Sequence[int], *, with_evidence: bool = True
+    ) -> dict[int, JsonObject]:
+        """Return the results of those of *rows*, which ascend, that have one, by number.
+
+        Raises:
+            StoreUnavailable: Redis is unavailable.
+            DatabaseUnavailable: Evidence is wanted, and the database is unavailable.
+        """
+        page = await self._results.some(job, rows)
+        return dict(await self._of_rows(job, page, with_evidence=with_evidence))
+
+    async def _of_rows(
+        self, job: Job, page: Sequence[RowResult], *, with_evidence: bool
+    ) -> list[tuple[int, JsonObject]]:
+        results = [row.result for row in page]
+        if job.kind in _OF_COMPANIES:
+            results = await self.complete(results, with_evidence=with_evidence)
+        return [
+            (row.number, _of_row(row, result)) for row, result in zip(page, results, strict=True)
+        ]
+
+    async def complete(
+        self, kept: Sequence[JsonObject], *, with_evidence: bool = True
+    ) -> list[JsonObject]:
+        """Return the documented results of companies, from what jobs keep of them."""
+        evidence = await self._evidence(kept) if with_evidence else {}
+        return [{**_EMPTY, **each, "evidence": evidence.get(_key(each))} for each in kept]
+
+    async def _evidence(self, kept: Sequence[JsonObject]) -> dict[tuple[Any, ...], JsonObject]:
+        """Return the evidence of each of *kept* that has some, by its `_key`."""
+        found = [each for each in kept if each.get("status") == ItemStatus.ENRICHED]
+        wanted = {_key(each): _reference(each) for each in found}
+        evidence = await self._recall.evidence(list(wanted.values()))
+        return {
+            key: each.model_dump(mode="json")
+            for key, each in zip(wanted, evidence, strict=True)
+            if each is not None
+        }
+
+
+def _key(kept: Mapping[str, Any]) -> tuple[Any, ...]:
+    return kept.get("company_key"), kept.get("purchase_id"), kept.get("as_of")
+
+
+def _reference(kept: Mapping[str, Any]) -> EvidenceReference:
+    as_of = datetime.fromisoformat(kept["as_of"])
+    return EvidenceReference(kept["company_key"], kept.get("purchase_id"), as_of)
+
+
+def _of_row(row: RowResult, result: JsonObject) -> JsonObject:
+    """Return *result* under the row's own spelling, and paid for only once."""
+    if row.is_first:
+        return result
+    repeated = {**result, "cost_micros": 0}
+    if row.spelling is not None:
+        repeated |= dict.fromkeys(("website", "country")) | named(Mention.of(row.spelling))
+    if result["source"] is not None:
+        repeated["source"] = source_again(Source(result["source"])).value
+        repeated["saved_micros"] = result["cost_micros"] + result["saved_micros"]
+    return repeated

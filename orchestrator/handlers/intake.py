@@ -1,6 +1,6 @@
-"""The companies of a job on their way in: repetitions are found, known companies answered.
+"""The companies of a job on their way in: rows that repeat are merged, known companies answered.
 
-What a list says twice is worked on once, and what the memo knows becomes no work at all.
+Rows that mean one company become one item, and what the memo knows becomes no work at all.
 """
 
 import zlib
@@ -13,8 +13,8 @@ import structlog
 from agents.case import Localized
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.handlers.company import report_of, report_of_failure
+from orchestrator.handlers.explanation import Explanation, explain
 from orchestrator.handlers.result import ItemStatus
-from orchestrator.handlers.trouble import Explanation, explain
 from orchestrator.identity import Identity, InvalidCompanyName, Mention
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.background import Turns
@@ -24,7 +24,7 @@ from orchestrator.purchasing import Enricher, Enrichment, nobody
 
 log = structlog.get_logger(__name__)
 
-#: Characters of a name; nobody's company has a longer one.
+#: Characters of a name; no company has a longer one.
 MAX_NAME = 1_000
 
 
@@ -33,32 +33,28 @@ class _New:
     """A mention that no earlier row has: the company that is meant, or why there is none."""
 
     text: str
+    mention: Mention
     identity: Identity | None = None
     company: Resolved | None = None
     trouble: Explanation | None = None
 
     @property
-    def mention(self) -> Mention:
-        """How its row names the company."""
-        return Mention.of(self.text)
-
-    @property
     def item(self) -> str:
         """What rows that are answered together have in common.
 
-        Not the key alone: whose name is all that is known of it may mean somebody else by the
-        time that it is looked up. No key has a NUL character.
+        Not the key alone: a mention without facts may mean another company by the time that it
+        is looked up. No key has a NUL character.
         """
         if self.company is None:
             return f"\0{self.text}"
         if self.company.is_ambiguous:
             return f"\0{self.company.key}"
-        is_told = any(self.company.identity.facts[:2])
-        return f"{self.company.key}\0" if is_told else self.company.key
+        has_facts = any(self.company.identity.facts[:2])
+        return f"{self.company.key}\0" if has_facts else self.company.key
 
 
 class CompanyIntake:
-    """Puts companies into an unsealed job, each as the text of a `Mention`.
+    """Adds companies, each as the text of a `Mention`, to an unsealed job.
 
     Not for concurrent callers. Memory: about 60 bytes for each distinct company, and 30 more for
     each that is known.
@@ -71,24 +67,24 @@ class CompanyIntake:
         self._item_of_spelling = array("I")
         self._keys = Distinct()
         self._first_spelling = array("I")
-        self._row: list[str] = []
+        self._waiting: list[str] = []
         self._served: list[_Served] = []
 
     async def add(self, mentions: Sequence[str]) -> None:
         """Add rows.
 
         Raises:
-            StoreUnavailable: Redis is away; discard the job.
+            StoreUnavailable: Redis is unavailable; discard the job.
         """
-        self._row += mentions
-        while len(self._row) >= SEGMENT_ROWS:
-            rows, self._row = self._row[:SEGMENT_ROWS], self._row[SEGMENT_ROWS:]
+        self._waiting += mentions
+        while len(self._waiting) >= SEGMENT_ROWS:
+            rows, self._waiting = self._waiting[:SEGMENT_ROWS], self._waiting[SEGMENT_ROWS:]
             await self._add(rows)
 
     async def end(self) -> None:
         """Add what is left, so that the job can be sealed."""
-        if self._row:
-            rows, self._row = self._row, []
+        if self._waiting:
+            rows, self._waiting = self._waiting, []
             await self._add(rows)
 
     async def count_served(self) -> None:
@@ -109,7 +105,11 @@ class CompanyIntake:
         turns = Turns()
         for spelling, each in enumerate(met, start=first):
             await turns.give()
-            self._item_of_spelling.append(self._meet(each, spelling, new))
+            item = self._keys.number(each.item)
+            if item == len(self._first_spelling):
+                self._first_spelling.append(spelling)
+                new.append(each)
+            self._item_of_spelling.append(item)
         for row, spelling in enumerate(numbers):
             await turns.give()
             item = self._item_of_spelling[spelling]
@@ -121,7 +121,7 @@ class CompanyIntake:
         await self._unsealed.add_part(Part(rows, segment, [each.text for each in new], answers))
 
     async def _read(self, rows: Sequence[str]) -> tuple[list[int], list[_New]]:
-        """Return the spelling of each of *rows*, and the new ones with who is meant by them."""
+        """Return the number of each row's spelling, and the new spellings with their companies."""
         first = len(self._spellings)
         numbers: list[int] = []
         new: list[_New] = []
@@ -135,22 +135,14 @@ class CompanyIntake:
         known = [each.identity for each in new if each.identity is not None]
         try:
             companies = iter(await self._enricher.resolve(known))
-        except DatabaseUnavailable as away:
-            # Work is accepted all the same: it waits for the database where it is done.
-            log.warning("intake.not_identified", error=str(away))
+        except DatabaseUnavailable as error:
+            # The work is accepted: workers identify its companies once the database answers.
+            log.warning("intake.not_identified", error=str(error))
             return numbers, new
         for each in new:
             if each.identity is not None:
                 each.company = next(companies)
         return numbers, new
-
-    def _meet(self, met: _New, spelling: int, new: list[_New]) -> int:
-        """Return the item of *met*, perhaps a new one."""
-        item = self._keys.number(met.item)
-        if item == len(self._first_spelling):
-            self._first_spelling.append(spelling)
-            new.append(met)
-        return item
 
     async def _answers(self, new: Sequence[_New], first: int) -> dict[int, Report]:
         """Return the reports of those of *new* that need no work, by their index."""
@@ -162,12 +154,8 @@ class CompanyIntake:
         known = await self._enricher.known(list(lookups.values()))
         found = {n: each for n, each in zip(lookups, known, strict=True) if each is not None}
         self._served.append(_Served.of({first + n: each for n, each in found.items()}))
-        answers = {}
-        for n, each in enumerate(new):
-            report = _report(each, found.get(n))
-            if report is not None:
-                answers[n] = report
-        return answers
+        reports = {n: _report(each, found.get(n)) for n, each in enumerate(new)}
+        return {n: report for n, report in reports.items() if report is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +180,6 @@ class _Served:
         return zip(self.items, ids.splitlines(), self.prices, strict=True)
 
 
-def _read(text: str) -> _New:
-    mention = Mention.of(text)
-    if len(mention.name) > MAX_NAME or "\0" in mention.name:
-        return _New(text, trouble=_UNFIT)
-    try:
-        return _New(text, mention.identify())
-    except InvalidCompanyName as error:
-        return _New(text, trouble=explain(error))
-
-
 _UNFIT = Explanation(
     ItemStatus.INVALID,
     "invalid_company_name",
@@ -210,6 +188,16 @@ _UNFIT = Explanation(
         es=f"El nombre tiene más de {MAX_NAME:,} letras, o signos NUL; corríjalo.",
     ),
 )
+
+
+def _read(text: str) -> _New:
+    mention = Mention.of(text)
+    if len(mention.name) > MAX_NAME or "\0" in mention.name:
+        return _New(text, mention, trouble=_UNFIT)
+    try:
+        return _New(text, mention, mention.identify())
+    except InvalidCompanyName as error:
+        return _New(text, mention, trouble=explain(error))
 
 
 def _report(new: _New, known: Enrichment | None) -> Report | None:

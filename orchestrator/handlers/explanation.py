@@ -1,0 +1,201 @@
+"""Why an item could not be worked on: a result with a reason in two languages, or a later try."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from agents.case import Localized
+from orchestrator.database import DatabaseUnavailable
+from orchestrator.handlers.result import ItemStatus
+from orchestrator.identity import InvalidCompanyName
+from orchestrator.infra.redis_client import StoreUnavailable
+from orchestrator.jobs import DeadLetter, GivenUp, NotNow, Report
+from orchestrator.memo import RECORD_UNREADABLE, LeaseLost, LoadFailed, StillLoading
+from orchestrator.purchasing import (
+    BudgetExhausted,
+    Enrichment,
+    RefreshRefused,
+    Scope,
+    ShuttingDown,
+    UnreadableRecord,
+    scope_of,
+)
+from orchestrator.surfsense import (
+    AnswerLost,
+    EnrichmentError,
+    MalformedAnswer,
+    TransientEnrichmentError,
+)
+
+log = structlog.get_logger(__name__)
+
+#: Code of a result whose purchase goes on after its caller has given up.
+STILL_LOADING = "still_loading"
+#: Faults of our own backends: the item stays open, and is tried again by itself.
+POSTPONING = (StoreUnavailable, DatabaseUnavailable, LeaseLost, ShuttingDown)
+#: Candidates that one sentence names.
+NAMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How an item ends that could not be worked on.
+
+    `uncertain_micros` is what a purchase may have cost whose answer was lost.
+    """
+
+    status: ItemStatus
+    code: str
+    reason: Localized
+    uncertain_micros: int = 0
+
+    @property
+    def failure(self) -> str | None:
+        """The code of a dead letter; None for an ending that no further try would change."""
+        return self.code if self.status is ItemStatus.FAILED else None
+
+
+async def reported(work: Awaitable[Report], otherwise: Callable[[Explanation], Report]) -> Report:
+    """Return the report of *work*, or the one that *otherwise* makes of its failure.
+
+    Raises:
+        NotNow: A backend is unavailable, or the process ends.
+    """
+    try:
+        return await work
+    except NotNow:
+        raise
+    except POSTPONING as error:
+        raise NotNow(str(error)) from error
+    except Exception as error:
+        explanation = explain(error)
+        if explanation.code == DeadLetter.INTERNAL_ERROR:
+            log.exception("item.failed")
+        return otherwise(explanation)
+
+
+def explain(error: Exception) -> Explanation:
+    """Return what *error* means for its item, in one sentence."""
+    match error:
+        case BudgetExhausted():
+            return Explanation(ItemStatus.SKIPPED_BUDGET, "budget_exhausted", _refusal(error))
+        case InvalidCompanyName():
+            es = "El nombre de la empresa no sirve para buscarla."
+            reason = Localized(en=f"{error}.", es=es)
+            return Explanation(ItemStatus.INVALID, "invalid_company_name", reason)
+        case StillLoading():
+            en = "It is still being looked up, and paid for once: ask again later."
+            es = "La consulta sigue en marcha y se paga una sola vez: pregunte más tarde."
+            return _failed(STILL_LOADING, en, es)
+        case EnrichmentError():
+            return _explain_enrichment(error)
+        case UnreadableRecord() | LoadFailed() if _is_unreadable(error):
+            en = f"It was not looked up: {error}; the worker's log has more."
+            es = "No se consultó: lo anotado sobre su compra no se puede leer."
+            return _failed(DeadLetter.INTERNAL_ERROR, en, es)
+        case _:
+            return explain_given_up(GivenUp(DeadLetter.INTERNAL_ERROR))
+
+
+def _explain_enrichment(error: EnrichmentError) -> Explanation:
+    if isinstance(error, AnswerLost | MalformedAnswer) and error.retry_in is not None:
+        return _explain_loss(error, error.retry_in)
+    es = f"SurfSense rechazó la consulta ({error.code})."
+    if isinstance(error, TransientEnrichmentError):
+        es = "SurfSense no respondió por ahora; vuelva a ejecutarlo más tarde."
+    return _failed(error.code, f"{error}.", es)
+
+
+def _is_unreadable(error: UnreadableRecord | LoadFailed) -> bool:
+    return isinstance(error, UnreadableRecord) or error.reason == RECORD_UNREADABLE
+
+
+def explain_given_up(why: GivenUp) -> Explanation:
+    """Return why an item is not worked on any more, in one sentence."""
+    match why.code:
+        case DeadLetter.POISON:
+            where = why.last_step or "start"
+            en = f"Its worker vanished {why.attempts} times with this item, last at '{where}'."
+            es = f"El proceso murió {why.attempts} veces con este elemento, la última en '{where}'."
+        case DeadLetter.DEADLINE:
+            en = "The job's deadline had passed before this item began."
+            es = "El plazo del trabajo venció antes de que comenzara este elemento."
+        case DeadLetter.INTERNAL_ERROR:
+            en = "An internal error stopped this lookup; the worker's log has it."
+            es = "Un error interno detuvo esta consulta; consta en el registro del proceso."
+    return _failed(why.code, en, es)
+
+
+def explain_ambiguity(enrichment: Enrichment) -> Explanation:
+    """Return why a name is ambiguous: its candidates, or that it is no name, and what helps."""
+    names = ", ".join(enrichment.candidates[:NAMED])
+    if enrichment.source is None and not enrichment.shared:
+        reason = Localized(
+            en="The name is only a legal form or a symbol, so nothing was bought; "
+            "write the company's own name, or add its website.",
+            es="El nombre es solo una forma jurídica o un símbolo, y no se compró nada; "
+            "escriba el nombre propio de la empresa o añada su página web.",
+        )
+    else:
+        these = f" ({names})" if names else ""
+        reason = Localized(
+            en=f"The name may mean several companies{these}; "
+            "write the full name, or add its website.",
+            es=f"El nombre puede ser de varias empresas{these}; "
+            "escriba el nombre completo o añada su página web.",
+        )
+    return Explanation(ItemStatus.AMBIGUOUS, "ambiguous_name", reason)
+
+
+def _failed(code: str, en: str, es: str, uncertain_micros: int = 0) -> Explanation:
+    return Explanation(ItemStatus.FAILED, code, Localized(en=en, es=es), uncertain_micros)
+
+
+def _explain_loss(error: AnswerLost | MalformedAnswer, barred_for: timedelta) -> Explanation:
+    """Return how long a company is not bought again whose answer is lost, and what to do."""
+    minutes = max(1, round(barred_for / timedelta(minutes=1)))
+    en = (
+        f"{error}. It is not bought again for {minutes} min, unless you ask for it with "
+        f"--buy-again or `emasai jobs requeue --reason {error.code}`."
+    )
+    es = (
+        "Se perdió la respuesta de SurfSense y puede haberse cobrado. No se vuelve a comprar "
+        f"durante {minutes} min, salvo que lo pida con --buy-again "
+        f"o `emasai jobs requeue --reason {error.code}`."
+    )
+    uncertain_micros = error.cost_micros if isinstance(error, AnswerLost) else 0
+    return _failed(error.code, en, es, uncertain_micros)
+
+
+def _refusal(error: BudgetExhausted) -> Localized:
+    """Return which budget is used up."""
+    which = _budget(*scope_of(error.account))
+    if isinstance(error, RefreshRefused):
+        return Localized(
+            en=f"Not refreshed: the budget of {which.en} is nearly used up, "
+            "and the rest is for what somebody asks for.",
+            es=f"No se renovó: el presupuesto {which.es} está casi agotado, "
+            "y el resto es para lo que alguien pida.",
+        )
+    return Localized(
+        en=f"Not bought: the budget of {which.en} is used up.",
+        es=f"No se compró: el presupuesto {which.es} está agotado.",
+    )
+
+
+def _budget(scope: Scope, name: str) -> Localized:
+    match scope:
+        case Scope.RUN:
+            return Localized(en="this run", es="de esta ejecución")
+        case Scope.REFRESH:
+            return Localized(
+                en=f"refreshes on {name} (UTC)", es=f"de renovaciones del {name} (UTC)"
+            )
+        case Scope.TENANT:
+            return Localized(en=f"tenant {name}", es=f"del tenant {name}")
+        case Scope.DAY:
+            return Localized(en=f"the day {name} (UTC)", es=f"del día {name} (UTC)")
+        case Scope.GLOBAL:
+            return Localized(en="the whole installation", es="de toda la instalación")
