@@ -49,7 +49,7 @@ from orchestrator.jobs import (
     Reconciler,
 )
 from orchestrator.leads import LeadStore, Outbox, OutboxRelay, open_webhook
-from orchestrator.memo import Durability, Memo, MemoOptions, Refresh
+from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.messaging import Workers
 from orchestrator.purchasing import (
     SEND_WITHIN,
@@ -259,9 +259,7 @@ async def build(
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
         index = CompanyIndex(engine, clock)
-        enricher = Enricher(
-            memo, purchaser, counters, servings, index, refresh=_refresh_of(settings)
-        )
+        enricher = Enricher(memo, purchaser, counters, servings, index)
         store = LeadStore(engine, clock)
         outbox = Outbox(engine, clock)
         pruners = (
@@ -359,13 +357,6 @@ async def _open_relay(
         return None
     key, url = webhook_key(settings.webhook_secret), settings.webhook_url.get_secret_value()
     return OutboxRelay(outbox, await stack.enter_async_context(open_webhook(url, key, clock)))
-
-
-def _refresh_of(settings: Settings) -> Refresh | None:
-    """Return when an entry is refreshed ahead of its expiry; None for never, the default."""
-    if not settings.refresh_ahead:
-        return None
-    return Refresh(settings.refresh_ahead, settings.refresh_reads)
 
 
 def _redis(stack: AsyncExitStack, url: str) -> Redis:

@@ -49,6 +49,8 @@ REMOVED: Final[Mapping[str, str]] = {
     "EMASAI_IDEMPOTENCY_TTL_S": "an idempotency key leads to its job for 24 hours",
     "EMASAI_POLL_FIRST_S": "a run is first looked at after 0.2 s",
     "EMASAI_POLL_MAX_S": "looks at a run are at most 5 s apart",
+    "EMASAI_REFRESH_AHEAD_S": "an entry is bought anew when it has expired, or by a watch",
+    "EMASAI_REFRESH_READS": "an entry is bought anew when it has expired, or by a watch",
     "EMASAI_SENTINEL_MASTER": "write the master's name into the address, "
     "sentinel://...?master_name=NAME",
     "EMASAI_SENTINEL_PASSWORD": "write the Sentinels' password into the address, "
@@ -441,11 +443,6 @@ class Settings(_Database, RedisSettings):
     stale_for: SecondsOrZero = Field(timedelta(0), validation_alias="EMASAI_STALE_FOR_S")
     """How long a copy is kept beyond its freshness, to be served, marked stale, while SurfSense is
     down; 0 keeps none."""
-    refresh_ahead: SecondsOrZero = Field(timedelta(0), validation_alias="EMASAI_REFRESH_AHEAD_S")
-    """The last part of an entry's life in which it is bought anew if it is read often enough; 0:
-    never."""
-    refresh_reads: int = Field(3, ge=1, validation_alias="EMASAI_REFRESH_READS")
-    """How many reads in that part are often enough."""
     not_found_ttl: Seconds = Field(timedelta(minutes=30), validation_alias="EMASAI_NOT_FOUND_TTL_S")
     """How long SurfSense's answer "no such company" is believed."""
     failure_ttl: Seconds = Field(timedelta(seconds=15), validation_alias="EMASAI_FAILURE_TTL_S")

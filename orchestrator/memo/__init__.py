@@ -20,7 +20,7 @@ from orchestrator.memo.errors import (
     StillLoading,
 )
 from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, NotShared
-from orchestrator.memo.memo import RECORD_UNREADABLE, Memo, Refresh
+from orchestrator.memo.memo import RECORD_UNREADABLE, Memo
 from orchestrator.memo.options import MemoOptions
 from orchestrator.memo.outcome import Outcome, Source
 from orchestrator.memo.records import LeftRecord, Records
@@ -47,7 +47,6 @@ __all__ = [
     "Outcome",
     "RecordGone",
     "Records",
-    "Refresh",
     "Source",
     "StillLoading",
     "StoreFull",

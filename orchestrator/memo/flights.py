@@ -14,9 +14,8 @@ from orchestrator.memo.flight import Loader, NotShared
 from orchestrator.memo.leader import FlightResult
 from orchestrator.memo.outcome import Outcome, Source
 
-#: Flies one: key, loader, the instant at which the entry expires that is to be replaced (ms)
-#: or 0, and how the flight can be ended early.
-Fly = Callable[[str, Loader, int, Abandonment], Coroutine[Any, Any, FlightResult]]
+#: Flies one: key, loader, and how the flight can be ended early.
+Fly = Callable[[str, Loader, Abandonment], Coroutine[Any, Any, FlightResult]]
 
 
 @dataclass(slots=True)
@@ -33,9 +32,6 @@ class Flights:
         self._fly = fly
         self._flying: dict[str, _Flying] = {}
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._flying
-
     def __len__(self) -> int:
         return len(self._flying)
 
@@ -51,10 +47,10 @@ class Flights:
             if joined is not None:
                 return joined
 
-    def begin(self, key: str, load: Loader, *, replaced: int = 0) -> _Flying:
+    def begin(self, key: str, load: Loader) -> _Flying:
         """Begin a flight that nobody waits for yet."""
         abandonment = Abandonment()
-        flight = self._fly(key, load, replaced, abandonment)
+        flight = self._fly(key, load, abandonment)
         task = asyncio.create_task(flight, name=f"memo-flight {key}")
         self._flying[key] = _Flying(task, abandonment)
 

@@ -17,7 +17,6 @@ _RECORD = f"{_OURS}note:"
 _FAILURE = f"{_OURS}failure:"
 _FAILURES = f"{_OURS}failures:"
 _STALE = f"{_OURS}stale:"
-_READS = f"{_OURS}reads:"
 _CORRUPT = f"{_OURS}corrupt:"
 _PROCESS = f"{_OURS}process:"
 #: What tells that an entry is being loaded, or was a while ago.
@@ -65,11 +64,6 @@ class Keys:
     def stale(self) -> str:
         """A copy of the entry for bad times; lives longer, and is never called fresh."""
         return _STALE + self.entry
-
-    @property
-    def reads(self) -> str:
-        """Reads of an entry that is about to expire, by callers that asked for a refresh."""
-        return _READS + self.entry
 
     @property
     def corrupt(self) -> str:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never, cast
 
@@ -52,19 +51,6 @@ TAKE_OVERS = 3
 Decode = Callable[[str, bytes], Entry]
 
 
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """When an entry is worth a load ahead of its expiry: that spends money on what may not be read.
-
-    `ahead` is the last part of its life in which reads count, `reads` how many of them it takes;
-    `load` does it where that is not the reader's own loader.
-    """
-
-    ahead: timedelta
-    reads: int
-    load: Loader | None = None
-
-
 class Memo:
     """Memoization over one Redis database. One per event loop; `aclose` it."""
 
@@ -96,7 +82,6 @@ class Memo:
         load: Loader,
         *,
         patience: timedelta | None = None,
-        refresh: Refresh | None = None,
     ) -> Outcome:
         """Return the fresh entry of *key*, loading it if nobody has or does.
 
@@ -106,8 +91,6 @@ class Memo:
             key: The entry's key.
             load: Called at most once at a time in the whole fleet.
             patience: After which the caller gives up; the load goes on, and fills the memo.
-            refresh: Asks for a load in the background when an entry that is read often is
-                about to expire. Nothing is refreshed unless somebody asks.
 
         Returns:
             Where the load failed and a copy is kept for bad times: that, marked STALE.
@@ -119,8 +102,6 @@ class Memo:
         """
         entry = await self.peek(key)
         if entry is not None:
-            if refresh is not None:
-                await self._refresh(key, entry, refresh.load or load, refresh)
             return Outcome(key, Source.HIT, entry, entry.age_ms(_wall_ms()))
         try:
             seconds = None if patience is None else patience.total_seconds()
@@ -215,21 +196,7 @@ class Memo:
         log.warning("memo.served_stale", key=key, age_ms=age_ms, error=type(error).__name__)
         return Outcome(key, Source.STALE, entry, age_ms)
 
-    async def _refresh(self, key: str, entry: Entry, load: Loader, refresh: Refresh) -> None:
-        """Start a load in the background if *entry* is about to expire and read often enough."""
-        left_ms = entry.expires_at_ms - _wall_ms()
-        if left_ms > milliseconds(refresh.ahead) or key in self._flights:
-            return
-        reads = Keys(key).reads
-        with store_errors("count reads"):
-            count = await self._redis.incr(reads)
-            await self._redis.pexpire(reads, max(left_ms, 1))
-        if count >= refresh.reads and key not in self._flights:
-            self._flights.begin(key, load, replaced=entry.expires_at_ms)
-
-    async def _fly(
-        self, key: str, load: Loader, replaced: int, abandonment: Abandonment
-    ) -> FlightResult:
+    async def _fly(self, key: str, load: Loader, abandonment: Abandonment) -> FlightResult:
         keys, token = Keys(key), new_token(self._processes.id)
         source, overtaken = Source.HIT, 0
         await self._notices.listening()
@@ -237,7 +204,7 @@ class Memo:
         while True:
             with self._notices.expect(keys.entry) as ended:
                 asked_at = time.monotonic()
-                beginning = await self._begin(keys, token, replaced)
+                beginning = await self._begin(keys, token)
                 match beginning:
                     case Fresh(entry, now_ms):
                         outcome = Outcome(keys.entry, source, entry, entry.age_ms(now_ms))
@@ -306,13 +273,13 @@ class Memo:
             if is_meant(self._failure(encoded, timedelta(0))):
                 await self._scripts.drop_record(keys=[keys.failure], args=[stored])
 
-    async def _begin(self, keys: Keys, token: str, replaced: int) -> BeginReply:
+    async def _begin(self, keys: Keys, token: str) -> BeginReply:
         while True:
             try:
                 with store_errors("begin"):
                     reply = await self._scripts.begin(
                         keys=[keys.entry, keys.lease, keys.generation, keys.record, keys.failure],
-                        args=[token, milliseconds(self._options.lease), replaced],
+                        args=[token, milliseconds(self._options.lease)],
                     )
             except StoreRefused as refused:
                 # A server that is full or read-only is no damage.

@@ -17,8 +17,7 @@ from orchestrator.identity import Identity, Mention
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.counters import Counters
-from orchestrator.jobs import Lane
-from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Refresh, Source
+from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source
 from orchestrator.purchasing.journal import Order, Purpose
 from orchestrator.purchasing.outcome import Enrichment, enrichment_of, evidence_in, nobody
 from orchestrator.purchasing.purchase import Purchaser
@@ -42,11 +41,7 @@ class Glance:
 
 
 class Enricher:
-    """Looks companies up through the memo. One per event loop.
-
-    With *refresh*, what is read often is bought anew shortly before it expires; nobody's budget
-    but the tenant's, the day's and the whole installation's pays, and none that runs low.
-    """
+    """Looks companies up through the memo. One per event loop."""
 
     def __init__(
         self,
@@ -55,11 +50,8 @@ class Enricher:
         counters: Counters,
         servings: Servings,
         index: CompanyIndex,
-        *,
-        refresh: Refresh | None = None,
     ) -> None:
         self._index = index
-        self._refresh = refresh
         self._memo = memo
         self._purchaser = purchaser
         self._counters = counters
@@ -110,9 +102,7 @@ class Enricher:
             return await self._purchaser.buy(flight, order)
 
         async def look_up() -> Outcome:
-            return await self._memo.get(
-                entry_key(company.key), load, patience=patience, refresh=self._refresh_of(order)
-            )
+            return await self._memo.get(entry_key(company.key), load, patience=patience)
 
         outcome = await self._inherited(company)
         if outcome is None and purpose.buy_again is not None:
@@ -171,18 +161,6 @@ class Enricher:
             counts[purchase_id, Source.HIT.value, price_micros] += n
         count_lookup(self._counters, Kind.SURFSENSE, hit=True, n=counts.total())
         await self._servings.add_all(counts)
-
-    def _refresh_of(self, order: Order) -> Refresh | None:
-        """Say when *order*'s company is worth a purchase before anybody waits for it."""
-        if self._refresh is None:
-            return None
-        purpose = Purpose(None, order.purpose.tenant, refresh=True, lane=Lane.REFRESH)
-        nobodys = Order(order.company, order.company_key, purpose)
-
-        async def load(flight: Flight) -> Loaded:
-            return await self._purchaser.buy(flight, nobodys)
-
-        return replace(self._refresh, load=load)
 
     async def known(self, companies: Sequence[Resolved]) -> list[Enrichment | None]:
         """Return what a lookup of each company would find without paying, None where nothing.

@@ -160,7 +160,7 @@ class _Memo:
             with store_errors("begin"):
                 reply = await self._scripts.begin(
                     keys=[keys.entry, keys.lease, keys.generation, keys.record, keys.failure],
-                    args=[token, ms(TICK), 0],
+                    args=[token, ms(TICK)],
                 )
             beginning = read_begin_reply(keys.entry, reply)
             match beginning:

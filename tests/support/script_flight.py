@@ -28,7 +28,7 @@ class ScriptFlight:
     async def begin(self) -> list[Any]:
         """Ask who leads."""
         keys = [KEYS.entry, KEYS.lease, KEYS.generation, KEYS.record, KEYS.failure]
-        args: list[Argument] = [self.token, MINUTE_MS, 0]
+        args: list[Argument] = [self.token, MINUTE_MS]
         reply: list[Any] = await self._scripts.begin(keys=keys, args=args)
         return reply
 

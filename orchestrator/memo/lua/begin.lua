@@ -1,4 +1,4 @@
--- begin(KEYS: entry, lease, generation, record, failure; ARGV: token, lease_ms, replaced)
+-- begin(KEYS: entry, lease, generation, record, failure; ARGV: token, lease_ms)
 --
 --   entry       the answer, if one is stored (string, expires by itself)
 --   lease       token of the running leader (string, PX)
@@ -6,9 +6,6 @@
 --   record        what a leader left for its successor (string, PX)
 --   failure     the last leader's failure (string, PX)
 --   token       the caller's flight (string)   lease_ms  how long a lease lives unrenewed (ms)
---   replaced    instant at which the entry expires that is to be replaced while it is still
---               fresh (ms), or 0: any fresh entry will do. The entry says it itself, before its
---               payload; PEXPIRETIME, which says so too, came with Redis 7.0 only.
 --
 -- Returns one of
 --   {'entry', stored, now_ms}
@@ -19,14 +16,13 @@
 -- Keeps: at most one token holds the lease. Calling again with the same token, as a client
 -- does whose reply was lost, answers 'leader' again.
 local entry, lease, generation, record, failure = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local token, lease_ms, replaced = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local token, lease_ms = ARGV[1], tonumber(ARGV[2])
 
 local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
 local stored = redis.call('GET', entry)
-local expires_then = '"expires_at_ms":' .. replaced .. ','
-if stored and not string.find(string.sub(stored, 1, 400), expires_then, 1, true) then
+if stored then
   return {'entry', stored, now_ms}
 end
 

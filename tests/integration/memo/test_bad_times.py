@@ -1,4 +1,4 @@
-"""Answers kept for bad times, callers without patience, and loads ahead of need."""
+"""Answers kept for bad times, and callers without patience."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,6 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.memo import Memo, MemoOptions, Source, StillLoading
-from orchestrator.memo.memo import Refresh
 from tests.support.async_waiting import eventually
 from tests.support.loading import KEY, Loader, SoldOut, SoldOutCodec
 
@@ -118,44 +117,3 @@ async def test_a_loaders_own_timeout_is_not_the_callers(memo: Memo) -> None:
     """TimeoutError from the load is the load's failure, patience or not."""
     with pytest.raises(TimeoutError):
         await memo.get(KEY, Loader(error=TimeoutError()), patience=timedelta(minutes=1))
-
-
-async def test_an_entry_that_is_read_often_is_refreshed_ahead(memo: Memo) -> None:
-    """The reads that count get the old answer; the new one takes its place, paid once."""
-    refresh = Refresh(ahead=timedelta(hours=1), reads=3)
-    await memo.get(KEY, Loader())
-    fresh = Loader("second")
-
-    outcomes = [await memo.get(KEY, fresh, refresh=refresh) for _ in range(3)]
-
-    async def refreshed() -> bool:
-        entry = await memo.peek(KEY)
-        return entry is not None and entry.payload == {"answer": "second"}
-
-    await eventually(refreshed, "the entry is refreshed")
-    assert {outcome.source for outcome in outcomes} == {Source.HIT}
-    assert len(fresh.flights) == 1
-
-
-async def test_nothing_is_refreshed_that_is_not_read_or_not_about_to_expire(memo: Memo) -> None:
-    """Money is not spent on what nobody may read again."""
-    await memo.get(KEY, Loader())
-    fresh = Loader("second")
-
-    for refresh in (Refresh(timedelta(hours=1), reads=9), Refresh(SHORT, reads=1)):
-        await memo.get(KEY, fresh, refresh=refresh)
-    await memo.aclose()
-
-    assert fresh.flights == []
-
-
-async def test_a_refresh_that_fails_leaves_the_entry_alone(memo: Memo) -> None:
-    """The old answer is served until it expires."""
-    await memo.get(KEY, Loader())
-    failing = Loader(error=SoldOut("x"))
-
-    await memo.get(KEY, failing, refresh=Refresh(timedelta(hours=1), reads=1))
-    await failing.started.wait()
-    await memo.aclose()
-
-    assert (await memo.get(KEY, Loader("second"))).entry.payload == {"answer": "first"}

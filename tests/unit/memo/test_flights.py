@@ -21,7 +21,7 @@ async def test_a_caller_that_comes_as_a_flight_fails_begins_another() -> None:
     """Between a flight's end and its being struck off, a caller neither waits nor spins."""
     latecomers: list[asyncio.Task[Outcome]] = []
 
-    async def fly(key: str, load: Loader, _: int, __: Abandonment) -> FlightResult:
+    async def fly(key: str, load: Loader, _: Abandonment) -> FlightResult:
         if latecomers:
             return LANDING
         # Runs in the very next step, which is before the callbacks of this flight's end.

@@ -15,7 +15,7 @@ def test_no_pattern_of_entries_matches_our_keys(entry: str) -> None:
     """`surfsense:*` finds entries only."""
     keys = Keys(entry)
     ours = [keys.lease, keys.generation, keys.record, keys.failure, keys.failures]
-    ours += [keys.stale, keys.reads, keys.corrupt]
+    ours += [keys.stale, keys.corrupt]
 
     assert not any(fnmatch.fnmatchcase(key, "surfsense:*") for key in ours)
     assert all(is_ours(key.encode(errors="surrogatepass")) for key in ours)
