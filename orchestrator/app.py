@@ -28,8 +28,7 @@ from orchestrator.handlers import (
     Rejudge,
     ResultReader,
 )
-from orchestrator.identity.index import CompanyIndex
-from orchestrator.identity.recorded_decisions import IdentityDecisions
+from orchestrator.identity.index import CompanyIndex, IdentityDecisions
 from orchestrator.infra.background import Supervisor
 from orchestrator.infra.clock import TOLERANCE, Clock, ServerClock, ahead_of
 from orchestrator.infra.counters import Counters

@@ -227,4 +227,4 @@ def invalidate(
 async def _all_keys(parts: Runtime, key: str) -> set[str]:
     """Return the keys of all companies that *key*, or the name that has it, may mean."""
     companies = () if is_refined(key) else await parts.index.companies_of(key)
-    return {one for each in (key, *companies) for one in await parts.index.one_with(each)}
+    return {one for each in (key, *companies) for one in await parts.index.merged_keys(each)}

@@ -18,13 +18,13 @@ from orchestrator.identity.decisions import (
     BadDecision,
     DecisionKind,
     IdentityDecision,
+    IdentityRules,
     NewDecision,
-    Rulings,
     in_force,
     undone_by,
 )
 from orchestrator.identity.index import REFRESH_AFTER
-from orchestrator.identity.resolution import Because, Claim, Resolved
+from orchestrator.identity.resolution import MatchReason, NameAssignment, Resolved
 from orchestrator.purchasing import entry_key
 
 
@@ -87,13 +87,13 @@ async def check_known(parts: Runtime, key: str) -> None:
 
 
 _WHY = {
-    Because.NAME: ": its name says so",
-    Because.DOMAIN: ": its domain says so",
-    Because.FACTS: ": its country or legal form says so",
-    Because.DECISION: ": it was decided so",
-    Because.KEY: "",
-    Because.SAYS_NOTHING: ", which says too little: nothing is bought for it without a website",
-    Because.SHARED: ", but several companies go by that name: nothing is bought for it alone; "
+    MatchReason.NAME: ": its name says so",
+    MatchReason.DOMAIN: ": its domain says so",
+    MatchReason.FACTS: ": its country or legal form says so",
+    MatchReason.DECISION: ": it was decided so",
+    MatchReason.KEY: "",
+    MatchReason.SAYS_NOTHING: ", which says too little: nothing is bought for it without a website",
+    MatchReason.SHARED: ", but several companies go by that name: nothing is bought for it alone; "
     "a website or country may tell (--website, --country)",
 }
 _KINDS = {"form": "legal form", "kept": "legal form", "word": "word of a legal form"}
@@ -104,25 +104,25 @@ class Who:
     """Which company is meant, and all that anybody has said about it.
 
     `companies` are those that go by the name, by key; `decisions` those in force that lead to
-    this one, `spelled` the keys of names that do so by an alias.
+    this one, `aliases` the keys of names that do so by an alias.
     """
 
     company: Resolved
-    companies: Mapping[str, tuple[Claim, ...]]
+    companies: Mapping[str, tuple[NameAssignment, ...]]
     decisions: list[IdentityDecision]
-    spelled: tuple[str, ...]
+    aliases: tuple[str, ...]
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The company's key, and those under which something may be kept besides."""
-        return (self.company.key, *self.company.former, *self.spelled)
+        return (self.company.key, *self.company.former, *self.aliases)
 
     def as_json(self) -> dict[str, Any]:
         """Return it for `--json`."""
         identity = self.company.identity
         return {
             "key": self.company.key,
-            "because": self.company.because.value,
+            "because": self.company.reason.value,
             "ambiguous": self.company.is_ambiguous,
             "candidates": list(self.company.candidates),
             "name_key": identity.name_key,
@@ -154,16 +154,16 @@ async def ask_who(
         DatabaseUnavailable: The index cannot be read.
         InvalidCompanyName: *name* is blank.
     """
-    company = await parts.index.look(Mention(name, website, country).identify())
+    company = await parts.index.preview(Mention(name, website, country).identify())
     every = await parts.identity_decisions.all()
-    rulings = in_force(every)
-    applied = [each for each in every if _is_about(each, company, rulings)]
+    rules = in_force(every)
+    applied = [each for each in every if _is_about(each, company, rules)]
     undone = undone_by(every)
     return Who(
         company,
         await parts.index.companies_of(company.identity.name_key),
         [each for each in applied if each.number not in undone],
-        rulings.spelled(company.key),
+        rules.aliases_of(company.key),
     )
 
 
@@ -171,7 +171,7 @@ def show_who(who: Who) -> None:
     """Print the identity for people."""
     company = who.company
     name = company.identity.display_name
-    _line(f"{name} has the key {company.key}{_WHY[company.because]}")
+    _line(f"{name} has the key {company.key}{_WHY[company.reason]}")
     for part in company.identity.removed:
         _line(f"  without {part.text!r}, {_reason(part)}")
     if _keeps_its_form(company.identity):
@@ -199,9 +199,9 @@ def decision_json(decision: IdentityDecision, undone: int | None = None) -> dict
     }
 
 
-def _is_about(decision: IdentityDecision, company: Resolved, rulings: Rulings) -> bool:
+def _is_about(decision: IdentityDecision, company: Resolved, rules: IdentityRules) -> bool:
     target = decision.target
-    leads_here = target is not None and rulings.final(target)[0] == company.key
+    leads_here = target is not None and rules.final(target)[0] == company.key
     return leads_here or decision.number in company.decisions
 
 
@@ -267,7 +267,7 @@ def merge(
     async def before(parts: Runtime) -> list[str]:
         for key in (subject, target):
             await check_known(parts, key)
-        final, *_ = await parts.index.one_with(target)
+        final, *_ = await parts.index.merged_keys(target)
         stakes = [await stakes_of(parts, key) for key in (subject, final)]
         if all(stakes) and not yes:
             _confirm(stakes)
@@ -331,7 +331,7 @@ def alias(
 
     async def before(parts: Runtime) -> list[str]:
         await check_known(parts, target)
-        final, *_ = await parts.index.one_with(target)
+        final, *_ = await parts.index.merged_keys(target)
         if is_domain:
             return [f"Every lead of {subject} has the key {final}, whatever its name."]
         stays = _what_stays(await stakes_of(parts, subject), final)

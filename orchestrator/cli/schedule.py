@@ -59,7 +59,7 @@ async def chosen_watches(
 async def _meant(parts: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
     """Return each of *names*, or keys, with the company that it means."""
     identities = [Mention(name).identify() for name in names]
-    return list(zip(names, await parts.index.look_all(identities), strict=True))
+    return list(zip(names, await parts.index.preview_all(identities), strict=True))
 
 
 async def companies_named(parts: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:

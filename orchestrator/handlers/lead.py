@@ -321,7 +321,7 @@ class Rejudge:
         if lead is None:
             return _not_judged(subject.failed(UNKNOWN_LEAD))
         history = await self._store.decisions_of(lead.id)
-        company = await self._index.look(mention_of(lead).identify())
+        company = await self._index.preview(mention_of(lead).identify())
         subject.company_key = company.key
         judging = _Judging(
             self._pipeline, lead, self._clock(), seek=lambda: self._known_evidence(company)

@@ -66,7 +66,7 @@ class RefreshHandler:
         if watch is None:
             return _not_looked_up(item, "not_due", _NOT_DUE)
         # By its key: the name may mean another company by now.
-        company = await self._index.look_up_key(watch.company_key, watch.company)
+        company = await self._index.resolve_key(watch.company_key, watch.company)
         if await self._is_watched(company, watch):
             await self._end(RunEnd(watch, context.job_id or "", "merged"))
             return _not_looked_up(watch.company, "merged", _MERGED, company.key)

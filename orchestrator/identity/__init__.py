@@ -1,11 +1,28 @@
-"""Company identity: the name as people write it in, the company key out. Pure, no I/O."""
+"""Company identity: the name as people write it in, the company key out. Pure, no I/O.
 
-from .company import KEY_VERSION, MAX_KEY_LENGTH, ParsedName, company_key, parse_name
-from .domains import company_domain
-from .errors import InvalidCompanyName
+The company index, which reads the database, is imported as `orchestrator.identity.index`.
+"""
+
+from .company import (
+    KEY_VERSION,
+    MAX_KEY_LENGTH,
+    InvalidCompanyName,
+    ParsedName,
+    company_key,
+    parse_name,
+)
 from .forms import Form
-from .identify import MAX_REFINED_LENGTH, Facts, Identity, as_key, identify, is_refined
-from .mention import Mention, mention_of
+from .identify import (
+    MAX_REFINED_LENGTH,
+    Facts,
+    Identity,
+    Mention,
+    as_key,
+    company_domain,
+    identify,
+    is_refined,
+    mention_of,
+)
 from .stripping import Removal
 
 __all__ = [

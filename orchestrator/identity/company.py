@@ -1,23 +1,23 @@
 """Turns a company's name, as people write it, into its company key; pure, linear in the name.
 
-The steps: one writing (`writing`), no legal form (`stripping`), one wording (`wording`), joined
-by underscores and bounded. A key is itself a name whose key it is.
+The steps: one way of writing (`writing`), no legal form (`stripping`), one wording (below: `&`,
+spelled initials, elisions, abbreviations), joined by underscores and bounded. A key is itself a
+name, and has itself as its key.
 """
 
 import hashlib
 import re
 import unicodedata
+from itertools import groupby
 from typing import Final, NamedTuple
 
-from .errors import InvalidCompanyName
 from .forms import FORMS
 from .stripping import ARTICLE, Removal, Stripped, strip
-from .wording import join_letters, join_parts, reword
 from .writing import split_words, symbols, tidy
 
 KEY_VERSION: Final = 3
-"""Raised with every change that gives any name another key. What is stored under a key that is no
-longer made is not found, and ends with its time to live: that company is paid for once more."""
+"""Raised with every change that gives any name another key. What is stored under the old key is not
+found any more and expires: that company is bought once more."""
 
 MAX_KEY_LENGTH: Final = 96
 _DIGEST_BYTES: Final = 12
@@ -28,15 +28,57 @@ _BOUNDED: Final = re.compile(
 )
 _MOST_REREADINGS: Final = 4
 _MOST_WORDS: Final = 200
-"""Nothing longer is a company's name; its words are taken as they are, in linear time."""
+"""No company's name is longer; the words of a longer text are taken as they are, in linear time."""
+
+AND: Final = "and"
+
+_EVERYWHERE: Final = {
+    "bros": "brothers",
+    "compania": "cia",
+    "companhia": "cia",
+    "companyia": "cia",
+    "hnos": "hermanos",
+    "intl": "international",
+    "mfg": "manufacturing",
+}
+_AFTER_A_WORD: Final = {"co": "company", "corp": "corporation", "ltd": "limited"}
+_BETWEEN_WORDS: Final = dict.fromkeys(("&", "y", "e", "et", "und", "och", "ve"), AND)
+_JOINING: Final = {*_BETWEEN_WORDS, AND}
+_REWORDED: Final = {*_EVERYWHERE, *_AFTER_A_WORD, *_BETWEEN_WORDS}
+
+_LETTER: Final = r"[^\W\d_]"
+_NUMBER_APART: Final = re.compile(
+    # After a word, but neither after `and` nor after initials that stay apart (`w_e_s_t_1`).
+    rf"(?<={_LETTER})(?<!_and)(?<!_{_LETTER}_{_LETTER})(?<!^{_LETTER}_{_LETTER})_(?=[0-9]+(?:_|$))"
+)
+_COOPERATIVE: Final = re.compile(r"(?<![^_])co(?:mpany)?_(?=operativ)")
+_VOWELS: Final = frozenset("aeiou")
+_MUTE: Final = _VOWELS | {"h"}
+_ELIDED: Final = (["l"], ["d"])
+_LONGEST_INITIALS: Final = 3
+
+
+class InvalidCompanyName(ValueError):
+    """A name that has no company key; the row that has it is reported, never guessed.
+
+    Args (positional, so that the error survives a queue): the name as given, and the reason.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name[:60]!r} is not a company name: {self.reason}"
 
 
 class ParsedName(NamedTuple):
-    """A name, understood: its key, and what was taken off on the way and why.
+    """A parsed name: its key, and what was taken off on the way and why.
 
     `legal_form` is the table's label (`S.A. de C.V.`), None if the name has none. `distinctive`
-    is False for a name that is only a legal form or a symbol: it has a key, but nothing may be
-    bought for it without a domain.
+    is False for a name that is only a legal form or a symbol: it has a key, but nothing is bought
+    for it without a domain.
     """
 
     key: str
@@ -89,7 +131,7 @@ def _reduce(words: list[str], name: str) -> Stripped:
         return Stripped(words, (), None)
     stripped = strip(words, name)
     while True:
-        reworded = _reword(stripped.words, name)
+        reworded = _reword_and_join(stripped.words, name)
         is_same = reworded is stripped.words and reworded[0] is words[0]
         if is_same and len(reworded[-1]) > 1 and all(map(str.isascii, reworded[-2:])):
             return stripped
@@ -100,9 +142,9 @@ def _reduce(words: list[str], name: str) -> Stripped:
         words, stripped = reworded, Stripped(again.words, removed, stripped.form or again.form)
 
 
-def _reword(words: list[str], name: str) -> list[str]:
-    apart = join_parts(reword(words, name))
-    joined = join_letters(apart)
+def _reword_and_join(words: list[str], name: str) -> list[str]:
+    apart = _join_parts(_reword(words, name))
+    joined = _join_letters(apart)
     # Together, the initials of "Talleres A B" would be a Swedish company, so they stay apart.
     return joined if joined is apart or strip(joined).words == joined else apart
 
@@ -117,7 +159,7 @@ def _key(name: str, words: list[str], rereadings: int = _MOST_REREADINGS) -> str
         return _bounded(key)
     if min(map(len, words)) > 1 or not rereadings:
         return key
-    # Letters lose their dots in a key: what they are read as then is what counts.
+    # Letters lose their dots in a key, so the key is read again until it is its own key.
     again = _reduce(split_words(key), key).words
     return key if again == words else _key(key, again, rereadings - 1)
 
@@ -142,3 +184,69 @@ def _key_of_symbols(name: str) -> str:
     if not text:
         raise InvalidCompanyName(name, "it is blank")
     return text if len(text) <= MAX_KEY_LENGTH else f"x{_digest(text)}"
+
+
+def _reword(words: list[str], name: str) -> list[str]:
+    """Spell out abbreviations and conjunctions; *name* is what *words* were made of."""
+    if _REWORDED.isdisjoint(words):
+        return words
+    last = len(words) - 1
+    reworded = list(words)
+    for i, word in enumerate(words):
+        if word in _EVERYWHERE:
+            reworded[i] = _EVERYWHERE[word]
+        elif i > 0 and word in _AFTER_A_WORD:
+            reworded[i] = _AFTER_A_WORD[word]
+        elif 0 < i < last and word in _BETWEEN_WORDS and not _is_initial(words, i, name):
+            reworded[i] = AND
+    return reworded
+
+
+def _is_initial(words: list[str], i: int, name: str) -> bool:
+    """Tell the E of `C.E.I.`, `A E I O` and `PG&E` from the Y of `C Y C`, which joins letters."""
+    if words[i] not in {"y", "e"}:
+        return False
+    if words[i - 1] in _JOINING or words[i + 1] in _JOINING:
+        return True
+    if not len(words[i - 1]) == len(words[i + 1]) == 1:
+        return False
+    around = [*words[max(i - 2, 0) : i - 1], *words[i + 2 : i + 3]]
+    return (
+        any(len(word) == 1 for word in around)
+        or f".{words[i]}." in unicodedata.normalize("NFKC", name).casefold()
+    )
+
+
+def _join_letters(words: list[str]) -> list[str]:
+    """Join spelled initials (`i b m`) and an elided article to its word (`l oreal`)."""
+    if min(map(len, words)) > 1:
+        return words
+    joined: list[str] = []
+    elided = ""
+    for is_letter, group in groupby(words, _is_letter):
+        run = list(group)
+        if elided and run[0][0] in _MUTE:
+            joined[-1:] = [elided + run.pop(0)]
+        joined += _join_run(run) if is_letter else run
+        elided = run[0] if run in _ELIDED else ""
+    return joined
+
+
+def _is_letter(word: str) -> bool:
+    return len(word) == 1 and word.isalpha()
+
+
+def _join_run(run: list[str]) -> list[str]:
+    # Four letters that can be spoken are another company's word: W.E.S.T. is not West.
+    if len(run) > _LONGEST_INITIALS and not _VOWELS.isdisjoint(run):
+        return run
+    return ["".join(run)]
+
+
+def _join_parts(words: list[str]) -> list[str]:
+    """Join what is written apart and together: `Yield 10` and `Yield10`, `Co-operative`."""
+    text = "_".join(words)
+    joined = _NUMBER_APART.sub("", text)
+    if "_operativ" in text:
+        joined = _COOPERATIVE.sub("co", joined)
+    return words if joined == text else joined.split("_")

@@ -1,6 +1,6 @@
-"""What people decide about companies, and what follows from all of it. Pure.
+"""What people decide about companies, and the rules that follow from it. Pure.
 
-Decisions are only ever added: to undo one is another decision. `Rulings` is what is in force.
+Decisions are only ever added: to undo one is another decision. `IdentityRules` are in force.
 """
 
 from collections import defaultdict
@@ -14,10 +14,10 @@ from .identify import MARK
 
 
 class DecisionKind(StrEnum):
-    """What can be decided.
+    """The kinds of decisions.
 
     MERGE: two keys are one company. SPLIT: a name means several companies. ALIAS: a spelling,
-    or a domain, leads to a key. UNDO: an earlier decision is not in force any more.
+    or a domain, leads to a key. UNDO: an earlier decision is no longer in force.
     """
 
     MERGE = "merge"
@@ -28,7 +28,7 @@ class DecisionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewDecision:
-    """What somebody decides.
+    """A decision to be entered.
 
     `subject` is the key, name key or domain that it is about (of an UNDO: the number of the
     decision), `target` the key that it leads to, if it leads to one.
@@ -70,57 +70,57 @@ class BadDecision(ValueError):
         return self.reason
 
 
-class Ruling(NamedTuple):
-    """Where something leads, and the number of the decision that says so."""
+class Rule(NamedTuple):
+    """The key to which a subject leads, and the number of the decision that says so."""
 
     key: str
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class Rulings:
+class IdentityRules:
     """The decisions in force: merged keys, split names, and spellings and domains with a key.
 
-    `given_way` has, by the key that all of it leads to, the merged keys; it follows from the rest.
+    `merged` lists, by the key they lead to, the keys that were merged; it follows from the rest.
     """
 
-    merges: Mapping[str, Ruling] = field(default_factory=dict)
-    names: Mapping[str, Ruling] = field(default_factory=dict)
-    domains: Mapping[str, Ruling] = field(default_factory=dict)
+    merges: Mapping[str, Rule] = field(default_factory=dict)
+    names: Mapping[str, Rule] = field(default_factory=dict)
+    domains: Mapping[str, Rule] = field(default_factory=dict)
     splits: Mapping[str, int] = field(default_factory=dict)
-    given_way: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
-    def tables(self) -> tuple[Mapping[str, Ruling], ...]:
-        """All that leads somewhere."""
+    def tables(self) -> tuple[Mapping[str, Rule], ...]:
+        """The subjects that lead to a key, by kind of subject."""
         return (self.merges, self.names, self.domains)
 
     def final(self, key: str) -> tuple[str, tuple[int, ...]]:
-        """Return the key that *key* is one with, and the decisions that lead there."""
+        """Return the key to which *key* leads in the end, and the decisions that lead there."""
         numbers: tuple[int, ...] = ()
-        while ruling := self.merges.get(key) or self.names.get(key):
-            key, numbers = ruling.key, (*numbers, ruling.number)
+        while rule := self.merges.get(key) or self.names.get(key):
+            key, numbers = rule.key, (*numbers, rule.number)
         return key, numbers
 
-    def merged_into(self, key: str) -> tuple[str, ...]:
-        """Return all keys that are one with *key* and gave way to it, in order."""
-        return self.given_way.get(key, ())
+    def former_keys(self, key: str) -> tuple[str, ...]:
+        """Return all keys that were merged into *key*, in order."""
+        return self.merged.get(key, ())
 
-    def spelled(self, key: str) -> tuple[str, ...]:
+    def aliases_of(self, key: str) -> tuple[str, ...]:
         """Return the names' keys that lead to *key* by an alias, in order.
 
-        What is stored under one was bought before, for whoever the name meant then.
+        What is stored under one was bought before the alias, for the company it meant then.
         """
         return tuple(sorted(name for name in self.names if self.final(name)[0] == key))
 
 
-def in_force(decisions: Iterable[IdentityDecision]) -> Rulings:
-    """Return what *decisions*, in the order of their numbers, amount to."""
+def in_force(decisions: Iterable[IdentityDecision]) -> IdentityRules:
+    """Return the rules that *decisions*, in the order of their numbers, result in."""
     entered = list(decisions)
     undone = undone_by(entered)
-    merges: dict[str, Ruling] = {}
-    names: dict[str, Ruling] = {}
-    domains: dict[str, Ruling] = {}
+    merges: dict[str, Rule] = {}
+    names: dict[str, Rule] = {}
+    domains: dict[str, Rule] = {}
     splits: dict[str, int] = {}
     for decision in entered:
         if decision.kind is DecisionKind.UNDO or decision.number in undone:
@@ -130,76 +130,76 @@ def in_force(decisions: Iterable[IdentityDecision]) -> Rulings:
             continue
         is_domain = decision.kind is DecisionKind.ALIAS and is_domain_subject(decision.subject)
         table = merges if decision.kind is DecisionKind.MERGE else names
-        ruling = Ruling(decision.target or "", decision.number)
-        (domains if is_domain else table)[decision.subject] = ruling
-    rulings = Rulings(merges, names, domains, splits)
-    given_way: dict[str, tuple[str, ...]] = defaultdict(tuple)
+        rule = Rule(decision.target or "", decision.number)
+        (domains if is_domain else table)[decision.subject] = rule
+    rules = IdentityRules(merges, names, domains, splits)
+    merged: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for losing in sorted(merges):
-        given_way[rulings.final(losing)[0]] += (losing,)
-    return replace(rulings, given_way=dict(given_way))
+        merged[rules.final(losing)[0]] += (losing,)
+    return replace(rules, merged=dict(merged))
 
 
 def undone_by(decisions: Iterable[IdentityDecision]) -> dict[int, int]:
-    """Return the numbers of those that are out of force, each with that of what undid it."""
+    """Return the numbers of the undone decisions, each with that of its UNDO."""
     return {int(d.subject): d.number for d in decisions if d.kind is DecisionKind.UNDO}
 
 
 def is_domain_subject(subject: str) -> bool:
-    """Say whether the *subject* of an alias is a domain: only that has a dot and no mark."""
+    """Return whether the *subject* of an alias is a domain: it has a dot and no mark."""
     return "." in subject and MARK not in subject and any(map(str.isalnum, subject))
 
 
-def check(new: NewDecision, rulings: Rulings, past: Mapping[int, IdentityDecision]) -> None:
-    """Let *new* pass if it can be entered after *past*, of which *rulings* are in force.
+def check(new: NewDecision, rules: IdentityRules, past: Mapping[int, IdentityDecision]) -> None:
+    """Check that *new* can be entered after *past*, which results in *rules*.
 
     Raises:
-        BadDecision: With the sentence that says why not.
+        BadDecision: It cannot; the sentence says why.
     """
     if not new.by.strip() or not new.why.strip():
         missing = "why" if new.by.strip() else "who decides"
-        raise BadDecision(f"a decision is kept for ever, so it must say {missing}")
+        raise BadDecision(f"a decision is kept permanently, so it must say {missing}")
     if new.kind is DecisionKind.UNDO:
         _check_undo(new.subject, past)
         return
-    _check_subject(new, rulings)
+    _check_subject(new, rules)
     if new.target is not None:
-        _check_target(new.subject, new.target, rulings)
+        _check_target(new.subject, new.target, rules)
 
 
-def _check_subject(new: NewDecision, rulings: Rulings) -> None:
+def _check_subject(new: NewDecision, rules: IdentityRules) -> None:
     subject = new.subject
     if MARK in subject and new.kind is not DecisionKind.MERGE:
         instead = "split the name" if new.kind is DecisionKind.SPLIT else "merge it"
         raise BadDecision(f"{subject} is one company's key already; {instead} instead")
-    if ruling := next((t[subject] for t in rulings.tables if subject in t), None):
+    if rule := next((t[subject] for t in rules.tables if subject in t), None):
         raise BadDecision(
-            f"{subject} leads to {ruling.key} by decision {ruling.number}; undo that first"
+            f"{subject} leads to {rule.key} by decision {rule.number}; undo that first"
         )
-    if number := rulings.splits.get(subject):
+    if number := rules.splits.get(subject):
         raise BadDecision(f"{subject} is split by decision {number}; undo that first")
     if new.kind is DecisionKind.SPLIT:
-        _check_nobody_leads_to(subject, rulings)
+        _check_is_no_target(subject, rules)
 
 
-def _check_nobody_leads_to(key: str, rulings: Rulings) -> None:
-    for table in rulings.tables:
-        for subject, ruling in table.items():
-            if ruling.key == key:
+def _check_is_no_target(key: str, rules: IdentityRules) -> None:
+    for table in rules.tables:
+        for subject, rule in table.items():
+            if rule.key == key:
                 raise BadDecision(
-                    f"{subject} leads to {key} by decision {ruling.number}, and to nobody after "
-                    "a split; undo that first"
+                    f"{subject} leads to {key} by decision {rule.number}, which after a split "
+                    "would be no company; undo that first"
                 )
 
 
-def _check_target(subject: str, target: str, rulings: Rulings) -> None:
+def _check_target(subject: str, target: str, rules: IdentityRules) -> None:
     if subject == target:
         raise BadDecision(f"{subject} is that company already; name two different ones")
-    final, _ = rulings.final(target)
+    final, _ = rules.final(target)
     if final == subject:
         raise BadDecision(
             f"{target} leads to {subject} already, so this would go round in a circle"
         )
-    if number := rulings.splits.get(final):
+    if number := rules.splits.get(final):
         raise BadDecision(
             f"{final} is several companies by decision {number}; name one of them by its key"
         )

@@ -1,20 +1,21 @@
-"""What is known of a company: its name, understood, and the facts that tell it from others.
+"""Identifies a company by its name and the facts that distinguish it from others of that name.
 
 A key is made of the name alone wherever the name says which company is meant: a lead with a
-website and one without must not be paid for twice. Only where it does not, a *refined* key adds
-what else is known behind a tilde, which no key of a name with letters or digits contains:
+website and one without must not be bought twice. Only elsewhere, a *refined* key adds what else is
+known behind a tilde, which no key of a name with letters or digits contains:
 
     sa~acme.com            the domain, if there is one
     acme~mx   acme~mx~sa   otherwise the country, and the legal form
     acme~~sl               or the legal form alone
+
+Pure, except that the lists of mail providers are imported on first use.
 """
 
 import hashlib
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from .company import parse_name
-from .domains import brand, company_domain
 from .stripping import Removal
 from .writing import split_words
 
@@ -27,28 +28,41 @@ _REFINEMENT: Final = re.compile(
     r"(?:[a-z0-9_-]+\.)+[a-z0-9-]{2,}|x[0-9a-f]{24}|[a-z]{2}(?:~\w+)?|~\w+"
 )
 _DIGEST_BYTES: Final = 12
-_COUNTRY_LENGTH: Final = 2
+_COUNTRY_LENGTH: Final = 2  # of a country code, and of its top-level domain
 _ENOUGH: Final = 2
+_HOST: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.(xn--[a-z0-9-]+|[a-z]{2,})")
+_LONGEST_HOST: Final = 253
+_PAGES: Final = (
+    *("facebook.com", "fb.com", "instagram.com", "linkedin.com", "twitter.com", "x.com"),
+    *("youtube.com", "tiktok.com", "wa.me", "t.me", "linktr.ee", "bit.ly", "google.com"),
+    *("wikipedia.org", "amazon.com", "paginasamarillas.es", "yelp.com", "tripadvisor.com"),
+    *("example.com", "example.net", "example.org"),
+)
+"""Hosts on which many companies have a page, and those that RFC 2606 reserves for examples."""
+_CATEGORY_LABEL: Final = 3
+#: Separates the parts of a mention as a text; no usable name has it.
+_SEPARATOR: Final = "\0"
+_PARTS: Final = 3
 
 
 class Facts(NamedTuple):
-    """What is known beside the name. `country` is ISO 3166-1 alpha-2, `legal_form` a label."""
+    """Facts beside the name. `country` is ISO 3166-1 alpha-2, `legal_form` a label of the table."""
 
     domain: str | None = None
     country: str | None = None
     legal_form: str | None = None
 
     def tell_apart(self, others: "Facts") -> bool:
-        """Say whether two companies of one name, known by these facts, are certainly two.
+        """Return whether companies of one name with these and *others* as facts are certainly two.
 
-        A group has many domains, branches in many countries, and changes its legal form; all
-        of that is one company. Two of the three at once are two companies. The same domain is
-        one company, whatever else is said.
+        A group has many domains, branches in many countries, and changes its legal form: one
+        difference is one company. Two differences are two companies. The same domain is one
+        company, whatever else differs.
         """
         return self.domain != others.domain and self.contradictions(others) >= _ENOUGH
 
     def contradictions(self, others: "Facts") -> int:
-        """Count the facts that both know, and know differently."""
+        """Return how many facts are known on both sides and differ."""
         return sum(
             mine is not None and theirs is not None and mine != theirs
             for mine, theirs in (
@@ -63,11 +77,10 @@ class Facts(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """What a name and its facts say about which company is meant.
+    """Which company a name and its facts mean, as far as they say it themselves.
 
     `key` is the name's own (`name_key`), refined only where the name is not `distinctive` and
-    a domain is known. `removed` says what came off the name and why. `is_ambiguous`: nothing
-    that was given says which company is meant, so nothing may be bought.
+    a domain is known. `removed` lists what came off the name and why.
     """
 
     key: str
@@ -84,30 +97,30 @@ class Identity(NamedTuple):
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether anybody could be meant."""
+        """Whether nothing says which company is meant, so that nothing may be bought."""
         return not self.distinctive and self.facts.domain is None
 
     @property
     def is_keyed(self) -> bool:
-        """Whether it was made of a refined key, which says by itself which company is meant."""
+        """Whether it was made of a refined key, which names one company by itself."""
         return self.distinctive and MARK in self.key
 
     @property
-    def claims_its_name(self) -> bool:
-        """Whether who comes with it is taken down among the companies of its name."""
+    def is_assignable(self) -> bool:
+        """Whether the index assigns its name, with its domain, to a company."""
         return self.distinctive and self.facts.domain is not None and MARK not in self.key
 
     @property
     def refined_key(self) -> str | None:
-        """The key with all that is known in it; None if nothing is known beside the name."""
+        """The key with all facts in it; None without any."""
         return refine(self.name_key, self.facts)
 
 
 def identify(name: str, *, country: str | None = None, domain: str | None = None) -> Identity:
-    """Return who is meant by *name*, as far as that can be told without asking anybody.
+    """Return which company *name* means, as far as the arguments say it.
 
-    Pure. Which names several companies share, and what people have decided, is known to the
-    company index; it starts from this.
+    Pure. The company index starts from this: it knows which names several companies share, and
+    what people have decided.
 
     Args:
         name: As people write it.
@@ -138,7 +151,7 @@ def identify(name: str, *, country: str | None = None, domain: str | None = None
 
 
 def refine(name_key: str, facts: Facts) -> str | None:
-    """Return *name_key* with what tells its company from others of the name; None if nothing."""
+    """Return *name_key* refined by *facts*; None if there are none."""
     if facts.domain:
         return f"{name_key}{MARK}{_bounded(facts.domain)}"
     if not facts.country and not facts.legal_form:
@@ -148,7 +161,7 @@ def refine(name_key: str, facts: Facts) -> str | None:
 
 
 def as_key(text: str) -> str:
-    """Return the key that *text* is or names: a refined key as it is, else the name's key.
+    """Return *text* if it is a refined key, else the key of the name that it is.
 
     Raises:
         InvalidCompanyName: *text* is blank.
@@ -160,7 +173,7 @@ def as_key(text: str) -> str:
 
 
 def is_refined(text: str) -> bool:
-    """Say whether *text* is a refined key, which no name reads like.
+    """Return whether *text* is a refined key; no name has that form.
 
     >>> is_refined("acme~acme.com"), is_refined("acme~mx~sa"), is_refined("Tom~Jerry")
     (True, True, False)
@@ -170,37 +183,37 @@ def is_refined(text: str) -> bool:
 
 
 def of_key(key: str) -> Identity:
-    """Return what *key* says about its company: less than the name and the facts did.
+    """Return what *key* says about its company: less than the name and its facts did.
 
     >>> of_key("acme~acme.com").facts.domain, of_key("acme").display_name
     ('acme.com', 'acme')
     """
     name, _, rest = key.partition(MARK) if is_refined(key) else (key, "", "")
-    told = identify(
+    identity = identify(
         name.replace("_", " ") or key,
         domain=rest,
         country=None if "." in rest else rest.partition(MARK)[0],
     )
-    return told._replace(key=key, name_key=name or key)
+    return identity._replace(key=key, name_key=name or key)
 
 
-def asked_as(key: str, identity: Identity) -> str:
-    """Return what the seller is asked for about the company of *key*, which *identity* means.
+def query_name(key: str, identity: Identity) -> str:
+    """Return the name under which the seller is asked for the company of *key*.
 
-    The name as it was written, where the key is made of it; and behind it in brackets the domain
-    or country that refines the key. A legal form is in the name already.
+    The name as *identity* writes it, where the key is made of it; and behind it in brackets the
+    domain or country that refines the key. A legal form is in the name already.
 
-    >>> asked_as("acme~acme.mx", identify("Acme, S.A.")), asked_as("meta", identify("Facebook"))
+    >>> query_name("acme~acme.mx", identify("Acme, S.A.")), query_name("meta", identify("Facebook"))
     ('Acme, S.A. (acme.mx)', 'meta')
     """
     name, _, rest = key.partition(MARK)
     words = identity.display_name if name == identity.name_key else name.replace("_", " ")
-    told = rest.partition(MARK)[0]
-    if told == _bounded(identity.facts.domain or ""):
-        told = identity.facts.domain or ""
-    elif "." not in told:
-        told = told.upper() if len(told) == _COUNTRY_LENGTH else ""
-    return f"{words} ({told})" if told else words
+    fact = rest.partition(MARK)[0]
+    if fact == _bounded(identity.facts.domain or ""):
+        fact = identity.facts.domain or ""
+    elif "." not in fact:
+        fact = fact.upper() if len(fact) == _COUNTRY_LENGTH else ""
+    return f"{words} ({fact})" if fact else words
 
 
 def _slug(legal_form: str) -> str:
@@ -211,3 +224,129 @@ def _bounded(text: str) -> str:
     if len(text) <= _LONGEST_DOMAIN:
         return text
     return f"x{hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()}"
+
+
+class NamesCompany(Protocol):
+    """A lead, of a file or of the database."""
+
+    @property
+    def company(self) -> str:
+        """The company's name."""
+
+    @property
+    def website(self) -> str | None:
+        """A host or a URL."""
+
+    @property
+    def email(self) -> str | None:
+        """The person's address."""
+
+    @property
+    def country(self) -> str | None:
+        """An ISO 3166-1 alpha-2 code."""
+
+
+class Mention(NamedTuple):
+    """A company as a lead or a caller names it: a name, and facts beside it.
+
+    `website` is a host or a URL, `country` an ISO 3166-1 alpha-2 code. A page at a social network
+    counts as unknown.
+    """
+
+    name: str
+    website: str | None = None
+    country: str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> "Mention":
+        """Parse what `text` returns; any other text is a name."""
+        if _SEPARATOR not in text:
+            return cls(text)
+        parts = text.split(_SEPARATOR)
+        if len(parts) != _PARTS:
+            return cls(text)
+        name, website, country = parts
+        return cls(name, website or None, country or None)
+
+    @classmethod
+    def of_lead(
+        cls, name: str, *, website: str | None, email: str | None, country: str | None
+    ) -> "Mention":
+        """Return how a lead names its company: by the domain of its website, else of its e-mail.
+
+        The e-mail address itself is left out: it is personal, and would differ in every lead.
+        """
+        return cls(name, company_domain(website) or company_domain(email), country)
+
+    @property
+    def text(self) -> str:
+        """The mention as one text, as jobs keep their items: the name alone where it is all."""
+        if not self.website and not self.country:
+            return self.name
+        return _SEPARATOR.join((self.name, self.website or "", self.country or ""))
+
+    def identify(self) -> Identity:
+        """Return which company is meant, as far as the mention says it.
+
+        A refined key may stand for the name: it names one company by itself.
+
+        Raises:
+            InvalidCompanyName: The name is blank.
+        """
+        if is_refined(self.name):
+            return of_key(as_key(self.name))
+        return identify(self.name, country=self.country, domain=self.website)
+
+
+def mention_of(lead: NamesCompany) -> Mention:
+    """Return how *lead* names its company."""
+    return Mention.of_lead(
+        lead.company, website=lead.website, email=lead.email, country=lead.country
+    )
+
+
+def company_domain(address: str | None) -> str | None:
+    """Return the domain by which *address* names a company, in ASCII; None if it names none.
+
+    Free and disposable mail, hosts of other companies' pages, IP addresses and texts that are no
+    address name none. A host is taken whole, without `www.`: `es.acme.com` and `acme.com` are two
+    domains of one *brand*, while `acme.wixsite.com` and `other.wixsite.com` are two brands, without
+    a list of all such hosts.
+
+    Args:
+        address: An http(s) URL, a bare host, or an e-mail address, as people type them.
+
+    >>> company_domain("https://www.Acme.com/es"), company_domain("ana@gmail.com")
+    ('acme.com', None)
+    """
+    if not address:
+        return None
+    # Imported on first use: the lists are large, and a name alone needs none.
+    from agents.domains import host_of, listed_parent  # noqa: PLC0415
+    from agents.mail_domains import is_anybodys  # noqa: PLC0415
+
+    host = _in_ascii(host_of(address if "://" in address else address.rpartition("@")[2]))
+    if host is None or listed_parent(host, _PAGES) or is_anybodys(host):
+        return None
+    return host
+
+
+def brand(domain: str) -> str:
+    """Return the label that the owner of *domain* chose: `acme` of `es.acme.com.mx`.
+
+    An estimate without a list of public suffixes. Where it is wrong, it takes two domains for one
+    brand, so it may only cast doubt on a difference, never join two companies.
+    """
+    *labels, top = domain.split(".")
+    if len(labels) > 1 and len(top) == _COUNTRY_LENGTH and len(labels[-1]) <= _CATEGORY_LABEL:
+        labels = labels[:-1]
+    return labels[-1]
+
+
+def _in_ascii(host: str | None) -> str | None:
+    """Return *host* in ASCII; None if it cannot be a host of the public internet."""
+    try:
+        text = (host or "").encode("idna").decode()
+    except UnicodeError:
+        return None
+    return text if len(text) <= _LONGEST_HOST and _HOST.fullmatch(text) else None

@@ -95,7 +95,7 @@ class Enricher:
             company = await self.identify(Mention(company))
         if company.is_ambiguous:
             return nobody(company)
-        order = Order(company.asked_as, company.key, purpose)
+        order = Order(company.query_name, company.key, purpose)
 
         async def load(flight: Flight) -> Loaded:
             count_lookup(self._counters, Kind.SURFSENSE, hit=False)
@@ -191,7 +191,7 @@ class Enricher:
             DatabaseUnavailable: The index cannot be read.
         """
         distinct = list(dict.fromkeys(mentions))
-        companies = await self._index.look_all([each.identify() for each in distinct])
+        companies = await self._index.preview_all([each.identify() for each in distinct])
         # Whether an entry can be read is all that counts: thousands of them would be a burden.
         keys = [entry_key(each.key) for each in companies]
         fresh = {key async for key, _ in self._memo.peek_each(keys)}

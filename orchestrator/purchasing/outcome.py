@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agents.case import Evidence
-from orchestrator.identity.resolution import Because, Resolved
+from orchestrator.identity.resolution import MatchReason, Resolved
 from orchestrator.memo import Entry, Source
 from orchestrator.purchasing.archive import ArchivedAnswer
 from orchestrator.purchasing.journal import Purpose
@@ -62,7 +62,7 @@ def nobody(company: Resolved) -> Enrichment:
         company.key,
         EnrichmentStatus.AMBIGUOUS,
         candidates=company.candidates,
-        shared=company.because is Because.SHARED,
+        shared=company.reason is MatchReason.SHARED,
     )
 
 

@@ -124,7 +124,7 @@ class Scheduler:
 
     async def _worth_refreshing(self, company_keys: Collection[str]) -> set[str]:
         """Return those of *company_keys* that are worth a look, also by what gave way to them."""
-        all_of = {key: await self._index.one_with(key) for key in company_keys}
+        all_of = {key: await self._index.merged_keys(key) for key in company_keys}
         worth = await self._policy.among(set(chain.from_iterable(all_of.values())))
         return {key for key, keys in all_of.items() if worth.intersection(keys)}
 
@@ -148,7 +148,7 @@ class Scheduler:
         On the evidence that is kept: nothing is bought for it.
         """
         for tenant, watches in _by_tenant(changed).items():
-            keys = [await self._index.one_with(watch.company_key) for watch in watches]
+            keys = [await self._index.merged_keys(watch.company_key) for watch in watches]
             leads = await self._policy.leads_of(set(chain.from_iterable(keys)))
             if leads:
                 await submit(_job(JobKind.REJUDGE, tuple(map(str, leads)), tenant))
@@ -161,7 +161,7 @@ class Scheduler:
         now = self._clock()
         found: dict[uuid.UUID, Watch] = {}
         for company_key, name in (await self._policy.with_opportunities()).items():
-            key, *_ = await self._index.one_with(company_key)
+            key, *_ = await self._index.merged_keys(company_key)
             watch = new_watch(
                 name,
                 tenant=rule.tenant,

@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from orchestrator.database import DatabaseForbids, DatabaseUnavailable, writing
 from orchestrator.identity import Mention, identify
 from orchestrator.identity.decisions import BadDecision, DecisionKind, NewDecision
-from orchestrator.identity.index import CompanyIndex
-from orchestrator.identity.recorded_decisions import IdentityDecisions
-from orchestrator.identity.resolution import Because
+from orchestrator.identity.index import CompanyIndex, IdentityDecisions
+from orchestrator.identity.resolution import MatchReason
 from orchestrator.infra.clock import utc_now
 from orchestrator.purchasing import Ledger
 from tests.support.async_waiting import eventually
@@ -82,12 +81,15 @@ async def test_looking_tells_what_would_be_claimed_and_claims_nothing(engine: As
     """Who comes first has the name, and whoever only looked did not come."""
     index = _index(engine)
 
-    foreseen = await index.look_all([SPAIN, GERMANY])
+    foreseen = await index.preview_all([SPAIN, GERMANY])
     resolved = await index.resolve_all([GERMANY, SPAIN])
 
     assert [each.key for each in foreseen] == ["acme", "acme~globex.de"]
     assert [each.key for each in resolved] == ["acme", "acme~acme.es"]
-    assert [each.key for each in await index.look_all([SPAIN, GERMANY])] == ["acme~acme.es", "acme"]
+    assert [each.key for each in await index.preview_all([SPAIN, GERMANY])] == [
+        "acme~acme.es",
+        "acme",
+    ]
 
 
 async def test_a_refined_key_stands_for_its_company(engine: AsyncEngine) -> None:
@@ -98,10 +100,10 @@ async def test_a_refined_key_stands_for_its_company(engine: AsyncEngine) -> None
     meant = await index.resolve(Mention("acme~globex.de").identify())
     await IdentityDecisions(engine, utc_now).enter(SPLIT)
 
-    assert (meant.key, meant.because) == ("acme~globex.de", Because.KEY)
-    assert len(await index.claims_on("acme")) == 2
-    assert (await index.look_up_key("acme", "Acme")).is_ambiguous
-    assert not (await index.look_up_key("acme~globex.de", "Acme")).is_ambiguous
+    assert (meant.key, meant.reason) == ("acme~globex.de", MatchReason.KEY)
+    assert len(await index.assignments_of("acme")) == 2
+    assert (await index.resolve_key("acme", "Acme")).is_ambiguous
+    assert not (await index.resolve_key("acme~globex.de", "Acme")).is_ambiguous
 
 
 async def test_a_decision_takes_effect_in_a_running_process(
@@ -140,7 +142,7 @@ async def test_a_company_includes_the_keys_of_its_other_spellings(engine: AsyncE
         await decisions.enter(NewDecision(kind, subject, target, "ana", "renamed"))
 
     for key in ("meta", "facebook", "meta_platforms"):
-        assert await _index(engine).one_with(key) == ("meta", "facebook", "meta_platforms")
+        assert await _index(engine).merged_keys(key) == ("meta", "facebook", "meta_platforms")
 
 
 async def test_a_bare_name_is_not_resolved_without_the_claims_that_have_just_refined_it(
@@ -180,7 +182,7 @@ async def test_a_name_that_says_nothing_means_the_only_company_bought_under_its_
 
     resolved = await index.resolve(identify("S.A.", domain="grupo.es"))
 
-    assert (resolved.key, resolved.because) == (key, Because.DOMAIN)
+    assert (resolved.key, resolved.reason) == (key, MatchReason.DOMAIN)
 
 
 async def test_decisions_are_numbered_without_gaps_however_many_decide(

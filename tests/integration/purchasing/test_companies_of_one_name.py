@@ -19,7 +19,7 @@ from orchestrator.handlers import (
 )
 from orchestrator.identity import Mention
 from orchestrator.identity.decisions import DecisionKind, NewDecision
-from orchestrator.identity.recorded_decisions import IdentityDecisions
+from orchestrator.identity.index import IdentityDecisions
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobContext
 from orchestrator.leads import LeadStore

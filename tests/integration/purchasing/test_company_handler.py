@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from orchestrator.handlers import CompanyHandler, CompanyResult, ItemStatus
 from orchestrator.identity import Mention
-from orchestrator.identity.resolution import Resolved, alone
+from orchestrator.identity.resolution import Resolved, by_name
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import JobContext, NotNow, Report, Tries
 from orchestrator.memo import LeaseLost
@@ -208,7 +208,7 @@ class Broken(Enricher):
 
     async def identify(self, mention: Mention) -> Resolved:
         """Take the name for what it says."""
-        return alone(mention.identify())
+        return by_name(mention.identify())
 
     async def enrich(
         self,

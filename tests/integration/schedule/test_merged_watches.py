@@ -2,7 +2,7 @@
 
 from orchestrator.identity import company_key
 from orchestrator.identity.decisions import DecisionKind, NewDecision
-from orchestrator.identity.recorded_decisions import IdentityDecisions
+from orchestrator.identity.index import IdentityDecisions
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobKind
 from orchestrator.leads import LeadStore

@@ -13,8 +13,7 @@ from orchestrator.identity import (
     company_key,
     identify,
 )
-from orchestrator.identity.domains import brand
-from orchestrator.identity.identify import of_key, refine
+from orchestrator.identity.identify import brand, of_key, refine
 
 _DOMAINS = st.from_regex(r"[a-z0-9]{1,60}(\.[a-z0-9]{1,60}){0,2}\.(com|es|com\.mx)", fullmatch=True)
 

@@ -13,22 +13,22 @@ from orchestrator.identity.decisions import (
     check,
     in_force,
 )
-from orchestrator.identity.identify import asked_as
+from orchestrator.identity.identify import query_name
 from orchestrator.identity.resolution import (
-    Because,
-    Book,
-    Claim,
+    IndexState,
+    MatchReason,
+    NameAssignment,
     Resolved,
+    assign,
+    by_assignment,
     by_facts,
-    claimed,
     companies_of,
-    place,
 )
 
 MERGE, SPLIT, ALIAS, UNDO = DecisionKind
-SPAIN = Claim("acme", "Acme SL", Facts("acme.es", "ES", "S.L."))
-GERMANY = Claim("acme~globex.de", "Acme GmbH", Facts("globex.de", "DE", "GmbH"))
-SHARED = Book(shared={"acme": (SPAIN, GERMANY)})
+SPAIN = NameAssignment("acme", "Acme SL", Facts("acme.es", "ES", "S.L."))
+GERMANY = NameAssignment("acme~globex.de", "Acme GmbH", Facts("globex.de", "DE", "GmbH"))
+SHARED = IndexState(shared={"acme": (SPAIN, GERMANY)})
 
 
 def _past(*entered: tuple[DecisionKind, str, str | None]) -> dict[int, IdentityDecision]:
@@ -73,17 +73,17 @@ def test_country_or_legal_form_choose_among_the_companies_of_a_shared_name(
     """One that fits, and no other, is meant."""
     resolved = by_facts(identify(name, country=country), SHARED)
 
-    assert (resolved.key, resolved.because) == (key, Because.FACTS)
+    assert (resolved.key, resolved.reason) == (key, MatchReason.FACTS)
 
 
 def test_a_company_of_which_nothing_is_known_is_not_chosen_for_what_does_not_contradict_it() -> (
     None
 ):
     """Only a fact in common chooses."""
-    unknown = Claim("acme~acme.com", "Acme", Facts("acme.com"))
-    book = Book(shared={"acme": (SPAIN, unknown)})
+    unknown = NameAssignment("acme~acme.com", "Acme", Facts("acme.com"))
+    state = IndexState(shared={"acme": (SPAIN, unknown)})
 
-    assert by_facts(identify("Acme", country="FR"), book).is_ambiguous
+    assert by_facts(identify("Acme", country="FR"), state).is_ambiguous
 
 
 def test_a_name_resolves_with_why_and_by_which_decisions() -> None:
@@ -91,24 +91,26 @@ def test_a_name_resolves_with_why_and_by_which_decisions() -> None:
     acme, german = identify("Acme"), identify("Acme", country="DE")
     merged = in_force(_past((MERGE, "acme~globex.de", "acme")).values())
     renamed = in_force(_past((MERGE, "acme", "globex")).values())
-    split = Book(in_force(_past((SPLIT, "acme", None)).values()), SHARED.shared)
+    split = IndexState(in_force(_past((SPLIT, "acme", None)).values()), SHARED.shared)
     candidates = ("Acme SL (acme.es, ES, S.L.)", "Acme GmbH (globex.de, DE, GmbH)")
     refined = "acme~globex.de"
 
-    assert by_facts(acme, Book()) == Resolved(acme, "acme", Because.NAME)
-    assert by_facts(acme, Book(merged, SHARED.shared)) == Resolved(
-        acme, "acme", Because.NAME, former=(refined,)
+    assert by_facts(acme, IndexState()) == Resolved(acme, "acme", MatchReason.NAME)
+    assert by_facts(acme, IndexState(merged, SHARED.shared)) == Resolved(
+        acme, "acme", MatchReason.NAME, former=(refined,)
     )
-    assert by_facts(acme, Book(renamed)) == Resolved(
-        acme, "globex", Because.DECISION, decisions=(1,), former=("acme",)
+    assert by_facts(acme, IndexState(renamed)) == Resolved(
+        acme, "globex", MatchReason.DECISION, decisions=(1,), former=("acme",)
     )
-    assert by_facts(german, SHARED) == Resolved(german, refined, Because.FACTS)
-    assert by_facts(german, split) == Resolved(german, refined, Because.FACTS, decisions=(1,))
+    assert by_facts(german, SHARED) == Resolved(german, refined, MatchReason.FACTS)
+    assert by_facts(german, split) == Resolved(german, refined, MatchReason.FACTS, decisions=(1,))
     french = identify("Acme", country="FR")
-    assert by_facts(french, split) == Resolved(french, "acme~fr", Because.FACTS, decisions=(1,))
-    assert by_facts(acme, split) == Resolved(acme, "acme", Because.SHARED, candidates, (1,))
-    assert claimed(acme, "acme", SHARED) == Resolved(acme, "acme", Because.NAME)
-    assert claimed(acme, refined, split) == Resolved(acme, refined, Because.DOMAIN, decisions=(1,))
+    assert by_facts(french, split) == Resolved(french, "acme~fr", MatchReason.FACTS, decisions=(1,))
+    assert by_facts(acme, split) == Resolved(acme, "acme", MatchReason.SHARED, candidates, (1,))
+    assert by_assignment(acme, "acme", SHARED) == Resolved(acme, "acme", MatchReason.NAME)
+    assert by_assignment(acme, refined, split) == Resolved(
+        acme, refined, MatchReason.DOMAIN, decisions=(1,)
+    )
 
 
 @pytest.mark.parametrize("country", ["ES", "AT"])
@@ -119,59 +121,65 @@ def test_facts_that_contradict_a_company_do_not_choose_it(country: str) -> None:
 
 def test_the_first_claim_has_the_name_and_another_company_a_key_of_its_own() -> None:
     """The same domain always leads to the same key; one difference makes no other company."""
-    assert place([], "acme", SPAIN.facts, is_split=False) == ("acme", True)
-    assert place([SPAIN], "acme", GERMANY.facts, is_split=False) == ("acme~globex.de", True)
-    claims = [SPAIN, GERMANY]
-    assert place(claims, "acme", Facts("globex.de"), is_split=False) == ("acme~globex.de", False)
-    assert place(claims, "acme", Facts("acme.com"), is_split=False) == ("acme", True)
+    assert assign([], "acme", SPAIN.facts, is_split=False) == ("acme", True)
+    assert assign([SPAIN], "acme", GERMANY.facts, is_split=False) == ("acme~globex.de", True)
+    assignments = [SPAIN, GERMANY]
+    assert assign(assignments, "acme", Facts("globex.de"), is_split=False) == (
+        "acme~globex.de",
+        False,
+    )
+    assert assign(assignments, "acme", Facts("acme.com"), is_split=False) == ("acme", True)
 
 
 def test_of_the_companies_that_it_could_be_a_lead_belongs_to_the_closest() -> None:
     """The first one has no claim to a lead whose facts match a later one better."""
-    claims = [SPAIN, GERMANY]
+    assignments = [SPAIN, GERMANY]
 
-    assert place(claims, "acme", Facts("globex.com"), is_split=False) == ("acme~globex.de", True)
-    assert place(claims, "acme", Facts("acme.com"), is_split=False) == ("acme", True)
+    assert assign(assignments, "acme", Facts("globex.com"), is_split=False) == (
+        "acme~globex.de",
+        True,
+    )
+    assert assign(assignments, "acme", Facts("acme.com"), is_split=False) == ("acme", True)
 
 
 def test_after_a_split_no_company_has_the_name_s_own_key() -> None:
     """What is stored under it could be anybody's."""
-    book = Book(in_force(_past((SPLIT, "acme", None)).values()), {"acme": (SPAIN,)})
+    state = IndexState(in_force(_past((SPLIT, "acme", None)).values()), {"acme": (SPAIN,)})
 
-    assert by_facts(identify("Acme"), book).is_ambiguous
-    assert by_facts(identify("Acme", country="ES"), book).key == "acme~acme.es"
-    assert by_facts(identify("Acme", country="MX"), book).key == "acme~mx"
-    assert place([SPAIN], "acme", SPAIN.facts, is_split=True) == ("acme~acme.es", False)
-    assert place([SPAIN], "acme", Facts("other.es", "ES"), is_split=True)[0] == "acme~other.es"
+    assert by_facts(identify("Acme"), state).is_ambiguous
+    assert by_facts(identify("Acme", country="ES"), state).key == "acme~acme.es"
+    assert by_facts(identify("Acme", country="MX"), state).key == "acme~mx"
+    assert assign([SPAIN], "acme", SPAIN.facts, is_split=True) == ("acme~acme.es", False)
+    assert assign([SPAIN], "acme", Facts("other.es", "ES"), is_split=True)[0] == "acme~other.es"
 
 
 def test_merges_are_followed_to_the_end_and_back() -> None:
     """Whoever comes by an old key finds the one that is used, and what was stored before."""
     past = _past((MERGE, "a", "b"), (MERGE, "b", "c"))
-    book = Book(in_force(past.values()))
+    state = IndexState(in_force(past.values()))
 
-    resolved = claimed(identify("A"), "a", book)
+    resolved = by_assignment(identify("A"), "a", state)
 
     assert (resolved.key, resolved.decisions, resolved.former) == ("c", (1, 2), ("a", "b"))
-    assert resolved.asked_as == "c"
+    assert resolved.query_name == "c"
 
 
 def test_a_name_that_leads_to_a_company_has_given_no_key_way() -> None:
     """What was bought for the spelling may be about anybody: it is told, and never served."""
-    rulings = in_force(_past((MERGE, "a", "b"), (ALIAS, "c", "b"), (ALIAS, "d.com", "b")).values())
+    rules = in_force(_past((MERGE, "a", "b"), (ALIAS, "c", "b"), (ALIAS, "d.com", "b")).values())
 
-    assert rulings.merged_into("b") == ("a",)
-    assert rulings.spelled("b") == ("c",)
-    assert rulings.merged_into("c") == rulings.spelled("c") == ()
+    assert rules.former_keys("b") == ("a",)
+    assert rules.aliases_of("b") == ("c",)
+    assert rules.former_keys("c") == rules.aliases_of("c") == ()
 
 
 def test_the_companies_of_a_name_have_the_keys_that_they_have_now() -> None:
     """After a split, and after a merge of what was split."""
     entered = _past((SPLIT, "acme", None), (MERGE, "acme~globex.de", "globex"))
-    split = Book(in_force([entered[1]]))
-    merged = Book(in_force(entered.values()))
+    split = IndexState(in_force([entered[1]]))
+    merged = IndexState(in_force(entered.values()))
 
-    assert list(companies_of("acme", [SPAIN, GERMANY], Book())) == ["acme", "acme~globex.de"]
+    assert list(companies_of("acme", [SPAIN, GERMANY], IndexState())) == ["acme", "acme~globex.de"]
     assert list(companies_of("acme", [SPAIN], split)) == ["acme~acme.es"]
     assert companies_of("acme", [SPAIN, GERMANY], merged) == {
         "acme~acme.es": (SPAIN,),
@@ -181,17 +189,17 @@ def test_the_companies_of_a_name_have_the_keys_that_they_have_now() -> None:
 
 def test_what_is_undone_is_not_in_force() -> None:
     """Undoing is a decision, too; the first one stays in the list."""
-    rulings = in_force(_past((MERGE, "a", "b"), (SPLIT, "c", None), (UNDO, "1", None)).values())
+    rules = in_force(_past((MERGE, "a", "b"), (SPLIT, "c", None), (UNDO, "1", None)).values())
 
-    assert rulings.final("a") == ("a", ())
-    assert rulings.splits == {"c": 2}
+    assert rules.final("a") == ("a", ())
+    assert rules.splits == {"c": 2}
 
 
 def test_the_seller_is_asked_for_the_company_and_not_for_its_key() -> None:
     """A refined key is asked for by the name as written and what refines it."""
-    resolved = claimed(identify("Acme, GmbH"), "acme~globex.de", SHARED)
+    resolved = by_assignment(identify("Acme, GmbH"), "acme~globex.de", SHARED)
 
-    assert resolved.asked_as == "Acme, GmbH (globex.de)"
+    assert resolved.query_name == "Acme, GmbH (globex.de)"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +217,7 @@ def test_a_refined_key_is_asked_for_by_the_domain_or_country_that_refines_it(
     key: str, asked: str
 ) -> None:
     """In words that the seller understands; a digest says nothing to it."""
-    assert asked_as(key, identify("Acme, S.A.")) == asked
+    assert query_name(key, identify("Acme, S.A.")) == asked
 
 
 def test_a_long_domain_is_asked_for_in_full() -> None:
@@ -217,7 +225,7 @@ def test_a_long_domain_is_asked_for_in_full() -> None:
     lead = identify("S.A.", domain=f"{'a' * 30}.{'b' * 30}.example.mx")
 
     assert lead.key.startswith("sa~x")
-    assert asked_as(lead.key, lead) == f"S.A. ({lead.facts.domain})"
+    assert query_name(lead.key, lead) == f"S.A. ({lead.facts.domain})"
 
 
 def test_decisions_that_make_no_sense_are_refused() -> None:
@@ -229,8 +237,8 @@ def test_decisions_that_make_no_sense_are_refused() -> None:
     assert "decision 1" in _refusal((SPLIT, "a", None), (SPLIT, "a", None))
     assert "split the name" in _refusal((SPLIT, "a~a.com", None))
     assert "merge it" in _refusal((ALIAS, "a~a.com", "b"))
-    assert "to nobody after a split" in _refusal((SPLIT, "b", None), (MERGE, "a", "b"))
-    assert "to nobody after a split" in _refusal((SPLIT, "b", None), (ALIAS, "a.com", "b"))
+    assert "would be no company" in _refusal((SPLIT, "b", None), (MERGE, "a", "b"))
+    assert "would be no company" in _refusal((SPLIT, "b", None), (ALIAS, "a.com", "b"))
     assert "several companies by decision 1" in _refusal((MERGE, "b", "a"), (SPLIT, "a", None))
     assert "no decision 7" in _refusal((UNDO, "7", None))
     assert "undone already" in _refusal((UNDO, "1", None), (SPLIT, "a", None), (UNDO, "1", None))

@@ -6,8 +6,7 @@ import unicodedata
 import pytest
 
 from orchestrator.identity import InvalidCompanyName, company_key
-from orchestrator.identity.unicode_age import is_younger
-from orchestrator.identity.writing import split_words
+from orchestrator.identity.writing import is_younger, split_words
 
 #: Code points that Unicode 14 assigns, those of private use and surrogates among them.
 ASSIGNED_IN_14 = 284_278
