@@ -107,7 +107,7 @@ async def run_chaos(plan: Plan) -> Outcome:
 async def _carry_out(plan: Plan, parts: Runtime, stack: EmbeddedStack) -> Outcome:
     began, outcome = monotonic(), Outcome()
     leads = _leads(plan)
-    await parts.store.import_leads(leads)
+    await parts.leads.store.import_leads(leads)
     new = NewJob(JobKind.PIPELINE, tuple(str(lead.id) for lead in leads), "chaos")
     job = await submit(parts, new)
     havoc = asyncio.create_task(
@@ -124,7 +124,7 @@ async def _carry_out(plan: Plan, parts: Runtime, stack: EmbeddedStack) -> Outcom
     outcome.worker_kills, outcome.valkey_kills = kills.workers, kills.valkeys
     await _until_settled(parts)
     outcome.seconds = monotonic() - began
-    async for _, result in parts.results.rows(job):
+    async for _, result in parts.jobs.results.rows(job):
         outcome.statuses[result["status"]] += 1
     outcome.pending = job.total - outcome.statuses.total()
     _read_books(stack.home, outcome)
@@ -149,7 +149,7 @@ async def _until_done(parts: Runtime, job: Job) -> Job:
     while not job.state.is_final:
         await asyncio.sleep(0.5)
         try:
-            job = await parts.records.job(job.job_id) or job
+            job = await parts.jobs.records.job(job.job_id) or job
         except StoreUnavailable:
             continue
     return job
@@ -157,7 +157,7 @@ async def _until_done(parts: Runtime, job: Job) -> Job:
 
 async def _until_settled(parts: Runtime) -> None:
     """Wait until the sweepers have nothing left to do."""
-    while await parts.memo_redis.exists("memo1:noted"):  # noqa: ASYNC110 - in other processes
+    while await parts.backends.memo_redis.exists("memo1:noted"):  # noqa: ASYNC110 - in other processes
         await asyncio.sleep(1)
 
 

@@ -86,7 +86,7 @@ async def _known_leads(site: Site, count: int) -> list[UUID]:
         Lead(id=uuid4(), company=company, contact="Ana", email=f"ana{n}@conocida.example")
         for n in range(count)
     ]
-    await site.parts.store.import_leads(leads)
+    await site.parts.leads.store.import_leads(leads)
     await _ended(site, await submit(site.parts, _interactive(JobKind.ENRICH, company)))
     return [lead.id for lead in leads]
 
@@ -115,7 +115,7 @@ async def _load(site: Site) -> AsyncIterator[None]:
 
 async def _under_way(site: Site) -> int:
     """Return how many purchases are written down and not settled."""
-    return int(await site.parts.memo_redis.zcard("memo1:noted"))
+    return int(await site.parts.backends.memo_redis.zcard("memo1:noted"))
 
 
 async def _ask(site: Site, jobs: int, wanted: Callable[[], NewJob]) -> Asked:
@@ -148,7 +148,7 @@ async def _ended(site: Site, job: Job) -> Job:
     found: Job | None = job
     while found is not None and not found.state.is_final:
         await asyncio.sleep(0.1)
-        found = await site.parts.records.job(job.job_id)
+        found = await site.parts.jobs.records.job(job.job_id)
     assert found is not None, f"job {job.job_id} was accepted and is gone"
     return found
 

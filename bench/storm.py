@@ -135,7 +135,7 @@ async def _until_ended(parts: Runtime, ids: Sequence[str]) -> tuple[Counter[str]
             job = None
             while job is None or not job.state.is_final:
                 try:
-                    job = await parts.records.job(job_id)
+                    job = await parts.jobs.records.job(job_id)
                     assert job is not None, f"job {job_id} was accepted and is gone"
                 except StoreUnavailable:
                     pass

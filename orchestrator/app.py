@@ -81,53 +81,107 @@ COMPARE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
-    """Everything a door needs, bound to one event loop."""
+class Backends:
+    """The connections to the database and to both Redis databases."""
 
-    settings: Settings
-    clock: Clock
     engine: AsyncEngine
     memo_redis: Redis
     jobs_redis: Redis
-    memo: Memo
-    enricher: Enricher
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which company a name means, and what people have decided about that."""
+
     index: CompanyIndex
-    identity_decisions: IdentityDecisions
-    store: LeadStore
-    ledger: Ledger
+    decisions: IdentityDecisions
+
+
+@dataclass(frozen=True, slots=True)
+class Purchasing:
+    """Lookups, what they cost, and what was bought."""
+
+    enricher: Enricher
+    memo: Memo
+    seller: Seller
     budget: Budget
+    ledger: Ledger
     costs: Costs
     archive: EvidenceArchive
-    outbox: Outbox
-    relay: OutboxRelay | None
-    pruners: tuple[Pruner, ...]
     servings: Servings
     counters: Counters
-    records: JobRecords
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Accepted work: its records, its results, and the workers that do it."""
+
     intake: Intake
-    idempotency: IdempotencyKeys
+    records: JobRecords
     results: ResultReader
     job_list: JobList
     failures: Failures
     backlog: Backlog
-    runner: ChunkRunner
-    rejudge: Rejudge
-    pipeline: Pipeline
-    reconciler: Reconciler
-    seller: Seller
-    purchaser: Purchaser
-    sweeper: Sweeper
-    watches: Watches
-    due: DueSet
-    scheduler: Scheduler
+    idempotency: IdempotencyKeys
     workers: Workers
     notifier: Notifier
-    supervisor: Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """Leads, the agents that judge them, and what was handed over."""
+
+    store: LeadStore
+    pipeline: Pipeline
+    rejudge: Rejudge
+    outbox: Outbox
 
     @property
     def policy_version(self) -> str:
         """Identity of the rules by which leads are judged."""
         return self.pipeline.version
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Which leads and companies are looked at again, and when."""
+
+    watches: Watches
+    due: DueSet
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What runs in worker processes only, and in commands that buy."""
+
+    runner: ChunkRunner
+    purchaser: Purchaser
+    reconciler: Reconciler
+    sweeper: Sweeper
+    scheduler: Scheduler
+    pruners: tuple[Pruner, ...]
+    relay: OutboxRelay | None
+    supervisor: Supervisor
+
+    def drain(self) -> None:
+        """Begin no further item and no further purchase; those under way are completed."""
+        self.runner.drain()
+        self.purchaser.drain()
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The object graph of one process, bound to one event loop; a door takes the parts it uses."""
+
+    settings: Settings
+    clock: Clock
+    backends: Backends
+    identity: Identity
+    purchasing: Purchasing
+    jobs: Jobs
+    leads: Leads
+    schedule: Schedule
+    worker: Worker
 
     @property
     def clock_ahead(self) -> timedelta:
@@ -140,12 +194,7 @@ class Runtime:
         Raises:
             RedisError, OSError: Redis is away.
         """
-        await _follow(self.clock, self.jobs_redis)
-
-    def drain(self) -> None:
-        """Begin nothing new: no item, no purchase. What is under way is seen through."""
-        self.runner.drain()
-        self.purchaser.drain()
+        await _follow(self.clock, self.backends.jobs_redis)
 
 
 def load_pipeline(settings: Settings) -> Pipeline:
@@ -286,45 +335,44 @@ async def build(
         )
         stack.push_async_callback(runner.aclose)
         yield Runtime(
-            settings=settings,
-            clock=clock,
-            engine=engine,
-            memo_redis=memo_redis,
-            jobs_redis=jobs_redis,
-            memo=memo,
-            enricher=enricher,
-            index=index,
-            identity_decisions=IdentityDecisions(engine, clock),
-            store=store,
-            ledger=ledger,
-            budget=budget,
-            costs=Costs(engine),
-            archive=archive,
-            outbox=outbox,
-            relay=await _open_relay(stack, settings, outbox, clock),
-            pruners=pruners,
-            servings=servings,
-            counters=counters,
-            records=records,
-            intake=Intake(jobs_redis, ttl=settings.job_ttl),
-            idempotency=IdempotencyKeys(jobs_redis),
-            job_list=JobList(jobs_redis),
-            failures=Failures(jobs_redis),
-            backlog=Backlog(jobs_redis),
-            results=ResultReader(JobResults(jobs_redis), Recall(memo, archive)),
-            runner=runner,
-            rejudge=rejudge,
-            pipeline=pipeline,
-            reconciler=Reconciler(runner, notifier),
-            seller=seller,
-            purchaser=purchaser,
-            sweeper=sweeper,
-            watches=watches,
-            due=due,
-            scheduler=Scheduler(watches, due, RefreshPolicy(engine), records, index, clock),
-            workers=Workers(jobs_redis),
-            notifier=notifier,
-            supervisor=supervisor,
+            settings,
+            clock,
+            Backends(engine, memo_redis, jobs_redis),
+            Identity(index, IdentityDecisions(engine, clock)),
+            Purchasing(
+                enricher=enricher,
+                memo=memo,
+                seller=seller,
+                budget=budget,
+                ledger=ledger,
+                costs=Costs(engine),
+                archive=archive,
+                servings=servings,
+                counters=counters,
+            ),
+            Jobs(
+                intake=Intake(jobs_redis, ttl=settings.job_ttl),
+                records=records,
+                results=ResultReader(JobResults(jobs_redis), Recall(memo, archive)),
+                job_list=JobList(jobs_redis),
+                failures=Failures(jobs_redis),
+                backlog=Backlog(jobs_redis),
+                idempotency=IdempotencyKeys(jobs_redis),
+                workers=Workers(jobs_redis),
+                notifier=notifier,
+            ),
+            Leads(store, pipeline, rejudge, outbox),
+            Schedule(watches, due),
+            Worker(
+                runner=runner,
+                purchaser=purchaser,
+                reconciler=Reconciler(runner, notifier),
+                sweeper=sweeper,
+                scheduler=Scheduler(watches, due, RefreshPolicy(engine), records, index, clock),
+                pruners=pruners,
+                relay=await _open_relay(stack, settings, outbox, clock),
+                supervisor=supervisor,
+            ),
         )
 
 

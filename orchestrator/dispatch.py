@@ -97,12 +97,12 @@ async def submit_stream(
             all, it is found.
     """
     job_id = job_id or uuid.uuid4().hex
-    unsealed = runtime.intake.begin(job_id, order, chunk_size=runtime.settings.chunk_size)
+    unsealed = runtime.jobs.intake.begin(job_id, order, chunk_size=runtime.settings.chunk_size)
     async with _discarded_on_failure(unsealed):
         companies = await _fill(runtime, order, unsealed, items)
     if order.max_cost_micros is not None:
         # Before the job can be seen: a worker may take it up at once.
-        await runtime.budget.set_cap(run_account(job_id), order.max_cost_micros)
+        await runtime.purchasing.budget.set_cap(run_account(job_id), order.max_cost_micros)
     once = _once(order.tenant, idempotency_key)
     try:
         accepted = await unsealed.seal(once, failed_items=failed_items)
@@ -111,13 +111,13 @@ async def submit_stream(
         with contextlib.suppress(StoreUnavailable):
             await unsealed.discard()
         raise
-    job = await runtime.records.job(accepted)
+    job = await runtime.jobs.records.job(accepted)
     if job is None:
         raise JobGone(accepted)
     if job.job_id != job_id and order.max_cost_micros is not None:
         # Equal work was there: the cap of a job that is none.
         with contextlib.suppress(StoreUnavailable):
-            await runtime.budget.drop_cap(run_account(job_id))
+            await runtime.purchasing.budget.drop_cap(run_account(job_id))
     if companies is not None and job.job_id == job_id:
         await companies.count_served()
     if job.job_id == job_id:
@@ -147,7 +147,7 @@ async def _fill(
         async for some in items:
             await unsealed.add(some)
         return None
-    companies = CompanyIntake(runtime.enricher, unsealed)
+    companies = CompanyIntake(runtime.purchasing.enricher, unsealed)
     async for some in items:
         await companies.add(some)
     await companies.end()
@@ -166,15 +166,15 @@ async def command(runtime: Runtime, job_id: str, wanted: Command) -> Job | None:
         StoreUnavailable: Redis is away. Asking again is safe.
     """
     try:
-        state = await runtime.records.command(job_id, wanted)
+        state = await runtime.jobs.records.command(job_id, wanted)
     except UnreadableJob as unreadable:
         if wanted is not Command.CANCEL:
             raise
-        await runtime.records.discard(job_id)
+        await runtime.jobs.records.discard(job_id)
         raise RemovedJob(job_id, unreadable.problem) from None
     if state is None:
         return None
-    job = await runtime.records.job(job_id)
+    job = await runtime.jobs.records.job(job_id)
     if job is not None and state is JobState.RUNNING:
         await _announce(runtime, job)
     return job
@@ -183,11 +183,11 @@ async def command(runtime: Runtime, job_id: str, wanted: Command) -> Job | None:
 def worker_loops(runtime: Runtime) -> tuple[Loop, ...]:
     """Return the background loops of a worker, all but its heartbeat."""
     return (
-        runtime.reconciler.loop,
-        runtime.sweeper.loop,
-        *(pruner.loop for pruner in runtime.pruners),
-        *(() if runtime.relay is None else (runtime.relay.loop,)),
-        runtime.scheduler.loop(partial(submit, runtime)),
+        runtime.worker.reconciler.loop,
+        runtime.worker.sweeper.loop,
+        *(pruner.loop for pruner in runtime.worker.pruners),
+        *(() if runtime.worker.relay is None else (runtime.worker.relay.loop,)),
+        runtime.worker.scheduler.loop(partial(submit, runtime)),
         Loop("clock", runtime.follow_clock, CLOCK_PERIOD),
     )
 
@@ -198,7 +198,7 @@ async def _announce(runtime: Runtime, job: Job) -> None:
         return
     try:
         async with asyncio.timeout(NOTIFY_PATIENCE.total_seconds()):
-            await runtime.notifier.notify(job.lane, min(job.chunks, FIRST_WAKE_UPS))
+            await runtime.jobs.notifier.notify(job.lane, min(job.chunks, FIRST_WAKE_UPS))
     except Exception as error:  # noqa: BLE001 - the job is stored, and is found without
         log.warning("wake_up.not_sent", job_id=job.job_id, lane=job.lane, error=error_class(error))
 

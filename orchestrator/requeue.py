@@ -113,14 +113,14 @@ async def foresee(
     Raises:
         StoreUnavailable, DatabaseUnavailable: Redis or the database is away.
     """
-    async for job in runtime.failures.jobs(wanted):
+    async for job in runtime.jobs.failures.jobs(wanted):
         chosen = _Chosen(runtime, job, wanted)
         # Of this job alone: the cap of another one may keep it from buying what they share.
         to_buy, companies = 0, Distinct()
         async for failed_items in chosen.failed_items():
             to_buy += await _to_buy(runtime, job, failed_items, companies)
         cap = await _cap(runtime, job, max_cost_micros)
-        cost = to_buy * runtime.seller.price_micros
+        cost = to_buy * runtime.purchasing.seller.price_micros
         yield chosen.told(None, cap, cost if cap is None else min(cost, cap))
 
 
@@ -144,14 +144,14 @@ async def requeue(
             accepted; asking again is safe.
         StoreFull: Redis has hardly any memory left.
     """
-    async for job in runtime.failures.jobs(wanted):
+    async for job in runtime.jobs.failures.jobs(wanted):
         cap = await _cap(runtime, job, max_cost_micros)
         yield await _requeue(runtime, job, wanted, cap, deadline)
 
 
 async def requeued_as(runtime: Runtime, job_id: str) -> list[str]:
     """Return the jobs that have got dead letters of a job, as far as its timeline goes back."""
-    events = [each.event.split() for each in await runtime.job_list.timeline(job_id)]
+    events = [each.event.split() for each in await runtime.jobs.job_list.timeline(job_id)]
     return [event[1] for event in events if event[0] == "requeued"]
 
 
@@ -172,7 +172,7 @@ async def _requeue(
         deadline=deadline,
         parent=job.job_id,
         about=job.about,
-        policy=runtime.policy_version if is_judged else None,
+        policy=runtime.leads.policy_version if is_judged else None,
         # Whoever names such a reason asks for another purchase.
         buy_again=not BOUGHT_AGAIN.isdisjoint(wanted.codes),
     )
@@ -192,7 +192,7 @@ class _Chosen:
     """Which dead letters of *job* are queued again; complete when `failed_items` has been read."""
 
     def __init__(self, runtime: Runtime, job: Job, wanted: FailureFilter) -> None:
-        self._failures = runtime.failures
+        self._failures = runtime.jobs.failures
         self._job = job
         self._wanted = wanted
         self.numbers = Numbers()
@@ -256,7 +256,7 @@ async def _cap(runtime: Runtime, job: Job, max_cost_micros: int | None) -> int |
     if max_cost_micros is not None or job.max_cost_micros is None:
         return max_cost_micros
     # Not from the tally: it has nothing of purchases whose answer was lost.
-    spent_micros = (await runtime.budget.account(run_account(job.job_id))).spent_micros
+    spent_micros = (await runtime.purchasing.budget.account(run_account(job.job_id))).spent_micros
     return max(0, job.max_cost_micros - spent_micros)
 
 
@@ -269,7 +269,7 @@ async def _to_buy(
     named = [item.mention for item in failed_items if item.company_key is not None]
     # A lead that was not there may be by now, with any company.
     to_buy = sum(not item.company for item in failed_items)
-    for glance in await runtime.enricher.glance(named):
+    for glance in await runtime.purchasing.enricher.glance(named):
         known = len(companies)
         is_new = companies.number(glance.company_key) == known
         to_buy += is_new and not glance.is_ambiguous and not glance.fresh

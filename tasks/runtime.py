@@ -90,13 +90,13 @@ class WorkerRuntime:
     def count(self, name: str) -> None:
         """Count *name* once more for the fleet, from any thread."""
         if self.parts is not None:
-            self.soon(self.parts.counters.add, name)
+            self.soon(self.parts.purchasing.counters.add, name)
 
     def drain(self, state: WorkerState = WorkerState.STOPPING) -> None:
         """Let running items end and start no further ones; say that this is so."""
         self._watchdog.stop()
         if self.parts is not None:
-            self.soon(self.parts.drain)
+            self.soon(self.parts.worker.drain)
         if self._self is not None:
             self.soon(self._self.become, state)
 
@@ -117,7 +117,7 @@ class WorkerRuntime:
             build(settings, notifier=self._notifier, supervisor=self._supervisor)
         )
         self._self = WorkerSelf(
-            parts.workers,
+            parts.jobs.workers,
             self._first_heartbeat(parts),
             lanes=self._notifier.lanes,
             unheard_for=lambda: self._watchdog.unheard_for,
@@ -127,7 +127,7 @@ class WorkerRuntime:
         self._stack.push_async_callback(self._self.leave)
         self._run(self._self.loop)
         # Waited for here, so that the process gives signs of life until its work has ended.
-        self._stack.push_async_callback(parts.runner.aclose)
+        self._stack.push_async_callback(parts.worker.runner.aclose)
         for loop in worker_loops(parts):
             self._run(loop)
 
@@ -141,7 +141,7 @@ class WorkerRuntime:
             parts.clock(),
             version=version("emasai-orchestrator"),
             profile=fingerprint(),
-            policy=parts.policy_version,
+            policy=parts.leads.policy_version,
             overruled=overruled(app, self._worker),
         )
 

@@ -16,4 +16,4 @@ def tick(*_: object, **__: object) -> None:
     """
     runtime = worker()
     if runtime.parts is not None:
-        runtime.call(runtime.parts.scheduler.tick(partial(submit, runtime.parts)))
+        runtime.call(runtime.parts.worker.scheduler.tick(partial(submit, runtime.parts)))

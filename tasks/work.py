@@ -20,4 +20,4 @@ def work(*args: object, **kwargs: object) -> None:
         return
     runtime = worker()
     if runtime.parts is not None:
-        runtime.soon(runtime.parts.runner.wake, Lane(lane))
+        runtime.soon(runtime.parts.worker.runner.wake, Lane(lane))

@@ -62,9 +62,11 @@ async def _trips(protocol: str) -> dict[str, Trip]:
         async with build(settings, notifier=notifier) as parts:
 
             async def look_up() -> object:
-                return await parts.enricher.enrich("Acme Rockets", Purpose(None, "trips"))
+                return await parts.purchasing.enricher.enrich(
+                    "Acme Rockets", Purpose(None, "trips")
+                )
 
-            await parts.enricher.enrich(
+            await parts.purchasing.enricher.enrich(
                 "Another Company", Purpose(None, "trips")
             )  # opens connections
             trips = {"cold": await _traced(look_up), "hit": await _traced(look_up)}

@@ -170,7 +170,7 @@ class Batch:
             origin=Origin.CLI,
             deadline=self.terms.deadline,
             about=self.lead_file.path.name,
-            policy=parts.policy_version if self.kind is JobKind.PIPELINE else None,
+            policy=parts.leads.policy_version if self.kind is JobKind.PIPELINE else None,
             buy_again=self.terms.buy_again,
         )
 
@@ -268,7 +268,7 @@ async def _results(
     if job is None:
         return {}
     rows = sorted(numbers - {NO_LEAD})
-    found = await parts.results.some(job, rows, with_evidence=False)
+    found = await parts.jobs.results.some(job, rows, with_evidence=False)
     return {number: batch.model.model_validate(result) for number, result in found.items()}
 
 

@@ -40,7 +40,7 @@ def costs(
     begin = None if since is None else since.replace(tzinfo=UTC)
 
     async def work(parts: Runtime) -> list[Cost]:
-        return await parts.costs.by(by, since=begin)
+        return await parts.purchasing.costs.by(by, since=begin)
 
     found = with_runtime(work)
     if as_json:
@@ -199,7 +199,9 @@ def show_warnings(states: States) -> None:
 
 async def _names(parts: Runtime, job: str | None) -> list[str]:
     """Return the accounts of today, with those of every tenant that has ever bought."""
-    tenants = {cost.key for cost in await parts.costs.by(CostsBy.TENANT)} | {parts.settings.tenant}
+    tenants = {cost.key for cost in await parts.purchasing.costs.by(CostsBy.TENANT)} | {
+        parts.settings.tenant
+    }
     day = parts.clock().date()
     by_tenant = (accounts_of(tenant=tenant, day=day, refresh=True) for tenant in sorted(tenants))
     names = dict.fromkeys(name for names in by_tenant for name in reversed(names))
@@ -207,7 +209,7 @@ async def _names(parts: Runtime, job: str | None) -> list[str]:
 
 
 async def _read(parts: Runtime, names: list[str] | tuple[str, ...]) -> States:
-    accounts = {name: await parts.budget.account(name) for name in names}
+    accounts = {name: await parts.purchasing.budget.account(name) for name in names}
     return States(accounts, parts.settings.soft_cap_share)
 
 

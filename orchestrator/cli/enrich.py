@@ -133,7 +133,7 @@ def _enrich_names(
     async def work(parts: Runtime) -> list[CompanyResult]:
         context = await _context(parts, terms)
         reports = await look_up_all(parts, mentions, terms, context, patience)
-        complete = await parts.results.complete([report.result for report in reports])
+        complete = await parts.jobs.results.complete([report.result for report in reports])
         results = [CompanyResult.model_validate(result) for result in complete]
         # Shown here: closing what is open waits for the purchases that nobody waits for any more.
         _show_all(results, parts.settings.language, as_json=as_json)
@@ -154,7 +154,7 @@ async def _context(parts: Runtime, terms: Terms) -> JobContext:
     buy_again = run_id if terms.buy_again else None
     if terms.max_cost_micros is None:
         return JobContext(None, terms.tenant_of(parts), capped=False, buy_again=buy_again)
-    await parts.budget.set_cap(run_account(run_id), terms.max_cost_micros)
+    await parts.purchasing.budget.set_cap(run_account(run_id), terms.max_cost_micros)
     return JobContext(run_id, terms.tenant_of(parts), capped=True, buy_again=buy_again)
 
 
@@ -170,7 +170,10 @@ async def look_up_all(
     Raises:
         NotNow: A server of ours is away, and nothing could be found out about any of them.
     """
-    handler, slots = CompanyHandler(parts.enricher, patience=patience), asyncio.Semaphore(AT_ONCE)
+    handler, slots = (
+        CompanyHandler(parts.purchasing.enricher, patience=patience),
+        asyncio.Semaphore(AT_ONCE),
+    )
     longest_s = LONGEST_S if patience is None else min(LONGEST_S, patience.total_seconds())
     bearing = Patience(longest_s)
 

@@ -74,7 +74,7 @@ async def estimate_of(
     items = fresh = unusable = 0
     for some in in_parts(mentions):
         items += len(some)
-        for glance in await parts.enricher.glance(some):
+        for glance in await parts.purchasing.enricher.glance(some):
             # A name that may mean several companies has the key of one of them.
             named = f"{glance.company_key}\0{glance.is_ambiguous}"
             before = len(companies)
@@ -88,7 +88,7 @@ async def estimate_of(
         fresh=fresh,
         unusable=unusable,
         to_buy=len(companies) - fresh - unusable,
-        price_micros=parts.seller.price_micros,
+        price_micros=parts.purchasing.seller.price_micros,
         max_cost_micros=max_cost_micros,
     )
 

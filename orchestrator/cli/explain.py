@@ -80,15 +80,17 @@ def explain(
 
     async def work(parts: Runtime) -> Story:
         who = await ask_who(parts, name, website=website, country=country)
-        purchases = [each for key in who.keys for each in await parts.ledger.purchases_of(key)]
+        purchases = [
+            each for key in who.keys for each in await parts.purchasing.ledger.purchases_of(key)
+        ]
         decisions = [
-            each for key in who.keys for each in await parts.store.decisions_for_company(key)
+            each for key in who.keys for each in await parts.leads.store.decisions_for_company(key)
         ]
         return Story(
             who,
-            await parts.enricher.entry_of(who.company),
+            await parts.purchasing.enricher.entry_of(who.company),
             sorted(purchases, key=lambda purchase: purchase.settled_at),
-            await parts.servings.of([purchase.purchase_id for purchase in purchases]),
+            await parts.purchasing.servings.of([purchase.purchase_id for purchase in purchases]),
             sorted(decisions, key=lambda decision: decision.confirmed_at),
             parts.clock(),
             parts.settings.redis_ttl,
@@ -213,9 +215,9 @@ def invalidate(
 
     async def work(parts: Runtime) -> int:
         if pattern is not None:
-            return await parts.memo.invalidate_pattern(entry_key(pattern))
+            return await parts.purchasing.memo.invalidate_pattern(entry_key(pattern))
         known = {one for key in keys for one in await _all_keys(parts, key)}
-        return await parts.memo.invalidate(*map(entry_key, known))
+        return await parts.purchasing.memo.invalidate(*map(entry_key, known))
 
     removed = with_runtime(work)
     if as_json:
@@ -226,5 +228,7 @@ def invalidate(
 
 async def _all_keys(parts: Runtime, key: str) -> set[str]:
     """Return the keys of all companies that *key*, or the name that has it, may mean."""
-    companies = () if is_refined(key) else await parts.index.companies_of(key)
-    return {one for each in (key, *companies) for one in await parts.index.merged_keys(each)}
+    companies = () if is_refined(key) else await parts.identity.index.companies_of(key)
+    return {
+        one for each in (key, *companies) for one in await parts.identity.index.merged_keys(each)
+    }

@@ -66,7 +66,7 @@ def failed(
             return
         out.print(_summary(counts))
         listed: list[FailedItem] = []
-        async for _, failed_items in list_failed_items(parts.failures, wanted):
+        async for _, failed_items in list_failed_items(parts.jobs.failures, wanted):
             listed += failed_items
             if len(listed) >= (SHOWN if limit is None else limit):
                 break
@@ -91,7 +91,7 @@ async def wanted_of(
     Raises:
         typer.BadParameter: There is no such job, or no such instant.
     """
-    if job_id is not None and await parts.records.job(job_id) is None:
+    if job_id is not None and await parts.jobs.records.job(job_id) is None:
         raise unknown(job_id)
     at = None if since is None else parse_instant(since, parts.clock(), ago=True)
     return FailureFilter(job_id, frozenset(reasons or ()), tenant, lane, at)
@@ -100,8 +100,8 @@ async def wanted_of(
 async def count(parts: Runtime, wanted: FailureFilter) -> dict[str, FailureCount]:
     """Count the dead letters that are *wanted*, by reason."""
     counts: dict[str, FailureCount] = {}
-    async for job in parts.failures.jobs(wanted):
-        async for items in parts.failures.items(job, wanted):
+    async for job in parts.jobs.failures.jobs(wanted):
+        async for items in parts.jobs.failures.items(job, wanted):
             by_code = defaultdict(list)
             for item in items:
                 by_code[item.code].append(item)
@@ -115,7 +115,7 @@ async def _print_json(parts: Runtime, wanted: FailureFilter, limit: int | None) 
     counts = {code: each.as_json() for code, each in (await count(parts, wanted)).items()}
     write_json(f'{{"counts": {json_text(counts)},\n"failed": [')
     printed = 0
-    async for _, failed_items in list_failed_items(parts.failures, wanted):
+    async for _, failed_items in list_failed_items(parts.jobs.failures, wanted):
         some = failed_items if limit is None else failed_items[: limit - printed]
         lines = [json_text(item.as_json()) for item in some]
         if lines:

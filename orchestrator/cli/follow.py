@@ -60,7 +60,7 @@ async def follow(parts: Runtime, job: Job, *, quiet: bool) -> Job:
 
 
 async def _read(parts: Runtime, job_id: str) -> Job:
-    job = await parts.records.job(job_id)
+    job = await parts.jobs.records.job(job_id)
     if job is None:
         raise JobGone(job_id)
     return job

@@ -32,8 +32,8 @@ def list_(
     """List hand-overs with their attempts and, where one has failed, the reason."""
 
     async def work(parts: Runtime) -> tuple[list[HandOver], dict[HandOverState, int], bool]:
-        found = await parts.outbox.latest(state, limit=limit)
-        return found, await parts.outbox.counts(), parts.settings.webhook_url is not None
+        found = await parts.leads.outbox.latest(state, limit=limit)
+        return found, await parts.leads.outbox.counts(), parts.settings.webhook_url is not None
 
     found, counts, has_webhook = with_runtime(work)
     totals = {each.value: counts.get(each, 0) for each in HandOverState}
@@ -60,7 +60,7 @@ def retry(
     """Owe again what was given up; the receiver gets it under the same event id."""
 
     async def work(parts: Runtime) -> int:
-        return await parts.outbox.retry(events)
+        return await parts.leads.outbox.retry(events)
 
     count = with_runtime(work)
     if as_json:

@@ -61,13 +61,13 @@ async def stakes_of(parts: Runtime, key: str) -> Stakes:
     Raises:
         DatabaseUnavailable: The database does not answer.
     """
-    purchases = await parts.ledger.purchases_of(key)
-    leads = {stored.lead_id for stored in await parts.store.decisions_for_company(key)}
+    purchases = await parts.purchasing.ledger.purchases_of(key)
+    leads = {stored.lead_id for stored in await parts.leads.store.decisions_for_company(key)}
     return Stakes(
         key,
         len(purchases),
         sum(purchase.cost_micros for purchase in purchases),
-        len(await parts.store.opportunities_of(leads)),
+        len(await parts.leads.store.opportunities_of(leads)),
     )
 
 
@@ -78,8 +78,8 @@ async def check_known(parts: Runtime, key: str) -> None:
         BadDecision: Nothing is: most likely a slip of the pen.
         DatabaseUnavailable: The database does not answer.
     """
-    is_known = await parts.identity_decisions.is_known(key)
-    if not is_known and await parts.memo.peek(entry_key(key)) is None:
+    is_known = await parts.identity.decisions.is_known(key)
+    if not is_known and await parts.purchasing.memo.peek(entry_key(key)) is None:
         raise BadDecision(
             f"nothing is known of a company with the key {key}; "
             "for another spelling of a known one, use: emasai identity alias"
@@ -154,14 +154,14 @@ async def ask_who(
         DatabaseUnavailable: The index cannot be read.
         InvalidCompanyName: *name* is blank.
     """
-    company = await parts.index.preview(Mention(name, website, country).identify())
-    every = await parts.identity_decisions.all()
+    company = await parts.identity.index.preview(Mention(name, website, country).identify())
+    every = await parts.identity.decisions.all()
     rules = in_force(every)
     applied = [each for each in every if _is_about(each, company, rules)]
     undone = undone_by(every)
     return Who(
         company,
-        await parts.index.companies_of(company.identity.name_key),
+        await parts.identity.index.companies_of(company.identity.name_key),
         [each for each in applied if each.number not in undone],
         rules.aliases_of(company.key),
     )
@@ -267,7 +267,7 @@ def merge(
     async def before(parts: Runtime) -> list[str]:
         for key in (subject, target):
             await check_known(parts, key)
-        final, *_ = await parts.index.merged_keys(target)
+        final, *_ = await parts.identity.index.merged_keys(target)
         stakes = [await stakes_of(parts, key) for key in (subject, final)]
         if all(stakes) and not yes:
             _confirm(stakes)
@@ -331,7 +331,7 @@ def alias(
 
     async def before(parts: Runtime) -> list[str]:
         await check_known(parts, target)
-        final, *_ = await parts.index.merged_keys(target)
+        final, *_ = await parts.identity.index.merged_keys(target)
         if is_domain:
             return [f"Every lead of {subject} has the key {final}, whatever its name."]
         stays = _what_stays(await stakes_of(parts, subject), final)
@@ -363,7 +363,7 @@ def list_(*, as_json: AsJson = False) -> None:
     """List every decision: who, when, what, why, and whether it is in force."""
 
     async def work(parts: Runtime) -> list[IdentityDecision]:
-        return await parts.identity_decisions.all()
+        return await parts.identity.decisions.all()
 
     decisions = with_runtime(work)
     if as_json:
@@ -406,9 +406,9 @@ def _user() -> str:
 
 def _decide(new: NewDecision, before: Before, *, as_json: bool) -> None:
     async def work(parts: Runtime) -> tuple[IdentityDecision, list[str]]:
-        await parts.identity_decisions.check(new)
+        await parts.identity.decisions.check(new)
         consequences = await before(parts)
-        return await parts.identity_decisions.enter(new), consequences
+        return await parts.identity.decisions.enter(new), consequences
 
     entered, consequences = with_runtime(work)
     if as_json:

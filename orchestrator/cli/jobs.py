@@ -61,7 +61,7 @@ def list_jobs(
 
     async def work(parts: Runtime) -> tuple[list[Job | UnreadableJob], datetime]:
         found: list[Job | UnreadableJob] = []
-        async for _, job in parts.job_list.walk(wanted):
+        async for _, job in parts.jobs.job_list.walk(wanted):
             found.append(job)
             if len(found) == limit:
                 break
@@ -79,10 +79,10 @@ def show(job_id: JobId, *, as_json: AsJson = False) -> None:
     """Show one job: what was asked for, how far it is, what has happened."""
 
     async def work(parts: Runtime) -> _Seen:
-        job = await parts.records.job(job_id)
+        job = await parts.jobs.records.job(job_id)
         if job is None:
             raise unknown(job_id)
-        return _Seen(job, await parts.job_list.timeline(job_id), parts.clock())
+        return _Seen(job, await parts.jobs.job_list.timeline(job_id), parts.clock())
 
     seen = with_runtime(work)
     if as_json:

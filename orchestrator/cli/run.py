@@ -98,4 +98,4 @@ def _run_file(
 
 
 async def _import(parts: Runtime, leads: Sequence[LeadFields]) -> None:
-    await parts.store.import_leads([lead_from(lead) for lead in leads])
+    await parts.leads.store.import_leads([lead_from(lead) for lead in leads])

@@ -38,7 +38,7 @@ async def chosen_watches(
         typer.BadParameter: A company that is named is not watched.
     """
     whose = tenant or parts.settings.tenant
-    watches = await parts.watches.of_tenant(whose)
+    watches = await parts.schedule.watches.of_tenant(whose)
     if open_opportunities:
         return [watch for watch in watches if watch.kind is not WatchKind.COMPANY]
     if not names:
@@ -59,7 +59,7 @@ async def chosen_watches(
 async def _meant(parts: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
     """Return each of *names*, or keys, with the company that it means."""
     identities = [Mention(name).identify() for name in names]
-    return list(zip(names, await parts.index.preview_all(identities), strict=True))
+    return list(zip(names, await parts.identity.index.preview_all(identities), strict=True))
 
 
 async def companies_named(parts: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
@@ -114,8 +114,8 @@ def add(
                 for name, company in await companies_named(parts, names or ())
             ]
             new = list({watch.id: watch for watch in found}.values())
-        await parts.watches.add(new)
-        await parts.due.put({watch.id: watch.next_at for watch in new})
+        await parts.schedule.watches.add(new)
+        await parts.schedule.due.put({watch.id: watch.next_at for watch in new})
         if period < parts.settings.redis_ttl:
             notice(f"An answer is fresh for {shown(parts.settings.redis_ttl)}:", _FRESH)
         return new
@@ -128,7 +128,9 @@ def list_(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show what is watched, the next due first."""
 
     async def work(parts: Runtime) -> tuple[list[Watch], datetime]:
-        return await parts.watches.of_tenant(tenant or parts.settings.tenant), parts.clock()
+        return await parts.schedule.watches.of_tenant(
+            tenant or parts.settings.tenant
+        ), parts.clock()
 
     watches, now = with_runtime(work)
     if as_json:
@@ -150,8 +152,8 @@ def pause(
     """Look at companies no more, until `resume`; with no name, at none."""
 
     async def change(parts: Runtime, chosen: list[Watch]) -> None:
-        await parts.watches.pause([watch.id for watch in chosen], paused=True)
-        await parts.due.drop([watch.id for watch in chosen])
+        await parts.schedule.watches.pause([watch.id for watch in chosen], paused=True)
+        await parts.schedule.due.drop([watch.id for watch in chosen])
 
     changed = _changed(change, names, tenant, open_opportunities=open_opportunities)
     _say(changed, "Paused", as_json=as_json)
@@ -168,8 +170,8 @@ def resume(
     """Go on with what was paused; with no name, with all."""
 
     async def change(parts: Runtime, chosen: list[Watch]) -> None:
-        await parts.watches.pause([watch.id for watch in chosen], paused=False)
-        await parts.due.put({watch.id: watch.next_at for watch in chosen})
+        await parts.schedule.watches.pause([watch.id for watch in chosen], paused=False)
+        await parts.schedule.due.put({watch.id: watch.next_at for watch in chosen})
 
     changed = _changed(change, names, tenant, open_opportunities=open_opportunities)
     _say(changed, "Resumed", as_json=as_json)
@@ -187,8 +189,8 @@ def remove(
     _check_choice(names, open_opportunities=open_opportunities)
 
     async def change(parts: Runtime, chosen: list[Watch]) -> None:
-        await parts.watches.remove([watch.id for watch in chosen])
-        await parts.due.drop([watch.id for watch in chosen])
+        await parts.schedule.watches.remove([watch.id for watch in chosen])
+        await parts.schedule.due.drop([watch.id for watch in chosen])
 
     changed = _changed(change, names, tenant, open_opportunities=open_opportunities)
     _say(changed, "Removed", as_json=as_json)

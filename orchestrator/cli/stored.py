@@ -86,12 +86,12 @@ class Selection:
         if self.lead_ids is not None:
             return self.lead_ids
         if self.job_id is None:
-            found = await parts.store.chosen(self.conditions, parts.pipeline.versions)
+            found = await parts.leads.store.chosen(self.conditions, parts.leads.pipeline.versions)
             return tuple(map(str, found))
-        job = await parts.records.job(self.job_id)
+        job = await parts.jobs.records.job(self.job_id)
         if job is None:
             raise typer.BadParameter(f"there is no job {self.job_id} (any more)")
-        results = parts.results.rows(job, with_evidence=False)
+        results = parts.jobs.results.rows(job, with_evidence=False)
         ids = [result["lead_id"] async for _, result in results if "lead_id" in result]
         if job.total and not ids:
             raise typer.BadParameter(f"job {self.job_id} has judged no leads")
@@ -151,7 +151,7 @@ def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
                 origin=Origin.CLI,
                 deadline=terms.deadline,
                 about=selection.about,
-                policy=parts.policy_version,
+                policy=parts.leads.policy_version,
                 buy_again=terms.buy_again,
             )
             patience = Patience()
@@ -175,7 +175,7 @@ def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
 
 
 async def _results(parts: Runtime, job: Job) -> list[LeadResult]:
-    found = parts.results.rows(job, with_evidence=False)
+    found = parts.jobs.results.rows(job, with_evidence=False)
     return [LeadResult.model_validate(result) async for _, result in found]
 
 
@@ -184,7 +184,7 @@ def foresee_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None
 
     async def work(parts: Runtime) -> Estimate:
         items = await selection.items(parts)
-        leads = await parts.store.leads([UUID(item) for item in items])
+        leads = await parts.leads.store.leads([UUID(item) for item in items])
         mentions = [mention_of(lead) for lead in leads.values()]
         return await estimate_of(
             parts, mentions, rows=len(items), max_cost_micros=terms.max_cost_micros
@@ -268,12 +268,12 @@ def rejudge(selection: Selection, terms: Terms, *, dry_run: bool, as_json: bool)
         job_id, results = None, []
         if dry_run:
             for start in range(0, len(items), AT_ONCE):
-                looks = (parts.rejudge.judge(item) for item in items[start : start + AT_ONCE])
+                looks = (parts.leads.rejudge.judge(item) for item in items[start : start + AT_ONCE])
                 results += await asyncio.gather(*looks)
         elif items:
             job_id, results = await _in_workers(parts, items, selection, terms, quiet=as_json)
         language = parts.settings.language
-        return Rejudgement(results, len(items), job_id, parts.policy_version, language)
+        return Rejudgement(results, len(items), job_id, parts.leads.policy_version, language)
 
     done = with_runtime(work, workers=0 if dry_run else WORKERS)
     if as_json:
@@ -293,10 +293,10 @@ async def _in_workers(
         lane=lane_of(len(items)),
         origin=Origin.CLI,
         about=selection.about,
-        policy=parts.policy_version,
+        policy=parts.leads.policy_version,
     )
     job = await follow(parts, await submit(parts, new), quiet=quiet)
-    found = parts.results.rows(job, with_evidence=False)
+    found = parts.jobs.results.rows(job, with_evidence=False)
     return job.job_id, [RejudgedLead.model_validate(result) async for _, result in found]
 
 

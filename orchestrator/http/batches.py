@@ -141,7 +141,7 @@ async def stream_results(
 async def _ndjson(
     runtime: Runtime, job: Job, offset: int, *, with_evidence: bool
 ) -> AsyncIterator[bytes]:
-    async for number, result in runtime.results.rows(
+    async for number, result in runtime.jobs.results.rows(
         job, start=offset, with_evidence=with_evidence
     ):
         yield orjson.dumps({"number": number, "result": result}) + b"\n"
@@ -158,7 +158,7 @@ _COLUMNS: Final = (
 async def _csv(runtime: Runtime, job: Job, offset: int) -> AsyncIterator[bytes]:
     language = runtime.settings.language
     yield _line(["number", *_COLUMNS])
-    async for number, result in runtime.results.rows(job, start=offset, with_evidence=False):
+    async for number, result in runtime.jobs.results.rows(job, start=offset, with_evidence=False):
         reason = (result.get("reason") or {}).get(language)
         yield _line([number, *({**result, "reason": reason}.get(name) for name in _COLUMNS)])
 

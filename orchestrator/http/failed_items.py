@@ -240,7 +240,7 @@ def _url(job_id: str | None) -> str | None:
 
 def _stream(runtime: Runtime, wanted: FailureFilter) -> StreamingResponse:
     async def blocks() -> AsyncIterator[bytes]:
-        async for _, failed_items in list_failed_items(runtime.failures, wanted):
+        async for _, failed_items in list_failed_items(runtime.jobs.failures, wanted):
             yield b"".join(orjson.dumps(item.as_json()) + b"\n" for item in failed_items)
 
     return StreamingResponse(blocks(), media_type=NDJSON)

@@ -19,7 +19,7 @@ async def found_job(runtime: Runtime, caller: Caller, job_id: str) -> Job:
         UnreadableJob: Its record cannot be read, and the caller may see every job.
     """
     try:
-        job = await runtime.records.job(job_id) if _JOB_ID.fullmatch(job_id) else None
+        job = await runtime.jobs.records.job(job_id) if _JOB_ID.fullmatch(job_id) else None
     except UnreadableJob:
         if caller.tenant is None:
             raise

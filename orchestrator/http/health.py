@@ -74,11 +74,11 @@ class HealthChecks:
 
     def __init__(self, runtime: Runtime) -> None:
         async def select_one() -> None:
-            async with reading(runtime.engine, "check its health") as connection:
+            async with reading(runtime.backends.engine, "check its health") as connection:
                 await connection.execute(text("SELECT 1"))
 
         self._database = Probe("database", select_one)
-        self._redis = Probe("redis", runtime.memo_redis.ping)
+        self._redis = Probe("redis", runtime.backends.memo_redis.ping)
 
     async def check(self) -> Health:
         """Ask both at the same time."""

@@ -45,7 +45,7 @@ async def keyed_request(
         yield None
         return
     digest = _digest(request) if is_read else None
-    async with runtime.idempotency.request(tenant, key, digest) as keyed:
+    async with runtime.jobs.idempotency.request(tenant, key, digest) as keyed:
         yield keyed
 
 
@@ -55,7 +55,7 @@ async def replayed_job(
     """Return the job that a repeated request became; None for a request that is new."""
     if keyed is None or keyed.replay is None or keyed.replay.job_id is None:
         return None
-    job = await runtime.records.job(keyed.replay.job_id)
+    job = await runtime.jobs.records.job(keyed.replay.job_id)
     if job is not None:
         response.headers[REPLAYED] = "true"
     return job

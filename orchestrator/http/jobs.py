@@ -88,7 +88,7 @@ async def accept_job(
             deadline=limits.deadline,
             buy_again=limits.buy_again,
             about=_about(wanted),
-            policy=runtime.policy_version if isinstance(wanted, PipelineRequest) else None,
+            policy=runtime.leads.policy_version if isinstance(wanted, PipelineRequest) else None,
         )
         once = None if keyed is None else keyed.once
         job = await submit(runtime, new, job_id=job_id, idempotency_key=once)
@@ -106,13 +106,13 @@ async def _items(
         found = await read_companies(wanted.companies)
         return tuple(found.mentions), found.warnings
     if wanted.filter is not None:
-        chosen = await runtime.store.chosen(wanted.filter, runtime.pipeline.versions)
+        chosen = await runtime.leads.store.chosen(wanted.filter, runtime.leads.pipeline.versions)
         return await _texts(chosen), []
     if wanted.leads is None:
         return tuple(wanted.lead_ids or ()), []
     read = await read_leads(wanted.leads, within="leads")
     for leads in read.leads():
-        await runtime.store.import_leads(leads)
+        await runtime.leads.store.import_leads(leads)
     return tuple(read.ids), read.warnings
 
 
@@ -162,7 +162,7 @@ async def show_job(
     if not results:
         return status
     stop = min(offset + limit, job.total)
-    page = runtime.results.rows(job, start=offset, stop=stop)
+    page = runtime.jobs.results.rows(job, start=offset, stop=stop)
     listed = [NumberedResult(number=number, result=result) async for number, result in page]
     return status.model_copy(
         update={"results": listed, "next_offset": stop if stop < job.total else None}

@@ -123,7 +123,7 @@ async def list_jobs(
     after = None if cursor is None else _place(cursor)
     wanted = JobFilter(state, lane, caller.filter_of(tenant))
     found: list[_Found] = []
-    async for each in runtime.job_list.walk(wanted, after=after):
+    async for each in runtime.jobs.job_list.walk(wanted, after=after):
         if caller.tenant is not None and isinstance(each[1], UnreadableJob):
             continue  # whose it is cannot be read either
         # Something else may have written members that no cursor can name.

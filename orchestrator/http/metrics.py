@@ -60,13 +60,13 @@ async def metrics(
     All servers of this API say the same: it is the fleet's. What cannot be read at the moment is
     left out, except for the lanes, which autoscaling goes by: without them the answer is 503.
     """
-    lanes = await runtime.backlog.lanes()
+    lanes = await runtime.jobs.backlog.lanes()
     others = await asyncio.gather(
-        _unless_away(runtime.workers.alive(), worker_families),
-        _unless_away(runtime.counters.read(1), count_families),
+        _unless_away(runtime.jobs.workers.alive(), worker_families),
+        _unless_away(runtime.purchasing.counters.read(1), count_families),
         _unless_away(_accounts(runtime), budget_families),
-        _unless_away(runtime.costs.uncertain(_midnight(runtime)), doubt_families),
-        _unless_away(runtime.outbox.counts(UNDELIVERED), handover_families),
+        _unless_away(runtime.purchasing.costs.uncertain(_midnight(runtime)), doubt_families),
+        _unless_away(runtime.leads.outbox.counts(UNDELIVERED), handover_families),
     )
     # A registry of this answer's own: nothing is kept between scrapes, and nothing of the process.
     registry = CollectorRegistry(auto_describe=False)
@@ -90,7 +90,7 @@ async def _unless_away(
 async def _accounts(runtime: Runtime) -> dict[str, Account]:
     """Return what was ever spent, and today, by scope: names with dates would be new series."""
     names = {Scope.GLOBAL: Scope.GLOBAL.value, Scope.DAY: day_account(runtime.clock().date())}
-    return {scope: await runtime.budget.account(name) for scope, name in names.items()}
+    return {scope: await runtime.purchasing.budget.account(name) for scope, name in names.items()}
 
 
 def _midnight(runtime: Runtime) -> datetime:

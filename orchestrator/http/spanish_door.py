@@ -82,7 +82,7 @@ async def enrich_lead(
             if isinstance(wanted, LeadReference):
                 await _check_known(wanted.lead_id, runtime)
             for leads in read.leads():
-                await runtime.store.import_leads(leads)
+                await runtime.leads.store.import_leads(leads)
             new = NewJob(
                 JobKind.PIPELINE,
                 (lead_id,),
@@ -104,12 +104,12 @@ async def enrich_lead(
     if ended is None:
         return answer
     response.status_code = HTTPStatus.OK
-    results = [result async for _, result in runtime.results.rows(ended)]
+    results = [result async for _, result in runtime.jobs.results.rows(ended)]
     return answer.model_copy(
         update={"estado": "terminado", "result": results[0] if results else None}
     )
 
 
 async def _check_known(lead_id: UUID, runtime: Runtime) -> None:
-    if lead_id not in await runtime.store.leads([lead_id]):
+    if lead_id not in await runtime.leads.store.leads([lead_id]):
         raise not_found("unknown_lead", f"There is no lead {lead_id}; send the whole lead.")

@@ -27,7 +27,7 @@ async def ended_within(runtime: Runtime, job: Job, patience: timedelta) -> Job |
     while (left_s := deadline - loop.time()) > 0:
         await asyncio.sleep(min(pause_s, left_s))
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        seen = await runtime.records.job(job.job_id)
+        seen = await runtime.jobs.records.job(job.job_id)
         if seen is None:
             raise JobGone(job.job_id)
         if seen.state.is_final:

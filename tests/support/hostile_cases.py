@@ -102,11 +102,11 @@ async def try_case(case: Case, folder: Path) -> Verdict:
         folder, protocol=case.protocol, variables=variables
     ) as installation:
         parts, told = installation.parts, list[str]()
-        handler = CompanyHandler(parts.enricher)
+        handler = CompanyHandler(parts.purchasing.enricher)
         for behaviour in (case.behaviour, case.healed, case.healed):
             installation.seller.behave(behaviour)
             context = JobContext(None, parts.settings.tenant, capped=False)
             result = (await handler(COMPANY, context)).result
             told.append(" ".join(filter(None, [result["status"], result.get("code")])))
-            await parts.sweeper.sweep()
+            await parts.worker.sweeper.sweep()
         return Verdict(case, told, installation.audit())

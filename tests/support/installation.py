@@ -87,7 +87,7 @@ class Installation:
         """Wait until so many workers give signs of life."""
 
         async def are_there() -> bool:
-            return len(await self.parts.workers.alive()) >= count
+            return len(await self.parts.jobs.workers.alive()) >= count
 
         await eventually(are_there, f"{count} workers are there", within_s=90)
 
@@ -122,7 +122,7 @@ class Installation:
 
         async def have_ended() -> bool:
             try:
-                jobs[:] = [job async for job in self.parts.job_list.newest(JobFilter())]
+                jobs[:] = [job async for job in self.parts.jobs.job_list.newest(JobFilter())]
             except StoreUnavailable:
                 return False
             return all(job.state.is_final for job in jobs)
@@ -141,7 +141,7 @@ class Installation:
     async def statuses_of(self, job: Job) -> Counter[str]:
         """Return how many rows of *job* have which status, with the code of those that failed."""
         found: Counter[str] = Counter()
-        async for _, row in self.parts.results.rows(job, with_evidence=False):
+        async for _, row in self.parts.jobs.results.rows(job, with_evidence=False):
             found[" ".join(filter(None, [row["status"], row.get("code")]))] += 1
         found["pending"] += job.total - found.total()
         return +found

@@ -64,8 +64,8 @@ def _is_settled(site: Site) -> bool:
 async def _told(site: Site, job_id: str) -> tuple[Job, dict[str, Any], Cost]:
     """Return a job, its result, and what the ledger has of its company."""
     async with build(load(**site.stack.variables), notifier=FakeNotifier()) as parts:
-        job = await parts.records.job(job_id)
+        job = await parts.jobs.records.job(job_id)
         assert job is not None
-        results = [dict(result) async for _, result in parts.results.rows(job)]
-        costs = await parts.costs.by(CostsBy.COMPANY)
+        results = [dict(result) async for _, result in parts.jobs.results.rows(job)]
+        costs = await parts.purchasing.costs.by(CostsBy.COMPANY)
     return job, next(iter(results), {}), next(iter(costs), Cost("", 0, 0))

@@ -62,9 +62,9 @@ class Service:
         found: Results = []
 
         async def is_done() -> bool:
-            async for job in self._parts.job_list.newest(JobFilter(tenant=tenant)):
+            async for job in self._parts.jobs.job_list.newest(JobFilter(tenant=tenant)):
                 if job.state.is_final:
-                    found.extend([result async for _, result in self._parts.results.rows(job)])
+                    found.extend([result async for _, result in self._parts.jobs.results.rows(job)])
             return bool(found)
 
         await eventually(is_done, "the worker has done the job")
@@ -123,7 +123,7 @@ async def test_a_split_takes_effect_in_a_running_worker(
     name = _name()
     (before,) = await service.enrich(name)
     split = NewDecision(DecisionKind.SPLIT, company_key(name), None, "ana", "two companies")
-    await parts.identity_decisions.enter(split)
+    await parts.identity.decisions.enter(split)
 
     async def is_ambiguous() -> bool:
         (result,) = await service.enrich(name)
@@ -141,7 +141,7 @@ async def test_merged_companies_are_charged_once(
     old, new = _name(), _name()
     await service.enrich(old)
     merge = NewDecision(DecisionKind.MERGE, company_key(old), company_key(new), "ana", "renamed")
-    await parts.identity_decisions.enter(merge)
+    await parts.identity.decisions.enter(merge)
     found: Results = []
 
     async def is_one() -> bool:

@@ -54,7 +54,7 @@ async def test_enrich_buys_each_company_once(stack: EmbeddedStack, celery: Celer
     async with _looking_in(stack) as parts:
 
         async def is_bought() -> object:
-            return await parts.ledger.purchases_of(company_key(name))
+            return await parts.purchasing.ledger.purchases_of(company_key(name))
 
         await eventually(is_bought, "the company is bought")
     assert charges(stack.home)[company_key(name)] == 1
@@ -64,14 +64,14 @@ async def test_run_pipeline_judges_stored_leads(stack: EmbeddedStack, celery: Ce
     """A lead that is named by its id ends with a decision."""
     async with _looking_in(stack) as parts:
         stored = lead(1)
-        await parts.store.import_leads([stored])
+        await parts.leads.store.import_leads([stored])
 
         celery.send_task(
             "emasai.run_pipeline", kwargs={"lead_ids": [str(stored.id)]}, queue="pipeline"
         )
 
         async def is_judged() -> object:
-            return await parts.store.decisions_of(stored.id)
+            return await parts.leads.store.decisions_of(stored.id)
 
         await eventually(is_judged, "the lead is judged")
 
@@ -105,7 +105,7 @@ async def test_a_redelivered_task_with_a_key_makes_no_second_job(
 
         async def ended() -> list[Job]:
             wanted = JobFilter(tenant=tenant)
-            return [job async for job in parts.job_list.newest(wanted) if job.state.is_final]
+            return [job async for job in parts.jobs.job_list.newest(wanted) if job.state.is_final]
 
         async def are_two() -> bool:
             return len(await ended()) >= 2

@@ -282,7 +282,7 @@ def test_any_arguments_are_accepted_or_refused_in_one_sentence(
 async def _jobs(site: Site) -> list[str]:
     """Read every job there is, as all lists do."""
     async with build(load(**site.stack.variables), notifier=FakeNotifier()) as parts:
-        return [job.job_id async for job in parts.job_list.newest(JobFilter())]
+        return [job.job_id async for job in parts.jobs.job_list.newest(JobFilter())]
 
 
 @pytest.mark.parametrize(

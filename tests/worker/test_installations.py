@@ -164,7 +164,7 @@ async def _done(variables: dict[str, str], job_id: str) -> Job:
         job: Job | None = None
         while job is None or not job.state.is_final:
             with contextlib.suppress(StoreUnavailable):
-                job = await parts.records.job(job_id)
+                job = await parts.jobs.records.job(job_id)
             await asyncio.sleep(0.1)
     await notifier.aclose()
     return job

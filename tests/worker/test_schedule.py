@@ -30,14 +30,14 @@ async def test_workers_look_at_what_is_due(tmp_path: Path) -> None:
         async with build(load(**stack.variables), notifier=FakeNotifier()) as parts:
             name, past = f"Compañía {uuid4().hex[:10]}", utc_now() - timedelta(days=1)
             watch = new_watch(name, tenant="default", every=timedelta(days=7), now=past)
-            await parts.watches.add([replace(watch, next_at=past)])
-            await parts.due.put({watch.id: past})
+            await parts.schedule.watches.add([replace(watch, next_at=past)])
+            await parts.schedule.due.put({watch.id: past})
 
             async def has_run() -> object:
-                return (await parts.watches.of([watch.id]))[watch.id].outcome
+                return (await parts.schedule.watches.of([watch.id]))[watch.id].outcome
 
             await eventually(has_run, "a worker has looked")
-            after = (await parts.watches.of([watch.id]))[watch.id]
+            after = (await parts.schedule.watches.of([watch.id]))[watch.id]
 
     assert after.next_at > utc_now()
     assert charges(tmp_path)[watch.company_key] == 1

@@ -29,7 +29,7 @@ async def results_of(runtime: Runtime, job: Job) -> list[dict[str, Any]]:
     """Return the results of a job, by row; {} where there is none."""
     found: list[dict[str, Any]] = [{} for _ in range(job.total)]
     numbers = []
-    async for number, result in runtime.results.rows(job):
+    async for number, result in runtime.jobs.results.rows(job):
         numbers.append(number)
         found[number] = result
     assert numbers == sorted(set(numbers))
@@ -66,7 +66,7 @@ async def test_lookups_on_the_way_in_are_counted_once(runtime: Runtime, memo_red
     await submit(runtime, NewJob(JobKind.ENRICH, ("Acme", "ACME", "Zara"), "default"))
     await submit(runtime, NewJob(JobKind.ENRICH, ("Acme", "ACME", "Zara"), "default"))
 
-    (serving,) = await runtime.servings.of(["purchase-of-acme"])
+    (serving,) = await runtime.purchasing.servings.of(["purchase-of-acme"])
     assert (serving.served, serving.saved_micros) == (2, 2 * PRICE)
 
 
@@ -74,14 +74,14 @@ async def test_a_repeated_company_is_worked_on_once(runtime: Runtime) -> None:
     """Its first row pays, the others are told for nothing, each under its own spelling."""
     names = ["Acme", "Zara", "ACME S.A.", "Acme", "zara"]
     job = await submit_stream(runtime, ORDER, in_parts(names))
-    items = await runtime.records.open_items(job.job_id, 0)
+    items = await runtime.jobs.records.open_items(job.job_id, 0)
     kept = {"status": "failed", "company": "Acme", "source": "bought", "cost_micros": PRICE}
 
-    await runtime.records.report(job.job_id, 0, Report(kept))
+    await runtime.jobs.records.report(job.job_id, 0, Report(kept))
 
     assert items == [(0, "Acme"), (1, "Zara")]
-    assert await runtime.records.row_counts(job, items) == [3, 2]
-    assert await runtime.records.row_counts(job, items[1:]) == [2]
+    assert await runtime.jobs.records.row_counts(job, items) == [3, 2]
+    assert await runtime.jobs.records.row_counts(job, items[1:]) == [2]
     results = await results_of(runtime, job)
     assert [result.get("company") for result in results] == [
         "Acme",
@@ -109,7 +109,7 @@ async def test_unusable_names_get_their_result_and_stop_nothing(runtime: Runtime
     ]
     assert all(result["reason"]["es"] for result in results[1:5])
     assert job.done == 4
-    assert await runtime.records.open_items(job.job_id, 0) == [(0, "Acme"), (5, "Zara")]
+    assert await runtime.jobs.records.open_items(job.job_id, 0) == [(0, "Acme"), (5, "Zara")]
 
 
 async def test_a_stream_is_the_same_work_as_the_list(runtime: Runtime) -> None:
@@ -119,7 +119,7 @@ async def test_a_stream_is_the_same_work_as_the_list(runtime: Runtime) -> None:
     second = await submit_stream(runtime, ORDER, in_parts(["Acme"], [], ["Zara", "Acme"]))
 
     assert second == first
-    parts = await runtime.jobs_redis.keys("jobs1:*:items:*")
+    parts = await runtime.backends.jobs_redis.keys("jobs1:*:items:*")
     assert parts
     assert all(first.job_id in str(key) for key in parts)
 
@@ -138,7 +138,7 @@ async def test_rows_come_back_in_order_across_segments(runtime: Runtime, memo_re
     assert [result.get("company") for result in results] == [
         name if name.startswith("Known") else None for name in names
     ]
-    middle = runtime.results.rows(job, start=SEGMENT_ROWS - 2, stop=SEGMENT_ROWS + 3)
+    middle = runtime.jobs.results.rows(job, start=SEGMENT_ROWS - 2, stop=SEGMENT_ROWS + 3)
     assert [number async for number, _ in middle] == [
         n for n in range(SEGMENT_ROWS - 2, SEGMENT_ROWS + 3) if n % 2
     ]
@@ -151,42 +151,42 @@ async def test_a_stream_that_breaks_off_leaves_nothing(runtime: Runtime) -> None
     async def breaking() -> AsyncIterator[Sequence[str]]:
         yield [f"Company {n}" for n in range(SEGMENT_ROWS)]
         yield ["One more"]
-        stored.extend(await runtime.jobs_redis.keys("jobs1:*"))
-        assert await runtime.records.active() == []
+        stored.extend(await runtime.backends.jobs_redis.keys("jobs1:*"))
+        assert await runtime.jobs.records.active() == []
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
         await submit_stream(runtime, ORDER, breaking())
 
     assert stored
-    assert await runtime.jobs_redis.keys("jobs1:*") == []
+    assert await runtime.backends.jobs_redis.keys("jobs1:*") == []
 
 
 async def test_what_was_never_sealed_expires_soon(runtime: Runtime) -> None:
     """Whoever is killed in mid-stream leaves keys that live for an hour, not for the job's week."""
-    unsealed = runtime.intake.begin("a" * 32, ORDER, chunk_size=2)
+    unsealed = runtime.jobs.intake.begin("a" * 32, ORDER, chunk_size=2)
     await unsealed.add(["Acme", "Zara", "Ikea"])
 
-    keys = await runtime.jobs_redis.keys(f"jobs1:{'a' * 32}*")
+    keys = await runtime.backends.jobs_redis.keys(f"jobs1:{'a' * 32}*")
 
     assert len(keys) == 1
-    assert await runtime.records.job("a" * 32) is None
-    assert 0 < await runtime.jobs_redis.ttl(keys[0]) <= 3600
+    assert await runtime.jobs.records.job("a" * 32) is None
+    assert 0 < await runtime.backends.jobs_redis.ttl(keys[0]) <= 3600
     await unsealed.seal()
-    assert await runtime.jobs_redis.ttl(JobKeys("a" * 32).items(0)) > 3600
+    assert await runtime.backends.jobs_redis.ttl(JobKeys("a" * 32).items(0)) > 3600
 
 
 async def test_nothing_comes_in_where_memory_runs_out(runtime: Runtime) -> None:
     """A server that is nearly full says so in one sentence, and accepts nothing."""
-    used = (await runtime.jobs_redis.info("memory"))["used_memory"]
-    await runtime.jobs_redis.config_set("maxmemory", int(used * 1.05))
+    used = (await runtime.backends.jobs_redis.info("memory"))["used_memory"]
+    await runtime.backends.jobs_redis.config_set("maxmemory", int(used * 1.05))
     try:
         with pytest.raises(StoreFull, match=r"too little memory left .*; raise its maxmemory"):
             await submit_stream(runtime, ORDER, in_parts(["Acme"]))
     finally:
-        await runtime.jobs_redis.config_set("maxmemory", 0)
+        await runtime.backends.jobs_redis.config_set("maxmemory", 0)
 
-    assert await runtime.jobs_redis.keys("jobs1:*") == []
+    assert await runtime.backends.jobs_redis.keys("jobs1:*") == []
 
 
 async def test_equal_streams_at_once_are_one_job(runtime: Runtime) -> None:
@@ -196,7 +196,7 @@ async def test_equal_streams_at_once_are_one_job(runtime: Runtime) -> None:
     jobs = await asyncio.gather(*(submit_stream(runtime, ORDER, in_parts(names)) for _ in range(5)))
 
     assert len({job.job_id for job in jobs}) == 1
-    open_items = await runtime.records.open_items(jobs[0].job_id, 9)
+    open_items = await runtime.jobs.records.open_items(jobs[0].job_id, 9)
     assert open_items == [(18, "Company 18"), (19, "Company 19")]
 
 
@@ -210,7 +210,7 @@ async def peak_of(runtime: Runtime, rows: int) -> int:
     tracemalloc.start()
     try:
         job = await submit_stream(runtime, ORDER, stream())
-        async for _ in runtime.results.rows(job):
+        async for _ in runtime.jobs.results.rows(job):
             pass
         return tracemalloc.get_traced_memory()[1]
     finally:

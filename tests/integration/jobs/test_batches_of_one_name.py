@@ -19,10 +19,10 @@ async def test_companies_of_one_name_are_items_of_their_own(runtime: Runtime) ->
 
     job = await submit_stream(runtime, ORDER, in_parts(rows))
 
-    items = await runtime.records.open_items(job.job_id, 0)
+    items = await runtime.jobs.records.open_items(job.job_id, 0)
     bare, *_, again = await results_of(runtime, job)
     assert [Mention.of(item) for _, item in items] == [spain, germany]
-    assert await runtime.records.row_counts(job, items) == [2, 1]
+    assert await runtime.jobs.records.row_counts(job, items) == [2, 1]
     assert (bare["status"], bare["company"]) == ("ambiguous", "Acme")
     assert bare["candidates"] == ["Acme SL (acme.es, ES, S.L.)", "Acme GmbH (globex.de, DE, GmbH)"]
     assert again == {}
@@ -37,7 +37,7 @@ async def test_a_name_that_means_nobody_shares_no_item_with_one_that_does(
 
     job = await submit_stream(runtime, ORDER, in_parts(["Acme", "Acme, S.L."]))
 
-    assert await runtime.records.open_items(job.job_id, 0) == [(1, "Acme, S.L.")]
+    assert await runtime.jobs.records.open_items(job.job_id, 0) == [(1, "Acme, S.L.")]
     assert job.tally["status:ambiguous"] == 1
 
 
@@ -62,7 +62,7 @@ async def test_who_names_a_company_by_website_does_not_depend_on_who_does_not(
 
     job = await submit_stream(runtime, ORDER, in_parts(rows))
 
-    items = await runtime.records.open_items(job.job_id, 0)
+    items = await runtime.jobs.records.open_items(job.job_id, 0)
     assert [Mention.of(item) for _, item in items] == [Mention("Acme"), Mention("Acme", "acme.es")]
 
 
@@ -71,7 +71,7 @@ async def test_work_is_accepted_while_nobody_can_say_who_is_meant(
 ) -> None:
     """The database is away: nothing is answered, all of it waits for the workers."""
     await know(memo_redis, "acme")
-    await runtime.engine.dispose()
+    await runtime.backends.engine.dispose()
     await asyncio.to_thread((tmp_path / "emasai.sqlite").write_text, "no database any more" * 100)
 
     job = await submit_stream(runtime, ORDER, in_parts(["Acme", "ACME", "Acme"]))

@@ -25,7 +25,7 @@ async def test_accepted_work_is_announced(runtime: Runtime, notifier: FakeNotifi
     job = await submit(runtime, NEW)
 
     assert notifier.notified == ["pipeline", "pipeline"]
-    assert await runtime.records.job(job.job_id) == job
+    assert await runtime.jobs.records.job(job.job_id) == job
 
 
 async def test_the_number_of_wake_ups_does_not_grow_with_the_job(
@@ -48,7 +48,7 @@ async def test_the_same_work_twice_is_one_job(runtime: Runtime, notifier: FakeNo
 async def test_a_key_leads_to_its_job_also_after_the_end(runtime: Runtime) -> None:
     """The same key and the same request are the same job; without it, new work."""
     first = await submit(runtime, NEW, idempotency_key="k")
-    await runtime.records.command(first.job_id, Command.CANCEL)
+    await runtime.jobs.records.command(first.job_id, Command.CANCEL)
 
     again = await submit(runtime, NEW, idempotency_key="k")
     without = await submit(runtime, NEW)
@@ -93,7 +93,7 @@ async def test_a_cap_is_there_before_the_job_can_be_seen(runtime: Runtime) -> No
     """The first worker is bound by it already."""
     job = await submit(runtime, NewJob(JobKind.ENRICH, ("Acme",), "default", max_cost_micros=9))
 
-    account = await runtime.budget.account(run_account(job.job_id))
+    account = await runtime.purchasing.budget.account(run_account(job.job_id))
     assert account.cap_micros == 9
     assert job.context.capped
 
@@ -153,7 +153,7 @@ async def test_a_failing_notifier_does_not_refuse_the_job(
         with capture_logs() as logs:
             job = await submit(runtime, NewJob(JobKind.ENRICH, ("Acme",), "acme"))
 
-        assert await runtime.records.active() == [job.job_id]
+        assert await runtime.jobs.records.active() == [job.job_id]
     (line,) = (line for line in logs if line["event"] == "wake_up.not_sent")
     assert line["error"] in {"ValueError", "TimeoutError"}
 
@@ -163,7 +163,7 @@ async def test_who_waits_for_a_job_whose_record_is_gone_is_told(runtime: Runtime
     job = await submit(runtime, NEW)
     waiting = asyncio.create_task(follow(runtime, job, quiet=True))
     await asyncio.sleep(0)
-    await runtime.jobs_redis.flushdb()
+    await runtime.backends.jobs_redis.flushdb()
 
     with pytest.raises(JobGone, match=r"is gone.*ask for the same again"):
         await waiting
@@ -172,7 +172,7 @@ async def test_who_waits_for_a_job_whose_record_is_gone_is_told(runtime: Runtime
 async def test_an_unreadable_job_is_cancelled_by_removing_it(runtime: Runtime) -> None:
     """It cannot be paused, and that is said; nothing of it is left in any list."""
     job = await submit(runtime, NEW)
-    await runtime.jobs_redis.hset(f"jobs1:{job.job_id}", "lane", b"\xff")
+    await runtime.backends.jobs_redis.hset(f"jobs1:{job.job_id}", "lane", b"\xff")
 
     with pytest.raises(UnreadableJob, match=f"emasai jobs cancel {job.job_id}"):
         await command(runtime, job.job_id, Command.PAUSE)
@@ -180,7 +180,7 @@ async def test_an_unreadable_job_is_cancelled_by_removing_it(runtime: Runtime) -
         await command(runtime, job.job_id, Command.CANCEL)
 
     assert await command(runtime, job.job_id, Command.CANCEL) is None
-    assert await runtime.records.active() == []
+    assert await runtime.jobs.records.active() == []
 
 
 async def test_what_was_stored_of_a_job_that_is_refused_at_the_end_is_dropped(
@@ -196,4 +196,4 @@ async def test_what_was_stored_of_a_job_that_is_refused_at_the_end_is_dropped(
     with pytest.raises(StoreFull):
         await submit(runtime, NEW)
 
-    assert await runtime.jobs_redis.keys("jobs1:*") == []
+    assert await runtime.backends.jobs_redis.keys("jobs1:*") == []

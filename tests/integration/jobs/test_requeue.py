@@ -47,7 +47,9 @@ async def failed_job(
     for number, code in codes.items():
         company = COMPANIES[number]
         result = {"status": "failed", "company": company, "company_key": company.lower()}
-        await runtime.records.report(job.job_id, number, Report(result, failure=code, attempts=1))
+        await runtime.jobs.records.report(
+            job.job_id, number, Report(result, failure=code, attempts=1)
+        )
     return job
 
 
@@ -59,7 +61,9 @@ async def requeued(runtime: Runtime, wanted: FailureFilter = ALL) -> list[Requeu
 async def items_of(runtime: Runtime, job: Job | None) -> list[str]:
     """Return what *job* works on."""
     assert job is not None
-    chunks = [await runtime.records.open_items(job.job_id, chunk) for chunk in range(job.chunks)]
+    chunks = [
+        await runtime.jobs.records.open_items(job.job_id, chunk) for chunk in range(job.chunks)
+    ]
     return [item for chunk in chunks for _, item in chunk]
 
 
@@ -85,7 +89,7 @@ async def test_asking_twice_says_what_was_queued_before(runtime: Runtime) -> Non
     (first,) = await requeued(runtime)
     assert first.job is not None
     for number in range(2):
-        await runtime.records.report(first.job.job_id, number, Report({}))
+        await runtime.jobs.records.report(first.job.job_id, number, Report({}))
 
     (again,) = await requeued(runtime)
 
@@ -100,7 +104,7 @@ async def test_what_fails_later_is_queued_without_what_was_queued_before(
     old = await failed_job(runtime, {0: "rate_limited"})
     await requeued(runtime)
     failure = Report({"company": "Beta"}, failure="rate_limited")
-    await runtime.records.report(old.job_id, 1, failure)
+    await runtime.jobs.records.report(old.job_id, 1, failure)
 
     (later,) = await requeued(runtime)
 
@@ -113,7 +117,7 @@ async def test_a_dead_letter_that_fails_again_is_one_of_the_new_job(runtime: Run
     (first,) = await requeued(runtime)
     assert first.job is not None
     failure = Report({"company": "Acme"}, failure="rate_limited")
-    await runtime.records.report(first.job.job_id, 0, failure)
+    await runtime.jobs.records.report(first.job.job_id, 0, failure)
 
     jobs = [each.job for each in await requeued(runtime) if each.job is not None]
 
@@ -178,9 +182,9 @@ async def test_a_new_job_has_what_is_left_of_the_cap(runtime: Runtime) -> None:
     """
     old = await failed_job(runtime, {0: "rate_limited"}, max_cost_micros=100_000)
     late = Report({"company": "Beta"}, failure="deadline")
-    await runtime.records.report(old.job_id, 1, late)
-    await runtime.budget.reserve("lost", 60_000, [run_account(old.job_id)])
-    await runtime.budget.settle("lost", 60_000, 60_000, [run_account(old.job_id)])
+    await runtime.jobs.records.report(old.job_id, 1, late)
+    await runtime.purchasing.budget.reserve("lost", 60_000, [run_account(old.job_id)])
+    await runtime.purchasing.budget.settle("lost", 60_000, 60_000, [run_account(old.job_id)])
 
     rate_limited = FailureFilter(codes=frozenset({"rate_limited"}))
     deadline = FailureFilter(codes=frozenset({"deadline"}))
@@ -201,14 +205,14 @@ async def test_a_dry_run_says_how_many_and_at_what_cost_and_does_nothing(
     await failed_job(runtime, {0: "deadline", 2: "deadline"}, max_cost_micros=1_000_000)
     await failed_job(runtime, {2: "deadline", 3: "deadline"}, max_cost_micros=5)
     await know(memo_redis, "beta")
-    active = await runtime.records.active()
+    active = await runtime.jobs.records.active()
 
     capped, second, first = [each async for each in foresee(runtime, ALL)]
 
     assert (first.codes, first.left) == ({"rate_limited": 2}, {"poison": 1})
     costs = [each.cost_micros_at_most for each in (capped, second, first)]
     assert costs == [5, 2 * PRICE, PRICE]
-    assert await runtime.records.active() == active
+    assert await runtime.jobs.records.active() == active
     assert [each.items for each in await requeued(runtime)] == [2, 2, 2]
 
 
@@ -247,6 +251,6 @@ async def test_a_requeue_that_breaks_off_has_queued_nothing(
 async def test_only_what_failed_since_is_queued(runtime: Runtime) -> None:
     """A filter by instant leaves the others."""
     await failed_job(runtime, {0: "rate_limited"})
-    (job,) = [job async for job in runtime.failures.jobs(ALL)]
+    (job,) = [job async for job in runtime.jobs.failures.jobs(ALL)]
 
     assert await requeued(runtime, FailureFilter(since=job.accepted_at + timedelta(days=1))) == []

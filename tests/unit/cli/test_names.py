@@ -38,7 +38,7 @@ class _Enricher:
 
 
 def _parts(enricher: _Enricher) -> Any:  # noqa: ANN401 - stands in for a whole runtime
-    return SimpleNamespace(enricher=enricher, clock=lambda: NOW)
+    return SimpleNamespace(purchasing=SimpleNamespace(enricher=enricher), clock=lambda: NOW)
 
 
 def _mentions(*names: str) -> list[Mention]:
@@ -77,7 +77,7 @@ async def test_what_has_not_begun_by_the_deadline_fails() -> None:
     (report,) = await look_up_all(parts, _mentions("Acme"), Terms(deadline=NOW), NOBODY, None)
 
     assert report.failure == "deadline"
-    assert parts.enricher.asked == 0
+    assert parts.purchasing.enricher.asked == 0
 
 
 async def test_with_nothing_found_out_the_command_fails() -> None:

@@ -79,5 +79,7 @@ async def failed_job(door: Door, *, tenant: str = "acme") -> str:
     for number, name, code in ((0, "Acme", "rate_limited"), (2, "Gamma", "poison")):
         reason = {"en": f"{name} failed.", "es": f"{name} falló."}
         result = {"company": name, "company_key": name.lower(), "reason": reason}
-        await door.runtime.records.report(job_id, number, Report(result, failure=code, attempts=3))
+        await door.runtime.jobs.records.report(
+            job_id, number, Report(result, failure=code, attempts=3)
+        )
     return job_id

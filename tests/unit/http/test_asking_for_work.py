@@ -32,7 +32,7 @@ async def test_companies_become_a_job_that_is_stored_and_announced(door: Door) -
         "existing": False,
     }
     assert door.notifier.notified == ["interactive"]
-    assert await door.runtime.records.open_items(job_id, 0) == [
+    assert await door.runtime.jobs.records.open_items(job_id, 0) == [
         (0, "Telefónica, S.A."),
         (1, "Mercado Libre"),
     ]
@@ -50,7 +50,7 @@ async def test_a_company_may_come_with_website_and_country(door: Door) -> None:
         await door.client.post("/api/v1/jobs", json={"kind": "enrich", "companies": companies})
     ).json()
 
-    records = door.runtime.records
+    records = door.runtime.jobs.records
     items = [
         item for chunk in (0, 1) for _, item in await records.open_items(body["job_id"], chunk)
     ]
@@ -80,7 +80,7 @@ async def test_another_tenant_gets_a_job_of_its_own(door: Door) -> None:
 
     second = (await door.client.post("/api/v1/jobs", json={**wanted, "tenant": "other"})).json()
 
-    job = await door.runtime.records.job(second["job_id"])
+    job = await door.runtime.jobs.records.job(second["job_id"])
     assert second["job_id"] != first["job_id"]
     assert job is not None
     assert job.tenant == "other"
@@ -93,8 +93,8 @@ async def test_whole_leads_are_stored_once_and_run(door: Door) -> None:
 
     body = (await door.client.post("/api/v1/jobs", json=wanted)).json()
 
-    stored = await door.runtime.store.counts()
-    items = await door.runtime.records.open_items(body["job_id"], 0)
+    stored = await door.runtime.leads.store.counts()
+    items = await door.runtime.jobs.records.open_items(body["job_id"], 0)
     assert body["total"] == 2
     assert stored.leads == 1
     assert items[0][1] == items[1][1]
@@ -108,7 +108,7 @@ async def test_a_lead_has_the_same_id_as_in_a_file(door: Door) -> None:
         await door.client.post("/api/v1/jobs", json={"kind": "pipeline", "leads": [ANA]})
     ).json()
 
-    items = await door.runtime.records.open_items(body["job_id"], 0)
+    items = await door.runtime.jobs.records.open_items(body["job_id"], 0)
     assert items == [(0, str(in_file))]
 
 
@@ -120,8 +120,8 @@ async def test_a_lead_is_kept_without_what_is_no_website_and_no_country(door: Do
         await door.client.post("/api/v1/jobs", json={"kind": "pipeline", "leads": [odd]})
     ).json()
 
-    ((_, item),) = await door.runtime.records.open_items(body["job_id"], 0)
-    lead = (await door.runtime.store.leads([UUID(item)]))[UUID(item)]
+    ((_, item),) = await door.runtime.jobs.records.open_items(body["job_id"], 0)
+    lead = (await door.runtime.leads.store.leads([UUID(item)]))[UUID(item)]
     assert (lead.website, lead.country, lead.phone) == (None, None, "+34 911 234 567")
     assert [warning.split()[0] for warning in body["warnings"]] == [
         "leads[0].website",
@@ -136,7 +136,7 @@ async def test_stored_leads_are_run_by_their_ids(door: Door) -> None:
 
     body = (await door.client.post("/api/v1/jobs", json=wanted)).json()
 
-    items = await door.runtime.records.open_items(body["job_id"], 0)
+    items = await door.runtime.jobs.records.open_items(body["job_id"], 0)
     assert items == [(0, str(ids[0])), (1, str(ids[1]))]
 
 
@@ -149,12 +149,12 @@ async def test_stored_leads_are_run_by_a_filter(door: Door) -> None:
 
     body = (await door.client.post("/api/v1/jobs", json=wanted)).json()
 
-    (_, second) = await door.runtime.records.open_items(stored["job_id"], 0)
-    job = await door.runtime.records.job(body["job_id"])
-    assert await door.runtime.records.open_items(body["job_id"], 0) == [(0, second[1])]
+    (_, second) = await door.runtime.jobs.records.open_items(stored["job_id"], 0)
+    job = await door.runtime.jobs.records.job(body["job_id"])
+    assert await door.runtime.jobs.records.open_items(body["job_id"], 0) == [(0, second[1])]
     assert job is not None
     assert job.about == 'leads where {"country":"MX","status":"never_judged"}'
-    assert job.policy == door.runtime.policy_version
+    assert job.policy == door.runtime.leads.policy_version
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ async def test_a_cap_holds_before_the_job_can_be_seen(
 
     body = (await door.client.post("/api/v1/jobs", json=wanted)).json()
 
-    job = await door.runtime.records.job(body["job_id"])
-    account = await door.runtime.budget.account(run_account(body["job_id"]))
+    job = await door.runtime.jobs.records.job(body["job_id"])
+    account = await door.runtime.purchasing.budget.account(run_account(body["job_id"]))
     assert job is not None
     assert job.max_cost_micros == micros
     assert account.cap_micros == micros

@@ -94,12 +94,12 @@ async def test_a_requeue_buys_again_where_such_a_reason_is_named(
     """Naming it is asking for it; other reasons do not."""
     job_id = await failed_job(door)
     result = {"company": "Beta", "company_key": "beta"}
-    await door.runtime.records.report(job_id, 1, Report(result, failure="answer_lost"))
+    await door.runtime.jobs.records.report(job_id, 1, Report(result, failure="answer_lost"))
 
     answer = await door.client.post(f"{JOBS}/{path.format(job_id=job_id)}", json=body)
 
     (queued,) = answer.raise_for_status().json()["jobs"]
-    job = await door.runtime.records.job(queued["job_id"])
+    job = await door.runtime.jobs.records.job(queued["job_id"])
     assert job is not None
     assert job.buy_again is expected
 

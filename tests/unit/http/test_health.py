@@ -37,7 +37,7 @@ async def healthy_again(door: Door) -> None:
 
 async def test_a_database_that_is_away_is_told(door: Door, tmp_path: Path) -> None:
     """Without its database the installation is unhealthy, and asking for work is refused."""
-    await door.runtime.engine.dispose()
+    await door.runtime.backends.engine.dispose()
     replace_by_folder(tmp_path / "emasai.sqlite")
 
     answer = await door.client.get("/health")

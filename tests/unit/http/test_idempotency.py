@@ -119,7 +119,7 @@ async def test_a_request_is_the_same_however_it_is_spelled(door: Door) -> None:
 @SENDERS
 async def test_a_key_in_flight_is_answered_with_when_to_ask_again(door: Door, send: Send) -> None:
     """While the first request is being answered, a second one neither waits nor works."""
-    async with door.runtime.idempotency.request("default", "k", None):
+    async with door.runtime.jobs.idempotency.request("default", "k", None):
         busy = await send(door, "k", 0)
     free = await send(door, "k", 0)
 
@@ -189,7 +189,7 @@ async def test_the_same_key_of_two_tenants_is_two_keys(door: Door) -> None:
 async def test_a_key_lapses_with_the_process_that_had_it(door: Door) -> None:
     """A request that died with its process is in flight for the length of a lease."""
     keys = IdempotencyKeys(
-        door.runtime.jobs_redis, ttl=timedelta(hours=1), lease=timedelta(seconds=1)
+        door.runtime.backends.jobs_redis, ttl=timedelta(hours=1), lease=timedelta(seconds=1)
     )
     dead = keys.request("default", "k", "digest")
     keyed = await dead.__aenter__()
@@ -213,13 +213,13 @@ async def test_a_request_that_was_overtaken_makes_no_second_job(door: Door) -> N
     """Whoever stood still beyond its lease finds the job of its successor, or a key in flight."""
     runtime = door.runtime
     keys = IdempotencyKeys(
-        runtime.jobs_redis, ttl=timedelta(hours=1), lease=timedelta(milliseconds=50)
+        runtime.backends.jobs_redis, ttl=timedelta(hours=1), lease=timedelta(milliseconds=50)
     )
     overtaken = keys.request("default", "k", "digest")
     keyed = await overtaken.__aenter__()
     await keyed._beat.aclose()  # noqa: SLF001 - it stands still
 
-    claims, successors = contextlib.AsyncExitStack(), runtime.idempotency
+    claims, successors = contextlib.AsyncExitStack(), runtime.jobs.idempotency
 
     async def claimed() -> bool:
         try:
@@ -229,7 +229,9 @@ async def test_a_request_that_was_overtaken_makes_no_second_job(door: Door) -> N
         return True
 
     await eventually(claimed, "the key is free again")
-    unsealed = runtime.intake.begin(uuid4().hex, Order(JobKind.PIPELINE, "default"), chunk_size=2)
+    unsealed = runtime.jobs.intake.begin(
+        uuid4().hex, Order(JobKind.PIPELINE, "default"), chunk_size=2
+    )
     await unsealed.add(["a company"])
 
     with pytest.raises(KeyInFlight):
@@ -241,7 +243,7 @@ async def test_a_request_that_was_overtaken_makes_no_second_job(door: Door) -> N
 async def test_a_request_that_failed_may_be_repeated(door: Door) -> None:
     """Nothing was accepted, so the key stands for nothing."""
     with pytest.raises(StoreUnavailable):
-        async with door.runtime.idempotency.request("default", "k", "digest"):
+        async with door.runtime.jobs.idempotency.request("default", "k", "digest"):
             raise StoreUnavailable("accept")
 
     assert (await _companies(door, "k", 0)).status_code == 202

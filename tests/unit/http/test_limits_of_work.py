@@ -56,7 +56,7 @@ WITH_BODY = pytest.mark.parametrize("send", [_companies, _leads, _lead])
 async def job_of(door: Door, answer: httpx.Response) -> Job:
     """Return the job that *answer* has accepted."""
     assert answer.status_code == 202, answer.text
-    job = await door.runtime.records.job(answer.json()["job_id"])
+    job = await door.runtime.jobs.records.job(answer.json()["job_id"])
     assert job is not None
     return job
 
@@ -158,7 +158,7 @@ async def test_requeued_work_has_the_limits_that_are_given(door: Door, place: st
     answer = await door.client.post(f"{JOBS}/{job_id}/requeue", json=body, params=query)
 
     (new,) = answer.json()["jobs"]
-    job = await door.runtime.records.job(new["job_id"])
+    job = await door.runtime.jobs.records.job(new["job_id"])
     assert job is not None
     assert (job.max_cost_micros, job.deadline) == (500_000, NEAR)
 

@@ -73,22 +73,24 @@ async def test_workers_lookups_and_money_are_told(settings: Settings, open_door:
         parts = door.runtime
         now = datetime.now(UTC)
         beat = Heartbeat.of_this_process("one", now, version="1", profile="p", policy="q")
-        await parts.workers.put(replace(beat, loop_failures={"sweeper": 2}))
-        await parts.workers.put(replace(beat, id="two", loop_failures={"sweeper": 1}))
-        count_lookup(parts.counters, Kind.SURFSENSE, hit=True, n=3)
-        count_lookup(parts.counters, Kind.SURFSENSE, hit=False)
-        parts.counters.add("refused:emasai.enrich", 2)
-        await parts.counters.aclose()
+        await parts.jobs.workers.put(replace(beat, loop_failures={"sweeper": 2}))
+        await parts.jobs.workers.put(replace(beat, id="two", loop_failures={"sweeper": 1}))
+        count_lookup(parts.purchasing.counters, Kind.SURFSENSE, hit=True, n=3)
+        count_lookup(parts.purchasing.counters, Kind.SURFSENSE, hit=False)
+        parts.purchasing.counters.add("refused:emasai.enrich", 2)
+        await parts.purchasing.counters.aclose()
         accounts = (day_account(parts.clock().date()), "global")
-        await parts.budget.reserve("settled", 100, accounts)
-        await parts.budget.settle("settled", 100, 60, accounts)
-        await parts.budget.reserve("held", 7, accounts)
+        await parts.purchasing.budget.reserve("settled", 100, accounts)
+        await parts.purchasing.budget.settle("settled", 100, 60, accounts)
+        await parts.purchasing.budget.reserve("held", 7, accounts)
 
         today = {"started_at": parts.clock(), "settled_at": parts.clock()}
         doubtful = {"outcome": PurchaseOutcome.UNCERTAIN, **today}
-        await parts.ledger.settle(purchase(1, cost_micros=40, **doubtful))
-        await parts.ledger.settle(purchase(2, cost_micros=20, **today))
-        await parts.ledger.settle(purchase(3, cost_micros=9, outcome=PurchaseOutcome.UNCERTAIN))
+        await parts.purchasing.ledger.settle(purchase(1, cost_micros=40, **doubtful))
+        await parts.purchasing.ledger.settle(purchase(2, cost_micros=20, **today))
+        await parts.purchasing.ledger.settle(
+            purchase(3, cost_micros=9, outcome=PurchaseOutcome.UNCERTAIN)
+        )
 
         values = await values_of(door)
 
@@ -111,7 +113,7 @@ async def test_workers_lookups_and_money_are_told(settings: Settings, open_door:
 async def test_what_cannot_be_read_is_left_out(door: Door, tmp_path: Path) -> None:
     """Without its database the installation still scales: the lanes are told."""
     before = await values_of(door)
-    await door.runtime.engine.dispose()
+    await door.runtime.backends.engine.dispose()
     await asyncio.to_thread((tmp_path / "emasai.sqlite").write_text, "no database any more" * 100)
 
     values = await values_of(door)

@@ -20,7 +20,7 @@ async def finish(door: Door, job_id: str, numbers: list[int]) -> None:
     """Report a result for each of *numbers*."""
     tally = {"status:enriched": 1, "source:bought": 1, "spent_micros": 46_500, "saved_micros": 3}
     for number in numbers:
-        await door.runtime.records.report(job_id, number, Report({"company": number}, tally))
+        await door.runtime.jobs.records.report(job_id, number, Report({"company": number}, tally))
 
 
 async def test_a_job_says_how_far_it_is(door: Door) -> None:
@@ -49,7 +49,7 @@ async def test_a_job_says_how_far_it_is(door: Door) -> None:
 async def test_a_finished_job_says_when(door: Door) -> None:
     """A job whose chunks are all done is done, at an instant."""
     job_id = await accepted(door, ["A1"])
-    async with door.runtime.records.taken(Lane.INTERACTIVE) as lease:
+    async with door.runtime.jobs.records.taken(Lane.INTERACTIVE) as lease:
         assert lease is not None
         await finish(door, job_id, [0])
         lease.done = True
@@ -109,7 +109,7 @@ async def test_an_unreadable_job_is_one_entry_of_the_list(door: Door) -> None:
         (await door.client.post("/api/v1/jobs", json={**wanted, "tenant": tenant})).json()["job_id"]
         for tenant in ("bad", "good")
     ]
-    await door.runtime.jobs_redis.hset(f"jobs1:{bad}", "deadline_ms", "-62135650800000")
+    await door.runtime.backends.jobs_redis.hset(f"jobs1:{bad}", "deadline_ms", "-62135650800000")
 
     page = (await door.client.get("/api/v1/jobs")).json()
     shown = await door.client.get(f"/api/v1/jobs/{bad}")

@@ -41,8 +41,8 @@ async def test_a_whole_lead_is_stored_and_run(door: Door, body: dict[str, str]) 
 
     accepted = answer.json()
     lead_id = UUID(accepted["lead_id"])
-    stored = (await door.runtime.store.leads([lead_id]))[lead_id]
-    items = await door.runtime.records.open_items(accepted["job_id"], 0)
+    stored = (await door.runtime.leads.store.leads([lead_id]))[lead_id]
+    items = await door.runtime.jobs.records.open_items(accepted["job_id"], 0)
     assert answer.status_code == 202
     assert accepted == {
         "job_id": accepted["job_id"],
@@ -57,7 +57,7 @@ async def test_a_whole_lead_is_stored_and_run(door: Door, body: dict[str, str]) 
 async def test_a_stored_lead_is_run_by_its_id(door: Door) -> None:
     """The id of a stored lead is enough."""
     stored = lead(1)
-    await door.runtime.store.import_leads([stored])
+    await door.runtime.leads.store.import_leads([stored])
 
     answer = await door.client.post(DOOR, json={"lead_id": str(stored.id)})
 
@@ -94,26 +94,26 @@ async def test_a_bad_lead_is_refused_with_its_fault(
 
     assert answer.status_code == 422
     assert answer.json()["error"]["message"].startswith(message)
-    assert (await door.runtime.store.counts()).leads == 0
+    assert (await door.runtime.leads.store.counts()).leads == 0
 
 
 async def _judge(door: Door, job_id: str) -> None:
     """Work off the job as a worker does."""
-    async with door.runtime.records.taken(Lane.INTERACTIVE) as lease:
+    async with door.runtime.jobs.records.taken(Lane.INTERACTIVE) as lease:
         assert lease is not None
-        await door.runtime.records.report(job_id, 0, Report({"status": "discarded"}, {}))
+        await door.runtime.jobs.records.report(job_id, 0, Report({"status": "discarded"}, {}))
         lease.done = True
 
 
 async def test_who_waits_gets_the_result(door: Door) -> None:
     """A lead that is judged while its sender waits is answered with 200 and the result."""
     stored = lead(3)
-    await door.runtime.store.import_leads([stored])
+    await door.runtime.leads.store.import_leads([stored])
     sending = asyncio.create_task(
         door.client.post(DOOR, json={"lead_id": str(stored.id)}, params={"wait_s": 50})
     )
     await eventually(lambda: _notified(door), "the job is announced")
-    listed = await anext(door.runtime.job_list.newest(JobFilter()))
+    listed = await anext(door.runtime.jobs.job_list.newest(JobFilter()))
 
     await _judge(door, listed.job_id)
     answer = await sending
@@ -127,7 +127,7 @@ async def test_who_waits_gets_the_result(door: Door) -> None:
 async def test_who_gives_up_finds_the_same_job_later(door: Door) -> None:
     """After the wait the answer is 202; to ask again is to wait for the same job."""
     stored = lead(4)
-    await door.runtime.store.import_leads([stored])
+    await door.runtime.leads.store.import_leads([stored])
 
     hasty, again = [
         await door.client.post(DOOR, json={"lead_id": str(stored.id)}, params={"wait_s": 0.01})
@@ -158,10 +158,10 @@ async def test_who_waits_for_a_job_whose_record_is_gone_is_told(door: Door) -> N
 
     async def lose() -> None:
         async def is_there() -> object:
-            return await door.runtime.jobs_redis.exists("jobs1:all")
+            return await door.runtime.backends.jobs_redis.exists("jobs1:all")
 
         await eventually(is_there, "the job is accepted")
-        await door.runtime.jobs_redis.flushdb()
+        await door.runtime.backends.jobs_redis.flushdb()
 
     losing = asyncio.create_task(lose())
     answer = await door.client.post(DOOR, json=ENGLISH, params={"wait_s": 20})

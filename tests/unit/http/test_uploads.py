@@ -108,7 +108,7 @@ async def test_the_documented_uploads_are_accepted(door: Door, media_type: str) 
         headers={"content-type": f"{media_type}; charset=utf-8"},
     )
 
-    job = await door.runtime.records.job(answer.json()["job_id"])
+    job = await door.runtime.jobs.records.job(answer.json()["job_id"])
     assert answer.status_code == 202
     assert answer.headers["location"] == answer.json()["url"]
     assert job is not None
@@ -126,7 +126,7 @@ async def test_a_refused_upload_leaves_nothing(door: Door) -> None:
     assert answer.json()["error"]["message"] == (
         "Line 12001 of the upload is not JSON; correct it."
     )
-    assert await door.runtime.jobs_redis.keys("jobs1:*") == []
+    assert await door.runtime.backends.jobs_redis.keys("jobs1:*") == []
 
 
 async def test_results_are_streamed_in_order(door: Door) -> None:
@@ -158,7 +158,7 @@ async def test_results_as_csv_have_no_formula(door: Door) -> None:
     """Neither at the beginning of a cell nor behind a delimiter of another country."""
     posted = await door.client.post("/api/v1/jobs", json={"kind": "enrich", "companies": ["Acme"]})
     said = {"status": "failed", "company": "=HYPERLINK(1)", "reason": {"en": "Acme;=cmd"}}
-    await door.runtime.records.report(posted.json()["job_id"], 0, Report(said, failure="x"))
+    await door.runtime.jobs.records.report(posted.json()["job_id"], 0, Report(said, failure="x"))
 
     table = await door.client.get(f"{posted.json()['url']}/results", headers={"accept": CSV})
 
