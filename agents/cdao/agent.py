@@ -3,8 +3,7 @@
 from agents.case import Case, Decision, Verdict
 
 from .assessment import assess
-from .domain_findings import listed_domain
-from .findings import find
+from .findings import find, listed_domain
 from .policy import Policy
 from .profile import build_profile
 

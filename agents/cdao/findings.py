@@ -6,37 +6,87 @@ grows when a claim is taken away.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from agents.case import Lead
+from agents.domains import domain_of_email, host_of, is_open_to_anyone, is_within, listed_parent
 
-from .domain_findings import about_email, about_listed_domains
-from .finding import Finding, Params, scored
-from .known import Known
-from .policy import Policy
-from .profile import CompanyProfile, NewsItem
+from .policy import Domains, Policy
+from .profile import CompanyProfile, Known, NewsItem
 from .vocabulary import FindingName, NewsCategory
+
+Params: TypeAlias = dict[str, JsonValue]
 
 HIGHEST_SCORE = 100
 """The score runs from 0 to here."""
 
 _Word = TypeVar("_Word", bound=str)
 _Listed: TypeAlias = tuple[FindingName, tuple[_Word, ...], int]
+_DISQUALIFIED = -100
+"""Points of a lead that is no prospect at all; no sum of good findings makes up for it."""
+
+
+class Finding(BaseModel):
+    """One reason why the score is what it is.
+
+    `params` is what the sentence about it names; `trust` (0 to 1) how sure it is; `is_stale`
+    says that age has already reduced the points.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: FindingName
+    points: int
+    trust: float = 1.0
+    is_stale: bool = False
+    params: Params = Field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
+def _scored(
+    name: FindingName,
+    weight: int,
+    basis: Sequence[Known[Any]],
+    params: Params,
+    strength: float | None = None,
+) -> Iterator[Finding]:
+    """Yield the finding that rests on *basis*, or nothing where it comes to no points.
+
+    Args:
+        name: What was found.
+        weight: Points at full strength.
+        basis: The facts behind it.
+        params: What its sentence names.
+        strength: 0 to 1; where left out, the trust in the best of the facts.
+    """
+    trust = max((known.trust for known in basis), default=0.0)
+    points = round(weight * (trust if strength is None else strength))
+    if points:
+        yield Finding(
+            name=name,
+            points=points,
+            trust=trust,
+            is_stale=any(known.is_stale for known in basis),
+            params=params,
+            sources=tuple(sorted({known.source_url for known in basis if known.source_url})),
+        )
 
 
 def find(profile: CompanyProfile, lead: Lead, policy: Policy) -> tuple[Finding, ...]:
     """Return the findings about a lead in a fixed order, from the baseline to the clamp."""
     findings = [
         Finding(name=FindingName.BASELINE, points=policy.scoring.baseline),
-        *about_listed_domains(profile, lead, policy),
+        *_about_listed_domains(profile, lead, policy),
         *_about_sector(profile, policy),
         *_about_size(profile, policy),
         *_about_country(profile, policy),
         *_about_hiring(profile, policy),
         *_about_news(profile, policy),
         *_about_technologies(profile, policy),
-        *about_email(profile, lead, policy),
+        *_about_email(profile, lead, policy),
         *_about_contacts(profile, policy),
         *_about_website(profile, policy),
     ]
@@ -46,6 +96,56 @@ def find(profile: CompanyProfile, lead: Lead, policy: Policy) -> tuple[Finding, 
 def score_of(findings: Iterable[Finding]) -> int:
     """Return the score: the sum of all points, 0 to 100 for everything `find` returns."""
     return sum(finding.points for finding in findings)
+
+
+def listed_domain(lead: Lead, domains: Domains) -> Finding | None:
+    """Return the finding that rules a lead out by what it says itself, if there is one."""
+    hosts = (domain_of_email(lead.email), host_of(lead.website or ""))
+    return _listed(tuple(host for host in hosts if host), domains)
+
+
+def _about_listed_domains(profile: CompanyProfile, lead: Lead, policy: Policy) -> Iterator[Finding]:
+    """Yield the finding that the lead or its company is ourselves or a competitor."""
+    finding = listed_domain(lead, policy.domains)
+    website = profile.website
+    # A doubtful website must not turn a customer into a competitor.
+    if finding is None and website and website.trust >= policy.scoring.decisive_trust:
+        finding = _listed((website.value,), policy.domains)
+    if finding:
+        yield finding
+
+
+def _about_email(profile: CompanyProfile, lead: Lead, policy: Policy) -> Iterator[Finding]:
+    """Yield whether the lead writes from its company's domain or from free mail, if either."""
+    domain = domain_of_email(lead.email)
+    if domain is None:
+        return
+    own = [
+        known
+        for known in profile.websites
+        if is_within(domain, known.value) or is_within(known.value, domain)
+    ]
+    weights = policy.weights
+    params: Params = {"domain": domain}
+    if own:
+        yield from _scored(FindingName.OWN_DOMAIN_EMAIL, weights.own_domain_email, own, params)
+    elif weights.free_mail and _is_free_mail(domain, policy.domains):
+        yield Finding(name=FindingName.FREE_MAIL, points=weights.free_mail, params=params)
+
+
+def _is_free_mail(domain: str, domains: Domains) -> bool:
+    return is_open_to_anyone(domain) or listed_parent(domain, domains.free_mail) is not None
+
+
+def _listed(hosts: tuple[str, ...], domains: Domains) -> Finding | None:
+    for name, listed in (
+        (FindingName.OUR_DOMAIN, domains.own),
+        (FindingName.COMPETITOR_DOMAIN, domains.competitors),
+    ):
+        for host in hosts:
+            if parent := listed_parent(host, listed):
+                return Finding(name=name, points=_DISQUALIFIED, params={"domain": parent})
+    return None
 
 
 def _about_sector(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
@@ -67,7 +167,7 @@ def _where_listed(
 ) -> Iterator[Finding]:
     for name, words, weight in lists:
         if known and known.value in words:
-            yield from scored(name, weight, [known], {param: known.value})
+            yield from _scored(name, weight, [known], {param: known.value})
 
 
 def _about_country(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
@@ -79,7 +179,7 @@ def _about_country(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]
         if country.value in policy.market.countries
         else (FindingName.OUTSIDE_MARKET, weights.outside_market)
     )
-    yield from scored(name, weight, [country], {"country": country.value})
+    yield from _scored(name, weight, [country], {"country": country.value})
 
 
 def _about_hiring(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
@@ -87,7 +187,7 @@ def _about_hiring(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
     full = policy.saturation.open_positions
     counted = max((min(full, known.value) * known.trust for known in numbers), default=0.0)
     named = sum(known.trust for known in titles)
-    return scored(
+    return _scored(
         FindingName.HIRING,
         policy.weights.hiring,
         [*numbers, *titles],
@@ -102,7 +202,7 @@ def _about_news(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
         by_category[item.value.category].append(item)
     for category, items in sorted(by_category.items()):
         best = items[0]
-        yield from scored(
+        yield from _scored(
             FindingName(f"news_{category}"),
             policy.weights.news.get(category, 0),
             items,
@@ -114,7 +214,7 @@ def _about_technologies(profile: CompanyProfile, policy: Policy) -> Iterator[Fin
     wanted = {name.casefold(): name for name in policy.market.technologies}
     fitting = [known for known in profile.technologies if known.value.casefold() in wanted]
     params: Params = {"technologies": [wanted[known.value.casefold()] for known in fitting]}
-    return scored(
+    return _scored(
         FindingName.TECHNOLOGY_FIT,
         policy.weights.technology_fit,
         fitting,
@@ -127,7 +227,7 @@ def _about_contacts(profile: CompanyProfile, policy: Policy) -> Iterator[Finding
     points = profile.contact_points
     params: Params = {"kinds": [*sorted({known.value.kind for known in points})]}
     weight = policy.weights.contact_reachable
-    return scored(FindingName.CONTACT_REACHABLE, weight, points, params)
+    return _scored(FindingName.CONTACT_REACHABLE, weight, points, params)
 
 
 def _about_website(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
@@ -135,7 +235,7 @@ def _about_website(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]
     if website:
         weight = policy.weights.website_found
         params: Params = {"website": website.value}
-        yield from scored(FindingName.WEBSITE_FOUND, weight, [website], params)
+        yield from _scored(FindingName.WEBSITE_FOUND, weight, [website], params)
 
 
 def _staleness(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -1,15 +1,27 @@
 """What the sales organisation wants, as values: the validated form of a policy file.
 
 Nothing has a default here; the packaged `policy.toml` is the only place with values, and
-explains each of them. `policy_text` reads files into this.
+explains each of them.
+
+PolicyError(problems)    the policy cannot be used; start-up only, a judgement never fails
 """
 
 import hashlib
 import json
+import tomllib
 from datetime import timedelta
+from importlib import resources
 from typing import Annotated, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from agents.domains import host_of
 
@@ -17,6 +29,19 @@ from .countries import country_code
 from .vocabulary import NewsCategory, Sector, SizeBand
 
 _Word = TypeVar("_Word", bound=str)
+
+
+class PolicyError(ValueError):
+    """The policy is not fit to judge with; `problems` has one sentence for each fault."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        return f"the policy has {count} problem{'' if count == 1 else 's'}:\n{lines}"
 
 
 def _known_country(code: str) -> str:
@@ -104,7 +129,7 @@ class Market(_Section):
 class Domains(_Section):
     """Internet domains with a meaning of their own; each covers its subdomains.
 
-    `free_mail` adds to what `agents.mail_domains` knows.
+    `free_mail` adds to what `agents.domains` knows.
     """
 
     own: Words[Domain]
@@ -193,3 +218,41 @@ class Policy(_Section):
         """Twelve hex digits that change when, and only when, a value changes."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def parse_policy(text: str) -> Policy:
+    """Read a policy from TOML.
+
+    Raises:
+        PolicyError: With every problem at once, or with the line where the TOML breaks off.
+    """
+    try:
+        return Policy.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        # A full stop would read as part of the position.
+        raise PolicyError((f"the policy is not valid TOML; correct this: {error}",)) from None
+    except ValidationError as error:
+        raise PolicyError(tuple(_sentence(problem) for problem in error.errors())) from None
+
+
+def default_policy() -> Policy:
+    """Read the packaged `policy.toml`: the one file the agent's package ever opens."""
+    return parse_policy(default_policy_text())
+
+
+def default_policy_text() -> str:
+    """Return the packaged `policy.toml` as it is, comments included, to start a policy from."""
+    return resources.files(__package__).joinpath("policy.toml").read_text(encoding="utf-8")
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    # Pydantic adds the marker to what is wrong with a table's key instead of its value.
+    setting = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+    match problem["type"]:
+        case "missing":
+            return f"{setting} is missing: add it, as in the packaged policy.toml"
+        case "extra_forbidden":
+            return f"{setting} is not a setting: correct its spelling or remove it"
+        case _:
+            message = problem["msg"].removeprefix("Value error, ")
+            return f"{setting} cannot be used: {message[0].lower()}{message[1:]}; change it"

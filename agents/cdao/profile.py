@@ -1,14 +1,14 @@
 """What is known about a lead's company, each fact with its source, age and trust.
 
-The profile only sorts claims out; what a fact is worth is decided in `findings`. Where
-claims conflict, the most trusted one wins; the lead's own word takes part as a claim of
+The profile only sorts claims; what a fact is worth is decided in `findings`. Where claims
+conflict, the most trusted one wins; what the lead says about itself takes part as a claim of
 low confidence.
 """
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,7 +16,6 @@ from agents.case import Claim, ClaimField, Evidence, Lead
 from agents.domains import host_of
 
 from .countries import country_code
-from .known import Known, best, distinct
 from .policy import Ageing, EvidenceRules
 from .vocabulary import (
     NewsCategory,
@@ -38,6 +37,52 @@ _MAX_COUNT = 10_000_000
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class Known(_Frozen, Generic[T]):
+    """A fact: a value with the claim that carries it.
+
+    `confidence` is the source's, `trust` the same reduced by age, both 0 to 1. `source_url`
+    is None where the lead itself said so, or the source gave no address.
+    """
+
+    value: T
+    confidence: float
+    trust: float
+    source_url: str | None
+    as_of: datetime
+
+    @property
+    def is_stale(self) -> bool:
+        """Say whether age has taken some of the weight away."""
+        return self.trust < self.confidence
+
+
+def _rank(known: Known[T]) -> tuple[float, float, float, str, str, str]:
+    """Order by trust, then by recency; the rest only makes ties come out the same each time."""
+    return (
+        -known.trust,
+        -known.as_of.timestamp(),
+        -known.confidence,
+        repr(known.value),
+        known.source_url or "",
+        known.as_of.isoformat(),
+    )
+
+
+def best(known: Iterable[Known[T]]) -> Known[T] | None:
+    """Return what is trusted most, or None where nothing is known."""
+    return min(known, key=_rank, default=None)
+
+
+def distinct(
+    known: Iterable[Known[T]], key: Callable[[T], Hashable] | None = None
+) -> tuple[Known[T], ...]:
+    """Return each value once, by *key* if given, the most trusted first."""
+    first: dict[Hashable, Known[T]] = {}
+    for item in sorted(known, key=_rank):
+        first.setdefault(key(item.value) if key else item.value, item)
+    return tuple(first.values())
 
 
 class ContactPoint(_Frozen):

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from agents.cdao.policy_text import default_policy_text
+from agents.cdao import default_policy_text
 from orchestrator.embedded import EmbeddedStack
 from tests.cli.conftest import Emasai
 from tests.cli.test_commands import HEADER

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.cdao import Finding, FindingName, Sector, SizeBand
-from agents.cdao.finding import Params
+from agents.cdao.findings import Params
 from agents.cdao.phrases import clause
 
 _PARAMS: Params = {
