@@ -24,7 +24,7 @@ class Batcher(batching.Batcher[RequestT, ResultT]):
         super().__init__(commit, shared=DatabaseUnavailable, max_batch=max_batch)
 
 
-def firsts(keys: Sequence[Hashable], new: Collection[Hashable]) -> list[bool]:
+def first_occurrences(keys: Sequence[Hashable], new: Collection[Hashable]) -> list[bool]:
     """Say for each key whether it is the one that made a row.
 
     Of several callers with the same key in one batch only the first did; *new* has the keys

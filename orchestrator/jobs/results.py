@@ -115,8 +115,8 @@ class _Place(NamedTuple):
 
 
 def _places_in(segment: Segment, offset: int, rows: Iterable[int]) -> Iterator[_Place]:
-    firsts: Sequence[bool] = segment.firsts()
+    first_occurrences: Sequence[bool] = segment.first_occurrences()
     for row in rows:
         n = row - offset
         if n < len(segment.items):
-            yield _Place(row, segment.items[n], firsts[n], segment.spellings.get(n))
+            yield _Place(row, segment.items[n], first_occurrences[n], segment.spellings.get(n))

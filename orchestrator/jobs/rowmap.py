@@ -44,13 +44,13 @@ class Segment:
         spellings = {int(row): text for row, text in orjson.loads(named).items()} if named else {}
         return cls(items_before, items, spellings)
 
-    def firsts(self) -> list[bool]:
+    def first_occurrences(self) -> list[bool]:
         """Say for each row whether it is the first of its item."""
-        following, firsts = self.items_before, []
+        following, first_occurrences = self.items_before, []
         for item in self.items:
-            firsts.append(item == following)
+            first_occurrences.append(item == following)
             following += item == following
-        return firsts
+        return first_occurrences
 
 
 def pack_row_counts(counts: Sequence[int]) -> bytes:

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.case import Decision, Localized, OpportunityDraft, Verdict
-from orchestrator.database.batch import firsts
+from orchestrator.database.batch import first_occurrences
 from orchestrator.database.schema import decisions, handovers, opportunities
 from orchestrator.database.statements import insert_into, insert_new
 
@@ -48,7 +48,7 @@ async def record_all(
             is_new,
             standing[id(each)],
         )
-        for each, is_new in zip(judgements, firsts(lead_ids, created), strict=True)
+        for each, is_new in zip(judgements, first_occurrences(lead_ids, created), strict=True)
     ]
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, literal, select, true, union_a
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.database import Batcher, reading, writing
-from orchestrator.database.batch import firsts
+from orchestrator.database.batch import first_occurrences
 from orchestrator.database.schema import UNCERTAIN, PurchaseOutcome, purchases, resolutions, settled
 from orchestrator.database.statements import insert_new
 from orchestrator.infra.clock import Clock
@@ -156,7 +156,7 @@ class Ledger:
             await keep_answers(connection, kept, now)
         return [
             Entered(is_new, None if is_new else resolved.get(purchase_id))
-            for purchase_id, is_new in zip(ids, firsts(ids, new), strict=True)
+            for purchase_id, is_new in zip(ids, first_occurrences(ids, new), strict=True)
         ]
 
 

@@ -20,7 +20,7 @@ STARTS = {
     "orchestrator/memo/flights.py": "one flight with an end",
     "orchestrator/memo/leader.py": "one answer that Redis could not take; errors are logged",
     "orchestrator/memo/reader.py": "one read with an end; each caller gets its error",
-    "orchestrator/embedded/sandbox/workshop.py": "one simulated run with an end",
+    "orchestrator/embedded/sandbox/runs.py": "one simulated run with an end",
     "orchestrator/messaging/watchdog.py": "a thread in which the supervisor runs its loop",
     "tasks/runtime.py": "the event loop's thread, and one that ends the process",
 }

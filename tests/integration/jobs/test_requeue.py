@@ -70,7 +70,7 @@ async def items_of(runtime: Runtime, job: Job | None) -> list[str]:
 async def test_a_new_job_has_the_dead_letters_of_the_old_one(
     runtime: Runtime, notifier: FakeNotifier
 ) -> None:
-    """Same kind, tenant and lane, with the old one as its parent, and rung for."""
+    """Same kind, tenant and lane, with the old one as its parent, and announced by a wake-up."""
     old = await failed_job(runtime, {0: "rate_limited", 3: "deadline"})
 
     (one,) = await requeued(runtime)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.database import Batcher, DatabaseUnavailable
-from orchestrator.database.batch import firsts
+from orchestrator.database.batch import first_occurrences
 
 
 class Committer:
@@ -158,6 +158,8 @@ async def test_a_cancelled_commit_cancels_its_callers() -> None:
 @given(st.lists(st.integers(0, 5)), st.sets(st.integers(0, 5)))
 def test_each_new_key_is_credited_once(keys: list[int], new: set[int]) -> None:
     """The first caller with a new key made the row, every other one did not."""
-    credited = [key for key, is_first in zip(keys, firsts(keys, new), strict=True) if is_first]
+    credited = [
+        key for key, is_first in zip(keys, first_occurrences(keys, new), strict=True) if is_first
+    ]
 
     assert sorted(credited) == sorted(new.intersection(keys))

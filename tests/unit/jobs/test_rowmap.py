@@ -43,7 +43,14 @@ def test_a_segment_is_read_as_it_was_stored(items: list[int], spellings: dict[in
 
 def test_a_row_is_the_first_of_its_item_or_not() -> None:
     """An item that an earlier segment has brought has its first row there."""
-    assert Segment(2, [2, 0, 2, 3, 3, 4]).firsts() == [True, False, False, True, False, True]
+    assert Segment(2, [2, 0, 2, 3, 3, 4]).first_occurrences() == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_an_item_answers_one_row_unless_it_is_said() -> None:
