@@ -18,7 +18,7 @@ $(READY): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ".[embedded]"
 	@$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $(READY)
 
@@ -36,7 +36,7 @@ LOWEST := .venv-lowest
 $(LOWEST)/ready: constraints-lowest.txt
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints-lowest.txt
-	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ".[embedded]"
 	@$(LOWEST)/bin/python -m pip check --disable-pip-version-check
 	@touch $(LOWEST)/ready
 
@@ -57,7 +57,7 @@ MUTANTS := .venv-mutants
 $(MUTANTS)/ready: constraints.txt constraints-mutants.txt pyproject.toml
 	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
 	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt -r constraints-mutants.txt
-	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ".[embedded]"
 	@$(MUTANTS)/bin/python -m pip check --disable-pip-version-check
 	@touch $(MUTANTS)/ready
 

@@ -21,7 +21,7 @@ from bench.measure import QUICK_REPEATS, console
 from bench.site import running_site
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Job, JobKind, NewJob
 

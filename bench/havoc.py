@@ -15,8 +15,8 @@ import psutil
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from orchestrator.embedded import EmbeddedStack
 from orchestrator.embedded.sandbox.behaviour import Behaviour, latency_s
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.jobs import Lane
 
 #: Steals and doubles messages that wait in the broker's queues. A message is looked at once,

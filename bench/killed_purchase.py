@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from bench.measure import console, grid, judge, summary
 from bench.site import running_site
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.settings import load
 from tests.support.buyer import PURPOSE, Buyer, Step, cue, open_buyer, start_buyer
 from tests.support.children import Children, open_children

@@ -9,8 +9,7 @@ from typing import Any
 import httpx
 from redis import Redis
 
-from orchestrator.embedded.sandbox_process import start_sandbox
-from orchestrator.embedded.valkey import start_valkey
+from orchestrator.embedded.servers import start_sandbox, start_valkey
 
 #: The memo's database, as in the product.
 MEMO_DB = 1

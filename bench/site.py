@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from orchestrator.app import Runtime, build
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.stack import running_stack

@@ -16,7 +16,7 @@ ROOT: Final = Path(__file__).parents[1]
 OUTPUT: Final = ROOT / "constraints-lowest.txt"
 #: What the unit tests import or pytest loads, beside the program's own dependencies.
 TESTING: Final = (
-    *("hypothesis", "lupa", "psutil", "pytest", "pytest-asyncio", "pytest-randomly"),
+    *("hypothesis", "lupa", "pytest", "pytest-asyncio", "pytest-randomly"),
     *("pytest-timeout", "pytest-xdist", "pyyaml", "respx", "editables", "hatchling"),
 )
 
@@ -24,7 +24,7 @@ TESTING: Final = (
 def main() -> None:
     """Resolve, and write the list."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    declared = project["dependencies"]
+    declared = project["dependencies"] + project["optional-dependencies"]["embedded"]
     names = {re.split(r"[\[<>=!~; ]", requirement)[0] for requirement in declared}
     pinned = (ROOT / "constraints.txt").read_text("utf-8")
     pins = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", pinned, re.MULTILINE))

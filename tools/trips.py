@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestrator.app import build
-from orchestrator.embedded import open_stack
+from orchestrator.embedded.stack import open_stack
 from orchestrator.infra.logs import configure_logging
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.purchasing import Purpose

@@ -21,8 +21,8 @@ from orchestrator.cli.options import bounded
 from orchestrator.cli.run import run
 from orchestrator.cli.schedule import schedule
 from orchestrator.cli.serve import api, sandbox, up, worker
+from orchestrator.cli.session import EmbeddedStackUnavailable
 from orchestrator.database import DatabaseUnavailable, SchemaMismatch
-from orchestrator.embedded import StackError
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.identity.decisions import BadDecision
 from orchestrator.infra import bounds
@@ -61,12 +61,12 @@ app.command(
 _WRONG_INPUT = (BadDecision, ConfigurationError, InvalidCompanyName)
 _FAILURES = (
     DatabaseUnavailable,
+    EmbeddedStackUnavailable,
     JobGone,
     LeadFileError,
     MemoError,
     NotNow,
     SchemaMismatch,
-    StackError,
     StoreUnavailable,
     UnreadableJob,
     OSError,

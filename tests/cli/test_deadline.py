@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.identity import company_key
 from tests.support.sandbox import charges
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai, Ended
 from tests.support.waiting import wait_until
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import redis
 
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 
 from .conftest import Emasai
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai
 from tests.support.sandbox import everybody_known
 

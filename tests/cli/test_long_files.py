@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai
 
 #: Companies of the long lists, which name them again and again.

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from tests.support.sandbox import charges, everybody_known
 from tests.support.waiting import wait_until
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from orchestrator.cli.console import dollars
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai
 
 

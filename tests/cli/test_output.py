@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 
 EMASAI = (sys.executable, "-m", "orchestrator.cli")
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from agents.cdao import default_policy_text
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai
 from tests.cli.test_commands import HEADER
 from tests.support.sandbox import charges

@@ -5,7 +5,7 @@ from asyncio.subprocess import Process
 
 from redis.asyncio import Redis
 
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.purchasing import Budget
 from tests.support.books import HandwrittenBooks
 from tests.support.budget_process import ACCOUNTS, caps

@@ -15,8 +15,7 @@ import httpx
 import pytest
 
 from orchestrator.database import upgrade
-from orchestrator.embedded.sandbox_process import start_sandbox
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey, start_sandbox
 from orchestrator.identity import company_key
 from orchestrator.memo import NotDurable, Source
 from orchestrator.settings import Settings, load

@@ -17,7 +17,7 @@ import httpx
 import orjson
 import pytest
 
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.identity import Mention, company_key
 from orchestrator.memo import Source
 from orchestrator.purchasing import recalled

@@ -25,10 +25,11 @@ def _names(requirements: list[str]) -> set[str]:
     return {_normal(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in requirements}
 
 
-def _imported() -> Iterator[str]:
-    """Yield the top-level modules that the program imports."""
+def _imported(*, embedded: bool) -> Iterator[str]:
+    """Yield the top-level modules that the embedded stack imports, or all the rest."""
     for path in project_files_like("*.py"):
-        if path.relative_to(ROOT).parts[0] not in _OURS:
+        parts = path.relative_to(ROOT).parts
+        if parts[0] not in _OURS or (parts[1] == "embedded") is not embedded:
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
@@ -37,23 +38,27 @@ def _imported() -> Iterator[str]:
                 yield node.module.partition(".")[0]
 
 
-def _used() -> set[str]:
+def _used(*, embedded: bool = False) -> set[str]:
     distributions = packages_distributions()
-    return {
+    names = {
         _normal(distributions[module][0])
-        for module in set(_imported()) - sys.stdlib_module_names - _OURS
+        for module in set(_imported(embedded=embedded)) - sys.stdlib_module_names - _OURS
     }
+    return {_PARTS.get(name, name) for name in names}
 
 
 def test_what_is_imported_is_declared() -> None:
-    """The program imports no package that only happens to be there."""
-    declared = _names(pyproject()["project"]["dependencies"])
+    """The program imports no package that only happens to be installed."""
+    project = pyproject()["project"]
+    declared = _names(project["dependencies"])
+    extra = _names(project["optional-dependencies"]["embedded"])
 
-    assert {_PARTS.get(name, name) for name in _used()} - declared == set()
+    assert _used() - declared == set()
+    assert _used(embedded=True) - declared == extra
 
 
 def test_what_is_declared_is_imported() -> None:
-    """No dependency is a burden that nothing uses."""
+    """No dependency of production is a burden that nothing uses there."""
     declared = _names(pyproject()["project"]["dependencies"])
 
     assert declared - _used() == _DRIVERS

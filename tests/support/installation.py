@@ -21,7 +21,7 @@ import psutil
 from orchestrator.app import Runtime, build
 from orchestrator.database import upgrade
 from orchestrator.dispatch import submit
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Job, JobFilter, JobKind, NewJob
 from orchestrator.messaging import CeleryNotifier, create_app

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import redis
 
-from orchestrator.embedded import valkey
 from orchestrator.embedded.child import Child, free_port
+from orchestrator.embedded.servers import valkey_binary
 from tests.support.waiting import wait_until
 
 #: As docs/operations.md wants a server to be, and a socket beside its port.
@@ -53,7 +53,7 @@ def redis_7() -> str:
 
 def valkey_9() -> str:
     """Return the program of the embedded Valkey."""
-    return valkey.binary()
+    return valkey_binary()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 
 
 def charges(home: Path) -> Counter[str]:

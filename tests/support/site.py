@@ -14,7 +14,7 @@ from celery import Celery
 
 from orchestrator.app import build
 from orchestrator.dispatch import submit
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.identity import company_key
 from orchestrator.jobs import JobKind, NewJob
 from orchestrator.messaging import BrokerAway, CeleryNotifier, Queues, create_app

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator.embedded import EmbeddedStack, open_stack
+from orchestrator.embedded.stack import EmbeddedStack, open_stack
 from tests.support.lasting import guarded
 
 

@@ -12,7 +12,7 @@ import pytest
 from celery import Celery
 
 from orchestrator.app import Runtime, build
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.identity import company_key
 from orchestrator.identity.decisions import DecisionKind, NewDecision
 from orchestrator.jobs import JobFilter

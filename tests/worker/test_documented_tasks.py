@@ -8,7 +8,7 @@ import pytest
 from celery import Celery
 
 from orchestrator.app import Runtime, build
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.identity import company_key
 from orchestrator.jobs import Job, JobFilter
 from orchestrator.messaging import CeleryNotifier, create_app

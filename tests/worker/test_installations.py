@@ -20,7 +20,7 @@ from orchestrator.database import upgrade
 from orchestrator.dispatch import submit
 from orchestrator.doctor import Level, examine
 from orchestrator.doctor.redis_rules import acl_rules
-from orchestrator.embedded.sandbox_process import start_sandbox
+from orchestrator.embedded.servers import start_sandbox
 from orchestrator.identity import company_key
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Job, JobKind, NewJob

@@ -8,8 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.database import upgrade
-from orchestrator.embedded.sandbox_process import Sandbox, start_sandbox
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Sandbox, Valkey, start_sandbox
 from tests.support.valkey import client_of, running_valkey
 
 

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.doctor import Finding, Level, examine
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.settings import load
 from tests.support.valkey import client_of, follow, running_valkey
 

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.doctor import Finding, Level, examine
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.counters import Counters
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from orchestrator.doctor import Finding, Level, examine
 from orchestrator.doctor.redis_rules import acl_rules
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.settings import load
 from tests.support.valkey import cut_off, follow, running_valkey
 

@@ -5,7 +5,7 @@ from time import time
 from uuid import uuid4
 
 from orchestrator.doctor import Finding, Level, examine
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.jobs import Command, JobKind, JobRecords, NewJob
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from orchestrator.embedded import EmbeddedStack
 from orchestrator.embedded.child import Child
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import EmbeddedStack
 from tests.support.database import migrated_file
 from tests.support.stack import running_stack
 from tests.support.valkey import running_valkey

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.http import connections
 from orchestrator.http.connections import BoundedProtocol
 from tests.support.async_waiting import eventually

@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx
 
 from orchestrator.database import open_engine
-from orchestrator.embedded import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore, Opportunity
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.memo import Abandoned, Flight, LeaseLost, Source
 from orchestrator.memo.entry import JsonObject
 from orchestrator.purchasing import PurchaseOutcome

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo import Durability, LeaseLost, NotDurable, Source
 from orchestrator.memo.durability import Confirmations

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.memo import Source
 from orchestrator.memo.keys import Keys, process_key, process_of
 from orchestrator.purchasing import Enrichment, PurchaseOutcome

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.memo import Flight, LeaseLost, Source
 from orchestrator.purchasing.attempt import SEND_WITHIN
 from orchestrator.purchasing.journal import Order, Page, Stage

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.memo import Source
 from orchestrator.purchasing import PurchaseOutcome, Purpose
 from orchestrator.purchasing.journal import Order, Page, Stage

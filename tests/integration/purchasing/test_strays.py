@@ -10,7 +10,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from orchestrator.embedded.valkey import Valkey
+from orchestrator.embedded.servers import Valkey
 from orchestrator.memo import Source
 from orchestrator.purchasing.journal import Order, Page, Stage
 from orchestrator.purchasing.strays import WATCHED_FOR, next_look
