@@ -20,7 +20,7 @@ from bench.lists import names
 from orchestrator.app import build
 from orchestrator.dispatch import submit_stream
 from orchestrator.infra.logs import configure_logging
-from orchestrator.jobs import JobKind, Order
+from orchestrator.jobs import JobKind, NewJob
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 
@@ -59,10 +59,9 @@ async def _enqueue(url: str, database: str, rows: int, kind: str, chunk_size: in
         REDIS_URL=url,
         DATABASE_URL=database,
         SURFSENSE_URL="http://127.0.0.1:1",
-        EMASAI_CHUNK_SIZE=str(chunk_size),
     )
     notifier = CeleryNotifier(create_app(settings))
-    async with build(settings, notifier=notifier) as runtime:
+    async with build(settings, notifier=notifier, chunk_items=chunk_size) as runtime:
 
         async def stream() -> AsyncIterator[Sequence[str]]:
             for part in names(rows, known_only=kind == "known"):
@@ -72,7 +71,7 @@ async def _enqueue(url: str, database: str, rows: int, kind: str, chunk_size: in
         memory = Memory()
         memory.start()
         began = perf_counter()
-        job = await submit_stream(runtime, Order(JobKind.ENRICH, "bench"), stream())
+        job = await submit_stream(runtime, NewJob(JobKind.ENRICH, (), "bench"), stream())
         seconds = perf_counter() - began
         seen = memory.end()
     await notifier.aclose()

@@ -10,6 +10,7 @@ from bench.noop import TTL, Nothing
 from bench.servers import running_valkey
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import (
+    CHUNK_ITEMS,
     ChunkRunner,
     Intake,
     JobKind,
@@ -21,7 +22,6 @@ from orchestrator.jobs import (
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 QUICK_SIZES = SIZES[:3]
-CHUNK = 50
 #: How much dearer an item of the largest job may be than one of the smallest.
 FLAT = 1.5
 
@@ -36,7 +36,7 @@ class _Silent:
 
 async def main(repeats: int) -> None:
     """Work through jobs of growing sizes, and print what an item costs in CPU and memory."""
-    table = Table(title=f"No-op jobs, chunks of {CHUNK}, one process")
+    table = Table(title=f"No-op jobs, chunks of {CHUNK_ITEMS}, one process")
     for column in ("items", "accepted", "us an item", "worked", "us an item", "items/s", "bytes"):
         table.add_column(column, justify="right")
     costs = []
@@ -69,7 +69,9 @@ async def _measure(url: str, size: int) -> tuple[float, float, int]:
         )
         new = NewJob(JobKind.ENRICH, tuple(map(str, range(size))), "bench")
         began = process_time()
-        await Intake(redis, ttl=TTL).accept(uuid.uuid4().hex, new, chunk_size=CHUNK)
+        unsealed = Intake(redis, ttl=TTL).begin(uuid.uuid4().hex, new)
+        await unsealed.add(new.items)
+        await unsealed.seal()
         accepted = process_time()
         while await runner.run_one(Lane.PIPELINE) is not None:
             pass

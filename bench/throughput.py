@@ -22,7 +22,7 @@ from bench.measure import QUICK_REPEATS, console, grid, judge, rounds, summary
 from bench.noop import APP, NOTHING, PLAIN_APP, TTL, open_plain_app
 from bench.servers import running_valkey
 from orchestrator.infra.redis_client import open_redis
-from orchestrator.jobs import Intake, JobKind, JobRecords, NewJob
+from orchestrator.jobs import CHUNK_ITEMS, Intake, JobKind, JobRecords, NewJob
 from orchestrator.messaging import create_app
 from orchestrator.messaging.app import QUEUE_PIPELINE, TASK_WORK
 from orchestrator.settings import Settings, load
@@ -31,12 +31,11 @@ from tests.support.project import ROOT
 #: Tasks of Celery's, and items of ours, of which it takes more to last as long.
 TASKS, QUICK_TASKS = 5_000, 1_000
 ITEMS, QUICK_ITEMS = 50_000, 10_000
-CHUNK = 50
 #: What is promised.
 FASTER = 5.0
 #: Seconds between two looks at how far a worker is.
 LOOK_S = 0.005
-PLAIN, PROFILE, OURS = "Celery as it comes", "Celery, our profile", f"ours, chunks of {CHUNK}"
+PLAIN, PROFILE, OURS = "Celery as it comes", "Celery, our profile", f"ours, chunks of {CHUNK_ITEMS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,9 @@ async def _items(settings: Settings, variables: dict[str, str], count: int) -> C
     async with open_redis(settings.redis_jobs_url) as redis:
         records = JobRecords(redis, ttl=TTL)
         new = NewJob(JobKind.ENRICH, tuple(map(str, range(count))), "bench")
-        job_id = await Intake(redis, ttl=TTL).accept(uuid.uuid4().hex, new, chunk_size=CHUNK)
+        unsealed = Intake(redis, ttl=TTL).begin(uuid.uuid4().hex, new)
+        await unsealed.add(new.items)
+        job_id = await unsealed.seal()
         app.send_task(TASK_WORK, kwargs={"lane": new.lane}, queue=new.lane)
 
         async def left() -> int:

@@ -34,6 +34,7 @@ from orchestrator.infra.clock import TOLERANCE, Clock, ServerClock, ahead_of
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis, redis_time
 from orchestrator.jobs import (
+    CHUNK_ITEMS,
     Backlog,
     ChunkRunner,
     Failures,
@@ -236,6 +237,7 @@ async def build(
     notifier: Notifier,
     clock: Clock | None = None,
     supervisor: Supervisor | None = None,
+    chunk_items: int = CHUNK_ITEMS,
 ) -> AsyncIterator[Runtime]:
     """Open every connection lazily, wire the parts, and close all of it at the end.
 
@@ -247,6 +249,7 @@ async def build(
         notifier: Announces accepted work; stays the caller's to close.
         clock: The Redis server's unless given.
         supervisor: Of the process's loops; one of its own unless given.
+        chunk_items: Items of a job that a worker takes at a time.
 
     Raises:
         ConfigurationError: The policy file or the database URL is unfit.
@@ -329,7 +332,6 @@ async def build(
             },
             notifier,
             purchases=purchaser.places,
-            attempts=settings.poison_attempts,
             supervisor=supervisor,
             clock=clock,
         )
@@ -351,7 +353,7 @@ async def build(
                 counters=counters,
             ),
             Jobs(
-                intake=Intake(jobs_redis, ttl=settings.job_ttl),
+                intake=Intake(jobs_redis, ttl=settings.job_ttl, chunk_items=chunk_items),
                 records=records,
                 results=ResultReader(JobResults(jobs_redis), Recall(memo, archive)),
                 job_list=JobList(jobs_redis),

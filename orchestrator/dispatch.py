@@ -25,9 +25,8 @@ from orchestrator.jobs import (
     JobState,
     NewJob,
     Numbers,
-    Once,
-    Order,
     RemovedJob,
+    RequestKey,
     UnreadableJob,
     UnsealedJob,
     idempotency_name,
@@ -52,7 +51,7 @@ async def submit(
     new: NewJob,
     *,
     job_id: str | None = None,
-    idempotency_key: str | Once | None = None,
+    idempotency_key: str | RequestKey | None = None,
 ) -> Job:
     """Accept *new* durably and announce it; as `submit_stream`, for items in hand."""
 
@@ -61,17 +60,17 @@ async def submit(
             yield new.items[start : start + TOGETHER]
 
     return await submit_stream(
-        runtime, new.order, items(), job_id=job_id, idempotency_key=idempotency_key
+        runtime, new, items(), job_id=job_id, idempotency_key=idempotency_key
     )
 
 
 async def submit_stream(
     runtime: Runtime,
-    order: Order,
+    new: NewJob,
     items: AsyncIterable[Sequence[Item]],
     *,
     job_id: str | None = None,
-    idempotency_key: str | Once | None = None,
+    idempotency_key: str | RequestKey | None = None,
     failed_items: Numbers | None = None,
 ) -> Job:
     """Accept a job whose *items* come some at a time; equal unfinished work is returned instead.
@@ -81,7 +80,7 @@ async def submit_stream(
 
     A caller who must tell a new job from one that was there chooses *job_id* (`uuid4().hex`)
     and compares. For a day (`IDEMPOTENCY_TTL`) an *idempotency_key* leads to the same job,
-    finished or not; a caller that has begun a request with it (`IdempotencyKeys`) gives its `once`.
+    finished or not; a caller that has begun a request with it (`IdempotencyKeys`) gives its `key`.
     *failed_items* are the numbers of the parent's dead letters that this job works on, complete
     when the last item has come: no other job gets them.
 
@@ -97,15 +96,15 @@ async def submit_stream(
             all, it is found.
     """
     job_id = job_id or uuid.uuid4().hex
-    unsealed = runtime.jobs.intake.begin(job_id, order, chunk_size=runtime.settings.chunk_size)
+    unsealed = runtime.jobs.intake.begin(job_id, new)
     async with _discarded_on_failure(unsealed):
-        companies = await _fill(runtime, order, unsealed, items)
-    if order.max_cost_micros is not None:
+        companies = await _fill(runtime, new, unsealed, items)
+    if new.max_cost_micros is not None:
         # Before the job can be seen: a worker may take it up at once.
-        await runtime.purchasing.budget.set_cap(run_account(job_id), order.max_cost_micros)
-    once = _once(order.tenant, idempotency_key)
+        await runtime.purchasing.budget.set_cap(run_account(job_id), new.max_cost_micros)
+    key = _request_key(new.tenant, idempotency_key)
     try:
-        accepted = await unsealed.seal(once, failed_items=failed_items)
+        accepted = await unsealed.seal(key, failed_items=failed_items)
     except StoreRefused:
         # What was stored lives as long as a job by now. Only a refusal says that there is none.
         with contextlib.suppress(StoreUnavailable):
@@ -114,7 +113,7 @@ async def submit_stream(
     job = await runtime.jobs.records.job(accepted)
     if job is None:
         raise JobGone(accepted)
-    if job.job_id != job_id and order.max_cost_micros is not None:
+    if job.job_id != job_id and new.max_cost_micros is not None:
         # Equal work was there: the cap of a job that is none.
         with contextlib.suppress(StoreUnavailable):
             await runtime.purchasing.budget.drop_cap(run_account(job_id))
@@ -141,9 +140,9 @@ async def _discarded_on_failure(unsealed: UnsealedJob) -> AsyncIterator[None]:
 
 
 async def _fill(
-    runtime: Runtime, order: Order, unsealed: UnsealedJob, items: AsyncIterable[Sequence[Item]]
+    runtime: Runtime, new: NewJob, unsealed: UnsealedJob, items: AsyncIterable[Sequence[Item]]
 ) -> CompanyIntake | None:
-    if order.kind is not JobKind.ENRICH:
+    if new.kind is not JobKind.ENRICH:
         async for some in items:
             await unsealed.add(some)
         return None
@@ -203,7 +202,7 @@ async def _announce(runtime: Runtime, job: Job) -> None:
         log.warning("wake_up.not_sent", job_id=job.job_id, lane=job.lane, error=error_class(error))
 
 
-def _once(tenant: str, key: str | Once | None) -> Once | None:
-    if key is None or isinstance(key, Once):
+def _request_key(tenant: str, key: str | RequestKey | None) -> RequestKey | None:
+    if key is None or isinstance(key, RequestKey):
         return key
-    return Once(idempotency_name(tenant, key), IDEMPOTENCY_TTL)
+    return RequestKey(idempotency_name(tenant, key), IDEMPOTENCY_TTL)

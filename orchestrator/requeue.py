@@ -20,8 +20,8 @@ from orchestrator.jobs import (
     FailureFilter,
     Job,
     JobKind,
+    NewJob,
     Numbers,
-    Order,
     Origin,
 )
 from orchestrator.purchasing import run_account
@@ -163,9 +163,10 @@ async def _requeue(
     deadline: datetime | None,
 ) -> Requeue:
     is_judged = job.kind in {JobKind.PIPELINE, JobKind.REJUDGE}
-    order = Order(
-        kind=job.kind,
-        tenant=job.tenant,
+    retry = NewJob(
+        job.kind,
+        (),
+        job.tenant,
         max_cost_micros=cap_micros,
         lane=job.lane,
         origin=Origin.REQUEUE,
@@ -181,7 +182,7 @@ async def _requeue(
         if not await chosen.is_any():
             return chosen.told(None, cap_micros)
         try:
-            new = await submit_stream(runtime, order, chosen.items(), failed_items=chosen.numbers)
+            new = await submit_stream(runtime, retry, chosen.items(), failed_items=chosen.numbers)
         except AlreadyRequeued:
             # Somebody else was quicker with some of them; what is left is read anew.
             continue

@@ -44,9 +44,11 @@ REQUIRED: Final = ("REDIS_URL", "DATABASE_URL", "SURFSENSE_URL")
 """Variables without which a configured installation does not start."""
 
 REMOVED: Final[Mapping[str, str]] = {
+    "EMASAI_CHUNK_SIZE": "a worker takes 50 items of a job at a time",
     "EMASAI_CLI_LOG_LEVEL": "the `emasai` command logs what EMASAI_LOG_LEVEL says",
     "EMASAI_HANDOVER_DAYS": "a delivered hand-over is listed for 90 days",
     "EMASAI_IDEMPOTENCY_TTL_S": "an idempotency key leads to its job for 24 hours",
+    "EMASAI_POISON_ATTEMPTS": "an item that kills its worker is begun three times",
     "EMASAI_POLL_FIRST_S": "a run is first looked at after 0.2 s",
     "EMASAI_POLL_MAX_S": "looks at a run are at most 5 s apart",
     "EMASAI_REFRESH_AHEAD_S": "an entry is bought anew when it has expired, or by a watch",
@@ -55,6 +57,7 @@ REMOVED: Final[Mapping[str, str]] = {
     "sentinel://...?master_name=NAME",
     "EMASAI_SENTINEL_PASSWORD": "write the Sentinels' password into the address, "
     "sentinel://...?sentinel_password=...",
+    "EMASAI_STALL_S": "a worker that stands still for 60 seconds ends itself",
 }
 """Variables that earlier versions read, and what decides in their place.
 
@@ -453,15 +456,8 @@ class Settings(_Database, RedisSettings):
     )
     """How long followers wait for a leader that died before it bought; four times as long after
     that."""
-    chunk_size: int = Field(50, ge=1, le=1000, validation_alias="EMASAI_CHUNK_SIZE")
-    """Items that a worker takes at a time."""
     job_ttl: Seconds = Field(timedelta(days=7), validation_alias="EMASAI_JOB_TTL_S")
     """How long a job and its results are kept."""
-    poison_attempts: int = Field(3, ge=1, validation_alias="EMASAI_POISON_ATTEMPTS")
-    """How often an item that kills its worker is begun before it is given up."""
-    stall: Seconds = Field(timedelta(seconds=60), validation_alias="EMASAI_STALL_S")
-    """How long a worker may leave messages waiting that it could take, or its event loop stand
-    still, before it ends itself with exit code 75, to be started again."""
     evidence_days: int = Field(365, ge=1, validation_alias="EMASAI_EVIDENCE_DAYS")
     """Days for which bought evidence is kept, so that leads can be judged again."""
     webhook_url: WebhookUrl | None = Field(None, validation_alias="EMASAI_WEBHOOK_URL")

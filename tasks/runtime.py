@@ -27,6 +27,7 @@ from orchestrator.infra.counters import REFUSED
 from orchestrator.infra.logs import configure_logging
 from orchestrator.memo import MemoOptions
 from orchestrator.messaging import (
+    STALL_PATIENCE,
     CeleryNotifier,
     Heartbeat,
     Stall,
@@ -69,7 +70,7 @@ class WorkerRuntime:
         watched = WatchedWorker(app, worker, self._notifier.lanes, self.soon)
         self._supervisor = Supervisor()
         self._watchdog = Watchdog(
-            watched, self._end_stalled, patience=settings.stall, supervisor=self._supervisor
+            watched, self._end_stalled, patience=STALL_PATIENCE, supervisor=self._supervisor
         )
         self.parts: Runtime | None = None
 
@@ -159,7 +160,7 @@ class WorkerRuntime:
             "worker.stalled",
             stalled=stall,
             queues=sorted(queues),
-            after_s=settings.stall.total_seconds(),
+            after_s=STALL_PATIENCE.total_seconds(),
             exit_code=EXIT_STALLED,
             at=where(stuck),
         )

@@ -27,7 +27,7 @@ from orchestrator.dispatch import submit_stream
 from orchestrator.handlers import ItemResult, ItemStatus, LeadResult
 from orchestrator.infra.background import raise_if_cancelled
 from orchestrator.infra.bounds import MICROS_PER_USD
-from orchestrator.jobs import Job, JobKind, Order, Origin
+from orchestrator.jobs import Job, JobKind, NewJob, Origin
 from orchestrator.leadfile import (
     LeadFields,
     LeadFile,
@@ -161,10 +161,11 @@ class Batch:
     terms: Terms
     prepare: Callable[[Runtime, Sequence[LeadFields]], Awaitable[None]] | None = None
 
-    def order(self, parts: Runtime) -> Order:
-        """Return what is asked for, but for its items."""
-        return Order(
+    def new_job(self, parts: Runtime) -> NewJob:
+        """Return the request, whose items are handed in part by part."""
+        return NewJob(
             self.kind,
+            (),
             self.terms.tenant_of(parts),
             self.terms.max_cost_micros,
             origin=Origin.CLI,
@@ -219,7 +220,7 @@ async def _submit(parts: Runtime, batch: Batch, reading: Reading) -> Job | None:
     first = await anext(items, None)
     if first is None:
         return None
-    return await submit_stream(parts, batch.order(parts), _behind(first, items))
+    return await submit_stream(parts, batch.new_job(parts), _behind(first, items))
 
 
 async def _items(parts: Runtime, batch: Batch, reading: Reading) -> AsyncIterator[list[str]]:

@@ -20,6 +20,7 @@ from orchestrator.infra.counters import REFUSED, Counters
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis, redis_time
 from orchestrator.jobs import Backlog, JobList, JobRecords, JobState, Lane, LaneBacklog, Lines
 from orchestrator.messaging import (
+    STALL_PATIENCE,
     VISIBILITY_TIMEOUT_S,
     BrokerAway,
     Heartbeat,
@@ -78,7 +79,7 @@ async def check_workers(settings: Settings) -> list[Finding]:
             return [warning(_CHECK, "unknown: Redis is unavailable", SEE_OTHERS)]
     messages = await asyncio.to_thread(_messages, create_app(settings))
     return [
-        *judge_workers(beats, _build_of(settings), stall=settings.stall),
+        *judge_workers(beats, _build_of(settings), stall=STALL_PATIENCE),
         *(
             judge_lane(backlog, waited, beats, messages.get(backlog.lane, 0))
             for backlog, waited in waiting

@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit_stream
-from orchestrator.jobs import Job, JobKind, Order, Origin
+from orchestrator.jobs import Job, JobKind, NewJob, Origin
 from orchestrator.leadfile.cells import guard_parts
 
 from .answers import JOBS_PATH, JobAccepted, accepted, url_of
@@ -73,9 +73,10 @@ async def accept_upload(
     limits = Limits.of(None, address)
     tenant = caller.tenant_of(limits.tenant, runtime.settings.tenant)
     job_id = uuid4().hex
-    order = Order(
-        kind=JobKind.ENRICH,
-        tenant=tenant,
+    new = NewJob(
+        JobKind.ENRICH,
+        (),
+        tenant,
         max_cost_micros=limits.max_cost_micros,
         origin=Origin.API,
         deadline=limits.deadline,
@@ -83,12 +84,14 @@ async def accept_upload(
     )
     mentions = mentions_in(request.stream(), media_type_of(request.scope))
     async with keyed_request(runtime, request, tenant, idempotency_key, is_read=False) as keyed:
-        is_known = keyed is not None and not keyed.once.lease
+        is_known = keyed is not None and not keyed.key.lease
         if not is_known:
             limits.check_not_passed()
-        once = None if keyed is None else keyed.once
+        request_key = None if keyed is None else keyed.key
         try:
-            job = await submit_stream(runtime, order, mentions, job_id=job_id, idempotency_key=once)
+            job = await submit_stream(
+                runtime, new, mentions, job_id=job_id, idempotency_key=request_key
+            )
         except ClientDisconnect:
             raise Refused(_GONE) from None
     if is_known:

@@ -90,8 +90,8 @@ async def accept_job(
             about=_about(wanted),
             policy=runtime.leads.policy_version if isinstance(wanted, PipelineRequest) else None,
         )
-        once = None if keyed is None else keyed.once
-        job = await submit(runtime, new, job_id=job_id, idempotency_key=once)
+        request_key = None if keyed is None else keyed.key
+        job = await submit(runtime, new, job_id=job_id, idempotency_key=request_key)
         if keyed is not None:
             await keyed.settled({"warnings": warnings}, job_id=job.job_id)
     response.headers["Location"] = url_of(job.job_id)

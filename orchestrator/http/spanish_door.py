@@ -93,7 +93,7 @@ async def enrich_lead(
                 deadline=limits.deadline,
                 buy_again=limits.buy_again,
             )
-            job = await submit(runtime, new, idempotency_key=None if keyed is None else keyed.once)
+            job = await submit(runtime, new, idempotency_key=None if keyed is None else keyed.key)
     url = response.headers["Location"] = url_of(job.job_id)
     answer = LeadAnswer(job_id=job.job_id, lead_id=lead_id, estado="aceptado", url=url)
     if read.warnings:

@@ -19,11 +19,12 @@ from orchestrator.jobs.errors import (
 )
 from orchestrator.jobs.failures import Failure, FailureFilter, Failures
 from orchestrator.jobs.idempotency import IDEMPOTENCY_TTL, IdempotencyKeys, KeyedRequest, Replay
-from orchestrator.jobs.intake import Intake
+from orchestrator.jobs.intake import Intake, Part, UnsealedJob
 from orchestrator.jobs.keys import idempotency_name
 from orchestrator.jobs.lines import Lines
 from orchestrator.jobs.listing import JobFilter, JobList, TimelineEvent
 from orchestrator.jobs.model import (
+    CHUNK_ITEMS,
     DeadLetter,
     GivenUp,
     Item,
@@ -33,11 +34,10 @@ from orchestrator.jobs.model import (
     Lane,
     NewJob,
     NotNow,
-    Once,
-    Order,
     Origin,
     Pause,
     Report,
+    RequestKey,
     Tries,
     lane_of,
 )
@@ -49,9 +49,9 @@ from orchestrator.jobs.results import JobResults, RowResult
 from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment
 from orchestrator.jobs.runner import ChunkRunner, Notifier
 from orchestrator.jobs.state import Command, JobState
-from orchestrator.jobs.unsealed import Part, UnsealedJob
 
 __all__ = [
+    "CHUNK_ITEMS",
     "IDEMPOTENCY_TTL",
     "SEGMENT_ROWS",
     "Admission",
@@ -89,8 +89,6 @@ __all__ = [
     "NotNow",
     "Notifier",
     "Numbers",
-    "Once",
-    "Order",
     "Origin",
     "Part",
     "Pause",
@@ -99,6 +97,7 @@ __all__ = [
     "RemovedJob",
     "Replay",
     "Report",
+    "RequestKey",
     "RowResult",
     "Segment",
     "TimelineEvent",

@@ -14,7 +14,7 @@ from orchestrator.infra.lease import Renewal
 from orchestrator.infra.redis_client import StoreUnavailable, load_script, store_errors
 from orchestrator.jobs.errors import KeyInFlight, KeyReused
 from orchestrator.jobs.keys import ROOT, idempotency_key, idempotency_name
-from orchestrator.jobs.model import JsonObject, Once
+from orchestrator.jobs.model import JsonObject, RequestKey
 
 #: How long a key leads to the job that it was first used for: well beyond any client's retries.
 IDEMPOTENCY_TTL: Final = timedelta(hours=24)
@@ -36,12 +36,12 @@ class Replay:
 class KeyedRequest:
     """A request with an idempotency key.
 
-    `replay` is set for a repeated one. The first one is handed to the job's acceptance as `once`,
+    `replay` is set for a repeated one. The first one is handed to the job's acceptance as `key`,
     and is in flight until it is `settled`, or the block is left.
     """
 
-    def __init__(self, once: Once, replay: Replay | None, keys: "IdempotencyKeys") -> None:
-        self.once = once
+    def __init__(self, key: RequestKey, replay: Replay | None, keys: "IdempotencyKeys") -> None:
+        self.key = key
         self.replay = replay
         self._keys = keys
         self._beat = contextlib.AsyncExitStack()
@@ -49,21 +49,21 @@ class KeyedRequest:
     async def settled(self, note: JsonObject, *, job_id: str | None = None) -> None:
         """Note what a repeated request is answered with beside the job."""
         await self._beat.aclose()
-        once = self.once
-        before = once.lease if job_id is None else f"{once.digest} {job_id}"
-        after = f"{once.digest} {job_id or _UNKNOWN} {orjson.dumps(note).decode()}"
-        await self._keys.replace(once.name, before, after, once.ttl)
+        key = self.key
+        before = key.lease if job_id is None else f"{key.digest} {job_id}"
+        after = f"{key.digest} {job_id or _UNKNOWN} {orjson.dumps(note).decode()}"
+        await self._keys.replace(key.name, before, after, key.ttl)
 
     async def begin(self) -> None:
         """Keep the key in flight."""
-        await self._beat.enter_async_context(self._keys.renewed(self.once))
+        await self._beat.enter_async_context(self._keys.renewed(self.key))
 
     async def release(self) -> None:
         """Let the same key be used again, unless the request has become something."""
         await self._beat.aclose()
-        # By a server that is away, too: then the claim lapses.
+        # Without Redis the lease lapses.
         with contextlib.suppress(StoreUnavailable):
-            await self._keys.replace(self.once.name, self.once.lease, "", self.once.ttl)
+            await self._keys.replace(self.key.name, self.key.lease, "", self.key.ttl)
 
 
 class IdempotencyKeys:
@@ -109,18 +109,18 @@ class IdempotencyKeys:
             raise KeyReused
         if found:
             replay = None if digest is None else _replay(found.decode())
-            yield KeyedRequest(Once(name, self._ttl, digest or ""), replay, self)
+            yield KeyedRequest(RequestKey(name, self._ttl, digest or ""), replay, self)
             return
-        keyed = KeyedRequest(Once(name, self._ttl, digest or "", lease), None, self)
+        keyed = KeyedRequest(RequestKey(name, self._ttl, digest or "", lease), None, self)
         await keyed.begin()
         try:
             yield keyed
         finally:
             await keyed.release()
 
-    def renewed(self, once: Once) -> contextlib.AbstractAsyncContextManager[object]:
-        """Keep the claim of *once* from lapsing for the length of the block."""
-        return self._renewal.keeping(idempotency_key(once.name), once.lease)
+    def renewed(self, key: RequestKey) -> contextlib.AbstractAsyncContextManager[object]:
+        """Keep the lease of *key* from lapsing for the length of the block."""
+        return self._renewal.keeping(idempotency_key(key.name), key.lease)
 
     async def replace(self, name: str, before: str, after: str, ttl: timedelta) -> None:
         """Replace a record, unless somebody else has done so."""

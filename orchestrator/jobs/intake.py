@@ -1,54 +1,315 @@
-"""The way in for jobs: what they consist of is stored first, then they become visible at once."""
+"""The way in for jobs: stored part by part in bounded memory, then visible at once."""
 
-from collections.abc import Iterator
+import asyncio
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from time import monotonic
+from typing import Any, Final, cast
 
+import orjson
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
-from orchestrator.infra.redis_client import load_script
-from orchestrator.jobs.model import NewJob, Order
-from orchestrator.jobs.unsealed import UnsealedJob
+from orchestrator.infra.redis_client import (
+    StoreFull,
+    StoreUnavailable,
+    load_script,
+    store_errors,
+)
+from orchestrator.jobs.bitmap import Numbers
+from orchestrator.jobs.damage import undamaged
+from orchestrator.jobs.errors import AlreadyRequeued, KeyInFlight, KeyReused
+from orchestrator.jobs.keys import ROOT, JobKeys
+from orchestrator.jobs.model import CHUNK_ITEMS, Item, NewJob, Report, RequestKey, WorkDigest
+from orchestrator.jobs.reading import TALLY
+from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment, pack_row_counts
 
-#: How long what was stored for a job lives if the job is never sealed.
-UNSEALED_TTL = timedelta(hours=1)
-#: Items of a job in hand that are stored together.
-_TOGETHER = 5_000
+#: How long the parts of a job live if the job is never sealed.
+UNSEALED_TTL: Final = timedelta(hours=1)
+#: Share of the server's memory beyond which no job comes in.
+MOST_USED: Final = 0.9
+_MS: Final = timedelta(milliseconds=1)
+#: What the script returns instead of a job's id.
+_REQUEUED: Final = b"requeued"
+_BUSY: Final = b"busy"
+#: Keys of one pipeline that renews or drops them.
+_BATCH: Final = 1_000
+#: Items that are counted before other work of the process has its turn.
+_AT_ONCE: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A segment of rows, and its new items: those that no earlier row has brought.
+
+    `answers` has the reports of new items that need no work, by their index in `new`.
+    """
+
+    rows: Sequence[str]
+    segment: Segment
+    new: Sequence[Item]
+    answers: Mapping[int, Report] = field(default_factory=dict)
 
 
 class Intake:
-    """Accepts jobs; they and all that belongs to them are remembered for *ttl*."""
+    """Accepts jobs; they and all that belongs to them are kept for *ttl*."""
 
     def __init__(
-        self, redis: Redis, *, ttl: timedelta, unsealed_ttl: timedelta = UNSEALED_TTL
+        self,
+        redis: Redis,
+        *,
+        ttl: timedelta,
+        unsealed_ttl: timedelta = UNSEALED_TTL,
+        chunk_items: int = CHUNK_ITEMS,
     ) -> None:
-        self._redis = redis
-        self._ttl = ttl
-        self._unsealed_ttl = unsealed_ttl
-        self._accept = load_script(redis, "orchestrator.jobs", "job", "accept")
+        self.redis = redis
+        self.ttl_ms = ttl // _MS
+        self.unsealed_ttl = unsealed_ttl
+        self.chunk_items = chunk_items
+        self.accept = load_script(redis, "orchestrator.jobs", "job", "accept")
 
-    def begin(self, job_id: str, order: Order, *, chunk_size: int) -> UnsealedJob:
-        """Return a job that nobody sees before it is sealed."""
-        return UnsealedJob(
-            self._redis,
-            self._accept,
-            job_id,
-            order,
-            chunk_size=chunk_size,
-            ttl=self._ttl,
-            unsealed_ttl=self._unsealed_ttl,
-        )
+    def begin(self, job_id: str, new: NewJob) -> "UnsealedJob":
+        """Return a job that cannot be seen before it is sealed; its items are yet to be added."""
+        return UnsealedJob(self, job_id, new)
 
-    async def accept(self, job_id: str, new: NewJob, *, chunk_size: int) -> str:
-        """Store *new* durably as *job_id*; return the job's id, or that of an unfinished equal one.
 
-        Atomic: the job is visible as a whole or not at all. Items that were stored for a
-        job that was never accepted expire.
+class UnsealedJob:
+    """Takes the rows of one job, in order. Not for concurrent callers.
+
+    Memory: a few bytes for each distinct item, and one part.
+    """
+
+    def __init__(self, intake: Intake, job_id: str, new: NewJob) -> None:
+        self.job_id = job_id
+        self._intake = intake
+        self._redis = intake.redis
+        self._new = new
+        self._unsealed_ms = intake.unsealed_ttl // _MS
+        self._renewed_at = monotonic()
+        self._keys = JobKeys(job_id)
+        self._digest = WorkDigest(new)
+        self._rows = self._items = self._segments = self._chunks = 0
+        self._waiting: list[tuple[int, Item]] = []
+        self._row_counts = array("I")
+        self._answered = _Answered()
+
+    def rows_of(self, item: int) -> int:
+        """Return how many rows *item* answers, of those added with a row map."""
+        return self._row_counts[item]
+
+    async def add(self, items: Sequence[Item]) -> None:
+        """Add rows that are items each; a job has such rows, or those of `add_part`."""
+        pipe = self._redis.pipeline(transaction=False)
+        self._number(items, pipe)
+        self._rows += len(items)
+        self._digest.add(items)
+        await self._store(pipe)
+
+    async def add_part(self, part: Part) -> None:
+        """Add the rows of *part*, the segment that follows; all but the last are full.
+
+        Raises:
+            StoreFull: Redis has hardly any memory left; `discard` the job.
+            StoreUnavailable: Redis is unavailable; `discard` the job.
         """
-        unsealed = self.begin(job_id, new.order, chunk_size=chunk_size)
-        for items in _parts(new.items):
-            await unsealed.add(items)
-        return await unsealed.seal()
+        pipe = self._redis.pipeline(transaction=False)
+        rows_key = self._keys.rows(self._segments)
+        pipe.set(rows_key, part.segment.pack(), px=self._unsealed_ms)
+        self._row_counts.extend([0] * len(part.new))
+        for item in part.segment.items:
+            self._row_counts[item] += 1
+        self._answered.add(part.answers.get(n) for n in range(len(part.new)))
+        if part.answers:
+            results: dict[str, bytes] = {
+                str(self._items + n): orjson.dumps(report.result)
+                for n, report in part.answers.items()
+            }
+            pipe.hset(self._keys.results, mapping=cast("dict[Any, Any]", results))
+            pipe.pexpire(self._keys.results, self._unsealed_ms)
+        self._number(part.new, pipe, answered=part.answers.keys())
+        self._segments += 1
+        self._rows += len(part.rows)
+        self._digest.add(part.rows)
+        await self._store(pipe)
+
+    async def seal(
+        self, key: RequestKey | None = None, *, failed_items: Numbers | None = None
+    ) -> str:
+        """Make the job visible, and return its id; or that of an unfinished equal one.
+
+        With *key*, the id of the job that the key led to before, finished or not. *failed_items*
+        are the numbers of the parent's dead letters that this job works on; no other job gets them.
+
+        Raises:
+            KeyReused: The key led to a job for other work; this one is discarded.
+            KeyInFlight: Another request has the key; this job is discarded.
+            AlreadyRequeued: Another job has one of *failed_items*; this one is discarded.
+            StoreUnavailable: Redis is unavailable, or what was stored has expired meanwhile. Asking
+                for the same again is safe.
+        """
+        ttl_ms = self._intake.ttl_ms
+        pipe = self._redis.pipeline(transaction=False)
+        if self._waiting:
+            self._write_chunk(pipe)
+        if max(self._row_counts, default=1) > 1:
+            pipe.set(self._keys.row_counts, pack_row_counts(self._row_counts), px=ttl_ms)
+        if failed_items is not None:
+            pipe.set(self._keys.failed_items, failed_items.pack(), px=ttl_ms)
+        with store_errors("job accept"):
+            await pipe.execute()
+            await self._renew(ttl_ms)
+        digest = self._digest.text()
+        parent = (self._new.parent or "") if failed_items is not None else ""
+        args: list[Any] = [
+            ttl_ms,
+            self.job_id,
+            digest,
+            *_key_args(key, digest),
+            self._chunks,
+            parent,
+        ]
+        args += self._fields(await self._answered.tally(self._row_counts))
+
+        async def accept() -> bytes:
+            return cast("bytes", await self._intake.accept(keys=[ROOT], args=args))
+
+        sealed = await undamaged(self._redis, "job accept", accept, job_id=self.job_id)
+        if sealed.decode() != self.job_id:
+            await self.discard()
+        if not sealed:
+            raise KeyReused
+        if sealed == _REQUEUED:
+            raise AlreadyRequeued
+        if sealed == _BUSY:
+            raise KeyInFlight
+        return sealed.decode()
+
+    async def discard(self) -> None:
+        """Drop what was stored; without Redis it expires."""
+        with store_errors("job discard"):
+            for keys in _batches([*self._stored(), self._keys.row_counts, self._keys.failed_items]):
+                await self._redis.unlink(*keys)
+
+    def _number(
+        self, new: Sequence[Item], pipe: Pipeline, *, answered: Collection[int] = ()
+    ) -> None:
+        """Number *new* items, and store those that need work chunk by chunk."""
+        for n, item in enumerate(new):
+            if n not in answered:
+                self._waiting.append((self._items + n, item))
+                if len(self._waiting) == self._intake.chunk_items:
+                    self._write_chunk(pipe)
+        self._items += len(new)
+
+    def _write_chunk(self, pipe: Pipeline) -> None:
+        key = self._keys.items(self._chunks)
+        pipe.set(key, orjson.dumps(self._waiting), px=self._unsealed_ms)
+        self._chunks += 1
+        self._waiting = []
+
+    async def _store(self, pipe: Pipeline) -> None:
+        """Write *pipe*, unless the memory that is left is needed to finish accepted work."""
+        with store_errors("job accept"):
+            memory = await self._redis.info("memory")
+            limit = int(memory["maxmemory"])
+            if limit and int(memory["used_memory"]) > MOST_USED * limit:
+                raise StoreFull("job accept")
+            await pipe.execute()
+            if monotonic() - self._renewed_at > self._intake.unsealed_ttl.total_seconds() / 3:
+                await self._renew(self._unsealed_ms)
+                self._renewed_at = monotonic()
+
+    async def _renew(self, ttl_ms: int) -> None:
+        """Let all that is stored live for *ttl_ms* from now on."""
+        for keys in _batches(self._stored()):
+            pipe = self._redis.pipeline(transaction=False)
+            for key in keys:
+                pipe.pexpire(key, ttl_ms)
+            if not all(await pipe.execute()):
+                raise StoreUnavailable("job accept: its items have expired while it came in")
+
+    def _stored(self) -> list[str]:
+        keys = [self._keys.items(chunk) for chunk in range(self._chunks)]
+        keys += [self._keys.rows(segment) for segment in range(self._segments)]
+        return [*keys, self._keys.results] if self._answered else keys
+
+    def _fields(self, tally: Mapping[str, int]) -> list[str | int]:
+        """Return the job's record as names and values in turn."""
+        new = self._new
+        deadline_ms = None if new.deadline is None else int(new.deadline.timestamp() * 1000)
+        fields: dict[str, str | int | None] = {
+            "kind": new.kind,
+            "tenant": new.tenant,
+            "lane": new.lane,
+            "origin": new.origin,
+            "max_cost_micros": new.max_cost_micros,
+            "deadline_ms": deadline_ms,
+            "parent": new.parent,
+            "about": new.about,
+            "policy": new.policy,
+            "buy_again": 1 if new.buy_again else None,
+            "total": self._rows,
+            "items": self._items,
+            "chunks": self._chunks,
+            "segment_rows": SEGMENT_ROWS if self._segments else None,
+            "answered": tally.get("done"),
+            **{TALLY + name: n for name, n in tally.items()},
+        }
+        return [
+            part for name, value in fields.items() if value is not None for part in (name, value)
+        ]
 
 
-def _parts(items: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    return (items[start : start + _TOGETHER] for start in range(0, len(items), _TOGETHER))
+_Kind = tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]
+
+
+class _Answered:
+    """What items that were answered on their way in add to the job's tally.
+
+    Few items add something that no other has added, so each such kind is noted once.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: dict[_Kind, int] = {}
+        # Of each item the number of its kind, counted from 1; 0 for those that need work.
+        self._kind_of_item = array("I")
+
+    def __bool__(self) -> bool:
+        """Say whether any item was answered."""
+        return bool(self._kinds)
+
+    def add(self, reports: Iterable[Report | None]) -> None:
+        """Note the reports of the items that follow; None for those that need work."""
+        for report in reports:
+            number = 0
+            if report is not None:
+                kind = tuple(report.tally.items()), tuple(report.again.items())
+                number = self._kinds.setdefault(kind, len(self._kinds) + 1)
+            self._kind_of_item.append(number)
+
+    async def tally(self, row_counts: Sequence[int]) -> Counter[str]:
+        """Return the tally of all items; *row_counts* says how many rows each item answers."""
+        items, rows = Counter[int](), Counter[int]()
+        for number, (kind, count) in enumerate(zip(self._kind_of_item, row_counts, strict=True)):
+            items[kind] += 1
+            rows[kind] += count
+            if number % _AT_ONCE == 0:  # there may be a million
+                await asyncio.sleep(0)
+        total = Counter[str]()
+        for (tally, again), kind in self._kinds.items():
+            report = Report({}, dict(tally), dict(again))
+            total.update(report.tally_of(rows[kind], items=items[kind]))
+        return total
+
+
+def _key_args(key: RequestKey | None, work_digest: str) -> tuple[str, int, str, str]:
+    if key is None:
+        return "", 0, "", ""
+    return key.name, key.ttl // _MS, key.digest or work_digest, key.lease
+
+
+def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))

@@ -47,6 +47,10 @@ class Lane(StrEnum):
     REFRESH = "refresh"
 
 
+#: Items that a worker takes at a time: few enough that many workers share a job of a thousand,
+#: and that a lost worker's chunk is soon done again; with larger chunks enqueueing and working
+#: are no faster (docs/benchmarks.md).
+CHUNK_ITEMS: Final = 50
 #: Items up to which somebody is taken to wait for the answer.
 INTERACTIVE_ITEMS = 20
 
@@ -67,30 +71,23 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is asked for, but for its items.
-
-    Items that have not begun by *deadline* end as failed; *parent* is the job whose dead
-    letters these items are. *about* says in words what was asked for (a file, a filter), *policy*
-    which rules the asker knew. *buy_again*: a person wants companies bought once more whose earlier
-    purchase has lost its answer, and may have been charged.
-    """
-
-    kind: JobKind
-    tenant: str
-    max_cost_micros: int | None = None
-    lane: Lane = Lane.PIPELINE
-    origin: Origin = Origin.TASK
-    deadline: datetime | None = None
-    parent: str | None = None
-    about: str | None = None
-    policy: str | None = None
-    buy_again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class NewJob:
-    """An order with its items in hand. Equal work that is not finished yet is the same job."""
+    """A request for work. Equal work that is not finished yet is the same job.
+
+    Attributes:
+        kind: What is done with each item.
+        items: Those in hand; empty where they are handed in part by part.
+        tenant: Whose work it is.
+        max_cost_micros: What the job may spend; None for no limit of its own.
+        lane: Which queue it waits in.
+        origin: Which door it came through.
+        deadline: Items that have not begun by then fail.
+        parent: The job whose dead letters these items are.
+        about: In words, where the items come from (a file, a filter).
+        policy: Version of the agents' policy that the caller knows.
+        buy_again: Companies whose earlier purchase has lost its answer, and may have been charged,
+            are bought once more.
+    """
 
     kind: JobKind
     items: tuple[Item, ...]
@@ -104,37 +101,17 @@ class NewJob:
     policy: str | None = None
     buy_again: bool = False
 
-    @property
-    def order(self) -> Order:
-        """What is asked for, but for its items."""
-        return Order(
-            kind=self.kind,
-            tenant=self.tenant,
-            max_cost_micros=self.max_cost_micros,
-            lane=self.lane,
-            origin=self.origin,
-            deadline=self.deadline,
-            parent=self.parent,
-            about=self.about,
-            policy=self.policy,
-            buy_again=self.buy_again,
-        )
-
-    @property
-    def digest(self) -> str:
-        """Identity of the work: same kind, tenant, lane, limits, and items in the same order."""
-        digest = WorkDigest(self.order)
-        digest.add(self.items)
-        return digest.text()
-
 
 class WorkDigest:
-    """Identity of work whose items come in parts; where they are parted makes no difference."""
+    """Identity of work: same kind, tenant, lane, limits, and the same items in the same order.
 
-    def __init__(self, order: Order) -> None:
-        limits = [order.max_cost_micros, order.deadline]
-        again = [True] if order.buy_again else []
-        head = orjson.dumps([order.kind, order.tenant, order.lane, limits, order.parent, *again])
+    Items come in parts; the boundaries between the parts make no difference.
+    """
+
+    def __init__(self, new: NewJob) -> None:
+        limits = [new.max_cost_micros, new.deadline]
+        again = [True] if new.buy_again else []
+        head = orjson.dumps([new.kind, new.tenant, new.lane, limits, new.parent, *again])
         self._hash = hashlib.sha256(head)
 
     def add(self, items: Sequence[Item]) -> None:
@@ -149,11 +126,11 @@ class WorkDigest:
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
-    """An idempotency key by its *name* in Redis: for *ttl* the same key is the same job.
+class RequestKey:
+    """A caller's idempotency key by its *name* in Redis: for *ttl* the same key is the same job.
 
     *digest* is the identity of the request, that of the job's work if it is empty. *lease* is the
-    key's record while this request is in flight; empty where nobody has claimed it.
+    key's record while this request is in flight; empty where no request holds the key.
     """
 
     name: str

@@ -21,9 +21,8 @@ from orchestrator.infra.redis_client import (
 )
 from orchestrator.jobs.damage import set_aside, undamaged
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
-from orchestrator.jobs.intake import Intake
 from orchestrator.jobs.keys import ACTIVE, ROOT, JobKeys
-from orchestrator.jobs.model import Item, Job, Lane, NewJob, Report
+from orchestrator.jobs.model import Item, Job, Lane, Report
 from orchestrator.jobs.paging import is_wrong_type, read_jobs, readable
 from orchestrator.jobs.reading import TALLY, items_in
 from orchestrator.jobs.rowmap import ROW_COUNT, row_count_in
@@ -79,23 +78,12 @@ class JobRecords:
         self._ttl_ms = ttl // _MS
         self._lease_ms = chunk_lease // _MS
         self._renewal = Renewal(redis, chunk_lease)
-        self._intake = Intake(redis, ttl=ttl)
         self._take = load_script(redis, "orchestrator.jobs", "job", "take")
         self._report = load_script(redis, "orchestrator.jobs", "job", "report")
         self._reports = Batcher(self._report_all, shared=(StoreUnavailable, UnreadableJob))
         self._discard = load_script(redis, "orchestrator.jobs", "job", "discard")
         self._finish = load_script(redis, "orchestrator.jobs", "job", "finish")
         self._move = load_script(redis, "orchestrator.jobs", "job", "move")
-
-    async def accept(self, job_id: str, new: NewJob, *, chunk_size: int) -> Job:
-        """Store *new* durably as *job_id*, and return the job: an unfinished equal one if any.
-
-        Every row is an item; `Intake` has the way in for those that are not.
-        """
-        job = await self.job(await self._intake.accept(job_id, new, chunk_size=chunk_size))
-        if job is None:
-            raise StoreUnavailable("accept")
-        return job
 
     async def job(self, job_id: str) -> Job | None:
         """Return the record of *job_id*; None if there is none (any more).

@@ -19,12 +19,13 @@ from orchestrator.messaging.profile import (
     fingerprint,
 )
 from orchestrator.messaging.queues import BrokerAway, Queues
-from orchestrator.messaging.stall import Look, Stall, StallClock
+from orchestrator.messaging.stall import STALL_PATIENCE, Look, Stall, StallClock
 from orchestrator.messaging.watchdog import Watchdog
 
 __all__ = [
     "ETA_TASKS",
     "PROFILE",
+    "STALL_PATIENCE",
     "TRANSPORT",
     "VISIBILITY_TIMEOUT_S",
     "WORKER_THREADS",

@@ -14,6 +14,11 @@ begins anew once it is back, since Celery needs some to connect again.
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
+
+#: How long something may stand still. Celery connects again well within it after a restart of the
+#: broker, and a worker that is merely starved of processor time catches up.
+STALL_PATIENCE: Final = timedelta(seconds=60)
 
 
 class Stall(StrEnum):

@@ -5,15 +5,21 @@ from datetime import timedelta
 import orjson
 from redis.asyncio import Redis
 
-from orchestrator.jobs import JobKind, JobRecords, NewJob
+from orchestrator.jobs import JobKind, NewJob
 from orchestrator.jobs.keys import FAILURES, JobKeys
+from tests.support.job_records import AcceptingRecords
 
 _TTL = timedelta(hours=1)
 _BATCH = 10_000
 
 
 async def many_failed(
-    records: JobRecords, jobs_redis: Redis, job_id: str, items: int, *, code: str = "rate_limited"
+    records: AcceptingRecords,
+    jobs_redis: Redis,
+    job_id: str,
+    items: int,
+    *,
+    code: str = "rate_limited",
 ) -> None:
     """Accept *job_id*, all of whose *items* companies have failed with *code*."""
     names = tuple(f"Company {n}" for n in range(items))

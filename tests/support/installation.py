@@ -33,13 +33,14 @@ from tests.support.hostile_seller import PRICES, HostileSeller, running_seller
 from tests.support.project import ROOT
 from tests.support.valkey import bring_back, kill, running_valkey
 
+#: Items of a chunk of a job that a test submits: several chunks of a few companies.
+CHUNK_ITEMS = 5
 #: Settings that both protocols need, and those that make a test of answers of seconds short.
 VARIABLES = {
     "SURFSENSE_API_KEY": "ss_pat_test",
     "SURFSENSE_WORKSPACE_ID": "1",
     "EMASAI_LEASE_S": "1",
     "EMASAI_FAILURE_TTL_S": "1",
-    "EMASAI_CHUNK_SIZE": "5",
 }
 
 
@@ -245,7 +246,8 @@ async def running_installation(
         async with AsyncExitStack() as runtime:
             async with _migrating():
                 await upgrade(ours["DATABASE_URL"])
-                parts = await runtime.enter_async_context(build(settings, notifier=notifier))
+                ours_built = build(settings, notifier=notifier, chunk_items=CHUNK_ITEMS)
+                parts = await runtime.enter_async_context(ours_built)
             installation = Installation(folder, valkey, seller, ours, crew, parts)
             try:
                 yield installation

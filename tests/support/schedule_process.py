@@ -14,14 +14,15 @@ from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.logs import configure_logging
 from orchestrator.infra.redis_client import open_redis
-from orchestrator.jobs import Job, JobRecords, NewJob
+from orchestrator.jobs import Job, NewJob
 from orchestrator.schedule import DueSet, RefreshPolicy, Scheduler, Watches
+from tests.support.job_records import AcceptingRecords
 
 
 async def main(server: str, database: str, lease_ms: int, batch: int) -> None:
     """Tick for as long as anything is enqueued by it."""
     redis, engine = open_redis(f"{server}/3"), open_engine(database)
-    records = JobRecords(redis, ttl=timedelta(hours=1))
+    records = AcceptingRecords(redis, ttl=timedelta(hours=1))
     due = DueSet(redis, lease=timedelta(milliseconds=lease_ms))
     scheduler = Scheduler(
         *(Watches(engine, utc_now), due, RefreshPolicy(engine), records),

@@ -113,7 +113,6 @@ def test_an_installation_works_and_survives_a_restart(
             "DATABASE_URL": f"sqlite:///{folder}/emasai.db",
             "SURFSENSE_URL": url,
             "EMASAI_MAX_IN_FLIGHT": "4",
-            "EMASAI_CHUNK_SIZE": "6",
         }
         asyncio.run(upgrade(variables["DATABASE_URL"]))
         with crew_of(variables, folder) as crew:
@@ -151,7 +150,7 @@ def _opened(row: str, folder: Path) -> Iterator[Installation]:
 async def _submit(variables: dict[str, str], companies: list[str]) -> Job:
     settings = load(**variables)
     notifier = CeleryNotifier(create_app(settings))
-    async with build(settings, notifier=notifier) as parts:
+    async with build(settings, notifier=notifier, chunk_items=6) as parts:
         job = await submit(parts, NewJob(JobKind.ENRICH, tuple(companies), settings.tenant))
     await notifier.aclose()
     return job

@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 WORKERS = 3
 #: Purchases that wait for each other, so that there is always something under way.
-SLOW = {"EMASAI_MAX_IN_FLIGHT": "4", "EMASAI_CHUNK_SIZE": "5"}
+SLOW = {"EMASAI_MAX_IN_FLIGHT": "4"}
 LATENCY_MS = 400
 #: Companies of one message, and how many of them may wait to be bought.
 COMPANIES = 10

@@ -12,9 +12,9 @@ from tests.support.sandbox import charges
 from tests.support.site import Site, new_company, site_of
 from tests.support.waiting import wait_until
 
-CLUMSY = "tests.support.clumsy_tasks"
+#: A worker with tasks that keep it busy or hang it, and how long its watchdog waits.
+IMPATIENT = "tests.support.impatient"
 PATIENCE_S = 2
-IMPATIENT = {"EMASAI_STALL_S": str(PATIENCE_S)}
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def test_a_worker_that_hears_nothing_any_more_ends_and_another_goes_on(site: Site) -> None:
     """What it had under way is seen through and paid once; what waited is done by the next."""
-    deaf = site.crew.start("deaf", **site.behind_proxy, **IMPATIENT)
+    deaf = site.crew.start("deaf", app=IMPATIENT, **site.behind_proxy)
     deaf.wait_until_ready(site.celery)
     site.order_latency(6000)
     under_way, unheard = new_company(), new_company()
@@ -49,7 +49,7 @@ def test_a_worker_that_hears_nothing_any_more_ends_and_another_goes_on(site: Sit
 
 def test_a_worker_whose_loop_stands_still_ends_and_another_goes_on(site: Site) -> None:
     """The log says in which function it stood."""
-    hung = site.crew.start("hung", app=CLUMSY, **IMPATIENT)
+    hung = site.crew.start("hung", app=IMPATIENT)
     hung.wait_until_ready(site.celery)
     site.celery.send_task("tests.hang", queue=QUEUE_PIPELINE)
 
@@ -61,8 +61,8 @@ def test_a_worker_whose_loop_stands_still_ends_and_another_goes_on(site: Site) -
 
 def test_a_busy_worker_and_an_idle_one_go_on(site: Site) -> None:
     """Messages wait for three times the patience while the only thread is busy."""
-    busy = site.crew.start("busy", "-c", "1", "-Q", QUEUE_PIPELINE, app=CLUMSY, **IMPATIENT)
-    idle = site.crew.start("idle", "-Q", QUEUE_REFRESH, **IMPATIENT)
+    busy = site.crew.start("busy", "-c", "1", "-Q", QUEUE_PIPELINE, app=IMPATIENT)
+    idle = site.crew.start("idle", "-Q", QUEUE_REFRESH, app=IMPATIENT)
     busy.wait_until_ready(site.celery)
     idle.wait_until_ready(site.celery)
     for _ in range(2):
@@ -78,7 +78,7 @@ def test_a_busy_worker_and_an_idle_one_go_on(site: Site) -> None:
 
 def test_a_worker_without_its_broker_waits_for_it(site: Site) -> None:
     """However long it is away; then the worker takes what has waited meanwhile."""
-    worker = site.crew.start("patient", **site.behind_proxy, **IMPATIENT)
+    worker = site.crew.start("patient", app=IMPATIENT, **site.behind_proxy)
     worker.wait_until_ready(site.celery)
     first, second = new_company(), new_company()
     site.enrich(first)

@@ -6,10 +6,11 @@ from uuid import uuid4
 
 from orchestrator.doctor import Finding, Level, examine
 from orchestrator.embedded.servers import Valkey
-from orchestrator.jobs import Command, JobKind, JobRecords, NewJob
+from orchestrator.jobs import Command, JobKind, NewJob
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
 from tests.support.crew import PATIENCE_S, crew_of
+from tests.support.job_records import AcceptingRecords
 from tests.support.valkey import client_of
 
 Variables = dict[str, str]
@@ -43,7 +44,7 @@ async def test_what_was_forgotten_is_told(variables: Variables, valkey: Valkey) 
     """A paused job, and a message that a worker took an hour ago."""
     settings = load(**variables)
     async with client_of(valkey, 3) as jobs, client_of(valkey, 2) as broker:
-        records = JobRecords(jobs, ttl=settings.job_ttl)
+        records = AcceptingRecords(jobs, ttl=settings.job_ttl)
         new = NewJob(JobKind.ENRICH, ("Acme",), "default")
         job = await records.accept(uuid4().hex, new, chunk_size=1)
         await records.command(job.job_id, Command.PAUSE)

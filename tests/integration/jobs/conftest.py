@@ -9,9 +9,10 @@ from redis.asyncio import Redis
 
 from orchestrator.app import Runtime, build
 from orchestrator.embedded.servers import Valkey
-from orchestrator.jobs import JobRecords, PoisonTracker
+from orchestrator.jobs import PoisonTracker
 from orchestrator.settings import Settings, load
 from tests.support.database import migrated_file
+from tests.support.job_records import AcceptingRecords
 from tests.support.notifier import FakeNotifier
 
 CHUNK_LEASE = timedelta(milliseconds=300)
@@ -19,9 +20,9 @@ TTL = timedelta(hours=1)
 
 
 @pytest.fixture
-def records(jobs_redis: Redis) -> JobRecords:
+def records(jobs_redis: Redis) -> AcceptingRecords:
     """Return the records of one process."""
-    return JobRecords(jobs_redis, ttl=TTL, chunk_lease=CHUNK_LEASE)
+    return AcceptingRecords(jobs_redis, ttl=TTL, chunk_lease=CHUNK_LEASE)
 
 
 @pytest.fixture
@@ -43,12 +44,11 @@ def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
         REDIS_URL=f"{shared_valkey.url}/1",
         DATABASE_URL=migrated_file(tmp_path),
         SURFSENSE_URL="http://127.0.0.1:1",
-        EMASAI_CHUNK_SIZE="2",
     )
 
 
 @pytest.fixture
 async def runtime(settings: Settings, notifier: FakeNotifier) -> AsyncIterator[Runtime]:
     """Return what every door gets."""
-    async with build(settings, notifier=notifier) as runtime:
+    async with build(settings, notifier=notifier, chunk_items=2) as runtime:
         yield runtime

@@ -13,7 +13,6 @@ from orchestrator.jobs import (
     Backlog,
     Command,
     JobKind,
-    JobRecords,
     Lane,
     LaneBacklog,
     NewJob,
@@ -22,6 +21,7 @@ from orchestrator.jobs import (
 from orchestrator.jobs.keys import ROOT, JobKeys, LaneKeys
 from tests.support.async_waiting import eventually
 from tests.support.commands import commands, forget_commands
+from tests.support.job_records import AcceptingRecords
 from tests.support.vanishing import vanish_with_a_chunk
 
 
@@ -55,7 +55,7 @@ async def counted(redis: Redis, lane: Lane) -> tuple[int, int]:
 
 
 async def test_what_is_accepted_waits_until_it_is_taken(
-    records: JobRecords, backlog: Backlog
+    records: AcceptingRecords, backlog: Backlog
 ) -> None:
     """Each lane for itself; what is taken is in hand, and what is handed back waits again."""
     await records.accept("j1", new("j1"), chunk_size=1)
@@ -75,7 +75,7 @@ async def test_what_is_accepted_waits_until_it_is_taken(
 
 
 async def test_what_is_paused_cancelled_or_gone_does_not_wait(
-    records: JobRecords, backlog: Backlog, jobs_redis: Redis
+    records: AcceptingRecords, backlog: Backlog, jobs_redis: Redis
 ) -> None:
     """Nobody is started for what nobody may take."""
     for job_id in ("j1", "j2", "j3"):
@@ -98,7 +98,7 @@ async def test_what_is_paused_cancelled_or_gone_does_not_wait(
 
 
 async def test_a_chunk_whose_worker_has_vanished_waits_again(
-    records: JobRecords, backlog: Backlog, jobs_redis: Redis
+    records: AcceptingRecords, backlog: Backlog, jobs_redis: Redis
 ) -> None:
     """As soon as anybody looks."""
     await records.accept("j1", new("j1", 1), chunk_size=1)
@@ -114,7 +114,7 @@ async def test_a_chunk_whose_worker_has_vanished_waits_again(
 
 
 async def test_a_chunk_that_was_handed_back_and_finished_late_does_not_wait(
-    records: JobRecords, backlog: Backlog, jobs_redis: Redis
+    records: AcceptingRecords, backlog: Backlog, jobs_redis: Redis
 ) -> None:
     """Its worker was taken for dead, and has done it all the same."""
     await records.accept("j1", new("j1", 2), chunk_size=1)
@@ -139,7 +139,7 @@ async def test_a_chunk_that_was_handed_back_and_finished_late_does_not_wait(
 
 
 async def test_the_count_is_right_after_whatever_happens(
-    records: JobRecords, backlog: Backlog, jobs_redis: Redis
+    records: AcceptingRecords, backlog: Backlog, jobs_redis: Redis
 ) -> None:
     """Many workers and people at once, in a random order: nothing is counted twice or lost."""
     dice = random.Random(7)  # noqa: S311 - no secret
@@ -178,7 +178,7 @@ async def test_the_count_is_right_after_whatever_happens(
 
 
 async def test_reading_it_takes_as_much_however_much_waits(
-    records: JobRecords, backlog: Backlog, jobs_redis: Redis
+    records: AcceptingRecords, backlog: Backlog, jobs_redis: Redis
 ) -> None:
     """A few commands for each lane, and none that looks through anything."""
     costs = []

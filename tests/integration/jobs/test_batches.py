@@ -11,12 +11,12 @@ from redis.asyncio import Redis
 from orchestrator.app import Runtime
 from orchestrator.dispatch import submit, submit_stream
 from orchestrator.infra.redis_client import StoreFull
-from orchestrator.jobs import SEGMENT_ROWS, Job, JobKind, JobState, NewJob, Order, Report
+from orchestrator.jobs import SEGMENT_ROWS, Job, JobKind, JobState, NewJob, Report
 from orchestrator.jobs.keys import JobKeys
 from tests.support.known_companies import KNOWN_PRICE as PRICE
 from tests.support.known_companies import know
 
-ORDER = Order(JobKind.ENRICH, "default")
+ORDER = NewJob(JobKind.ENRICH, (), "default")
 
 
 async def in_parts(*parts: Sequence[str]) -> AsyncIterator[Sequence[str]]:
@@ -164,7 +164,7 @@ async def test_a_stream_that_breaks_off_leaves_nothing(runtime: Runtime) -> None
 
 async def test_what_was_never_sealed_expires_soon(runtime: Runtime) -> None:
     """Whoever is killed in mid-stream leaves keys that live for an hour, not for the job's week."""
-    unsealed = runtime.jobs.intake.begin("a" * 32, ORDER, chunk_size=2)
+    unsealed = runtime.jobs.intake.begin("a" * 32, ORDER)
     await unsealed.add(["Acme", "Zara", "Ikea"])
 
     keys = await runtime.backends.jobs_redis.keys(f"jobs1:{'a' * 32}*")

@@ -11,7 +11,6 @@ from orchestrator.jobs import (
     Command,
     Job,
     JobKind,
-    JobRecords,
     JobState,
     Lane,
     NewJob,
@@ -20,6 +19,7 @@ from orchestrator.jobs import (
 from orchestrator.jobs.keys import JobKeys
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
+from tests.support.job_records import AcceptingRecords
 from tests.support.notifier import FakeNotifier
 from tests.support.results import reported_results
 from tests.support.vanishing import vanish_with_a_chunk
@@ -38,14 +38,14 @@ def handler() -> FakeHandler:
 
 @pytest.fixture
 def runner(
-    records: JobRecords, poison: PoisonTracker, handler: FakeHandler, notifier: FakeNotifier
+    records: AcceptingRecords, poison: PoisonTracker, handler: FakeHandler, notifier: FakeNotifier
 ) -> ChunkRunner:
     """Return the runner of one process, which notices commands soon."""
     handlers = {JobKind.ENRICH: handler}
     return ChunkRunner(records, poison, handlers, notifier, watch_period=SOON)
 
 
-async def test_a_paused_job_is_not_taken_and_a_resumed_one_is(records: JobRecords) -> None:
+async def test_a_paused_job_is_not_taken_and_a_resumed_one_is(records: AcceptingRecords) -> None:
     """Nothing begins between the two, and the job is the same as before."""
     await records.accept("j1", NEW, chunk_size=2)
     assert await records.command("j1", Command.PAUSE) is JobState.PAUSED
@@ -59,7 +59,7 @@ async def test_a_paused_job_is_not_taken_and_a_resumed_one_is(records: JobRecord
 
 
 async def test_what_was_in_hand_at_a_pause_is_taken_after_it(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
     """Items under way end and count; the rest of their chunk goes on when the job does."""
     await records.accept("j1", NEW, chunk_size=2)
@@ -83,7 +83,7 @@ async def test_what_was_in_hand_at_a_pause_is_taken_after_it(
     assert handler.worked == {"a": 1, "b": 2, "c": 1, "d": 1}
 
 
-async def test_a_job_that_nobody_works_on_is_cancelled_at_once(records: JobRecords) -> None:
+async def test_a_job_that_nobody_works_on_is_cancelled_at_once(records: AcceptingRecords) -> None:
     """It ends with its tally, and nothing of it is taken again; equal work is new work."""
     await records.accept("j1", NEW, chunk_size=2)
 
@@ -98,7 +98,7 @@ async def test_a_job_that_nobody_works_on_is_cancelled_at_once(records: JobRecor
 
 
 async def test_a_cancel_ends_what_is_in_hand_without_results(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
     """The worker notices, its items end and know that they were given up, the job is over."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -116,7 +116,7 @@ async def test_a_cancel_ends_what_is_in_hand_without_results(
 
 
 async def test_a_cancel_does_not_wait_for_a_dead_worker(
-    records: JobRecords, jobs_redis: Redis
+    records: AcceptingRecords, jobs_redis: Redis
 ) -> None:
     """When its claim has run out, the job is cancelled."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -132,7 +132,7 @@ async def test_a_cancel_does_not_wait_for_a_dead_worker(
 
 
 async def test_a_deadline_ends_what_has_not_begun(
-    records: JobRecords,
+    records: AcceptingRecords,
     poison: PoisonTracker,
     handler: FakeHandler,
     notifier: FakeNotifier,
@@ -159,7 +159,7 @@ async def test_a_deadline_ends_what_has_not_begun(
     assert results[1]["code"] == "deadline"
 
 
-async def _job(records: JobRecords) -> Job:
+async def _job(records: AcceptingRecords) -> Job:
     job = await records.job("j1")
     assert job is not None
     return job
@@ -173,7 +173,7 @@ async def _running(handler: FakeHandler, count: int) -> None:
 
 
 async def test_a_chunk_whose_job_is_gone_is_let_go(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, jobs_redis: Redis
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler, jobs_redis: Redis
 ) -> None:
     """Redis was emptied: what is under way ends without a result, as if it were cancelled."""
     await records.accept("j1", NEW, chunk_size=4)

@@ -25,15 +25,16 @@ from orchestrator.jobs import (
     Lane,
     Lines,
     NewJob,
-    Once,
     Part,
     PoisonTracker,
+    RequestKey,
     Segment,
     UnreadableJob,
 )
 from orchestrator.jobs.keys import ACTIVE, ALL, FAILURES, UNREADABLE, JobKeys, LaneKeys, pointer
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
+from tests.support.job_records import work_digest
 from tests.support.notifier import FakeNotifier
 
 from .conftest import TTL
@@ -42,7 +43,7 @@ BAD, GOOD = "b" * 32, "a" * 32
 LANE = LaneKeys(Lane.PIPELINE)
 JOB = JobKeys(BAD)
 NEW = NewJob(JobKind.ENRICH, ("a", "crash", "c", "d"), "acme")
-KEY = Once("name", TTL)
+KEY = RequestKey("name", TTL)
 
 KEYS = [
     *(JOB.record, JOB.items(0), JOB.items(2), JOB.results, JOB.rows(0), JOB.row_counts),
@@ -50,7 +51,7 @@ KEYS = [
     *(JOB.failed("internal_error"), JOB.failed_at, JOB.requeued),
     *(JOB.chunk_lease(0), JOB.chunk_lease(2)),
     *(LANE.held, LANE.tenants, LANE.jobs("acme"), LANE.backlog, LANE.waiting),
-    *(ACTIVE, ALL, FAILURES, UNREADABLE, pointer(NEW.digest), "jobs1:key:name"),
+    *(ACTIVE, ALL, FAILURES, UNREADABLE, pointer(work_digest(NEW)), "jobs1:key:name"),
 ]
 
 
@@ -73,20 +74,20 @@ class World:
     def __init__(self, redis: Redis, poison: PoisonTracker) -> None:
         self.redis = redis
         self.records = JobRecords(redis, ttl=TTL, chunk_lease=timedelta(milliseconds=100))
-        self.intake = Intake(redis, ttl=TTL)
+        self.intake = Intake(redis, ttl=TTL, chunk_items=1)
         self.handler = FakeHandler()
         self.handler.crashes = {"crash"}
         handlers = {JobKind.ENRICH: self.handler}
         self.runner = ChunkRunner(self.records, poison, handlers, FakeNotifier())
 
-    async def accept(self, job_id: str, new: NewJob, once: Once | None = None) -> str:
+    async def accept(self, job_id: str, new: NewJob, key: RequestKey | None = None) -> str:
         """Accept a job with a row map, in chunks of one item."""
-        unsealed = self.intake.begin(job_id, new.order, chunk_size=1)
+        unsealed = self.intake.begin(job_id, new)
         items = range(len(new.items))
         rows = (*new.items, new.items[0])
         segment = Segment(0, (*items, 0), {})
         await unsealed.add_part(Part(rows, segment, new.items))
-        return await unsealed.seal(once)
+        return await unsealed.seal(key)
 
     async def work_until_done(self, job_id: str) -> None:
         """Work on whatever there is until a job is done."""

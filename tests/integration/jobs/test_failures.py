@@ -14,7 +14,6 @@ from orchestrator.jobs import (
     JobFilter,
     JobKind,
     JobList,
-    JobRecords,
     Lane,
     NewJob,
     Report,
@@ -22,6 +21,7 @@ from orchestrator.jobs import (
 from orchestrator.jobs.failures import WINDOW
 from orchestrator.jobs.keys import ALL, FAILURES, JobKeys
 from tests.support.dead_letters import many_failed
+from tests.support.job_records import AcceptingRecords
 
 ITEMS = tuple("abcdefghijkl")
 
@@ -43,7 +43,7 @@ async def found(failures: Failures, wanted: FailureFilter) -> list[tuple[str, Fa
 
 
 async def accept(
-    records: JobRecords, job_id: str, *, tenant: str = "acme", lane: Lane = Lane.PIPELINE
+    records: AcceptingRecords, job_id: str, *, tenant: str = "acme", lane: Lane = Lane.PIPELINE
 ) -> None:
     """Accept a job of twelve items, three of which fail."""
     new = NewJob(JobKind.ENRICH, ITEMS, tenant, lane=lane)
@@ -55,7 +55,7 @@ async def accept(
 
 
 async def test_every_dead_letter_says_why_when_and_after_how_many_attempts(
-    records: JobRecords, failures: Failures
+    records: AcceptingRecords, failures: Failures
 ) -> None:
     """In the order of their job, whatever the order in which they failed."""
     await accept(records, "j1")
@@ -81,7 +81,7 @@ async def test_every_dead_letter_says_why_when_and_after_how_many_attempts(
 
 
 async def test_an_item_that_was_reported_twice_failed_once(
-    records: JobRecords, failures: Failures
+    records: AcceptingRecords, failures: Failures
 ) -> None:
     """The first report counts, with its code and its attempts."""
     await accept(records, "j1")
@@ -92,7 +92,7 @@ async def test_an_item_that_was_reported_twice_failed_once(
     assert Counter(each.code for each in failed_items) == {"rate_limited": 2, "poison": 1}
 
 
-async def test_filters_choose_jobs_and_items(records: JobRecords, failures: Failures) -> None:
+async def test_filters_choose_jobs_and_items(records: AcceptingRecords, failures: Failures) -> None:
     """By job, tenant, lane, reason and instant; what fits nothing is nothing."""
     await accept(records, "j1")
     await accept(records, "j2", tenant="other", lane=Lane.INTERACTIVE)
@@ -115,7 +115,7 @@ async def test_filters_choose_jobs_and_items(records: JobRecords, failures: Fail
 
 
 async def test_jobs_of_one_millisecond_are_each_met_once(
-    records: JobRecords, jobs_redis: Redis, failures: Failures
+    records: AcceptingRecords, jobs_redis: Redis, failures: Failures
 ) -> None:
     """Pages are cut by instant, and more jobs than a page share one; new ones are not met."""
     ids = [f"{n:04}" for n in range(450)]
@@ -142,14 +142,14 @@ async def test_jobs_of_one_millisecond_are_each_met_once(
     assert rest == places[201:]
 
 
-async def fail(records: JobRecords, job_id: str) -> None:
+async def fail(records: AcceptingRecords, job_id: str) -> None:
     """Accept a job of one item, which fails."""
     await records.accept(job_id, NewJob(JobKind.ENRICH, (job_id,), "acme"), chunk_size=1)
     await records.report(job_id, 0, Report({}, failure="poison"))
 
 
 async def test_memory_does_not_grow_with_the_dead_letters(
-    records: JobRecords, jobs_redis: Redis, failures: Failures
+    records: AcceptingRecords, jobs_redis: Redis, failures: Failures
 ) -> None:
     """A job of four windows is read with its results in the memory of one of two."""
     peaks = {}
@@ -171,7 +171,7 @@ async def test_memory_does_not_grow_with_the_dead_letters(
 
 
 async def test_an_item_has_failed_when_it_failed_and_not_when_its_job_was_accepted(
-    records: JobRecords, failures: Failures, jobs_redis: Redis
+    records: AcceptingRecords, failures: Failures, jobs_redis: Redis
 ) -> None:
     """Lists say when, and `--since` goes by it."""
     await records.accept("j1", NewJob(JobKind.ENRICH, ITEMS, "acme"), chunk_size=5)
@@ -187,7 +187,7 @@ async def test_an_item_has_failed_when_it_failed_and_not_when_its_job_was_accept
 
 
 async def test_numbers_beyond_the_first_window_are_right(
-    records: JobRecords, failures: Failures, monkeypatch: pytest.MonkeyPatch
+    records: AcceptingRecords, failures: Failures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are what is queued again."""
     monkeypatch.setattr("orchestrator.jobs.failures.WINDOW", 8)

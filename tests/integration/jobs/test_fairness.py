@@ -12,7 +12,6 @@ from orchestrator.jobs import (
     Item,
     JobContext,
     JobKind,
-    JobRecords,
     Lane,
     NewJob,
     PoisonTracker,
@@ -20,6 +19,7 @@ from orchestrator.jobs import (
 )
 from orchestrator.jobs.room import AHEAD
 from tests.support.async_waiting import eventually
+from tests.support.job_records import AcceptingRecords
 from tests.support.notifier import FakeNotifier
 
 CHUNK = 5
@@ -73,7 +73,7 @@ def shop() -> Shop:
 
 @pytest.fixture
 async def runner(
-    records: JobRecords, poison: PoisonTracker, notifier: FakeNotifier, shop: Shop
+    records: AcceptingRecords, poison: PoisonTracker, notifier: FakeNotifier, shop: Shop
 ) -> AsyncIterator[ChunkRunner]:
     """Return the runner of one process, which looks for work as often as it may."""
     handlers = {JobKind.ENRICH: shop}
@@ -87,7 +87,7 @@ async def runner(
     await runner.aclose()
 
 
-async def _accept(records: JobRecords, tenant: str, items: tuple[Item, ...]) -> None:
+async def _accept(records: AcceptingRecords, tenant: str, items: tuple[Item, ...]) -> None:
     new = NewJob(JobKind.ENRICH, items, tenant)
     await records.accept(f"job of {tenant}", new, chunk_size=CHUNK)
 
@@ -106,7 +106,7 @@ async def _have_begun(shop: Shop, count: int) -> None:
 
 
 async def test_a_newcomer_waits_for_two_chunks_of_a_batch_at_most(
-    records: JobRecords, runner: ChunkRunner, shop: Shop
+    records: AcceptingRecords, runner: ChunkRunner, shop: Shop
 ) -> None:
     """And for the few that were in line ahead of them; meanwhile all places stay in use."""
     await _accept(records, "batch", BATCH)
@@ -124,7 +124,7 @@ async def test_a_newcomer_waits_for_two_chunks_of_a_batch_at_most(
 
 
 async def test_many_who_wait_for_one_purchase_keep_nobody_else_waiting(
-    records: JobRecords, runner: ChunkRunner, shop: Shop
+    records: AcceptingRecords, runner: ChunkRunner, shop: Shop
 ) -> None:
     """They have no places: others begin, of the same tenant and of another one, unanswered."""
     shop.shared["slow"] = asyncio.Event()
@@ -139,7 +139,7 @@ async def test_many_who_wait_for_one_purchase_keep_nobody_else_waiting(
 
 
 async def test_what_needs_no_purchase_goes_on_while_all_places_are_taken(
-    records: JobRecords, runner: ChunkRunner, shop: Shop
+    records: AcceptingRecords, runner: ChunkRunner, shop: Shop
 ) -> None:
     """Chunk after chunk, as long as no line has formed."""
     await _accept(records, "batch", BATCH[:BATCHES])
@@ -159,7 +159,7 @@ async def test_what_needs_no_purchase_goes_on_while_all_places_are_taken(
 
 
 async def test_who_waits_for_room_leaves_when_the_process_drains(
-    records: JobRecords, runner: ChunkRunner, shop: Shop
+    records: AcceptingRecords, runner: ChunkRunner, shop: Shop
 ) -> None:
     """No further chunk is taken, and what has not begun stays open."""
     await _accept(records, "batch", BATCH)

@@ -13,12 +13,13 @@ from orchestrator.jobs import (
     Lane,
     NewJob,
     Numbers,
-    Once,
     PoisonTracker,
     Report,
+    RequestKey,
 )
 from orchestrator.jobs.keys import ACTIVE, ALL, FAILURES, ROOT, JobKeys, LaneKeys, pointer
 from tests.support.async_waiting import eventually
+from tests.support.job_records import work_digest
 from tests.support.vanishing import vanish_with_a_chunk
 
 from .conftest import TTL
@@ -30,14 +31,14 @@ async def test_scripts_and_keys_py_agree(
     records: JobRecords, poison: PoisonTracker, jobs_redis: Redis
 ) -> None:
     """A job that has met everything has left no key that is not named there."""
-    unsealed = Intake(jobs_redis, ttl=TTL).begin("j1", NEW.order, chunk_size=1)
+    unsealed = Intake(jobs_redis, ttl=TTL, chunk_items=1).begin("j1", NEW)
     await unsealed.add(NEW.items)
-    await unsealed.seal(Once("name", TTL))
+    await unsealed.seal(RequestKey("name", TTL))
     async with records.taken(Lane.PIPELINE) as lease:
         assert lease is not None
         await records.report("j1", 0, Report({}, failure="poison"))
         lease.done = True
-    again = Intake(jobs_redis, ttl=TTL).begin("j0", replace(NEW.order, parent="j1"), chunk_size=1)
+    again = Intake(jobs_redis, ttl=TTL, chunk_items=1).begin("j0", replace(NEW, parent="j1"))
     failed_items = Numbers()
     failed_items.add([0])
     await again.seal(failed_items=failed_items)
@@ -57,7 +58,7 @@ async def test_scripts_and_keys_py_agree(
 
     job, lane = JobKeys("j1"), LaneKeys(Lane.PIPELINE)
     named = {
-        *(ACTIVE, ALL, FAILURES, pointer(NEW.digest), f"{ROOT}key:name"),
+        *(ACTIVE, ALL, FAILURES, pointer(work_digest(NEW)), f"{ROOT}key:name"),
         *(job.record, job.results, job.finished, job.held, job.returned, job.losses),
         *(job.begun, job.timeline, job.failed("poison"), job.failed_at, job.requeued),
         *(JobKeys("j0").record, JobKeys("j0").timeline),

@@ -6,8 +6,9 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.jobs import Job, JobKind, JobRecords, Lane, Lines, NewJob
+from orchestrator.jobs import Job, JobKind, Lane, Lines, NewJob
 from tests.support.async_waiting import eventually
+from tests.support.job_records import AcceptingRecords
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def lines(jobs_redis: Redis) -> Lines:
     return Lines(jobs_redis)
 
 
-async def _accept(records: JobRecords, tenant: str) -> Job:
+async def _accept(records: AcceptingRecords, tenant: str) -> Job:
     new = NewJob(JobKind.ENRICH, (f"{tenant} one", f"{tenant} two"), tenant, lane=Lane.PIPELINE)
     return await records.accept(uuid4().hex, new, chunk_size=1)
 
@@ -27,7 +28,7 @@ async def test_in_an_empty_lane_nobody_has_waited(lines: Lines) -> None:
 
 
 async def test_tenants_are_in_line_until_all_their_work_is_in_hand(
-    records: JobRecords, lines: Lines
+    records: AcceptingRecords, lines: Lines
 ) -> None:
     """All of them; the other lanes have lines of their own."""
     for tenant in ("a", "b"):
@@ -44,7 +45,9 @@ async def test_tenants_are_in_line_until_all_their_work_is_in_hand(
     assert await lines.waited(Lane.REFRESH) is None
 
 
-async def test_waiting_is_counted_from_the_last_turn(records: JobRecords, lines: Lines) -> None:
+async def test_waiting_is_counted_from_the_last_turn(
+    records: AcceptingRecords, lines: Lines
+) -> None:
     """Whoever is next has waited longest; a turn begins it anew."""
     await _accept(records, "a")
     long = timedelta(milliseconds=100)

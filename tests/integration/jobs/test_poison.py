@@ -9,7 +9,6 @@ from orchestrator.embedded.servers import Valkey
 from orchestrator.jobs import (
     ChunkRunner,
     JobKind,
-    JobRecords,
     JobState,
     Lane,
     NewJob,
@@ -18,6 +17,7 @@ from orchestrator.jobs import (
 from tests.support.async_waiting import eventually
 from tests.support.children import Children
 from tests.support.handlers import FakeHandler
+from tests.support.job_records import AcceptingRecords
 from tests.support.notifier import FakeNotifier
 from tests.support.results import reported_results
 from tests.support.vanishing import vanish_with_a_chunk
@@ -26,7 +26,7 @@ NEW = NewJob(JobKind.ENRICH, ("a", "poison", "c"), "acme")
 
 
 async def test_a_chunk_that_workers_vanish_with_is_worked_on_one_by_one(
-    records: JobRecords, poison: PoisonTracker, jobs_redis: Redis, notifier: FakeNotifier
+    records: AcceptingRecords, poison: PoisonTracker, jobs_redis: Redis, notifier: FakeNotifier
 ) -> None:
     """From the third delivery on, an item begins when the one before it has ended."""
     await records.accept("j1", NEW, chunk_size=3)
@@ -52,7 +52,7 @@ async def test_a_chunk_that_workers_vanish_with_is_worked_on_one_by_one(
 
 
 async def test_poison_ends_as_a_dead_letter_and_takes_nobody_along(
-    records: JobRecords, shared_valkey: Valkey, jobs_redis: Redis, children: Children
+    records: AcceptingRecords, shared_valkey: Valkey, jobs_redis: Redis, children: Children
 ) -> None:
     """Real processes die with `kill -9` until the item is given up, with where it was."""
     await records.accept("j1", NEW, chunk_size=3)

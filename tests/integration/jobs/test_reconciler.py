@@ -10,7 +10,6 @@ from orchestrator.jobs import (
     ChunkRunner,
     Job,
     JobKind,
-    JobRecords,
     JobState,
     Lane,
     NewJob,
@@ -19,19 +18,20 @@ from orchestrator.jobs import (
 )
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
+from tests.support.job_records import AcceptingRecords
 from tests.support.notifier import FakeNotifier
 
 NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d"), "default")
 SOON = timedelta(milliseconds=20)
 
 
-async def _is_done(records: JobRecords, job_id: str) -> bool:
+async def _is_done(records: AcceptingRecords, job_id: str) -> bool:
     job = await records.job(job_id)
     return job is not None and job.state is JobState.DONE
 
 
 async def test_work_is_found_without_a_wake_up(
-    records: JobRecords, poison: PoisonTracker, notifier: FakeNotifier
+    records: AcceptingRecords, poison: PoisonTracker, notifier: FakeNotifier
 ) -> None:
     """A look wakes a place, which takes all there is and asks for help."""
     await records.accept("j1", NEW, chunk_size=1)
@@ -48,7 +48,7 @@ async def test_work_is_found_without_a_wake_up(
 
 
 async def test_lanes_of_other_workers_are_left_to_them(
-    records: JobRecords, poison: PoisonTracker
+    records: AcceptingRecords, poison: PoisonTracker
 ) -> None:
     """A worker started for some queues looks into their lanes only."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -62,7 +62,7 @@ async def test_lanes_of_other_workers_are_left_to_them(
     assert not handler.worked
 
 
-class Flaky(JobRecords):
+class Flaky(AcceptingRecords):
     """Is away the first three times."""
 
     outages = 3
@@ -76,7 +76,7 @@ class Flaky(JobRecords):
 
 
 async def test_it_waits_out_a_redis_that_is_away(
-    jobs_redis: Redis, records: JobRecords, poison: PoisonTracker, notifier: FakeNotifier
+    jobs_redis: Redis, records: AcceptingRecords, poison: PoisonTracker, notifier: FakeNotifier
 ) -> None:
     """An unavailable store ends a look, not the reconciler; the chunk is free at once."""
     await records.accept("j1", NEW, chunk_size=4)

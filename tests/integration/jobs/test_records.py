@@ -13,16 +13,16 @@ from orchestrator.jobs import (
     Intake,
     JobKind,
     JobList,
-    JobRecords,
     JobState,
     Lane,
     NewJob,
-    Once,
     Origin,
     Report,
+    RequestKey,
 )
 from orchestrator.jobs.keys import JobKeys, LaneKeys
 from tests.support.async_waiting import eventually
+from tests.support.job_records import AcceptingRecords
 from tests.support.results import reported_results
 from tests.support.vanishing import vanish_with_a_chunk
 
@@ -35,7 +35,7 @@ NOBODY = "redis://127.0.0.1:1"
 NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d", "e"), "default", max_cost_micros=70)
 
 
-async def _finish_next(records: JobRecords) -> tuple[str, int]:
+async def _finish_next(records: AcceptingRecords) -> tuple[str, int]:
     """Take the next chunk, report its items, and return which it was."""
     async with records.taken(Lane.PIPELINE) as lease:
         assert lease is not None
@@ -45,13 +45,13 @@ async def _finish_next(records: JobRecords) -> tuple[str, int]:
     return lease.job_id, lease.chunk
 
 
-async def _take(records: JobRecords) -> tuple[str, int] | None:
+async def _take(records: AcceptingRecords) -> tuple[str, int] | None:
     """Take the next chunk and hand it back; say which it was."""
     async with records.taken(Lane.PIPELINE) as lease:
         return None if lease is None else (lease.job_id, lease.chunk)
 
 
-async def test_an_accepted_job_is_there_as_it_was_asked_for(records: JobRecords) -> None:
+async def test_an_accepted_job_is_there_as_it_was_asked_for(records: AcceptingRecords) -> None:
     """The record says what is to be done, for whom, at what cap, since when."""
     job = await records.accept("j1", NEW, chunk_size=2)
 
@@ -65,7 +65,7 @@ async def test_an_accepted_job_is_there_as_it_was_asked_for(records: JobRecords)
     assert await records.open_items("j1", 1) == [(2, "c"), (3, "d")]
 
 
-async def test_equal_unfinished_work_is_the_same_job(records: JobRecords) -> None:
+async def test_equal_unfinished_work_is_the_same_job(records: AcceptingRecords) -> None:
     """Of twenty who ask for the same at once, all get one job."""
     jobs = await asyncio.gather(*(records.accept(f"j{n}", NEW, chunk_size=2) for n in range(20)))
 
@@ -73,7 +73,7 @@ async def test_equal_unfinished_work_is_the_same_job(records: JobRecords) -> Non
     assert await records.active() == [jobs[0].job_id]
 
 
-async def test_equal_work_after_the_end_is_a_new_job(records: JobRecords) -> None:
+async def test_equal_work_after_the_end_is_a_new_job(records: AcceptingRecords) -> None:
     """What is finished is not asked for again by its first request."""
     await records.accept("j1", NEW, chunk_size=5)
     await _finish_next(records)
@@ -83,7 +83,7 @@ async def test_equal_work_after_the_end_is_a_new_job(records: JobRecords) -> Non
     assert job.job_id == "j2"
 
 
-async def test_a_job_without_work_is_done_at_once(records: JobRecords) -> None:
+async def test_a_job_without_work_is_done_at_once(records: AcceptingRecords) -> None:
     """An empty list does not stay open for ever."""
     job = await records.accept("j1", NewJob(JobKind.ENRICH, (), "default"), chunk_size=2)
 
@@ -92,7 +92,7 @@ async def test_a_job_without_work_is_done_at_once(records: JobRecords) -> None:
     assert await records.active() == []
 
 
-async def test_a_chunk_is_taken_by_one_of_many(records: JobRecords) -> None:
+async def test_a_chunk_is_taken_by_one_of_many(records: AcceptingRecords) -> None:
     """Twenty who look at once share three chunks; the others get nothing."""
     await records.accept("j1", NEW, chunk_size=2)
     over = asyncio.Event()
@@ -116,7 +116,7 @@ async def test_a_chunk_is_taken_by_one_of_many(records: JobRecords) -> None:
 
 
 async def test_a_chunk_lease_is_kept_while_the_work_goes_on(
-    records: JobRecords, jobs_redis: Redis
+    records: AcceptingRecords, jobs_redis: Redis
 ) -> None:
     """A chunk that takes longer than its lease stays with its worker."""
     await records.accept("j1", NEW, chunk_size=5)
@@ -131,7 +131,7 @@ async def test_a_chunk_lease_is_kept_while_the_work_goes_on(
             assert await _take(records) is None
 
 
-async def test_a_chunk_that_is_not_done_is_handed_back(records: JobRecords) -> None:
+async def test_a_chunk_that_is_not_done_is_handed_back(records: AcceptingRecords) -> None:
     """Leaving a claim early makes the chunk free at once, and no worker counts as lost."""
     await records.accept("j1", NEW, chunk_size=5)
 
@@ -142,7 +142,7 @@ async def test_a_chunk_that_is_not_done_is_handed_back(records: JobRecords) -> N
         assert (lease.job_id, lease.chunk, lease.losses, lease.more) == ("j1", 0, 0, False)
 
 
-async def test_a_chunk_that_cannot_be_worked_on_rests(records: JobRecords) -> None:
+async def test_a_chunk_that_cannot_be_worked_on_rests(records: AcceptingRecords) -> None:
     """Nobody takes it for a while, so that a server that is away is not asked all the time."""
     await records.accept("j1", NEW, chunk_size=5)
     async with records.taken(Lane.PIPELINE) as lease:
@@ -157,7 +157,7 @@ async def test_a_chunk_that_cannot_be_worked_on_rests(records: JobRecords) -> No
 
 
 async def test_a_dead_workers_chunk_is_taken_with_its_losses(
-    records: JobRecords, jobs_redis: Redis
+    records: AcceptingRecords, jobs_redis: Redis
 ) -> None:
     """Nobody has to notice the death: the claim is a lease. How many died is counted."""
     await records.accept("j1", NEW, chunk_size=5)
@@ -178,7 +178,7 @@ async def test_a_dead_workers_chunk_is_taken_with_its_losses(
         assert lease.losses == 0  # it was handed back in good order
 
 
-async def test_tenants_take_turns(records: JobRecords) -> None:
+async def test_tenants_take_turns(records: AcceptingRecords) -> None:
     """A tenant's thousand chunks do not keep another's single one waiting; old jobs go first."""
     big = NewJob(JobKind.ENRICH, tuple(map(str, range(30))), "big")
     await records.accept("big", big, chunk_size=1)
@@ -193,7 +193,7 @@ async def test_tenants_take_turns(records: JobRecords) -> None:
     assert then == ["big", "small", "third", "big", "third", "big"]
 
 
-async def test_lanes_do_not_wait_for_each_other(records: JobRecords) -> None:
+async def test_lanes_do_not_wait_for_each_other(records: AcceptingRecords) -> None:
     """What is taken comes from the lane that was asked for."""
     await records.accept("j1", NEW, chunk_size=5)
 
@@ -201,7 +201,7 @@ async def test_lanes_do_not_wait_for_each_other(records: JobRecords) -> None:
         assert lease is None
 
 
-async def test_a_job_is_done_with_its_last_chunk(records: JobRecords) -> None:
+async def test_a_job_is_done_with_its_last_chunk(records: AcceptingRecords) -> None:
     """The state changes when no chunk is left, and the job is active no longer."""
     await records.accept("j1", NEW, chunk_size=2)
     for _ in range(2):
@@ -220,7 +220,7 @@ async def test_a_job_is_done_with_its_last_chunk(records: JobRecords) -> None:
     assert await _take(records) is None
 
 
-async def test_a_result_counts_once(records: JobRecords, jobs_redis: Redis) -> None:
+async def test_a_result_counts_once(records: AcceptingRecords, jobs_redis: Redis) -> None:
     """However often an item is reported, the first result stays and is counted once."""
     await records.accept("j1", NEW, chunk_size=5)
 
@@ -236,7 +236,9 @@ async def test_a_result_counts_once(records: JobRecords, jobs_redis: Redis) -> N
     assert [number for number, _ in await records.open_items("j1", 0)] == [0, 1, 2, 4]
 
 
-async def test_results_come_in_order_however_many(records: JobRecords, jobs_redis: Redis) -> None:
+async def test_results_come_in_order_however_many(
+    records: AcceptingRecords, jobs_redis: Redis
+) -> None:
     """Reading results crosses the size of one read."""
     new = NewJob(JobKind.ENRICH, tuple(map(str, range(1100))), "default")
     job = await records.accept("j1", new, chunk_size=1000)
@@ -248,7 +250,9 @@ async def test_results_come_in_order_however_many(records: JobRecords, jobs_redi
     assert found == [5, 999, 1000, 1099]
 
 
-async def test_what_has_expired_is_not_brought_back(records: JobRecords, jobs_redis: Redis) -> None:
+async def test_what_has_expired_is_not_brought_back(
+    records: AcceptingRecords, jobs_redis: Redis
+) -> None:
     """A worker that reports to a job that is remembered no more leaves no trace of it."""
     await records.accept("j1", NEW, chunk_size=5)
     async with records.taken(Lane.PIPELINE) as lease:
@@ -262,7 +266,7 @@ async def test_what_has_expired_is_not_brought_back(records: JobRecords, jobs_re
     assert not await jobs_redis.exists(JobKeys("j1").results)
 
 
-async def test_an_unknown_job_is_nothing(records: JobRecords) -> None:
+async def test_an_unknown_job_is_nothing(records: AcceptingRecords) -> None:
     """Of a job that was never accepted there is no record, no chunk and no item."""
     assert await records.job("j1") is None
     assert await _take(records) is None
@@ -274,7 +278,7 @@ async def test_an_unknown_job_is_nothing(records: JobRecords) -> None:
 async def test_without_redis_records_say_so() -> None:
     """Every question to a server that is away ends as StoreUnavailable."""
     async with open_redis(NOBODY) as nobody:
-        records = JobRecords(nobody, ttl=timedelta(hours=1))
+        records = AcceptingRecords(nobody, ttl=timedelta(hours=1))
 
         for question in (
             records.job("j1"),
@@ -289,12 +293,12 @@ async def test_a_key_whose_job_is_gone_leads_to_a_new_one(
     jobs_redis: Redis,
 ) -> None:
     """A record that was lost does not keep its work from being accepted again."""
-    intake, once = Intake(jobs_redis, ttl=TTL), Once("name", TTL)
+    intake, key = Intake(jobs_redis, ttl=TTL, chunk_items=2), RequestKey("name", TTL)
 
     async def accept(job_id: str) -> str:
-        unsealed = intake.begin(job_id, NEW.order, chunk_size=2)
+        unsealed = intake.begin(job_id, NEW)
         await unsealed.add(NEW.items)
-        return await unsealed.seal(once)
+        return await unsealed.seal(key)
 
     assert [await accept("j1"), await accept("j2")] == ["j1", "j1"]
     await jobs_redis.delete(JobKeys("j1").record)
@@ -303,7 +307,7 @@ async def test_a_key_whose_job_is_gone_leads_to_a_new_one(
 
 
 async def test_a_chunk_that_was_finished_by_whom_it_was_taken_from_is_not_taken_again(
-    records: JobRecords, jobs_redis: Redis
+    records: AcceptingRecords, jobs_redis: Redis
 ) -> None:
     """Who was thought to have vanished finishes; who had taken over vanishes for good."""
     await records.accept("j1", NEW, chunk_size=3)
@@ -325,7 +329,7 @@ async def test_a_chunk_that_was_finished_by_whom_it_was_taken_from_is_not_taken_
     assert not await jobs_redis.sismember(JobKeys("j1").returned, "0")
 
 
-async def test_a_tenant_that_asks_for_more_keeps_its_turn(records: JobRecords) -> None:
+async def test_a_tenant_that_asks_for_more_keeps_its_turn(records: AcceptingRecords) -> None:
     """It stands where it stood: otherwise who goes on asking would never be served."""
     for job_id, tenant in (("a1", "a"), ("b1", "b")):
         await records.accept(job_id, replace(NEW, tenant=tenant), chunk_size=1)
@@ -337,7 +341,7 @@ async def test_a_tenant_that_asks_for_more_keeps_its_turn(records: JobRecords) -
 
 
 async def test_only_the_last_events_of_a_job_are_kept(
-    records: JobRecords, jobs_redis: Redis
+    records: AcceptingRecords, jobs_redis: Redis
 ) -> None:
     """However often it is paused and resumed."""
     await records.accept("j1", NEW, chunk_size=2)

@@ -19,7 +19,6 @@ from orchestrator.jobs import (
     Lane,
     NewJob,
     Numbers,
-    Order,
     Origin,
     Report,
 )
@@ -238,7 +237,7 @@ async def test_a_requeue_that_breaks_off_has_queued_nothing(
         yield ["Acme"]
         raise ConnectionResetError
 
-    failed_items, order = Numbers(), Order(JobKind.ENRICH, "acme", parent=old.job_id)
+    failed_items, order = Numbers(), NewJob(JobKind.ENRICH, (), "acme", parent=old.job_id)
     failed_items.add([0])
     with pytest.raises(ConnectionResetError):
         await submit_stream(runtime, order, broken(), failed_items=failed_items)

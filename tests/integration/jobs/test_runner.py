@@ -18,7 +18,6 @@ from orchestrator.jobs import (
     JobContext,
     JobKind,
     JobList,
-    JobRecords,
     JobState,
     Lane,
     NewJob,
@@ -28,6 +27,7 @@ from orchestrator.jobs import (
 )
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
+from tests.support.job_records import AcceptingRecords
 from tests.support.notifier import FakeNotifier
 from tests.support.results import reported_results
 
@@ -43,14 +43,14 @@ def handler() -> FakeHandler:
 
 @pytest.fixture
 def runner(
-    records: JobRecords, poison: PoisonTracker, handler: FakeHandler, notifier: FakeNotifier
+    records: AcceptingRecords, poison: PoisonTracker, handler: FakeHandler, notifier: FakeNotifier
 ) -> ChunkRunner:
     """Return the runner of one process."""
     return ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier, quotas=QUOTAS)
 
 
 async def test_a_chunk_is_worked_through(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, jobs_redis: Redis
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler, jobs_redis: Redis
 ) -> None:
     """Every item gets its result, handlers know the job, and the job is done."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -67,7 +67,7 @@ async def test_a_chunk_is_worked_through(
 
 
 async def test_a_place_takes_chunk_after_chunk(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, notifier: FakeNotifier
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler, notifier: FakeNotifier
 ) -> None:
     """One wake-up is enough for a whole job; one more asks for help."""
     await records.accept("j1", NEW, chunk_size=1)
@@ -81,7 +81,7 @@ async def test_a_place_takes_chunk_after_chunk(
 
 
 async def test_a_lane_has_its_quota_and_takes_nothing_from_others(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
     """However often a full lane is woken, no more is taken; other lanes have room."""
     await records.accept("j1", NEW, chunk_size=1)
@@ -102,7 +102,7 @@ async def test_a_lane_has_its_quota_and_takes_nothing_from_others(
 
 
 async def test_all_items_of_a_chunk_run_together(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
     """Items mostly wait; none waits for another."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -116,7 +116,7 @@ async def test_all_items_of_a_chunk_run_together(
 
 
 async def test_an_item_whose_handler_fails_is_given_up(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, jobs_redis: Redis
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler, jobs_redis: Redis
 ) -> None:
     """What no handler foresaw ends as a dead letter, and the others go on."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -132,7 +132,7 @@ async def test_an_item_whose_handler_fails_is_given_up(
 
 
 async def test_a_dead_letter_has_as_many_attempts_as_its_handler_counted(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, jobs_redis: Redis
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler, jobs_redis: Redis
 ) -> None:
     """One that does not count has made one; an item that never began has made none."""
     handler.crashes = {"b", "c"}
@@ -158,7 +158,7 @@ async def test_a_dead_letter_has_as_many_attempts_as_its_handler_counted(
 
 
 async def test_a_superfluous_wake_up_changes_nothing(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
     """Looking ten times at once works through a chunk once; later looks find nothing."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -171,7 +171,7 @@ async def test_a_superfluous_wake_up_changes_nothing(
 
 
 async def test_a_postponed_item_stays_open_and_its_siblings_do_not_run_again(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
     """NotNow hands the chunk back to rest; the next run works on what is open, and only that."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -194,7 +194,7 @@ async def test_a_postponed_item_stays_open_and_its_siblings_do_not_run_again(
 
 
 async def test_draining_ends_what_runs_and_takes_up_nothing_more(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
     """After drain running items are reported, and no chunk is taken any more."""
     await records.accept("j1", NEW, chunk_size=2)
@@ -213,7 +213,7 @@ async def test_draining_ends_what_runs_and_takes_up_nothing_more(
         assert lease.chunk == 1
 
 
-class Deaf(JobRecords):
+class Deaf(AcceptingRecords):
     """Does not hear of item 1."""
 
     async def report(self, job_id: str, number: int, report: Report) -> bool:
@@ -236,7 +236,7 @@ async def test_an_item_that_cannot_be_reported_stays_open_alone(
     assert await deaf.open_items("j1", 0) == [(1, "b")]
 
 
-async def _job(records: JobRecords) -> Job:
+async def _job(records: AcceptingRecords) -> Job:
     job = await records.job("j1")
     assert job is not None
     return job
@@ -249,7 +249,7 @@ async def _running(handler: FakeHandler, count: int) -> None:
     await eventually(are_running, f"{count} items are being worked on")
 
 
-async def _done(records: JobRecords, count: int) -> None:
+async def _done(records: AcceptingRecords, count: int) -> None:
     async def are_done() -> bool:
         return (await _job(records)).done >= count
 
@@ -257,7 +257,7 @@ async def _done(records: JobRecords, count: int) -> None:
 
 
 async def test_places_that_have_ended_are_given_back(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
     """More wake-ups than the lane has places, one after another: each is answered."""
     for number in range(QUOTAS[Lane.PIPELINE] + 2):
@@ -275,7 +275,7 @@ async def test_places_that_have_ended_are_given_back(
 
 
 async def test_a_drained_chunk_is_taken_at_once_by_another_worker(
-    records: JobRecords, runner: ChunkRunner, handler: FakeHandler, poison: PoisonTracker
+    records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler, poison: PoisonTracker
 ) -> None:
     """It does not rest: there is nothing wrong with it."""
     await records.accept("j1", NEW, chunk_size=4)
@@ -316,7 +316,7 @@ class Broken(FakeHandler):
 
 
 async def test_a_store_that_is_away_leaves_the_item_open(
-    records: JobRecords, poison: PoisonTracker, notifier: FakeNotifier
+    records: AcceptingRecords, poison: PoisonTracker, notifier: FakeNotifier
 ) -> None:
     """Also where the handler does not say `NotNow`: it is no fault of the item's."""
     handler = Broken(StoreUnavailable("marks"))
@@ -331,7 +331,7 @@ async def test_a_store_that_is_away_leaves_the_item_open(
 
 
 async def test_an_item_that_cannot_even_be_given_up_harms_no_sibling_and_ends(
-    records: JobRecords, poison: PoisonTracker, notifier: FakeNotifier
+    records: AcceptingRecords, poison: PoisonTracker, notifier: FakeNotifier
 ) -> None:
     """Siblings end under their lease, each once; after bounded attempts it fails."""
     handler = Broken(ZeroDivisionError("ana@example.com"), gives_up=False)
@@ -349,7 +349,7 @@ async def test_an_item_that_cannot_even_be_given_up_harms_no_sibling_and_ends(
     assert "lease.lost" not in [line["event"] for line in logs]
 
 
-class Mute(JobRecords):
+class Mute(AcceptingRecords):
     """Cannot store what is reported of item 1, whatever it is."""
 
     async def report(self, job_id: str, number: int, report: Report) -> bool:
@@ -409,7 +409,7 @@ async def test_siblings_of_an_item_that_cannot_be_reported_keep_their_lease(
     assert await work == 3
 
 
-async def _until_done(records: JobRecords, runner: ChunkRunner) -> None:
+async def _until_done(records: AcceptingRecords, runner: ChunkRunner) -> None:
     async def is_done() -> bool:
         await runner.run_one(Lane.PIPELINE)
         return (await _job(records)).state is JobState.DONE

@@ -28,9 +28,10 @@ from redis.asyncio import Redis
 
 from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.redis_client import load_script, open_redis
-from orchestrator.jobs import Command, JobKind, JobRecords, JobState, Lane, NewJob, Report
+from orchestrator.jobs import Command, JobKind, JobState, Lane, NewJob, Report
 from orchestrator.jobs.keys import ROOT, JobKeys, LaneKeys
 from tests.support.job_model import ARROWS, CHUNK, DEADLINE, JobsModel, ModelJob, Place
+from tests.support.job_records import AcceptingRecords, work_digest
 
 T = TypeVar("T")
 TTL_MS = 3_600_000
@@ -63,7 +64,7 @@ class Jobs(RuleBasedStateMachine):
     def start(self) -> None:
         """Begin with no jobs."""
         self.run(self.redis.flushdb())
-        self.records = JobRecords(self.redis, ttl=timedelta(milliseconds=TTL_MS))
+        self.records = AcceptingRecords(self.redis, ttl=timedelta(milliseconds=TTL_MS))
         self.take_script = load_script(self.redis, "orchestrator.jobs", "job", "take")
         self.finish_script = load_script(self.redis, "orchestrator.jobs", "job", "finish")
         self.model = JobsModel()
@@ -82,7 +83,7 @@ class Jobs(RuleBasedStateMachine):
         job_id = f"j{self.serial:04}"
         new = NewJob(JobKind.ENRICH, tuple(map(str, range(count))), tenant, lane=lane)
         job = self.run(self.records.accept(job_id, new, chunk_size=CHUNK))
-        expected = self.model.accept(ModelJob(job_id, new.digest, tenant, lane, count))
+        expected = self.model.accept(ModelJob(job_id, work_digest(new), tenant, lane, count))
         assert job.job_id == expected
         return job.job_id
 

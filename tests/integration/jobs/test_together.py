@@ -7,8 +7,9 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from orchestrator.infra.lease import Renewal
-from orchestrator.jobs import JobKind, JobRecords, NewJob, Report
+from orchestrator.jobs import JobKind, NewJob, Report
 from tests.support.async_waiting import eventually
+from tests.support.job_records import AcceptingRecords
 
 MANY = 200
 #: Far longer than a busy machine lets a process stand still: then a lease lapses, as it should.
@@ -24,7 +25,7 @@ async def _connections(redis: Redis, since: int) -> int:
 
 
 async def test_results_that_come_together_share_a_connection(
-    records: JobRecords, jobs_redis: Redis
+    records: AcceptingRecords, jobs_redis: Redis
 ) -> None:
     """Each is stored and counted once, also where the server has forgotten the script."""
     first = int(await jobs_redis.client_id())

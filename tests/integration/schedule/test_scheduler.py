@@ -18,7 +18,7 @@ from orchestrator.embedded.servers import Valkey
 from orchestrator.identity import company_key
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
-from orchestrator.jobs import Command, Job, JobKind, JobRecords, Lane, NewJob
+from orchestrator.jobs import Command, Job, JobKind, Lane, NewJob
 from orchestrator.leads import LeadStore
 from orchestrator.schedule import (
     DueSet,
@@ -35,6 +35,7 @@ from orchestrator.schedule.due_set import DUE
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
 from tests.support.children import Children
+from tests.support.job_records import AcceptingRecords
 
 DAY = timedelta(days=1)
 LEASE = timedelta(milliseconds=300)
@@ -51,7 +52,7 @@ class World:
     database: str
     redis: Redis
     watches: Watches
-    records: JobRecords
+    records: AcceptingRecords
     due: DueSet
     jobs: list[tuple[str, NewJob]] = field(default_factory=list)
 
@@ -103,7 +104,7 @@ async def world(tmp_path: Path, jobs_redis: Redis) -> AsyncIterator[World]:
     database = f"sqlite:///{tmp_path}/emasai.db"
     await upgrade(database)
     engine = open_engine(database)
-    records = JobRecords(jobs_redis, ttl=timedelta(hours=1))
+    records = AcceptingRecords(jobs_redis, ttl=timedelta(hours=1))
     yield World(
         *(engine, database, jobs_redis, Watches(engine, utc_now), records),
         DueSet(jobs_redis, lease=LEASE),

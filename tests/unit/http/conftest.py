@@ -43,7 +43,6 @@ def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
         REDIS_URL=f"{shared_valkey.url}/1",
         DATABASE_URL=migrated_file(tmp_path),
         SURFSENSE_URL="http://127.0.0.1:9",
-        EMASAI_CHUNK_SIZE="2",
     )
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from orchestrator.infra.redis_client import StoreUnavailable
-from orchestrator.jobs import IdempotencyKeys, JobKind, KeyInFlight, Order
+from orchestrator.jobs import IdempotencyKeys, JobKind, KeyInFlight, NewJob
 from tests.support.async_waiting import eventually
 
 from .conftest import Door, failed_job
@@ -229,13 +229,11 @@ async def test_a_request_that_was_overtaken_makes_no_second_job(door: Door) -> N
         return True
 
     await eventually(claimed, "the key is free again")
-    unsealed = runtime.jobs.intake.begin(
-        uuid4().hex, Order(JobKind.PIPELINE, "default"), chunk_size=2
-    )
+    unsealed = runtime.jobs.intake.begin(uuid4().hex, NewJob(JobKind.PIPELINE, (), "default"))
     await unsealed.add(["a company"])
 
     with pytest.raises(KeyInFlight):
-        await unsealed.seal(keyed.once)
+        await unsealed.seal(keyed.key)
     await claims.aclose()
     await overtaken.__aexit__(None, None, None)
 

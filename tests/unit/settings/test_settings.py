@@ -56,7 +56,7 @@ def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     """One sentence for each, with its variable; whoever mends them mends them once."""
     monkeypatch.setenv("DATABASE_URL", "mysql://x")
     monkeypatch.setenv("REDIS_TTL", "PT2H")
-    monkeypatch.setenv("EMASAI_CHUNK_SIZE", "0")
+    monkeypatch.setenv("EMASAI_EVIDENCE_DAYS", "0")
     monkeypatch.setenv("EMASAI_LEASE_S", "0.1")
     monkeypatch.setenv("EMASAI_LANGUAGE", "fr")
     monkeypatch.setenv("SURFSENSE_PROTOCOL", "workspace")
@@ -65,7 +65,7 @@ def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert [problem.split()[0].rstrip(":") for problem in problems] == [
         "DATABASE_URL",
-        "EMASAI_CHUNK_SIZE",
+        "EMASAI_EVIDENCE_DAYS",
         "EMASAI_LANGUAGE",
         "EMASAI_LEASE_S",
         "REDIS_TTL",
@@ -154,9 +154,9 @@ def test_a_duration_must_be_a_duration(environment: pytest.MonkeyPatch, seconds:
 
 def test_overrides_win_over_the_environment(environment: pytest.MonkeyPatch) -> None:
     """The CLI passes what it was told by variable name."""
-    environment.setenv("EMASAI_CHUNK_SIZE", "10")
+    environment.setenv("EMASAI_EVIDENCE_DAYS", "10")
 
-    assert load(EMASAI_CHUNK_SIZE="20").chunk_size == 20
+    assert load(EMASAI_EVIDENCE_DAYS="20").evidence_days == 20
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_settings_do_not_change(environment: pytest.MonkeyPatch) -> None:
     settings = load()
 
     with pytest.raises(ValueError, match="frozen"):
-        settings.chunk_size = 3  # type: ignore[misc]  # that is the point
+        settings.evidence_days = 3  # type: ignore[misc]  # that is the point
 
 
 def test_the_policy_file_is_a_path(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ EVERY_KIND = {
     "EMASAI_WEBHOOK_URL": "https://sales.example/hook",
     "EMASAI_WEBHOOK_SECRET": "whsec_" + "A" * 44,
     "EMASAI_API_KEY": "k" * 40,
-    "EMASAI_CHUNK_SIZE": "20",
+    "EMASAI_EVIDENCE_DAYS": "20",
     "REDIS_TTL": "60",
     "EMASAI_TENANT": "acme",
     "EMASAI_LANGUAGE": "es",
@@ -317,13 +317,13 @@ def test_problems_of_every_kind_are_reported_together(environment: pytest.Monkey
     """Unfit text hides no other problem, and none of them hides it."""
     environment.setenv("SURFSENSE_API_KEY", "clé")
     environment.setenv("DATABASE_URL", "postgresql://db.ex\nample/x")
-    environment.setenv("EMASAI_CHUNK_SIZE", "0")
+    environment.setenv("EMASAI_EVIDENCE_DAYS", "0")
     environment.setenv("EMASAI_TENANT", "a:\x1bb")
     environment.delenv("SURFSENSE_URL")
 
     assert [problem.split()[0].rstrip(":") for problem in _problems()] == [
         "DATABASE_URL",
-        "EMASAI_CHUNK_SIZE",
+        "EMASAI_EVIDENCE_DAYS",
         "EMASAI_TENANT",
         "SURFSENSE_API_KEY",
         "SURFSENSE_URL",
