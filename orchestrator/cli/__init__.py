@@ -1,4 +1,4 @@
-"""The `emasai` command: what a person types, and what a script reads with `--json`."""
+"""The `emasai` command: for people, and for scripts with `--json`."""
 
 from orchestrator.cli.app import main
 

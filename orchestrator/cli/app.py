@@ -1,105 +1,149 @@
-"""The Typer application, and how errors leave it: one sentence, one exit code, no traceback."""
+"""The command line as a whole: which commands there are, and how errors leave them.
 
+Commands are imported when they are used, so that `emasai --help` starts without the libraries of
+Redis, SQL and HTTP. An error ends as one sentence and one exit code, never as a traceback.
+"""
+
+import importlib
 import sys
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import Any, Final, NamedTuple, cast
 
 import typer
-from pydantic import TypeAdapter
+from typer.core import TyperCommand, TyperGroup
 
 from orchestrator.cli.console import Exit, accept_any_output, err, flush
-from orchestrator.cli.costs import budget, costs
-from orchestrator.cli.db import db
-from orchestrator.cli.doctor import doctor
-from orchestrator.cli.enrich import enrich
-from orchestrator.cli.explain import explain, invalidate
-from orchestrator.cli.failed import failed, requeue_failed
-from orchestrator.cli.handover import handover
-from orchestrator.cli.identity import identity
-from orchestrator.cli.jobs import jobs
-from orchestrator.cli.options import bounded
-from orchestrator.cli.run import run
-from orchestrator.cli.schedule import schedule
-from orchestrator.cli.serve import api, sandbox, up, worker
-from orchestrator.cli.session import EmbeddedStackUnavailable
-from orchestrator.database import DatabaseUnavailable, SchemaMismatch
-from orchestrator.identity import InvalidCompanyName
-from orchestrator.identity.decisions import BadDecision
-from orchestrator.infra import bounds
-from orchestrator.infra.redis_client import StoreUnavailable
-from orchestrator.jobs import JobGone, NotNow, UnreadableJob
-from orchestrator.leadfile import LeadFileError
-from orchestrator.memo import MemoError
-from orchestrator.settings import ConfigurationError
 
-app = typer.Typer(
+
+class Listed(NamedTuple):
+    """A command: the module below this package and the name that define it, and its short help."""
+
+    module: str
+    name: str
+    help: str
+
+
+#: Every command, in the order of the help. A test compares the texts with the commands' own.
+COMMANDS: Final = {
+    "run": Listed(
+        "run", "run", "Enrich and judge leads: opportunities and discards, each with its reason."
+    ),
+    "enrich": Listed(
+        "enrich",
+        "enrich",
+        "Look up companies by name, or all companies of a file; each is bought at most once.",
+    ),
+    "explain": Listed(
+        "explain",
+        "explain",
+        "Show all that is known of a company: its key, purchases, cache hits and decisions.",
+    ),
+    "costs": Listed(
+        "costs", "costs", "Show what was spent and saved, by day, tenant, source or company."
+    ),
+    "budget": Listed("costs", "budget", "Show what is spent, held and left of each budget."),
+    "invalidate": Listed(
+        "explain",
+        "invalidate",
+        "Forget stored results of companies, so that the next lookup buys them again.",
+    ),
+    "doctor": Listed(
+        "doctor",
+        "doctor",
+        "Examine the installation, or the embedded stack; report each fault with its fix.",
+    ),
+    "up": Listed(
+        "serve",
+        "up",
+        "Run the whole embedded stack with its API until Ctrl-C. SurfSense data is simulated.",
+    ),
+    "worker": Listed(
+        "serve",
+        "worker",
+        "Run a Celery worker of a configured installation (the same as `celery ... worker`).",
+    ),
+    "api": Listed("serve", "api", "Run the HTTP API of a configured installation."),
+    "sandbox": Listed(
+        "serve",
+        "sandbox",
+        "Run the SurfSense sandbox alone; `emasai sandbox --help` lists its options.",
+    ),
+    "jobs": Listed("jobs", "jobs", "List, pause, resume and cancel jobs; requeue failed items."),
+    "db": Listed("db", "db", "Show or upgrade the schema of the database."),
+    "handover": Listed(
+        "handover", "handover", "List hand-overs of opportunities to the sales agent; retry them."
+    ),
+    "schedule": Listed("schedule", "schedule", "Look up companies again at intervals."),
+    "identity": Listed(
+        "identity",
+        "identity",
+        "Decide which names, domains and keys are one company. Decisions are kept permanently.",
+    ),
+}
+#: The options of the sandbox are its own: they are passed on unchanged.
+_PASS_ON: Final = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
+#: The class of Typer's usage errors, which it does not export.
+_USAGE: Final[type[typer.BadParameter]] = typer.BadParameter.__mro__[1]
+#: Longer arguments, and those with unusual characters, are checked; see `_check_arguments`.
+_SHORT: Final = 1_000
+
+
+class LazyGroup(TyperGroup):
+    """A group that lists its commands without importing them."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - Typer's own types
+        """Return the command that *args* name, with its options, and the arguments that remain."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load_command(str(name)), rest
+
+
+def load_command(name: str) -> TyperCommand | TyperGroup:
+    """Import the command of that *name*."""
+    listed = COMMANDS[name]
+    defined = getattr(importlib.import_module(f"orchestrator.cli.{listed.module}"), listed.name)
+    if isinstance(defined, typer.Typer):
+        group: TyperGroup = typer.main.get_group(defined)
+        return group
+    alone = typer.Typer(add_completion=False)
+    alone.command(name, context_settings=_PASS_ON if name == "sandbox" else None)(defined)
+    return cast("TyperCommand", typer.main.get_command(alone))
+
+
+app: Final = LazyGroup(
     name="emasai",
     help="Enrich and judge leads without ever paying twice for the same company.",
+    commands={name: TyperCommand(name, help=listed.help) for name, listed in COMMANDS.items()},
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
 )
-
-for command in (run, enrich, explain, costs, budget, invalidate, doctor, up, worker, api):
-    app.command()(command)
-jobs.command()(failed)
-jobs.command("requeue")(requeue_failed)
-app.add_typer(jobs)
-app.add_typer(db)
-app.add_typer(handover, name="handover")
-app.add_typer(schedule)
-app.add_typer(identity)
-# Its options are the sandbox's own: they are passed on as they are.
-app.command(
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-        "help_option_names": [],
-    }
-)(sandbox)
-
-_WRONG_INPUT = (BadDecision, ConfigurationError, InvalidCompanyName)
-_FAILURES = (
-    DatabaseUnavailable,
-    EmbeddedStackUnavailable,
-    JobGone,
-    LeadFileError,
-    MemoError,
-    NotNow,
-    SchemaMismatch,
-    StoreUnavailable,
-    UnreadableJob,
-    OSError,
-)
-
-
-_ANY_TEXT: Final = TypeAdapter(bounds.Notes)
-#: What Typer says of a wrong usage: the class that all such errors have, which it does not export.
-_USAGE: Final[type[typer.BadParameter]] = typer.BadParameter.__mro__[1]
 
 
 def main() -> None:
-    """Run the command line; never ends with a traceback for a fault that has a name."""
+    """Run the command line; errors of known classes end it without a traceback."""
     accept_any_output()
     try:
         _check_arguments(sys.argv[1:])
-        # Not Typer's own printing of errors: they quote what was typed, whatever it holds.
+        # Not Typer's own printing of errors: they quote what was typed, whatever it contains.
         code = app(standalone_mode=False)
         flush()
-    except _USAGE as error:
-        _end_usage(error)
     except typer.Abort:
         err.print("Aborted.")
-        sys.exit(Exit.FAILED)
-    except _WRONG_INPUT as error:
-        _end(error, Exit.USAGE)
-    except _FAILURES as error:
-        _end(error, Exit.FAILED)
+        code = Exit.FAILED
     except KeyboardInterrupt:
         err.print("Stopped.")
-        sys.exit(Exit.FAILED)
-    else:
-        sys.exit(code)
+        code = Exit.FAILED
+    except Exception as error:
+        if isinstance(error, _USAGE):
+            code = _print_usage(error)
+        else:
+            code = _exit_code_of(error)
+            if code is None:
+                raise
+            err.print(f"emasai: {error}", style="red")
+    sys.exit(code)
 
 
 def _check_arguments(arguments: Sequence[str]) -> None:
@@ -109,18 +153,39 @@ def _check_arguments(arguments: Sequence[str]) -> None:
         typer.BadParameter: With what to do.
     """
     for argument in arguments:
-        bounded(_ANY_TEXT, argument)
+        if len(argument) > _SHORT or not argument.isprintable():
+            from orchestrator.cli.options import check_text  # noqa: PLC0415 - pydantic is slow
+
+            check_text(argument)
 
 
-def _end_usage(error: typer.BadParameter) -> NoReturn:
+def _print_usage(error: typer.BadParameter) -> int:
     message = error.format_message()
     if message:  # a group without a command has printed its help instead
         err.print(f"emasai: {message}", style="red")
         if error.ctx is not None:
-            err.print(f"{error.ctx.get_usage()}\n`{error.ctx.command_path} --help` says more.")
-    sys.exit(error.exit_code)
+            err.print(f"{error.ctx.get_usage()}\nSee `{error.ctx.command_path} --help`.")
+    return error.exit_code
 
 
-def _end(error: Exception, code: Exit) -> NoReturn:
-    err.print(f"emasai: {error}", style="red")
-    sys.exit(code)
+def _exit_code_of(error: Exception) -> Exit | None:
+    """Return the exit code for an error that a user can understand; None for an unexpected one."""
+    # A command that raises one of these has imported their modules.
+    from orchestrator.cli.session import EmbeddedStackUnavailable  # noqa: PLC0415
+    from orchestrator.database import DatabaseUnavailable, SchemaMismatch  # noqa: PLC0415
+    from orchestrator.identity import InvalidCompanyName  # noqa: PLC0415
+    from orchestrator.identity.decisions import BadDecision  # noqa: PLC0415
+    from orchestrator.infra.redis_client import StoreUnavailable  # noqa: PLC0415
+    from orchestrator.jobs import JobGone, NotNow, UnreadableJob  # noqa: PLC0415
+    from orchestrator.leadfile import LeadFileError  # noqa: PLC0415
+    from orchestrator.memo import MemoError  # noqa: PLC0415
+    from orchestrator.settings import ConfigurationError  # noqa: PLC0415
+
+    wrong_input = (BadDecision, ConfigurationError, InvalidCompanyName)
+    failures = (
+        *(DatabaseUnavailable, EmbeddedStackUnavailable, JobGone, LeadFileError, MemoError),
+        *(NotNow, SchemaMismatch, StoreUnavailable, UnreadableJob, OSError),
+    )
+    if isinstance(error, wrong_input):
+        return Exit.USAGE
+    return Exit.FAILED if isinstance(error, failures) else None

@@ -1,14 +1,14 @@
 """Where output goes: results to standard output, everything else to standard error; exit codes.
 
 All of it is data unless it is a `rich.text.Text` with a style: no text is read as markup, and
-characters that a terminal would act on are shown as escapes (see `orchestrator.infra.bounds`).
+characters that a terminal would act on are shown as escapes (see `orchestrator.infra.printable`).
 """
 
 import io
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,13 +16,14 @@ from typing import Any, TextIO
 import orjson
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
-from orchestrator.infra.bounds import json_escape, printable, printable_json
+from orchestrator.infra.printable import json_escape, printable, printable_json
 
 
 class Exit(IntEnum):
-    """How a command ended. Typer itself exits with 2 for a wrong usage."""
+    """Exit codes of every command. Typer itself exits with 2 for a wrong usage."""
 
     DONE = 0
     FAILED = 1
@@ -32,7 +33,7 @@ class Exit(IntEnum):
 
 
 class _SafeConsole(Console):
-    """A console on which names, reasons and paths may say anything."""
+    """A console that shows any text literally: names, reasons and paths may contain anything."""
 
     def __init__(self, *, stderr: bool = False, soft_wrap: bool = False) -> None:
         super().__init__(
@@ -46,7 +47,7 @@ class _SafeConsole(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Yield the segments of *renderable*: everything printed passes here, styled text too."""
+        """Yield the segments of *renderable*; all output passes here, styled text too."""
         for segment in super().render(renderable, options):
             if segment.control:  # of rich itself: it moves the cursor for a progress bar
                 yield segment
@@ -54,22 +55,22 @@ class _SafeConsole(Console):
                 yield Segment(printable(segment.text), segment.style)
 
 
-#: What was asked for: tables for people.
+#: Results, for people.
 out = _SafeConsole()
 #: Progress, notices and errors.
 err = _SafeConsole(stderr=True, soft_wrap=True)
 
 
 class _UntilClosed(io.FileIO):
-    """A descriptor whose reader may go away: what is written after that is dropped."""
+    """A descriptor that drops what is written after its reader has closed it."""
 
     _is_broken = False
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 - any buffer
-        """Write *data*, or drop it if nothing reads any more (`emasai costs | head -1`).
+        """Write *data*, or drop it once the reader has gone (`emasai costs | head -1`).
 
         Raises:
-            OSError: It cannot be written for another reason; told once, then dropped.
+            OSError: It cannot be written for another reason; raised once, then dropped.
         """
         if not self._is_broken:
             try:
@@ -83,10 +84,10 @@ class _UntilClosed(io.FileIO):
 
 
 def accept_any_output() -> None:
-    """Let no output end a command whose work is done, and perhaps paid for.
+    """Keep output from ending a command whose work is done, and perhaps paid for.
 
-    Characters that the encoding of standard output or error lacks are written as escapes. What
-    is written after the reader has gone, or where the descriptor is closed, is dropped.
+    Characters that the encoding of standard output or error lacks are written as escapes. Output
+    after the reader has gone, or to a closed descriptor, is dropped.
     """
     sys.stdout = _tolerant(sys.stdout, 1)
     sys.stderr = _tolerant(sys.stderr, 2)
@@ -96,7 +97,7 @@ def flush() -> None:
     """Write what is still buffered.
 
     Raises:
-        OSError: The disk is full, for instance; told here, so that it is told in a sentence.
+        OSError: The disk is full, for instance; raised here, while it can still be reported.
     """
     sys.stdout.flush()
 
@@ -110,7 +111,7 @@ def _tolerant(stream: TextIO | None, descriptor: int) -> TextIO:
         is_ours = stream.fileno() == descriptor
     except OSError:
         is_ours = False
-    if not is_ours:  # somebody catches what is printed
+    if not is_ours:  # the output is captured
         stream.reconfigure(errors="backslashreplace")
         return stream
     stream.flush()
@@ -123,8 +124,27 @@ def _tolerant(stream: TextIO | None, descriptor: int) -> TextIO:
 
 
 def notice(headline: str, details: str) -> None:
-    """Write a sentence to standard error whose beginning stands out."""
+    """Write a sentence to standard error, its *headline* highlighted."""
     err.print(Text.assemble((headline, "yellow"), " ", details))
+
+
+def table(*columns: str, right: Collection[str] = (), gap: int = 3) -> Table:
+    """Return an empty table of *columns*, those in *right* aligned for numbers."""
+    new = Table(box=None, padding=(0, gap, 0, 0))
+    for column in columns:
+        new.add_column(column, justify="right" if column in right else "left")
+    return new
+
+
+def figures(rows: Iterable[tuple[str, str, str]]) -> Table:
+    """Return a table of *rows*: a name, a number, and a remark."""
+    new = Table(show_header=False, box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    new.add_column(style="bold")
+    new.add_column(justify="right")
+    new.add_column(style="dim")
+    for row in rows:
+        new.add_row(*row)
+    return new
 
 
 def print_json(value: object) -> None:
@@ -150,6 +170,6 @@ _DOLLAR = 1_000_000
 
 
 def dollars(micros: int) -> str:
-    """Return micro-USD as people read them: cents for large sums, more digits for small ones."""
+    """Return micro-USD as dollars: two decimals for large sums, four for small ones."""
     whole = micros >= _DOLLAR or not micros
     return f"${micros / _DOLLAR:,.2f}" if whole else f"${micros / _DOLLAR:.4f}"

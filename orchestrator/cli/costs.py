@@ -12,18 +12,22 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.app import Runtime
-from orchestrator.cli.console import dollars, notice, out, print_json
+from orchestrator.cli.console import dollars, notice, out, print_json, table
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.jobs import JobContext
 from orchestrator.purchasing import Account, Cost, CostsBy, accounts_of, run_account, total
 
-#: Rows that are shown; the rest is one row.
-SHOWN = 30
+#: Rows that are shown; the others are summed up in one row.
+SHOWN: Final = 30
 #: Widest bar, in characters.
-BAR = 30
-#: Columns from which the plot stands beside the figures; on fewer it stands below them.
-WIDE = 112
+BAR: Final = 30
+#: Width of a terminal from which the plot is beside the figures, not below them.
+WIDE: Final = 112
+_COST_FIELDS: Final = (
+    *("key", "purchases", "spent_micros", "estimated_micros", "charged_micros"),
+    *("uncertain_micros", "served", "saved_micros", "net_micros"),
+)
 _LEGEND: Final = Text.assemble(("spent", "red"), " and ", ("saved", "green"))
 
 
@@ -39,36 +43,26 @@ def costs(
     """Show what was spent and saved, by day, tenant, source or company."""
     begin = None if since is None else since.replace(tzinfo=UTC)
 
-    async def work(parts: Runtime) -> list[Cost]:
-        return await parts.purchasing.costs.by(by, since=begin)
+    async def work(runtime: Runtime) -> list[Cost]:
+        return await runtime.purchasing.costs.by(by, since=begin)
 
     found = with_runtime(work)
     if as_json:
         listed = [costs_json(cost) for cost in found]
         print_json({"by": by.value, "costs": listed, "total": costs_json(total(found))})
     elif found:
-        out.print(pictured(found, by, width=out.width))
+        out.print(costs_table(found, by, width=out.width))
     else:
         out.print("Nothing was bought.")
 
 
 def costs_json(cost: Cost) -> dict[str, Any]:
     """Return *cost* for `--json`."""
-    return {
-        "key": cost.key,
-        "purchases": cost.purchases,
-        "spent_micros": cost.spent_micros,
-        "estimated_micros": cost.estimated_micros,
-        "charged_micros": cost.charged_micros,
-        "uncertain_micros": cost.uncertain_micros,
-        "served": cost.served,
-        "saved_micros": cost.saved_micros,
-        "net_micros": cost.net_micros,
-    }
+    return {name: getattr(cost, name) for name in _COST_FIELDS}
 
 
-def shortened(found: Iterable[Cost], by: CostsBy, *, most: int = SHOWN) -> list[Cost]:
-    """Return at most *most* rows: the latest days, or the dearest of the others, and the rest."""
+def top_costs(found: Iterable[Cost], by: CostsBy, *, most: int = SHOWN) -> list[Cost]:
+    """Return at most *most* rows, the latest days or the largest sums, and a row for the rest."""
     if by is CostsBy.DAY:
         by_day = sorted(found, key=lambda cost: cost.key)
         shown, rest, name = by_day[-most:], by_day[:-most], "earlier"
@@ -78,38 +72,36 @@ def shortened(found: Iterable[Cost], by: CostsBy, *, most: int = SHOWN) -> list[
     return [*shown, total(rest, f"{len(rest)} {name}")] if rest else shown
 
 
-def pictured(found: list[Cost], by: CostsBy, *, width: int) -> RenderableType:
+def costs_table(found: list[Cost], by: CostsBy, *, width: int) -> RenderableType:
     """Return the table of *found* with its plot, for a terminal of *width* columns."""
-    rows = shortened(found, by)
+    rows = top_costs(found, by)
     largest = max(max(cost.spent_micros, cost.saved_micros) for cost in rows)
     bars = [_bars(cost, largest) for cost in rows]
     beside = width >= WIDE
-    figures = _table(
+    numbers = _numbers(
         by.value, "purchases", "charged", "uncertain", "estimated", "served", "saved", "net"
     )
     if beside:
-        figures.add_column(_LEGEND)
+        numbers.add_column(_LEGEND)
     for cost, bar in zip(rows, bars, strict=True):
-        figures.add_row(*_cells(cost), *([bar] if beside else []))
-    figures.add_section()
-    figures.add_row(*_cells(total(found)), style="bold")
-    return figures if beside else Group(figures, "", _plot(by.value, rows, bars))
-
-
-def _plot(first: str, rows: list[Cost], bars: list[Group]) -> Table:
-    plot = _table(first)
+        numbers.add_row(*_cells(cost), *([bar] if beside else []))
+    numbers.add_section()
+    numbers.add_row(*_cells(total(found)), style="bold")
+    if beside:
+        return numbers
+    plot = _numbers(by.value)
     plot.add_column(_LEGEND)
     for cost, bar in zip(rows, bars, strict=True):
         plot.add_row(cost.key, bar)
-    return plot
+    return Group(numbers, "", plot)
 
 
-def _table(first: str, *numbers: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column(first, overflow="fold")
+def _numbers(first: str, *numbers: str) -> Table:
+    new = Table(box=None, padding=(0, 2, 0, 0))
+    new.add_column(first, overflow="fold")
     for column in numbers:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
+        new.add_column(column, justify="right", no_wrap=True)
+    return new
 
 
 def _cells(cost: Cost) -> tuple[str, ...]:
@@ -136,8 +128,8 @@ def _bars(cost: Cost, largest: int) -> Group:
 
 
 @dataclass(frozen=True, slots=True)
-class States:
-    """The accounts that concern somebody, by name, and from which share of a cap to warn."""
+class Budgets:
+    """Accounts by name, and the share of a cap from which to warn."""
 
     accounts: dict[str, Account]
     soft_share: float
@@ -146,34 +138,34 @@ class States:
 def budget(
     *,
     job: Annotated[
-        str | None, typer.Option(metavar="JOB_ID", help="Show this job's own budget, too.")
+        str | None, typer.Option(metavar="JOB_ID", help="Show the budget of this job, too.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what is spent, held and left of each budget."""
 
-    async def work(parts: Runtime) -> States:
-        return await _read(parts, await _names(parts, job))
+    async def work(runtime: Runtime) -> Budgets:
+        return await _read(runtime, await _names(runtime, job))
 
-    states = with_runtime(work)
+    budgets = with_runtime(work)
     if as_json:
-        print_json(as_json_list(states))
+        print_json(budgets_json(budgets))
     else:
-        out.print(_budget_table(states))
+        out.print(_budget_table(budgets))
 
 
-async def read_states(parts: Runtime, context: JobContext | None) -> States:
-    """Read the accounts of a purchase for the job of *context*, made now."""
+async def read_budgets(runtime: Runtime, context: JobContext | None) -> Budgets:
+    """Read the accounts that a purchase for the job of *context* would use now."""
     names = accounts_of(
-        tenant=parts.settings.tenant if context is None else context.tenant,
-        day=parts.clock().date(),
+        tenant=runtime.settings.tenant if context is None else context.tenant,
+        day=runtime.clock().date(),
         job_id=context.job_id if context is not None and context.capped else None,
     )
-    return await _read(parts, names)
+    return await _read(runtime, names)
 
 
-def as_json_list(states: States) -> list[dict[str, Any]]:
-    """Return *states* for `--json`."""
+def budgets_json(budgets: Budgets) -> list[dict[str, Any]]:
+    """Return *budgets* for `--json`."""
     return [
         {
             "account": name,
@@ -181,50 +173,48 @@ def as_json_list(states: States) -> list[dict[str, Any]]:
             "spent_micros": state.spent_micros,
             "held_micros": state.held_micros,
             "left_micros": state.left_micros,
-            "soft_cap_reached": state.is_past(states.soft_share),
+            "soft_cap_reached": state.is_past(budgets.soft_share),
         }
-        for name, state in states.accounts.items()
+        for name, state in budgets.accounts.items()
     ]
 
 
-def show_warnings(states: States) -> None:
+def show_warnings(budgets: Budgets) -> None:
     """Print a sentence for each account that is nearly used up."""
-    for name, state in states.accounts.items():
-        if state.cap_micros is not None and state.is_past(states.soft_share):
+    for name, state in budgets.accounts.items():
+        if state.cap_micros is not None and state.is_past(budgets.soft_share):
             used, cap = dollars(state.used_micros), dollars(state.cap_micros)
             notice(
                 f"The budget of {name} is nearly used up:", f"{used} of {cap} (`emasai budget`)."
             )
 
 
-async def _names(parts: Runtime, job: str | None) -> list[str]:
-    """Return the accounts of today, with those of every tenant that has ever bought."""
-    tenants = {cost.key for cost in await parts.purchasing.costs.by(CostsBy.TENANT)} | {
-        parts.settings.tenant
+async def _names(runtime: Runtime, job: str | None) -> list[str]:
+    """Return the accounts of today, with those of every tenant that has purchases."""
+    tenants = {cost.key for cost in await runtime.purchasing.costs.by(CostsBy.TENANT)} | {
+        runtime.settings.tenant
     }
-    day = parts.clock().date()
+    day = runtime.clock().date()
     by_tenant = (accounts_of(tenant=tenant, day=day, refresh=True) for tenant in sorted(tenants))
     names = dict.fromkeys(name for names in by_tenant for name in reversed(names))
     return [*names, *([] if job is None else [run_account(job)])]
 
 
-async def _read(parts: Runtime, names: list[str] | tuple[str, ...]) -> States:
-    accounts = {name: await parts.purchasing.budget.account(name) for name in names}
-    return States(accounts, parts.settings.soft_cap_share)
+async def _read(runtime: Runtime, names: list[str] | tuple[str, ...]) -> Budgets:
+    accounts = {name: await runtime.purchasing.budget.account(name) for name in names}
+    return Budgets(accounts, runtime.settings.soft_cap_share)
 
 
-def _budget_table(states: States) -> Table:
-    table = Table("budget", box=None, padding=(0, 3, 0, 0))
-    for column in ("cap", "spent", "held", "left"):
-        table.add_column(column, justify="right")
-    table.add_column("")
-    for name, state in states.accounts.items():
-        table.add_row(
+def _budget_table(budgets: Budgets) -> Table:
+    numbers = ("cap", "spent", "held", "left")
+    found = table("budget", *numbers, "", right=numbers)
+    for name, state in budgets.accounts.items():
+        found.add_row(
             name,
             "none" if state.cap_micros is None else dollars(state.cap_micros),
             dollars(state.spent_micros),
             dollars(state.held_micros),
             "-" if state.left_micros is None else dollars(state.left_micros),
-            Text("nearly used up", "yellow") if state.is_past(states.soft_share) else "",
+            Text("nearly used up", "yellow") if state.is_past(budgets.soft_share) else "",
         )
-    return table
+    return found

@@ -1,4 +1,4 @@
-"""`emasai db`: brings the database to the schema of this version. Nothing else does."""
+"""`emasai db`: shows and upgrades the schema of the database. No other command does."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from orchestrator.database import (
 from orchestrator.settings import DatabaseSettings, is_configured, load_database
 
 db = typer.Typer(
-    name="db", help="The database's schema: which it has, and its upgrade.", no_args_is_help=True
+    name="db", help="Show or upgrade the schema of the database.", no_args_is_help=True
 )
 
 
@@ -26,8 +26,8 @@ db = typer.Typer(
 def upgrade_(*, as_json: AsJson = False) -> None:
     """Migrate the database to the schema of this version; repeating it changes nothing.
 
-    With DATABASE_OWNER_URL, as that role; the role of DATABASE_URL is then created if it is
-    missing, and granted what workers and API need. Several upgrades at a time are safe.
+    With DATABASE_OWNER_URL it uses that role, creates the role of DATABASE_URL if it is missing,
+    and grants it what workers and API need. Concurrent upgrades are safe.
     """
     with _settings() as settings:
         application = settings.database_url.get_secret_value()
@@ -41,7 +41,7 @@ def upgrade_(*, as_json: AsJson = False) -> None:
 
 @db.command()
 def check(*, as_json: AsJson = False) -> None:
-    """Show the schema's revision; exit with 1 unless it is the one that this version needs."""
+    """Show the revision of the schema; exit with 1 unless this version needs that one."""
     with _settings() as settings:
         state = asyncio.run(current_state(settings.database_url.get_secret_value()))
     _show(state, as_json=as_json)
@@ -58,7 +58,7 @@ async def _upgrade_as(owner: str, application: str) -> SchemaState:
 
 @contextlib.contextmanager
 def _settings() -> Iterator[DatabaseSettings]:
-    """Yield where the database is: all that these commands need of an installation."""
+    """Yield the address of the database, the only setting that these commands need."""
     if is_configured():
         yield load_database()
         return

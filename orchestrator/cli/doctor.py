@@ -1,4 +1,4 @@
-"""`emasai doctor`: is everything as it must be, and if not, what mends it."""
+"""`emasai doctor`: examines the installation, and reports each fault with its fix."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ _MARK = {
 
 
 def doctor(*, as_json: AsJson = False) -> None:
-    """Examine the installation, or the embedded stack; name each fault with its fix."""
+    """Examine the installation, or the embedded stack; report each fault with its fix."""
     findings = _configured_findings() if is_configured() else _embedded_findings()
     if as_json:
         print_json([_as_json(finding) for finding in findings])
@@ -31,14 +31,14 @@ def doctor(*, as_json: AsJson = False) -> None:
 
 
 def _configured_findings() -> list[Finding]:
-    # Not through `configured`: incomplete settings are a finding here, not the end.
+    # Not through `configured`: incomplete settings are a finding here, not an error.
     return asyncio.run(examine())
 
 
 def _embedded_findings() -> list[Finding]:
     with configured() as settings:
         findings = asyncio.run(examine(settings, folder=home()))
-    # Its workers are started by the commands that need them.
+    # The embedded stack starts workers for the commands that need them.
     return [finding for finding in findings if finding.check != "workers"]
 
 
@@ -54,6 +54,6 @@ def _as_json(finding: Finding) -> dict[str, str | None]:
 def _table(findings: list[Finding]) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for finding in findings:
-        said = finding.what if finding.fix is None else f"{finding.what}; {finding.fix}"
-        table.add_row(_MARK[finding.level], finding.check, said)
+        fix = "" if finding.fix is None else f"; {finding.fix}"
+        table.add_row(_MARK[finding.level], finding.check, f"{finding.what}{fix}")
     return table

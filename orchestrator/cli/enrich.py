@@ -1,4 +1,4 @@
-"""`emasai enrich`: evidence about companies, without judging anybody."""
+"""`emasai enrich`: evidence about companies, without judging them."""
 
 import asyncio
 from dataclasses import replace
@@ -8,36 +8,43 @@ from typing import Annotated, Final
 from uuid import uuid4
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from agents.case import Language, Localized
 from orchestrator.app import Runtime
-from orchestrator.cli.batch import Batch, Outcome, finish, work_through
-from orchestrator.cli.console import dollars, err, out, print_json
-from orchestrator.cli.costs import read_states, show_warnings
-from orchestrator.cli.estimate import Estimate, estimate_of, foresee, show_estimate
+from orchestrator.cli.batch import Batch, run_file
+from orchestrator.cli.console import dollars, err, out, print_json, table
+from orchestrator.cli.costs import read_budgets, show_warnings
 from orchestrator.cli.options import (
     AsJson,
     BuyAgain,
+    Country,
     Deadline,
+    DryRun,
     MaxCost,
     Tenant,
     Terms,
+    Website,
     check_name,
     parse_duration,
 )
-from orchestrator.cli.session import LONGEST_S, WORKERS, Patience, patiently, with_runtime
-from orchestrator.cli.summary import summarize
+from orchestrator.cli.session import LONGEST_S, Patience, patiently, with_runtime
+from orchestrator.cli.summary import Estimate, estimate, show_estimate, summarize
 from orchestrator.handlers import STILL_LOADING, CompanyHandler, CompanyResult, ItemStatus
 from orchestrator.handlers.company import report_of_failure
 from orchestrator.handlers.explanation import Explanation
 from orchestrator.handlers.result import own_key
 from orchestrator.identity import Mention, mention_of
-from orchestrator.infra.bounds import printable
+from orchestrator.infra.printable import printable
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext, JobKind, NotNow, Report, Tries
-from orchestrator.leadfile import FOR_ENRICHMENT, check_writable, read_lead_file
+from orchestrator.leadfile import FOR_ENRICHMENT, LeadFields, read_lead_file
 from orchestrator.purchasing import run_account
+
+#: Names that are looked up side by side.
+AT_ONCE: Final = 50
+
+_FILE_SUFFIXES = (".csv", ".tsv", ".txt")
+_IN_FLIGHT = "Waiting until purchases in flight are stored; nothing is bought twice."
 
 
 def enrich(  # noqa: PLR0913 - each is an option
@@ -45,32 +52,27 @@ def enrich(  # noqa: PLR0913 - each is an option
         list[str], typer.Argument(metavar="NAME... | FILE.csv", help="Companies, or a file.")
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="For a file; FILE.out.csv if not said.")
+        Path | None,
+        typer.Option("--output", "-o", help="For a file: its results; FILE.out.csv by default."),
     ] = None,
     *,
     max_cost: MaxCost = None,
     deadline: Deadline = None,
     tenant: Tenant = None,
     buy_again: BuyAgain = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be bought; buy nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     patience: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="For names: wait so long for each, such as 5s."),
+        typer.Option(metavar="TIME", help="For names: the longest wait for each, such as 5s."),
     ] = None,
-    website: Annotated[
-        str | None, typer.Option(metavar="WEBSITE", help="For one name: its website.")
-    ] = None,
-    country: Annotated[
-        str | None, typer.Option(metavar="CODE", help="For one name: its country, like MX.")
-    ] = None,
+    website: Website = None,
+    country: Country = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look up companies by name, or all companies of a file; each is bought once at most.
+    """Look up companies by name, or all companies of a file; each is bought at most once.
 
-    A name that takes longer than --patience is still bought, once: the answers are shown, and the
-    command ends when that purchase is stored.
+    A name that takes longer than --patience is still bought, once: the other answers are shown,
+    and the command ends when that purchase is stored.
     """
     terms = Terms.parse(max_cost, deadline, tenant, buy_again=buy_again)
     only = Path(names[0])
@@ -80,49 +82,30 @@ def enrich(  # noqa: PLR0913 - each is an option
     if is_file:
         if patience:
             raise typer.BadParameter("--patience is for names only; --max-cost limits a file")
-        _enrich_file(only, output, terms, dry_run=dry_run, as_json=as_json)
+        lead_file = read_lead_file(only, needs=FOR_ENRICHMENT)
+        batch = Batch(lead_file, JobKind.ENRICH, _item_of, CompanyResult, terms)
+        run_file(batch, output, items="companies", dry_run=dry_run, as_json=as_json)
         return
     if output:
         raise typer.BadParameter("--output is for files only")
     limit = None if patience is None else parse_duration(patience)
     mentions = [Mention(check_name(name), website, country) for name in names]
     if dry_run:
-        _foresee_names(mentions, terms, as_json=as_json)
+        _estimate_names(mentions, terms, as_json=as_json)
     else:
         _enrich_names(mentions, terms, limit, as_json=as_json)
 
 
-_FILE_SUFFIXES = (".csv", ".tsv", ".txt")
-#: Names that are looked up side by side.
-AT_ONCE: Final = 50
+def _item_of(lead: LeadFields) -> str:
+    return mention_of(lead).text
 
 
-def _enrich_file(
-    path: Path, output: Path | None, terms: Terms, *, dry_run: bool, as_json: bool
-) -> None:
-    target = output or path.with_suffix(".out.csv")
-    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
-    batch = Batch(
-        lead_file, JobKind.ENRICH, lambda lead: mention_of(lead).text, CompanyResult, terms
-    )
-    if dry_run:
-        foresee(batch, as_json=as_json)
-        return
-    check_writable(target)
-
-    async def work(parts: Runtime) -> Outcome:
-        return await work_through(parts, batch, target, quiet=as_json)
-
-    finish(with_runtime(work, workers=WORKERS), target, items="companies", as_json=as_json)
-
-
-def _foresee_names(mentions: list[Mention], terms: Terms, *, as_json: bool) -> None:
+def _estimate_names(mentions: list[Mention], terms: Terms, *, as_json: bool) -> None:
     usable = [mention for mention in mentions if own_key(mention) is not None]
 
-    async def work(parts: Runtime) -> Estimate:
-        return await estimate_of(
-            parts, usable, rows=len(mentions), max_cost_micros=terms.max_cost_micros
-        )
+    async def work(runtime: Runtime) -> Estimate:
+        cap = terms.max_cost_micros
+        return await estimate(runtime, usable, rows=len(mentions), max_cost_micros=cap)
 
     show_estimate(with_runtime(work), as_json=as_json)
 
@@ -130,36 +113,39 @@ def _foresee_names(mentions: list[Mention], terms: Terms, *, as_json: bool) -> N
 def _enrich_names(
     mentions: list[Mention], terms: Terms, patience: timedelta | None, *, as_json: bool
 ) -> None:
-    async def work(parts: Runtime) -> list[CompanyResult]:
-        context = await _context(parts, terms)
-        reports = await look_up_all(parts, mentions, terms, context, patience)
-        complete = await parts.jobs.results.complete([report.result for report in reports])
+    async def work(runtime: Runtime) -> list[CompanyResult]:
+        context = await _context(runtime, terms)
+        reports = await look_up_all(runtime, mentions, terms, context, patience)
+        complete = await runtime.jobs.results.complete([report.result for report in reports])
         results = [CompanyResult.model_validate(result) for result in complete]
-        # Shown here: closing what is open waits for the purchases that nobody waits for any more.
-        _show_all(results, parts.settings.language, as_json=as_json)
+        # Printed here: closing the runtime waits for purchases that have outlasted --patience.
+        _show_all(results, runtime.settings.language, as_json=as_json)
         if not as_json:
-            show_warnings(await read_states(parts, context))
+            show_warnings(await read_budgets(runtime, context))
         if any(result.code == STILL_LOADING for result in results):
-            err.print(_SEEN_THROUGH)
+            err.print(_IN_FLIGHT)
         return results
 
     results = with_runtime(work)
-    summary = summarize(results, rows=len(mentions), invalid_rows=0, items=len(mentions))
+    summary = summarize(results, rows=len(mentions), items=len(mentions))
     raise typer.Exit(summary.exit_code)
 
 
-async def _context(parts: Runtime, terms: Terms) -> JobContext:
-    """Return what purchases of no job are made for; a cap is kept under an id of its own."""
-    run_id = uuid4().hex
-    buy_again = run_id if terms.buy_again else None
-    if terms.max_cost_micros is None:
-        return JobContext(None, terms.tenant_of(parts), capped=False, buy_again=buy_again)
-    await parts.purchasing.budget.set_cap(run_account(run_id), terms.max_cost_micros)
-    return JobContext(run_id, terms.tenant_of(parts), capped=True, buy_again=buy_again)
+async def _context(runtime: Runtime, terms: Terms) -> JobContext:
+    """Return the context of purchases without a job; a cap is kept under an id of its own."""
+    run_id, is_capped = uuid4().hex, terms.max_cost_micros is not None
+    if terms.max_cost_micros is not None:
+        await runtime.purchasing.budget.set_cap(run_account(run_id), terms.max_cost_micros)
+    return JobContext(
+        run_id if is_capped else None,
+        terms.tenant_of(runtime),
+        capped=is_capped,
+        buy_again=run_id if terms.buy_again else None,
+    )
 
 
 async def look_up_all(
-    parts: Runtime,
+    runtime: Runtime,
     mentions: list[Mention],
     terms: Terms,
     context: JobContext,
@@ -168,10 +154,10 @@ async def look_up_all(
     """Look *mentions* up side by side; return their reports in order.
 
     Raises:
-        NotNow: A server of ours is away, and nothing could be found out about any of them.
+        NotNow: A backend is unavailable, and no mention could be looked up.
     """
     handler, slots = (
-        CompanyHandler(parts.purchasing.enricher, patience=patience),
+        CompanyHandler(runtime.purchasing.enricher, patience=patience),
         asyncio.Semaphore(AT_ONCE),
     )
     longest_s = LONGEST_S if patience is None else min(LONGEST_S, patience.total_seconds())
@@ -179,15 +165,15 @@ async def look_up_all(
 
     async def look_up(mention: Mention) -> Report | NotNow:
         async with slots:
-            if terms.deadline is not None and parts.clock() >= terms.deadline:
+            if terms.deadline is not None and runtime.clock() >= terms.deadline:
                 return await handler.give_up(mention.text, context, GivenUp(DeadLetter.DEADLINE))
             try:
                 # Each with its own count of tries.
                 return await patiently(
                     lambda: handler(mention.text, replace(context, tries=Tries())), bearing
                 )
-            except NotNow as away:
-                return away
+            except NotNow as unavailable:
+                return unavailable
 
     found = await asyncio.gather(*map(look_up, mentions))
     faults = [each for each in found if isinstance(each, NotNow)]
@@ -199,13 +185,12 @@ async def look_up_all(
     ]
 
 
-def _report_of_fault(mention: Mention, away: NotNow) -> Report:
+def _report_of_fault(mention: Mention, error: NotNow) -> Report:
     es = "Un servidor no estaba disponible; vuelva a ejecutarlo más tarde."
-    reason = Localized(en=f"{away.reason[:1].upper()}{away.reason[1:]}; run it again later.", es=es)
+    reason = Localized(
+        en=f"{error.reason[:1].upper()}{error.reason[1:]}; run it again later.", es=es
+    )
     return report_of_failure(mention, Explanation(ItemStatus.FAILED, "unavailable", reason))
-
-
-_SEEN_THROUGH = "Waiting until what is under way is paid for and stored; nothing is bought twice."
 
 
 def _show_all(results: list[CompanyResult], language: Language, *, as_json: bool) -> None:
@@ -213,32 +198,33 @@ def _show_all(results: list[CompanyResult], language: Language, *, as_json: bool
         print_json([result.model_dump(mode="json") for result in results])
         return
     for result in results:
-        _show(result, language)
+        out.print(Text.assemble((printable(result.company), "bold"), "  ", _origin(result)))
+        if result.reason is not None:
+            out.print(result.reason.in_language(language))
+        if result.evidence is not None:
+            claims = table("field", "value", "confidence", "as of", "source", gap=1)
+            for claim in sorted(result.evidence.claims, key=lambda claim: claim.field):
+                claims.add_row(
+                    claim.field.value,
+                    str(claim.value),
+                    f"{claim.confidence:.0%}",
+                    f"{claim.as_of:%Y-%m-%d}",
+                    claim.source_url or "",
+                )
+            out.print(claims)
 
 
-def _show(result: CompanyResult, language: Language) -> None:
-    out.print(Text.assemble((printable(result.company), "bold"), "  ", _came_about(result)))
-    if result.reason is not None:
-        out.print(result.reason.in_language(language))
-    if result.evidence is not None:
-        table = Table("field", "value", "confidence", "as of", "source", box=None)
-        for claim in sorted(result.evidence.claims, key=lambda claim: claim.field):
-            table.add_row(
-                claim.field.value,
-                str(claim.value),
-                f"{claim.confidence:.0%}",
-                f"{claim.as_of:%Y-%m-%d}",
-                claim.source_url or "",
-            )
-        out.print(table)
-
-
-def _came_about(result: CompanyResult) -> str:
-    if result.source is None:
-        return result.status.value
-    price = f"paid {dollars(result.cost_micros)}"
-    if not result.cost_micros:
-        price = f"saved {dollars(result.saved_micros)}"
-    as_of = f", as of {result.as_of:%Y-%m-%d %H:%M} UTC" if result.as_of else ""
-    simulated = ", simulated" if result.simulated else ""
-    return f"{result.status.value} ({result.source.value}, {price}{as_of}{simulated})"
+def _origin(result: CompanyResult) -> str:
+    """Return how a result came about, and what it cost or saved."""
+    details = [] if result.source is None else [result.source.value]
+    if result.cost_micros:
+        details.append(f"paid {dollars(result.cost_micros)}")
+    elif result.source is not None:
+        details.append(f"saved {dollars(result.saved_micros)}")
+    if result.uncertain_micros:
+        details.append(f"uncertain {dollars(result.uncertain_micros)}")
+    if result.as_of:
+        details.append(f"as of {result.as_of:%Y-%m-%d %H:%M} UTC")
+    if details and result.simulated:
+        details.append("simulated")
+    return f"{result.status.value} ({', '.join(details)})" if details else result.status.value

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -10,7 +10,7 @@ from rich.table import Table
 from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, out, print_json
-from orchestrator.cli.identity import Who, ask_who, show_who
+from orchestrator.cli.identity import Resolution, print_resolution, resolve
 from orchestrator.cli.options import AsJson, CompanyName, CompanyNames, Country, Website
 from orchestrator.cli.session import with_runtime
 from orchestrator.identity import as_key, is_refined
@@ -18,15 +18,16 @@ from orchestrator.leads import StoredDecision
 from orchestrator.memo import Entry
 from orchestrator.purchasing import PurchaseOutcome, PurchaseRecord, Serving, entry_key
 
-#: Characters of an id that tell it from its neighbours in a table.
-SHORT = 8
+#: Characters of an id in a table.
+SHORT: Final = 8
+_PLURAL: Final = {"hit": "hits"}
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """What is known of a company."""
+class CompanyHistory:
+    """All that is known of a company."""
 
-    who: Who
+    name: Resolution
     entry: Entry | None
     purchases: list[PurchaseRecord]
     servings: list[Serving]
@@ -36,9 +37,9 @@ class Story:
     language: Language
 
     def as_json(self) -> dict[str, Any]:
-        """Return the story for `--json`."""
+        """Return the history for `--json`."""
         return {
-            **self.who.as_json(),
+            **self.name.as_json(),
             "entry": self.entry and _entry_json(self.entry, self.now),
             "purchases": [self._purchase_json(purchase) for purchase in self.purchases],
             "charged_micros": self.charged_micros,
@@ -48,16 +49,16 @@ class Story:
 
     @property
     def charged_micros(self) -> int:
-        """What all purchases have cost, as far as their answers tell."""
+        """The cost of all purchases with an answer."""
         return sum(each.cost_micros for each in self.purchases if not each.is_uncertain)
 
     @property
     def uncertain_micros(self) -> int:
-        """What those may have cost whose answers were lost."""
+        """What purchases with lost answers may have cost."""
         return sum(each.cost_micros for each in self.purchases if each.is_uncertain)
 
     def servings_of(self, purchase: PurchaseRecord) -> list[Serving]:
-        """Return what *purchase* has answered since."""
+        """Return the lookups that *purchase* has answered since."""
         return [each for each in self.servings if each.purchase_id == purchase.purchase_id]
 
     def _purchase_json(self, purchase: PurchaseRecord) -> dict[str, Any]:
@@ -76,57 +77,59 @@ def explain(
     country: Country = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the whole story of a company: its key and why, what was bought, served and judged."""
+    """Show all that is known of a company: its key, purchases, cache hits and decisions."""
 
-    async def work(parts: Runtime) -> Story:
-        who = await ask_who(parts, name, website=website, country=country)
+    async def work(runtime: Runtime) -> CompanyHistory:
+        found = await resolve(runtime, name, website=website, country=country)
         purchases = [
-            each for key in who.keys for each in await parts.purchasing.ledger.purchases_of(key)
+            each for key in found.keys for each in await runtime.purchasing.ledger.purchases_of(key)
         ]
         decisions = [
-            each for key in who.keys for each in await parts.leads.store.decisions_for_company(key)
+            each
+            for key in found.keys
+            for each in await runtime.leads.store.decisions_for_company(key)
         ]
-        return Story(
-            who,
-            await parts.purchasing.enricher.entry_of(who.company),
+        return CompanyHistory(
+            found,
+            await runtime.purchasing.enricher.entry_of(found.company),
             sorted(purchases, key=lambda purchase: purchase.settled_at),
-            await parts.purchasing.servings.of([purchase.purchase_id for purchase in purchases]),
+            await runtime.purchasing.servings.of([purchase.purchase_id for purchase in purchases]),
             sorted(decisions, key=lambda decision: decision.confirmed_at),
-            parts.clock(),
-            parts.settings.redis_ttl,
-            parts.settings.language,
+            runtime.clock(),
+            runtime.settings.redis_ttl,
+            runtime.settings.language,
         )
 
-    story = with_runtime(work)
+    history = with_runtime(work)
     if as_json:
-        print_json(story.as_json())
+        print_json(history.as_json())
     else:
-        _show(story)
+        _show(history)
 
 
-def _show(story: Story) -> None:
-    show_who(story.who)
-    if not story.who.company.is_ambiguous:
-        out.print(_memo_sentence(story))
-    if story.purchases:
-        out.print(_purchases(story))
+def _show(history: CompanyHistory) -> None:
+    print_resolution(history.name)
+    if not history.name.company.is_ambiguous:
+        out.print(_memo_sentence(history))
+    if history.purchases:
+        out.print(_purchases(history))
     else:
-        out.print("Nothing was ever bought.")
-    if story.decisions:
-        out.print(_decisions(story.decisions, story.language))
+        out.print("Nothing was bought.")
+    if history.decisions:
+        out.print(_decisions(history.decisions, history.language))
 
 
-def _memo_sentence(story: Story) -> str:
-    entry = story.entry
+def _memo_sentence(history: CompanyHistory) -> str:
+    entry = history.entry
     if entry is not None:
-        state = _entry_json(entry, story.now)
+        state = _entry_json(entry, history.now)
         return (
             f"The memo has a fresh entry ({entry.status}), {state['age_s']} s old; "
             f"it serves for another {state['fresh_for_s']} s."
         )
-    last = max(story.purchases, key=lambda purchase: purchase.started_at, default=None)
+    last = max(history.purchases, key=lambda purchase: purchase.started_at, default=None)
     if last is not None and (last.is_uncertain or last.outcome is PurchaseOutcome.FAILED):
-        left = last.started_at + story.fresh_for - story.now
+        left = last.started_at + history.fresh_for - history.now
         if left > timedelta(0):
             return (
                 f"The memo has no fresh entry. The last purchase has no answer and may have been "
@@ -146,11 +149,11 @@ def _entry_json(entry: Entry, now: datetime) -> dict[str, Any]:
     }
 
 
-def _purchases(story: Story) -> Table:
+def _purchases(history: CompanyHistory) -> Table:
     columns = ("settled (UTC)", "cost", "saved", "outcome", "job", "asked as", "has served")
     table = _table("Bought", *columns)
-    for purchase in story.purchases:
-        servings = story.servings_of(purchase)
+    for purchase in history.purchases:
+        servings = history.servings_of(purchase)
         table.add_row(
             f"{purchase.settled_at:%Y-%m-%d %H:%M:%S}",
             dollars(purchase.cost_micros) + (" (estimated)" if purchase.estimated else ""),
@@ -158,22 +161,15 @@ def _purchases(story: Story) -> Table:
             purchase.outcome.value,
             (purchase.job_id or "-")[:SHORT],
             purchase.company,
-            ", ".join(_served(each) for each in servings) or "nobody else yet",
+            ", ".join(f"{each.served} {_PLURAL.get(each.source, each.source)}" for each in servings)
+            or "no other lookup",
         )
-    saved = sum(each.saved_micros for each in story.servings)
-    table.add_row("charged", dollars(story.charged_micros), dollars(saved))
-    if story.uncertain_micros:
+    saved = sum(each.saved_micros for each in history.servings)
+    table.add_row("charged", dollars(history.charged_micros), dollars(saved))
+    if history.uncertain_micros:
         remark = "may have been charged; answers lost"
-        table.add_row("uncertain", dollars(story.uncertain_micros), "", remark)
+        table.add_row("uncertain", dollars(history.uncertain_micros), "", remark)
     return table
-
-
-def _served(serving: Serving) -> str:
-    what = _LOOKUPS.get(serving.source, f"{serving.source} lookups")
-    return f"{serving.served} {what}"
-
-
-_LOOKUPS = {"hit": "hits", "coalesced": "that waited for it", "adopted": "that collected it"}
 
 
 def _decisions(decisions: list[StoredDecision], language: Language) -> Table:
@@ -194,7 +190,7 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, expand=True, padding=(0, 2, 0, 0))
     for column in columns[:-1]:
         table.add_column(column, no_wrap=True)
-    # A line an item: what does not fit is in the JSON.
+    # One line for each row: the JSON has what does not fit.
     table.add_column(columns[-1], no_wrap=True, ratio=1)
     return table
 
@@ -204,20 +200,23 @@ def invalidate(
     *,
     pattern: Annotated[
         str | None,
-        typer.Option(metavar="GLOB", help="Forget all whose key matches, e.g. 'banco_*'."),
+        typer.Option(metavar="GLOB", help="Forget all keys that match, e.g. 'banco_*'."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forget companies; a purchase under way cannot bring them back, its cost stays counted."""
+    """Forget stored results of companies, so that the next lookup buys them again.
+
+    The result of a purchase in flight is not stored either; its cost stays counted.
+    """
     if bool(names) == bool(pattern):
         raise typer.BadParameter("give either names or --pattern")
     keys = [as_key(name) for name in names or ()]
 
-    async def work(parts: Runtime) -> int:
+    async def work(runtime: Runtime) -> int:
         if pattern is not None:
-            return await parts.purchasing.memo.invalidate_pattern(entry_key(pattern))
-        known = {one for key in keys for one in await _all_keys(parts, key)}
-        return await parts.purchasing.memo.invalidate(*map(entry_key, known))
+            return await runtime.purchasing.memo.invalidate_pattern(entry_key(pattern))
+        known = {one for key in keys for one in await _all_keys(runtime, key)}
+        return await runtime.purchasing.memo.invalidate(*map(entry_key, known))
 
     removed = with_runtime(work)
     if as_json:
@@ -226,9 +225,9 @@ def invalidate(
         out.print(f"Forgot {removed} {'entry' if removed == 1 else 'entries'}.")
 
 
-async def _all_keys(parts: Runtime, key: str) -> set[str]:
-    """Return the keys of all companies that *key*, or the name that has it, may mean."""
-    companies = () if is_refined(key) else await parts.identity.index.companies_of(key)
+async def _all_keys(runtime: Runtime, key: str) -> set[str]:
+    """Return the keys of all companies that *key*, or a name with that key, may mean."""
+    companies = () if is_refined(key) else await runtime.identity.index.companies_of(key)
     return {
-        one for each in (key, *companies) for one in await parts.identity.index.merged_keys(each)
+        one for each in (key, *companies) for one in await runtime.identity.index.merged_keys(each)
     }

@@ -1,14 +1,15 @@
-"""Follows a job until it is done or the person at the keyboard has had enough."""
+"""Follows a job until it is finished, or until Ctrl-C."""
 
 import asyncio
 import signal
 from time import monotonic
-from typing import Self
+from typing import Final, Self
 
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -16,65 +17,108 @@ from rich.progress import (
 
 from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, err, notice
-from orchestrator.cli.session import AWAY, Patience
+from orchestrator.cli.session import UNAVAILABLE, Patience
 from orchestrator.jobs import Job, JobGone
 
-#: Seconds between two looks at the job's record.
-LOOK_S = 0.2
-#: Seconds without any result after which it is said that no worker may be listening.
-SILENCE_S = 20.0
+#: Seconds between two reads of the job's record.
+LOOK_S: Final = 0.2
+#: Seconds without any result until a notice says that no worker may be listening.
+SILENCE_S: Final = 20.0
 #: Seconds between two lines of progress where no terminal shows a bar.
-LINE_S = 10.0
+LINE_S: Final = 10.0
+
+_CONTINUES = "The job stays accepted: run the same command again to continue."
+_NO_WORKER = (
+    "It stays accepted; start one with celery -A orchestrator.celery_app worker --pool threads."
+)
 
 
-async def follow(parts: Runtime, job: Job, *, quiet: bool) -> Job:
-    """Return the job's record when it is done, or as it stands at the first Ctrl-C.
+class ProgressDisplay:
+    """A live bar on a terminal, a line now and then elsewhere."""
 
-    The job itself goes on: Ctrl-C ends the watching, not the accepted work.
+    def __init__(self, *columns: ProgressColumn, total: int, quiet: bool) -> None:
+        self._is_terminal = err.is_terminal
+        self._quiet = quiet
+        is_hidden = quiet or not self._is_terminal
+        self._bar = Progress(*columns, console=err, transient=True, disable=is_hidden)
+        self._task = self._bar.add_task("", total=total, note="")
+        self._last_line = monotonic()
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, completed: int, line: str, note: str = "") -> None:
+        """Update the bar, or print *line* if the last one is old enough."""
+        self._bar.update(self._task, completed=completed, note=note)
+        now = monotonic()
+        if not self._quiet and not self._is_terminal and now - self._last_line > LINE_S:
+            self._last_line = now
+            err.print(line)
+
+
+async def follow(runtime: Runtime, job: Job, *, quiet: bool) -> Job:
+    """Return the job's record when it is finished, or as it is at the first Ctrl-C.
+
+    The job itself continues: Ctrl-C ends the watching, not the accepted work. So does a Ctrl-C
+    while the job was being accepted, if a Redis command swallowed it (see `end_task`).
 
     Raises:
-        JobGone: Redis has lost its record, so nobody works on it any more.
+        JobGone: Redis has lost its record, so no worker continues it.
         UnreadableJob: Its record cannot be read, with the same effect.
-        StoreUnavailable: Redis is away.
+        StoreUnavailable: Redis is unavailable.
     """
     stop, patience = asyncio.Event(), Patience()
-    loop = asyncio.get_running_loop()
+    _take_over_cancellation(stop)
+    loop, began = asyncio.get_running_loop(), monotonic()
     loop.add_signal_handler(signal.SIGINT, stop.set)
     loop.add_signal_handler(signal.SIGTERM, stop.set)
+    was_warned = False
+    columns = (
+        *(BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")),
+        *(TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()),
+    )
     try:
-        with _Display(job.total, quiet=quiet) as display:
+        with ProgressDisplay(*columns, total=job.total, quiet=quiet) as display:
             while not job.state.is_final and not stop.is_set():
-                display.show(job)
+                _show(display, job)
+                if not job.done and not was_warned and monotonic() - began > SILENCE_S:
+                    was_warned = True
+                    notice("No worker has started this job yet.", _NO_WORKER)
                 await _pause(stop)
-                try:
-                    job = await _read(parts, job.job_id)
-                except AWAY as error:
-                    _bear(patience, error)
-                else:
-                    patience.succeeded()
-            display.show(job)
+                job = await _read(runtime, job, patience)
+            _show(display, job)
     finally:
         loop.remove_signal_handler(signal.SIGINT)
         loop.remove_signal_handler(signal.SIGTERM)
     return job
 
 
-async def _read(parts: Runtime, job_id: str) -> Job:
-    job = await parts.jobs.records.job(job_id)
-    if job is None:
-        raise JobGone(job_id)
-    return job
+def _take_over_cancellation(stop: asyncio.Event) -> None:
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
+        stop.set()
 
 
-def _bear(patience: Patience, error: Exception) -> None:
+async def _read(runtime: Runtime, job: Job, patience: Patience) -> Job:
+    """Return the job's present record, or *job* while Redis is unavailable for a short time."""
     try:
-        patience.bear(error)
-    except Exception:
-        err.print(_STAYS)
-        raise
-
-
-_STAYS = "The job stays accepted: run the same command again, and it goes on from here."
+        found = await runtime.jobs.records.job(job.job_id)
+    except UNAVAILABLE as error:
+        try:
+            patience.bear(error)
+        except UNAVAILABLE:
+            err.print(_CONTINUES)
+            raise
+        return job
+    patience.succeeded()
+    if found is None:
+        raise JobGone(job.job_id)
+    return found
 
 
 async def _pause(stop: asyncio.Event) -> None:
@@ -85,56 +129,11 @@ async def _pause(stop: asyncio.Event) -> None:
         return
 
 
-class _Display:
-    """A live bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, total: int, *, quiet: bool) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[money]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=err,
-            transient=True,
-            disable=quiet or not err.is_terminal,
-        )
-        self._task = self._bar.add_task("leads", total=total, money="")
-        self._quiet = quiet
-        self._began = self._last_line = monotonic()
-        self._warned = False
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def show(self, job: Job) -> None:
-        """Bring the display up to date."""
-        money = _money(job)
-        self._bar.update(self._task, completed=job.done, money=money)
-        now = monotonic()
-        if not self._quiet and not err.is_terminal and now - self._last_line > LINE_S:
-            self._last_line = now
-            err.print(f"{job.done}/{job.total} done, {money}")
-        if not job.done and not self._warned and now - self._began > SILENCE_S:
-            self._warned = True
-            notice("No worker has taken this up yet.", _NO_WORKER)
-
-
-_NO_WORKER = (
-    "It stays accepted; start one with celery -A orchestrator.celery_app worker --pool threads."
-)
-
-
-def _money(job: Job) -> str:
+def _show(display: ProgressDisplay, job: Job) -> None:
     tally = job.tally
-    return (
+    money = (
         f"{tally.get('source:bought', 0)} bought, "
         f"{dollars(tally.get('spent_micros', 0))} spent, "
         f"{dollars(tally.get('saved_micros', 0))} saved"
     )
+    display.show(job.done, f"{job.done}/{job.total} done, {money}", note=money)

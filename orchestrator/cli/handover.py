@@ -1,4 +1,4 @@
-"""`emasai handover`: what the sales agent has been told, and what it could not be told."""
+"""`emasai handover`: hand-overs of opportunities to the sales agent."""
 
 from typing import Annotated
 from uuid import UUID
@@ -13,27 +13,25 @@ from orchestrator.cli.session import with_runtime
 from orchestrator.leads import HandOver, HandOverState
 
 handover = typer.Typer(
-    help="What the sales agent was told of opportunities, and what is still owed.",
+    help="List hand-overs of opportunities to the sales agent; retry them.",
     no_args_is_help=True,
 )
 
-_WAITING = "opportunities wait in the outbox, and are handed over once it is."
+_WAITING = "opportunities wait in the outbox until it is."
 
 
 @handover.command("list")
 def list_(
     *,
-    state: Annotated[
-        HandOverState | None, typer.Option(help="Only those that are in this state.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most, the newest first.")] = 100,
+    state: Annotated[HandOverState | None, typer.Option(help="Only in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List hand-overs with their attempts and, where one has failed, the reason."""
+    """List hand-overs with their attempts, and the reasons of failures."""
 
-    async def work(parts: Runtime) -> tuple[list[HandOver], dict[HandOverState, int], bool]:
-        found = await parts.leads.outbox.latest(state, limit=limit)
-        return found, await parts.leads.outbox.counts(), parts.settings.webhook_url is not None
+    async def work(runtime: Runtime) -> tuple[list[HandOver], dict[HandOverState, int], bool]:
+        found = await runtime.leads.outbox.latest(state, limit=limit)
+        return found, await runtime.leads.outbox.counts(), runtime.settings.webhook_url is not None
 
     found, counts, has_webhook = with_runtime(work)
     totals = {each.value: counts.get(each, 0) for each in HandOverState}
@@ -52,29 +50,29 @@ def list_(
 @handover.command()
 def retry(
     events: Annotated[
-        list[UUID] | None, typer.Argument(metavar="EVENT_ID...", help="Which; with none, all.")
+        list[UUID] | None, typer.Argument(metavar="EVENT_ID...", help="Hand-overs; all by default.")
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Owe again what was given up; the receiver gets it under the same event id."""
+    """Retry hand-overs that were given up, under the same event ids."""
 
-    async def work(parts: Runtime) -> int:
-        return await parts.leads.outbox.retry(events)
+    async def work(runtime: Runtime) -> int:
+        return await runtime.leads.outbox.retry(events)
 
     count = with_runtime(work)
     if as_json:
         print_json({"owed_again": count})
     else:
-        out.print(f"{count} hand-overs are owed again.")
+        out.print(f"{count} hand-overs are pending again.")
     if events and count < len(set(events)):
-        err.print(f"emasai: only {count} of {len(set(events))} were given up.", style="red")
+        err.print(f"emasai: only {count} of {len(set(events))} had been given up.", style="red")
         raise typer.Exit(Exit.PARTLY)
 
 
 def _table(found: list[HandOver]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    # Whole, however narrow the terminal is: `retry` takes it.
+    # Complete on any terminal: it is the argument of `retry`.
     table.add_column("event", no_wrap=True, min_width=36)
     for column in ("state", "tries", "created (UTC)", "next try (UTC)", "reason"):
         table.add_column(column)

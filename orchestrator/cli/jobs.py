@@ -1,6 +1,6 @@
-"""`emasai jobs`: what is asked for, how far it is, and pause, resume and cancel.
+"""`emasai jobs`: lists jobs and shows their progress; pauses, resumes and cancels them.
 
-What has failed is in `failed` and `requeue`.
+The commands about failed items are in `failed`.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,9 @@ import typer
 from rich.table import Table
 
 from orchestrator.app import Runtime
-from orchestrator.cli.console import dollars, out, print_json
-from orchestrator.cli.options import AsJson
+from orchestrator.cli.console import dollars, out, print_json, table
+from orchestrator.cli.failed import failed, requeue_failed, unknown_job
+from orchestrator.cli.options import AsJson, OfLane, OfTenant
 from orchestrator.cli.session import with_runtime
 from orchestrator.dispatch import command
 from orchestrator.jobs import (
@@ -22,22 +23,18 @@ from orchestrator.jobs import (
     JobFilter,
     JobKind,
     JobState,
-    Lane,
     RemovedJob,
     TimelineEvent,
     UnreadableJob,
 )
 
 jobs = typer.Typer(
-    name="jobs", help="See, pause, resume and cancel accepted work.", no_args_is_help=True
+    name="jobs",
+    help="List, pause, resume and cancel jobs; requeue failed items.",
+    no_args_is_help=True,
 )
 
 JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="As `emasai jobs list` shows it.")]
-
-
-def unknown(job_id: str) -> typer.BadParameter:
-    """Return the error for a job that is not there."""
-    return typer.BadParameter(f"there is no job {job_id}; `emasai jobs list` shows those there are")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +47,22 @@ class _Seen:
 @jobs.command("list")
 def list_jobs(
     *,
-    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
-    lane: Annotated[Lane | None, typer.Option(help="Only jobs of this lane.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Only jobs of this tenant.")] = None,
+    state: Annotated[JobState | None, typer.Option(help="Only in this state.")] = None,
+    lane: OfLane = None,
+    tenant: OfTenant = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
     wanted = JobFilter(state, lane, tenant)
 
-    async def work(parts: Runtime) -> tuple[list[Job | UnreadableJob], datetime]:
+    async def work(runtime: Runtime) -> tuple[list[Job | UnreadableJob], datetime]:
         found: list[Job | UnreadableJob] = []
-        async for _, job in parts.jobs.job_list.walk(wanted):
+        async for _, job in runtime.jobs.job_list.walk(wanted):
             found.append(job)
             if len(found) == limit:
                 break
-        return found, parts.clock()
+        return found, runtime.clock()
 
     found, now = with_runtime(work)
     if as_json:
@@ -76,13 +73,13 @@ def list_jobs(
 
 @jobs.command()
 def show(job_id: JobId, *, as_json: AsJson = False) -> None:
-    """Show one job: what was asked for, how far it is, what has happened."""
+    """Show one job: its request, its progress and its events."""
 
-    async def work(parts: Runtime) -> _Seen:
-        job = await parts.jobs.records.job(job_id)
+    async def work(runtime: Runtime) -> _Seen:
+        job = await runtime.jobs.records.job(job_id)
         if job is None:
-            raise unknown(job_id)
-        return _Seen(job, await parts.jobs.job_list.timeline(job_id), parts.clock())
+            raise unknown_job(job_id)
+        return _Seen(job, await runtime.jobs.job_list.timeline(job_id), runtime.clock())
 
     seen = with_runtime(work)
     if as_json:
@@ -94,34 +91,34 @@ def show(job_id: JobId, *, as_json: AsJson = False) -> None:
 
 @jobs.command()
 def pause(job_id: JobId, *, as_json: AsJson = False) -> None:
-    """Begin no further item of a job; what is under way ends and counts."""
+    """Start no further item of a job; items in flight are completed and count."""
     _command(job_id, Command.PAUSE, as_json=as_json)
 
 
 @jobs.command()
 def resume(job_id: JobId, *, as_json: AsJson = False) -> None:
-    """Go on with a paused job."""
+    """Continue a paused job."""
     _command(job_id, Command.RESUME, as_json=as_json)
 
 
 @jobs.command()
 def cancel(job_id: JobId, *, as_json: AsJson = False) -> None:
-    """End a job for good: what has no result gets none, purchases for it alone are stopped.
+    """End a job for good: items without a result get none, and purchases for it alone are stopped.
 
-    Companies that a schedule has asked for stay watched; `emasai schedule pause` stops that.
+    Companies that a schedule has added stay watched; `emasai schedule pause` stops that.
     """
     _command(job_id, Command.CANCEL, as_json=as_json)
 
 
 def _command(job_id: str, wanted: Command, *, as_json: bool) -> None:
-    async def work(parts: Runtime) -> tuple[Job | RemovedJob, datetime]:
+    async def work(runtime: Runtime) -> tuple[Job | RemovedJob, datetime]:
         try:
-            job = await command(parts, job_id, wanted)
+            job = await command(runtime, job_id, wanted)
         except RemovedJob as removed:
-            return removed, parts.clock()
+            return removed, runtime.clock()
         if job is None:
-            raise unknown(job_id)
-        return job, parts.clock()
+            raise unknown_job(job_id)
+        return job, runtime.clock()
 
     job, now = with_runtime(work)
     if isinstance(job, RemovedJob):
@@ -138,13 +135,13 @@ def _command(job_id: str, wanted: Command, *, as_json: bool) -> None:
 
 
 _STILL_WATCHED = (
-    "Its companies stay watched, and are looked at again after their period; "
+    "Its companies stay watched, and are looked up again after their period; "
     "`emasai schedule pause` or `remove` stops that."
 )
 
 
 def time_left(job: Job, now: datetime) -> timedelta | None:
-    """Return how long *job* will take at its pace so far; None where that cannot be told."""
+    """Return the time until *job* is finished at its present pace; None if that is unknown."""
     if job.state is not JobState.RUNNING or job.started_at is None or not job.done:
         return None
     return (now - job.started_at) * ((job.total - job.done) / job.done)
@@ -181,14 +178,13 @@ def _as_json(job: Job, now: datetime) -> dict[str, Any]:
 
 
 def _table(found: Sequence[Job | UnreadableJob], now: datetime) -> Table:
-    table = Table("job", "kind", "state", "lane", "tenant", box=None, padding=(0, 3, 0, 0))
-    for column in ("done", "spent", "age"):
-        table.add_column(column, justify="right")
+    columns = ("job", "kind", "state", "lane", "tenant", "done", "spent", "age")
+    listed = table(*columns, right=("done", "spent", "age"))
     for job in found:
         if isinstance(job, UnreadableJob):
-            table.add_row(job.job_id, "cannot be read", job.problem)
+            listed.add_row(job.job_id, "cannot be read", job.problem)
             continue
-        table.add_row(
+        listed.add_row(
             job.job_id,
             job.kind,
             job.state,
@@ -198,34 +194,33 @@ def _table(found: Sequence[Job | UnreadableJob], now: datetime) -> Table:
             dollars(job.tally.get("spent_micros", 0)),
             _span(now - job.accepted_at),
         )
-    return table
+    return listed
 
 
 def _details(seen: _Seen) -> Table:
     job, left = seen.job, time_left(seen.job, seen.now)
-    table = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
-    table.add_row("job", job.job_id)
-    table.add_row("asked for", f"{job.kind}, {job.total} rows, lane {job.lane}, by {job.origin}")
-    table.add_row("tenant", job.tenant)
-    table.add_row("state", job.state)
-    table.add_row("done", f"{job.done} of {job.total}")
-    if left is not None:
-        table.add_row("left", f"about {_span(left)}, at the pace so far")
-    if job.deadline is not None:
-        table.add_row("deadline", f"{job.deadline:%Y-%m-%d %H:%M:%S} UTC")
     cap = "" if job.max_cost_micros is None else f" of {dollars(job.max_cost_micros)} at most"
-    table.add_row("spent", f"{dollars(job.tally.get('spent_micros', 0))}{cap}")
-    table.add_row("saved", dollars(job.tally.get("saved_micros", 0)))
-    for name, count in sorted(job.tally.items()):
-        if ":" in name:
-            table.add_row(name.replace(":", " "), str(count))
-    for each in seen.timeline:
-        table.add_row(f"{each.at:%Y-%m-%d %H:%M:%S}", each.event.replace("_", " "))
-    return table
+    details = [
+        ("job", job.job_id),
+        ("request", f"{job.kind}, {job.total} rows, lane {job.lane}, by {job.origin}"),
+        ("tenant", job.tenant),
+        ("state", job.state),
+        ("done", f"{job.done} of {job.total}"),
+        *([] if left is None else [("left", f"about {_span(left)}, at the present pace")]),
+        *([] if job.deadline is None else [("deadline", f"{job.deadline:%Y-%m-%d %H:%M:%S} UTC")]),
+        ("spent", f"{dollars(job.tally.get('spent_micros', 0))}{cap}"),
+        ("saved", dollars(job.tally.get("saved_micros", 0))),
+        *((name.replace(":", " "), str(n)) for name, n in sorted(job.tally.items()) if ":" in name),
+        *((f"{e.at:%Y-%m-%d %H:%M:%S}", e.event.replace("_", " ")) for e in seen.timeline),
+    ]
+    shown = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
+    for row in details:
+        shown.add_row(*row)
+    return shown
 
 
 def _span(span: timedelta) -> str:
-    """Return *span* in its largest units, as people say it."""
+    """Return *span* in its largest unit."""
     seconds = max(0, round(span.total_seconds()))
     if seconds < 120:  # noqa: PLR2004 - two minutes
         return f"{seconds} s"
@@ -233,3 +228,7 @@ def _span(span: timedelta) -> str:
     if minutes < 120:  # noqa: PLR2004 - two hours
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 60 * 48 else f"{minutes // 60 // 24} d"
+
+
+jobs.command()(failed)
+jobs.command("requeue")(requeue_failed)

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, and the bounds of what is typed."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, TypeVar
@@ -11,13 +12,18 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.app import Runtime
 from orchestrator.infra import bounds
 from orchestrator.infra.clock import utc_now
+from orchestrator.jobs import Lane
 
 T = TypeVar("T")
+_TEXT: Final = TypeAdapter(bounds.Notes)
 _NAME: Final = TypeAdapter(bounds.Text)
+_TENANT: Final = TypeAdapter(bounds.Tenant)
+_DEADLINE: Final = TypeAdapter(bounds.Deadline)
+_COST: Final = TypeAdapter(bounds.CostUsd)
 
 
 def bounded(bound: TypeAdapter[T], value: object, *, of: str = "") -> T:
-    """Return *value* as every entry point accepts it; *of* says whose it is.
+    """Return *value* as every entry point accepts it; *of* names it in the error.
 
     Raises:
         typer.BadParameter: It is out of bounds.
@@ -29,8 +35,17 @@ def bounded(bound: TypeAdapter[T], value: object, *, of: str = "") -> T:
         raise typer.BadParameter(f"{of or repr(value)}: {message}") from None
 
 
+def check_text(text: str) -> str:
+    """Return *text* if it is short enough and has no control characters.
+
+    Raises:
+        typer.BadParameter: No entry point accepts it.
+    """
+    return bounded(_TEXT, text)
+
+
 def check_name(text: str) -> str:
-    """Return *text*, which may be a company's name.
+    """Return *text* if it is short enough for the name of a company.
 
     Raises:
         typer.BadParameter: No entry point accepts it.
@@ -42,14 +57,60 @@ def _names(texts: list[str] | None) -> list[str] | None:
     return None if texts is None else [check_name(text) for text in texts]
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+def _tenant(text: str | None) -> str | None:
+    return None if text is None else bounded(_TENANT, text)
 
-#: A company that a command tells of, and what may be said beside its name.
+
+def parse_duration(text: str) -> timedelta:
+    """Return a length of time such as `500ms`, `5s`, `1h30m`, `7d` or `2w`; a number is seconds.
+
+    Raises:
+        typer.BadParameter: Not a length of time, or below zero.
+    """
+    unit = "s" if text.replace(".", "", 1).isdecimal() else ""
+    try:
+        length: timedelta = durationpy.from_str(f"{text}{unit}")
+    except ValueError:
+        length = timedelta(-1)
+    if length < timedelta(0):
+        example = "such as 5s, 1h30m or 7d"
+        raise typer.BadParameter(f"{text!r} is not a length of time, {example}")
+    return length
+
+
+def parse_instant(text: str, now: datetime, *, ago: bool) -> datetime:
+    """Return the instant of a text such as `2026-11-30`, `2026-11-30T18:00`, `2h` or `7d`.
+
+    Without a zone it is UTC. A length of time counts from *now*, into the past if *ago*.
+
+    Raises:
+        typer.BadParameter: It is none of these.
+    """
+    length: timedelta | None = None
+    with contextlib.suppress(ValueError):
+        length = durationpy.from_str(text)
+    try:
+        if length is not None:
+            return now - length if ago else now + length
+        instant = datetime.fromisoformat(text)
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} is out of range") from None
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is neither an instant, such as 2026-11-30T18:00, nor a length of time, "
+            "such as 2h"
+        ) from None
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would happen; buy and store nothing.")
+]
+
 CompanyName = Annotated[
     str,
-    typer.Argument(
-        metavar="NAME", callback=check_name, help="A company, as anybody types it, or its key."
-    ),
+    typer.Argument(metavar="NAME", callback=check_name, help="A company, by any name or its key."),
 ]
 CompanyNames = Annotated[
     list[str] | None,
@@ -60,102 +121,38 @@ Website = Annotated[
 ]
 Country = Annotated[str | None, typer.Option(metavar="CODE", help="Its country, like MX.")]
 
-
-def parse_duration(text: str) -> timedelta:
-    """Return a length of time as people write it: `500ms`, `5s`, `1h30m`, `7d`, `2w`.
-
-    A number alone is seconds.
-
-    Raises:
-        typer.BadParameter: Not a length of time, or below zero.
-    """
-    unit = "s" if text.replace(".", "", 1).isdecimal() else ""
-    try:
-        length = read_duration(f"{text}{unit}")
-    except ValueError:
-        length = timedelta(-1)
-    if length < timedelta(0):
-        example = "such as 5s, 1h30m or 7d"
-        raise typer.BadParameter(f"{text!r} is not a length of time, {example}")
-    return length
-
-
-def read_duration(text: str) -> timedelta:
-    """Return what `parse_duration` returns, but also a length below zero, and no number alone.
-
-    Raises:
-        ValueError: Not a length of time with its unit.
-    """
-    length: timedelta = durationpy.from_str(text)
-    return length
-
-
-def parse_instant(text: str, now: datetime, *, ago: bool) -> datetime:
-    """Return the instant that *text* means: `2026-11-30`, `2026-11-30T18:00`, or `2h`, `7d`.
-
-    Without a zone it is UTC. A length of time counts from *now*, into the past if *ago*.
-
-    Raises:
-        typer.BadParameter: It means none.
-    """
-    try:
-        length = read_duration(text)
-    except ValueError:
-        return _written_out(text)
-    try:
-        return now - length if ago else now + length
-    except OverflowError:
-        raise typer.BadParameter(f"{text!r} is too long a time") from None
-
-
-def _written_out(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            f"{text!r} is no instant, such as 2026-11-30T18:00, nor a length of time, such as 2h"
-        ) from None
-
-
-_TENANT: Final = TypeAdapter(bounds.Tenant)
-_DEADLINE: Final = TypeAdapter(bounds.Deadline)
-_COST: Final = TypeAdapter(bounds.CostUsd)
-
-
-def _tenant(text: str | None) -> str | None:
-    return None if text is None else bounded(_TENANT, text)
-
-
 MaxCost = Annotated[str | None, typer.Option(metavar="USD", help="Buy for this much at most.")]
 Deadline = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="What has not begun by then fails: 2026-11-30T18:00 (UTC), or 2h from now. To go on "
-        "after Ctrl-C, give the same instant again.",
+        help="Work that has not begun by then fails: 2026-11-30T18:00 (UTC), or 2h from now. To "
+        "continue after Ctrl-C, give the same instant again.",
     ),
 ]
 Tenant = Annotated[
     str | None,
     typer.Option(
-        metavar="TENANT", callback=_tenant, help="On whose behalf; EMASAI_TENANT if not said."
+        metavar="TENANT", callback=_tenant, help="On whose behalf; EMASAI_TENANT by default."
     ),
 ]
-
-
 BuyAgain = Annotated[
     bool,
     typer.Option(
         "--buy-again",
-        help="Buy once more what may have been charged before, but has lost its answer.",
+        help="Buy companies once more whose earlier purchase may have been charged, but whose "
+        "answer was lost.",
     ),
 ]
+
+#: Filters of jobs and of their failed items.
+OfLane = Annotated[Lane | None, typer.Option("--lane", help="Only of this lane.")]
+OfTenant = Annotated[str | None, typer.Option("--tenant", help="Only of this tenant.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Of one job; None for no limit, and for the tenant of the settings.
+    """The limits of a job; None for no limit, and for the tenant of the settings.
 
     `buy_again`: companies whose earlier purchase has lost its answer may be bought once more.
     """
@@ -187,11 +184,6 @@ class Terms:
             until = bounded(_DEADLINE, instant, of=f"the deadline {deadline}")
         return cls(micros, until, tenant, buy_again)
 
-    @property
-    def has_limits(self) -> bool:
-        """Whether there is a cap or a deadline."""
-        return self.max_cost_micros is not None or self.deadline is not None
-
-    def tenant_of(self, parts: Runtime) -> str:
-        """Return on whose behalf the work is done."""
-        return self.tenant or parts.settings.tenant
+    def tenant_of(self, runtime: Runtime) -> str:
+        """Return the tenant on whose behalf the work is done."""
+        return self.tenant or runtime.settings.tenant

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.app import Runtime
-from orchestrator.cli.console import dollars, notice, out, print_json
+from orchestrator.cli.console import dollars, notice, out, print_json, table
 from orchestrator.cli.options import AsJson, CompanyNames, Tenant, parse_duration
 from orchestrator.cli.session import with_runtime
 from orchestrator.identity import Mention
@@ -24,69 +24,15 @@ from orchestrator.schedule import (
     watch_id,
 )
 
-
-async def chosen_watches(
-    parts: Runtime,
-    names: Collection[str] | None,
-    tenant: str | None,
-    *,
-    open_opportunities: bool,
-) -> list[Watch]:
-    """Return the watches that a command is about.
-
-    Raises:
-        typer.BadParameter: A company that is named is not watched.
-    """
-    whose = tenant or parts.settings.tenant
-    watches = await parts.schedule.watches.of_tenant(whose)
-    if open_opportunities:
-        return [watch for watch in watches if watch.kind is not WatchKind.COMPANY]
-    if not names:
-        return watches
-    by_id = {watch.id: watch for watch in watches}
-    wanted = {
-        name: [watch_id(whose, key) for key in (company.key, company.identity.key)]
-        for name, company in await _meant(parts, names)
-    }
-    unknown = [name for name, ids in wanted.items() if not by_id.keys() & set(ids)]
-    if unknown:
-        raise typer.BadParameter(f"not watched: {', '.join(unknown)} (`emasai schedule list`)")
-    # Also one that was added before its company was merged into another.
-    chosen = [by_id[identity] for ids in wanted.values() for identity in ids if identity in by_id]
-    return list({watch.id: watch for watch in chosen}.values())
-
-
-async def _meant(parts: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
-    """Return each of *names*, or keys, with the company that it means."""
-    identities = [Mention(name).identify() for name in names]
-    return list(zip(names, await parts.identity.index.preview_all(identities), strict=True))
-
-
-async def companies_named(parts: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
-    """Return each of *names* with the company that it means.
-
-    Raises:
-        typer.BadParameter: One means several, or says nothing.
-    """
-    meant = await _meant(parts, names)
-    for name, company in meant:
-        if company.is_ambiguous:
-            raise typer.BadParameter(
-                f"{name} does not say which company is meant; give its key, which "
-                f"`emasai identity show '{name}'` lists"
-            )
-    return meant
-
-
 schedule = typer.Typer(
-    name="schedule", help="Look at companies again and again.", no_args_is_help=True
+    name="schedule", help="Look up companies again at intervals.", no_args_is_help=True
 )
 
 Rule = Annotated[
-    bool, typer.Option("--open-opportunities", help="All companies that have an opportunity.")
+    bool, typer.Option("--open-opportunities", help="All companies with an opportunity.")
 ]
 
-_FRESH = "a look that comes sooner is answered by it, and nothing is bought."
+_FRESH = "an earlier lookup is answered from the memo, and nothing is bought."
 
 
 @schedule.command()
@@ -100,37 +46,37 @@ def add(
     tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
-    """Watch companies, or all that have an opportunity; again with another period changes it."""
+    """Watch companies, or all that have an opportunity. Adding them again changes the period."""
     period = parse_every(every)
     _check_choice(names, open_opportunities=open_opportunities)
 
-    async def work(parts: Runtime) -> list[Watch]:
-        whose, now = tenant or parts.settings.tenant, parts.clock()
+    async def work(runtime: Runtime) -> list[Watch]:
+        whose, now = tenant or runtime.settings.tenant, runtime.clock()
         if open_opportunities:
             new = [new_rule(tenant=whose, every=period, now=now)]
         else:
             found = [
                 new_watch(name, tenant=whose, every=period, now=now, company_key=company.key)
-                for name, company in await companies_named(parts, names or ())
+                for name, company in await _companies_named(runtime, names or ())
             ]
             new = list({watch.id: watch for watch in found}.values())
-        await parts.schedule.watches.add(new)
-        await parts.schedule.due.put({watch.id: watch.next_at for watch in new})
-        if period < parts.settings.redis_ttl:
-            notice(f"An answer is fresh for {shown(parts.settings.redis_ttl)}:", _FRESH)
+        await runtime.schedule.watches.add(new)
+        await runtime.schedule.due.put({watch.id: watch.next_at for watch in new})
+        if period < runtime.settings.redis_ttl:
+            notice(f"An answer is fresh for {shown(runtime.settings.redis_ttl)}:", _FRESH)
         return new
 
-    _say(with_runtime(work), "Watching", as_json=as_json)
+    _report(with_runtime(work), "Watching", as_json=as_json)
 
 
 @schedule.command(name="list")
 def list_(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Show what is watched, the next due first."""
 
-    async def work(parts: Runtime) -> tuple[list[Watch], datetime]:
-        return await parts.schedule.watches.of_tenant(
-            tenant or parts.settings.tenant
-        ), parts.clock()
+    async def work(runtime: Runtime) -> tuple[list[Watch], datetime]:
+        return await runtime.schedule.watches.of_tenant(
+            tenant or runtime.settings.tenant
+        ), runtime.clock()
 
     watches, now = with_runtime(work)
     if as_json:
@@ -149,14 +95,14 @@ def pause(
     tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at companies no more, until `resume`; with no name, at none."""
+    """Stop looking up companies until `resume`; without names, all of them."""
 
-    async def change(parts: Runtime, chosen: list[Watch]) -> None:
-        await parts.schedule.watches.pause([watch.id for watch in chosen], paused=True)
-        await parts.schedule.due.drop([watch.id for watch in chosen])
+    async def change(runtime: Runtime, chosen: list[Watch]) -> None:
+        await runtime.schedule.watches.pause([watch.id for watch in chosen], paused=True)
+        await runtime.schedule.due.drop([watch.id for watch in chosen])
 
-    changed = _changed(change, names, tenant, open_opportunities=open_opportunities)
-    _say(changed, "Paused", as_json=as_json)
+    changed = _change(change, names, tenant, open_opportunities=open_opportunities)
+    _report(changed, "Paused", as_json=as_json)
 
 
 @schedule.command()
@@ -167,14 +113,14 @@ def resume(
     tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with what was paused; with no name, with all."""
+    """Continue paused companies; without names, all of them."""
 
-    async def change(parts: Runtime, chosen: list[Watch]) -> None:
-        await parts.schedule.watches.pause([watch.id for watch in chosen], paused=False)
-        await parts.schedule.due.put({watch.id: watch.next_at for watch in chosen})
+    async def change(runtime: Runtime, chosen: list[Watch]) -> None:
+        await runtime.schedule.watches.pause([watch.id for watch in chosen], paused=False)
+        await runtime.schedule.due.put({watch.id: watch.next_at for watch in chosen})
 
-    changed = _changed(change, names, tenant, open_opportunities=open_opportunities)
-    _say(changed, "Resumed", as_json=as_json)
+    changed = _change(change, names, tenant, open_opportunities=open_opportunities)
+    _report(changed, "Resumed", as_json=as_json)
 
 
 @schedule.command()
@@ -185,19 +131,72 @@ def remove(
     tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
-    """Watch companies no more; with --open-opportunities, the rule and what it has found."""
+    """Stop watching companies; with --open-opportunities, the rule and the companies it added."""
     _check_choice(names, open_opportunities=open_opportunities)
 
-    async def change(parts: Runtime, chosen: list[Watch]) -> None:
-        await parts.schedule.watches.remove([watch.id for watch in chosen])
-        await parts.schedule.due.drop([watch.id for watch in chosen])
+    async def change(runtime: Runtime, chosen: list[Watch]) -> None:
+        await runtime.schedule.watches.remove([watch.id for watch in chosen])
+        await runtime.schedule.due.drop([watch.id for watch in chosen])
 
-    changed = _changed(change, names, tenant, open_opportunities=open_opportunities)
-    _say(changed, "Removed", as_json=as_json)
+    changed = _change(change, names, tenant, open_opportunities=open_opportunities)
+    _report(changed, "Removed", as_json=as_json)
+
+
+async def _chosen_watches(
+    runtime: Runtime,
+    names: Collection[str] | None,
+    tenant: str | None,
+    *,
+    open_opportunities: bool,
+) -> list[Watch]:
+    """Return the watches that the options of a command mean.
+
+    Raises:
+        typer.BadParameter: A company is not watched.
+    """
+    whose = tenant or runtime.settings.tenant
+    watches = await runtime.schedule.watches.of_tenant(whose)
+    if open_opportunities:
+        return [watch for watch in watches if watch.kind is not WatchKind.COMPANY]
+    if not names:
+        return watches
+    by_id = {watch.id: watch for watch in watches}
+    wanted = {
+        name: [watch_id(whose, key) for key in (company.key, company.identity.key)]
+        for name, company in await _meant(runtime, names)
+    }
+    unknown = [name for name, ids in wanted.items() if not by_id.keys() & set(ids)]
+    if unknown:
+        raise typer.BadParameter(f"not watched: {', '.join(unknown)} (`emasai schedule list`)")
+    # Including one that was added before its company was merged into another.
+    chosen = [by_id[identity] for ids in wanted.values() for identity in ids if identity in by_id]
+    return list({watch.id: watch for watch in chosen}.values())
+
+
+async def _meant(runtime: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
+    """Return each of *names* or keys with its company."""
+    identities = [Mention(name).identify() for name in names]
+    return list(zip(names, await runtime.identity.index.preview_all(identities), strict=True))
+
+
+async def _companies_named(runtime: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
+    """Return each of *names* with its company.
+
+    Raises:
+        typer.BadParameter: A name means several companies, or none.
+    """
+    meant = await _meant(runtime, names)
+    for name, company in meant:
+        if company.is_ambiguous:
+            raise typer.BadParameter(
+                f"{name} is ambiguous; give the key of the company, which "
+                f"`emasai identity show '{name}'` lists"
+            )
+    return meant
 
 
 def parse_every(text: str) -> timedelta:
-    """Return a period as people write it: `12h`, `7d`, `2w`, `1h30m`.
+    """Return a period such as `12h`, `7d`, `2w` or `1h30m`.
 
     Raises:
         typer.BadParameter: Not a length of time, or not from `EVERY_MIN` to `EVERY_MAX`.
@@ -209,7 +208,7 @@ def parse_every(text: str) -> timedelta:
 
 
 def shown(duration: timedelta) -> str:
-    """Return *duration* as people read it, in one unit: `7d`, `90min`."""
+    """Return *duration* in one unit: `7d`, `90min`."""
     for unit, name in _UNITS:
         if duration >= 2 * unit or not duration % unit:
             return f"{duration // unit}{name}"
@@ -224,42 +223,36 @@ def _check_choice(names: Collection[str] | None, *, open_opportunities: bool) ->
         raise typer.BadParameter("give either names or --open-opportunities")
 
 
-def _changed(
+def _change(
     change: Callable[[Runtime, list[Watch]], Awaitable[None]],
     names: Collection[str] | None,
     tenant: str | None,
     *,
     open_opportunities: bool,
 ) -> list[Watch]:
-    """Have *change* done to the watches that a command is about, and return them."""
+    """Apply *change* to the watches that the options mean, and return them."""
 
-    async def work(parts: Runtime) -> list[Watch]:
-        chosen = await chosen_watches(parts, names, tenant, open_opportunities=open_opportunities)
-        await change(parts, chosen)
+    async def work(runtime: Runtime) -> list[Watch]:
+        chosen = await _chosen_watches(
+            runtime, names, tenant, open_opportunities=open_opportunities
+        )
+        await change(runtime, chosen)
         return chosen
 
     return with_runtime(work)
 
 
-def _say(watches: list[Watch], what: str, *, as_json: bool) -> None:
+def _report(watches: list[Watch], what: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"watches": [str(watch.id) for watch in watches]})
         return
-    rules = sum(watch.kind is WatchKind.RULE for watch in watches)
-    companies = len(watches) - rules
-    told = [
-        *(
-            [f"all companies with an opportunity (every {shown(watches[0].every)})"]
-            if rules
-            else []
-        ),
-        *(
-            [f"{companies} compan{'y' if companies == 1 else 'ies'}"]
-            if companies or not rules
-            else []
-        ),
-    ]
-    out.print(f"{what} {' and '.join(told)}.")
+    rules = [watch for watch in watches if watch.kind is WatchKind.RULE]
+    count, subjects = len(watches) - len(rules), []
+    if rules:
+        subjects.append(f"all companies with an opportunity (every {shown(rules[0].every)})")
+    if count or not rules:
+        subjects.append(f"{count} compan{'y' if count == 1 else 'ies'}")
+    out.print(f"{what} {' and '.join(subjects)}.")
 
 
 def _as_json(watch: Watch, now: datetime) -> dict[str, Any]:
@@ -281,19 +274,16 @@ def _as_json(watch: Watch, now: datetime) -> dict[str, Any]:
 
 
 def _table(watches: list[Watch], now: datetime) -> Table:
-    table = Table(box=None, padding=(0, 3, 0, 0))
-    for column in ("company", "every", "due in", "last outcome"):
-        table.add_column(column)
-    table.add_column("spent", justify="right")
+    listed = table("company", "every", "due in", "last outcome", "spent", right=("spent",))
     for watch in watches:
-        table.add_row(
+        listed.add_row(
             watch.company or Text("all with an opportunity", "cyan"),
             shown(watch.every),
             _due(watch, now),
             watch.outcome or "-",
             dollars(watch.spent_micros),
         )
-    return table
+    return listed
 
 
 def _due(watch: Watch, now: datetime) -> str | Text:

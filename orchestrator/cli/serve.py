@@ -1,4 +1,4 @@
-"""Commands that keep running: `up`, `worker`, `api`, `sandbox`."""
+"""Commands that run until they are stopped: `up`, `worker`, `api`, `sandbox`."""
 
 import os
 import sys
@@ -41,7 +41,7 @@ def api(host: Host = "127.0.0.1", port: Port = 8001) -> None:
 
 def worker(
     concurrency: Annotated[
-        int, typer.Option(min=1, max=64, help="Messages answered at a time; no limit on work.")
+        int, typer.Option(min=1, max=64, help="Messages processed at a time; no limit on lookups.")
     ] = 8,
 ) -> None:
     """Run a Celery worker of a configured installation (the same as `celery ... worker`)."""
@@ -55,7 +55,7 @@ def worker(
 
 def sandbox(context: typer.Context) -> None:
     """Run the SurfSense sandbox alone; `emasai sandbox --help` lists its options."""
-    from orchestrator.embedded.sandbox.__main__ import (  # noqa: PLC0415 - nor is uvicorn quick
+    from orchestrator.embedded.sandbox.__main__ import (  # noqa: PLC0415 - uvicorn is slow to import
         main as run_sandbox,
     )
 

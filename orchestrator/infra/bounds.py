@@ -9,7 +9,6 @@ passes as an instant, nor as a truth value.
 'acme-2'
 """
 
-import json
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
@@ -46,12 +45,6 @@ DEADLINE_HORIZON: Final = timedelta(days=366)
 #: Controls except tab and line ends: terminals obey them, and databases refuse NUL.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LONE_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
-#: What a terminal could act on, and what changes the direction of writing: such characters are
-#: shown as escapes.
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"
-    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufff9-\ufffb\ud800-\udfff]"
-)
 #: A date and a time; what follows them is for pydantic to judge. Digits alone would be an epoch.
 _WRITTEN_OUT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d[\x20-\x7e]{0,32}", re.ASCII)
 _AMOUNT: Final = re.compile(r"\d{1,16}(?:\.\d{1,16})?", re.ASCII)
@@ -168,31 +161,3 @@ Deadline = Annotated[Until, AfterValidator(check_not_passed)]
 def micros_of(usd: Decimal) -> int:
     """Return an amount of `CostUsd` in micro-USD. Exact: smaller fractions are refused."""
     return int(usd * MICROS_PER_USD)
-
-
-def printable(text: str) -> str:
-    r"""Return *text* with an escape for each character that a terminal could act on.
-
-    >>> printable("Acme\x1b[31m"), printable("a\u202eb"), printable("Peñoles 銅\n")
-    ('Acme\\x1b[31m', 'a\\u202eb', 'Peñoles 銅\n')
-    """
-    return _UNPRINTABLE.sub(_escape, text)
-
-
-def printable_json(text: str) -> str:
-    r"""Return the JSON *text*, which means the same, with such characters escaped as JSON does.
-
-    >>> printable_json('{"name": "a\u202eb\x7f"}')
-    '{"name": "a\\u202eb\\u007f"}'
-    """
-    return _UNPRINTABLE.sub(json_escape, text)
-
-
-def json_escape(found: re.Match[str]) -> str:
-    """Return the escape of JSON for the character that was *found* in a string."""
-    return json.dumps(found[0])[1:-1]
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004 - one byte

@@ -24,7 +24,7 @@ from typing import Any, Final, Protocol, TextIO
 
 import structlog
 
-from orchestrator.infra.bounds import printable, printable_json
+from orchestrator.infra.printable import printable, printable_json
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 
-from orchestrator.infra.bounds import printable
+from orchestrator.infra.printable import printable
 
 from .cells import guard, guard_parts, visible
 from .csv_format import Record

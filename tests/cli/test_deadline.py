@@ -38,7 +38,7 @@ def test_a_file_and_stored_leads_take_a_deadline(emasai: Emasai, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("deadline", "complaint"),
-    [("2020-01-01", "has passed"), ("-1h", "has passed"), ("tomorrow", "no instant")],
+    [("2020-01-01", "has passed"), ("-1h", "has passed"), ("tomorrow", "neither an instant")],
 )
 def test_a_wrong_deadline_is_told_in_a_sentence(
     emasai: Emasai, deadline: str, complaint: str

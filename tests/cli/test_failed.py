@@ -47,6 +47,6 @@ def test_filters_leave_out_what_is_not_meant(emasai: Emasai) -> None:
 
 def test_wrong_options_are_told_in_a_sentence(emasai: Emasai, tmp_path: Path) -> None:
     """An instant that is none, a job that is not there."""
-    assert "no instant" in emasai("jobs", "failed", "--since", "yesterday").err
+    assert "neither an instant" in emasai("jobs", "failed", "--since", "yesterday").err
     ended = emasai("jobs", "failed", "--job", tmp_path.name)
     assert (ended.code, "there is no job" in ended.err) == (2, True)

@@ -70,7 +70,7 @@ def test_a_merge_is_seen_by_other_processes_with_who_and_why(
     (decision,) = story["identity_decisions"]
     assert (decision["by"], decision["why"]) == ("ana", WHY[1])
     told = _elsewhere(stack, "explain", losing)
-    assert f"has the key {winning}: it was decided so" in told
+    assert f"has the key {winning}: by a decision" in told
     assert "ana, 2" in told
     assert WHY[1] in told
 
@@ -163,7 +163,7 @@ def test_two_companies_with_a_history_are_not_merged_unasked(
 
     assert ended.code == 2
     assert f"both have a history ({two[0]}: purchases 1" in ended.err
-    assert "say --yes" in ended.err
+    assert "give --yes" in ended.err
     assert json.loads(emasai("identity", "show", two[0], "--json").out)["key"] == two[0]
 
 
@@ -251,7 +251,7 @@ def test_forgetting_a_company_forgets_what_was_kept_under_its_former_key(
         (("merge", "{0}", "{0} S.A."), "is that company already"),
         (("split", "{0}~acme.com"), "is one company's key already; split the name instead"),
         (("alias", "{0}~acme.com", "{0}"), "is one company's key already; merge it instead"),
-        (("alias", "--domain", "gmail.com", "{0}"), "gmail.com is no domain of a company"),
+        (("alias", "--domain", "gmail.com", "{0}"), "gmail.com is not the domain of a company"),
         (("undo", "999999"), "there is no decision 999999"),
         (("merge", "  ", "{0}"), "is not a company name: it is blank"),
     ],
@@ -284,7 +284,7 @@ def test_what_contradicts_an_earlier_decision_names_it(
     assert (back.code, again.code, under.code) == (2, 2, 2)
     assert "would go round in a circle" in back.err
     assert f"leads to {winning} by decision {number}; undo that first" in again.err
-    assert f"{losing} leads to {winning} by decision {number}, and to nobody" in under.err
+    assert f"{losing} leads to {winning} by decision {number}, which after a split" in under.err
 
 
 def test_a_decision_needs_a_reason(emasai: Emasai, two: tuple[str, str]) -> None:

@@ -164,7 +164,7 @@ def test_the_losses_of_a_file_are_queued_again_by_their_reason(
     assert "Nothing was bought" not in shown
     assert [letter["code"] for letter in failed] == ["answer_lost"] * len(failed)
     assert {letter["retry"] for letter in failed} == {"named"}
-    assert f"Left alone: {len(failed)} answer_lost." in unnamed
+    assert f"Left out: {len(failed)} answer_lost." in unnamed
     assert "for $0.1395 at most" in foreseen
     (new,) = queued["jobs"]
     assert new["codes"] == {"answer_lost": len(failed)}

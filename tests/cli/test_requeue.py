@@ -39,7 +39,7 @@ def test_what_must_be_mended_is_left_alone_until_it_is_named(emasai: Emasai) -> 
     ended = emasai("jobs", "requeue", "--job", failed_job(emasai))
 
     assert ended.code == 0
-    assert "Left alone: 1 unknown_lead. Name a reason with --reason" in ended.out
+    assert "Left out: 1 unknown_lead. Give the --reason" in ended.out
 
 
 def test_a_sweep_over_everything_must_be_meant(emasai: Emasai) -> None:

@@ -38,7 +38,7 @@ async def test_a_swallowed_ctrl_c_ends_the_reading(
         read_lead_file(path, needs=FOR_ENRICHMENT),
         *(JobKind.ENRICH, lambda lead: str(lead.company), CompanyResult, Terms(tenant="acme")),
     )
-    work = batch.work_through(cast("Runtime", cast("Any", None)), whole, tmp_path, quiet=True)
+    work = batch.run_batch(cast("Runtime", cast("Any", None)), whole, tmp_path, quiet=True)
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(work)

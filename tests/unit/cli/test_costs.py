@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from orchestrator.cli.costs import pictured, shortened
+from orchestrator.cli.costs import costs_table, top_costs
 from orchestrator.purchasing import Cost, CostsBy, total
 
 _MONEY = st.integers(0, 10**9)
@@ -23,7 +23,7 @@ _COSTS = st.lists(
 @given(found=_COSTS, by=st.sampled_from(CostsBy), most=st.integers(1, 9))
 def test_a_short_table_adds_up_to_the_long_one(found: list[Cost], by: CostsBy, most: int) -> None:
     """The last row has all that is not shown."""
-    rows = shortened(found, by, most=most)
+    rows = top_costs(found, by, most=most)
 
     assert total(rows) == total(found)
     assert len(rows) <= most + 1
@@ -33,7 +33,7 @@ def test_the_latest_days_are_shown_in_their_order() -> None:
     """What is cut off is the past."""
     days = [Cost(f"2026-11-0{n}", 1, 10 * n) for n in (3, 1, 2)]
 
-    rows = shortened(days, CostsBy.DAY, most=2)
+    rows = top_costs(days, CostsBy.DAY, most=2)
 
     assert [row.key for row in rows] == ["2026-11-02", "2026-11-03", "1 earlier"]
 
@@ -42,7 +42,7 @@ def test_the_dearest_companies_come_first() -> None:
     """What is cut off is small."""
     companies = [Cost("a", 1, 10), Cost("b", 1, 30), Cost("c", 1, 20)]
 
-    rows = shortened(companies, CostsBy.COMPANY, most=1)
+    rows = top_costs(companies, CostsBy.COMPANY, most=1)
 
     assert [(row.key, row.spent_micros) for row in rows] == [("b", 30), ("2 others", 30)]
 
@@ -60,7 +60,7 @@ def test_no_figure_is_cut_off_on_a_narrow_terminal(width: int) -> None:
     written = io.StringIO()
     console = Console(file=written, width=width)
 
-    console.print(pictured([cost], CostsBy.COMPANY, width=width))
+    console.print(costs_table([cost], CostsBy.COMPANY, width=width))
 
     shown = written.getvalue()
     for figure in ("purchases", "estimated", "12,345", "$6,789.01", "98,765", "-$6,789.01", "█"):

@@ -48,7 +48,7 @@ def test_it_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
 
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.count("does not answer") == 1
+    assert printed.err.count("is unavailable") == 1
     assert "bought" not in printed.err
 
 

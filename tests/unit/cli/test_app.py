@@ -1,0 +1,74 @@
+"""The command line as a whole: its help, and what it imports."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.core import TyperGroup
+
+from orchestrator.cli import main
+from orchestrator.cli.app import COMMANDS, app, load_command
+
+#: Packages that `emasai --help` does without; each takes a tenth of a second or more to import.
+HEAVY = {
+    *("aiohttp", "alembic", "celery", "fastapi", "httpx", "kombu", "psutil", "pydantic", "redis"),
+    *("sqlalchemy", "starlette", "structlog", "uvicorn", "uvloop"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_all_commands_says_what_each_says_itself(name: str) -> None:
+    """The list is written without importing the commands, so its texts are compared here."""
+    assert _summary(load_command(name).help) == COMMANDS[name].help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_explained(name: str) -> None:
+    """Each has a help text that is a sentence."""
+    command = load_command(name)
+    commands = command.commands.values() if isinstance(command, TyperGroup) else [command]
+
+    for each in commands:
+        assert _summary(each.help).endswith(".")
+        for param in each.params:
+            assert getattr(param, "help", ""), (name, each.name, param.name)
+
+
+def test_the_help_imports_no_heavy_packages() -> None:
+    """What a person waits for first is quick: commands are imported when they are used."""
+    program = (
+        "import sys; sys.argv = ['emasai', '--help']\n"
+        "import orchestrator.cli\n"
+        "try:\n    orchestrator.cli.main()\n"
+        "except SystemExit:\n    pass\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), sep='\\n')"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert all(name in printed for name in COMMANDS)
+    assert not HEAVY & set(printed.split("\n"))
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one sentence, with exit code 2, and without importing anything for it."""
+    monkeypatch.setattr(sys, "argv", ["emasai", "rnu"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 2
+    assert "Did you mean 'run'?" in capsys.readouterr().err
+
+
+def test_the_group_lists_every_command() -> None:
+    """In the order of the table."""
+    assert list(app.commands) == list(COMMANDS)
+
+
+def _summary(text: str | None) -> str:
+    """Return the first paragraph of a help text."""
+    return " ".join((text or "").split("\n\n")[0].split())
