@@ -6,12 +6,14 @@ profile, its findings) lives in that agent's package.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, SkipValidation
 
 Language = Literal["en", "es"]
+#: Checked by mypy and by whatever stores it; at run time that would take longer than a judgement.
+JsonObject: TypeAlias = Annotated[dict[str, JsonValue], SkipValidation]
 
 
 class _Frozen(BaseModel):
@@ -131,7 +133,7 @@ class Decision(_Frozen):
     reason: Localized
     score: Annotated[int, Field(ge=0, le=100)] | None = None
     draft: OpportunityDraft | None = None
-    details: dict[str, JsonValue] = Field(default_factory=dict)
+    details: JsonObject = Field(default_factory=dict)
 
 
 class Case(_Frozen):

@@ -9,16 +9,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
-from agents.case import Lead
+from agents.case import JsonObject, Lead
 from agents.domains import domain_of_email, host_of, is_open_to_anyone, is_within, listed_parent
 
 from .policy import Domains, Policy
 from .profile import CompanyProfile, Known, NewsItem
 from .vocabulary import FindingName, NewsCategory
 
-Params: TypeAlias = dict[str, JsonValue]
+Params: TypeAlias = JsonObject
 
 HIGHEST_SCORE = 100
 """The score runs from 0 to here."""

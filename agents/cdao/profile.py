@@ -6,7 +6,8 @@ low confidence.
 """
 
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -29,7 +30,6 @@ from .vocabulary import (
 
 T = TypeVar("T", bound=Hashable)
 
-_NO_EVIDENCE = Evidence(company="")
 _DIGITS = re.compile(r"[0-9]{1,8}")
 #: People or open positions; the largest employers have two or three million of them.
 _MAX_COUNT = 10_000_000
@@ -128,10 +128,12 @@ def build_profile(
     lead: Lead, evidence: Evidence | None, rules: EvidenceRules, now: datetime
 ) -> CompanyProfile:
     """Sort out what the lead and the evidence say. The order of claims does not matter."""
-    claims = (
+    claims: dict[ClaimField, list[Claim]] = defaultdict(list)
+    for claim in (
         *_claims_of_lead(lead, rules.lead_confidence, now),
-        *(evidence or _NO_EVIDENCE).claims,
-    )
+        *(evidence.claims if evidence else ()),
+    ):
+        claims[claim.field].append(claim)
     facts = _Reader(claims, rules.facts, now)
     signals = _Reader(claims, rules.signals, now)
     return CompanyProfile(
@@ -159,14 +161,14 @@ def build_profile(
 
 
 def _claims_of_lead(lead: Lead, confidence: float, now: datetime) -> tuple[Claim, ...]:
-    said = {
+    given = {
         ClaimField.COUNTRY: lead.country,
         ClaimField.WEBSITE: lead.website,
         ClaimField.PHONE: lead.phone,
     }
     return tuple(
         Claim(field=field, value=value, confidence=confidence, as_of=now)
-        for field, value in said.items()
+        for field, value in given.items()
         if value
     )
 
@@ -174,7 +176,9 @@ def _claims_of_lead(lead: Lead, confidence: float, now: datetime) -> tuple[Claim
 class _Reader:
     """Claims of one field into known values, weighed by age."""
 
-    def __init__(self, claims: tuple[Claim, ...], ageing: Ageing, now: datetime) -> None:
+    def __init__(
+        self, claims: Mapping[ClaimField, Sequence[Claim]], ageing: Ageing, now: datetime
+    ) -> None:
         self._claims = claims
         self._ageing = ageing
         self._now = now
@@ -185,13 +189,13 @@ class _Reader:
         """Return what the claims about *field* say; unreadable values are left out."""
         return tuple(
             self._known(value, claim)
-            for claim in self._claims
-            if claim.field is field and (value := parse(claim.value)) not in (None, "")
+            for claim in self._claims.get(field, ())
+            if (value := parse(claim.value)) not in (None, "")
         )
 
     def _known(self, value: T, claim: Claim) -> Known[T]:
         factor = self._ageing.factor(self._now - claim.as_of)
-        return Known[T](
+        return Known(
             value=value,
             confidence=claim.confidence,
             trust=claim.confidence * factor,
