@@ -193,7 +193,7 @@ class Runtime:
         """Compare this machine's clock with the server's, and log if it has gone wrong.
 
         Raises:
-            RedisError, OSError: Redis is away.
+            RedisError, OSError: Redis is unavailable.
         """
         await _follow(self.clock, self.backends.jobs_redis)
 

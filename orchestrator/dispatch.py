@@ -92,7 +92,7 @@ async def submit_stream(
         KeyReused: The key led to a job for other work.
         KeyInFlight: Another request has the key.
         AlreadyRequeued: Another job has one of *failed_items*; nothing was accepted.
-        StoreUnavailable: Redis is away. Asking again is safe: if the work was accepted after
+        StoreUnavailable: Redis is unavailable. Asking again is safe: if the work was accepted after
             all, it is found.
     """
     job_id = job_id or uuid.uuid4().hex
@@ -156,13 +156,13 @@ async def _fill(
 async def command(runtime: Runtime, job_id: str, wanted: Command) -> Job | None:
     """Pause, resume or cancel a job; return it as it is after that, None if there is none.
 
-    Durable: what is in a worker's hands is let go within seconds, also of one that is away.
+    Durable: what is in a worker's hands is let go within seconds, also of one that is unavailable.
     Where the job is beyond what was asked, nothing changes.
 
     Raises:
         UnreadableJob: Its record cannot be read.
         RemovedJob: So it was, and it was to be cancelled: it was removed.
-        StoreUnavailable: Redis is away. Asking again is safe.
+        StoreUnavailable: Redis is unavailable. Asking again is safe.
     """
     try:
         state = await runtime.jobs.records.command(job_id, wanted)

@@ -111,7 +111,7 @@ async def foresee(
     """Yield, job by job, what `requeue` would do; nothing changes and nothing is bought.
 
     Raises:
-        StoreUnavailable, DatabaseUnavailable: Redis or the database is away.
+        StoreUnavailable, DatabaseUnavailable: Redis or the database is unavailable.
     """
     async for job in runtime.jobs.failures.jobs(wanted):
         chosen = _Chosen(runtime, job, wanted)
@@ -140,8 +140,8 @@ async def requeue(
     fails.
 
     Raises:
-        StoreUnavailable, DatabaseUnavailable: Redis or the database is away. What was yielded is
-            accepted; asking again is safe.
+        StoreUnavailable, DatabaseUnavailable: Redis or the database is unavailable. What was
+            yielded is accepted; asking again is safe.
         StoreFull: Redis has hardly any memory left.
     """
     async for job in runtime.jobs.failures.jobs(wanted):

@@ -62,7 +62,7 @@ class WatchedWorker:
         self._soon(answer)
 
     def waiting(self) -> frozenset[str] | None:
-        """Return which of the worker's queues have messages; None: the broker is away."""
+        """Return which of the worker's queues have messages; None: the broker is unavailable."""
         try:
             depths = self._queues.depths(self._heard())
         except BrokerAway:

@@ -1,7 +1,7 @@
 """The platform's documented cache: leads, opportunities, SurfSense results, dashboards, sessions.
 
 Other services import these functions; names, keys, TTLs and databases are a contract. Values
-are JSON, nothing is stored without a TTL, and a Redis that is away is a miss, not an error.
+are JSON, nothing is stored without a TTL, and a Redis that is unavailable is a miss, not an error.
 """
 
 from orchestrator.cache.cache import Cache, Default

@@ -1,7 +1,7 @@
 """One way to both stores: routes by key, bounds the time, counts hits, survives a lost Redis.
 
-Redis away is no error here: reads miss, writes say False, and the log says so once a minute,
-without keys or values, which carry tokens and personal data.
+An unavailable Redis is no error here: reads miss, writes return False, and the log says so once a
+minute, without keys or values, which carry tokens and personal data.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class Cache:
         them, and then no purchase under way can bring them back.
 
         Returns:
-            How many there were; 0 if Redis is away.
+            How many there were; 0 if Redis is unavailable.
         """
         store: Store = self._results if names_results(pattern) else self._values
         # As long as it takes: each single command is bounded by the client.

@@ -2,7 +2,7 @@
 
 They need `REDIS_URL` (and `GATEWAY_REDIS_URL`, `REDIS_TTL` if set) and share one `Cache` per
 event loop, opened on first use and closed with the loop or by `close_cache`. All of them
-raise `ConfigurationError` where `REDIS_URL` is missing; a Redis that is away is no error.
+raise `ConfigurationError` where `REDIS_URL` is missing; a Redis that is unavailable is no error.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ async def get_cache(key: str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 async def set_cache(key: str, value: object, ttl: int | Default = Default.TTL) -> bool:
-    """Store *value* as JSON for *ttl* seconds; False if Redis is away.
+    """Store *value* as JSON for *ttl* seconds; False if Redis is unavailable.
 
     Args:
         key: What the key's prefix means decides where it is stored, and its usual TTL.
@@ -64,7 +64,7 @@ async def invalidate_pattern(pattern: str) -> int:
 
 
 async def cache_lead(id: UUID | str, data: object) -> bool:  # noqa: A002 - the documented name
-    """Keep a lead for an hour; False if Redis is away."""
+    """Keep a lead for an hour; False if Redis is unavailable."""
     return await set_cache(lead_key(id), data)
 
 
@@ -74,7 +74,7 @@ async def get_cached_lead(id: UUID | str) -> Any:  # noqa: A002, ANN401 - the do
 
 
 async def cache_oportunidad(id: UUID | str, data: object) -> bool:  # noqa: A002 - documented name
-    """Keep an opportunity for an hour; False if Redis is away."""
+    """Keep an opportunity for an hour; False if Redis is unavailable."""
     return await set_cache(oportunidad_key(id), data)
 
 
@@ -88,7 +88,7 @@ async def cache_surfsense_result(
 ) -> bool:
     """Keep *result* as what SurfSense says about the company called *name*.
 
-    The pipeline serves it like an answer of its own, at no cost; False if Redis is away.
+    The pipeline serves it like an answer of its own, at no cost; False if Redis is unavailable.
 
     Raises:
         InvalidCompanyName: The name is blank.
@@ -111,7 +111,7 @@ async def get_cached_surfsense_result(name: str) -> dict[str, Any] | None:
 
 
 async def cache_dashboard_metrics(view: str, data: object) -> bool:
-    """Keep the metrics of one dashboard view for five minutes; False if Redis is away."""
+    """Keep the metrics of one dashboard view for five minutes; False if Redis is unavailable."""
     return await set_cache(dashboard_key(view), data)
 
 

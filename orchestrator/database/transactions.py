@@ -41,7 +41,7 @@ async def database_time(engine: AsyncEngine) -> datetime:
     """Return what the clock of a PostgreSQL server says.
 
     Raises:
-        DatabaseUnavailable: It is away.
+        DatabaseUnavailable: It is unavailable.
     """
     async with reading(engine, "read its clock") as connection:
         told: datetime = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()

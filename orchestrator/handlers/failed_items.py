@@ -131,7 +131,7 @@ async def list_failed_items(
     """Yield the dead letters that are *wanted*, job by job, some at a time.
 
     Raises:
-        StoreUnavailable: Redis is away.
+        StoreUnavailable: Redis is unavailable.
     """
     async for job in failures.jobs(wanted):
         async for items in failures.items(job, wanted):

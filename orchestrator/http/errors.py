@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-#: Seconds after which a client should repeat what a server that is away could not do.
+#: Seconds after which a client should repeat what a server that is unavailable could not do.
 RETRY_AFTER_S = 5
 #: Seconds after which a repeated request should ask whether the first one has been answered.
 IN_FLIGHT_RETRY_S = 1

@@ -78,7 +78,7 @@ async def metrics(
 async def _unless_away(
     reading: Awaitable[T], told: Callable[[T], Iterable[Family]]
 ) -> Sequence[Family]:
-    """Return how what is read is *told*; nothing where its server is away or slow."""
+    """Return how what is read is *told*; nothing where its server is unavailable or slow."""
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             found = await reading

@@ -20,7 +20,7 @@ async def ended_within(runtime: Runtime, job: Job, patience: timedelta) -> Job |
     Raises:
         JobGone: Redis has lost its record, so nobody works on it any more.
         UnreadableJob: Its record cannot be read, with the same effect.
-        StoreUnavailable: Redis is away.
+        StoreUnavailable: Redis is unavailable.
     """
     loop = asyncio.get_running_loop()
     deadline, pause_s = loop.time() + patience.total_seconds(), FIRST_PAUSE_S

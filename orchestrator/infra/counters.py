@@ -131,7 +131,7 @@ class Counters:
         """Return what all processes have written over the last *days*, today included.
 
         Raises:
-            RedisError, OSError: Redis is away.
+            RedisError, OSError: Redis is unavailable.
         """
         today = self._clock().date()
         pipe = self._redis.pipeline(transaction=False)

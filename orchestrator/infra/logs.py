@@ -90,8 +90,8 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
 class Throttle:
     """Admits so many lines about one event a minute, and counts those that it leaves out.
 
-    A backend that is away or full is met by every item, lease and loop of a process: thousands of
-    equal lines, which would hide the others. Threads may share it.
+    Every item, lease and loop of a process meets a backend that is unavailable or full: thousands
+    of equal lines, which would hide the others. Threads may share it.
     """
 
     def __init__(self, lines: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -234,7 +234,7 @@ async def redis_time(redis: Redis) -> datetime:
     """Return what the server's clock says.
 
     Raises:
-        RedisError, OSError: It is away.
+        RedisError, OSError: It is unavailable.
     """
     seconds, micros = await redis.time()
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros)

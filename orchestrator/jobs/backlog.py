@@ -16,7 +16,7 @@ class LaneBacklog:
     """What waits in one lane: chunks that no worker has, of jobs that are not paused.
 
     `oldest` is how long ago the oldest of those jobs was accepted, zero without one. `held` counts
-    chunks in workers' hands, and those that rest because a server is away.
+    chunks in workers' hands, and those that rest because a server is unavailable.
     """
 
     lane: Lane
@@ -36,7 +36,7 @@ class Backlog:
         """Return the backlog of every lane.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         *found, (seconds, micros) = await undamaged(self._redis, "job backlog", self._read)
         now_ms = seconds * 1000 + micros // 1000

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 #: Workers that have vanished with a chunk before its items are begun one at a time.
 CAREFUL_FROM = 2
-#: How long a chunk rests whose items could not be worked on: a server of ours is away.
+#: How long a chunk rests whose items could not be worked on: a backend is unavailable.
 REST = timedelta(seconds=1)
 
 

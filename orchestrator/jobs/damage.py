@@ -43,7 +43,7 @@ async def undamaged(
 
     Raises:
         UnreadableJob: *job_id* itself is damaged; it is set aside.
-        StoreUnavailable: Redis is away, or refuses *operation* for another reason.
+        StoreUnavailable: Redis is unavailable, or refuses *operation* for another reason.
     """
     try:
         with store_errors(operation):

@@ -94,7 +94,7 @@ class IdempotencyKeys:
         Raises:
             KeyReused: The key led to another request.
             KeyInFlight: The first request with the key has not been answered yet.
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         name = idempotency_name(tenant, key)
         lease = f"{digest or _UNKNOWN} ?{uuid.uuid4().hex}"

@@ -25,7 +25,7 @@ class Lines:
         """Return for how long whoever is next has waited for a turn; None if nobody is in line.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         return await undamaged(self._redis, "job line", partial(self._waited, LaneKeys(lane)))
 

@@ -43,7 +43,7 @@ async def walk(
         since_ms: The oldest instant of interest.
 
     Raises:
-        StoreUnavailable: Redis is away.
+        StoreUnavailable: Redis is unavailable.
     """
     top: int | str = "+inf" if after is None else after.at_ms
     # How many at the instant `top` were met: as many jobs as fit into a millisecond.

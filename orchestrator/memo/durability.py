@@ -67,7 +67,7 @@ class Confirmations:
         Raises:
             LeaseLost: The primary does not have it (any more).
             NotDurable: It is not there in time, or the server cannot tell.
-            RedisError, OSError: Redis is away.
+            RedisError, OSError: Redis is unavailable.
         """
         loop = asyncio.get_running_loop()
         wanted = _Wanted(keys, token, loop.create_future())
@@ -120,7 +120,7 @@ async def read_durable(
 
     Raises:
         NotDurable: It is not there in time, or the server cannot tell.
-        RedisError, OSError: Redis is away.
+        RedisError, OSError: Redis is unavailable.
     """
     async with redis.pipeline() as connection:
         # The client reconnects by itself, but not while it watches: on a new connection, where

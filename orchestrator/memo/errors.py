@@ -1,6 +1,6 @@
 """What can go wrong in the memo, by what the caller should do.
 
-StoreUnavailable                   Redis is away, or refuses: nothing may be bought (`connections`)
+StoreUnavailable                   Redis is unavailable, or refuses: nothing may be bought
 └── NotDurable(operation, reason)   what was written is not as safe as was asked for
 MemoError
 ├── StillLoading(key)              the caller gave up waiting; the load goes on

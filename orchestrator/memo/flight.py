@@ -65,7 +65,7 @@ class RecordWriter(Protocol):
         Raises:
             LeaseLost: Another leader has taken over: then nothing may be paid.
             NotDurable: It is written, but not where it must be.
-            StoreUnavailable: Redis is away; it may be written or not.
+            StoreUnavailable: Redis is unavailable; it may be written or not.
         """
 
 
@@ -82,7 +82,7 @@ class RecordAmender(Protocol):
         Raises:
             RecordGone: Its writer has dropped it since.
             LeaseLost: Another leader has taken over.
-            StoreUnavailable: Redis is away; it may be written or not.
+            StoreUnavailable: Redis is unavailable; it may be written or not.
         """
 
 

@@ -27,7 +27,7 @@ from orchestrator.memo.scripts import Scripts
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between attempts to commit while Redis is away.
+#: Seconds between attempts to commit while Redis is unavailable.
 COMMIT_RETRY_S = 0.25
 #: The same after the callers have their answer, and nobody waits for it any more.
 LATE_RETRY_S = 1.0
@@ -165,7 +165,7 @@ class Leader:
         return FlightResult(outcome, stored=bool(stored))
 
     async def _commit(self, seat: _Seat, loaded: Loaded, entry: Entry, body: bytes) -> bool | None:
-        """Store what was paid for; wait for a Redis that is away, but not for ever: None then."""
+        """Store what was paid for; wait for an unavailable Redis within bounds, then give up."""
         deadline = time.monotonic() + self._options.commit_patience.total_seconds()
         while True:
             try:
@@ -274,7 +274,7 @@ class Leader:
             How long nobody tries again (ms); -1 if it was not ended.
 
         Raises:
-            RedisError, OSError: Redis is away.
+            RedisError, OSError: Redis is unavailable.
         """
         wait_ms = await self._scripts.release(
             keys=[
@@ -305,7 +305,7 @@ class Leader:
     def _shared_form(self, keys: Keys, error: BaseException) -> Failure | None:
         if not isinstance(error, Exception):
             return None
-        # A store that is away says nothing about the entry: everybody finds out alone.
+        # A store that is unavailable says nothing about the entry: everybody finds out alone.
         if isinstance(error, NotShared | LeaseLost | StoreUnavailable):
             return None
         known = self._failures.encode(error)

@@ -97,7 +97,7 @@ class Memo:
 
         Raises:
             StillLoading: *patience* has ended.
-            StoreUnavailable: Redis is away; nothing was loaded.
+            StoreUnavailable: Redis is unavailable; nothing was loaded.
             Exception: Whatever *load* raised, here or in the process that led.
         """
         entry = await self.peek(key)
@@ -129,7 +129,7 @@ class Memo:
         """Yield each of *keys* that has a fresh entry, once, with it. Keeps none of them.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         # Decoded batch by batch: all at once would hold up the loop.
         async for found in self._reader.get_many(list(dict.fromkeys(keys))):
@@ -245,7 +245,7 @@ class Memo:
             Whether it was ended by this call: the next caller leads, and finds its record.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         with store_errors("end flight"):
             if not await self._processes.is_gone(process_of(leader)):
@@ -259,7 +259,7 @@ class Memo:
         """Let the next caller load *key* although the last load has failed, if that *is_meant*.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         keys = Keys(key)
         with store_errors("forgive"):
@@ -305,7 +305,7 @@ class Memo:
 
         Raises:
             LoadFailed: The record cannot be read.
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         # What each key must hold if it is there.
         readers: dict[str, Callable[[bytes], object]] = {

@@ -46,7 +46,7 @@ class Processes:
         """Return once this process is known to be alive, and is kept known.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         if self._task is None:
             with store_errors("heartbeat"):
@@ -70,7 +70,7 @@ class Processes:
         """Return whether *process* has certainly had the time to renew its key, and has not.
 
         Raises:
-            RedisError, OSError: Redis is away.
+            RedisError, OSError: Redis is unavailable.
         """
         if process == self.id or not self._is_steady(monotonic()):
             return False

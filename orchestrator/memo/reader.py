@@ -49,7 +49,7 @@ class Reader:
         """Yield each of *keys* with its value, in order, in batches of at most `BATCH`.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH]

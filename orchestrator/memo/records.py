@@ -83,7 +83,7 @@ class Records:
         Raises:
             LeaseLost: Another leader took over.
             RecordGone: There is no record to replace.
-            StoreUnavailable: Redis is away; the record may be written or not.
+            StoreUnavailable: Redis is unavailable; the record may be written or not.
         """
         ttl_ms = milliseconds(self._options.record_ttl)
         with store_errors("record"):
@@ -109,7 +109,7 @@ class Records:
         Raises:
             LeaseLost: The server does not have it: it was not the one that wrote it.
             NotDurable: It is not there in time, or the server cannot tell.
-            StoreUnavailable: Redis is away; nobody knows.
+            StoreUnavailable: Redis is unavailable; nobody knows.
         """
         if self._options.durability is Durability.NONE:
             return
@@ -154,7 +154,7 @@ class Records:
         """Return records written *for_at_least* ago, the oldest first.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         latest = (time() - for_at_least.total_seconds()) * 1000
         with store_errors("left records"):

@@ -121,7 +121,7 @@ class Workers:
         """Keep *beat* until the next one, or until it is too old to count.
 
         Raises:
-            RedisError, OSError: Redis is away.
+            RedisError, OSError: Redis is unavailable.
         """
         pipe = self._redis.pipeline(transaction=False)
         pipe.set(f"{ROOT}{beat.id}", orjson.dumps(asdict(beat)), px=self._ttl)
@@ -133,7 +133,7 @@ class Workers:
         """Forget a worker that ends.
 
         Raises:
-            RedisError, OSError: Redis is away.
+            RedisError, OSError: Redis is unavailable.
         """
         pipe = self._redis.pipeline(transaction=False)
         pipe.delete(f"{ROOT}{beat.id}")
@@ -144,7 +144,7 @@ class Workers:
         """Return the last sign of each worker that has given one lately, by name.
 
         Raises:
-            RedisError, OSError: Redis is away.
+            RedisError, OSError: Redis is unavailable.
         """
         ids = await self._ids()
         if not ids:

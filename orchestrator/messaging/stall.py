@@ -7,7 +7,7 @@ after a restart of the broker; from outside the process looks alive. A worker is
   room for one, and received none of any kind; or
 - its event loop, on which all work runs, has not taken a turn for as long.
 
-A broker that does not answer whoever looks is away for all workers, which is no stall: time
+A broker that does not answer whoever looks is unavailable for all workers, which is no stall: time
 begins anew once it is back, since Celery needs some to connect again.
 """
 

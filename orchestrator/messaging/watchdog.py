@@ -25,7 +25,7 @@ class Watched(Protocol):
         """Have the event loop call *answer* when it takes a turn; never waits."""
 
     def waiting(self) -> frozenset[str] | None:
-        """Return which of the process's queues have messages; None: the broker is away."""
+        """Return which of the process's queues have messages; None: the broker is unavailable."""
 
     def received(self) -> int:
         """Return how many messages the process has ever received."""

@@ -258,7 +258,7 @@ class Attempts:
         return await self._seller.look(page.run_id or "", company=page.order.company)
 
     async def release(self, page: Page) -> None:
-        """Give back what was reserved; where Redis is away it comes back by itself."""
+        """Give back what was reserved; where Redis is unavailable it comes back by itself."""
         try:
             await self._settlement.release(page)
         except StoreUnavailable as away:

@@ -96,7 +96,7 @@ class Budget:
         """Give *account* a cap of its own. Takes effect with the next reservation.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         key = _account_key(account)
         with store_errors("budget set_cap"):
@@ -109,7 +109,7 @@ class Budget:
         """Forget an account that was given a cap, if nothing was reserved in it.
 
         Raises:
-            StoreUnavailable: Redis is away; it expires by itself.
+            StoreUnavailable: Redis is unavailable; it expires by itself.
         """
         key = _account_key(account)
         with store_errors("budget drop_cap"):
@@ -195,7 +195,7 @@ class Budget:
         """Give the reservation of *amount_micros* back: it has cost nothing.
 
         Raises:
-            StoreUnavailable: Redis is away; it lapses by itself.
+            StoreUnavailable: Redis is unavailable; it lapses by itself.
         """
         with store_errors("budget release"):
             await self._release(keys=_keys(accounts), args=[hold_id, amount_micros])

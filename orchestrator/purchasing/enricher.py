@@ -88,7 +88,7 @@ class Enricher:
             InvalidCompanyName: The name has no key.
             BudgetExhausted: A cap refuses the purchase.
             EnrichmentError: SurfSense failed, here or in the process that led.
-            MemoError: Redis is away, or the leader failed in an unknown way.
+            MemoError: Redis is unavailable, or the leader failed in an unknown way.
             DatabaseUnavailable: The index cannot be read; nothing was bought.
         """
         if isinstance(company, str):
@@ -169,7 +169,7 @@ class Enricher:
         `serve_again`.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         key_of = {entry_key(each.key): each.key for each in companies}
         # Entry by entry: decoded, thousands of them would take ten times their size.
@@ -187,7 +187,7 @@ class Enricher:
 
         Raises:
             InvalidCompanyName: A name has no key.
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
             DatabaseUnavailable: The index cannot be read.
         """
         distinct = list(dict.fromkeys(mentions))
@@ -209,7 +209,7 @@ class Enricher:
         """Return the entry that a lookup of *company* is answered with now; None if it buys.
 
         Raises:
-            StoreUnavailable: Redis is away.
+            StoreUnavailable: Redis is unavailable.
         """
         if inherited := await self._inherited(company):
             return inherited.entry

@@ -26,7 +26,7 @@ class LastKnown:
 
         Raises:
             DatabaseUnavailable: The archive cannot be read.
-            StoreUnavailable: Nothing is in the archive, and Redis is away.
+            StoreUnavailable: Nothing is in the archive, and Redis is unavailable.
         """
         keys = (company.key, *company.former)
         kept = list((await self._archive.latest(keys)).values())

@@ -31,8 +31,8 @@ class Recall:
         """Return the evidence of each of *references*; None where it is kept no longer.
 
         Raises:
-            StoreUnavailable: Redis is away.
-            DatabaseUnavailable: The database is away.
+            StoreUnavailable: Redis is unavailable.
+            DatabaseUnavailable: The database is unavailable.
         """
         entries = await self._memo.peek_many([entry_key(each.company_key) for each in references])
         found = [

@@ -57,7 +57,7 @@ class Done(NamedTuple):
 
 
 _FAULTS: dict[str, Callable[[], Exception]] = {
-    "redis is away": lambda: redis.exceptions.ConnectionError("away"),
+    "redis is unavailable": lambda: redis.exceptions.ConnectionError("away"),
     "answer lost": lambda: AnswerLost("Acme", "none came"),
     "run interrupted": lambda: RunInterrupted("Acme", "run"),
     "run failed": lambda: ServiceUnavailable("Acme", "the run failed"),

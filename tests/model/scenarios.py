@@ -47,7 +47,7 @@ REPLY_LOST = Scenario("the POST's reply is lost", "AB", Faults(lost=1, retries=1
 SENT_AGAIN = Scenario("a script is sent twice", "AB", Faults(crash=1, again=1, ticks=1))
 SWEPT = Scenario("a sweeper goes round", "AS", Faults(crash=1, ticks=2))
 AGED = Scenario("answers age", "AB", Faults(crash=1, ticks=2), SHORT_LIVED)
-AWAY = Scenario("Redis is away", "AB", Faults(away=2, ticks=2))
+AWAY = Scenario("Redis is unavailable", "AB", Faults(away=2, ticks=2))
 ENRICH = Scenario("enrich: a crash", "AB", Faults(crash=1, ticks=2), WITHOUT_RUN_IDS)
 ENRICH_STALL = Scenario("enrich: a stall", "AB", Faults(pause=1, ticks=2), WITHOUT_RUN_IDS)
 ENRICH_INVALIDATED = Scenario(
@@ -72,7 +72,10 @@ ENRICH_SILENT_SWEPT = SILENT_SWEPT._replace(
     name="enrich: Redis is silent, a sweeper goes round", rules=WITHOUT_RUN_IDS
 )
 ENRICH_AWAY = Scenario(
-    "enrich: Redis is away, then silent", "AB", Faults(away=1, silent=1, ticks=1), WITHOUT_RUN_IDS
+    "enrich: Redis is unavailable, then silent",
+    "AB",
+    Faults(away=1, silent=1, ticks=1),
+    WITHOUT_RUN_IDS,
 )
 ENRICH_SLOW = Scenario(
     "enrich: a slow answer, Redis is silent",

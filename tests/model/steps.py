@@ -139,7 +139,7 @@ class Steps:
         if left.again and pending.kind == "script":
             yield f"{label}, reply lost, sent again", executed.spend("again"), False
         if left.away and pending.kind in ("script", "zadd", "zrem"):
-            fault = Answer(fault="redis is away")
+            fault = Answer(fault="redis is unavailable")
             yield (
                 f"{who}: {what} not executed, error",
                 self._deliver(world.spend("away"), index, fault),

@@ -29,10 +29,12 @@ UNPLAIN: Final = {
     r"\ball the same\b": "still",
     r"\banother than\b": "other than, different from",
     r"\bslip of the pen\b": "probably a typo",
-    r"\bof ours is (away|down)\b": "a backend is unavailable",
+    r"\b(of ours is|server is|Redis is|backend is) (away|down)\b": "a backend is unavailable",
 }
 #: Where they are gone.
 PLAIN: Final = (
+    "orchestrator/cli/",
+    "orchestrator/doctor/",
     "orchestrator/identity/",
     "orchestrator/settings.py",
 )

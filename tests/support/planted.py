@@ -130,7 +130,7 @@ def plant(environment: Mapping[str, str]) -> None:
 
     `PLANTED_FAULT` takes a rule away. With `STOPS_BEFORE_POST`, a file that is not there yet, the
     first process that buys stops itself by SIGSTOP between a purchase's record and its POST.
-    `COMMIT_PATIENCE_S` shortens the time for which callers wait for a Redis that is away.
+    `COMMIT_PATIENCE_S` shortens the time for which callers wait for a Redis that is unavailable.
     """
     if "PLANTED_FAULT" in environment:
         _PLANT[Fault(environment["PLANTED_FAULT"])]()

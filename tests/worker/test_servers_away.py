@@ -1,4 +1,4 @@
-"""A server of ours is away for longer than anybody waits, and the buyer lives: nothing is lost.
+"""A backend is unavailable for longer than its callers wait; the buyer lives: nothing is lost.
 
 What has an answer anywhere is adopted and not bought again, and the ledger is the bill.
 """
@@ -17,7 +17,7 @@ from tests.support.hostile_seller import Behaviour
 from tests.support.installation import Installation, running_installation
 
 COMPANIES = 12
-#: Answers come while the server is away, which lasts beyond the patience of who waits for them.
+#: Answers come while the server is unavailable, for longer than those who wait have patience.
 ANSWER_S, PATIENCE_S, AWAY_S = 3.0, 2.0, 8.0
 
 

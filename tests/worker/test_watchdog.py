@@ -77,7 +77,7 @@ def test_a_busy_worker_and_an_idle_one_go_on(site: Site) -> None:
 
 
 def test_a_worker_without_its_broker_waits_for_it(site: Site) -> None:
-    """However long it is away; then the worker takes what has waited meanwhile."""
+    """However long it is unavailable; then the worker takes what has waited meanwhile."""
     worker = site.crew.start("patient", app=IMPATIENT, **site.behind_proxy)
     worker.wait_until_ready(site.celery)
     first, second = new_company(), new_company()

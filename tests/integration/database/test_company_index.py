@@ -28,7 +28,7 @@ def _index(engine: AsyncEngine) -> CompanyIndex:
 
 
 def _refuse(*_: object) -> None:
-    raise OperationalError("SELECT", None, OSError("the database is away"))
+    raise OperationalError("SELECT", None, OSError("the database is unavailable"))
 
 
 async def test_two_processes_never_take_two_companies_for_one(

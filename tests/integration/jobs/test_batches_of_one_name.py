@@ -69,7 +69,7 @@ async def test_who_names_a_company_by_website_does_not_depend_on_who_does_not(
 async def test_work_is_accepted_while_nobody_can_say_who_is_meant(
     runtime: Runtime, memo_redis: Redis, tmp_path: Path
 ) -> None:
-    """The database is away: nothing is answered, all of it waits for the workers."""
+    """The database is unavailable: nothing is answered, all of it waits for the workers."""
     await know(memo_redis, "acme")
     await runtime.backends.engine.dispose()
     await asyncio.to_thread((tmp_path / "emasai.sqlite").write_text, "no database any more" * 100)

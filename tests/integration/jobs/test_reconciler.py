@@ -68,7 +68,7 @@ class Flaky(AcceptingRecords):
     outages = 3
 
     async def job(self, job_id: str) -> Job | None:
-        """Return the job, or fail as when Redis is away."""
+        """Return the job, or fail as when Redis is unavailable."""
         self.outages -= 1
         if self.outages >= 0:
             raise StoreUnavailable("job job")

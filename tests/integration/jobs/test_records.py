@@ -143,7 +143,7 @@ async def test_a_chunk_that_is_not_done_is_handed_back(records: AcceptingRecords
 
 
 async def test_a_chunk_that_cannot_be_worked_on_rests(records: AcceptingRecords) -> None:
-    """Nobody takes it for a while, so that a server that is away is not asked all the time."""
+    """No worker takes it for a while: an unavailable server is not asked all the time."""
     await records.accept("j1", NEW, chunk_size=5)
     async with records.taken(Lane.PIPELINE) as lease:
         assert lease is not None
@@ -276,7 +276,7 @@ async def test_an_unknown_job_is_nothing(records: AcceptingRecords) -> None:
 
 
 async def test_without_redis_records_say_so() -> None:
-    """Every question to a server that is away ends as StoreUnavailable."""
+    """Every question to a server that is unavailable ends as StoreUnavailable."""
     async with open_redis(NOBODY) as nobody:
         records = AcceptingRecords(nobody, ttl=timedelta(hours=1))
 

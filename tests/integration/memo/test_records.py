@@ -137,7 +137,7 @@ async def test_the_last_record_stays_until_what_it_says_is_settled(
 ) -> None:
     """The answer is stored and served; what is owed stays written down if it was not paid.
 
-    A server that is away is no surprise; anything else is reported with its traceback.
+    A server that is unavailable is no surprise; anything else is reported with its traceback.
     """
 
     async def settle() -> None:

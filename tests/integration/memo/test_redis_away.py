@@ -38,7 +38,7 @@ async def memos(server: Valkey) -> AsyncIterator[tuple[Memo, Memo]]:
 
 
 async def test_without_redis_nothing_is_loaded(server: Valkey, memos: tuple[Memo, Memo]) -> None:
-    """A lookup says in bounded time that Redis is away, and does not call the loader."""
+    """A lookup says in bounded time that Redis is unavailable, and does not call the loader."""
     kill(server)
     loader = Loader()
 
@@ -74,7 +74,7 @@ async def test_a_server_that_refuses_to_write_sells_nothing(
     recovery: tuple[str, ...],
     told: type[StoreUnavailable],
 ) -> None:
-    """No lease can be had, which is told from a server that is away; then everything goes on."""
+    """There is no lease, which differs from an unavailable server; afterwards all goes on."""
     loader = Loader()
     async with client_of(server, 1) as admin:
         await admin.execute_command(*trouble)  # type: ignore[no-untyped-call]  # as redis-py has it
@@ -92,7 +92,7 @@ async def test_a_server_that_refuses_to_write_sells_nothing(
 async def test_without_redis_no_door_of_the_memo_hangs(
     server: Valkey, memos: tuple[Memo, Memo]
 ) -> None:
-    """Looking and invalidating say in bounded time that Redis is away."""
+    """Looking and invalidating say in bounded time that Redis is unavailable."""
     kill(server)
     memo = memos[0]
 
@@ -190,7 +190,7 @@ async def test_a_redis_that_stays_away_does_not_keep_the_answer_from_its_caller(
 async def test_a_failure_without_redis_is_still_the_callers(
     server: Valkey, memos: tuple[Memo, Memo]
 ) -> None:
-    """A loader that fails while Redis is away fails its own caller with its own error."""
+    """A loader that fails while Redis is unavailable fails its own caller with its own error."""
     loader = Loader(gated=True, error=ZeroDivisionError())
     caller = asyncio.create_task(memos[0].get(KEY, loader))
     await loader.started.wait()

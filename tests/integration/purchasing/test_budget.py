@@ -208,7 +208,7 @@ async def test_refreshes_leave_the_last_part_of_a_cap_to_others(jobs_redis: Redi
 
 
 async def test_without_redis_nothing_may_be_bought() -> None:
-    """Every question about a cap to a server that is away ends as StoreUnavailable."""
+    """Every question about a cap to a server that is unavailable ends as StoreUnavailable."""
     async with Redis(port=1, retry=Retry(NoBackoff(), 0)) as nobody:
         budget = Budget(nobody, HandwrittenBooks(), Caps())
         questions = (

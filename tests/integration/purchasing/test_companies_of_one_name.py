@@ -221,7 +221,7 @@ async def test_leads_are_judged_again_on_what_was_bought_for_their_company(
 async def test_nothing_is_bought_while_nobody_can_say_who_is_meant(
     worlds: Worlds, shared_valkey: Valkey
 ) -> None:
-    """The database is away: a typed error, and no purchase."""
+    """The database is unavailable: a typed error, and no purchase."""
     away = open_engine("postgresql://emasai@127.0.0.1:1/emasai")
     lost = worlds.open(shared_valkey, engine=away)
 

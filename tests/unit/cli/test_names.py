@@ -81,7 +81,7 @@ async def test_what_has_not_begun_by_the_deadline_fails() -> None:
 
 
 async def test_with_nothing_found_out_the_command_fails() -> None:
-    """As every command does whose servers are away."""
+    """As every command does whose servers are unavailable."""
     away = {"Acme": StoreFull("get"), "Beta": StoreFull("get")}
     terms = Terms(deadline=NOW + timedelta(hours=1))
 

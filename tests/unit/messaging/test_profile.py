@@ -60,7 +60,7 @@ def test_every_setting_has_its_reason_and_stands_in_the_documentation() -> None:
 
 
 def test_a_worker_never_gives_its_broker_up() -> None:
-    """Neither at its start nor later, however long the broker is away."""
+    """Neither at its start nor later, however long the broker is unavailable."""
     assert APP.conf.broker_connection_retry_on_startup
     assert APP.conf.broker_connection_retry
     assert APP.conf.broker_connection_max_retries is None

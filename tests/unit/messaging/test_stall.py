@@ -31,15 +31,15 @@ def test_a_loop_that_stands_still_is_a_stall() -> None:
     assert verdicts(BLOCKED, BLOCKED, replace(BLOCKED, waiting=None))[-1] is Stall.LOOP
 
 
-@pytest.mark.parametrize("look", [IDLE, BUSY, AWAY], ids=["idle", "busy", "broker away"])
+@pytest.mark.parametrize("look", [IDLE, BUSY, AWAY], ids=["idle", "busy", "broker unavailable"])
 def test_whoever_cannot_receive_anything_is_not_stalled(look: Look) -> None:
     """However long it lasts."""
     assert set(verdicts(*[look] * 100)) == {None}
 
 
-@pytest.mark.parametrize("look", [IDLE, BUSY, AWAY], ids=["idle", "busy", "broker away"])
+@pytest.mark.parametrize("look", [IDLE, BUSY, AWAY], ids=["idle", "busy", "broker unavailable"])
 def test_time_begins_anew_after_any_good_reason(look: Look) -> None:
-    """Time to connect again is given whole, after the broker was away above all."""
+    """Time to connect again is given whole, after the broker was unavailable above all."""
     assert set(verdicts(*[UNHEARD] * 3, look, *[UNHEARD] * 3)) == {None}
 
 
