@@ -24,6 +24,8 @@ from orchestrator.infra.bounds import (
     Tenant,
     Text,
     Until,
+    complaint_of,
+    path_of,
 )
 from orchestrator.infra.counters import REFUSED
 from orchestrator.jobs import JobKind, KeyReused, NewJob
@@ -125,7 +127,7 @@ def _mentions(task: Task[Any, Any], companies: list[object]) -> tuple[str, ...]:
             for about in (mention.website, mention.country):
                 _ABOUT.validate_python(about)
         except ValidationError as error:
-            problem = _sentence(error.errors(include_input=False, include_url=False)[0])
+            problem = complaint_of(error.errors(include_input=False, include_url=False)[0])
             raise _refused(task, f"companies[{number}] {problem}") from None
         except ValueError as error:
             raise _refused(task, f"companies[{number}] {error}") from None
@@ -153,20 +155,10 @@ def _accept(task: Task[Any, Any], kind: JobKind, items: tuple[str, ...], asked: 
 def _problem(error: ValidationError, names: tuple[str, ...]) -> str:
     """Return the first of the problems as a sentence that names the argument, never its value."""
     fault = error.errors(include_input=False, include_url=False)[0]
-    name, *index = fault["loc"]
     if fault["type"] == "extra_forbidden":
         # The name is the caller's, and may be anything.
         return f"has an unknown argument; it takes {', '.join(names)}"
-    where = "".join(f"[{step}]" for step in index if isinstance(step, int))
-    return f"{name}{where} {_sentence(fault)}"
-
-
-def _sentence(fault: Mapping[str, Any]) -> str:
-    if fault["type"] == "missing":
-        return "is missing; add it"
-    message: str = fault["msg"].removeprefix("Value error, ")
-    _, should, wish = message.partition(" should ")
-    return f"must {wish}; correct it" if should else message
+    return f"{path_of(fault['loc'])} {complaint_of(fault)}"
 
 
 def _refused(task: Task[Any, Any], reason: str) -> TaskRefused:

@@ -12,9 +12,9 @@ from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, json_text, out, print_json, table, write_json
 from orchestrator.cli.options import AsJson, Deadline, OfLane, OfTenant, Terms, parse_instant
 from orchestrator.cli.session import with_runtime
+from orchestrator.dispatch import RequeueReport, preview_requeue, requeue, requeued_as
 from orchestrator.handlers import FailedItem, FailureCount, list_failed_items, retry_of
 from orchestrator.jobs import FailureFilter, Lane
-from orchestrator.requeue import Sweep, foresee, requeue, requeued_as
 
 #: Failed items in a table by default.
 SHOWN: Final = 20
@@ -179,57 +179,57 @@ def requeue_failed(  # noqa: PLR0913 - each is an option
         )
     terms = Terms.parse(max_cost, deadline)
 
-    async def work(runtime: Runtime) -> tuple[Sweep, Sequence[str]]:
+    async def work(runtime: Runtime) -> tuple[RequeueReport, Sequence[str]]:
         wanted = await _filter_of(runtime, job_id, reasons, tenant, lane, since)
         cap = terms.max_cost_micros
         found = (
-            foresee(runtime, wanted, max_cost_micros=cap)
+            preview_requeue(runtime, wanted, max_cost_micros=cap)
             if dry_run
             else requeue(runtime, wanted, max_cost_micros=cap, deadline=terms.deadline)
         )
-        sweep = await Sweep.of(found)
-        earlier = await requeued_as(runtime, job_id) if job_id and sweep.before else ()
-        return sweep, earlier
+        report = await RequeueReport.of(found)
+        earlier = await requeued_as(runtime, job_id) if job_id and report.before else ()
+        return report, earlier
 
-    sweep, earlier = with_runtime(work)
+    report, earlier = with_runtime(work)
     if as_json:
-        print_json(sweep.as_json(dry_run=dry_run))
+        print_json(report.as_json(dry_run=dry_run))
     else:
-        _show(sweep, earlier, dry_run=dry_run)
+        _show(report, earlier, dry_run=dry_run)
 
 
-def _show(sweep: Sweep, earlier: Sequence[str], *, dry_run: bool) -> None:
-    if sweep.jobs:
-        out.print(_sweep_table(sweep, dry_run=dry_run))
-    sentences = [_verdict(sweep, dry_run=dry_run)]
-    if sweep.left:
-        names = ", ".join(f"{n} {code}" for code, n in sorted(sweep.left.items()))
+def _show(report: RequeueReport, earlier: Sequence[str], *, dry_run: bool) -> None:
+    if report.jobs:
+        out.print(_sweep_table(report, dry_run=dry_run))
+    sentences = [_verdict(report, dry_run=dry_run)]
+    if report.left:
+        names = ", ".join(f"{n} {code}" for code, n in sorted(report.left.items()))
         sentences.append(
             f"Left out: {names}. Give the --reason of those whose cause is fixed; what a schedule "
             "has added is tried again by itself."
         )
-    if sweep.before:
+    if report.before:
         as_jobs = f", as job {', '.join(earlier)}" if earlier else ""
-        sentences.append(f"Queued again before: {sweep.before.total()}{as_jobs}.")
+        sentences.append(f"Queued again before: {report.before.total()}{as_jobs}.")
     for sentence in sentences:
         out.print(sentence, soft_wrap=True)
 
 
-def _verdict(sweep: Sweep, *, dry_run: bool) -> str:
-    items = sweep.codes.total()
+def _verdict(report: RequeueReport, *, dry_run: bool) -> str:
+    items = report.codes.total()
     if not items:
         return "There is nothing to queue again."
-    reasons = ", ".join(f"{n} {code}" for code, n in sorted(sweep.codes.items()))
+    reasons = ", ".join(f"{n} {code}" for code, n in sorted(report.codes.items()))
     if dry_run:
-        cost = dollars(sweep.cost_micros_at_most)
+        cost = dollars(report.cost_micros_at_most)
         return f"Would queue {items} again ({reasons}), for {cost} at most."
     return f"Queued {items} again ({reasons})."
 
 
-def _sweep_table(sweep: Sweep, *, dry_run: bool) -> Table:
+def _sweep_table(report: RequeueReport, *, dry_run: bool) -> Table:
     new_job = () if dry_run else ("queued again as",)
     found = table("job", *new_job, "items", "may spend", "tenant", right=("items", "may spend"))
-    for each in sweep.jobs:
+    for each in report.jobs:
         may_spend = each.cost_micros_at_most if dry_run else each.max_cost_micros
         found.add_row(
             each.parent.job_id,

@@ -31,8 +31,9 @@ def bounded(bound: TypeAdapter[T], value: object, *, of: str = "") -> T:
     try:
         return bound.validate_python(value)
     except ValidationError as error:
-        message = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise typer.BadParameter(f"{of or repr(value)}: {message}") from None
+        raise typer.BadParameter(
+            f"{of or repr(value)} {bounds.complaint_of(error.errors()[0])}"
+        ) from None
 
 
 def check_text(text: str) -> str:

@@ -1,39 +1,45 @@
 """The FastAPI application: its parts in the order in which a request meets them."""
 
 import contextlib
+import re
+import time
+import uuid
 from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Final
 
+import structlog
 from fastapi import FastAPI
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.app import build
 from orchestrator.jobs import Notifier
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import Settings
 
-from . import (
-    batches,
-    failed_items,
-    health,
-    jobs,
-    listing,
-    metrics,
-    reference,
-    spanish_door,
-    steering,
-)
-from .body_limit import BodyLimit
-from .dependencies import KEY_DOCUMENTED
-from .error_handlers import KNOWN_ERRORS, answer_error
+from . import failed_items, health, jobs, metrics, reference, submitting
+from .errors import KNOWN_ERRORS, Refusal, answer_error
 from .health import HealthChecks
-from .query_names import QueryNames
-from .request_log import RequestLog
-from .security import Guard, OriginGuard, is_upload
+from .limits import BodyLimit
+from .security import KEY_DOCUMENTED, OPEN_PATH, Guard, OriginGuard, QueryNames
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID: Final = "X-Request-ID"
+# What a caller sends ends up in our logs, so only what can do no harm there is taken over.
+_SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_INTERNAL = Refusal(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "internal_error",
+    f"An internal error stopped this request; the server's log has it under the {REQUEST_ID}.",
+)
 
 DESCRIPTION = """\
 Asks for enrichment of companies and for the judgement of leads, and says how far it got.
 
-Work that was answered with 202 is done or visibly failed some day, whatever is killed.
+An accepted job (202) completes or fails visibly, even if workers crash.
 Repeating a request is safe: equal work that is not finished yet is the same job, a lead
 is stored once, and a company is bought once while its evidence is fresh.
 
@@ -76,7 +82,7 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
             Middleware(Guard, keys=keys),
             Middleware(OriginGuard),
             Middleware(QueryNames),
-            Middleware(BodyLimit, is_upload=is_upload),
+            Middleware(BodyLimit),
         ],
         exception_handlers=dict.fromkeys(KNOWN_ERRORS, answer_error),
         # A redirect would send key and body to whatever address a proxy has named, in clear.
@@ -84,15 +90,72 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         docs_url=None,
         redoc_url=None,
     )
-    key_documented = KEY_DOCUMENTED if keys else ()
-    routers = (
-        *(batches.uploads, batches.router, listing.router),
-        # Before the jobs: `failed` is no id.
-        *(failed_items.router, jobs.router, steering.router, spanish_door.router),
-        metrics.router,
-    )
-    for router in routers:
-        app.include_router(router, dependencies=key_documented)
+    # `failed` is no job id, so the failed items come before the jobs.
+    for part in (submitting, failed_items, jobs, metrics):
+        app.include_router(part.router, dependencies=KEY_DOCUMENTED if keys else ())
     app.include_router(health.router)
     app.include_router(reference.router)
     return app
+
+
+class RequestLog:
+    """ASGI middleware, the outermost: one log line and one id a request, and the last resort.
+
+    Neither addresses nor bodies are logged: they may hold personal data.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and log how it was answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(_request_id(scope), send)
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=answer.request_id):
+            try:
+                await self._app(scope, receive, answer.send)
+            except Exception:
+                log.exception("request.failed")
+                if answer.status is not None:
+                    raise
+                await _INTERNAL.response()(scope, receive, answer.send)
+            _log_line(scope, answer.status, time.perf_counter() - started)
+
+
+class _Answer:
+    """An answer on its way out, which gets its id and whose status is kept."""
+
+    def __init__(self, request_id: str, send: Send) -> None:
+        self.request_id = request_id
+        self.status: int | None = None
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID] = self.request_id
+            # Answers are about persons and money: not for caches, nor for guesses of browsers.
+            headers["Cache-Control"] = "no-store"
+            headers["X-Content-Type-Options"] = "nosniff"
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID, "")
+    return given if _SOUND_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _log_line(scope: Scope, status: int | None, seconds: float) -> None:
+    # Health is asked for every few seconds.
+    write = log.debug if scope["path"] == OPEN_PATH else log.info
+    write(
+        "request.answered",
+        method=scope["method"],
+        operation=getattr(scope.get("route"), "name", None),
+        status=status,
+        duration_ms=round(seconds * 1000, 1),
+    )

@@ -1,18 +1,36 @@
-"""The one shape of every error, and the errors that the API knows."""
+"""The one shape of every error answer, and what each error of a request becomes.
+
+Faults that pydantic finds are worded in `infra.bounds`, for all entry points alike.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
+import structlog
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
+from redis.exceptions import RedisError
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
-#: Seconds after which a client should repeat what a server that is unavailable could not do.
+from orchestrator.database import DatabaseUnavailable
+from orchestrator.infra.bounds import MAX_ITEMS, Fault, complaint_of, path_of
+from orchestrator.infra.redis_client import StoreFull, StoreRefused, StoreUnavailable
+from orchestrator.jobs import JobGone, KeyInFlight, KeyReused, UnreadableJob
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES: Final = 10_000_000
+#: Seconds after which a client should repeat what an unavailable backend could not do.
 RETRY_AFTER_S = 5
 #: Seconds after which a repeated request should ask whether the first one has been answered.
 IN_FLIGHT_RETRY_S = 1
-#: Faults of one request that are listed; a caller with more has one cause for them all.
+#: Faults of one request that are listed; more have one cause.
 LISTED_FAULTS = 100
 
 
@@ -98,7 +116,7 @@ def invalid_request(faults: Sequence[FieldFault]) -> Refusal:
     """Return the answer to a request with *faults*, of which there is at least one."""
     message = faults[0].message
     if len(faults) > LISTED_FAULTS:
-        # Nobody has looked for more: a caller with so many has one cause for them all.
+        # Reading stops there: so many faults have one cause.
         message = (
             f"The request has more than {LISTED_FAULTS} faults, the first of which are listed; "
             "correct them all."
@@ -118,3 +136,155 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     return {
         status.value: {"model": ErrorAnswer, "description": status.phrase} for status in statuses
     }
+
+
+Location = Sequence[str | int]
+
+#: Names that pydantic gives to the kinds of a body; they stand in no request.
+_TAGS: Final = frozenset({"enrich", "pipeline", "reference", "lead"})
+#: The same of the kinds of an item, which no field can be called.
+NAME, COMPANY = "<name>", "<company>"
+#: The kind of the one fault that stands for those of a list's items.
+FAULTY_ITEMS: Final = "faulty_items"
+
+
+def field_fault(location: Location, complaint: str) -> FieldFault:
+    """Return the fault at *location*; *complaint* reads on from the name of the field."""
+    path = path_of(location)
+    item = next((step for step in location if isinstance(step, int)), None)
+    return FieldFault(field=path, item=item, message=f"{path or 'The body'} {complaint}.")
+
+
+def refusal_of(faults: Sequence[Fault]) -> Refusal:
+    """Return the answer to a request in which pydantic found *faults*."""
+    each = chain.from_iterable(map(_expanded, faults))
+    return invalid_request([_field_fault(fault) for fault in each])
+
+
+def _expanded(fault: Fault) -> Sequence[Fault]:
+    """Return the faults that *fault* stands for."""
+    if fault["type"] != FAULTY_ITEMS:
+        return (fault,)
+    within = fault["ctx"]["faults"]
+    return [{**each, "loc": (*fault["loc"], *each["loc"])} for each in within]
+
+
+def _field_fault(fault: Fault) -> FieldFault:
+    location = fault["loc"][1:]  # without "body", "query" or "path"
+    if location and location[0] in _TAGS:
+        location = location[1:]
+    location = tuple(step for step in location if step not in {NAME, COMPANY})
+    if not location and fault["type"] in {"model_attributes_type", "model_type"}:
+        complaint = "must be a JSON object; send one, with the header"
+        return field_fault((), f"{complaint} 'Content-Type: application/json'")
+    return field_fault(location, complaint_of(fault))
+
+
+TOO_LARGE: Final = Refusal(
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "too_large",
+    f"A request has at most {MAX_BODY_BYTES // 1_000_000} MB and {MAX_ITEMS:,} items; "
+    "split it into several.",
+)
+#: What the framework itself refuses, by status.
+_PLAIN: Final = {
+    HTTPStatus.BAD_REQUEST: (
+        "unreadable_body",
+        "The body cannot be read as JSON in UTF-8; correct it.",
+    ),
+    HTTPStatus.NOT_FOUND: (
+        "unknown_address",
+        "There is nothing at this address; /openapi.json lists what there is.",
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: (
+        "unknown_method",
+        "This address does not know this method; the header Allow lists those it knows.",
+    ),
+    HTTPStatus.REQUEST_TIMEOUT: (
+        "slow_body",
+        "The body came too slowly; send it again, as fast as the connection takes it.",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (TOO_LARGE.code, TOO_LARGE.message),
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "busy",
+        f"Other requests fill the memory; repeat this one in {RETRY_AFTER_S} seconds.",
+    ),
+}
+
+#: What `answer_error` answers; every other exception ends in `app.RequestLog`.
+KNOWN_ERRORS: Final = (
+    Refused,
+    JobGone,
+    KeyInFlight,
+    KeyReused,
+    UnreadableJob,
+    RequestValidationError,
+    HTTPException,
+    StoreUnavailable,
+    RedisError,
+    DatabaseUnavailable,
+)
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """Answer one of the `KNOWN_ERRORS`."""
+    refusal = _refusal_for(error)
+    if refusal.status is HTTPStatus.METHOD_NOT_ALLOWED:
+        refusal = replace(refusal, headers={"Allow": ", ".join(_methods_at(request))})
+    if refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        log.warning("api.part_away", part=refusal.code, error=type(error).__name__)
+    return refusal.response()
+
+
+def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911 - one for each error
+    match error:
+        case Refused():
+            return error.refusal
+        case RequestValidationError():
+            return refusal_of(error.errors())
+        case HTTPException():
+            return _plain(error)
+        case KeyReused():
+            return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", f"{error}.")
+        case KeyInFlight():
+            headers = {"Retry-After": str(IN_FLIGHT_RETRY_S)}
+            return Refusal(HTTPStatus.CONFLICT, "request_in_flight", f"{error}.", headers=headers)
+        case UnreadableJob():
+            return Refusal(HTTPStatus.CONFLICT, "unreadable_job", f"{error}.")
+        case JobGone():
+            return Refusal(HTTPStatus.GONE, "job_gone", f"{error}.")
+        case StoreRefused():
+            code = "redis_full" if isinstance(error, StoreFull) else "redis_refuses"
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, code, f"{error}.")
+        case StoreUnavailable() | RedisError():
+            return _away("Redis", "redis_unavailable")
+        case DatabaseUnavailable():
+            return _away("The database", "database_unavailable")
+        case _:
+            raise error
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return the methods that the address knows; the framework names those of one route alone."""
+    return [
+        method
+        for method in ("GET", "HEAD", "POST")
+        for scope in [{**request.scope, "method": method}]
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
+
+
+def _plain(error: HTTPException) -> Refusal:
+    status = HTTPStatus(error.status_code)
+    code, message = _PLAIN.get(status, ("refused", f"The request was refused: {status.phrase}."))
+    return Refusal(status, code, message, headers=error.headers or {})
+
+
+def _away(what: str, code: str) -> Refusal:
+    return Refusal(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        code,
+        f"{what} does not answer; repeat the request in {RETRY_AFTER_S} seconds, "
+        "nothing is accepted or bought twice.",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )

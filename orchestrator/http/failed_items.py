@@ -11,18 +11,24 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, StringConstraints
 
 from orchestrator.app import Runtime
+from orchestrator.dispatch import RequeueReport, preview_requeue, requeue, requeued_as
 from orchestrator.handlers import list_failed_items
 from orchestrator.infra.bounds import Flag, Instant, Tenant
 from orchestrator.jobs import FailureFilter, KeyedRequest, Lane
-from orchestrator.requeue import Sweep, foresee, requeue, requeued_as
 
-from .answers import JOBS_PATH, url_of
-from .dependencies import CallerOfRequest, IdempotencyKey, LimitsInAddress, RuntimeOfApp
 from .errors import FieldFault, Refused, documented, invalid_request
-from .finding import found_job
-from .idempotency import REPLAYED, keyed_request
-from .requests import BodyRoute, Limits, WorkLimits
-from .uploads import NDJSON
+from .jobs import found_job, url_of
+from .limits import JOBS_PATH, NDJSON
+from .requests import (
+    BodyRoute,
+    CallerOfRequest,
+    IdempotencyKey,
+    Limits,
+    LimitsInAddress,
+    RuntimeOfApp,
+    WorkLimits,
+)
+from .submitting import REPLAYED, keyed_request
 
 router = APIRouter(prefix=JOBS_PATH, tags=["dead letters"], route_class=BodyRoute)
 
@@ -219,13 +225,13 @@ async def _requeued(
         return RequeueAnswer.model_validate(keyed.replay.note)
     limits.check_not_passed()
     found = (
-        foresee(runtime, chosen, max_cost_micros=limits.max_cost_micros)
+        preview_requeue(runtime, chosen, max_cost_micros=limits.max_cost_micros)
         if wanted.dry_run
         else requeue(
             runtime, chosen, max_cost_micros=limits.max_cost_micros, deadline=limits.deadline
         )
     )
-    told = (await Sweep.of(found)).as_json(dry_run=wanted.dry_run)
+    told = (await RequeueReport.of(found)).as_json(dry_run=wanted.dry_run)
     told["jobs"] = [{**each, "url": _url(each["job_id"])} for each in told["jobs"]]
     told["requeued_as"] = [] if chosen.job_id is None else await requeued_as(runtime, chosen.job_id)
     answer = RequeueAnswer.model_validate(told)

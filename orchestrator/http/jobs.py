@@ -1,134 +1,268 @@
-"""Jobs over HTTP: ask for work, and see how far it is."""
+"""Jobs over HTTP: list them, see how far one is, steer it, and read its results."""
 
-from collections.abc import Sequence
+import csv
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated
-from uuid import UUID, uuid4
+from io import StringIO
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Query, Request, Response
+import orjson
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
 
 from orchestrator.app import Runtime
-from orchestrator.dispatch import submit
-from orchestrator.infra.background import Turns
-from orchestrator.jobs import JobKind, NewJob, Origin, lane_of
+from orchestrator.dispatch import command
+from orchestrator.infra.bounds import Tenant
+from orchestrator.jobs import (
+    Command,
+    Job,
+    JobCursor,
+    JobFilter,
+    JobGone,
+    JobKind,
+    JobState,
+    Lane,
+    Origin,
+    UnreadableJob,
+)
+from orchestrator.leadfile.cells import guard_parts
 
-from .answers import JOBS_PATH, JobAccepted, JobStatus, NumberedResult, accepted, url_of
-from .dependencies import CallerOfRequest, IdempotencyKey, RuntimeOfApp, TermsInAddress
-from .errors import documented
-from .examples import JOB_EXAMPLES, UPLOAD_BODIES
-from .finding import found_job
-from .idempotency import keyed_request, replayed_job
-from .limits import MAX_RESULTS
-from .reading import read_companies, read_leads
-from .requests import BodyRoute, EnrichRequest, JobRequest, Limits, PipelineRequest
+from .errors import documented, not_found
+from .limits import CSV, JOBS_PATH, MAX_RESULTS, NDJSON
+from .requests import CallerOfRequest, RuntimeOfApp
+from .security import Caller
 
-router = APIRouter(prefix=JOBS_PATH, tags=["jobs"], route_class=BodyRoute)
+router = APIRouter(prefix=JOBS_PATH, tags=["jobs"])
+
+#: Counts of a job's tally that have a field of their own.
+_OWN_FIELDS = ("done", "spent_micros", "saved_micros")
 
 
-@router.post(
+def url_of(job_id: str) -> str:
+    """Return where to ask for a job, relative to the server."""
+    return f"{JOBS_PATH}/{job_id}"
+
+
+_CURSOR = re.compile(r"^\d{1,15}-[0-9a-f]{32}$", re.ASCII)
+_Found = tuple[JobCursor, Job | UnreadableJob]
+# Anything else is nobody's job, and might be the name of another key of the same database.
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
+_ERRORS = documented(
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.GONE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
+class NumberedResult(BaseModel):
+    """The result of one item, by its number in the request, from 0.
+
+    `result` always has `status`, `company`, `company_key`, `code`, `reason` (`en` and `es`),
+    `source`, `as_of`, `cost_micros`, `saved_micros`, `uncertain_micros` (what a purchase may have
+    cost whose answer was lost) and `simulated`; a lead's also `lead_id`, `opportunity_id`,
+    `viable`, `score`, `draft` and `version` (of the rules), a company's `purchase_id`, `evidence`
+    and `candidates`.
+    """
+
+    number: int
+    result: dict[str, Any]
+
+
+class JobStatus(BaseModel):
+    """How far a job is. Money in millionths of a US dollar.
+
+    `tally` counts results: `status:<status>`, `source:<how the evidence came>` and
+    `discard:<reason>`. `results` and `next_offset` are there if they were asked for;
+    `next_offset` is null on the last page. `eta_s` is how many seconds the rest will take at the
+    pace so far, null before the first result and after the last. `buy_again`: it may buy companies
+    whose earlier purchase has lost its answer. What such a purchase may have cost is in the results
+    (`uncertain_micros`), of every lead of the company, so there is no sum of it here.
+    """
+
+    job_id: str
+    kind: JobKind
+    state: JobState
+    total: int
+    done: int
+    tally: dict[str, int]
+    spent_micros: int
+    saved_micros: int
+    buy_again: bool
+    accepted_at: datetime
+    finished_at: datetime | None
+    eta_s: int | None
+    results: list[NumberedResult] = []
+    next_offset: int | None = None
+
+    @classmethod
+    def of(cls, job: Job, now: datetime) -> "JobStatus":
+        """Return what *job* says of itself at *now*, without results."""
+        left = job.time_left(now)
+        return cls(
+            job_id=job.job_id,
+            kind=job.kind,
+            state=job.state,
+            total=job.total,
+            done=job.done,
+            tally={name: n for name, n in sorted(job.tally.items()) if name not in _OWN_FIELDS},
+            spent_micros=job.tally.get("spent_micros", 0),
+            saved_micros=job.tally.get("saved_micros", 0),
+            buy_again=job.buy_again,
+            accepted_at=job.accepted_at,
+            finished_at=job.finished_at,
+            eta_s=None if left is None else round(left.total_seconds()),
+        )
+
+
+class ListedJob(BaseModel):
+    """A job in a list. `failed` counts its dead letters; `parent` is the job that had them before.
+
+    Money in millionths of a US dollar.
+    """
+
+    job_id: str
+    url: str
+    kind: JobKind
+    state: JobState
+    lane: Lane
+    tenant: str
+    origin: Origin
+    total: int
+    done: int
+    failed: int
+    spent_micros: int
+    saved_micros: int
+    max_cost_micros: int | None
+    accepted_at: datetime
+    finished_at: datetime | None
+    deadline: datetime | None
+    parent: str | None
+
+    @classmethod
+    def of(cls, job: Job) -> "ListedJob":
+        """Return what *job* says of itself."""
+        return cls(
+            job_id=job.job_id,
+            url=url_of(job.job_id),
+            kind=job.kind,
+            state=job.state,
+            lane=job.lane,
+            tenant=job.tenant,
+            origin=job.origin,
+            total=job.total,
+            done=job.done,
+            failed=sum(n for name, n in job.tally.items() if name.startswith("failed:")),
+            spent_micros=job.tally.get("spent_micros", 0),
+            saved_micros=job.tally.get("saved_micros", 0),
+            max_cost_micros=job.max_cost_micros,
+            accepted_at=job.accepted_at,
+            finished_at=job.finished_at,
+            deadline=job.deadline,
+            parent=job.parent,
+        )
+
+
+class UnreadableRecord(BaseModel):
+    """A job that nobody works on, since what is stored of it cannot be read. Cancel it."""
+
+    job_id: str
+    problem: str
+
+
+class JobPage(BaseModel):
+    """Some jobs. The next page is asked for with `next_cursor`, which the last one has not."""
+
+    jobs: list[ListedJob]
+    unreadable: list[UnreadableRecord] = Field(
+        default=[], description="Jobs of this page whose records cannot be read."
+    )
+    next_cursor: str | None = Field(examples=["1795701600000-0f1e2d3c4b5a69788796a5b4c3d2e1f0"])
+
+
+async def found_job(runtime: Runtime, caller: Caller, job_id: str) -> Job:
+    """Return the job; answer 404 if there is none that *caller* may see.
+
+    Raises:
+        UnreadableJob: Its record cannot be read, and the caller may see every job.
+    """
+    try:
+        job = await runtime.jobs.records.job(job_id) if _JOB_ID.fullmatch(job_id) else None
+    except UnreadableJob:
+        if caller.tenant is None:
+            raise
+        job = None  # whose it is cannot be read either
+    if job is None or not caller.sees(job.tenant):
+        days = runtime.settings.job_ttl.days
+        raise not_found(
+            "unknown_job",
+            f"There is no such job; jobs are remembered for {days} days after their acceptance.",
+        )
+    return job
+
+
+@router.get(
     "",
-    summary="Ask for work",
-    status_code=HTTPStatus.ACCEPTED,
-    response_model_exclude_unset=True,
+    summary="List jobs",
     responses=documented(
-        HTTPStatus.BAD_REQUEST,
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.FORBIDDEN,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         HTTPStatus.SERVICE_UNAVAILABLE,
     ),
-    openapi_extra={"requestBody": {"content": UPLOAD_BODIES}},
 )
-async def accept_job(
-    wanted: Annotated[JobRequest, Body(openapi_examples=JOB_EXAMPLES)],
-    address: TermsInAddress,
+async def list_jobs(
     runtime: RuntimeOfApp,
     caller: CallerOfRequest,
-    request: Request,
-    response: Response,
     *,
-    idempotency_key: IdempotencyKey = None,
-) -> JobAccepted:
-    """Accept a job durably and answer at once.
-
-    The same `Idempotency-Key` with the same request leads to the same job for a day, finished
-    or not, and the answer has the header `Idempotent-Replayed: true`. With another request it is
-    refused with 422, and with 409 while the first request is in flight.
-
-    Limits may stand in the body or in the address; where both say something they must agree.
-
-    `enrich` looks companies up; `pipeline` runs leads past the agents, stored ones by their
-    ids or by a filter, or whole ones, which are stored first: the same person at the same
-    company is the same lead, however often it is sent.
-
-    A list of up to a million companies is uploaded as `text/csv` (with a column `company` or
-    `empresa`) or `application/x-ndjson` (a company a line); it is read as it comes, and accepted
-    as a whole or not at all. Names that cannot be used get a result that says why.
-    """
-    limits = Limits.of(wanted, address)
-    tenant = caller.tenant_of(limits.tenant, runtime.settings.tenant)
-    async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
-        before = await replayed_job(runtime, keyed, response)
-        if keyed is not None and keyed.replay is not None and before is not None:
-            response.headers["Location"] = url_of(before.job_id)
-            return accepted(before, keyed.replay.note.get("warnings", []), existing=True)
-        limits.check_not_passed()
-        items, warnings = await _items(wanted, runtime)
-        job_id = uuid4().hex
-        new = NewJob(
-            kind=JobKind(wanted.kind),
-            items=items,
-            tenant=tenant,
-            max_cost_micros=limits.max_cost_micros,
-            lane=lane_of(len(items)),
-            origin=Origin.API,
-            deadline=limits.deadline,
-            buy_again=limits.buy_again,
-            about=_about(wanted),
-            policy=runtime.leads.policy_version if isinstance(wanted, PipelineRequest) else None,
-        )
-        request_key = None if keyed is None else keyed.key
-        job = await submit(runtime, new, job_id=job_id, idempotency_key=request_key)
-        if keyed is not None:
-            await keyed.settled({"warnings": warnings}, job_id=job.job_id)
-    response.headers["Location"] = url_of(job.job_id)
-    return accepted(job, warnings, existing=job.job_id != job_id)
+    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
+    lane: Annotated[Lane | None, Query(description="Only jobs of this lane.")] = None,
+    tenant: Annotated[Tenant | None, Query(description="Only jobs of this tenant.")] = None,
+    cursor: Annotated[
+        str | None,
+        Query(pattern=_CURSOR.pattern, description="`next_cursor` of the last page."),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="Jobs of this page.")] = 100,
+) -> JobPage:
+    """List jobs, newest first. Pages do not repeat or skip a job, also while new ones come."""
+    after = None if cursor is None else _place(cursor)
+    wanted = JobFilter(state, lane, caller.filter_of(tenant))
+    found: list[_Found] = []
+    async for each in runtime.jobs.job_list.walk(wanted, after=after):
+        if caller.tenant is not None and isinstance(each[1], UnreadableJob):
+            continue  # whose it is cannot be read either
+        # Something else may have written members that no cursor can name.
+        if len(found) >= limit and _CURSOR.fullmatch(_cursor(found[-1][0])):
+            return _page(found, _cursor(found[-1][0]))
+        found.append(each)
+    return _page(found, None)
 
 
-async def _items(
-    wanted: EnrichRequest | PipelineRequest, runtime: Runtime
-) -> tuple[tuple[str, ...], list[str]]:
-    """Return the items of the job, and the warnings about them."""
-    if isinstance(wanted, EnrichRequest):
-        found = await read_companies(wanted.companies)
-        return tuple(found.mentions), found.warnings
-    if wanted.filter is not None:
-        chosen = await runtime.leads.store.chosen(wanted.filter, runtime.leads.pipeline.versions)
-        return await _texts(chosen), []
-    if wanted.leads is None:
-        return tuple(wanted.lead_ids or ()), []
-    read = await read_leads(wanted.leads, within="leads")
-    for leads in read.leads():
-        await runtime.leads.store.import_leads(leads)
-    return tuple(read.ids), read.warnings
+def _page(found: list[_Found], cursor: str | None) -> JobPage:
+    return JobPage(
+        jobs=[ListedJob.of(job) for _, job in found if isinstance(job, Job)],
+        unreadable=[
+            UnreadableRecord(job_id=job.job_id, problem=job.problem)
+            for _, job in found
+            if isinstance(job, UnreadableJob)
+        ],
+        next_cursor=cursor,
+    )
 
 
-async def _texts(ids: Sequence[UUID]) -> tuple[str, ...]:
-    """Return *ids* as items of a job, in bounded steps."""
-    turns, texts = Turns(), []
-    for each in ids:
-        texts.append(str(each))
-        await turns.give()
-    return tuple(texts)
+def _cursor(place: JobCursor) -> str:
+    return f"{place.at_ms}-{place.job_id}"
 
 
-def _about(wanted: EnrichRequest | PipelineRequest) -> str | None:
-    if isinstance(wanted, EnrichRequest) or wanted.filter is None:
-        return None
-    return wanted.filter.about
+def _place(cursor: str) -> JobCursor:
+    at_ms, _, job_id = cursor.partition("-")
+    return JobCursor(int(at_ms), job_id)
 
 
 @router.get(
@@ -167,3 +301,136 @@ async def show_job(
     return status.model_copy(
         update={"results": listed, "next_offset": stop if stop < job.total else None}
     )
+
+
+@router.post(
+    "/{job_id}/pause",
+    summary="Pause a job",
+    response_model_exclude_unset=True,
+    responses=_ERRORS,
+)
+async def pause_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
+    """Begin no further item; what is under way ends and counts. A finished job stays finished."""
+    return await _commanded(runtime, caller, job_id, Command.PAUSE)
+
+
+@router.post(
+    "/{job_id}/resume",
+    summary="Resume a paused job",
+    response_model_exclude_unset=True,
+    responses=_ERRORS,
+)
+async def resume_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
+    """Go on where the job was paused."""
+    return await _commanded(runtime, caller, job_id, Command.RESUME)
+
+
+@router.post(
+    "/{job_id}/cancel",
+    summary="Cancel a job",
+    response_model_exclude_unset=True,
+    responses=_ERRORS,
+)
+async def cancel_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
+    """End a job for good. What has no result gets none, and purchases for it alone are stopped.
+
+    It is `cancelling` until the workers have let go of it, which takes seconds. Companies that a
+    schedule has asked for stay watched, and are looked at again after their period.
+    """
+    return await _commanded(runtime, caller, job_id, Command.CANCEL)
+
+
+async def _commanded(runtime: Runtime, caller: Caller, job_id: str, wanted: Command) -> JobStatus:
+    try:
+        await found_job(runtime, caller, job_id)
+    except UnreadableJob:
+        if wanted is not Command.CANCEL:
+            raise
+    job = await command(runtime, job_id, wanted)
+    if job is None:
+        raise JobGone(job_id)
+    return JobStatus.of(job, runtime.clock())
+
+
+@router.get(
+    "/{job_id}/results",
+    summary="Read all results of a job",
+    response_class=StreamingResponse,
+    responses={
+        **documented(
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+        HTTPStatus.OK.value: {
+            "description": "One result a line, in the order of the request.",
+            "content": {NDJSON: {"example": '{"number": 0, "result": {...}}'}, CSV: {}},
+        },
+    },
+)
+async def stream_results(
+    job_id: str,
+    runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
+    *,
+    accept: Annotated[str, Header(description="`text/csv`, or NDJSON.")] = NDJSON,
+    offset: Annotated[int, Query(ge=0, description="Number of the first row.")] = 0,
+    evidence: Annotated[bool, Query(description="Whether to add evidence (NDJSON).")] = True,
+) -> StreamingResponse:
+    """Stream the results of a job in the order of its rows, of any number, as they are there.
+
+    A row that is not done yet is left out. NDJSON has a numbered result a line; CSV, with the
+    header `Accept: text/csv`, has no evidence.
+    """
+    job = await found_job(runtime, caller, job_id)
+    if accept.split(";")[0].strip().lower() == CSV:
+        lines, media_type = _csv(runtime, job, offset), f"{CSV}; charset=utf-8"
+    else:
+        lines, media_type = _ndjson(runtime, job, offset, with_evidence=evidence), NDJSON
+    return StreamingResponse(_together(lines), media_type=media_type)
+
+
+async def _ndjson(
+    runtime: Runtime, job: Job, offset: int, *, with_evidence: bool
+) -> AsyncIterator[bytes]:
+    async for number, result in runtime.jobs.results.rows(
+        job, start=offset, with_evidence=with_evidence
+    ):
+        yield orjson.dumps({"number": number, "result": result}) + b"\n"
+
+
+_COLUMNS: Final = (
+    *("status", "company", "company_key", "code", "reason", "source", "found", "as_of"),
+    *("cost_micros", "saved_micros", "uncertain_micros", "simulated", "purchase_id"),
+    *("website", "country"),
+    *("lead_id", "opportunity_id", "viable", "score"),
+)
+
+
+async def _csv(runtime: Runtime, job: Job, offset: int) -> AsyncIterator[bytes]:
+    language = runtime.settings.language
+    yield _line(["number", *_COLUMNS])
+    async for number, result in runtime.jobs.results.rows(job, start=offset, with_evidence=False):
+        reason = (result.get("reason") or {}).get(language)
+        yield _line([number, *({**result, "reason": reason}.get(name) for name in _COLUMNS)])
+
+
+def _line(values: list[Any]) -> bytes:
+    text = StringIO()
+    cells = ["" if value is None else str(value) for value in values]
+    csv.writer(text, lineterminator="\r\n").writerow([guard_parts(cell) for cell in cells])
+    return text.getvalue().encode()
+
+
+async def _together(lines: AsyncIterator[bytes], size: int = 65_536) -> AsyncIterator[bytes]:
+    """Yield *lines* some at a time: a write to the socket for each would take longest of all."""
+    block = bytearray()
+    async for line in lines:
+        block += line
+        if len(block) >= size:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)

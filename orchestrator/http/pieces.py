@@ -19,11 +19,9 @@ from pydantic import TypeAdapter, ValidationError, ValidatorFunctionWrapHandler,
 from pydantic_core import PydanticCustomError
 
 from orchestrator.infra.background import Turns
-from orchestrator.infra.bounds import MAX_ITEMS
+from orchestrator.infra.bounds import MAX_ITEMS, Fault
 
-from .errors import LISTED_FAULTS, Refusal, Refused
-from .faults import FAULTY_ITEMS, Fault, refusal_of
-from .limits import TOO_LARGE
+from .errors import FAULTY_ITEMS, LISTED_FAULTS, TOO_LARGE, Refusal, Refused, refusal_of
 
 T = TypeVar("T")
 
@@ -72,7 +70,7 @@ ITEM_BY_ITEM: Final = WrapValidator(_as_read)
 
 
 class _LargeBodies:
-    """One large body at a time, of one event loop."""
+    """Lets one large body of the process be read at a time."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -176,7 +174,7 @@ class BodyReader:
 
     @property
     def digest(self) -> str:
-        """Identity of what was read; "" where nobody asks for it."""
+        """Identity of what was read; "" unless the reader was made with *is_hashed*."""
         if self._hashes is None:
             return ""
         return hashlib.sha256(json.dumps(self._hashes, sort_keys=True).encode()).hexdigest()
@@ -231,7 +229,7 @@ class BodyReader:
         while True:
             number = len(items)
             if number == MAX_ITEMS:
-                raise Refused(TOO_MANY)
+                raise Refused(TOO_LARGE)
             value = self._scanned(name, number)
             if self._hashes is not None:
                 hashed.update(_spelled_out(value).encode())
@@ -356,7 +354,7 @@ class _Scanner:
     def _long_value(self) -> object:
         long = _LONG_VALUE.match(self._text, self.at, self.at + _BIG)
         if long is None:
-            # What is not JSON at once is told so; the rest might be, but is too long to look at.
+            # What is surely not JSON is refused as such; the rest is too long to look at.
             try:
                 self._scan(self._window, 0)
             except json.JSONDecodeError as error:
@@ -414,6 +412,3 @@ def _spelled_out(value: object) -> str:
 
 def _fault(location: tuple[str | int, ...], kind: str) -> Fault:
     return {"type": kind, "loc": ("body", *location), "msg": kind}
-
-
-TOO_MANY: Final = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", TOO_LARGE)

@@ -1,4 +1,4 @@
-"""What may be asked for, as it stands in the body of a request."""
+"""What a request may say, in its body and in its address, and what routes ask FastAPI for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Depends, Header, Query, Request
+from fastapi.openapi.models import Example
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -22,6 +23,8 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import CoreSchema, core_schema
 
+from orchestrator.app import Runtime
+from orchestrator.infra import bounds
 from orchestrator.infra.bounds import (
     MAX_COST_USD,
     MAX_ITEMS,
@@ -40,9 +43,10 @@ from orchestrator.infra.bounds import (
 from orchestrator.leadfile import LeadField
 from orchestrator.leads import LeadFilter
 
-from .errors import FieldFault, Refused, invalid_request
-from .faults import COMPANY, NAME, field_fault
+from .errors import COMPANY, NAME, FieldFault, Refused, field_fault, invalid_request
+from .limits import CSV, NDJSON
 from .pieces import ITEM_BY_ITEM, PieceRoute
+from .security import Caller, caller_of
 
 #: The Spanish names of a lead's fields, which are as good as the English ones.
 SPANISH: Final = {
@@ -351,3 +355,82 @@ class BodyRoute(PieceRoute):
     """A route that takes a JSON body."""
 
     lists = LISTS
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def _caller(request: Request) -> Caller:
+    return caller_of(request.scope)
+
+
+RuntimeOfApp = Annotated[Runtime, Depends(_runtime)]
+CallerOfRequest = Annotated[Caller, Depends(_caller)]
+LimitsInAddress = Annotated[AddressLimits, Depends()]
+TermsInAddress = Annotated[AddressTerms, Depends()]
+
+#: For a day (`jobs.IDEMPOTENCY_TTL`) a repeated request with the same key is answered as the first.
+IdempotencyKey = Annotated[bounds.IdempotencyKey | None, Header()]
+
+JOB_EXAMPLES: Final[dict[str, Example]] = {
+    "companies": {
+        "summary": "Look companies up, for two dollars at most",
+        "value": {
+            "kind": "enrich",
+            "companies": [
+                "Telefónica, S.A.",
+                "TELEFONICA",
+                {"company": "Mercado Libre", "website": "mercadolibre.example", "country": "AR"},
+            ],
+            "max_cost_usd": 2,
+        },
+    },
+    "leads": {
+        "summary": "Store leads and run them past the agents",
+        "value": {
+            "kind": "pipeline",
+            "leads": [
+                {
+                    "company": "Telefónica, S.A.",
+                    "contact": "Ana Ruiz",
+                    "email": "ana.ruiz@telefonica.example",
+                    "country": "España",
+                }
+            ],
+        },
+    },
+    "stored leads": {
+        "summary": "Run stored leads past the agents",
+        "value": {"kind": "pipeline", "lead_ids": ["b5a7c1de-8f0e-5d83-9a0c-3f6f6cf4a0b1"]},
+    },
+    "leads by a filter": {
+        "summary": "Run the leads from Spain that are not judged yet",
+        "value": {"kind": "pipeline", "filter": {"country": "ES", "status": "never_judged"}},
+    },
+}
+
+UPLOADS: Final = {
+    CSV: "company;country\nTelefónica, S.A.;ES\nMercado Libre;AR\n",
+    NDJSON: '{"company": "Telefónica, S.A.", "country": "ES"}\n"Mercado Libre"\n',
+}
+UPLOAD_BODIES: Final = {
+    media_type: {"schema": {"type": "string"}, "example": body}
+    for media_type, body in UPLOADS.items()
+}
+LEAD_EXAMPLES: Final[dict[str, Example]] = {
+    "lead": {
+        "summary": "Un lead entero",
+        "value": {
+            "empresa": "Telefónica, S.A.",
+            "contacto": "Ana Ruiz",
+            "correo": "ana.ruiz@telefonica.example",
+            "pais": "España",
+        },
+    },
+    "lead_id": {
+        "summary": "Un lead ya guardado",
+        "value": {"lead_id": "b5a7c1de-8f0e-5d83-9a0c-3f6f6cf4a0b1"},
+    },
+}

@@ -1,30 +1,45 @@
-"""Who may ask, and for what: holders of a key or, without keys, programs on this machine.
+"""Who may ask for what: holders of a key or, without keys, programs on this machine.
 
-A web page that a person here has open is not one of them: it can send requests to loopback
+A web page that is open in a browser here is not one of them: it can send requests to loopback
 under a host name of its own (DNS rebinding) or across origins, and each may spend money.
 """
 
 import hmac
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
+from fastapi import Security
+from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from orchestrator.leadfile.cells import shown
 from orchestrator.settings import ApiKey, ApiScope
 
-from .errors import Refusal, Refused
-from .uploads import CSV, NDJSON
+from .errors import FieldFault, Refusal, Refused, invalid_request
+from .limits import CSV, JOBS_PATH, NDJSON, is_upload, media_type_of
 
-#: Open to everybody: it says nothing but whether the parts answer.
+#: For the OpenAPI document only. `Guard` checks the key before a body is read, which FastAPI does
+#: ahead of every dependency.
+KEY_DOCUMENTED = (
+    Security(HTTPBearer(auto_error=False)),
+    Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
+)
+#: Open without a key: it says only whether the backends answer.
 OPEN_PATH: Final = "/health"
-#: What any key opens: how to ask.
+#: Open to every key.
 DOCUMENTATION: Final = ("/docs", "/openapi.json")
 METRICS_PATH: Final = "/metrics"
+_MOST_PARAMETERS: Final = 1_000
+_PLACEHOLDER: Final = re.compile(r"\\{\w+\\}")
+#: Name of a parameter -> whether it may be given several times.
+_Names = Mapping[str, bool]
 _CALLER: Final = "emasai.caller"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -50,13 +65,13 @@ _NO_JSON = Refusal(
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "unsupported_media_type",
     "The body must be JSON; send it with the header 'Content-Type: application/json'. "
-    f"POST /api/v1/jobs takes '{CSV}' and '{NDJSON}', too.",
+    f"POST {JOBS_PATH} takes '{CSV}' and '{NDJSON}', too.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever asks. With a *tenant*, nothing of another one is shown, or done for it."""
+    """The sender of a request. With a *tenant*, it sees and spends for that tenant only."""
 
     tenant: str | None = None
 
@@ -101,12 +116,6 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def media_type_of(scope: Scope) -> str:
-    """Return what the body of a request is said to be, without parameters."""
-    said = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-    return str(said.split(b";")[0].strip().lower(), "latin-1")
 
 
 class Guard:
@@ -180,11 +189,6 @@ class OriginGuard:
             await refusal.response()(scope, receive, send)
 
 
-def is_upload(scope: Scope) -> bool:
-    """Say whether a request brings a list of companies that is read as it comes."""
-    return scope["path"] == "/api/v1/jobs" and media_type_of(scope) in {CSV, NDJSON}
-
-
 def _change_refusal(scope: Scope) -> Refusal | None:
     if scope["method"] in _SAFE:
         return None
@@ -222,3 +226,80 @@ def _host(headers: Headers) -> str:
 def _given_key(headers: Headers) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+class QueryNames:
+    """ASGI middleware. Goes by the OpenAPI document: what is documented is what is known."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._known: list[tuple[re.Pattern[str], dict[str, _Names]]] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 422, or pass the request on."""
+        refusal = None
+        if scope["type"] == "http" and scope["query_string"]:
+            refusal = _query_refusal(scope["query_string"], self._names_at(scope))
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await refusal.response()(scope, receive, send)
+
+    def _names_at(self, scope: Scope) -> _Names | None:
+        """Return what the address of a request knows; None where there is nothing."""
+        if scope["path"].startswith(DOCUMENTATION):
+            return {}
+        if self._known is None:
+            self._known = _known_in(scope["app"].openapi())
+        for pattern, methods in self._known:
+            if pattern.fullmatch(scope["path"]):
+                return methods.get(scope["method"], {})
+        return None
+
+
+def _known_in(document: dict[str, Any]) -> list[tuple[re.Pattern[str], dict[str, _Names]]]:
+    # Addresses without a placeholder first: `failed` is no id.
+    paths = sorted(document["paths"].items(), key=lambda each: "{" in each[0])
+    return [
+        (
+            re.compile(_PLACEHOLDER.sub("[^/]+", re.escape(path))),
+            {method.upper(): _names_of(operation) for method, operation in operations.items()},
+        )
+        for path, operations in paths
+    ]
+
+
+def _names_of(operation: dict[str, Any]) -> _Names:
+    return {
+        each["name"]: "array" in str(each["schema"])
+        for each in operation.get("parameters", ())
+        if each["in"] == "query"
+    }
+
+
+def _query_refusal(query: bytes, known: _Names | None) -> Refusal | None:
+    if known is None:
+        return None
+    try:
+        pairs = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS
+        )
+    except ValueError:
+        return invalid_request([_query_fault("", "has too many parameters")])
+    counts = Counter(name for name, _ in pairs)
+    faults = [
+        _query_fault(name, "is not known here; remove it, or correct its name")
+        for name in counts
+        if name not in known
+    ]
+    faults += [
+        _query_fault(name, "is given more than once; give it once")
+        for name, count in counts.items()
+        if count > 1 and known.get(name) is False
+    ]
+    return invalid_request(faults) if faults else None
+
+
+def _query_fault(name: str, complaint: str) -> FieldFault:
+    named = shown(name)
+    return FieldFault(field=named, message=f"{named or 'The address'} {complaint}.")

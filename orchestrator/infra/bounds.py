@@ -11,9 +11,10 @@ passes as an instant, nor as a truth value.
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -156,6 +157,47 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator
 Until = Annotated[Instant, AfterValidator(_within_horizon)]
 #: The same of a new request, for which it must not have passed.
 Deadline = Annotated[Until, AfterValidator(check_not_passed)]
+
+
+#: What pydantic found wrong with a value: an item of `ValidationError.errors()`.
+Fault = Mapping[str, Any]
+_SHOULD: Final = re.compile(r"^.*?\bshould ")
+_COMPLAINTS: Final = {
+    "missing": "is missing; add it",
+    "extra_forbidden": "is not known here; remove it, or correct its name",
+    "model_attributes_type": "must be a JSON object; correct it",
+    "model_type": "must be a JSON object; correct it",
+    "string_type": "must be text; correct it",
+    "string_unicode": "contains half a character (a lone surrogate); send it whole",
+    "too_wide": "has more fields or entries than any that could be meant; correct it",
+    "too_long_value": "is longer than any value that could be meant; shorten it",
+    "given_twice": "is given more than once; give it once",
+    "timezone_aware": "must have its zone; write it like 2026-11-30T18:00:00Z",
+    "union_tag_not_found": 'needs a \'kind\'; add "kind": "enrich" or "kind": "pipeline"',
+    "union_tag_invalid": "has an unknown 'kind'; it is 'enrich' or 'pipeline'",
+}
+
+
+def complaint_of(fault: Fault) -> str:
+    """Return what is wrong and what to do, as it reads on from the name of the field."""
+    message: str = fault["msg"]
+    if fault["type"] == "value_error":
+        return message.removeprefix("Value error, ")
+    if fault["type"] in _COMPLAINTS:
+        return _COMPLAINTS[fault["type"]]
+    if _SHOULD.match(message):
+        return f"{_SHOULD.sub('must ', message)}; correct it"
+    return f"cannot be used ({message}); correct it"
+
+
+def path_of(location: Sequence[str | int]) -> str:
+    """Return *location* as people write it.
+
+    >>> path_of(("leads", 2, "email"))
+    'leads[2].email'
+    """
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return "".join(steps).removeprefix(".")
 
 
 def micros_of(usd: Decimal) -> int:

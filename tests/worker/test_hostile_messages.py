@@ -291,8 +291,8 @@ async def _jobs(site: Site) -> list[str]:
         ({"companies": ["Acme"], "tenant": ""}, "tenant must match"),
         ({"companies": ["Acme"], "tenant": "a:b"}, "tenant must match"),
         ({"companies": ["Acme"], "tenant": "a" * 100_000}, "tenant must match"),
-        ({"companies": ["Acme"], "tenant": 5}, "tenant must be a valid string"),
-        ({"companies": ["Acme"], "tenant": None}, "tenant must be a valid string"),
+        ({"companies": ["Acme"], "tenant": 5}, "tenant must be text"),
+        ({"companies": ["Acme"], "tenant": None}, "tenant must be text"),
         (
             {"companies": ["Acme"], "max_cost_micros": "5"},
             "max_cost_micros must be a valid integer",

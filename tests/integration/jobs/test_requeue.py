@@ -9,7 +9,14 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.app import Runtime
-from orchestrator.dispatch import submit, submit_stream
+from orchestrator.dispatch import (
+    Requeue,
+    preview_requeue,
+    requeue,
+    requeued_as,
+    submit,
+    submit_stream,
+)
 from orchestrator.handlers import BOUGHT_AGAIN
 from orchestrator.jobs import (
     FailureFilter,
@@ -24,7 +31,6 @@ from orchestrator.jobs import (
 )
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.purchasing import run_account
-from orchestrator.requeue import Requeue, foresee, requeue, requeued_as
 from tests.support.known_companies import know
 from tests.support.notifier import FakeNotifier
 
@@ -206,7 +212,7 @@ async def test_a_dry_run_says_how_many_and_at_what_cost_and_does_nothing(
     await know(memo_redis, "beta")
     active = await runtime.jobs.records.active()
 
-    capped, second, first = [each async for each in foresee(runtime, ALL)]
+    capped, second, first = [each async for each in preview_requeue(runtime, ALL)]
 
     assert (first.codes, first.left) == ({"rate_limited": 2}, {"poison": 1})
     costs = [each.cost_micros_at_most for each in (capped, second, first)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.http.limits import MAX_BODY_BYTES
+from orchestrator.http.errors import MAX_BODY_BYTES
 from orchestrator.infra.bounds import MAX_ITEMS
 
 from .conftest import Door

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from orchestrator.http.examples import JOB_EXAMPLES, LEAD_EXAMPLES
-from orchestrator.http.requests import SPANISH
+from orchestrator.http.requests import JOB_EXAMPLES, LEAD_EXAMPLES, SPANISH
 from orchestrator.settings import Settings
 
 from .conftest import Door, OpenDoor

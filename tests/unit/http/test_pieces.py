@@ -17,9 +17,10 @@ from pydantic import TypeAdapter
 
 from orchestrator.http import pieces
 from orchestrator.http.errors import LISTED_FAULTS, Refused
+from orchestrator.http.limits import CSV
 from orchestrator.http.pieces import BodyReader, FaultyItems
+from orchestrator.http.reading import mentions_in
 from orchestrator.http.requests import LISTS
-from orchestrator.http.uploads import CSV, mentions_in
 from orchestrator.infra import background
 
 from .conftest import Door

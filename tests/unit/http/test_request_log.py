@@ -6,7 +6,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from orchestrator.http.request_log import RequestLog
+from orchestrator.http.app import RequestLog
 
 from .conftest import Door
 

@@ -8,10 +8,15 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from orchestrator.http import body_limit
-from orchestrator.http.body_limit import BodyLimit
+from orchestrator.http import limits
+from orchestrator.http.limits import CSV, JOBS_PATH, BodyLimit
 
 SCOPE: dict[str, Any] = {"type": "http", "headers": [], "path": "/"}
+UPLOAD: Scope = {
+    **SCOPE,
+    "path": JOBS_PATH,
+    "headers": [(b"content-type", CSV.encode())],
+}
 
 
 async def _reads_all(_scope: Scope, receive: Receive, _send: Send) -> None:
@@ -57,11 +62,11 @@ async def test_what_comes_fast_may_take_long() -> None:
         nonlocal parts
         parts += 1
         await asyncio.sleep(0.02)
-        return part(body_limit.BYTES_PER_S * 60, more=parts < 20)
+        return part(limits.BYTES_PER_S * 60, more=parts < 20)
 
-    limited = BodyLimit(_reads_all, is_upload=lambda _: True, patience_s=0.1)
+    limited = BodyLimit(_reads_all, patience_s=0.1)
 
-    await limited(SCOPE, receive, _sent)
+    await limited(UPLOAD, receive, _sent)
 
     assert parts == 20
 
@@ -88,7 +93,7 @@ async def test_bodies_that_fill_the_memory_together_are_refused() -> None:
     """As many are held as fit; the next one is told when to come back, and room is given back."""
     limited = BodyLimit(_reads_all)
     hold = asyncio.Event()
-    big = body_limit.MAX_HELD_BYTES // 5
+    big = limits.MAX_HELD_BYTES // 5
 
     async def held() -> Message:
         await hold.wait()

@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from orchestrator.http.errors import Refused
-from orchestrator.http.examples import UPLOADS
-from orchestrator.http.uploads import CSV, MAX_RECORD, NDJSON, mentions_in
+from orchestrator.http.limits import CSV, NDJSON
+from orchestrator.http.reading import MAX_RECORD, mentions_in
+from orchestrator.http.requests import UPLOADS
 from orchestrator.identity import Mention
 from orchestrator.jobs import Report
 
