@@ -19,7 +19,7 @@ from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Memo
 from orchestrator.purchasing import Enricher, Purchaser, entry_key
-from orchestrator.purchasing.servings import Servings
+from orchestrator.purchasing.costs import ReuseStatistics
 from tests.support.companies import open_index
 
 NAMES, DISTINCT = 100_000, 20_000
@@ -29,7 +29,7 @@ SAMPLE = 8_000
 BATCH = 500
 #: What the product promises, against one GET each.
 FASTER = 40.0
-GETS, DISTINCT_KEYS, GLANCE = "one GET each", "peek_many, distinct keys", "Enricher.glance, names"
+GETS, DISTINCT_KEYS, PREVIEW = "one GET each", "peek_many, distinct keys", "Enricher.preview, names"
 
 
 async def main(repeats: int) -> None:
@@ -48,9 +48,9 @@ async def _measure(stock: Redis, redis: Redis, index: CompanyIndex, repeats: int
     keys = [entry_key(parse_name(name).key) for name in names]
     await _store(redis, sorted(set(keys))[::2])
     memo = Memo(redis, failures=FAILURES)
-    # A glance buys and books nothing, so nobody is asked to.
-    nobody = cast("Purchaser", None), Counters(redis), cast("Servings", None)
-    enricher = Enricher(memo, *nobody, index)
+    # A preview buys and counts nothing.
+    nothing = cast("Purchaser", None), Counters(redis), cast("ReuseStatistics", None)
+    enricher = Enricher(memo, *nothing, index)
     mentions = [Mention(name) for name in names]
 
     async def gets() -> object:
@@ -77,7 +77,7 @@ async def _measure(stock: Redis, redis: Redis, index: CompanyIndex, repeats: int
     figures = await race(
         {
             GETS: lambda: _per_name(gets, SAMPLE),
-            GLANCE: lambda: _per_name(lambda: enricher.glance(mentions), NAMES),
+            PREVIEW: lambda: _per_name(lambda: enricher.preview(mentions), NAMES),
             "peek_many, all keys": lambda: _per_name(lambda: memo.peek_many(keys), NAMES),
             DISTINCT_KEYS: lambda: _per_name(distinct_keys, NAMES),
             "keys of the distinct names alone": lambda: _per_name(keys_of_names, NAMES),
@@ -89,7 +89,7 @@ async def _measure(stock: Redis, redis: Redis, index: CompanyIndex, repeats: int
     title = f"{NAMES:,} names ({DISTINCT:,} distinct, half of them stored)"
     show(title, figures, base=GETS, per_second=True)
     console.print(f"{GETS!r}: {SAMPLE:,} of them, extrapolated; their values are not decoded.")
-    for way in (GLANCE, DISTINCT_KEYS):
+    for way in (PREVIEW, DISTINCT_KEYS):
         ratio = times_of(figures, GETS, way)
         judge(f"{way}: at least {FASTER:.0f}x one GET each, at the median", [ratio >= FASTER])
     await memo.aclose()

@@ -13,7 +13,7 @@ from bench.measure import console, grid, judge, summary
 from bench.site import running_site
 from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.settings import load
-from tests.support.buyer import PURPOSE, Buyer, Step, cue, open_buyer, start_buyer
+from tests.support.buyer import BILLING, Buyer, Step, cue, open_buyer, start_buyer
 from tests.support.children import Children, open_children
 from tests.support.sandbox import charges
 
@@ -77,7 +77,7 @@ async def _one(
     company = f"Bench {uuid4().hex[:12]}"
     process = await start_buyer(children, company, step, variables)
     waiting = [
-        asyncio.create_task(survivor.enricher.enrich(company, PURPOSE)) for _ in range(FOLLOWERS)
+        asyncio.create_task(survivor.enricher.enrich(company, BILLING)) for _ in range(FOLLOWERS)
     ]
     await asyncio.sleep(COMING_S)
     cue(process)

@@ -35,6 +35,7 @@ from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis, redis_time
 from orchestrator.jobs import (
     CHUNK_ITEMS,
+    Admission,
     Backlog,
     ChunkRunner,
     Failures,
@@ -59,14 +60,13 @@ from orchestrator.purchasing import (
     Enricher,
     EnrichmentFailures,
     EvidenceArchive,
+    EvidenceReader,
     Freshness,
-    LastKnown,
     Ledger,
+    OrphanedRuns,
     Purchaser,
-    Recall,
-    Servings,
+    ReuseStatistics,
     Settlement,
-    Strays,
     Sweeper,
 )
 from orchestrator.schedule import DueSet, RefreshPolicy, Scheduler, Watches
@@ -109,7 +109,7 @@ class Purchasing:
     ledger: Ledger
     costs: Costs
     archive: EvidenceArchive
-    servings: Servings
+    reuse: ReuseStatistics
     counters: Counters
 
 
@@ -225,7 +225,6 @@ def caps_of(settings: Settings) -> Caps:
         tenant_micros=settings.cap_tenant_micros,
         day_micros=settings.cap_day_micros,
         global_micros=settings.cap_global_micros,
-        soft_share=settings.soft_cap_share,
         refresh_day_micros=settings.cap_refresh_day_micros,
     )
 
@@ -274,23 +273,22 @@ async def build(
                 timeout=settings.surfsense_timeout,
             )
         )
-        ledger, servings = Ledger(engine, clock), Servings(engine)
-        stack.push_async_callback(servings.aclose)
+        ledger, reuse = Ledger(engine, clock), ReuseStatistics(engine)
+        stack.push_async_callback(reuse.aclose)
         budget = Budget(jobs_redis, ledger, caps_of(settings))
         seller = open_seller(settings, http, clock=clock)
         archive = EvidenceArchive(engine)
         settlement = Settlement(
-            *(budget, ledger, archive),
-            price_micros=seller.price_micros,
-            protocol=seller.protocol,
+            budget, ledger, archive, price_micros=seller.price_micros, clock=clock
         )
-        strays, durability = Strays(memo_redis), Durability(settings.intent_durability)
+        orphans = OrphanedRuns(memo_redis, clock=clock)
+        durability = Durability(settings.intent_durability)
         purchaser = Purchaser(
             seller,
             settlement,
-            strays,
+            orphans,
             freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, settings.ttl_jitter),
-            max_in_flight=settings.max_in_flight,
+            slots=Admission(settings.max_in_flight),
             reconcile_grace=settings.reconcile_grace,
             send_within=SEND_WITHIN + durability.patience,
             honours_key=settings.honours_idempotency_key,
@@ -305,12 +303,12 @@ async def build(
                 record_ttl=max(MemoOptions().record_ttl, 2 * settings.redis_ttl),
             ),
         )
-        sweeper = Sweeper(memo, purchaser, settlement, strays, gives_run_ids=seller.gives_run_ids)
+        sweeper = Sweeper(memo, purchaser, settlement, orphans, clock=clock)
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
         index = CompanyIndex(engine, clock)
-        enricher = Enricher(memo, purchaser, counters, servings, index)
+        enricher = Enricher(memo, purchaser, counters, reuse, index, clock=clock)
         store = LeadStore(engine, clock)
         outbox = Outbox(engine, clock)
         pruners = (
@@ -318,8 +316,8 @@ async def build(
             Pruner("handovers", outbox, clock, keep=HANDOVERS_KEPT),
         )
         records = JobRecords(jobs_redis, ttl=settings.job_ttl)
-        last_known = LastKnown(archive, memo)
-        rejudge = Rejudge(store, last_known, index, pipeline, clock)
+        evidence = EvidenceReader(archive, memo)
+        rejudge = Rejudge(store, evidence, index, pipeline, clock)
         watches, due = Watches(engine, clock), DueSet(jobs_redis)
         runner = ChunkRunner(
             records,
@@ -328,10 +326,10 @@ async def build(
                 JobKind.ENRICH: CompanyHandler(enricher),
                 JobKind.PIPELINE: LeadHandler(store, enricher, pipeline, clock),
                 JobKind.REJUDGE: rejudge,
-                JobKind.REFRESH: RefreshHandler(watches, due, last_known, index, enricher),
+                JobKind.REFRESH: RefreshHandler(watches, due, evidence, index, enricher),
             },
             notifier,
-            purchases=purchaser.places,
+            purchases=purchaser.slots,
             supervisor=supervisor,
             clock=clock,
         )
@@ -349,13 +347,13 @@ async def build(
                 ledger=ledger,
                 costs=Costs(engine),
                 archive=archive,
-                servings=servings,
+                reuse=reuse,
                 counters=counters,
             ),
             Jobs(
                 intake=Intake(jobs_redis, ttl=settings.job_ttl, chunk_items=chunk_items),
                 records=records,
-                results=ResultReader(JobResults(jobs_redis), Recall(memo, archive)),
+                results=ResultReader(JobResults(jobs_redis), evidence),
                 job_list=JobList(jobs_redis),
                 failures=Failures(jobs_redis),
                 backlog=Backlog(jobs_redis),

@@ -23,7 +23,7 @@ from orchestrator.app import build
 from orchestrator.embedded.stack import open_stack
 from orchestrator.infra.logs import configure_logging
 from orchestrator.messaging import CeleryNotifier, create_app
-from orchestrator.purchasing import Purpose
+from orchestrator.purchasing import BillingContext
 from orchestrator.settings import load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,11 +63,11 @@ async def _trips(protocol: str) -> dict[str, Trip]:
 
             async def look_up() -> object:
                 return await parts.purchasing.enricher.enrich(
-                    "Acme Rockets", Purpose(None, "trips")
+                    "Acme Rockets", BillingContext(None, "trips")
                 )
 
             await parts.purchasing.enricher.enrich(
-                "Another Company", Purpose(None, "trips")
+                "Another Company", BillingContext(None, "trips")
             )  # opens connections
             trips = {"cold": await _traced(look_up), "hit": await _traced(look_up)}
         await notifier.aclose()

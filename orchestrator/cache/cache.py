@@ -15,10 +15,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.cache.hit_rate import count_lookup
-from orchestrator.cache.keys import TTL_S, Kind, entry_key, kind_of, names_results
+from orchestrator.cache.keys import TTL_S, Kind, kind_of, names_results
 from orchestrator.cache.stores import GatewayStore, ResultStore, Store
 from orchestrator.cache.values import checked_ttl_s
-from orchestrator.identity import parse_name
+from orchestrator.identity import entry_key, parse_name
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.logs import ThrottledLog
 from orchestrator.memo import CorruptEntry

@@ -19,12 +19,11 @@ from orchestrator.cache.keys import (
     TTL_S,
     Kind,
     dashboard_key,
-    entry_key,
     lead_key,
     oportunidad_key,
     session_key,
 )
-from orchestrator.identity import company_key
+from orchestrator.identity import company_key, entry_key
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.settings import RedisSettings, load_redis

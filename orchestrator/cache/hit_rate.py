@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.cache.keys import Kind
-from orchestrator.infra.counters import Counters
+from orchestrator.infra.counters import Counters, lookup_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class HitRate:
 
 def count_lookup(counters: Counters, kind: Kind, *, hit: bool, n: int = 1) -> None:
     """Count *n* lookups of *kind*."""
-    counters.add(_name(kind, hit=hit), n)
+    counters.add(lookup_count(kind, hit=hit), n)
 
 
 def hit_rates(counts: Mapping[str, int]) -> list[HitRate]:
@@ -34,11 +34,10 @@ def hit_rates(counts: Mapping[str, int]) -> list[HitRate]:
     """
     rates = []
     for kind in Kind:
-        hits, misses = counts.get(_name(kind, hit=True), 0), counts.get(_name(kind, hit=False), 0)
+        hits, misses = (
+            counts.get(lookup_count(kind, hit=True), 0),
+            counts.get(lookup_count(kind, hit=False), 0),
+        )
         if hits + misses:
             rates.append(HitRate(kind, hits, hits + misses))
     return rates
-
-
-def _name(kind: Kind, *, hit: bool) -> str:
-    return f"cache.{kind}.{'hit' if hit else 'miss'}"

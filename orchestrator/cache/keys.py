@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from orchestrator.identity import SURFSENSE_PREFIX
+
 
 class Kind(StrEnum):
     """What a key holds, read from its prefix; each kind has hit and miss counters of its own."""
@@ -18,8 +20,6 @@ class Kind(StrEnum):
     SESSION = "session"
     OTHER = "other"
 
-
-SURFSENSE_PREFIX: Final = "surfsense:"
 
 _PREFIXES: Final = {
     Kind.LEAD: "lead:",
@@ -52,11 +52,6 @@ def lead_key(lead_id: UUID | str) -> str:
 def oportunidad_key(oportunidad_id: UUID | str) -> str:
     """Return an opportunity's key; capitals in the id make no difference."""
     return _PREFIXES[Kind.OPORTUNIDAD] + str(oportunidad_id).lower()
-
-
-def entry_key(company_key: str) -> str:
-    """Return the key of a company's SurfSense result, in the memo's database."""
-    return SURFSENSE_PREFIX + company_key
 
 
 def dashboard_key(view: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any, Final, Protocol, cast
 
 from redis.asyncio import Redis
 
-from orchestrator.cache.keys import SURFSENSE_PREFIX, TTL_S, Kind, kind_of
+from orchestrator.cache.keys import TTL_S, Kind, kind_of
 from orchestrator.cache.values import from_json, to_json
+from orchestrator.identity import SURFSENSE_PREFIX
 from orchestrator.infra.redis_client import scan_batches
 from orchestrator.memo import Entry, MemoOptions
 from orchestrator.memo.entry import decode, encode

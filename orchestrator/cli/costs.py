@@ -1,7 +1,6 @@
 """`emasai costs` and `emasai budget`: what was spent and saved, and what may still be spent."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -127,12 +126,8 @@ def _bars(cost: Cost, largest: int) -> Group:
     return Group(*(Bar(largest or 1, 0, size, width=BAR, color=color) for size, color in sizes))
 
 
-@dataclass(frozen=True, slots=True)
-class Budgets:
-    """Accounts by name, and the share of a cap from which to warn."""
-
-    accounts: dict[str, Account]
-    soft_share: float
+#: Accounts by name.
+Budgets = dict[str, Account]
 
 
 def budget(
@@ -173,16 +168,16 @@ def budgets_json(budgets: Budgets) -> list[dict[str, Any]]:
             "spent_micros": state.spent_micros,
             "held_micros": state.held_micros,
             "left_micros": state.left_micros,
-            "soft_cap_reached": state.is_past(budgets.soft_share),
+            "soft_cap_reached": state.is_past_soft_cap,
         }
-        for name, state in budgets.accounts.items()
+        for name, state in budgets.items()
     ]
 
 
 def show_warnings(budgets: Budgets) -> None:
     """Print a sentence for each account that is nearly used up."""
-    for name, state in budgets.accounts.items():
-        if state.cap_micros is not None and state.is_past(budgets.soft_share):
+    for name, state in budgets.items():
+        if state.cap_micros is not None and state.is_past_soft_cap:
             used, cap = dollars(state.used_micros), dollars(state.cap_micros)
             notice(
                 f"The budget of {name} is nearly used up:", f"{used} of {cap} (`emasai budget`)."
@@ -201,20 +196,19 @@ async def _names(runtime: Runtime, job: str | None) -> list[str]:
 
 
 async def _read(runtime: Runtime, names: list[str] | tuple[str, ...]) -> Budgets:
-    accounts = {name: await runtime.purchasing.budget.account(name) for name in names}
-    return Budgets(accounts, runtime.settings.soft_cap_share)
+    return {name: await runtime.purchasing.budget.account(name) for name in names}
 
 
 def _budget_table(budgets: Budgets) -> Table:
     numbers = ("cap", "spent", "held", "left")
     found = table("budget", *numbers, "", right=numbers)
-    for name, state in budgets.accounts.items():
+    for name, state in budgets.items():
         found.add_row(
             name,
             "none" if state.cap_micros is None else dollars(state.cap_micros),
             dollars(state.spent_micros),
             dollars(state.held_micros),
             "-" if state.left_micros is None else dollars(state.left_micros),
-            Text("nearly used up", "yellow") if state.is_past(budgets.soft_share) else "",
+            Text("nearly used up", "yellow") if state.is_past_soft_cap else "",
         )
     return found

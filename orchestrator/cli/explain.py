@@ -16,7 +16,7 @@ from orchestrator.cli.session import with_runtime
 from orchestrator.identity import as_key, is_refined
 from orchestrator.leads import StoredDecision
 from orchestrator.memo import Entry
-from orchestrator.purchasing import PurchaseOutcome, PurchaseRecord, Serving, entry_key
+from orchestrator.purchasing import LedgerEntry, PurchaseOutcome, Reuse, entry_key
 
 #: Characters of an id in a table.
 SHORT: Final = 8
@@ -29,8 +29,8 @@ class CompanyHistory:
 
     name: Resolution
     entry: Entry | None
-    purchases: list[PurchaseRecord]
-    servings: list[Serving]
+    purchases: list[LedgerEntry]
+    servings: list[Reuse]
     decisions: list[StoredDecision]
     now: datetime
     fresh_for: timedelta
@@ -57,11 +57,11 @@ class CompanyHistory:
         """What purchases with lost answers may have cost."""
         return sum(each.cost_micros for each in self.purchases if each.is_uncertain)
 
-    def servings_of(self, purchase: PurchaseRecord) -> list[Serving]:
+    def servings_of(self, purchase: LedgerEntry) -> list[Reuse]:
         """Return the lookups that *purchase* has answered since."""
         return [each for each in self.servings if each.purchase_id == purchase.purchase_id]
 
-    def _purchase_json(self, purchase: PurchaseRecord) -> dict[str, Any]:
+    def _purchase_json(self, purchase: LedgerEntry) -> dict[str, Any]:
         servings = self.servings_of(purchase)
         return {
             **purchase.model_dump(mode="json"),
@@ -93,7 +93,7 @@ def explain(
             found,
             await runtime.purchasing.enricher.entry_of(found.company),
             sorted(purchases, key=lambda purchase: purchase.settled_at),
-            await runtime.purchasing.servings.of([purchase.purchase_id for purchase in purchases]),
+            await runtime.purchasing.reuse.of([purchase.purchase_id for purchase in purchases]),
             sorted(decisions, key=lambda decision: decision.confirmed_at),
             runtime.clock(),
             runtime.settings.redis_ttl,

@@ -243,13 +243,13 @@ async def estimate(
     iterator = iter(mentions)
     while some := list(islice(iterator, AT_ONCE)):
         items += len(some)
-        for glance in await runtime.purchasing.enricher.glance(some):
+        for preview in await runtime.purchasing.enricher.preview(some):
             # An ambiguous name has the key of one of its companies.
-            named = f"{glance.company_key}\0{glance.is_ambiguous}"
+            named = f"{preview.company_key}\0{preview.is_ambiguous}"
             before = len(companies)
             if companies.number(named) == before:
-                fresh += glance.fresh
-                ambiguous += glance.is_ambiguous
+                fresh += preview.fresh
+                ambiguous += preview.is_ambiguous
     price = runtime.purchasing.seller.price_micros
     return Estimate(rows, items, len(companies), fresh, ambiguous, price, max_cost_micros)
 

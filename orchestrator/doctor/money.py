@@ -15,7 +15,7 @@ from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis
-from orchestrator.purchasing import Account, Budget, Costs, Doubt, Ledger, accounts_of
+from orchestrator.purchasing import Account, Budget, Costs, Ledger, UncertainCost, accounts_of
 from orchestrator.settings import Settings
 
 #: The period in which uncertain purchases are reported.
@@ -52,10 +52,10 @@ async def check_budgets(settings: Settings) -> list[Finding]:
             doubt = await Costs(engine).uncertain(now - RECENT)
     except (StoreUnavailable, DatabaseUnavailable):
         return [warning(_CHECK, "unknown: Redis or the database is unavailable", SEE_OTHERS)]
-    return [*judge_budgets(states, settings.soft_cap_share), *judge_doubt(doubt)]
+    return [*judge_budgets(states), *judge_doubt(doubt)]
 
 
-def judge_budgets(states: Mapping[str, Account], soft_share: float) -> list[Finding]:
+def judge_budgets(states: Mapping[str, Account]) -> list[Finding]:
     """Judge each account that has a cap. Pure."""
     findings = []
     for name, state in states.items():
@@ -63,12 +63,12 @@ def judge_budgets(states: Mapping[str, Account], soft_share: float) -> list[Find
             continue
         used, cap = state.used_micros / MICROS_PER_USD, state.cap_micros / MICROS_PER_USD
         check, what = f"{_CHECK} {name}", f"${used:,.2f} of ${cap:,.2f} used"
-        is_past = state.is_past(soft_share)
+        is_past = state.is_past_soft_cap
         findings.append(warning(check, what, _RAISE) if is_past else ok(check, what))
     return findings or [ok(_CHECK, "has no cap")]
 
 
-def judge_doubt(recent: Doubt) -> list[Finding]:
+def judge_doubt(recent: UncertainCost) -> list[Finding]:
     """Judge what purchases without an answer may have cost. Pure."""
     if not recent.purchases:
         return []

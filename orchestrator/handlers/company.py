@@ -21,7 +21,7 @@ from orchestrator.handlers.result import (
 from orchestrator.identity import Mention
 from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import GivenUp, Item, JobContext, Report
-from orchestrator.purchasing import Enricher, Enrichment, EnrichmentStatus, Purpose
+from orchestrator.purchasing import BillingContext, Enricher, Enrichment, EnrichmentStatus
 from orchestrator.surfsense import TransientEnrichmentError
 
 #: Lookups of one item before its failure is its result.
@@ -79,7 +79,7 @@ class CompanyHandler:
             enrichment = await enrich_patiently(
                 self._enricher, company, context, patience=self._patience, refresh=self._refresh
             )
-            self._enricher.serve_again(enrichment, context.rows - 1)
+            self._enricher.count_repeats(enrichment, context.rows - 1)
             return report_of(mention, enrichment)
 
         def fail(why: Explanation) -> Report:
@@ -112,7 +112,7 @@ async def enrich_patiently(
         StillLoading: *patience* has ended.
         Exception: As `Enricher.enrich`, after the last try; or whatever `context.pause` raises.
     """
-    purpose = Purpose(
+    billing = BillingContext(
         job_id=context.job_id,
         tenant=context.tenant,
         capped=context.capped,
@@ -123,11 +123,11 @@ async def enrich_patiently(
     )
     try:
         if patience is not None:
-            return await enricher.enrich(company, purpose, patience=patience)
+            return await enricher.enrich(company, billing, patience=patience)
         for _ in range(TRIES - 1):
             context.tries.begin()
             try:
-                return await enricher.enrich(company, purpose)
+                return await enricher.enrich(company, billing)
             except TransientEnrichmentError as error:
                 # No pause after a flight that was overtaken while it stood still.
                 retry_in = error.retry_in or timedelta(0)
@@ -135,7 +135,7 @@ async def enrich_patiently(
                     raise
                 await context.pause(retry_in)
         context.tries.begin()
-        return await enricher.enrich(company, purpose)
+        return await enricher.enrich(company, billing)
     except asyncio.CancelledError:
         if context.is_abandoned():
             enricher.abandon(company.key)

@@ -165,7 +165,9 @@ def _explain_loss(error: AnswerLost | MalformedAnswer, barred_for: timedelta) ->
         f"durante {minutes} min, salvo que lo pida con --buy-again "
         f"o `emasai jobs requeue --reason {error.code}`."
     )
-    uncertain_micros = error.cost_micros if isinstance(error, AnswerLost) else 0
+    uncertain_micros = (
+        error.cost_micros if isinstance(error, AnswerLost) else error.uncertain_micros
+    )
     return _failed(error.code, en, es, uncertain_micros)
 
 

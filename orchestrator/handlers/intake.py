@@ -20,7 +20,7 @@ from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.background import Turns
 from orchestrator.infra.distinct import Distinct
 from orchestrator.jobs import SEGMENT_ROWS, Part, Report, Segment, UnsealedJob
-from orchestrator.purchasing import Enricher, Enrichment, nobody
+from orchestrator.purchasing import Enricher, Enrichment, ambiguous_outcome
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ class CompanyIntake:
     async def count_served(self) -> None:
         """Count the lookups that were answered on the way in, once the job is sealed."""
         for served in self._served:
-            await self._enricher.served(
+            await self._enricher.count_known(
                 (purchase_id, price, self._unsealed.rows_of(item))
                 for item, purchase_id, price in served.lookups()
             )
@@ -204,5 +204,5 @@ def _report(new: _New, known: Enrichment | None) -> Report | None:
     if new.trouble is not None:
         return report_of_failure(Mention(new.mention.name[:MAX_NAME]), new.trouble)
     if new.company is not None and new.company.is_ambiguous:
-        return report_of(new.mention, nobody(new.company))
+        return report_of(new.mention, ambiguous_outcome(new.company))
     return None if known is None else report_of(new.mention, known)

@@ -31,7 +31,13 @@ from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock
 from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
 from orchestrator.leads import LeadStore, Recorded, StoredDecision
-from orchestrator.purchasing import Enricher, Enrichment, EnrichmentStatus, LastKnown, nobody
+from orchestrator.purchasing import (
+    Enricher,
+    Enrichment,
+    EnrichmentStatus,
+    EvidenceReader,
+    ambiguous_outcome,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,14 +272,14 @@ class Rejudge:
     def __init__(
         self,
         store: LeadStore,
-        last_known: LastKnown,
+        evidence: EvidenceReader,
         index: CompanyIndex,
         pipeline: Pipeline,
         clock: Clock,
     ) -> None:
         self._store = store
         self._index = index
-        self._last_known = last_known
+        self._evidence = evidence
         self._pipeline = pipeline
         self._clock = clock
 
@@ -365,8 +371,8 @@ class Rejudge:
 
     async def _known_evidence(self, company: Resolved) -> Enrichment | NotJudged:
         if company.is_ambiguous:
-            return nobody(company)
-        return await self._last_known.of(company) or NotJudged(_NOTHING_KEPT)
+            return ambiguous_outcome(company)
+        return await self._evidence.latest(company) or NotJudged(_NOTHING_KEPT)
 
 
 UNKNOWN_LEAD = Explanation(

@@ -9,7 +9,7 @@ from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
-from orchestrator.purchasing import Enricher, Enrichment, EnrichmentStatus, LastKnown
+from orchestrator.purchasing import Enricher, Enrichment, EnrichmentStatus, EvidenceReader
 from orchestrator.schedule import DueSet, RunEnd, Watch, Watches, evidence_digest, watch_id
 
 #: The lookup of an ambiguous company brings no evidence to compare.
@@ -23,13 +23,13 @@ class RefreshHandler:
         self,
         watches: Watches,
         due: DueSet,
-        last_known: LastKnown,
+        evidence: EvidenceReader,
         index: CompanyIndex,
         enricher: Enricher,
     ) -> None:
         self._watches = watches
         self._due = due
-        self._last_known = last_known
+        self._evidence = evidence
         self._index = index
         self._look_up = CompanyHandler(enricher, refresh=True)
 
@@ -70,7 +70,7 @@ class RefreshHandler:
         if await self._is_watched(company, watch):
             await self._end(RunEnd(watch, context.job_id or "", "merged"))
             return _not_looked_up(watch.company, "merged", _MERGED, company.key)
-        known = None if watch.digest else await self._last_known.of(company)
+        known = None if watch.digest else await self._evidence.latest(company)
         report, found = await self._look_up.look_up(Mention(watch.company), context, company)
         await self._end(_ended(watch, report, found, None if known is None else _digest(known)))
         return report

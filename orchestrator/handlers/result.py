@@ -19,9 +19,9 @@ from orchestrator.memo import Source
 from orchestrator.purchasing import (
     Enrichment,
     EnrichmentStatus,
+    EvidenceReader,
     EvidenceReference,
-    Recall,
-    source_again,
+    repeated_source,
 )
 
 JsonObject = dict[str, Any]
@@ -187,7 +187,7 @@ def _tally(
 def _again(status: ItemStatus, source: Source, saved: int) -> Mapping[str, int]:
     return {
         f"status:{status}": 1,
-        f"source:{source_again(source)}": 1,
+        f"source:{repeated_source(source)}": 1,
         "saved_micros": saved,
     }
 
@@ -199,7 +199,7 @@ _EMPTY: Final = CompanyResult(status=ItemStatus.FAILED, company="").model_dump(m
 class ResultReader:
     """Reads the results of a job row by row, in bounded memory, with the evidence if wanted."""
 
-    def __init__(self, results: JobResults, recall: Recall) -> None:
+    def __init__(self, results: JobResults, recall: EvidenceReader) -> None:
         self._results = results
         self._recall = recall
 
@@ -255,7 +255,7 @@ class ResultReader:
         """Return the evidence of each of *kept* that has some, by its `_key`."""
         found = [each for each in kept if each.get("status") == ItemStatus.ENRICHED]
         wanted = {_key(each): _reference(each) for each in found}
-        evidence = await self._recall.evidence(list(wanted.values()))
+        evidence = await self._recall.find(list(wanted.values()))
         return {
             key: each.model_dump(mode="json")
             for key, each in zip(wanted, evidence, strict=True)
@@ -280,6 +280,6 @@ def _of_row(row: RowResult, result: JsonObject) -> JsonObject:
     if row.spelling is not None:
         repeated |= dict.fromkeys(("website", "country")) | named(Mention.of(row.spelling))
     if result["source"] is not None:
-        repeated["source"] = source_again(Source(result["source"])).value
+        repeated["source"] = repeated_source(Source(result["source"])).value
         repeated["saved_micros"] = result["cost_micros"] + result["saved_micros"]
     return repeated

@@ -6,9 +6,11 @@ The company index, which reads the database, is imported as `orchestrator.identi
 from .company import (
     KEY_VERSION,
     MAX_KEY_LENGTH,
+    SURFSENSE_PREFIX,
     InvalidCompanyName,
     ParsedName,
     company_key,
+    entry_key,
     parse_name,
 )
 from .forms import Form
@@ -29,6 +31,7 @@ __all__ = [
     "KEY_VERSION",
     "MAX_KEY_LENGTH",
     "MAX_REFINED_LENGTH",
+    "SURFSENSE_PREFIX",
     "Facts",
     "Form",
     "Identity",
@@ -39,6 +42,7 @@ __all__ = [
     "as_key",
     "company_domain",
     "company_key",
+    "entry_key",
     "identify",
     "is_refined",
     "mention_of",

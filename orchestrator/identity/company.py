@@ -15,6 +15,8 @@ from .forms import FORMS
 from .stripping import ARTICLE, Removal, Stripped, strip
 from .writing import split_words, symbols, tidy
 
+#: Begins the keys of SurfSense results in the memo's database: a contract with other services.
+SURFSENSE_PREFIX: Final = "surfsense:"
 KEY_VERSION: Final = 3
 """Raised with every change that gives any name another key. What is stored under the old key is not
 found any more and expires: that company is bought once more."""
@@ -250,3 +252,8 @@ def _join_parts(words: list[str]) -> list[str]:
     if "_operativ" in text:
         joined = _COOPERATIVE.sub("co", joined)
     return words if joined == text else joined.split("_")
+
+
+def entry_key(key: str) -> str:
+    """Return the key of a company's SurfSense result, in the memo's database."""
+    return SURFSENSE_PREFIX + key

@@ -103,6 +103,11 @@ class LateCounts(Generic[KeyT]):
             self._throttled.warning(self._event, error=type(error).__name__)
 
 
+def lookup_count(kind: str, *, hit: bool) -> str:
+    """Return the name of the count of lookups of *kind* that were a hit, or a miss."""
+    return f"cache.{kind}.{'hit' if hit else 'miss'}"
+
+
 def day_key(day: date) -> str:
     """Return the key of the hash with the counts of *day*: name -> count."""
     return f"counters1:{day.isoformat()}"

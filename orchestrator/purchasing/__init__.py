@@ -4,84 +4,107 @@ The memo decides who buys, the budget whether, the SurfSense client how; the led
 what it cost, and the archive what it brought.
 """
 
-from orchestrator.cache.keys import entry_key
 from orchestrator.database.schema import UNCERTAIN, PurchaseOutcome
-from orchestrator.purchasing.accounts import (
+from orchestrator.identity import entry_key
+from orchestrator.purchasing.archive import (
+    ArchivedAnswer,
+    EvidenceArchive,
+    EvidenceReader,
+    EvidenceReference,
+    archived_outcome,
+    keep_answers,
+)
+from orchestrator.purchasing.budget import (
     Account,
+    Budget,
+    BudgetExhausted,
     Caps,
+    OpeningBalance,
+    RefreshRefused,
     Scope,
     accounts_of,
     day_account,
     run_account,
     scope_of,
 )
-from orchestrator.purchasing.archive import ArchivedAnswer, EvidenceArchive
-from orchestrator.purchasing.attempt import SEND_WITHIN, Freshness
-from orchestrator.purchasing.budget import Books, Budget, BudgetExhausted, Opening, RefreshRefused
-from orchestrator.purchasing.costs import Cost, Costs, CostsBy, Doubt, total
-from orchestrator.purchasing.enricher import Enricher, Glance
-from orchestrator.purchasing.failures import EnrichmentFailures
-from orchestrator.purchasing.journal import Purpose, UnreadableRecord
-from orchestrator.purchasing.last_known import LastKnown
-from orchestrator.purchasing.ledger import Entered, Ledger, PurchaseRecord
-from orchestrator.purchasing.outcome import Enrichment, nobody, recalled, source_again
-from orchestrator.purchasing.purchase import Purchaser, ShuttingDown
-from orchestrator.purchasing.recall import EvidenceReference, Recall
-from orchestrator.purchasing.servings import Served, Serving, Servings
-from orchestrator.purchasing.settlement import Settlement
-from orchestrator.purchasing.stored import EnrichmentStatus
-from orchestrator.purchasing.strays import Strays
-from orchestrator.purchasing.sweeper import Sweeper
-from orchestrator.purchasing.writing import keep_answers
+from orchestrator.purchasing.costs import (
+    Cost,
+    Costs,
+    CostsBy,
+    Reuse,
+    ReuseStatistics,
+    UncertainCost,
+    total,
+)
+from orchestrator.purchasing.enricher import Enricher, Preview
+from orchestrator.purchasing.intents import (
+    BillingContext,
+    PurchaseRecord,
+    PurchaseRequest,
+    Stage,
+    UnreadableRecord,
+)
+from orchestrator.purchasing.ledger import Entered, Ledger, LedgerEntry, Settlement
+from orchestrator.purchasing.orphans import OrphanedRuns
+from orchestrator.purchasing.outcome import (
+    Enrichment,
+    EnrichmentFailures,
+    EnrichmentStatus,
+    Freshness,
+    ambiguous_outcome,
+    repeated_source,
+)
+from orchestrator.purchasing.purchase import SEND_WITHIN, Purchaser, ShuttingDown
+from orchestrator.purchasing.recovery import Sweeper
 
 __all__ = [
     "SEND_WITHIN",
     "UNCERTAIN",
     "Account",
     "ArchivedAnswer",
-    "Books",
+    "BillingContext",
     "Budget",
     "BudgetExhausted",
     "Caps",
     "Cost",
     "Costs",
     "CostsBy",
-    "Doubt",
     "Enricher",
     "Enrichment",
     "EnrichmentFailures",
     "EnrichmentStatus",
     "Entered",
     "EvidenceArchive",
+    "EvidenceReader",
     "EvidenceReference",
     "Freshness",
-    "Glance",
-    "LastKnown",
     "Ledger",
-    "Opening",
+    "LedgerEntry",
+    "OpeningBalance",
+    "OrphanedRuns",
+    "Preview",
     "PurchaseOutcome",
     "PurchaseRecord",
+    "PurchaseRequest",
     "Purchaser",
-    "Purpose",
-    "Recall",
     "RefreshRefused",
+    "Reuse",
+    "ReuseStatistics",
     "Scope",
-    "Served",
-    "Serving",
-    "Servings",
     "Settlement",
     "ShuttingDown",
-    "Strays",
+    "Stage",
     "Sweeper",
+    "UncertainCost",
     "UnreadableRecord",
     "accounts_of",
+    "ambiguous_outcome",
+    "archived_outcome",
     "day_account",
     "entry_key",
     "keep_answers",
-    "nobody",
-    "recalled",
+    "repeated_source",
     "run_account",
     "scope_of",
-    "source_again",
     "total",
 ]

@@ -1,19 +1,28 @@
-"""What was spent, and what it has saved since, by day, tenant, source or company.
+"""What was spent, and how often each purchase was reused, by day, tenant, source or company.
 
-Reads the ledger and the servings; what a purchase has saved counts where the purchase does.
+Reads the ledger and the reuse statistics; what a purchase has saved counts where the purchase does.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import reading
+from orchestrator.database import DatabaseUnavailable, reading, writing
 from orchestrator.database.schema import UNCERTAIN, PurchaseOutcome, servings, settled
+from orchestrator.database.statements import in_chunks, insert_into
+from orchestrator.infra.counters import FLUSH_AFTER, LateCounts
+
+log = structlog.get_logger(__name__)
+
+#: Purchases that one statement asks for, well below what SQLite takes as parameters.
+_MOST = 500
 
 
 class CostsBy(StrEnum):
@@ -63,7 +72,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class UncertainCost:
     """Purchases that may be on the seller's bill or not, and their price."""
 
     purchases: int
@@ -122,7 +131,7 @@ class Costs:
             # PostgreSQL sums BIGINT as a decimal number.
             return [Cost(str(name), *map(int, numbers)) for name, *numbers in rows]
 
-    async def uncertain(self, since: datetime) -> Doubt:
+    async def uncertain(self, since: datetime) -> UncertainCost:
         """Return what is uncertain of the purchases that were entered at or after *since*."""
         day = since.astimezone(UTC).date()
         statement = (
@@ -133,7 +142,93 @@ class Costs:
         )
         async with reading(self._engine, "read the ledger") as connection:
             count, micros = (await connection.execute(statement)).one()
-        return Doubt(int(count), int(micros))
+        return UncertainCost(int(count), int(micros))
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """How many lookups one purchase has answered by one way (`hit`, `coalesced`, ...)."""
+
+    purchase_id: str
+    source: str
+    served: int
+    saved_micros: int
+
+
+#: Purchase, way, price. A plain tuple: it is hashed on every lookup.
+Served = tuple[str, str, int]
+
+
+class ReuseStatistics:
+    """Counts servings. One per event loop; `aclose` it before its engine is disposed of."""
+
+    def __init__(self, engine: AsyncEngine, *, flush_after: timedelta = FLUSH_AFTER) -> None:
+        """Keep them in the migrated database of *engine*."""
+        self._engine = engine
+        self._counts: LateCounts[Served] = LateCounts(
+            self._write,
+            event="servings.not_written",
+            expected=(DatabaseUnavailable, TimeoutError),
+            flush_after=flush_after,
+        )
+
+    def add(self, purchase_id: str, source: str, price_micros: int, n: int = 1) -> None:
+        """Count *n* lookups that *purchase_id* has answered, at what each would have paid itself.
+
+        Does no I/O; needs the running loop.
+        """
+        self._counts.add((purchase_id, source, price_micros), n)
+
+    async def add_all(self, served: Counter[Served]) -> None:
+        """Count many lookups, and write them now; like all of these counts they may get lost."""
+        if not served:
+            return
+        try:
+            await self._write(served)
+        except DatabaseUnavailable as error:
+            log.warning("servings.not_written", error=type(error).__name__)
+
+    async def of(self, purchase_ids: Sequence[str]) -> list[Reuse]:
+        """Return what the fleet has written about *purchase_ids*, seconds late.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        columns = [servings.c[name] for name in Reuse.__dataclass_fields__]
+        statement = select(*columns).order_by(servings.c.purchase_id, servings.c.source)
+        found: list[Reuse] = []
+        async with reading(self._engine, "read the servings") as connection:
+            for chunk in in_chunks(purchase_ids, _MOST):
+                wanted = servings.c.purchase_id.in_(chunk)
+                rows = await connection.execute(statement.where(wanted))
+                found += [Reuse(*row) for row in rows]
+        return found
+
+    async def aclose(self) -> None:
+        """Write what is buffered, in bounded time."""
+        await self._counts.aclose()
+
+    async def _write(self, pending: Counter[Served]) -> None:
+        served: Counter[tuple[str, str]] = Counter()
+        saved: Counter[tuple[str, str]] = Counter()
+        for (purchase_id, source, price_micros), n in pending.items():
+            served[purchase_id, source] += n
+            saved[purchase_id, source] += n * price_micros
+        names = [column.name for column in servings.columns]
+        # In the order of the key, so that processes cannot deadlock.
+        rows = [
+            dict(zip(names, (*key, served[key], saved[key]), strict=True)) for key in sorted(served)
+        ]
+        async with writing(self._engine, "count servings") as connection:
+            new = insert_into(servings, connection)
+            statement = new.on_conflict_do_update(
+                index_elements=["purchase_id", "source"],
+                set_={
+                    "served": servings.c.served + new.excluded.served,
+                    "saved_micros": servings.c.saved_micros + new.excluded.saved_micros,
+                },
+            )
+            await connection.execute(statement, rows)
 
 
 def _is_uncertain() -> ColumnElement[bool]:

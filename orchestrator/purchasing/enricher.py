@@ -1,7 +1,7 @@
 """The door to evidence: a name goes in, an outcome with its age and price comes out.
 
-Which company a name means is the index's business. Everything after that, memo, journal,
-budget and ledger, knows the company by the one key that comes out of it.
+The company index decides which company a name means. Everything after that, memo, purchase record,
+budget and ledger, knows the company by its key.
 """
 
 import contextlib
@@ -9,31 +9,36 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from time import time_ns
+from typing import Final
 
-from orchestrator.cache.hit_rate import count_lookup
-from orchestrator.cache.keys import Kind, entry_key
-from orchestrator.identity import Identity, Mention
+from orchestrator.identity import Identity, Mention, entry_key
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
-from orchestrator.infra.counters import Counters
+from orchestrator.infra.clock import Clock, utc_now
+from orchestrator.infra.counters import Counters, lookup_count
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source
-from orchestrator.purchasing.journal import Order, Purpose
-from orchestrator.purchasing.outcome import Enrichment, enrichment_of, evidence_in, nobody
+from orchestrator.purchasing.costs import ReuseStatistics, Served
+from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
+from orchestrator.purchasing.outcome import (
+    Enrichment,
+    EnrichmentStatus,
+    ambiguous_outcome,
+    enrichment_of,
+)
 from orchestrator.purchasing.purchase import Purchaser
-from orchestrator.purchasing.servings import Served, Servings
-from orchestrator.purchasing.stored import EnrichmentStatus
 from orchestrator.surfsense import AnswerLost, MalformedAnswer
 
-#: A lookup that ends so is a hit; one that had to go to SurfSense a miss, even if that failed.
+#: Names of the counts of lookups. One that had to go to SurfSense is a miss, even if that failed.
+_HITS: Final = lookup_count("surfsense", hit=True)
+_MISSES: Final = lookup_count("surfsense", hit=False)
 _WITHOUT_SURFSENSE = (Source.HIT, Source.COALESCED)
 #: Lookups of a company whose purchase was lost, in a request to buy it again.
 _LOSSES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
-    """What is known about a company without paying: its key, and whether its entry is fresh."""
+class Preview:
+    """What a lookup of a company would find: its key, and whether its entry is fresh."""
 
     company_key: str
     is_ambiguous: bool
@@ -48,14 +53,17 @@ class Enricher:
         memo: Memo,
         purchaser: Purchaser,
         counters: Counters,
-        servings: Servings,
+        reuse: ReuseStatistics,
         index: CompanyIndex,
+        *,
+        clock: Clock = utc_now,
     ) -> None:
-        self._index = index
         self._memo = memo
         self._purchaser = purchaser
         self._counters = counters
-        self._servings = servings
+        self._reuse = reuse
+        self._index = index
+        self._clock = clock
 
     async def identify(self, mention: Mention) -> Resolved:
         """Return which company is meant, on the way to its lookup: see `resolve`.
@@ -67,7 +75,7 @@ class Enricher:
         return (await self.resolve([mention.identify()]))[0]
 
     async def resolve(self, identities: Sequence[Identity]) -> list[Resolved]:
-        """Return which companies are meant; those that come with a domain claim their names.
+        """Return which companies are meant; names that come with a domain are assigned to it.
 
         Raises:
             DatabaseUnavailable: The index cannot be read.
@@ -75,13 +83,12 @@ class Enricher:
         return await self._index.resolve_all(identities)
 
     async def enrich(
-        self, company: str | Resolved, purpose: Purpose, *, patience: timedelta | None = None
+        self, company: str | Resolved, billing: BillingContext, *, patience: timedelta | None = None
     ) -> Enrichment:
         """Return what is known about *company*, identified or by its name; buy it if need be.
 
-        Where nothing tells which company is meant, it is `ambiguous`, and nothing is bought.
-        After *patience* the caller gives up; a purchase under way is seen through all the same,
-        charged once, and found by whoever asks next.
+        Where it is `ambiguous` which company is meant, nothing is bought. After *patience* the call
+        fails; a purchase under way still completes, is charged once, and is found by later lookups.
 
         Raises:
             StillLoading: *patience* has ended.
@@ -94,26 +101,25 @@ class Enricher:
         if isinstance(company, str):
             company = await self.identify(Mention(company))
         if company.is_ambiguous:
-            return nobody(company)
-        order = Order(company.query_name, company.key, purpose)
+            return ambiguous_outcome(company)
+        request = PurchaseRequest(company.query_name, company.key, billing)
 
         async def load(flight: Flight) -> Loaded:
-            count_lookup(self._counters, Kind.SURFSENSE, hit=False)
-            return await self._purchaser.buy(flight, order)
+            self._counters.add(_MISSES)
+            return await self._purchaser.buy(flight, request)
 
         async def look_up() -> Outcome:
             return await self._memo.get(entry_key(company.key), load, patience=patience)
 
-        outcome = await self._inherited(company)
-        if outcome is None and purpose.buy_again is not None:
+        outcome = await self._inherited(company) if company.former else None
+        if outcome is None and billing.buy_again is not None:
             outcome = await self._past_losses(company.key, look_up)
         outcome = outcome or await look_up()
         if outcome.source in _WITHOUT_SURFSENSE:
-            count_lookup(self._counters, Kind.SURFSENSE, hit=True)
-        found = enrichment_of(company.key, outcome.source, outcome.entry, purpose)
-        found = replace(found, evidence=evidence_in(outcome.entry))
+            self._counters.add(_HITS)
+        found = enrichment_of(company.key, outcome.source, outcome.entry, billing.bought_for)
         if found.source is not Source.BOUGHT and found.purchase_id is not None:
-            self._servings.add(found.purchase_id, outcome.source.value, found.saved_micros)
+            self._reuse.add(found.purchase_id, outcome.source.value, found.saved_micros)
         return found
 
     async def _past_losses(
@@ -131,27 +137,27 @@ class Enricher:
         return None
 
     def abandon(self, company_key: str) -> bool:
-        """Stop the purchase of *company_key*, if nobody of this process waits for it.
+        """Stop the purchase of *company_key*, if no caller of this process waits for it.
 
-        For whoever has cancelled its own `enrich` of it. What was not sent yet is not sent; a run
-        of the `workspace` protocol is cancelled, and so neither charged nor counted; what cannot
-        be stopped any more is finished and stored as always.
+        For a caller that has cancelled its own `enrich` of it. What was not sent yet is not sent;
+        a run of the `workspace` protocol is cancelled, and so neither charged nor counted; what
+        cannot be stopped any more is completed and stored.
 
         Returns:
             Whether there was such a purchase, or a wait for one of another process.
         """
         return self._memo.abandon(entry_key(company_key))
 
-    def serve_again(self, found: Enrichment, times: int) -> None:
-        """Count *times* more lookups that *found* has answered without asking anybody."""
+    def count_repeats(self, found: Enrichment, times: int) -> None:
+        """Count *times* further lookups that *found* has answered without any I/O."""
         if found.source is None or not times:
             return
-        count_lookup(self._counters, Kind.SURFSENSE, hit=True, n=times)
+        self._counters.add(_HITS, times)
         if found.purchase_id is not None:
-            again = found.again()
-            self._servings.add(found.purchase_id, str(again.source), again.saved_micros, times)
+            repeated = found.repeated()
+            self._reuse.add(found.purchase_id, str(repeated.source), repeated.saved_micros, times)
 
-    async def served(self, lookups: Iterable[tuple[str, int, int]]) -> None:
+    async def count_known(self, lookups: Iterable[tuple[str, int, int]]) -> None:
         """Count lookups that `known` has answered: purchase id, price, and how many.
 
         Written at once, since a file may bring more of them than a buffer should hold.
@@ -159,14 +165,13 @@ class Enricher:
         counts = Counter[Served]()
         for purchase_id, price_micros, n in lookups:
             counts[purchase_id, Source.HIT.value, price_micros] += n
-        count_lookup(self._counters, Kind.SURFSENSE, hit=True, n=counts.total())
-        await self._servings.add_all(counts)
+        self._counters.add(_HITS, counts.total())
+        await self._reuse.add_all(counts)
 
     async def known(self, companies: Sequence[Resolved]) -> list[Enrichment | None]:
         """Return what a lookup of each company would find without paying, None where nothing.
 
-        Without evidence, which takes longer than all else: see `Recall`. Nothing is counted: see
-        `serve_again`.
+        Nothing is counted: see `count_known`.
 
         Raises:
             StoreUnavailable: Redis is unavailable.
@@ -174,7 +179,7 @@ class Enricher:
         key_of = {entry_key(each.key): each.key for each in companies}
         # Entry by entry: decoded, thousands of them would take ten times their size.
         found = {
-            key_of[key]: enrichment_of(key_of[key], Source.HIT, entry)
+            key_of[key]: replace(enrichment_of(key_of[key], Source.HIT, entry), answer={})
             async for key, entry in self._memo.peek_each(key_of)
         }
         for each in companies:
@@ -182,8 +187,8 @@ class Enricher:
                 found[each.key] = enrichment_of(each.key, Source.HIT, inherited.entry)
         return [found.get(each.key) for each in companies]
 
-    async def glance(self, mentions: Sequence[Mention]) -> list[Glance]:
-        """Say for each of *mentions* what is known already. Costs nothing, claims nothing.
+    async def preview(self, mentions: Sequence[Mention]) -> list[Preview]:
+        """Return what lookups of *mentions* would find. Costs nothing, assigns no name.
 
         Raises:
             InvalidCompanyName: A name has no key.
@@ -195,18 +200,18 @@ class Enricher:
         # Whether an entry can be read is all that counts: thousands of them would be a burden.
         keys = [entry_key(each.key) for each in companies]
         fresh = {key async for key, _ in self._memo.peek_each(keys)}
-        glances = {
-            mention: Glance(
+        previews = {
+            mention: Preview(
                 each.key,
                 each.is_ambiguous,
                 not each.is_ambiguous and (key in fresh or await self._inherited(each) is not None),
             )
             for mention, each, key in zip(distinct, companies, keys, strict=True)
         }
-        return [glances[mention] for mention in mentions]
+        return [previews[mention] for mention in mentions]
 
     async def entry_of(self, company: Resolved) -> Entry | None:
-        """Return the entry that a lookup of *company* is answered with now; None if it buys.
+        """Return the entry that answers a lookup of *company* now; None if it would buy.
 
         Raises:
             StoreUnavailable: Redis is unavailable.
@@ -216,30 +221,26 @@ class Enricher:
         return await self._memo.peek(entry_key(company.key))
 
     async def _inherited(self, company: Resolved) -> Outcome | None:
-        """Return what was found under a key that has given way to *company*'s, while it is fresh.
+        """Return what was found under a key that was merged into *company*'s, while it is fresh.
 
-        Unless something was found under its own. It is only looked at and never stored under the
-        other key: undoing a merge undoes this, too.
+        Unless something was found under its own. It is never stored under the other key: undoing a
+        merge undoes this, too.
         """
         if not company.former:
             return None
-        own, *former = await self._memo.peek_many(_entry_keys(company))
+        keys = [entry_key(key) for key in (company.key, *company.former)]
+        own, *former = await self._memo.peek_many(keys)
         if own is not None and _is_found(own):
             return None
         entry = next((each for each in former if each is not None and _is_found(each)), None)
         if entry is None:
             return None
-        age_ms = entry.age_ms(time_ns() // 1_000_000)
-        return Outcome(entry_key(company.key), Source.HIT, entry, age_ms)
+        age_ms = entry.age_ms(round(self._clock().timestamp() * 1000))
+        return Outcome(keys[0], Source.HIT, entry, age_ms)
 
 
 def _is_loss(error: Exception) -> bool:
     return isinstance(error, AnswerLost | MalformedAnswer)
-
-
-def _entry_keys(company: Resolved) -> list[str]:
-    """Return under which keys there may be an entry about *company*, its own first."""
-    return [entry_key(key) for key in (company.key, *company.former)]
 
 
 def _is_found(entry: Entry) -> bool:

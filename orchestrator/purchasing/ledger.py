@@ -1,7 +1,7 @@
-"""The ledger: every purchase that was settled, once, for ever.
+"""The ledger: every settled purchase, once; and settling a purchase in ledger and budget.
 
-Append-only (the database refuses changes) and idempotent, by purchase id and by run id. What
-may be spent is decided by the budget; what is not settled yet is in the purchase journal.
+Append-only (the database refuses changes) and idempotent, by purchase id and by run id. What may be
+spent is decided by the budget; what is not settled yet is in the intent log.
 """
 
 from collections import Counter
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final
 
+import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, func, literal, select, true, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -18,11 +19,13 @@ from orchestrator.database import Batcher, reading, writing
 from orchestrator.database.batch import first_occurrences
 from orchestrator.database.schema import UNCERTAIN, PurchaseOutcome, purchases, resolutions, settled
 from orchestrator.database.statements import insert_new
-from orchestrator.infra.clock import Clock
-from orchestrator.purchasing.accounts import Scope, scope_of
-from orchestrator.purchasing.budget import Opening
-from orchestrator.purchasing.packing import JsonObject, pack
-from orchestrator.purchasing.writing import keep_answers
+from orchestrator.infra.clock import Clock, utc_now
+from orchestrator.infra.redis_client import StoreUnavailable
+from orchestrator.purchasing.archive import EvidenceArchive, keep_answers, pack
+from orchestrator.purchasing.budget import Budget, OpeningBalance, Scope, scope_of
+from orchestrator.purchasing.outcome import JsonObject
+
+log = structlog.get_logger(__name__)
 
 #: How long ago a purchase may have been entered whose settlement has not reached the budget
 #: yet: far longer than one takes, even past a Redis that has to be asked again.
@@ -41,11 +44,11 @@ class Entered:
     was_micros: int | None = None
 
 
-class PurchaseRecord(BaseModel):
+class LedgerEntry(BaseModel):
     """One settled purchase.
 
-    `estimated` says that the seller did not name its price; `run_id` is the seller's own id,
-    where it gives one; `refresh` that nobody waited for it.
+    `estimated`: the seller did not name its price. `run_id` is the seller's own id, where it gives
+    one. `refresh`: a schedule asked for it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,7 +76,7 @@ class PurchaseRecord(BaseModel):
 
 
 class Ledger:
-    """Keeps settled purchases. One instance belongs to one event loop.
+    """Stores settled purchases. One instance belongs to one event loop.
 
     Every method raises DatabaseUnavailable when the database does not answer; repeating it is safe.
     """
@@ -84,7 +87,7 @@ class Ledger:
         self._clock = clock
         self._settler = Batcher(self._settle_all)
 
-    async def settle(self, purchase: PurchaseRecord, answer: JsonObject | None = None) -> Entered:
+    async def settle(self, purchase: LedgerEntry, answer: JsonObject | None = None) -> Entered:
         """Enter *purchase*. Concurrent calls share a transaction.
 
         Args:
@@ -104,14 +107,8 @@ class Ledger:
         async with reading(self._engine, "read the ledger") as connection:
             return bool(await _entered(connection, {purchase_id}))
 
-    async def total(self) -> int:
-        """Return all that was ever spent, in micro-dollars."""
-        statement = select(func.coalesce(func.sum(settled.c.cost_micros), 0))
-        async with reading(self._engine, "read the ledger") as connection:
-            return int(await connection.scalar(statement) or 0)
-
-    async def opening(self, account: str) -> Opening:
-        """Return what the budget's *account* begins with.
+    async def opening_balance(self, account: str) -> OpeningBalance:
+        """Return what the budget's *account* is opened with.
 
         One statement, so that the sum and the recent purchases are of the same instant.
         """
@@ -123,9 +120,9 @@ class Ledger:
         )
         async with reading(self._engine, "read the ledger") as connection:
             found = {name: int(micros) for name, micros in await connection.execute(statement)}
-        return Opening(found.pop(""), tuple(found))
+        return OpeningBalance(found.pop(""), tuple(found))
 
-    async def purchases_of(self, company_key: str) -> list[PurchaseRecord]:
+    async def purchases_of(self, company_key: str) -> list[LedgerEntry]:
         """Return what was bought about a company, the latest last."""
         statement = (
             select(settled)
@@ -134,8 +131,8 @@ class Ledger:
         )
         async with reading(self._engine, "read the ledger") as connection:
             rows = (await connection.execute(statement)).mappings()
-            names = PurchaseRecord.model_fields
-            return [PurchaseRecord.model_validate({n: row[n] for n in names}) for row in rows]
+            names = LedgerEntry.model_fields
+            return [LedgerEntry.model_validate({n: row[n] for n in names}) for row in rows]
 
     async def _settle_all(self, batch: Sequence["_Settling"]) -> list[Entered]:
         now = self._clock()
@@ -160,15 +157,91 @@ class Ledger:
         ]
 
 
+class Settlement:
+    """Enters what attempts have cost into the ledger, once, then into the budget.
+
+    `price_micros` is the worst case, which every attempt reserves; `clock` dates the entries.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        ledger: Ledger,
+        archive: EvidenceArchive,
+        *,
+        price_micros: int,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.ledger = ledger
+        self.archive = archive
+        self.price_micros = price_micros
+        self.clock = clock
+        self._budget = budget
+
+    async def reserve(
+        self, purchase_id: str, accounts: Sequence[str], *, refresh: bool = False
+    ) -> None:
+        """Hold the worst case of an attempt in all *accounts*, or in none.
+
+        Raises:
+            BudgetExhausted: A cap refuses it.
+            StoreUnavailable, DatabaseUnavailable: Nothing may be bought.
+        """
+        await self._budget.reserve(purchase_id, self.price_micros, accounts, refresh=refresh)
+
+    async def release(self, purchase_id: str, accounts: Sequence[str]) -> None:
+        """Give back what an attempt holds: it has cost nothing.
+
+        A hold that cannot be given back, because Redis is away, lapses.
+        """
+        try:
+            await self._budget.release(purchase_id, self.price_micros, accounts)
+        except StoreUnavailable as away:
+            log.warning("purchase.hold_not_released", error=str(away))
+
+    async def settle(
+        self, entry: LedgerEntry, accounts: Sequence[str], answer: JsonObject | None = None
+    ) -> None:
+        """Enter *entry* into the ledger and *answer* into the archive, then pay for it.
+
+        Resolves an attempt that was entered as uncertain.
+
+        Raises:
+            StoreUnavailable, DatabaseUnavailable: It may or may not be settled; repeat it.
+        """
+        entered = await self.ledger.settle(entry, answer)
+        was_micros = entered.was_micros
+        is_known = not entered.is_new and was_micros is None
+        if is_known and not await self.ledger.has(entry.purchase_id):
+            # Another purchase has its run, and pays for it.
+            log.warning("purchase.run_of_another", company_key=entry.company_key)
+            await self._budget.release(entry.purchase_id, self.price_micros, accounts)
+            return
+        await self._budget.settle(
+            entry.purchase_id,
+            self.price_micros,
+            entry.cost_micros if was_micros is None else was_micros,
+            accounts,
+            is_new=entered.is_new,
+        )
+        if was_micros is not None:
+            log.info("purchase.resolved", company_key=entry.company_key, outcome=entry.outcome)
+            difference = entry.cost_micros - was_micros
+            # No account has a trace of it, so each that it concerns is read from the ledger again.
+            await self._budget.settle(
+                f"{entry.purchase_id}!", 0, difference, accounts, is_new=False
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _Settling:
     """A purchase with the stored form of what it has brought, if anything."""
 
-    purchase: PurchaseRecord
+    purchase: LedgerEntry
     packed: bytes | None
 
 
-def _row(purchase: PurchaseRecord, now: datetime) -> dict[str, Any]:
+def _row(purchase: LedgerEntry, now: datetime) -> dict[str, Any]:
     day = purchase.settled_at.astimezone(UTC).date()
     return {**purchase.model_dump(mode="python"), "settled_day": day, "recorded_at": now}
 
@@ -187,7 +260,7 @@ async def _entered(connection: AsyncConnection, purchase_ids: Collection[str]) -
 
 
 async def _resolve(
-    connection: AsyncConnection, late: Sequence[PurchaseRecord], now: datetime
+    connection: AsyncConnection, late: Sequence[LedgerEntry], now: datetime
 ) -> dict[str, int]:
     """Resolve those of *late* that are entered as uncertain and known by now.
 
@@ -218,16 +291,16 @@ async def _resolve(
 
 
 def _counts_in(account: str) -> ColumnElement[bool]:
-    scope, whose = scope_of(account)
+    scope, subject = scope_of(account)
     match scope:
         case Scope.RUN:
-            return settled.c.job_id == whose
+            return settled.c.job_id == subject
         case Scope.TENANT:
-            return settled.c.tenant == whose
+            return settled.c.tenant == subject
         case Scope.DAY:
-            return _begun_on(date.fromisoformat(whose))
+            return _begun_on(date.fromisoformat(subject))
         case Scope.REFRESH:
-            return and_(_begun_on(date.fromisoformat(whose)), settled.c.refresh)
+            return and_(_begun_on(date.fromisoformat(subject)), settled.c.refresh)
         case Scope.GLOBAL:
             return true()
 

@@ -1,20 +1,55 @@
-"""Pays for one company, once: does what the journal says is next, and leaves the rest alone."""
+"""Pays for one company, once: from the reservation over the POST to the settlement.
 
+Every step that could be the last one of this process is preceded by a purchase record that tells
+the next leader where it stood. `intents.first_step` decides what a record asks for.
+"""
+
+import asyncio
+import random
 import uuid
+from dataclasses import replace
 from datetime import timedelta
+from typing import Final, NoReturn
 
 import structlog
 
+from orchestrator.database import DatabaseUnavailable
 from orchestrator.database.schema import PurchaseOutcome
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Admission
-from orchestrator.memo import Flight, Loaded, NotShared, Source
-from orchestrator.purchasing.attempt import SEND_WITHIN, Attempts, Freshness
-from orchestrator.purchasing.journal import Order, Page, Stage, Step, first_step
-from orchestrator.purchasing.settlement import Settlement
-from orchestrator.purchasing.strays import Strays
-from orchestrator.surfsense import AnswerLost, MalformedAnswer, Seller
+from orchestrator.memo import Abandoned, Flight, LeaseLost, Loaded, NotShared, RecordGone, Source
+from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage, Step, first_step
+from orchestrator.purchasing.ledger import Settlement
+from orchestrator.purchasing.orphans import OrphanedRuns
+from orchestrator.purchasing.outcome import EnrichmentStatus, Freshness, payload_of, status_of
+from orchestrator.surfsense import (
+    Accepted,
+    Answer,
+    AnswerLost,
+    EnrichmentError,
+    MalformedAnswer,
+    NotSent,
+    RunInterrupted,
+    Seller,
+    SendGuard,
+    ServiceUnavailable,
+    from_record,
+    guarded,
+    to_record,
+)
 
 log = structlog.get_logger(__name__)
+
+#: How long after its intent a POST may leave. The shorter, the sooner a successor knows
+#: that a run which is not listed yet will never be.
+SEND_WITHIN: Final = timedelta(seconds=2)
+#: Added to the time that an answer may take, for what its buyer does before and after the POST.
+ANSWER_MARGIN: Final = timedelta(seconds=2)
+#: How long after its POST a run may be missing from SurfSense's list: a row is inserted before the
+#: POST is answered, so a second would do; the rest is for a list that is read from a replica.
+RECONCILE_GRACE: Final = timedelta(seconds=3)
+
+_MS = timedelta(milliseconds=1)
 
 
 class ShuttingDown(NotShared):
@@ -24,29 +59,29 @@ class ShuttingDown(NotShared):
         return "this worker is shutting down"
 
 
-class NothingOrdered(NotShared):
-    """There is no order to collect; whoever wants the answer has to buy it."""
+class NothingToCollect(NotShared):
+    """No earlier purchase has an answer to collect; a caller that wants one has to buy it."""
 
     def __str__(self) -> str:
-        return "nothing was ordered"
+        return "there is nothing to collect"
 
 
 class Purchaser:
     """Buys answers on behalf of flights.
 
     Attributes:
-        places: Without one of them no purchase begins.
+        slots: A purchase begins only with one of them.
     """
 
     def __init__(
         self,
         seller: Seller,
         settlement: Settlement,
-        strays: Strays,
+        orphans: OrphanedRuns,
         *,
         freshness: Freshness,
-        max_in_flight: int,
-        reconcile_grace: timedelta = timedelta(seconds=5),
+        slots: Admission,
+        reconcile_grace: timedelta = RECONCILE_GRACE,
         send_within: timedelta = SEND_WITHIN,
         honours_key: bool = False,
     ) -> None:
@@ -54,236 +89,512 @@ class Purchaser:
 
         Args:
             seller: Sells answers.
-            settlement: Keeps the books.
-            strays: Remembers runs that were given up.
+            settlement: Enters what they cost.
+            orphans: Remembers runs that were given up.
             freshness: For how long an answer bars another purchase.
-            max_in_flight: Purchases at once.
+            slots: As many as there may be purchases at once.
             reconcile_grace: For how long a run may be missing from the seller's list.
             send_within: How long after its intent a POST may leave.
             honours_key: The seller charges once for all requests with one Idempotency-Key, so that
                 repeating one is free.
         """
-        self._gives_run_ids = seller.gives_run_ids
+        self.slots = slots
+        self._seller = seller
         self._settlement = settlement
-        self._strays = strays
-        self._attempts = Attempts(
-            seller,
-            settlement,
-            strays,
-            freshness=freshness,
-            reconcile_grace=reconcile_grace,
-            send_within=send_within,
-            honours_key=honours_key,
-        )
+        self._orphans = orphans
+        self._freshness = freshness
+        self._reconcile_grace = reconcile_grace
+        self._send_within = send_within
+        self._answer_within = send_within + seller.answers_within + ANSWER_MARGIN
+        self._honours_key = honours_key
         self._draining = False
-        # Waits with its lease renewed, and holds nothing but that.
-        self.places = Admission(max_in_flight)
 
-    async def buy(self, flight: Flight, order: Order) -> Loaded:
-        """Bring what SurfSense knows about the company of *order*, paying once at most.
+    def drain(self) -> None:
+        """Begin no further purchase; those under way are completed."""
+        self._draining = True
+
+    async def buy(self, flight: Flight, request: PurchaseRequest) -> Loaded:
+        """Return what SurfSense knows about the company of *request*, paying once at most.
 
         Raises:
-            Abandoned: Nobody waits for it; nothing was charged.
+            Abandoned: No caller waits for it; nothing was charged.
             BudgetExhausted: A cap refuses it; nothing was sent.
             LeaseLost: Another leader took over; nothing was sent.
             ShuttingDown: The process drains; nothing was sent.
             StoreUnavailable, DatabaseUnavailable: Nothing was sent.
             EnrichmentError: Of the class that says what to do.
         """
+        # While it waits for a slot, it holds nothing but its lease, which is renewed.
         with flight.abandonable():
-            await self.places.acquire(order.purpose.lane)
+            await self.slots.acquire(request.billing.lane)
         try:
             if self._draining:
                 raise ShuttingDown
-            return await self._buy(flight, order)
+            record = _record_of(flight)
+            if record is not None:
+                recovered = await self._recover(flight, record, request)
+                if isinstance(recovered, Loaded):
+                    return recovered
+                record = recovered
+            if record is None:
+                record = PurchaseRecord(
+                    Stage.INTENT,
+                    uuid.uuid4().hex,
+                    1,
+                    flight.past_ms(),
+                    request,
+                    generation=flight.generation,
+                )
+            adopted = await self.adopt_orphan(flight, request.company_key)
+            return adopted or await self._send(flight, record)
         finally:
-            self.places.release(order.purpose.lane)
+            self.slots.release(request.billing.lane)
 
     async def finish(self, flight: Flight) -> Loaded:
-        """Bring what an earlier leader has ordered and never collected. Orders nothing.
+        """Return the answer that an earlier leader bought and never collected. Buys nothing.
 
         Raises:
-            NothingOrdered: There is no such order.
+            NothingToCollect: There is none.
             EnrichmentError: Of the class that says what to do.
         """
-        page = None if flight.record is None else Page.from_note(flight.record)
-        match first_step(page, gives_run_ids=self._gives_run_ids), page:
-            case ((Step.COLLECT | Step.RECONCILE), Page()):
-                ordered = await self._ordered(flight, page)
-                if ordered is not None:
-                    return await self._collect_wanted(flight, ordered)
-            case ((Step.WRITE_OFF | Step.WAIT), Page()):
-                return await self._adopt_or_bar(flight, page)
+        record = _record_of(flight)
+        if record is not None:
+            recovered = await self._recover(flight, record, None)
+            if isinstance(recovered, Loaded):
+                return recovered
         await flight.drop_record()
-        raise NothingOrdered
+        raise NothingToCollect
 
-    async def finish_stray(self, flight: Flight, company_key: str) -> Loaded:
-        """Bring what a stray run about a company has brought by now. Orders nothing.
+    async def _recover(
+        self, flight: Flight, record: PurchaseRecord, request: PurchaseRequest | None
+    ) -> Loaded | PurchaseRecord | None:
+        """Do what *record*, left by an earlier leader, asks for.
 
-        Raises:
-            NothingOrdered: Nothing that is wanted, or another purchase has left its note.
-        """
-        if flight.record is None:
-            loaded = await self._adopt_stray(flight, company_key)
-            if loaded is not None:
-                return loaded
-        raise NothingOrdered
-
-    async def settle_stray(self, page: Page) -> bool:
-        """Enter what the stray run of *page* has cost, if it has been charged by now.
+        Args:
+            flight: The new leader's.
+            record: What the earlier leader had written down.
+            request: What the new leader may buy; None if it only collects.
 
         Returns:
-            Whether it has been: there is nothing more to learn of it.
+            The answer; else the record of the attempt that repeats the earlier one, which was
+            never sent; None if a new purchase may begin.
 
         Raises:
-            StoreUnavailable, DatabaseUnavailable: It may or may not be settled; repeat it.
+            EnrichmentError: The earlier purchase bars another one.
         """
-        if page.run_id in await self._settlement.runs_of_others(page):
-            return True  # somebody has found and collected it since
-        try:
-            answer = await self._attempts.look(page)
-        except MalformedAnswer as error:
-            await self._settlement.charge(page, PurchaseOutcome.FAILED, error.cost_micros)
-            return True
-        if answer is None:
-            return False
-        settle = self._attempts.loaded(page, answer, Source.ADOPTED).settle
-        if settle is not None:
-            await settle()
-        return True
+        match first_step(record, gives_run_ids=self._seller.gives_run_ids):
+            case Step.COLLECT:
+                return await self._adopt(flight, record)
+            case Step.RECONCILE:
+                sent_by_ms = record.sent_by_ms(flight.now_ms())
+                accepted = await self._find(flight, record, sent_by_ms=sent_by_ms)
+                if accepted is not None:
+                    return await self._adopt(flight, accepted)
+                await self._settlement.release(record.ledger_id, record.accounts)
+                return None if request is None else _next_attempt(flight, record, request)
+            case Step.WRITE_OFF | Step.WAIT:
+                return await self._after_loss(flight, record, request)
+            case Step.SETTLE if record.ledger_entry is not None:
+                await self._settlement.settle(record.ledger_entry, record.accounts, record.answer)
+        return None
 
-    def drain(self) -> None:
-        """Begin no further purchase; those under way are seen through."""
-        self._draining = True
+    async def _after_loss(
+        self, flight: Flight, record: PurchaseRecord, request: PurchaseRequest | None
+    ) -> Loaded | None:
+        """Return the answer of *record*'s lost attempt from the archive, or buy where allowed.
 
-    async def _buy(self, flight: Flight, order: Order) -> Loaded:
-        page = None if flight.record is None else Page.from_note(flight.record)
-        match first_step(page, gives_run_ids=self._gives_run_ids), page:
-            case ((Step.COLLECT | Step.RECONCILE), Page()):
-                ordered = await self._ordered(flight, page)
-                if ordered is not None:
-                    return await self._adopt(flight, ordered, order)
-                return await self._bring(flight, _next_attempt(flight, page, order))
-            case ((Step.WRITE_OFF | Step.WAIT), Page()):
-                try:
-                    return await self._after_loss(flight, page, order)
-                except NothingOrdered:
-                    pass
-            case Step.SETTLE, Page(record=record) if record is not None:
-                await self._settlement.settle(page, record)
-        return await self._bring(flight, _first_attempt(flight, order))
-
-    async def _after_loss(self, flight: Flight, page: Page, order: Order) -> Loaded:
-        """Bring what *page*'s lost attempt has brought after all, or buy where that is allowed.
+        Returns:
+            None if the attempt bars no purchase any more: its window has passed, or its answer was
+            invalidated since.
 
         Raises:
-            NothingOrdered: It bars no purchase any more.
-            EnrichmentError: What lookups are told while it does.
-        """
-        if self._attempts.honours_key and not self._attempts.is_over(flight, page):
-            loaded = await self._attempts.archived(page)
-            if loaded is None:
-                if page.stage is not Stage.LOST:
-                    # Should the repetition not leave either, what was sent before stays uncertain.
-                    page = await self._attempts.write_off(flight, page)
-                loaded = await self._attempts.send(flight, page.repeated())
-            return await self._if_wanted(flight, page, loaded)
-        try:
-            return await self._adopt_or_bar(flight, page)
-        except (AnswerLost, MalformedAnswer):
-            if not page.may_be_bought_again(order):
-                raise
-        log.info("purchase.bought_again", company_key=order.company_key)
-        return await self._attempts.send(flight, _next_attempt(flight, page, order))
-
-    async def _adopt_or_bar(self, flight: Flight, page: Page) -> Loaded:
-        """Return the archived answer of *page*'s attempt, which cannot be had otherwise.
-
-        Raises:
-            NothingOrdered: The attempt bars no purchase any more: its window has passed, or its
-                answer was invalidated since.
             EnrichmentError: It was charged, or may have been, and has no answer.
         """
-        adopted = await self._attempts.archived(page)
+        adopted = await self._archived(record)
         if adopted is not None:
-            return await self._if_wanted(flight, page, adopted)
-        if page.stage is not Stage.LOST:
-            page = await self._attempts.write_off(flight, page)
-        if self._attempts.is_over(flight, page):
-            raise NothingOrdered
-        raise self._attempts.failure_of(flight, page)
+            return await self._if_wanted(flight, record, adopted)
+        if record.stage is not Stage.LOST:
+            # Should a repetition not leave either, what was sent before stays uncertain.
+            record = await self._write_off(flight, record)
+        if self._is_over(flight, record):
+            return None
+        if request is not None and self._honours_key:
+            loaded = await self._send(flight, record.same_attempt())
+            return await self._if_wanted(flight, record, loaded)
+        if request is not None and record.may_be_bought_again(request):
+            log.info("purchase.bought_again", company_key=request.company_key)
+            return await self._send(flight, _next_attempt(flight, record, request))
+        assert record.failure is not None  # noqa: S101 - a LOST record has one
+        error = from_record(record.failure)
+        if not self._honours_key:
+            error.retry_in = self._window_left(flight, record)
+        raise error
 
-    async def _bring(self, flight: Flight, page: Page) -> Loaded:
-        """Send the attempt of *page*, unless a run that was given up has the answer by now."""
-        adopted = await self._adopt_stray(flight, page.order.company_key)
-        return adopted or await self._attempts.send(flight, page)
+    async def _send(self, flight: Flight, record: PurchaseRecord) -> Loaded:
+        """Reserve, write the intent down, then `_post`.
 
-    async def _ordered(self, flight: Flight, page: Page) -> Page | None:
-        """Return the page of the order that an earlier leader has left; None if it sent none."""
-        if page.stage is Stage.ACCEPTED:
-            return page
-        sent_by_ms = page.sent_by_ms(flight.now_ms())
-        found = await self._attempts.find(flight, page, sent_by_ms=sent_by_ms)
-        if found is None:
-            await self._attempts.release(page)
-        return found
-
-    async def _adopt(self, flight: Flight, page: Page, order: Order) -> Loaded:
-        """Collect what another leader has bought; settle it and buy anew if it is out of date."""
+        Raises:
+            Abandoned: No caller waits for it; nothing was charged.
+            BudgetExhausted, DatabaseUnavailable: Nothing was sent.
+            StoreUnavailable: Nothing was sent; the intent is withdrawn, if Redis is there.
+        """
+        if record.failure is None:  # else it counts as spent already
+            await self._settlement.reserve(
+                record.ledger_id, record.accounts, refresh=record.request.billing.refresh
+            )
         try:
-            return await self._collect_wanted(flight, page)
-        except NothingOrdered:
-            return await self._bring(flight, _first_attempt(flight, order))
+            with flight.abandonable():
+                pass
+            now_ms = flight.now_ms()
+            record = replace(
+                record,
+                send_before_ms=now_ms + self._send_within // _MS,
+                answer_by_ms=now_ms + self._answer_within // _MS,
+                has_run_id=self._seller.gives_run_ids,
+            )
+            await flight.write_record(record.to_json(), durably=True, hold=self._answer_within)
+        except StoreUnavailable:
+            # It may be written. A successor that finds it would look for what was never sent.
+            await self._void(flight, record)
+            raise
+        except Exception:
+            await self._settlement.release(record.ledger_id, record.accounts)
+            raise
+        return await self._post(flight, record)
 
-    async def _adopt_stray(self, flight: Flight, company_key: str) -> Loaded | None:
+    async def _post(self, flight: Flight, record: PurchaseRecord) -> Loaded:
+        """Send the POST that *record* announces, and see it through to its answer.
+
+        Raises:
+            LeaseLost: It did not leave while the lease was surely held; nothing was sent.
+            EnrichmentError: Of the class that says what to do.
+        """
+        guard = _send_guard(flight, record)
+        try:
+            with guarded(guard):
+                reply = await self._seller.submit(
+                    record.request.company, purchase_id=record.purchase_id
+                )
+        except NotSent as error:
+            await self._void(flight, record)
+            if not flight.may_pay():
+                raise LeaseLost(flight.key) from error
+            cause = f"no connection within {self._send_within.total_seconds():g} s"
+            raise ServiceUnavailable(error.company, cause) from error
+        except (AnswerLost, MalformedAnswer) as error:
+            if isinstance(error, MalformedAnswer) or not self._seller.gives_run_ids:
+                await self._lose(flight, record, error)
+            # A seller that is slow to answer may be slow to list, too: the whole grace from now.
+            accepted = await self._find(flight, record, sent_by_ms=flight.now_ms())
+            if accepted is None:
+                await self._void(flight, record)
+                raise
+            return await self._collect(flight, accepted, Source.BOUGHT)
+        except EnrichmentError:
+            await self._void(flight, record)
+            raise
+        except Exception:
+            # An unforeseen fault. What provably never left costs nothing.
+            if not guard.has_left:
+                await self._void(flight, record)
+            raise
+        if isinstance(reply, Accepted):
+            return await self._collect(flight, record.as_accepted(reply.run_id), Source.BOUGHT)
+        return self.loaded(record, reply, Source.BOUGHT)
+
+    async def _find(
+        self, flight: Flight, record: PurchaseRecord, *, sent_by_ms: int
+    ) -> PurchaseRecord | None:
+        """Ask the seller for the run of *record*'s intent, until it must have appeared.
+
+        The grace counts from *sent_by_ms*, when the POST had left, if ever.
+
+        Raises:
+            EnrichmentError: The seller cannot say, so the record stays.
+        """
+        others = await self._runs_of_others(record)
+        deadline_ms = sent_by_ms + self._reconcile_grace // _MS
+        while True:
+            # Read before the request: only a list that was asked for after the deadline is final.
+            wait_ms = deadline_ms - flight.past_ms()
+            run_id = await self._seller.find(
+                record.request.company, submitted_after=record.started_at, exclude=others
+            )
+            if run_id is not None:
+                log.info("purchase.reconciled", company_key=record.request.company_key)
+                return record.as_accepted(run_id)
+            if wait_ms <= 0:
+                return None
+            await asyncio.sleep(max(deadline_ms - flight.past_ms(), 0) / 1000)
+
+    async def _collect(self, flight: Flight, record: PurchaseRecord, source: Source) -> Loaded:
+        """Write down the run id at once, then wait for the run and return its answer.
+
+        Raises:
+            Abandoned: No caller waits for it; the run was stopped, and not charged.
+            EnrichmentError: Of the class that says what to do.
+        """
+        assert record.run_id is not None  # noqa: S101 - an accepted record has one
+        try:
+            await flight.write_record(record.to_json())
+        except StoreUnavailable as away:
+            # The seller has accepted it: the next leader finds the run in the seller's list.
+            log.warning("purchase.run_not_noted", error=str(away))
+        except LeaseLost:
+            # The new leader looks for the run; should it be listed too late, it is orphaned.
+            await self._orphans.add(record)
+            raise
+        try:
+            answer = await self._answer_of(flight, record, record.run_id)
+        except AnswerLost:
+            raise  # the run goes on, and is collected later
+        except RunInterrupted:
+            await self._orphans.add(record)  # another process of SurfSense may be at work on it
+            await self._void(flight, record)
+            raise
+        except MalformedAnswer as error:
+            await self._lose(flight, record, error)
+        except EnrichmentError:
+            await self._void(flight, record)  # a run that fails or is cancelled costs nothing
+            raise
+        return self.loaded(record, answer, source)
+
+    async def _answer_of(self, flight: Flight, record: PurchaseRecord, run_id: str) -> Answer:
+        """Wait for the run; cancel it when no caller waits any more, if that is still possible."""
+        company = record.request.company
+        try:
+            with flight.abandonable():
+                return await self._seller.collect(run_id, company=company)
+        except Abandoned:
+            # Without the lease another leader may be waiting for the same run.
+            if flight.leads() and await self._seller.cancel(run_id):
+                log.info("purchase.cancelled", company_key=record.request.company_key)
+                await self._void(flight, record)
+                raise
+        return await self._seller.collect(run_id, company=company)
+
+    async def _adopt(self, flight: Flight, record: PurchaseRecord) -> Loaded | None:
+        """Collect what another leader has bought; None if it is not wanted any more."""
+        loaded = await self._collect(flight, record, Source.ADOPTED)
+        return await self._if_wanted(flight, record, loaded)
+
+    async def adopt_orphan(self, flight: Flight, company_key: str) -> Loaded | None:
         """Return what a run that was given up has brought after all, if it has by now."""
-        for page in await self._strays.of(company_key):
-            if page.run_id in await self._settlement.runs_of_others(page):
+        if not self._seller.gives_run_ids:
+            return None
+        for record in await self._orphans.of(company_key):
+            if record.run_id in await self.settled_runs_of_others(record):
                 continue
             try:
-                answer = await self._attempts.look(page)
+                answer = await self.look(record)
             except MalformedAnswer:  # the sweeper settles it
                 continue
             if answer is not None:
-                loaded = self._attempts.loaded(page, answer, Source.ADOPTED)
-                if _is_wanted(flight, page, loaded):
+                loaded = self.loaded(record, answer, Source.ADOPTED)
+                if _is_wanted(flight, record, loaded):
                     return loaded
         return None
 
-    async def _collect_wanted(self, flight: Flight, page: Page) -> Loaded:
-        """Collect what another leader has bought.
+    async def look(self, record: PurchaseRecord) -> Answer | None:
+        """Return what the run of *record* has brought by now; None for nothing.
 
         Raises:
-            NothingOrdered: It was invalidated or has expired since; it is settled.
+            MalformedAnswer: It was charged, and its answer is unusable.
         """
-        loaded = await self._attempts.collect(flight, page, Source.ADOPTED)
-        return await self._if_wanted(flight, page, loaded)
+        return await self._seller.look(record.run_id or "", company=record.request.company)
 
-    async def _if_wanted(self, flight: Flight, page: Page, loaded: Loaded) -> Loaded:
-        """Return *loaded*, which *page*'s attempt has brought.
-
-        Raises:
-            NothingOrdered: It was invalidated or has expired since; it is settled.
-        """
-        if _is_wanted(flight, page, loaded):
+    async def _if_wanted(
+        self, flight: Flight, record: PurchaseRecord, loaded: Loaded
+    ) -> Loaded | None:
+        """Return the answer of *record*'s attempt; None if it is out of date: it is settled."""
+        if _is_wanted(flight, record, loaded):
             return loaded
         if loaded.settle is not None:
             await loaded.settle()
         await flight.drop_record()
-        raise NothingOrdered
+        return None
+
+    async def _archived(self, record: PurchaseRecord) -> Loaded | None:
+        """Return the answer of *record*'s attempt, if it was archived and never reached the memo.
+
+        Raises:
+            DatabaseUnavailable: The archive cannot be read, so nothing may be bought.
+        """
+        answers = await self._settlement.archive.of([record.ledger_id])
+        if record.ledger_id not in answers:
+            return None
+        answer = answers[record.ledger_id]
+        status = EnrichmentStatus(answer.outcome)
+        ttl = self._freshness.ttl(status, _chance())
+        return Loaded(status, dict(answer.payload), ttl, record.started_at_ms, Source.ADOPTED)
+
+    async def _runs_of_others(self, record: PurchaseRecord) -> frozenset[str]:
+        """Return the runs of other attempts: those in the ledger, and orphaned ones."""
+        orphans = await self._orphans.of(record.request.company_key)
+        given_up = {each.run_id for each in orphans if each.ledger_id != record.ledger_id}
+        return await self.settled_runs_of_others(record) | {run for run in given_up if run}
+
+    async def settled_runs_of_others(self, record: PurchaseRecord) -> frozenset[str]:
+        """Return the runs that the ledger has for other attempts at *record*'s company."""
+        purchases = await self._settlement.ledger.purchases_of(record.request.company_key)
+        return frozenset(
+            each.run_id
+            for each in purchases
+            if each.run_id and each.purchase_id != record.ledger_id
+        )
+
+    def loaded(self, record: PurchaseRecord, answer: Answer, source: Source) -> Loaded:
+        """Return *answer* as the memo stores it, with what is owed for it."""
+        status, request = status_of(answer), record.request
+        bought = replace(
+            record,
+            stage=Stage.BOUGHT,
+            ledger_entry=record.entry(
+                PurchaseOutcome(status),
+                answer.cost_micros,
+                estimated=answer.cost_estimated,
+                protocol=self._seller.protocol,
+                settled_at=self._settlement.clock(),
+            ),
+            answer=payload_of(
+                answer, request.company, record.ledger_id, request.billing.bought_for
+            ),
+        )
+
+        async def settle() -> None:
+            assert bought.ledger_entry is not None  # noqa: S101 - set above
+            await self._settlement.settle(bought.ledger_entry, bought.accounts, bought.answer)
+
+        return Loaded(
+            status,
+            bought.answer or {},
+            self._freshness.ttl(status, _chance()),
+            # The seller's data is no older: when exactly it was read is not known.
+            record.started_at_ms,
+            source,
+            record=bought.to_json(),
+            settle=settle,
+            postponed_by=(StoreUnavailable, DatabaseUnavailable),
+        )
+
+    async def charge(
+        self, record: PurchaseRecord, outcome: PurchaseOutcome, cost_micros: int | None = None
+    ) -> None:
+        """Settle *record*'s attempt without an answer, at the worst case if no price is known."""
+        entry = record.entry(
+            outcome,
+            self._settlement.price_micros if cost_micros is None else cost_micros,
+            estimated=cost_micros is None,
+            protocol=self._seller.protocol,
+            settled_at=self._settlement.clock(),
+        )
+        await self._settlement.settle(entry, record.accounts)
+
+    async def _resolve_as_free(self, record: PurchaseRecord) -> None:
+        """Note that *record*'s attempt has cost nothing, if a successor entered it as uncertain.
+
+        Raises:
+            StoreUnavailable, DatabaseUnavailable: It may or may not be noted; repeat it.
+        """
+        if await self._settlement.ledger.has(record.ledger_id):
+            await self.charge(record, PurchaseOutcome.NOT_CHARGED, 0)
+
+    async def _write_off(self, flight: Flight, record: PurchaseRecord) -> PurchaseRecord:
+        """Enter the intent *record* of a buyer that is gone as uncertain; return it as LOST.
+
+        Raises:
+            LeaseLost: Its buyer, or another leader, has come first.
+            StoreUnavailable, DatabaseUnavailable: It may be entered or not; repeat it.
+        """
+        price_micros = self._seller.price_micros
+        error = AnswerLost(record.request.company, "its buyer stopped before it came", price_micros)
+        await self.charge(record, PurchaseOutcome.UNCERTAIN)
+        lost = record.as_lost(to_record(error))
+        try:
+            # A buyer whose attempt is repeated must not call it free.
+            await flight.amend_record(lost.to_json(), take=self._honours_key)
+        except RecordGone:
+            # Its buyer has settled it in the meantime, or withdrawn it: then it was free.
+            await self._resolve_as_free(record)
+            raise
+        log.warning("purchase.answer_lost", company_key=record.request.company_key)
+        return lost
+
+    async def _lose(
+        self, flight: Flight, record: PurchaseRecord, error: AnswerLost | MalformedAnswer
+    ) -> NoReturn:
+        """Enter *record*'s attempt without an answer, and bar another purchase for its window.
+
+        Raises:
+            AnswerLost, MalformedAnswer: What lookups get; it names what is uncertain.
+            LeaseLost: Another leader has taken over, and does the same.
+            StoreUnavailable, DatabaseUnavailable: The intent stays, so the next leader does it.
+        """
+        price_micros = self._seller.price_micros
+        shared: AnswerLost | MalformedAnswer
+        if isinstance(error, MalformedAnswer):
+            await self.charge(record, PurchaseOutcome.FAILED, error.cost_micros)
+            uncertain_micros = price_micros if error.cost_micros is None else 0
+            shared = MalformedAnswer(error.company, error.field, uncertain_micros)
+        else:
+            await self.charge(record, PurchaseOutcome.UNCERTAIN)
+            shared = AnswerLost(error.company, error.cause, price_micros)
+        if isinstance(shared, MalformedAnswer) or not self._honours_key:
+            shared.retry_in = max(self._window_left(flight, record), _MS)
+        await flight.write_record(record.as_lost(to_record(shared)).to_json())
+        raise shared from error
+
+    async def _void(self, flight: Flight, record: PurchaseRecord) -> None:
+        """Forget an attempt that has cost nothing."""
+        if record.failure is not None:
+            # It was repeated in vain; what was sent before is as uncertain as it was.
+            await flight.write_record(record.as_lost(record.failure).to_json())
+            return
+        await self._settlement.release(record.ledger_id, record.accounts)
+        was_there = await flight.drop_record()
+        if not was_there or (record.stage is Stage.INTENT and flight.leads()):
+            # A successor that has taken the record over settles it. Where the lease was held
+            # throughout, there was no successor.
+            return
+        # If this process stood still meanwhile, a successor may have entered it as uncertain.
+        try:
+            await self._resolve_as_free(record)
+        except (StoreUnavailable, DatabaseUnavailable) as away:
+            log.warning("purchase.not_resolved", purchase_id=record.ledger_id, error=str(away))
+
+    def _is_over(self, flight: Flight, record: PurchaseRecord) -> bool:
+        """Return whether the freshness window of *record*'s attempt has passed."""
+        return self._window_left(flight, record) <= timedelta(0)
+
+    def _window_left(self, flight: Flight, record: PurchaseRecord) -> timedelta:
+        age_ms = flight.past_ms() - record.started_at_ms
+        return self._freshness.found - timedelta(milliseconds=age_ms)
 
 
-def _is_wanted(flight: Flight, page: Page, loaded: Loaded) -> bool:
-    """Say whether nobody has invalidated the answer since, and it is still fresh."""
-    expires_at_ms = loaded.loaded_at_ms + loaded.ttl // timedelta(milliseconds=1)
-    return page.generation == flight.generation and expires_at_ms > flight.now_ms()
+def _record_of(flight: Flight) -> PurchaseRecord | None:
+    return None if flight.record is None else PurchaseRecord.from_json(flight.record)
 
 
-def _first_attempt(flight: Flight, order: Order) -> Page:
-    return Page(
-        *(Stage.INTENT, uuid.uuid4().hex, 1, flight.past_ms(), order), generation=flight.generation
-    )
+def _next_attempt(
+    flight: Flight, record: PurchaseRecord, request: PurchaseRequest
+) -> PurchaseRecord:
+    return record.next_attempt(request, flight.past_ms(), flight.generation)
 
 
-def _next_attempt(flight: Flight, page: Page, order: Order) -> Page:
-    return page.next_attempt(order, flight.past_ms(), flight.generation)
+def _is_wanted(flight: Flight, record: PurchaseRecord, loaded: Loaded) -> bool:
+    """Return whether the answer is fresh, and was not invalidated since."""
+    expires_at_ms = loaded.loaded_at_ms + loaded.ttl // _MS
+    return record.generation == flight.generation and expires_at_ms > flight.now_ms()
+
+
+def _send_guard(flight: Flight, record: PurchaseRecord) -> SendGuard:
+    """Return what the socket asks before the POST's first byte leaves."""
+
+    def may_leave() -> bool:
+        return flight.may_pay() and flight.now_ms() < (record.send_before_ms or 0)
+
+    return SendGuard(may_leave)
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311 - spreads expiries

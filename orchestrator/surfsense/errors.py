@@ -165,15 +165,17 @@ class RequestRejected(PermanentEnrichmentError):
 class MalformedAnswer(PermanentEnrichmentError):
     """The answer as a whole is unusable; `field` names the part that could not be read.
 
-    `cost_micros` is what it has cost, where that part can be read.
+    `cost_micros` is what it has cost, where that part can be read; else `uncertain_micros` is what
+    is entered as uncertain for it, 0 where nothing is.
     """
 
     code: ClassVar[str] = "malformed_answer"
     cost_micros: int | None = None
 
-    def __init__(self, company: str, field: str) -> None:
-        super().__init__(company, field)
+    def __init__(self, company: str, field: str, uncertain_micros: int = 0) -> None:
+        super().__init__(company, field, uncertain_micros)
         self.field = field
+        self.uncertain_micros = uncertain_micros
 
     def __str__(self) -> str:
         return f"{self.company}: SurfSense's answer cannot be read: {self.field}"

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from orchestrator.embedded.servers import Valkey
 from orchestrator.purchasing import Budget
-from tests.support.books import HandwrittenBooks
+from tests.support.books import FixedBalances
 from tests.support.budget_process import ACCOUNTS, caps
 from tests.support.children import Children
 
@@ -26,7 +26,7 @@ async def test_caps_hold_under_eight_processes(
 
     The accounts of tenant, day and installation stay equal, and one process alone warns.
     """
-    budget = Budget(jobs_redis, HandwrittenBooks(), caps(CAP))
+    budget = Budget(jobs_redis, FixedBalances(), caps(CAP))
     processes = await asyncio.gather(*(_start(children, shared_valkey, f"p{n}") for n in range(8)))
 
     outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))

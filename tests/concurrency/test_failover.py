@@ -19,7 +19,7 @@ from orchestrator.embedded.servers import Valkey, start_sandbox
 from orchestrator.identity import company_key
 from orchestrator.memo import NotDurable, Source
 from orchestrator.settings import Settings, load
-from tests.support.buyer import PURPOSE, RUNS, Step, cue, open_buyer, start_buyer
+from tests.support.buyer import BILLING, RUNS, Step, cue, open_buyer, start_buyer
 from tests.support.children import Children
 from tests.support.sandbox import charges
 from tests.support.valkey import (
@@ -113,7 +113,7 @@ async def test_a_purchase_under_way_is_found_on_the_replica(
     await pair.fail_over()
     assert await _holds(pair.replica), "reserved before the intent, so it is there as well"
     async with open_buyer(pair.settings(pair.replica, "disk")) as survivor:
-        served = await survivor.enricher.enrich(company, PURPOSE)
+        served = await survivor.enricher.enrich(company, BILLING)
         await survivor.sweeper.sweep()
         (purchase,) = await survivor.ledger.purchases_of(served.company_key)
 
@@ -135,12 +135,12 @@ async def test_an_intent_that_the_replica_cannot_have_is_not_acted_on(pair: Pair
     async with open_buyer(pair.settings(pair.primary, "replica")) as buyer:
         async with asyncio.timeout(BOUND_S):
             with pytest.raises(NotDurable, match="nothing was bought"):
-                await buyer.enricher.enrich(company, PURPOSE)
+                await buyer.enricher.enrich(company, BILLING)
     assert charges(pair.home)[company_key(company)] == 0
 
     await pair.fail_over()
     async with open_buyer(pair.settings(pair.replica, "disk")) as survivor:
-        served = await survivor.enricher.enrich(company, PURPOSE)
+        served = await survivor.enricher.enrich(company, BILLING)
 
     assert served.source is Source.BOUGHT
     assert charges(pair.home)[served.company_key] == 1
@@ -151,11 +151,11 @@ async def test_without_it_a_failover_can_buy_twice(pair: Pair) -> None:
     company = _company()
     await cut_off(pair.replica)
     async with open_buyer(pair.settings(pair.primary, "disk")) as buyer:
-        first = await buyer.enricher.enrich(company, PURPOSE)
+        first = await buyer.enricher.enrich(company, BILLING)
 
     await pair.fail_over()
     async with open_buyer(pair.settings(pair.replica, "disk")) as survivor:
-        second = await survivor.enricher.enrich(company, PURPOSE)
+        second = await survivor.enricher.enrich(company, BILLING)
 
     assert (first.source, second.source) == (Source.BOUGHT, Source.BOUGHT)
     assert charges(pair.home)[first.company_key] == 2

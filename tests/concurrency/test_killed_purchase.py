@@ -20,10 +20,10 @@ import pytest
 from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.identity import Mention, company_key
 from orchestrator.memo import Source
-from orchestrator.purchasing import recalled
+from orchestrator.purchasing import archived_outcome
 from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
-from tests.support.buyer import PURPOSE, RUNS, Buyer, Step, cue, open_buyer, start_buyer
+from tests.support.buyer import BILLING, RUNS, Buyer, Step, cue, open_buyer, start_buyer
 from tests.support.children import Children
 from tests.support.sandbox import charges
 from tests.support.stack import running_stack
@@ -68,7 +68,7 @@ async def test_a_buyer_killed_at_any_step_costs_one_charge(
     company = f"Compañía {uuid4().hex[:10]}"
     process = await _lead(children, stack, company, step)
     waiting = [
-        asyncio.create_task(survivor.enricher.enrich(company, PURPOSE)) for _ in range(FOLLOWERS)
+        asyncio.create_task(survivor.enricher.enrich(company, BILLING)) for _ in range(FOLLOWERS)
     ]
     await asyncio.sleep(0.05)
 
@@ -84,7 +84,7 @@ async def test_a_buyer_killed_at_any_step_costs_one_charge(
     assert sources[Source.ADOPTED] == (step in ADOPTED)
     assert await _ledger_of(survivor, key) == _bill_of(stack.home, key)
     (kept,) = (await survivor.archive.latest([key])).values()
-    assert recalled(kept).evidence == served[0].evidence
+    assert archived_outcome(kept).evidence == served[0].evidence
 
 
 async def test_a_buyer_killed_between_claim_and_purchase_costs_one_charge(
@@ -102,7 +102,7 @@ async def test_a_buyer_killed_between_claim_and_purchase_costs_one_charge(
     cue(process)
     assert await process.wait() == -signal.SIGKILL
     meant = await survivor.enricher.identify(germany)
-    served = await survivor.enricher.enrich(meant, PURPOSE)
+    served = await survivor.enricher.enrich(meant, BILLING)
 
     key = company_key(name)
     assert served.company_key == f"{key}~globex.test"
@@ -118,11 +118,11 @@ async def test_a_buyer_that_stood_still_may_not_write_late(
     company = f"Compañía {uuid4().hex[:10]}"
     process = await _lead(children, stack, company, Step.AFTER_SETTLE)
     cue(process)
-    key = (await survivor.enricher.glance([Mention(company)]))[0].company_key
+    key = (await survivor.enricher.preview([Mention(company)]))[0].company_key
     await _until_noted(survivor, key)
 
     process.send_signal(signal.SIGSTOP)
-    served = await survivor.enricher.enrich(company, PURPOSE)
+    served = await survivor.enricher.enrich(company, BILLING)
     entry = await survivor.memo.peek(f"surfsense:{key}")
     process.send_signal(signal.SIGCONT)
     await process.wait()

@@ -2,21 +2,20 @@
 
 from typing import Any
 
-import orchestrator.purchasing.attempt as attempting
 import orchestrator.purchasing.purchase as buying
 from tests.model import stand_ins
 from tests.model.invariants import (
     counted_once,
     invalidation_wins,
     nothing_paid_is_lost,
-    stray_comes_first,
+    orphan_comes_first,
 )
 from tests.model.parts import Rules
 from tests.model.scenario import Scenario
 from tests.model.scenarios import Mutation
 from tests.model.world import Faults
 
-RULES = Rules(has_strays=True)
+RULES = Rules(has_orphans=True)
 
 INTERRUPTED = Scenario(
     "a run is interrupted", "AB", Faults(interrupt=1, late=1, retries=1, ticks=2), RULES
@@ -60,8 +59,8 @@ def _wants_anything(*_: Any) -> bool:
     return True
 
 
-async def _leaves_out_the_settled_alone(self: Any, page: Any) -> Any:
-    return await self._settlement.runs_of_others(page)  # a method of Attempts
+async def _leaves_out_the_settled_alone(self: Any, record: Any) -> Any:
+    return await self.settled_runs_of_others(record)  # a method of Purchaser
 
 
 STRAY_MUTATIONS = (
@@ -69,13 +68,13 @@ STRAY_MUTATIONS = (
         "a run that is given up is not remembered",
         INTERRUPTED,
         (nothing_paid_is_lost,),
-        patch=(stand_ins.Strays, "add", _forgets),
+        patch=(stand_ins.OrphanedRuns, "add", _forgets),
     ),
     Mutation(
         "nobody looks at strays before buying",
         INTERRUPTED,
-        (stray_comes_first,),
-        patch=(buying.Purchaser, "_adopt_stray", _looks_at_none),
+        (orphan_comes_first,),
+        patch=(buying.Purchaser, "adopt_orphan", _looks_at_none),
     ),
     Mutation(
         "a stray of yesterday is adopted",
@@ -87,6 +86,6 @@ STRAY_MUTATIONS = (
         "a stray is taken for the run of a later attempt",
         RETRIED,
         (nothing_paid_is_lost, counted_once),
-        patch=(attempting.Attempts, "_runs_of_others", _leaves_out_the_settled_alone),
+        patch=(buying.Purchaser, "_runs_of_others", _leaves_out_the_settled_alone),
     ),
 )

@@ -74,7 +74,7 @@ def counted_once(world: World, scenario: Scenario) -> bool:
     return is_once and len(world.ledger) <= sum(run.charged for run in world.runs)
 
 
-def stray_comes_first(world: World, _: Scenario) -> bool:
+def orphan_comes_first(world: World, _: Scenario) -> bool:
     """Nobody buys anew who could have known that a run that was given up has been charged."""
     return not any(run.needless for run in world.runs)
 
@@ -133,7 +133,7 @@ ALWAYS: tuple[Promise, ...] = (
     invalidation_wins,
     never_older_than_said,
     counted_once,
-    stray_comes_first,
+    orphan_comes_first,
     fenced,
     everything_expires,
 )

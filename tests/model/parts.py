@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 
 from orchestrator.infra.redis_client import StoreUnavailable, store_errors
+from orchestrator.jobs import Admission
 from orchestrator.memo import (
     Abandonment,
     Durability,
@@ -25,12 +26,19 @@ from orchestrator.memo.flight import Loader
 from orchestrator.memo.keys import Keys, process_of
 from orchestrator.memo.leader import Leader
 from orchestrator.memo.scripts import Scripts
-from orchestrator.purchasing import Budget, EvidenceArchive, Freshness, Ledger, Purchaser
-from orchestrator.purchasing.attempt import SEND_WITHIN
-from orchestrator.purchasing.journal import Order, Purpose
-from orchestrator.purchasing.settlement import Settlement
-from orchestrator.purchasing.strays import Strays
-from orchestrator.purchasing.sweeper import Sweeper
+from orchestrator.purchasing import (
+    SEND_WITHIN,
+    BillingContext,
+    Budget,
+    EvidenceArchive,
+    Freshness,
+    Ledger,
+    OrphanedRuns,
+    Purchaser,
+    PurchaseRequest,
+    Settlement,
+    Sweeper,
+)
 from orchestrator.surfsense import (
     EnrichmentError,
     Seller,
@@ -43,6 +51,8 @@ TICK = timedelta(seconds=5)
 #: A run is listed by then.
 GRACE = TICK * 2
 KEYS = Keys("surfsense:acme")
+#: The ledger's instants are no part of the protocol: one for all.
+_SETTLED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 _NAME = re.compile(r"-- (\w+)\(KEYS")
 #: Processes that look up on a person's request to buy again, both on the same one.
 REQUESTERS = "XY"
@@ -63,7 +73,7 @@ class Rules(NamedTuple):
     answers_within: timedelta = TICK
     honours_key: bool = False
     lua: tuple[tuple[str, str, str], ...] = ()
-    has_strays: bool = False
+    has_orphans: bool = False
     durability: Durability = Durability.NONE
 
 
@@ -188,7 +198,7 @@ class _Parts(NamedTuple):
     memo: _Memo
     purchaser: Purchaser
     settlement: Settlement
-    strays: Strays
+    orphans: OrphanedRuns
 
 
 @lru_cache(maxsize=1)  # made once for all replays: what a flight knows is in its coroutine
@@ -198,24 +208,26 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
         cast("Ledger", stand_ins.Ledger()),
         cast("EvidenceArchive", stand_ins.Archive()),
         price_micros=stand_ins.PRICE,
-        protocol="model",
+        clock=lambda: _SETTLED_AT,
     )
-    strays = cast("Strays", stand_ins.Strays() if rules.has_strays else stand_ins.NoStrays())
+    orphans = cast(
+        "OrphanedRuns", stand_ins.OrphanedRuns() if rules.has_orphans else stand_ins.NoOrphans()
+    )
     seller = stand_ins.Seller(
         gives_run_ids=rules.gives_run_ids, answers_within=rules.answers_within
     )
     purchaser = Purchaser(
         cast("Seller", seller),
         settlement,
-        strays,
+        orphans,
         freshness=Freshness(rules.fresh_for, rules.fresh_for),
-        max_in_flight=1,
+        slots=Admission(1),
         reconcile_grace=GRACE,
         send_within=rules.send_within,
         honours_key=rules.honours_key,
     )
     memo = _Memo(cast("Redis", _Redis(rules.lua)), facts, rules.durability)
-    return _Parts(memo, purchaser, settlement, strays)
+    return _Parts(memo, purchaser, settlement, orphans)
 
 
 def program(rules: Rules, name: str) -> Program:
@@ -227,11 +239,11 @@ def _lookup(rules: Rules, name: str) -> Callable[[Facts], Coroutine[Any, Any, st
     async def run(facts: Facts) -> str:
         parts = _parts(rules, facts)
         facts.prefix = name
-        request = "again" if name[0] in REQUESTERS else None
-        order = Order("Acme", "acme", Purpose(None, "t", buy_again=request))
+        again = "again" if name[0] in REQUESTERS else None
+        request = PurchaseRequest("Acme", "acme", BillingContext(None, "t", buy_again=again))
 
         async def load(flight: Any) -> Any:
-            return await parts.purchaser.buy(flight, order)
+            return await parts.purchaser.buy(flight, request)
 
         try:
             result = await parts.memo.get(KEYS.entry, load)
@@ -251,8 +263,8 @@ def _sweep(rules: Rules, name: str) -> Callable[[Facts], Coroutine[Any, Any, str
             cast("Memo", parts.memo),
             parts.purchaser,
             parts.settlement,
-            parts.strays,
-            gives_run_ids=rules.gives_run_ids,
+            parts.orphans,
+            clock=facts.clock,
             patience=timedelta(0),
             look_again=timedelta(0),
         )

@@ -20,10 +20,7 @@ import structlog
 import orchestrator.memo.durability
 import orchestrator.memo.leader
 import orchestrator.memo.records
-import orchestrator.purchasing.attempt
 import orchestrator.purchasing.purchase
-import orchestrator.purchasing.settlement
-import orchestrator.purchasing.sweeper
 from orchestrator.surfsense import AnswerLost, RunInterrupted, ServiceUnavailable
 
 #: Not empty while a coroutine is thrown away.
@@ -80,6 +77,10 @@ class Facts:
         """Read the clock."""
         self.clock_was_read = True
         return self.now_ms / 1000
+
+    def clock(self) -> datetime:
+        """Read the clock as an instant."""
+        return datetime.fromtimestamp(self.monotonic(), UTC)
 
     @property
     def is_certain(self) -> bool:
@@ -188,14 +189,6 @@ class Programs:
         return pending, tuple(seen)
 
 
-class _Instant(datetime):
-    """The ledger's instants are no part of the protocol: one for all."""
-
-    @classmethod
-    def now(cls, tz: Any = None) -> "_Instant":
-        return cls(2026, 1, 1, tzinfo=tz or UTC)
-
-
 async def _sleep(seconds: float) -> None:
     await Ask("sleep", (round(seconds * 1000),))
 
@@ -236,10 +229,8 @@ def logical_time(facts: Facts) -> Iterator[None]:
         (orchestrator.memo.records, "time", facts.monotonic),
         (orchestrator.memo.durability, "time", facts.monotonic),
         (orchestrator.memo.durability, "monotonic", facts.monotonic),
-        (orchestrator.purchasing.attempt, "asyncio", sleeping),
-        (orchestrator.purchasing.sweeper, "time_ns", lambda: round(facts.monotonic() * 1e9)),
+        (orchestrator.purchasing.purchase, "asyncio", sleeping),
         (orchestrator.purchasing.purchase, "uuid", SimpleNamespace(uuid4=facts.hex)),
-        (orchestrator.purchasing.settlement, "datetime", _Instant),
     ]
     with ExitStack() as stack, structlog.testing.capture_logs():
         for module, name, stand_in in replacements:

@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import orchestrator.purchasing.attempt as attempting
 import orchestrator.purchasing.purchase as buying
-from orchestrator.memo import Durability, Memo, Source, durability
+from orchestrator.memo import Durability, Memo, durability
 from orchestrator.memo.keys import Keys
 from orchestrator.memo.records import Records
 from orchestrator.purchasing import Entered
-from orchestrator.purchasing.journal import Page, Stage, Step, first_step
+from orchestrator.purchasing.intents import PurchaseRecord, Stage, Step, first_step
 from orchestrator.surfsense import SendGuard
 from tests.model import stand_ins
 from tests.model.invariants import (
@@ -196,17 +195,17 @@ def applied(mutation: Mutation) -> Iterator[None]:
         setattr(owner, name, whole)
 
 
-def _buys_on_intent(page: Page | None, *, gives_run_ids: bool) -> Step:
-    is_intent = page is not None and page.stage is Stage.INTENT
-    return Step.BUY if is_intent else first_step(page, gives_run_ids=gives_run_ids)
+def _buys_on_intent(record: PurchaseRecord | None, *, gives_run_ids: bool) -> Step:
+    is_intent = record is not None and record.stage is Stage.INTENT
+    return Step.BUY if is_intent else first_step(record, gives_run_ids=gives_run_ids)
 
 
-def _buys_on_loss(page: Page | None, *, gives_run_ids: bool) -> Step:
-    is_lost = page is not None and page.stage is Stage.LOST
-    return Step.BUY if is_lost else first_step(page, gives_run_ids=gives_run_ids)
+def _buys_on_loss(record: PurchaseRecord | None, *, gives_run_ids: bool) -> Step:
+    is_lost = record is not None and record.stage is Stage.LOST
+    return Step.BUY if is_lost else first_step(record, gives_run_ids=gives_run_ids)
 
 
-def _asks_only_for_the_lease(flight: Any, _: Page) -> Any:
+def _asks_only_for_the_lease(flight: Any, _: PurchaseRecord) -> Any:
     return SendGuard(flight.may_pay)
 
 
@@ -214,8 +213,9 @@ async def _drops_before_it_writes(records: Any, keys: Any, token: str, _: Any, *
     await records.drop(keys, token)
 
 
-async def _adopts_anything(self: Any, flight: Any, page: Page, _: Any) -> Any:
-    return await self._attempts.collect(flight, page, Source.ADOPTED)  # a method of Purchaser
+async def _wants_anything(_: Any, flight: Any, record: PurchaseRecord, loaded: Any) -> Any:
+    del flight, record  # a method of Purchaser
+    return loaded
 
 
 async def _confirms_nothing(*_: Any) -> None:
@@ -243,33 +243,33 @@ async def _takes_the_record(records: Any, keys: Any, token: str, record: Any, **
     return bool(await _WRITE(records, keys, token, record, **kept))
 
 
-async def _resolves_nothing(self: Any, record: Any, answer: Any = None) -> Any:
-    if await self.has(record.purchase_id):
+async def _resolves_nothing(self: Any, ledger_entry: Any, answer: Any = None) -> Any:
+    if await self.has(ledger_entry.purchase_id):
         return Entered(is_new=False)
-    return await _ENTER(self, record, answer)
+    return await _ENTER(self, ledger_entry, answer)
 
 
-def _remembers_no_request(page: Page, *args: Any) -> Page:
-    return replace(_NEXT(page, *args), requests=())
+def _remembers_no_request(record: PurchaseRecord, *args: Any) -> PurchaseRecord:
+    return replace(_NEXT(record, *args), repeat_requests=())
 
 
-def _counts_as_another(page: Page) -> Page:
-    return replace(_REPEATED(page), purchase_id=f"{page.purchase_id}-again")
+def _counts_as_another(record: PurchaseRecord) -> PurchaseRecord:
+    return replace(_REPEATED(record), purchase_id=f"{record.purchase_id}-again")
 
 
-def _asks_only_for_the_time(flight: Any, page: Page) -> Any:
-    return SendGuard(lambda: flight.now_ms() < (page.send_before_ms or 0))
+def _asks_only_for_the_time(flight: Any, record: PurchaseRecord) -> Any:
+    return SendGuard(lambda: flight.now_ms() < (record.send_before_ms or 0))
 
 
-async def _withdraws_what_was_sent_before(self: Any, flight: Any, page: Page) -> None:
-    await _VOID(self, flight, replace(page, failure=None))
+async def _withdraws_what_was_sent_before(self: Any, flight: Any, record: PurchaseRecord) -> None:
+    await _VOID(self, flight, replace(record, failure=None))
 
 
 _WRITE = Records.write
 _ENTER = stand_ins.Ledger.settle
-_NEXT = Page.next_attempt
-_REPEATED = Page.repeated
-_VOID = attempting.Attempts._void  # noqa: SLF001 - broken on purpose
+_NEXT = PurchaseRecord.next_attempt
+_REPEATED = PurchaseRecord.same_attempt
+_VOID = buying.Purchaser._void  # noqa: SLF001 - broken on purpose
 _DROP = Records.drop
 _ALWAYS_LEADS = ("begin", "if holder and holder ~= token then", "if false then")
 _ANY_HOLDER = ("commit", "if holder ~= token then", "if false then")
@@ -293,7 +293,7 @@ MUTATIONS = (
         "an adopted run is taken for one of today",
         INVALIDATED,
         (invalidation_wins,),
-        patch=(buying.Purchaser, "_adopt", _adopts_anything),
+        patch=(buying.Purchaser, "_if_wanted", _wants_anything),
     ),
     Mutation(
         "a record may be written by anybody",
@@ -317,7 +317,7 @@ MUTATIONS = (
         "the POST is sent after the instant that its intent names",
         LATE,
         (bought_once,),
-        patch=(attempting, "_send_guard", _asks_only_for_the_lease),
+        patch=(buying, "_send_guard", _asks_only_for_the_lease),
     ),
     Mutation(
         "no intent is written down",
@@ -371,7 +371,7 @@ MUTATIONS = (
         "a lost answer bars no purchase",
         ENRICH_LOST,
         (bought_once,),
-        patch=(attempting.Attempts, "is_over", _is_there_anyhow),
+        patch=(buying.Purchaser, "_is_over", _is_there_anyhow),
     ),
     Mutation(
         "a purchase that was given up is no reason to wait",
@@ -413,7 +413,7 @@ MUTATIONS = (
         "nobody asks the archive",
         ENRICH_FAILOVER,
         (answer_is_known,),
-        patch=(attempting.Attempts, "archived", _looks_nowhere),
+        patch=(buying.Purchaser, "_archived", _looks_nowhere),
     ),
     Mutation(
         "whoever gives a purchase up takes its record",
@@ -437,13 +437,13 @@ MUTATIONS = (
         "a request to buy again is not remembered",
         AGAIN,
         (bought_once,),
-        patch=(Page, "next_attempt", _remembers_no_request),
+        patch=(PurchaseRecord, "next_attempt", _remembers_no_request),
     ),
     Mutation(
         "a repeated POST has another key",
         HONOURED_LOST,
         (bought_once,),
-        patch=(Page, "repeated", _counts_as_another),
+        patch=(PurchaseRecord, "same_attempt", _counts_as_another),
     ),
     Mutation(
         "a purchase is marked whose buyer has settled it",
@@ -455,13 +455,13 @@ MUTATIONS = (
         "a repetition that does not leave withdraws what was sent before",
         HONOURED,
         (answer_is_known, bought_once, nothing_paid_is_lost),
-        patch=(attempting.Attempts, "_void", _withdraws_what_was_sent_before),
+        patch=(buying.Purchaser, "_void", _withdraws_what_was_sent_before),
     ),
     Mutation(
         "the POST is sent when the tenure is over",
         STALL_PATIENT,
         (bought_once,),
-        patch=(attempting, "_send_guard", _asks_only_for_the_time),
+        patch=(buying, "_send_guard", _asks_only_for_the_time),
     ),
     Mutation(
         "an answer is not stored",

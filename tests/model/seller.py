@@ -55,7 +55,7 @@ class Selling:
             return world, repeated[0].id
         place = world.place_of(token)
         _, generation = world.begun[place]
-        given_up = {run_id for run_id, _, after in world.strays if after <= place}
+        given_up = {run_id for run_id, _, after in world.orphans if after <= place}
         needless = any(
             run.id in given_up and 0 <= run.late_after <= place and run.generation == generation
             for run in world.runs
@@ -89,14 +89,14 @@ class Selling:
         return world, seen[0].id if seen else None
 
     def _stray(self, world: "World", run_id: str, record: bytes) -> tuple["World", None]:
-        others = (stray for stray in world.strays if stray[0] != run_id)
-        return world._replace(strays=(*others, (run_id, record, len(world.begun)))), None
+        others = (orphan for orphan in world.orphans if orphan[0] != run_id)
+        return world._replace(orphans=(*others, (run_id, record, len(world.begun)))), None
 
     def _strays(self, world: "World") -> tuple["World", tuple[bytes, ...]]:
-        return world, tuple(record for _, record, _ in world.strays)
+        return world, tuple(record for _, record, _ in world.orphans)
 
     def _forget_stray(self, world: "World", run_id: str) -> tuple["World", None]:
-        return world._replace(strays=tuple(s for s in world.strays if s[0] != run_id)), None
+        return world._replace(orphans=tuple(s for s in world.orphans if s[0] != run_id)), None
 
 
 def end_of(world: "World", run_id: object) -> str | None:

@@ -9,8 +9,8 @@ import orjson
 
 from orchestrator.memo import Durability, LeaseLost, durability
 from orchestrator.memo.keys import Keys, listed
-from orchestrator.purchasing import ArchivedAnswer, Entered, PurchaseRecord
-from orchestrator.purchasing.journal import Page
+from orchestrator.purchasing import ArchivedAnswer, Entered, LedgerEntry
+from orchestrator.purchasing.intents import PurchaseRecord
 from orchestrator.surfsense import Accepted, Found, NotSent, current_guard
 from tests.model.programs import Ask
 
@@ -78,10 +78,15 @@ class Budget:
 class Ledger:
     """Knows each purchase once, and each run."""
 
-    async def settle(self, record: PurchaseRecord, answer: Any = None) -> Entered:
+    async def settle(self, ledger_entry: LedgerEntry, answer: Any = None) -> Entered:
         """Enter it, or resolve what is entered as uncertain."""
         run = "" if answer is None else answer["answer"]["run"]
-        detail = (record.purchase_id, record.outcome.value, record.run_id or "", run)
+        detail = (
+            ledger_entry.purchase_id,
+            ledger_entry.outcome.value,
+            ledger_entry.run_id or "",
+            run,
+        )
         return Entered(*cast("tuple[bool, int | None]", await Ask("ledger", detail)))
 
     async def has(self, purchase_id: str) -> bool:
@@ -178,47 +183,47 @@ class Processes:
         return bool(await Ask("gone", (process,)))
 
 
-class NoStrays:
+class NoOrphans:
     """Without interruptions: whoever is overtaken is followed by somebody who finds its run."""
 
-    async def add(self, page: Page) -> None:
+    async def add(self, record: PurchaseRecord) -> None:
         """Forget it: the model shows that nothing is lost for that."""
 
-    async def of(self, company_key: str) -> list[Page]:
+    async def of(self, company_key: str) -> list[PurchaseRecord]:
         """Know of none."""
         del company_key
         return []
 
-    async def due(self, limit: int) -> list[Page]:
+    async def due(self, limit: int) -> list[PurchaseRecord]:
         """Know of none."""
         del limit
         return []
 
 
-class Strays:
+class OrphanedRuns:
     """Remembers runs that were given up; all of them are always due."""
 
-    async def add(self, page: Page) -> None:
+    async def add(self, record: PurchaseRecord) -> None:
         """Remember it."""
-        await Ask("stray", (page.run_id, orjson.dumps(page.note())))
+        await Ask("stray", (record.run_id, orjson.dumps(record.to_json())))
 
-    async def of(self, company_key: str) -> list[Page]:
+    async def of(self, company_key: str) -> list[PurchaseRecord]:
         """Return all of them."""
         del company_key
         records = cast("tuple[bytes, ...]", await Ask("strays"))
-        return [Page.from_note(orjson.loads(record)) for record in records]
+        return [PurchaseRecord.from_json(orjson.loads(record)) for record in records]
 
-    async def due(self, limit: int) -> list[Page]:
+    async def due(self, limit: int) -> list[PurchaseRecord]:
         """Return all of them."""
         del limit
         return await self.of("acme")
 
-    async def look_again(self, page: Page, after: timedelta) -> None:
+    async def look_again(self, record: PurchaseRecord, after: timedelta) -> None:
         """Put nothing off."""
 
-    async def drop(self, page: Page) -> None:
+    async def drop(self, record: PurchaseRecord) -> None:
         """Forget it."""
-        await Ask("forget_stray", (page.run_id,))
+        await Ask("forget_stray", (record.run_id,))
 
 
 class NeverAbandoned:

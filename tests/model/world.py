@@ -89,7 +89,7 @@ class World(NamedTuple):
     wrote: int = -1
     overwritten: bool = False
     behind: tuple[Store, ...] = ((),)
-    strays: tuple[tuple[str, bytes, int], ...] = ()
+    orphans: tuple[tuple[str, bytes, int], ...] = ()
     early: bool = False
     refused: bool = False
     brought: tuple[str, ...] = ()
@@ -366,6 +366,6 @@ def _page(record: bytes | None) -> dict[str, Any] | None:
 
 def noted(world: World) -> bool:
     """Say whether a sweeper would find anything."""
-    given_up = {run_id for run_id, *_ in world.strays}
+    given_up = {run_id for run_id, *_ in world.orphans}
     owed = any(run.id in given_up and run.charged for run in world.runs)
     return owed or bool(sorted_set(world.store, RECORDED))

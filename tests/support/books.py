@@ -1,18 +1,23 @@
-"""Books that tests write by hand, in place of a ledger."""
+"""Balances that tests fix by hand, in place of a ledger; and the ledger's total."""
 
 from dataclasses import dataclass, field
 
-from orchestrator.purchasing import Opening
+from orchestrator.purchasing import Ledger, OpeningBalance
 
 
 @dataclass
-class HandwrittenBooks:
-    """Says what it was told, and remembers for which accounts it was asked."""
+class FixedBalances:
+    """Returns fixed balances, and remembers for which accounts it was asked."""
 
-    openings: dict[str, Opening] = field(default_factory=dict)
+    balances: dict[str, OpeningBalance] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    async def opening(self, account: str) -> Opening:
-        """Return what was written down for *account*: nothing was spent, unless it says so."""
+    async def opening_balance(self, account: str) -> OpeningBalance:
+        """Return the balance of *account*, zero by default."""
         self.asked.append(account)
-        return self.openings.get(account, Opening(0))
+        return self.balances.get(account, OpeningBalance(0))
+
+
+async def total_spent(ledger: Ledger) -> int:
+    """Return the sum of all entries of *ledger*, in micro-dollars."""
+    return (await ledger.opening_balance("global")).spent_micros

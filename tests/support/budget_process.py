@@ -10,7 +10,7 @@ from datetime import date
 
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.purchasing import Budget, BudgetExhausted, Caps, accounts_of
-from tests.support.books import HandwrittenBooks
+from tests.support.books import FixedBalances
 
 ACCOUNTS = accounts_of(tenant="shared", day=date(2026, 11, 23))
 
@@ -22,7 +22,7 @@ def caps(micros: int) -> Caps:
 
 async def _spend(url: str, name: str, count: int, price: int, cap: int) -> int:
     redis = open_redis(url)
-    budget = Budget(redis, HandwrittenBooks(), caps(cap))
+    budget = Budget(redis, FixedBalances(), caps(cap))
 
     async def one(number: int) -> bool:
         hold = f"{name}-{number}"

@@ -10,12 +10,12 @@ import os
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from orchestrator.database import open_engine
 from orchestrator.identity import Mention
@@ -23,9 +23,11 @@ from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis
+from orchestrator.jobs import Admission
 from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.purchasing import (
     SEND_WITHIN,
+    BillingContext,
     Budget,
     Caps,
     Enricher,
@@ -33,20 +35,18 @@ from orchestrator.purchasing import (
     EvidenceArchive,
     Freshness,
     Ledger,
+    LedgerEntry,
+    OrphanedRuns,
     Purchaser,
-    PurchaseRecord,
-    Purpose,
-    Servings,
+    ReuseStatistics,
     Settlement,
-    Strays,
     Sweeper,
 )
-from orchestrator.purchasing.journal import Page
 from orchestrator.settings import Settings, load
 from orchestrator.surfsense import Accepted, Answer, Seller, open_http, open_seller
 from tests.support.children import Children
 
-PURPOSE = Purpose(None, "default")
+BILLING = BillingContext(None, "default")
 #: Settings by which runs survive their buyer, and nobody waits long for a dead one.
 RUNS = {
     "SURFSENSE_PROTOCOL": "workspace",
@@ -87,7 +87,7 @@ class Fate:
 class MortalSeller:
     """A seller whose buyer dies around its calls."""
 
-    protocol: ClassVar[str] = "mortal"
+    protocol: ClassVar[str] = "workspace"
     gives_run_ids: ClassVar[bool] = True
 
     def __init__(self, seller: Seller, fate: Fate) -> None:
@@ -144,20 +144,24 @@ class MortalSettlement(Settlement):
 
     fate: Fate
 
-    async def reserve(self, page: Page) -> None:
+    async def reserve(
+        self, purchase_id: str, accounts: Sequence[str], *, refresh: bool = False
+    ) -> None:
         """Reserve, and die before or after; first let the test know who leads."""
         if self.fate.step is not Step.NEVER:
             sys.stdout.write("leading\n")
             sys.stdout.flush()
             await asyncio.to_thread(sys.stdin.readline)
         self.fate.at(Step.BEFORE_RESERVE)
-        await super().reserve(page)
+        await super().reserve(purchase_id, accounts, refresh=refresh)
         self.fate.at(Step.AFTER_RESERVE)
 
-    async def settle(self, page: Page, record: PurchaseRecord) -> None:
+    async def settle(
+        self, entry: LedgerEntry, accounts: Sequence[str], answer: dict[str, Any] | None = None
+    ) -> None:
         """Settle, and die before or after."""
         self.fate.at(Step.BEFORE_SETTLE)
-        await super().settle(page, record)
+        await super().settle(entry, accounts, answer)
         self.fate.at(Step.AFTER_SETTLE)
 
 
@@ -193,23 +197,22 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
             )
         )
         seller = MortalSeller(open_seller(settings, http), fate)
-        ledger, servings = Ledger(engine, utc_now), Servings(engine)
-        stack.push_async_callback(servings.aclose)
+        ledger, reuse = Ledger(engine, utc_now), ReuseStatistics(engine)
+        stack.push_async_callback(reuse.aclose)
         settlement = MortalSettlement(
             Budget(jobs_redis, ledger, Caps()),
             ledger,
             EvidenceArchive(engine),
             price_micros=seller.price_micros,
-            protocol="workspace",
         )
         settlement.fate = fate
-        strays, durability = Strays(memo_redis), Durability(settings.intent_durability)
+        orphans, durability = OrphanedRuns(memo_redis), Durability(settings.intent_durability)
         purchaser = Purchaser(
             seller,
             settlement,
-            strays,
+            orphans,
             freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
-            max_in_flight=settings.max_in_flight,
+            slots=Admission(settings.max_in_flight),
             reconcile_grace=settings.reconcile_grace,
             send_within=SEND_WITHIN + durability.patience,
         )
@@ -221,10 +224,8 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
-        sweeper = Sweeper(
-            memo, purchaser, settlement, strays, gives_run_ids=True, patience=timedelta(seconds=0)
-        )
-        enricher = Enricher(memo, purchaser, counters, servings, CompanyIndex(engine, utc_now))
+        sweeper = Sweeper(memo, purchaser, settlement, orphans, patience=timedelta(seconds=0))
+        enricher = Enricher(memo, purchaser, counters, reuse, CompanyIndex(engine, utc_now))
         yield Buyer(enricher, memo, ledger, EvidenceArchive(engine), sweeper)
 
 
@@ -253,7 +254,7 @@ def cue(process: Process) -> None:
 async def _main(company: str, step: Step, website: str) -> None:
     async with open_buyer(load(), step) as buyer:
         meant = await buyer.enricher.identify(Mention(company, website))
-        enrichment = await buyer.enricher.enrich(meant, PURPOSE)
+        enrichment = await buyer.enricher.enrich(meant, BILLING)
     sys.stdout.write(f"{enrichment.source}\n")
 
 

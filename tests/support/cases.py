@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
-from orchestrator.purchasing import PurchaseOutcome, PurchaseRecord
+from orchestrator.purchasing import LedgerEntry, PurchaseOutcome
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 _TEST_LEADS = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
@@ -50,7 +50,7 @@ def discard(agent: str = "cdao", version: str = "1", code: str = "too_small") ->
     )
 
 
-def purchase(number: int = 0, **changes: object) -> PurchaseRecord:
+def purchase(number: int = 0, **changes: object) -> LedgerEntry:
     """Return the settled purchase of *number*, for 46,500 micro-dollars."""
     fields = {
         "purchase_id": f"purchase-{number}",
@@ -66,4 +66,4 @@ def purchase(number: int = 0, **changes: object) -> PurchaseRecord:
         "estimated": True,
         "outcome": PurchaseOutcome.FOUND,
     }
-    return PurchaseRecord.model_validate({**fields, **changes})
+    return LedgerEntry.model_validate({**fields, **changes})

@@ -22,7 +22,7 @@ from orchestrator.memo import MemoOptions, scripts
 from orchestrator.memo.keys import Keys
 from orchestrator.memo.processes import Processes
 from orchestrator.memo.records import Records
-from orchestrator.purchasing.attempt import Attempts
+from orchestrator.purchasing import Purchaser
 from orchestrator.surfsense import Accepted, SendGuard, WorkspaceSeller
 
 JsonObject = dict[str, Any]
@@ -84,7 +84,7 @@ def _take_silence_for_death() -> None:
 
 
 def _bar_nothing() -> None:
-    setattr(Attempts, "is_over", lambda _attempts, _flight, _page: True)  # noqa: B010 - (as above)
+    setattr(Purchaser, "_is_over", lambda _purchaser, _flight, _record: True)  # noqa: B010 - (as above)
 
 
 def _guard_nothing() -> None:

@@ -12,12 +12,18 @@ from orchestrator.cache import HitRate, Kind, hit_rates
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.counters import Counters
 from orchestrator.memo import Flight, Loaded, Memo
-from orchestrator.purchasing import Enricher, EnrichmentFailures, Purchaser, Purpose, Servings
-from orchestrator.purchasing.journal import Order
+from orchestrator.purchasing import (
+    BillingContext,
+    Enricher,
+    EnrichmentFailures,
+    Purchaser,
+    ReuseStatistics,
+)
+from orchestrator.purchasing.intents import PurchaseRequest
 from orchestrator.surfsense import ServiceUnavailable
 from tests.support.companies import open_index
 
-PURPOSE = Purpose(job_id=None, tenant="default")
+BILLING = BillingContext(job_id=None, tenant="default")
 
 
 class FakePurchaser(Purchaser):
@@ -26,15 +32,15 @@ class FakePurchaser(Purchaser):
     def __init__(self, *, fails: bool = False) -> None:
         self._fails = fails
 
-    async def buy(self, flight: Flight, order: Order) -> Loaded:
+    async def buy(self, flight: Flight, request: PurchaseRequest) -> Loaded:
         """Return an answer, or fail like a service that is down."""
         await asyncio.sleep(0.01)
         if self._fails:
-            raise ServiceUnavailable(order.company, "down")
+            raise ServiceUnavailable(request.company, "down")
         return Loaded("found", {"answer": {}}, timedelta(hours=2), flight.now_ms())
 
 
-class NoServings(Servings):
+class NoServings(ReuseStatistics):
     """Counts nothing: these lookups are about hit rates."""
 
     def __init__(self) -> None:
@@ -59,9 +65,9 @@ async def rate_after(
     memo = Memo(memo_db, failures=EnrichmentFailures(second, second))
     counters = Counters(counters_db)
     enricher = Enricher(memo, purchaser, counters, NoServings(), index)
-    callers = (enricher.enrich("Acme", PURPOSE) for _ in range(10))
+    callers = (enricher.enrich("Acme", BILLING) for _ in range(10))
     await asyncio.gather(*callers, return_exceptions=True)
-    await asyncio.gather(enricher.enrich("Acme S.A.", PURPOSE), return_exceptions=True)
+    await asyncio.gather(enricher.enrich("Acme S.A.", BILLING), return_exceptions=True)
     await memo.aclose()
     await counters.aclose()
     return hit_rates(await counters.read(days=1))

@@ -14,8 +14,8 @@ from orchestrator.embedded.servers import Valkey
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Source
 from orchestrator.memo.entry import decode, encode
-from orchestrator.purchasing import EnrichmentFailures
-from orchestrator.purchasing.stored import EnrichmentStatus, read_stored
+from orchestrator.purchasing import EnrichmentFailures, EnrichmentStatus
+from orchestrator.purchasing.outcome import enrichment_of
 
 RESULT = {"estado": "encontrada", "sector": "software", "detalle": {"empleados": 120}}
 
@@ -46,12 +46,12 @@ async def test_the_pipeline_serves_what_was_cached_by_hand(memo: Memo) -> None:
 
     outcome = await memo.get("surfsense:acme", never)
 
-    stored = read_stored(outcome.entry)
+    found = enrichment_of("acme", outcome.source, outcome.entry)
     assert outcome.source is Source.HIT
-    assert stored.status is EnrichmentStatus.FOUND
-    assert stored.payload == RESULT
-    assert stored.company.startswith("ACME")
-    assert (stored.cost_micros, stored.purchase_id) == (0, None)
+    assert found.status is EnrichmentStatus.FOUND
+    assert found.answer == RESULT
+    assert found.asked_as.startswith("ACME")
+    assert (found.saved_micros, found.purchase_id) == (0, None)
 
 
 class _AnHourAhead(Redis):
@@ -120,7 +120,7 @@ async def test_set_cache_writes_results_in_the_same_form(memo: Memo) -> None:
 
     outcome = await memo.get("surfsense:acme", never)
 
-    assert read_stored(outcome.entry).payload == RESULT
+    assert enrichment_of("acme", outcome.source, outcome.entry).answer == RESULT
 
 
 async def test_a_result_must_be_an_object() -> None:

@@ -9,12 +9,13 @@ from orchestrator.purchasing import (
     Cost,
     Costs,
     CostsBy,
-    Doubt,
     Ledger,
     PurchaseOutcome,
-    Servings,
+    ReuseStatistics,
+    UncertainCost,
     total,
 )
+from tests.support.books import total_spent
 from tests.support.cases import NOW, purchase
 
 
@@ -68,7 +69,7 @@ async def test_what_was_served_counts_where_it_was_bought(
     """Several ways of serving a purchase do not multiply what it has cost."""
     await ledger.settle(purchase(1, cost_micros=100))
     await ledger.settle(purchase(2, cost_micros=50, tenant="north"))
-    servings = Servings(engine)
+    servings = ReuseStatistics(engine)
     for source, times in (("hit", 3), ("coalesced", 2), ("adopted", 1)):
         for _ in range(times):
             servings.add("purchase-1", source, 100)
@@ -81,7 +82,7 @@ async def test_what_was_served_counts_where_it_was_bought(
         ("default", 100, 6, 600, 500),
         ("north", 50, 0, 0, -50),
     ]
-    assert total(found).spent_micros == await ledger.total()
+    assert total(found).spent_micros == await total_spent(ledger)
 
 
 async def test_since_includes_its_own_instant(ledger: Ledger, costs: Costs) -> None:
@@ -138,6 +139,6 @@ async def test_recent_doubt_is_what_was_entered_since_and_not_resolved(
     both = await costs.uncertain(NOW.astimezone(timezone(timedelta(hours=23))))
     await ledger.settle(purchase(3, outcome=PurchaseOutcome.FOUND, cost_micros=5))
 
-    assert both == Doubt(2, 3_000_000_005)
-    assert await costs.uncertain(NOW) == Doubt(1, 3_000_000_000)
-    assert await costs.uncertain(NOW + timedelta(days=1)) == Doubt(0, 0)
+    assert both == UncertainCost(2, 3_000_000_005)
+    assert await costs.uncertain(NOW) == UncertainCost(1, 3_000_000_000)
+    assert await costs.uncertain(NOW + timedelta(days=1)) == UncertainCost(0, 0)

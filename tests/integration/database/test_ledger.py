@@ -9,9 +9,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import DatabaseForbids, schema, writing
-from orchestrator.purchasing import Entered, EvidenceArchive, Ledger, Opening, PurchaseOutcome
+from orchestrator.purchasing import (
+    Entered,
+    EvidenceArchive,
+    Ledger,
+    OpeningBalance,
+    PurchaseOutcome,
+)
 from orchestrator.purchasing.ledger import UNSETTLED
 from tests.support.async_waiting import eventually
+from tests.support.books import total_spent
 from tests.support.cases import NOW, purchase
 from tests.support.project import read
 
@@ -32,7 +39,7 @@ async def test_a_purchase_counts_once(ledger: Ledger) -> None:
     again = await ledger.settle(purchase(1, cost_micros=99_000))
 
     assert (first, again) == (NEW, KNOWN)
-    assert await ledger.total() == 46_500
+    assert await total_spent(ledger) == 46_500
 
 
 async def test_concurrent_settlements_of_one_purchase_count_once(ledger: Ledger) -> None:
@@ -42,7 +49,7 @@ async def test_concurrent_settlements_of_one_purchase_count_once(ledger: Ledger)
     answers = await asyncio.gather(*calls)
 
     assert answers == [NEW] + 49 * [KNOWN]
-    assert await ledger.total() == 46_500
+    assert await total_spent(ledger) == 46_500
 
 
 async def test_a_run_counts_once(ledger: Ledger, engine: AsyncEngine) -> None:
@@ -54,7 +61,7 @@ async def test_a_run_counts_once(ledger: Ledger, engine: AsyncEngine) -> None:
     archived = await EvidenceArchive(engine).of(["purchase-1", "purchase-2"])
     assert (first, again) == (NEW, KNOWN)
     assert [await ledger.has(name) for name in ("purchase-1", "purchase-2")] == [True, False]
-    assert await ledger.total() == 46_500
+    assert await total_spent(ledger) == 46_500
     assert {name: answer.payload for name, answer in archived.items()} == {"purchase-1": {"by": 1}}
 
 
@@ -67,7 +74,7 @@ async def test_purchases_of_one_run_at_once_count_once(ledger: Ledger) -> None:
 
     assert answers[:20].count(NEW) == 1
     assert answers[20:] == [NEW, NEW, NEW]
-    assert await ledger.total() == 4 * 46_500
+    assert await total_spent(ledger) == 4 * 46_500
 
 
 @pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
@@ -93,7 +100,7 @@ async def test_purchases_of_the_same_runs_from_two_processes_never_wait_for_each
             await eventually(lambda: _both_wait(engine), "both wait for a row")
             await holder.rollback()
 
-    assert await ledgers[0].total() == len(runs) * 46_500
+    assert await total_spent(ledgers[0]) == len(runs) * 46_500
 
 
 async def _both_wait(engine: AsyncEngine) -> bool:
@@ -124,8 +131,8 @@ async def test_the_documented_query_lists_what_is_uncertain(
 
 async def test_an_empty_ledger_says_zero(ledger: Ledger) -> None:
     """Nothing bought is nothing spent."""
-    assert await ledger.total() == 0
-    assert await ledger.opening("global") == Opening(0)
+    assert await total_spent(ledger) == 0
+    assert await ledger.opening_balance("global") == OpeningBalance(0)
 
 
 async def test_a_purchase_is_read_as_it_was_settled(ledger: Ledger) -> None:
@@ -153,7 +160,7 @@ async def test_a_budget_is_opened_with_what_its_scope_has_cost(ledger: Ledger) -
         await ledger.settle(each)
 
     spent = {
-        name: (await ledger.opening(name)).spent_micros
+        name: (await ledger.opening_balance(name)).spent_micros
         for name in ("run:job-2", "tenant:default", "day:2026-11-23", "day:2026-11-22", "global")
     }
 
@@ -175,7 +182,9 @@ async def test_an_opening_names_what_may_not_have_reached_the_budget(engine: Asy
     await ledger.settle(purchase(2))
     await ledger.settle(purchase(3, tenant="north"))
 
-    assert await ledger.opening("tenant:default") == Opening(2 * 46_500, ("purchase-2",))
+    assert await ledger.opening_balance("tenant:default") == OpeningBalance(
+        2 * 46_500, ("purchase-2",)
+    )
 
 
 async def test_the_database_refuses_to_change_the_past(ledger: Ledger, engine: AsyncEngine) -> None:
@@ -187,7 +196,7 @@ async def test_the_database_refuses_to_change_the_past(ledger: Ledger, engine: A
             async with writing(engine, "tamper") as connection:
                 await connection.execute(change)
 
-    assert await ledger.total() == 46_500
+    assert await total_spent(ledger) == 46_500
 
 
 async def test_what_was_uncertain_is_resolved_once(ledger: Ledger, engine: AsyncEngine) -> None:
@@ -202,7 +211,7 @@ async def test_what_was_uncertain_is_resolved_once(ledger: Ledger, engine: Async
     assert repeated == KNOWN
     (known,) = await ledger.purchases_of("acme")
     assert (known.outcome, known.cost_micros) == (PurchaseOutcome.FOUND, 30_000)
-    assert await ledger.total() == 30_000
+    assert await total_spent(ledger) == 30_000
     assert (await EvidenceArchive(engine).of(["purchase-1"]))["purchase-1"].outcome == "found"
 
 

@@ -21,6 +21,7 @@ from orchestrator.database import (
 )
 from orchestrator.infra.clock import ahead_of, utc_now
 from orchestrator.purchasing import Ledger
+from tests.support.books import total_spent
 from tests.support.cases import purchase
 from tests.support.pgbouncer import PgBouncer, running_pgbouncer
 from tests.support.postgres import PostgresServer, running_postgres
@@ -88,7 +89,7 @@ async def test_purchases_are_settled_once_through_a_restart(
     restarted.set()
 
     settled = await work
-    assert await ledger.total() == settled * 46_500
+    assert await total_spent(ledger) == settled * 46_500
     await engine.dispose()
 
 

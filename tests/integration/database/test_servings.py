@@ -7,16 +7,16 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import open_engine
-from orchestrator.purchasing import Serving, Servings
+from orchestrator.purchasing import Reuse, ReuseStatistics
 
 SOON = timedelta(milliseconds=10)
 
 
 async def test_servings_of_all_processes_add_up(engine: AsyncEngine) -> None:
     """Several writers of the same purchases, at the same time, lose nothing."""
-    writers = [Servings(engine, flush_after=SOON) for _ in range(4)]
+    writers = [ReuseStatistics(engine, flush_after=SOON) for _ in range(4)]
 
-    async def serve(servings: Servings, offset: int) -> None:
+    async def serve(servings: ReuseStatistics, offset: int) -> None:
         for number in range(200):
             servings.add(f"p{(number + offset) % 20}", "hit", 7)
             if number % 50 == 0:
@@ -27,28 +27,28 @@ async def test_servings_of_all_processes_add_up(engine: AsyncEngine) -> None:
 
     found = await writers[0].of([f"p{number}" for number in range(20)])
     assert found == sorted(
-        (Serving(f"p{number}", "hit", 40, 280) for number in range(20)),
+        (Reuse(f"p{number}", "hit", 40, 280) for number in range(20)),
         key=lambda serving: serving.purchase_id,
     )
 
 
 async def test_each_way_of_serving_is_told_apart(engine: AsyncEngine) -> None:
     """Who found it and who waited for it; what was never asked for is not mentioned."""
-    servings = Servings(engine)
+    servings = ReuseStatistics(engine)
     for source in ("hit", "coalesced", "hit"):
         servings.add("p1", source, 5)
     servings.add("p2", "stale", 5)
     await servings.aclose()
 
     assert await servings.of(["p1", "unknown"]) == [
-        Serving("p1", "coalesced", 1, 5),
-        Serving("p1", "hit", 2, 10),
+        Reuse("p1", "coalesced", 1, 5),
+        Reuse("p1", "hit", 2, 10),
     ]
 
 
 async def test_more_purchases_than_one_statement_takes(engine: AsyncEngine) -> None:
     """A company with a long history is explained, too."""
-    servings = Servings(engine)
+    servings = ReuseStatistics(engine)
     names = [f"p{number:04}" for number in range(1200)]
     for name in names:
         servings.add(name, "hit", 1)
@@ -60,7 +60,7 @@ async def test_more_purchases_than_one_statement_takes(engine: AsyncEngine) -> N
 async def test_a_database_that_is_away_costs_nobody_anything(engine: AsyncEngine, url: str) -> None:
     """What could not be written is kept, and written later."""
     away = open_engine("postgresql://nobody@127.0.0.1:1/nowhere")
-    servings = Servings(away, flush_after=SOON)
+    servings = ReuseStatistics(away, flush_after=SOON)
     servings.add("p1", "hit", 5)
     await asyncio.sleep(0.1)
     servings._engine = open_engine(url)  # noqa: SLF001 - as if the same server were back
@@ -69,7 +69,7 @@ async def test_a_database_that_is_away_costs_nobody_anything(engine: AsyncEngine
     await servings._engine.dispose()  # noqa: SLF001 - opened above
     await away.dispose()
 
-    assert await Servings(engine).of(["p1"]) == [Serving("p1", "hit", 1, 5)]
+    assert await ReuseStatistics(engine).of(["p1"]) == [Reuse("p1", "hit", 1, 5)]
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -77,7 +77,7 @@ async def test_closing_without_or_with_little_to_write_is_quick(
     engine: AsyncEngine, count: int
 ) -> None:
     """Nobody waits for the next flush."""
-    servings = Servings(engine)
+    servings = ReuseStatistics(engine)
     for _ in range(count):
         servings.add("p1", "hit", 5)
 

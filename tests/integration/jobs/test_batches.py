@@ -66,7 +66,7 @@ async def test_lookups_on_the_way_in_are_counted_once(runtime: Runtime, memo_red
     await submit(runtime, NewJob(JobKind.ENRICH, ("Acme", "ACME", "Zara"), "default"))
     await submit(runtime, NewJob(JobKind.ENRICH, ("Acme", "ACME", "Zara"), "default"))
 
-    (serving,) = await runtime.purchasing.servings.of(["purchase-of-acme"])
+    (serving,) = await runtime.purchasing.reuse.of(["purchase-of-acme"])
     assert (serving.served, serving.saved_micros) == (2, 2 * PRICE)
 
 

@@ -16,9 +16,11 @@ from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis
+from orchestrator.jobs import Admission
 from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.purchasing import (
     SEND_WITHIN,
+    BillingContext,
     Budget,
     Caps,
     Enricher,
@@ -26,18 +28,17 @@ from orchestrator.purchasing import (
     EvidenceArchive,
     Freshness,
     Ledger,
+    OrphanedRuns,
     Purchaser,
-    Purpose,
-    Servings,
+    ReuseStatistics,
     Settlement,
-    Strays,
     Sweeper,
     run_account,
 )
 from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
 
-FREE = Purpose("job-free", "default")
-CAPPED = Purpose("job-capped", "default", capped=True)
+FREE = BillingContext("job-free", "default")
+CAPPED = BillingContext("job-capped", "default", capped=True)
 #: Of failures; long enough that no test outlives it by accident.
 TRANSIENT, PERMANENT = timedelta(seconds=15), timedelta(minutes=30)
 #: For which a run may be missing from the seller's list.
@@ -55,7 +56,7 @@ class World:
     budget: Budget
     ledger: Ledger
     sweeper: Sweeper
-    strays: Strays
+    orphans: OrphanedRuns
     memo_redis: Redis
     index: CompanyIndex
 
@@ -90,21 +91,17 @@ class Worlds:
         memo_redis, jobs_redis = (open_redis(f"{server.url}/{database}") for database in (1, 3))
         self._stack.push_async_callback(memo_redis.aclose)
         self._stack.push_async_callback(jobs_redis.aclose)
-        ledger, servings = Ledger(engine, utc_now), Servings(engine)
+        ledger, reuse = Ledger(engine, utc_now), ReuseStatistics(engine)
         budget = Budget(jobs_redis, ledger, Caps())
-        self._stack.push_async_callback(servings.aclose)
-        settlement = Settlement(
-            *(budget, ledger, EvidenceArchive(engine)),
-            price_micros=PRICE,
-            protocol=seller.protocol,
-        )
-        strays = Strays(memo_redis)
+        self._stack.push_async_callback(reuse.aclose)
+        settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
+        orphans = OrphanedRuns(memo_redis)
         purchaser = Purchaser(
             seller,
             settlement,
-            strays,
+            orphans,
             freshness=Freshness(timedelta(hours=2), timedelta(minutes=30)),
-            max_in_flight=50,
+            slots=Admission(50),
             reconcile_grace=GRACE,
             send_within=SEND_WITHIN + durability.patience,
             honours_key=honours_key,
@@ -118,8 +115,7 @@ class Worlds:
             memo,
             purchaser,
             settlement,
-            strays,
-            gives_run_ids=seller.gives_run_ids,
+            orphans,
             patience=timedelta(0),
             period=timedelta(seconds=1),
         )
@@ -127,10 +123,10 @@ class Worlds:
         self._stack.push_async_callback(counters.aclose)
         self._stack.push_async_callback(memo.aclose)
         index = CompanyIndex(engine, utc_now, refresh_after=timedelta(0))
-        enricher = Enricher(memo, purchaser, counters, servings, index)
+        enricher = Enricher(memo, purchaser, counters, reuse, index)
         return World(
             *(seller, purchaser, enricher, memo, budget, ledger),
-            *(sweeper, strays, memo_redis, index),
+            *(sweeper, orphans, memo_redis, index),
         )
 
 

@@ -11,13 +11,13 @@ from orchestrator.embedded.servers import Valkey
 from orchestrator.memo import Abandoned, Flight, LeaseLost, Source
 from orchestrator.memo.entry import JsonObject
 from orchestrator.purchasing import PurchaseOutcome
-from orchestrator.purchasing.journal import Order, Page, Stage
+from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.surfsense import Accepted, Answer, AnswerLost, RunInterrupted
 from tests.integration.purchasing.conftest import CAPPED, GRACE, World, Worlds
 from tests.support.flights import WrittenRecords, flight_of
 from tests.support.surfsense import PRICE, FakeRunSeller
 
-ORDER = Order("Acme", "acme", CAPPED)
+REQUEST = PurchaseRequest("Acme", "acme", CAPPED)
 GRACE_MS = GRACE // timedelta(milliseconds=1)
 HOUR_MS = timedelta(hours=1) // timedelta(milliseconds=1)
 BEGAN_MS = 1_700_000_000_000
@@ -99,7 +99,7 @@ async def test_what_was_reserved_is_given_back_when_the_intent_is_refused(
     await world.cap(PRICE)
 
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(WrittenRecords(lost_at=1)), ORDER)
+        await world.purchaser.buy(_flight(WrittenRecords(lost_at=1)), REQUEST)
 
     assert await _held(world) == (0, 0)
     assert seller.asked == []
@@ -113,7 +113,7 @@ async def test_what_was_reserved_is_given_back_when_nobody_waits_any_more(
     notes = WrittenRecords()
 
     with pytest.raises(Abandoned):
-        await world.purchaser.buy(_abandoned(_flight(notes), at=2), ORDER)
+        await world.purchaser.buy(_abandoned(_flight(notes), at=2), REQUEST)
 
     assert await _held(world) == (0, 0)
     assert (seller.asked, notes.written) == ([], [])
@@ -124,7 +124,7 @@ async def test_a_leader_in_the_last_part_of_its_lease_sends_nothing(
 ) -> None:
     """It leads, but may not for as long as the POST takes to leave."""
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(WrittenRecords(), leads=True, may_pay=False), ORDER)
+        await world.purchaser.buy(_flight(WrittenRecords(), leads=True, may_pay=False), REQUEST)
 
     assert seller.asked == []
 
@@ -135,9 +135,11 @@ async def test_a_run_that_is_interrupted_holds_nothing(world: World, seller: Fak
     seller.interrupted.add("run-1")
 
     with pytest.raises(RunInterrupted):
-        await world.purchaser.buy(_flight(WrittenRecords()), ORDER)
+        await world.purchaser.buy(_flight(WrittenRecords()), REQUEST)
     held = await _held(world)
-    await world.purchaser.buy(_flight(WrittenRecords()), Order("Globex", "globex", CAPPED))
+    await world.purchaser.buy(
+        _flight(WrittenRecords()), PurchaseRequest("Globex", "globex", CAPPED)
+    )
 
     assert held == (0, 0)
     assert [company for company, _ in seller.asked] == ["Acme", "Globex"]
@@ -149,7 +151,7 @@ async def test_a_leader_without_a_lease_does_not_stop_a_run(
     """Another one may be waiting for it."""
     flight = _abandoned(_flight(WrittenRecords(), leads=False), at=3)
 
-    loaded = await world.purchaser.buy(flight, ORDER)
+    loaded = await world.purchaser.buy(flight, REQUEST)
 
     assert seller.cancelled == []
     assert loaded.source is Source.BOUGHT
@@ -164,7 +166,7 @@ async def test_the_grace_of_a_lost_reply_counts_from_when_it_was_lost(
     flight = _flight(WrittenRecords())
     flight = replace(flight, now_ms=lambda: seller.now_ms, past_ms=lambda: seller.now_ms)
 
-    loaded = await world.purchaser.buy(flight, ORDER)
+    loaded = await world.purchaser.buy(flight, REQUEST)
 
     assert (loaded.source, seller.looks) == (Source.BOUGHT, 2)
     assert len(seller.asked) == 1
@@ -176,10 +178,10 @@ async def test_the_run_of_an_overtaken_leader_is_adopted_by_its_successor(
     """It is the successor's own purchase, though the first has given it up."""
     overtaken = WrittenRecords(lost_at=2)
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(overtaken), ORDER)
+        await world.purchaser.buy(_flight(overtaken), REQUEST)
     (intent,) = overtaken.written
 
-    loaded = await world.purchaser.buy(_flight(WrittenRecords(), record=intent), ORDER)
+    loaded = await world.purchaser.buy(_flight(WrittenRecords(), record=intent), REQUEST)
     assert loaded.settle is not None
     await loaded.settle()
 
@@ -194,10 +196,10 @@ async def test_the_run_of_an_overtaken_leader_is_remembered(
 ) -> None:
     """Its successor may not find it in time: what is charged in the end is in the ledger."""
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(WrittenRecords(lost_at=2)), ORDER)
+        await world.purchaser.buy(_flight(WrittenRecords(lost_at=2)), REQUEST)
 
-    (stray,) = await world.strays.of("acme")
-    assert stray.run_id == "run-1"
+    (orphan,) = await world.orphans.of("acme")
+    assert orphan.run_id == "run-1"
     await world.memo_redis.zadd("strays1:due", {"run-1 acme": 0})
     await world.sweeper.recheck()
 
@@ -210,9 +212,11 @@ async def test_an_answer_that_has_expired_meanwhile_is_settled_and_bought_anew(
 ) -> None:
     """Whoever asks gets an answer that is fresh."""
     seller.runs["run-1"] = "Acme"
-    old = Page(Stage.INTENT, "p1", 1, BEGAN_MS - 3 * HOUR_MS, ORDER).accepted("run-1")
+    old = PurchaseRecord(Stage.INTENT, "p1", 1, BEGAN_MS - 3 * HOUR_MS, REQUEST).as_accepted(
+        "run-1"
+    )
 
-    loaded = await world.purchaser.buy(_flight(WrittenRecords(), record=old.note()), ORDER)
+    loaded = await world.purchaser.buy(_flight(WrittenRecords(), record=old.to_json()), REQUEST)
     assert loaded.settle is not None
     await loaded.settle()
 
@@ -223,13 +227,13 @@ async def test_an_answer_that_has_expired_meanwhile_is_settled_and_bought_anew(
 
 async def test_unreadable_strays_do_not_keep_others_waiting(world: World) -> None:
     """They are put off, so the second round reaches what is behind a whole round of them."""
-    good = Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER).accepted("run-7")
-    await world.strays.add(good)
+    good = PurchaseRecord(Stage.INTENT, "p1", 1, BEGAN_MS, REQUEST).as_accepted("run-7")
+    await world.orphans.add(good)
     await world.memo_redis.hset("strays1:of:broken", mapping={f"run-{n}": "{}" for n in range(100)})
     await world.memo_redis.expire("strays1:of:broken", 600)
     due = {f"run-{n} broken": n for n in range(100)} | {"run-7 acme": 1000}
     await world.memo_redis.zadd("strays1:due", due)
 
-    rounds = [await world.strays.due(100) for _ in range(2)]
+    rounds = [await world.orphans.due(100) for _ in range(2)]
 
-    assert [[page.run_id for page in found] for found in rounds] == [[], ["run-7"]]
+    assert [[record.run_id for record in found] for found in rounds] == [[], ["run-7"]]

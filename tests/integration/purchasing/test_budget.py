@@ -18,7 +18,7 @@ from orchestrator.purchasing import (
     RefreshRefused,
     run_account,
 )
-from tests.support.books import HandwrittenBooks
+from tests.support.books import FixedBalances
 
 PRICE = 100
 RUN = run_account("j1")
@@ -27,7 +27,7 @@ RUN = run_account("j1")
 @pytest.fixture
 def budget(jobs_redis: Redis) -> Budget:
     """Return accounts that begin at nothing."""
-    return Budget(jobs_redis, HandwrittenBooks(), Caps())
+    return Budget(jobs_redis, FixedBalances(), Caps())
 
 
 async def _server_ms(redis: Redis) -> int:
@@ -64,7 +64,7 @@ async def test_all_accounts_or_none(jobs_redis: Redis, narrow: str) -> None:
     names = [RUN, "tenant:north", "day:2026-11-23", "global"]
     fields = {"tenant:north": "tenant_micros", "day:2026-11-23": "day_micros"}
     caps = Caps(**{fields.get(narrow, "global_micros"): PRICE - 1})
-    budget = Budget(jobs_redis, HandwrittenBooks(), caps)
+    budget = Budget(jobs_redis, FixedBalances(), caps)
 
     with pytest.raises(BudgetExhausted) as refused:
         await budget.reserve("h", PRICE, names)
@@ -168,7 +168,7 @@ async def test_a_spend_counts_even_if_its_hold_has_lapsed(
 
 async def test_a_raised_cap_holds_from_the_next_reservation_on(jobs_redis: Redis) -> None:
     """Settings win over what was: a process with another cap goes by its own."""
-    books = HandwrittenBooks()
+    books = FixedBalances()
     poor = Budget(jobs_redis, books, Caps(day_micros=PRICE))
     rich = Budget(jobs_redis, books, Caps(day_micros=2 * PRICE))
     await poor.reserve("h1", PRICE, ["day:2026-11-23"])
@@ -185,7 +185,7 @@ async def test_the_soft_share_warns_once_a_cap(jobs_redis: Redis) -> None:
     warned: list[str] = []
     caps = [Caps(global_micros=10 * PRICE), Caps(global_micros=12 * PRICE)]
     for cap, numbers in zip(caps, (range(10), range(10, 12)), strict=True):
-        budget = Budget(jobs_redis, HandwrittenBooks(), cap, on_soft_cap=warned.append)
+        budget = Budget(jobs_redis, FixedBalances(), cap, on_soft_cap=warned.append)
         for number in numbers:
             await budget.reserve(f"h{number}", PRICE, ["global"])
             await budget.reserve(f"h{number}", PRICE, ["global"])
@@ -195,7 +195,7 @@ async def test_the_soft_share_warns_once_a_cap(jobs_redis: Redis) -> None:
 
 async def test_refreshes_leave_the_last_part_of_a_cap_to_others(jobs_redis: Redis) -> None:
     """A refresh stops at the soft share; what somebody asks for is bought up to the cap."""
-    budget = Budget(jobs_redis, HandwrittenBooks(), Caps(global_micros=10 * PRICE, soft_share=0.8))
+    budget = Budget(jobs_redis, FixedBalances(), Caps(global_micros=10 * PRICE, soft_share=0.8))
     for number in range(8):
         await budget.reserve(f"r{number}", PRICE, ["global"], refresh=True)
 
@@ -209,8 +209,8 @@ async def test_refreshes_leave_the_last_part_of_a_cap_to_others(jobs_redis: Redi
 
 async def test_without_redis_nothing_may_be_bought() -> None:
     """Every question about a cap to a server that is unavailable ends as StoreUnavailable."""
-    async with Redis(port=1, retry=Retry(NoBackoff(), 0)) as nobody:
-        budget = Budget(nobody, HandwrittenBooks(), Caps())
+    async with Redis(port=1, retry=Retry(NoBackoff(), 0)) as unreachable:
+        budget = Budget(unreachable, FixedBalances(), Caps())
         questions = (
             budget.set_cap(RUN, 1),
             budget.reserve("h", 1, [RUN]),

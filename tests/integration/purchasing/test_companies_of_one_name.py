@@ -24,7 +24,7 @@ from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobContext
 from orchestrator.leads import LeadStore
 from orchestrator.memo import Source
-from orchestrator.purchasing import EvidenceArchive, LastKnown
+from orchestrator.purchasing import EvidenceArchive, EvidenceReader
 from tests.integration.purchasing.conftest import FREE, World, Worlds
 from tests.integration.purchasing.test_lead_handler import FakeAgent
 from tests.support.cases import advance, lead
@@ -132,14 +132,14 @@ async def test_merged_companies_share_what_was_bought(world: World, engine: Asyn
     merge = await _decide(engine, DecisionKind.MERGE, "facebook", "meta")
 
     merged = [await world.enricher.enrich(name, FREE) for name in ("Meta", "Facebook, Inc.")]
-    glances = await world.enricher.glance([Mention("Meta"), Mention("Facebook")])
+    previews = await world.enricher.preview([Mention("Meta"), Mention("Facebook")])
     await _decide(engine, DecisionKind.UNDO, str(merge), None)
     apart = await world.enricher.enrich("Meta", FREE)
 
     assert [each.company_key for each in merged] == ["meta", "meta"]
     assert [each.source for each in merged] == [Source.HIT, Source.HIT]
     assert {each.purchase_id for each in merged} == {bought.purchase_id}
-    assert [(each.company_key, each.fresh) for each in glances] == [("meta", True)] * 2
+    assert [(each.company_key, each.fresh) for each in previews] == [("meta", True)] * 2
     assert apart.source is Source.BOUGHT
     assert apart.evidence is not None
     assert apart.evidence.company == "Meta"
@@ -188,10 +188,10 @@ async def test_a_split_name_buys_nothing_by_itself(world: World, engine: AsyncEn
 async def test_looking_claims_nothing(world: World, engine: AsyncEngine, desk: Desk) -> None:
     """Neither a glance nor a judgement on what is kept says who has the name."""
     await desk.store.import_leads([GERMANY])
-    last_known = LastKnown(EvidenceArchive(engine), world.memo)
+    last_known = EvidenceReader(EvidenceArchive(engine), world.memo)
     rejudge = Rejudge(desk.store, last_known, world.index, desk.pipeline, utc_now)
 
-    await world.enricher.glance([Mention("Acme", "globex.de", "DE")])
+    await world.enricher.preview([Mention("Acme", "globex.de", "DE")])
     await rejudge.judge(str(GERMANY.id))
     (result,) = await desk.judge(SPAIN)
 
@@ -206,7 +206,7 @@ async def test_leads_are_judged_again_on_what_was_bought_for_their_company(
     """By domains, and also under a key that was merged since; never on the other company's."""
     await desk.judge(SPAIN, GERMANY)
     await _decide(engine, DecisionKind.MERGE, "acme~globex.de", "globex")
-    last_known = LastKnown(EvidenceArchive(engine), world.memo)
+    last_known = EvidenceReader(EvidenceArchive(engine), world.memo)
     rejudge = Rejudge(desk.store, last_known, world.index, desk.pipeline, utc_now)
     desk.agent.cases.clear()
 

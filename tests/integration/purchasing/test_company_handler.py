@@ -12,7 +12,7 @@ from orchestrator.identity.resolution import Resolved, by_name
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import JobContext, NotNow, Report, Tries
 from orchestrator.memo import LeaseLost
-from orchestrator.purchasing import Enricher, Enrichment, Purpose
+from orchestrator.purchasing import BillingContext, Enricher, Enrichment
 from orchestrator.surfsense import (
     Ambiguous,
     NotFound,
@@ -213,7 +213,7 @@ class Broken(Enricher):
     async def enrich(
         self,
         company: str | Resolved,  # noqa: ARG002 - the port's
-        purpose: Purpose,  # noqa: ARG002 - the port's
+        billing: BillingContext,  # noqa: ARG002 - the port's
         *,
         patience: timedelta | None = None,  # noqa: ARG002 - the port's
     ) -> Enrichment:

@@ -17,6 +17,7 @@ from orchestrator.memo.keys import RECORDED, Keys, listed
 from orchestrator.purchasing import Enrichment
 from tests.integration.purchasing.conftest import CAPPED, FREE, World, Worlds
 from tests.support.async_waiting import eventually
+from tests.support.books import total_spent
 from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
 from tests.support.valkey import (
     calls_of,
@@ -68,7 +69,7 @@ async def _bought(world: World) -> None:
     """Ask again: nothing of the refusal stands in the way."""
     assert (await world.enricher.enrich("Acme", CAPPED)).source is Source.BOUGHT
     assert len(world.seller.asked) == 1
-    assert await world.ledger.total() == world.seller.charged_micros == PRICE
+    assert await total_spent(world.ledger) == world.seller.charged_micros == PRICE
 
 
 async def _held_back(world: World, admin: Redis) -> asyncio.Task[Enrichment]:

@@ -10,6 +10,7 @@ from orchestrator.memo import Source, StillLoading
 from orchestrator.purchasing import BudgetExhausted, EnrichmentStatus, PurchaseOutcome
 from orchestrator.surfsense import Ambiguous, NotFound, RequestRejected, ServiceUnavailable
 from tests.integration.purchasing.conftest import CAPPED, FREE, World
+from tests.support.books import total_spent
 from tests.support.surfsense import PRICE
 
 
@@ -161,7 +162,7 @@ async def test_a_failure_that_cannot_have_cost_anything_costs_nothing(
 
     account = await world.budget.account("run:job-capped")
     assert (account.spent_micros, account.held_micros) == (0, 0)
-    assert await world.ledger.total() == 0
+    assert await total_spent(world.ledger) == 0
     assert shared.value.args == error.args
     assert len(world.seller.asked) == 1
 
@@ -170,9 +171,11 @@ async def test_glancing_costs_nothing(world: World) -> None:
     """A glance says what is known of each name, in order, and never buys."""
     await world.enricher.enrich("Acme", FREE)
 
-    glances = await world.enricher.glance([Mention("Beta"), Mention("ACME S.A."), Mention("S.L.")])
+    previews = await world.enricher.preview(
+        [Mention("Beta"), Mention("ACME S.A."), Mention("S.L.")]
+    )
 
-    assert [glance.company_key for glance in glances][:2] == ["beta", "acme"]
-    assert [glance.fresh for glance in glances] == [False, True, False]
-    assert [glance.is_ambiguous for glance in glances] == [False, False, True]
+    assert [preview.company_key for preview in previews][:2] == ["beta", "acme"]
+    assert [preview.fresh for preview in previews] == [False, True, False]
+    assert [preview.is_ambiguous for preview in previews] == [False, False, True]
     assert len(world.seller.asked) == 1

@@ -15,16 +15,16 @@ from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.memo import Flight, Loaded, Memo
 from orchestrator.purchasing import (
+    BillingContext,
     Enricher,
     EnrichmentFailures,
     Purchaser,
-    Purpose,
-    Serving,
-    Servings,
+    Reuse,
+    ReuseStatistics,
 )
-from orchestrator.purchasing.journal import Order
+from orchestrator.purchasing.intents import PurchaseRequest
 
-PURPOSE = Purpose(None, "default")
+BILLING = BillingContext(None, "default")
 
 
 class FakePurchaser(Purchaser):
@@ -33,10 +33,10 @@ class FakePurchaser(Purchaser):
     def __init__(self) -> None:
         """Needs no seller."""
 
-    async def buy(self, flight: Flight, order: Order) -> Loaded:
+    async def buy(self, flight: Flight, request: PurchaseRequest) -> Loaded:
         """Return an answer for 46,500 micro-dollars under the company's key."""
         await asyncio.sleep(0.01)
-        payload = {"answer": {}, "purchase_id": order.company_key, "cost_micros": 46_500}
+        payload = {"answer": {}, "purchase_id": request.company_key, "cost_micros": 46_500}
         return Loaded("not_found", payload, timedelta(hours=2), flight.now_ms())
 
 
@@ -56,16 +56,16 @@ async def test_all_but_the_buyer_are_served(
     """Of ten callers at once nine waited; the one who comes later finds it."""
     second = timedelta(seconds=1)
     memo = Memo(memo_redis, failures=EnrichmentFailures(second, second))
-    counters, servings = Counters(jobs_redis), Servings(engine)
+    counters, servings = Counters(jobs_redis), ReuseStatistics(engine)
     enricher = Enricher(memo, FakePurchaser(), counters, servings, CompanyIndex(engine, utc_now))
 
-    await asyncio.gather(*(enricher.enrich("Acme", PURPOSE) for _ in range(10)))
-    await enricher.enrich("Acme S.A.", PURPOSE)
-    await enricher.enrich("Globex", PURPOSE)
+    await asyncio.gather(*(enricher.enrich("Acme", BILLING) for _ in range(10)))
+    await enricher.enrich("Acme S.A.", BILLING)
+    await enricher.enrich("Globex", BILLING)
     for part in (memo, counters, servings):
         await part.aclose()
 
     assert await servings.of(["acme", "globex"]) == [
-        Serving("acme", "coalesced", 9, 9 * 46_500),
-        Serving("acme", "hit", 1, 46_500),
+        Reuse("acme", "coalesced", 9, 9 * 46_500),
+        Reuse("acme", "hit", 1, 46_500),
     ]

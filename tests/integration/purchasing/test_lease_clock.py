@@ -9,14 +9,14 @@ import pytest
 
 from orchestrator.embedded.servers import Valkey
 from orchestrator.memo import Flight, LeaseLost, Source
-from orchestrator.purchasing.attempt import SEND_WITHIN
-from orchestrator.purchasing.journal import Order, Page, Stage
+from orchestrator.purchasing import SEND_WITHIN
+from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.surfsense import ServiceUnavailable
 from tests.integration.purchasing.conftest import CAPPED, GRACE, World, Worlds
 from tests.support.flights import WrittenRecords, flight_of
 from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
 
-ORDER = Order("Acme", "acme", CAPPED)
+REQUEST = PurchaseRequest("Acme", "acme", CAPPED)
 GRACE_MS = GRACE // timedelta(milliseconds=1)
 BEGAN_MS = 1_700_000_000_000
 
@@ -33,8 +33,8 @@ def world(worlds: Worlds, seller: FakeSeller, shared_valkey: Valkey) -> World:
     return worlds.open(shared_valkey, seller)
 
 
-def _announced(page: Page, send_before_ms: int) -> Page:
-    return page.announced(send_before_ms=send_before_ms, answer_by_ms=send_before_ms + 30_000)
+def _announced(record: PurchaseRecord, send_before_ms: int) -> PurchaseRecord:
+    return replace(record, send_before_ms=send_before_ms, answer_by_ms=send_before_ms + 30_000)
 
 
 def _flight(
@@ -51,7 +51,7 @@ async def test_a_leader_that_may_have_lost_its_lease_sends_nothing(
     notes = WrittenRecords()
 
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(notes, may_pay=False), ORDER)
+        await world.purchaser.buy(_flight(notes, may_pay=False), REQUEST)
 
     assert seller.asked == []
     assert notes.dropped
@@ -67,11 +67,11 @@ async def test_nothing_is_sent_after_the_instant_that_the_intent_names(
     clock = count(1000, SEND_WITHIN.seconds * 1000)
 
     with pytest.raises(ServiceUnavailable, match="no connection within 2 s"):
-        await world.purchaser.buy(_flight(notes, may_pay=True, now_ms=lambda: next(clock)), ORDER)
+        await world.purchaser.buy(_flight(notes, may_pay=True, now_ms=lambda: next(clock)), REQUEST)
 
-    page = Page.from_note(notes.written[-1])
-    assert page.send_before_ms is not None
-    assert page.send_before_ms <= next(clock)
+    record = PurchaseRecord.from_json(notes.written[-1])
+    assert record.send_before_ms is not None
+    assert record.send_before_ms <= next(clock)
     assert seller.asked == []
     assert (await world.budget.account("run:job-capped")).used_micros == 0
 
@@ -83,12 +83,12 @@ async def test_a_successor_waits_from_the_instant_after_which_nothing_left(
     """What is not listed a grace after it was never sent: then one look is enough."""
     world, seller = worlds.open(shared_valkey, worlds.run_seller), worlds.run_seller
     clock = count(BEGAN_MS, GRACE_MS // 3)
-    left = Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER)
+    left = PurchaseRecord(Stage.INTENT, "p1", 1, BEGAN_MS, REQUEST)
     left = _announced(left, BEGAN_MS - GRACE_MS if is_long_ago else BEGAN_MS + 60_000)
     flight = _flight(WrittenRecords(), may_pay=True, now_ms=lambda: next(clock))
-    flight = replace(flight, record=left.note())
+    flight = replace(flight, record=left.to_json())
 
-    await world.purchaser.buy(flight, ORDER)
+    await world.purchaser.buy(flight, REQUEST)
 
     assert (seller.looks == 1) == is_long_ago
     assert seller.asked == [("Acme", "p1")]
@@ -119,10 +119,10 @@ async def test_that_there_is_no_run_counts_only_of_a_list_asked_for_after_the_gr
     """A look that began before, and lasted beyond, says nothing of what was listed meanwhile."""
     seller = _SlowToLook()
     world = worlds.open(shared_valkey, seller)
-    left = _announced(Page(Stage.INTENT, "p1", 1, BEGAN_MS, ORDER), BEGAN_MS)
+    left = _announced(PurchaseRecord(Stage.INTENT, "p1", 1, BEGAN_MS, REQUEST), BEGAN_MS)
     flight = _flight(WrittenRecords(), may_pay=True, now_ms=lambda: seller.now_ms)
 
-    loaded = await world.purchaser.buy(replace(flight, record=left.note()), ORDER)
+    loaded = await world.purchaser.buy(replace(flight, record=left.to_json()), REQUEST)
 
     assert (loaded.source, seller.looks) == (Source.ADOPTED, 2)
     assert seller.asked == []

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo import Source
-from orchestrator.purchasing import Enrichment, PurchaseOutcome, Purpose
-from orchestrator.purchasing.journal import Order, Page, Stage
+from orchestrator.purchasing import BillingContext, Enrichment, PurchaseOutcome
+from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.surfsense import (
     Accepted,
     Answer,
@@ -26,6 +26,7 @@ from orchestrator.surfsense import (
 )
 from tests.integration.purchasing.conftest import CAPPED, FREE, World, Worlds
 from tests.support.async_waiting import eventually
+from tests.support.books import total_spent
 from tests.support.surfsense import PRICE, FakeSeller
 from tests.support.valkey import bring_back, kill, running_valkey
 
@@ -33,15 +34,17 @@ WINDOW = timedelta(hours=2)
 _MS = timedelta(milliseconds=1)
 
 
-def dead(*, age: timedelta = timedelta(seconds=1)) -> Page:
+def dead(*, age: timedelta = timedelta(seconds=1)) -> PurchaseRecord:
     """Return the intent of a buyer that was killed after it had sent its POST, *age* ago."""
-    order = Order("Acme", "acme", Purpose("job-dead", "tenant-dead", capped=True))
-    return Page(Stage.INTENT, "p1", 1, (time_ns() // 1_000_000) - age // _MS, order)
+    request = PurchaseRequest(
+        "Acme", "acme", BillingContext("job-dead", "tenant-dead", capped=True)
+    )
+    return PurchaseRecord(Stage.INTENT, "p1", 1, (time_ns() // 1_000_000) - age // _MS, request)
 
 
-async def _leave_note(redis: Redis, page: Page) -> None:
+async def _leave_note(redis: Redis, record: PurchaseRecord) -> None:
     """Leave what a leader leaves that was killed after it had sent its POST."""
-    note = {"written_by": "dead", **page.note()}
+    note = {"written_by": "dead", **record.to_json()}
     await redis.set("memo1:note:surfsense:acme", orjson.dumps(note), ex=60)
 
 
@@ -75,7 +78,7 @@ async def test_neither_an_invalidation_nor_a_lost_failure_buys_it_again(world: W
     with pytest.raises(AnswerLost):
         await world.enricher.enrich("Acme", FREE)
     assert world.seller.asked == []
-    assert await world.ledger.total() == PRICE
+    assert await total_spent(world.ledger) == PRICE
 
 
 @pytest.mark.parametrize("is_marked", [False, True])
@@ -83,9 +86,9 @@ async def test_after_the_freshness_window_it_is_bought_anew(
     world: World, *, is_marked: bool
 ) -> None:
     """As what was found is; the lost purchase stays in the ledger."""
-    page = dead(age=WINDOW + timedelta(seconds=1))
+    record = dead(age=WINDOW + timedelta(seconds=1))
     failure = to_record(AnswerLost("Acme", "none came"))
-    await _leave_note(world.memo_redis, page.lost(failure) if is_marked else page)
+    await _leave_note(world.memo_redis, record.as_lost(failure) if is_marked else record)
 
     found = await world.enricher.enrich("Acme", FREE)
 
@@ -118,7 +121,7 @@ async def test_a_person_may_have_it_bought_again_once(world: World) -> None:
         f"{first}.2": PurchaseOutcome.UNCERTAIN,
         f"{first}.3": PurchaseOutcome.FOUND,
     }
-    assert await world.ledger.total() == world.seller.charged_micros == 3 * PRICE
+    assert await total_spent(world.ledger) == world.seller.charged_micros == 3 * PRICE
 
 
 async def test_where_the_key_is_honoured_the_same_post_is_sent_again(
@@ -223,7 +226,7 @@ async def test_what_provably_never_left_costs_nothing(
     with pytest.raises(RuntimeError):
         await world.enricher.enrich("Acme", CAPPED)
 
-    assert await world.ledger.total() == 0
+    assert await total_spent(world.ledger) == 0
     assert (await world.budget.account("run:job-capped")).used_micros == 0
     assert not await world.memo_redis.exists("memo1:note:surfsense:acme")
 
@@ -239,7 +242,7 @@ async def test_the_ledger_is_what_the_seller_charged(world: World, elsewhere: Wo
         return_exceptions=True,
     )
 
-    assert await world.ledger.total() == world.seller.charged_micros == 20 * PRICE
+    assert await total_spent(world.ledger) == world.seller.charged_micros == 20 * PRICE
 
 
 async def test_a_paid_answer_outlives_a_killed_redis(worlds: Worlds, tmp_path: Path) -> None:
@@ -260,7 +263,7 @@ async def test_a_paid_answer_outlives_a_killed_redis(worlds: Worlds, tmp_path: P
         assert (await world.enricher.enrich("Acme", FREE)).source is Source.HIT
         account = await world.budget.account("run:job-capped")
         assert (account.spent_micros, account.held_micros) == (PRICE, 0)
-        assert await world.ledger.total() == PRICE
+        assert await total_spent(world.ledger) == PRICE
 
 
 async def test_a_paid_answer_reaches_its_caller_even_if_redis_stays_away(
@@ -278,7 +281,7 @@ async def test_a_paid_answer_reaches_its_caller_even_if_redis_stays_away(
             enrichment = await buying
 
         assert enrichment.evidence is not None
-        assert await world.ledger.total() == PRICE
+        assert await total_spent(world.ledger) == PRICE
         assert "memo.not_settled" in [line["event"] for line in logs]
         bring_back(server)
 
@@ -337,9 +340,9 @@ async def test_without_redis_nothing_is_sent(worlds: Worlds, tmp_path: Path) -> 
         assert world.seller.asked == []
 
 
-async def _begin_to_buy(world: World, purpose: Purpose) -> asyncio.Task[Enrichment]:
+async def _begin_to_buy(world: World, billing: BillingContext) -> asyncio.Task[Enrichment]:
     """Start a lookup and return when SurfSense works on it."""
     world.seller.gate.clear()
-    buying = asyncio.create_task(world.enricher.enrich("Acme", purpose))
+    buying = asyncio.create_task(world.enricher.enrich("Acme", billing))
     await world.seller.busy.wait()
     return buying

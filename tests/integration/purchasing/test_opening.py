@@ -17,10 +17,10 @@ from orchestrator.purchasing import (
     BudgetExhausted,
     Caps,
     Ledger,
-    Opening,
+    OpeningBalance,
     accounts_of,
 )
-from tests.support.books import HandwrittenBooks
+from tests.support.books import FixedBalances, total_spent
 from tests.support.cases import purchase
 
 PRICE = 100
@@ -101,7 +101,7 @@ async def test_an_opening_that_does_not_have_a_purchase_yet_does_not_hide_it(
 ) -> None:
     """Another process read the ledger before the purchase was there, and opened after."""
     await ledger.settle(purchase(1, cost_micros=PRICE, started_at=DAY, settled_at=DAY))
-    early = Budget(jobs_redis, HandwrittenBooks(), Caps())
+    early = Budget(jobs_redis, FixedBalances(), Caps())
     await early.reserve("h", PRICE, ACCOUNTS)
 
     await _budget(jobs_redis, ledger).settle("purchase-1", PRICE, PRICE, ACCOUNTS)
@@ -120,7 +120,7 @@ async def test_many_openings_at_once_agree_with_the_ledger(
         numbers = range(round_ * 20, round_ * 20 + 20)
         await asyncio.gather(*(_settle(budgets[n % 4], ledger, n) for n in numbers))
 
-        total = await ledger.total()
+        total = await total_spent(ledger)
         assert await _states(budgets[0]) == {Account(None, total, 0)}
 
 
@@ -159,11 +159,11 @@ async def test_a_settlement_repeated_much_later_changes_nothing(
 
 async def test_who_opens_late_changes_nothing(jobs_redis: Redis) -> None:
     """Between its look at the ledger and its opening, another process opened and settled."""
-    quick = Budget(jobs_redis, HandwrittenBooks(), Caps())
+    quick = Budget(jobs_redis, FixedBalances(), Caps())
 
-    class SlowBooks(HandwrittenBooks):
-        async def opening(self, account: str) -> Opening:
-            seen = await super().opening(account)
+    class SlowBooks(FixedBalances):
+        async def opening_balance(self, account: str) -> OpeningBalance:
+            seen = await super().opening_balance(account)
             await quick.reserve("h1", PRICE, [account])
             await quick.settle("h1", PRICE, PRICE, [account])
             return seen

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.purchasing import EvidenceArchive, entry_key, recalled
+from orchestrator.purchasing import EvidenceArchive, archived_outcome, entry_key
 from orchestrator.surfsense import Ambiguous, Answer, NotFound
 from tests.integration.purchasing.conftest import FREE, World
 from tests.support.surfsense import PRICE, found
@@ -24,7 +24,7 @@ async def test_the_archive_tells_what_the_lookup_told(
     told = await world.enricher.enrich("Acme", FREE)
     await world.memo.invalidate(entry_key("acme"))
 
-    again = recalled((await EvidenceArchive(engine).latest(["acme"]))["acme"])
+    again = archived_outcome((await EvidenceArchive(engine).latest(["acme"]))["acme"])
 
     assert (again.company_key, again.status, again.candidates) == (
         told.company_key,

@@ -11,7 +11,7 @@ from orchestrator.handlers import Change, ItemStatus, LeadHandler, Rejudge, Reju
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobContext, Report
 from orchestrator.leads import LeadStore, opportunity_id
-from orchestrator.purchasing import EvidenceArchive, LastKnown, entry_key
+from orchestrator.purchasing import EvidenceArchive, EvidenceReader, entry_key
 from orchestrator.surfsense import Ambiguous, NotFound
 from tests.integration.purchasing.conftest import World
 from tests.integration.purchasing.test_lead_handler import FakeAgent
@@ -35,7 +35,7 @@ class Desk:
     """Judges leads, first with purchases and then without."""
 
     def __init__(self, engine: AsyncEngine, store: LeadStore, world: World) -> None:
-        self._last_known = LastKnown(EvidenceArchive(engine), world.memo)
+        self._last_known = EvidenceReader(EvidenceArchive(engine), world.memo)
         self._store = store
         self._world = world
 

@@ -9,20 +9,21 @@ from redis.asyncio import Redis
 
 from orchestrator.embedded.servers import Valkey
 from orchestrator.memo import Source
-from orchestrator.purchasing import PurchaseOutcome, Purpose
-from orchestrator.purchasing.journal import Order, Page, Stage
+from orchestrator.purchasing import BillingContext, PurchaseOutcome
+from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.surfsense import AnswerLost, ServiceUnavailable
 from tests.integration.purchasing.conftest import CAPPED, FREE, World, Worlds
+from tests.support.books import total_spent
 from tests.support.surfsense import PRICE, FakeRunSeller
 
 #: When the dead leader began: a moment ago, so that its answer is still wanted.
 NOW_MS = time_ns() // 1_000_000
-DEAD = Page(
+DEAD = PurchaseRecord(
     Stage.INTENT,
     "p1",
     1,
     NOW_MS,
-    Order("Acme", "acme", Purpose("job-dead", "tenant-dead", capped=True)),
+    PurchaseRequest("Acme", "acme", BillingContext("job-dead", "tenant-dead", capped=True)),
 )
 
 
@@ -38,8 +39,8 @@ def world(worlds: Worlds, seller: FakeRunSeller, shared_valkey: Valkey) -> World
     return worlds.open(shared_valkey, seller)
 
 
-async def _leave_note(redis: Redis, page: Page) -> None:
-    note = {"written_by": "dead", **page.note()}
+async def _leave_note(redis: Redis, record: PurchaseRecord) -> None:
+    note = {"written_by": "dead", **record.to_json()}
     await redis.set("memo1:note:surfsense:acme", orjson.dumps(note), ex=60)
 
 
@@ -49,7 +50,7 @@ async def test_a_run_is_bought_and_collected(world: World, seller: FakeRunSeller
 
     assert enrichment.source is Source.BOUGHT
     assert (len(seller.asked), seller.collected) == (1, ["run-1"])
-    assert await world.ledger.total() == seller.charged_micros == PRICE
+    assert await total_spent(world.ledger) == seller.charged_micros == PRICE
 
 
 async def test_an_accepted_order_is_collected_by_whoever_leads_next(
@@ -57,7 +58,7 @@ async def test_an_accepted_order_is_collected_by_whoever_leads_next(
 ) -> None:
     """What a dead leader has ordered is adopted, settled for its job, and ordered never again."""
     seller.runs["run-7"] = "Acme"
-    await _leave_note(world.memo_redis, DEAD.accepted("run-7"))
+    await _leave_note(world.memo_redis, DEAD.as_accepted("run-7"))
 
     enrichment = await world.enricher.enrich("Acme", FREE)
 
@@ -90,7 +91,7 @@ async def test_an_intent_without_a_run_is_ordered_under_the_same_purchase_id(
 
     assert enrichment.source is Source.BOUGHT
     assert seller.asked == [("Acme", "p1")]
-    assert await world.ledger.total() == PRICE
+    assert await total_spent(world.ledger) == PRICE
 
 
 async def test_a_lost_reply_is_found_without_ordering_again(
@@ -116,7 +117,7 @@ async def test_a_run_that_is_late_is_collected_later(world: World, seller: FakeR
 
     assert enrichment.source is Source.ADOPTED
     assert (len(seller.asked), seller.collected) == (1, ["run-1"])
-    assert await world.ledger.total() == PRICE
+    assert await total_spent(world.ledger) == PRICE
 
 
 async def test_what_was_ordered_before_an_invalidation_is_settled_and_bought_anew(
@@ -124,14 +125,14 @@ async def test_what_was_ordered_before_an_invalidation_is_settled_and_bought_ane
 ) -> None:
     """The old run is paid for and explained, but its answer is not what is wanted now."""
     seller.runs["run-7"] = "Acme"
-    await _leave_note(world.memo_redis, DEAD.accepted("run-7"))
+    await _leave_note(world.memo_redis, DEAD.as_accepted("run-7"))
     await world.memo.invalidate("surfsense:acme")
 
     enrichment = await world.enricher.enrich("Acme", FREE)
 
     assert enrichment.source is Source.BOUGHT
     assert seller.collected == ["run-7", "run-2"]
-    assert await world.ledger.total() == seller.charged_micros == 2 * PRICE
+    assert await total_spent(world.ledger) == seller.charged_micros == 2 * PRICE
 
 
 async def test_a_run_that_fails_costs_nothing(world: World, seller: FakeRunSeller) -> None:
@@ -147,7 +148,7 @@ async def test_a_run_that_fails_costs_nothing(world: World, seller: FakeRunSelle
     (_, first), (_, second) = seller.asked
     assert first != second
     assert enrichment.source is Source.BOUGHT
-    assert await world.ledger.total() == PRICE
+    assert await total_spent(world.ledger) == PRICE
 
 
 async def test_an_invalidation_during_a_run_does_not_lose_the_money(

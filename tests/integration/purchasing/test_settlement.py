@@ -11,17 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from orchestrator.database import open_engine, upgrade
 from orchestrator.infra.clock import utc_now
 from orchestrator.purchasing import (
+    BillingContext,
     Budget,
     Caps,
     EvidenceArchive,
     Ledger,
+    LedgerEntry,
     PurchaseOutcome,
-    Purpose,
     RefreshRefused,
     Settlement,
 )
-from orchestrator.purchasing.journal import Order, Page, Stage
+from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.purchasing.ledger import UNSETTLED
+from tests.support.books import total_spent
 
 PRICE = 100
 
@@ -36,14 +38,31 @@ async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-def _page(purchase_id: str, *, refresh: bool = False) -> Page:
-    purpose = Purpose("job-1", "north", capped=True, refresh=refresh)
+def _record(purchase_id: str, *, refresh: bool = False) -> PurchaseRecord:
+    billing = BillingContext("job-1", "north", capped=True, refresh=refresh)
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
-    return Page(Stage.INTENT, purchase_id, 1, now_ms, Order("Acme", "acme", purpose))
+    return PurchaseRecord(
+        Stage.INTENT, purchase_id, 1, now_ms, PurchaseRequest("Acme", "acme", billing)
+    )
 
 
-async def _used(budget: Budget, page: Page) -> set[tuple[int, int]]:
-    states = [await budget.account(name) for name in page.accounts]
+async def _reserve(settlement: Settlement, record: PurchaseRecord) -> None:
+    refresh = record.request.billing.refresh
+    await settlement.reserve(record.ledger_id, record.accounts, refresh=refresh)
+
+
+def _entry(record: PurchaseRecord, cost_micros: int) -> LedgerEntry:
+    return record.entry(
+        PurchaseOutcome.FOUND,
+        cost_micros,
+        estimated=False,
+        protocol="enrich",
+        settled_at=utc_now(),
+    )
+
+
+async def _used(budget: Budget, record: PurchaseRecord) -> set[tuple[int, int]]:
+    states = [await budget.account(name) for name in record.accounts]
     return {(state.spent_micros, state.held_micros) for state in states}
 
 
@@ -53,18 +72,16 @@ async def test_a_page_is_held_then_given_back_or_settled(
     """In every account alike: its run, its tenant, its day, the installation."""
     ledger = Ledger(engine, utc_now)
     budget = Budget(jobs_redis, ledger, Caps())
-    settlement = Settlement(
-        budget, ledger, EvidenceArchive(engine), price_micros=PRICE, protocol="enrich"
-    )
-    voided, bought = _page("p1"), _page("p2")
+    settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
+    voided, bought = _record("p1"), _record("p2")
 
-    await settlement.reserve(voided)
-    await settlement.reserve(bought)
+    await _reserve(settlement, voided)
+    await _reserve(settlement, bought)
     held = await _used(budget, bought)
-    await settlement.release(voided)
-    record = settlement.record(bought, PurchaseOutcome.FOUND, 60, estimated=False)
+    await settlement.release(voided.ledger_id, voided.accounts)
+    ledger_entry = _entry(bought, 60)
     for _ in range(2):
-        await settlement.settle(bought, record)
+        await settlement.settle(ledger_entry, bought.accounts)
 
     assert held == {(0, 2 * PRICE)}
     assert await _used(budget, bought) == {(60, 0)}
@@ -74,15 +91,13 @@ async def test_a_refresh_stops_at_the_soft_cap(jobs_redis: Redis, engine: AsyncE
     """What nobody waits for is given up first; what somebody asks for is still bought."""
     ledger = Ledger(engine, utc_now)
     budget = Budget(jobs_redis, ledger, Caps(tenant_micros=PRICE, soft_share=0.5))
-    settlement = Settlement(
-        budget, ledger, EvidenceArchive(engine), price_micros=PRICE, protocol="enrich"
-    )
+    settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
 
     with pytest.raises(RefreshRefused, match="tenant:north"):
-        await settlement.reserve(_page("p1", refresh=True))
-    await settlement.reserve(_page("p2"))
+        await _reserve(settlement, _record("p1", refresh=True))
+    await _reserve(settlement, _record("p2"))
 
-    assert await _used(budget, _page("p2")) == {(0, PRICE)}
+    assert await _used(budget, _record("p2")) == {(0, PRICE)}
 
 
 async def test_refreshes_have_a_cap_of_their_own_for_a_day(
@@ -91,14 +106,12 @@ async def test_refreshes_have_a_cap_of_their_own_for_a_day(
     """Up to it, and no further; what somebody asks for is not held against it."""
     ledger = Ledger(engine, utc_now)
     budget = Budget(jobs_redis, ledger, Caps(refresh_day_micros=PRICE))
-    settlement = Settlement(
-        budget, ledger, EvidenceArchive(engine), price_micros=PRICE, protocol="enrich"
-    )
+    settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
 
-    await settlement.reserve(_page("p1", refresh=True))
+    await _reserve(settlement, _record("p1", refresh=True))
     with pytest.raises(RefreshRefused, match="refresh:"):
-        await settlement.reserve(_page("p2", refresh=True))
-    await settlement.reserve(_page("p3"))
+        await _reserve(settlement, _record("p2", refresh=True))
+    await _reserve(settlement, _record("p3"))
 
 
 async def test_a_refresh_cap_counts_refreshes_of_the_ledger_alone(
@@ -107,18 +120,16 @@ async def test_a_refresh_cap_counts_refreshes_of_the_ledger_alone(
     """Redis may forget: the account opens again with what refreshes have cost, and no more."""
     ledger = Ledger(engine, utc_now)
     budget = Budget(jobs_redis, ledger, Caps(refresh_day_micros=PRICE))
-    settlement = Settlement(
-        budget, ledger, EvidenceArchive(engine), price_micros=PRICE, protocol="enrich"
-    )
-    for page, price in ((_page("p1", refresh=True), 1), (_page("p2"), PRICE)):
-        await settlement.reserve(page)
-        record = settlement.record(page, PurchaseOutcome.FOUND, price, estimated=False)
-        await settlement.settle(page, record)
+    settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
+    for record, price in ((_record("p1", refresh=True), 1), (_record("p2"), PRICE)):
+        await _reserve(settlement, record)
+        ledger_entry = _entry(record, price)
+        await settlement.settle(ledger_entry, record.accounts)
     await jobs_redis.flushdb()
 
     with pytest.raises(RefreshRefused, match="refresh:"):
-        await settlement.reserve(_page("p3", refresh=True))
-    (account,) = {name for name in _page("p4", refresh=True).accounts if "refresh:" in name}
+        await _reserve(settlement, _record("p3", refresh=True))
+    (account,) = {name for name in _record("p4", refresh=True).accounts if "refresh:" in name}
     assert (await budget.account(account)).spent_micros == 1
 
 
@@ -130,15 +141,15 @@ async def test_a_settlement_cut_off_after_the_ledger_is_counted_once_when_repeat
     ledger = Ledger(engine, lambda: clock[0])
     budget = Budget(jobs_redis, ledger, Caps())
     archive = EvidenceArchive(engine)
-    settlement = Settlement(budget, ledger, archive, price_micros=PRICE, protocol="enrich")
-    page = _page("p1")
-    record = settlement.record(page, PurchaseOutcome.FOUND, 60, estimated=False)
-    await ledger.settle(record)  # and here the process ends
+    settlement = Settlement(budget, ledger, archive, price_micros=PRICE)
+    record = _record("p1")
+    ledger_entry = _entry(record, 60)
+    await ledger.settle(ledger_entry)  # and here the process ends
     clock[0] += UNSETTLED + timedelta(seconds=1)
-    await settlement.reserve(_page("p2"))
+    await _reserve(settlement, _record("p2"))
 
     for _ in range(2):
-        await settlement.settle(page, record)
+        await settlement.settle(ledger_entry, record.accounts)
 
-    spent = {micros for micros, _ in await _used(budget, page)}
-    assert spent == {await ledger.total()} == {60}
+    spent = {micros for micros, _ in await _used(budget, record)}
+    assert spent == {await total_spent(ledger)} == {60}

@@ -12,15 +12,18 @@ from structlog.testing import capture_logs
 
 from orchestrator.embedded.servers import Valkey
 from orchestrator.memo import Source
-from orchestrator.purchasing.journal import Order, Page, Stage
-from orchestrator.purchasing.strays import WATCHED_FOR, next_look
+from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
+from orchestrator.purchasing.orphans import WATCHED_FOR, next_look
 from orchestrator.surfsense import AccessDenied, Answer, MalformedAnswer, RunInterrupted
 from tests.integration.purchasing.conftest import CAPPED, FREE, World, Worlds
+from tests.support.books import total_spent
 from tests.support.surfsense import PRICE, FakeRunSeller
 
 DUE, OF_ACME = "strays1:due", "strays1:of:acme"
 NOW_MS = time_ns() // 1_000_000
-PAGE = Page(Stage.INTENT, "p1", 1, NOW_MS, Order("Acme", "acme", CAPPED)).accepted("run-7")
+RECORD = PurchaseRecord(
+    Stage.INTENT, "p1", 1, NOW_MS, PurchaseRequest("Acme", "acme", CAPPED)
+).as_accepted("run-7")
 
 
 class _Interrupting(FakeRunSeller):
@@ -79,14 +82,14 @@ async def test_a_late_success_is_counted_and_adopted(world: World, seller: FakeR
     await world.cap(2 * PRICE)
     await _interrupted(world, seller)
     assert await _recheck(world) == 1
-    assert await world.ledger.total() == 0
+    assert await total_spent(world.ledger) == 0
 
     seller.interrupted.clear()
     await _recheck(world)
 
     account = await world.budget.account("run:job-capped")
     assert (await world.enricher.enrich("Acme", FREE)).source is Source.HIT
-    assert await world.ledger.total() == seller.charged_micros == PRICE
+    assert await total_spent(world.ledger) == seller.charged_micros == PRICE
     assert (account.spent_micros, account.held_micros) == (PRICE, 0)
     assert not await world.memo_redis.exists(DUE, OF_ACME)
 
@@ -103,7 +106,7 @@ async def test_a_late_success_is_adopted_by_whoever_asks_next(
 
     assert enrichment.source is Source.ADOPTED
     assert len(seller.asked) == 1
-    assert await world.ledger.total() == seller.charged_micros == PRICE
+    assert await total_spent(world.ledger) == seller.charged_micros == PRICE
     assert not await world.memo_redis.exists(DUE, OF_ACME)
 
 
@@ -118,7 +121,7 @@ async def test_a_late_success_after_a_new_purchase_is_counted_too(
     await _recheck(world)
 
     assert (await world.enricher.enrich("Acme", FREE)).purchase_id == bought.purchase_id
-    assert await world.ledger.total() == seller.charged_micros == 2 * PRICE
+    assert await total_spent(world.ledger) == seller.charged_micros == 2 * PRICE
     assert not await world.memo_redis.exists(DUE, OF_ACME)
 
 
@@ -132,11 +135,11 @@ async def test_a_failure_under_way_does_not_lose_the_answer(
     seller.interrupted.clear()
 
     await _recheck(world)
-    counted = await world.ledger.total()
+    counted = await total_spent(world.ledger)
     await world.memo_redis.delete("memo1:failure:surfsense:acme")
     await _recheck(world)
 
-    assert counted == await world.ledger.total() == PRICE
+    assert counted == await total_spent(world.ledger) == PRICE
     assert (await world.enricher.enrich("Acme", FREE)).source is Source.HIT
 
 
@@ -151,7 +154,7 @@ async def test_an_invalidated_answer_is_counted_and_not_served(
     await _recheck(world)
 
     assert await world.memo.peek("surfsense:acme") is None
-    assert await world.ledger.total() == PRICE
+    assert await total_spent(world.ledger) == PRICE
 
 
 async def test_a_run_that_somebody_else_has_collected_is_counted_once(
@@ -159,8 +162,8 @@ async def test_a_run_that_somebody_else_has_collected_is_counted_once(
 ) -> None:
     """An overtaken leader leaves its run; the successor that found it has it in the ledger."""
     seller.runs["run-7"] = "Acme"
-    await world.strays.add(PAGE)
-    other = replace(PAGE, purchase_id="p2").note()
+    await world.orphans.add(RECORD)
+    other = replace(RECORD, purchase_id="p2").to_json()
     await world.memo_redis.set("memo1:note:surfsense:acme", _written_by_a_dead_leader(other), ex=60)
     await world.enricher.enrich("Acme", FREE)
 
@@ -183,24 +186,24 @@ async def test_a_run_that_two_settle_in_the_same_instant_is_counted_once(
     seller.runs["run-7"] = "Acme"
     one, other = (worlds.open(shared_valkey, seller) for _ in range(2))
     await one.cap(2 * PRICE)
-    found = replace(PAGE, purchase_id="p2")
-    for page in (PAGE, found):
-        await one.budget.reserve(page.ledger_id, PRICE, page.accounts)
-    await one.strays.add(PAGE)
-    note = _written_by_a_dead_leader(found.note())
+    found = replace(RECORD, purchase_id="p2")
+    for record in (RECORD, found):
+        await one.budget.reserve(record.ledger_id, PRICE, record.accounts)
+    await one.orphans.add(RECORD)
+    note = _written_by_a_dead_leader(found.to_json())
     await one.memo_redis.set("memo1:note:surfsense:acme", note, ex=60)
 
     if door == "look":
         seller.meanwhile[door] = lambda: other.enricher.enrich("Acme", FREE)
         await _recheck(one)
     else:
-        seller.meanwhile[door] = lambda: other.purchaser.settle_stray(PAGE)
+        seller.meanwhile[door] = lambda: other.sweeper.settle_orphan(RECORD)
         await one.enricher.enrich("Acme", FREE)
 
     account = await one.budget.account("run:job-capped")
     (purchase,) = await one.ledger.purchases_of("acme")
     assert purchase.purchase_id == ("p2" if door == "look" else "p1")
-    assert await one.ledger.total() == seller.charged_micros == PRICE
+    assert await total_spent(one.ledger) == seller.charged_micros == PRICE
     assert (account.spent_micros, account.held_micros) == (PRICE, 0)
 
 
@@ -209,8 +212,8 @@ async def test_a_stray_is_not_taken_for_the_run_of_a_later_purchase(
 ) -> None:
     """A dead leader's POST is looked for; what is found of an earlier one is adopted as that."""
     seller.runs["run-7"] = "Acme"
-    await world.strays.add(PAGE)
-    intent = replace(PAGE, stage=Stage.INTENT, run_id=None, purchase_id="p2").note()
+    await world.orphans.add(RECORD)
+    intent = replace(RECORD, stage=Stage.INTENT, run_id=None, purchase_id="p2").to_json()
     note = _written_by_a_dead_leader(intent)
     await world.memo_redis.set("memo1:note:surfsense:acme", note, ex=60)
 
@@ -218,18 +221,18 @@ async def test_a_stray_is_not_taken_for_the_run_of_a_later_purchase(
 
     (purchase,) = await world.ledger.purchases_of("acme")
     assert (enrichment.source, seller.asked) == (Source.ADOPTED, [])
-    assert purchase.purchase_id == enrichment.purchase_id == PAGE.purchase_id
+    assert purchase.purchase_id == enrichment.purchase_id == RECORD.purchase_id
 
 
 async def test_an_unusable_late_success_is_counted(world: World, seller: FakeRunSeller) -> None:
     """It was charged, so it is in the ledger, at the estimate."""
     seller.runs["run-7"] = "Acme"
     seller.script["Acme"] = [MalformedAnswer("Acme", "the run's items")]
-    await world.strays.add(PAGE)
+    await world.orphans.add(RECORD)
 
     await _recheck(world)
 
-    assert await world.ledger.total() == seller.charged_micros == PRICE
+    assert await total_spent(world.ledger) == seller.charged_micros == PRICE
 
 
 @pytest.mark.parametrize(
@@ -244,10 +247,12 @@ async def test_one_that_cannot_be_looked_at_does_not_keep_the_others_waiting(
     world: World, seller: FakeRunSeller, trouble: Exception | None, event: str
 ) -> None:
     """A refusal is said, a fault of ours is shown; it is looked at again, and the rest at once."""
-    other = replace(PAGE, purchase_id="p2", order=Order("Beta", "beta", FREE), run_id="run-8")
+    other = replace(
+        RECORD, purchase_id="p2", request=PurchaseRequest("Beta", "beta", FREE), run_id="run-8"
+    )
     seller.runs |= {"run-7": "Acme", "run-8": "Beta"}
-    for page in (PAGE, other):
-        await world.strays.add(page)
+    for record in (RECORD, other):
+        await world.orphans.add(record)
     if trouble is None:
         await world.memo_redis.hset(OF_ACME, "run-7", b'{"of": "a newer version"}')
     else:
@@ -269,14 +274,14 @@ async def test_what_was_never_charged_is_forgotten_after_a_day(
     """Every key expires, and nobody looks for ever."""
     day_ago_ms = NOW_MS - WATCHED_FOR // timedelta(milliseconds=1)
     seller.interrupted.add("run-7")
-    await world.strays.add(replace(PAGE, started_at_ms=day_ago_ms))
+    await world.orphans.add(replace(RECORD, started_at_ms=day_ago_ms))
     ttls = [await world.memo_redis.pttl(key) for key in (DUE, OF_ACME)]
 
     await _recheck(world)
 
     assert min(ttls) > 0
     assert not await world.memo_redis.exists(DUE, OF_ACME)
-    assert await world.ledger.total() == 0
+    assert await total_spent(world.ledger) == 0
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from orchestrator.identity.decisions import DecisionKind, NewDecision
 from orchestrator.identity.index import IdentityDecisions
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext
-from orchestrator.purchasing import EvidenceArchive, LastKnown, Purpose
+from orchestrator.purchasing import BillingContext, EvidenceArchive, EvidenceReader
 from orchestrator.schedule import DueSet, RunEnd, Watch, Watches, evidence_digest, new_watch
 from tests.integration.purchasing.conftest import World, Worlds, engine, world, worlds
 
@@ -33,7 +33,7 @@ def handle(
     world: World, engine: AsyncEngine, watches: Watches, jobs_redis: Redis
 ) -> RefreshHandler:
     """Return what workers run."""
-    last_known = LastKnown(EvidenceArchive(engine), world.memo)
+    last_known = EvidenceReader(EvidenceArchive(engine), world.memo)
     return RefreshHandler(watches, DueSet(jobs_redis), last_known, world.index, world.enricher)
 
 
@@ -67,7 +67,7 @@ async def test_within_freshness_nothing_is_bought(
     world: World, watches: Watches, watch: Watch, handle: RefreshHandler
 ) -> None:
     """A watch is answered by a fresh entry, like anybody who asks."""
-    await world.enricher.enrich("Acme Andina", Purpose("j0", "default"))
+    await world.enricher.enrich("Acme Andina", BillingContext("j0", "default"))
 
     report = await handle("Acme Andina", RUN)
 

@@ -5,13 +5,13 @@ import pytest
 from orchestrator.cache.keys import (
     Kind,
     dashboard_key,
-    entry_key,
     kind_of,
     lead_key,
     names_results,
     oportunidad_key,
     session_key,
 )
+from orchestrator.identity import entry_key
 
 
 @pytest.mark.parametrize(

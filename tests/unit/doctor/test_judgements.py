@@ -8,7 +8,7 @@ from orchestrator.doctor.examine import judge_python
 from orchestrator.doctor.finding import Level
 from orchestrator.doctor.money import judge_doubt, judge_hit_rates
 from orchestrator.doctor.surfsense import judge_health
-from orchestrator.purchasing import Doubt
+from orchestrator.purchasing import UncertainCost
 
 WHERE = "http://surfsense:8000"
 
@@ -92,9 +92,9 @@ def test_no_lookups_are_no_fault() -> None:
 
 def test_purchases_without_an_answer_are_told_with_what_they_may_have_cost() -> None:
     """How many, how much, which command shows them; nothing where there are none."""
-    assert judge_doubt(Doubt(0, 0)) == []
+    assert judge_doubt(UncertainCost(0, 0)) == []
 
-    (one,), (many,) = judge_doubt(Doubt(1, 46_500)), judge_doubt(Doubt(3, 139_500))
+    (one,), (many,) = judge_doubt(UncertainCost(1, 46_500)), judge_doubt(UncertainCost(3, 139_500))
 
     assert one.level is many.level is Level.WARNING
     assert one.what.startswith("1 purchase is uncertain in the last 24 h: $0.0465 may")

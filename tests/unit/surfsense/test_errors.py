@@ -34,7 +34,7 @@ EVERY_ERROR = [
     RunUnknown("Acme", "run_1"),
     PermanentEnrichmentError("Acme"),
     RequestRejected("Acme", 422, "empresa is missing"),
-    MalformedAnswer("Acme", "the body is not a JSON object"),
+    MalformedAnswer("Acme", "the body is not a JSON object", 46_500),
     AccessDenied("Acme", 402),
 ]
 

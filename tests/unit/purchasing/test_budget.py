@@ -24,7 +24,7 @@ def test_a_purchase_has_an_account_in_every_scope() -> None:
 
 
 def test_a_job_without_a_cap_has_no_account_of_its_own() -> None:
-    """Nobody would ever look at it."""
+    """It would never be read."""
     assert Scope.RUN not in {scope_of(name)[0] for name in accounts_of(tenant="north", day=DAY)}
 
 
@@ -60,7 +60,7 @@ def test_the_settings_cap_each_scope_but_runs() -> None:
 def test_what_is_left(state: Account, left: int | None, past: bool) -> None:  # noqa: FBT001 - a table's column
     """What is held counts as used; the soft share includes its own limit."""
     assert state.left_micros == left
-    assert state.is_past(0.8) is past
+    assert state.is_past_soft_cap is past
 
 
 def test_a_run_account_is_that_of_its_purchases() -> None:
