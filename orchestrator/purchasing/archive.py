@@ -115,7 +115,7 @@ class EvidenceReader:
 
         Raises:
             DatabaseUnavailable: The archive cannot be read.
-            StoreUnavailable: Nothing is in the archive, and Redis is away.
+            StoreUnavailable: Nothing is in the archive, and Redis is unavailable.
         """
         keys = (company.key, *company.former)
         kept = [archived_outcome(each) for each in (await self._archive.latest(keys)).values()]
@@ -129,8 +129,8 @@ class EvidenceReader:
         """Return the evidence of each of *references*, never newer; None where it is not kept.
 
         Raises:
-            StoreUnavailable: Redis is away.
-            DatabaseUnavailable: The database is away.
+            StoreUnavailable: Redis is unavailable.
+            DatabaseUnavailable: The database is unavailable.
         """
         entries = await self._memo.peek_many([entry_key(each.company_key) for each in references])
         found = [

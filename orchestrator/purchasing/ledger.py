@@ -192,7 +192,7 @@ class Settlement:
     async def release(self, purchase_id: str, accounts: Sequence[str]) -> None:
         """Give back what an attempt holds: it has cost nothing.
 
-        A hold that cannot be given back, because Redis is away, lapses.
+        A hold that cannot be given back, because Redis is unavailable, lapses.
         """
         try:
             await self._budget.release(purchase_id, self.price_micros, accounts)
