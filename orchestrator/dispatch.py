@@ -496,8 +496,8 @@ async def _to_buy(
     named = [item.mention for item in failed_items if item.company_key is not None]
     # A lead that was not there may be by now, with any company.
     to_buy = sum(not item.company for item in failed_items)
-    for glance in await runtime.purchasing.enricher.glance(named):
+    for preview in await runtime.purchasing.enricher.preview(named):
         known = len(companies)
-        is_new = companies.number(glance.company_key) == known
-        to_buy += is_new and not glance.is_ambiguous and not glance.fresh
+        is_new = companies.number(preview.company_key) == known
+        to_buy += is_new and not preview.is_ambiguous and not preview.fresh
     return to_buy

@@ -24,7 +24,7 @@ from orchestrator.jobs import LaneBacklog
 from orchestrator.leads import HandOverState
 from orchestrator.messaging import Heartbeat, WorkerState
 from orchestrator.messaging.app import TASK_ENRICH, TASK_RUN_PIPELINE
-from orchestrator.purchasing import Account, Doubt, Scope, day_account
+from orchestrator.purchasing import Account, Scope, UncertainCost, day_account
 
 from .errors import documented
 from .requests import RuntimeOfApp
@@ -203,7 +203,7 @@ def budget_families(accounts: Mapping[str, Account]) -> Iterator[Family]:
     )
 
 
-def doubt_families(today: Doubt) -> Iterator[Family]:
+def doubt_families(today: UncertainCost) -> Iterator[Family]:
     """Yield what is uncertain of today's spending; the rest of it is charged."""
     yield _gauge(
         "emasai_uncertain_purchases",
