@@ -9,14 +9,18 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+import traceback
+from collections.abc import Callable, Coroutine, Sized
 from importlib.metadata import version
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 import structlog
 import uvloop
-from celery import signals
+from celery import Celery, signals
+from celery.concurrency import get_implementation
+from celery.concurrency.thread import TaskPool
 from celery.platforms import EX_FAILURE
+from celery.worker import state
 
 from orchestrator.app import Runtime, build
 from orchestrator.celery_app import app, settings
@@ -27,9 +31,13 @@ from orchestrator.infra.counters import REFUSED
 from orchestrator.infra.logs import configure_logging
 from orchestrator.memo import MemoOptions
 from orchestrator.messaging import (
+    ETA_TASKS,
+    PROFILE,
     STALL_PATIENCE,
+    BrokerAway,
     CeleryNotifier,
     Heartbeat,
+    Queues,
     Stall,
     Watchdog,
     WorkerSelf,
@@ -38,11 +46,99 @@ from orchestrator.messaging import (
     message_refused,
     quote_nothing,
 )
+from orchestrator.messaging.watchdog import EXIT_STALLED
 from orchestrator.settings import ConfigurationError, warn_of_removed_settings
-from tasks.watching import EXIT_STALLED, CeleryWorker, WatchedWorker, has_threads, overruled, where
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+#: What an operator may decide for one worker: `--concurrency`, and `-E`.
+MAY_DIFFER: Final = frozenset({"worker_concurrency", "worker_send_task_events"})
+#: Innermost frames of a thread that are logged.
+FRAMES: Final = 8
+
+
+class CeleryWorker(Protocol):
+    """What is used of Celery's own object for a worker."""
+
+    hostname: str
+    concurrency: int
+    prefetch_multiplier: int
+    pool_cls: str | type[object]
+
+
+class WatchedWorker:
+    """A Celery worker as the watchdog sees it; it counts every message that Celery takes."""
+
+    def __init__(
+        self,
+        app: Celery,
+        worker: CeleryWorker,
+        heard: Callable[[], frozenset[str]],
+        soon: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """Watch *worker*.
+
+        Args:
+            app: Its application.
+            worker: Tells how many messages it answers at a time.
+            heard: Returns the queues that it consumes.
+            soon: Has the event loop make a call.
+        """
+        self._queues = Queues(app)
+        self._worker = worker
+        self._heard = heard
+        self._soon = soon
+        self._received = 0
+        for signal in (signals.task_received, signals.task_rejected, signals.task_unknown):
+            signal.connect(self._receive)
+
+    def pulse(self, answer: Callable[[], None]) -> None:
+        """Have the event loop call *answer* when it takes a turn."""
+        self._soon(answer)
+
+    def waiting(self) -> frozenset[str] | None:
+        """Return which of the worker's queues have messages; None: the broker is unavailable."""
+        try:
+            depths = self._queues.depths(self._heard())
+        except BrokerAway:
+            return None
+        return frozenset(name for name, depth in depths.items() if depth)
+
+    def received(self) -> int:
+        """Return how many messages Celery has taken, those of no use among them."""
+        return self._received
+
+    def has_room(self) -> bool:
+        """Say whether a thread is free. Not what Celery thinks of it: that may be what is wrong."""
+        is_free = len(state.active_requests) < self._worker.concurrency
+        # Celery 5.5 does not tell; with so many tasks for later, no more are taken.
+        later: Sized = getattr(state, "scheduled_requests", ())
+        return is_free and len(later) < ETA_TASKS
+
+    def _receive(self, **_: object) -> None:
+        self._received += 1
+
+
+def has_threads(worker: CeleryWorker) -> bool:
+    """Say whether *worker* answers messages in threads of the process that has the runtime."""
+    return get_implementation(worker.pool_cls) is TaskPool
+
+
+def overruled(app: Celery, worker: CeleryWorker) -> tuple[str, ...]:
+    """Return the settings of the profile that do not hold in *worker*, though they should."""
+    held = {rule.name: app.conf[rule.name] for rule in PROFILE if rule.name not in MAY_DIFFER}
+    held["worker_prefetch_multiplier"] = worker.prefetch_multiplier
+    wanted = {rule.name: rule.value for rule in PROFILE}
+    return tuple(name for name, value in held.items() if value != wanted[name])
+
+
+def where(thread: threading.Thread) -> list[str]:
+    """Return where *thread* is, innermost last: files, lines and functions, and no values."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - documented, if oddly named
+    stack = traceback.extract_stack(frame)[-FRAMES:] if frame is not None else []
+    return [f"{each.filename}:{each.lineno} {each.name}" for each in stack]
+
 
 #: How long purchases under way may take to end: as long as a stop may take.
 GRACE = (

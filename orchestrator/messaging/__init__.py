@@ -4,10 +4,9 @@ Job state lives in our own records, so Celery needs no result backend, no canvas
 these are where Celery on Redis hurts its users.
 """
 
-from orchestrator.messaging.app import create_app
+from orchestrator.messaging.app import BrokerAway, CeleryNotifier, Queues, create_app
 from orchestrator.messaging.heartbeat import Heartbeat, Workers, WorkerSelf, WorkerState
 from orchestrator.messaging.inbox import message_refused, quote_nothing, refuse
-from orchestrator.messaging.notifier import CeleryNotifier
 from orchestrator.messaging.profile import (
     ETA_TASKS,
     PROFILE,
@@ -18,9 +17,7 @@ from orchestrator.messaging.profile import (
     broker_settings,
     fingerprint,
 )
-from orchestrator.messaging.queues import BrokerAway, Queues
-from orchestrator.messaging.stall import STALL_PATIENCE, Look, Stall, StallClock
-from orchestrator.messaging.watchdog import Watchdog
+from orchestrator.messaging.watchdog import STALL_PATIENCE, Look, Stall, StallClock, Watchdog
 
 __all__ = [
     "ETA_TASKS",

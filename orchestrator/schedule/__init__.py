@@ -5,20 +5,19 @@ tick, and any number of them: each watch is enqueued once a period.
 """
 
 from .due_set import DueSet
-from .evidence import evidence_digest
 from .model import (
     EVERY_MAX,
     EVERY_MIN,
     RunEnd,
     Watch,
     WatchKind,
+    evidence_digest,
     new_rule,
     new_watch,
     watch_id,
 )
-from .refresh_policy import RefreshPolicy
 from .scheduler import Scheduler, Submit
-from .watches import Watches
+from .watches import RefreshPolicy, Watches
 
 __all__ = [
     "EVERY_MAX",

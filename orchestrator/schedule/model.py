@@ -7,6 +7,9 @@ from enum import StrEnum, auto
 from typing import Final
 from uuid import UUID, uuid5
 
+import orjson
+
+from agents.case import Evidence
 from orchestrator.identity import Mention
 
 #: How often a company may be looked at again.
@@ -195,3 +198,17 @@ def _share(text: str) -> float:
     """Return a number from 0 to 1 that follows from *text*, evenly spread."""
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
+
+
+def evidence_digest(evidence: Evidence | None) -> str:
+    """Return what identifies the claims of *evidence*, whenever they were made and in any order.
+
+    None, a company that SurfSense does not know, is a finding like any other.
+    """
+    claims = () if evidence is None else evidence.claims
+    told = sorted(
+        orjson.dumps([claim.field, claim.value, claim.confidence, claim.source_url])
+        for claim in claims
+    )
+    found = b"none" if evidence is None else b"\n".join(told)
+    return hashlib.blake2b(found, digest_size=16).hexdigest()

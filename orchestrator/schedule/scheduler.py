@@ -24,8 +24,7 @@ from orchestrator.jobs import Job, JobKind, JobRecords, JobState, Lane, NewJob, 
 
 from .due_set import DueSet
 from .model import Action, RunEnd, Watch, WatchKind, action_for, new_watch
-from .refresh_policy import RefreshPolicy
-from .watches import Watches
+from .watches import RefreshPolicy, Watches
 
 log = structlog.get_logger(__name__)
 
