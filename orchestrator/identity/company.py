@@ -8,6 +8,7 @@ name, and has itself as its key.
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -103,6 +104,8 @@ def company_key(name: str) -> str:
     return _key(name, _reduce(words, name).words) if words else _key_of_symbols(name)
 
 
+# A row of a file is parsed when it is read, and again as an item of its job, 2,000 rows later.
+@lru_cache(maxsize=4_096)
 def parse_name(name: str) -> ParsedName:
     """Return the company key of *name* with everything that explains it.
 

@@ -13,6 +13,7 @@ Pure, except that the lists of mail providers are imported on first use.
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from .company import parse_name
@@ -305,6 +306,8 @@ def mention_of(lead: NamesCompany) -> Mention:
     )
 
 
+# As with `parse_name`.
+@lru_cache(maxsize=4_096)
 def company_domain(address: str | None) -> str | None:
     """Return the domain by which *address* names a company, in ASCII; None if it names none.
 

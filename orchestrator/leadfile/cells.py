@@ -15,7 +15,7 @@ import gettext
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 import phonenumbers
@@ -215,6 +215,7 @@ _EVERYDAY = {
 }
 
 
+@lru_cache(maxsize=1_024)
 def country_code(text: str) -> str | None:
     """Return the alpha-2 code of a country given by code (alpha-2, alpha-3) or name, else None.
 

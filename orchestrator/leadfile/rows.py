@@ -7,7 +7,6 @@ is left out with a warning.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -25,9 +24,6 @@ _LEADS: Final = UUID("5d0a4b0e-6a57-5c0e-9d0b-0c6f3c0f4e2a")
 
 MAX_CELL_CHARS = 100_000
 """Three times what Excel can hold; more in one cell is a mistake, such as a file pasted into it."""
-
-# A file names the same companies again and again, mostly close together.
-_parse_name = lru_cache(maxsize=1_024)(parse_name)
 
 
 class Level(StrEnum):
@@ -256,7 +252,7 @@ class _FieldReader:
 
     def _identified(self, name: str) -> ParsedName | None:
         try:
-            return _parse_name(name)
+            return parse_name(name)
         except InvalidCompanyName as error:
             message = f"'{shown(name)}' is not a company name ({error.reason})"
             self._add(LeadField.COMPANY, message, "write the name of the company")
