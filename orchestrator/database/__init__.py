@@ -1,11 +1,22 @@
 """One relational database, embedded or served: opening, transactions, schema, migrations."""
 
-from .batch import Batcher
-from .engine import open_engine
-from .errors import DatabaseForbids, DatabaseUnavailable, SchemaMismatch, SchemaTooNew, SchemaTooOld
-from .migrate import SchemaState, current_state, require_current, upgrade
-from .roles import grant_to_application
-from .transactions import database_time, reading, writing
+from .engine import open_engine, parse_url
+from .migrate import SchemaState, current_state, grant_to_application, require_current, upgrade
+from .transactions import (
+    Batcher,
+    DatabaseForbids,
+    DatabaseUnavailable,
+    SchemaMismatch,
+    SchemaTooNew,
+    SchemaTooOld,
+    database_time,
+    first_occurrences,
+    in_chunks,
+    insert_into,
+    insert_new,
+    reading,
+    writing,
+)
 
 __all__ = [
     "Batcher",
@@ -17,8 +28,13 @@ __all__ = [
     "SchemaTooOld",
     "current_state",
     "database_time",
+    "first_occurrences",
     "grant_to_application",
+    "in_chunks",
+    "insert_into",
+    "insert_new",
     "open_engine",
+    "parse_url",
     "reading",
     "require_current",
     "upgrade",

@@ -1,9 +1,11 @@
-"""The tables. Migrations build them; a test holds the two against each other.
+"""The tables. Migrations build them; a test compares the two.
 
-Leads hold personal data: erasing one erases what was concluded about it. The ledger knows
-companies only, no persons, and its rows are never changed (triggers refuse it).
+Leads hold personal data: deleting one deletes the conclusions about it. The ledger knows companies
+only, no persons, and its rows never change (triggers refuse it). Column types behave alike on
+SQLite and PostgreSQL.
 """
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +16,8 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    DateTime,
+    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -23,6 +27,8 @@ from sqlalchemy import (
     String,
     Subquery,
     Table,
+    Text,
+    TypeDecorator,
     UniqueConstraint,
     Uuid,
     false,
@@ -30,11 +36,44 @@ from sqlalchemy import (
     select,
 )
 
-from .types import Instant, Prose
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime. SQLite forgets time zones, PostgreSQL answers in the session's."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive datetime, whose instant is unknown."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the instant in UTC."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Prose(TypeDecorator[str]):
+    """Text from people and files. PostgreSQL cannot store NUL, so none is stored."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace NUL by the replacement character, on both databases alike."""
+        del dialect
+        return None if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 class PurchaseOutcome(StrEnum):
-    """What the money brought."""
+    """The result of a purchase."""
 
     FOUND = "found"
     NOT_FOUND = "not_found"
@@ -42,14 +81,14 @@ class PurchaseOutcome(StrEnum):
     FAILED = "failed"
     """Charged, and the answer cannot be read."""
     UNCERTAIN = "uncertain"
-    """Sent, and its answer was lost: nobody can know whether it was charged."""
+    """Sent, and its answer was lost: it may have been charged or not."""
     NOT_CHARGED = "not_charged"
-    """Was entered as uncertain, and turned out to have cost nothing."""
+    """Entered as uncertain, and known since to have cost nothing."""
     LOST = "lost"
-    """As earlier versions have entered what is uncertain; never written any more."""
+    """What earlier versions wrote for UNCERTAIN; only read."""
 
 
-#: Outcomes whose cost may be on the seller's bill or not.
+#: Outcomes whose cost may or may not be on the seller's bill.
 UNCERTAIN: Final = frozenset({PurchaseOutcome.UNCERTAIN, PurchaseOutcome.LOST})
 
 
@@ -154,8 +193,8 @@ purchases: Final = Table(
     Index(None, "run_id", unique=True),
 )
 
-# What became of purchases that were entered as uncertain, where it was learned after all: their
-# answers came late, or they turned out not to be charged. The entries themselves never change.
+# The outcomes of purchases that were entered as uncertain, where they became known: the answer came
+# late, or the purchase was not charged. The entries themselves never change.
 resolutions: Final = Table(
     "resolutions",
     metadata,
@@ -178,11 +217,11 @@ def _settled() -> Subquery:
     return select(*columns, *as_known).select_from(joined).subquery("settled")
 
 
-#: The ledger as it is known today: purchases, with their resolutions where there are some.
+#: The ledger as it is read: purchases with their resolutions.
 settled: Final = _settled()
 
-# Counts beside the ledger, whose rows never change: how many lookups a purchase has answered
-# since, and how (`hit`, `coalesced`, ...). No foreign key: they may be written before it is.
+# Reuse of purchases: how many lookups each has answered since, and how (`hit`, `coalesced`, ...).
+# No foreign key: a count may be written before its purchase is.
 servings: Final = Table(
     "servings",
     metadata,
@@ -192,8 +231,7 @@ servings: Final = Table(
     Column("saved_micros", BigInteger, nullable=False),
 )
 
-# What purchases have brought, packed. Not part of the ledger, which is for ever: this is
-# dropped when it has been kept long enough.
+# The answers of purchases, packed. Pruned after EMASAI_EVIDENCE_DAYS, unlike the ledger.
 evidence: Final = Table(
     "evidence",
     metadata,
@@ -203,8 +241,8 @@ evidence: Final = Table(
     Index(None, "archived_at"),
 )
 
-# The outbox: written with each opportunity, and worked off by whoever claims a row. `body` is
-# what the receiver gets, byte by byte; `due_at` of a claimed row is when the claim lapses.
+# The outbox: written with each opportunity, and delivered by the worker that claims a row. `body`
+# is what the receiver gets, byte by byte; `due_at` of a claimed row is when the claim lapses.
 handovers: Final = Table(
     "handovers",
     metadata,
@@ -227,8 +265,8 @@ handovers: Final = Table(
     Index(None, "state", "due_at"),
 )
 
-# Which companies go by a name: `refined` where the key is not the name's own, so that the name
-# is shared. Rows are only added. The first of a name and domain stays.
+# Name assignments: the companies that have a name; `refined` where the key is not the name's own,
+# so that the name is shared. Rows are only added. The first of a name and domain stays.
 identity_claims: Final = Table(
     "identity_claims",
     metadata,
@@ -247,11 +285,11 @@ identity_claims: Final = Table(
     Index(None, "refined", "id"),
 )
 
-# Who decided what about which company is which, and why. Never changed (triggers refuse it).
+# Decisions of people about companies. Never changed (triggers refuse it).
 identity_decisions: Final = Table(
     "identity_decisions",
     metadata,
-    # Numbered by us, under a lock: people refer to them, and a number that failed leaves no gap.
+    # Numbered by the program, under a lock: people refer to it, and a failure leaves no gap.
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("kind", String(16), nullable=False),
     Column("subject", Prose, nullable=False),
@@ -261,7 +299,7 @@ identity_decisions: Final = Table(
     Column("decided_at", Instant, nullable=False),
 )
 
-# What is looked at again, and how that went. `job_id` is the run that is not finished.
+# Companies that are looked at again, and their last runs. `job_id` is the unfinished run's.
 watches: Final = Table(
     "watches",
     metadata,

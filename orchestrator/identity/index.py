@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import RowMapping, func, insert, select, text, union
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.database import Batcher, DatabaseUnavailable, reading, writing
+from orchestrator.database import Batcher, DatabaseUnavailable, in_chunks, reading, writing
 from orchestrator.database.schema import (
     PurchaseOutcome,
     decisions,
@@ -27,7 +27,6 @@ from orchestrator.database.schema import (
     purchases,
     settled,
 )
-from orchestrator.database.statements import in_chunks
 from orchestrator.identity import Facts, Identity, identify
 from orchestrator.identity.decisions import (
     DecisionKind,

@@ -13,9 +13,8 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agents.case import Decision, Localized, OpportunityDraft, Verdict
-from orchestrator.database.batch import first_occurrences
+from orchestrator.database import first_occurrences, insert_into, insert_new
 from orchestrator.database.schema import decisions, handovers, opportunities
-from orchestrator.database.statements import insert_into, insert_new
 
 from .models import Judgement, Recorded, StoredDecision, drafting, opportunity_id
 from .outbox import hand_over_row

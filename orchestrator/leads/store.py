@@ -24,9 +24,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
-from orchestrator.database import Batcher, reading, writing
+from orchestrator.database import Batcher, in_chunks, insert_new, reading, writing
 from orchestrator.database.schema import decisions, leads, opportunities
-from orchestrator.database.statements import in_chunks, insert_new
 from orchestrator.infra.clock import Clock
 
 from .models import (

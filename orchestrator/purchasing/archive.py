@@ -15,9 +15,8 @@ from sqlalchemy import RowMapping, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agents.case import Evidence
-from orchestrator.database import reading, writing
+from orchestrator.database import in_chunks, insert_new, reading, writing
 from orchestrator.database.schema import evidence, settled
-from orchestrator.database.statements import in_chunks, insert_new
 from orchestrator.identity import entry_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Entry, Memo

@@ -14,9 +14,8 @@ import structlog
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import DatabaseUnavailable, reading, writing
+from orchestrator.database import DatabaseUnavailable, in_chunks, insert_into, reading, writing
 from orchestrator.database.schema import UNCERTAIN, PurchaseOutcome, servings, settled
-from orchestrator.database.statements import in_chunks, insert_into
 from orchestrator.infra.counters import FLUSH_AFTER, LateCounts
 
 log = structlog.get_logger(__name__)

@@ -15,10 +15,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, func, literal, select, true, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.database import Batcher, reading, writing
-from orchestrator.database.batch import first_occurrences
+from orchestrator.database import Batcher, first_occurrences, insert_new, reading, writing
 from orchestrator.database.schema import UNCERTAIN, PurchaseOutcome, purchases, resolutions, settled
-from orchestrator.database.statements import insert_new
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.purchasing.archive import EvidenceArchive, keep_answers, pack

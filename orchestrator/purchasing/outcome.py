@@ -74,7 +74,7 @@ class Enrichment:
     share it (`shared`) or because it says nothing; or the archive was read. `cost_micros` is what
     this lookup paid, `saved_micros` what it would have paid without the memo. `purchase_id`
     identifies the evidence in the ledger. `answer` is SurfSense's object, empty unless the company
-    was found, and `asked_as` the name it was bought under.
+    was found, and `query_name` the name it was bought under.
     """
 
     company_key: str
@@ -87,7 +87,7 @@ class Enrichment:
     saved_micros: int = 0
     simulated: bool = False
     shared: bool = False
-    asked_as: str = ""
+    query_name: str = ""
     answer: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -95,7 +95,7 @@ class Enrichment:
         """What the answer claims, parsed on first use; None unless the company was found."""
         if self.status is not EnrichmentStatus.FOUND or self.as_of is None:
             return None
-        return evidence_from(self.asked_as, self.answer, self.as_of)
+        return evidence_from(self.query_name, self.answer, self.as_of)
 
     def repeated(self) -> "Enrichment":
         """Return the outcome of a further lookup that this one answers, too."""
@@ -154,7 +154,7 @@ def enrichment_of(
         cost_micros=price if paid else 0,
         saved_micros=0 if paid or source is None else price,
         simulated=is_simulated(answer),
-        asked_as=payload.get("company", ""),
+        query_name=payload.get("company", ""),
         answer=answer,
     )
 

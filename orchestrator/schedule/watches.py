@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import RowMapping, and_, delete, func, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.database import Batcher, reading, writing
+from orchestrator.database import Batcher, in_chunks, insert_into, reading, writing
 from orchestrator.database.schema import (
     decisions,
     leads,
@@ -23,7 +23,6 @@ from orchestrator.database.schema import (
     servings,
     watches,
 )
-from orchestrator.database.statements import in_chunks, insert_into
 from orchestrator.infra.clock import Clock
 
 from .model import RunEnd, Watch, WatchKind, next_instant

@@ -50,7 +50,7 @@ async def test_the_pipeline_serves_what_was_cached_by_hand(memo: Memo) -> None:
     assert outcome.source is Source.HIT
     assert found.status is EnrichmentStatus.FOUND
     assert found.answer == RESULT
-    assert found.asked_as.startswith("ACME")
+    assert found.query_name.startswith("ACME")
     assert (found.saved_micros, found.purchase_id) == (0, None)
 
 

@@ -57,7 +57,7 @@ def test_an_answer_survives_the_memo(answer: Answer, status: EnrichmentStatus) -
         as_of=datetime.fromtimestamp(1, UTC),
         purchase_id="p1",
         saved_micros=7,
-        asked_as="Acme, S.A.",
+        query_name="Acme, S.A.",
         answer=getattr(answer, "payload", {}),
     )
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy.dialects import sqlite
 
-from orchestrator.database.types import Instant, Prose
+from orchestrator.database.schema import Instant, Prose
 
 _DIALECT = sqlite.dialect()
 _NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.database import Batcher, DatabaseUnavailable
-from orchestrator.database.batch import first_occurrences
+from orchestrator.database import Batcher, DatabaseUnavailable, first_occurrences
 
 
 class Committer:
