@@ -1,11 +1,16 @@
-# Every target sets up what it needs in .venv, from Python >= 3.11 with venv and nothing else.
-PYTHON ?= python3.11
+# Every target sets up what it needs in .venv, from Python 3.11 to 3.14 with venv and nothing else.
+# The oldest that runs is taken; make PYTHON=python3.13 takes another one.
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
+there    = $(firstword $(foreach each,$(1),$(shell $(each) -c '$(SUITABLE)' 2>/dev/null && echo $(each))))
+ifndef PYTHON
+PYTHON   := $(call there,python3.11 python3.12 python3.13 python3.14 python3 python)
+endif
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest check static mutants bench up clean
+.PHONY: help demo test test-lowest test-newest check static mutants bench up clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -14,7 +19,9 @@ help: ## Say what there is
 # nothing is resolved: pip's resolver would trip over a release that is newer than the list
 # (pip#9644). `pip check` then says if something is missing from it.
 $(READY): constraints.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; say which Python >= 3.11 to use: make PYTHON=python3"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "There is no Python from 3.11 to 3.14 on the PATH; install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found; name a Python from 3.11 to 3.14: make PYTHON=python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module; on Debian and Ubuntu: apt install $$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
@@ -42,6 +49,16 @@ $(LOWEST)/ready: constraints-lowest.txt
 
 test-lowest: $(LOWEST)/ready ## Run the unit tests with the lowest versions that pyproject.toml allows
 	@$(LOWEST)/bin/python -m pytest -n 2 tests/unit
+
+# The other targets take the oldest Python that runs; this one the newest, if that is another one.
+test-newest: ## Run the unit tests on the newest Python that is here
+	@newest="$(call there,python3.14 python3.13 python3.12 python3.11 python3 python)"; \
+	version="$$($$newest -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+	if test "$$version" = "$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; then \
+		echo "There is no newer Python here than $$version, which all tests run on."; \
+	else \
+		$(MAKE) VENV=.venv-newest PYTHON="$$newest" .venv-newest/ready && .venv-newest/bin/python -m pytest -n 2 tests/unit; \
+	fi
 
 static: $(READY)
 	@$(BIN)/ruff format --check .
@@ -78,4 +95,4 @@ up: $(READY) ## Run the embedded stack with its API until Ctrl-C
 	@$(BIN)/emasai up
 
 clean: ## Remove the virtual environment and the embedded stack's data
-	rm -rf $(VENV) $(LOWEST) $(MUTANTS) $(PEERS) .emasai
+	rm -rf $(VENV) $(LOWEST) $(MUTANTS) $(PEERS) .venv-newest .emasai
