@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest check static mutants bench up clean
+.PHONY: help demo test test-lowest test-newest docs check static mutants bench up clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -69,6 +69,15 @@ static: $(READY)
 
 check: static test ## Static checks, then the tests
 
+DOCS := .venv-docs
+$(DOCS)/ready: constraints-docs.txt
+	@test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints-docs.txt
+	@touch $(DOCS)/ready
+
+docs: $(DOCS)/ready ## Build the documentation as a site, in site/
+	@$(DOCS)/bin/python -m mkdocs build --quiet
+
 # Apart from the rest: what the tool brings (setproctitle) changes what Celery's workers call themselves.
 MUTANTS := .venv-mutants
 $(MUTANTS)/ready: constraints.txt constraints-mutants.txt pyproject.toml
@@ -95,4 +104,4 @@ up: $(READY) ## Run the embedded stack with its API until Ctrl-C
 	@$(BIN)/emasai up
 
 clean: ## Remove the virtual environment and the embedded stack's data
-	rm -rf $(VENV) $(LOWEST) $(MUTANTS) $(PEERS) .venv-newest .emasai
+	rm -rf $(VENV) $(LOWEST) $(MUTANTS) $(PEERS) $(DOCS) .venv-newest site .emasai
