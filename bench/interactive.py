@@ -22,8 +22,8 @@ from bench.site import Site, running_site
 from orchestrator.dispatch import command, submit
 from orchestrator.embedded.sandbox.behaviour import Behaviour
 from orchestrator.identity import company_key
+from orchestrator.infra.slots import Slots
 from orchestrator.jobs import Command, Job, JobKind, Lane, NewJob
-from orchestrator.jobs.admission import Shares
 
 WORKERS = 2
 #: How SurfSense answers: spread, so that purchases that began together do not end together.
@@ -101,8 +101,8 @@ async def _load(site: Site) -> AsyncIterator[None]:
         )
         for lane, size in LOAD.items()
     ]
-    shares = Shares(site.parts.settings.max_in_flight)
-    full = WORKERS * (shares.places - shares.reserve)
+    slots = Slots(site.parts.settings.max_in_flight)
+    full = WORKERS * (slots.capacity - slots.reserve)
     while await _under_way(site) < full:  # noqa: ASYNC110 - in other processes
         await asyncio.sleep(0.05)
     yield

@@ -14,8 +14,8 @@ from bench.noop import NOTHING, TTL, Nothing, open_plain_app
 from orchestrator.infra.background import Supervisor, keep_responsive
 from orchestrator.infra.logs import configure_logging
 from orchestrator.infra.redis_client import open_redis
+from orchestrator.infra.slots import Slots
 from orchestrator.jobs import (
-    Admission,
     ChunkRunner,
     JobKind,
     JobRecords,
@@ -65,7 +65,7 @@ class _Loop:
             PoisonTracker(redis, ttl=TTL),
             {JobKind.ENRICH: Nothing()},
             notifier,
-            purchases=Admission(settings.max_in_flight),
+            purchases=Slots(settings.max_in_flight),
         )
         self._reconciling = Supervisor().start(Reconciler(self._runner, notifier).loop)
 

@@ -33,9 +33,9 @@ from orchestrator.infra.background import Supervisor
 from orchestrator.infra.clock import TOLERANCE, Clock, ServerClock, ahead_of
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis, redis_time
+from orchestrator.infra.slots import Slots
 from orchestrator.jobs import (
     CHUNK_ITEMS,
-    Admission,
     Backlog,
     ChunkRunner,
     Failures,
@@ -288,7 +288,7 @@ async def build(
             settlement,
             orphans,
             freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, settings.ttl_jitter),
-            slots=Admission(settings.max_in_flight),
+            slots=Slots(settings.max_in_flight),
             reconcile_grace=settings.reconcile_grace,
             send_within=SEND_WITHIN + durability.patience,
             honours_key=settings.honours_idempotency_key,

@@ -4,7 +4,7 @@ The Celery message names a lane that has work, nothing else. Losing it delays th
 a worker looks by itself, within a second; doubling it changes nothing.
 """
 
-from orchestrator.jobs.admission import Admission
+from orchestrator.infra.slots import Lane
 from orchestrator.jobs.backlog import Backlog, LaneBacklog
 from orchestrator.jobs.bitmap import Numbers
 from orchestrator.jobs.chunkwork import Handler
@@ -31,7 +31,6 @@ from orchestrator.jobs.model import (
     Job,
     JobContext,
     JobKind,
-    Lane,
     NewJob,
     NotNow,
     Origin,
@@ -54,7 +53,6 @@ __all__ = [
     "CHUNK_ITEMS",
     "IDEMPOTENCY_TTL",
     "SEGMENT_ROWS",
-    "Admission",
     "AlreadyRequeued",
     "Backlog",
     "ChunkLease",

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
+from orchestrator.infra.slots import Lane
 from orchestrator.jobs.damage import undamaged
 from orchestrator.jobs.keys import LaneKeys
-from orchestrator.jobs.model import Lane
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import structlog
 from orchestrator.infra.clock import Clock
 from orchestrator.infra.logs import error_class
 from orchestrator.infra.redis_client import StoreUnavailable
-from orchestrator.jobs.admission import Admission
+from orchestrator.infra.slots import Slots
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.model import (
     UNREADABLE_RESULT,
@@ -66,7 +66,7 @@ class Tools:
     records: JobRecords
     poison: PoisonTracker
     clock: Clock
-    slots: Admission
+    slots: Slots
     pause: Pause
     is_draining: Callable[[], bool]
     attempts: int
@@ -148,7 +148,7 @@ class ChunkWork:
             self._hand.ended()
 
     async def _freely(self, number: int, item: Item) -> bool:
-        async with self._tools.slots.place(self._job.lane):
+        async with self._tools.slots.hold(self._job.lane):
             return await self._worked(number, item, self._job.context.step)
 
     async def _carefully(self, number: int, item: Item) -> bool:

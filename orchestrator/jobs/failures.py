@@ -13,10 +13,11 @@ from typing import Final, NamedTuple
 from redis.asyncio import Redis
 
 from orchestrator.infra.redis_client import store_errors
+from orchestrator.infra.slots import Lane
 from orchestrator.jobs.bitmap import numbers_in
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import FAILURES, JobKeys
-from orchestrator.jobs.model import Job, JsonObject, Lane
+from orchestrator.jobs.model import Job, JsonObject
 from orchestrator.jobs.paging import read_jobs, text_or_nothing, walk
 from orchestrator.jobs.results import result_in
 

@@ -8,9 +8,10 @@ from typing import Final, cast
 from redis.asyncio import Redis
 
 from orchestrator.infra.redis_client import scan_batches, store_errors
+from orchestrator.infra.slots import Lane
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import ALL, ROOT, UNREADABLE, JobKeys
-from orchestrator.jobs.model import Job, Lane
+from orchestrator.jobs.model import Job
 from orchestrator.jobs.paging import JobCursor, is_wrong_type, read_jobs, readable, walk
 from orchestrator.jobs.state import JobState
 

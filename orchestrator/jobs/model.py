@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from orchestrator.infra.slots import Lane
 from orchestrator.jobs.state import JobState
 
 JsonObject = dict[str, Any]
@@ -33,17 +34,6 @@ class JobKind(StrEnum):
     ENRICH = "enrich"
     PIPELINE = "pipeline"
     REJUDGE = "rejudge"
-    REFRESH = "refresh"
-
-
-class Lane(StrEnum):
-    """Which queue a job waits in. Lanes do not wait for each other.
-
-    `interactive`: somebody is waiting; `pipeline`: batches; `refresh`: what was scheduled.
-    """
-
-    INTERACTIVE = "interactive"
-    PIPELINE = "pipeline"
     REFRESH = "refresh"
 
 

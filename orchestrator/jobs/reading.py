@@ -6,8 +6,9 @@ from typing import Final, TypeVar
 
 import orjson
 
+from orchestrator.infra.slots import Lane
 from orchestrator.jobs.errors import UnreadableJob
-from orchestrator.jobs.model import Item, Job, JobKind, Lane, Origin
+from orchestrator.jobs.model import Item, Job, JobKind, Origin
 from orchestrator.jobs.state import JobState
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ a worker without a free place does not look.
 from datetime import timedelta
 
 from orchestrator.infra.background import Loop
-from orchestrator.jobs.model import Lane
+from orchestrator.infra.slots import Lane
 from orchestrator.jobs.runner import ChunkRunner, Notifier
 
 

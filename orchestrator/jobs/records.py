@@ -19,10 +19,11 @@ from orchestrator.infra.redis_client import (
     load_script,
     store_errors,
 )
+from orchestrator.infra.slots import Lane
 from orchestrator.jobs.damage import set_aside, undamaged
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.keys import ACTIVE, ROOT, JobKeys
-from orchestrator.jobs.model import Item, Job, Lane, Report
+from orchestrator.jobs.model import Item, Job, Report
 from orchestrator.jobs.paging import is_wrong_type, read_jobs, readable
 from orchestrator.jobs.reading import TALLY, items_in
 from orchestrator.jobs.rowmap import ROW_COUNT, row_count_in

@@ -11,8 +11,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
-from orchestrator.jobs.admission import Admission
-from orchestrator.jobs.model import Lane
+from orchestrator.infra.slots import Lane, Slots
 
 #: Items of a lane that may wait for a place while more is taken: so no place stays empty until
 #: the next chunk has been read. As many as the largest job of `interactive` has.
@@ -50,7 +49,7 @@ class InHand:
 class Room:
     """What one process has in hand of each lane, held against its places. Of one event loop."""
 
-    def __init__(self, slots: Admission, purchases: Admission) -> None:
+    def __init__(self, slots: Slots, purchases: Slots) -> None:
         """Hold chunks against two kinds of places.
 
         Args:
@@ -107,5 +106,5 @@ class Room:
         """Return how many items in hand have no place and may come to want one, at most."""
         young = asyncio.get_running_loop().time() - SETTLING.total_seconds()
         hands = [(hand.left or 0, hand.read_at > young) for hand in self._hands[lane]]
-        without = sum(left for left, _ in hands) - self._purchases.taken(lane)
+        without = sum(left for left, _ in hands) - self._purchases.in_use[lane]
         return min(max(0, without), sum(left for left, is_young in hands if is_young))

@@ -14,10 +14,10 @@ from orchestrator.infra.background import Supervisor
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.logs import error_class
 from orchestrator.infra.redis_client import StoreUnavailable
-from orchestrator.jobs.admission import Admission
+from orchestrator.infra.slots import Lane, Slots
 from orchestrator.jobs.chunkwork import REST, ChunkWork, Handler, Tools
 from orchestrator.jobs.errors import UnreadableJob
-from orchestrator.jobs.model import JobKind, Lane, NotNow
+from orchestrator.jobs.model import JobKind, NotNow
 from orchestrator.jobs.poison import PoisonTracker
 from orchestrator.jobs.records import ChunkLease, JobRecords
 from orchestrator.jobs.room import InHand, Room
@@ -57,7 +57,7 @@ class ChunkRunner:
         notifier: Notifier,
         *,
         quotas: Mapping[Lane, int] = QUOTAS,
-        purchases: Admission | None = None,
+        purchases: Slots | None = None,
         attempts: int = 3,
         watch_period: timedelta = WATCH_PERIOD,
         supervisor: Supervisor | None = None,
@@ -85,8 +85,8 @@ class ChunkRunner:
         self._draining = asyncio.Event()
         self._places: Counter[Lane] = Counter()
         self._running: set[asyncio.Task[None]] = set()
-        slots = Admission(MAX_ITEMS)
-        self._room = Room(slots, purchases or Admission(MAX_ITEMS))
+        slots = Slots(MAX_ITEMS)
+        self._room = Room(slots, purchases or Slots(MAX_ITEMS))
         self._tools = Tools(
             records, poison, clock, slots, self._pause, self._draining.is_set, attempts
         )

@@ -26,7 +26,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from orchestrator.database.schema import PurchaseOutcome
-from orchestrator.jobs import Lane
+from orchestrator.infra.slots import Lane
 from orchestrator.purchasing.budget import accounts_of
 from orchestrator.purchasing.ledger import LedgerEntry
 

@@ -16,7 +16,7 @@ import structlog
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.database.schema import PurchaseOutcome
 from orchestrator.infra.redis_client import StoreUnavailable
-from orchestrator.jobs import Admission
+from orchestrator.infra.slots import Slots
 from orchestrator.memo import Abandoned, Flight, LeaseLost, Loaded, NotShared, RecordGone, Source
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage, Step, first_step
 from orchestrator.purchasing.ledger import Settlement
@@ -80,7 +80,7 @@ class Purchaser:
         orphans: OrphanedRuns,
         *,
         freshness: Freshness,
-        slots: Admission,
+        slots: Slots,
         reconcile_grace: timedelta = RECONCILE_GRACE,
         send_within: timedelta = SEND_WITHIN,
         honours_key: bool = False,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 from redis.asyncio import Redis
 
 from orchestrator.infra.redis_client import StoreUnavailable, store_errors
-from orchestrator.jobs import Admission
+from orchestrator.infra.slots import Slots
 from orchestrator.memo import (
     Abandonment,
     Durability,
@@ -221,7 +221,7 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
         settlement,
         orphans,
         freshness=Freshness(rules.fresh_for, rules.fresh_for),
-        slots=Admission(1),
+        slots=Slots(1),
         reconcile_grace=GRACE,
         send_within=rules.send_within,
         honours_key=rules.honours_key,

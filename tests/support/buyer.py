@@ -23,7 +23,7 @@ from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis
-from orchestrator.jobs import Admission
+from orchestrator.infra.slots import Slots
 from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.purchasing import (
     SEND_WITHIN,
@@ -212,7 +212,7 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
             settlement,
             orphans,
             freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
-            slots=Admission(settings.max_in_flight),
+            slots=Slots(settings.max_in_flight),
             reconcile_grace=settings.reconcile_grace,
             send_within=SEND_WITHIN + durability.patience,
         )

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from orchestrator.infra.slots import Slots
 from orchestrator.jobs import (
-    Admission,
     ChunkRunner,
     GivenUp,
     Item,
@@ -36,7 +36,7 @@ class Shop:
     """
 
     def __init__(self) -> None:
-        self.places = Admission(PLACES)
+        self.slots = Slots(PLACES)
         self.begun: list[Item] = []
         self.ended: list[Item] = []
         self.known: set[Item] = set()
@@ -53,7 +53,7 @@ class Shop:
         if company in self.shared:
             await self.shared[company].wait()
         elif item not in self.known:
-            async with self.places.place(context.lane):
+            async with self.slots.hold(context.lane):
                 self.begun.append(item)
                 await self._answers.acquire()
         self.ended.append(item)
@@ -77,7 +77,7 @@ async def runner(
 ) -> AsyncIterator[ChunkRunner]:
     """Return the runner of one process, which looks for work as often as it may."""
     handlers = {JobKind.ENRICH: shop}
-    runner = ChunkRunner(records, poison, handlers, notifier, purchases=shop.places)
+    runner = ChunkRunner(records, poison, handlers, notifier, purchases=shop.slots)
     yield runner
     runner.drain()
     for _ in range(len(BATCH)):

@@ -16,7 +16,7 @@ from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis
-from orchestrator.jobs import Admission
+from orchestrator.infra.slots import Slots
 from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.purchasing import (
     SEND_WITHIN,
@@ -101,7 +101,7 @@ class Worlds:
             settlement,
             orphans,
             freshness=Freshness(timedelta(hours=2), timedelta(minutes=30)),
-            slots=Admission(50),
+            slots=Slots(50),
             reconcile_grace=GRACE,
             send_within=SEND_WITHIN + durability.patience,
             honours_key=honours_key,
