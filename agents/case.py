@@ -78,9 +78,9 @@ class ClaimField(StrEnum):
 
 
 class Claim(_Frozen):
-    """One thing that one source says about a company.
+    """One statement of one source about a company.
 
-    `confidence` runs from 0 to 1; `as_of` is when the source said it, not when it was read.
+    `confidence` runs from 0 to 1; `as_of` is when the source stated it, not when it was read.
     `HEADCOUNT` carries an int, `HIRING` the number of open positions or a title, all others text.
     """
 
@@ -150,7 +150,7 @@ class Case(_Frozen):
     decisions: tuple[Decision, ...] = ()
 
     def with_evidence(self, evidence: Evidence | None) -> "Case":
-        """Return the case after evidence was sought; None says that nothing was found."""
+        """Return the case after evidence was sought; None if nothing was found."""
         return self.model_copy(update={"evidence": evidence, "evidence_sought": True})
 
     def with_decision(self, decision: Decision) -> "Case":

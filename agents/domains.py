@@ -46,12 +46,12 @@ def listed_parent(domain: str, listed: tuple[str, ...]) -> str | None:
     return next((parent for parent in listed if is_within(domain, parent)), None)
 
 
-def is_open_to_anyone(domain: str) -> bool:
+def is_public_mail(domain: str) -> bool:
     """Say whether *domain*, in lower case, or a parent of it offers free or disposable mail.
 
-    >>> is_open_to_anyone("gmail.com"), is_open_to_anyone("eu.mailinator.com")
+    >>> is_public_mail("gmail.com"), is_public_mail("eu.mailinator.com")
     (True, True)
-    >>> is_open_to_anyone("acme.com")
+    >>> is_public_mail("acme.com")
     False
     """
     labels = domain.split(".")

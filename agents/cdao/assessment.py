@@ -180,7 +180,7 @@ def _value_of(profile: CompanyProfile, policy: Policy) -> Money:
 def _probability_at(score: int, policy: Policy) -> float:
     low, high = policy.probability.lowest, policy.probability.highest
     threshold = policy.scoring.threshold
-    # A threshold at the very top leaves no room for steps: whoever reaches it is there.
+    # A threshold at the very top leaves no room for steps: reaching it is everything.
     steps = HIGHEST_SCORE - threshold
     share = (score - threshold) / steps if steps else 1.0
     return round(low + share * (high - low), 2)

@@ -2,7 +2,7 @@
 
 A missing fact yields no finding. Points are weight times strength, where strength is the
 trust in the fact (and, for countable things, how many there are), so that no good finding
-grows when a claim is taken away.
+grows when a claim is removed.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.case import JsonObject, Lead
-from agents.domains import domain_of_email, host_of, is_open_to_anyone, is_within, listed_parent
+from agents.domains import domain_of_email, host_of, is_public_mail, is_within, listed_parent
 
 from .policy import Domains, Policy
 from .profile import CompanyProfile, Known, NewsItem
@@ -33,7 +33,7 @@ class Finding(BaseModel):
     """One reason why the score is what it is.
 
     `params` is what the sentence about it names; `trust` (0 to 1) how sure it is; `is_stale`
-    says that age has already reduced the points.
+    marks points that age has already reduced.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -99,7 +99,7 @@ def score_of(findings: Iterable[Finding]) -> int:
 
 
 def listed_domain(lead: Lead, domains: Domains) -> Finding | None:
-    """Return the finding that rules a lead out by what it says itself, if there is one."""
+    """Return the finding that rules a lead out by its own e-mail or website, if there is one."""
     hosts = (domain_of_email(lead.email), host_of(lead.website or ""))
     return _listed(tuple(host for host in hosts if host), domains)
 
@@ -134,7 +134,7 @@ def _about_email(profile: CompanyProfile, lead: Lead, policy: Policy) -> Iterato
 
 
 def _is_free_mail(domain: str, domains: Domains) -> bool:
-    return is_open_to_anyone(domain) or listed_parent(domain, domains.free_mail) is not None
+    return is_public_mail(domain) or listed_parent(domain, domains.free_mail) is not None
 
 
 def _listed(hosts: tuple[str, ...], domains: Domains) -> Finding | None:

@@ -187,7 +187,7 @@ def _on_one_line(company: str) -> str:
 
 
 def clause(finding: Finding, language: Language) -> str:
-    """Return what the finding says about the company, as the rest of a sentence."""
+    """Return the finding as the rest of a sentence about the company."""
     if finding.name is FindingName.HIRING:
         return _hiring(finding, language)
     return _CLAUSES[finding.name].in_language(language).format_map(words_of(finding, language))
@@ -199,7 +199,7 @@ def words_of(finding: Finding, language: Language) -> dict[str, str]:
 
 
 def join(words: Sequence[str], language: Language) -> str:
-    """Join words or clauses as one says them: "a, b and c"."""
+    """Join words or clauses as in speech: "a, b and c"."""
     if len(words) < 2:  # noqa: PLR2004 - "and" takes two
         return "".join(words)
     conjunction = "and" if language == "en" else "y"

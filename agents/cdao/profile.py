@@ -1,7 +1,7 @@
 """What is known about a lead's company, each fact with its source, age and trust.
 
 The profile only sorts claims; what a fact is worth is decided in `findings`. Where claims
-conflict, the most trusted one wins; what the lead says about itself takes part as a claim of
+conflict, the most trusted one wins; the lead's own fields take part as a claim of
 low confidence.
 """
 
@@ -43,7 +43,7 @@ class Known(_Frozen, Generic[T]):
     """A fact: a value with the claim that carries it.
 
     `confidence` is the source's, `trust` the same reduced by age, both 0 to 1. `source_url`
-    is None where the lead itself said so, or the source gave no address.
+    is None for a field of the lead itself, or where the source gave no address.
     """
 
     value: T
@@ -54,7 +54,7 @@ class Known(_Frozen, Generic[T]):
 
     @property
     def is_stale(self) -> bool:
-        """Say whether age has taken some of the weight away."""
+        """Whether age has reduced the weight."""
         return self.trust < self.confidence
 
 

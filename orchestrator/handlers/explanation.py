@@ -177,9 +177,9 @@ def _refusal(error: BudgetExhausted) -> Localized:
     if isinstance(error, RefreshRefused):
         return Localized(
             en=f"Not refreshed: the budget of {which.en} is nearly used up, "
-            "and the rest is for what somebody asks for.",
+            "and the rest is for lookups that callers request.",
             es=f"No se renovó: el presupuesto {which.es} está casi agotado, "
-            "y el resto es para lo que alguien pida.",
+            "y el resto es para las consultas que se pidan.",
         )
     return Localized(
         en=f"Not bought: the budget of {which.en} is used up.",

@@ -1,4 +1,4 @@
-"""Dead letters as people see them: which lead or company, why, and whether it is worth a retry."""
+"""The failed items of jobs: which lead or company, why, and whether a retry is worth it."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from orchestrator.surfsense import (
 
 
 class Retry(StrEnum):
-    """Whether a dead letter is worth another try.
+    """Whether a failed item is worth another try.
 
-    `now`: it may go well as things are. `named`: something has to be mended first, or it may have
-    been charged, so it is queued again only where its reason is named. `schedule`: its watch is
-    tried again by itself.
+    `now`: it may succeed as things are. `named`: something has to be fixed first, or it may have
+    been charged, so it is queued again only if its reason is named. `schedule`: its watch runs
+    again by itself.
     """
 
     NOW = "now"
@@ -50,7 +50,7 @@ BOUGHT_AGAIN: Final = frozenset({AnswerLost.code, MalformedAnswer.code})
 
 
 def retry_of(kind: JobKind, code: str) -> Retry:
-    """Say whether an item of a job of *kind* that failed with *code* is worth another try."""
+    """Return whether an item of a job of *kind* that failed with *code* is worth another try."""
     if kind is JobKind.REFRESH:
         return Retry.SCHEDULE
     return Retry.NOW if code in _NOW else Retry.NAMED
@@ -58,7 +58,7 @@ def retry_of(kind: JobKind, code: str) -> Retry:
 
 @dataclass(frozen=True, slots=True)
 class FailedItem:
-    """One dead letter: of a lead, or of a company by itself."""
+    """One failed item: a lead, or a company by itself."""
 
     job_id: str
     number: int
@@ -74,16 +74,16 @@ class FailedItem:
 
     @property
     def item(self) -> str:
-        """What its job works on."""
+        """The item, as its job has it."""
         return self.lead_id or self.mention.text
 
     @property
     def company(self) -> str:
-        """The company's name, blank for a lead that was not there."""
+        """The company's name, blank for a lead that is not stored."""
         return self.mention.name
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return it as JSON."""
         return {
             "job_id": self.job_id,
             "number": self.number,
@@ -101,7 +101,7 @@ class FailedItem:
 
 @dataclass(slots=True)
 class FailureCount:
-    """How many dead letters there are of one code; the last one failed at `last_at`."""
+    """How many items failed with one code; the last one failed at `last_at`."""
 
     retry: Retry
     items: int = 0
@@ -116,7 +116,7 @@ class FailureCount:
         self.last_at = last_at if self.last_at is None else max(self.last_at, last_at)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return it as JSON."""
         return {
             "retry": self.retry,
             "items": self.items,
@@ -128,7 +128,7 @@ class FailureCount:
 async def list_failed_items(
     failures: Failures, wanted: FailureFilter
 ) -> AsyncIterator[tuple[Job, list[FailedItem]]]:
-    """Yield the dead letters that are *wanted*, job by job, some at a time.
+    """Yield the failed items that are *wanted*, job by job, some at a time.
 
     Raises:
         StoreUnavailable: Redis is unavailable.
@@ -142,7 +142,7 @@ async def list_failed_items(
 async def read_failed_items(
     failures: Failures, job: Job, items: Sequence[Failure]
 ) -> AsyncIterator[list[FailedItem]]:
-    """Yield the dead letters of *job* that *items* are, some at a time."""
+    """Yield the failed items of *job* for *items*, some at a time."""
     async for some in failures.results(job, items):
         yield [_failed_item(job, item, result) for item, result in some]
 

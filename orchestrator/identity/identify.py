@@ -325,10 +325,10 @@ def company_domain(address: str | None) -> str | None:
     if not address:
         return None
     # Imported on first use: the lists are large, and a name alone needs none.
-    from agents.domains import host_of, is_open_to_anyone, listed_parent  # noqa: PLC0415
+    from agents.domains import host_of, is_public_mail, listed_parent  # noqa: PLC0415
 
     host = _in_ascii(host_of(address if "://" in address else address.rpartition("@")[2]))
-    if host is None or listed_parent(host, _PAGES) or is_open_to_anyone(host):
+    if host is None or listed_parent(host, _PAGES) or is_public_mail(host):
         return None
     return host
 

@@ -129,7 +129,7 @@ class Dialect:
         """Return *cells* as one record, with its line end."""
         quoting: Literal[0, 1] = csv.QUOTE_ALL if self.quote_all else csv.QUOTE_MINIMAL
         buffer = StringIO()
-        # csv quotes a line break only if the line terminator holds it, so it is told both.
+        # csv quotes a line break only if the line terminator contains it, hence both.
         writer = csv.writer(
             buffer,
             delimiter=self.separators.delimiter,

@@ -1,4 +1,4 @@
-"""How a row or an object of a list names a company, by the names that people give their columns."""
+"""From the cells of a row, or an object of a list, to the mention of a company."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,9 +13,9 @@ _COUNTRY: Final = ("country", "pais")
 
 
 def mention_from(name: str, *, website: str = "", email: str = "", country: str = "") -> Mention:
-    """Return the mention that cells make; a website or a country that is none is left out.
+    """Return the mention that cells make; an unusable website or country is left out.
 
-    Of a blank name nothing else counts: there is no company to tell apart.
+    With a blank name the other cells are ignored: they identify no company.
     """
     if not name.strip():
         return Mention(name)
@@ -27,22 +27,22 @@ def mention_from(name: str, *, website: str = "", email: str = "", country: str 
     )
 
 
-def mention_in(said: object) -> Mention:
-    """Return the mention that *said* is: a name, or an object with `company`, `website`, `country`.
+def mention_in(given: object) -> Mention:
+    """Return the mention in *given*: a name, or an object with `company`, `website`, `country`.
 
-    The Spanish names of the fields are as good; others are ignored.
+    The Spanish names of these fields are accepted, too; other fields are ignored.
 
     Raises:
         ValueError: It is neither; the message reads on from what it is about.
     """
-    if isinstance(said, str):
-        return Mention(said)
-    name = _first(said, _COMPANY) if isinstance(said, Mapping) else None
-    if not isinstance(said, Mapping) or not isinstance(name, str):
+    if isinstance(given, str):
+        return Mention(given)
+    name = _first(given, _COMPANY) if isinstance(given, Mapping) else None
+    if not isinstance(given, Mapping) or not isinstance(name, str):
         raise ValueError(  # noqa: TRY004 - it came over the wire
             'must be a text or an object with a "company"'
         )
-    website, country = _first(said, _WEBSITE, ""), _first(said, _COUNTRY, "")
+    website, country = _first(given, _WEBSITE, ""), _first(given, _COUNTRY, "")
     if not isinstance(website, str) or not isinstance(country, str):
         raise ValueError(  # noqa: TRY004 - as above
             'must have a "website" and a "country" that are texts, if any'
@@ -50,5 +50,5 @@ def mention_in(said: object) -> Mention:
     return mention_from(name, website=website, country=country)
 
 
-def _first(said: Mapping[str, object], names: tuple[str, ...], default: object = None) -> object:
-    return next((said[name] for name in names if said.get(name) is not None), default)
+def _first(given: Mapping[str, object], names: tuple[str, ...], default: object = None) -> object:
+    return next((given[name] for name in names if given.get(name) is not None), default)

@@ -68,7 +68,7 @@ class LeadFile:
             yield from islice(read_records(lines, self.dialect.separators), 1, None)
 
     def read(self, record: Record) -> LeadRow:
-        """Return what the row of *record* says, taken for itself: as if it were the first."""
+        """Return the row of *record* by itself, as if it were the first."""
         return next(self.sheet.rows(iter([record])))
 
     def rows(self) -> Iterator[LeadRow]:

@@ -24,7 +24,7 @@ PREFIX = "emasai_"
 
 @dataclass(frozen=True, slots=True)
 class ResultCells:
-    """What one row's result says, as text ready to be read by people; "" where unknown.
+    """One row's result, as text for people; "" where unknown.
 
     `as_of` is an ISO 8601 instant in UTC, `cost_usd` a decimal number of dollars, and so is
     `uncertain_usd`: what a purchase of the company may have cost whose answer was lost.

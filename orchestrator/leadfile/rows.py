@@ -1,4 +1,4 @@
-"""From the cells of a row to a lead: what the row says, what is wrong with it, what repeats.
+"""From the cells of a row to a lead: its fields, its problems, and which rows repeat a lead.
 
 What is wrong with a field that the sheet needs is an error and keeps the row out; any other field
 is left out with a warning.
@@ -56,7 +56,7 @@ class RowProblem:
 
 @dataclass(frozen=True, slots=True)
 class LeadFields:
-    """What a row says about a lead, checked and normalised.
+    """The fields of a lead in a row, checked and normalised.
 
     `email` has its domain in lower case, `country` is an ISO 3166-1 alpha-2 code, `website` an
     http(s) URL or a bare host, `phone` as it was typed.
@@ -177,7 +177,7 @@ class Sheet:
         row, columns = record.line, len(self.header)
         if record.has_open_quote:
             message = "the row opens a quote that is never closed"
-            yield self.problem(row, None, message, "close the quote or take it away")
+            yield self.problem(row, None, message, "close the quote or remove it")
         elif not any(map(visible, record.cells)):
             yield self.problem(row, None, "the row is blank", "fill it in or delete it")
         elif len(record.cells) > columns:
@@ -197,7 +197,7 @@ class Sheet:
             )
             yield self.problem(row, column, message, "shorten it")
         if "\0" in cell:
-            yield self.problem(row, column, "contains NUL characters", "take them away")
+            yield self.problem(row, column, "contains NUL characters", "remove them")
         if has_broken_bytes(cell):
             message = "contains bytes that are not UTF-8, unlike the rest of the file"
             yield self.problem(row, column, message, "type the cell again and save as UTF-8")
@@ -264,7 +264,7 @@ class _FieldReader:
         if not text:
             if needed:
                 typed = "".join(self._cells(field)).strip(" \t")
-                message = "holds only characters that nobody can see" if typed else "is missing"
+                message = "holds only invisible characters" if typed else "is missing"
                 self._add(field, message, "fill it in or delete the row")
             return None
         try:

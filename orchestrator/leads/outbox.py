@@ -1,4 +1,4 @@
-"""The outbox: what the sales agent is to be told, and which hand-overs are owed, done or given up.
+"""The outbox: events for the sales agent, and which hand-overs are pending, delivered or dead.
 
 Any number of workers may claim; each row is one worker's until its claim lapses. A claim
 moves the row's due instant ahead, so a worker that dies leaves nothing to clean up.

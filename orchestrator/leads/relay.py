@@ -39,7 +39,7 @@ TIMEOUT: Final = timedelta(seconds=10)
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(hours=1)
 
-#: With one of these the receiver says that a retry is of no use.
+#: Answers after which a retry is of no use.
 _REFUSALS: Final = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.GONE,

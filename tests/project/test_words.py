@@ -33,9 +33,13 @@ UNPLAIN: Final = {
 }
 #: Where they are gone.
 PLAIN: Final = (
+    "agents/",
     "orchestrator/cli/",
     "orchestrator/doctor/",
+    "orchestrator/handlers/",
     "orchestrator/identity/",
+    "orchestrator/leadfile/",
+    "orchestrator/leads/",
     "orchestrator/settings.py",
 )
 #: Not read: the history, and other languages.

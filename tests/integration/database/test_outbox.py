@@ -79,7 +79,7 @@ async def test_what_is_claimed_is_nobody_elses(
 async def test_a_dead_deliverers_claim_lapses(
     engine: AsyncEngine, clock: SetClock, outbox: Outbox
 ) -> None:
-    """Until then nobody takes it; what the dead one says after that is not listened to."""
+    """Until then no other relay takes it; later reports of the old one are ignored."""
     await _opportunities(engine, clock, 1)
     (dead,) = await outbox.claim(1)
     clock.pass_by(CLAIM - timedelta(seconds=1))
@@ -93,10 +93,10 @@ async def test_a_dead_deliverers_claim_lapses(
     assert await outbox.counts() == {HandOverState.PENDING: 1}
 
 
-async def test_a_delivery_counts_whoever_made_it(
+async def test_a_delivery_counts_after_its_claim_has_lapsed(
     engine: AsyncEngine, clock: SetClock, outbox: Outbox
 ) -> None:
-    """The receiver has it, although the claim had lapsed: nobody sends it again."""
+    """The receiver has it, although the claim had lapsed: it is not sent again."""
     await _opportunities(engine, clock, 1)
     (slow,) = await outbox.claim(1)
     clock.pass_by(CLAIM)
@@ -185,7 +185,7 @@ async def test_what_was_delivered_long_ago_is_dropped(
 async def test_a_dropped_hand_over_is_not_owed_again(
     engine: AsyncEngine, clock: SetClock, outbox: Outbox
 ) -> None:
-    """Judging its lead again finds the opportunity, and tells nobody."""
+    """Judging its lead again finds the opportunity, and owes no event."""
     await _opportunities(engine, clock, 1)
     (claimed,) = await outbox.claim(1)
     await outbox.delivered(claimed.event_id)

@@ -45,7 +45,7 @@ async def store(engine: AsyncEngine) -> LeadStore:
         ({"other_policy": True}, {2, 3}),
         ({"other_policy": True, "status": "opportunity"}, {2}),
         ({"country": "ES", "imported_since": NOW + timedelta(hours=1)}, {4}),
-        ({"source": "nobody"}, set()),
+        ({"source": "none"}, set()),
     ],
     ids=str,
 )
@@ -72,6 +72,6 @@ async def test_without_a_filter_all_leads_are_chosen_the_oldest_first(store: Lea
     "conditions", [{}, {"other_policy": False}, {"country": "Spain"}, {"colour": "red"}], ids=str
 )
 def test_a_filter_that_says_nothing_or_nonsense_is_refused(conditions: dict[str, Any]) -> None:
-    """Nobody runs, and pays for, all leads by a slip of the pen."""
+    """A typo never selects, and pays for, all leads."""
     with pytest.raises(ValidationError):
         LeadFilter.model_validate(conditions)

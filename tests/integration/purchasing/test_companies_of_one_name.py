@@ -83,7 +83,7 @@ async def test_two_companies_of_one_name_are_bought_apart(world: World, desk: De
 async def test_a_lead_with_a_website_and_one_without_are_one_company(
     world: World, desk: Desk
 ) -> None:
-    """As long as nobody knows of a second company of the name: one charge."""
+    """As long as no second company of the name is known: one charge."""
     results = await desk.judge(BARE, SPAIN)
 
     assert [each.company_key for each in results] == ["acme", "acme"]
@@ -114,7 +114,7 @@ async def test_a_country_chooses_among_the_companies_of_a_name(world: World, des
 
 
 async def test_a_legal_form_is_bought_for_by_its_website(world: World, desk: Desk) -> None:
-    """`S.A.` means nobody; with a website it means one company, and every website another."""
+    """`S.A.` names no company; with a website it means one company, and every website another."""
     results = await desk.judge(
         lead(5, company="S.A.", website="acme.com"),
         lead(6, company="S.A.", email="ana@globex.de"),
@@ -171,7 +171,7 @@ async def test_merging_the_companies_of_a_name_makes_it_one_again(
 
 
 async def test_a_split_name_buys_nothing_by_itself(world: World, engine: AsyncEngine) -> None:
-    """What is stored under it could be anybody's; its companies are bought by their websites."""
+    """What is stored under it may belong to either; its companies are bought by their websites."""
     await world.enricher.enrich("Acme", FREE)
     await _decide(engine, DecisionKind.SPLIT, "acme", None)
     handle = CompanyHandler(world.enricher)

@@ -144,7 +144,7 @@ async def test_a_passing_fault_is_tried_again_when_it_may_be(world: World, pause
 async def test_the_fault_of_a_flight_that_was_overtaken_is_tried_again_at_once(
     world: World, pauses: Pauses
 ) -> None:
-    """A worker that stood still fails for that alone: its failure concerns nobody, it included."""
+    """A worker that was suspended fails for that alone: the failure is neither shared nor waited for."""
     world.seller.script["Acme"] = [ServiceUnavailable("Acme", "no connection could be made")]
     world.seller.gate.clear()
     working = asyncio.create_task(_work(world, pauses, "Acme"))
@@ -241,7 +241,7 @@ async def test_a_worker_that_ends_leaves_the_item_open(world: World, pauses: Pau
 
 
 async def test_a_pause_that_may_not_be_taken_leaves_the_item_open(world: World) -> None:
-    """Whoever drains has no time to wait: NotNow passes through."""
+    """A draining worker has no time to wait: NotNow passes through."""
 
     async def refuse(duration: timedelta) -> None:
         raise NotNow(f"no {duration}")

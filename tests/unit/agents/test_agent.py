@@ -88,7 +88,7 @@ def test_the_details_explain_the_score() -> None:
 
 @pytest.mark.parametrize("simulated", [True, False])
 def test_simulated_evidence_stays_marked(simulated: bool) -> None:  # noqa: FBT001 - parametrised
-    """Nobody can mistake a decision on invented data for a real one."""
+    """A decision on invented data is marked as such."""
     evidence = Evidence(company="Acme", claims=_VIABLE, simulated=simulated)
 
     decision = AGENT.decide(Case(lead=lead(), now=NOW).with_evidence(evidence))

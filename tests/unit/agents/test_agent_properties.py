@@ -93,7 +93,7 @@ def test_what_cannot_be_read_does_not_matter(
 def test_taking_a_good_claim_away_never_raises_the_score(
     claims: list[Claim], email: str, country: str | None, data: st.DataObject
 ) -> None:
-    """Nobody looks better by showing less of what speaks for them."""
+    """A lead never scores higher for lacking a favourable claim."""
     alone = _score([], email, country)
     good = [c for c in claims if _score([c], email, country) > alone]
     if not good:

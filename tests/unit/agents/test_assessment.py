@@ -178,7 +178,7 @@ def test_the_reason_names_three_findings_at_most() -> None:
 
 
 def test_spanish_joins_with_e_before_the_sound_i() -> None:
-    """Nobody writes "SAP y Intercom" in a sentence that customers may see."""
+    """Spanish writes "SAP e Intercom", not "SAP y Intercom"."""
     policy = policy_with(('"HubSpot",', '"Intercom",'))
 
     decision = _decide_under(

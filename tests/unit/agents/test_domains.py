@@ -3,7 +3,7 @@
 import pytest
 
 from agents.cdao import default_policy
-from agents.domains import domain_of_email, host_of, is_open_to_anyone, is_within
+from agents.domains import domain_of_email, host_of, is_public_mail, is_within
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,18 @@ def test_domains_are_compared_at_their_dots() -> None:
 @pytest.mark.parametrize(
     "domain", ["gmail.com", "hotmail.es", "yahoo.com.mx", "uol.com.br", "mailinator.com"]
 )
-def test_free_and_disposable_mail_is_open_to_anyone(domain: str) -> None:
+def test_free_and_disposable_mail_is_public_mail(domain: str) -> None:
     """Both kinds say nothing about a company, on the domain itself and below it."""
-    assert is_open_to_anyone(domain)
-    assert is_open_to_anyone(f"eu.{domain}")
+    assert is_public_mail(domain)
+    assert is_public_mail(f"eu.{domain}")
 
 
 @pytest.mark.parametrize("domain", ["acme.com", "notgmail.com", "com", "gmail.com.acme.es"])
 def test_a_domain_that_resembles_free_mail_is_not(domain: str) -> None:
     """Domains are compared label by label, from the end."""
-    assert not is_open_to_anyone(domain)
+    assert not is_public_mail(domain)
 
 
 def test_the_policy_lists_only_what_the_lists_lack() -> None:
     """A provider that the kept lists know by now leaves the policy."""
-    assert [d for d in default_policy().domains.free_mail if is_open_to_anyone(d)] == []
+    assert [d for d in default_policy().domains.free_mail if is_public_mail(d)] == []

@@ -196,7 +196,7 @@ def test_writing_from_another_domain_is_no_fault() -> None:
 
 @pytest.mark.parametrize("domain", ["gmail.com", "mailinator.com", "ono.com", "correo.ono.com"])
 def test_writing_from_free_mail_costs_points(domain: str) -> None:
-    """An address that anybody can get, by the kept lists or the policy, is a known fact."""
+    """A public mail address, by the lists or by the policy, is a known fact."""
     findings = findings_of(email=f"ana@{domain}")
 
     assert findings[FindingName.FREE_MAIL].points == -5
@@ -229,7 +229,7 @@ def test_our_own_and_competitors_are_recognised(changes: dict[str, str | None], 
 
 
 def test_a_competitor_is_recognised_by_its_website_in_evidence() -> None:
-    """A competitor that writes from free mail is one all the same."""
+    """A competitor that writes from free mail is still a competitor."""
     findings = findings_of(claim("website", "competitor.example"), email="bo@gmail.com")
 
     assert FindingName.COMPETITOR_DOMAIN in findings

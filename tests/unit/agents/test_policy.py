@@ -100,7 +100,7 @@ def test_a_fault_is_named_with_its_setting(old: str, new: str, problem: str) -> 
 
 
 def test_all_faults_are_reported_at_once() -> None:
-    """Nobody has to start three times to learn of three faults."""
+    """One start reports all three faults."""
     problems = _problems(
         ("hiring = 6", "hiring = -6"), ('"ES",', '"EZ",'), ("highest = 0.6", "highest = 6")
     )

@@ -50,7 +50,7 @@ def test_a_write_that_fails_half_way_leaves_the_old_content(tmp_path: Path) -> N
 
 
 def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
-    """Who could read the old output can read the new one, and nobody else."""
+    """The new output has the mode of the old one."""
     path = tmp_path / "out.csv"
     path.touch()
     path.chmod(0o640)
@@ -121,7 +121,7 @@ def test_a_disk_without_room_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def locked_folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder that nobody may write to; root gives up its rights, which ignore modes."""
+    """A read-only folder; root gives up its rights, which ignore modes."""
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o555)
     was_root = os.geteuid() == 0

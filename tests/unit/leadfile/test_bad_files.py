@@ -44,7 +44,7 @@ def test_a_file_that_holds_no_leads_is_refused_in_one_sentence(
 
 
 def test_a_missing_company_column_lists_the_columns_found(given_file: GivenFile) -> None:
-    """Someone with another name for the company sees what was found, and what to call it."""
+    """The error names the columns that were found, and the name that is expected."""
     path = given_file("Kunde;Ciudad;\nAcme;Madrid;\n")
 
     with pytest.raises(LeadFileError) as refused:
@@ -87,7 +87,7 @@ def test_a_directory_is_one_sentence(tmp_path: Path) -> None:
 
 
 class _Locked(type(Path())):  # type: ignore[misc]  # the class differs by platform
-    """A file that its reader has no permission for, whoever runs the test (root, too)."""
+    """A file that its reader has no permission for, even if root runs the test."""
 
     def open(self, *_: object, **__: object) -> NoReturn:
         raise PermissionError(13, "Permission denied")

@@ -26,7 +26,7 @@ def _only_sentence(lead_file: LeadFile, row: int, level: Level = Level.ERROR) ->
         ("   ,Ana,ana@acme.example,,,", "company is missing; fill it in or delete the row"),
         (
             "\u200b\u00a0\ufeff\u3164,Ana,ana@acme.example,,,",
-            "company holds only characters that nobody can see; fill it in or delete the row",
+            "company holds only invisible characters; fill it in or delete the row",
         ),
         (
             "&nbsp;,Ana,ana@acme.example,,,",
@@ -49,9 +49,9 @@ def _only_sentence(lead_file: LeadFile, row: int, level: Level = Level.ERROR) ->
         (",,,,,", "the row is blank; fill it in or delete it"),
         (
             '"Acme,Ana,ana@acme.example,,,',
-            "the row opens a quote that is never closed; close the quote or take it away",
+            "the row opens a quote that is never closed; close the quote or remove it",
         ),
-        ("Acme\0,Ana,ana@acme.example,,,", "company contains NUL characters; take them away"),
+        ("Acme\0,Ana,ana@acme.example,,,", "company contains NUL characters; remove them"),
         (
             f"Acme,{'x' * 10_000_000},ana@acme.example,,,",
             (
@@ -112,7 +112,7 @@ def test_a_bad_optional_field_is_left_out_with_a_warning(
 
 
 def test_a_doubtful_phone_is_kept_as_typed_with_a_warning(given_file: GivenFile) -> None:
-    """Nobody's phone number is thrown away because it looks odd."""
+    """A phone number that looks odd is kept, with a warning."""
     path = given_file(f"{HEADER}Acme,Ana,ana@acme.example,,ES,ask for Ana\n")
 
     lead_file = read_lead_file(path)
@@ -269,7 +269,7 @@ def test_a_column_without_a_name_is_called_by_its_place(given_file: GivenFile) -
 
 
 def test_a_repeated_lead_has_the_number_of_its_first_row(given_file: GivenFile) -> None:
-    """Same company and same e-mail, written otherwise, is the same lead; a bad row is nobody's."""
+    """Same company and same e-mail, written otherwise, is the same lead; a bad row is none."""
     path = given_file(
         "company,contact,email\n"
         ",Ana,ana@acme.example\n"

@@ -39,7 +39,7 @@ def test_spellings_of_one_company_in_the_example_are_one_company(example: LeadFi
 
 
 def test_people_of_the_example_live_on_reserved_domains(example: LeadFile) -> None:
-    """Nobody can be written to by running the demo."""
+    """The demo names no real mailbox."""
     leads = [row.lead for row in example.rows() if row.lead]
 
     assert all((lead.email or "").lower().endswith(RESERVED) for lead in leads)
@@ -55,7 +55,7 @@ def test_the_example_holds_bad_rows_of_every_kind(example: LeadFile) -> None:
     assert levels[Level.WARNING] == 5
     for kind in (
         "company is missing",
-        "company holds only characters that nobody can see",
+        "company holds only invisible characters",
         "could be any of many companies",
         "email is not an e-mail address",
         "email is missing",

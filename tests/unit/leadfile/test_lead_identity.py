@@ -1,4 +1,4 @@
-"""Who a lead is."""
+"""The identity of a lead."""
 
 import pytest
 
@@ -43,6 +43,6 @@ def test_a_row_becomes_a_lead_of_the_agents() -> None:
 
 
 def test_a_row_of_a_company_list_is_no_lead() -> None:
-    """Without contact and e-mail there is nobody to sell to."""
+    """A lead needs a contact and an e-mail."""
     with pytest.raises(ValueError, match="needs a contact and an e-mail"):
         lead_from(LeadFields("Acme", "acme"))
