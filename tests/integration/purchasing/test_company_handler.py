@@ -144,7 +144,7 @@ async def test_a_passing_fault_is_tried_again_when_it_may_be(world: World, pause
 async def test_the_fault_of_a_flight_that_was_overtaken_is_tried_again_at_once(
     world: World, pauses: Pauses
 ) -> None:
-    """A worker that was suspended fails for that alone: the failure is neither shared nor waited for."""
+    """A worker that was suspended fails for that alone: the failure is not shared."""
     world.seller.script["Acme"] = [ServiceUnavailable("Acme", "no connection could be made")]
     world.seller.gate.clear()
     working = asyncio.create_task(_work(world, pauses, "Acme"))
