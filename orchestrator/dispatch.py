@@ -41,6 +41,7 @@ from orchestrator.jobs import (
     JobGone,
     JobKind,
     JobState,
+    Lane,
     NewJob,
     Numbers,
     Origin,
@@ -49,6 +50,7 @@ from orchestrator.jobs import (
     UnreadableJob,
     UnsealedJob,
     idempotency_name,
+    lane_of,
 )
 from orchestrator.purchasing import run_account
 
@@ -66,6 +68,53 @@ LONGEST_PAUSE_S: Final = 0.5
 NOTIFY_PATIENCE: Final = timedelta(seconds=1)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The limits of work; None for no limit, and for the tenant of the settings.
+
+    `buy_again`: companies whose earlier purchase has lost its answer may be bought once more.
+    """
+
+    max_cost_micros: int | None = None
+    deadline: datetime | None = None
+    tenant: str | None = None
+    buy_again: bool = False
+
+    def tenant_of(self, runtime: Runtime) -> str:
+        """Return the tenant on whose behalf the work is done."""
+        return self.tenant or runtime.settings.tenant
+
+    def new_job(
+        self,
+        runtime: Runtime,
+        kind: JobKind,
+        items: tuple[Item, ...] = (),
+        *,
+        origin: Origin,
+        lane: Lane | None = None,
+        about: str | None = None,
+    ) -> NewJob:
+        """Return a job of *items*, none of them where they are submitted part by part.
+
+        Its *lane* is that of the number of its items, unless it is given.
+        """
+        return NewJob(
+            kind,
+            items,
+            self.tenant_of(runtime),
+            self.max_cost_micros,
+            lane=lane or (lane_of(len(items)) if items else Lane.PIPELINE),
+            origin=origin,
+            deadline=self.deadline,
+            about=about,
+            policy=runtime.leads.policy_version if kind in _JUDGED else None,
+            buy_again=self.buy_again,
+        )
+
+
+_JUDGED: Final = frozenset({JobKind.PIPELINE, JobKind.REJUDGE})
 
 
 async def submit(
@@ -388,7 +437,6 @@ async def _requeue(
     cap_micros: int | None,
     deadline: datetime | None,
 ) -> Requeue:
-    is_judged = job.kind in {JobKind.PIPELINE, JobKind.REJUDGE}
     retry = NewJob(
         job.kind,
         (),
@@ -399,7 +447,7 @@ async def _requeue(
         deadline=deadline,
         parent=job.job_id,
         about=job.about,
-        policy=runtime.leads.policy_version if is_judged else None,
+        policy=runtime.leads.policy_version if job.kind in _JUDGED else None,
         # To name such a reason is to ask for another purchase.
         buy_again=not BOUGHT_AGAIN.isdisjoint(wanted.codes),
     )

@@ -19,7 +19,6 @@ from orchestrator.app import Runtime
 from orchestrator.cli.console import err, notice, out, print_json
 from orchestrator.cli.costs import Budgets, budgets_json, read_budgets, show_warnings
 from orchestrator.cli.follow import ProgressDisplay, follow
-from orchestrator.cli.options import Terms
 from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
 from orchestrator.cli.summary import (
     Estimate,
@@ -29,7 +28,7 @@ from orchestrator.cli.summary import (
     summary_table,
     verdict,
 )
-from orchestrator.dispatch import submit_stream
+from orchestrator.dispatch import Terms, submit_stream
 from orchestrator.handlers import ItemResult, ItemStatus, LeadResult
 from orchestrator.identity import mention_of
 from orchestrator.infra.background import raise_if_cancelled
@@ -84,16 +83,8 @@ class Batch:
 
     def new_job(self, runtime: Runtime) -> NewJob:
         """Return the job without its items, which are submitted part by part."""
-        return NewJob(
-            self.kind,
-            (),
-            self.terms.tenant_of(runtime),
-            self.terms.max_cost_micros,
-            origin=Origin.CLI,
-            deadline=self.terms.deadline,
-            about=self.lead_file.path.name,
-            policy=runtime.leads.policy_version if self.kind is JobKind.PIPELINE else None,
-            buy_again=self.terms.buy_again,
+        return self.terms.new_job(
+            runtime, self.kind, origin=Origin.CLI, about=self.lead_file.path.name
         )
 
 

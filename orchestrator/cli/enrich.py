@@ -1,16 +1,14 @@
 """`emasai enrich`: evidence about companies, without judging them."""
 
-import asyncio
-from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
-from uuid import uuid4
 
 import typer
 from rich.text import Text
 
-from agents.case import Language, Localized
+from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, run_file
 from orchestrator.cli.console import dollars, err, out, print_json, table
@@ -23,22 +21,21 @@ from orchestrator.cli.options import (
     DryRun,
     MaxCost,
     Tenant,
-    Terms,
     Website,
     check_name,
     parse_duration,
+    parse_terms,
 )
 from orchestrator.cli.session import LONGEST_S, Patience, patiently, with_runtime
 from orchestrator.cli.summary import Estimate, estimate, show_estimate, summarize
-from orchestrator.handlers import STILL_LOADING, CompanyHandler, CompanyResult, ItemStatus
-from orchestrator.handlers.company import report_of_failure
-from orchestrator.handlers.explanation import Explanation
+from orchestrator.dispatch import Terms
+from orchestrator.handlers import STILL_LOADING, CompanyResult
 from orchestrator.handlers.result import own_key
 from orchestrator.identity import Mention, mention_of
 from orchestrator.infra.printable import printable
-from orchestrator.jobs import DeadLetter, GivenUp, JobContext, JobKind, NotNow, Report, Tries
+from orchestrator.jobs import JobKind
 from orchestrator.leadfile import FOR_ENRICHMENT, LeadFields, read_lead_file
-from orchestrator.purchasing import run_account
+from orchestrator.lookup import billing_context, look_up_all
 
 #: Names that are looked up side by side.
 AT_ONCE: Final = 50
@@ -74,7 +71,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     A name that takes longer than --patience is still bought, once: the other answers are shown,
     and the command ends when that purchase is stored.
     """
-    terms = Terms.parse(max_cost, deadline, tenant, buy_again=buy_again)
+    terms = parse_terms(max_cost, deadline, tenant, buy_again=buy_again)
     only = Path(names[0])
     is_file = len(names) == 1 and (only.suffix.lower() in _FILE_SUFFIXES or only.is_file())
     if (website or country) and (is_file or len(names) > 1):
@@ -114,8 +111,10 @@ def _enrich_names(
     mentions: list[Mention], terms: Terms, patience: timedelta | None, *, as_json: bool
 ) -> None:
     async def work(runtime: Runtime) -> list[CompanyResult]:
-        context = await _context(runtime, terms)
-        reports = await look_up_all(runtime, mentions, terms, context, patience)
+        context = await billing_context(runtime, terms)
+        longest_s = LONGEST_S if patience is None else min(LONGEST_S, patience.total_seconds())
+        retried = partial(patiently, patience=Patience(longest_s))
+        reports = await look_up_all(runtime, mentions, terms, context, patience, retried)
         complete = await runtime.jobs.results.complete([report.result for report in reports])
         results = [CompanyResult.model_validate(result) for result in complete]
         # Printed here: closing the runtime waits for purchases that have outlasted --patience.
@@ -129,68 +128,6 @@ def _enrich_names(
     results = with_runtime(work)
     summary = summarize(results, rows=len(mentions), items=len(mentions))
     raise typer.Exit(summary.exit_code)
-
-
-async def _context(runtime: Runtime, terms: Terms) -> JobContext:
-    """Return the context of purchases without a job; a cap is kept under an id of its own."""
-    run_id, is_capped = uuid4().hex, terms.max_cost_micros is not None
-    if terms.max_cost_micros is not None:
-        await runtime.purchasing.budget.set_cap(run_account(run_id), terms.max_cost_micros)
-    return JobContext(
-        run_id if is_capped else None,
-        terms.tenant_of(runtime),
-        capped=is_capped,
-        buy_again=run_id if terms.buy_again else None,
-    )
-
-
-async def look_up_all(
-    runtime: Runtime,
-    mentions: list[Mention],
-    terms: Terms,
-    context: JobContext,
-    patience: timedelta | None,
-) -> list[Report]:
-    """Look *mentions* up side by side; return their reports in order.
-
-    Raises:
-        NotNow: A backend is unavailable, and no mention could be looked up.
-    """
-    handler, slots = (
-        CompanyHandler(runtime.purchasing.enricher, patience=patience),
-        asyncio.Semaphore(AT_ONCE),
-    )
-    longest_s = LONGEST_S if patience is None else min(LONGEST_S, patience.total_seconds())
-    bearing = Patience(longest_s)
-
-    async def look_up(mention: Mention) -> Report | NotNow:
-        async with slots:
-            if terms.deadline is not None and runtime.clock() >= terms.deadline:
-                return await handler.give_up(mention.text, context, GivenUp(DeadLetter.DEADLINE))
-            try:
-                # Each with its own count of tries.
-                return await patiently(
-                    lambda: handler(mention.text, replace(context, tries=Tries())), bearing
-                )
-            except NotNow as unavailable:
-                return unavailable
-
-    found = await asyncio.gather(*map(look_up, mentions))
-    faults = [each for each in found if isinstance(each, NotNow)]
-    if len(faults) == len(found):
-        raise faults[0]
-    return [
-        _report_of_fault(mention, each) if isinstance(each, NotNow) else each
-        for mention, each in zip(mentions, found, strict=True)
-    ]
-
-
-def _report_of_fault(mention: Mention, error: NotNow) -> Report:
-    es = "Un servidor no estaba disponible; vuelva a ejecutarlo más tarde."
-    reason = Localized(
-        en=f"{error.reason[:1].upper()}{error.reason[1:]}; run it again later.", es=es
-    )
-    return report_of_failure(mention, Explanation(ItemStatus.FAILED, "unavailable", reason))
 
 
 def _show_all(results: list[CompanyResult], language: Language, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, json_text, out, print_json, table, write_json
-from orchestrator.cli.options import AsJson, Deadline, OfLane, OfTenant, Terms, parse_instant
+from orchestrator.cli.options import AsJson, Deadline, OfLane, OfTenant, parse_instant, parse_terms
 from orchestrator.cli.session import with_runtime
 from orchestrator.dispatch import RequeueReport, preview_requeue, requeue, requeued_as
 from orchestrator.handlers import FailedItem, FailureCount, list_failed_items, retry_of
@@ -177,7 +177,7 @@ def requeue_failed(  # noqa: PLR0913 - each is an option
         raise typer.BadParameter(
             "give at least one of --job, --reason, --tenant, --lane or --since"
         )
-    terms = Terms.parse(max_cost, deadline)
+    terms = parse_terms(max_cost, deadline)
 
     async def work(runtime: Runtime) -> tuple[RequeueReport, Sequence[str]]:
         wanted = await _filter_of(runtime, job_id, reasons, tenant, lane, since)

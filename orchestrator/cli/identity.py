@@ -2,9 +2,9 @@
 
 import getpass
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
@@ -18,13 +18,12 @@ from orchestrator.identity.decisions import (
     BadDecision,
     DecisionKind,
     IdentityDecision,
-    IdentityRules,
     NewDecision,
-    in_force,
     undone_by,
 )
 from orchestrator.identity.index import REFRESH_AFTER
-from orchestrator.identity.resolution import MatchReason, NameAssignment, Resolved
+from orchestrator.identity.resolution import MatchReason
+from orchestrator.lookup import Resolution, decision_json, resolve
 from orchestrator.purchasing import entry_key
 
 identity = typer.Typer(
@@ -203,7 +202,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show which company a name means and why, and which others have the same name."""
-    found = with_runtime(lambda runtime: resolve(runtime, name, website=website, country=country))
+    found = with_runtime(lambda runtime: resolve(runtime, Mention(name, website, country)))
     if as_json:
         print_json(found.as_json())
     else:
@@ -325,74 +324,6 @@ async def check_known(runtime: Runtime, key: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """The company of a name, and the facts and decisions that lead to it.
-
-    `companies` are those with the same name, by key; `decisions` those in force that lead to this
-    one, `aliases` the keys of names that lead to it by an alias.
-    """
-
-    company: Resolved
-    companies: Mapping[str, tuple[NameAssignment, ...]]
-    decisions: list[IdentityDecision]
-    aliases: tuple[str, ...]
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The company's key, and other keys under which its data may be stored."""
-        return (self.company.key, *self.company.former, *self.aliases)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it for `--json`."""
-        identity = self.company.identity
-        return {
-            "key": self.company.key,
-            "because": self.company.reason.value,
-            "ambiguous": self.company.is_ambiguous,
-            "candidates": list(self.company.candidates),
-            "name_key": identity.name_key,
-            "display_name": identity.display_name,
-            "legal_form": identity.legal_form,
-            "domain": identity.facts.domain,
-            "country": identity.facts.country,
-            "removed": [
-                {"text": text, "label": form.label, "kind": form.kind}
-                for text, form in identity.removed
-            ],
-            "distinctive": identity.distinctive,
-            "former_keys": list(self.keys[1:]),
-            "claims": [
-                {"key": key, "company": claim.company, **claim.facts._asdict()}
-                for key, claims in self.companies.items()
-                for claim in claims
-            ],
-            "identity_decisions": [decision_json(each) for each in self.decisions],
-        }
-
-
-async def resolve(
-    runtime: Runtime, name: str, *, website: str | None = None, country: str | None = None
-) -> Resolution:
-    """Return the company of a name or a key; stores nothing, costs nothing.
-
-    Raises:
-        DatabaseUnavailable: The index cannot be read.
-        InvalidCompanyName: *name* is blank.
-    """
-    company = await runtime.identity.index.preview(Mention(name, website, country).identify())
-    every = await runtime.identity.decisions.all()
-    rules = in_force(every)
-    applied = [each for each in every if _is_about(each, company, rules)]
-    undone = undone_by(every)
-    return Resolution(
-        company,
-        await runtime.identity.index.companies_of(company.identity.name_key),
-        [each for each in applied if each.number not in undone],
-        rules.aliases_of(company.key),
-    )
-
-
 def print_resolution(found: Resolution) -> None:
     """Print the identity for people."""
     company = found.company
@@ -409,26 +340,6 @@ def print_resolution(found: Resolution) -> None:
     for key, claims in found.companies.items():
         what = "could be" if company.is_ambiguous else "leads of this name have"
         out.print(f"  {what} {key}: {', '.join(dict.fromkeys(map(str, claims)))}")
-
-
-def decision_json(decision: IdentityDecision, undone: int | None = None) -> dict[str, Any]:
-    """Return a decision for `--json`; *undone* is the number of the decision that undid it."""
-    return {
-        "number": decision.number,
-        "kind": decision.kind.value,
-        "subject": decision.subject,
-        "target": decision.target,
-        "by": decision.by,
-        "why": decision.why,
-        "decided_at": decision.decided_at.isoformat(),
-        "undone_by": undone,
-    }
-
-
-def _is_about(decision: IdentityDecision, company: Resolved, rules: IdentityRules) -> bool:
-    target = decision.target
-    leads_here = target is not None and rules.final(target)[0] == company.key
-    return leads_here or decision.number in company.decisions
 
 
 def _keeps_its_form(identity: Identity) -> bool:

@@ -1,7 +1,6 @@
 """Arguments and options that several commands share, and the bounds of what is typed."""
 
 import contextlib
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, TypeVar
 
@@ -9,7 +8,7 @@ import durationpy
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.app import Runtime
+from orchestrator.dispatch import Terms
 from orchestrator.infra import bounds
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import Lane
@@ -151,40 +150,22 @@ OfLane = Annotated[Lane | None, typer.Option("--lane", help="Only of this lane."
 OfTenant = Annotated[str | None, typer.Option("--tenant", help="Only of this tenant.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The limits of a job; None for no limit, and for the tenant of the settings.
+def parse_terms(
+    max_cost: str | None,
+    deadline: str | None,
+    tenant: str | None = None,
+    *,
+    buy_again: bool = False,
+) -> Terms:
+    """Return what `--max-cost`, `--deadline`, `--tenant` and `--buy-again` mean.
 
-    `buy_again`: companies whose earlier purchase has lost its answer may be bought once more.
+    Raises:
+        typer.BadParameter: One of them is not what every entry point accepts.
     """
-
-    max_cost_micros: int | None = None
-    deadline: datetime | None = None
-    tenant: str | None = None
-    buy_again: bool = False
-
-    @classmethod
-    def parse(
-        cls,
-        max_cost: str | None,
-        deadline: str | None,
-        tenant: str | None = None,
-        *,
-        buy_again: bool = False,
-    ) -> "Terms":
-        """Return what `--max-cost`, `--deadline`, `--tenant` and `--buy-again` mean.
-
-        Raises:
-            typer.BadParameter: One of them is not what every entry point accepts.
-        """
-        micros = until = None
-        if max_cost is not None:
-            micros = bounds.micros_of(bounded(_COST, max_cost.removeprefix("$")))
-        if deadline is not None:
-            instant = parse_instant(deadline, utc_now(), ago=False)
-            until = bounded(_DEADLINE, instant, of=f"the deadline {deadline}")
-        return cls(micros, until, tenant, buy_again)
-
-    def tenant_of(self, runtime: Runtime) -> str:
-        """Return the tenant on whose behalf the work is done."""
-        return self.tenant or runtime.settings.tenant
+    micros = until = None
+    if max_cost is not None:
+        micros = bounds.micros_of(bounded(_COST, max_cost.removeprefix("$")))
+    if deadline is not None:
+        instant = parse_instant(deadline, utc_now(), ago=False)
+        until = bounded(_DEADLINE, instant, of=f"the deadline {deadline}")
+    return Terms(micros, until, tenant, buy_again)

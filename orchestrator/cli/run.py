@@ -9,7 +9,15 @@ import typer
 
 from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, run_file
-from orchestrator.cli.options import AsJson, BuyAgain, Deadline, DryRun, MaxCost, Tenant, Terms
+from orchestrator.cli.options import (
+    AsJson,
+    BuyAgain,
+    Deadline,
+    DryRun,
+    MaxCost,
+    Tenant,
+    parse_terms,
+)
 from orchestrator.cli.stored import CONDITIONS, Selection, estimate_stored, rejudge, run_stored
 from orchestrator.handlers import LeadResult
 from orchestrator.jobs import JobKind
@@ -46,7 +54,7 @@ def run(  # noqa: PLR0913 - each is an option
     as_json: AsJson = False,
 ) -> None:
     """Enrich and judge leads: opportunities and discards, each with its reason."""
-    terms = Terms.parse(max_cost, deadline, tenant, buy_again=buy_again)
+    terms = parse_terms(max_cost, deadline, tenant, buy_again=buy_again)
     if again and (max_cost or deadline or buy_again or output):
         raise typer.BadParameter(
             "--rejudge buys nothing and writes no file: leave out --max-cost, --deadline, "

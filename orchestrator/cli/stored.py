@@ -20,14 +20,13 @@ from orchestrator.cli.batch import Outcome, finish
 from orchestrator.cli.console import Exit, figures, notice, out, print_json
 from orchestrator.cli.costs import read_budgets
 from orchestrator.cli.follow import follow
-from orchestrator.cli.options import Terms
 from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
 from orchestrator.cli.summary import Estimate, estimate, show_estimate, summarize
-from orchestrator.dispatch import submit
+from orchestrator.dispatch import Terms, submit
 from orchestrator.handlers import Change, LeadResult, RejudgedLead
 from orchestrator.identity import mention_of
 from orchestrator.infra.clock import utc_now
-from orchestrator.jobs import Job, JobKind, NewJob, Origin, lane_of
+from orchestrator.jobs import Job, JobKind, Origin
 from orchestrator.leadfile import country_code, lead_id, read_lead_file
 from orchestrator.leads import LeadFilter
 
@@ -152,7 +151,9 @@ def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
         items, patience = await selection.items(runtime), Patience()
         job, results = None, []
         if items:
-            new = _job_of(JobKind.PIPELINE, items, runtime, selection, terms)
+            new = terms.new_job(
+                runtime, JobKind.PIPELINE, items, origin=Origin.CLI, about=selection.about
+            )
             accepted = await patiently(lambda: submit(runtime, new), patience)
             job = await follow(runtime, accepted, quiet=as_json)
             results = await patiently(lambda: _results(runtime, job, LeadResult), patience)
@@ -163,23 +164,6 @@ def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
 
     outcome = with_runtime(work, workers=WORKERS)
     finish(outcome, items="leads", as_json=as_json, about=selection.about)
-
-
-def _job_of(
-    kind: JobKind, items: tuple[str, ...], runtime: Runtime, selection: Selection, terms: Terms
-) -> NewJob:
-    return NewJob(
-        kind,
-        items,
-        terms.tenant_of(runtime),
-        terms.max_cost_micros,
-        lane=lane_of(len(items)),
-        origin=Origin.CLI,
-        deadline=terms.deadline,
-        about=selection.about,
-        policy=runtime.leads.policy_version,
-        buy_again=terms.buy_again,
-    )
 
 
 async def _results(runtime: Runtime, job: Job, model: type[Result]) -> list[Result]:
@@ -271,7 +255,9 @@ def rejudge(selection: Selection, terms: Terms, *, dry_run: bool, as_json: bool)
                 looks = map(runtime.leads.rejudge.judge, items[start : start + AT_ONCE])
                 results += await asyncio.gather(*looks)
         elif items:
-            new = _job_of(JobKind.REJUDGE, items, runtime, selection, terms)
+            new = terms.new_job(
+                runtime, JobKind.REJUDGE, items, origin=Origin.CLI, about=selection.about
+            )
             job = await follow(runtime, await submit(runtime, new), quiet=as_json)
             results = await _results(runtime, job, RejudgedLead)
         job_id = None if job is None else job.job_id

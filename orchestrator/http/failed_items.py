@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, StringConstraints
 
 from orchestrator.app import Runtime
-from orchestrator.dispatch import RequeueReport, preview_requeue, requeue, requeued_as
+from orchestrator.dispatch import RequeueReport, Terms, preview_requeue, requeue, requeued_as
 from orchestrator.handlers import list_failed_items
 from orchestrator.infra.bounds import Flag, Instant, Tenant
 from orchestrator.jobs import FailureFilter, KeyedRequest, Lane
@@ -23,10 +23,11 @@ from .requests import (
     BodyRoute,
     CallerOfRequest,
     IdempotencyKey,
-    Limits,
     LimitsInAddress,
     RuntimeOfApp,
     WorkLimits,
+    check_time_is_left,
+    terms_of,
 )
 from .submitting import REPLAYED, keyed_request
 
@@ -171,15 +172,15 @@ async def requeue_letters(
     `Idempotency-Key` and limits work as for `POST /api/v1/jobs`.
     """
     wanted = wanted or RequeueSelection()
-    limits = Limits.of(wanted, address)
-    if not (wanted.codes or wanted.since or wanted.lane or limits.tenant):
+    terms = terms_of(wanted, address)
+    if not (wanted.codes or wanted.since or wanted.lane or terms.tenant):
         message = "The body needs one of 'codes', 'since', 'tenant' and 'lane'."
         raise Refused(invalid_request([FieldFault(field="", message=message)]))
-    whose = caller.filter_of(limits.tenant)
+    whose = caller.filter_of(terms.tenant)
     chosen = FailureFilter(None, frozenset(wanted.codes), whose, wanted.lane, wanted.since)
     tenant = whose or runtime.settings.tenant
     async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
-        return await _requeued(runtime, chosen, wanted, limits, keyed, response)
+        return await _requeued(runtime, chosen, wanted, terms, keyed, response)
 
 
 @router.post(
@@ -205,30 +206,30 @@ async def requeue_letters_of(
     """
     job = await found_job(runtime, caller, job_id)
     wanted = wanted or RequeueRequest()
-    limits = Limits.of(wanted, address)
-    whose = caller.filter_of(limits.tenant)
+    terms = terms_of(wanted, address)
+    whose = caller.filter_of(terms.tenant)
     chosen = FailureFilter(job.job_id, frozenset(wanted.codes), tenant=whose, since=wanted.since)
     async with keyed_request(runtime, request, job.tenant, idempotency_key) as keyed:
-        return await _requeued(runtime, chosen, wanted, limits, keyed, response)
+        return await _requeued(runtime, chosen, wanted, terms, keyed, response)
 
 
 async def _requeued(
     runtime: Runtime,
     chosen: FailureFilter,
     wanted: RequeueRequest,
-    limits: Limits,
+    terms: Terms,
     keyed: KeyedRequest | None,
     response: Response,
 ) -> RequeueAnswer:
     if keyed is not None and keyed.replay is not None:
         response.headers[REPLAYED] = "true"
         return RequeueAnswer.model_validate(keyed.replay.note)
-    limits.check_not_passed()
+    check_time_is_left(terms)
     found = (
-        preview_requeue(runtime, chosen, max_cost_micros=limits.max_cost_micros)
+        preview_requeue(runtime, chosen, max_cost_micros=terms.max_cost_micros)
         if wanted.dry_run
         else requeue(
-            runtime, chosen, max_cost_micros=limits.max_cost_micros, deadline=limits.deadline
+            runtime, chosen, max_cost_micros=terms.max_cost_micros, deadline=terms.deadline
         )
     )
     told = (await RequeueReport.of(found)).as_json(dry_run=wanted.dry_run)

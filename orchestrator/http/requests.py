@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Final, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
@@ -24,6 +23,7 @@ from pydantic.config import JsonDict
 from pydantic_core import CoreSchema, core_schema
 
 from orchestrator.app import Runtime
+from orchestrator.dispatch import Terms
 from orchestrator.infra import bounds
 from orchestrator.infra.bounds import (
     MAX_COST_USD,
@@ -195,48 +195,39 @@ class AddressTerms(AddressLimits):
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What body and address say together; None where neither says anything."""
+def terms_of(body: WorkLimits | None, address: AddressLimits) -> Terms:
+    """Return what body and address of a request say together.
 
-    tenant: str | None
-    max_cost_micros: int | None
-    deadline: datetime | None
-    buy_again: bool
+    Raises:
+        Refused: The two contradict each other.
+    """
+    said = body or WorkLimits()
+    faults: list[FieldFault] = []
+    if address.max_cost_micros is not None and address.max_cost_usd is not None:
+        faults.append(FieldFault(field="", message=f"The address {_TWO_CAPS}."))
+    terms = Terms(
+        _one("the cap", _cap_micros(said), _cap_micros(address), faults),
+        _one("deadline", said.deadline, address.deadline, faults),
+        _one("tenant", said.tenant, address.tenant, faults),
+        _one("buy_again", _buy_again(said), _buy_again(address), faults) or False,
+    )
+    if faults:
+        raise Refused(invalid_request(faults))
+    return terms
 
-    @classmethod
-    def of(cls, body: WorkLimits | None, address: AddressLimits) -> "Limits":
-        """Return what holds, wherever it was said.
 
-        Raises:
-            Refused: The two contradict each other.
-        """
-        said = body or WorkLimits()
-        faults: list[FieldFault] = []
-        if address.max_cost_micros is not None and address.max_cost_usd is not None:
-            faults.append(FieldFault(field="", message=f"The address {_TWO_CAPS}."))
-        limits = cls(
-            _one("tenant", said.tenant, address.tenant, faults),
-            _one("the cap", _cap_micros(said), _cap_micros(address), faults),
-            _one("deadline", said.deadline, address.deadline, faults),
-            _one("buy_again", _buy_again(said), _buy_again(address), faults) or False,
-        )
-        if faults:
-            raise Refused(invalid_request(faults))
-        return limits
+def check_time_is_left(terms: Terms) -> None:
+    """Refuse new work whose deadline has passed.
 
-    def check_not_passed(self) -> None:
-        """Refuse new work for which no time is left.
-
-        Raises:
-            Refused: The deadline has passed.
-        """
-        if self.deadline is None:
-            return
-        try:
-            check_not_passed(self.deadline)
-        except ValueError as error:
-            raise Refused(invalid_request([field_fault(("deadline",), str(error))])) from None
+    Raises:
+        Refused: It has.
+    """
+    if terms.deadline is None:
+        return
+    try:
+        check_not_passed(terms.deadline)
+    except ValueError as error:
+        raise Refused(invalid_request([field_fault(("deadline",), str(error))])) from None
 
 
 def _buy_again(said: WorkLimits | AddressLimits) -> bool | None:

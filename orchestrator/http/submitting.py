@@ -8,6 +8,7 @@ while that one is in flight. Another request with the same key is refused with 4
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
@@ -30,10 +31,7 @@ from orchestrator.jobs import (
     JobKind,
     JobState,
     KeyedRequest,
-    Lane,
-    NewJob,
     Origin,
-    lane_of,
 )
 
 from .errors import Refusal, Refused, documented, not_found
@@ -52,11 +50,12 @@ from .requests import (
     JobRequest,
     LeadReference,
     LeadRequest,
-    Limits,
     PipelineRequest,
     RuntimeOfApp,
     TermsInAddress,
     cells_of,
+    check_time_is_left,
+    terms_of,
 )
 
 REPLAYED: Final = "Idempotent-Replayed"
@@ -165,27 +164,19 @@ async def accept_job(
     `empresa`) or `application/x-ndjson` (a company a line); it is read as it comes, and accepted
     as a whole or not at all. Names that cannot be used get a result that says why.
     """
-    limits = Limits.of(wanted, address)
-    tenant = caller.tenant_of(limits.tenant, runtime.settings.tenant)
+    terms = terms_of(wanted, address)
+    tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)
+    terms = replace(terms, tenant=tenant)
     async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
         before = await replayed_job(runtime, keyed, response)
         if keyed is not None and keyed.replay is not None and before is not None:
             response.headers["Location"] = url_of(before.job_id)
             return accepted(before, keyed.replay.note.get("warnings", []), existing=True)
-        limits.check_not_passed()
+        check_time_is_left(terms)
         items, warnings = await _items(wanted, runtime)
         job_id = uuid4().hex
-        new = NewJob(
-            kind=JobKind(wanted.kind),
-            items=items,
-            tenant=tenant,
-            max_cost_micros=limits.max_cost_micros,
-            lane=lane_of(len(items)),
-            origin=Origin.API,
-            deadline=limits.deadline,
-            buy_again=limits.buy_again,
-            about=_about(wanted),
-            policy=runtime.leads.policy_version if isinstance(wanted, PipelineRequest) else None,
+        new = terms.new_job(
+            runtime, JobKind(wanted.kind), items, origin=Origin.API, about=_about(wanted)
         )
         request_key = None if keyed is None else keyed.key
         job = await submit(runtime, new, job_id=job_id, idempotency_key=request_key)
@@ -255,23 +246,16 @@ async def accept_upload(
     An idempotency key works as for a JSON body. The upload is read to its end all the same:
     whether it is the same request shows there.
     """
-    limits = Limits.of(None, address)
-    tenant = caller.tenant_of(limits.tenant, runtime.settings.tenant)
+    terms = terms_of(None, address)
+    tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)
+    terms = replace(terms, tenant=tenant)
     job_id = uuid4().hex
-    new = NewJob(
-        JobKind.ENRICH,
-        (),
-        tenant,
-        max_cost_micros=limits.max_cost_micros,
-        origin=Origin.API,
-        deadline=limits.deadline,
-        buy_again=limits.buy_again,
-    )
+    new = terms.new_job(runtime, JobKind.ENRICH, origin=Origin.API)
     mentions = mentions_in(request.stream(), media_type_of(request.scope))
     async with keyed_request(runtime, request, tenant, idempotency_key, is_read=False) as keyed:
         is_known = keyed is not None and not keyed.key.lease
         if not is_known:
-            limits.check_not_passed()
+            check_time_is_left(terms)
         request_key = None if keyed is None else keyed.key
         try:
             job = await submit_stream(
@@ -329,8 +313,9 @@ async def enrich_lead(
     is. Asking for the same lead meanwhile leads to the same job. `Idempotency-Key` and limits work
     as for `POST /api/v1/jobs`.
     """
-    limits = Limits.of(wanted, address)
-    tenant = caller.tenant_of(limits.tenant, runtime.settings.tenant)
+    terms = terms_of(wanted, address)
+    tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)
+    terms = replace(terms, tenant=tenant)
     if isinstance(wanted, LeadReference):
         read, lead_id = ReadLeads(), str(wanted.lead_id)
     else:
@@ -339,21 +324,12 @@ async def enrich_lead(
     async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
         job = await replayed_job(runtime, keyed, response)
         if job is None:
-            limits.check_not_passed()
+            check_time_is_left(terms)
             if isinstance(wanted, LeadReference):
                 await _check_known(wanted.lead_id, runtime)
             for leads in read.leads():
                 await runtime.leads.store.import_leads(leads)
-            new = NewJob(
-                JobKind.PIPELINE,
-                (lead_id,),
-                tenant,
-                max_cost_micros=limits.max_cost_micros,
-                lane=Lane.INTERACTIVE,
-                origin=Origin.API,
-                deadline=limits.deadline,
-                buy_again=limits.buy_again,
-            )
+            new = terms.new_job(runtime, JobKind.PIPELINE, (lead_id,), origin=Origin.API)
             job = await submit(runtime, new, idempotency_key=None if keyed is None else keyed.key)
     url = response.headers["Location"] = url_of(job.job_id)
     answer = LeadAnswer(job_id=job.job_id, lead_id=lead_id, estado="aceptado", url=url)

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.app import Runtime
 from orchestrator.cli import batch
-from orchestrator.cli.options import Terms
+from orchestrator.dispatch import Terms
 from orchestrator.handlers import CompanyResult
 from orchestrator.jobs import JobKind
 from orchestrator.leadfile import FOR_ENRICHMENT, read_lead_file

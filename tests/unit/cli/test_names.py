@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cli.enrich import AT_ONCE, look_up_all
-from orchestrator.cli.options import Terms
+from orchestrator.dispatch import Terms
 from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.infra.redis_client import StoreFull
 from orchestrator.jobs import JobContext, NotNow
+from orchestrator.lookup import AT_ONCE, look_up_all
 from orchestrator.surfsense import ServiceUnavailable
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)

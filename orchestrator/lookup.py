@@ -1,0 +1,285 @@
+"""Lookups without a job, what is known of a company, and forgetting it.
+
+`emasai enrich NAME`, `explain` and `invalidate`, and the same of `orchestrator.Orchestrator`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from agents.case import Language, Localized
+from orchestrator.app import Runtime
+from orchestrator.dispatch import Terms
+from orchestrator.handlers import CompanyHandler, ItemStatus
+from orchestrator.handlers.company import report_of_failure
+from orchestrator.handlers.explanation import Explanation
+from orchestrator.identity import Mention, as_key, is_refined
+from orchestrator.identity.decisions import IdentityDecision, IdentityRules, in_force, undone_by
+from orchestrator.identity.resolution import NameAssignment, Resolved
+from orchestrator.jobs import DeadLetter, GivenUp, JobContext, NotNow, Report, Tries
+from orchestrator.leads import StoredDecision
+from orchestrator.memo import Entry
+from orchestrator.purchasing import LedgerEntry, Reuse, entry_key, run_account
+
+#: Names that are looked up side by side.
+AT_ONCE: Final = 50
+
+#: Calls a lookup, perhaps again.
+Retried = Callable[[Callable[[], Awaitable[Report]]], Awaitable[Report]]
+
+
+async def _once(work: Callable[[], Awaitable[Report]]) -> Report:
+    return await work()
+
+
+async def billing_context(runtime: Runtime, terms: Terms) -> JobContext:
+    """Return the context of purchases without a job; a cap is kept under an id of its own."""
+    run_id, is_capped = uuid4().hex, terms.max_cost_micros is not None
+    if terms.max_cost_micros is not None:
+        await runtime.purchasing.budget.set_cap(run_account(run_id), terms.max_cost_micros)
+    return JobContext(
+        run_id if is_capped else None,
+        terms.tenant_of(runtime),
+        capped=is_capped,
+        buy_again=run_id if terms.buy_again else None,
+    )
+
+
+async def look_up_all(
+    runtime: Runtime,
+    mentions: list[Mention],
+    terms: Terms,
+    context: JobContext,
+    patience: timedelta | None,
+    retried: Retried = _once,
+) -> list[Report]:
+    """Look *mentions* up side by side; return their reports in order.
+
+    Args:
+        runtime: The core.
+        mentions: How the companies are named.
+        terms: Mentions whose turn comes after the deadline fail.
+        context: See `billing_context`.
+        patience: The longest wait for each; what takes longer is still bought, once.
+        retried: Calls a lookup, again where a backend is unavailable.
+
+    Raises:
+        NotNow: A backend is unavailable, and no mention could be looked up.
+    """
+    handler = CompanyHandler(runtime.purchasing.enricher, patience=patience)
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def look_up(mention: Mention) -> Report | NotNow:
+        async with slots:
+            if terms.deadline is not None and runtime.clock() >= terms.deadline:
+                return await handler.give_up(mention.text, context, GivenUp(DeadLetter.DEADLINE))
+            try:
+                # Each with its own count of tries.
+                return await retried(lambda: handler(mention.text, replace(context, tries=Tries())))
+            except NotNow as unavailable:
+                return unavailable
+
+    found = await asyncio.gather(*map(look_up, mentions))
+    faults = [each for each in found if isinstance(each, NotNow)]
+    if len(faults) == len(found):
+        raise faults[0]
+    return [
+        _report_of_fault(mention, each) if isinstance(each, NotNow) else each
+        for mention, each in zip(mentions, found, strict=True)
+    ]
+
+
+def _report_of_fault(mention: Mention, error: NotNow) -> Report:
+    es = "Un servidor no estaba disponible; vuelva a ejecutarlo más tarde."
+    reason = Localized(
+        en=f"{error.reason[:1].upper()}{error.reason[1:]}; run it again later.", es=es
+    )
+    return report_of_failure(mention, Explanation(ItemStatus.FAILED, "unavailable", reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The company of a name, and the facts and decisions that lead to it.
+
+    `companies` are those with the same name, by key; `decisions` those in force that lead to this
+    one, `aliases` the keys of names that lead to it by an alias.
+    """
+
+    company: Resolved
+    companies: Mapping[str, tuple[NameAssignment, ...]]
+    decisions: list[IdentityDecision]
+    aliases: tuple[str, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The company's key, and other keys under which its data may be stored."""
+        return (self.company.key, *self.company.former, *self.aliases)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        identity = self.company.identity
+        return {
+            "key": self.company.key,
+            "because": self.company.reason.value,
+            "ambiguous": self.company.is_ambiguous,
+            "candidates": list(self.company.candidates),
+            "name_key": identity.name_key,
+            "display_name": identity.display_name,
+            "legal_form": identity.legal_form,
+            "domain": identity.facts.domain,
+            "country": identity.facts.country,
+            "removed": [
+                {"text": text, "label": form.label, "kind": form.kind}
+                for text, form in identity.removed
+            ],
+            "distinctive": identity.distinctive,
+            "former_keys": list(self.keys[1:]),
+            "claims": [
+                {"key": key, "company": claim.company, **claim.facts._asdict()}
+                for key, claims in self.companies.items()
+                for claim in claims
+            ],
+            "identity_decisions": [decision_json(each) for each in self.decisions],
+        }
+
+
+async def resolve(runtime: Runtime, mention: Mention) -> Resolution:
+    """Return the company of a name or a key; stores nothing, costs nothing.
+
+    Raises:
+        DatabaseUnavailable: The index cannot be read.
+        InvalidCompanyName: The name is blank.
+    """
+    company = await runtime.identity.index.preview(mention.identify())
+    every = await runtime.identity.decisions.all()
+    rules = in_force(every)
+    applied = [each for each in every if _is_about(each, company, rules)]
+    undone = undone_by(every)
+    return Resolution(
+        company,
+        await runtime.identity.index.companies_of(company.identity.name_key),
+        [each for each in applied if each.number not in undone],
+        rules.aliases_of(company.key),
+    )
+
+
+def decision_json(decision: IdentityDecision, undone: int | None = None) -> dict[str, Any]:
+    """Return a decision for `--json`; *undone* is the number of the decision that undid it."""
+    return {
+        "number": decision.number,
+        "kind": decision.kind.value,
+        "subject": decision.subject,
+        "target": decision.target,
+        "by": decision.by,
+        "why": decision.why,
+        "decided_at": decision.decided_at.isoformat(),
+        "undone_by": undone,
+    }
+
+
+def _is_about(decision: IdentityDecision, company: Resolved, rules: IdentityRules) -> bool:
+    target = decision.target
+    leads_here = target is not None and rules.final(target)[0] == company.key
+    return leads_here or decision.number in company.decisions
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyHistory:
+    """All that is known of a company."""
+
+    name: Resolution
+    entry: Entry | None
+    purchases: list[LedgerEntry]
+    servings: list[Reuse]
+    decisions: list[StoredDecision]
+    now: datetime
+    fresh_for: timedelta
+    language: Language
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the history for `--json`."""
+        return {
+            **self.name.as_json(),
+            "entry": self.entry and entry_json(self.entry, self.now),
+            "purchases": [self._purchase_json(purchase) for purchase in self.purchases],
+            "charged_micros": self.charged_micros,
+            "uncertain_micros": self.uncertain_micros,
+            "decisions": [decision.model_dump(mode="json") for decision in self.decisions],
+        }
+
+    @property
+    def charged_micros(self) -> int:
+        """The cost of all purchases with an answer."""
+        return sum(each.cost_micros for each in self.purchases if not each.is_uncertain)
+
+    @property
+    def uncertain_micros(self) -> int:
+        """What purchases with lost answers may have cost."""
+        return sum(each.cost_micros for each in self.purchases if each.is_uncertain)
+
+    def servings_of(self, purchase: LedgerEntry) -> list[Reuse]:
+        """Return the lookups that *purchase* has answered since."""
+        return [each for each in self.servings if each.purchase_id == purchase.purchase_id]
+
+    def _purchase_json(self, purchase: LedgerEntry) -> dict[str, Any]:
+        servings = self.servings_of(purchase)
+        return {
+            **purchase.model_dump(mode="json"),
+            "served": {each.source: each.served for each in servings},
+            "saved_micros": sum(each.saved_micros for each in servings),
+        }
+
+
+async def read_history(runtime: Runtime, mention: Mention) -> CompanyHistory:
+    """Return all that is known of a company; stores nothing, costs nothing.
+
+    Raises:
+        InvalidCompanyName: The name is blank.
+        DatabaseUnavailable, StoreUnavailable: The database or Redis is unavailable.
+    """
+    found = await resolve(runtime, mention)
+    ledger, store = runtime.purchasing.ledger, runtime.leads.store
+    purchases = [each for key in found.keys for each in await ledger.purchases_of(key)]
+    decisions = [each for key in found.keys for each in await store.decisions_for_company(key)]
+    return CompanyHistory(
+        found,
+        await runtime.purchasing.enricher.entry_of(found.company),
+        sorted(purchases, key=lambda purchase: purchase.settled_at),
+        await runtime.purchasing.reuse.of([purchase.purchase_id for purchase in purchases]),
+        sorted(decisions, key=lambda decision: decision.confirmed_at),
+        runtime.clock(),
+        runtime.settings.redis_ttl,
+        runtime.settings.language,
+    )
+
+
+def entry_json(entry: Entry, now: datetime) -> dict[str, Any]:
+    """Return the state of a memo entry at *now*."""
+    now_ms = int(now.timestamp() * 1000)
+    return {
+        "status": entry.status,
+        "stored_at": datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC).isoformat(),
+        "age_s": entry.age_ms(now_ms) // 1000,
+        "fresh_for_s": max(0, entry.expires_at_ms - now_ms) // 1000,
+    }
+
+
+async def forget(runtime: Runtime, names: Sequence[str]) -> int:
+    """Forget the stored results of companies by name or key; return how many entries went.
+
+    The next lookup buys. The result of a purchase in flight is not stored either; its cost
+    stays counted.
+    """
+    known = {one for name in names for one in await _all_keys(runtime, as_key(name))}
+    return await runtime.purchasing.memo.invalidate(*map(entry_key, known))
+
+
+async def _all_keys(runtime: Runtime, key: str) -> set[str]:
+    """Return the keys of all companies that *key*, or a name with that key, may mean."""
+    companies = () if is_refined(key) else await runtime.identity.index.companies_of(key)
+    return {
+        one for each in (key, *companies) for one in await runtime.identity.index.merged_keys(each)
+    }
