@@ -89,7 +89,7 @@ async def test_reading_a_lead_does_not_extend_it(gateway_db: Redis) -> None:
 @pytest.mark.parametrize("key", ["lead:1", "surfsense:acme"])
 async def test_nothing_is_stored_without_a_sound_ttl(key: str, ttl: Any) -> None:  # noqa: ANN401 - anything
     """A TTL that is none is refused in words, and nothing is stored."""
-    with pytest.raises(ValueError, match="nothing is cached for ever"):
+    with pytest.raises(ValueError, match="everything that is cached expires"):
         await cache.set_cache(key, DATA, ttl=ttl)
 
     assert await cache.get_cache(key) is None

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import ConnectionPool, Redis
 
 from orchestrator import cache
-from orchestrator.cache.stores import ResultStore
+from orchestrator.cache import ResultStore
 from orchestrator.embedded.servers import Valkey
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Source
