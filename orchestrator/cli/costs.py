@@ -32,7 +32,9 @@ _LEGEND: Final = Text.assemble(("spent", "red"), " and ", ("saved", "green"))
 
 def costs(
     *,
-    by: Annotated[CostsBy, typer.Option(help="What to add up by.")] = CostsBy.DAY,
+    by: Annotated[
+        CostsBy, typer.Option(metavar="|".join(CostsBy), help="What to add up by.")
+    ] = CostsBy.DAY,
     since: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="First UTC day that counts."),

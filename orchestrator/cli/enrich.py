@@ -50,7 +50,12 @@ def enrich(  # noqa: PLR0913 - each is an option
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="For a file: its results; FILE.out.csv by default."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="For a file: its results; FILE.out.csv by default.",
+        ),
     ] = None,
     *,
     max_cost: MaxCost = None,

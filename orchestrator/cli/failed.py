@@ -43,7 +43,9 @@ def failed(
     since: Since = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=0, help=f"How many to list; {SHOWN} by default, all as JSON."),
+        typer.Option(
+            min=0, metavar="N", help=f"How many to list; {SHOWN} by default, all as JSON."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -23,8 +23,11 @@ _WAITING = "opportunities wait in the outbox until it is."
 @handover.command("list")
 def list_(
     *,
-    state: Annotated[HandOverState | None, typer.Option(help="Only in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 100,
+    state: Annotated[
+        HandOverState | None,
+        typer.Option(metavar="|".join(HandOverState), help="Only in this state."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many, newest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List hand-overs with their attempts, and the reasons of failures."""

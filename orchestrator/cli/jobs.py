@@ -47,10 +47,12 @@ class _Seen:
 @jobs.command("list")
 def list_jobs(
     *,
-    state: Annotated[JobState | None, typer.Option(help="Only in this state.")] = None,
+    state: Annotated[
+        JobState | None, typer.Option(metavar="|".join(JobState), help="Only in this state.")
+    ] = None,
     lane: OfLane = None,
     tenant: OfTenant = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many, newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
@@ -140,13 +142,6 @@ _STILL_WATCHED = (
 )
 
 
-def time_left(job: Job, now: datetime) -> timedelta | None:
-    """Return the time until *job* is finished at its present pace; None if that is unknown."""
-    if job.state is not JobState.RUNNING or job.started_at is None or not job.done:
-        return None
-    return (now - job.started_at) * ((job.total - job.done) / job.done)
-
-
 def _listed(job: Job | UnreadableJob, now: datetime) -> dict[str, Any]:
     if isinstance(job, UnreadableJob):
         return {"job_id": job.job_id, "unreadable": job.problem}
@@ -154,7 +149,7 @@ def _listed(job: Job | UnreadableJob, now: datetime) -> dict[str, Any]:
 
 
 def _as_json(job: Job, now: datetime) -> dict[str, Any]:
-    left = time_left(job, now)
+    left = job.time_left(now)
     return {
         "job_id": job.job_id,
         "kind": job.kind,
@@ -198,7 +193,7 @@ def _table(found: Sequence[Job | UnreadableJob], now: datetime) -> Table:
 
 
 def _details(seen: _Seen) -> Table:
-    job, left = seen.job, time_left(seen.job, seen.now)
+    job, left = seen.job, seen.job.time_left(seen.now)
     cap = "" if job.max_cost_micros is None else f" of {dollars(job.max_cost_micros)} at most"
     details = [
         ("job", job.job_id),

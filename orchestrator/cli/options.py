@@ -146,8 +146,12 @@ BuyAgain = Annotated[
 ]
 
 #: Filters of jobs and of their failed items.
-OfLane = Annotated[Lane | None, typer.Option("--lane", help="Only of this lane.")]
-OfTenant = Annotated[str | None, typer.Option("--tenant", help="Only of this tenant.")]
+OfLane = Annotated[
+    Lane | None, typer.Option("--lane", metavar="|".join(Lane), help="Only of this lane.")
+]
+OfTenant = Annotated[
+    str | None, typer.Option("--tenant", metavar="TENANT", help="Only of this tenant.")
+]
 
 
 def parse_terms(

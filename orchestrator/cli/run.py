@@ -31,7 +31,9 @@ def run(  # noqa: PLR0913 - each is an option
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The file of results; LEADS.out.csv by default."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file of results; LEADS.out.csv by default."
+        ),
     ] = None,
     *,
     max_cost: MaxCost = None,

@@ -11,14 +11,16 @@ from orchestrator.cli.session import WORKERS, embedded_stack, home
 from orchestrator.infra.logs import configure_logging
 from orchestrator.settings import load, load_api
 
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(help="Port to listen on.")]
+Host = Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")]
+Port = Annotated[int, typer.Option(metavar="PORT", help="Port to listen on.")]
 
 
 def up(
     host: Host = "127.0.0.1",
     port: Port = 8001,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = WORKERS,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, metavar="N", help="Worker processes.")
+    ] = WORKERS,
 ) -> None:
     """Run the whole embedded stack with its API until Ctrl-C. SurfSense data is simulated."""
     from orchestrator.http import serve  # noqa: PLC0415 - FastAPI is slow to import
@@ -41,7 +43,10 @@ def api(host: Host = "127.0.0.1", port: Port = 8001) -> None:
 
 def worker(
     concurrency: Annotated[
-        int, typer.Option(min=1, max=64, help="Messages processed at a time; no limit on lookups.")
+        int,
+        typer.Option(
+            min=1, max=64, metavar="N", help="Messages processed at a time; no limit on lookups."
+        ),
     ] = 8,
 ) -> None:
     """Run a Celery worker of a configured installation (the same as `celery ... worker`)."""

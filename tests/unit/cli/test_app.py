@@ -32,6 +32,7 @@ def test_every_command_and_option_is_explained(name: str) -> None:
         assert _summary(each.help).endswith(".")
         for param in each.params:
             assert getattr(param, "help", ""), (name, each.name, param.name)
+            assert param.metavar or getattr(param, "is_flag", False), (name, each.name, param.name)
 
 
 def test_the_help_imports_no_heavy_packages() -> None:
