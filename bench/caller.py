@@ -48,9 +48,7 @@ class Served:
 
 
 async def _play(part: Part) -> None:
-    async with open_http(
-        api_key=None, max_in_flight=part.callers, timeout=UPSTREAM_TIMEOUT
-    ) as http:
+    async with open_http(api_key=None, timeout=UPSTREAM_TIMEOUT) as http:
 
         async def load(key: str) -> Answer:
             answer = await http.post(f"{part.upstream_url}/enrich", json={"empresa": key})

@@ -269,7 +269,6 @@ async def build(
         http = await stack.enter_async_context(
             open_http(
                 api_key=settings.surfsense_api_key,
-                max_in_flight=settings.max_in_flight,
                 timeout=settings.surfsense_timeout,
             )
         )
@@ -289,7 +288,6 @@ async def build(
             orphans,
             freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, settings.ttl_jitter),
             slots=Slots(settings.max_in_flight),
-            reconcile_grace=settings.reconcile_grace,
             send_within=SEND_WITHIN + durability.patience,
             honours_key=settings.honours_idempotency_key,
         )

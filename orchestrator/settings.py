@@ -48,15 +48,18 @@ REMOVED: Final[Mapping[str, str]] = {
     "EMASAI_CLI_LOG_LEVEL": "the `emasai` command logs what EMASAI_LOG_LEVEL says",
     "EMASAI_HANDOVER_DAYS": "a delivered hand-over is listed for 90 days",
     "EMASAI_IDEMPOTENCY_TTL_S": "an idempotency key leads to its job for 24 hours",
+    "EMASAI_INTERRUPTED_GRACE_S": "a run that a restart interrupted has 30 seconds to succeed",
     "EMASAI_POISON_ATTEMPTS": "an item that kills its worker is begun three times",
     "EMASAI_POLL_FIRST_S": "a run is first looked at after 0.2 s",
     "EMASAI_POLL_MAX_S": "looks at a run are at most 5 s apart",
+    "EMASAI_RECONCILE_GRACE_S": "a run that was not confirmed has 3 seconds to be listed",
     "EMASAI_REFRESH_AHEAD_S": "an entry is bought anew when it has expired, or by a watch",
     "EMASAI_REFRESH_READS": "an entry is bought anew when it has expired, or by a watch",
     "EMASAI_SENTINEL_MASTER": "write the master's name into the address, "
     "sentinel://...?master_name=NAME",
     "EMASAI_SENTINEL_PASSWORD": "write the Sentinels' password into the address, "
     "sentinel://...?sentinel_password=...",
+    "EMASAI_SOFT_CAP_SHARE": "warnings begin, and refreshes stop, at 80 % of a cap",
     "EMASAI_STALL_S": "a worker that stands still for 60 seconds ends itself",
 }
 """Variables that earlier versions read, and what decides in their place.
@@ -415,13 +418,7 @@ class Settings(_Database, RedisSettings):
     )
     """Whether SurfSense's `enrich` charges requests with one `Idempotency-Key` once. Only then is a
     request whose answer was lost sent again without being asked for."""
-    interrupted_grace: Seconds = Field(
-        timedelta(seconds=30), validation_alias="EMASAI_INTERRUPTED_GRACE_S"
-    )
     """How long a run that a restart of SurfSense interrupted may still succeed (`workspace`)."""
-    reconcile_grace: Seconds = Field(
-        timedelta(seconds=3), validation_alias="EMASAI_RECONCILE_GRACE_S"
-    )
     """Until a run that was never confirmed must have appeared in SurfSense's list of runs
     (`workspace`)."""
     price_micros: int = Field(46_500, ge=0, validation_alias="EMASAI_PRICE_MICROS")
@@ -436,7 +433,6 @@ class Settings(_Database, RedisSettings):
     """Spending cap of this installation, in all."""
     cap_refresh_day_micros: Cap = Field(None, validation_alias="EMASAI_CAP_REFRESH_DAY_MICROS")
     """Spending cap on refreshes, which no caller waits for, of one UTC day."""
-    soft_cap_share: float = Field(0.8, gt=0, le=1, validation_alias="EMASAI_SOFT_CAP_SHARE")
     """Share of any cap from which a warning is given and refreshes stop."""
     max_in_flight: int = Field(200, ge=1, le=4000, validation_alias="EMASAI_MAX_IN_FLIGHT")
     """Purchases that one process has in flight at a time."""

@@ -47,7 +47,9 @@ from orchestrator.messaging import (
     quote_nothing,
 )
 from orchestrator.messaging.watchdog import EXIT_STALLED
+from orchestrator.purchasing import RECONCILE_GRACE
 from orchestrator.settings import ConfigurationError, warn_of_removed_settings
+from orchestrator.surfsense import RunTimeouts
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -143,8 +145,8 @@ def where(thread: threading.Thread) -> list[str]:
 #: How long purchases under way may take to end: as long as a stop may take.
 GRACE = (
     settings.surfsense_timeout
-    + settings.reconcile_grace
-    + settings.interrupted_grace
+    + RECONCILE_GRACE
+    + RunTimeouts().interrupted
     + MemoOptions().commit_patience
 )
 

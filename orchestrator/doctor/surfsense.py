@@ -89,9 +89,7 @@ async def check_surfsense(settings: Settings) -> list[Finding]:
     """Ask with the address and the key that purchases use."""
     url = settings.surfsense_url.get_secret_value().rstrip("/").removesuffix(_API)
     where, speaks_workspace = public_address(url), settings.surfsense_protocol == "workspace"
-    async with open_http(
-        api_key=settings.surfsense_api_key, max_in_flight=5, timeout=PATIENCE
-    ) as http:
+    async with open_http(api_key=settings.surfsense_api_key, timeout=PATIENCE) as http:
         health = await _get(http, f"{url}/health")
         if health.status == 0:
             fix = "Start the service, or correct SURFSENSE_URL."

@@ -15,6 +15,7 @@ from orchestrator.purchasing.archive import (
     keep_answers,
 )
 from orchestrator.purchasing.budget import (
+    SOFT_SHARE,
     Account,
     Budget,
     BudgetExhausted,
@@ -54,11 +55,13 @@ from orchestrator.purchasing.outcome import (
     ambiguous_outcome,
     repeated_source,
 )
-from orchestrator.purchasing.purchase import SEND_WITHIN, Purchaser, ShuttingDown
+from orchestrator.purchasing.purchase import RECONCILE_GRACE, SEND_WITHIN, Purchaser, ShuttingDown
 from orchestrator.purchasing.recovery import Sweeper
 
 __all__ = [
+    "RECONCILE_GRACE",
     "SEND_WITHIN",
+    "SOFT_SHARE",
     "UNCERTAIN",
     "Account",
     "ArchivedAnswer",

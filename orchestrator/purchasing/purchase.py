@@ -45,8 +45,8 @@ log = structlog.get_logger(__name__)
 SEND_WITHIN: Final = timedelta(seconds=2)
 #: Added to the time that an answer may take, for what its buyer does before and after the POST.
 ANSWER_MARGIN: Final = timedelta(seconds=2)
-#: How long after its POST a run may be missing from SurfSense's list: a row is inserted before the
-#: POST is answered, so a second would do; the rest is for a list that is read from a replica.
+#: How long after its POST a run may be missing from SurfSense's list. SurfSense writes the run down
+#: before it answers the POST, so this is slack for a POST that was slow to arrive.
 RECONCILE_GRACE: Final = timedelta(seconds=3)
 
 _MS = timedelta(milliseconds=1)

@@ -121,16 +121,13 @@ class _OneConnectionPerRequest(AiohttpTransport):
     0.3 ms (measured on loopback) that a new connection adds to a search of seconds.
     """
 
-    def __init__(self, *, max_in_flight: int, through_proxy: bool) -> None:
-        super().__init__(limits=httpx.Limits(max_connections=max_in_flight))
-        self._max_in_flight = max_in_flight
+    def __init__(self, *, through_proxy: bool) -> None:
+        super().__init__()
         self._through_proxy = through_proxy
 
     def get_client(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=self._max_in_flight, force_close=True, ssl=self.ssl_context
-            ),
+            connector=aiohttp.TCPConnector(limit=0, force_close=True, ssl=self.ssl_context),
             cookie_jar=aiohttp.DummyCookieJar(),
             request_class=_GuardedRequest,
             trust_env=self._through_proxy,
@@ -140,9 +137,9 @@ class _OneConnectionPerRequest(AiohttpTransport):
 class _Routed(httpx.AsyncBaseTransport):
     """Reaches services on this machine directly, others through the environment's proxy."""
 
-    def __init__(self, *, max_in_flight: int) -> None:
-        self._direct = _OneConnectionPerRequest(max_in_flight=max_in_flight, through_proxy=False)
-        self._others = _OneConnectionPerRequest(max_in_flight=max_in_flight, through_proxy=True)
+    def __init__(self) -> None:
+        self._direct = _OneConnectionPerRequest(through_proxy=False)
+        self._others = _OneConnectionPerRequest(through_proxy=True)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         transport = self._direct if is_loopback(request.url.host) else self._others
@@ -153,9 +150,7 @@ class _Routed(httpx.AsyncBaseTransport):
         await self._others.aclose()
 
 
-def open_http(
-    *, api_key: SecretStr | None, max_in_flight: int, timeout: timedelta
-) -> httpx.AsyncClient:
+def open_http(*, api_key: SecretStr | None, timeout: timedelta) -> httpx.AsyncClient:
     """Return a client whose requests carry *api_key*, unseen by logs and reprs.
 
     Made in the process and on the loop that use it: a client made before a fork mixes up
@@ -164,7 +159,6 @@ def open_http(
 
     Args:
         api_key: Sent as a bearer token; None where the service asks for none.
-        max_in_flight: Connections at most; further requests wait for a free one.
         timeout: How long to wait for a free connection, and for the next byte of an answer.
     """
     headers = {"Accept": "application/json"}
@@ -173,7 +167,7 @@ def open_http(
     return httpx.AsyncClient(
         headers=headers,
         timeout=httpx.Timeout(timeout.total_seconds(), connect=CONNECT_TIMEOUT_S),
-        transport=_Routed(max_in_flight=max_in_flight),
+        transport=_Routed(),
     )
 
 

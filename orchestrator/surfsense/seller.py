@@ -113,6 +113,5 @@ def open_seller(settings: Settings, http: httpx.AsyncClient, *, clock: Clock = u
                 timeouts=RunTimeouts(
                     accept=min(RunTimeouts().accept, timeout),
                     answer=timeout,
-                    interrupted=settings.interrupted_grace,
                 ),
             )

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.cli.console import dollars
 from orchestrator.embedded.stack import EmbeddedStack
+from orchestrator.purchasing import SOFT_SHARE
 from tests.cli.conftest import Emasai
 
 
@@ -127,10 +128,10 @@ def test_reaching_the_soft_cap_is_said_to_people_and_machines(
     emasai: Emasai, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a purchase that takes the share: a sentence, a field, and a finding of the doctor."""
-    emasai("enrich", *_unheard_of())
+    emasai("enrich", *_unheard_of(6))
     spent = _budgets(emasai)[_today()]["spent_micros"]
-    monkeypatch.setenv("EMASAI_CAP_DAY_MICROS", str(spent + 100_000))
-    monkeypatch.setenv("EMASAI_SOFT_CAP_SHARE", f"{spent / (spent + 100_000):.6f}")
+    # What is spent so far is just below the share, and the next purchase fits in the rest.
+    monkeypatch.setenv("EMASAI_CAP_DAY_MICROS", str(int(spent / SOFT_SHARE) + 1))
 
     ended = emasai("enrich", *_unheard_of())
 

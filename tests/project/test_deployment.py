@@ -1,13 +1,14 @@
 """docker-compose.yml and Dockerfile: nothing unhealthy, unbounded, privileged or indiscreet."""
 
 import re
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from orchestrator.memo import MemoOptions
+from orchestrator.purchasing import RECONCILE_GRACE
 from orchestrator.settings import Settings
+from orchestrator.surfsense import RunTimeouts
 from tests.support.project import compose, read
 
 SERVICES: dict[str, Any] = compose()["services"]
@@ -76,8 +77,8 @@ def test_only_the_api_is_reachable_and_only_from_this_host() -> None:
 
 def test_a_stop_leaves_time_for_what_is_being_paid_for() -> None:
     """A worker's grace outlasts the longest purchase, and the storing of its answer."""
-    waits = ("surfsense_timeout", "reconcile_grace", "interrupted_grace")
-    buying = sum((Settings.model_fields[name].default for name in waits), timedelta())
+    answer = Settings.model_fields["surfsense_timeout"].default
+    buying = answer + RECONCILE_GRACE + RunTimeouts().interrupted
     longest = buying + MemoOptions().commit_patience
 
     assert _seconds(SERVICES["worker"]["stop_grace_period"]) > longest.total_seconds()

@@ -53,8 +53,10 @@ RUNS = {
     "SURFSENSE_API_KEY": "ss_pat_test",
     "SURFSENSE_WORKSPACE_ID": "1",
     "EMASAI_LEASE_S": "0.6",
-    "EMASAI_RECONCILE_GRACE_S": "0.4",
 }
+
+#: For which a run may be missing from the sandbox's list.
+GRACE = timedelta(seconds=0.4)
 
 
 class Step(StrEnum):
@@ -177,7 +179,9 @@ class Buyer:
 
 
 @asynccontextmanager
-async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterator[Buyer]:
+async def open_buyer(
+    settings: Settings, step: Step = Step.NEVER, *, reconcile_grace: timedelta = GRACE
+) -> AsyncIterator[Buyer]:
     """Wire a buyer as `bootstrap` does, with a mortal seller and settlement."""
     fate = Fate(step)
     async with AsyncExitStack() as stack:
@@ -192,7 +196,6 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
         http = await stack.enter_async_context(
             open_http(
                 api_key=settings.surfsense_api_key,
-                max_in_flight=settings.max_in_flight,
                 timeout=settings.surfsense_timeout,
             )
         )
@@ -213,7 +216,7 @@ async def open_buyer(settings: Settings, step: Step = Step.NEVER) -> AsyncIterat
             orphans,
             freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
             slots=Slots(settings.max_in_flight),
-            reconcile_grace=settings.reconcile_grace,
+            reconcile_grace=reconcile_grace,
             send_within=SEND_WITHIN + durability.patience,
         )
         memo = Memo(

@@ -94,7 +94,6 @@ async def try_case(case: Case, folder: Path) -> Verdict:
     variables = {
         "EMASAI_LEASE_S": str(_LEASE_S),
         "EMASAI_FAILURE_TTL_S": "0.2",
-        "EMASAI_RECONCILE_GRACE_S": "0.5",
         "EMASAI_SURFSENSE_TIMEOUT_S": str(_TIMEOUT_S),
         **case.variables,
     }

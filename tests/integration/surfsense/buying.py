@@ -30,7 +30,7 @@ async def client_of(
 ) -> AsyncIterator[EnrichSeller]:
     """Open a client that gives an answer *patience*, and waits no time between attempts."""
     key = None if api_key is None else SecretStr(api_key)
-    async with open_http(api_key=key, max_in_flight=200, timeout=patience) as http:
+    async with open_http(api_key=key, timeout=patience) as http:
         yield EnrichSeller(
             http, base_url=url, price_micros=1, answers_within=patience, sleep=_at_once
         )
@@ -48,7 +48,7 @@ async def run_seller_of(
 ) -> AsyncIterator[WorkspaceSeller]:
     """Open a seller with run ids that looks often and waits as long as it is told."""
     key = None if api_key is None else SecretStr(api_key)
-    async with open_http(api_key=key, max_in_flight=200, timeout=PATIENCE) as http:
+    async with open_http(api_key=key, timeout=PATIENCE) as http:
         api = WorkspaceApi(http, base_url=url, workspace_id=workspace_id)
         # Looks in quick succession, so that tests don't wait.
         often = timedelta(milliseconds=10), timedelta(milliseconds=50)

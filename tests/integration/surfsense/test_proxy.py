@@ -24,7 +24,7 @@ async def test_what_is_on_this_machine_is_reached_directly(
         monkeypatch.delenv("NO_PROXY", raising=False)
         url = service.url.replace(address, host)
         async with (
-            open_http(api_key=None, max_in_flight=1, timeout=timedelta(seconds=5)) as http,
+            open_http(api_key=None, timeout=timedelta(seconds=5)) as http,
             open_webhook(url, SECRET, utc_now) as webhook,
         ):
             await http.get(url)
@@ -39,7 +39,7 @@ async def test_others_are_reached_through_it(monkeypatch: pytest.MonkeyPatch) ->
     async with RawServer(answer).serve() as proxy:
         for name in ("http_proxy", "HTTP_PROXY"):
             monkeypatch.setenv(name, proxy.url)
-        async with open_http(api_key=None, max_in_flight=1, timeout=timedelta(seconds=5)) as http:
+        async with open_http(api_key=None, timeout=timedelta(seconds=5)) as http:
             await http.get("http://seller.example/enrich")
 
         assert proxy.requests == 1

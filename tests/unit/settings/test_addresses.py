@@ -63,8 +63,6 @@ def test_a_good_address_is_taken(variable: str, url: str) -> None:
         ("EMASAI_CAP_DAY_MICROS", "-1"),
         ("EMASAI_CAP_GLOBAL_MICROS", "1.5"),
         ("EMASAI_CAP_TENANT_MICROS", str(2**53)),
-        ("EMASAI_SOFT_CAP_SHARE", "0"),
-        ("EMASAI_SOFT_CAP_SHARE", "1.01"),
     ],
 )
 def test_an_impossible_cap_is_refused(variable: str, value: str) -> None:

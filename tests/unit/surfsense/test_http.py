@@ -59,9 +59,7 @@ def test_on_a_connection_anything_may_have_been_sent(error: httpx.TransportError
 
 async def test_the_key_goes_to_the_server_and_nowhere_else() -> None:
     """No repr of the client shows the key."""
-    client = open_http(
-        api_key=SecretStr("ss_pat_secret"), max_in_flight=4, timeout=timedelta(seconds=30)
-    )
+    client = open_http(api_key=SecretStr("ss_pat_secret"), timeout=timedelta(seconds=30))
 
     async with client:
         shown = f"{client!r} {client.headers!r} {vars(client)!r}"
@@ -72,5 +70,5 @@ async def test_the_key_goes_to_the_server_and_nowhere_else() -> None:
 
 async def test_without_a_key_none_is_sent() -> None:
     """The documented service may ask for no key at all."""
-    async with open_http(api_key=None, max_in_flight=4, timeout=timedelta(seconds=30)) as client:
+    async with open_http(api_key=None, timeout=timedelta(seconds=30)) as client:
         assert "Authorization" not in client.headers

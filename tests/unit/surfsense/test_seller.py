@@ -1,7 +1,5 @@
 """The settings choose the seller, and each seller says what it can."""
 
-from datetime import timedelta
-
 import httpx
 import pytest
 
@@ -72,14 +70,6 @@ def test_a_workspace_is_a_number() -> None:
     """It becomes part of a path that carries the key."""
     with pytest.raises(settings.ConfigurationError, match="SURFSENSE_WORKSPACE_ID"):
         seller_with(WORKSPACE | {"SURFSENSE_WORKSPACE_ID": "7/../8"})
-
-
-def test_the_grace_of_an_interrupted_run_is_in_seconds() -> None:
-    """It has a default and takes fractions."""
-    given = settings.load(**BASE, EMASAI_INTERRUPTED_GRACE_S="0.5")
-
-    assert settings.load(**BASE).interrupted_grace == timedelta(seconds=30)
-    assert given.interrupted_grace == timedelta(seconds=0.5)
 
 
 async def test_without_run_ids_nothing_can_be_collected() -> None:
