@@ -151,12 +151,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         _sync_folder(target.parent)
 
 
-def check_writable(path: Path, *, expected_bytes: int = 0) -> None:
-    """Find out, before any money is spent, whether *path* can be written.
-
-    Args:
-        path: The file to be written later. It is neither touched nor left behind.
-        expected_bytes: How large it will be, at the most.
+def check_writable(path: Path) -> None:
+    """Check, before any money is spent, that *path* can be written; leave it untouched.
 
     Raises:
         LeadFileError: It could not be: with the reason, in one sentence.
@@ -170,9 +166,6 @@ def check_writable(path: Path, *, expected_bytes: int = 0) -> None:
             raise LeadFileError(str(path), "is a directory", "name a file in it")
         if target.exists() and not target.is_file():
             raise LeadFileError(str(path), "is not a regular file", "name another")
-        if shutil.disk_usage(target.parent).free < expected_bytes:
-            hint = "free some space or name another disk"
-            raise LeadFileError(str(path), "would not fit on its disk, which is full", hint)
         with _temporary_beside(target):
             pass
 

@@ -115,15 +115,6 @@ class StoredDecision(BaseModel):
     confirmed_at: AwareDatetime
 
 
-@dataclass(frozen=True, slots=True)
-class StoreCounts:
-    """Totals for summaries. `discards` counts leads by the code of their latest decision."""
-
-    leads: int
-    opportunities: int
-    discards: dict[str, int]
-
-
 class LeadStatus(StrEnum):
     """What has become of a lead."""
 

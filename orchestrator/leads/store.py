@@ -35,7 +35,6 @@ from .models import (
     LeadStatus,
     Opportunity,
     Recorded,
-    StoreCounts,
     StoredDecision,
     UnknownLead,
 )
@@ -154,12 +153,6 @@ class LeadStore:
         rows = await self._rows("read opportunities", *statements)
         return {row["lead_id"]: _to_opportunity(row) for row in rows}
 
-    async def opportunities(self, *, limit: int = 100, offset: int = 0) -> list[Opportunity]:
-        """Return a page of all opportunities, newest first."""
-        newest_first = (opportunities.c.created_at.desc(), opportunities.c.id)
-        statement = select(opportunities).order_by(*newest_first).limit(limit).offset(offset)
-        return [_to_opportunity(row) for row in await self._rows("read opportunities", statement)]
-
     async def decisions_of(self, lead_id: UUID) -> list[StoredDecision]:
         """Return what was decided about a lead, the latest last."""
         return await self._decisions(decisions.c.lead_id == lead_id)
@@ -171,27 +164,6 @@ class LeadStore:
     async def _decisions(self, condition: ColumnElement[bool]) -> list[StoredDecision]:
         statement = select(decisions).where(condition).order_by(*_LATEST_LAST)
         return [to_decision(row) for row in await self._rows("read decisions", statement)]
-
-    async def counts(self) -> StoreCounts:
-        """Count leads and opportunities, and discarded leads by their latest reason."""
-        latest = _latest_decisions()
-        discards = (
-            select(latest.c.code, func.count().label("total"))
-            .where(latest.c.verdict == Verdict.DISCARD.value)
-            .group_by(latest.c.code)
-            .order_by(latest.c.code)
-        )
-        rows = await self._rows(
-            "count leads and opportunities",
-            *(select(func.count().label("total")).select_from(t) for t in (leads, opportunities)),
-            discards,
-        )
-        all_leads, all_opportunities, *codes = rows
-        return StoreCounts(
-            leads=all_leads["total"],
-            opportunities=all_opportunities["total"],
-            discards={row["code"]: row["total"] for row in codes},
-        )
 
     async def _rows(self, operation: str, *statements: Select[Any]) -> list[RowMapping]:
         async with reading(self._engine, operation) as connection:
@@ -263,8 +235,7 @@ def _judged_otherwise(policy: Mapping[str, str]) -> Select[Any]:
 def _latest_decisions() -> Subquery:
     """Return the latest decision about each lead."""
     rank = func.row_number().over(partition_by=decisions.c.lead_id, order_by=_LATEST_FIRST)
-    columns = [decisions.c[name] for name in ("lead_id", "verdict", "code")]
-    ranked = select(*columns, rank.label("rank")).subquery()
+    ranked = select(decisions.c.lead_id, decisions.c.verdict, rank.label("rank")).subquery()
     return select(ranked).where(ranked.c.rank == 1).subquery()
 
 

@@ -9,7 +9,14 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import open_engine, reading, schema, writing
-from orchestrator.leads import LeadStore, Recorded, StoreCounts, UnknownLead, opportunity_id
+from orchestrator.leads import (
+    LeadFilter,
+    LeadStatus,
+    LeadStore,
+    Recorded,
+    UnknownLead,
+    opportunity_id,
+)
 from tests.support.cases import NOW, advance, discard, lead
 
 
@@ -39,7 +46,7 @@ async def test_the_same_file_twice_makes_no_second_lead(store: LeadStore) -> Non
 
     assert (first.new, first.existing) == (5, 0)
     assert (second.new, second.existing) == (1, 5)
-    assert (await store.counts()).leads == 6
+    assert len(await store.chosen(None, {})) == 6
 
 
 async def test_a_stored_lead_stays_as_it_was(store: LeadStore) -> None:
@@ -102,7 +109,6 @@ async def test_an_advancing_lead_gets_its_opportunity(store: LeadStore) -> None:
     assert opportunity is not None
     assert opportunity.draft == advance().draft
     assert (opportunity.company_key, opportunity.simulated) == ("acme", True)
-    assert await store.opportunities() == [opportunity]
 
 
 async def test_a_discarded_lead_gets_none(store: LeadStore) -> None:
@@ -180,7 +186,6 @@ async def test_returning_to_an_earlier_policy_has_the_last_word(store: LeadStore
         await store.record(lead(1).id, [decision], "acme", basis="p1")
 
     assert [each.decision.code for each in await store.decisions_of(lead(1).id)] == ["new", "old"]
-    assert (await store.counts()).discards == {"old": 1}
 
 
 async def test_decisions_of_all_leads_of_a_company_are_found(store: LeadStore) -> None:
@@ -239,41 +244,10 @@ async def test_opposite_orders_do_not_deadlock(url: str) -> None:
             *(backward.record(each.id, [advance()], "acme", basis=basis) for each in leads[::-1]),
         )
 
-    assert (await forward.counts()).opportunities == 400
+    assert len(await forward.chosen(LeadFilter(status=LeadStatus.OPPORTUNITY), {})) == 400
     assert len(await forward.decisions_for_company("acme")) == 1_200
     for engine in engines:
         await engine.dispose()
-
-
-async def test_counts_sum_up_the_latest_state(store: LeadStore) -> None:
-    """Each lead counts once among the discards, under its latest reason."""
-    await store.import_leads([lead(number) for number in range(4)])
-    runs = [
-        (0, advance(), "p0"),
-        (1, discard(code="too_small"), "p1"),
-        (2, discard(code="too_small"), "p2"),
-        (2, discard(code="own_domain"), "p3"),
-    ]
-
-    for number, decision, basis in runs:
-        await store.record(lead(number).id, [decision], "acme", basis=basis)
-
-    assert await store.counts() == StoreCounts(
-        leads=4, opportunities=1, discards={"own_domain": 1, "too_small": 1}
-    )
-
-
-async def test_opportunities_come_in_pages_newest_first(store: LeadStore) -> None:
-    """Pages neither repeat nor skip an opportunity."""
-    await store.import_leads([lead(number) for number in range(5)])
-    for number in range(5):
-        await store.record(lead(number).id, [advance()], "acme", basis="p")
-
-    pages = [await store.opportunities(limit=2, offset=offset) for offset in (0, 2, 4)]
-
-    assert [each.lead_id for page in pages for each in page] == [
-        lead(number).id for number in (4, 3, 2, 1, 0)
-    ]
 
 
 async def test_erasing_a_lead_erases_what_was_concluded_about_it(

@@ -10,7 +10,7 @@ from agents.protocol import Pipeline
 from orchestrator.handlers import ItemStatus, LeadHandler, LeadResult
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobContext, Report
-from orchestrator.leads import LeadStore, opportunity_id
+from orchestrator.leads import LeadFilter, LeadStatus, LeadStore, opportunity_id
 from orchestrator.surfsense import Ambiguous, NotFound, RequestRejected
 from tests.integration.purchasing.conftest import World
 from tests.support.cases import advance, discard, lead
@@ -81,7 +81,7 @@ async def test_a_lead_worked_on_again_has_one_opportunity(store: LeadStore, worl
 
     assert len({result.opportunity_id for result in results}) == 1
     assert len(await store.decisions_of(LEAD.id)) == 1
-    assert (await store.counts()).opportunities == 1
+    assert await store.chosen(LeadFilter(status=LeadStatus.OPPORTUNITY), {}) == [LEAD.id]
     assert len(world.seller.asked) == 1
 
 

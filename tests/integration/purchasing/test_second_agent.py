@@ -15,7 +15,7 @@ from orchestrator.database.schema import handovers
 from orchestrator.handlers import ItemStatus, LeadHandler, LeadResult
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobContext
-from orchestrator.leads import LeadFilter, LeadStore
+from orchestrator.leads import LeadFilter, LeadStatus, LeadStore
 from tests.integration.purchasing.conftest import World
 from tests.support.cases import lead
 from tests.support.surfsense import PRICE
@@ -102,7 +102,7 @@ async def test_the_second_agent_may_discard_what_the_first_advanced(
     result = await _judge(store, world, _pipeline(least=10**9))
 
     assert (result.status, result.code) == (ItemStatus.DISCARDED, "too_little")
-    assert (await store.counts()).discards == {"too_little": 1}
+    assert await store.chosen(LeadFilter(status=LeadStatus.DISCARDED), {}) == [LEAD.id]
     assert await store.opportunity_of(LEAD.id) is None
 
 

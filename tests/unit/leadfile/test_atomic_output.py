@@ -86,7 +86,7 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
 
 def test_a_writable_output_passes_and_is_not_touched(tmp_path: Path) -> None:
     """Checking neither creates the output nor leaves anything behind."""
-    check_writable(tmp_path / "out.csv", expected_bytes=1000)
+    check_writable(tmp_path / "out.csv")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -111,12 +111,6 @@ def test_an_impossible_output_is_refused_in_one_sentence(
         check_writable(path)
 
     assert str(refused.value).startswith(f"{path} {sentence}")
-
-
-def test_a_disk_without_room_is_refused(tmp_path: Path) -> None:
-    """An output larger than the free space is refused before the run."""
-    with pytest.raises(LeadFileError, match=r"would not fit on its disk, which is full; free"):
-        check_writable(tmp_path / "out.csv", expected_bytes=2**62)
 
 
 @pytest.fixture
