@@ -43,8 +43,8 @@ unavailable a command waits for it, up to two minutes.
 def page() -> str:
     """Return the text of docs/cli.md."""
     contents, sections = list[str](), list[str]()
-    for name, listed in COMMANDS.items():
-        contents.append(f"- [`emasai {name}`](#emasai-{name}): {listed.help}")
+    for name, (_, text) in COMMANDS.items():
+        contents.append(f"- [`emasai {name}`](#emasai-{name}): {text}")
         sections += _sections(f"emasai {name}", load_command(name), level=2)
     return _PAGE.format(contents="\n".join(contents), commands="\n\n".join(sections))
 

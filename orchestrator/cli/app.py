@@ -7,78 +7,35 @@ Redis, SQL and HTTP. An error ends as one sentence and one exit code, never as a
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from orchestrator.cli.console import Exit, accept_any_output, err, flush
 
-
-class Listed(NamedTuple):
-    """A command: the module below this package and the name that define it, and its short help."""
-
-    module: str
-    name: str
-    help: str
-
-
-#: Every command, in the order of the help. A test compares the texts with the commands' own.
+#: Every command, in the order of the help: its module, which defines it under the same name, and
+#: its short help. A test compares the texts with the commands' own.
 COMMANDS: Final = {
-    "run": Listed(
-        "run", "run", "Enrich and judge leads: opportunities and discards, each with its reason."
-    ),
-    "enrich": Listed(
-        "enrich",
-        "enrich",
-        "Look up companies by name, or all companies of a file; each is bought at most once.",
-    ),
-    "explain": Listed(
-        "explain",
-        "explain",
-        "Show all that is known of a company: its key, purchases, cache hits and decisions.",
-    ),
-    "costs": Listed(
-        "costs", "costs", "Show what was spent and saved, by day, tenant, source or company."
-    ),
-    "budget": Listed("costs", "budget", "Show what is spent, held and left of each budget."),
-    "invalidate": Listed(
-        "explain",
-        "invalidate",
-        "Forget stored results of companies, so that the next lookup buys them again.",
-    ),
-    "doctor": Listed(
-        "doctor",
-        "doctor",
-        "Examine the installation, or the embedded stack; report each fault with its fix.",
-    ),
-    "up": Listed(
+    "run": ("run", "Enrich and judge leads: opportunities and discards, with their reasons."),
+    "enrich": ("enrich", "Look up companies by name, or those of a file; each is bought once."),
+    "explain": ("explain", "Show what is known of a company: key, purchases, hits and decisions."),
+    "costs": ("costs", "Show what was spent and saved, by day, tenant, source or company."),
+    "budget": ("costs", "Show what is spent, held and left of each budget."),
+    "invalidate": ("explain", "Forget results of companies; their next lookup buys them again."),
+    "doctor": ("doctor", "Examine the installation; report each fault with its fix."),
+    "up": ("serve", "Run the embedded stack and its API until Ctrl-C. Its data is simulated."),
+    "worker": ("serve", "Run a Celery worker of a configured installation."),
+    "api": ("serve", "Run the HTTP API of a configured installation."),
+    "sandbox": (
         "serve",
-        "up",
-        "Run the whole embedded stack with its API until Ctrl-C. SurfSense data is simulated.",
-    ),
-    "worker": Listed(
-        "serve",
-        "worker",
-        "Run a Celery worker of a configured installation (the same as `celery ... worker`).",
-    ),
-    "api": Listed("serve", "api", "Run the HTTP API of a configured installation."),
-    "sandbox": Listed(
-        "serve",
-        "sandbox",
         "Run the SurfSense sandbox alone; `emasai sandbox --help` lists its options.",
     ),
-    "jobs": Listed("jobs", "jobs", "List, pause, resume and cancel jobs; requeue failed items."),
-    "db": Listed("db", "db", "Show or upgrade the schema of the database."),
-    "handover": Listed(
-        "handover", "handover", "List hand-overs of opportunities to the sales agent; retry them."
-    ),
-    "schedule": Listed("schedule", "schedule", "Look up companies again at intervals."),
-    "identity": Listed(
-        "identity",
-        "identity",
-        "Decide which names, domains and keys are one company. Decisions are kept permanently.",
-    ),
+    "jobs": ("jobs", "List, pause, resume and cancel jobs; requeue failed items."),
+    "db": ("db", "Show or upgrade the schema of the database."),
+    "handover": ("handover", "List hand-overs of opportunities to the sales agent; retry them."),
+    "schedule": ("schedule", "Look up companies again at intervals."),
+    "identity": ("identity", "Decide which names, domains and keys are one company, permanently."),
 }
 #: The options of the sandbox are its own: they are passed on unchanged.
 _PASS_ON: Final = {
@@ -103,8 +60,7 @@ class LazyGroup(TyperGroup):
 
 def load_command(name: str) -> TyperCommand | TyperGroup:
     """Import the command of that *name*."""
-    listed = COMMANDS[name]
-    defined = getattr(importlib.import_module(f"orchestrator.cli.{listed.module}"), listed.name)
+    defined = getattr(importlib.import_module(f"orchestrator.cli.{COMMANDS[name][0]}"), name)
     if isinstance(defined, typer.Typer):
         group: TyperGroup = typer.main.get_group(defined)
         return group
@@ -116,7 +72,7 @@ def load_command(name: str) -> TyperCommand | TyperGroup:
 app: Final = LazyGroup(
     name="emasai",
     help="Enrich and judge leads without ever paying twice for the same company.",
-    commands={name: TyperCommand(name, help=listed.help) for name, listed in COMMANDS.items()},
+    commands={name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()},
     no_args_is_help=True,
 )
 

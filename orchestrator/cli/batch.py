@@ -272,12 +272,7 @@ def finish(
 ) -> None:
     """Print the outcome of a job, and exit with its exit code.
 
-    Args:
-        outcome: Of the job.
-        items: What its items are called.
-        as_json: For programs.
-        about: What the job was asked for.
-        target: The file with its results, if there is one.
+    *items* is the word for its items, *about* its subject, *target* the file with its results.
     """
     job, summary = outcome.job, outcome.summary
     if as_json:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, TextIO
@@ -173,3 +174,14 @@ def dollars(micros: int) -> str:
     """Return micro-USD as dollars: two decimals for large sums, four for small ones."""
     whole = micros >= _DOLLAR or not micros
     return f"${micros / _DOLLAR:,.2f}" if whole else f"${micros / _DOLLAR:.4f}"
+
+
+def span(length: timedelta) -> str:
+    """Return *length* in one unit, the largest that it has twice or exactly: `7d`, `90min`."""
+    for unit, name in _UNITS:
+        if length >= 2 * unit or (length and not length % unit):
+            return f"{length // unit}{name}"
+    return f"{max(0, round(length.total_seconds()))}s"
+
+
+_UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))

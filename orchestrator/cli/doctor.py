@@ -1,6 +1,7 @@
 """`emasai doctor`: examines the installation, and reports each fault with its fix."""
 
 import asyncio
+from dataclasses import asdict
 
 import typer
 from rich.table import Table
@@ -20,10 +21,13 @@ _MARK = {
 
 
 def doctor(*, as_json: AsJson = False) -> None:
-    """Examine the installation, or the embedded stack; report each fault with its fix."""
+    """Examine the installation; report each fault with its fix.
+
+    Without settings it examines the embedded stack.
+    """
     findings = _configured_findings() if is_configured() else _embedded_findings()
     if as_json:
-        print_json([_as_json(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
     else:
         out.print(_table(findings))
     faulty = any(finding.level is Level.FAULT for finding in findings)
@@ -40,15 +44,6 @@ def _embedded_findings() -> list[Finding]:
         findings = asyncio.run(examine(settings, folder=home()))
     # The embedded stack starts workers for the commands that need them.
     return [finding for finding in findings if finding.check != "workers"]
-
-
-def _as_json(finding: Finding) -> dict[str, str | None]:
-    return {
-        "check": finding.check,
-        "level": finding.level.value,
-        "what": finding.what,
-        "fix": finding.fix,
-    }
 
 
 def _table(findings: list[Finding]) -> Table:

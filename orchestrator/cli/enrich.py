@@ -20,6 +20,7 @@ from orchestrator.cli.options import (
     Deadline,
     DryRun,
     MaxCost,
+    Output,
     Tenant,
     Website,
     check_name,
@@ -48,15 +49,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     names: Annotated[
         list[str], typer.Argument(metavar="NAME... | FILE.csv", help="Companies, or a file.")
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="For a file: its results; FILE.out.csv by default.",
-        ),
-    ] = None,
+    output: Output = None,
     *,
     max_cost: MaxCost = None,
     deadline: Deadline = None,
@@ -71,7 +64,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     country: Country = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look up companies by name, or all companies of a file; each is bought at most once.
+    """Look up companies by name, or those of a file; each is bought once.
 
     A name that takes longer than --patience is still bought, once: the other answers are shown,
     and the command ends when that purchase is stored.

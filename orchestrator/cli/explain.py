@@ -29,7 +29,7 @@ def explain(
     country: Country = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show all that is known of a company: its key, purchases, cache hits and decisions."""
+    """Show what is known of a company: key, purchases, hits and decisions."""
     history = with_runtime(lambda runtime: read_history(runtime, Mention(name, website, country)))
     if as_json:
         print_json(history.as_json())
@@ -124,7 +124,7 @@ def invalidate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forget stored results of companies, so that the next lookup buys them again.
+    """Forget results of companies; their next lookup buys them again.
 
     The result of a purchase in flight is not stored either; its cost stays counted.
     """

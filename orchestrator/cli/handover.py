@@ -1,5 +1,6 @@
 """`emasai handover`: hand-overs of opportunities to the sales agent."""
 
+from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -7,7 +8,7 @@ import typer
 from rich.table import Table
 
 from orchestrator.app import Runtime
-from orchestrator.cli.console import Exit, err, notice, out, print_json
+from orchestrator.cli.console import Exit, err, notice, out, print_json, table
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
 from orchestrator.leads import HandOver, HandOverState
@@ -39,10 +40,7 @@ def list_(
     found, counts, has_webhook = with_runtime(work)
     totals = {each.value: counts.get(each, 0) for each in HandOverState}
     if as_json:
-        rows = [
-            {name: getattr(each, name) for name in HandOver.__dataclass_fields__} for each in found
-        ]
-        print_json({"counts": totals, "handovers": rows})
+        print_json({"counts": totals, "handovers": list(map(asdict, found))})
     else:
         out.print(_table(found))
         out.print(", ".join(f"{count} {name}" for name, count in totals.items()))
@@ -74,14 +72,13 @@ def retry(
 
 
 def _table(found: list[HandOver]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    columns = ("event", "state", "tries", "created (UTC)", "next try (UTC)", "reason")
+    listed = table(*columns, gap=2)
     # Complete on any terminal: it is the argument of `retry`.
-    table.add_column("event", no_wrap=True, min_width=36)
-    for column in ("state", "tries", "created (UTC)", "next try (UTC)", "reason"):
-        table.add_column(column)
+    listed.columns[0].no_wrap, listed.columns[0].min_width = True, 36
     for each in found:
         is_pending = each.state is HandOverState.PENDING
-        table.add_row(
+        listed.add_row(
             str(each.event_id),
             each.state.value,
             str(each.attempts),
@@ -89,4 +86,4 @@ def _table(found: list[HandOver]) -> Table:
             f"{each.due_at:%Y-%m-%d %H:%M:%S}" if is_pending else "-",
             each.reason or "",
         )
-    return table
+    return listed

@@ -4,7 +4,7 @@ import getpass
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -28,7 +28,7 @@ from orchestrator.purchasing import entry_key
 
 identity = typer.Typer(
     name="identity",
-    help="Decide which names, domains and keys are one company. Decisions are kept permanently.",
+    help="Decide which names, domains and keys are one company, permanently.",
     no_args_is_help=True,
 )
 
@@ -59,22 +59,14 @@ _WHY: Final = {
 _KINDS: Final = {"form": "legal form", "kept": "legal form", "word": "word of a legal form"}
 
 
+def _name(metavar: str, text: str) -> Any:  # noqa: ANN401 - Typer's own return type
+    return typer.Argument(metavar=metavar, callback=check_name, help=text)
+
+
 @identity.command()
 def merge(
-    losing: Annotated[
-        str,
-        typer.Argument(
-            metavar="COMPANY", callback=check_name, help="The key, or name, that is replaced."
-        ),
-    ],
-    winning: Annotated[
-        str,
-        typer.Argument(
-            metavar="INTO",
-            callback=check_name,
-            help="The key, or name, of both from now on.",
-        ),
-    ],
+    losing: Annotated[str, _name("COMPANY", "The key, or name, that is replaced.")],
+    winning: Annotated[str, _name("INTO", "The key, or name, of both from now on.")],
     *,
     why: Why,
     by: By = None,
@@ -100,10 +92,7 @@ def merge(
 
 @identity.command()
 def split(
-    name: Annotated[
-        str,
-        typer.Argument(metavar="NAME", callback=check_name, help="A name of several companies."),
-    ],
+    name: Annotated[str, _name("NAME", "A name of several companies.")],
     *,
     why: Why,
     by: By = None,
@@ -123,18 +112,8 @@ def split(
 
 @identity.command()
 def alias(
-    spelling: Annotated[
-        str,
-        typer.Argument(
-            metavar="SPELLING",
-            callback=check_name,
-            help="A name, or a domain.",
-        ),
-    ],
-    company: Annotated[
-        str,
-        typer.Argument(metavar="COMPANY", callback=check_name, help="Its key, or name."),
-    ],
+    spelling: Annotated[str, _name("SPELLING", "A name, or a domain.")],
+    company: Annotated[str, _name("COMPANY", "Its key, or name.")],
     *,
     why: Why,
     is_domain: Annotated[

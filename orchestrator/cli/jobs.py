@@ -5,14 +5,14 @@ The commands about failed items are in `failed`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
 from orchestrator.app import Runtime
-from orchestrator.cli.console import dollars, out, print_json, table
+from orchestrator.cli.console import dollars, out, print_json, span, table
 from orchestrator.cli.failed import failed, requeue_failed, unknown_job
 from orchestrator.cli.options import AsJson, OfLane, OfTenant
 from orchestrator.cli.session import with_runtime
@@ -151,25 +151,17 @@ def _listed(job: Job | UnreadableJob, now: datetime) -> dict[str, Any]:
 def _as_json(job: Job, now: datetime) -> dict[str, Any]:
     left = job.time_left(now)
     return {
-        "job_id": job.job_id,
-        "kind": job.kind,
-        "state": job.state,
-        "lane": job.lane,
-        "tenant": job.tenant,
-        "origin": job.origin,
-        "total": job.total,
-        "done": job.done,
+        **{name: getattr(job, name) for name in _JSON},
         "spent_micros": job.tally.get("spent_micros", 0),
         "saved_micros": job.tally.get("saved_micros", 0),
-        "max_cost_micros": job.max_cost_micros,
-        "accepted_at": job.accepted_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "deadline": job.deadline,
-        "parent": job.parent,
-        "buy_again": job.buy_again,
         "left_s": None if left is None else round(left.total_seconds()),
     }
+
+
+_JSON: Final = (
+    *("job_id", "kind", "state", "lane", "tenant", "origin", "total", "done", "max_cost_micros"),
+    *("accepted_at", "started_at", "finished_at", "deadline", "parent", "buy_again"),
+)
 
 
 def _table(found: Sequence[Job | UnreadableJob], now: datetime) -> Table:
@@ -187,7 +179,7 @@ def _table(found: Sequence[Job | UnreadableJob], now: datetime) -> Table:
             job.tenant,
             f"{job.done}/{job.total}",
             dollars(job.tally.get("spent_micros", 0)),
-            _span(now - job.accepted_at),
+            span(now - job.accepted_at),
         )
     return listed
 
@@ -201,7 +193,7 @@ def _details(seen: _Seen) -> Table:
         ("tenant", job.tenant),
         ("state", job.state),
         ("done", f"{job.done} of {job.total}"),
-        *([] if left is None else [("left", f"about {_span(left)}, at the present pace")]),
+        *([] if left is None else [("left", f"about {span(left)}, at the present pace")]),
         *([] if job.deadline is None else [("deadline", f"{job.deadline:%Y-%m-%d %H:%M:%S} UTC")]),
         ("spent", f"{dollars(job.tally.get('spent_micros', 0))}{cap}"),
         ("saved", dollars(job.tally.get("saved_micros", 0))),
@@ -212,17 +204,6 @@ def _details(seen: _Seen) -> Table:
     for row in details:
         shown.add_row(*row)
     return shown
-
-
-def _span(span: timedelta) -> str:
-    """Return *span* in its largest unit."""
-    seconds = max(0, round(span.total_seconds()))
-    if seconds < 120:  # noqa: PLR2004 - two minutes
-        return f"{seconds} s"
-    minutes = seconds // 60
-    if minutes < 120:  # noqa: PLR2004 - two hours
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 60 * 48 else f"{minutes // 60 // 24} d"
 
 
 jobs.command()(failed)

@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import durationpy
@@ -143,6 +144,11 @@ BuyAgain = Annotated[
         help="Buy companies once more whose earlier purchase may have been charged, but whose "
         "answer was lost.",
     ),
+]
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="For a file; FILE.out.csv by default."),
 ]
 
 #: Filters of jobs and of their failed items.

@@ -15,6 +15,7 @@ from orchestrator.cli.options import (
     Deadline,
     DryRun,
     MaxCost,
+    Output,
     Tenant,
     parse_terms,
 )
@@ -29,12 +30,7 @@ def run(  # noqa: PLR0913 - each is an option
         str | None,
         typer.Argument(metavar="LEADS.csv", help="The lead file; with --rejudge also a job id."),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The file of results; LEADS.out.csv by default."
-        ),
-    ] = None,
+    output: Output = None,
     *,
     max_cost: MaxCost = None,
     deadline: Deadline = None,
@@ -55,7 +51,7 @@ def run(  # noqa: PLR0913 - each is an option
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Enrich and judge leads: opportunities and discards, each with its reason."""
+    """Enrich and judge leads: opportunities and discards, with their reasons."""
     terms = parse_terms(max_cost, deadline, tenant, buy_again=buy_again)
     if again and (max_cost or deadline or buy_again or output):
         raise typer.BadParameter(

@@ -1,6 +1,7 @@
 """`emasai schedule`: which companies are looked up again, how often, and the last outcome."""
 
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -8,8 +9,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.app import Runtime
-from orchestrator.cli.console import dollars, notice, out, print_json, table
+from orchestrator.app import Runtime, Schedule
+from orchestrator.cli.console import dollars, notice, out, print_json, span, table
 from orchestrator.cli.options import AsJson, CompanyNames, Tenant, parse_duration
 from orchestrator.cli.session import with_runtime
 from orchestrator.identity import Mention
@@ -63,7 +64,7 @@ def add(
         await runtime.schedule.watches.add(new)
         await runtime.schedule.due.put({watch.id: watch.next_at for watch in new})
         if period < runtime.settings.redis_ttl:
-            notice(f"An answer is fresh for {shown(runtime.settings.redis_ttl)}:", _FRESH)
+            notice(f"An answer is fresh for {span(runtime.settings.redis_ttl)}:", _FRESH)
         return new
 
     _report(with_runtime(work), "Watching", as_json=as_json)
@@ -96,13 +97,8 @@ def pause(
     as_json: AsJson = False,
 ) -> None:
     """Stop looking up companies until `resume`; without names, all of them."""
-
-    async def change(runtime: Runtime, chosen: list[Watch]) -> None:
-        await runtime.schedule.watches.pause([watch.id for watch in chosen], paused=True)
-        await runtime.schedule.due.drop([watch.id for watch in chosen])
-
-    changed = _change(change, names, tenant, open_opportunities=open_opportunities)
-    _report(changed, "Paused", as_json=as_json)
+    chosen = _Choice(names, tenant, open_opportunities)
+    _report(chosen.change(_pause), "Paused", as_json=as_json)
 
 
 @schedule.command()
@@ -114,13 +110,8 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Continue paused companies; without names, all of them."""
-
-    async def change(runtime: Runtime, chosen: list[Watch]) -> None:
-        await runtime.schedule.watches.pause([watch.id for watch in chosen], paused=False)
-        await runtime.schedule.due.put({watch.id: watch.next_at for watch in chosen})
-
-    changed = _change(change, names, tenant, open_opportunities=open_opportunities)
-    _report(changed, "Resumed", as_json=as_json)
+    chosen = _Choice(names, tenant, open_opportunities)
+    _report(chosen.change(_resume), "Resumed", as_json=as_json)
 
 
 @schedule.command()
@@ -133,44 +124,65 @@ def remove(
 ) -> None:
     """Stop watching companies; with --open-opportunities, the rule and the companies it added."""
     _check_choice(names, open_opportunities=open_opportunities)
-
-    async def change(runtime: Runtime, chosen: list[Watch]) -> None:
-        await runtime.schedule.watches.remove([watch.id for watch in chosen])
-        await runtime.schedule.due.drop([watch.id for watch in chosen])
-
-    changed = _change(change, names, tenant, open_opportunities=open_opportunities)
-    _report(changed, "Removed", as_json=as_json)
+    chosen = _Choice(names, tenant, open_opportunities)
+    _report(chosen.change(_remove), "Removed", as_json=as_json)
 
 
-async def _chosen_watches(
-    runtime: Runtime,
-    names: Collection[str] | None,
-    tenant: str | None,
-    *,
-    open_opportunities: bool,
-) -> list[Watch]:
-    """Return the watches that the options of a command mean.
+async def _pause(schedule: Schedule, chosen: list[Watch]) -> None:
+    await schedule.watches.pause([watch.id for watch in chosen], paused=True)
+    await schedule.due.drop([watch.id for watch in chosen])
 
-    Raises:
-        typer.BadParameter: A company is not watched.
-    """
-    whose = tenant or runtime.settings.tenant
-    watches = await runtime.schedule.watches.of_tenant(whose)
-    if open_opportunities:
-        return [watch for watch in watches if watch.kind is not WatchKind.COMPANY]
-    if not names:
-        return watches
-    by_id = {watch.id: watch for watch in watches}
-    wanted = {
-        name: [watch_id(whose, key) for key in (company.key, company.identity.key)]
-        for name, company in await _meant(runtime, names)
-    }
-    unknown = [name for name, ids in wanted.items() if not by_id.keys() & set(ids)]
-    if unknown:
-        raise typer.BadParameter(f"not watched: {', '.join(unknown)} (`emasai schedule list`)")
-    # Including one that was added before its company was merged into another.
-    chosen = [by_id[identity] for ids in wanted.values() for identity in ids if identity in by_id]
-    return list({watch.id: watch for watch in chosen}.values())
+
+async def _resume(schedule: Schedule, chosen: list[Watch]) -> None:
+    await schedule.watches.pause([watch.id for watch in chosen], paused=False)
+    await schedule.due.put({watch.id: watch.next_at for watch in chosen})
+
+
+async def _remove(schedule: Schedule, chosen: list[Watch]) -> None:
+    await schedule.watches.remove([watch.id for watch in chosen])
+    await schedule.due.drop([watch.id for watch in chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The watches that the options of a command mean; without names or a rule, all of a tenant."""
+
+    names: Collection[str] | None
+    tenant: str | None
+    open_opportunities: bool
+
+    def change(self, change: Callable[[Schedule, list[Watch]], Awaitable[None]]) -> list[Watch]:
+        """Apply *change* to the watches, and return them.
+
+        Raises:
+            typer.BadParameter: A company is not watched.
+        """
+
+        async def work(runtime: Runtime) -> list[Watch]:
+            chosen = await self._watches(runtime)
+            await change(runtime.schedule, chosen)
+            return chosen
+
+        return with_runtime(work)
+
+    async def _watches(self, runtime: Runtime) -> list[Watch]:
+        whose = self.tenant or runtime.settings.tenant
+        watches = await runtime.schedule.watches.of_tenant(whose)
+        if self.open_opportunities:
+            return [watch for watch in watches if watch.kind is not WatchKind.COMPANY]
+        if not self.names:
+            return watches
+        by_id = {watch.id: watch for watch in watches}
+        wanted = {
+            name: [watch_id(whose, key) for key in (company.key, company.identity.key)]
+            for name, company in await _meant(runtime, self.names)
+        }
+        unknown = [name for name, ids in wanted.items() if not by_id.keys() & set(ids)]
+        if unknown:
+            raise typer.BadParameter(f"not watched: {', '.join(unknown)} (`emasai schedule list`)")
+        # Including one that was added before its company was merged into another.
+        chosen = dict.fromkeys(each for ids in wanted.values() for each in ids if each in by_id)
+        return [by_id[each] for each in chosen]
 
 
 async def _meant(runtime: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
@@ -203,43 +215,13 @@ def parse_every(text: str) -> timedelta:
     """
     every = parse_duration(text)
     if not EVERY_MIN <= every <= EVERY_MAX:
-        raise typer.BadParameter(f"{text} is not from {shown(EVERY_MIN)} to {shown(EVERY_MAX)}")
+        raise typer.BadParameter(f"{text} is not from {span(EVERY_MIN)} to {span(EVERY_MAX)}")
     return every
-
-
-def shown(duration: timedelta) -> str:
-    """Return *duration* in one unit: `7d`, `90min`."""
-    for unit, name in _UNITS:
-        if duration >= 2 * unit or not duration % unit:
-            return f"{duration // unit}{name}"
-    return f"{duration.total_seconds():.0f}s"
-
-
-_UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 
 
 def _check_choice(names: Collection[str] | None, *, open_opportunities: bool) -> None:
     if bool(names) == open_opportunities:
         raise typer.BadParameter("give either names or --open-opportunities")
-
-
-def _change(
-    change: Callable[[Runtime, list[Watch]], Awaitable[None]],
-    names: Collection[str] | None,
-    tenant: str | None,
-    *,
-    open_opportunities: bool,
-) -> list[Watch]:
-    """Apply *change* to the watches that the options mean, and return them."""
-
-    async def work(runtime: Runtime) -> list[Watch]:
-        chosen = await _chosen_watches(
-            runtime, names, tenant, open_opportunities=open_opportunities
-        )
-        await change(runtime, chosen)
-        return chosen
-
-    return with_runtime(work)
 
 
 def _report(watches: list[Watch], what: str, *, as_json: bool) -> None:
@@ -249,7 +231,7 @@ def _report(watches: list[Watch], what: str, *, as_json: bool) -> None:
     rules = [watch for watch in watches if watch.kind is WatchKind.RULE]
     count, subjects = len(watches) - len(rules), []
     if rules:
-        subjects.append(f"all companies with an opportunity (every {shown(rules[0].every)})")
+        subjects.append(f"all companies with an opportunity (every {span(rules[0].every)})")
     if count or not rules:
         subjects.append(f"{count} compan{'y' if count == 1 else 'ies'}")
     out.print(f"{what} {' and '.join(subjects)}.")
@@ -278,7 +260,7 @@ def _table(watches: list[Watch], now: datetime) -> Table:
     for watch in watches:
         listed.add_row(
             watch.company or Text("all with an opportunity", "cyan"),
-            shown(watch.every),
+            span(watch.every),
             _due(watch, now),
             watch.outcome or "-",
             dollars(watch.spent_micros),
@@ -291,4 +273,4 @@ def _due(watch: Watch, now: datetime) -> str | Text:
         return Text("paused", "yellow")
     if watch.job_id is not None:
         return "running"
-    return shown(watch.next_at - now) if watch.next_at > now else "now"
+    return span(watch.next_at - now) if watch.next_at > now else "now"

@@ -22,7 +22,7 @@ def up(
         int, typer.Option(min=1, max=64, metavar="N", help="Worker processes.")
     ] = WORKERS,
 ) -> None:
-    """Run the whole embedded stack with its API until Ctrl-C. SurfSense data is simulated."""
+    """Run the embedded stack and its API until Ctrl-C. Its data is simulated."""
     from orchestrator.http import serve  # noqa: PLC0415 - FastAPI is slow to import
 
     with embedded_stack(workers=workers) as stack:
@@ -49,7 +49,10 @@ def worker(
         ),
     ] = 8,
 ) -> None:
-    """Run a Celery worker of a configured installation (the same as `celery ... worker`)."""
+    """Run a Celery worker of a configured installation.
+
+    It is the same as `celery -A orchestrator.celery_app worker --pool threads`.
+    """
     load()
     command = [
         *(sys.executable, "-m", "celery", "-A", "orchestrator.celery_app", "worker"),

@@ -17,7 +17,7 @@ from rich.table import Table
 from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.batch import Outcome, finish
-from orchestrator.cli.console import Exit, figures, notice, out, print_json
+from orchestrator.cli.console import Exit, figures, notice, out, print_json, span
 from orchestrator.cli.costs import read_budgets
 from orchestrator.cli.follow import follow
 from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
@@ -311,13 +311,8 @@ def _changed(done: Rejudgement) -> Table:
             result.company,
             result.previous_code,
             result.code,
-            "-" if result.as_of is None else _age(result.as_of),
+            "-" if result.as_of is None else f"{span(utc_now() - result.as_of)} ago",
             "kept" if result.keeps_opportunity else "new" if result.viable else "-",
             "" if result.reason is None else result.reason.in_language(done.language),
         )
     return changed
-
-
-def _age(as_of: datetime) -> str:
-    age = utc_now() - as_of
-    return f"{age.days} d ago" if age.days else f"{age.seconds // 60} min ago"

@@ -109,23 +109,19 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         """Return the counts for `--json`."""
         return {
-            "rows": self.rows,
-            "invalid_rows": self.invalid_rows,
-            "items": self.items,
-            "pending": self.pending,
-            "companies": self.companies,
-            "purchases": self.purchases,
+            **{name: getattr(self, name) for name in _JSON},
             "hits": self.sources[Source.HIT],
             "coalesced": self.sources[Source.COALESCED],
-            "hit_rate": self.hit_rate,
-            "spent_micros": self.spent_micros,
-            "saved_micros": self.saved_micros,
             "answers_lost": self.lost,
-            "uncertain_micros": self.uncertain_micros,
             "statuses": dict(self.statuses),
             "discards": dict(self.discards),
-            "simulated": self.simulated,
         }
+
+
+_JSON: Final = (
+    *("rows", "invalid_rows", "items", "pending", "companies", "purchases", "hit_rate"),
+    *("spent_micros", "saved_micros", "uncertain_micros", "simulated"),
+)
 
 
 def summarize(
@@ -221,17 +217,9 @@ class Estimate:
 
     def as_json(self) -> dict[str, Any]:
         """Return the estimate for `--json`."""
-        return {
-            "rows": self.rows,
-            "items": self.items,
-            "companies": self.companies,
-            "fresh": self.fresh,
-            "ambiguous": self.ambiguous,
-            "to_buy": self.to_buy,
-            "affordable": self.affordable,
-            "price_micros": self.price_micros,
-            "cost_micros_at_most": self.cost_micros,
-        }
+        names = ("rows", "items", "companies", "fresh", "ambiguous", "to_buy", "affordable")
+        counts = {name: getattr(self, name) for name in (*names, "price_micros")}
+        return {**counts, "cost_micros_at_most": self.cost_micros}
 
 
 async def estimate(
