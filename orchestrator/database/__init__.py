@@ -5,6 +5,7 @@ from .migrate import SchemaState, current_state, grant_to_application, require_c
 from .transactions import (
     Batcher,
     DatabaseForbids,
+    DatabaseFull,
     DatabaseUnavailable,
     SchemaMismatch,
     SchemaTooNew,
@@ -21,6 +22,7 @@ from .transactions import (
 __all__ = [
     "Batcher",
     "DatabaseForbids",
+    "DatabaseFull",
     "DatabaseUnavailable",
     "SchemaMismatch",
     "SchemaState",

@@ -1,6 +1,7 @@
 """What stores do with a database: its errors, transactions, group commit, and statements.
 
 DatabaseUnavailable(operation)        try again later; a write may have been committed or not
+├── DatabaseFull(operation)           the disk, or the space that the database may use, is full
 └── DatabaseForbids(operation)        the role of DATABASE_URL lacks a right
 SchemaMismatch(current, head)         start-up only
 ├── SchemaTooOld                      `emasai db upgrade` has to be run
@@ -40,12 +41,13 @@ ResultT = TypeVar("ResultT")
 
 #: What brings a database up to date, and when.
 UPGRADE: Final = "run `emasai db upgrade` once, before workers and API are started"
-#: PostgreSQL's code for a right that a role lacks.
+#: PostgreSQL's codes for a right that a role lacks, and for a full disk.
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
+_DISK_FULL: Final = "53100"
 
 
 class DatabaseUnavailable(Exception):
-    """The database did not answer, refused the connection, stayed locked too long, or is full.
+    """The database did not answer, refused the connection, or stayed locked too long.
 
     A write that ends so may still have been committed: repeat it, all writes are idempotent.
     `operation` completes the sentence "could not ...". The cause is chained.
@@ -57,6 +59,16 @@ class DatabaseUnavailable(Exception):
 
     def __str__(self) -> str:
         return f"the database is not available: could not {self.operation}; try again later"
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """There is no room for what was to be written; nothing of it was."""
+
+    def __str__(self) -> str:
+        return (
+            f"the database is full: could not {self.operation}; make room on the disk that it is "
+            "on, then try again: nothing is lost meanwhile"
+        )
 
 
 class DatabaseForbids(DatabaseUnavailable):
@@ -103,8 +115,12 @@ def translated(operation: str) -> Iterator[None]:
     try:
         yield
     except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-        if getattr(getattr(error, "orig", None), "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
+        cause = getattr(error, "orig", None)
+        state = getattr(cause, "sqlstate", None)
+        if state == _INSUFFICIENT_PRIVILEGE:
             raise DatabaseForbids(operation) from error
+        if state == _DISK_FULL or getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+            raise DatabaseFull(operation) from error
         if _is_defect(error):
             raise
         raise DatabaseUnavailable(operation) from error

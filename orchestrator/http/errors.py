@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from orchestrator.database import DatabaseUnavailable
+from orchestrator.database import DatabaseFull, DatabaseUnavailable
 from orchestrator.infra.bounds import MAX_ITEMS, Fault, complaint_of, path_of
 from orchestrator.infra.redis_client import StoreFull, StoreRefused, StoreUnavailable
 from orchestrator.jobs import JobGone, KeyInFlight, KeyReused, UnreadableJob
@@ -258,6 +258,8 @@ def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911 - one for 
             return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, code, f"{error}.")
         case StoreUnavailable() | RedisError():
             return _away("Redis", "redis_unavailable")
+        case DatabaseFull():
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "database_full", f"{error}.")
         case DatabaseUnavailable():
             return _away("The database", "database_unavailable")
         case _:

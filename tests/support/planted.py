@@ -15,8 +15,12 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator import app as bootstrap
+from orchestrator.database import open_engine
 from orchestrator.infra.redis_client import load_script
 from orchestrator.memo import MemoOptions, scripts
 from orchestrator.memo.keys import Keys
@@ -26,6 +30,9 @@ from orchestrator.purchasing import Purchaser
 from orchestrator.surfsense import Accepted, SendGuard, WorkspaceSeller
 
 JsonObject = dict[str, Any]
+
+#: SQLite's own limit of a database.
+_MOST_PAGES = 4_294_967_294
 
 
 class Fault(StrEnum):
@@ -115,6 +122,21 @@ def _stop_before_post(sign: Path) -> None:
     setattr(WorkspaceSeller, "submit", stop_and_submit)  # noqa: B010 - (as above)
 
 
+def _fill_the_disk_while(sign: Path) -> None:
+    def limit(connection: DBAPIConnection, _entry: object, _proxy: object) -> None:
+        cursor = connection.cursor()
+        # SQLite takes it for at least the pages that there are.
+        cursor.execute(f"PRAGMA max_page_count = {1 if sign.exists() else _MOST_PAGES}")
+        cursor.close()
+
+    def open_limited(url: str) -> AsyncEngine:
+        engine = open_engine(url)
+        event.listen(engine.sync_engine.pool, "checkout", limit)
+        return engine
+
+    setattr(bootstrap, "open_engine", open_limited)  # noqa: B010 - (as above)
+
+
 _PLANT: dict[Fault, Callable[[], None]] = {
     Fault.LEASE: _ignore_lease,
     Fault.RECORD: _write_no_record,
@@ -130,11 +152,14 @@ def plant(environment: Mapping[str, str]) -> None:
 
     `PLANTED_FAULT` takes a rule away. With `STOPS_BEFORE_POST`, a file that is not there yet, the
     first process that buys stops itself by SIGSTOP between a purchase's record and its POST.
+    While the file that `DATABASE_FULL_WHILE` names exists, its SQLite database has no room to grow.
     `COMMIT_PATIENCE_S` shortens the time for which callers wait for a Redis that is unavailable.
     """
     if "PLANTED_FAULT" in environment:
         _PLANT[Fault(environment["PLANTED_FAULT"])]()
     if "STOPS_BEFORE_POST" in environment:
         _stop_before_post(Path(environment["STOPS_BEFORE_POST"]))
+    if "DATABASE_FULL_WHILE" in environment:
+        _fill_the_disk_while(Path(environment["DATABASE_FULL_WHILE"]))
     if "COMMIT_PATIENCE_S" in environment:
         _store_patiently(float(environment["COMMIT_PATIENCE_S"]))

@@ -1,13 +1,23 @@
-"""Group commit, without a database."""
+"""Group commit without a database, and a database that is full."""
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Column, MetaData, Table, Text
 
-from orchestrator.database import Batcher, DatabaseUnavailable, first_occurrences
+from orchestrator.database import (
+    Batcher,
+    DatabaseFull,
+    DatabaseUnavailable,
+    first_occurrences,
+    open_engine,
+    reading,
+    writing,
+)
 
 
 class Committer:
@@ -162,3 +172,26 @@ def test_each_new_key_is_credited_once(keys: list[int], new: set[int]) -> None:
     ]
 
     assert sorted(credited) == sorted(new.intersection(keys))
+
+
+async def test_a_full_database_says_what_to_do(tmp_path: Path) -> None:
+    """Nothing of the transaction is kept; once there is room, the same write succeeds."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'full.sqlite'}")
+    table = Table("t", MetaData(), Column("body", Text))
+    async with writing(engine, "create a table") as connection:
+        await connection.run_sync(table.create)
+
+    async def write(most_pages: int) -> None:
+        async with writing(engine, "keep the answer") as connection:
+            await connection.exec_driver_sql(f"PRAGMA max_page_count = {most_pages}")
+            await connection.execute(table.insert(), {"body": "x" * 100_000})
+
+    with pytest.raises(DatabaseFull) as met:
+        await write(1)
+    await write(10_000)
+
+    async with reading(engine, "count") as connection:
+        rows = (await connection.execute(table.select())).all()
+    await engine.dispose()
+    assert len(rows) == 1
+    assert "is full: could not keep the answer; make room on the disk" in str(met.value)
