@@ -140,7 +140,7 @@ class Case(_Frozen):
     """A lead with all that is known when an agent looks at it.
 
     `evidence` is None both before it was asked for and when there is none to be had;
-    `evidence_sought` tells the two apart. `now` is the instant of the judgement, UTC.
+    `evidence_sought` distinguishes the two. `now` is the instant of the judgement, UTC.
     """
 
     lead: Lead

@@ -37,7 +37,7 @@ def _domain(text: str) -> str | None:
 
 
 def is_within(domain: str, parent: str) -> bool:
-    """Say whether *domain* is *parent* or one of its subdomains."""
+    """Return whether *domain* is *parent* or one of its subdomains."""
     return domain == parent or domain.endswith(f".{parent}")
 
 
@@ -47,7 +47,7 @@ def listed_parent(domain: str, listed: tuple[str, ...]) -> str | None:
 
 
 def is_public_mail(domain: str) -> bool:
-    """Say whether *domain*, in lower case, or a parent of it offers free or disposable mail.
+    """Return whether *domain*, in lower case, or a parent of it offers free or disposable mail.
 
     >>> is_public_mail("gmail.com"), is_public_mail("eu.mailinator.com")
     (True, True)

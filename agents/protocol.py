@@ -22,7 +22,7 @@ class Agent(Protocol):
         """Identity of its rules, stored with each decision."""
 
     def wants_evidence(self, case: Case) -> bool:
-        """Say whether it is worth paying for evidence before *case* is decided."""
+        """Return whether it is worth paying for evidence before *case* is decided."""
 
     def decide(self, case: Case) -> Decision:
         """Judge *case*. Deterministic: no clock, no I/O, no randomness."""

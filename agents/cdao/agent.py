@@ -28,7 +28,7 @@ class CdaoAgent:
         return f"<CdaoAgent {self.version}>"
 
     def wants_evidence(self, case: Case) -> bool:
-        """Say no where evidence was sought already, or the lead's own domains decide."""
+        """Return False once evidence was sought, or if the lead's own domains decide."""
         is_decided = listed_domain(case.lead, self._policy.domains) is not None
         return not case.evidence_sought and not is_decided
 

@@ -116,7 +116,7 @@ class Assessment(BaseModel):
 
     @property
     def is_viable(self) -> bool:
-        """Say whether the lead is worth a sales conversation."""
+        """Return whether the lead is worth a sales conversation."""
         return self.code is AssessmentCode.VIABLE
 
     def draft(self) -> OpportunityDraft | None:

@@ -149,7 +149,7 @@ _NOTHING = Localized(
 
 
 def reason_for(code: AssessmentCode, company: str, grounds: Sequence[Finding]) -> Localized:
-    """Say in one sentence why the lead of *company* got *code*.
+    """Return in one sentence why the lead of *company* got *code*.
 
     Args:
         code: What was concluded.
@@ -194,7 +194,7 @@ def clause(finding: Finding, language: Language) -> str:
 
 
 def words_of(finding: Finding, language: Language) -> dict[str, str]:
-    """Return the finding's params as people say them."""
+    """Return the finding's params in words."""
     return {name: _word(name, value, language) for name, value in finding.params.items()}
 
 

@@ -78,7 +78,7 @@ def shown(text: str, limit: int = 60) -> str:
 
 
 def looks_like_formula(cell: str) -> bool:
-    """Say whether a spreadsheet could run *cell* instead of showing it."""
+    """Return whether a spreadsheet could run *cell* instead of showing it."""
     return _FORMULA.match(cell) is not None and _HARMLESS.match(cell) is None
 
 

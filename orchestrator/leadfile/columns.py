@@ -8,7 +8,7 @@ from .cells import fold
 
 
 class LeadField(StrEnum):
-    """What a lead file can say about a lead."""
+    """The fields that a lead file can have."""
 
     COMPANY = "company"
     CONTACT = "contact"

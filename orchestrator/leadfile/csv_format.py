@@ -70,7 +70,7 @@ class Encoding:
 
 
 def detect_encoding(chunks: Iterable[bytes]) -> Encoding:
-    """Say which encoding the bytes of *chunks* are in; never fails, since any bytes are latin-1.
+    """Return which encoding the bytes of *chunks* are in; never fails, since any bytes are latin-1.
 
     A file that is UTF-8 but for a few broken bytes is UTF-8: the rows with those bytes are
     reported, and the accents of all others stay what they are. So all of it is looked at.
@@ -95,7 +95,7 @@ def detect_encoding(chunks: Iterable[bytes]) -> Encoding:
 
 
 def has_broken_bytes(text: str) -> bool:
-    """Say whether *text* holds bytes that its encoding could not read."""
+    """Return whether *text* holds bytes that its encoding could not read."""
     return _UNDECODED.search(text) is not None
 
 

@@ -1,7 +1,7 @@
 """Opens a lead file in any usual encoding and dialect, finds its columns, and reads its rows.
 
-Opening passes over the whole file, since the first rows say nothing about a byte in the last one;
-a few lines of it are in memory at a time.
+Opening passes over the whole file, since any byte may decide its encoding; a few lines of it are in
+memory at a time.
 """
 
 from collections.abc import Iterator
@@ -147,7 +147,7 @@ def _lines(path: Path, text: TextIO) -> Iterator[str]:
 
 
 def _is_binary(beginning: str) -> bool:
-    """Say whether one in ten characters is one that no text has."""
+    """Return whether one in ten characters is one that no text has."""
     odd = sum(1 for c in beginning if ord(c) < ord(" ") and c not in "\t\r\n")
     return odd * 10 > len(beginning)
 

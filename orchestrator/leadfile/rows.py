@@ -108,17 +108,7 @@ def lead_from(fields: LeadFields) -> Lead:
     """
     if fields.contact is None or fields.email is None:
         raise ValueError("a lead needs a contact and an e-mail")
-    return Lead(
-        id=lead_id(fields),
-        company=fields.company,
-        contact=fields.contact,
-        email=fields.email,
-        website=fields.website,
-        country=fields.country,
-        phone=fields.phone,
-        source=fields.source,
-        notes=fields.notes,
-    )
+    return Lead(id=lead_id(fields), **{name: getattr(fields, name) for name in LeadField})
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +145,7 @@ class Sheet:
     def read(
         self, cells: Sequence[str], line: int = 0
     ) -> tuple[LeadFields | None, list[RowProblem]]:
-        """Return what *cells* say about a lead, None where an error stands, and their problems."""
+        """Return the fields in *cells*, None where an error stands, and the problems."""
         reader = _FieldReader(self, cells, line)
         return reader.lead(), reader.problems
 

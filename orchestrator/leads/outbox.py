@@ -28,7 +28,7 @@ CLAIM: Final = timedelta(minutes=1)
 #: Deliveries tried before it is given up: about half a day.
 MOST_ATTEMPTS: Final = 20
 
-#: Namespace of event ids. It never changes, or receivers could not tell repeats.
+#: Namespace of event ids. It never changes, or receivers could not recognise repeats.
 _EVENTS: Final = UUID("0d5a64a1-6f0c-5a3a-8a7b-6b3c8a0f7f21")
 #: The part of a finding that the event has. Its other values may be contact details.
 _FINDING: Final = ("name", "points", "trust", "is_stale", "sources")

@@ -146,7 +146,7 @@ async def test_the_first_decision_on_the_same_evidence_stands(store: LeadStore) 
 
 
 async def test_looks_at_the_same_time_come_to_one_end(store: LeadStore) -> None:
-    """Of two that contradict each other in one transaction, one stands and the other is told."""
+    """Of two that contradict each other in one transaction, one stands and the other learns it."""
     await store.import_leads([lead(1)])
 
     answers = await asyncio.gather(
@@ -155,14 +155,14 @@ async def test_looks_at_the_same_time_come_to_one_end(store: LeadStore) -> None:
     )
 
     (stored,) = await store.decisions_of(lead(1).id)
-    told = [each.standing["cdao"] for each in answers if each.standing]
-    assert told == [stored.decision]
+    standing = [each.standing["cdao"] for each in answers if each.standing]
+    assert standing == [stored.decision]
     has_opportunity = await store.opportunity_of(lead(1).id) is not None
     assert has_opportunity == (stored.decision == advance())
 
 
 async def test_a_lead_that_is_no_longer_viable_keeps_its_opportunity(store: LeadStore) -> None:
-    """Sales keeps what it works on, unchanged; the latest decision tells the news."""
+    """Sales keeps what it works on, unchanged; the latest decision is stored."""
     await store.import_leads([lead(1)])
     await store.record(lead(1).id, [advance(score=80)], "acme", basis="p1")
     before = await store.opportunity_of(lead(1).id)
@@ -253,7 +253,7 @@ async def test_opposite_orders_do_not_deadlock(url: str) -> None:
 async def test_erasing_a_lead_erases_what_was_concluded_about_it(
     store: LeadStore, engine: AsyncEngine
 ) -> None:
-    """A person who asks to be forgotten leaves no decision and no opportunity behind."""
+    """Erasing a person erases their decisions and opportunities, too."""
     await store.import_leads([lead(1)])
     await store.record(lead(1).id, [advance()], "acme", basis="p1")
 

@@ -148,7 +148,7 @@ async def test_an_event_that_kills_its_deliverers_is_given_up_too(
 
 
 async def test_an_erased_lead_is_handed_over_no_more(engine: AsyncEngine, clock: SetClock) -> None:
-    """Erasing a person erases what is still to be said."""
+    """Erasing a person erases pending events, too."""
     await _opportunities(engine, clock, 1)
 
     async with writing(engine, "erase") as connection:

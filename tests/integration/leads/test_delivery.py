@@ -1,4 +1,4 @@
-"""Opportunities told to a real receiver that fails, hangs and hangs up."""
+"""Opportunities delivered to a real receiver that fails, hangs and hangs up."""
 
 import asyncio
 import signal
@@ -199,9 +199,9 @@ async def test_nothing_secret_is_logged(
     with capture_logs() as logs:
         await _relay(outbox, webhook).deliver()
 
-    said = str(logs)
+    logged = str(logs)
     assert len(logs) == 3
-    assert not any(each in said for each in (receiver.url, SECRET_TEXT, "acme", "Fits well"))
+    assert not any(each in logged for each in (receiver.url, SECRET_TEXT, "acme", "Fits well"))
 
 
 _DELIVER = """
@@ -229,7 +229,7 @@ async def test_a_deliverer_killed_in_mid_delivery_is_followed(
     receiver: Receiver,
     children: Children,
 ) -> None:
-    """Killed after the effect and before the answer: told again, and without a second effect."""
+    """Killed after the effect and before the answer: sent again, and without a second effect."""
     await _opportunities(engine, 1)
     receiver.hold.clear()
     process = await children.start("-c", _DELIVER, database, receiver.url)

@@ -1,4 +1,4 @@
-"""Whose evidence a lead gets, and how often it is paid for, where names are not enough."""
+"""Which evidence a lead gets, and how often it is paid for, where names are not enough."""
 
 import pytest
 from sqlalchemy import func, select
@@ -36,7 +36,7 @@ GERMANY = lead(2, company="ACME GmbH", email="ana@globex.de", country="DE")
 BARE = lead(3, company="Acme", email="ana@gmail.com")
 
 
-class Desk:
+class Scenario:
     """Leads of one name on their way through the pipeline."""
 
     def __init__(self, world: World, engine: AsyncEngine) -> None:
@@ -55,9 +55,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(world: World, engine: AsyncEngine) -> Desk:
-    """Return a desk."""
-    return Desk(world, engine)
+def scenario(world: World, engine: AsyncEngine) -> Scenario:
+    """Return a scenario."""
+    return Scenario(world, engine)
 
 
 async def _decide(engine: AsyncEngine, kind: DecisionKind, subject: str, target: str | None) -> int:
@@ -65,47 +65,49 @@ async def _decide(engine: AsyncEngine, kind: DecisionKind, subject: str, target:
     return (await IdentityDecisions(engine, utc_now).enter(new)).number
 
 
-async def test_two_companies_of_one_name_are_bought_apart(world: World, desk: Desk) -> None:
+async def test_two_companies_of_one_name_are_bought_apart(world: World, scenario: Scenario) -> None:
     """Two keys, two charges; each lead is judged by its own company's evidence."""
-    results = await desk.judge(SPAIN, GERMANY, SPAIN)
+    results = await scenario.judge(SPAIN, GERMANY, SPAIN)
 
     assert [each.company_key for each in results] == ["acme", "acme~globex.de", "acme"]
     assert [name for name, _ in world.seller.asked] == ["Acme", "ACME GmbH (globex.de)"]
     assert world.seller.charged_micros == 2 * PRICE
-    judged_by = [case.evidence and case.evidence.company for case in desk.agent.cases]
+    judged_by = [case.evidence and case.evidence.company for case in scenario.agent.cases]
     assert judged_by == ["Acme", "ACME GmbH (globex.de)", "Acme"]
     for each, key in ((SPAIN, "acme"), (GERMANY, "acme~globex.de")):
-        (decision, *_) = await desk.store.decisions_of(each.id)
+        (decision, *_) = await scenario.store.decisions_of(each.id)
         (bought,) = await world.ledger.purchases_of(key)
         assert (decision.company_key, decision.basis) == (key, bought.purchase_id)
 
 
 async def test_a_lead_with_a_website_and_one_without_are_one_company(
-    world: World, desk: Desk
+    world: World, scenario: Scenario
 ) -> None:
     """As long as no second company of the name is known: one charge."""
-    results = await desk.judge(BARE, SPAIN)
+    results = await scenario.judge(BARE, SPAIN)
 
     assert [each.company_key for each in results] == ["acme", "acme"]
     assert [each.source for each in results] == [Source.BOUGHT, Source.HIT]
     assert world.seller.charged_micros == PRICE
 
 
-async def test_a_name_of_two_companies_alone_buys_nothing(world: World, desk: Desk) -> None:
-    """Although an entry is there: it could be either's. The candidates are told."""
-    *_, result = await desk.judge(SPAIN, GERMANY, BARE)
+async def test_a_name_of_two_companies_alone_buys_nothing(world: World, scenario: Scenario) -> None:
+    """Although an entry is there: it could be either's. The candidates are reported."""
+    *_, result = await scenario.judge(SPAIN, GERMANY, BARE)
 
     assert result.status is ItemStatus.AMBIGUOUS
     assert result.reason is not None
     assert "Acme (acme.es, ES), ACME GmbH (globex.de, DE, GmbH)" in result.reason.en
     assert "página web" in result.reason.es
-    assert await desk.store.decisions_of(BARE.id) == []
+    assert await scenario.store.decisions_of(BARE.id) == []
     assert len(world.seller.asked) == 2
 
 
-async def test_a_country_chooses_among_the_companies_of_a_name(world: World, desk: Desk) -> None:
-    """Without a website the country may still say who is meant."""
-    *_, result = await desk.judge(
+async def test_a_country_chooses_among_the_companies_of_a_name(
+    world: World, scenario: Scenario
+) -> None:
+    """Without a website the country may still identify the company."""
+    *_, result = await scenario.judge(
         SPAIN, GERMANY, lead(4, company="Acme", email="ana@gmail.com", country="DE")
     )
 
@@ -113,9 +115,9 @@ async def test_a_country_chooses_among_the_companies_of_a_name(world: World, des
     assert len(world.seller.asked) == 2
 
 
-async def test_a_legal_form_is_bought_for_by_its_website(world: World, desk: Desk) -> None:
+async def test_a_legal_form_is_bought_for_by_its_website(world: World, scenario: Scenario) -> None:
     """`S.A.` names no company; with a website it means one company, and every website another."""
-    results = await desk.judge(
+    results = await scenario.judge(
         lead(5, company="S.A.", website="acme.com"),
         lead(6, company="S.A.", email="ana@globex.de"),
         lead(7, company="S.A.", email="ana@gmail.com"),
@@ -159,13 +161,13 @@ async def test_merged_companies_are_bought_under_the_key_that_stays(
 
 
 async def test_merging_the_companies_of_a_name_makes_it_one_again(
-    engine: AsyncEngine, desk: Desk
+    engine: AsyncEngine, scenario: Scenario
 ) -> None:
-    """What was two companies by their facts is one because a person says so."""
-    await desk.judge(SPAIN, GERMANY)
+    """What was two companies by their facts is one by a person's decision."""
+    await scenario.judge(SPAIN, GERMANY)
     await _decide(engine, DecisionKind.MERGE, "acme~globex.de", "acme")
 
-    (result,) = await desk.judge(BARE)
+    (result,) = await scenario.judge(BARE)
 
     assert (result.company_key, result.source) == ("acme", Source.HIT)
 
@@ -185,15 +187,17 @@ async def test_a_split_name_buys_nothing_by_itself(world: World, engine: AsyncEn
     assert [each.source for each in results[1:]] == [Source.BOUGHT, Source.BOUGHT]
 
 
-async def test_looking_claims_nothing(world: World, engine: AsyncEngine, desk: Desk) -> None:
-    """Neither a glance nor a judgement on what is kept says who has the name."""
-    await desk.store.import_leads([GERMANY])
+async def test_looking_claims_nothing(
+    world: World, engine: AsyncEngine, scenario: Scenario
+) -> None:
+    """Neither a preview nor a judgement on kept evidence assigns the name."""
+    await scenario.store.import_leads([GERMANY])
     last_known = EvidenceReader(EvidenceArchive(engine), world.memo)
-    rejudge = Rejudge(desk.store, last_known, world.index, desk.pipeline, utc_now)
+    rejudge = Rejudge(scenario.store, last_known, world.index, scenario.pipeline, utc_now)
 
     await world.enricher.preview([Mention("Acme", "globex.de", "DE")])
     await rejudge.judge(str(GERMANY.id))
-    (result,) = await desk.judge(SPAIN)
+    (result,) = await scenario.judge(SPAIN)
 
     assert result.company_key == "acme"
     async with engine.connect() as connection:
@@ -201,19 +205,19 @@ async def test_looking_claims_nothing(world: World, engine: AsyncEngine, desk: D
 
 
 async def test_leads_are_judged_again_on_what_was_bought_for_their_company(
-    world: World, engine: AsyncEngine, desk: Desk
+    world: World, engine: AsyncEngine, scenario: Scenario
 ) -> None:
     """By domains, and also under a key that was merged since; never on the other company's."""
-    await desk.judge(SPAIN, GERMANY)
+    await scenario.judge(SPAIN, GERMANY)
     await _decide(engine, DecisionKind.MERGE, "acme~globex.de", "globex")
     last_known = EvidenceReader(EvidenceArchive(engine), world.memo)
-    rejudge = Rejudge(desk.store, last_known, world.index, desk.pipeline, utc_now)
-    desk.agent.cases.clear()
+    rejudge = Rejudge(scenario.store, last_known, world.index, scenario.pipeline, utc_now)
+    scenario.agent.cases.clear()
 
     results = [await rejudge.judge(str(each.id)) for each in (SPAIN, GERMANY)]
 
     assert [each.company_key for each in results] == ["acme", "globex"]
-    judged_by = {case.evidence and case.evidence.company for case in desk.agent.cases}
+    judged_by = {case.evidence and case.evidence.company for case in scenario.agent.cases}
     assert judged_by == {"Acme", "ACME GmbH (globex.de)"}
     assert len(world.seller.asked) == 2
 

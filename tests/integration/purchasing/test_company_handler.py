@@ -1,4 +1,4 @@
-"""One company of a job: its result says what came of it, in every case."""
+"""One company of a job: its result reports the outcome, in every case."""
 
 import asyncio
 from datetime import timedelta
@@ -56,7 +56,7 @@ def _read(report: Report) -> CompanyResult:
 
 
 async def test_a_found_company_is_enriched(world: World, pauses: Pauses) -> None:
-    """The result says which evidence, its age, its price; the tally counts the purchase."""
+    """The result names the evidence, its age, its price; the tally counts the purchase."""
     report = await _work(world, pauses, "Acme, S.A.")
 
     result = _read(report)
@@ -76,7 +76,7 @@ async def test_a_found_company_is_enriched(world: World, pauses: Pauses) -> None
 
 
 async def test_a_second_lookup_counts_what_it_saved(world: World, pauses: Pauses) -> None:
-    """A hit costs nothing, and says what it would have cost."""
+    """A hit costs nothing, and reports what it would have cost."""
     await _work(world, pauses, "Acme")
 
     report = await _work(world, pauses, "ACME")
@@ -122,7 +122,7 @@ async def test_a_used_up_budget_skips_the_item(world: World, pauses: Pauses) -> 
 
 
 async def test_a_blank_name_is_invalid(world: World, pauses: Pauses) -> None:
-    """It has no key, and the result says why."""
+    """It has no key, and the result has the reason."""
     result = _read(await _work(world, pauses, " "))
 
     assert (result.status, result.company_key) == (ItemStatus.INVALID, None)
@@ -207,7 +207,7 @@ class Broken(Enricher):
         self._error = error
 
     async def identify(self, mention: Mention) -> Resolved:
-        """Take the name for what it says."""
+        """Identify the company by the name alone."""
         return by_name(mention.identify())
 
     async def enrich(

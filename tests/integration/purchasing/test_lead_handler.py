@@ -22,7 +22,7 @@ JOB = JobContext("job-capped", "default", capped=False)
 
 
 class FakeAgent:
-    """Decides as told; wants evidence unless told otherwise."""
+    """Returns a given decision; wants evidence unless it is not curious."""
 
     def __init__(self, decision: Decision, *, curious: bool = True) -> None:
         self.name, self.version = decision.agent, decision.version
@@ -31,7 +31,7 @@ class FakeAgent:
         self._curious = curious
 
     def wants_evidence(self, case: Case) -> bool:
-        """Say whether evidence is to be bought."""
+        """Return whether evidence is to be bought."""
         return self._curious and not case.evidence_sought
 
     def decide(self, case: Case) -> Decision:

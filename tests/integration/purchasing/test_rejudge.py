@@ -31,7 +31,7 @@ async def store(engine: AsyncEngine) -> LeadStore:
     return store
 
 
-class Desk:
+class Scenario:
     """Judges leads, first with purchases and then without."""
 
     def __init__(self, engine: AsyncEngine, store: LeadStore, world: World) -> None:
@@ -54,9 +54,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(engine: AsyncEngine, store: LeadStore, world: World) -> Desk:
-    """Return a desk."""
-    return Desk(engine, store, world)
+def scenario(engine: AsyncEngine, store: LeadStore, world: World) -> Scenario:
+    """Return a scenario."""
+    return Scenario(engine, store, world)
 
 
 def _read(report: Report) -> RejudgedLead:
@@ -68,14 +68,14 @@ def _now() -> JobContext:
 
 
 async def test_a_lead_is_judged_again_without_buying(
-    desk: Desk, world: World, store: LeadStore
+    scenario: Scenario, world: World, store: LeadStore
 ) -> None:
-    """The memo has forgotten the company; the archive has not, and says how old it is."""
-    await desk.run(discard(version="1"))
+    """The memo has forgotten the company; the archive has it, with its age."""
+    await scenario.run(discard(version="1"))
     await world.memo.invalidate(entry_key("acme"))
     agent = FakeAgent(advance(version="2"))
 
-    result = _read(await desk.rejudge(agent)(ITEM, _now()))
+    result = _read(await scenario.rejudge(agent)(ITEM, _now()))
 
     assert (result.change, result.version) == (Change.ADVANCED, "2")
     assert (result.previous_code, result.previous_version) == ("too_small", "1")
@@ -88,49 +88,49 @@ async def test_a_lead_is_judged_again_without_buying(
 
 
 async def test_an_opportunity_is_kept_where_the_new_rules_discard(
-    desk: Desk, store: LeadStore
+    scenario: Scenario, store: LeadStore
 ) -> None:
-    """Sales may be at work on it: it stays as it was, and the result says so."""
-    await desk.run(advance(version="1"))
+    """Sales may be at work on it: it stays as it was, and the result shows that."""
+    await scenario.run(advance(version="1"))
     before = await store.opportunity_of(LEAD.id)
 
-    result = _read(await desk.rejudge(FakeAgent(discard(version="2")))(ITEM, _now()))
+    result = _read(await scenario.rejudge(FakeAgent(discard(version="2")))(ITEM, _now()))
 
     assert (result.change, result.keeps_opportunity) == (Change.DISCARDED, True)
     assert await store.opportunity_of(LEAD.id) == before
     assert len(await store.decisions_of(LEAD.id)) == 2
 
 
-async def test_a_look_stores_nothing(desk: Desk, store: LeadStore) -> None:
-    """The dry run says what would change, and what has opportunities already."""
-    await desk.run(advance(version="1"))
+async def test_a_look_stores_nothing(scenario: Scenario, store: LeadStore) -> None:
+    """The dry run shows what would change, and what has opportunities already."""
+    await scenario.run(advance(version="1"))
 
-    result = await desk.rejudge(FakeAgent(discard(version="2"))).judge(ITEM)
+    result = await scenario.rejudge(FakeAgent(discard(version="2"))).judge(ITEM)
 
     assert (result.change, result.keeps_opportunity) == (Change.DISCARDED, True)
     assert len(await store.decisions_of(LEAD.id)) == 1
 
 
 async def test_the_same_rules_on_the_same_evidence_change_nothing(
-    desk: Desk, store: LeadStore
+    scenario: Scenario, store: LeadStore
 ) -> None:
     """What an agent would say today of evidence grown old does not count, foreseen or stored."""
-    await desk.run(advance(version="1"))
+    await scenario.run(advance(version="1"))
     today = FakeAgent(discard(version="1"))
 
-    foreseen = await desk.rejudge(today).judge(ITEM)
-    stored = _read(await desk.rejudge(today)(ITEM, _now()))
+    foreseen = await scenario.rejudge(today).judge(ITEM)
+    stored = _read(await scenario.rejudge(today)(ITEM, _now()))
 
     assert (foreseen.change, stored.change) == (Change.UNCHANGED, Change.UNCHANGED)
     assert (foreseen.viable, stored.viable) == (True, True)
     assert [each.decision for each in await store.decisions_of(LEAD.id)] == [advance(version="1")]
 
 
-async def test_a_change_is_told_although_a_worker_died_after_storing_it(desk: Desk) -> None:
+async def test_a_change_is_told_although_a_worker_died_after_storing_it(scenario: Scenario) -> None:
     """What an earlier try of the same job has stored is not how it was before."""
-    await desk.run(discard(version="1"))
+    await scenario.run(discard(version="1"))
     job = _now()
-    again = desk.rejudge(FakeAgent(advance(version="2")))
+    again = scenario.rejudge(FakeAgent(advance(version="2")))
     await again(ITEM, job)  # its report is lost
 
     results = [_read(await again(ITEM, context)) for context in (job, _now())]
@@ -139,10 +139,10 @@ async def test_a_change_is_told_although_a_worker_died_after_storing_it(desk: De
 
 
 async def test_what_was_never_bought_cannot_be_judged(
-    desk: Desk, world: World, store: LeadStore
+    scenario: Scenario, world: World, store: LeadStore
 ) -> None:
-    """The result says that nothing is kept; nothing is decided, nothing bought."""
-    result = _read(await desk.rejudge(FakeAgent(advance()))(ITEM, _now()))
+    """The result reports that nothing is kept; nothing is decided, nothing bought."""
+    result = _read(await scenario.rejudge(FakeAgent(advance()))(ITEM, _now()))
 
     assert (result.status, result.code) == (ItemStatus.FAILED, "no_evidence_kept")
     assert result.change is Change.NOT_JUDGED
@@ -151,44 +151,46 @@ async def test_what_was_never_bought_cannot_be_judged(
 
 
 async def test_what_was_pruned_may_still_be_in_the_memo(
-    desk: Desk, world: World, engine: AsyncEngine
+    scenario: Scenario, world: World, engine: AsyncEngine
 ) -> None:
     """The memo is asked where the archive has nothing."""
-    await desk.run(discard(version="1"))
+    await scenario.run(discard(version="1"))
     await EvidenceArchive(engine).prune(datetime.now(UTC) + timedelta(days=1))
 
-    result = _read(await desk.rejudge(FakeAgent(advance(version="2")))(ITEM, _now()))
+    result = _read(await scenario.rejudge(FakeAgent(advance(version="2")))(ITEM, _now()))
 
     assert result.change is Change.ADVANCED
     assert len(world.seller.asked) == 1
 
 
-async def test_what_was_found_out_counts_also_if_it_was_nothing(desk: Desk, world: World) -> None:
+async def test_what_was_found_out_counts_also_if_it_was_nothing(
+    scenario: Scenario, world: World
+) -> None:
     """A company that SurfSense does not know is judged as such; one of many names is not."""
     world.seller.script["Acme, S.A."] = [NotFound(0, cost_estimated=False)]
-    await desk.run(discard(version="1"))
+    await scenario.run(discard(version="1"))
     agent = FakeAgent(discard(version="2", code="unknown_company"))
 
-    result = _read(await desk.rejudge(agent)(ITEM, _now()))
+    result = _read(await scenario.rejudge(agent)(ITEM, _now()))
 
     (case,) = agent.cases
     assert (case.evidence, case.evidence_sought) == (None, True)
     assert (result.change, result.found) == (Change.UNCHANGED, False)
 
 
-async def test_an_ambiguous_company_is_not_judged_again(desk: Desk, world: World) -> None:
+async def test_an_ambiguous_company_is_not_judged_again(scenario: Scenario, world: World) -> None:
     """As in the run that bought it."""
     answer = Ambiguous(("Acme Iberia",), {}, PRICE, cost_estimated=False)
     world.seller.script["Acme, S.A."] = [answer]
-    await desk.run(advance())
+    await scenario.run(advance())
 
-    result = _read(await desk.rejudge(FakeAgent(advance(version="2")))(ITEM, _now()))
+    result = _read(await scenario.rejudge(FakeAgent(advance(version="2")))(ITEM, _now()))
 
     assert (result.status, result.change) == (ItemStatus.AMBIGUOUS, Change.NOT_JUDGED)
 
 
-async def test_a_lead_that_was_erased_is_named(desk: Desk) -> None:
+async def test_a_lead_that_was_erased_is_named(scenario: Scenario) -> None:
     """It is a result with a reason."""
-    result = await desk.rejudge(FakeAgent(advance())).judge(str(lead(2).id))
+    result = await scenario.rejudge(FakeAgent(advance())).judge(str(lead(2).id))
 
     assert (result.code, result.lead_id) == ("unknown_lead", str(lead(2).id))

@@ -1,4 +1,4 @@
-"""Leads, claims and cases for the CDAO's tests; only what a test is about needs to be said."""
+"""Leads, claims and cases for the CDAO's tests; a test states only what it is about."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -31,7 +31,7 @@ POLICY = policy_with()
 
 
 def lead(**changes: str | None) -> Lead:
-    """Return a lead that by itself says nothing good or bad about its company."""
+    """Return a lead that by itself is no argument for or against its company."""
     fields = {"company": "Acme", "contact": "Ana", "email": "ana@mail.example"}
     return Lead.model_validate({"id": UUID(int=1), **fields, **changes})
 
@@ -45,7 +45,7 @@ def claim(
     url: str | None = "https://source.example/acme",
     now: datetime = NOW,
 ) -> Claim:
-    """Return a claim that, unless said otherwise, is certain and of today."""
+    """Return a claim that, unless stated otherwise, is certain and of today."""
     return Claim(
         field=ClaimField(field),
         value=value,

@@ -52,7 +52,7 @@ def _next_step(decision: Decision) -> object:
 def test_each_outcome_has_its_code_and_next_step(
     claims: tuple[Claim, ...], changes: dict[str, str | None], code: str, step: str
 ) -> None:
-    """The code says why, the step what sales does about it."""
+    """The code is the reason, the step what sales does about it."""
     decision = _decide(*claims, **changes)
 
     assert decision.code == code

@@ -77,7 +77,7 @@ def test_doubt_and_age_take_points_away() -> None:
 
 
 def test_signals_age_faster_than_facts() -> None:
-    """News of two years ago says nothing; a sector of two years ago still does."""
+    """News of two years ago counts nothing; a sector of two years ago still counts."""
     findings = findings_of(
         claim("news", "funding: 10 M", days_old=730), claim("sector", "retail", days_old=730)
     )

@@ -1,4 +1,4 @@
-"""Everything the agent can find can be said, in both languages."""
+"""Every finding has a phrase in both languages."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_every_finding_has_a_clause(name: FindingName) -> None:
 
 @pytest.mark.parametrize("sector", list(Sector))
 def test_every_sector_has_a_name(sector: Sector) -> None:
-    """Sectors are said in words of both languages."""
+    """Sectors have a phrase in both languages."""
     finding = Finding(name=FindingName.SECTOR_FIT, points=1, params={"sector": sector.value})
 
     english, spanish = _clauses(finding)

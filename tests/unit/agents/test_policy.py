@@ -1,4 +1,4 @@
-"""A policy is complete, consistent and has a version, or says everything that is wrong."""
+"""A policy is complete, consistent and has a version, or all its problems are reported."""
 
 import re
 from datetime import timedelta

@@ -38,7 +38,7 @@ FAILURES: list[EnrichmentError] = [
 
 
 def test_a_caller_that_gave_up_is_told_to_ask_again() -> None:
-    """Patience that ended is no internal error: the result says that the purchase goes on."""
+    """Patience that ended is no internal error: the result reports that the purchase goes on."""
     explanation = explain(StillLoading("surfsense:acme"))
 
     assert (explanation.status, explanation.code) == (ItemStatus.FAILED, "still_loading")
@@ -102,7 +102,7 @@ def test_an_unknown_error_is_not_quoted(error: Exception) -> None:
     ],
 )
 def test_a_skipped_item_names_its_budget(account: str, en: str, es: str) -> None:
-    """The reason tells which cap to raise."""
+    """The reason names the cap to raise."""
     explanation = explain(BudgetExhausted(account, 46_500))
 
     assert explanation.status is ItemStatus.SKIPPED_BUDGET

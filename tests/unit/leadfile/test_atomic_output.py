@@ -103,7 +103,7 @@ def test_a_writable_output_passes_and_is_not_touched(tmp_path: Path) -> None:
 def test_an_impossible_output_is_refused_in_one_sentence(
     tmp_path: Path, name: str, sentence: str
 ) -> None:
-    """The reason is told before any money is spent, not after."""
+    """The reason is reported before any money is spent, not after."""
     os.mkfifo(tmp_path / "pipe")
     path = tmp_path / name
 

@@ -33,7 +33,7 @@ XLS = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00\x00"
 def test_a_file_that_holds_no_leads_is_refused_in_one_sentence(
     given_file: GivenFile, content: bytes, sentence: str
 ) -> None:
-    """Whatever else is handed in as a lead file, the sentence says what it is and what to do."""
+    """Whatever else is handed in as a lead file, the sentence names what it is and what to do."""
     path = given_file(content)
 
     with pytest.raises(LeadFileError) as refused:
@@ -67,7 +67,7 @@ def test_the_pipeline_needs_people_and_addresses_too(given_file: GivenFile) -> N
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
-    """A mistyped name says that the file does not exist."""
+    """For a mistyped name the error is that the file does not exist."""
     path = tmp_path / "leeds.csv"
 
     with pytest.raises(LeadFileError) as refused:
@@ -94,7 +94,7 @@ class _Locked(type(Path())):  # type: ignore[misc]  # the class differs by platf
 
 
 def test_an_unreadable_file_is_one_sentence() -> None:
-    """A file without read permission says so."""
+    """For a file without read permission the error is that."""
     with pytest.raises(LeadFileError) as refused:
         read_lead_file(_Locked("leads.csv"))
 
@@ -104,7 +104,7 @@ def test_an_unreadable_file_is_one_sentence() -> None:
 
 
 def test_the_error_crosses_processes_by_its_arguments() -> None:
-    """Rebuilt from its arguments, the error says the same."""
+    """Rebuilt from its arguments, the error reads the same."""
     error = LeadFileError("leads.csv", "is empty", "fill it in")
 
     rebuilt = LeadFileError(*error.args)

@@ -125,7 +125,7 @@ def test_a_doubtful_phone_is_kept_as_typed_with_a_warning(given_file: GivenFile)
 
 @pytest.mark.parametrize("name", ["S.A.", "S.L.", "&"])
 def test_a_name_that_is_only_a_legal_form_is_a_warning(given_file: GivenFile, name: str) -> None:
-    """A company may be called so, but the user is told that nothing will be bought for it."""
+    """A company may be called so, but a warning says that nothing will be bought for it."""
     path = given_file(f"{HEADER}{name},Ana,ana@gmail.com,,,\n")
 
     lead_file = read_lead_file(path)
@@ -206,7 +206,7 @@ def test_quotes_that_are_part_of_a_name_are_forgiven(given_file: GivenFile) -> N
 
 
 def test_a_delimiter_at_the_end_of_every_row_is_no_problem(given_file: GivenFile) -> None:
-    """Some programs write one; the column without a name says nothing."""
+    """Some programs write one; the column without a name is ignored."""
     path = given_file("company,contact,email\nAcme,Ana,ana@acme.example,\nZara,Eva,e@z.example,\n")
 
     lead_file = read_lead_file(path)

@@ -36,7 +36,7 @@ def test_a_column_is_known_in_english_and_spanish(name: str, field: LeadField) -
 
 
 def test_the_more_specific_name_wins() -> None:
-    """Where two columns could be meant, the one that says more is taken."""
+    """Where two columns could be meant, the more specific one is taken."""
     columns = find_columns(["name", "cliente", "contact name", "empresa"])
 
     assert columns == {LeadField.COMPANY: (3,), LeadField.CONTACT: (2,)}

@@ -47,7 +47,7 @@ def test_people_of_the_example_live_on_reserved_domains(example: LeadFile) -> No
 
 
 def test_the_example_holds_bad_rows_of_every_kind(example: LeadFile) -> None:
-    """The demo shows what is said about bad rows, and that the good ones go through."""
+    """The demo shows the reports about bad rows, and that the good ones go through."""
     levels = Counter(problem.level for problem in problems_of(example))
     sentences = " ".join(map(str, problems_of(example)))
 

@@ -35,7 +35,7 @@ def test_another_person_or_company_is_another_lead(other: LeadFields) -> None:
 
 
 def test_a_row_becomes_a_lead_of_the_agents() -> None:
-    """All that the row says reaches the agents, under the lead's identity."""
+    """All fields of the row reach the agents, under the lead's identity."""
     lead = lead_from(ANA)
 
     assert lead.id == lead_id(ANA)

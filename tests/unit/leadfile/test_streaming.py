@@ -64,7 +64,7 @@ def test_rows_are_the_same_however_often_they_are_read(given_file: GivenFile) ->
 
 
 def test_what_becomes_of_the_file_afterwards_makes_no_difference(given_file: GivenFile) -> None:
-    """Who saves the file in the middle of a run gets the results of what it was."""
+    """A file that is saved anew during a run gets the results of its first content."""
     path = given_file("empresa\nAcme\nZara\n")
     lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
 

@@ -35,7 +35,7 @@ def test_the_result_columns_are_a_contract() -> None:
 
 
 def test_results_stand_beside_their_rows(given_file: GivenFile, tmp_path: Path) -> None:
-    """Each row keeps its cells and gets its own result; a row without one says so."""
+    """Each row keeps its cells and gets its own result; a row without one is marked."""
     output = tmp_path / "out.csv"
 
     write_results(read_lead_file(given_file(TABLE)), {2: FOUND}, output)
@@ -48,7 +48,7 @@ def test_results_stand_beside_their_rows(given_file: GivenFile, tmp_path: Path) 
 
 
 def test_a_repeated_row_costs_nothing_more() -> None:
-    """Neither what was paid nor what may have been is told twice of one lead."""
+    """Neither the cost nor the uncertain cost of a lead is reported twice."""
     repeated = shared(replace(FOUND, uncertain_usd="0.0465"))
 
     assert (repeated.cost_usd, repeated.uncertain_usd) == ("0", "0")

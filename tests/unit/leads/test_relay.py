@@ -35,7 +35,7 @@ from tests.support.cases import NOW
     ],
 )
 def test_an_answer_is_understood(status: int, retry_after: str | None, verdict: Verdict) -> None:
-    """Only what the receiver will never take is refused; a wrong key may be mended."""
+    """Only what the receiver will never take is refused; a wrong key may be corrected."""
     assert verdict_on(status, retry_after, NOW) == verdict
 
 
