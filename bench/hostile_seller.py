@@ -12,7 +12,15 @@ async def main(repeats: int) -> None:
     del repeats
     table = grid(
         "A hostile seller",
-        ("the seller", "protocol", "charges", "ledger", "uncertain", "told in the end", "verdict"),
+        (
+            "the seller",
+            "protocol",
+            "charges",
+            "ledger",
+            "uncertain",
+            "outcome",
+            "verdict",
+        ),
     )
     passed, faults = 0, list[str]()
     for case in CASES:
@@ -26,7 +34,7 @@ async def main(repeats: int) -> None:
             str(books.charges.total()),
             f"{books.charged.total() / 1e6:.4f}",
             f"{books.uncertain.total() / 1e6:.4f}",
-            verdict.told[-1],
+            verdict.outcomes[-1],
             "broken" if verdict.faults else "kept",
         )
         faults += [f"{case}: {fault}" for fault in verdict.faults]

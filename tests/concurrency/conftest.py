@@ -84,7 +84,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(shared_valkey: Valkey, control: Redis) -> AsyncIterator[Stage]:
-    """Offer a stage; whoever is still on it at the end is killed."""
+    """Offer a stage; processes that are still on it at the end are killed."""
     stage = Stage(shared_valkey, control)
     yield stage
     for actor in stage.actors:

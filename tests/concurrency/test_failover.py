@@ -42,7 +42,7 @@ BOUND_S = 15
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A primary with its replica, and how whoever buys through either is configured."""
+    """A primary with its replica, and the settings of a buyer that uses either."""
 
     primary: Valkey
     replica: Valkey
@@ -103,7 +103,7 @@ def _company() -> str:
 async def test_a_purchase_under_way_is_found_on_the_replica(
     pair: Pair, children: Children, step: Step
 ) -> None:
-    """Buyer and primary die together; whoever asks the replica gets the answer for one charge."""
+    """Buyer and primary die together; a caller on the replica gets the answer for one charge."""
     company = _company()
     environment = pair.environment(pair.primary, "replica")
     process = await start_buyer(children, company, step, environment)
@@ -147,7 +147,7 @@ async def test_an_intent_that_the_replica_cannot_have_is_not_acted_on(pair: Pair
 
 
 async def test_without_it_a_failover_can_buy_twice(pair: Pair) -> None:
-    """The window that is documented: the replica had not seen the intent, nobody can know."""
+    """The documented window: the replica had not seen the intent, so no process can know."""
     company = _company()
     await cut_off(pair.replica)
     async with open_buyer(pair.settings(pair.primary, "disk")) as buyer:

@@ -1,7 +1,7 @@
 """A buyer is killed at every step of a purchase; SurfSense's own bill says what it cost.
 
-The run-id protocol, real processes, a real Valkey, SQLite and the sandbox. Whoever waits gets
-the answer, the company is charged once, and the ledger is the bill.
+The run-id protocol, real processes, a real Valkey, SQLite and the sandbox. Every caller gets the
+answer, the company is charged once, and the ledger is the bill.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tests.support.stack import running_stack
 
 #: Followers that wait in this process while the leader dies in another one.
 FOLLOWERS = 10
-#: Steps after which the run exists: whoever comes next collects it.
+#: Steps after which the run exists: the next leader collects it.
 ADOPTED = (Step.POST_ACCEPTED, Step.BEFORE_RUN_NOTED, Step.COLLECTING, Step.BEFORE_COMMIT)
 
 
@@ -134,7 +134,7 @@ async def test_a_buyer_that_stood_still_may_not_write_late(
 
 
 async def _until_noted(buyer: Buyer, key: str) -> None:
-    """Wait until somebody has written down that SurfSense has the order for *key*."""
+    """Wait until it is written down that SurfSense has accepted the run for *key*."""
 
     async def has_run() -> bool:
         left = await buyer.memo.records.left(for_at_least=timedelta(seconds=-1), limit=100)

@@ -1,4 +1,4 @@
-"""Scenarios in which a restart of SurfSense interrupts a run that it may charge all the same."""
+"""Scenarios in which a restart of SurfSense interrupts a run that it may charge later."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ SWEPT = Scenario(
     *("AS", Faults(interrupt=1, late=1, retries=1, ticks=2), RULES),
 )
 STALLED = Scenario(
-    "a leader stands still, runs may be strays", "AB", Faults(pause=1, ticks=2), RULES
+    "a leader stands still, runs may be orphaned", "AB", Faults(pause=1, ticks=2), RULES
 )
 
 #: Explored to the end on every run of the tests.
@@ -71,19 +71,19 @@ STRAY_MUTATIONS = (
         patch=(stand_ins.OrphanedRuns, "add", _forgets),
     ),
     Mutation(
-        "nobody looks at strays before buying",
+        "no leader looks at orphaned runs before buying",
         INTERRUPTED,
         (orphan_comes_first,),
         patch=(buying.Purchaser, "adopt_orphan", _looks_at_none),
     ),
     Mutation(
-        "a stray of yesterday is adopted",
+        "an orphaned run from before an invalidation is adopted",
         INVALIDATED,
         (invalidation_wins,),
         patch=(buying, "_is_wanted", _wants_anything),
     ),
     Mutation(
-        "a stray is taken for the run of a later attempt",
+        "an orphaned run is taken for the run of a later attempt",
         RETRIED,
         (nothing_paid_is_lost, counted_once),
         patch=(buying.Purchaser, "_runs_of_others", _leaves_out_the_settled_alone),

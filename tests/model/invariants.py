@@ -44,7 +44,7 @@ def waited_for(world: World, _: Scenario) -> bool:
 
 
 def late_answer_is_kept(world: World, _: Scenario) -> bool:
-    """No answer is refused that belongs to the latest purchase, whoever holds the lease."""
+    """No answer of the latest purchase is refused, whichever flight holds the lease."""
     return not world.refused
 
 
@@ -75,7 +75,7 @@ def counted_once(world: World, scenario: Scenario) -> bool:
 
 
 def orphan_comes_first(world: World, _: Scenario) -> bool:
-    """Nobody buys anew who could have known that a run that was given up has been charged."""
+    """No leader buys anew that could have known that an orphaned run has been charged."""
     return not any(run.needless for run in world.runs)
 
 
@@ -90,7 +90,7 @@ def everything_expires(world: World, _: Scenario) -> bool:
 
 
 def nothing_paid_is_lost(world: World, scenario: Scenario) -> bool:
-    """When all is quiet, the ledger has every charge, and nobody holds the lease.
+    """When all is quiet, the ledger has every charge, and the lease is free.
 
     Without run ids there may be an uncertain entry for a POST that was never charged.
     """

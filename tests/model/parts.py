@@ -64,7 +64,7 @@ class Rules(NamedTuple):
     `answers_within` is how long a seller without run ids may take to answer; the hold of an intent
     ends after that. `honours_key`: it charges once for all POSTs with one key. `lua` has for a
     script's name a text in it and what stands there instead. `has_strays`: runs may be interrupted,
-    so whoever gives one up remembers it.
+    so the leader that gives one up remembers it.
     """
 
     gives_run_ids: bool = True
@@ -131,7 +131,7 @@ class _Codec:
         return LoadFailed(KEYS.entry, encoded["failed"])
 
     def postponed(self, error: Exception, retry_in: timedelta) -> None:
-        """Nobody asks."""
+        """Do nothing: no caller asks."""
 
     def may_serve_stale(self, error: Exception) -> bool:
         del error
@@ -162,7 +162,7 @@ class _Memo:
         self._facts = facts
 
     async def get(self, key: str, load: Loader, *, patience: timedelta | None = None) -> str:
-        del patience  # nobody gives up
+        del patience  # no caller gives up
         keys = Keys(key)
         token = f"<{self._facts.prefix}>.1"
         while True:

@@ -35,7 +35,7 @@ class Ask(NamedTuple):
 
     def __await__(self) -> Generator["Ask", Any, Any]:
         if _abandoned:
-            # The coroutine has told what it wants; whatever it does to clean up is a crash's.
+            # The coroutine has said what it wants; its clean-up is no step of a crash.
             raise GeneratorExit
         return (yield self)
 
@@ -197,7 +197,7 @@ class _Task:
     """A task of the background, which the program awaits at its end."""
 
     def add_done_callback(self, _: object) -> None:
-        """Call nobody."""
+        """Call nothing."""
 
 
 class Keeping:

@@ -10,7 +10,7 @@ from tests.model.world import Faults
 class Scenario(NamedTuple):
     """One exploration. A process whose name begins with S sweeps; the others look up.
 
-    `knows_settled`: the seller leaves out the runs that it is told to. `excused` names promises
+    `knows_settled`: the seller leaves out the runs that it is asked to. `excused` names promises
     that are not kept there; docs/protocol.md says why.
     """
 

@@ -338,7 +338,7 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a record is dropped whoever wrote it",
+        "a record of any writer is dropped",
         HONOURED._replace(bounds=Faults(pause=1, crash=1, ticks=1)),
         (nothing_paid_is_lost, bought_once, answer_is_known),
         (("drop_record", "string.find(current, text, 1, true)", "true"),),
@@ -356,7 +356,7 @@ MUTATIONS = (
         patch=(durability, "is_of", _is_there_anyhow),
     ),
     Mutation(
-        "whoever has settled drops its record whatever it says",
+        "after a settlement the record is dropped whatever it says",
         FAILOVER,
         (bought_once,),
         patch=(Records, "drop", _drops_whatever_it_says),
@@ -410,13 +410,13 @@ MUTATIONS = (
         (("release", " or (process and redis.call('GET', process))", ""),),
     ),
     Mutation(
-        "nobody asks the archive",
+        "the archive is not asked",
         ENRICH_FAILOVER,
         (answer_is_known,),
         patch=(buying.Purchaser, "_archived", _looks_nowhere),
     ),
     Mutation(
-        "whoever gives a purchase up takes its record",
+        "a leader that gives a purchase up takes its record",
         ENRICH_STALL,
         (late_answer_is_kept,),
         patch=(Records, "write", _takes_the_record),

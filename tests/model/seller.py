@@ -17,8 +17,8 @@ class Run(NamedTuple):
     """One accepted POST. It is charged unless it failed, or is interrupted.
 
     `generation` is how many invalidations its buyer knew of when it began to lead. `late_after`
-    is how many had led when a run that was interrupted succeeded all the same; -1 for others.
-    `needless`: a stray had been charged, and could be known, before its buyer began to lead.
+    is how many had led when an interrupted run succeeded late; -1 for others.
+    `needless`: an orphaned run had been charged, and could be known, before its buyer led.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Run(NamedTuple):
 
 
 class Selling:
-    """Carries out what is asked of the seller, and of the memory of strays."""
+    """Carries out what is asked of the seller, and of the memory of orphaned runs."""
 
     def __init__(self, *, knows_settled: bool, honours_key: bool) -> None:
         self._knows_settled = knows_settled

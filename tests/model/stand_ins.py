@@ -184,7 +184,7 @@ class Processes:
 
 
 class NoOrphans:
-    """Without interruptions: whoever is overtaken is followed by somebody who finds its run."""
+    """Without interruptions: an overtaken leader has a successor that finds its run."""
 
     async def add(self, record: PurchaseRecord) -> None:
         """Forget it: the model shows that nothing is lost for that."""
@@ -227,6 +227,6 @@ class OrphanedRuns:
 
 
 class NeverAbandoned:
-    """Nobody gives up."""
+    """No caller gives up."""
 
     possible = staticmethod(nullcontext)

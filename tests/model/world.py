@@ -72,7 +72,7 @@ class World(NamedTuple):
 
     `begun` has who led, in order, and in which generation; `wrote` is the place in it of the
     last one that wrote a record of its own. `behind` has what the replica may be at, from what it
-    is sure to have on, where a failover may come. `strays` has the runs that were given up,
+    is sure to have on, where a failover may come. `orphans` has the runs that were given up,
     their records, and how many had led by then. `early`: a purchase was given up although its buyer
     could still bring its answer; `refused`: an answer was, although no other purchase had begun.
     `brought` has the purchases whose answers have come to the commit.
@@ -147,7 +147,7 @@ class Machine(Selling):
         return after, reply
 
     def is_late(self, world: World, waits_for: Callable[[Process], str | None]) -> bool:
-        """Say whether somebody is about to get an answer, which takes no longer than this."""
+        """Return whether a process is about to get an answer, which takes no longer than this."""
         within_ms = TICK_MS if self._rules.gives_run_ids else ms(self._rules.answers_within)
         next_ms = world.now_ms + TICK_MS
         over = {run.id for run in world.runs if run.posted_ms + within_ms < next_ms}
@@ -347,7 +347,7 @@ def is_gone(world: World, name: str) -> bool:
     """Say whether the process called *name* in its tokens may be found gone.
 
     The project asks for a heartbeat that has lapsed for four leases; here one is enough. That
-    nobody could renew anything is no proof.
+    no process could renew anything is no proof.
     """
     return any(
         (process.gone or process.lapsed) and process_of(process.token) == name

@@ -1,4 +1,4 @@
-"""A process that buys one company, and dies at the step it is told to.
+"""A process that buys one company, and dies at a given step.
 
 `python -m tests.support.buyer COMPANY STEP WEBSITE`: configured by the environment. It says
 `leading` when it leads, waits for a line, and then kills itself with SIGKILL at STEP, so that no
@@ -47,7 +47,7 @@ from orchestrator.surfsense import Accepted, Answer, Seller, open_http, open_sel
 from tests.support.children import Children
 
 BILLING = BillingContext(None, "default")
-#: Settings by which runs survive their buyer, and nobody waits long for a dead one.
+#: Settings by which runs survive their buyer, and a dead one is noticed soon.
 RUNS = {
     "SURFSENSE_PROTOCOL": "workspace",
     "SURFSENSE_API_KEY": "ss_pat_test",
@@ -64,13 +64,13 @@ class Step(StrEnum):
 
     BEFORE_RESERVE = "before reserve"
     AFTER_RESERVE = "after reserve"
-    BEFORE_POST = "intent noted, before the POST"
+    BEFORE_POST = "intent written, before the POST"
     POST_ACCEPTED = "POST accepted, reply not read"
-    BEFORE_RUN_NOTED = "reply read, run not noted"
-    COLLECTING = "run noted, collecting"
+    BEFORE_RUN_NOTED = "reply read, run not written"
+    COLLECTING = "run written, collecting"
     BEFORE_COMMIT = "answer there, not stored"
     BEFORE_SETTLE = "stored, not settled"
-    AFTER_SETTLE = "settled, note not dropped"
+    AFTER_SETTLE = "settled, record not dropped"
     NEVER = "never"
 
 

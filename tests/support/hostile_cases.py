@@ -2,8 +2,8 @@
 
 Each case is bought through the whole stack of one process: real HTTP, a real Valkey, SQLite. It is
 asked for three times, as workers and people do; the seller goes wrong with the first order only.
-Whether a company "was not" charged is said only where that is known: what could not be told is
-uncertain in the ledger, and `answer_lost` for whoever asks.
+A company counts as not charged only where that is known: what cannot be known is
+uncertain in the ledger, and `answer_lost` for lookups.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ ENRICHED, LOST = "enriched", "failed answer_lost"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A seller's behaviour by a protocol, and what its buyers are told in the end.
+    """A seller's behaviour by a protocol, and the outcome that its buyers get in the end.
 
     `healed` is how it behaves from the second time on that the company is asked for.
     """
@@ -71,10 +71,10 @@ CASES: tuple[Case, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a case: `told` is what each of the askers was told."""
+    """What came of a case: `outcomes` has what each lookup got."""
 
     case: Case
-    told: list[str]
+    outcomes: list[str]
     books: Audit
 
     @property
@@ -82,10 +82,10 @@ class Verdict:
         """Where a promise was broken."""
         is_exact = self.case.protocol == "workspace"
         faults = self.books.faults(is_exact=is_exact)
-        if self.told[-1] != self.case.outcome:
-            faults.append(f"the last one was told '{self.told[-1]}'")
-        if self.case.outcome == LOST and set(self.told) != {LOST}:
-            faults.append(f"it could not be told, and they were told {self.told}")
+        if self.outcomes[-1] != self.case.outcome:
+            faults.append(f"the last one got '{self.outcomes[-1]}'")
+        if self.case.outcome == LOST and set(self.outcomes) != {LOST}:
+            faults.append(f"it cannot be known, and they got {self.outcomes}")
         return faults
 
 
@@ -100,12 +100,12 @@ async def try_case(case: Case, folder: Path) -> Verdict:
     async with running_installation(
         folder, protocol=case.protocol, variables=variables
     ) as installation:
-        parts, told = installation.parts, list[str]()
+        parts, outcomes = installation.parts, list[str]()
         handler = CompanyHandler(parts.purchasing.enricher)
         for behaviour in (case.behaviour, case.healed, case.healed):
             installation.seller.behave(behaviour)
             context = JobContext(None, parts.settings.tenant, capped=False)
             result = (await handler(COMPANY, context)).result
-            told.append(" ".join(filter(None, [result["status"], result.get("code")])))
+            outcomes.append(" ".join(filter(None, [result["status"], result.get("code")])))
             await parts.worker.sweeper.sweep()
-        return Verdict(case, told, installation.audit())
+        return Verdict(case, outcomes, installation.audit())

@@ -2,7 +2,7 @@
 
 `python -m tests.support.hostile_seller BILL PORT` serves both protocols and shares no code with
 the sandbox, so that books are held against a second opinion. An order by `enrich` is charged as
-soon as it is accepted, a run when it has succeeded, whoever may still be interested.
+soon as it is accepted, a run when it has succeeded, whether or not a buyer still waits.
 """
 
 import asyncio

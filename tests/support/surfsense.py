@@ -20,7 +20,7 @@ from orchestrator.surfsense import (
 )
 
 PRICE = 46_500
-#: A test that fails before it opens the gate must not keep its purchase for ever.
+#: A test that fails before it opens the gate must not keep its purchase waiting.
 GATE_S = 15
 
 
@@ -111,7 +111,7 @@ class FakeSeller:
 
 
 class FakeRunSeller(FakeSeller):
-    """Gives a run id at once, and the answer to whoever collects the run; charges then.
+    """Gives a run id at once, and the answer to the collector of the run; charges then.
 
     `lost_replies` makes submissions that are accepted and never confirmed, `unfinished`
     collections that come before the run is done. Runs can be cancelled unless `too_late`; those

@@ -3,7 +3,7 @@
 --   spent_micros  what the ledger says was spent
 --   hold_id       of purchases that are part of it, and may not have been settled here yet
 --
--- Returns 1 if the account begins with that, 0 if somebody else has opened it before.
+-- Returns 1 if the account begins with that, 0 if another process has opened it before.
 -- Keeps: an account is opened once, and none of the purchases that its opening contains is
 -- counted again by its own settlement.
 local account, holds = KEYS[1], KEYS[2]

@@ -4,7 +4,7 @@
 --   account     hash {spent, held, cap, warned}, all micro-USD; it counts once it was opened,
 --               which gives it `spent`. `cap` is its own, `warned` the cap that was warned of
 --   holds       sorted set of "<hold_id> <amount>", scored by the instant it lapses (ms)
---   hold_ms     how long a reservation lives if nobody settles it (ms)
+--   hold_ms     how long an unsettled reservation lives (ms)
 --   ttl_ms      how long an account is remembered after its last use (ms)
 --   soft_share  share of a cap that is warned of
 --   cap_micros  one for each account; '' asks for the account's own, if any

@@ -1,9 +1,9 @@
 -- settle(KEYS: account, holds, account, holds, ...;
 --        ARGV: hold_id, held_micros, actual_micros, hold_ms, ttl_ms, is_new)
 --
---   holds   as in reserve; gets "settled:<hold_id> 0", which tells a repeated call
---   is_new  '1': the ledger has just learned of it. '0': it knew already, so whoever told it
---           may have settled here, too; an account that has no trace of it is closed
+--   holds   as in reserve; gets "settled:<hold_id> 0", which marks a repeated call
+--   is_new  '1': the ledger has just learned of it. '0': it knew already, so the process that
+--           entered it may have settled here, too; an account that has no trace of it is closed
 --
 -- Returns {} when all is settled, else the 1-based numbers of the accounts that must be
 -- opened first; then nothing was settled.

@@ -1,4 +1,4 @@
-"""A purchase that nobody wants any more is stopped while that is free."""
+"""A purchase that no caller waits for is stopped while that is free."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ def buys_runs(worlds: Worlds, seller: FakeRunSeller, shared_valkey: Valkey) -> W
 
 
 async def _begin(world: World) -> "asyncio.Task[Enrichment]":
-    """Let somebody wait for a purchase that is under way."""
+    """Start a caller that waits for a purchase under way."""
     waiting = asyncio.create_task(world.enricher.enrich("Acme", CAPPED))
     await world.seller.busy.wait()
     return waiting
@@ -40,7 +40,7 @@ async def _until_let_go(world: World) -> None:
     async def is_over() -> bool:
         return not await world.memo_redis.exists(LEASE_KEY, NOTE_KEY)
 
-    await eventually(is_over, "nobody leads, and nothing is owed")
+    await eventually(is_over, "no flight leads, and nothing is owed")
 
 
 async def test_a_cancelled_run_is_neither_charged_nor_counted(
@@ -61,7 +61,7 @@ async def test_a_cancelled_run_is_neither_charged_nor_counted(
 async def test_after_that_it_is_bought_like_any_other(
     buys_runs: World, seller: FakeRunSeller
 ) -> None:
-    """No failure is shared: whoever asks next buys at once, and pays once."""
+    """No failure is shared: the next caller buys at once, and pays once."""
     await end_task(await _begin(buys_runs))
     buys_runs.enricher.abandon("acme")
     await _until_let_go(buys_runs)

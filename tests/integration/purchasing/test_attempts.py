@@ -68,7 +68,7 @@ def _flight(
 
 
 def _abandoned(flight: Flight, *, at: int) -> Flight:
-    """Return *flight*, which nobody waits for from the *at*th chance to leave it on.
+    """Return *flight*, which no caller waits for from its *at*th chance to abandon on.
 
     The first comes before a purchase takes its turn, the second before its intent, the third
     while its run goes on.
@@ -210,7 +210,7 @@ async def test_the_run_of_an_overtaken_leader_is_remembered(
 async def test_an_answer_that_has_expired_meanwhile_is_settled_and_bought_anew(
     world: World, seller: FakeRunSeller
 ) -> None:
-    """Whoever asks gets an answer that is fresh."""
+    """The caller gets an answer that is fresh."""
     seller.runs["run-1"] = "Acme"
     old = PurchaseRecord(Stage.INTENT, "p1", 1, BEGAN_MS - 3 * HOUR_MS, REQUEST).as_accepted(
         "run-1"

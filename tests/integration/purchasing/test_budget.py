@@ -125,7 +125,7 @@ async def test_what_was_released_can_be_reserved_and_settled_anew(budget: Budget
 async def test_what_a_crashed_buyer_held_comes_back(
     budget: Budget, jobs_redis: Redis, price: int
 ) -> None:
-    """A hold that nobody settles lapses, and the next reservation finds room."""
+    """An unsettled hold lapses, and the next reservation fits."""
     await budget.set_cap(RUN, PRICE)
     await budget.reserve("crashed", price, [RUN])
     await budget.settle("settled", price, 0, [RUN])
@@ -181,7 +181,7 @@ async def test_a_raised_cap_holds_from_the_next_reservation_on(jobs_redis: Redis
 
 
 async def test_the_soft_share_warns_once_a_cap(jobs_redis: Redis) -> None:
-    """Whoever reaches it says so; the next warning is about another cap."""
+    """The purchase that reaches it warns; the next warning is about another cap."""
     warned: list[str] = []
     caps = [Caps(global_micros=10 * PRICE), Caps(global_micros=12 * PRICE)]
     for cap, numbers in zip(caps, (range(10), range(10, 12)), strict=True):
@@ -194,7 +194,7 @@ async def test_the_soft_share_warns_once_a_cap(jobs_redis: Redis) -> None:
 
 
 async def test_refreshes_leave_the_last_part_of_a_cap_to_others(jobs_redis: Redis) -> None:
-    """A refresh stops at the soft share; what somebody asks for is bought up to the cap."""
+    """A refresh stops at the soft share; lookups of callers are bought up to the cap."""
     budget = Budget(jobs_redis, FixedBalances(), Caps(global_micros=10 * PRICE, soft_share=0.8))
     for number in range(8):
         await budget.reserve(f"r{number}", PRICE, ["global"], refresh=True)

@@ -98,7 +98,7 @@ async def test_nothing_is_sent_before_the_disk_has_the_intent(
 async def test_a_disk_that_takes_too_long_sells_nothing(
     worlds: Worlds, server: Valkey, seller: FakeSeller
 ) -> None:
-    """The caller is told in bounded time, and nothing of the attempt is left."""
+    """The caller gets the error in bounded time, and nothing of the attempt is left."""
     world = worlds.open(server, seller, durability=Durability.DISK)
     async with client_of(server, 1) as admin:
         await admin.config_set("appendfsync", "no")
@@ -137,7 +137,7 @@ async def _until_rewritten(admin: Redis) -> None:
 async def test_a_connection_that_is_lost_confirms_nothing(
     worlds: Worlds, server: Valkey, seller: FakeSeller
 ) -> None:
-    """A new one has written nothing, and would be told at once that all of it is on disk."""
+    """A new connection has written nothing, so the server would confirm all of it at once."""
     world = worlds.open(server, seller, durability=Durability.DISK)
     async with client_of(server, 1) as admin:
         buying = await _held_back(world, admin)
@@ -214,7 +214,7 @@ async def test_a_note_that_another_server_has_is_not_confirmed(
 
 
 async def test_every_waiting_caller_hears_that_redis_is_gone(server: Valkey) -> None:
-    """A request that fails fails for all whose notes it was to confirm."""
+    """A request that fails fails for every record that it was to confirm."""
     async with client_of(server, 1) as client:
         confirmations = Confirmations(client, Durability.DISK, TTL)
         server.child.end()

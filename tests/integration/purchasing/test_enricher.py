@@ -55,7 +55,7 @@ async def test_callers_at_the_same_time_pay_once(world: World) -> None:
 
 
 async def test_who_gives_up_leaves_the_purchase_to_the_next(world: World) -> None:
-    """After the caller's patience the purchase goes on: whoever asks again pays nothing."""
+    """After the caller's patience the purchase goes on: the next lookup pays nothing."""
     with pytest.raises(StillLoading):
         await world.enricher.enrich("Acme", FREE, patience=timedelta(0))
 

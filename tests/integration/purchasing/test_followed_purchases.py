@@ -47,7 +47,7 @@ async def _stop(world: World) -> None:
 
 
 async def _called_gone(buyer: World, successor: World) -> asyncio.Task[Enrichment]:
-    """Return a purchase of *buyer*, which *successor* has called gone and lookups are told lost."""
+    """Return a purchase of *buyer*, which *successor* has written off as lost."""
     buying = await _begin_to_buy(buyer)
     await _stop(buyer)
     async with asyncio.timeout(20):
@@ -166,7 +166,7 @@ async def _buy_again(world: World) -> Enrichment:
 async def test_silence_of_the_server_is_no_sign_of_death(
     buyer: World, successor: World, memo_redis: Redis
 ) -> None:
-    """All keys have lapsed while nobody could renew one: the successor waits for its own proof."""
+    """All keys have lapsed since none could be renewed: the successor waits for its own proof."""
     buying = await _begin_to_buy(buyer)
     following = asyncio.create_task(successor.enricher.enrich("Acme", FREE))
     processes = successor.memo._processes  # noqa: SLF001 - what it has seen of the server
@@ -187,7 +187,7 @@ async def test_silence_of_the_server_is_no_sign_of_death(
 async def test_the_sweeper_ends_the_flight_of_a_buyer_that_is_gone(
     buyer: World, successor: World
 ) -> None:
-    """Although nobody asks for the company, the money is explained."""
+    """The ledger has the money although no caller asks for the company."""
     buying = await _begin_to_buy(buyer)
     await successor.memo._processes.beating()  # noqa: SLF001 - as a worker at work
     await _stop(buyer)

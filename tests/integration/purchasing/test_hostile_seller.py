@@ -1,4 +1,4 @@
-"""Whatever the seller does, it is paid once, and nobody is told more than can be known."""
+"""Whatever the seller does, it is paid once, and results say no more than can be known."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.support.hostile_cases import CASES, Case, try_case
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 async def test_a_hostile_seller_is_paid_once(case: Case, tmp_path: Path) -> None:
-    """The bill, the ledger and what those who ask are told agree as far as can be known."""
+    """The bill, the ledger and the results of lookups agree as far as can be known."""
     verdict = await try_case(case, tmp_path)
 
     assert verdict.faults == []

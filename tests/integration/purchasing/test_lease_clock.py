@@ -97,7 +97,7 @@ async def test_a_successor_waits_from_the_instant_after_which_nothing_left(
 class _SlowToLook(FakeRunSeller):
     """Takes longer than the grace for its first look; the run is listed right after it was asked.
 
-    `now_ms` is the clock of whoever asks.
+    `now_ms` is the asking leader's clock.
     """
 
     now_ms = BEGAN_MS

@@ -49,14 +49,14 @@ async def _leave_note(redis: Redis, record: PurchaseRecord) -> None:
 
 
 async def test_a_dead_buyers_purchase_is_uncertain_and_not_bought_again(world: World) -> None:
-    """It is entered at its price, for the job that made it; lookups are told, until when."""
+    """It is entered at its price, for the job that made it; lookups learn until when."""
     await _leave_note(world.memo_redis, dead())
 
     for _ in range(3):
-        with pytest.raises(AnswerLost, match="its buyer stopped") as told:
+        with pytest.raises(AnswerLost, match="its buyer stopped") as lost:
             await world.enricher.enrich("Acme", FREE)
-        assert told.value.retry_in is not None
-        assert WINDOW - timedelta(minutes=1) < told.value.retry_in <= WINDOW
+        assert lost.value.retry_in is not None
+        assert WINDOW - timedelta(minutes=1) < lost.value.retry_in <= WINDOW
 
     (lost,) = await world.ledger.purchases_of("acme")
     assert world.seller.asked == []
@@ -179,7 +179,7 @@ async def test_a_dead_buyers_purchase_stays_uncertain_until_its_repetition_is_an
 
 
 async def test_a_lost_answer_is_in_the_ledger_at_once(world: World) -> None:
-    """Even if nobody ever asks for the company again, the money is explained."""
+    """The ledger has the money even if no caller asks for the company again."""
     await world.cap(PRICE)
     world.seller.script["Acme"] = [AnswerLost("Acme", "timeout")]
 
@@ -210,7 +210,7 @@ async def test_an_unusable_answer_is_paid_for_and_not_bought_again(world: World)
 
 
 class _BrokenSeller(FakeSeller):
-    """Fails before it sends, in a way that nobody foresaw."""
+    """Fails before it sends, in an unforeseen way."""
 
     async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         raise RuntimeError(f"{company} {purchase_id}")

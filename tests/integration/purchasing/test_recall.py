@@ -1,4 +1,4 @@
-"""What was bought is told again from the archive, without Redis and without SurfSense."""
+"""The archive answers what was bought, without Redis and without SurfSense."""
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,21 +16,21 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: type(answer).__name__)
-async def test_the_archive_tells_what_the_lookup_told(
+async def test_the_archive_returns_what_the_lookup_returned(
     world: World, engine: AsyncEngine, answer: Answer
 ) -> None:
     """Status, evidence to the last claim, candidates and instant, long after the memo forgot."""
     world.seller.script["Acme"] = [answer]
-    told = await world.enricher.enrich("Acme", FREE)
+    bought = await world.enricher.enrich("Acme", FREE)
     await world.memo.invalidate(entry_key("acme"))
 
     again = archived_outcome((await EvidenceArchive(engine).latest(["acme"]))["acme"])
 
     assert (again.company_key, again.status, again.candidates) == (
-        told.company_key,
-        told.status,
-        told.candidates,
+        bought.company_key,
+        bought.status,
+        bought.candidates,
     )
-    assert (again.evidence, again.as_of) == (told.evidence, told.as_of)
-    assert again.purchase_id == told.purchase_id
+    assert (again.evidence, again.as_of) == (bought.evidence, bought.as_of)
+    assert again.purchase_id == bought.purchase_id
     assert (again.source, again.cost_micros) == (None, 0)

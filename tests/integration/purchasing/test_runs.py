@@ -136,7 +136,7 @@ async def test_what_was_ordered_before_an_invalidation_is_settled_and_bought_ane
 
 
 async def test_a_run_that_fails_costs_nothing(world: World, seller: FakeRunSeller) -> None:
-    """The hold is released, the journal is empty, and the next purchase is a new one."""
+    """The hold is released, the intent log is empty, and the next purchase is a new one."""
     await world.cap(PRICE)
     seller.script["Acme"] = [ServiceUnavailable("Acme", "the run failed")]
     with pytest.raises(ServiceUnavailable):

@@ -1,4 +1,4 @@
-"""What a page of the journal holds in the budget, from its reservation to its end."""
+"""What an attempt holds in the budget, from its reservation to its settlement."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -88,7 +88,7 @@ async def test_a_page_is_held_then_given_back_or_settled(
 
 
 async def test_a_refresh_stops_at_the_soft_cap(jobs_redis: Redis, engine: AsyncEngine) -> None:
-    """What nobody waits for is given up first; what somebody asks for is still bought."""
+    """Refreshes are refused first; lookups that a caller waits for are still bought."""
     ledger = Ledger(engine, utc_now)
     budget = Budget(jobs_redis, ledger, Caps(tenant_micros=PRICE, soft_share=0.5))
     settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
@@ -103,7 +103,7 @@ async def test_a_refresh_stops_at_the_soft_cap(jobs_redis: Redis, engine: AsyncE
 async def test_refreshes_have_a_cap_of_their_own_for_a_day(
     jobs_redis: Redis, engine: AsyncEngine
 ) -> None:
-    """Up to it, and no further; what somebody asks for is not held against it."""
+    """Up to it, and no further; lookups of callers are not held against it."""
     ledger = Ledger(engine, utc_now)
     budget = Budget(jobs_redis, ledger, Caps(refresh_day_micros=PRICE))
     settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)

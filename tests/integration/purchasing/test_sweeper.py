@@ -1,4 +1,4 @@
-"""Purchases that nobody asks for any more are finished, and nothing is bought for it."""
+"""Purchases that no caller asks about are finished, and nothing is bought for it."""
 
 import asyncio
 from dataclasses import replace
@@ -45,7 +45,7 @@ def _record(company: str, purchase_id: str = "p1") -> PurchaseRecord:
 
 
 async def _leave_note(world: World, key: str, note: object) -> None:
-    """Leave a note as a dead leader does, and its entry in the list of notes."""
+    """Leave a stored record as a dead leader does, and its entry in the list of records."""
     await world.memo_redis.set(f"memo1:note:{key}", orjson.dumps(note), ex=60)
     await world.memo_redis.zadd("memo1:noted", {f"dead {key}": time() * 1000 - 1})
     await world.memo_redis.expire("memo1:noted", 60)
@@ -77,7 +77,7 @@ async def test_a_dead_leaders_run_is_collected(buys_runs: World, seller: FakeRun
 async def test_an_order_that_was_never_sent_is_forgotten_and_not_bought(
     buys_runs: World, seller: FakeRunSeller
 ) -> None:
-    """Nobody asks for it: a sweep spends no money, and gives back what was held."""
+    """A sweep spends no money, and gives back what was held."""
     await buys_runs.budget.reserve("p1", PRICE, ["run:job-dead"])
     await _leave(buys_runs, _record("Acme"))
 
@@ -103,7 +103,7 @@ async def test_an_attempt_of_which_nothing_can_be_learned_is_written_off(world: 
 
 
 async def test_what_was_bought_and_not_settled_is_settled(world: World) -> None:
-    """The leader died between storing and the ledger: its last page says what is owed."""
+    """The leader died between storing and the ledger: its last record says what is owed."""
     await _leave(world, _bought())
 
     await world.sweeper.sweep()
@@ -114,7 +114,7 @@ async def test_what_was_bought_and_not_settled_is_settled(world: World) -> None:
 
 
 async def test_what_a_dead_leader_had_bought_is_kept(world: World, engine: AsyncEngine) -> None:
-    """Its last page carries the answer to the archive, although the entry may be gone by then."""
+    """Its last record carries the answer to the archive, although the entry may be gone by then."""
     answer = {"answer": {"sector": "x"}, "company": "Acme", "purchase_id": "p1"}
     await _leave(world, _bought(answer))
 
@@ -139,7 +139,7 @@ async def test_what_is_owed_to_the_cap_is_paid_even_if_the_ledger_has_it(world: 
 async def test_a_purchase_under_way_is_left_in_peace(
     buys_runs: World, seller: FakeRunSeller
 ) -> None:
-    """What somebody leads is finished by its leader."""
+    """A purchase with a leader is finished by its leader."""
     seller.gate.clear()
     buying = asyncio.create_task(buys_runs.enricher.enrich("Acme", FREE))
     await seller.busy.wait()
@@ -154,7 +154,7 @@ async def test_a_purchase_under_way_is_left_in_peace(
 async def test_one_that_cannot_be_finished_does_not_keep_the_others_waiting(
     buys_runs: World, seller: FakeRunSeller
 ) -> None:
-    """An unreadable page and a run that is unknown are put off; the rest is finished."""
+    """An unreadable record and an unknown run are put off; the rest is finished."""
     seller.runs["run-7"] = "Beta"
     await _leave_note(buys_runs, "surfsense:old", {"written_by": "dead", "v": 0})
     await _leave(buys_runs, _record("Acme").as_accepted("run-unknown"))
@@ -169,7 +169,7 @@ async def test_one_that_cannot_be_finished_does_not_keep_the_others_waiting(
 
 
 async def test_it_runs_by_itself(world: World) -> None:
-    """Nobody has to ask: every worker sweeps."""
+    """Every worker sweeps, without a lookup."""
     sweeping = Supervisor().start(world.sweeper.loop)
     await _leave(world, _record("Acme"))
 

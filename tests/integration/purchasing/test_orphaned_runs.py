@@ -1,4 +1,4 @@
-"""Runs that were given up and are charged all the same: the ledger is the bill in the end."""
+"""Runs that were given up and are charged later: in the end the ledger is the bill."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -27,20 +27,20 @@ RECORD = PurchaseRecord(
 
 
 class _Interrupting(FakeRunSeller):
-    """Lets `meanwhile` happen the first time that somebody is at a door."""
+    """Lets `meanwhile` happen on the first call of a method."""
 
     def __init__(self) -> None:
         super().__init__()
         self.meanwhile: dict[str, Callable[[], Awaitable[object]]] = {}
 
     async def look(self, run_id: str, *, company: str) -> Answer | None:
-        """Look, and be interrupted before it is told."""
+        """Look, and be interrupted before it returns."""
         answer = await super().look(run_id, company=company)
         await self._interrupted("look")
         return answer
 
     async def collect(self, run_id: str, *, company: str) -> Answer:
-        """Collect, and be interrupted before it is told."""
+        """Collect, and be interrupted before it returns."""
         answer = await super().collect(run_id, company=company)
         await self._interrupted("collect")
         return answer
@@ -78,7 +78,7 @@ async def _recheck(world: World) -> int:
 
 
 async def test_a_late_success_is_counted_and_adopted(world: World, seller: FakeRunSeller) -> None:
-    """Nobody has asked again: its answer is in the memo, its cost in ledger and budget, once."""
+    """Without another lookup its answer is in the memo, its cost in ledger and budget, once."""
     await world.cap(2 * PRICE)
     await _interrupted(world, seller)
     assert await _recheck(world) == 1
@@ -128,7 +128,7 @@ async def test_a_late_success_after_a_new_purchase_is_counted_too(
 async def test_a_failure_under_way_does_not_lose_the_answer(
     world: World, seller: FakeRunSeller
 ) -> None:
-    """As long as nobody may try again the answer waits; its cost is counted at once."""
+    """While a shared failure bars lookups, the answer waits; its cost is counted at once."""
     seller.interrupted.add("run-1")
     with pytest.raises(RunInterrupted):
         await world.enricher.enrich("Acme", FREE)
@@ -178,7 +178,7 @@ async def test_a_run_that_somebody_else_has_collected_is_counted_once(
 async def test_a_run_that_two_settle_in_the_same_instant_is_counted_once(
     worlds: Worlds, shared_valkey: Valkey, door: str
 ) -> None:
-    """A leader has found the run of a stray, and neither knows of the other: one of them pays.
+    """A leader has found an orphaned run, and neither knows of the other: one of them pays.
 
     While the sweeper looks at it the leader settles it, or the other way round.
     """
@@ -271,7 +271,7 @@ async def test_one_that_cannot_be_looked_at_does_not_keep_the_others_waiting(
 async def test_what_was_never_charged_is_forgotten_after_a_day(
     world: World, seller: FakeRunSeller
 ) -> None:
-    """Every key expires, and nobody looks for ever."""
+    """Every key expires, and the looking ends."""
     day_ago_ms = NOW_MS - WATCHED_FOR // timedelta(milliseconds=1)
     seller.interrupted.add("run-7")
     await world.orphans.add(replace(RECORD, started_at_ms=day_ago_ms))

@@ -144,7 +144,7 @@ async def test_a_settlement_that_died_half_way_is_finished(
 async def test_a_settlement_repeated_much_later_changes_nothing(
     jobs_redis: Redis, engine: AsyncEngine
 ) -> None:
-    """Nobody remembers it in Redis any more; the ledger does."""
+    """Redis has forgotten it; the ledger has not."""
     yesterday = Ledger(engine, lambda: utc_now() - timedelta(days=1))
     budget = _budget(jobs_redis, Ledger(engine, utc_now))
     for number in range(2):
