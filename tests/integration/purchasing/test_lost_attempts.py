@@ -53,10 +53,10 @@ async def test_a_dead_buyers_purchase_is_uncertain_and_not_bought_again(world: W
     await _leave_note(world.memo_redis, dead())
 
     for _ in range(3):
-        with pytest.raises(AnswerLost, match="its buyer stopped") as lost:
+        with pytest.raises(AnswerLost, match="its buyer stopped") as raised:
             await world.enricher.enrich("Acme", FREE)
-        assert lost.value.retry_in is not None
-        assert WINDOW - timedelta(minutes=1) < lost.value.retry_in <= WINDOW
+        assert raised.value.retry_in is not None
+        assert WINDOW - timedelta(minutes=1) < raised.value.retry_in <= WINDOW
 
     (lost,) = await world.ledger.purchases_of("acme")
     assert world.seller.asked == []
