@@ -6,7 +6,7 @@ the clock or the notifier. Nothing here runs at import.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -51,7 +51,7 @@ from orchestrator.jobs import (
 )
 from orchestrator.leads import LeadStore, Outbox, OutboxRelay, open_webhook
 from orchestrator.memo import Durability, Memo, MemoOptions
-from orchestrator.messaging import Workers
+from orchestrator.messaging import CeleryNotifier, Workers, create_app
 from orchestrator.purchasing import (
     SEND_WITHIN,
     Budget,
@@ -372,6 +372,16 @@ async def build(
                 supervisor=supervisor,
             ),
         )
+
+
+@asynccontextmanager
+async def connect_runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    """Build the runtime of a process that announces work through Celery's broker; see `build`."""
+    async with (
+        aclosing(CeleryNotifier(create_app(settings))) as notifier,
+        build(settings, notifier=notifier) as runtime,
+    ):
+        yield runtime
 
 
 async def _compare_clocks(clock: Clock, redis: Redis, engine: AsyncEngine) -> None:

@@ -12,24 +12,22 @@ from uuid import UUID
 
 import structlog
 from celery import Task
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.celery_app import app, settings
 from orchestrator.dispatch import submit
 from orchestrator.infra.bounds import (
     MAX_ITEMS,
     CostMicros,
-    FilledText,
     IdempotencyKey,
     Tenant,
-    Text,
     Until,
     complaint_of,
     path_of,
 )
 from orchestrator.infra.counters import REFUSED
 from orchestrator.jobs import JobKind, KeyReused, NewJob
-from orchestrator.leadfile import mention_in
+from orchestrator.leadfile import checked_mention
 from orchestrator.messaging.app import TASK_ENRICH, TASK_RUN_PIPELINE
 from tasks.runtime import worker
 
@@ -68,8 +66,6 @@ class _RunPipeline(_Common):
 
 #: Order of the arguments where a caller sends them without their names.
 _OPTIONS: Final = ("tenant", "idempotency_key", "max_cost_micros", "deadline")
-_NAME: Final = TypeAdapter(FilledText)
-_ABOUT: Final = TypeAdapter(Text | None)
 
 
 @app.task(name=TASK_ENRICH, shared=False, bind=True, typing=False, throws=(TaskRefused,))
@@ -122,13 +118,7 @@ def _mentions(task: Task[Any, Any], companies: list[object]) -> tuple[str, ...]:
     found = []
     for number, each in enumerate(companies):
         try:
-            mention = mention_in(each)
-            _NAME.validate_python(mention.name)
-            for about in (mention.website, mention.country):
-                _ABOUT.validate_python(about)
-        except ValidationError as error:
-            problem = complaint_of(error.errors(include_input=False, include_url=False)[0])
-            raise _refused(task, f"companies[{number}] {problem}") from None
+            mention = checked_mention(each)
         except ValueError as error:
             raise _refused(task, f"companies[{number}] {error}") from None
         found.append(mention.text)

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import uvloop
 
-from orchestrator.app import Runtime, build
+from orchestrator.app import Runtime, connect_runtime
 from orchestrator.cli.console import err, notice
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.infra.background import keep_responsive
@@ -17,7 +17,6 @@ from orchestrator.infra.logs import configure_logging
 from orchestrator.infra.redis_client import StoreRefused, StoreUnavailable
 from orchestrator.jobs import NotNow
 from orchestrator.memo import NotDurable
-from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import (
     Settings,
     is_configured,
@@ -108,7 +107,7 @@ def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -
     """Open everything, run *work* to its end, and close everything."""
 
     async def main(settings: Settings) -> T:
-        async with _runtime(settings) as runtime:
+        async with connect_runtime(settings) as runtime:
             return await work(runtime)
 
     keep_responsive()
@@ -117,16 +116,6 @@ def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         return runner.run(main(settings))
-
-
-@contextlib.asynccontextmanager
-async def _runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    notifier = CeleryNotifier(create_app(settings))
-    try:
-        async with build(settings, notifier=notifier) as runtime:
-            yield runtime
-    finally:
-        await notifier.aclose()
 
 
 def _print_waiting() -> None:

@@ -14,9 +14,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.app import build
+from orchestrator.app import build, connect_runtime
 from orchestrator.jobs import Notifier
-from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import Settings
 
 from . import failed_items, health, jobs, metrics, reference, submitting
@@ -59,16 +58,11 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as stack:
-            used = notifier
-            if used is None:
-                through_celery = CeleryNotifier(create_app(settings))
-                used = await stack.enter_async_context(contextlib.aclosing(through_celery))
-            runtime = await stack.enter_async_context(build(settings, notifier=used))
-            app.state.runtime = runtime
-            app.state.checks = await stack.enter_async_context(
-                contextlib.aclosing(HealthChecks(runtime))
-            )
+        opened = (
+            connect_runtime(settings) if notifier is None else build(settings, notifier=notifier)
+        )
+        async with opened as runtime, contextlib.aclosing(HealthChecks(runtime)) as checks:
+            app.state.runtime, app.state.checks = runtime, checks
             yield
 
     keys = settings.api_keys

@@ -6,10 +6,10 @@ A file of any length is read row by row, and its results are written row by row.
 from .cells import country_code
 from .columns import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
 from .files import LeadFileError, check_writable, replacing
-from .mentions import mention_from, mention_in
+from .mentions import checked_mention, mention_from, mention_in
 from .reader import LeadFile, read_lead_file
 from .results import RESULT_COLUMNS, ResultCells, ResultTable, shared, without_result
-from .rows import LeadFields, LeadRow, Level, RowProblem, lead_from, lead_id
+from .rows import LeadFields, LeadRow, Level, RowProblem, lead_from, lead_id, read_lead
 
 __all__ = [
     "FOR_ENRICHMENT",
@@ -25,11 +25,13 @@ __all__ = [
     "ResultTable",
     "RowProblem",
     "check_writable",
+    "checked_mention",
     "country_code",
     "lead_from",
     "lead_id",
     "mention_from",
     "mention_in",
+    "read_lead",
     "read_lead_file",
     "replacing",
     "shared",

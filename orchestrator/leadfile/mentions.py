@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from orchestrator.identity import Mention
+from orchestrator.infra.bounds import FilledText, Text, complaint_of
 
 from .cells import country_code
 
@@ -48,6 +51,27 @@ def mention_in(given: object) -> Mention:
             'must have a "website" and a "country" that are texts, if any'
         )
     return mention_from(name, website=website, country=country)
+
+
+_NAME: Final = TypeAdapter(FilledText)
+_ABOUT: Final = TypeAdapter(Text | None)
+
+
+def checked_mention(given: object) -> Mention:
+    """Return `mention_in` of *given*, within the bounds of every entry point.
+
+    Raises:
+        ValueError: It is none, or out of bounds; the message reads on from what it is about.
+    """
+    mention = mention_in(given)
+    try:
+        _NAME.validate_python(mention.name)
+        for about in (mention.website, mention.country):
+            _ABOUT.validate_python(about)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        raise ValueError(complaint_of(fault)) from None
+    return mention
 
 
 def _first(given: Mapping[str, object], names: tuple[str, ...], default: object = None) -> object:

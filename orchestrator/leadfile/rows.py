@@ -4,19 +4,22 @@ What is wrong with a field that the sheet needs is an error and keeps the row ou
 is left out with a warning.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid5
 
+from pydantic import TypeAdapter, ValidationError
+
 from agents.case import Lead
 from orchestrator.identity import InvalidCompanyName, ParsedName, company_domain, parse_name
+from orchestrator.infra.bounds import Notes, Text, complaint_of
 from orchestrator.infra.distinct import Distinct
 
 from . import cells as checks
 from .cells import looks_like_formula, shown, unguard, visible
-from .columns import FOR_PIPELINE, Columns, LeadField
+from .columns import FOR_PIPELINE, Columns, LeadField, find_columns
 from .csv_format import Record, has_broken_bytes
 
 # Changing it would make a second lead of every lead that was ever imported.
@@ -284,3 +287,34 @@ class _FieldReader:
     def _add(self, field: LeadField, message: str, hint: str, level: Level = Level.ERROR) -> None:
         column = self._sheet.columns[field][0]
         self.problems.append(self._sheet.problem(self._line, column, message, hint, level))
+
+
+_TEXT: Final = TypeAdapter(Text)
+_NOTES: Final = TypeAdapter(Notes)
+
+
+def read_lead(given: Mapping[str, object]) -> tuple[LeadFields | None, list[RowProblem]]:
+    """Return what a mapping says about a lead, None where an error stands, and its problems.
+
+    The names of its fields are those of a lead file's columns, English or Spanish; None is blank.
+
+    Raises:
+        ValueError: A name is unknown, or a value is no text or out of bounds; the message begins
+            with the name.
+    """
+    cells: list[str] = []
+    absent = FOR_PIPELINE - find_columns(list(given)).keys()
+    given = {**given, **dict.fromkeys(sorted(absent), "")}
+    names = list(given)
+    columns = find_columns(names)
+    for number, (name, value) in enumerate(given.items()):
+        field = next((field for field, among in columns.items() if number in among), None)
+        if field is None:
+            raise ValueError(f"{shown(name)} is not known here; remove it, or correct its name")
+        bound = _NOTES if field is LeadField.NOTES else _TEXT
+        try:
+            cells.append(bound.validate_python("" if value is None else value))
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            raise ValueError(f"{shown(name)} {complaint_of(fault)}") from None
+    return Sheet("", tuple(names), columns, FOR_PIPELINE).read(cells)

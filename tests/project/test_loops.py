@@ -22,6 +22,7 @@ STARTS = {
     "orchestrator/memo/reader.py": "one read with an end; each caller gets its error",
     "orchestrator/embedded/sandbox/runs.py": "one simulated run with an end",
     "orchestrator/messaging/watchdog.py": "a thread in which the supervisor runs its loop",
+    "orchestrator/sync.py": "the event loop's thread; each caller gets its error",
     "tasks/runtime.py": "the event loop's thread, and one that ends the process",
 }
 _STARTERS = {"create_task", "ensure_future", "Thread"}
