@@ -9,13 +9,22 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+from redis.exceptions import NoScriptError, RedisError
 
 RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
 
 #: Requests of one commit; keeps it short for the writers of other processes.
 MAX_BATCH: Final = 500
+#: Scripts of one round trip; more would keep other clients of the server waiting.
+MAX_SCRIPTS: Final = 100
+
+#: A script, its keys and its arguments.
+_Call = tuple[AsyncScript, Sequence[str], Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,3 +116,44 @@ def _fail(batch: Sequence[_Waiting[RequestT, ResultT]], error: Exception) -> Non
     for each in batch:
         if not each.answer.done():
             each.answer.set_exception(error)
+
+
+class ScriptBatcher:
+    """Calls Lua scripts; those of one event loop that are called together share a round trip.
+
+    They are no transaction: the server may do other work in between, and each call succeeds or
+    fails on its own. Scripts have to be repeatable, as the client sends again what may be lost.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._calls = Batcher(self._send, shared=(RedisError, OSError), max_batch=MAX_SCRIPTS)
+
+    async def call(self, script: AsyncScript, keys: Sequence[str], args: Sequence[Any]) -> Any:  # noqa: ANN401 - what the script returns
+        """Return what *script* returns.
+
+        Raises:
+            RedisError, OSError: It was refused, or it is unknown whether it was carried out.
+        """
+        reply = await self._calls.submit((script, keys, args))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def _send(self, calls: Sequence[_Call]) -> list[Any]:
+        replies = await self._execute(calls)
+        unknown = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:
+            # A server that has started since. It has carried out none of these.
+            for text in {calls[n][0].script for n in unknown}:
+                await self._redis.script_load(text)
+            again = await self._execute([calls[n] for n in unknown])
+            for n, reply in zip(unknown, again, strict=True):
+                replies[n] = reply
+        return replies
+
+    async def _execute(self, calls: Sequence[_Call]) -> list[Any]:
+        pipe = self._redis.pipeline(transaction=False)
+        for script, keys, args in calls:
+            pipe.evalsha(script.sha, len(keys), *keys, *args)
+        return await pipe.execute(raise_on_error=False)

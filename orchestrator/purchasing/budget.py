@@ -21,6 +21,7 @@ from typing import Final, Protocol
 import structlog
 from redis.asyncio import Redis
 
+from orchestrator.infra.batching import ScriptBatcher
 from orchestrator.infra.redis_client import load_script, store_errors
 from orchestrator.memo import NotShared
 
@@ -189,7 +190,9 @@ def _warn(account: str) -> None:
 
 
 class Budget:
-    """Accounts on one Redis database. *caps* hold from the next reservation on.
+    """Accounts on one Redis database; one instance per event loop. *caps* hold from now on.
+
+    Reservations and settlements of concurrent purchases share round trips.
 
     *on_soft_cap* is called with an account that has just reached the soft share of its cap, by one
     process of the fleet, once for each cap.
@@ -204,6 +207,7 @@ class Budget:
         on_soft_cap: Callable[[str], None] = _warn,
     ) -> None:
         self._redis = redis
+        self._scripts = ScriptBatcher(redis)
         self._on_soft_cap = on_soft_cap
         self._ledger = ledger
         self.caps = caps
@@ -258,7 +262,7 @@ class Budget:
         args = [hold_id, amount_micros, *_TTLS, self.caps.soft_share, *limits]
         while True:
             with store_errors("budget reserve"):
-                verdict, *numbers = await self._reserve(keys=_keys(accounts), args=args)
+                verdict, *numbers = await self._scripts.call(self._reserve, _keys(accounts), args)
             named = [accounts[number - 1] for number in numbers]
             if verdict == b"refused":
                 refusal = RefreshRefused if refresh else BudgetExhausted
@@ -297,7 +301,7 @@ class Budget:
         args: list[str | int] = [hold_id, amount_micros, actual_micros, *_TTLS, int(is_new)]
         while True:
             with store_errors("budget settle"):
-                unopened = await self._settle(keys=_keys(accounts), args=args)
+                unopened = await self._scripts.call(self._settle, _keys(accounts), args)
             if not unopened:
                 return
             await self._open_all([accounts[number - 1] for number in unopened], settling=hold_id)
@@ -309,7 +313,7 @@ class Budget:
             StoreUnavailable: Redis is unavailable; it lapses by itself.
         """
         with store_errors("budget release"):
-            await self._release(keys=_keys(accounts), args=[hold_id, amount_micros])
+            await self._scripts.call(self._release, _keys(accounts), [hold_id, amount_micros])
 
     async def account(self, name: str) -> Account:
         """Return the state of an account, without opening it.
@@ -332,8 +336,8 @@ class Budget:
             balance = await self._ledger.opening_balance(account)
             counted = [*balance.recent, *([] if settling is None else [settling])]
             with store_errors("budget open"):
-                await self._open(
-                    keys=_keys([account]), args=[balance.spent_micros, *_TTLS, *counted]
+                await self._scripts.call(
+                    self._open, _keys([account]), [balance.spent_micros, *_TTLS, *counted]
                 )
 
 

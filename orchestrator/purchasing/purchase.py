@@ -551,11 +551,8 @@ class Purchaser:
             await flight.write_record(record.as_lost(record.failure).to_json())
             return
         await self._settlement.release(record.ledger_id, record.accounts)
-        was_there = await flight.drop_record()
-        if not was_there or (record.stage is Stage.INTENT and flight.leads()):
-            # A successor that has taken the record over settles it. Where the lease was held
-            # throughout, there was no successor.
-            return
+        if not await flight.drop_record():
+            return  # a successor that has taken the record over settles it
         # If this process stood still meanwhile, a successor may have entered it as uncertain.
         try:
             await self._resolve_as_free(record)
