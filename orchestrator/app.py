@@ -54,6 +54,7 @@ from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.messaging import CeleryNotifier, Workers, create_app
 from orchestrator.purchasing import (
     SEND_WITHIN,
+    TTL_JITTER,
     Budget,
     Caps,
     Costs,
@@ -286,7 +287,7 @@ async def build(
             seller,
             settlement,
             orphans,
-            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, settings.ttl_jitter),
+            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, TTL_JITTER),
             slots=Slots(settings.max_in_flight),
             send_within=SEND_WITHIN + durability.patience,
             honours_key=settings.honours_idempotency_key,

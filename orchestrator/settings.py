@@ -47,6 +47,7 @@ REMOVED: Final[Mapping[str, str]] = {
     "EMASAI_CHUNK_SIZE": "a worker takes 50 items of a job at a time",
     "EMASAI_CLI_LOG_LEVEL": "the `emasai` command logs what EMASAI_LOG_LEVEL says",
     "EMASAI_HANDOVER_DAYS": "a delivered hand-over is listed for 90 days",
+    "EMASAI_HONOURS_IDEMPOTENCY_KEY": "where it was true, SURFSENSE_PROTOCOL is enrich-idempotent",
     "EMASAI_IDEMPOTENCY_TTL_S": "an idempotency key leads to its job for 24 hours",
     "EMASAI_INTERRUPTED_GRACE_S": "a run that a restart interrupted has 30 seconds to succeed",
     "EMASAI_POISON_ATTEMPTS": "an item that kills its worker is begun three times",
@@ -61,6 +62,7 @@ REMOVED: Final[Mapping[str, str]] = {
     "sentinel://...?sentinel_password=...",
     "EMASAI_SOFT_CAP_SHARE": "warnings begin, and refreshes stop, at 80 % of a cap",
     "EMASAI_STALL_S": "a worker that stands still for 60 seconds ends itself",
+    "EMASAI_TTL_JITTER": "a freshness is up to 5 % shorter, at random",
 }
 """Variables that earlier versions read, and what decides in their place.
 
@@ -388,11 +390,12 @@ class Settings(_Database, RedisSettings):
         validation_alias="SURFSENSE_URL", examples=["https://surfsense.example"]
     )
     """Origin of the SurfSense service."""
-    surfsense_protocol: Literal["enrich", "workspace"] = Field(
+    surfsense_protocol: Literal["enrich", "enrich-idempotent", "workspace"] = Field(
         "enrich", validation_alias="SURFSENSE_PROTOCOL"
     )
-    """`enrich`, or `workspace` for SurfSense's own API, whose purchases survive a crash of their
-    buyer."""
+    """`enrich`; `enrich-idempotent` where SurfSense charges requests with one `Idempotency-Key`
+    once, so that a request whose answer was lost is sent again without being asked for; or
+    `workspace` for SurfSense's own API, whose purchases survive a crash of their buyer."""
     surfsense_api_key: Annotated[BearerToken | None, RequiredByWorkspace] = Field(
         None, validate_default=True, validation_alias="SURFSENSE_API_KEY"
     )
@@ -413,11 +416,6 @@ class Settings(_Database, RedisSettings):
     """Where an intent must be before its `POST` leaves: `none` (Redis has acknowledged it), `disk`,
     or `replica` (on the disk of the server and of a replica). See "Power loss and failover" in
     `docs/operations.md`."""
-    honours_idempotency_key: bool = Field(
-        default=False, validation_alias="EMASAI_HONOURS_IDEMPOTENCY_KEY"
-    )
-    """Whether SurfSense's `enrich` charges requests with one `Idempotency-Key` once. Only then is a
-    request whose answer was lost sent again without being asked for."""
     """How long a run that a restart of SurfSense interrupted may still succeed (`workspace`)."""
     """Until a run that was never confirmed must have appeared in SurfSense's list of runs
     (`workspace`)."""
@@ -436,9 +434,6 @@ class Settings(_Database, RedisSettings):
     """Share of any cap from which a warning is given and refreshes stop."""
     max_in_flight: int = Field(200, ge=1, le=4000, validation_alias="EMASAI_MAX_IN_FLIGHT")
     """Purchases that one process has in flight at a time."""
-    ttl_jitter: float = Field(0.05, ge=0, le=0.5, validation_alias="EMASAI_TTL_JITTER")
-    """Largest random share taken off a freshness, so that answers bought together do not expire
-    together."""
     stale_for: SecondsOrZero = Field(timedelta(0), validation_alias="EMASAI_STALE_FOR_S")
     """How long a copy is kept beyond its freshness, to be served, marked stale, while SurfSense is
     down; 0 keeps none."""
@@ -491,6 +486,11 @@ class Settings(_Database, RedisSettings):
         own = () if self.api_key is None else (ApiKey(self.api_key),)
         further = self.further_api_keys
         return (*own, *(parse_api_keys(further.get_secret_value()) if further else ()))
+
+    @property
+    def honours_idempotency_key(self) -> bool:
+        """Whether a request that is sent twice with one key is charged once."""
+        return self.surfsense_protocol == "enrich-idempotent"
 
     @property
     def broker_url(self) -> str:

@@ -48,6 +48,7 @@ from orchestrator.purchasing.intents import (
 from orchestrator.purchasing.ledger import Entered, Ledger, LedgerEntry, Settlement
 from orchestrator.purchasing.orphans import OrphanedRuns
 from orchestrator.purchasing.outcome import (
+    TTL_JITTER,
     Enrichment,
     EnrichmentFailures,
     EnrichmentStatus,
@@ -62,6 +63,7 @@ __all__ = [
     "RECONCILE_GRACE",
     "SEND_WITHIN",
     "SOFT_SHARE",
+    "TTL_JITTER",
     "UNCERTAIN",
     "Account",
     "ArchivedAnswer",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from agents.case import Evidence
 from orchestrator.identity.resolution import MatchReason, Resolved
@@ -41,6 +41,11 @@ class EnrichmentStatus(StrEnum):
     FOUND = "found"
     NOT_FOUND = "not_found"
     AMBIGUOUS = "ambiguous"
+
+
+#: Largest random share taken off a freshness, so that what was bought together does not expire
+#: together: after a large import, expiry is spread over 6 minutes of 2 hours.
+TTL_JITTER: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)

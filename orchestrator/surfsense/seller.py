@@ -90,7 +90,7 @@ def open_seller(settings: Settings, http: httpx.AsyncClient, *, clock: Clock = u
     base_url = settings.surfsense_url.get_secret_value()
     timeout = settings.surfsense_timeout
     match settings.surfsense_protocol:
-        case "enrich":
+        case "enrich" | "enrich-idempotent":
             return EnrichSeller(
                 http,
                 base_url=base_url,
