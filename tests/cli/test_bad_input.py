@@ -52,7 +52,7 @@ def test_a_bad_row_is_named_and_the_good_one_goes_through(
 
 
 def test_a_legal_form_alone_is_ambiguous_and_costs_nothing(emasai: Emasai, tmp_path: Path) -> None:
-    """Nothing is bought for a name that could be anybody's, and whose e-mail tells no more."""
+    """Nothing is bought for a name without a distinctive part, and an address of free mail."""
     leads, output = tmp_path / "leads.csv", tmp_path / "out.csv"
     leads.write_text(HEADER + "S.A.,Ana,ana@gmail.com\n", encoding="utf-8")
 
@@ -178,7 +178,7 @@ def test_a_wrong_usage_ends_with_2(emasai: Emasai, arguments: list[str], sentenc
     assert sentence in ended.err
 
 
-def test_a_server_that_cannot_do_what_is_asked_is_one_sentence(
+def test_a_server_that_cannot_confirm_intents_is_one_sentence(
     emasai: Emasai, stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No replica is there to confirm an intent: nothing is bought, and the command says why."""
@@ -210,9 +210,7 @@ def test_a_half_configured_installation_is_refused(
     assert "SURFSENSE_URL is not set" in ended.err
 
 
-def test_a_level_of_the_log_that_there_is_not_is_told(
-    emasai: Emasai, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_log_level_is_refused(emasai: Emasai, monkeypatch: pytest.MonkeyPatch) -> None:
     """As every other setting, in a sentence."""
     monkeypatch.setenv("EMASAI_LOG_LEVEL", "loud")
 

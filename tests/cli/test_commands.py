@@ -1,4 +1,4 @@
-"""The commands on good input, each from the point of view of who types it."""
+"""The commands on good input, as a user sees them."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ def _unheard_of() -> str:
 def test_a_second_run_of_the_same_file_buys_nothing_and_says_so(
     emasai: Emasai, tmp_path: Path
 ) -> None:
-    """What was bought once is served from the memo, with the same judgement."""
+    """Companies that were bought once are served from the memo, with the same judgement."""
     name = _unheard_of()
     leads = _leads(tmp_path / "leads.csv", name, name.upper(), f"{name} S.A.")
 
@@ -59,7 +59,7 @@ def test_a_dry_run_says_what_would_be_bought_and_buys_nothing(
 
 
 def test_a_cap_on_the_cost_holds_and_ends_with_4(emasai: Emasai, tmp_path: Path) -> None:
-    """Buying stops at the cap; what is skipped says so, what is known still goes through."""
+    """Purchases stop at the cap; skipped rows say so, stored results are still used."""
     known = _unheard_of()
     emasai("enrich", known)
     leads = _leads(tmp_path / "leads.csv", known, *(_unheard_of() for _ in range(8)))
@@ -97,8 +97,8 @@ def test_enrich_takes_a_file_of_companies(emasai: Emasai, tmp_path: Path) -> Non
     assert summary["purchases"] == 2
 
 
-def test_explain_tells_the_story_and_invalidate_ends_it(emasai: Emasai) -> None:
-    """After an invalidation the next lookup buys again, and both purchases are told."""
+def test_explain_shows_the_history_and_invalidate_forgets_the_entry(emasai: Emasai) -> None:
+    """After an invalidation the next lookup buys again, and both purchases are shown."""
     name = _unheard_of()
     emasai("enrich", name)
 
@@ -116,7 +116,7 @@ def test_explain_tells_the_story_and_invalidate_ends_it(emasai: Emasai) -> None:
     assert len(after["purchases"]) == 2
 
 
-def test_invalidate_by_pattern_forgets_what_matches_and_nothing_else(emasai: Emasai) -> None:
+def test_invalidate_by_pattern_forgets_only_matching_keys(emasai: Emasai) -> None:
     """A glob over company keys."""
     tag = uuid4().hex[:12]
     emasai("enrich", f"{tag} Norte", f"{tag} Sur", "Grupo Bimbo")
@@ -129,5 +129,5 @@ def test_invalidate_by_pattern_forgets_what_matches_and_nothing_else(emasai: Ema
 
 
 def test_every_command_says_that_data_is_simulated(emasai: Emasai) -> None:
-    """Nobody mistakes the sandbox for SurfSense."""
+    """The sandbox cannot be mistaken for SurfSense."""
     assert "SurfSense data is simulated" in emasai("enrich", "Grupo Bimbo").err

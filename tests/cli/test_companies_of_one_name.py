@@ -29,10 +29,10 @@ def _rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_list_tells_companies_of_one_name_apart(
+def test_a_list_distinguishes_companies_of_one_name(
     emasai: Emasai, stack: EmbeddedStack, tmp_path: Path
 ) -> None:
-    """By website and country; who cannot be told gets the candidates, and nothing is bought."""
+    """By website and country; an ambiguous row gets the candidates, and nothing is bought."""
     name = _name()
     listing = tmp_path / "companies.csv"
     listing.write_text(
@@ -55,8 +55,8 @@ def test_a_list_tells_companies_of_one_name_apart(
     assert charges(stack.home)[company_key(f"{name} GmbH (globex.test)")] == 1
 
 
-def test_one_name_may_be_told_apart_by_options(emasai: Emasai, stack: EmbeddedStack) -> None:
-    """The website says who is meant; the name alone does not any more, and says who could be."""
+def test_options_distinguish_companies_of_one_name(emasai: Emasai, stack: EmbeddedStack) -> None:
+    """The website identifies the company; the name alone lists the candidates."""
     name = _name()
     emasai("enrich", name, "--website", "acme.test", "--country", "ES", "--json")
 
@@ -77,7 +77,7 @@ def test_a_website_is_of_one_name(emasai: Emasai) -> None:
     assert (ended.code, "are for one name" in ended.err) == (2, True)
 
 
-def test_leads_without_a_website_are_told_apart_by_their_addresses(
+def test_leads_without_a_website_are_distinguished_by_their_addresses(
     emasai: Emasai, stack: EmbeddedStack, tmp_path: Path
 ) -> None:
     """The domain of an e-mail counts where there is no website, free mail does not."""

@@ -1,4 +1,4 @@
-"""`emasai handover`, where nobody is to be told yet."""
+"""`emasai handover`, without a webhook."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,7 @@ from tests.support.project import ROOT
 EXAMPLE = ROOT / "examples" / "leads.csv"
 
 
-def test_what_is_owed_is_listed_although_there_is_no_webhook(
-    emasai: Emasai, tmp_path: Path
-) -> None:
+def test_pending_hand_overs_are_listed_without_a_webhook(emasai: Emasai, tmp_path: Path) -> None:
     """Opportunities wait in the outbox, each once; the command says what is missing."""
     run = emasai("run", EXAMPLE, "--json", "-o", tmp_path / "out.csv")
     opportunities = json.loads(run.out)["statuses"]["opportunity"]
@@ -25,7 +23,7 @@ def test_what_is_owed_is_listed_although_there_is_no_webhook(
     assert "EMASAI_WEBHOOK_URL is not set" in ended.err
 
 
-def test_only_what_was_given_up_is_owed_again(emasai: Emasai) -> None:
+def test_only_given_up_hand_overs_are_retried(emasai: Emasai) -> None:
     """Without any it says so; an event that was not given up is named, with exit code 3."""
     every = emasai("handover", "retry", "--json")
     one = emasai("handover", "retry", str(uuid4()))

@@ -1,4 +1,4 @@
-"""`emasai identity`: what people decide about companies, and who sees it."""
+"""`emasai identity`: decisions about companies, and where they are in force."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def _key(name: str) -> str:
 @pytest.fixture
 def two(emasai: Emasai) -> tuple[str, str]:
     """Return the keys of two companies that each were bought, and found."""
-    # The sandbox knows most companies that anybody can think of, not all.
+    # The sandbox knows most companies, not all.
     results = json.loads(emasai("enrich", *(_name() for _ in range(6)), "--json").out)
     losing, winning, *_ = [str(each["company_key"]) for each in results if each["found"]]
     return losing, winning
@@ -55,7 +55,7 @@ def _listed(emasai: Emasai, number: int) -> dict[str, Any]:
 def test_a_merge_is_seen_by_other_processes_with_who_and_why(
     emasai: Emasai, stack: EmbeddedStack, two: tuple[str, str]
 ) -> None:
-    """Another process finds the company under the key that stays, and what was bought before."""
+    """Another process finds the company under the remaining key, with its earlier purchases."""
     losing, winning = two
 
     ended = emasai("identity", "merge", losing, winning, *WHY, "--by", "ana", "--yes")
@@ -95,7 +95,7 @@ def _process(
     )
 
 
-def test_what_was_bought_under_the_key_that_gave_way_serves_on(
+def test_purchases_under_the_replaced_key_are_still_served(
     emasai: Emasai, two: tuple[str, str], tmp_path: Path
 ) -> None:
     """Workers follow a merge and its undoing within seconds, and buy nothing for either."""
@@ -125,7 +125,7 @@ def _keys_of(emasai: Emasai, listing: Path) -> set[str]:
 def test_companies_of_one_name_are_shown_apart_and_forgotten_together(
     emasai: Emasai, tmp_path: Path
 ) -> None:
-    """The bare name could be either, by key and in words; forgetting it forgets both."""
+    """The name alone could be either, by key and in words; forgetting it forgets both."""
     name = _name()
     key, here, there = _key(name), f"{uuid4().hex[:12]}.es", f"{uuid4().hex[:12]}.de"
     leads = tmp_path / "leads.csv"
@@ -155,10 +155,10 @@ def _claim_of(shown: dict[str, Any], domain: str) -> dict[str, Any]:
     return next(dict(claim) for claim in shown["claims"] if claim["domain"] == domain)
 
 
-def test_two_companies_with_a_history_are_not_merged_unasked(
+def test_two_companies_with_a_history_are_not_merged_without_confirmation(
     emasai: Emasai, two: tuple[str, str]
 ) -> None:
-    """Where nobody can be asked, the command says what is at stake, and how to insist."""
+    """Without a terminal the command says what is affected, and which option confirms."""
     ended = emasai("identity", "merge", *two, *WHY)
 
     assert ended.code == 2
@@ -171,7 +171,7 @@ def test_two_companies_with_a_history_are_not_merged_unasked(
 def test_on_a_terminal_the_command_asks(
     stack: EmbeddedStack, emasai: Emasai, two: tuple[str, str], answer: str, code: int
 ) -> None:
-    """What is at stake is shown first; who says no has decided nothing."""
+    """The affected records are shown first; `no` stores nothing."""
     keyboard, terminal = os.openpty()
     os.write(keyboard, f"{answer}\n".encode())
 
@@ -186,8 +186,10 @@ def test_on_a_terminal_the_command_asks(
     assert key == (two[1] if code == 0 else two[0])
 
 
-def test_what_is_undone_is_listed_and_not_in_force(emasai: Emasai, two: tuple[str, str]) -> None:
-    """The list tells what put a decision out of force, for people and for machines."""
+def test_an_undone_decision_is_listed_and_not_in_force(
+    emasai: Emasai, two: tuple[str, str]
+) -> None:
+    """The list names the decision that undid another, for people and for programs."""
     losing, winning = two
     merged = _entered(emasai("identity", "merge", losing, winning, *WHY, "--yes", "--json"))
 
@@ -202,7 +204,7 @@ def test_what_is_undone_is_listed_and_not_in_force(emasai: Emasai, two: tuple[st
 def test_an_alias_leads_a_spelling_and_a_domain_to_a_company(
     emasai: Emasai, two: tuple[str, str]
 ) -> None:
-    """However a lead of them is called."""
+    """Whatever the name of a lead is."""
     key, other = two
     spelling, domain = _name(), f"{uuid4().hex[:12]}.es"
 
@@ -217,8 +219,8 @@ def test_an_alias_leads_a_spelling_and_a_domain_to_a_company(
     assert {each["subject"] for each in by_name["identity_decisions"]} == {_key(spelling), domain}
 
 
-def test_a_split_name_is_ambiguous_until_something_tells_whom_it_means(emasai: Emasai) -> None:
-    """Alone it means nobody; a website, or a key, means somebody."""
+def test_a_split_name_is_ambiguous_without_further_facts(emasai: Emasai) -> None:
+    """The name alone is ambiguous; a website, or a key, is not."""
     name = _name()
     key = _key(name)
 
@@ -233,10 +235,8 @@ def test_a_split_name_is_ambiguous_until_something_tells_whom_it_means(emasai: E
     assert "several companies go by that name" in emasai("explain", name).out
 
 
-def test_forgetting_a_company_forgets_what_was_kept_under_its_former_key(
-    emasai: Emasai, two: tuple[str, str]
-) -> None:
-    """By whatever name: after a merge both entries are the company's."""
+def test_forgetting_a_company_includes_its_former_key(emasai: Emasai, two: tuple[str, str]) -> None:
+    """By either name: after a merge both entries belong to the company."""
     emasai("identity", "merge", *two, *WHY, "--yes")
 
     forgotten = json.loads(emasai("invalidate", two[1], "--json").out)
@@ -256,7 +256,7 @@ def test_forgetting_a_company_forgets_what_was_kept_under_its_former_key(
         (("merge", "  ", "{0}"), "is not a company name: it is blank"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_one_sentence(
+def test_a_senseless_decision_is_refused_in_one_sentence(
     emasai: Emasai, two: tuple[str, str], arguments: tuple[str, ...], sentence: str
 ) -> None:
     """Exit code 2, no traceback, and nothing is entered."""
@@ -270,9 +270,7 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(
     assert emasai("identity", "list", "--json").out == before
 
 
-def test_what_contradicts_an_earlier_decision_names_it(
-    emasai: Emasai, two: tuple[str, str]
-) -> None:
+def test_a_contradiction_names_the_earlier_decision(emasai: Emasai, two: tuple[str, str]) -> None:
     """Circles, second thoughts, and a name that others lead to: undo comes first."""
     losing, winning = two
     number = _entered(emasai("identity", "merge", losing, winning, *WHY, "--yes", "--json"))
@@ -288,12 +286,12 @@ def test_what_contradicts_an_earlier_decision_names_it(
 
 
 def test_a_decision_needs_a_reason(emasai: Emasai, two: tuple[str, str]) -> None:
-    """It is kept for ever; whoever reads it later must know why."""
+    """It is kept permanently, and must be understood later."""
     missing = emasai("identity", "split", two[0])
     blank = emasai("identity", "split", two[0], "--why", " ")
-    nobody = emasai("identity", "split", two[0], *WHY, "--by", "")
+    unnamed = emasai("identity", "split", two[0], *WHY, "--by", "")
 
-    assert (missing.code, blank.code, nobody.code) == (2, 2, 2)
+    assert (missing.code, blank.code, unnamed.code) == (2, 2, 2)
     assert "--why" in missing.err
     assert "it must say why" in blank.err
-    assert "it must say who decides" in nobody.err
+    assert "it must say who decides" in unnamed.err

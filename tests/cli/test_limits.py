@@ -1,7 +1,8 @@
-"""What a command may spend, and until when, counts wherever it is said; prices are the seller's."""
+"""Limits of commands: caps, deadlines and patience; prices are the seller's."""
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,8 +11,9 @@ import httpx
 import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
+from orchestrator.identity import company_key
 from tests.cli.conftest import Emasai
-from tests.support.sandbox import everybody_known
+from tests.support.sandbox import charges, everybody_known
 
 
 def _new_companies(count: int) -> list[str]:
@@ -65,7 +67,7 @@ def test_a_dry_run_quotes_what_the_seller_reserves(
 def test_a_requeue_quotes_what_the_seller_reserves(
     emasai: Emasai, tmp_path: Path, protocol: str
 ) -> None:
-    """As the dry run of what had failed did."""
+    """As the dry run of the failed file did."""
     names = _new_companies(2)
     listing = tmp_path / "companies.csv"
     listing.write_text("\n".join(["empresa", *names, ""]), encoding="utf-8")
@@ -107,7 +109,7 @@ def test_stored_leads_with_a_cap_of_nothing_end_with_4(
 
 @pytest.mark.parametrize("form", ["names", "file"])
 def test_the_tenant_that_is_named_pays(emasai: Emasai, tmp_path: Path, form: str) -> None:
-    """Not the one of the settings."""
+    """Not the tenant of the settings."""
     tenant, names = f"t{uuid4().hex[:8]}", _new_companies(1)
     listing = tmp_path / "companies.csv"
     listing.write_text("\n".join(["empresa", *names, ""]), encoding="utf-8")
@@ -119,7 +121,7 @@ def test_the_tenant_that_is_named_pays(emasai: Emasai, tmp_path: Path, form: str
 
 
 def test_a_requeue_takes_a_deadline(emasai: Emasai, tmp_path: Path) -> None:
-    """What has not begun by then fails again; it is the new job's."""
+    """Items that have not begun by then fail again; the deadline is the new job's."""
     listing = tmp_path / "companies.csv"
     listing.write_text("\n".join(["empresa", *_new_companies(1), ""]), encoding="utf-8")
     job_id = json.loads(emasai("enrich", listing, "--deadline", "1ms", "--json").out)["job_id"]
@@ -149,10 +151,88 @@ def test_a_requeue_takes_a_deadline(emasai: Emasai, tmp_path: Path) -> None:
         ("--patience", "99999999999d"),
     ],
 )
-def test_a_limit_that_is_none_is_a_wrong_usage(emasai: Emasai, options: tuple[str, ...]) -> None:
-    """One sentence and exit code 2, before anything is asked for."""
+def test_an_invalid_limit_is_a_wrong_usage(emasai: Emasai, options: tuple[str, ...]) -> None:
+    """One sentence and exit code 2, before anything is opened."""
     ended = emasai("enrich", "Acme", *options)
 
     assert ended.code == 2
     assert ended.err.startswith("emasai: Invalid value")
     assert ended.out == ""
+
+
+def deadline_of(emasai: Emasai, ran: str) -> datetime:
+    """Return the deadline of the job that a command has printed."""
+    job_id = json.loads(ran)["job_id"]
+    shown = json.loads(emasai("jobs", "show", job_id, "--json").out)
+    return datetime.fromisoformat(shown["deadline"])
+
+
+def test_a_file_and_stored_leads_take_a_deadline(emasai: Emasai, tmp_path: Path) -> None:
+    """An instant in UTC, or a length of time from now."""
+    companies = tmp_path / "companies.csv"
+    companies.write_text(f"company\nDeadline {tmp_path.name}\n")
+
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+
+    enriched = emasai("enrich", companies, "--deadline", f"{tomorrow}T12:00", "--json").out
+    judged = emasai("run", "--lead-id", str(uuid4()), "--deadline", "2h", "--json").out
+
+    assert deadline_of(emasai, enriched) == datetime.combine(tomorrow, time(12), UTC)
+    left = deadline_of(emasai, judged) - datetime.now(UTC)
+    assert timedelta(hours=1) < left <= timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("deadline", "complaint"),
+    [("2020-01-01", "has passed"), ("-1h", "has passed"), ("tomorrow", "neither an instant")],
+)
+def test_a_wrong_deadline_is_refused_in_a_sentence(
+    emasai: Emasai, deadline: str, complaint: str
+) -> None:
+    """Nothing is accepted."""
+    ended = emasai("run", "--lead-id", str(uuid4()), f"--deadline={deadline}")
+
+    assert ended.code == 2
+    assert complaint in ended.err
+
+
+def test_names_that_have_not_begun_by_then_fail(emasai: Emasai, stack: EmbeddedStack) -> None:
+    """Nothing is bought for them."""
+    name = f"Compañía {uuid4().hex[:12]}"
+
+    ended = emasai("enrich", name, "--deadline", "1ms", "--json")
+
+    (result,) = json.loads(ended.out)
+    assert (ended.code, result["code"]) == (3, "deadline")
+    assert charges(stack.home)[company_key(name)] == 0
+
+
+def test_a_timeout_and_a_second_request_pay_once(emasai: Emasai, stack: EmbeddedStack) -> None:
+    """The first command reports it and exits with 3; the next one is answered from the memo."""
+    name = f"Compañía {uuid4().hex[:12]}"
+
+    hasty = emasai("enrich", name, "--patience", "1ms", "--json")
+    patient = emasai("enrich", name, "--patience", "2m", "--json")
+
+    (given_up,), (found,) = json.loads(hasty.out), json.loads(patient.out)
+    assert (hasty.code, given_up["code"]) == (3, "still_loading")
+    assert "nothing is bought twice" in hasty.err
+    assert found["source"] == "hit"
+    assert charges(stack.home)[company_key(name)] == 1
+
+
+@pytest.mark.parametrize("patience", ["soon", "-1s", "5 parsecs"])
+def test_patience_is_a_length_of_time(emasai: Emasai, patience: str) -> None:
+    """Anything else is a wrong usage, in one sentence."""
+    ended = emasai("enrich", "Acme", f"--patience={patience}")
+
+    assert ended.code == 2
+    assert "is not a length of time" in ended.err
+
+
+def test_a_file_takes_no_patience(emasai: Emasai, tmp_path: Path) -> None:
+    """Files run as jobs, which have no patience."""
+    listing = tmp_path / "companies.csv"
+    listing.write_text("empresa\nAcme\n", encoding="utf-8")
+
+    assert emasai("enrich", listing, "--patience", "5s").code == 2

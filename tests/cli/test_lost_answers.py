@@ -1,4 +1,4 @@
-"""A seller that charges and does not answer: what is said, what it costs, and how it is bought."""
+"""A seller that charges and does not answer: messages, costs, and how to buy again."""
 
 import csv
 import json
@@ -11,19 +11,18 @@ import httpx
 import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
+from tests.cli.conftest import Emasai
 from tests.support.sandbox import charges, everybody_known
 from tests.support.waiting import wait_until
 
-from .conftest import Emasai
-
-#: What a purchase costs at most, and is entered with while nobody knows.
+#: What a purchase costs at most, and is entered with while its cost is uncertain.
 PRICE = 46_500
 Losing = Callable[[bool], None]
 
 
 @pytest.fixture
 def losing(stack: EmbeddedStack) -> Iterator[Losing]:
-    """Return what has the sandbox charge and reset each connection, or answer again."""
+    """Return a switch: the sandbox charges and resets each connection, or answers again."""
     url = f"{stack.variables['SURFSENSE_URL']}/__faults"
 
     def change(loses: bool) -> None:  # noqa: FBT001 - read as a switch
@@ -36,7 +35,7 @@ def losing(stack: EmbeddedStack) -> Iterator[Losing]:
 
 
 def unheard_of(count: int = 1) -> list[str]:
-    """Return names of companies that nobody has asked for."""
+    """Return names of new companies."""
     return [f"Perdida {uuid4().hex[:12]}" for _ in range(count)]
 
 
@@ -59,7 +58,7 @@ def listing(path: Path, names: list[str]) -> Path:
 
 
 def one(emasai: Emasai, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Return how `emasai enrich` ends, and what it says of one name."""
+    """Return the exit code of `emasai enrich`, and its result for one name."""
     ended = emasai("enrich", *arguments, "--json")
     (result,) = json.loads(ended.out)
     return ended.code, result
@@ -79,7 +78,7 @@ def books(emasai: Emasai, name: str) -> tuple[int, int]:
 def test_a_lost_answer_is_bought_again_only_when_a_person_asks(
     emasai: Emasai, stack: EmbeddedStack, losing: Losing
 ) -> None:
-    """Until then, the same reason again and again, and one charge; at the end, a hit."""
+    """Before that, the same reason each time, and one charge; in the end, a hit."""
     (name,) = unheard_of()
 
     lost = [one(emasai, name) for _ in range(3)]
@@ -112,7 +111,7 @@ def test_a_lost_answer_is_bought_again_only_when_a_person_asks(
 def test_a_request_to_buy_again_that_is_lost_too_bars_the_next(
     emasai: Emasai, stack: EmbeddedStack, losing: Losing
 ) -> None:
-    """Each request of a person buys once at most, and only when it is made."""
+    """Each request buys at most once."""
     (name,) = unheard_of()
     one(emasai, name)
 
@@ -128,7 +127,7 @@ def test_a_request_to_buy_again_that_is_lost_too_bars_the_next(
 def test_the_losses_of_a_file_are_queued_again_by_their_reason(
     emasai: Emasai, stack: EmbeddedStack, losing: Losing, tmp_path: Path
 ) -> None:
-    """Without the reason they are left alone; with it each is bought once more, and no other."""
+    """Without the reason they are left out; with it each is bought once more, and no other."""
     names = unheard_of(3)
     path, output = (
         listing(tmp_path / "companies.csv", [*names, names[0].upper()]),
@@ -176,10 +175,10 @@ def test_the_losses_of_a_file_are_queued_again_by_their_reason(
 
 
 @pytest.mark.parametrize("command", ["enrich", "run"])
-def test_a_file_may_be_run_with_what_it_has_lost(
+def test_a_file_is_run_again_with_its_lost_answers(
     emasai: Emasai, stack: EmbeddedStack, losing: Losing, tmp_path: Path, command: str
 ) -> None:
-    """`--buy-again` is part of what is asked for: the job that has lost them is no answer to it."""
+    """`--buy-again` is part of the request: the job that has lost the answers is not reused."""
     names = unheard_of(2)
     rows = [["empresa", "contacto", "correo"]]
     rows += [[name, "Ana Ruiz", f"ana@{uuid4().hex[:12]}.example"] for name in names]
@@ -203,7 +202,7 @@ def test_a_file_may_be_run_with_what_it_has_lost(
     assert [uncertain for _, uncertain in each] == [PRICE, PRICE]
 
 
-def test_stored_leads_are_run_with_what_they_have_lost(
+def test_stored_leads_are_run_again_with_their_lost_answers(
     emasai: Emasai, stack: EmbeddedStack, losing: Losing, tmp_path: Path
 ) -> None:
     """By a condition, as by a file."""

@@ -1,4 +1,4 @@
-"""Money from the point of view of who types: what was spent, what is left, and that it is true."""
+"""Money as the commands show it: spent, left, and equal to the seller's bill."""
 
 import csv
 import json
@@ -37,10 +37,10 @@ def _today() -> str:
 def test_the_ledger_equals_the_seller_s_bill(
     emasai: Emasai, stack: EmbeddedStack, tmp_path: Path, by: str
 ) -> None:
-    """By whatever it is added up: as many purchases and micro-dollars as the seller has charged."""
+    """By every grouping: as many purchases and micro-dollars as the seller has charged."""
 
     def books() -> list[tuple[int, ...]]:
-        """Return what has been bought so far, also by tests that lose answers, by each account."""
+        """Return the purchases so far, also of tests that lose answers, by each account."""
         costs = json.loads(emasai("costs", "--by", by, "--json").out)
         bill = httpx.get(f"{stack.variables['SURFSENSE_URL']}/__bill").raise_for_status().json()
         spent_micros = costs["total"]["spent_micros"]
@@ -91,7 +91,7 @@ def test_costs_since_tomorrow_are_none(emasai: Emasai) -> None:
     assert emasai("costs", "--since", "yesterday").code == 2
 
 
-def test_explain_says_whom_a_purchase_has_served(emasai: Emasai) -> None:
+def test_explain_shows_which_lookups_a_purchase_has_served(emasai: Emasai) -> None:
     """Later lookups are counted by how they were answered, with what they saved."""
     (name,) = _unheard_of()
     emasai("enrich", name)
@@ -109,7 +109,7 @@ def test_explain_says_whom_a_purchase_has_served(emasai: Emasai) -> None:
 def test_a_hard_cap_stops_buying_and_cached_work_goes_on(
     emasai: Emasai, monkeypatch: pytest.MonkeyPatch, scope: str
 ) -> None:
-    """What is known is served, the rest says which budget is used up, and the exit code is 4."""
+    """Stored results are served, the rest says which budget is used up, and the exit code is 4."""
     (known, unknown) = _unheard_of(2)
     emasai("enrich", known)
     monkeypatch.setenv(f"EMASAI_CAP_{scope}_MICROS", "1")
@@ -124,7 +124,7 @@ def test_a_hard_cap_stops_buying_and_cached_work_goes_on(
     assert f"the budget of {reasons[scope]}" in skipped["reason"]["en"]
 
 
-def test_reaching_the_soft_cap_is_said_to_people_and_machines(
+def test_reaching_the_soft_cap_is_shown_to_people_and_programs(
     emasai: Emasai, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a purchase that takes the share: a sentence, a field, and a finding of the doctor."""

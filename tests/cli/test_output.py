@@ -1,15 +1,17 @@
-"""A command whose work is done, and paid for, ends as such wherever its output goes."""
+"""Output never ends a command whose work is done; names are shown, and not obeyed."""
 
 import json
 import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
+from tests.cli.conftest import Emasai, Ended
 
 EMASAI = (sys.executable, "-m", "orchestrator.cli")
 
@@ -66,15 +68,94 @@ def test_a_reader_that_has_gone_is_no_error(environment: dict[str, str]) -> None
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_a_closed_output_is_no_error(environment: dict[str, str], closed: str) -> None:
-    """Whoever closes an output does not want it."""
+    """The output is dropped."""
     assert _run(f"enrich '{_name()}' {closed}", environment)[0] == 0
 
 
-def test_a_full_disk_is_told_in_a_sentence(environment: dict[str, str]) -> None:
-    """That what was asked for was not written is an error, but no traceback."""
+def test_a_full_disk_is_reported_in_a_sentence(environment: dict[str, str]) -> None:
+    """Output that could not be written is an error, without a traceback."""
     code, _, err = _run("costs --json > /dev/full", environment)
 
     assert code == 1
     assert "emasai: [Errno 28]" in err
     assert "Traceback" not in err
     assert "Exception ignored" not in err
+
+
+#: Text that may be typed: a change of direction, and markup of the library that draws tables.
+TYPED = "[/bar] \u202eowned\u2066 [bold]:smile:\\"
+#: What only a file can hold, besides: colours, a window title, C1, a carriage return.
+HOSTILE = f"\x1b[31m{TYPED}\x1b]0;owned\x07 \x9b2J"
+
+
+def _is_safe(ended: Ended) -> bool:
+    printed = ended.out + ended.err
+    return ended.code != 1 and not set("\x1b\x07\x9b\r\u202e\u2066") & set(printed)
+
+
+def _listing(path: Path, name: str) -> Path:
+    path.write_text(f'empresa\n"{name}"\n', encoding="utf-8")
+    return path
+
+
+def test_the_console_shows_hostile_names_and_obeys_none(emasai: Emasai, tmp_path: Path) -> None:
+    """Escapes are shown as such, markup as text, in tables and in sentences."""
+    name = f"Compañía {uuid4().hex[:12]} {TYPED}"
+    commands = [
+        ("enrich", name),
+        ("enrich", name, "--dry-run"),
+        ("enrich", name, "--patience", "1ms"),
+        ("enrich", _listing(tmp_path / "companies.csv", name)),
+        ("enrich", f"{name}{'x' * 1000}"),
+        ("explain", name),
+        ("costs", "--by", "company"),
+        ("schedule", "add", name, "--every", "7d"),
+        ("schedule", "list"),
+        ("schedule", "pause", f"not watched {TYPED}"),
+        ("identity", "show", name),
+        ("identity", "split", name, "--why", TYPED, "--by", TYPED),
+        ("identity", "alias", TYPED, TYPED, "--why", TYPED),
+        ("identity", "list"),
+        ("invalidate", name),
+        ("jobs", "list", "--tenant", TYPED),
+        ("jobs", "show", TYPED),
+        ("jobs", "failed", "--since", TYPED),
+        ("budget", "--job", TYPED),
+        ("run", "--where", f"source={TYPED}"),
+        (TYPED,),
+        ("enrich", name, f"--{TYPED}"),
+    ]
+
+    ended = {command: emasai(*command) for command in commands}
+
+    assert [command for command, each in ended.items() if not _is_safe(each)] == []
+    assert "[/bar] \\u202eowned\\u2066 [bold]:smile:\\" in ended["enrich", name].out
+    for command in (("explain", name), ("schedule", "list"), ("identity", "list")):
+        assert "[/bar]" in ended[command].out
+
+
+def test_a_failed_item_is_listed_whatever_its_name(emasai: Emasai, tmp_path: Path) -> None:
+    """With its reason, for people and for programs."""
+    listing = _listing(tmp_path / "companies.csv", f"Compañía {uuid4().hex[:12]} {HOSTILE}")
+    ran = json.loads(emasai("enrich", listing, "--deadline", "1ms", "--json").out)
+
+    table = emasai("jobs", "failed", "--job", ran["job_id"])
+    printed = emasai("jobs", "failed", "--job", ran["job_id"], "--json")
+
+    assert _is_safe(table)
+    assert _is_safe(printed)
+    assert "\\x1b" in table.out
+    (failed,) = json.loads(printed.out)["failed"]
+    assert "\x1b[31m[/bar]" in failed["company"]
+
+
+@pytest.mark.parametrize("command", ["enrich", "explain", "invalidate"])
+@pytest.mark.parametrize("name", ["Peñ\udce9", HOSTILE])
+def test_an_argument_that_is_no_text_is_refused(emasai: Emasai, command: str, name: str) -> None:
+    """Bytes that are not UTF-8, and control characters, end the command with one sentence."""
+    ended = emasai(command, name)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert _is_safe(ended)
+    assert ended.err.startswith("emasai: Invalid value")
+    assert ended.err.count("\n") == 1

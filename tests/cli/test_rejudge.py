@@ -18,7 +18,7 @@ COMPANIES = 16
 
 @pytest.fixture
 def leads(tmp_path: Path) -> Path:
-    """Return a file of companies that nobody has heard of, from a source of their own."""
+    """Return a file of new companies, from a source of their own."""
     path, tag = tmp_path / "leads.csv", uuid4().hex[:8]
     rows = [f"{tag} {n},Ana,ana{n}@{tag}.example,{tag}\n" for n in range(COMPANIES)]
     path.write_text(HEADER.strip() + ",source\n" + "".join(rows), encoding="utf-8")
@@ -31,7 +31,7 @@ def _source(leads: Path) -> str:
 
 @pytest.fixture
 def strict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have this process, but no worker, use a policy that nobody is good enough for."""
+    """Have this process, but no worker, use a policy that discards every lead."""
     path = tmp_path / "policy.toml"
     text = re.sub(r"^threshold = \d+", "threshold = 100", default_policy_text(), flags=re.MULTILINE)
     path.write_text(text, encoding="utf-8")
@@ -81,7 +81,7 @@ def test_leads_are_rejudged_in_workers_without_buying(
 
 
 def test_stored_leads_are_run_by_a_filter(emasai: Emasai, leads: Path) -> None:
-    """The same leads, the same judgement, and nothing bought that is known."""
+    """The same leads and judgements, and no second purchase."""
     ran = json.loads(emasai("run", leads, "--json").out)
     conditions = ("--where", f"source={_source(leads)}")
 

@@ -12,7 +12,7 @@ def _tenant() -> str:
     return f"tenant-{uuid4().hex[:8]}"
 
 
-def test_what_is_added_is_listed_until_it_is_removed(emasai: Emasai) -> None:
+def test_a_watch_is_listed_until_it_is_removed(emasai: Emasai) -> None:
     """With its period, when it is due, and whether it is paused."""
     whose = ("--tenant", _tenant())
     assert (
@@ -33,8 +33,8 @@ def test_what_is_added_is_listed_until_it_is_removed(emasai: Emasai) -> None:
     assert json.loads(emasai("schedule", "list", "--json", *whose).out) == []
 
 
-def test_a_watch_shorter_than_freshness_is_told_what_it_gets(emasai: Emasai) -> None:
-    """Promise 1 holds for schedules, too; nobody pays for looking more often."""
+def test_a_period_shorter_than_freshness_is_explained(emasai: Emasai) -> None:
+    """Promise 1 holds for schedules, too: more frequent lookups cost nothing."""
     ended = emasai("schedule", "add", "Acme Andina", "--every", "1h", "--tenant", _tenant())
 
     assert "An answer is fresh for 2h" in ended.err
@@ -50,7 +50,9 @@ def test_a_watch_shorter_than_freshness_is_told_what_it_gets(emasai: Emasai) -> 
         ("Acme", "--every", "7d", "--open-opportunities"),
     ],
 )
-def test_what_cannot_be_watched_is_refused(emasai: Emasai, arguments: tuple[str, ...]) -> None:
+def test_a_name_that_cannot_be_watched_is_refused(
+    emasai: Emasai, arguments: tuple[str, ...]
+) -> None:
     """One sentence and exit code 2."""
     ended = emasai("schedule", "add", *arguments)
 
@@ -67,7 +69,7 @@ def test_a_company_that_is_not_watched_cannot_be_removed(emasai: Emasai) -> None
 
 
 def test_a_rule_watches_all_companies_with_an_opportunity(emasai: Emasai) -> None:
-    """It is one line of the list, and goes with what it has found."""
+    """It is one line of the list, and its removal removes its companies."""
     whose = ("--tenant", _tenant())
 
     added = emasai("schedule", "add", "--open-opportunities", "--every", "14d", *whose)

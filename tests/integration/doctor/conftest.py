@@ -45,7 +45,7 @@ async def server(valkey: Valkey) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def variables(valkey: Valkey, sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    """Return the environment of an installation that is well."""
+    """Return the environment of a healthy installation."""
     variables = {
         "REDIS_URL": f"{valkey.url}/1",
         "DATABASE_URL": f"sqlite:///{tmp_path}/emasai.db",

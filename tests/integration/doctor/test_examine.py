@@ -1,7 +1,9 @@
-"""The whole examination, on servers that are well, broken, or gone."""
+"""The whole examination, on servers that are healthy, broken or unavailable."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from time import time
+from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
@@ -9,26 +11,28 @@ from redis.asyncio import Redis
 from orchestrator.doctor import Finding, Level, examine
 from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.counters import Counters
+from orchestrator.jobs import Command, JobKind, NewJob
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
-from tests.support.crew import crew_of
+from tests.support.crew import PATIENCE_S, crew_of
+from tests.support.job_records import AcceptingRecords
 from tests.support.valkey import client_of
 
 Variables = dict[str, str]
 
 
 def troubles(findings: Sequence[Finding]) -> list[tuple[str, Level]]:
-    """Return what is not well, without the words."""
+    """Return the findings that need action, without their texts."""
     return [(each.check, each.level) for each in findings if each.level is not Level.OK]
 
 
 NO_WORKER = ("workers", Level.WARNING)
 
 
-async def test_an_installation_that_is_well_has_only_its_missing_worker(
+async def test_a_healthy_installation_lacks_only_a_worker(
     variables: Variables, tmp_path: Path
 ) -> None:
-    """Each part is examined and found well; that nobody works is a warning."""
+    """Each check passes; the missing worker is a warning."""
     findings = await examine(load(**variables), folder=tmp_path)
 
     assert troubles(findings) == [NO_WORKER]
@@ -41,7 +45,7 @@ async def test_an_installation_that_is_well_has_only_its_missing_worker(
 
 
 async def test_a_worker_that_listens_is_counted(variables: Variables, tmp_path: Path) -> None:
-    """A real worker gives signs of life, and the installation is well altogether."""
+    """With the heartbeat of a real worker, no finding needs action."""
 
     async def is_well() -> bool:
         return not troubles(await examine(load(**variables)))
@@ -73,10 +77,10 @@ async def test_a_weakened_server_is_found(
     assert name in (weakness.fix or "")
 
 
-async def test_a_server_that_is_gone_is_one_fault_for_all_its_databases(
+async def test_an_unavailable_server_is_one_fault_for_all_its_databases(
     variables: Variables, valkey: Valkey
 ) -> None:
-    """The fault names server and variable; what rests on it says that it is unknown."""
+    """The fault names server and variable; dependent checks report that they are unknown."""
     valkey.child.end()
 
     findings = await examine(load(**variables))
@@ -101,7 +105,7 @@ async def test_a_server_that_is_gone_is_one_fault_for_all_its_databases(
         ({"CELERY_BROKER_URL": "amqp://me:S3CRET@127.0.0.1:9//"}, "broker", "cannot be reached"),
     ],
 )
-async def test_what_a_setting_breaks_is_found_without_its_secrets(
+async def test_a_broken_setting_is_reported_without_its_secrets(
     variables: Variables, valkey: Valkey, change: Variables, check: str, words: str
 ) -> None:
     """Each is a fault with a fix; no password is in any finding."""
@@ -119,7 +123,7 @@ async def test_what_a_setting_breaks_is_found_without_its_secrets(
 
 
 async def test_a_database_without_tables_is_one_fault(variables: Variables, tmp_path: Path) -> None:
-    """As on the first day: what rests on it has nothing to say, and nothing is a fault."""
+    """As on the first day: dependent checks report nothing."""
     empty = {**variables, "DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}
 
     findings = await examine(load(**empty))
@@ -128,7 +132,7 @@ async def test_a_database_without_tables_is_one_fault(variables: Variables, tmp_
 
 
 async def test_the_sandbox_in_a_configured_installation_is_a_warning(variables: Variables) -> None:
-    """Settings that say "simulated" are repeated, so that nobody relies on invented data."""
+    """The doctor repeats that data is simulated, so that no decision relies on it."""
     findings = await examine(load(**variables, EMASAI_SIMULATED="true"))
 
     assert troubles(findings) == [NO_WORKER, ("surfsense", Level.WARNING)]
@@ -154,7 +158,7 @@ async def test_a_low_hit_rate_of_the_fleet_is_a_warning(
 async def test_every_missing_setting_is_found_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Without settings each fault is listed, and what needs none is examined still."""
+    """Each missing setting is listed, and the checks that need none still run."""
     monkeypatch.setenv("DATABASE_URL", "mysql://me:S3CRET@db/x")
 
     findings = await examine(folder=tmp_path)
@@ -162,3 +166,45 @@ async def test_every_missing_setting_is_found_at_once(
     assert troubles(findings) == [("settings", Level.FAULT)] * 3
     assert [finding.check for finding in findings[3:]] == ["python", "folder"]
     assert "S3CRET" not in repr(findings)
+
+
+async def _troubles(variables: Variables) -> dict[str, Finding]:
+    found = await examine(load(**variables))
+    return {each.check: each for each in found if each.level is not Level.OK}
+
+
+async def test_a_worker_with_other_options_is_reported(
+    variables: Variables, tmp_path: Path
+) -> None:
+    """It serves only one lane, and its command line overrules the profile."""
+    with crew_of(variables, tmp_path) as crew:
+        crew.start("odd", "-Q", "refresh", "--prefetch-multiplier", "4")
+
+        async def is_seen() -> bool:
+            return "worker odd@test" in await _troubles(variables)
+
+        await eventually(is_seen, "its heartbeat is seen", within_s=PATIENCE_S)
+        found = await _troubles(variables)
+
+    assert set(found) == {"worker odd@test", "lane interactive", "lane pipeline"}
+    assert "worker_prefetch_multiplier" in found["worker odd@test"].what
+    assert found["lane pipeline"].level is Level.FAULT
+    assert "-Q pipeline" in (found["lane pipeline"].fix or "")
+
+
+async def test_a_paused_job_and_an_old_message_are_reported(
+    variables: Variables, valkey: Valkey
+) -> None:
+    """The message was delivered an hour ago."""
+    settings = load(**variables)
+    async with client_of(valkey, 3) as jobs, client_of(valkey, 2) as broker:
+        records = AcceptingRecords(jobs, ttl=settings.job_ttl)
+        new = NewJob(JobKind.ENRICH, ("Acme",), "default")
+        job = await records.accept(uuid4().hex, new, chunk_size=1)
+        await records.command(job.job_id, Command.PAUSE)
+        await broker.zadd("unacked_index", {"tag": time() - 3600})
+        found = await _troubles(variables)
+        await broker.delete("unacked_index")
+
+    assert job.job_id in found["paused jobs"].what
+    assert "1 messages" in found["unanswered messages"].what

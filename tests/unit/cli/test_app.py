@@ -36,7 +36,7 @@ def test_every_command_and_option_is_explained(name: str) -> None:
 
 
 def test_the_help_imports_no_heavy_packages() -> None:
-    """What a person waits for first is quick: commands are imported when they are used."""
+    """Commands are imported when they are used, so that the help starts quickly."""
     program = (
         "import sys; sys.argv = ['emasai', '--help']\n"
         "import orchestrator.cli\n"

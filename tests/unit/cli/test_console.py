@@ -1,4 +1,4 @@
-"""Whatever a name says, a terminal shows it and does not act on it."""
+"""A terminal shows any text, and does not act on it."""
 
 import ast
 import contextlib
@@ -82,7 +82,7 @@ def test_a_harmless_text_is_printed_as_it_is(text: str) -> None:
 
 @given(text=HOSTILE.filter(lambda text: not any("\ud800" <= char <= "\udfff" for char in text)))
 def test_json_keeps_the_text_and_escapes_what_acts(text: str) -> None:
-    """A program reads what was there; a person who looks at it is safe."""
+    """A program reads the original text; a terminal does not act on it."""
     printed = _printed(lambda: print_json({"name": text, text: [text]}))
 
     assert _is_safe(printed)
@@ -106,7 +106,7 @@ def test_output_fits_a_terminal_of_another_encoding(monkeypatch: pytest.MonkeyPa
 
 
 def test_commands_print_through_the_console_alone() -> None:
-    """No module of the command line has a way of its own to the terminal, or reads markup."""
+    """No other module of the command line writes to the terminal, or reads markup."""
     forbidden = {"echo", "secho", "from_markup", "print_exception", "stdout", "Console", "markup"}
     folder = Path(orchestrator.cli.__file__).parent
     found = {

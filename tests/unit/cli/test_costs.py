@@ -1,4 +1,4 @@
-"""Costs as they are shown: nothing that is left out of the table is left out of the sums."""
+"""The table of costs: its sums include rows that are not shown."""
 
 import io
 
@@ -22,7 +22,7 @@ _COSTS = st.lists(
 
 @given(found=_COSTS, by=st.sampled_from(CostsBy), most=st.integers(1, 9))
 def test_a_short_table_adds_up_to_the_long_one(found: list[Cost], by: CostsBy, most: int) -> None:
-    """The last row has all that is not shown."""
+    """The last row sums up the rows that are not shown."""
     rows = top_costs(found, by, most=most)
 
     assert total(rows) == total(found)
@@ -30,7 +30,7 @@ def test_a_short_table_adds_up_to_the_long_one(found: list[Cost], by: CostsBy, m
 
 
 def test_the_latest_days_are_shown_in_their_order() -> None:
-    """What is cut off is the past."""
+    """Earlier days are summed up."""
     days = [Cost(f"2026-11-0{n}", 1, 10 * n) for n in (3, 1, 2)]
 
     rows = top_costs(days, CostsBy.DAY, most=2)
@@ -39,7 +39,7 @@ def test_the_latest_days_are_shown_in_their_order() -> None:
 
 
 def test_the_dearest_companies_come_first() -> None:
-    """What is cut off is small."""
+    """Small sums are summed up."""
     companies = [Cost("a", 1, 10), Cost("b", 1, 30), Cost("c", 1, 20)]
 
     rows = top_costs(companies, CostsBy.COMPANY, most=1)
@@ -48,14 +48,14 @@ def test_the_dearest_companies_come_first() -> None:
 
 
 def test_net_is_what_was_saved_beyond_what_was_spent() -> None:
-    """A company that was bought and never asked for again has not paid."""
+    """A purchase without a later lookup has a negative net."""
     assert Cost("a", 1, 100, saved_micros=0).net_micros == -100
     assert Cost("a", 1, 100, saved_micros=300).net_micros == 200
 
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_no_figure_is_cut_off_on_a_narrow_terminal(width: int) -> None:
-    """Where the plot would squeeze the figures, it stands below them."""
+    """Where there is no space beside the figures, the plot is below them."""
     cost = Cost("transportes_castores_de_baja_california", 12_345, 6_789_012_345, served=98_765)
     written = io.StringIO()
     console = Console(file=written, width=width)

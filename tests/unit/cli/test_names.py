@@ -1,4 +1,4 @@
-"""Names given to `emasai enrich` are looked up side by side, and none stops another."""
+"""Names given to `emasai enrich` are looked up side by side, independently of each other."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from orchestrator.lookup import AT_ONCE, look_up_all
 from orchestrator.surfsense import ServiceUnavailable
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-NOBODY = JobContext(None, "default", capped=False)
+CONTEXT = JobContext(None, "default", capped=False)
 
 
 class _Enricher:
-    """Fails for each name as scripted, once *side_by_side* of them are asked for."""
+    """Fails for each name as scripted, once *side_by_side* lookups are under way."""
 
     def __init__(self, side_by_side: int, faults: Mapping[str, Exception]) -> None:
         self._all_there = asyncio.Barrier(side_by_side)
@@ -46,11 +46,11 @@ def _mentions(*names: str) -> list[Mention]:
 
 
 async def test_names_are_looked_up_side_by_side_and_reported_in_order() -> None:
-    """Each with what became of it: a server that is full, a blank name, a seller's fault."""
+    """Each with its own outcome: a full server, a blank name, an error of the seller."""
     faults = {"Acme": StoreFull("get"), "-": InvalidCompanyName("-", "blank")}
     parts = _parts(_Enricher(3, faults))
 
-    reports = await look_up_all(parts, _mentions("Acme", "-", "Beta"), Terms(), NOBODY, None)
+    reports = await look_up_all(parts, _mentions("Acme", "-", "Beta"), Terms(), CONTEXT, None)
 
     said = [(each.result.get("company"), each.result["code"]) for each in reports]
     assert said == [
@@ -65,25 +65,25 @@ async def test_no_more_than_some_at_a_time() -> None:
     enricher = _Enricher(AT_ONCE, {})
     names = [f"Company {number}" for number in range(2 * AT_ONCE)]
 
-    await look_up_all(_parts(enricher), _mentions(*names), Terms(), NOBODY, None)
+    await look_up_all(_parts(enricher), _mentions(*names), Terms(), CONTEXT, None)
 
     assert enricher.most == AT_ONCE
 
 
 async def test_what_has_not_begun_by_the_deadline_fails() -> None:
-    """Nothing is asked for it."""
+    """It is not looked up."""
     parts = _parts(_Enricher(9, {}))
 
-    (report,) = await look_up_all(parts, _mentions("Acme"), Terms(deadline=NOW), NOBODY, None)
+    (report,) = await look_up_all(parts, _mentions("Acme"), Terms(deadline=NOW), CONTEXT, None)
 
     assert report.failure == "deadline"
     assert parts.purchasing.enricher.asked == 0
 
 
-async def test_with_nothing_found_out_the_command_fails() -> None:
-    """As every command does whose servers are unavailable."""
+async def test_a_command_without_any_result_fails() -> None:
+    """As every command does whose backends are unavailable."""
     away = {"Acme": StoreFull("get"), "Beta": StoreFull("get")}
     terms = Terms(deadline=NOW + timedelta(hours=1))
 
     with pytest.raises(NotNow, match="Redis"):
-        await look_up_all(_parts(_Enricher(2, away)), _mentions(*away), terms, NOBODY, None)
+        await look_up_all(_parts(_Enricher(2, away)), _mentions(*away), terms, CONTEXT, None)

@@ -1,4 +1,4 @@
-"""What a run is said to come to: its counts, its sentence and its exit code."""
+"""The summary of a run: its counts, its sentence and its exit code."""
 
 import io
 
@@ -44,7 +44,7 @@ def summary_of(*results: CompanyResult, pending: int = 0) -> Summary:
 
 
 def test_a_lost_company_counts_once_however_many_leads_it_has() -> None:
-    """What one purchase may have cost is not added up by leads; what was paid is known apart."""
+    """The possible cost of one purchase is not counted for each lead; paid amounts are separate."""
     summary = summary_of(
         failed("Acme", "answer_lost", PRICE),
         failed("Acme", "answer_lost", PRICE),
@@ -61,7 +61,7 @@ def test_a_lost_company_counts_once_however_many_leads_it_has() -> None:
     assert (said["answers_lost"], said["uncertain_micros"]) == (3, 2 * PRICE)
 
 
-def test_a_loss_is_told_with_its_amount_and_the_command_that_buys_again() -> None:
+def test_a_loss_is_reported_with_its_amount_and_the_command_that_buys_again() -> None:
     """The command names the reasons that there are, and no others."""
     lost, malformed = failed("Acme", "answer_lost", PRICE), failed("Beta", "malformed_answer")
 
@@ -74,8 +74,8 @@ def test_a_loss_is_told_with_its_amount_and_the_command_that_buys_again() -> Non
     assert "uncertain" not in shown(summary_of(found("Acme", Source.BOUGHT)))
 
 
-def test_nothing_was_bought_where_all_were_known() -> None:
-    """Fresh, or shared with a purchase that somebody else has paid for."""
+def test_a_run_without_purchases_says_so() -> None:
+    """All were fresh, or shared a purchase of another caller."""
     summary = summary_of(found("Acme", Source.HIT), found("Beta", Source.COALESCED))
 
     assert verdict(summary) == "Nothing was bought: all 2 companies were known already."
@@ -93,13 +93,13 @@ def test_nothing_was_bought_where_all_were_known() -> None:
         [failed("Beta", "malformed_answer")],
     ],
 )
-def test_it_is_not_said_where_it_may_be_false(others: list[CompanyResult]) -> None:
+def test_nothing_was_bought_is_not_said_where_it_may_be_false(others: list[CompanyResult]) -> None:
     """Something was bought, adopted from a dead buyer, or may have been charged; or is unknown."""
     assert "Nothing was bought" not in verdict(summary_of(found("Acme", Source.HIT), *others))
 
 
-def test_it_is_not_said_before_the_end_or_of_nothing() -> None:
-    """What is pending may still be bought; without a lookup there is nothing to say."""
+def test_nothing_was_bought_is_not_said_before_the_end_or_without_lookups() -> None:
+    """Pending items may still be bought."""
     assert verdict(summary_of(found("Acme", Source.HIT), pending=1)) == ""
     assert verdict(summary_of()) == ""
 

@@ -1,4 +1,4 @@
-"""Lengths of time as people type them."""
+"""Values of options, as they are typed."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""For what a command waits, for how long, and what it says."""
+"""Waiting for an unavailable backend: when, how long, and its notice."""
 
 import pytest
 
@@ -29,8 +29,8 @@ def _postponed(cause: Exception) -> NotNow:
         (NotNow("the worker is shutting down"), False),
     ],
 )
-def test_only_what_passes_is_waited_for(error: Exception, *, waits: bool) -> None:
-    """What somebody has to put right ends the command at once, with its own sentence."""
+def test_only_temporary_errors_are_waited_for(error: Exception, *, waits: bool) -> None:
+    """An error that needs a fix ends the command at once, with its own sentence."""
     patience = Patience()
 
     if waits:
@@ -40,7 +40,7 @@ def test_only_what_passes_is_waited_for(error: Exception, *, waits: bool) -> Non
             patience.bear(error)
 
 
-def test_it_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_waiting_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
     """On standard error, in one sentence, however often it tries."""
     patience = Patience()
     for _ in range(3):

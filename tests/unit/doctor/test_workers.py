@@ -1,4 +1,4 @@
-"""What is judged of the system at work: workers, lanes, paused jobs, hand-overs."""
+"""Judgements of workers, lanes, jobs, messages and hand-overs."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,12 +31,12 @@ EMPTY, SOME = (0, None), (3, timedelta(seconds=11))
 
 
 def troubles(*beats: Heartbeat) -> list[Finding]:
-    """Return what is wrong with workers."""
+    """Return the findings about workers that need action."""
     found = judge_workers(beats, BUILD, stall=timedelta(seconds=60))
     return [finding for finding in found if finding.level is not Level.OK]
 
 
-def test_workers_that_are_well_are_counted() -> None:
+def test_healthy_workers_are_counted() -> None:
     """One finding for all of them, by name."""
     beats = [WELL, replace(WELL, name="b@h")]
     (finding,) = judge_workers(beats, BUILD, stall=timedelta(seconds=60))
@@ -77,7 +77,7 @@ def test_the_absence_of_workers_is_a_warning_with_the_command_that_starts_one() 
     ],
 )
 def test_each_fault_of_a_worker_is_named(change: dict[str, Any], level: Level, words: str) -> None:
-    """It is the worker's own finding, and has a fix; the others are well."""
+    """The finding names the worker, and has a fix; the others are healthy."""
     (finding,) = troubles(replace(WELL, name="b@h"), replace(WELL, **change))
 
     assert (finding.check, finding.level) == ("worker a@h", level)
@@ -86,13 +86,13 @@ def test_each_fault_of_a_worker_is_named(change: dict[str, Any], level: Level, w
 
 
 @pytest.mark.parametrize("change", [{"state": WorkerState.STOPPING}, {"unheard_s": 29}])
-def test_what_is_in_order_is_no_trouble(change: dict[str, Any]) -> None:
-    """A worker that is shutting down, or that has just not heard something."""
+def test_a_stopping_or_briefly_silent_worker_is_healthy(change: dict[str, Any]) -> None:
+    """Also where it has left messages waiting for less than half of the limit."""
     assert troubles(replace(WELL, **change)) == []
 
 
 def test_a_program_without_a_policy_compares_nothing() -> None:
-    """That it has none is a finding of its own."""
+    """The missing policy is a finding of its own."""
     assert len(judge_workers([WELL], None, stall=timedelta(seconds=60))) == 1
 
 
@@ -120,7 +120,7 @@ def test_lanes(
     level: Level,
     words: str,
 ) -> None:
-    """Each needs a worker, and turns that come soon enough for whoever waits in it."""
+    """Each needs a worker, and short waits for a turn."""
     jobs, waited = waiting
     backlog = LaneBacklog(lane, 7, jobs, timedelta(hours=1), 4)
 
@@ -131,7 +131,7 @@ def test_lanes(
 
 
 def test_paused_jobs_are_named() -> None:
-    """Somebody may have forgotten them; three are named, and more are counted."""
+    """They may have been forgotten; three are named, and more are counted."""
     some, many = judge_paused(["a", "b"]), judge_paused(["a", "b", "c", "d", "e"])
 
     assert judge_paused([]).level is Level.OK
@@ -152,15 +152,15 @@ def test_paused_jobs_are_named() -> None:
 def test_hand_overs(
     counts: dict[HandOverState, int], level: Level, words: str, *, has_webhook: bool
 ) -> None:
-    """What was given up, and what nobody takes, is named with what to do."""
+    """Given-up hand-overs, and pending ones without a webhook, are reported with a fix."""
     finding = judge_outbox(counts, has_webhook=has_webhook)
 
     assert finding.level is level
     assert words in finding.what
 
 
-def test_messages_that_nobody_hands_on_are_a_warning() -> None:
-    """One that was taken long ago must have come back; then somebody does that."""
+def test_messages_that_no_worker_restores_are_a_warning() -> None:
+    """A message that was delivered long ago should have been restored by a worker."""
     assert judge_unanswered(0, None).level is Level.OK
     assert judge_unanswered(3, timedelta(seconds=300)).level is Level.OK
     late = judge_unanswered(3, timedelta(seconds=600))
@@ -168,8 +168,8 @@ def test_messages_that_nobody_hands_on_are_a_warning() -> None:
     assert "3 messages" in late.what
 
 
-def test_what_workers_have_refused_has_webhook() -> None:
-    """A sender that is wrong finds no other trace of its messages."""
+def test_refused_messages_are_a_warning() -> None:
+    """A wrong sender finds no other trace of its messages."""
     found = judge_refused({"refused:message": 3, "refused:emasai.enrich": 1, "surfsense:hit": 7})
 
     assert found.level is Level.WARNING

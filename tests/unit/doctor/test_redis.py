@@ -1,0 +1,253 @@
+"""Judgements of a Redis server: each fault is found, and names its fix."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orchestrator.doctor.finding import Finding, Level
+from orchestrator.doctor.redis import (
+    ServerFacts,
+    Trial,
+    explain_replicas,
+    judge_databases,
+    judge_password,
+    judge_prerequisites,
+    judge_server,
+    judge_trial,
+    read_facts,
+)
+from orchestrator.infra.redis_address import RedisAddress
+from orchestrator.memo import Durability
+
+HARDENED = ServerFacts(
+    product="Redis",
+    version="7.4.1",
+    eviction="noeviction",
+    append_only=True,
+    append_fsync="always",
+    append_status="ok",
+    used_bytes=10,
+    limit_bytes=0,
+)
+
+
+def troubles(facts: ServerFacts, *, holds_work: bool = True) -> list[Finding]:
+    """Return the findings that need action."""
+    findings = judge_server("h:1", facts, holds_work=holds_work)
+    return [finding for finding in findings if finding.level is not Level.OK]
+
+
+def test_a_hardened_server_has_no_fault() -> None:
+    """The recommended profile has nothing to complain about."""
+    assert troubles(HARDENED) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "fix"),
+    [
+        ({"version": "6.0.20"}, Level.FAULT, "Upgrade"),
+        ({"version": ""}, Level.FAULT, "Upgrade"),
+        ({"eviction": "allkeys-lru"}, Level.FAULT, "maxmemory-policy noeviction"),
+        ({"eviction": "volatile-ttl"}, Level.FAULT, "maxmemory-policy noeviction"),
+        ({"eviction": ""}, Level.WARNING, "maxmemory-policy noeviction"),
+        ({"append_only": False}, Level.FAULT, "appendonly yes"),
+        ({"append_only": None}, Level.WARNING, "appendonly yes"),
+        ({"append_fsync": "no"}, Level.FAULT, "appendfsync always"),
+        ({"append_fsync": ""}, Level.WARNING, "appendfsync always"),
+        ({"append_fsync": "everysec"}, Level.WARNING, "appendfsync always"),
+        ({"append_status": "err"}, Level.FAULT, "disk"),
+        ({"used_bytes": 75, "limit_bytes": 100}, Level.WARNING, "maxmemory"),
+        ({"used_bytes": 90, "limit_bytes": 100}, Level.FAULT, "maxmemory"),
+    ],
+)
+def test_each_weakness_is_one_finding_with_its_fix(
+    change: dict[str, Any], level: Level, fix: str
+) -> None:
+    """One setting that is wrong gives one finding, whose fix names the setting."""
+    (finding,) = troubles(replace(HARDENED, **change))
+
+    assert finding.level is level
+    assert fix in (finding.fix or "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "6.2.0"},
+        {"version": "8.0.1"},
+        {"product": "Valkey", "version": "9.1.2"},
+        {"append_fsync": "always"},
+        {"used_bytes": 74, "limit_bytes": 100},
+    ],
+)
+def test_settings_within_the_bounds_have_no_finding(change: dict[str, Any]) -> None:
+    """The bounds belong to what is fine."""
+    assert troubles(replace(HARDENED, **change)) == []
+
+
+def test_a_server_with_only_caches_may_lose_data() -> None:
+    """Eviction and a missing file do no harm where only the gateway's caches are stored."""
+    facts = replace(HARDENED, eviction="allkeys-lru", append_only=False)
+
+    assert troubles(facts, holds_work=False) == []
+
+
+def test_valkey_is_judged_by_its_own_version() -> None:
+    """Valkey reports an old Redis version for compatibility; it is not taken for that."""
+    facts = read_facts({"redis_version": "7.2.4", "valkey_version": "9.1.2"}, "everysec")
+
+    assert (facts.product, facts.version) == ("Valkey", "9.1.2")
+
+
+def test_a_server_that_hides_its_settings_gets_warnings() -> None:
+    """A managed server that hides its settings gives warnings, not faults."""
+    found = troubles(read_facts({"redis_version": "7.4.1"}, ""))
+
+    assert {finding.level for finding in found} == {Level.WARNING}
+
+
+@pytest.mark.parametrize(
+    ("url", "is_open"),
+    [
+        ("redis://10.0.0.5:6379/1", True),
+        ("redis://cache.internal/1", True),
+        ("redis://:pw@10.0.0.5:6379/1", False),
+        ("redis://localhost/1", False),
+        ("redis://127.0.0.1/1", False),
+        ("redis://[::1]:6379/1", False),
+    ],
+)
+def test_a_server_on_the_network_needs_a_password(url: str, *, is_open: bool) -> None:
+    """Only a server that is not reachable from the network may lack one."""
+    findings = judge_password(RedisAddress.parse(url))
+
+    assert [finding.level for finding in findings] == [Level.FAULT] * is_open
+
+
+def test_two_purposes_in_one_database_are_named() -> None:
+    """The finding names the purposes, and the database that they share."""
+    memo, broker = RedisAddress.parse("redis://h/1"), RedisAddress.parse("redis://h:6379?db=1")
+
+    finding = judge_databases(
+        [("memo", memo), ("jobs", RedisAddress.parse("redis://h/3")), ("broker", broker)]
+    )
+
+    assert finding.level is Level.FAULT
+    assert finding.what == "memo and broker share h:6379/1"
+
+
+def test_equal_numbers_on_different_servers_are_different_databases() -> None:
+    """Only the same database on the same server is shared."""
+    finding = judge_databases(
+        [
+            ("memo", RedisAddress.parse("redis://a/1")),
+            ("gateway", RedisAddress.parse("redis://b/1")),
+        ]
+    )
+
+    assert finding.level is Level.OK
+
+
+DISK, REPLICA = Durability.DISK, Durability.REPLICA
+ABLE = ServerFacts(
+    product="Redis",
+    version="8.0.3",
+    eviction="noeviction",
+    append_only=True,
+    append_fsync="everysec",
+    append_status="ok",
+    used_bytes=10,
+    limit_bytes=0,
+    replicas=1,
+)
+#: A disk that is written to once a second, and one that is written to at once.
+PATIENT, PROMPT = Trial((0.4, 1.0)), Trial((0.001, 0.002))
+REFUSED = Trial(None, "no replica had it on disk within 2.5 s")
+
+
+@pytest.mark.parametrize(
+    ("change", "fix"),
+    [
+        ({"version": "7.0.15"}, "Redis 7.2"),
+        ({"version": ""}, "Redis 7.2"),
+        ({"append_only": False}, "append-only file"),
+        ({"append_fsync": "no"}, "append-only file"),
+        ({"replicas": 0}, "Attach a replica"),
+    ],
+)
+def test_a_server_that_cannot_confirm_is_a_fault(change: dict[str, Any], fix: str) -> None:
+    """Nothing is bought then, which is what the finding says; it need not be tried out."""
+    (finding,) = judge_prerequisites("redis", replace(ABLE, **change), REPLICA)
+
+    assert finding.level is Level.FAULT
+    assert "EMASAI_INTENT_DURABILITY=replica" in finding.what
+    assert "nothing is bought" in finding.what
+    assert fix in (finding.fix or "")
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({}, REPLICA),
+        ({"version": "7.2.0"}, REPLICA),
+        ({"product": "Valkey", "version": "9.1.2"}, REPLICA),
+        ({"append_only": None, "append_fsync": ""}, REPLICA),
+        ({"replicas": 0}, DISK),
+    ],
+)
+def test_a_server_that_may_confirm_is_tried_out(change: dict[str, Any], wanted: Durability) -> None:
+    """Settings that a managed server hides are no fault."""
+    assert judge_prerequisites("redis", replace(ABLE, **change), wanted) == []
+
+
+@pytest.mark.parametrize(
+    ("disk", "replica"), [(REFUSED, None), (PROMPT, REFUSED)], ids=["disk", "replica"]
+)
+def test_a_write_that_was_not_confirmed_is_a_fault(disk: Trial, replica: Trial | None) -> None:
+    """The finding says why, and that nothing is bought."""
+    (finding,) = judge_trial("redis", ABLE, REPLICA, disk, replica)
+
+    assert finding.level is Level.FAULT
+    assert "nothing is bought: no replica had it" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("fsync", "wanted", "disk", "replica", "levels"),
+    [
+        ("everysec", DISK, PATIENT, None, [Level.OK]),
+        ("always", DISK, PROMPT, None, [Level.OK]),
+        ("", DISK, PROMPT, None, [Level.OK]),
+        ("everysec", DISK, PROMPT, None, [Level.FAULT, Level.OK]),
+        ("everysec", REPLICA, PATIENT, PATIENT, [Level.OK]),
+        ("everysec", REPLICA, PROMPT, PATIENT, [Level.WARNING, Level.OK]),
+    ],
+)
+def test_a_confirmation_that_comes_too_early_is_reported(
+    fsync: str, wanted: Durability, disk: Trial, replica: Trial | None, levels: list[Level]
+) -> None:
+    """Twice within a second of `everysec` cannot be true; with a replica it is half as bad."""
+    found = judge_trial("redis", replace(ABLE, append_fsync=fsync), wanted, disk, replica)
+
+    assert [finding.level for finding in found] == levels
+    for finding in found[:-1]:
+        assert "appendfsync always" in (finding.fix or "")
+
+
+def test_the_duration_of_a_confirmation_is_reported() -> None:
+    """The slowest trial counts."""
+    (finding,) = judge_trial("redis", ABLE, REPLICA, PATIENT, Trial((1.2, 1.9)))
+
+    assert finding.what == "confirms an intent on its disk and a replica's within 1900 ms"
+
+
+def test_possible_loss_by_a_failover_is_reported_where_there_are_replicas() -> None:
+    """It is no fault, since it was chosen; without replicas there is no finding."""
+    alone = read_facts({"redis_version": "8.0.3"}, "everysec")
+    followed = read_facts({"redis_version": "8.0.3", "connected_slaves": 2}, "everysec")
+
+    (finding,) = explain_replicas("redis", followed)
+
+    assert finding.level is Level.OK
+    assert "EMASAI_INTENT_DURABILITY=replica" in finding.what
+    assert explain_replicas("redis", alone) == []
