@@ -41,6 +41,10 @@ PLAIN: Final = (
     "orchestrator/leadfile/",
     "orchestrator/leads/",
     "orchestrator/settings.py",
+    "tests/cli/",
+    "tests/integration/doctor/",
+    "tests/unit/cli/",
+    "tests/unit/doctor/",
 )
 #: Not read: the history, and other languages.
 _LEFT_OUT: Final = ("CHANGELOG.md", "README.es.md", "tests/project/test_words.py")
