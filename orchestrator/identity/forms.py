@@ -78,7 +78,7 @@ class FormTable:
             self._leadings.setdefault(leading, (form, set()))[1].add(ending)
 
     def is_form(self, words: list[str]) -> bool:
-        """Say whether *words* are nothing but one legal form."""
+        """Return whether *words* are nothing but one legal form."""
         text = " ".join(words)
         return text in self._endings or text in self._leadings
 

@@ -110,7 +110,7 @@ def _last_form(words: list[str], name: str | None) -> tuple[int, str, Form] | No
 
 
 def _is_name_before(rest: list[str], text: str, name: str | None) -> bool:
-    """Say whether *rest* can be a name that the form *text* follows."""
+    """Return whether *rest* can be a name that the form *text* follows."""
     before = rest[-1]
     if before in _CONJUNCTIONS:
         # "Silva & Cia Ltda" loses "Ltda" only, yet the E of "Plan E SL" is a letter, as is that
@@ -123,7 +123,7 @@ def _is_name_before(rest: list[str], text: str, name: str | None) -> bool:
 
 
 def _takes_letter(text: str, name: str) -> bool:
-    """Say whether the first letter of *text* stands apart: `1-L, L.P.` ends with L.P."""
+    """Return whether the first letter of *text* stands apart: `1-L, L.P.` ends with L.P."""
     if len(text) != len("l l p") or not _SHORT_INITIALS.fullmatch(text):
         return False
     return _last_token(name) == text.split()[1:]

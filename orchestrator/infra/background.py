@@ -40,8 +40,8 @@ _FRAMES: Final = 3
 #: Doublings of a pause, at most: far beyond any bound, and no overflow.
 _DOUBLINGS: Final = 20
 
-#: New containers after which the youngest are looked through. One entry of the memo is about
-#: thirty; with Python's default of 700 most of the time of a bulk read went into looking.
+#: New containers until the youngest are collected. One entry of the memo is about thirty; with
+#: Python's default of 700, collections took most of the time of a bulk read.
 YOUNG = 50_000
 #: How long one piece of long work may keep the event loop before others get a turn.
 TURN_S: Final = 0.001
@@ -52,7 +52,7 @@ GIL_S: Final = 0.0005
 
 
 async def end_task(task: "asyncio.Task[Any]") -> None:
-    """Cancel *task* until it has ended. Whatever it ends with is nobody's business any more.
+    """Cancel *task* until it has ended; its result or error is dropped.
 
     Once is not enough: in Python 3.11 `asyncio.wait_for`, through which redis-py sends its
     commands, swallows a cancellation that arrives together with its result.
@@ -129,7 +129,7 @@ class Supervisor:
             except asyncio.CancelledError as error:
                 if task.cancelling():
                     raise
-                # Something that the work awaited was cancelled, and not the loop.
+                # A task that the work awaits was cancelled, and not the loop.
                 pause = health.failed(error)
             except Exception as error:  # noqa: BLE001 - one error must not end the loop
                 pause = health.failed(error)
@@ -161,7 +161,7 @@ class Supervisor:
 
 
 class _Health:
-    """What is known of one loop: its last error, and the pause that follows from those before."""
+    """The state of one loop: its last error, and the pause that follows from earlier ones."""
 
     def __init__(self, name: str, first_pause: timedelta, longest_pause: timedelta) -> None:
         self.failures = 0

@@ -1,8 +1,8 @@
 """Group commit: concurrent requests of one event loop share a transaction, or a round trip.
 
-It costs nearly the same for one request as for hundreds. No timer delays anybody: the first
-request of a loop tick starts a commit, and those that come while it runs form the next.
-What is written, and where, is the commit function's business.
+A commit costs nearly the same for one request as for hundreds. No timer delays a request: the first
+one of a loop tick starts a commit, and those that come while it runs form the next. The commit
+function decides what is written, and where.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class Batcher(Generic[RequestT, ResultT]):
             commit: Writes all requests at once and returns their results in the same order. It
                 is called again with parts of a batch that failed, so it must write nothing
                 when it raises, or nothing that a second time changes.
-            shared: Errors that are no single request's fault: everybody gets them.
+            shared: Errors that no single request causes: every caller gets them.
             max_batch: Requests that *commit* gets at most.
         """
         self._commit = commit

@@ -56,12 +56,12 @@ _FILLERS: Final = "\u034f\u115f\u1160\u2800\u3164\uffa0"
 
 
 def is_invisible(char: str) -> bool:
-    """Say whether a reader sees nothing of *char*."""
+    """Return whether a reader sees nothing of *char*."""
     return unicodedata.category(char).startswith(_INVISIBLE) or char in _FILLERS
 
 
 def has_control_characters(text: str) -> bool:
-    """Say whether *text* contains control characters other than tabs and line ends."""
+    """Return whether *text* contains control characters other than tabs and line ends."""
     return _CONTROL.search(text) is not None
 
 

@@ -19,7 +19,7 @@ class ServerClock:
     """The time of a server, so that all processes decide by the same clock.
 
     `ahead` is by how much this machine's own clock is ahead of it; zero before the first
-    comparison, and while both differ by no more than a comparison can tell.
+    comparison, and while the difference is within the error of a comparison.
     """
 
     def __init__(self, own: Clock = utc_now) -> None:
@@ -38,9 +38,9 @@ class ServerClock:
 
 
 async def ahead_of(server: Callable[[], Awaitable[datetime]], own: Clock = utc_now) -> timedelta:
-    """Return by how much *own* is ahead of the *server*'s clock; zero if that cannot be told."""
+    """Return by how much *own* is ahead of the *server*'s clock; zero within the error."""
     asked_at = own()
-    told = await server()
-    half = (own() - asked_at) / 2  # it was read somewhere between asking and the answer
-    ahead = asked_at + half - told
+    server_time = await server()
+    half = (own() - asked_at) / 2  # the server read its clock somewhere between both
+    ahead = asked_at + half - server_time
     return ahead if abs(ahead) > TOLERANCE + half else timedelta(0)

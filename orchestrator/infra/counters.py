@@ -1,7 +1,7 @@
-"""Counts what happens in all processes of the fleet, without anybody waiting for it.
+"""Counts events of all processes of the fleet, without delaying any caller.
 
-Statistics, not accounts: counts are buffered for seconds, so those of a process that is
-killed with `kill -9` are lost, and a flush whose reply is lost may be counted twice.
+Statistics, not accounts: counts are buffered for seconds, so those of a killed process are lost,
+and a flush whose reply is lost may be counted twice.
 """
 
 import asyncio
@@ -21,18 +21,18 @@ from orchestrator.infra.logs import ThrottledLog
 log = structlog.get_logger(__name__)
 KeyT = TypeVar("KeyT", bound=Hashable)
 
-#: Begins the names of counts of what workers have refused.
+#: Prefix of the counts of what workers have refused.
 REFUSED: Final = "refused:"
 #: How long a day's counts are kept after they last grew.
 TTL = timedelta(days=35)
 #: How long a count stays in the process before it is written.
 FLUSH_AFTER = timedelta(seconds=5)
-#: How long one flush may take; whoever closes waits no longer than this for a dead server.
+#: How long one flush may take, and so how long `aclose` waits for a dead server.
 PATIENCE = timedelta(seconds=2)
 
 
 class LateCounts(Generic[KeyT]):
-    """Counts in memory, and hands them over together a while later. One per event loop."""
+    """Counts in memory, and writes the counts together after a while. One per event loop."""
 
     def __init__(
         self,
@@ -42,12 +42,12 @@ class LateCounts(Generic[KeyT]):
         expected: tuple[type[Exception], ...],
         flush_after: timedelta = FLUSH_AFTER,
     ) -> None:
-        """Hand over to *write*.
+        """Buffer counts for *write*.
 
         Args:
             write: Writes all or nothing.
-            event: Logged when it could not.
-            expected: What it raises then; the counts are kept for the next flush.
+            event: Logged when it fails.
+            expected: Its errors; the counts are then kept for the next flush.
             flush_after: How long a count stays in memory.
         """
         self._write = write
@@ -69,7 +69,7 @@ class LateCounts(Generic[KeyT]):
         """Write what is buffered, in bounded time."""
         self._closing.set()
         if self._flushing is not None:
-            # Not cancelled: what it is writing might be written, and then be counted again.
+            # Not cancelled: what it is writing might be written, and would be counted again.
             await self._flushing
 
     async def _flush_later(self) -> None:
@@ -84,7 +84,7 @@ class LateCounts(Generic[KeyT]):
                 if is_last:
                     return
         except asyncio.CancelledError:
-            # By a loop that ends: the last moment to write.
+            # The event loop ends: this is the last moment to write.
             await self._flush()
             raise
 
@@ -148,7 +148,7 @@ class Counters:
                 {
                     name.decode("utf-8", "backslashreplace"): int(count)
                     for name, count in counts.items()
-                    # Something else has written the others; statistics can do without.
+                    # Another program has written any other value.
                     if count.isdigit()
                 }
             )

@@ -1,7 +1,7 @@
-"""Keeps a lease alive while work goes on: a slow worker keeps it, a dead one loses it.
+"""Renews a lease while its holder works: a slow worker keeps it, a dead one loses it.
 
-A process may hold a thousand leases. Renewals that are due while one is under way leave
-together: each alone would want a connection, and the leases would keep others from theirs.
+A process may hold a thousand leases. Renewals that are due while one is in flight are sent
+together: each on its own would need a connection, and leave too few for the work itself.
 """
 
 import asyncio
@@ -23,30 +23,30 @@ log = structlog.get_logger(__name__)
 
 #: Renewals within one lease; two may fail before it is lost.
 RENEWALS = 3
-#: The share of a lease for which a process may stand still between being asked `is_safe` and
-#: doing what it asked for. One renewal may fail before it says no.
+#: The share of a lease for which a process may be suspended between `is_safe` and the action that
+#: it protects. One renewal may fail before `is_safe` is false.
 MARGIN = 1 / 3
 
 
 class LeaseClock:
-    """What the holder knows of its lease without asking: until when it is certainly its own."""
+    """Until when the holder certainly has its lease, by its own clock alone."""
 
     def __init__(self, lease_s: float, asked_at: float) -> None:
         self._lease_s = lease_s
         self._until = asked_at + lease_s
 
     def proven(self, asked_at: float) -> None:
-        """Note that the lease was extended by a request that was sent at *asked_at*."""
+        """Record that a request which was sent at *asked_at* has extended the lease."""
         self._until = asked_at + self._lease_s
 
     @property
     def is_certain(self) -> bool:
-        """Whether nobody else can have the lease now, however long this process was stopped."""
+        """Whether no other process can have the lease now, however long this one was suspended."""
         return monotonic() < self._until
 
     @property
     def is_safe(self) -> bool:
-        """Whether that holds for so long that what is begun now is done in time."""
+        """Whether that stays so for long enough to finish what begins now."""
         return monotonic() + MARGIN * self._lease_s < self._until
 
 
@@ -65,24 +65,24 @@ class Renewal:
     ) -> AsyncIterator[LeaseClock]:
         """Renew *key* for *token* until the block is left.
 
-        A lease that was lost is reported and not taken again; what its owner still writes
-        is fenced by the token, not by this renewal.
+        A lost lease is logged and not taken again; what its owner still writes is fenced by the
+        token, not by this renewal.
 
         Args:
             key: The lease.
             token: Its owner.
             asked_at: `time.monotonic()` before the request that took the lease; now if not given.
         """
-        tenure = LeaseClock(
+        lease_clock = LeaseClock(
             self._lease.total_seconds(), monotonic() if asked_at is None else asked_at
         )
-        heartbeat = asyncio.create_task(self._beat(key, token, tenure), name=f"lease {key}")
+        heartbeat = asyncio.create_task(self._beat(key, token, lease_clock), name=f"lease {key}")
         try:
-            yield tenure
+            yield lease_clock
         finally:
             await end_task(heartbeat)
 
-    async def _beat(self, key: str, token: str, tenure: LeaseClock) -> None:
+    async def _beat(self, key: str, token: str, lease_clock: LeaseClock) -> None:
         while True:
             await asyncio.sleep(self._lease.total_seconds() / RENEWALS)
             asked_at = monotonic()
@@ -90,7 +90,7 @@ class Renewal:
                 if not await self._due.submit((key, token)):
                     log.warning("lease.lost", key=key)
                     return
-                tenure.proven(asked_at)
+                lease_clock.proven(asked_at)
             except Exception as error:  # noqa: BLE001 - the next renewal may go well
                 log.warning("lease.renewal_failed", key=key, error=error_class(error))
 

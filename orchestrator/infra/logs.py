@@ -1,12 +1,12 @@
 """Logging for every process: one line an event, JSON unless a person is watching.
 
-Payloads, names of people and secrets are never logged; events carry company keys and ids. That
-holds for what we log because we say it so, and for what others log by the rules of this file:
+Payloads, names of people and secrets are never logged; events have company keys and ids. This
+module ensures it for what libraries log:
 
-- Of an exception that is not ours there are the class and the places in the code, never the
-  message: those of pydantic, of drivers and of Python quote the value that they refuse.
-- Libraries log from `info` on whatever the level is: below it they log what they send.
-- What Celery and asyncio put into a line about a message, a task or a future is left out.
+- An exception of a library is logged by its class and the places in the code, never by its message:
+  those of pydantic, of drivers and of Python quote the value that they refuse.
+- Libraries log from `info` on, whatever the level is: below it they log what they send.
+- Lines of Celery and asyncio about a message, a task or a future lose its content.
 
 Control characters are shown as escapes, so that no line acts on a terminal or ends early.
 """
@@ -186,7 +186,7 @@ def _printable_line(_logger: object, _method: str, line: Any) -> str:  # noqa: A
 
 
 def _without_data(record: logging.LogRecord) -> bool:
-    """Take out of a library's record what was given to it to work on."""
+    """Remove the data from a library's record."""
     if record.name.partition(".")[0] in _OURS:
         return True
     if record.name == "asyncio":
@@ -241,8 +241,8 @@ def _headline(error: BaseException) -> str:
 def error_class(error: BaseException) -> str:
     """Return the class of *error* with that of its first cause; never its message.
 
-    Messages of foreign errors may quote data or a password. `StoreUnavailable(TimeoutError)` tells
-    a server that does not answer from `StoreUnavailable(OutOfMemoryError)`, one that is full.
+    Messages of foreign errors may quote data or a password. `StoreUnavailable(TimeoutError)` is a
+    server that does not answer, `StoreUnavailable(OutOfMemoryError)` one that is full.
     """
     name, first, seen = type(error).__name__, error, {id(error)}
     while first.__cause__ is not None and id(first.__cause__) not in seen:

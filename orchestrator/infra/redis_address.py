@@ -1,4 +1,4 @@
-"""Reads the address of a Redis database: what both of our clients, ours and Celery's, need of it.
+"""Reads the address of a Redis database, for both clients: the orchestrator's own and Celery's.
 
 One reader for all that connect, so that a URL means the same to each of them, or is refused at
 the start by all. No message quotes a URL, which holds a password.
@@ -83,7 +83,7 @@ class RedisAddress:
 
     @property
     def server(self) -> str:
-        """What may be shown of where it is; the same for all databases of one server."""
+        """The server without its secrets; the same for all its databases."""
         if self.path:
             return self.path
         where = ",".join(host_and_port(*host) for host in self.hosts)
@@ -120,12 +120,6 @@ def with_database(text: str, database: int) -> str:
     return _joined(url, query)
 
 
-def with_options(text: str, **options: str) -> str:
-    """Return a URL with those of *options* that it does not give itself."""
-    url = urlsplit(_NEXT_SENTINEL.sub(",", text))
-    return _joined(url, [*(options | dict(parse_qsl(url.query))).items()])
-
-
 def _joined(url: SplitResult, query: Sequence[tuple[str, str]]) -> str:
     # `geturl` leaves out the slashes of a scheme that it does not know, such as unix.
     behind = f"?{urlencode(query)}" if query else ""
@@ -141,7 +135,7 @@ def _split(text: str) -> SplitResult:
     if url.scheme not in SCHEMES:
         raise ValueError(f"must start with {' or '.join(f'{scheme}://' for scheme in SCHEMES)}")
     if "@" in url.path + url.query + url.fragment or url.fragment:
-        # Its password ends it early; before somebody quotes half of it.
+        # A password ends the host early; a later message would quote half of it.
         raise ValueError(
             "has a special character in its user or password; "
             "write it percent-encoded (/ as %2F, ? as %3F, # as %23, @ as %40)"
@@ -179,7 +173,7 @@ def host_and_port(host: str, port: int) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether *host* can only be this machine: all of 127.0.0.0/8, ::1, localhost.
+    """Return whether *host* can only be this machine: all of 127.0.0.0/8, ::1, localhost.
 
     >>> [is_loopback(host) for host in ("127.0.0.2", "::1", "app.localhost", "localhost.example")]
     [True, True, True, False]

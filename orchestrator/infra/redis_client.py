@@ -1,10 +1,10 @@
-"""How this project talks to Redis: one hardened way of opening a client, one of saying what failed.
+"""Opens clients of Redis, translates their errors, and loads, calls and scans.
 
-Timeouts and keep-alive are set because a client without them waits for ever on a server
+Timeouts and keep-alive are set because a client without them waits without limit for a server
 that vanished (celery/celery#8030, open-wearables#1543: `socket_timeout` None).
 
 StoreUnavailable(operation, reason)     no answer, or none yet: try again later
-└── StoreRefused(operation, reason)     the server answers and refuses: somebody has to act
+└── StoreRefused(operation, reason)     the server answers and refuses: an operator has to act
     └── StoreFull(operation, reason)    it has too little memory left
 """
 
@@ -65,8 +65,8 @@ class _Pipeline(Pipeline):
 class _Client(Redis):
     """A client whose commands end in bounded time, whatever the server does.
 
-    Timeouts of sockets alone do not see to that: each of several steps has one, to look a
-    connection up, to open it, to log in, to ask; and each of them is tried again.
+    Timeouts of sockets alone do not ensure that: a command has several steps (find a connection,
+    open it, log in, ask), and each of them has its own timeout and its own retries.
     """
 
     async def execute_command(self, *args: object, **options: object) -> object:
@@ -132,7 +132,7 @@ def _limit_s(pool: ConnectionPool) -> float:
 
 
 class StoreUnavailable(Exception):
-    """Redis did not carry out *operation*; *reason* is the class or the code of what it met."""
+    """Redis did not carry out *operation*; *reason* is the class or the code of the error."""
 
     def __init__(self, operation: str, reason: str = "") -> None:
         super().__init__(operation, reason)
@@ -140,12 +140,12 @@ class StoreUnavailable(Exception):
         self.reason = reason
 
     def __str__(self) -> str:
-        because = f", {self.reason}" if self.reason else ""
-        return f"Redis is not available ({self.operation}{because}); try again later"
+        reason = f", {self.reason}" if self.reason else ""
+        return f"Redis is not available ({self.operation}{reason}); try again later"
 
 
 class StoreRefused(StoreUnavailable):
-    """Redis answers, and refuses *operation* until somebody acts; *reason* is its code."""
+    """Redis answers, and refuses *operation* until an operator acts; *reason* is its code."""
 
     def __str__(self) -> str:
         fix = FIXES.get(self.reason, "`emasai doctor` examines the server")
@@ -165,7 +165,7 @@ class StoreFull(StoreRefused):
         )
 
 
-#: What a server's refusals mean, by the code that it puts in front of them.
+#: What to do about a server's refusals, by their codes.
 FIXES: Final = {
     "OOM": "raise its `maxmemory`, or wait until older jobs have expired",
     "MISCONF": "it cannot save to its disk; make room there, its log says what is wrong",
@@ -176,12 +176,12 @@ FIXES: Final = {
     "NOAUTH": "it asks for a password; give it in its URL",
     "ERR unknown command": "it does not know a command; docs/operations.md has the versions",
 }
-#: Codes of a value that is not what a command expects: something else has written it. Redis 6.2
-#: does not tell a script's errors apart.
+#: Codes of a value that is not what a command expects: another program has written it. Redis 6.2
+#: has one code for all errors of a script.
 DAMAGE: Final = frozenset({"WRONGTYPE", "ERR"})
 #: A script's errors carry the code of the command that failed somewhere inside, on Redis 6.2.
 _CODE: Final = re.compile(r"\b(OOM|MISCONF|READONLY|NOREPLICAS|NOPERM|MASTERDOWN|BUSY)\b")
-#: Codes of what passes by itself.
+#: Codes of errors that pass by themselves.
 _PASSING: Final = frozenset({"LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "BUSY"})
 _NOT_ALLOWED: Final = ("executing the script can't run", "ACL failure in script")
 
@@ -207,7 +207,7 @@ def refusal_code(error: Exception) -> str:
 
 
 def explain_store_error(operation: str, error: Exception) -> StoreUnavailable:
-    """Return what *error*, met in *operation*, means for who asked."""
+    """Return the error that a caller of *operation* sees for *error* of the client."""
     code = refusal_code(error)
     if code == "OOM":
         return StoreFull(operation)
@@ -231,7 +231,7 @@ def store_errors(operation: str) -> Iterator[None]:
 
 
 async def redis_time(redis: Redis) -> datetime:
-    """Return what the server's clock says.
+    """Return the server's time.
 
     Raises:
         RedisError, OSError: It is unavailable.
@@ -247,7 +247,7 @@ Call = tuple[Sequence[str], Sequence[Any]]
 def load_script(redis: Redis, package: str, *names: str) -> AsyncScript:
     """Return `lua/<name>.lua` of *package*, bound to *redis*. A call is one round trip.
 
-    Several *names* are one script, one after the other: what the first define, the last uses.
+    Several *names* are joined to one script: the last one uses what the others define.
     """
     folder = files(package).joinpath("lua")
     source = "\n".join(folder.joinpath(f"{name}.lua").read_text("utf-8") for name in names)
@@ -257,12 +257,12 @@ def load_script(redis: Redis, package: str, *names: str) -> AsyncScript:
 async def call_together(redis: Redis, script: AsyncScript, calls: Sequence[Call]) -> list[Any]:
     """Call *script* once for each of *calls*, in one round trip; return the answers in order.
 
-    Not one step: others may come in between. Calls before one that fails have been made.
+    Not atomic: commands of other clients may come in between. Calls before a failing one are done.
     """
     try:
         return await _together(redis, script, calls)
     except NoScriptError:
-        # No server knows it in part: none of the calls was made.
+        # A server has the script or not, so none of the calls was made.
         await redis.script_load(script.script)
         return await _together(redis, script, calls)
 
@@ -274,8 +274,8 @@ async def _together(redis: Redis, script: AsyncScript, calls: Sequence[Call]) ->
     return await pipe.execute()
 
 
-#: SCAN hint, and size of an UNLINK. Larger batches hold up bystanders (measured: 200 kept the
-#: worst PING at 12 ms while a million keys went; 5,000 at 338 ms).
+#: SCAN hint, and size of an UNLINK. Larger batches delay other clients (measured: 200 kept the
+#: worst PING at 12 ms while a million keys were removed; 5,000 at 338 ms).
 BATCH = 200
 
 
@@ -284,7 +284,7 @@ async def scan_batches(
 ) -> AsyncIterator[list[bytes]]:
     """Yield the keys that match the glob *pattern*, batch by batch, none of them empty.
 
-    A key may come twice; one that is there from beginning to end comes at least once.
+    A key may come twice; one that exists during the whole scan comes at least once.
     """
     cursor = 0
     while True:

@@ -1,4 +1,4 @@
-"""The outbox: which opportunities the sales agent has yet to be told of."""
+"""The outbox: opportunities that the sales agent has yet to receive."""
 
 import sqlalchemy as sa
 from alembic import op

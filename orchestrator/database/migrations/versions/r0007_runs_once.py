@@ -1,4 +1,4 @@
-"""A run of SurfSense is in the ledger once, whichever purchase has told of it."""
+"""A run of SurfSense is in the ledger once, whichever purchase reports it."""
 
 import sqlalchemy as sa
 from alembic import op
