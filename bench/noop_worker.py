@@ -21,7 +21,6 @@ from orchestrator.jobs import (
     JobRecords,
     Lane,
     PoisonTracker,
-    Reconciler,
 )
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.messaging.app import TASK_WORK
@@ -67,7 +66,7 @@ class _Loop:
             notifier,
             purchases=Slots(settings.max_in_flight),
         )
-        self._reconciling = Supervisor().start(Reconciler(self._runner, notifier).loop)
+        self._reconciling = Supervisor().start(self._runner.reconciler())
 
 
 _loop: _Loop | None = None

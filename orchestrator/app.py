@@ -47,7 +47,6 @@ from orchestrator.jobs import (
     JobResults,
     Notifier,
     PoisonTracker,
-    Reconciler,
 )
 from orchestrator.leads import LeadStore, Outbox, OutboxRelay, open_webhook
 from orchestrator.memo import Durability, Memo, MemoOptions
@@ -158,7 +157,6 @@ class Worker:
 
     runner: ChunkRunner
     purchaser: Purchaser
-    reconciler: Reconciler
     sweeper: Sweeper
     scheduler: Scheduler
     pruners: tuple[Pruner, ...]
@@ -365,7 +363,6 @@ async def build(
             Worker(
                 runner=runner,
                 purchaser=purchaser,
-                reconciler=Reconciler(runner, notifier),
                 sweeper=sweeper,
                 scheduler=Scheduler(watches, due, RefreshPolicy(engine), records, index, clock),
                 pruners=pruners,

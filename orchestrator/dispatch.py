@@ -277,7 +277,7 @@ async def command(runtime: Runtime, job_id: str, wanted: Command) -> Job | None:
 def worker_loops(runtime: Runtime) -> tuple[Loop, ...]:
     """Return the background loops of a worker, all but its heartbeat."""
     return (
-        runtime.worker.reconciler.loop,
+        runtime.worker.runner.reconciler(),
         runtime.worker.sweeper.loop,
         *(pruner.loop for pruner in runtime.worker.pruners),
         *(() if runtime.worker.relay is None else (runtime.worker.relay.loop,)),

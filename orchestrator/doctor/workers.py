@@ -18,7 +18,7 @@ from orchestrator.doctor.finding import SEE_OTHERS, Finding, fault, ok, public_a
 from orchestrator.infra.clock import ahead_of, utc_now
 from orchestrator.infra.counters import REFUSED, Counters
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis, redis_time
-from orchestrator.jobs import Backlog, JobList, JobRecords, JobState, Lane, LaneBacklog, Lines
+from orchestrator.jobs import Backlog, JobList, JobRecords, JobState, Lane, LaneBacklog
 from orchestrator.messaging import (
     STALL_PATIENCE,
     VISIBILITY_TIMEOUT_S,
@@ -64,12 +64,10 @@ class Build(NamedTuple):
 async def check_workers(settings: Settings) -> list[Finding]:
     """Read heartbeats, lanes, jobs, refusals and queues."""
     async with open_redis(settings.redis_jobs_url) as client:
-        lines = Lines(client)
+        backlog = Backlog(client)
         try:
             beats = await Workers(client).alive()
-            waiting = [
-                (each, await lines.waited(each.lane)) for each in await Backlog(client).lanes()
-            ]
+            waiting = [(each, await backlog.waited(each.lane)) for each in await backlog.lanes()]
             paused = await _paused(JobRecords(client, ttl=settings.job_ttl))
             counts = await Counters(client).read(1)
             job_list = JobList(client)

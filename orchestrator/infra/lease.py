@@ -12,6 +12,7 @@ from time import monotonic
 
 import structlog
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from orchestrator.infra.background import end_task
@@ -53,9 +54,12 @@ class LeaseClock:
 class Renewal:
     """Renews leases: keys that hold their owner's token and expire by themselves."""
 
-    def __init__(self, redis: Redis, lease: timedelta) -> None:
+    def __init__(
+        self, redis: Redis, lease: timedelta, *, script: AsyncScript | None = None
+    ) -> None:
+        """Renew leases of the length *lease*, by *script* where it does more than that."""
         self._redis = redis
-        self._renew = load_script(redis, "orchestrator.infra", "renew")
+        self._renew = script or load_script(redis, "orchestrator.infra", "renew")
         self._lease = lease
         self._due = Batcher(self._renew_all, shared=(RedisError, OSError))
 

@@ -1,13 +1,12 @@
-"""Asked-for work: records that are the truth, wake-ups that announce it, runners that do it.
+"""Durable jobs: records that are the truth, wake-ups that announce work, runners that do it.
 
-The Celery message names a lane that has work, nothing else. Losing it delays the work until
-a worker looks by itself, within a second; doubling it changes nothing.
+The Celery message names a lane that has work, nothing else. A lost one delays the work until
+a worker looks for it, within a second; a doubled one changes nothing.
 """
 
 from orchestrator.infra.slots import Lane
 from orchestrator.jobs.backlog import Backlog, LaneBacklog
-from orchestrator.jobs.bitmap import Numbers
-from orchestrator.jobs.chunkwork import Handler
+from orchestrator.jobs.chunk import Handler, PoisonTracker
 from orchestrator.jobs.errors import (
     AlreadyRequeued,
     JobGone,
@@ -17,20 +16,20 @@ from orchestrator.jobs.errors import (
     UnreadableChunk,
     UnreadableJob,
 )
-from orchestrator.jobs.failures import Failure, FailureFilter, Failures
 from orchestrator.jobs.idempotency import IDEMPOTENCY_TTL, IdempotencyKeys, KeyedRequest, Replay
 from orchestrator.jobs.intake import Intake, Part, UnsealedJob
 from orchestrator.jobs.keys import idempotency_name
-from orchestrator.jobs.lines import Lines
-from orchestrator.jobs.listing import JobFilter, JobList, TimelineEvent
+from orchestrator.jobs.listing import JobCursor, JobFilter, JobList, TimelineEvent
 from orchestrator.jobs.model import (
     CHUNK_ITEMS,
+    Command,
     DeadLetter,
     GivenUp,
     Item,
     Job,
     JobContext,
     JobKind,
+    JobState,
     NewJob,
     NotNow,
     Origin,
@@ -40,14 +39,10 @@ from orchestrator.jobs.model import (
     Tries,
     lane_of,
 )
-from orchestrator.jobs.paging import JobCursor
-from orchestrator.jobs.poison import PoisonTracker
-from orchestrator.jobs.reconciler import Reconciler
 from orchestrator.jobs.records import ChunkLease, JobRecords
-from orchestrator.jobs.results import JobResults, RowResult
-from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment
+from orchestrator.jobs.results import Failure, FailureFilter, Failures, JobResults, RowResult
 from orchestrator.jobs.runner import ChunkRunner, Notifier
-from orchestrator.jobs.state import Command, JobState
+from orchestrator.jobs.stored import SEGMENT_ROWS, Numbers, Segment
 
 __all__ = [
     "CHUNK_ITEMS",
@@ -82,7 +77,6 @@ __all__ = [
     "KeyedRequest",
     "Lane",
     "LaneBacklog",
-    "Lines",
     "NewJob",
     "NotNow",
     "Notifier",
@@ -91,7 +85,6 @@ __all__ = [
     "Part",
     "Pause",
     "PoisonTracker",
-    "Reconciler",
     "RemovedJob",
     "Replay",
     "Report",

@@ -1,4 +1,4 @@
-"""What can go wrong with a job besides its work."""
+"""Errors about a job itself, not about the work on its items."""
 
 
 class KeyReused(Exception):
@@ -22,7 +22,7 @@ class KeyInFlight(Exception):
 
 
 class AlreadyRequeued(Exception):
-    """Another job has one of the dead letters since; what is left is for the caller to read."""
+    """Another job has one of the dead letters since; the caller reads anew what is left."""
 
     def __str__(self) -> str:
         return "Another job has some of these dead letters since"
@@ -38,8 +38,8 @@ class UnreadableJob(Exception):
 
     def __str__(self) -> str:
         return (
-            f"The record of job {self.job_id} cannot be read ({self.problem}), so nobody works on "
-            f"it; `emasai jobs cancel {self.job_id}` removes it"
+            f"The record of job {self.job_id} cannot be read ({self.problem}), so it is not worked "
+            f"on; `emasai jobs cancel {self.job_id}` removes it"
         )
 
 
@@ -56,17 +56,17 @@ class UnreadableChunk(Exception):
 
 
 class RemovedJob(UnreadableJob):
-    """A job was to be cancelled whose record cannot be read: it was removed instead."""
+    """A job whose record cannot be read was removed instead of being cancelled."""
 
     def __str__(self) -> str:
         return (
             f"The record of job {self.job_id} could not be read ({self.problem}); it was removed, "
-            "and nothing of it runs any more"
+            "and none of its items runs any more"
         )
 
 
 class JobGone(Exception):
-    """The record of *job_id*, which was accepted and is waited for, is not there any more."""
+    """The record of *job_id*, an accepted job that a caller waits for, no longer exists."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(job_id)
@@ -74,6 +74,6 @@ class JobGone(Exception):
 
     def __str__(self) -> str:
         return (
-            f"The record of job {self.job_id} is gone: Redis was emptied, or has lost it; ask for "
-            "the same again: what was bought is kept, and is not bought a second time"
+            f"The record of job {self.job_id} no longer exists: Redis was emptied, or has lost it; "
+            "submit the same work again: companies that were bought are not bought a second time"
         )

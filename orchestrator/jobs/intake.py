@@ -19,13 +19,11 @@ from orchestrator.infra.redis_client import (
     load_script,
     store_errors,
 )
-from orchestrator.jobs.bitmap import Numbers
-from orchestrator.jobs.damage import undamaged
 from orchestrator.jobs.errors import AlreadyRequeued, KeyInFlight, KeyReused
 from orchestrator.jobs.keys import ROOT, JobKeys
 from orchestrator.jobs.model import CHUNK_ITEMS, Item, NewJob, Report, RequestKey, WorkDigest
-from orchestrator.jobs.reading import TALLY
-from orchestrator.jobs.rowmap import SEGMENT_ROWS, Segment, pack_row_counts
+from orchestrator.jobs.repair import undamaged
+from orchestrator.jobs.stored import SEGMENT_ROWS, TALLY, Numbers, Segment, pack_row_counts
 
 #: How long the parts of a job live if the job is never sealed.
 UNSEALED_TTL: Final = timedelta(hours=1)

@@ -1,4 +1,15 @@
-"""Jobs as values. Pure."""
+"""Where a job is, and what may be asked of it there. Pure: Redis only compares and sets.
+
+    accepted -> running -> done | expired
+        |          |
+        +--------> paused -> running
+        |          |
+        +----------+-------> cancelling -> cancelled
+
+A job is `expired` instead of `done` if its deadline left items without work. `cancelling`
+lasts until the workers have let go of what they had in hand. A paused or cancelled job whose
+last items were in their hands, and end there, is `done` or `expired` all the same.
+"""
 
 import asyncio
 import hashlib
@@ -7,12 +18,66 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
 
 from orchestrator.infra.slots import Lane
-from orchestrator.jobs.state import JobState
+
+
+class JobState(StrEnum):
+    """Where a job is. Its tally says how far."""
+
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    DONE = "done"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing of the job will ever run again."""
+        return self in _FINAL
+
+    @property
+    def is_workable(self) -> bool:
+        """Whether its items may begin."""
+        return self in _WORKABLE
+
+
+_FINAL: Final = frozenset({JobState.CANCELLED, JobState.EXPIRED, JobState.DONE})
+_WORKABLE: Final = frozenset({JobState.ACCEPTED, JobState.RUNNING})
+
+
+class Command(StrEnum):
+    """What a person may ask of a job."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+_MOVES: Final = MappingProxyType(
+    {
+        Command.PAUSE: (_WORKABLE, JobState.PAUSED),
+        Command.RESUME: (frozenset({JobState.PAUSED}), JobState.RUNNING),
+        Command.CANCEL: (_WORKABLE | {JobState.PAUSED}, JobState.CANCELLING),
+    }
+)
+
+
+def origins(command: Command) -> frozenset[JobState]:
+    """Return the states in which *command* changes anything."""
+    return _MOVES[command][0]
+
+
+def target(command: Command) -> JobState:
+    """Return the state that *command* leads to."""
+    return _MOVES[command][1]
+
 
 JsonObject = dict[str, Any]
 
@@ -241,10 +306,10 @@ class Report:
             tally[name] += n * (rows - items)
         return dict(tally)
 
-    def for_rows(self, rows: int) -> "Report":
-        """Return the report of an item that answers *rows* rows."""
-        tally = self.tally_of(rows)
-        return Report(self.result, tally, failure=self.failure, attempts=self.attempts)
+    def for_rows(self, rows: int, *, attempts: int = 0) -> "Report":
+        """Return the report of an item that answers *rows* rows and took so many *attempts*."""
+        tally = {"done": 1, **self.tally} if rows == 1 else self.tally_of(rows)
+        return Report(self.result, tally, failure=self.failure, attempts=attempts)
 
 
 @dataclass(frozen=True, slots=True)

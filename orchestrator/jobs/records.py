@@ -1,10 +1,10 @@
 """Job records in Redis DB 3: taking, reporting, reading."""
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import orjson
 from redis.asyncio import Redis
@@ -20,17 +20,15 @@ from orchestrator.infra.redis_client import (
     store_errors,
 )
 from orchestrator.infra.slots import Lane
-from orchestrator.jobs.damage import set_aside, undamaged
 from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.keys import ACTIVE, ROOT, JobKeys
-from orchestrator.jobs.model import Item, Job, Report
-from orchestrator.jobs.paging import is_wrong_type, read_jobs, readable
-from orchestrator.jobs.reading import TALLY, items_in
-from orchestrator.jobs.rowmap import ROW_COUNT, row_count_in
-from orchestrator.jobs.state import Command, JobState, origins, target
+from orchestrator.jobs.listing import is_wrong_type, read_jobs, readable
+from orchestrator.jobs.model import Command, Item, Job, JobState, Report, origins, target
+from orchestrator.jobs.repair import set_aside, undamaged
+from orchestrator.jobs.stored import ROW_COUNT, TALLY, items_in, job_of, row_count_in
 
 T = TypeVar("T")
-_MS = timedelta(milliseconds=1)
+_MS: Final = timedelta(milliseconds=1)
 
 
 class NotTogether(Exception):
@@ -38,33 +36,47 @@ class NotTogether(Exception):
 
 
 class ChunkLease:
-    """A chunk in the caller's hands, until the block that took it is left.
+    """A chunk that the caller works on, until the block that took it is left.
 
-    Set `done` when every item has its result; `rest`, how long nobody is to take it, else; and
-    `failed` if that is so because of an error outside its items.
+    The caller sets `done` when every item has its result; else `rest`, how long the chunk is not
+    to be taken, and `failed` if that is so because of an error outside its items.
 
-    `losses` counts workers that have vanished with this chunk, `failures` how often it has failed,
-    `more` says whether the lane has further work.
+    Attributes:
+        losses: Workers that were lost with this chunk.
+        failures: How often the work on it has failed outside its items.
+        more: The lane has further work.
+        is_first: No worker has had the chunk before, so none of its items has a result.
     """
 
-    def __init__(
-        self, job_id: str, chunk: int, *, losses: int, failures: int = 0, more: bool
-    ) -> None:
-        self.job_id = job_id
-        self.chunk = chunk
-        self.losses = losses
-        self.failures = failures
-        self.more = more
+    def __init__(self, taken: Sequence[Any]) -> None:
+        """Read what the script `take` returns."""
+        job_id, chunk, losses, more, failures, record, stored, first = taken
+        self.job_id = readable(job_id)
+        self.chunk: int = chunk
+        self.losses: int = losses
+        self.failures: int = failures
+        self.stored: bytes | None = stored
+        self.more = bool(more)
+        self.is_first = bool(first)
         self.done = False
         self.failed = False
         self.rest = timedelta(0)
+        self._record: Mapping[bytes, bytes] = dict(zip(record[::2], record[1::2], strict=True))
+
+    def job(self) -> Job:
+        """Return the job as its record was when the chunk was taken.
+
+        Raises:
+            UnreadableJob: The record cannot be read.
+        """
+        return job_of(self.job_id, self._record)
 
 
 class JobRecords:
-    """The truth about jobs.
+    """The records of jobs, which are the truth about them.
 
-    A claim is a lease that is renewed while its chunk is worked on; a dead worker's chunk is
-    taken by another one after *chunk_lease*.
+    A chunk lease is renewed while the chunk is worked on; another worker takes the chunk of a dead
+    one after *chunk_lease*.
     """
 
     def __init__(
@@ -78,7 +90,8 @@ class JobRecords:
         self._ttl = ttl
         self._ttl_ms = ttl // _MS
         self._lease_ms = chunk_lease // _MS
-        self._renewal = Renewal(redis, chunk_lease)
+        renew = load_script(redis, "orchestrator.jobs", "renew")
+        self._renewal = Renewal(redis, chunk_lease, script=renew)
         self._take = load_script(redis, "orchestrator.jobs", "job", "take")
         self._report = load_script(redis, "orchestrator.jobs", "job", "report")
         self._reports = Batcher(self._report_all, shared=(StoreUnavailable, UnreadableJob))
@@ -101,7 +114,7 @@ class JobRecords:
     async def states(self, job_ids: Sequence[str]) -> list[JobState | None]:
         """Return the state of each job in one round trip; None for one that is not there.
 
-        None, too, where it cannot be read: nobody is to work on that.
+        None, too, where it cannot be read: no worker is to go on with that.
         """
         with store_errors("job states"):
             pipe = self._redis.pipeline(transaction=False)
@@ -121,7 +134,7 @@ class JobRecords:
     async def command(self, job_id: str, command: Command) -> JobState | None:
         """Ask *command* of a job; return the state that it is in after that, None without a job.
 
-        Where the command changes nothing, the state is the one that there was.
+        Where the command changes nothing, the state is the present one.
 
         Raises:
             UnreadableJob: Its record cannot be read. `discard` removes it.
@@ -136,7 +149,7 @@ class JobRecords:
         return None if state is None else JobState(state.decode())
 
     async def set_aside(self, job_id: str) -> None:
-        """Have nobody work on a job that cannot be worked on; it is named by `emasai doctor`."""
+        """Keep a job from being worked on that cannot be; `emasai doctor` names it."""
         await set_aside(self._redis, job_id, ttl=self._ttl)
 
     async def discard(self, job_id: str) -> None:
@@ -148,7 +161,7 @@ class JobRecords:
     async def taken(self, lane: Lane) -> AsyncIterator[ChunkLease | None]:
         """Hold the next chunk of *lane* for the length of the block; None if there is none.
 
-        On leaving, the chunk is handed back unless the claim was marked as done.
+        On leaving, the chunk is handed back unless the lease was marked as done.
         """
         token = uuid.uuid4().hex
 
@@ -156,39 +169,40 @@ class JobRecords:
             args: list[Any] = [self._ttl_ms, lane, token, self._lease_ms]
             return cast("list[Any] | None", await self._take(keys=[ROOT], args=args))
 
-        got = await self._undamaged("job take", take)
-        if got is None:
+        taken = await self._undamaged("job take", take)
+        if taken is None:
             yield None
             return
-        job_id, chunk, losses, more, failures = got
-        lease = ChunkLease(
-            readable(job_id), chunk, losses=losses, failures=failures, more=bool(more)
-        )
-        async with self._renewal.keeping(JobKeys(lease.job_id).chunk_lease(chunk), token):
+        lease = ChunkLease(taken)
+        async with self._renewal.keeping(JobKeys(lease.job_id).chunk_lease(lease.chunk), token):
             try:
                 yield lease
             finally:
                 await self._let_go(lease, token)
 
     async def _let_go(self, lease: ChunkLease, token: str) -> None:
+        args: list[Any] = [self._ttl_ms, lease.job_id, lease.chunk, token]
+        args += [int(lease.done), lease.rest // _MS, int(lease.failed)]
+
         async def finish() -> None:
-            await self._finish(
-                keys=[ROOT],
-                args=[
-                    *(self._ttl_ms, lease.job_id, lease.chunk, token),
-                    *(int(lease.done), lease.rest // _MS, int(lease.failed)),
-                ],
-            )
+            await self._finish(keys=[ROOT], args=args)
 
         with suppress(UnreadableJob):  # it is set aside, and its lease lapses
             await self._undamaged("job finish", finish, job_id=lease.job_id)
 
-    async def open_items(self, job_id: str, chunk: int) -> list[tuple[int, Item]]:
-        """Return the items of *chunk* that have no result yet, with their numbers.
+    async def items_of(self, lease: ChunkLease) -> list[tuple[int, Item]]:
+        """Return the items of a chunk that have no result yet, with their numbers.
 
         Raises:
             UnreadableChunk: What is stored of them is no list of items.
         """
+        items = [] if lease.stored is None else items_in(lease.stored)
+        if items is None:
+            raise UnreadableChunk(lease.job_id, lease.chunk)
+        return items if lease.is_first else await self._open(lease.job_id, items)
+
+    async def open_items(self, job_id: str, chunk: int) -> list[tuple[int, Item]]:
+        """Return what `items_of` returns of any chunk, whether a worker has it or not."""
         items = await self._items(job_id, chunk)
         if items is None:
             raise UnreadableChunk(job_id, chunk)
@@ -253,42 +267,45 @@ class JobRecords:
     async def report(self, job_id: str, number: int, report: Report) -> bool:
         """Store the result of one item and count it; False if it had one, or the job is over.
 
-        Concurrent calls share a round trip.
+        Concurrent calls share a round trip, those of one job a call of the script.
         """
         return await self._reports.submit((job_id, number, report))
 
     async def _report_all(self, reports: Sequence[tuple[str, int, Report]]) -> list[bool]:
-        calls = [((ROOT,), self._report_args(*report)) for report in reports]
-        job_ids = {job_id for job_id, _, _ in reports}
-        if len(job_ids) > 1:
+        args_of: dict[str, list[Any]] = {}
+        for job_id, number, report in reports:
+            args_of.setdefault(job_id, [self._ttl_ms, job_id]).extend(_report_args(number, report))
+        calls = [((ROOT,), args) for args in args_of.values()]
+        if len(calls) > 1:
             try:
                 with store_errors("job report"):
                     counted = await call_together(self._redis, self._report, calls)
             except StoreRefused as refused:
                 if refused.reason not in DAMAGE:
                     raise
-                # One of the jobs may be damaged: the batch is parted until it is found.
+                # One of the jobs may be damaged: the batch is split until it is found.
                 raise NotTogether from refused
         else:
             counted = await self._undamaged(
                 "job report",
                 lambda: call_together(self._redis, self._report, calls),
-                job_id=next(iter(job_ids)),
+                job_id=reports[0][0],
             )
-        return [bool(each) for each in counted]
+        answers = {job_id: iter(each) for job_id, each in zip(args_of, counted, strict=True)}
+        return [bool(next(answers[job_id])) for job_id, _, _ in reports]
 
     async def _undamaged(
         self, operation: str, step: Callable[[], Awaitable[T]], *, job_id: str | None = None
     ) -> T:
         return await undamaged(self._redis, operation, step, job_id=job_id, ttl=self._ttl)
 
-    def _report_args(self, job_id: str, number: int, report: Report) -> list[Any]:
-        tally = {"done": 1, **report.tally}
-        return [
-            *(self._ttl_ms, job_id, number, orjson.dumps(report.result)),
-            *(report.failure or "", report.attempts),
-            *(part for name, n in tally.items() for part in (TALLY + name, n)),
-        ]
+
+def _report_args(number: int, report: Report) -> list[Any]:
+    tally = {"done": 1, **report.tally}
+    args = [number, orjson.dumps(report.result), report.failure or "", report.attempts, len(tally)]
+    for name, n in tally.items():
+        args += (TALLY + name, n)
+    return args
 
 
 def _state(found: object) -> JobState | None:

@@ -2,52 +2,51 @@
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Final, Protocol
 
 import structlog
 
-from orchestrator.infra.background import Supervisor
+from orchestrator.infra.background import Loop, Supervisor, end_task
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.logs import error_class
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.infra.slots import Lane, Slots
-from orchestrator.jobs.chunkwork import REST, ChunkWork, Handler, Tools
+from orchestrator.jobs.capacity import MAX_ITEMS, Capacity, ChunkInFlight
+from orchestrator.jobs.chunk import (
+    POISON_ATTEMPTS,
+    REST,
+    ChunkWork,
+    Handler,
+    PoisonTracker,
+    Tools,
+)
 from orchestrator.jobs.errors import UnreadableJob
-from orchestrator.jobs.model import JobKind, NotNow
-from orchestrator.jobs.poison import PoisonTracker
+from orchestrator.jobs.model import JobKind, JobState, NotNow
 from orchestrator.jobs.records import ChunkLease, JobRecords
-from orchestrator.jobs.room import InHand, Room
-from orchestrator.jobs.watch import JobWatch
 
 log = structlog.get_logger(__name__)
 
+#: How soon a pause or a cancel is noticed.
+WATCH_PERIOD: Final = timedelta(seconds=1)
+#: How soon work is found whose wake-up was lost, or whose worker is gone.
+RECONCILE_PERIOD: Final = timedelta(seconds=1)
+
 
 class Notifier(Protocol):
-    """Says that a lane has work. Best effort: every worker looks by itself each second."""
+    """Wakes workers for a lane. Best effort: every worker looks for work each second."""
 
     async def notify(self, lane: str, times: int = 1) -> None:
-        """Send the announcement. Raises nothing, whatever keeps it from leaving."""
+        """Send *times* wake-ups of *lane*. Raises nothing."""
 
     def lanes(self) -> Collection[str]:
         """Return the lanes whose wake-ups this process answers."""
 
 
-#: Chunks of each lane under way in one process. Their items mostly wait, which costs memory
-#: and nothing else; the limit keeps a process from claiming more than it can finish in good
-#: time. Lanes do not take from each other. Items that buy bound it first: see `Room`.
-QUOTAS: Final = MappingProxyType({Lane.INTERACTIVE: 50, Lane.PIPELINE: 100, Lane.REFRESH: 20})
-#: Items of one process that are begun and not ended; others can still be held back.
-MAX_ITEMS: Final = 1000
-#: How soon a pause or a cancel is noticed.
-WATCH_PERIOD: Final = timedelta(seconds=1)
-
-
 class ChunkRunner:
-    """Answers wake-ups. A place in a lane's quota takes chunk after chunk until there is none."""
+    """Works on the chunks of all lanes; of each lane one task takes chunk after chunk."""
 
     def __init__(  # noqa: PLR0913 - parts, and bounds with defaults
         self,
@@ -56,9 +55,9 @@ class ChunkRunner:
         handlers: Mapping[JobKind, Handler],
         notifier: Notifier,
         *,
-        quotas: Mapping[Lane, int] = QUOTAS,
         purchases: Slots | None = None,
-        attempts: int = 3,
+        max_items: int = MAX_ITEMS,
+        attempts: int = POISON_ATTEMPTS,
         watch_period: timedelta = WATCH_PERIOD,
         supervisor: Supervisor | None = None,
         clock: Clock = utc_now,
@@ -66,104 +65,126 @@ class ChunkRunner:
         """Work with *handlers*.
 
         Args:
-            records: The truth about jobs.
+            records: The job records.
             poison: Tracks items that may kill their worker.
             handlers: What is done with an item, by the kind of its job.
             notifier: Wakes other workers where more work is left than this process has begun.
-            quotas: Chunks of each lane under way.
-            purchases: Places that items come to need; without, nobody needs one but an item's.
+            purchases: Slots that items come to need; without, items need none.
+            max_items: Items that the process has in flight.
             attempts: How often an item is begun that kills its worker.
             watch_period: How soon a pause or a cancel is noticed.
-            supervisor: Runs the loop that looks for pauses and cancels; one of its own by default.
-            clock: What deadlines are held against.
+            supervisor: Runs the loop that looks for pauses and cancels; its own by default.
+            clock: What deadlines are compared with.
         """
         self._records = records
         self._handlers = handlers
         self._notifier = notifier
-        self._quotas = quotas
-        self._watch = JobWatch(records, watch_period, supervisor or Supervisor())
+        self._attempts = attempts
+        self._watch = _JobWatch(records, watch_period, supervisor or Supervisor())
         self._draining = asyncio.Event()
-        self._places: Counter[Lane] = Counter()
-        self._running: set[asyncio.Task[None]] = set()
-        slots = Slots(MAX_ITEMS)
-        self._room = Room(slots, purchases or Slots(MAX_ITEMS))
+        self._takers: dict[Lane, asyncio.Task[None]] = {}
+        self._woken: set[Lane] = set()
+        self._chunks: set[asyncio.Task[None]] = set()
+        self._capacity = Capacity(purchases or Slots(max_items), max_items=max_items)
         self._tools = Tools(
-            records, poison, clock, slots, self._pause, self._draining.is_set, attempts
+            records, poison, clock, self._pause, self._draining.is_set, self._attempts
         )
 
     def drain(self) -> None:
-        """Start no further item. Running ones end; unfinished chunks are handed back."""
+        """Begin no further item. Running ones end; unfinished chunks are handed back."""
         self._draining.set()
-        self._room.close()
+        self._capacity.close()
 
     def wake(self, lane: Lane) -> None:
-        """Answer a wake-up of *lane*: take work if the lane's quota has a place. Never waits.
+        """Have the work of *lane* taken, as there is capacity. Never waits."""
+        self._woken.add(lane)
+        if not (self._draining.is_set() or lane in self._takers):
+            self._takers[lane] = asyncio.create_task(self._take_all(lane), name=f"take {lane}")
 
-        A wake-up too many finds nothing, and one that finds no place is not needed: places
-        look for the next chunk by themselves.
+    def reconcile(self) -> None:
+        """Look for work in each lane of this process: its wake-up, or its worker, may be lost.
+
+        Harmless in any number of workers: taking a chunk is a compare-and-set.
         """
-        if self._draining.is_set() or self._places[lane] >= self._quotas[lane]:
-            return
-        self._places[lane] += 1
-        task = asyncio.create_task(self._fill(lane), name=f"place {lane}")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        for lane in self._notifier.lanes():
+            self.wake(Lane(lane))
 
-    async def run_one(self, lane: Lane) -> int | None:
-        """Take one chunk and work through it; return how many items have a result by this call.
+    def reconciler(self, *, period: timedelta = RECONCILE_PERIOD) -> Loop:
+        """Return the loop in which every worker reconciles."""
 
-        None if there was no chunk to take.
+        async def work() -> None:
+            self.reconcile()
+
+        return Loop("reconciler", work, period)
+
+    async def run_one(
+        self, lane: Lane, taken: "asyncio.Future[ChunkLease | None] | None" = None
+    ) -> int | None:
+        """Take one chunk and work through it; return how many items got a result by this call.
+
+        None if there was no chunk to take. *taken* is told which chunk it is once that is known.
         """
-        with self._room.hand(lane) as hand:
+        with self._capacity.chunk(lane) as chunk:
             async with self._records.taken(lane) as lease:
-                return None if lease is None else await self._work(lease, hand)
+                if taken is not None:
+                    taken.set_result(lease)
+                return None if lease is None else await self._work(lease, chunk)
 
     async def aclose(self) -> None:
         """Drain, and wait for what is running."""
         self.drain()
-        while self._running:
-            await asyncio.wait(self._running)
+        while running := {*self._takers.values(), *self._chunks}:
+            await asyncio.wait(running)
         await self._watch.aclose()
 
-    async def _fill(self, lane: Lane) -> None:
-        """Take chunk after chunk, as there is room, until there is none or one fails."""
+    async def _take_all(self, lane: Lane) -> None:
+        """Take chunk after chunk, as there is capacity, until none is left or taking one fails."""
         try:
             has_notified = False
-            while True:
-                async with self._room.another(lane) as hand:
-                    if hand is None:
-                        return
-                    async with self._records.taken(lane) as lease:
-                        if lease is None:
-                            return
-                        if lease.more and not has_notified:
-                            # Wakes one more place here or elsewhere, which does the same.
-                            await self._notifier.notify(lane)
-                            has_notified = True
-                        await self._work(lease, hand)
-        except StoreUnavailable as away:
-            log.warning("place.store_away", lane=lane, error=str(away))
-        except Exception:
-            log.exception("place.failed", lane=lane)
+            while await self._capacity.wait_for(lane):
+                self._woken.discard(lane)
+                taken: asyncio.Future[ChunkLease | None] = asyncio.Future()
+                task = asyncio.create_task(self._run(lane, taken), name=f"chunk {lane}")
+                self._chunks.add(task)
+                task.add_done_callback(self._chunks.discard)
+                lease = await taken
+                if lease is None:
+                    if lane in self._woken:
+                        continue
+                    return
+                if lease.more and not has_notified:
+                    # Wakes one more worker, which does the same.
+                    has_notified = True
+                    await self._notifier.notify(lane)
         finally:
-            self._places[lane] -= 1
+            del self._takers[lane]
 
-    async def _work(self, lease: ChunkLease, hand: InHand) -> int:
+    async def _run(self, lane: Lane, taken: "asyncio.Future[ChunkLease | None]") -> None:
         try:
-            job = await self._records.job(lease.job_id)
-            if job is None:
-                return 0
-            if lease.failures > self._tools.attempts + 1:
+            await self.run_one(lane, taken)
+        except StoreUnavailable as error:
+            log.warning("lane.store_unavailable", lane=lane, error=str(error))
+        except Exception:
+            log.exception("lane.failed", lane=lane)
+        finally:
+            if not taken.done():
+                taken.set_result(None)
+
+    async def _work(self, lease: ChunkLease, chunk: ChunkInFlight) -> int:
+        try:
+            job = lease.job()
+            if lease.failures > self._attempts + 1:
                 # Its items could not even be given up.
                 await self._records.set_aside(lease.job_id)
                 return 0
-            chunk = ChunkWork(lease, job, self._handlers[job.kind], self._tools, hand)
-            with self._watch.over(lease.job_id, chunk):
-                ended = await chunk.run()
+            work = ChunkWork(lease, job, self._handlers[job.kind], self._tools, chunk)
+            with self._watch.over(lease.job_id, work):
+                ended = await work.run()
         except UnreadableJob:
             await self._records.set_aside(lease.job_id)
             return 0
         except StoreUnavailable:
+            lease.rest = REST
             raise
         except Exception as error:
             # Outside its items, which have errors of their own.
@@ -182,9 +203,50 @@ class ChunkRunner:
         return ended
 
     async def _pause(self, duration: timedelta) -> None:
-        """Wait, unless the process drains: then there is another one that can."""
+        """Wait, unless the process drains: then another one does the work."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(duration.total_seconds()):
                 await self._draining.wait()
         if self._draining.is_set():
             raise NotNow("the worker is shutting down")
+
+
+class _JobWatch:
+    """Notices that a job in flight was paused or cancelled: reads their states every *period*."""
+
+    def __init__(self, records: JobRecords, period: timedelta, supervisor: Supervisor) -> None:
+        self._records = records
+        self._loop = Loop("job watch", self._look, period)
+        self._supervisor = supervisor
+        self._chunks: defaultdict[str, set[ChunkWork]] = defaultdict(set)
+        self._looking: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def over(self, job_id: str, chunk: ChunkWork) -> Iterator[None]:
+        """Watch over *chunk* for the length of the block."""
+        self._chunks[job_id].add(chunk)
+        if self._looking is None:
+            self._looking = self._supervisor.start(self._loop)
+        try:
+            yield
+        finally:
+            self._chunks[job_id].discard(chunk)
+            if not self._chunks[job_id]:
+                del self._chunks[job_id]
+
+    async def aclose(self) -> None:
+        """Stop looking."""
+        if self._looking is not None:
+            await end_task(self._looking)
+
+    async def _look(self) -> None:
+        job_ids = list(self._chunks)
+        if not job_ids:
+            return
+        states = await self._records.states(job_ids)
+        for job_id, state in zip(job_ids, states, strict=True):
+            for chunk in tuple(self._chunks.get(job_id, ())):
+                if state is JobState.PAUSED:
+                    chunk.hold_back()
+                elif state is None or state in {JobState.CANCELLING, JobState.CANCELLED}:
+                    chunk.abandon()

@@ -13,7 +13,7 @@ STARTS = {
     "orchestrator/infra/batching.py": "one batch with an end; each caller gets its error",
     "orchestrator/infra/counters.py": "one flush with an end; the next count starts another",
     "orchestrator/embedded/stack.py": "threads that wait for a child process to end",
-    "orchestrator/jobs/chunkwork.py": "one item with an end",
+    "orchestrator/jobs/chunk.py": "one item with an end",
     "orchestrator/jobs/runner.py": "one slot with an end; the reconciler starts another",
     "orchestrator/infra/lease.py": "one lease; the holder sees by the clock that it has lapsed",
     "orchestrator/memo/durability.py": "one confirmation with an end",

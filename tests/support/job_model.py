@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from orchestrator.jobs import Command, JobState, Lane
-from orchestrator.jobs.state import origins, target
+from orchestrator.jobs.model import origins, target
 
 #: Items of one chunk.
 CHUNK = 2
@@ -108,6 +108,15 @@ class ModelJob:
         elif chunk.finished and chunk.place is Place.RETURNED:
             chunk.place = Place.GONE
         self.settle()
+
+    def renew(self, number: int, token: str) -> bool:
+        """Keep a chunk, or take it again if no other worker has it; else take the loss back."""
+        chunk = self.chunks[number]
+        if chunk.place is Place.HELD and chunk.token in {token, None}:
+            chunk.token, chunk.is_due = token, False
+            return True
+        chunk.losses = max(0, chunk.losses - 1)
+        return False
 
     def look_after(self) -> None:
         """Take back what vanished workers had, and what has rested."""

@@ -11,7 +11,7 @@ from typing import Final
 from tools.mutants.scratch import environment
 
 #: Of a small module, so that mutmut generates all and runs few.
-_FEW: Final = "orchestrator.jobs.bitmap.*"
+_FEW: Final = "orchestrator.jobs.stored.*"
 _NOTICED: Final = {"killed", "timeout", "segfault", "suspicious"}
 
 

@@ -2,18 +2,19 @@
 -- nothing
 --
 --   done     '1' every item of the chunk has a result; '0' the worker hands the chunk back
---   rest_ms  how long nobody is to take a chunk that is handed back
+--   rest_ms  how long a chunk that is handed back is not to be taken
 --   failed   '1' the work has failed outside the items of the chunk, which is counted
 --
--- Keeps: a chunk is let go only by its holder; a job ends when no chunk is left; a record that
--- has expired is not brought back. An orderly end takes back what was noted of lost workers.
+-- Ends a worker's lease on a chunk.
+-- Keeps: only the holder ends a lease; a job ends when no chunk is left; an expired record is not
+-- restored. An orderly end resets the count of lost workers.
 local job_id, chunk, token = ARGV[2], ARGV[3], ARGV[4]
 local done, rest_ms = ARGV[5], tonumber(ARGV[6])
-local record, claim = job_key(job_id), job_key(job_id, 'claim:' .. chunk)
+local record, lease = job_key(job_id), job_key(job_id, 'claim:' .. chunk)
 
-local is_holder = redis.call('GET', claim) == token
+local is_holder = redis.call('GET', lease) == token
 if is_holder then
-  redis.call('DEL', claim)
+  redis.call('DEL', lease)
 end
 local at = redis.call('HMGET', record, 'state', 'lane')
 if not at[1] then
@@ -32,7 +33,7 @@ end
 if redis.call('HEXISTS', record, 'finished_at_ms') == 1 then
   return at[1]
 end
--- Also of a worker whose lease was over by then: whoever has the chunk now may fail with it, too.
+-- Also for a worker whose lease had lapsed: the next one may fail with the chunk, too.
 if ARGV[7] == '1' then
   redis.call('HINCRBY', losses, 'f:' .. chunk, 1)
   keep(losses)

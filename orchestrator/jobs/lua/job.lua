@@ -5,13 +5,15 @@
 -- Names of keys, and the steps that several scripts share.
 -- Keeps: every key that a step writes expires; a job ends once.
 -- Keys are built here as in keys.py (a test holds the two against each other): a script that
--- looks for the next job cannot be told beforehand which keys it will touch.
+-- looks for the next job does not know beforehand which keys it will touch.
 local ROOT, TTL_MS = KEYS[1], tonumber(ARGV[1])
 local TIME = redis.call('TIME')
 local NOW_US = tonumber(TIME[1]) * 1000000 + tonumber(TIME[2])
 local NOW_MS = math.floor(NOW_US / 1000)
 -- Events of a job that are kept; the oldest go.
 local TIMELINE = 50
+-- Passes over a job whose results are incomplete: chunks whose items have expired have none.
+local RESCANS = 2
 
 local function job_key(job_id, part)
   return ROOT .. job_id .. (part and ':' .. part or '')
@@ -54,7 +56,7 @@ local function text_of(key)
 end
 
 -- Returns the record of an idempotency key, the digest in it and what it leads to: a job, '-' for a
--- request without one, or '?' and a token while it is in flight. Whatever else is there is no record.
+-- request without one, or '?' and a token while it is in flight. Anything else is no record.
 local function request_of(name)
   local known = text_of(ROOT .. 'key:' .. name)
   local digest, leads_to = string.match(known or '', '^(%S+) (%??[%x-]+)')
@@ -74,8 +76,8 @@ local function note(job_id, event)
 end
 
 -- What waits in a lane is counted where it changes, so that reading it is cheap: `backlog` has the
--- chunks of each job that nobody holds and, under 'chunks', of all; `waiting` those jobs by
--- acceptance. Nobody decides by it.
+-- chunks of each job that no worker holds and, under 'chunks', of all; `waiting` those jobs by
+-- acceptance. It is for metrics alone.
 local function count_waiting(lane, job_id, chunks, accepted_at_ms)
   local backlog, waiting = lane_key(lane, 'backlog'), lane_key(lane, 'waiting')
   local before = tonumber(redis.call('HGET', backlog, job_id) or 0)
@@ -105,8 +107,7 @@ local function recount(job_id)
   count_waiting(at[1], job_id, chunks, at[5])
 end
 
--- Keeps a job whose record cannot be read from being worked on; whoever comes across it in a line
--- drops it there. `emasai doctor` names it, `emasai jobs cancel` removes it.
+-- Keeps a job whose record cannot be read from being worked on; `take` drops it from its lane. `emasai doctor` names it, `emasai jobs cancel` removes it.
 local function set_aside(job_id)
   local unreadable = ROOT .. 'unreadable'
   redis.call('ZADD', unreadable, 'NX', NOW_MS, job_id)
@@ -114,8 +115,8 @@ local function set_aside(job_id)
   redis.call('ZREM', ROOT .. 'active', job_id)
 end
 
--- Puts the job in its lane's line: tenants take turns, within one the oldest job is first.
--- A tenant that was not in line comes last.
+-- Queues the job in its lane: tenants take turns, within one the oldest job is first.
+-- A tenant that was not queued comes last.
 local function enqueue(job_id)
   local at = redis.call('HMGET', job_key(job_id), 'lane', 'tenant', 'accepted_at_ms')
   local jobs, tenants = lane_key(at[1], 'jobs:' .. at[2]), lane_key(at[1], 'tenants')
@@ -126,15 +127,15 @@ local function enqueue(job_id)
   recount(job_id)
 end
 
--- The tenant stays in line; whoever takes work drops it when it has none.
+-- The tenant stays queued; `take` drops it when it has no work.
 local function dequeue(job_id)
   local at = redis.call('HMGET', job_key(job_id), 'lane', 'tenant')
   redis.call('ZREM', lane_key(at[1], 'jobs:' .. at[2]), job_id)
   count_waiting(at[1], job_id, 0)
 end
 
--- A chunk that nobody works on any more is to be taken again, unless it is finished: whoever was
--- thought to have vanished with it may have done so.
+-- Has a chunk taken again that no worker works on, unless it is finished: the worker that was
+-- taken for lost may have finished it.
 local function give_back(job_id, chunk, state)
   if redis.call('GETBIT', job_key(job_id, 'finished'), chunk) == 1 then
     return
@@ -156,12 +157,32 @@ local function finish_job(job_id, state)
   note(job_id, state)
 end
 
+-- Has all chunks of a job worked on once more, where results are missing although every chunk is
+-- finished: they were lost in a failover, after the worker had been told that they are stored. Items
+-- that have a result are not worked on again. Returns whether that is so.
+local function rescan(job_id, state, items)
+  if redis.call('HLEN', job_key(job_id, 'results')) >= items
+      or redis.call('HINCRBY', job_key(job_id), 'rescans', 1) > RESCANS then
+    return false
+  end
+  redis.call('DEL', job_key(job_id, 'finished'), job_key(job_id, 'returned'))
+  redis.call('HSET', job_key(job_id), 'next', 0)
+  note(job_id, 'results_lost')
+  if is_workable(state) then
+    enqueue(job_id)
+  end
+  return true
+end
+
 -- Ends the job if nothing of it is left to do: all chunks finished, or cancelled and let go.
 -- Returns its state.
 local function settle(job_id)
-  local at = redis.call('HMGET', job_key(job_id), 'state', 'chunks', 'n:failed:deadline')
+  local at = redis.call('HMGET', job_key(job_id), 'state', 'chunks', 'n:failed:deadline', 'items')
   local state = at[1]
   if redis.call('BITCOUNT', job_key(job_id, 'finished')) == tonumber(at[2]) then
+    if state ~= 'cancelling' and rescan(job_id, state, tonumber(at[4])) then
+      return state
+    end
     state = at[3] and 'expired' or 'done'
   elseif state == 'cancelling' and redis.call('SCARD', job_key(job_id, 'held')) == 0 then
     state = 'cancelled'

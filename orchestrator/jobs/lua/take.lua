@@ -1,15 +1,18 @@
--- take(KEYS: root; ARGV: ttl_ms, lane, token, lease_ms) -> {job_id, chunk, losses, more, failures} or
--- nothing
+-- take(KEYS: root; ARGV: ttl_ms, lane, token, lease_ms)
+--     -> {job_id, chunk, losses, more, failures, record, items, first} or nothing
 --
---   losses  how often a worker that had this chunk has vanished
---   more    1 if there is further work in the lane
+--   losses    how often a worker was lost that had this chunk
+--   more      1 if there is further work in the lane
 --   failures  how often the work on this chunk has failed outside its items
+--   record    the job's record, names and values in turn
+--   items     what is stored of the chunk's items; false if they have expired, '' if it is no text
+--   first     1 if no worker has had the chunk before
 --
 -- Gives the caller the next chunk of the lane: of the tenant whose turn it is, of its oldest
--- job, what was handed back first, then the first that nobody ever had.
--- Keeps: one worker a chunk. Before that, chunks whose workers have vanished are handed back. A job
--- that cannot be read is set aside, and the next one is looked at.
--- Bounded: of vanished workers' chunks and of jobs that are gone, a hundred a call.
+-- job; chunks that were handed back come first, then those that no worker ever had.
+-- Keeps: one worker a chunk. Before that, chunks of lost workers are handed back. A job that cannot
+-- be read is set aside, and the next one is looked at.
+-- Bounded: of lost workers' chunks and of jobs that are gone, a hundred a call.
 local lane, token, lease_ms = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local AT_MOST = 100
 local held, tenants = lane_key(lane, 'held'), lane_key(lane, 'tenants')
@@ -41,7 +44,7 @@ local function guarded(job_id, jobs, step, ...)
   return nil
 end
 
--- The claim is the truth; `held` only says when to look at it.
+-- The chunk lease decides; `held` only says when to look at it.
 local function look_after(job_id, chunk, member)
   local left_ms = redis.call('PTTL', job_key(job_id, 'claim:' .. chunk))
   if left_ms > 0 then
@@ -66,17 +69,17 @@ end
 local function next_chunk(job_id, at)
   local returned = redis.call('SPOP', job_key(job_id, 'returned'))
   if returned then
-    return returned
+    return returned, 0
   end
   local next = tonumber(at[2])
   if next < tonumber(at[3]) then
     redis.call('HINCRBY', job_key(job_id), 'next', 1)
-    return string.format('%d', next)
+    return string.format('%d', next), at[4] and 0 or 1
   end
   return nil
 end
 
-local function claim(job_id, chunk, state)
+local function lease(job_id, chunk, state)
   redis.call('SET', job_key(job_id, 'claim:' .. chunk), token, 'PX', lease_ms)
   redis.call('SADD', job_key(job_id, 'held'), chunk)
   keep(job_key(job_id, 'held'))
@@ -88,14 +91,21 @@ local function claim(job_id, chunk, state)
   end
 end
 
--- Takes the next chunk of a job, and returns what the caller gets.
+-- Takes the next chunk of a job, and returns the caller's answer.
 local function take_from(job_id, tenant, jobs)
-  local at = redis.call('HMGET', job_key(job_id), 'state', 'next', 'chunks')
-  local chunk = at[1] and is_workable(at[1]) and next_chunk(job_id, at)
+  local at = redis.call('HMGET', job_key(job_id), 'state', 'next', 'chunks', 'rescans')
+  if not (at[1] and is_workable(at[1])) then
+    return nil
+  end
+  local chunk, first = next_chunk(job_id, at)
   if not chunk then
     return nil
   end
-  claim(job_id, chunk, at[1])
+  local items = redis.pcall('GET', job_key(job_id, 'items:' .. chunk))
+  if type(items) == 'table' then
+    items = ''
+  end
+  lease(job_id, chunk, at[1])
   recount(job_id)
   redis.call('ZADD', tenants, NOW_US, tenant)
   keep(tenants)
@@ -105,7 +115,7 @@ local function take_from(job_id, tenant, jobs)
     or tonumber(redis.call('HGET', job_key(job_id), 'next')) < tonumber(at[3])
     or redis.call('SCARD', job_key(job_id, 'returned')) > 0
   return {job_id, tonumber(chunk), tonumber(losses[1] or 0), more and 1 or 0,
-    tonumber(losses[2] or 0)}
+    tonumber(losses[2] or 0), redis.call('HGETALL', job_key(job_id)), items, first}
 end
 
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', NOW_MS, 'LIMIT', 0, AT_MOST)) do

@@ -23,7 +23,6 @@ from orchestrator.jobs import (
     JobResults,
     JobState,
     Lane,
-    Lines,
     NewJob,
     Part,
     PoisonTracker,
@@ -102,7 +101,7 @@ class World:
     async def read_everything(self) -> list[str]:
         """Read whatever lists, metrics and the doctor read; return the jobs that are listed."""
         await Backlog(self.redis).lanes()
-        await Lines(self.redis).waited(Lane.PIPELINE)
+        await Backlog(self.redis).waited(Lane.PIPELINE)
         await self.records.states(await self.records.active())
         jobs = JobList(self.redis)
         await jobs.unreadable()

@@ -158,14 +158,16 @@ async def test_a_failing_notifier_does_not_refuse_the_job(
     assert line["error"] in {"ValueError", "TimeoutError"}
 
 
-async def test_who_waits_for_a_job_whose_record_is_gone_is_told(runtime: Runtime) -> None:
+async def test_a_caller_that_waits_learns_that_the_record_is_gone(
+    runtime: Runtime,
+) -> None:
     """Redis was emptied, or has failed over: nothing would ever come."""
     job = await submit(runtime, NEW)
     waiting = asyncio.create_task(follow(runtime, job, quiet=True))
     await asyncio.sleep(0)
     await runtime.backends.jobs_redis.flushdb()
 
-    with pytest.raises(JobGone, match=r"is gone.*ask for the same again"):
+    with pytest.raises(JobGone, match=r"no longer exists.*submit the same work again"):
         await waiting
 
 

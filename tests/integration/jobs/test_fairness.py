@@ -17,14 +17,14 @@ from orchestrator.jobs import (
     PoisonTracker,
     Report,
 )
-from orchestrator.jobs.room import AHEAD
+from orchestrator.jobs.capacity import AHEAD
 from tests.support.async_waiting import eventually
 from tests.support.job_records import AcceptingRecords
 from tests.support.notifier import FakeNotifier
 
 CHUNK = 5
 #: Of purchases; nine of them are the batches'.
-PLACES, BATCHES = 10, 9
+SLOTS, BATCHES = 10, 9
 BATCH = tuple(f"batch {n}" for n in range(200))
 
 
@@ -36,7 +36,7 @@ class Shop:
     """
 
     def __init__(self) -> None:
-        self.slots = Slots(PLACES)
+        self.slots = Slots(SLOTS)
         self.begun: list[Item] = []
         self.ended: list[Item] = []
         self.known: set[Item] = set()

@@ -14,7 +14,6 @@ from orchestrator.jobs import (
     Lane,
     NewJob,
     PoisonTracker,
-    Reconciler,
 )
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
@@ -37,7 +36,7 @@ async def test_work_is_found_without_a_wake_up(
     await records.accept("j1", NEW, chunk_size=1)
     runner = ChunkRunner(records, poison, {JobKind.ENRICH: FakeHandler()}, notifier)
 
-    Reconciler(runner, notifier).reconcile()
+    runner.reconcile()
 
     async def is_done() -> bool:
         return await _is_done(records, "j1")
@@ -56,7 +55,7 @@ async def test_lanes_of_other_workers_are_left_to_them(
     handler = FakeHandler()
     runner = ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier)
 
-    Reconciler(runner, notifier).reconcile()
+    runner.reconcile()
     await runner.aclose()
 
     assert not handler.worked
@@ -82,7 +81,7 @@ async def test_it_waits_out_a_redis_that_is_away(
     await records.accept("j1", NEW, chunk_size=4)
     flaky = Flaky(jobs_redis, ttl=timedelta(hours=1))
     runner = ChunkRunner(flaky, poison, {JobKind.ENRICH: FakeHandler()}, notifier)
-    running = Supervisor().start(Reconciler(runner, notifier, period=SOON).loop)
+    running = Supervisor().start(runner.reconciler(period=SOON))
 
     async def is_done() -> bool:
         return await _is_done(records, "j1")

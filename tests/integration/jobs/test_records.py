@@ -352,3 +352,67 @@ async def test_only_the_last_events_of_a_job_are_kept(
     events = [each.event for each in await JobList(jobs_redis).timeline("j1")]
 
     assert events == ["paused", "resumed"] * 25
+
+
+async def test_a_worker_that_was_taken_for_lost_and_goes_on_is_not_counted(
+    records: AcceptingRecords, jobs_redis: Redis
+) -> None:
+    """Its chunk was taken over while it, or the store, stood still: no item has killed it."""
+    await records.accept("j1", NEW, chunk_size=5)
+    keys = JobKeys("j1")
+
+    async with records.taken(Lane.PIPELINE):
+        async with jobs_redis.pipeline(transaction=True) as takeover:
+            takeover.set(keys.chunk_lease(0), "another worker", px=60_000)
+            takeover.hset(keys.losses, "0", "1")
+            takeover.pexpire(keys.losses, TTL)
+            await takeover.execute()
+
+        async def is_taken_back() -> bool:
+            return await jobs_redis.hget(keys.losses, "0") == b"0"
+
+        await eventually(is_taken_back, "the loss is taken back")
+    await jobs_redis.delete(keys.chunk_lease(0))
+
+
+async def test_a_lease_that_lapsed_in_a_silence_is_taken_again(
+    records: AcceptingRecords, jobs_redis: Redis
+) -> None:
+    """As long as no other worker has the chunk."""
+    await records.accept("j1", NEW, chunk_size=5)
+    key = JobKeys("j1").chunk_lease(0)
+
+    async with records.taken(Lane.PIPELINE):
+        token = await jobs_redis.get(key)
+        await jobs_redis.delete(key)
+
+        async def is_taken_again() -> bool:
+            return bool(await jobs_redis.get(key) == token)
+
+        await eventually(is_taken_again, "the lease is there again")
+
+
+async def test_results_that_a_failover_has_lost_are_worked_for_again(
+    records: AcceptingRecords, jobs_redis: Redis
+) -> None:
+    """A job whose results are incomplete does not end; items with a result are left alone."""
+    await records.accept("j1", NEW, chunk_size=1)
+    for _ in NEW.items[1:]:
+        await _finish_next(records)
+    await jobs_redis.hdel(JobKeys("j1").results, "1")
+
+    await _finish_next(records)
+
+    job = await records.job("j1")
+    assert job is not None
+    assert job.state is JobState.RUNNING
+    again = []
+    while (await records.job("j1") or job).state is JobState.RUNNING:
+        async with records.taken(Lane.PIPELINE) as lease:
+            assert lease is not None
+            for number, item in await records.items_of(lease):
+                again.append(number)
+                await records.report("j1", number, Report({"item": item}))
+            lease.done = True
+    assert again == [1]
+    assert await jobs_redis.hlen(JobKeys("j1").results) == len(NEW.items)

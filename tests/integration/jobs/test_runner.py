@@ -32,7 +32,8 @@ from tests.support.notifier import FakeNotifier
 from tests.support.results import reported_results
 
 NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d"), "acme", max_cost_micros=9)
-QUOTAS = {Lane.INTERACTIVE: 1, Lane.PIPELINE: 2, Lane.REFRESH: 1}
+#: Items in flight; two of them are the pipeline's at most, and one is kept for `interactive`.
+MAX_ITEMS = 3
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def runner(
     records: AcceptingRecords, poison: PoisonTracker, handler: FakeHandler, notifier: FakeNotifier
 ) -> ChunkRunner:
     """Return the runner of one process."""
-    return ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier, quotas=QUOTAS)
+    return ChunkRunner(records, poison, {JobKind.ENRICH: handler}, notifier, max_items=MAX_ITEMS)
 
 
 async def test_a_chunk_is_worked_through(
@@ -66,10 +67,10 @@ async def test_a_chunk_is_worked_through(
     ]
 
 
-async def test_a_place_takes_chunk_after_chunk(
+async def test_one_wake_up_is_enough_for_a_whole_job(
     records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler, notifier: FakeNotifier
 ) -> None:
-    """One wake-up is enough for a whole job; one more asks for help."""
+    """Chunk after chunk is taken; one more wake-up asks for help."""
     await records.accept("j1", NEW, chunk_size=1)
 
     runner.wake(Lane.PIPELINE)
@@ -80,10 +81,10 @@ async def test_a_place_takes_chunk_after_chunk(
     assert notifier.notified == [Lane.PIPELINE]
 
 
-async def test_a_lane_has_its_quota_and_takes_nothing_from_others(
+async def test_a_lane_has_its_share_and_takes_nothing_from_others(
     records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
-    """However often a full lane is woken, no more is taken; other lanes have room."""
+    """However often a full lane is woken, no more is taken; other lanes have capacity."""
     await records.accept("j1", NEW, chunk_size=1)
     small = NewJob(JobKind.ENRICH, ("now",), "acme", lane=Lane.INTERACTIVE)
     await records.accept("j2", small, chunk_size=1)
@@ -256,11 +257,11 @@ async def _done(records: AcceptingRecords, count: int) -> None:
     await eventually(are_done, f"{count} items have a result")
 
 
-async def test_places_that_have_ended_are_given_back(
+async def test_each_of_many_wake_ups_is_answered(
     records: AcceptingRecords, runner: ChunkRunner, handler: FakeHandler
 ) -> None:
-    """More wake-ups than the lane has places, one after another: each is answered."""
-    for number in range(QUOTAS[Lane.PIPELINE] + 2):
+    """Also after more chunks than the lane may have in flight."""
+    for number in range(MAX_ITEMS + 2):
         await records.accept(f"j{number}", replace(NEW, items=(f"item {number}",)), chunk_size=1)
 
         runner.wake(Lane.PIPELINE)
@@ -271,7 +272,7 @@ async def test_places_that_have_ended_are_given_back(
 
         await eventually(is_done, "the wake-up was answered")
     await runner.aclose()
-    assert handler.worked.total() == QUOTAS[Lane.PIPELINE] + 2
+    assert handler.worked.total() == MAX_ITEMS + 2
 
 
 async def test_a_drained_chunk_is_taken_at_once_by_another_worker(

@@ -67,6 +67,7 @@ class Jobs(RuleBasedStateMachine):
         self.records = AcceptingRecords(self.redis, ttl=timedelta(milliseconds=TTL_MS))
         self.take_script = load_script(self.redis, "orchestrator.jobs", "job", "take")
         self.finish_script = load_script(self.redis, "orchestrator.jobs", "job", "finish")
+        self.renew_script = load_script(self.redis, "orchestrator.jobs", "renew")
         self.model = JobsModel()
         self.seen: dict[str, JobState] = {}
         self.serial = 0
@@ -103,7 +104,7 @@ class Jobs(RuleBasedStateMachine):
         if got is None:
             assert possible == {}
             return None
-        job_id, (number, losses, more, failures) = got[0].decode(), got[1:]
+        job_id, (number, losses, more, failures) = got[0].decode(), got[1:5]
         assert failures == 0
         assert (job_id, number) in possible
         assert losses == self.model.take(job_id, number, token).losses
@@ -151,6 +152,15 @@ class Jobs(RuleBasedStateMachine):
         job = self.model.jobs[taken.job_id]
         if job.chunks[taken.number].token is not None and not job.state.is_final:
             self.look_soon(taken)
+
+    @rule(taken=chunks)
+    def renew(self, taken: Taken) -> None:
+        """A worker that goes on keeps its chunk; one whose chunk was taken is no lost worker."""
+        job = self.model.jobs[taken.job_id]
+        if not job.state.is_final:
+            lease = JobKeys(job.job_id).chunk_lease(taken.number)
+            renewed = self.run(self.renew_script(keys=[lease], args=[taken.token, LEASE_MS]))
+            assert renewed == job.renew(taken.number, taken.token)
 
     @rule(taken=chunks)
     def lease_or_rest_ends(self, taken: Taken) -> None:

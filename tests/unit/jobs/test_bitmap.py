@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.jobs.bitmap import Numbers, numbers_in
+from orchestrator.jobs.stored import Numbers, numbers_in
 
 
 @given(st.lists(st.sets(st.integers(0, 5_000))))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from orchestrator.infra.distinct import Distinct
 from orchestrator.jobs import Segment
-from orchestrator.jobs.rowmap import pack_row_counts, row_count_in
+from orchestrator.jobs.stored import pack_row_counts, row_count_in
 
 
 @given(st.lists(st.text(max_size=3)))

@@ -3,8 +3,7 @@
 import pytest
 
 from orchestrator.jobs import Command, JobState, Lane, lane_of
-from orchestrator.jobs.model import INTERACTIVE_ITEMS
-from orchestrator.jobs.state import origins, target
+from orchestrator.jobs.model import INTERACTIVE_ITEMS, origins, target
 
 
 @pytest.mark.parametrize("command", list(Command))

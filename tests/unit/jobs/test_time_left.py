@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orchestrator.jobs import Job, JobState
-from orchestrator.jobs.reading import job_of
+from orchestrator.jobs.stored import job_of
 
 BEGAN = datetime(2026, 11, 26, 12, tzinfo=UTC)
 NOW = BEGAN + timedelta(minutes=2)

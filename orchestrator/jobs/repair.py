@@ -1,4 +1,4 @@
-"""Mends what something else has written over the keys of jobs, so that no lane or list stops.
+"""Repairs what something else has written over the keys of jobs, so that no lane or list stops.
 
 An index of another type is set aside and built anew from the records; a job that is damaged itself
 is set aside alone. Both are logged, and `emasai doctor` names them.
@@ -39,7 +39,7 @@ async def undamaged(
     job_id: str | None = None,
     ttl: timedelta = KEPT,
 ) -> T:
-    """Return what *step* returns; where an index of jobs is damaged, mend that first.
+    """Return what *step* returns; where an index of jobs is damaged, repair that first.
 
     Raises:
         UnreadableJob: *job_id* itself is damaged; it is set aside.
@@ -51,7 +51,7 @@ async def undamaged(
     except StoreRefused as refused:
         if refused.reason not in DAMAGE:
             raise
-    await mend(redis, ttl=ttl)
+    await fix(redis, ttl=ttl)
     try:
         with store_errors(operation):
             return await step()
@@ -62,10 +62,10 @@ async def undamaged(
         raise UnreadableJob(job_id, "a part of another type") from None
 
 
-async def mend(redis: Redis, *, ttl: timedelta = KEPT) -> None:
+async def fix(redis: Redis, *, ttl: timedelta = KEPT) -> None:
     """Set aside all indexes of jobs that are damaged, and build them anew."""
-    script = load_script(redis, "orchestrator.jobs", "job", "mend")
-    with store_errors("job mend"):
+    script = load_script(redis, "orchestrator.jobs", "job", "fix")
+    with store_errors("job fix"):
         moved = await script(keys=[ROOT], args=[ttl // _MS])
         if moved:
             async for batch in scan_batches(redis, _ANY_JOB):
@@ -76,7 +76,7 @@ async def mend(redis: Redis, *, ttl: timedelta = KEPT) -> None:
 
 
 async def set_aside(redis: Redis, job_id: str, *, ttl: timedelta = KEPT) -> None:
-    """Have nobody work on a job that is damaged."""
+    """Keep a job that is damaged from being worked on."""
     script = load_script(redis, "orchestrator.jobs", "job", "aside")
     with store_errors("job set aside"):
         await script(keys=[ROOT], args=[ttl // _MS, job_id])

@@ -1,4 +1,4 @@
--- mend(KEYS: root; ARGV: ttl_ms, job_id, ...) -> names of the keys that were set aside
+-- fix(KEYS: root; ARGV: ttl_ms, job_id, ...) -> names of the keys that were set aside
 --
 --   job_id, ...  jobs whose places are to be found again, beside those that are known to be unfinished
 --

@@ -1,6 +1,8 @@
-"""A job as its record has it; records that cannot be read are told, and stop no other. Pure."""
+"""Sets of numbers as Redis' bitmaps have them: the highest bit of a byte is the first. Pure."""
 
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -8,8 +10,88 @@ import orjson
 
 from orchestrator.infra.slots import Lane
 from orchestrator.jobs.errors import UnreadableJob
-from orchestrator.jobs.model import Item, Job, JobKind, Origin
-from orchestrator.jobs.state import JobState
+from orchestrator.jobs.model import Item, Job, JobKind, JobState, Origin
+
+_BITS: Final = tuple(tuple(bit for bit in range(8) if byte & (0x80 >> bit)) for byte in range(256))
+
+
+def numbers_in(bitmap: bytes) -> Iterator[int]:
+    """Yield the numbers that are in *bitmap*, in order."""
+    for place, byte in enumerate(bitmap):
+        for bit in _BITS[byte]:
+            yield 8 * place + bit
+
+
+class Numbers:
+    """A set of numbers that is built number by number; a million of them take 125 kB."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def add(self, numbers: Iterable[int]) -> None:
+        """Put *numbers* into the set."""
+        for number in numbers:
+            place = number // 8
+            if place >= len(self._bytes):
+                self._bytes.extend(bytes(place + 1 - len(self._bytes)))
+            self._bytes[place] |= 0x80 >> (number % 8)
+
+    def pack(self) -> bytes:
+        """Return the set as Redis keeps it."""
+        return bytes(self._bytes)
+
+
+#: How the number of rows that an item answers is stored; all of a job stand in one string.
+ROW_COUNT = struct.Struct("<I")
+#: Rows of one segment: one read of results needs few of them, and each is small (8 kB).
+SEGMENT_ROWS = 2_000
+
+_HEAD = struct.Struct("<II")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The rows of one segment. `spellings` has the texts of rows that differ from their item's."""
+
+    items_before: int
+    items: Sequence[int]
+    spellings: Mapping[int, str] = field(default_factory=dict)
+
+    def pack(self) -> bytes:
+        """Return the stored form."""
+        head = _HEAD.pack(self.items_before, len(self.items))
+        numbers = struct.pack(f"<{len(self.items)}I", *self.items)
+        named = {str(row): text for row, text in self.spellings.items()}
+        return head + numbers + (orjson.dumps(named) if named else b"")
+
+    @classmethod
+    def unpack(cls, stored: bytes) -> "Segment":
+        """Read what `pack` returned."""
+        items_before, rows = _HEAD.unpack_from(stored)
+        items = struct.unpack_from(f"<{rows}I", stored, _HEAD.size)
+        named = stored[_HEAD.size + 4 * rows :]
+        spellings = {int(row): text for row, text in orjson.loads(named).items()} if named else {}
+        return cls(items_before, items, spellings)
+
+    def first_occurrences(self) -> list[bool]:
+        """Say for each row whether it is the first of its item."""
+        following, first_occurrences = self.items_before, []
+        for item in self.items:
+            first_occurrences.append(item == following)
+            following += item == following
+        return first_occurrences
+
+
+def pack_row_counts(counts: Sequence[int]) -> bytes:
+    """Return the stored form of how many rows each item answers."""
+    return struct.pack(f"<{len(counts)}I", *counts)
+
+
+def row_count_in(packed: bytes, place: int) -> int:
+    """Return the count at *place* of *packed*; 1 beyond its end: nothing is stored for ones."""
+    start = ROW_COUNT.size * place
+    return int(ROW_COUNT.unpack_from(packed, start)[0]) if start < len(packed) else 1
+
 
 T = TypeVar("T")
 

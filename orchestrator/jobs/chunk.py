@@ -1,0 +1,283 @@
+"""One chunk in flight: begins its items, reports each, and stops where it may not go on."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final, Protocol, cast
+
+import structlog
+from redis.asyncio import Redis
+
+from orchestrator.infra.clock import Clock
+from orchestrator.infra.logs import error_class
+from orchestrator.infra.redis_client import StoreUnavailable, store_errors
+from orchestrator.jobs.capacity import ChunkInFlight
+from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
+from orchestrator.jobs.keys import JobKeys
+from orchestrator.jobs.model import (
+    UNREADABLE_RESULT,
+    DeadLetter,
+    GivenUp,
+    Item,
+    Job,
+    JobContext,
+    NotNow,
+    Pause,
+    Report,
+    Tries,
+)
+from orchestrator.jobs.records import ChunkLease, JobRecords
+
+log = structlog.get_logger(__name__)
+
+#: How often an item that kills its worker is begun: twice may be the machine's fault, three times
+#: is the item's.
+POISON_ATTEMPTS: Final = 3
+#: Workers that were lost with a chunk before its items are begun one at a time.
+CAREFUL_FROM: Final = 2
+#: How long a chunk rests whose items could not be worked on because a backend is unavailable.
+REST: Final = timedelta(seconds=1)
+
+
+class Handler(Protocol):
+    """Brings one item of a job to its result."""
+
+    async def __call__(self, item: Item, context: JobContext) -> Report:
+        """Work on *item*.
+
+        Raises:
+            NotNow: The item stays open and is tried again.
+        """
+
+    async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
+        """Return the report of an item that is not worked on any more.
+
+        Raises:
+            NotNow: The item stays open and is given up later.
+        """
+
+
+class PoisonTracker:
+    """Tracks items that may kill their worker: begun, where they are, ended; for *ttl*.
+
+    It is used only for chunks with which workers were lost, one item at a time, so that the
+    item which was begun and never ended is the one that did it.
+    """
+
+    def __init__(self, redis: Redis, *, ttl: timedelta) -> None:
+        self._redis = redis
+        self._ttl = ttl
+
+    async def beginnings(self, job_id: str, number: int) -> tuple[int, str | None]:
+        """Return how often an item was begun and never ended, and the last step it began."""
+        with store_errors("job poison"):
+            found = await self._redis.hmget(JobKeys(job_id).begun, [str(number), f"{number}:step"])
+        count, step = cast("list[bytes | None]", found)
+        return int(count or 0), None if step is None else step.decode()
+
+    async def begin(self, job_id: str, number: int) -> None:
+        """Note that an item begins once more."""
+        key = JobKeys(job_id).begun
+        with store_errors("job begin"):
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hincrby(key, str(number), 1)
+            pipe.pexpire(key, self._ttl)
+            await pipe.execute()
+
+    async def step(self, job_id: str, number: int, step: str) -> None:
+        """Note the *step* that an item begins."""
+        key = JobKeys(job_id).begun
+        with store_errors("job step"):
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(key, f"{number}:step", step)
+            pipe.pexpire(key, self._ttl)
+            await pipe.execute()
+
+    async def end(self, job_id: str, number: int) -> None:
+        """Forget an item that has ended."""
+        with store_errors("job end"):
+            await self._redis.hdel(JobKeys(job_id).begun, str(number), f"{number}:step")
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the chunks of one process work with.
+
+    An item that was begun *attempts* times and never ended is poison.
+    """
+
+    records: JobRecords
+    poison: PoisonTracker
+    clock: Clock
+    pause: Pause
+    is_draining: Callable[[], bool]
+    attempts: int
+
+
+class ChunkWork:
+    """Works through one leased chunk of *job*, once."""
+
+    def __init__(
+        self, lease: ChunkLease, job: Job, handler: Handler, tools: Tools, chunk: ChunkInFlight
+    ) -> None:
+        self._lease = lease
+        self._chunk = chunk
+        self._job = job
+        self._handler = handler
+        self._tools = tools
+        self._held_back = False
+        self._abandoned = False
+        self._running: set[asyncio.Task[bool]] = set()
+        self._context = replace(
+            job.context, pause=tools.pause, is_abandoned=lambda: self._abandoned
+        )
+
+    def hold_back(self) -> None:
+        """Begin no further item; running ones go on."""
+        self._held_back = True
+
+    def abandon(self) -> None:
+        """Begin no further item, and end running ones without a result."""
+        self._held_back = self._abandoned = True
+        for task in self._running:
+            task.cancel()
+
+    async def run(self) -> int:
+        """Work on the items without a result; return how many have one now, and mark the lease."""
+        items = await self._items()
+        rows = await self._tools.records.row_counts(self._job, items)
+        self._chunk.read(len(items))
+        each = [(number, item, n) for (number, item), n in zip(items, rows, strict=True)]
+        ended: list[bool] = []
+        if self._is_poison:
+            for item in each:
+                ended += await self._run_all([self._lost(*item)])
+        elif self._lease.losses >= CAREFUL_FROM:
+            for item in each:
+                ended += await self._run_all([self._carefully(*item)])
+        else:
+            ended = await self._run_all(self._worked(*item, self._context) for item in each)
+        self._lease.done = all(ended)
+        self._lease.rest = timedelta(0) if self._must_stop else REST
+        return sum(ended)
+
+    @property
+    def _is_poison(self) -> bool:
+        """Whether the chunk has failed so often outside its items that these are given up."""
+        return self._lease.failures >= self._tools.attempts
+
+    async def _items(self) -> list[tuple[int, Item]]:
+        try:
+            return await self._tools.records.items_of(self._lease)
+        except UnreadableChunk:
+            if not self._is_poison:
+                raise
+            return await self._tools.records.lost_items(self._job, self._lease.chunk)
+
+    @property
+    def _must_stop(self) -> bool:
+        return self._held_back or self._tools.is_draining()
+
+    async def _run_all(self, works: Iterable[Coroutine[Any, Any, bool]]) -> list[bool]:
+        """Run *works* at once, in tasks that `abandon` can end; return which items have ended."""
+        tasks = [asyncio.create_task(work) for work in works]
+        for task in tasks:
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+        outcomes: list[bool | BaseException] = await asyncio.gather(*tasks, return_exceptions=True)
+        ended = []
+        for outcome in outcomes:
+            is_abandoned = self._abandoned and isinstance(outcome, asyncio.CancelledError)
+            if isinstance(outcome, BaseException) and not is_abandoned:
+                raise outcome
+            ended.append(outcome is True)
+        return ended
+
+    def _ended(self, task: asyncio.Task[bool]) -> None:
+        self._running.discard(task)
+        self._chunk.ended()
+
+    async def _carefully(self, number: int, item: Item, rows: int) -> bool:
+        """Track the item from before it begins until it has ended; give it up if it kills."""
+        poison, job_id = self._tools.poison, self._job.job_id
+        if self._must_stop:
+            return False
+        begun, last_step = await poison.beginnings(job_id, number)
+        if begun >= self._tools.attempts:
+            log.error("item.poison", job_id=job_id, number=number, begun=begun, step=last_step)
+            return await self._given_up(
+                number, item, rows, GivenUp(DeadLetter.POISON, begun, last_step)
+            )
+
+        async def step(name: str) -> None:
+            await poison.step(job_id, number, name)
+
+        await poison.begin(job_id, number)
+        try:
+            tracked = replace(self._context, step=step)
+            return await self._worked(number, item, rows, tracked)
+        finally:
+            await poison.end(job_id, number)
+
+    async def _worked(self, number: int, item: Item, rows: int, context: JobContext) -> bool:
+        if self._must_stop:
+            return False
+        deadline = self._job.deadline
+        if deadline is not None and self._tools.clock() >= deadline:
+            return await self._given_up(number, item, rows, GivenUp(DeadLetter.DEADLINE))
+        context = replace(context, item=number, rows=rows, tries=Tries())
+        try:
+            report = await self._handler(item, context)
+        except (NotNow, StoreUnavailable) as later:
+            return self._postponed(number, later)
+        except Exception:
+            # A handler reports the errors that it knows; it does not know this one.
+            log.exception("item.failed", job_id=self._job.job_id, number=number)
+            why = GivenUp(DeadLetter.INTERNAL_ERROR, max(1, context.tries.count))
+            return await self._given_up(number, item, rows, why)
+        return await self._reported(number, report, rows, max(1, context.tries.count))
+
+    async def _lost(self, number: int, item: Item, rows: int) -> bool:
+        """Give an item up whose chunk is poison."""
+        if self._held_back:
+            return False
+        why = GivenUp(DeadLetter.INTERNAL_ERROR, self._lease.failures)
+        return await self._given_up(number, item, rows, why)
+
+    async def _given_up(self, number: int, item: Item, rows: int, why: GivenUp) -> bool:
+        try:
+            report = await self._handler.give_up(item, self._job.context, why)
+        except (NotNow, StoreUnavailable) as later:
+            return self._postponed(number, later)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its siblings go on
+            if not self._is_poison:
+                return self._failed(number, error)
+            report = Report(UNREADABLE_RESULT, failure=why.code)
+        return await self._reported(number, report, rows, why.attempts)
+
+    async def _reported(self, number: int, report: Report, rows: int, attempts: int) -> bool:
+        report = report.for_rows(rows, attempts=attempts)
+        try:
+            await self._tools.records.report(self._job.job_id, number, report)
+        except StoreUnavailable as error:
+            return self._postponed(number, error)
+        except UnreadableJob as damaged:
+            self._held_back = True
+            return self._postponed(number, damaged)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its siblings go on
+            return self._failed(number, error)
+        return True
+
+    def _failed(self, number: int, error: Exception) -> bool:
+        """Leave an item open that can be neither worked on nor given up, and count that."""
+        self._lease.failed = True
+        job_id, chunk = self._job.job_id, self._lease.chunk
+        log.error(
+            "chunk.failed", job_id=job_id, chunk=chunk, number=number, error=error_class(error)
+        )
+        return False
+
+    def _postponed(self, number: int, why: Exception) -> bool:
+        log.warning("item.postponed", job_id=self._job.job_id, number=number, why=str(why))
+        return False
