@@ -24,7 +24,7 @@ def _seconds(text: str) -> int:
 
 @each_service
 def test_services_are_watched_and_bounded(service: dict[str, Any]) -> None:
-    """Each service tells whether it is healthy, is restarted, and cannot take all memory."""
+    """Each service reports whether it is healthy, is restarted, and cannot take all memory."""
     if service["restart"] == "unless-stopped":
         assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
     else:
@@ -46,7 +46,7 @@ def test_services_have_no_privileges(service: dict[str, Any]) -> None:
 
 @each_service
 def test_no_secret_stands_on_a_command_line(service: dict[str, Any]) -> None:
-    """Commands and health checks, which anybody sees in ps, are handed no variable of .env."""
+    """Commands and health checks, which `ps` shows, are handed no variable of .env."""
     commands = [service.get("entrypoint"), service.get("command"), service["healthcheck"]]
 
     assert _VARIABLE.findall(str(commands)) == []

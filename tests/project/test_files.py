@@ -1,4 +1,4 @@
-"""Files: sizes, what must not stand in them, and who they belong to."""
+"""Files: their sizes, what they must not contain, and their packages."""
 
 import itertools
 import re
@@ -17,7 +17,7 @@ MOST_LINES = 600
 # In two parts each, so that this file does not name what it forbids.
 _REGISTRIES = ("pypi" + ".org", "python" + "hosted", "docker" + ".io", "ghcr" + ".io")
 _MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:root|home|Users|work)" + r"/[\w.]")
-# Of a server that is started any other way, nobody would look at the keys.
+# A server that is started any other way would not have its keys checked.
 _STARTS_SERVER = re.compile(r"\b(open_stack|start_valkey)\(")
 _STARTERS = {"tests/support/valkey.py", "tests/support/stack.py"}
 _LUA_CALL = re.compile(r"-- (\w+)\(KEYS: ")

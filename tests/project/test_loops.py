@@ -1,4 +1,4 @@
-"""Background tasks: each is run by the supervisor, or it says here why it need not be."""
+"""Background tasks: each is run by the supervisor, or has a reason here."""
 
 import ast
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.project import ROOT, project_files_like
 
-#: Who starts a task or a thread of its own, and why an error cannot silence it for good.
+#: What starts a task or a thread of its own, and why an error cannot silence it for good.
 STARTS = {
     "orchestrator/http/health.py": "one question with an end; the next request asks anew",
     "orchestrator/infra/background.py": "the supervisor itself",
@@ -39,7 +39,7 @@ def _starts(path: Path) -> Iterator[str]:
 
 
 def test_background_tasks_are_supervised() -> None:
-    """Whoever adds a loop uses `background.Supervisor`, so that no error ends it in silence."""
+    """A new loop uses `background.Supervisor`, so that no error ends it in silence."""
     paths = [
         path
         for path in project_files_like("*.py")

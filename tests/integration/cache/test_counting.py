@@ -34,7 +34,7 @@ async def test_lookups_are_counted_by_kind(counters_db: Redis) -> None:
 
 
 async def test_counts_are_written_without_being_asked(counters_db: Redis) -> None:
-    """A count is in Redis soon after, though nobody closes or flushes."""
+    """A count is in Redis soon after, without a close or a flush."""
     counters = Counters(counters_db, flush_after=SOON)
 
     counters.add("x", 2)
@@ -45,7 +45,7 @@ async def test_counts_are_written_without_being_asked(counters_db: Redis) -> Non
 
 
 async def test_a_count_made_after_a_flush_is_written_too(counters_db: Redis) -> None:
-    """Counting goes on after the first flush."""
+    """Counting continues after the first flush."""
     counters = Counters(counters_db, flush_after=SOON)
     counters.add("x")
     await counted(counters, 1)

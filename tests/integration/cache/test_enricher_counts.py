@@ -27,7 +27,7 @@ BILLING = BillingContext(job_id=None, tenant="default")
 
 
 class FakePurchaser(Purchaser):
-    """Sells at once and for nothing; fails when told to."""
+    """Sells at once and for nothing; fails where a test asks for it."""
 
     def __init__(self, *, fails: bool = False) -> None:
         self._fails = fails
@@ -76,7 +76,7 @@ async def rate_after(
 async def test_only_the_lookup_that_goes_to_surfsense_is_a_miss(
     memo_db: Redis, counters_db: Redis, index: CompanyIndex
 ) -> None:
-    """Callers who wait for another's purchase are served by the memo: hits."""
+    """Callers that wait for another caller's purchase are served by the memo: hits."""
     rates = await rate_after(FakePurchaser(), memo_db, counters_db, index)
 
     assert rates == [HitRate(Kind.SURFSENSE, hits=10, lookups=11)]

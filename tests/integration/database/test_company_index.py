@@ -1,4 +1,4 @@
-"""The company index over SQL: claims of a whole fleet, decisions that nobody can change."""
+"""The company index over SQL: assignments of a whole fleet, decisions that never change."""
 
 import asyncio
 from datetime import timedelta
@@ -55,7 +55,7 @@ async def test_two_processes_never_take_two_companies_for_one(
 
 
 async def test_a_claim_outlives_its_process(engine: AsyncEngine, other_engine: AsyncEngine) -> None:
-    """The same domain leads to the same key, whoever asks and whatever order."""
+    """The same domain leads to the same key, in every process and any order."""
     first, second = await _index(engine).resolve(SPAIN), await _index(engine).resolve(GERMANY)
 
     there = _index(other_engine)
@@ -67,7 +67,7 @@ async def test_a_claim_outlives_its_process(engine: AsyncEngine, other_engine: A
 
 
 async def test_a_list_is_resolved_as_a_whole(engine: AsyncEngine) -> None:
-    """The bare name is nobody's as soon as the list has two companies of it, in any order."""
+    """The bare name is ambiguous as soon as the list has two companies of it, in any order."""
     index = CompanyIndex(engine, utc_now)
     assert (await index.resolve(identify("Acme"))).key == "acme"
 
@@ -78,7 +78,7 @@ async def test_a_list_is_resolved_as_a_whole(engine: AsyncEngine) -> None:
 
 
 async def test_looking_tells_what_would_be_claimed_and_claims_nothing(engine: AsyncEngine) -> None:
-    """Who comes first has the name, and whoever only looked did not come."""
+    """The first lead has the name; a preview assigns nothing."""
     index = _index(engine)
 
     foreseen = await index.preview_all([SPAIN, GERMANY])
@@ -93,7 +93,7 @@ async def test_looking_tells_what_would_be_claimed_and_claims_nothing(engine: As
 
 
 async def test_a_refined_key_stands_for_its_company(engine: AsyncEngine) -> None:
-    """It needs no claim and makes none; a split name's own key is nobody's."""
+    """It needs no assignment and makes none; a split name's own key is ambiguous."""
     index = _index(engine)
     await index.resolve_all([SPAIN, GERMANY])
 
@@ -123,7 +123,7 @@ async def test_a_decision_takes_effect_in_a_running_process(
 
 
 async def test_a_split_refines_what_a_process_has_met_before(engine: AsyncEngine) -> None:
-    """A key that is remembered from before the split is the name's own, which is now nobody's."""
+    """A key that is remembered from before the split is the name's own, which is ambiguous now."""
     index = _index(engine)
     before = await index.resolve(SPAIN)
 
@@ -204,7 +204,7 @@ async def test_decisions_are_numbered_without_gaps_however_many_decide(
     "change", ["UPDATE identity_decisions SET why = 'x'", "DELETE FROM identity_decisions"]
 )
 async def test_the_database_refuses_to_change_a_decision(engine: AsyncEngine, change: str) -> None:
-    """Who, when and why stay for ever."""
+    """The person, the time and the reason are kept permanently."""
     await IdentityDecisions(engine, utc_now).enter(SPLIT)
 
     with pytest.raises((DBAPIError, DatabaseForbids), match=r"append-only|may not tamper"):

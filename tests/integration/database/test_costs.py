@@ -128,7 +128,7 @@ async def test_what_is_uncertain_is_the_same_of_one_purchase_and_of_a_sum(
 async def test_recent_doubt_is_what_was_entered_since_and_not_resolved(
     ledger: Ledger, costs: Costs
 ) -> None:
-    """From that instant on, whatever zone it is told in; an answer that came takes it away."""
+    """From that instant on, in any zone; an answer that came removes it."""
     doubtful = PurchaseOutcome.UNCERTAIN
     before = NOW - timedelta(microseconds=1)
     await ledger.settle(purchase(1, outcome=doubtful, settled_at=before))

@@ -1,4 +1,4 @@
-"""Companies that everybody knows, through the company index: told apart, and kept in one."""
+"""Well-known companies through the company index: distinguished, and not split."""
 
 from bench.key_companies import known
 from bench.key_placement import Merged, fates_of_known, merged, placed

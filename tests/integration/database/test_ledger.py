@@ -53,7 +53,7 @@ async def test_concurrent_settlements_of_one_purchase_count_once(ledger: Ledger)
 
 
 async def test_a_run_counts_once(ledger: Ledger, engine: AsyncEngine) -> None:
-    """SurfSense charges a run once, whichever of two purchases is told of it first."""
+    """SurfSense charges a run once, whichever of two purchases reports it first."""
     first = await ledger.settle(purchase(1, run_id="run-7"), {"by": 1})
 
     again = await ledger.settle(purchase(2, run_id="run-7"), {"by": 2})
@@ -188,7 +188,7 @@ async def test_an_opening_names_what_may_not_have_reached_the_budget(engine: Asy
 
 
 async def test_the_database_refuses_to_change_the_past(ledger: Ledger, engine: AsyncEngine) -> None:
-    """Neither an update nor a delete gets through, whoever sends it."""
+    """Neither an update nor a delete gets through, from any role."""
     await ledger.settle(purchase(1))
 
     for change in (update(schema.purchases).values(cost_micros=0), delete(schema.purchases)):

@@ -57,7 +57,7 @@ async def test_migrations_and_schema_agree(url: str) -> None:
 
 
 async def test_an_empty_database_is_not_current(empty_url: str) -> None:
-    """`doctor` can tell a database that was never migrated from one that is ready."""
+    """`doctor` distinguishes a database that was never migrated from one that is ready."""
     before = await current_state(empty_url)
 
     after = await upgrade(empty_url)

@@ -73,10 +73,10 @@ async def application(owner_url: str) -> AsyncIterator[AsyncEngine]:
 async def test_the_application_s_role_cannot_rewrite_the_past(
     application: AsyncEngine, statement: str
 ) -> None:
-    """Nor take the table or its trigger away, nor become somebody who can."""
+    """Nor drop the table or its trigger, nor take a role that can."""
     await Ledger(application, utc_now).settle(purchase(1))
 
-    # PostgreSQL only warns about a grant of what nobody gave the grantor.
+    # PostgreSQL only warns about a grant of a right that the grantor lacks.
     refusal = nullcontext() if statement.startswith("GRANT") else pytest.raises(DatabaseForbids)
     with refusal:
         async with writing(application, "change what is written") as connection:
@@ -89,7 +89,7 @@ async def test_the_application_s_role_cannot_rewrite_the_past(
 
 
 async def test_a_role_without_rights_is_told_what_grants_them(owner_url: str) -> None:
-    """In one sentence, with the command; nothing is said to be away."""
+    """In one sentence, with the command; the database is not called unavailable."""
     await upgrade(owner_url)
     await grant_to_application(owner_url, _application(owner_url))
     engine = open_engine(owner_url)

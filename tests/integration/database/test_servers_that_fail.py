@@ -112,7 +112,7 @@ async def test_a_server_that_stands_still_is_unavailable(own_server: PostgresSer
 
 
 async def test_the_server_is_given_a_deadline_for_each_statement(url: str) -> None:
-    """Within each transaction, and there alone: a pooler gives the next one to somebody else."""
+    """Within each transaction, and there alone: a pooler gives the session to another client."""
     engine = open_engine(url)
     if engine.dialect.name == "sqlite":
         await engine.dispose()

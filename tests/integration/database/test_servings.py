@@ -33,7 +33,7 @@ async def test_servings_of_all_processes_add_up(engine: AsyncEngine) -> None:
 
 
 async def test_each_way_of_serving_is_told_apart(engine: AsyncEngine) -> None:
-    """Who found it and who waited for it; what was never asked for is not mentioned."""
+    """The lookup that found it and those that waited; a company without lookups is not listed."""
     servings = ReuseStatistics(engine)
     for source in ("hit", "coalesced", "hit"):
         servings.add("p1", source, 5)
@@ -76,7 +76,7 @@ async def test_a_database_that_is_away_costs_nobody_anything(engine: AsyncEngine
 async def test_closing_without_or_with_little_to_write_is_quick(
     engine: AsyncEngine, count: int
 ) -> None:
-    """Nobody waits for the next flush."""
+    """No caller waits for the next flush."""
     servings = ReuseStatistics(engine)
     for _ in range(count):
         servings.add("p1", "hit", 5)

@@ -28,7 +28,7 @@ def _due(name: str) -> Watch:
 
 
 async def test_a_watch_comes_back_as_it_was_stored(watches: Watches) -> None:
-    """Its instants aware, its period a duration; what is not paused is said to be due."""
+    """Its instants are aware, its period is a duration; a watch that is not paused is due."""
     kept, paused = _due("Acme Andina"), replace(_due("Banco Azul"), paused=True)
 
     await watches.add([kept, paused])
@@ -40,7 +40,7 @@ async def test_a_watch_comes_back_as_it_was_stored(watches: Watches) -> None:
 async def test_adding_again_changes_the_period_and_nothing_that_was_learned(
     watches: Watches,
 ) -> None:
-    """A watch that a rule has found becomes one's own; a rule takes nobody's watch over."""
+    """A watch that a rule has found becomes a person's own; a rule takes over no person's watch."""
     derived = replace(_due("Acme Andina"), kind=WatchKind.DERIVED, digest="d1", spent_micros=7)
     await watches.derive([derived])
     own = replace(_due("Acme Andina"), every=3 * DAY)

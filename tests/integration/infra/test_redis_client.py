@@ -88,7 +88,7 @@ async def test_a_server_that_stands_still_costs_one_deadline(
 
 
 async def test_callers_that_wait_for_a_connection_have_the_same_deadline(server: Valkey) -> None:
-    """More of them than there are connections: nobody waits for the others' deadlines."""
+    """More of them than there are connections: no caller waits for the deadlines of others."""
     url = f"{server.url}/1?socket_timeout={LIMIT_S}&max_connections=16"
     client = open_redis(url)
     with standing_still(server):

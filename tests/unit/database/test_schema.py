@@ -12,7 +12,7 @@ _NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def test_a_naive_datetime_is_refused() -> None:
-    """Nobody can say which instant it means."""
+    """Its instant is unknown."""
     with pytest.raises(ValueError, match="time zone"):
         Instant().process_bind_param(_NOON.replace(tzinfo=None), _DIALECT)
 

@@ -53,7 +53,7 @@ async def test_concurrent_requests_share_a_commit() -> None:
 
 
 async def test_requests_during_a_commit_form_the_next() -> None:
-    """Nobody waits for a timer: what arrives meanwhile is committed right after."""
+    """No request waits for a timer: those that arrive meanwhile are committed right after."""
     committer = Committer()
     committer.gate.clear()
     batcher = Batcher(committer)
@@ -155,7 +155,7 @@ async def test_a_request_given_up_before_its_commit_is_not_written() -> None:
 
 
 async def test_a_cancelled_commit_cancels_its_callers() -> None:
-    """When the loop shuts down nobody is left waiting for ever."""
+    """When the loop shuts down, no caller is left waiting."""
 
     async def shut_down(_: Sequence[int]) -> list[int]:
         raise asyncio.CancelledError

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import unicodedata
 
 import pytest
 
-from orchestrator.identity import MAX_KEY_LENGTH, InvalidCompanyName, company_key
+from orchestrator.identity import MAX_KEY_LENGTH, InvalidCompanyName, company_key, parse_name
+from orchestrator.identity.writing import is_younger, split_words
 
 ONE_COMPANY = {
     # Spain, Latin America, Portugal, Brazil
@@ -205,3 +207,87 @@ def test_keys_are_the_same_in_every_process() -> None:
     }
 
     assert len(outputs) == 1
+
+
+def test_what_was_taken_off_is_told() -> None:
+    """The legal form and every removal have their text and the table's line behind them."""
+    parsed = parse_name("  The Grupo&nbsp;Bimbo,  S.A.B. de C.V. (en liquidación) ")
+
+    assert parsed.key == "grupo_bimbo"
+    assert parsed.display_name == "The Grupo Bimbo, S.A.B. de C.V. (en liquidación)"
+    assert parsed.legal_form == "S.A.B. de C.V."
+    assert [(r.text, r.form.label, r.form.kind) for r in parsed.removed] == [
+        ("the", "The", "note"),
+        ("en liquidacion", "En liquidacion", "note"),
+        ("s a b de c v", "S.A.B. de C.V.", "form"),
+    ]
+    assert parsed.distinctive
+
+
+def test_a_form_that_stays_is_named_but_not_removed() -> None:
+    """A cooperative is another body than its sister company, so its form stays in the key."""
+    parsed = parse_name("Mondragón Sociedad Cooperativa")
+
+    assert (parsed.key, parsed.legal_form, parsed.removed) == ("mondragon_scoop", "S.Coop.", ())
+
+
+def test_contradicting_forms_are_left_in_the_name() -> None:
+    """Where one of two forms may be part of the name, nothing is removed."""
+    parsed = parse_name("Urban Spa SL")
+
+    assert (parsed.key, parsed.legal_form, parsed.removed) == ("urban_spa_sl", None, ())
+
+
+@pytest.mark.parametrize(
+    "name", ["S.A.", "S.A. de C.V.", "Limited", "The S.A.", "株式会社", "&", "---", "🚀", "+ #"]
+)
+def test_a_bare_form_or_symbol_is_not_distinctive(name: str) -> None:
+    """Nothing may be bought for such a name alone."""
+    assert not parse_name(name).distinctive
+
+
+@pytest.mark.parametrize("name", ["Telefónica, S.A.", "3M", "A+", "Ñ", "Group", "銀行"])
+def test_a_name_of_its_own_is_distinctive(name: str) -> None:
+    """One letter or number is enough for a name."""
+    assert parse_name(name).distinctive
+
+
+def test_the_parsed_key_is_the_company_key() -> None:
+    """There is one way from a name to its key."""
+    for name in ("H&M Hennes & Mauritz AB (publ)", "!!!", "Ñ", "x" * 500):
+        assert parse_name(name).key == company_key(name)
+
+
+def test_a_blank_name_is_refused() -> None:
+    """A row without a name is reported, with the name as given."""
+    with pytest.raises(InvalidCompanyName) as caught:
+        parse_name(" \u200b")
+
+    assert str(caught.value) == "' \\u200b' is not a company name: it is blank"
+
+
+#: Code points that Unicode 14 assigns, those of private use and surrogates among them.
+ASSIGNED_IN_14 = 284_278
+
+
+def test_no_python_knows_a_character_that_the_list_does_not() -> None:
+    """A Python with a newer Unicode fails here; then the characters it adds join the list."""
+    known = sum(
+        unicodedata.category(c) != "Cn" and not is_younger(c)
+        for c in map(chr, range(sys.maxunicode + 1))
+    )
+
+    assert known == ASSIGNED_IN_14, unicodedata.unidata_version
+
+
+@pytest.mark.parametrize("younger", ["\u0c5c", "\U00016d67", "\U00010d50", "\U0001e030"])
+def test_a_younger_character_separates_words(younger: str) -> None:
+    """3.11 files it as unassigned, a newer Python as a letter or a sign; both make one key."""
+    assert split_words(f"Casa{younger}Blanca") == ["casa", "blanca"]
+    assert company_key(f"Casa {younger} Blanca") == "casa_blanca"
+
+
+def test_a_name_of_younger_characters_is_blank() -> None:
+    """Nothing is shown of it on the oldest Python, so it has no key on any."""
+    with pytest.raises(InvalidCompanyName):
+        company_key("\U0001fadf\u1b7f")

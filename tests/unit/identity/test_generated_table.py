@@ -15,12 +15,12 @@ HAND = "S.L.\tES\tform\tS.L.; sociedad limitada\nAG\tDE\tform\tAG; Aktiengesells
 
 
 def test_the_table_is_what_its_inputs_give() -> None:
-    """Whoever changes one of the two files runs the generator, and nobody edits its result."""
+    """A change of one of the two files needs a run of the generator; its result is never edited."""
     assert table() == TABLE.read_text("utf-8"), "run `python -m tools.legal_forms`"
 
 
 def test_the_table_does_not_depend_on_the_process() -> None:
-    """Two people who run the generator get the same file."""
+    """Two runs of the generator write the same file."""
     code = "from tools.legal_forms.__main__ import table; print(ascii(table()))"
     outputs = {
         subprocess.run(
@@ -75,7 +75,7 @@ def test_a_form_of_the_list_adds_its_names_and_its_country() -> None:
             "LI\tX1\tde\tAktiengesellschaft\tAktien; AktG\n",
             "short and single words are not telling",
         ),
-        ("LI\tX1\tde\tAktiengesellschaft\tAktiengesellschaft (alt)\n", "nobody writes brackets"),
+        ("LI\tX1\tde\tAktiengesellschaft\tAktiengesellschaft (alt)\n", "no name has brackets"),
         ("LI\t946C\tde\tAktiengesellschaft; Aktien Gesellschaft\t\n", "it is named an exception"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Who is meant by a name and what is known beside it; pure."""
+"""Which company a name and the facts beside it mean, and how a lead mentions it; pure."""
 
 import pytest
 from hypothesis import given
@@ -8,6 +8,7 @@ from orchestrator.identity import (
     MAX_REFINED_LENGTH,
     Facts,
     InvalidCompanyName,
+    Mention,
     as_key,
     company_domain,
     company_key,
@@ -38,7 +39,7 @@ def test_a_legal_form_needs_a_domain() -> None:
 
 @given(st.text(min_size=1, max_size=60), st.text(min_size=1, max_size=150), _DOMAINS)
 def test_no_name_has_a_refined_key(name: str, other: str, domain: str) -> None:
-    """What refines a key can never be typed as somebody's name."""
+    """What refines a key can never be typed as a company's name."""
     try:
         refined = refine(company_key(name), Facts(domain))
         plain = company_key(other)
@@ -92,7 +93,7 @@ def test_country_and_form_refine_where_no_domain_is_known() -> None:
 def test_only_a_company_s_own_domain_tells_who_is_meant(
     address: str | None, domain: str | None
 ) -> None:
-    """Free and disposable mail, pages on social networks and no addresses tell nothing."""
+    """Free and disposable mail, pages on social networks and other texts name none."""
     assert company_domain(address) == domain
 
 
@@ -182,3 +183,43 @@ def test_a_key_may_be_typed_instead_of_a_name(text: str, key: str) -> None:
 def test_a_country_is_a_code_of_two_letters(country: str, code: str | None) -> None:
     """Anything else is unknown, and never the same as another unknown one."""
     assert identify("Acme", country=country).facts.country == code
+
+
+@pytest.mark.parametrize(
+    ("website", "email", "domain"),
+    [
+        ("https://www.acme.example/es", "ana@other.example", "acme.example"),
+        (None, "Ana@Acme.example", "acme.example"),
+        ("facebook.com/acme", "ana@acme.example", "acme.example"),
+        (None, "ana@gmail.com", None),
+        (None, None, None),
+    ],
+)
+def test_a_lead_names_its_company_by_a_domain(
+    website: str | None, email: str | None, domain: str | None
+) -> None:
+    """Its website's, else its e-mail's; no person's address travels with the work."""
+    mention = Mention.of_lead("Acme", website=website, email=email, country="ES")
+
+    assert mention == Mention("Acme", domain, "ES")
+    assert "ana" not in mention.text.lower()
+    assert Mention.of(mention.text) == mention
+
+
+def test_a_mention_means_the_company_of_its_name_website_and_country() -> None:
+    """Or the company of a refined key, which stands for all three."""
+    facts = Facts("acme.example.mx", "MX", "S.A.")
+
+    assert Mention("Acme, S.A.", "www.acme.example.mx", "mx").identify().facts == facts
+    assert Mention("acme~ACME.com").identify().key == "acme~acme.com"
+    assert Mention.of("Acme").name == "Acme"
+
+
+def test_people_of_one_company_mention_it_alike() -> None:
+    """So a list of people is a list of few companies."""
+    texts = {
+        Mention.of_lead("Acme", website=None, email=f"{who}@acme.example", country=None).text
+        for who in ("ana", "eva", "luz")
+    }
+
+    assert len(texts) == 1

@@ -49,7 +49,7 @@ def _refusal(
 
 
 def test_a_shared_name_alone_means_nobody_and_names_the_candidates() -> None:
-    """Never another company's data: who asks is told who it could be."""
+    """Never another company's data: the caller gets the candidates."""
     resolved = by_facts(identify("Acme"), SHARED)
 
     assert resolved.is_ambiguous
@@ -87,7 +87,7 @@ def test_a_company_of_which_nothing_is_known_is_not_chosen_for_what_does_not_con
 
 
 def test_a_name_resolves_with_why_and_by_which_decisions() -> None:
-    """What the story of a company tells, for each way that leads to it."""
+    """What the history of a company shows, for each way that leads to it."""
     acme, german = identify("Acme"), identify("Acme", country="DE")
     merged = in_force(_past((MERGE, "acme~globex.de", "acme")).values())
     renamed = in_force(_past((MERGE, "acme", "globex")).values())
@@ -143,7 +143,7 @@ def test_of_the_companies_that_it_could_be_a_lead_belongs_to_the_closest() -> No
 
 
 def test_after_a_split_no_company_has_the_name_s_own_key() -> None:
-    """What is stored under it could be anybody's."""
+    """What is stored under it could be of any of the companies."""
     state = IndexState(in_force(_past((SPLIT, "acme", None)).values()), {"acme": (SPAIN,)})
 
     assert by_facts(identify("Acme"), state).is_ambiguous
@@ -154,7 +154,7 @@ def test_after_a_split_no_company_has_the_name_s_own_key() -> None:
 
 
 def test_merges_are_followed_to_the_end_and_back() -> None:
-    """Whoever comes by an old key finds the one that is used, and what was stored before."""
+    """An old key leads to the one in use, and to what was stored under it."""
     past = _past((MERGE, "a", "b"), (MERGE, "b", "c"))
     state = IndexState(in_force(past.values()))
 
@@ -165,7 +165,7 @@ def test_merges_are_followed_to_the_end_and_back() -> None:
 
 
 def test_a_name_that_leads_to_a_company_has_given_no_key_way() -> None:
-    """What was bought for the spelling may be about anybody: it is told, and never served."""
+    """What was bought for the spelling may be of another company: listed, never served."""
     rules = in_force(_past((MERGE, "a", "b"), (ALIAS, "c", "b"), (ALIAS, "d.com", "b")).values())
 
     assert rules.former_keys("b") == ("a",)
@@ -249,6 +249,6 @@ def test_decisions_that_make_no_sense_are_refused() -> None:
     ("by", "why", "sentence"), [("", "so", "who decides"), ("ana", " ", "why")]
 )
 def test_a_decision_says_who_and_why(by: str, why: str, sentence: str) -> None:
-    """It is kept for ever."""
+    """It is kept permanently."""
     with pytest.raises(BadDecision, match=f"it must say {sentence}"):
         check(NewDecision(SPLIT, "a", None, by, why), in_force([]), {})

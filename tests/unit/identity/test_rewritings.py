@@ -97,7 +97,7 @@ REWRITINGS = {
 
 @pytest.mark.parametrize("writings", REWRITINGS.values(), ids=REWRITINGS.keys())
 def test_a_rewriting_leaves_the_key_alone(writings: list[str]) -> None:
-    """Whoever typed the name, and whatever exported it, the company is bought once."""
+    """In every way of typing or exporting its name, a company is bought once."""
     assert len({company_key(writing) for writing in writings}) == 1, [
         (writing, company_key(writing)) for writing in writings
     ]
@@ -130,7 +130,7 @@ def test_rewritings_add_up(writings: list[str]) -> None:
     ],
 )
 def test_letters_before_a_form_stay_with_whom_they_belong(name: str, key: str) -> None:
-    """Where one token ends and the next begins is what tells a fund's letter from its form."""
+    """The border between two tokens distinguishes a fund's letter from its legal form."""
     assert company_key(name) == key
 
 

@@ -36,7 +36,7 @@ async def test_a_task_ends_even_if_it_swallows_cancellations(cancellations: int)
 
 
 async def test_a_swallowed_cancellation_can_be_raised_again() -> None:
-    """Work of many steps ends at the next one; without a cancellation it goes on."""
+    """Work of many steps ends at the next step after a cancellation, and only then."""
     steps: list[int] = []
 
     async def work() -> None:
@@ -57,7 +57,7 @@ async def test_a_swallowed_cancellation_can_be_raised_again() -> None:
 
 
 async def test_a_task_that_has_failed_is_not_a_second_failure() -> None:
-    """What a background task died of does not hit whoever ends it."""
+    """The error of a background task is not raised in the task that ends it."""
 
     async def fail() -> None:
         raise ZeroDivisionError
@@ -125,7 +125,7 @@ async def test_a_loop_goes_on_after_any_error(error: Exception) -> None:
 
 
 async def test_a_loop_that_fails_is_named_with_the_class_of_its_error() -> None:
-    """What the error says may quote data, so only its class and that of its cause are told."""
+    """The message may quote data, so only the classes of the error and its cause are logged."""
 
     async def work() -> None:
         raise ValueError("ana@example.com") from OSError("10.0.0.1")
@@ -147,7 +147,7 @@ async def test_a_loop_that_fails_is_named_with_the_class_of_its_error() -> None:
 
 
 async def test_a_cancellation_of_something_else_does_not_end_a_loop() -> None:
-    """Only who cancels the loop itself ends it."""
+    """Only a cancellation of the loop itself ends it."""
     work = _Work(asyncio.CancelledError())
     task = _supervisor().start(Loop("cleaner", work, SOON))
 

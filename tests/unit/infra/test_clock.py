@@ -1,4 +1,4 @@
-"""A clock that goes wrong is corrected by the server's, and told."""
+"""A wrong clock is corrected by the server's, and reported."""
 
 import ast
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _OF = {"datetime", "date", "time"}
 
 @pytest.mark.parametrize("ahead", [DAY, -DAY, timedelta(minutes=1)])
 async def test_a_wrong_clock_is_corrected(ahead: timedelta) -> None:
-    """By what a server says; nothing is corrected before it has said anything."""
+    """By the server's time; before the first comparison nothing is corrected."""
     clock = ServerClock(lambda: NOON + ahead)
 
     async def server() -> datetime:
@@ -38,7 +38,7 @@ async def test_a_wrong_clock_is_corrected(ahead: timedelta) -> None:
 
 
 async def test_what_an_answer_takes_is_no_difference() -> None:
-    """A slow server tells a time from somewhere between the question and its answer."""
+    """A slow server reads its clock at some instant between the request and the answer."""
     instants = iter([NOON, NOON + timedelta(seconds=9), NOON])
     clock = ServerClock(lambda: next(instants))
 

@@ -1,4 +1,4 @@
-"""Leases that are kept while work goes on."""
+"""Leases that are renewed during work."""
 
 import asyncio
 from collections.abc import Sequence

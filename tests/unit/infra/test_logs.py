@@ -212,7 +212,7 @@ def test_what_stays_wrong_is_not_said_a_thousand_times(logged: Lines) -> None:
 
 
 def test_the_first_line_of_the_next_minute_says_how_many_were_left_out() -> None:
-    """So that the log still tells how often it went wrong."""
+    """So that the log still shows how often it failed."""
     seconds = _FakeSeconds()
     processor = ThrottledEvents(Throttle(LINES_A_MINUTE, monotonic=seconds))
     for _ in range(LINES_A_MINUTE):

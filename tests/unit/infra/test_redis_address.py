@@ -29,7 +29,7 @@ def asked_by_us(url: str) -> dict[str, Any]:
 
 
 def asked_by_celery(url: str) -> dict[str, Any]:
-    """Return what Celery's client is told to connect with."""
+    """Return what Celery's client connects with."""
     connection: Any = create_app(load(**GOOD, CELERY_BROKER_URL=url)).connection_for_write()
     return {**connection.transport_options, **(connection.ssl or {})}
 
@@ -97,7 +97,7 @@ def test_each_purpose_has_its_database_and_all_options(
 
 
 def test_options_reach_both_clients() -> None:
-    """What is said of timeouts and names holds for the jobs' client and for Celery's."""
+    """Timeouts and names apply to the client of jobs and to Celery's."""
     options = {"health_check_interval": 30, "socket_timeout": 7.0, "client_name": "me"}
     url = "redis://h/2?health_check_interval=30&socket_timeout=7&client_name=me"
 

@@ -1,4 +1,4 @@
-"""How errors of Redis are told apart: away, refusing, full. And what is never told of them."""
+"""Errors of Redis: unavailable, refusing or full; the messages of the client are never shown."""
 
 import pytest
 from redis._parsers.base import BaseParser
@@ -13,7 +13,7 @@ from orchestrator.infra.redis_client import (
     store_errors,
 )
 
-#: How Redis 6.2 tells what has failed in a script.
+#: How Redis 6.2 reports a failure within a script.
 _OLD_SCRIPT = "ERR Error running script (call to f_5e1): @user_script:31: @user_script: 31:"
 #: What servers answer, word for word, and what it comes to.
 ANSWERS = [
@@ -69,7 +69,7 @@ def test_a_refusal_is_told_from_a_server_that_is_away(
 
 @pytest.mark.parametrize("error", [RedisTimeoutError(), RedisConnectionError(), OSError()])
 def test_a_server_that_is_away_is_told_with_what_was_met(error: Exception) -> None:
-    """Refused, reset and silent connections are one kind; the class of the error is told."""
+    """Refused, reset and silent connections are one kind, with the class of the error."""
     with pytest.raises(StoreUnavailable) as met, store_errors("read"):
         raise error
 

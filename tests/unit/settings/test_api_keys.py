@@ -47,7 +47,7 @@ def test_further_keys_have_scopes_and_perhaps_a_tenant() -> None:
 
 @pytest.mark.parametrize("blank", ["", " ", "\n"])
 def test_a_blank_key_is_none(blank: str) -> None:
-    """Or everybody would have it."""
+    """Or every caller would have it."""
     assert loaded(EMASAI_API_KEY=blank, EMASAI_API_KEYS=blank).api_keys == ()
 
 

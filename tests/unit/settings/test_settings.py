@@ -1,4 +1,4 @@
-"""Settings: read once, all problems at once, nothing secret said."""
+"""Settings: read once, with all problems at once, and no secret shown."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_everything_else_has_a_documented_default(environment: pytest.MonkeyPatc
 
 
 def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One sentence for each, with its variable; whoever mends them mends them once."""
+    """One sentence for each, with its variable, so that all are corrected in one go."""
     monkeypatch.setenv("DATABASE_URL", "mysql://x")
     monkeypatch.setenv("REDIS_TTL", "PT2H")
     monkeypatch.setenv("EMASAI_EVIDENCE_DAYS", "0")
@@ -153,7 +153,7 @@ def test_a_duration_must_be_a_duration(environment: pytest.MonkeyPatch, seconds:
 
 
 def test_overrides_win_over_the_environment(environment: pytest.MonkeyPatch) -> None:
-    """The CLI passes what it was told by variable name."""
+    """The CLI passes values by variable name."""
     environment.setenv("EMASAI_EVIDENCE_DAYS", "10")
 
     assert load(EMASAI_EVIDENCE_DAYS="20").evidence_days == 20
@@ -345,7 +345,7 @@ def test_a_removed_setting_is_named(environment: pytest.MonkeyPatch) -> None:
 
 
 def test_a_removed_setting_is_named_beside_the_problems(environment: pytest.MonkeyPatch) -> None:
-    """The address that lacks its value is refused, and the line tells where the value goes."""
+    """The address that lacks its value is refused, and the line says where the value belongs."""
     environment.setenv("REDIS_URL", "sentinel://:pw@h/1")
     environment.setenv("EMASAI_SENTINEL_MASTER", "prime")
 
