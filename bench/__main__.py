@@ -76,7 +76,7 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     configure_logging("error")
-    keep_responsive()  # as workers do; whoever is measured profits alike
+    keep_responsive()  # as workers do, for all that is measured alike
     ALL["key"] = partial(key.main, folder=options.folder, equities=options.equities)
     for name in options.names or ALL:
         uvloop.run(ALL[name](QUICK_REPEATS if options.quick else REPEATS))

@@ -74,7 +74,7 @@ def _buying(memo: Memo, durability: Durability) -> Buy:
         await flight.write_record({"order": 1}, durably=True)
         return Loaded("found", {}, timedelta(seconds=10), flight.now_ms())
 
-    # A company that nobody knows, each time.
+    # An unknown company each time.
     return lambda: memo.get(f"surfsense:{durability}_{time.monotonic_ns()}_{next(numbers)}", load)
 
 

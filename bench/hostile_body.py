@@ -1,4 +1,4 @@
-"""What a body of 10 MB does to everybody else: how late `/health` is, and how much memory it takes.
+"""What a body of 10 MB does to other requests: how late `/health` is, and how much memory it takes.
 
 The API runs as a process of its own. While one thread sends a body, another asks for `/health` all
 the time; the delay is its slowest answer, less the slowest beside an empty body.

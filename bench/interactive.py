@@ -1,6 +1,6 @@
 """A small job beside a batch that has taken every place: how long does it wait?
 
-Somebody asks for one company at a time, never the same one, while a batch and a refresh have
+A caller asks for one company at a time, never the same one, while a batch and a refresh have
 purchases under way in all places of two workers: in the lane `interactive`, and as a tenant that
 comes new to the batch's own lane. All instants are of one clock: Redis' and the
 seller's are the machine's.
@@ -132,7 +132,7 @@ async def _ask(site: Site, jobs: int, wanted: Callable[[], NewJob]) -> Asked:
 
 
 def _interactive(kind: JobKind, item: str) -> NewJob:
-    return NewJob(kind, (item,), "somebody", lane=Lane.INTERACTIVE)
+    return NewJob(kind, (item,), "caller", lane=Lane.INTERACTIVE)
 
 
 def _neighbours() -> NewJob:

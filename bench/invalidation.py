@@ -20,7 +20,7 @@ from orchestrator.memo import Memo
 _ROOT = Path(__file__).parents[1]
 KEYS = 1_000_000
 PATTERN = "surfsense:*"
-#: What the bystander feels on this machine when nobody else uses the server.
+#: The latency of the bystander on this machine when it alone uses the server.
 NOTHING = "nothing"
 #: Keys that one call of the loading script writes.
 BATCH = 10_000
@@ -48,7 +48,7 @@ async def main(repeats: int) -> None:
     removals: dict[str, list[Removal]] = {name: [] for name in ways}
     with running_valkey() as url:
         async with Redis.from_url(url) as redis:
-            # The rewriting of the file would come down on whoever happens to run.
+            # The rewriting of the file would burden the contender that happens to run.
             await redis.config_set("appendonly", "no")
             for name in rounds(ways, repeats):
                 if name != NOTHING:

@@ -22,7 +22,7 @@ NAMES_A_SECOND, LONG_MS, IMPORT_MS = 50_000, 20.0, 50.0
 
 
 async def main(repeats: int, folder: Path | None = None, equities: Path | None = None) -> None:
-    """Measure keys of names nobody has asked for yet, of one hostile name, and the import.
+    """Measure keys of names met for the first time, of one hostile name, and the import.
 
     In seconds of the processor, since all of it runs on one core and other work must not count.
     """

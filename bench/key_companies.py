@@ -48,8 +48,8 @@ class Company:
     def is_surely_another_than(self, other: "Company") -> bool:
         """Say whether the two are two; of listed ones if neither city nor trade is shared.
 
-        That is independent of what the index looks at, except for the site: whoever shares it is
-        one company here.
+        That is independent of what the index reads, except for the site: companies that share it
+        are one company here.
         """
         if self.domain == other.domain:
             return False

@@ -1,4 +1,4 @@
-"""How well keys tell companies apart, on real names that whoever measures brings along.
+"""How well keys tell companies apart, on real names that the caller provides.
 
 The folder has `positives.csv`: a, b (two spellings of one company), origin (natural, synthetic),
 class (only `format` counts) and country; and `negatives.csv`: name, id, core (a number shared by

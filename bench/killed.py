@@ -70,7 +70,7 @@ async def main(repeats: int) -> None:
     limit = LEASE_S + UPSTREAM_S + MARGIN_S
     ours = killings["ours"]
     judge(
-        f"the last served within {limit:.1f} s, everybody served",
+        f"the last served within {limit:.1f} s, all served",
         [run.last_s <= limit and run.served == PROCESSES * CALLERS for run in ours],
     )
 
@@ -93,7 +93,7 @@ async def _one(contender: str, lease_s: float | None, url: str, upstream: Upstre
         crowd.begin([begins_at, *[begins_at + FOLLOWERS_COME_S] * PROCESSES])
         await asyncio.sleep(begins_at + KILLED_S - time.time())
         leader = crowd.processes[0]
-        assert upstream.bill()["in_flight"] >= 1, "nobody loads that could be killed"
+        assert upstream.bill()["in_flight"] >= 1, "no process loads that could be killed"
         leader.kill()
         killed_at = time.time()
         await leader.wait()

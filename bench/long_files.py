@@ -1,6 +1,6 @@
 """`emasai enrich FILE` with ten thousand to a million rows: its peak memory, and its speed.
 
-All companies are known, so that nobody else takes part: the command reads, hands over, is answered,
+All companies are known, so that no worker takes part: the command reads, hands over, is answered,
 and writes the file with its results.
 """
 

@@ -34,7 +34,7 @@ class Site:
 async def running_site(*, workers: int, variables: Mapping[str, str]) -> AsyncIterator[Site]:
     """Run so many *workers*, set up by *variables* beyond what the stack says of itself.
 
-    No key of it may stay for ever, whatever is done to it.
+    No key of it may stay permanently, whatever is done to it.
     """
     with (
         _environment(variables),

@@ -18,7 +18,7 @@ UPSTREAM_S = 0.5
 PATIENCE_S = 10.0
 #: What the product promises: the last caller's time by the upstream's, and commands in all.
 SLOWEST, MOST_COMMANDS = 1.25, 100
-#: The physical limit: one caller that asks the upstream and nobody else.
+#: The physical limit: a single caller that asks the upstream.
 ALONE = "one caller, no cache"
 
 
@@ -83,7 +83,7 @@ async def _one(name: str, url: str, upstream: Upstream) -> Stampede:
 
 
 def _judge(runs: list[Stampede]) -> None:
-    judge("1 charge, everybody served", [r.charges == 1 and _all_served(r) for r in runs])
+    judge("1 charge, all served", [r.charges == 1 and _all_served(r) for r in runs])
     judge(f"the last within {SLOWEST}x the upstream's time", [r.last <= SLOWEST for r in runs])
     judge(f"{MOST_COMMANDS} commands at most", [r.commands <= MOST_COMMANDS for r in runs])
 

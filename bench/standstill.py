@@ -1,4 +1,4 @@
-"""Nobody dies, and still: a worker stands still, Valkey is silent, or a worker is killed.
+"""Faults without a death: a worker stands still, Valkey is silent, or a worker is killed.
 
 Over both protocols, against a seller that charges whatever it has accepted, ignores
 `Idempotency-Key`, and takes longer than every lease. What must hold: no company is charged
@@ -87,7 +87,7 @@ async def silence_valkey(installation: Installation) -> None:
 async def do_both(installation: Installation) -> None:
     """Have Valkey silent and a worker stand still at once, and the worker for longer.
 
-    Nobody could give a sign of life meanwhile, so that of the worker is missing when Valkey is
+    No process could renew its key meanwhile, so the worker's is missing when Valkey is
     back: it must not be taken for dead before it has had the time that others have.
     """
     worker = await installation.first_to_buy()

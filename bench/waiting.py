@@ -65,7 +65,7 @@ async def _measure(memo: Memo, leader: Memo, repeats: int) -> None:
 
 @asynccontextmanager
 async def _waiters(memo: Memo, leader: Memo, threads: list[tuple[int, int]]) -> AsyncIterator[None]:
-    """Let callers wait for a key that somebody else loads; at the end they are all served."""
+    """Let callers wait for a key that another caller loads; at the end they are all served."""
     key, begun, done = f"{SLOW}_{time.monotonic_ns()}", asyncio.Event(), asyncio.Event()
 
     async def slow(flight: Flight) -> Loaded:

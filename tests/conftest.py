@@ -16,7 +16,7 @@ from tests.support.lasting import CONTROL_DB, lasting_keys
 from tests.support.valkey import DATABASES, running_valkey
 
 _OURS = ("REDIS_", "SURFSENSE_", "EMASAI_", "DATABASE_URL", "CELERY_", "GATEWAY_")
-#: Owned by a running worker; whoever ends must have let go of them.
+#: Owned by a running worker; a process that ends must have released them.
 _LEASES = ("memo1:lease:*", "jobs1:*:claim:*")
 
 
@@ -49,7 +49,7 @@ def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 @pytest.fixture(autouse=True)
 def no_key_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a lease, or, on any server, a key that would stay for ever."""
+    """Fail a test that leaves a lease, or, on any server, a key that would never expire."""
     server: Valkey | None = None
     if "shared_valkey" in request.fixturenames:
         server = request.getfixturevalue("shared_valkey")

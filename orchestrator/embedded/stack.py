@@ -88,7 +88,7 @@ def open_stack(
 
 
 def _own_or_attach(home: Path, owner: int, users: int) -> EmbeddedStack | None:
-    """Take the owner's lock and return None, or share the stack of whoever has it.
+    """Take the owner's lock and return None, or share the stack of its owner.
 
     Raises:
         StackError: Another command holds the folder, but offers no stack.

@@ -170,7 +170,7 @@ class ListedJob(BaseModel):
 
 
 class UnreadableRecord(BaseModel):
-    """A job that nobody works on, since what is stored of it cannot be read. Cancel it."""
+    """A job that no worker works on, since what is stored of it cannot be read. Cancel it."""
 
     job_id: str
     problem: str

@@ -1,6 +1,6 @@
 """What must hold: one function each, whose docstring is the promise.
 
-`ALWAYS` holds in every state, `QUIET` once nothing fails any more, everybody has finished
+`ALWAYS` holds in every state, `QUIET` once nothing fails any more, every process has finished
 and the sweeper has gone round. Each returns whether it holds.
 """
 

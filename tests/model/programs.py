@@ -63,7 +63,7 @@ _FAULTS: dict[str, Callable[[], Exception]] = {
 
 @dataclass(eq=False)
 class Facts:
-    """What a process sees without asking anybody, at the moment it goes on."""
+    """What a process sees without a request, at the moment it continues."""
 
     now_ms: int = 0
     certain: bool = True

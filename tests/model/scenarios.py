@@ -296,7 +296,7 @@ MUTATIONS = (
         patch=(buying.Purchaser, "_if_wanted", _wants_anything),
     ),
     Mutation(
-        "a record may be written by anybody",
+        "a record may be written by any process",
         STALL,
         (fenced, bought_once, nothing_paid_is_lost, counted_once),
         (("record", "if holder == token or (not holder and owns_record) then", "if true then"),),

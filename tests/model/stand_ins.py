@@ -168,7 +168,7 @@ class Connection:
         return await Ask("confirm", (tuple(records), self._listed))
 
     async def set(self, *_: Any, **__: Any) -> None:
-        """Change nothing that anybody reads."""
+        """Change nothing that is read."""
 
     async def waitaof(self, *_: int) -> tuple[int, int]:
         """Confirm."""

@@ -93,7 +93,7 @@ class Crew:
         return member
 
     def end(self) -> None:
-        """End whoever still works."""
+        """End the workers that still run."""
         for member in self.members:
             member.process.kill()
             member.process.wait()

@@ -1,6 +1,6 @@
 """`celery -A tests.support.dies_reporting worker`: dies by `kill -9` with a result in its hands.
 
-What it has bought is stored by then, and nobody has been told.
+What it has bought is stored by then, and not reported.
 """
 
 import os

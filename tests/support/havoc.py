@@ -174,7 +174,7 @@ class Ordeal:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Settings of the installation: nobody waits much longer than an answer takes."""
+        """Settings of the installation: no wait is much longer than an answer takes."""
         return {
             "EMASAI_MAX_IN_FLIGHT": str(self.max_in_flight),
             "EMASAI_SURFSENSE_TIMEOUT_S": str(self.answer.most_s + self.still.most_s + 5),
@@ -218,7 +218,7 @@ async def undergo(installation: Installation, ordeal: Ordeal) -> Outcome:
     try:
         await installation.until_all_jobs_ended(within_s=_ENDED_WITHIN_S)
         await installation.until_commands_ended(within_s=_ENDED_WITHIN_S)
-        # Whoever asks again without saying that it may be bought again pays for nothing twice.
+        # Asking again without `--buy-again` pays for nothing twice.
         await installation.submit([*reversed(companies), *havoc.companies])
         jobs = await installation.until_all_jobs_ended(within_s=_ENDED_WITHIN_S)
         for job in jobs:

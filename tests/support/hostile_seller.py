@@ -66,7 +66,7 @@ class Behaviour:
 
 
 class Bill:
-    """What was charged, a line a charge, written through before anybody hears of it."""
+    """What was charged, a line a charge, written through before it is answered."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -37,7 +37,7 @@ class Place(Enum):
 class Chunk:
     """One chunk: whose token it has while it is held, and how many workers have vanished with it.
 
-    `is_due`: whoever takes work next looks after it, since its lease or its rest is over.
+    `is_due`: the next worker that takes work takes it, since its lease or its pause is over.
     """
 
     number: int

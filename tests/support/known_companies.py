@@ -1,4 +1,4 @@
-"""Companies that somebody has bought."""
+"""Companies that were bought."""
 
 from redis.asyncio import Redis
 
@@ -11,7 +11,7 @@ _NOW_MS, _LATER_MS = 1_764_000_000_000, 4_000_000_000_000
 
 
 async def know(redis: Redis, key: str, *, status: str = "found") -> None:
-    """Store what somebody has bought about a company."""
+    """Store what was bought about a company."""
     answer = {"empresa": key, "pais": {"value": "ES", "confidence": 0.9}}
     payload = {
         "answer": answer if status == "found" else {},

@@ -1,4 +1,4 @@
-"""Keys that would stay for ever: looked for after every test, on every server that runs.
+"""Keys that would never expire: looked for after every test, on every server that runs.
 
 Which ones may stay is read from the table of docs/architecture.md, so the two cannot differ.
 """
@@ -34,7 +34,7 @@ class Guard:
         self._seen = 0
 
     def look(self) -> list[str]:
-        """Return the keys that would stay for ever and may not.
+        """Return the keys that would never expire and must.
 
         The server counts for itself how many keys it has and how many of them expire: only where
         the two differ is there anything to search for.
@@ -52,7 +52,7 @@ class Guard:
     def last_look(self) -> list[str]:
         """Look before the server ends, and doubt looks that have seen nothing of what was written.
 
-        Unless it was taken away again: by whoever wrote it, or by time.
+        Unless it was removed again: by its writer, or by time.
         """
         faults = self.look()
         about = self._info("all")
@@ -104,7 +104,7 @@ def lasting_keys() -> list[str]:
 
 @cache
 def documented() -> dict[int, list[str]]:
-    """Return the keys that stay for ever by the documentation, as patterns, by database."""
+    """Return the keys that never expire by the documentation, as patterns, by database."""
     found = _TABLE.search(read("docs/architecture.md"))
     assert found is not None, "docs/architecture.md has no table of keys"
     patterns: dict[int, list[str]] = {}

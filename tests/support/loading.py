@@ -8,7 +8,7 @@ from orchestrator.memo import Failure, Flight, Loaded
 
 KEY = "surfsense:acme"
 TTL = timedelta(minutes=1)
-#: A test that fails before it opens a gate must not keep its flight for ever.
+#: A test that fails before it opens a gate must not keep its flight.
 GATE_S = 15
 
 
@@ -17,7 +17,7 @@ class SoldOut(Exception):
 
 
 class SoldOutCodec:
-    """Shares `SoldOut` with followers; nobody tries again before *ttl* is over."""
+    """Shares `SoldOut` with followers; no process tries again before *ttl* is over."""
 
     def __init__(self, ttl: timedelta = TTL) -> None:
         self.ttl = ttl
@@ -28,13 +28,13 @@ class SoldOutCodec:
         return Failure({"sold_out": str(error)}, self.ttl) if isinstance(error, SoldOut) else None
 
     def decode(self, encoded: dict[str, Any], retry_in: timedelta) -> Exception:
-        """Return what `encode` was given, and remember for how long nobody retries."""
+        """Return what `encode` was given, and remember for how long no process retries."""
         error = SoldOut(encoded["sold_out"])
         self.postponed(error, retry_in)
         return error
 
     def postponed(self, error: Exception, retry_in: timedelta) -> None:
-        """Remember for how long nobody retries after *error*."""
+        """Remember for how long no process retries after *error*."""
         self.retry_in[str(error)] = retry_in
 
     def may_serve_stale(self, error: Exception) -> bool:

@@ -20,7 +20,7 @@ from tests.support.loading import SoldOut, SoldOutCodec
 
 #: List to which every loader adds its process's name as it begins.
 LOADS = "loads"
-#: Seconds after which a process that nobody tells to go on gives up.
+#: Seconds after which a process that is not told to continue gives up.
 PATIENCE_S = 30
 
 

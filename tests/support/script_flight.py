@@ -58,7 +58,7 @@ class ScriptFlight:
         return bytes(await self._scripts.commit(keys=keys, args=args))
 
     async def release(self, failed: str = "", *, unless_alive: str | None = None) -> int:
-        """Step down; after a failure nobody tries again for a minute, for two at most."""
+        """Step down; after a failure no process tries again for a minute, for two at most."""
         keys = [KEYS.lease, KEYS.failure, KEYS.failures]
         keys += [] if unless_alive is None else [unless_alive]
         args: list[Argument] = [self.token, failed, MINUTE_MS, 2 * MINUTE_MS, CHANNEL, KEY]

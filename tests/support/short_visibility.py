@@ -1,4 +1,4 @@
-"""`celery -A tests.support.short_visibility worker`: hands on at once what nobody has answered."""
+"""`celery -A tests.support.short_visibility worker`: redelivers at once."""
 
 from orchestrator.celery_app import app
 from tests.support import clumsy_tasks

@@ -86,7 +86,7 @@ class Site:
             return bool(memo.exists(f"surfsense:{company_key(company)}"))
 
     def waiting(self, queue: str) -> int:
-        """Return how many messages nobody has taken."""
+        """Return how many messages no worker has taken."""
         queues = Queues(self.celery)
         try:
             return queues.depths([queue])[queue]

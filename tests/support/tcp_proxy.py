@@ -35,7 +35,7 @@ class TcpProxy:
         return int(self._listener.getsockname()[1])
 
     def swallow_brpop(self) -> None:
-        """Keep from now on what is sent by whoever asks for a message: it hears nothing more."""
+        """Withhold from now on what a consumer sends to ask for a message: it gets none."""
         self._is_deaf.set()
 
     def hold_back_script_replies(self) -> None:
@@ -88,7 +88,7 @@ class TcpProxy:
     def _send(
         self, client: socket.socket, server: socket.socket, calls_script: threading.Event
     ) -> None:
-        """Hand the client's bytes on, unless they ask for a message and nobody shall get one."""
+        """Hand the client's bytes on, unless they ask for a message and none may be delivered."""
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
                 if self._is_deaf.is_set() and BRPOP in data:

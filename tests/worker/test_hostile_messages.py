@@ -252,7 +252,7 @@ _TASKS = st.sampled_from([TASK_ENRICH, TASK_RUN_PIPELINE, TASK_TICK, TASK_WORK])
 def test_any_arguments_are_accepted_or_refused_in_one_sentence(
     site: Site, broker: redis.Redis, worker: CrewMember
 ) -> None:
-    """Never with a traceback, and whatever became a job keeps nobody from reading all jobs."""
+    """Never with a traceback, and no job of theirs keeps the other jobs from being read."""
     sent: list[str] = []
 
     @settings(max_examples=150, derandomize=True, database=None, deadline=None)

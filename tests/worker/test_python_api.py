@@ -132,7 +132,7 @@ async def test_what_no_entry_point_accepts_is_refused(
     ("lead", "problem"),
     [
         ({"company": "Acme"}, r"leads\[1\]\.contact is missing"),
-        ({**LEAD, "email": "nobody"}, r"leads\[1\]\.email "),
+        ({**LEAD, "email": "no-address"}, r"leads\[1\]\.email "),
         ({**LEAD, "salary": "1"}, r"leads\[1\]\.salary is not known"),
         ({**LEAD, "phone": 5}, r"leads\[1\]\.phone must be text"),
     ],

@@ -41,7 +41,7 @@ def _in_ledger(site: Site, outcome: str = "%") -> set[str]:
 
 
 class Feeder:
-    """Others who ask for ever new companies, as long as not too many wait."""
+    """Other callers that ask for new companies without end, while not too many wait."""
 
     def __init__(self, site: Site, ask: Callable[..., object]) -> None:
         self._site = site

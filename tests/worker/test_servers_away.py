@@ -100,7 +100,7 @@ AWAY: tuple[Callable[[Installation], AbstractAsyncContextManager[None]], ...] = 
 async def test_what_is_answered_while_a_server_is_away_is_bought_once(
     protocol: str, tmp_path: Path
 ) -> None:
-    """Everybody gets an answer, each company is charged once, and the ledger says so exactly."""
+    """Each lookup is answered, each company is charged once, and the ledger says so exactly."""
     common = {"EMASAI_SURFSENSE_TIMEOUT_S": "60", "COMMIT_PATIENCE_S": str(PATIENCE_S)}
 
     async def faults_while(

@@ -10,7 +10,7 @@ from tests.support.site import Site, new_company, site_of
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Run a site whose messages nobody takes."""
+    """Run a site without a worker that takes its messages."""
     with site_of(tmp_path_factory.mktemp("site")) as site:
         site.enrich(new_company())
         yield site

@@ -18,7 +18,7 @@ class Break(BaseModel):
     """One deliberate fault: in *file*, *find* becomes *replace*, and *tests* must notice.
 
     *promise* is what the code promises and the break takes away. *same* says why the program is
-    the same with it, where it is: such a break is not made, and listed so that nobody tries again.
+    the same with it, where it is: it is not made, but listed so that it is not tried again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -44,7 +44,7 @@ def test_faults_come_as_often_as_ordered() -> None:
 
 
 def test_seed_and_attempt_change_the_fault() -> None:
-    """A company is not doomed for ever, nor in every run."""
+    """A company does not fail permanently, nor in every run."""
     half = Behaviour(error_rate=0.5)
     other = Behaviour(error_rate=0.5, seed=1)
 

@@ -16,7 +16,7 @@ from orchestrator.embedded.sandbox.behaviour import (
 from orchestrator.embedded.sandbox.runs import SearchRequest, search, topic_of
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-EVERYBODY = Behaviour(not_found_rate=0, ambiguous_rate=0)
+ALL_KNOWN = Behaviour(not_found_rate=0, ambiguous_rate=0)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_page_costs_and_what_is_not_found_is_free(phrase: str, pages: int) -> 
     """Whatever is searched for; the company is in the first item alone."""
     request = SearchRequest(queries=[phrase], max_pages_per_query=pages)
 
-    finding = search(phrase, request, EVERYBODY, NOW)
+    finding = search(phrase, request, ALL_KNOWN, NOW)
 
     assert finding.cost_micros == len(finding.items) * 5_500
     assert len(finding.items) in {0, pages}

@@ -262,7 +262,7 @@ others = st.builds(
 )
 @given(sent=works | upload_requests | others)
 def test_no_request_is_an_error_of_ours(running: Running, sent: Sent) -> None:
-    """Each is answered as the caller's, and the list of jobs goes on for everybody."""
+    """Each is answered as the caller's, and the list of jobs continues for all callers."""
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:
         status, content = running.answer(sent)
         listed, jobs = running.answer(Sent("GET", JOBS))

@@ -93,6 +93,6 @@ async def test_a_filter_requeues_over_jobs(door: Door) -> None:
 @pytest.mark.parametrize(("method", "what"), [("GET", "failed"), ("POST", "requeue")])
 async def test_an_unknown_job_has_no_dead_letters(door: Door, method: str, what: str) -> None:
     """Neither has what is no id."""
-    for job_id in ("0" * 32, "nobody"):
+    for job_id in ("0" * 32, "no-job"):
         answer = await door.client.request(method, f"{JOBS}/{job_id}/{what}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_job")

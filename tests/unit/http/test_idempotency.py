@@ -140,7 +140,7 @@ async def test_of_requests_at_the_same_time_one_works(door: Door, send: Send) ->
 
 
 async def test_a_refused_request_leaves_its_key_free(door: Door) -> None:
-    """Whoever corrects a request may send it under the same key."""
+    """A corrected request may be sent under the same key."""
     wrong = {"kind": "pipeline", "leads": [{**LEAD, "email": "ana"}]}
 
     refused = await _post(door, "k", JOBS, json=wrong)
@@ -210,7 +210,7 @@ async def test_a_key_lapses_with_the_process_that_had_it(door: Door) -> None:
 
 
 async def test_a_request_that_was_overtaken_makes_no_second_job(door: Door) -> None:
-    """Whoever stood still beyond its lease finds the job of its successor, or a key in flight."""
+    """A request suspended beyond its lease finds its successor's job, or a key in flight."""
     runtime = door.runtime
     keys = IdempotencyKeys(
         runtime.backends.jobs_redis, ttl=timedelta(hours=1), lease=timedelta(milliseconds=50)

@@ -64,7 +64,7 @@ async def job_of(door: Door, answer: httpx.Response) -> Job:
 @SENDERS
 @pytest.mark.parametrize("place", ["body", "address"])
 async def test_limits_count_wherever_they_are_given(door: Door, send: Send, place: str) -> None:
-    """Under both names of the cap; what nobody has said is the installation's."""
+    """Under both names of the cap; without one, the installation's applies."""
     for cap in ({"max_cost_micros": 0}, {"max_cost_usd": 0}, {"max_cost_micros": 120}):
         said = {"tenant": "acme", "deadline": NEAR.isoformat(), **cap}
         body, query = (said, {}) if place == "body" else ({}, said)
@@ -137,7 +137,7 @@ async def test_what_is_no_limit_is_refused(door: Door, send: Send) -> None:
 
 
 async def test_an_unknown_parameter_is_refused_everywhere(door: Door) -> None:
-    """Whoever mistypes a filter learns of it, and is not answered as if there were none."""
+    """A mistyped filter is an error, and is not answered as if there were none."""
     job = f"{JOBS}/{'0' * 32}"
     reads = [JOBS, f"{JOBS}/failed", job, f"{job}/results", "/health", "/metrics", "/openapi.json"]
     changes = [f"{JOBS}/requeue", f"{job}/cancel", f"{job}/pause", f"{job}/requeue", LEAD_DOOR]

@@ -67,7 +67,7 @@ async def test_metrics_are_for_holders_of_the_key(settings: Settings, open_door:
 async def test_workers_lookups_and_money_are_told(settings: Settings, open_door: OpenDoor) -> None:
     """As the heartbeats, the fleet's counts and the budget have them; what has no cap has no rest.
 
-    Money that is held is not spent, and counts against the cap all the same.
+    Money that is held is not spent, and still counts against the cap.
     """
     async with open_door(settings.model_copy(update={"cap_global_micros": 1000})) as door:
         parts = door.runtime

@@ -95,7 +95,7 @@ async def test_every_example_of_a_job_is_accepted(door: Door, name: str) -> None
 
 
 async def test_every_example_of_a_lead_is_understood(door: Door) -> None:
-    """The example lead is accepted; the example id is a sound id that nobody has."""
+    """The example lead is accepted; the example id is a valid id of no lead."""
     statuses = {
         name: (
             await door.client.post("/api/v1/orchestrator/enriquecer-lead", json=example["value"])

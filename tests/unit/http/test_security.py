@@ -112,7 +112,7 @@ NEEDS = {
 
 
 async def test_a_key_opens_what_its_scopes_say(scoped: Settings, open_door: OpenDoor) -> None:
-    """Whoever may look may not spend, and whoever scrapes may not look."""
+    """A key for reading may not spend, and a key for metrics may not read."""
     keys = {"metrics": METRICS_KEY, "read": READ_KEY, "work": WORK_KEY, "none": "x" * 20}
     async with open_door(scoped) as door:
         for (method, path), scopes in NEEDS.items():
@@ -127,10 +127,10 @@ async def test_a_key_opens_what_its_scopes_say(scoped: Settings, open_door: Open
 async def test_a_key_of_a_tenant_is_for_that_tenant(scoped: Settings, open_door: OpenDoor) -> None:
     """Its holder names no other one, and sees nothing of theirs; a key of no tenant names any."""
     wanted = {"kind": "enrich", "companies": ["Acme"]}
-    acme, everybody = {"X-API-Key": ACME_KEY}, [(b"x-api-key", KEY.encode())]
+    acme, all_tenants = {"X-API-Key": ACME_KEY}, [(b"x-api-key", KEY.encode())]
     async with open_door(scoped) as door:
         post, get = door.client.post, door.client.get
-        other = (await post(JOBS, json={**wanted, "tenant": "other"}, headers=everybody)).json()
+        other = (await post(JOBS, json={**wanted, "tenant": "other"}, headers=all_tenants)).json()
         own = (await post(JOBS, json=wanted, headers=acme)).json()
         named = (await post(JOBS, json={**wanted, "tenant": "acme"}, headers=acme)).json()
         refused = [
@@ -148,7 +148,7 @@ async def test_a_key_of_a_tenant_is_for_that_tenant(scoped: Settings, open_door:
             await post(f"{other['url']}/requeue", headers=acme),
         ]
         listed = (await get(JOBS, headers=acme)).json()["jobs"]
-        all_jobs = (await get(JOBS, headers=everybody)).json()["jobs"]
+        all_jobs = (await get(JOBS, headers=all_tenants)).json()["jobs"]
 
     assert {answer.json()["error"]["code"] for answer in refused} == {"other_tenant"}
     assert {answer.status_code for answer in refused} == {403}
@@ -159,7 +159,7 @@ async def test_a_key_of_a_tenant_is_for_that_tenant(scoped: Settings, open_door:
 
 
 async def test_health_needs_no_key(guarded: Settings, open_door: OpenDoor) -> None:
-    """Whoever watches the server may ask for its health."""
+    """Monitoring may ask for the server's health."""
     async with open_door(guarded, "http://api.example") as door:
         answer = await door.client.get("/health")
 
@@ -294,7 +294,7 @@ async def test_no_key_is_logged(scoped: Settings, open_door: OpenDoor) -> None:
     """Neither one that opens nor one that does not."""
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         async with open_door(scoped) as door:
-            for key in (METRICS_KEY, ACME_KEY, "a-wrong-key-of-somebody"):
+            for key in (METRICS_KEY, ACME_KEY, "a-wrong-key-from-outside"):
                 headers = {"X-API-Key": key, "X-Request-ID": "r" * 20}
                 await door.client.get(JOBS, headers=headers)
 
@@ -304,7 +304,7 @@ async def test_no_key_is_logged(scoped: Settings, open_door: OpenDoor) -> None:
 
 
 def test_an_address_in_use_is_refused_in_one_sentence(settings: Settings) -> None:
-    """Whoever starts the API twice is told what to change, without a traceback."""
+    """A second API on the same port ends with what to change, without a traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 

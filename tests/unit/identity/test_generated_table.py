@@ -85,7 +85,7 @@ def test_nothing_ambiguous_comes_from_the_list(elf: str, reason: str) -> None:
 
 
 def test_the_exceptions_are_codes_of_the_list() -> None:
-    """An exception that matches nothing is a slip of the pen."""
+    """An exception that matches nothing is probably a typo."""
     assert {one.code for one in read_elf(ELF.read_text("utf-8"))} >= NOT_LINKED
 
 

@@ -34,6 +34,6 @@ def test_every_state_that_is_not_final_leads_to_one() -> None:
 
 
 def test_small_jobs_are_interactive() -> None:
-    """Somebody waits for a few companies; a file is a batch."""
+    """A person waits for a few companies; a file is a batch."""
     assert lane_of(INTERACTIVE_ITEMS) is Lane.INTERACTIVE
     assert lane_of(INTERACTIVE_ITEMS + 1) is Lane.PIPELINE

@@ -44,7 +44,7 @@ def test_time_begins_anew_after_any_good_reason(look: Look) -> None:
 
 
 def test_a_message_received_is_a_sign_of_life() -> None:
-    """A queue that is never empty is no stall of whoever takes from it."""
+    """A queue that is never empty is no stall of the worker that takes from it."""
     looks = [replace(UNHEARD, received=number) for number in range(100)]
 
     assert set(verdicts(*looks)) == {None}

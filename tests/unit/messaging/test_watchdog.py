@@ -64,7 +64,7 @@ def _threads() -> set[str]:
 
 
 def test_it_bites_once_and_says_what_and_where() -> None:
-    """Whoever watches on would bite a process that is ending."""
+    """A watchdog that continued would end a process that is already ending."""
     process = Process()
     process.queues = frozenset({"pipeline"})
     watchdog = watched(process)

@@ -38,7 +38,7 @@ def test_a_list_is_not_due_all_at_once() -> None:
 
 
 def test_jitter_only_shortens_a_period() -> None:
-    """Nobody waits longer than was said, nor much less."""
+    """No wait is longer than the period, nor much shorter."""
     for number in range(MANY):
         period = next_instant(_watch(f"Acme {number}"), NOW, "enriched") - NOW
 

@@ -161,7 +161,7 @@ async def test_what_may_have_been_sent_is_never_sent_again(error: Callable[[], E
 
 
 async def test_the_timeout_covers_the_whole_answer() -> None:
-    """A server that keeps the line busy for ever does not keep us for ever."""
+    """A server that never ends its answer does not keep the client waiting without limit."""
 
     async def drip() -> AsyncIterator[bytes]:
         while True:

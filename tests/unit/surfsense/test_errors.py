@@ -97,7 +97,7 @@ def test_an_error_is_shared_as_a_json_record(error: EnrichmentError) -> None:
 
 @each_error
 def test_a_message_names_the_company(error: EnrichmentError) -> None:
-    """Whoever reads only the message knows which company it is about."""
+    """The message alone says which company it is about."""
     assert str(error).startswith("Acme: ")
 
 

@@ -29,7 +29,7 @@ UNWELL: dict[str, Any] = {}
 
 
 class Looks:
-    """A server whose run is seen as the script says, its last state for ever."""
+    """A server whose run is seen as the script says, its last state without end."""
 
     def __init__(self, *script: dict[str, Any]) -> None:
         self._script = script
@@ -85,7 +85,7 @@ async def test_the_grace_begins_with_the_interruption() -> None:
     ],
 )
 async def test_a_success_in_time_is_an_answer(script: tuple[dict[str, Any], ...]) -> None:
-    """After any looks that failed or told of a restart; then nobody looks again."""
+    """After any looks that failed or told of a restart; then it is not looked at again."""
     server = Looks(*script)
 
     answer = await seller_over(server, RecordedSleep()).collect("run_1", company="Acme")

@@ -77,7 +77,7 @@ def test_companies_of_one_name_are_searched_and_recognized_apart() -> None:
     ],
 )
 def test_another_search_is_not_recognized(request_: dict[str, Any] | None) -> None:
-    """Somebody else's run must not pass for our purchase."""
+    """The run of another purchase must not pass for this one."""
     assert not is_search_for("Acme", request_)
 
 
@@ -89,7 +89,7 @@ def test_the_sandboxs_company_is_the_payload() -> None:
 
 
 def test_real_results_claim_little() -> None:
-    """The first hit may be the company's site; nobody has verified that."""
+    """The first hit may be the company's site, which is not verified."""
     items = [
         {"organicResults": [result("https://a.example/"), result("https://b.example/")]},
         {"organicResults": [result("https://c.example/")]},

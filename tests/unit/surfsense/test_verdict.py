@@ -147,7 +147,7 @@ def test_any_other_server_error_leaves_the_answer_lost(status: int) -> None:
 
 @pytest.mark.parametrize("status", [400, 405, 409, 422])
 def test_a_bad_request_is_rejected_with_the_reason(status: int) -> None:
-    """The service's own sentence reaches whoever has to correct the request."""
+    """The service's own sentence reaches the person that has to correct the request."""
     with pytest.raises(RequestRejected, match="empresa is missing"):
         judge(status, {"detail": "empresa is missing"})
 
