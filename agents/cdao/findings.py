@@ -7,7 +7,7 @@ grows when a claim is removed.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,8 +23,6 @@ Params: TypeAlias = JsonObject
 HIGHEST_SCORE = 100
 """The score runs from 0 to here."""
 
-_Word = TypeVar("_Word", bound=str)
-_Listed: TypeAlias = tuple[FindingName, tuple[_Word, ...], int]
 _DISQUALIFIED = -100
 """Points of a lead that is no prospect at all; no sum of good findings makes up for it."""
 
@@ -48,22 +46,17 @@ class Finding(BaseModel):
 
 def _scored(
     name: FindingName,
-    weight: int,
+    policy: Policy,
     basis: Sequence[Known[Any]],
     params: Params,
     strength: float | None = None,
 ) -> Iterator[Finding]:
     """Yield the finding that rests on *basis*, or nothing where it comes to no points.
 
-    Args:
-        name: What was found.
-        weight: Points at full strength.
-        basis: The facts behind it.
-        params: What its sentence names.
-        strength: 0 to 1; where left out, the trust in the best of the facts.
+    Its weight counts by *strength*, 0 to 1; where left out, by the trust in the best of the facts.
     """
     trust = max((known.trust for known in basis), default=0.0)
-    points = round(weight * (trust if strength is None else strength))
+    points = round(policy.weights.of(name) * (trust if strength is None else strength))
     if points:
         yield Finding(
             name=name,
@@ -80,9 +73,7 @@ def find(profile: CompanyProfile, lead: Lead, policy: Policy) -> tuple[Finding, 
     findings = [
         Finding(name=FindingName.BASELINE, points=policy.scoring.baseline),
         *_about_listed_domains(profile, lead, policy),
-        *_about_sector(profile, policy),
-        *_about_size(profile, policy),
-        *_about_country(profile, policy),
+        *_about_market(profile, policy),
         *_about_hiring(profile, policy),
         *_about_news(profile, policy),
         *_about_technologies(profile, policy),
@@ -125,12 +116,12 @@ def _about_email(profile: CompanyProfile, lead: Lead, policy: Policy) -> Iterato
         for known in profile.websites
         if is_within(domain, known.value) or is_within(known.value, domain)
     ]
-    weights = policy.weights
     params: Params = {"domain": domain}
+    points = policy.weights.free_mail
     if own:
-        yield from _scored(FindingName.OWN_DOMAIN_EMAIL, weights.own_domain_email, own, params)
-    elif weights.free_mail and _is_free_mail(domain, policy.domains):
-        yield Finding(name=FindingName.FREE_MAIL, points=weights.free_mail, params=params)
+        yield from _scored(FindingName.OWN_DOMAIN_EMAIL, policy, own, params)
+    elif points and _is_free_mail(domain, policy.domains):
+        yield Finding(name=FindingName.FREE_MAIL, points=points, params=params)
 
 
 def _is_free_mail(domain: str, domains: Domains) -> bool:
@@ -148,38 +139,22 @@ def _listed(hosts: tuple[str, ...], domains: Domains) -> Finding | None:
     return None
 
 
-def _about_sector(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
-    market, weights = policy.market, policy.weights
-    fit = (FindingName.SECTOR_FIT, market.target_sectors, weights.sector_fit)
-    misfit = (FindingName.SECTOR_MISFIT, market.avoided_sectors, weights.sector_misfit)
-    return _where_listed("sector", profile.sector, fit, misfit)
-
-
-def _about_size(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
-    market, weights = policy.market, policy.weights
-    fit = (FindingName.SIZE_FIT, market.target_sizes, weights.size_fit)
-    misfit = (FindingName.SIZE_MISFIT, market.avoided_sizes, weights.size_misfit)
-    return _where_listed("size", profile.size_band, fit, misfit)
-
-
-def _where_listed(
-    param: str, known: Known[_Word] | None, *lists: _Listed[_Word]
-) -> Iterator[Finding]:
-    for name, words, weight in lists:
-        if known and known.value in words:
-            yield from _scored(name, weight, [known], {param: known.value})
-
-
-def _about_country(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
-    country, weights = profile.country, policy.weights
-    if country is None:
-        return
-    name, weight = (
-        (FindingName.COUNTRY_FIT, weights.country_fit)
-        if country.value in policy.market.countries
-        else (FindingName.OUTSIDE_MARKET, weights.outside_market)
+def _about_market(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
+    """Yield whether sector, size and country are wanted, or to be avoided."""
+    market, country = policy.market, profile.country
+    rows: tuple[tuple[str, Known[Any] | None, tuple[str, ...], FindingName], ...] = (
+        ("sector", profile.sector, market.target_sectors, FindingName.SECTOR_FIT),
+        ("sector", profile.sector, market.avoided_sectors, FindingName.SECTOR_MISFIT),
+        ("size", profile.size_band, market.target_sizes, FindingName.SIZE_FIT),
+        ("size", profile.size_band, market.avoided_sizes, FindingName.SIZE_MISFIT),
+        ("country", country, market.countries, FindingName.COUNTRY_FIT),
     )
-    yield from _scored(name, weight, [country], {"country": country.value})
+    for param, known, listed, name in rows:
+        if known and known.value in listed:
+            yield from _scored(name, policy, [known], {param: known.value})
+    if country and country.value not in market.countries:
+        params: Params = {"country": country.value}
+        yield from _scored(FindingName.OUTSIDE_MARKET, policy, [country], params)
 
 
 def _about_hiring(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
@@ -189,7 +164,7 @@ def _about_hiring(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
     named = sum(known.trust for known in titles)
     return _scored(
         FindingName.HIRING,
-        policy.weights.hiring,
+        policy,
         [*numbers, *titles],
         {"open_positions": max(len(titles), *(known.value for known in numbers), 1)},
         strength=min(1.0, max(counted, named) / full),
@@ -204,7 +179,7 @@ def _about_news(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
         best = items[0]
         yield from _scored(
             FindingName(f"news_{category}"),
-            policy.weights.news.get(category, 0),
+            policy,
             items,
             {"headline": best.value.headline, "as_of": best.as_of.date().isoformat()},
         )
@@ -216,7 +191,7 @@ def _about_technologies(profile: CompanyProfile, policy: Policy) -> Iterator[Fin
     params: Params = {"technologies": [wanted[known.value.casefold()] for known in fitting]}
     return _scored(
         FindingName.TECHNOLOGY_FIT,
-        policy.weights.technology_fit,
+        policy,
         fitting,
         params,
         strength=min(1.0, sum(known.trust for known in fitting) / policy.saturation.technologies),
@@ -226,16 +201,13 @@ def _about_technologies(profile: CompanyProfile, policy: Policy) -> Iterator[Fin
 def _about_contacts(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
     points = profile.contact_points
     params: Params = {"kinds": [*sorted({known.value.kind for known in points})]}
-    weight = policy.weights.contact_reachable
-    return _scored(FindingName.CONTACT_REACHABLE, weight, points, params)
+    return _scored(FindingName.CONTACT_REACHABLE, policy, points, params)
 
 
 def _about_website(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
-    website = profile.website
-    if website:
-        weight = policy.weights.website_found
+    if website := profile.website:
         params: Params = {"website": website.value}
-        yield from _scored(FindingName.WEBSITE_FOUND, weight, [website], params)
+        yield from _scored(FindingName.WEBSITE_FOUND, policy, [website], params)
 
 
 def _staleness(findings: Iterable[Finding]) -> Iterator[Finding]:

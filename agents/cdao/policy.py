@@ -26,7 +26,7 @@ from pydantic_core import ErrorDetails
 from agents.domains import host_of
 
 from .countries import country_code
-from .vocabulary import NewsCategory, Sector, SizeBand
+from .vocabulary import FindingName, NewsCategory, Sector, SizeBand
 
 _Word = TypeVar("_Word", bound=str)
 
@@ -90,7 +90,7 @@ class Scoring(_Section):
 
 
 class Weights(_Section):
-    """Points of each finding at full trust; the sign is part of a finding's meaning."""
+    """Points of each finding at full trust, by its name; the sign is part of its meaning."""
 
     sector_fit: Bonus
     sector_misfit: Malus
@@ -105,6 +105,11 @@ class Weights(_Section):
     contact_reachable: Bonus
     website_found: Bonus
     news: dict[NewsCategory, Points]
+
+    def of(self, finding: FindingName) -> int:
+        """Return the weight of *finding*; news of a kind that is left out counts nothing."""
+        name, is_news, category = finding.partition("news_")
+        return self.news.get(NewsCategory(category), 0) if is_news else int(getattr(self, name))
 
 
 class Market(_Section):
