@@ -22,7 +22,7 @@ from . import failed_items, health, jobs, metrics, reference, submitting
 from .errors import KNOWN_ERRORS, Refusal, answer_error
 from .health import HealthChecks
 from .limits import BodyLimit
-from .security import KEY_DOCUMENTED, OPEN_PATH, Guard, OriginGuard, QueryNames
+from .security import KEY_DOCUMENTED, OPEN_PATH, Guard
 
 log = structlog.get_logger(__name__)
 
@@ -74,8 +74,6 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         middleware=[
             Middleware(RequestLog),
             Middleware(Guard, keys=keys),
-            Middleware(OriginGuard),
-            Middleware(QueryNames),
             Middleware(BodyLimit),
         ],
         exception_handlers=dict.fromkeys(KNOWN_ERRORS, answer_error),

@@ -132,10 +132,26 @@ def not_found(code: str, message: str) -> Refused:
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI entries of error answers with *statuses*."""
+    """Return the OpenAPI entries of error answers: *statuses*, and those of every route."""
     return {
-        status.value: {"model": ErrorAnswer, "description": status.phrase} for status in statuses
+        status.value: {"model": ErrorAnswer, "description": status.phrase}
+        for status in sorted({*statuses, *_OF_EVERY_ROUTE})
     }
+
+
+_OF_EVERY_ROUTE: Final = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+#: Of routes that take a body.
+BODY_ERRORS: Final = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
 
 
 Location = Sequence[str | int]

@@ -16,7 +16,7 @@ from orchestrator.handlers import list_failed_items
 from orchestrator.infra.bounds import Flag, Instant, Tenant
 from orchestrator.jobs import FailureFilter, KeyedRequest, Lane
 
-from .errors import FieldFault, Refused, documented, invalid_request
+from .errors import BODY_ERRORS, FieldFault, Refused, documented, invalid_request
 from .jobs import found_job, url_of
 from .limits import JOBS_PATH, NDJSON
 from .requests import (
@@ -35,19 +35,6 @@ router = APIRouter(prefix=JOBS_PATH, tags=["dead letters"], route_class=BodyRout
 
 _Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
 _Codes = Annotated[list[_Code], Field(max_length=50)]
-_ERRORS: Final = (
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
-_CHANGE_ERRORS: Final = (
-    *_ERRORS,
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.CONFLICT,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-)
 _FAILED_ITEM: Final = (
     '{"job_id": "0f1e...", "number": 7, "item": "Acme", "company": "Acme", "company_key": "acme", '
     '"code": "rate_limited", "reason": {"en": "...", "es": "..."}, '
@@ -122,7 +109,7 @@ class RequeueAnswer(BaseModel):
     "/failed",
     summary="List what has failed",
     response_class=StreamingResponse,
-    responses=documented(*_ERRORS) | _STREAM,
+    responses=documented() | _STREAM,
 )
 async def stream_failed(
     wanted: Annotated[FailedItemsQuery, Depends()],
@@ -142,7 +129,7 @@ async def stream_failed(
     "/{job_id}/failed",
     summary="List what of a job has failed",
     response_class=StreamingResponse,
-    responses=documented(HTTPStatus.NOT_FOUND, *_ERRORS) | _STREAM,
+    responses=documented(HTTPStatus.NOT_FOUND) | _STREAM,
 )
 async def stream_failed_of(
     job_id: str,
@@ -156,7 +143,7 @@ async def stream_failed_of(
     return _stream(runtime, FailureFilter(job.job_id, codes, since=wanted.since))
 
 
-@router.post("/requeue", summary="Try again what has failed", responses=documented(*_CHANGE_ERRORS))
+@router.post("/requeue", summary="Try again what has failed", responses=documented(*BODY_ERRORS))
 async def requeue_letters(
     address: LimitsInAddress,
     runtime: RuntimeOfApp,
@@ -186,7 +173,7 @@ async def requeue_letters(
 @router.post(
     "/{job_id}/requeue",
     summary="Try again what of a job has failed",
-    responses=documented(HTTPStatus.NOT_FOUND, *_CHANGE_ERRORS),
+    responses=documented(HTTPStatus.NOT_FOUND, *BODY_ERRORS),
 )
 async def requeue_letters_of(
     job_id: str,
@@ -232,10 +219,12 @@ async def _requeued(
             runtime, chosen, max_cost_micros=terms.max_cost_micros, deadline=terms.deadline
         )
     )
-    told = (await RequeueReport.of(found)).as_json(dry_run=wanted.dry_run)
-    told["jobs"] = [{**each, "url": _url(each["job_id"])} for each in told["jobs"]]
-    told["requeued_as"] = [] if chosen.job_id is None else await requeued_as(runtime, chosen.job_id)
-    answer = RequeueAnswer.model_validate(told)
+    content = (await RequeueReport.of(found)).as_json(dry_run=wanted.dry_run)
+    content["jobs"] = [{**each, "url": _url(each["job_id"])} for each in content["jobs"]]
+    content["requeued_as"] = (
+        [] if chosen.job_id is None else await requeued_as(runtime, chosen.job_id)
+    )
+    answer = RequeueAnswer.model_validate(content)
     if keyed is not None:
         await keyed.settled(answer.model_dump(mode="json"))
     return answer

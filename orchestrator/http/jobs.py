@@ -48,17 +48,12 @@ def url_of(job_id: str) -> str:
 
 _CURSOR = re.compile(r"^\d{1,15}-[0-9a-f]{32}$", re.ASCII)
 _Found = tuple[JobCursor, Job | UnreadableJob]
-# Anything else is nobody's job, and might be the name of another key of the same database.
+# Anything else is no job's id, and might be the name of another key of the same database.
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
-_ERRORS = documented(
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.CONFLICT,
-    HTTPStatus.GONE,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
+_STEERING: Final[dict[str, Any]] = {
+    "response_model_exclude_unset": True,
+    "responses": documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE),
+}
 
 
 class NumberedResult(BaseModel):
@@ -106,19 +101,26 @@ class JobStatus(BaseModel):
         """Return what *job* says of itself at *now*, without results."""
         left = job.time_left(now)
         return cls(
-            job_id=job.job_id,
-            kind=job.kind,
-            state=job.state,
-            total=job.total,
-            done=job.done,
+            **_facts(job),
             tally={name: n for name, n in sorted(job.tally.items()) if name not in _OWN_FIELDS},
-            spent_micros=job.tally.get("spent_micros", 0),
-            saved_micros=job.tally.get("saved_micros", 0),
             buy_again=job.buy_again,
-            accepted_at=job.accepted_at,
-            finished_at=job.finished_at,
             eta_s=None if left is None else round(left.total_seconds()),
         )
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    """Return the fields that both forms of a job have."""
+    return {
+        "job_id": job.job_id,
+        "kind": job.kind,
+        "state": job.state,
+        "total": job.total,
+        "done": job.done,
+        "spent_micros": job.tally.get("spent_micros", 0),
+        "saved_micros": job.tally.get("saved_micros", 0),
+        "accepted_at": job.accepted_at,
+        "finished_at": job.finished_at,
+    }
 
 
 class ListedJob(BaseModel):
@@ -149,28 +151,20 @@ class ListedJob(BaseModel):
     def of(cls, job: Job) -> "ListedJob":
         """Return what *job* says of itself."""
         return cls(
-            job_id=job.job_id,
+            **_facts(job),
             url=url_of(job.job_id),
-            kind=job.kind,
-            state=job.state,
             lane=job.lane,
             tenant=job.tenant,
             origin=job.origin,
-            total=job.total,
-            done=job.done,
             failed=sum(n for name, n in job.tally.items() if name.startswith("failed:")),
-            spent_micros=job.tally.get("spent_micros", 0),
-            saved_micros=job.tally.get("saved_micros", 0),
             max_cost_micros=job.max_cost_micros,
-            accepted_at=job.accepted_at,
-            finished_at=job.finished_at,
             deadline=job.deadline,
             parent=job.parent,
         )
 
 
 class UnreadableRecord(BaseModel):
-    """A job that no worker works on, since what is stored of it cannot be read. Cancel it."""
+    """A job that no worker continues, since its record cannot be read. Cancel it."""
 
     job_id: str
     problem: str
@@ -210,12 +204,7 @@ async def found_job(runtime: Runtime, caller: Caller, job_id: str) -> Job:
 @router.get(
     "",
     summary="List jobs",
-    responses=documented(
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ),
+    responses=documented(),
 )
 async def list_jobs(
     runtime: RuntimeOfApp,
@@ -269,14 +258,7 @@ def _place(cursor: str) -> JobCursor:
     "/{job_id}",
     summary="See how far a job is",
     response_model_exclude_unset=True,
-    responses=documented(
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ),
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def show_job(
     job_id: str,
@@ -303,34 +285,19 @@ async def show_job(
     )
 
 
-@router.post(
-    "/{job_id}/pause",
-    summary="Pause a job",
-    response_model_exclude_unset=True,
-    responses=_ERRORS,
-)
+@router.post("/{job_id}/pause", summary="Pause a job", **_STEERING)
 async def pause_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
     """Begin no further item; what is under way ends and counts. A finished job stays finished."""
     return await _commanded(runtime, caller, job_id, Command.PAUSE)
 
 
-@router.post(
-    "/{job_id}/resume",
-    summary="Resume a paused job",
-    response_model_exclude_unset=True,
-    responses=_ERRORS,
-)
+@router.post("/{job_id}/resume", summary="Resume a paused job", **_STEERING)
 async def resume_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
     """Go on where the job was paused."""
     return await _commanded(runtime, caller, job_id, Command.RESUME)
 
 
-@router.post(
-    "/{job_id}/cancel",
-    summary="Cancel a job",
-    response_model_exclude_unset=True,
-    responses=_ERRORS,
-)
+@router.post("/{job_id}/cancel", summary="Cancel a job", **_STEERING)
 async def cancel_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
     """End a job for good. What has no result gets none, and purchases for it alone are stopped.
 
@@ -357,14 +324,7 @@ async def _commanded(runtime: Runtime, caller: Caller, job_id: str, wanted: Comm
     summary="Read all results of a job",
     response_class=StreamingResponse,
     responses={
-        **documented(
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.NOT_FOUND,
-            HTTPStatus.CONFLICT,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        ),
+        **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
         HTTPStatus.OK.value: {
             "description": "One result a line, in the order of the request.",
             "content": {NDJSON: {"example": '{"number": 0, "result": {...}}'}, CSV: {}},

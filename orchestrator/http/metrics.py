@@ -47,9 +47,7 @@ UNDELIVERED: Final = (HandOverState.PENDING, HandOverState.DEAD)
     summary="Metrics",
     response_class=Response,
     responses={
-        **documented(
-            HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
-        ),
+        **documented(),
         HTTPStatus.OK.value: {
             "description": "Metrics in Prometheus' text format, or OpenMetrics if asked for.",
             "content": {"text/plain": {"example": 'emasai_waiting_chunks{lane="pipeline"} 7.0'}},

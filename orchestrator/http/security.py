@@ -111,7 +111,11 @@ def caller_of(scope: Scope) -> Caller:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether *host*, a name or an address, means this machine to itself only."""
+    """Say whether *host* is `localhost` or a loopback address.
+
+    Stricter than `infra.redis_address`, which says where to connect to: here it is a caller's word,
+    and a name below `localhost` may be a page's own.
+    """
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -119,15 +123,25 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """ASGI middleware that refuses strangers before anything of the request is read."""
+    """ASGI middleware that refuses requests before anything of them is read.
+
+    It asks for a key, or without keys for a host name that means this machine. Web pages of other
+    origins may change nothing, and cannot send JSON: its content type is asked for, whatever the
+    framework would make of a body without one. A query must have documented names only.
+    """
 
     def __init__(self, app: ASGIApp, *, keys: Sequence[ApiKey]) -> None:
         self._app = app
+        self._query_names = _QueryNames()
         self._keys = [(key.secret.get_secret_value().encode(), key) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401, 403 or 421, or pass the request on with its `Caller`."""
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        """Answer 401, 403, 415, 421 or 422, or pass the request on with its `Caller`."""
+        refusal = None
+        if scope["type"] == "http":
+            refusal = (
+                self._refusal(scope) or _change_refusal(scope) or self._query_names.refusal(scope)
+            )
         if refusal is None:
             await self._app(scope, receive, send)
         else:
@@ -170,25 +184,6 @@ def _scope_refusal(scope: Scope, key: ApiKey) -> Refusal | None:
     return Refusal(HTTPStatus.FORBIDDEN, "missing_scope", message)
 
 
-class OriginGuard:
-    """ASGI middleware against web pages of other origins, which browsers let send requests.
-
-    They may not change anything, and cannot send JSON: its content type is asked for, whatever
-    the framework would make of a body without one.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403 or 415, or pass the request on."""
-        refusal = _change_refusal(scope) if scope["type"] == "http" else None
-        if refusal is None:
-            await self._app(scope, receive, send)
-        else:
-            await refusal.response()(scope, receive, send)
-
-
 def _change_refusal(scope: Scope) -> Refusal | None:
     if scope["method"] in _SAFE:
         return None
@@ -228,22 +223,17 @@ def _given_key(headers: Headers) -> str:
     return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
 
 
-class QueryNames:
-    """ASGI middleware. Goes by the OpenAPI document: what is documented is what is known."""
+class _QueryNames:
+    """The query parameters of each address, by the OpenAPI document: a misspelt limit is none."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self) -> None:
         self._known: list[tuple[re.Pattern[str], dict[str, _Names]]] | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 422, or pass the request on."""
-        refusal = None
-        if scope["type"] == "http" and scope["query_string"]:
-            refusal = _query_refusal(scope["query_string"], self._names_at(scope))
-        if refusal is None:
-            await self._app(scope, receive, send)
-        else:
-            await refusal.response()(scope, receive, send)
+    def refusal(self, scope: Scope) -> Refusal | None:
+        """Return the answer to a query with unknown names; None if there are none."""
+        if not scope["query_string"]:
+            return None
+        return _query_refusal(scope["query_string"], self._names_at(scope))
 
     def _names_at(self, scope: Scope) -> _Names | None:
         """Return what the address of a request knows; None where there is nothing."""

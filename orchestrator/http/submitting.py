@@ -34,7 +34,7 @@ from orchestrator.jobs import (
     Origin,
 )
 
-from .errors import Refusal, Refused, documented, not_found
+from .errors import BODY_ERRORS, Refusal, Refused, documented, not_found
 from .jobs import url_of
 from .limits import JOBS_PATH, MAX_WAIT_S, is_upload, media_type_of
 from .pieces import digest_of
@@ -126,16 +126,7 @@ class LeadAnswer(BaseModel):
     summary="Ask for work",
     status_code=HTTPStatus.ACCEPTED,
     response_model_exclude_unset=True,
-    responses=documented(
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ),
+    responses=documented(*BODY_ERRORS),
     openapi_extra={"requestBody": {"content": UPLOAD_BODIES}},
 )
 async def accept_job(
@@ -275,18 +266,7 @@ async def accept_upload(
     status_code=HTTPStatus.ACCEPTED,
     response_model_exclude_unset=True,
     responses={HTTPStatus.OK: {"model": LeadAnswer, "description": "Judged within `wait_s`"}}
-    | documented(
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.GONE,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ),
+    | documented(HTTPStatus.NOT_FOUND, HTTPStatus.GONE, *BODY_ERRORS),
 )
 async def enrich_lead(
     wanted: Annotated[LeadRequest, Body(openapi_examples=LEAD_EXAMPLES)],
