@@ -1,4 +1,4 @@
-"""The check that no key stays for ever: it finds what it looks for, wherever a server runs."""
+"""The check that every key expires: it finds what it looks for, wherever a server runs."""
 
 from pathlib import Path
 

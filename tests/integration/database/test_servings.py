@@ -59,7 +59,7 @@ async def test_more_purchases_than_one_statement_takes(engine: AsyncEngine) -> N
 
 async def test_a_database_that_is_away_costs_nobody_anything(engine: AsyncEngine, url: str) -> None:
     """What could not be written is kept, and written later."""
-    away = open_engine("postgresql://nobody@127.0.0.1:1/nowhere")
+    away = open_engine("postgresql://none@127.0.0.1:1/nowhere")
     servings = ReuseStatistics(away, flush_after=SOON)
     servings.add("p1", "hit", 5)
     await asyncio.sleep(0.1)

@@ -40,7 +40,7 @@ def test_nothing_of_it_can_be_read_by_others(tmp_path: Path) -> None:
         os.umask(before)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask as another user")
 def test_another_user_is_kept_out(tmp_path: Path) -> None:
     """Asked as that user, even where the folder is in a public place."""
     tmp_path.chmod(0o755)

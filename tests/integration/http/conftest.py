@@ -98,7 +98,7 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 @pytest.fixture
 def api(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[Child, httpx.Client]]:
-    """Run the API on that server; nobody works on what it accepts."""
+    """Run the API on that server, without workers."""
     variables = {
         "REDIS_URL": f"{valkey.url}/1",
         "DATABASE_URL": migrated_file(tmp_path),

@@ -153,7 +153,7 @@ async def test_a_client_that_does_not_read_is_ended(open_connection: Open) -> No
 
 
 async def test_idle_connections_make_room_for_new_ones(open_connection: Open) -> None:
-    """However many are open and silent, whoever asks is answered."""
+    """However many are open and silent, a request is answered."""
     silent = [await open_connection() for _ in range(5 * LIMIT)]
 
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Answers that are lost, over HTTP: bought again only for whoever asks, held against the bill."""
+"""Answers that are lost, over HTTP: bought again only on request, compared with the bill."""
 
 import csv
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.support.sandbox import charges, everybody_known
 from .conftest import finished
 
 JOBS = "/api/v1/jobs"
-#: What a purchase is entered with while nobody knows what it has cost.
+#: What a purchase is entered with while its cost is unknown.
 PRICE = 46_500
 
 
@@ -40,7 +40,7 @@ def bought(stack: EmbeddedStack, names: list[str]) -> list[int]:
 
 
 def unheard_of(count: int) -> list[str]:
-    """Return names of companies that nobody has asked for."""
+    """Return names of companies that were never asked for."""
     return [f"Perdida {uuid4().hex[:12]}" for _ in range(count)]
 
 

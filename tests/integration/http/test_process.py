@@ -86,7 +86,7 @@ def test_a_signal_ends_the_process_in_order(api: tuple[Child, httpx.Client]) -> 
 def test_a_database_that_is_away_stops_the_start_with_its_own_error(
     valkey: Valkey, tmp_path: Path
 ) -> None:
-    """Whoever starts the API gets the typed error, not the framework's exit."""
+    """A start of the API raises the typed error, not the framework's exit."""
     program = (
         "from orchestrator.http import serve\n"
         "from orchestrator.database import DatabaseUnavailable\n"

@@ -56,7 +56,7 @@ def accepted(client: httpx.Client, companies: list[str]) -> str:
 def test_what_failed_is_tried_again_and_bought_once(
     client: httpx.Client, stack: EmbeddedStack
 ) -> None:
-    """Many ask at once, and somebody has bought a part of it meanwhile: one charge a company."""
+    """Many ask at once, and a part was bought meanwhile: one charge a company."""
     break_surfsense(stack, 1)
     failed = finished(client, accepted(client, COMPANIES))
     assert failed["tally"] == {"failed:service_unavailable": 12, "status:failed": 12}

@@ -50,7 +50,7 @@ def test_a_lead_becomes_an_opportunity_or_a_discard(
 
 
 def test_who_gives_up_and_asks_again_pays_once(client: httpx.Client, stack: EmbeddedStack) -> None:
-    """Whoever does not wait is told so; whoever asks next has the judgement, on one purchase."""
+    """A caller that does not wait is told so; the next one gets the judgement, on one purchase."""
     lead = LEAD | {"empresa": "Talleres Arriaga, S.L."}
 
     hasty = client.post(ENRIQUECER, json=lead, params={"wait_s": 0.01})
@@ -86,7 +86,7 @@ def test_three_spellings_of_a_company_are_bought_once(
 
 
 def test_the_key_is_asked_for(stack: EmbeddedStack) -> None:
-    """A process with a key answers its holder, and tells health to everybody."""
+    """A process with a key answers its holder, and reports health to every caller."""
     variables = {**stack.variables, "EMASAI_API_KEY": "opens-sesame-to-all"}
     wanted = {"kind": "enrich", "companies": ["Inditex"]}
 
@@ -102,7 +102,7 @@ def test_the_key_is_asked_for(stack: EmbeddedStack) -> None:
 
 
 def test_the_log_has_a_line_a_request_and_no_persons(stack: EmbeddedStack) -> None:
-    """An operator finds a request by its id, and nobody finds the lead in the log."""
+    """An operator finds a request by its id, and the lead is not in the log."""
     lead = {**LEAD, "correo": "secreta@mercadona.example"}
 
     # The line is written behind the answer, so the process must have ended.

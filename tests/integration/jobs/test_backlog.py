@@ -42,7 +42,7 @@ def new(job_id: str, items: int = 4, tenant: str = "acme", lane: Lane = Lane.PIP
 
 
 async def counted(redis: Redis, lane: Lane) -> tuple[int, int]:
-    """Return how many chunks of how many jobs nobody holds, counted one by one."""
+    """Return how many chunks of how many jobs no worker holds, counted one by one."""
     waiting = []
     for record in cast("list[bytes]", await redis.keys("jobs1:????????????????????????????????")):
         job_id = record.decode().removeprefix("jobs1:")
@@ -77,7 +77,7 @@ async def test_what_is_accepted_waits_until_it_is_taken(
 async def test_what_is_paused_cancelled_or_gone_does_not_wait(
     records: AcceptingRecords, backlog: Backlog, jobs_redis: Redis
 ) -> None:
-    """Nobody is started for what nobody may take."""
+    """No worker is started for work that none may take."""
     for job_id in ("j1", "j2", "j3"):
         await records.accept(job_id, new(job_id), chunk_size=1)
 
@@ -100,7 +100,7 @@ async def test_what_is_paused_cancelled_or_gone_does_not_wait(
 async def test_a_chunk_whose_worker_has_vanished_waits_again(
     records: AcceptingRecords, backlog: Backlog, jobs_redis: Redis
 ) -> None:
-    """As soon as anybody looks."""
+    """As soon as the backlog is read."""
     await records.accept("j1", new("j1", 1), chunk_size=1)
     await vanish_with_a_chunk(jobs_redis)
     assert (await pipeline(backlog)).chunks == 0
@@ -116,7 +116,7 @@ async def test_a_chunk_whose_worker_has_vanished_waits_again(
 async def test_a_chunk_that_was_handed_back_and_finished_late_does_not_wait(
     records: AcceptingRecords, backlog: Backlog, jobs_redis: Redis
 ) -> None:
-    """Its worker was taken for dead, and has done it all the same."""
+    """Its worker was taken for dead, and has still done it."""
     await records.accept("j1", new("j1", 2), chunk_size=1)
     for _ in range(2):
         # Long enough for both to be taken before one is missed.

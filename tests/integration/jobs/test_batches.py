@@ -39,11 +39,11 @@ async def results_of(runtime: Runtime, job: Job) -> list[dict[str, Any]]:
 async def test_what_is_known_is_answered_without_work(runtime: Runtime, memo_redis: Redis) -> None:
     """Known companies make no chunk, and their rows have evidence, age and what was saved."""
     await know(memo_redis, "acme")
-    await know(memo_redis, "nobody", status="not_found")
+    await know(memo_redis, "unknown", status="not_found")
 
-    job = await submit_stream(runtime, ORDER, in_parts(["Acme, S.A.", "Nobody"], ["ACME"]))
+    job = await submit_stream(runtime, ORDER, in_parts(["Acme, S.A.", "Unknown"], ["ACME"]))
 
-    acme, nobody, again = await results_of(runtime, job)
+    acme, unknown, again = await results_of(runtime, job)
     assert (job.state, job.total, job.items, job.chunks) == (JobState.DONE, 3, 2, 0)
     assert job.tally == {
         "done": 3,
@@ -56,7 +56,7 @@ async def test_what_is_known_is_answered_without_work(runtime: Runtime, memo_red
     assert (acme["status"], acme["source"], acme["company"]) == ("enriched", "hit", "Acme, S.A.")
     assert acme["evidence"]["claims"][0]["value"] == "ES"
     assert again == {**acme, "company": "ACME"}
-    assert (nobody["status"], nobody["found"], nobody["evidence"]) == ("not_found", False, None)
+    assert (unknown["status"], unknown["found"], unknown["evidence"]) == ("not_found", False, None)
 
 
 async def test_lookups_on_the_way_in_are_counted_once(runtime: Runtime, memo_redis: Redis) -> None:
@@ -163,7 +163,7 @@ async def test_a_stream_that_breaks_off_leaves_nothing(runtime: Runtime) -> None
 
 
 async def test_what_was_never_sealed_expires_soon(runtime: Runtime) -> None:
-    """Whoever is killed in mid-stream leaves keys that live for an hour, not for the job's week."""
+    """A process that is killed in mid-stream leaves keys for an hour, not for the job's week."""
     unsealed = runtime.jobs.intake.begin("a" * 32, ORDER)
     await unsealed.add(["Acme", "Zara", "Ikea"])
 

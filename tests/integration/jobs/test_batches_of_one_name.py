@@ -57,7 +57,7 @@ async def test_a_row_keeps_its_own_website(runtime: Runtime, memo_redis: Redis) 
 async def test_who_names_a_company_by_website_does_not_depend_on_who_does_not(
     runtime: Runtime,
 ) -> None:
-    """Both are worked on as long as either may turn out to be somebody else; one pays."""
+    """Both are worked on while either may turn out to be another company; one pays."""
     rows = ["Acme", Mention("Acme", "acme.es").text, "ACME"]
 
     job = await submit_stream(runtime, ORDER, in_parts(rows))

@@ -1,4 +1,4 @@
-"""Pause, resume and cancel: durable, and noticed by whoever has the job in hand."""
+"""Pause, resume and cancel: durable, and noticed by the worker that has the job."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -21,7 +21,7 @@ NEW = NewJob(JobKind.ENRICH, ("Acme", "Beta", "Gamma"), "default")
 
 
 async def test_accepted_work_is_announced(runtime: Runtime, notifier: FakeNotifier) -> None:
-    """The record is there before anybody is told."""
+    """The record exists before any worker is woken."""
     job = await submit(runtime, NEW)
 
     assert notifier.notified == ["pipeline", "pipeline"]
@@ -38,7 +38,7 @@ async def test_the_number_of_wake_ups_does_not_grow_with_the_job(
 
 
 async def test_the_same_work_twice_is_one_job(runtime: Runtime, notifier: FakeNotifier) -> None:
-    """Whoever asks again while it is being worked on gets the job that there is."""
+    """A repeated request while it is being worked on gets the same job."""
     jobs = await asyncio.gather(*(submit(runtime, NEW) for _ in range(5)))
 
     assert len({job.job_id for job in jobs}) == 1
@@ -188,7 +188,7 @@ async def test_an_unreadable_job_is_cancelled_by_removing_it(runtime: Runtime) -
 async def test_what_was_stored_of_a_job_that_is_refused_at_the_end_is_dropped(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would live as long as a job, and nobody would ever see it."""
+    """It would live as long as a job, and would never be read."""
 
     async def refuse(*_: object, **__: object) -> str:
         raise StoreFull("job accept")

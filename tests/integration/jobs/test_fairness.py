@@ -1,4 +1,4 @@
-"""Tenants take turns in a lane, and nobody takes more ahead than can be worked on."""
+"""Tenants take turns in a lane, and no worker takes more ahead than it can work on."""
 
 import asyncio
 from collections.abc import AsyncIterator

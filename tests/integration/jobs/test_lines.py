@@ -48,7 +48,7 @@ async def test_tenants_are_in_line_until_all_their_work_is_in_hand(
 async def test_waiting_is_counted_from_the_last_turn(
     records: AcceptingRecords, backlog: Backlog
 ) -> None:
-    """Whoever is next has waited longest; a turn begins it anew."""
+    """The next one has waited longest; a turn begins it anew."""
     await _accept(records, "a")
     long = timedelta(milliseconds=100)
 

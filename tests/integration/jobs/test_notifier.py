@@ -29,7 +29,7 @@ def _settings(server: Valkey) -> Settings:
 
 @pytest.fixture
 async def broker(shared_valkey: Valkey) -> AsyncIterator[Redis]:
-    """Return a client of DB 2, emptied of what Celery keeps there for ever."""
+    """Return a client of DB 2, emptied of what Celery keeps there permanently."""
     async with open_redis(f"{shared_valkey.url}/2") as client:
         yield client
         await client.flushdb()

@@ -1,4 +1,4 @@
-"""Accepted work that nobody holds is found without any wake-up."""
+"""Accepted work that no worker holds is found without any wake-up."""
 
 from datetime import timedelta
 

@@ -29,9 +29,9 @@ from tests.support.vanishing import vanish_with_a_chunk
 from .conftest import TTL
 
 #: Where no server listens.
-NOBODY = "redis://127.0.0.1:1"
+NOWHERE = "redis://127.0.0.1:1"
 #: Where no server listens.
-NOBODY = "redis://127.0.0.1:1"
+NOWHERE = "redis://127.0.0.1:1"
 NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d", "e"), "default", max_cost_micros=70)
 
 
@@ -84,7 +84,7 @@ async def test_equal_work_after_the_end_is_a_new_job(records: AcceptingRecords) 
 
 
 async def test_a_job_without_work_is_done_at_once(records: AcceptingRecords) -> None:
-    """An empty list does not stay open for ever."""
+    """An empty list does not stay open."""
     job = await records.accept("j1", NewJob(JobKind.ENRICH, (), "default"), chunk_size=2)
 
     assert job.state is JobState.DONE
@@ -159,7 +159,7 @@ async def test_a_chunk_that_cannot_be_worked_on_rests(records: AcceptingRecords)
 async def test_a_dead_workers_chunk_is_taken_with_its_losses(
     records: AcceptingRecords, jobs_redis: Redis
 ) -> None:
-    """Nobody has to notice the death: the claim is a lease. How many died is counted."""
+    """No process has to notice the death: the chunk has a lease. Deaths are counted."""
     await records.accept("j1", NEW, chunk_size=5)
     for losses in range(3):
 
@@ -277,8 +277,8 @@ async def test_an_unknown_job_is_nothing(records: AcceptingRecords) -> None:
 
 async def test_without_redis_records_say_so() -> None:
     """Every question to a server that is unavailable ends as StoreUnavailable."""
-    async with open_redis(NOBODY) as nobody:
-        records = AcceptingRecords(nobody, ttl=timedelta(hours=1))
+    async with open_redis(NOWHERE) as nowhere:
+        records = AcceptingRecords(nowhere, ttl=timedelta(hours=1))
 
         for question in (
             records.job("j1"),

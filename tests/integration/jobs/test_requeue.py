@@ -1,4 +1,4 @@
-"""Dead letters are queued again once each, by whoever asks, and never bought twice for it."""
+"""Dead letters are queued again once each, by any caller, and never bought twice for it."""
 
 import asyncio
 from collections import Counter
@@ -130,7 +130,7 @@ async def test_a_dead_letter_that_fails_again_is_one_of_the_new_job(runtime: Run
 
 
 async def test_callers_at_once_share_the_dead_letters(runtime: Runtime) -> None:
-    """Whoever asks for what, with whatever filter, no item is in two jobs."""
+    """With any callers and filters, no item is in two jobs."""
     codes = {0: "rate_limited", 1: "deadline", 2: "rate_limited", 3: "not_sent", 4: "deadline"}
     await failed_job(runtime, codes)
     filters = [FailureFilter(codes=frozenset({code})) for code in codes.values()]
@@ -222,7 +222,7 @@ async def test_a_dry_run_says_how_many_and_at_what_cost_and_does_nothing(
 
 
 async def test_what_was_bought_meanwhile_is_no_work(runtime: Runtime, memo_redis: Redis) -> None:
-    """A company that somebody else has bought is answered on the way in."""
+    """A company that another job has bought is answered on the way in."""
     await failed_job(runtime, {0: "rate_limited"})
     await know(memo_redis, "acme")
 

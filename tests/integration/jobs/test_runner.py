@@ -354,7 +354,7 @@ class Mute(AcceptingRecords):
     """Cannot store what is reported of item 1, whatever it is."""
 
     async def report(self, job_id: str, number: int, report: Report) -> bool:
-        """Store a result, or meet what nobody knows."""
+        """Store a result, or meet an unknown error."""
         if number == 1:
             raise ZeroDivisionError
         return await super().report(job_id, number, report)

@@ -38,7 +38,7 @@ TTL_MS = 3_600_000
 #: Longer than a run: what lapses here is made to.
 LEASE_MS = 600_000
 LANES = st.sampled_from([Lane.INTERACTIVE, Lane.PIPELINE])
-#: What somebody may ask for: items, tenant, lane. Equal ones are equal work.
+#: What a caller may ask for: items, tenant, lane. Equal ones are equal work.
 ORDERS = st.tuples(st.sampled_from([0, 1, 2, 3, 5]), st.sampled_from("ab"), LANES)
 
 
@@ -114,7 +114,7 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(taken=chunks, item=st.integers(0, CHUNK - 1), outcome=st.sampled_from(["", "", DEADLINE]))
     def report(self, taken: Taken, item: int, outcome: str) -> None:
-        """An item counts once, whoever reports it, and not after its job has ended."""
+        """An item counts once, whichever worker reports it, and not after its job has ended."""
         job = self.model.jobs[taken.job_id]
         numbers = job.items_of(taken.number)
         number = numbers[min(item, len(numbers) - 1)]
@@ -131,7 +131,7 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(taken=chunks, rests=st.booleans())
     def let_go(self, taken: Taken, rests: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
-        """A chunk that is not worked through is handed back by its holder, and by nobody else."""
+        """A chunk that is not worked through is handed back by its holder alone."""
         job = self.model.jobs[taken.job_id]
         done = job.is_worked_through(taken.number)
         state = self.run(
@@ -173,7 +173,7 @@ class Jobs(RuleBasedStateMachine):
             chunk.token, chunk.is_due = None, True
 
     def look_soon(self, taken: Taken) -> None:
-        """Let the instant come at which whoever takes work looks after a chunk."""
+        """Let the instant come at which a worker that takes work takes an abandoned chunk."""
         held = LaneKeys(self.model.jobs[taken.job_id].lane).held
         self.run(self.redis.zadd(held, {f"{taken.job_id}:{taken.number}": 1}, xx=True))
 
@@ -201,7 +201,7 @@ class Jobs(RuleBasedStateMachine):
         assert self.run(self.records.active()) == unfinished
 
     def teardown(self) -> None:
-        """Whatever has happened: everybody vanishes, one worker goes on, and nothing is lost."""
+        """Whatever has happened: all vanish but one worker, and nothing is lost."""
         if not hasattr(self, "model"):
             return
         for job in self.model.jobs.values():

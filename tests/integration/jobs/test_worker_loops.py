@@ -52,7 +52,7 @@ async def test_every_loop_of_a_worker_is_tested_here(
 async def test_a_loop_goes_on_after_an_unknown_error(
     name: str, settings: Settings, notifier: FakeNotifier
 ) -> None:
-    """Its first round raises what nobody expects; the second does the loop's real work."""
+    """Its first round raises an unexpected error; the second does the loop's real work."""
     supervisor = Supervisor(first_pause=SOON, longest_pause=SOON)
     async with build(settings, notifier=notifier) as runtime:
         (loop,) = (each for each in worker_loops(runtime) if each.name == name)

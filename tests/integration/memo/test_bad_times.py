@@ -102,7 +102,7 @@ async def test_a_caller_without_patience_leaves_and_the_load_goes_on(memo: Memo)
 
 
 async def test_the_leaders_own_caller_may_leave_too(memo: Memo) -> None:
-    """Whoever started the load is not bound to it."""
+    """The caller that started the load is not bound to it."""
     loader = Loader(gated=True)
 
     with pytest.raises(StillLoading):

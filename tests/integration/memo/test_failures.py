@@ -85,7 +85,7 @@ async def test_an_unknown_error_is_named_to_other_processes(
 async def test_what_concerns_one_caller_alone_is_not_told_to_others(
     memo: Memo, elsewhere: Memo, memo_redis: Redis
 ) -> None:
-    """The leader's empty purse is its own: everybody else tries for himself, at once."""
+    """The leader's exhausted budget is its own: every other caller tries at once."""
     poor, rich, abroad = Loader(error=NotShared(), gated=True), Loader("rich"), Loader("abroad")
     leading = asyncio.create_task(memo.get(KEY, poor))
     await poor.started.wait()

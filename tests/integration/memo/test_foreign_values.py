@@ -59,7 +59,7 @@ async def test_a_foreign_value_is_removed_and_the_lookup_goes_on(
 
 @pytest.mark.parametrize("write", [_hash, _list])
 async def test_a_foreign_lease_is_removed(memo: Memo, memo_redis: Redis, write: Write) -> None:
-    """Nobody can hold it."""
+    """No process can hold it."""
     await write(memo_redis, KEYS.lease)
 
     assert (await memo.get(KEY, Loader())).source is Source.BOUGHT

@@ -81,7 +81,7 @@ async def test_a_follower_elsewhere_leads_at_once_after_an_invalidation(
 
 
 async def test_an_invalidation_ends_the_force_of_a_failure(memo: Memo) -> None:
-    """Whoever invalidates may try again at once."""
+    """After an invalidation, a lookup may try again at once."""
     with pytest.raises(SoldOut):
         await memo.get(KEY, Loader(error=SoldOut("x")))
 
@@ -122,7 +122,7 @@ async def test_a_pattern_reaches_loads_under_way(memo: Memo) -> None:
 
 
 async def test_a_pattern_ends_the_force_of_failures(memo: Memo) -> None:
-    """After `surfsense:*` nobody is refused for a failure from before."""
+    """After `surfsense:*` no lookup is refused for a failure from before."""
     with pytest.raises(SoldOut):
         await memo.get(KEY, Loader(error=SoldOut("x")))
 

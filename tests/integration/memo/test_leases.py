@@ -68,7 +68,7 @@ async def test_a_load_longer_than_its_lease_keeps_it(
 async def test_after_a_flight_neither_lease_nor_record_is_left(
     memo: Memo, memo_redis: Redis
 ) -> None:
-    """A stored answer ends the flight: nothing says that somebody still works on it."""
+    """A stored answer ends the flight: nothing says that a process still works on it."""
     await memo.get(KEY, Loader(record={"order": 1}))
 
     assert not await memo_redis.exists(LEASE_KEY, RECORD_KEY)
@@ -91,7 +91,7 @@ async def test_a_leader_that_nobody_followed_may_still_store(memo: Memo, memo_re
 async def test_a_successor_receives_the_record_and_the_late_write_is_refused(
     memo: Memo, elsewhere: Memo, memo_redis: Redis
 ) -> None:
-    """Whoever takes over reads what the first had written down, and only it may write."""
+    """A successor reads what the first leader had written, and only the successor may write."""
     first, second = Loader("late", gated=True, record={"order": 1}), Loader("second")
     late = asyncio.create_task(memo.get(KEY, first))
     await first.started.wait()

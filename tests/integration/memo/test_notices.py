@@ -15,7 +15,7 @@ from tests.support.loading import KEY, Loader
 async def test_a_lost_subscription_is_replaced_and_followers_look_again(
     memo: Memo, elsewhere: Memo, memo_redis: Redis
 ) -> None:
-    """Whatever was said while nobody listened, a follower asks as soon as it listens again."""
+    """Whatever was published while it did not listen, a follower asks once it listens again."""
     loader = Loader(gated=True)
     leading = asyncio.create_task(memo.get(KEY, loader))
     await loader.started.wait()

@@ -1,4 +1,4 @@
-"""Records that leaders leave, and how they are found without anybody asking for their entry."""
+"""Records that leaders leave, and how they are found without a lookup of their entry."""
 
 import asyncio
 from dataclasses import replace
@@ -22,7 +22,7 @@ async def _fail(memo: Memo, key: str = KEY) -> None:
 
 
 async def test_a_record_that_was_left_is_found(memo: Memo, elsewhere: Memo) -> None:
-    """Any process finds it, with its key, and knows that nobody is at work on it."""
+    """Any process finds it, with its key, and knows that no process works on it."""
     await _fail(memo)
 
     (left,) = await elsewhere.records.left(for_at_least=NOW, limit=10)
@@ -45,7 +45,7 @@ async def test_a_record_in_use_says_so(memo: Memo) -> None:
 
 
 async def test_young_records_are_not_looked_at(memo: Memo) -> None:
-    """Whoever wrote them may come back."""
+    """Their writer may come back."""
     await _fail(memo)
 
     assert await memo.records.left(for_at_least=LATER, limit=10) == []
@@ -82,7 +82,7 @@ async def test_a_record_that_is_gone_is_no_longer_listed(memo: Memo, memo_redis:
 
 
 async def test_discarding_spares_a_record_written_since(memo: Memo, memo_redis: Redis) -> None:
-    """Whoever has read an old record does not remove a new one."""
+    """A process that has read an old record does not remove a new one."""
     await _fail(memo)
     (old,) = await memo.records.left(for_at_least=NOW, limit=10)
     await memo.invalidate(KEY)

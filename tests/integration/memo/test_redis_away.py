@@ -126,7 +126,7 @@ async def test_a_connection_that_was_cut_is_no_error(
 async def test_a_follower_hears_that_redis_is_gone(
     server: Valkey, memos: tuple[Memo, Memo]
 ) -> None:
-    """Whoever waits for another process's load ends in bounded time, and loads nothing."""
+    """A wait for another process's load ends in bounded time, and loads nothing."""
     leader, follower = memos
     slow, unused = Loader(gated=True), Loader("second")
     leading = asyncio.create_task(leader.get(KEY, slow))

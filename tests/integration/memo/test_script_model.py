@@ -56,7 +56,7 @@ class Flights(RuleBasedStateMachine):
 
     @rule(flight=FLIGHTS)
     def begin(self, flight: int) -> None:
-        """One leads at most; whoever leads already, leads again."""
+        """One leads at most; a leader that begins again leads again."""
         case = self.run(self.flights[flight].begin())[0]
         if self.entry_of is not None:
             assert case == b"entry"
@@ -77,7 +77,7 @@ class Flights(RuleBasedStateMachine):
 
     @rule(flight=FLIGHTS)
     def write_record(self, flight: int) -> None:
-        """The leader writes; a former one only to its own record that nobody has replaced."""
+        """The leader writes; a former one only to its own record that was not replaced."""
         written = self.run(self.flights[flight].record("paid"))
         allowed = self.holder == flight or (self.holder is None and self.record_of == flight)
         assert bool(written) == allowed
@@ -86,7 +86,7 @@ class Flights(RuleBasedStateMachine):
 
     @rule(flight=FLIGHTS)
     def commit(self, flight: int) -> None:
-        """Only the current leader stores, or the one whose record nobody has replaced."""
+        """Only the current leader stores, or the one whose record was not replaced."""
         began_at = self.began_at.get(flight, self.generation)
         verdict = self.run(self.flights[flight].commit(began_at))
         has_ticket = self.entry_of is None and self.record_of == flight
@@ -117,7 +117,7 @@ class Flights(RuleBasedStateMachine):
 
     @rule()
     def invalidate(self) -> None:
-        """The entry and the failure go, and everybody who has begun may not write any more."""
+        """The entry and the failure go, and no flight that has begun may write any more."""
         removed = self.run(self.flights[0].invalidate())
         assert bool(removed) == (self.entry_of is not None)
         self.generation += 1

@@ -23,7 +23,7 @@ def other(memo_redis: Redis) -> ScriptFlight:
 async def test_asking_again_who_leads_gives_the_same_leader(
     one: ScriptFlight, other: ScriptFlight
 ) -> None:
-    """A leader whose reply was lost leads; everybody else follows."""
+    """A leader whose reply was lost leads; all others follow."""
     await one.begin()
 
     again = await one.begin()
@@ -36,7 +36,7 @@ async def test_asking_again_who_leads_gives_the_same_leader(
 async def test_an_overtaken_leader_writes_over_nothing_though_its_successor_has_noted_nothing(
     one: ScriptFlight, other: ScriptFlight, memo_redis: Redis
 ) -> None:
-    """Whoever leads decides what is noted; until it does, what the first has noted stays."""
+    """The leader decides what is recorded; until it does, the first leader's record stays."""
     await one.begin()
     assert await one.record("first")
     await memo_redis.delete(KEYS.lease)  # as if it had run out
@@ -91,7 +91,7 @@ async def test_committing_again_does_not_overwrite_a_successor(
 async def test_releasing_again_takes_nothing_from_a_successor(
     one: ScriptFlight, other: ScriptFlight
 ) -> None:
-    """The second call of a leader that has stepped down ends nobody's flight."""
+    """The second call of a leader that has stepped down ends no other flight."""
     await one.begin()
     assert await one.release() == 0
     await other.begin()
@@ -103,7 +103,7 @@ async def test_releasing_again_takes_nothing_from_a_successor(
 
 
 async def test_a_first_record_needs_the_lease(one: ScriptFlight, other: ScriptFlight) -> None:
-    """Whoever does not lead writes nothing down, and so may not pay."""
+    """A process that does not lead writes nothing, and so may not buy."""
     assert await one.record("never led") == 0
 
     await other.begin()
@@ -140,7 +140,7 @@ async def test_a_record_may_be_added_to_after_the_lease_has_run_out(
 async def test_the_last_record_is_written_with_the_entry(
     one: ScriptFlight, memo_redis: Redis
 ) -> None:
-    """Whoever finds the record knows that the answer was stored; its writer drops it."""
+    """The record says that the answer was stored; its writer drops it."""
     await one.begin()
     await one.record("intent")
 
@@ -185,7 +185,7 @@ async def test_a_record_that_was_dropped_is_not_marked(
 async def test_a_record_that_is_taken_is_no_longer_its_writers(
     one: ScriptFlight, other: ScriptFlight, memo_redis: Redis
 ) -> None:
-    """Whoever repeats a purchase has to settle it."""
+    """The process that repeats a purchase has to settle it."""
     await one.begin()
     await one.record("intent")
     await memo_redis.delete(KEYS.lease)

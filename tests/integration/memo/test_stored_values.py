@@ -115,7 +115,7 @@ async def test_an_entry_that_turns_unreadable_under_a_lookup_is_a_miss(
 async def test_setting_aside_never_touches_what_has_replaced_it(
     memo: Memo, memo_redis: Redis
 ) -> None:
-    """Whoever read a broken value does not remove the good one that came in the meantime."""
+    """A reader of a broken value does not remove the good one that came in the meantime."""
     await memo.get(KEY, Loader())
 
     moved = await memo._scripts.quarantine(keys=[KEY, CORRUPT], args=[b"?", 1000])  # noqa: SLF001 - what it is asked between two reads

@@ -44,7 +44,7 @@ async def living(workers: Workers, name: str = "a@host") -> AsyncIterator[Worker
 
 
 async def test_a_worker_that_lives_is_seen_until_it_leaves(jobs_redis: Redis) -> None:
-    """With what it says of itself; then there is nobody."""
+    """With what it reports; afterwards there is no worker."""
     workers = Workers(jobs_redis)
 
     async with living(workers, "b@host"), living(workers, "a@host"):
@@ -65,7 +65,7 @@ async def test_a_worker_that_lives_is_seen_until_it_leaves(jobs_redis: Redis) ->
 
 
 async def test_a_worker_that_died_is_forgotten_by_itself(jobs_redis: Redis) -> None:
-    """Its last sign lapses, and whoever looks tidies the list up."""
+    """Its last heartbeat lapses, and the next reader removes it from the list."""
     workers = Workers(jobs_redis, ttl=SOON)
     await workers.put(beat())
 

@@ -204,7 +204,7 @@ async def test_a_note_that_another_server_has_is_not_confirmed(
     keys = Keys("surfsense:acme")
     async with client_of(server, 1) as old, client_of(replica, 1) as new:
         for primary in (old, new):
-            await primary.set(keys.record, b'{"written_by":"somebody else"}', px=60_000)
+            await primary.set(keys.record, b'{"written_by":"another program"}', px=60_000)
         await old.set(keys.record, b'{"written_by":"token"}', px=60_000)
 
         await Confirmations(old, Durability.DISK, TTL).confirm(keys, "token")

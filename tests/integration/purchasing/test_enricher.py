@@ -101,7 +101,7 @@ async def test_an_ambiguous_answer_names_its_candidates(world: World) -> None:
 
 
 async def test_nothing_is_bought_for_a_name_that_says_nothing(world: World) -> None:
-    """A legal form could be anybody: ambiguous, without a lookup."""
+    """A legal form could be any company: ambiguous, without a lookup."""
     enrichment = await world.enricher.enrich("S.A. de C.V.", FREE)
 
     assert (enrichment.status, enrichment.source) == (EnrichmentStatus.AMBIGUOUS, None)

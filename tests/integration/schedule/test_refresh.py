@@ -66,7 +66,7 @@ async def test_a_run_buys_and_says_when_it_is_due_again(
 async def test_within_freshness_nothing_is_bought(
     world: World, watches: Watches, watch: Watch, handle: RefreshHandler
 ) -> None:
-    """A watch is answered by a fresh entry, like anybody who asks."""
+    """A watch is answered by a fresh entry, like any lookup."""
     await world.enricher.enrich("Acme Andina", BillingContext("j0", "default"))
 
     report = await handle("Acme Andina", RUN)
@@ -80,7 +80,7 @@ async def test_within_freshness_nothing_is_bought(
 async def test_a_run_of_another_job_buys_nothing(
     world: World, watch: Watch, handle: RefreshHandler, job_id: str | None
 ) -> None:
-    """Whoever enqueues twice pays once: the run belongs to one job."""
+    """Enqueued twice, it is bought once: the run belongs to one job."""
     report = await handle("Acme Andina", replace(RUN, job_id=job_id))
 
     assert report.result["status"] == "not_due"

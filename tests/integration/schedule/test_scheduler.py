@@ -1,4 +1,4 @@
-"""Schedulers on real servers: each company is enqueued once a period, whoever dies."""
+"""Schedulers on real servers: each company is enqueued once a period, whichever process dies."""
 
 import asyncio
 import uuid
@@ -217,7 +217,7 @@ async def test_a_rule_watches_companies_with_an_opportunity(world: World) -> Non
     assert await world.tick() == 0
     derived = next(w for w in await world.watches.of_tenant("default") if w.company)
     assert derived.kind is WatchKind.DERIVED
-    (useless,) = await world.watch("Nobody Asks", kind=WatchKind.DERIVED)
+    (useless,) = await world.watch("Never Asked", kind=WatchKind.DERIVED)
     await world.make_due(derived)
     assert await world.tick() == 1
 

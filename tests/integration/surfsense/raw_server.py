@@ -47,7 +47,7 @@ def say(text: bytes) -> Misbehaviour:
 
 
 class RawServer:
-    """Plays one misbehaviour a request, the last one for ever, and counts what it gets."""
+    """Plays one misbehaviour a request, the last one repeatedly, and counts what it gets."""
 
     def __init__(self, *script: Misbehaviour) -> None:
         self._script = list(script)

@@ -22,7 +22,7 @@ async def test_a_run_is_found_among_others_by_its_company(sandbox: SandboxProces
 
 
 async def test_another_companys_run_is_not_found(sandbox: SandboxProcess) -> None:
-    """Nor is a search that somebody else makes of the same name."""
+    """Nor is another program's search for the same name."""
     before = utc_now()
     sandbox.start_run(queries=['"Acme"'], site="linkedin.com")
     sandbox.start_run(queries=['"Acme"', '"Otra"'])

@@ -48,7 +48,7 @@ async def test_both_protocols_bring_the_same_evidence(sandbox: SandboxProcess) -
 
 
 async def test_a_run_can_be_collected_again(sandbox: SandboxProcess) -> None:
-    """Whoever takes over gets the same answer, for nothing."""
+    """A successor gets the same answer, free of charge."""
     async with run_seller_of(sandbox.url) as seller:
         accepted = await seller.submit("Acme", purchase_id="p-1")
         first = await seller.collect(accepted.run_id, company="Acme")

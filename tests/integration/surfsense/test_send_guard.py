@@ -71,7 +71,7 @@ def test_a_run_is_not_started_once_the_permit_is_over(run: Run) -> None:
 
 
 def test_the_permit_is_asked_when_all_else_is_done(run: Run) -> None:
-    """Without a connection nobody asks: what was answered before it would say nothing."""
+    """Without a connection it is not asked: an earlier answer would say nothing."""
     asked: list[bool] = []
 
     def permit() -> bool:
