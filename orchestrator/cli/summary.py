@@ -148,9 +148,9 @@ def verdict(summary: Summary) -> str:
     if summary.lost:
         reasons = " ".join(f"--reason {code}" for code in sorted(summary.lost_codes))
         return (
-            f"Companies whose answer was lost: {summary.lost}. They may have been charged, and are "
-            "not bought again in their freshness window unless you ask for it: emasai jobs requeue "
-            f"{reasons}."
+            f"Companies without a usable answer: {summary.lost}. They may have been charged, and "
+            "are not bought again in their freshness window unless you ask for it: emasai jobs "
+            f"requeue {reasons}."
         )
     return ""
 
@@ -166,7 +166,11 @@ def _lines(summary: Summary, items: str) -> Iterable[tuple[str, str, str]]:
     yield "hit rate", rate, "lookups that cost nothing"
     yield "spent", dollars(summary.spent_micros), "simulated" if summary.simulated else ""
     if summary.uncertain_micros:
-        yield "uncertain", dollars(summary.uncertain_micros), "may have been charged, not answered"
+        yield (
+            "uncertain",
+            dollars(summary.uncertain_micros),
+            "may have been charged, unanswered",
+        )
     yield "saved", dollars(summary.saved_micros), "what those lookups would have cost"
     for status in ItemStatus:
         if count := summary.statuses[status]:

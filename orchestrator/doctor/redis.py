@@ -217,13 +217,20 @@ def read_facts(info: Mapping[str, Any], append_fsync: str) -> ServerFacts:
 def judge_server(server: str, facts: ServerFacts, *, holds_work: bool) -> list[Finding]:
     """Judge one server; `holds_work` is False if it holds only the gateway's caches. Pure."""
     check = f"redis {server}"
-    findings = [_version(check, facts)]
+    findings = [ok(check, f"is {facts.product} {facts.version}")]
+    if facts.product == "Redis" and facts.version_numbers < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        what = f"is Redis {facts.version or 'of an unknown version'}, older than {wanted}"
+        fix = f"Upgrade it to Redis {wanted} or later, or to Valkey."
+        findings = [fault(check, what, fix)]
     if holds_work:
-        findings += [_eviction(check, facts), _persistence(check, facts)]
+        findings += [_eviction(check, facts.eviction), _persistence(check, facts)]
     if facts.role not in ("", "master"):
         what = "is a replica, and takes no writes"
         findings.append(fault(check, what, "Give the address of its primary, or use Sentinel."))
-    return [*findings, *_memory(check, facts)]
+    if facts.limit_bytes:
+        findings.append(_memory(check, facts.used_bytes / facts.limit_bytes))
+    return findings
 
 
 def judge_password(address: RedisAddress) -> list[Finding]:
@@ -248,24 +255,14 @@ def judge_databases(addresses: Iterable[tuple[str, RedisAddress]]) -> Finding:
     return fault("redis databases", what, fix)
 
 
-def _version(check: str, facts: ServerFacts) -> Finding:
-    if facts.product == "Redis" and facts.version_numbers < OLDEST:
-        wanted = ".".join(map(str, OLDEST))
-        what = f"is Redis {facts.version or 'of an unknown version'}, older than {wanted}"
-        return fault(check, what, f"Upgrade it to Redis {wanted} or later, or to Valkey.")
-    return ok(check, f"is {facts.product} {facts.version}")
-
-
-def _eviction(check: str, facts: ServerFacts) -> Finding:
-    match facts.eviction:
+def _eviction(check: str, policy: str) -> Finding:
+    match policy:
         case "noeviction":
             return ok(check, "evicts nothing")
         case "":
             return warning(check, "does not say what it evicts when it is full", _NO_EVICTION)
-        case policy:
-            what = (
-                f"evicts keys when it is full ({policy}): queues and purchase records would be lost"
-            )
+        case _:
+            what = f"evicts keys when it is full ({policy}): queues and records would be lost"
             return fault(check, what, _NO_EVICTION)
 
 
@@ -289,16 +286,11 @@ def _persistence(check: str, facts: ServerFacts) -> Finding:
     return ok(check, f"keeps what it acknowledges (appendfsync {facts.append_fsync})")
 
 
-def _memory(check: str, facts: ServerFacts) -> list[Finding]:
-    if not facts.limit_bytes:
-        return []
-    share = facts.used_bytes / facts.limit_bytes
+def _memory(check: str, share: float) -> Finding:
     what = f"uses {share:.0%} of its memory"
     if share >= FULL:
-        return [fault(check, f"{what} and will soon refuse to write", _MORE_MEMORY)]
-    if share >= CROWDED:
-        return [warning(check, what, _MORE_MEMORY)]
-    return [ok(check, what)]
+        return fault(check, f"{what} and will soon refuse to write", _MORE_MEMORY)
+    return warning(check, what, _MORE_MEMORY) if share >= CROWDED else ok(check, what)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,12 @@ class Answer:
             or self.status >= httpx.codes.INTERNAL_SERVER_ERROR
         )
 
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The objects of a list; empty where there is none."""
+        listed = self.body if isinstance(self.body, list) else []
+        return [each for each in listed if isinstance(each, dict)]
+
     def field(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return a field of an object; None where there is none."""
         return self.body.get(name) if isinstance(self.body, dict) else None
@@ -122,38 +128,32 @@ async def _get(http: httpx.AsyncClient, url: str) -> Answer:
 
 
 def judge_health(where: str, status: int, body: object, *, simulated: bool) -> Finding:
-    """Judge the answer of `GET /health` at *where*. Pure.
+    """Judge the answer of `GET /health` at the public address *where*. Pure.
 
-    Args:
-        where: The service's public address.
-        status: The HTTP status.
-        body: Its JSON; None for another format.
-        simulated: The settings say that SurfSense is simulated.
+    *body* is its JSON, None for another format; *simulated* is what the settings say.
     """
+    health = body if isinstance(body, dict) else {}
     match status:
+        case 200 if health.get("status") != "ok":
+            what = "does not report that it is healthy"
+            fix = "Check that SURFSENSE_URL names SurfSense and not another service."
+        case 200 if simulated or health.get("simulated") is True:
+            fix = "Set SURFSENSE_URL to the real service before you rely on any result."
+            return warning(_CHECK, f"{where} is the sandbox: its data is invented", fix)
         case 200:
-            return _judge_status(where, body if isinstance(body, dict) else {}, simulated=simulated)
+            return ok(_CHECK, f"{where} is healthy")
         case 401:
-            return fault(_CHECK, f"{where} does not accept the key (401)", _KEY)
+            what, fix = "does not accept the key (401)", _KEY
         case 403:
+            what = "accepts the key, but denies it access (403)"
             fix = "Allow API access for the owner of SURFSENSE_API_KEY, or use another key."
-            return fault(_CHECK, f"{where} accepts the key, but denies it access (403)", fix)
         case 404:
+            what = "has no /health (404)"
             fix = "Set SURFSENSE_URL to the origin of the service."
-            return fault(_CHECK, f"{where} has no /health (404)", fix)
         case _:
+            what = f"is not healthy (status {status})"
             fix = "Look at the service's own log, and try again when it is healthy."
-            return fault(_CHECK, f"{where} is not healthy (status {status})", fix)
-
-
-def _judge_status(where: str, health: Mapping[str, Any], *, simulated: bool) -> Finding:
-    if health.get("status") != "ok":
-        fix = "Check that SURFSENSE_URL names SurfSense and not another service."
-        return fault(_CHECK, f"{where} does not report that it is healthy", fix)
-    if simulated or health.get("simulated") is True:
-        fix = "Set SURFSENSE_URL to the real service before you rely on any result."
-        return warning(_CHECK, f"{where} is the sandbox: its data is invented", fix)
-    return ok(_CHECK, f"{where} is healthy")
+    return fault(_CHECK, f"{where} {what}", fix)
 
 
 def judge_enrich(answers: Answers) -> Finding:
@@ -177,17 +177,13 @@ def judge_enrich(answers: Answers) -> Finding:
 def judge_workspace(answers: Answers, workspace_id: str, price_micros: int) -> list[Finding]:
     """Judge a service that should speak `workspace`; consequences of a fault are omitted. Pure.
 
-    Args:
-        answers: Of the service.
-        workspace_id: The workspace that purchases use.
-        price_micros: The amount reserved for a purchase.
+    Purchases use the workspace *workspace_id*, and reserve *price_micros*.
     """
-    refused = (
-        _judge_protocol(answers) or _judge_answers(answers) or _judge_access(answers, workspace_id)
-    )
+    refused = _judge_answers(answers) or _judge_access(answers, workspace_id)
     if refused is not None:
         return [refused]
-    search = _search_in(answers.capabilities.body)
+    found = (each for each in answers.capabilities.items if each.get("name") == CAPABILITY)
+    search = next(found, None)
     if search is None:
         what = f"this version does not have {CAPABILITY}, which purchases need"
         return [fault(f"{_CHECK} version", what, "Upgrade SurfSense to 0.0.31 or later.")]
@@ -195,22 +191,17 @@ def judge_workspace(answers: Answers, workspace_id: str, price_micros: int) -> l
     return [workspace, *_judge_money(answers, workspace_id, search, price_micros)]
 
 
-def _judge_protocol(answers: Answers) -> Finding | None:
-    where, check = answers.where, f"{_CHECK} protocol"
-    if answers.is_surfsense or answers.token.is_unavailable:
-        return None
-    if answers.enrich.is_there:
-        what = f"{where} has /enrich, and not SurfSense's own API"
-        return fault(check, what, "Set SURFSENSE_PROTOCOL=enrich.")
-    what = f"{where} does not have SurfSense's own API"
-    return fault(check, what, "Set SURFSENSE_URL to the origin of SurfSense.")
-
-
 def _judge_answers(answers: Answers) -> Finding | None:
-    where = answers.where
-    if answers.token.is_refused:
-        return fault(f"{_CHECK} token", f"{where} refuses it ({answers.token.status})", _KEY)
-    for name, answer in (("token", answers.token), ("workspace", answers.capabilities)):
+    where, token = answers.where, answers.token
+    if not (answers.is_surfsense or token.is_unavailable):
+        what, fix = f"{where} has /enrich, and not SurfSense's own API", "SURFSENSE_PROTOCOL=enrich"
+        if not answers.enrich.is_there:
+            what = f"{where} does not have SurfSense's own API"
+            fix = "SURFSENSE_URL to the origin of SurfSense"
+        return fault(f"{_CHECK} protocol", what, f"Set {fix}.")
+    if token.is_refused:
+        return fault(f"{_CHECK} token", f"{where} refuses it ({token.status})", _KEY)
+    for name, answer in (("token", token), ("workspace", answers.capabilities)):
         if answer.is_unavailable:
             how = f"status {answer.status}" if answer.status else "no answer"
             fix = "Look at the service's own log, and run the doctor again in a minute."
@@ -228,18 +219,11 @@ def _judge_access(answers: Answers, workspace_id: str) -> Finding | None:
     if "not enabled" in str(answers.capabilities.field("detail")):
         what = f"API access is switched off in workspace {workspace_id}"
         return fault(check, what, "Switch it on in the workspace's settings in SurfSense.")
-    listed = answers.workspaces.body if isinstance(answers.workspaces.body, list) else []
-    ids = ", ".join(str(each.get("id")) for each in listed if isinstance(each, dict))
+    ids = ", ".join(str(each.get("id")) for each in answers.workspaces.items)
     fix = f"Set SURFSENSE_WORKSPACE_ID to one of these: {ids}."
     if not ids:
         fix = "Switch API access on in a workspace, and set SURFSENSE_WORKSPACE_ID to its number."
     return fault(check, f"the token has no access to workspace {workspace_id} ({status})", fix)
-
-
-def _search_in(capabilities: object) -> Mapping[str, Any] | None:
-    listed = capabilities if isinstance(capabilities, list) else []
-    found = (each for each in listed if isinstance(each, dict) and each.get("name") == CAPABILITY)
-    return next(found, None)
 
 
 def _judge_money(
@@ -255,7 +239,8 @@ def _judge_money(
         what = f"a purchase costs {price} micro-USD there, and {reserved} are reserved for it"
         findings.append(warning(check, what, f"Set EMASAI_PRICE_MICROS={price}."))
     balance = answers.user.field("credit_micros_balance")
-    if not isinstance(balance, int) or not _is_owner(answers, workspace_id):
+    ours = (each for each in answers.workspaces.items if str(each.get("id")) == workspace_id)
+    if not isinstance(balance, int) or not any(each.get("is_owner") for each in ours):
         # The workspace's owner pays, and only the owner can read that credit.
         return [*findings, ok(check, "unknown: the workspace's owner pays")]
     what = f"${balance / MICROS_PER_USD:,.2f} left, for {max(0, balance) // price:,} purchases"
@@ -265,11 +250,3 @@ def _judge_money(
     if balance < ENOUGH * price:
         return [*findings, warning(check, what, fix)]
     return [*findings, ok(check, what)]
-
-
-def _is_owner(answers: Answers, workspace_id: str) -> bool:
-    listed = answers.workspaces.body if isinstance(answers.workspaces.body, list) else []
-    return any(
-        isinstance(each, dict) and str(each.get("id")) == workspace_id and each.get("is_owner")
-        for each in listed
-    )

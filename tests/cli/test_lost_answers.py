@@ -158,7 +158,7 @@ def test_the_losses_of_a_file_are_queued_again_by_their_reason(
     assert (summary["answers_lost"], summary["uncertain_micros"]) == (3, 3 * PRICE)
     assert (summary["spent_micros"], summary["purchases"]) == (0, 0)
     assert uncertain == [PRICE / 1e6] * 4  # in each row, also of the same company
-    assert "Companies whose answer was lost: 3." in " ".join(shown.split())
+    assert "Companies without a usable answer: 3." in " ".join(shown.split())
     assert "$0.1395" in shown
     assert "Nothing was bought" not in shown
     assert [letter["code"] for letter in failed] == ["answer_lost"] * len(failed)

@@ -49,16 +49,16 @@ def test_a_lost_company_counts_once_however_many_leads_it_has() -> None:
         failed("Acme", "answer_lost", PRICE),
         failed("Acme", "answer_lost", PRICE),
         failed("Beta", "answer_lost", PRICE),
-        failed("Gamma", "malformed_answer"),
+        failed("Gamma", "malformed_answer", 2 * PRICE),
         failed("Delta", "service_unavailable"),
         found("Epsilon", Source.BOUGHT),
     )
 
-    assert (summary.lost, summary.uncertain_micros) == (3, 2 * PRICE)
+    assert (summary.lost, summary.uncertain_micros) == (3, 4 * PRICE)
     assert summary.spent_micros == PRICE
     assert summary.exit_code is Exit.PARTLY
     said = summary.as_json()
-    assert (said["answers_lost"], said["uncertain_micros"]) == (3, 2 * PRICE)
+    assert (said["answers_lost"], said["uncertain_micros"]) == (3, 4 * PRICE)
 
 
 def test_a_loss_is_reported_with_its_amount_and_the_command_that_buys_again() -> None:
@@ -67,7 +67,7 @@ def test_a_loss_is_reported_with_its_amount_and_the_command_that_buys_again() ->
 
     one, both = verdict(summary_of(lost)), verdict(summary_of(lost, malformed))
 
-    assert one.startswith("Companies whose answer was lost: 1. They may have been charged,")
+    assert one.startswith("Companies without a usable answer: 1. They may have been charged,")
     assert one.endswith(" emasai jobs requeue --reason answer_lost.")
     assert both.endswith(" --reason answer_lost --reason malformed_answer.")
     assert "uncertain            $0.0465" in shown(summary_of(lost))
