@@ -27,10 +27,9 @@ from orchestrator.identity import SURFSENSE_PREFIX, company_key, entry_key, pars
 from orchestrator.infra.counters import Counters, lookup_count
 from orchestrator.infra.logs import ThrottledLog
 from orchestrator.infra.redis_client import open_redis, scan_batches
-from orchestrator.memo import CorruptEntry, Entry, MemoOptions
+from orchestrator.memo import CorruptEntry, Entry
 from orchestrator.memo.entry import decode, encode
-from orchestrator.memo.invalidation import Invalidation
-from orchestrator.memo.scripts import Scripts
+from orchestrator.memo.store import Scripts, invalidate_pattern
 from orchestrator.settings import RedisSettings, load_redis
 
 __all__ = [
@@ -428,7 +427,7 @@ class ResultStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._invalidation = Invalidation(redis, Scripts(redis), MemoOptions())
+        self._scripts = Scripts(redis)
 
     async def get(self, key: str) -> Any:  # noqa: ANN401 - as SurfSense answered
         """Return SurfSense's answer about a company that it has found, else None."""
@@ -459,11 +458,11 @@ class ResultStore:
 
     async def delete(self, key: str) -> None:
         """Remove *key*; a purchase in flight can not store it again."""
-        await self._invalidation.keys([key])
+        await self._scripts.invalidate([key])
 
     async def invalidate_pattern(self, pattern: str) -> int:
         """Remove all matching results for good; return how many there were."""
-        return await self._invalidation.pattern(pattern)
+        return await invalidate_pattern(self._redis, self._scripts, pattern)
 
 
 def kind_of(key: str) -> Kind:

@@ -23,8 +23,8 @@ from orchestrator.doctor.redis_rules import DryRun, try_dry
 from orchestrator.infra.redis_address import RedisAddress
 from orchestrator.infra.redis_client import FIXES, open_redis, refusal_code
 from orchestrator.memo import Durability, NotDurable
-from orchestrator.memo.durability import read_durable
-from orchestrator.memo.keys import BARRIER
+from orchestrator.memo.records import read_durable
+from orchestrator.memo.store import BARRIER
 from orchestrator.settings import Settings
 
 #: Which setting names the database of each purpose.

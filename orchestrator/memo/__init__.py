@@ -1,14 +1,11 @@
 """Memoization of expensive answers over Redis, shared by all processes of a fleet.
 
 One caller of a cold key becomes the *leader* and loads; all others are *followers* and are
-told when it is done. The package knows nothing of companies, prices or HTTP: it stores
-opaque JSON objects under the keys that it is given. `decision.py` is pure, `lua/` is what
-must be atomic, `memo.py` drives both.
+notified when it is done. The package knows nothing of companies, prices or HTTP: it stores
+opaque JSON objects under the keys that it is given. `entry.py` is pure, `lua/` is what must be
+atomic, `memo.py` drives both.
 """
 
-from orchestrator.infra.redis_client import StoreFull, StoreRefused, StoreUnavailable, store_errors
-from orchestrator.memo.abandonment import Abandoned, Abandonment
-from orchestrator.memo.durability import Durability
 from orchestrator.memo.entry import Entry
 from orchestrator.memo.errors import (
     CorruptEntry,
@@ -19,10 +16,19 @@ from orchestrator.memo.errors import (
     RecordGone,
     StillLoading,
 )
-from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, NotShared
+from orchestrator.memo.flight import (
+    Abandoned,
+    Abandonment,
+    Failure,
+    FailureCodec,
+    Flight,
+    Loaded,
+    NotShared,
+    Outcome,
+    Source,
+)
 from orchestrator.memo.memo import RECORD_UNREADABLE, Memo
-from orchestrator.memo.options import MemoOptions
-from orchestrator.memo.outcome import Outcome, Source
+from orchestrator.memo.options import Durability, MemoOptions
 from orchestrator.memo.records import LeftRecord, Records
 
 __all__ = [
@@ -49,8 +55,4 @@ __all__ = [
     "Records",
     "Source",
     "StillLoading",
-    "StoreFull",
-    "StoreRefused",
-    "StoreUnavailable",
-    "store_errors",
 ]

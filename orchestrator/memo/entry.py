@@ -1,20 +1,32 @@
-"""The stored form of one answer, and how it is read back. Pure.
+"""The stored forms of the memo, and the reply of `begin`, which carries them. Pure.
 
 An entry is one JSON object, so that any service of the platform can read it:
 `{"v": 1, "written_by", "status", "stored_at_ms", "expires_at_ms", "payload"}`. `written_by`
-comes early because the commit script looks for it in the first bytes.
+comes early because the commit script looks for it in the first bytes. A record is the loader's
+own JSON object, with `written_by` in front.
+
+A lookup without a fresh entry asks `begin`, which answers one of four:
+
+    begin ──> Fresh        another flight stored the entry in between: serve it
+          ──> Failed       the last load failed a moment ago: fail alike, do not load yet
+          ──> Following    another flight loads: wait for its notice, until its lease can have
+                           expired, or until its process is gone; then begin again
+          ──> Leading      no flight loads: load, then commit or release
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import orjson
 
 from orchestrator.memo.errors import CorruptEntry
 
 #: Version of the stored form. Readers accept this and every earlier one.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
+#: Added to a follower's wait, so that it asks again just after the lease can have expired.
+LEASE_MARGIN: Final = timedelta(milliseconds=5)
 
 JsonObject = dict[str, Any]
 
@@ -24,8 +36,8 @@ class Entry:
     """One answer and how long it is fresh.
 
     `status` is the loader's own word for the kind of answer (`found`, `not_found`, ...).
-    Instants are milliseconds since the epoch by the Redis server's clock. An entry is shared by
-    all who read it in one process: nobody changes its payload.
+    Instants are milliseconds since the epoch by the Redis server's clock. All readers of one
+    process share the entry, so its payload must not be changed.
     """
 
     status: str
@@ -68,3 +80,86 @@ def decode(key: str, stored: bytes) -> Entry:
         return Entry(status, payload, int(raw["stored_at_ms"]), int(raw["expires_at_ms"]))
     except (KeyError, TypeError, ValueError) as error:  # JSONDecodeError is a ValueError
         raise CorruptEntry(key, type(error).__name__) from error
+
+
+def encode_record(record: JsonObject, *, token: str) -> bytes:
+    """Return the stored form of *record*, whose writer is found by its *token*."""
+    return orjson.dumps({"written_by": token, **record})
+
+
+def decode_record(stored: bytes) -> JsonObject:
+    """Return the record that *stored* is, with the token of its writer.
+
+    Raises:
+        ValueError: It is none.
+    """
+    record = json_object(stored)
+    if not isinstance(record.get("written_by"), str):
+        raise ValueError("a record without its writer")  # noqa: TRY004 - the text is wrong
+    return record
+
+
+def json_object(stored: bytes) -> JsonObject:
+    """Return the JSON object that *stored* is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    found = orjson.loads(stored)
+    if not isinstance(found, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - the text is wrong, not the argument
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A fresh entry is stored."""
+
+    entry: Entry
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The last load failed, and the key may not be loaded for `retry_in`."""
+
+    encoded: JsonObject
+    retry_in: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The flight with the token `leader` loads; without a notice, ask again in `patience`."""
+
+    patience: timedelta
+    leader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """The caller leads the flight of `generation`; `record` is a dead leader's, if any."""
+
+    generation: int
+    now_ms: int
+    record: JsonObject | None
+
+
+BeginReply = Fresh | Failed | Following | Leading
+
+
+def read_begin_reply(key: str, reply: Sequence[Any]) -> BeginReply:
+    """Read the reply of `begin.lua` for the entry *key*.
+
+    Raises:
+        CorruptEntry: An entry is there, but cannot be read.
+        ValueError, TypeError: What is beside it cannot be read.
+    """
+    case = bytes(reply[0])
+    if case == b"entry":
+        return Fresh(decode(key, reply[1]), reply[2])
+    if case == b"failure":
+        return Failed(json_object(reply[1]), timedelta(milliseconds=reply[3]))
+    if case == b"follower":
+        return Following(timedelta(milliseconds=reply[1]) + LEASE_MARGIN, bytes(reply[3]).decode())
+    generation, now_ms, record = reply[1:4]
+    return Leading(int(generation), int(now_ms), None if record is None else decode_record(record))

@@ -1,12 +1,12 @@
 """What can go wrong in the memo, by what the caller should do.
 
-StoreUnavailable                   Redis is unavailable, or refuses: nothing may be bought
+StoreUnavailable                    Redis is unavailable, or refuses: load nothing (`infra`)
 └── NotDurable(operation, reason)   what was written is not as safe as was asked for
 MemoError
-├── StillLoading(key)              the caller gave up waiting; the load goes on
-├── LeaseLost(key)                  another leader took over: do not start paying
-│   └── RecordGone(key)               what an earlier leader had left is settled: begin again
-├── LoadFailed(key, reason)         the leader failed in a way that nobody had typed
+├── StillLoading(key)               the caller gave up waiting; the load goes on
+├── LeaseLost(key)                  another leader took over: begin nothing that cannot be undone
+│   └── RecordGone(key)             what an earlier leader had left is settled: begin again
+├── LoadFailed(key, reason)         the leader failed with an error that no codec knows
 └── CorruptEntry(key, reason)       a stored value cannot be read: a counted miss
 
 Every class takes its values by position, so that it survives JSON and pickle.
@@ -16,7 +16,11 @@ from orchestrator.infra.redis_client import StoreUnavailable
 
 
 class MemoError(Exception):
-    """Root of the memo's errors."""
+    """Root of the memo's errors about one `key`."""
+
+    def __init__(self, key: str, *details: str) -> None:
+        super().__init__(key, *details)
+        self.key = key
 
 
 class NotDurable(StoreUnavailable):
@@ -32,20 +36,12 @@ class NotDurable(StoreUnavailable):
 class StillLoading(MemoError):
     """The caller's patience ended before the load of *key*; its answer will be in the memo."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
     def __str__(self) -> str:
         return f"{self.key} is still being loaded; ask again later"
 
 
 class LeaseLost(MemoError):
     """The flight for *key* is no longer led by the caller."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
 
     def __str__(self) -> str:
         return f"the lease of {self.key} was lost to another leader"
@@ -63,7 +59,6 @@ class LoadFailed(MemoError):
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(key, reason)
-        self.key = key
         self.reason = reason
 
     def __str__(self) -> str:
@@ -75,7 +70,6 @@ class CorruptEntry(MemoError):
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(key, reason)
-        self.key = key
         self.reason = reason
 
     def __str__(self) -> str:

@@ -5,32 +5,38 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
-import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.infra.background import end_task
-from orchestrator.infra.lease import Renewal
+from orchestrator.infra.clock import Clock
+from orchestrator.infra.lease import LeaseClock, Renewal
 from orchestrator.infra.redis_client import StoreUnavailable
-from orchestrator.memo.abandonment import Abandonment
-from orchestrator.memo.decision import Leading
-from orchestrator.memo.entry import Entry, JsonObject, encode
+from orchestrator.memo.entry import Entry, JsonObject, Leading, encode, encode_record
 from orchestrator.memo.errors import LeaseLost, LoadFailed
-from orchestrator.memo.flight import Failure, FailureCodec, Flight, Loaded, Loader, NotShared
-from orchestrator.memo.keys import CHANNEL, Keys, process_key, process_of
+from orchestrator.memo.flight import (
+    Abandonment,
+    Failure,
+    FailureCodec,
+    Flight,
+    Loaded,
+    Loader,
+    NotShared,
+    Outcome,
+)
 from orchestrator.memo.options import MemoOptions, milliseconds
-from orchestrator.memo.outcome import Outcome
 from orchestrator.memo.records import Records
-from orchestrator.memo.scripts import Scripts
+from orchestrator.memo.store import Keys, Scripts
 
 log = structlog.get_logger(__name__)
 
 #: Seconds between attempts to commit while Redis is unavailable.
-COMMIT_RETRY_S = 0.25
-#: The same after the callers have their answer, and nobody waits for it any more.
-LATE_RETRY_S = 1.0
+COMMIT_RETRY_S: Final = 0.25
+#: The same after the callers have their answer.
+LATE_RETRY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +51,70 @@ class FlightResult:
     stored: bool
 
 
-@dataclass(slots=True)
-class _Seat:
-    """Whose flight it is: the entry, the leader's token, the generation it may write in.
+class _LeaseHolder:
+    """One flight: what its loader may ask and write down while it holds the lease.
 
-    `held_until` is the monotonic instant up to which followers wait for it, if a record has asked
-    for that.
+    Attributes:
+        held_until: Monotonic instant up to which followers wait for it, if a record has asked for
+            that.
     """
 
-    keys: Keys
-    token: str
-    generation: int
-    held_until: float = 0.0
+    def __init__(
+        self, records: Records, keys: Keys, token: str, leading: Leading, *, asked_at: float
+    ) -> None:
+        self.keys = keys
+        self.token = token
+        self.generation = leading.generation
+        self.held_until = 0.0
+        self._records = records
+        self._leading = leading
+        self._asked_at = asked_at
+        self._answered_at = time.monotonic()
+        self._clock: LeaseClock | None = None
+
+    def flight(self, clock: LeaseClock, abandonment: Abandonment) -> Flight:
+        """Return the loader's view of it, while *clock* shows how long the lease is held."""
+        self._clock = clock
+        return Flight(
+            key=self.keys.entry,
+            token=self.token,
+            record=self._leading.record,
+            now_ms=self.now_ms,
+            past_ms=self.past_ms,
+            leads=lambda: clock.is_certain,
+            may_pay=lambda: clock.is_safe,
+            write_record=self.write_record,
+            drop_record=self.drop_record,
+            amend_record=self.amend_record,
+            generation=self.generation,
+            abandonable=abandonment.possible,
+        )
+
+    def now_ms(self) -> int:
+        return self._leading.now_ms + int((time.monotonic() - self._asked_at) * 1000)
+
+    def past_ms(self) -> int:
+        return self._leading.now_ms + int((time.monotonic() - self._answered_at) * 1000)
+
+    async def write_record(
+        self, record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
+    ) -> None:
+        written_at = time.monotonic()
+        # Before it is sent: the server may carry it out though its reply is lost.
+        self.held_until = max(self.held_until, written_at + hold.total_seconds())
+        is_renewed = await self._records.write(self.keys, self.token, record, hold=hold)
+        if is_renewed and self._clock is not None:
+            self._clock.proven(written_at)
+        if durably:
+            await self._records.confirm(self.keys, self.token)
+
+    async def amend_record(self, record: JsonObject, *, take: bool = False) -> None:
+        assert self._leading.record is not None  # noqa: S101 - there is no other to amend
+        writer = self.token if take else self._leading.record["written_by"]
+        await self._records.write(self.keys, self.token, record, writer=writer)
+
+    async def drop_record(self) -> bool:
+        return await self._records.drop(self.keys, self.token, with_failure=True)
 
 
 class Leader:
@@ -69,12 +127,15 @@ class Leader:
         records: Records,
         failures: FailureCodec,
         options: MemoOptions,
+        *,
+        clock: Clock,
     ) -> None:
         self._scripts = scripts
         self._records = records
         self._renewal = Renewal(redis, options.lease)
         self._failures = failures
         self._options = options
+        self._clock = clock
         self._late: set[asyncio.Task[None]] = set()
 
     async def aclose(self) -> None:
@@ -105,111 +166,67 @@ class Leader:
             asked_at: `time.monotonic()` before `begin` was asked.
             abandonment: Ends the flight early, where *load* allows it.
         """
-        seat = _Seat(keys, token, leading.generation)
-        told_at = time.monotonic()
-
-        def now_ms() -> int:
-            return leading.now_ms + int((time.monotonic() - asked_at) * 1000)
-
-        def past_ms() -> int:
-            return leading.now_ms + int((time.monotonic() - told_at) * 1000)
-
-        async def drop_record() -> bool:
-            return await self._records.drop(keys, token, with_failure=True)
-
-        async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as tenure:
-
-            async def write_record(
-                record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
-            ) -> None:
-                written_at = time.monotonic()
-                # Before it is sent: the server may carry it out though its reply is lost.
-                seat.held_until = max(seat.held_until, written_at + hold.total_seconds())
-                if await self._records.write(keys, token, record, hold=hold):
-                    tenure.proven(written_at)
-                if durably:
-                    await self._records.confirm(keys, token)
-
-            async def amend_record(record: JsonObject, *, take: bool = False) -> None:
-                assert leading.record is not None  # noqa: S101 - there is no other record to mark
-                writer = token if take else leading.record["written_by"]
-                await self._records.write(keys, token, record, writer=writer)
-
-            flight = Flight(
-                key=keys.entry,
-                token=token,
-                record=leading.record,
-                now_ms=now_ms,
-                past_ms=past_ms,
-                leads=lambda: tenure.is_certain,
-                may_pay=lambda: tenure.is_safe,
-                write_record=write_record,
-                drop_record=drop_record,
-                amend_record=amend_record,
-                generation=leading.generation,
-                abandonable=abandonment.possible,
-            )
+        holder = _LeaseHolder(self._records, keys, token, leading, asked_at=asked_at)
+        async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as clock:
             try:
-                loaded = await load(flight)
-                entry = _entry(loaded)
+                loaded = await load(holder.flight(clock, abandonment))
+                stored_at_ms = loaded.loaded_at_ms
+                expires_at_ms = stored_at_ms + milliseconds(loaded.ttl)
+                entry = Entry(loaded.status, loaded.payload, stored_at_ms, expires_at_ms)
                 body = encode(entry, token=token)
             except BaseException as error:
-                await self._step_down(seat, error)
+                await self._step_down(holder, error)
                 raise
-            stored = await self._commit(seat, loaded, entry, body)
-        settled = await self._settle(seat, loaded, keep_record=stored is None)
+            stored = await self._commit(holder, loaded, entry, body)
+        settled = await self._settle(holder, loaded, keep_record=stored is None)
         if stored is None:
-            late = self._store_late(seat, loaded, entry, body, settled=settled)
+            late = self._store_late(holder, loaded, entry, body, settled=settled)
             self._go_on(late, f"store {keys.entry}")
-        outcome = Outcome(keys.entry, loaded.source, entry, entry.age_ms(now_ms()))
+        outcome = Outcome(keys.entry, loaded.source, entry, entry.age_ms(holder.now_ms()))
         return FlightResult(outcome, stored=bool(stored))
 
-    async def _commit(self, seat: _Seat, loaded: Loaded, entry: Entry, body: bytes) -> bool | None:
-        """Store what was paid for; wait for an unavailable Redis within bounds, then give up."""
+    async def _commit(
+        self, holder: _LeaseHolder, loaded: Loaded, entry: Entry, body: bytes
+    ) -> bool | None:
+        """Store the answer; None if Redis stays unavailable for the commit patience."""
         deadline = time.monotonic() + self._options.commit_patience.total_seconds()
         while True:
             try:
-                verdict = await self._try_to_commit(seat, loaded, entry, body)
+                verdict = await self._try_to_commit(holder, loaded, entry, body)
                 break
             except (RedisError, OSError) as error:
                 if time.monotonic() > deadline:
-                    log.error("memo.commit_failed", key=seat.keys.entry, error=type(error).__name__)
+                    key = holder.keys.entry
+                    log.error("memo.commit_failed", key=key, error=type(error).__name__)
                     return None
                 await asyncio.sleep(COMMIT_RETRY_S)
         if verdict != "stored":
-            log.warning("memo.write_refused", key=seat.keys.entry, verdict=verdict)
+            log.warning("memo.write_refused", key=holder.keys.entry, verdict=verdict)
         return verdict == "stored"
 
-    async def _try_to_commit(self, seat: _Seat, loaded: Loaded, entry: Entry, body: bytes) -> str:
-        keys, options = seat.keys, self._options
-        stale_for_ms = milliseconds(options.stale_for)
-        verdict = await self._scripts.commit(
-            keys=[
-                *(keys.entry, keys.lease, keys.generation, keys.record),
-                *(keys.failure, keys.failures, keys.stale),
-            ],
-            args=[
-                *(seat.token, seat.generation, body, entry.expires_at_ms, CHANNEL, keys.entry),
-                b"" if loaded.record is None else self._records.body(seat.token, loaded.record),
-                milliseconds(options.record_ttl),
-                entry.expires_at_ms + stale_for_ms if stale_for_ms else 0,
-            ],
+    async def _try_to_commit(
+        self, holder: _LeaseHolder, loaded: Loaded, entry: Entry, body: bytes
+    ) -> str:
+        record = b""
+        if loaded.record is not None:
+            record = encode_record(loaded.record, token=holder.token)
+        return await self._scripts.commit(
+            holder.keys, holder.token, holder.generation, entry=entry, body=body, record=record
         )
-        return bytes(verdict).decode()
 
     async def _store_late(
-        self, seat: _Seat, loaded: Loaded, entry: Entry, body: bytes, *, settled: bool
+        self, holder: _LeaseHolder, loaded: Loaded, entry: Entry, body: bytes, *, settled: bool
     ) -> None:
-        """Go on storing what was paid for and Redis could not take, as long as it is fresh."""
-        while time.time() * 1000 < entry.expires_at_ms:
+        """Go on storing an answer that Redis could not take, as long as it is fresh."""
+        while self._clock().timestamp() * 1000 < entry.expires_at_ms:
             await asyncio.sleep(LATE_RETRY_S)
-            settled = settled or await self._settle(seat, loaded, keep_record=True)
+            settled = settled or await self._settle(holder, loaded, keep_record=True)
             try:
-                verdict = await self._try_to_commit(seat, loaded, entry, body)
+                verdict = await self._try_to_commit(holder, loaded, entry, body)
             except (RedisError, OSError):
                 continue
-            log.info("memo.stored_late", key=seat.keys.entry, verdict=verdict)
-            await self._settle(seat, loaded, keep_record=False)
+            log.info("memo.stored_late", key=holder.keys.entry, verdict=verdict)
+            await self._settle(holder, loaded, keep_record=False)
             return
 
     def _go_on(self, work: Coroutine[None, None, None], name: str) -> None:
@@ -218,95 +235,60 @@ class Leader:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    async def _settle(self, seat: _Seat, loaded: Loaded, *, keep_record: bool) -> bool:
-        """Do what is left to do about the answer, which is its caller's in any case.
+    async def _settle(self, holder: _LeaseHolder, loaded: Loaded, *, keep_record: bool) -> bool:
+        """Do what is left to do about the answer, which its callers get in any case.
 
-        What fails is left to the sweeper. Where nobody knows whether the answer was stored, the
-        record is all that leads to it.
+        A settlement that fails is left to the sweeper. Where it is unknown whether the answer was
+        stored, the record is all that leads to it.
 
         Returns:
             Whether nothing is left.
         """
         if loaded.settle is None:
-            await self._records.forget(seat.keys, seat.token)
             return True
+        keys, token = holder.keys, holder.token
         try:
             await loaded.settle()
-        except loaded.postponed_by as away:
-            log.warning("memo.not_settled", key=seat.keys.entry, error=str(away))
+        except loaded.postponed_by as unavailable:
+            log.warning("memo.not_settled", key=keys.entry, error=str(unavailable))
+            return False
         except Exception:
-            log.exception("memo.settle_failed", key=seat.keys.entry)
-        else:
-            if not keep_record:
-                left = (
-                    None if loaded.record is None else self._records.body(seat.token, loaded.record)
-                )
-                await self._records.drop(seat.keys, seat.token, body=left)
-            return True
-        return False
+            log.exception("memo.settle_failed", key=keys.entry)
+            return False
+        if not keep_record:
+            body = None if loaded.record is None else encode_record(loaded.record, token=token)
+            await self._records.drop(keys, token, body=body)
+        return True
 
-    async def _step_down(self, seat: _Seat, error: BaseException) -> None:
+    async def _step_down(self, holder: _LeaseHolder, error: BaseException) -> None:
         """Tell the followers why, typed where possible; let go of the lease in any case."""
-        failure = self._shared_form(seat.keys, error)
+        keys, failure = holder.keys, self._shared_form(holder.keys, error)
         try:
-            wait_ms = await self.release(seat.keys, seat.token, failure)
+            wait_ms = await self._scripts.release(keys, holder.token, failure)
         except (RedisError, OSError) as lost:
-            log.warning("memo.release_failed", key=seat.keys.entry, error=type(lost).__name__)
-            if time.monotonic() < seat.held_until:
-                self._go_on(self._release_late(seat, failure), f"release {seat.keys.entry}")
+            log.warning("memo.release_failed", key=keys.entry, error=type(lost).__name__)
+            if time.monotonic() < holder.held_until:
+                self._go_on(self._release_late(holder, failure), f"release {keys.entry}")
             # Else the lease expires by itself; followers ask again then.
             return
         if isinstance(error, Exception) and wait_ms > 0:
             self._failures.postponed(error, timedelta(milliseconds=wait_ms))
 
-    async def release(
-        self, keys: Keys, token: str, failure: Failure | None = None, *, if_gone: bool = False
-    ) -> int:
-        """End the flight of *token*, with *failure* for its followers, if there is one.
-
-        Args:
-            keys: Of the entry.
-            token: Of the flight.
-            failure: Why it has failed.
-            if_gone: Only if its process has not come back in the meantime.
-
-        Returns:
-            How long nobody tries again (ms); -1 if it was not ended.
-
-        Raises:
-            RedisError, OSError: Redis is unavailable.
-        """
-        wait_ms = await self._scripts.release(
-            keys=[
-                *(keys.lease, keys.failure, keys.failures),
-                *([process_key(process_of(token))] if if_gone else []),
-            ],
-            args=[
-                token,
-                b"" if failure is None else orjson.dumps(failure.encoded),
-                0 if failure is None else milliseconds(failure.ttl),
-                milliseconds(self._options.longest_failure_ttl),
-                CHANNEL,
-                keys.entry,
-            ],
-        )
-        return int(wait_ms)
-
-    async def _release_late(self, seat: _Seat, failure: Failure | None) -> None:
+    async def _release_late(self, holder: _LeaseHolder, failure: Failure | None) -> None:
         """Go on letting go of a lease that would live for long."""
-        while time.monotonic() < seat.held_until:
+        while time.monotonic() < holder.held_until:
             await asyncio.sleep(LATE_RETRY_S)
             try:
-                await self.release(seat.keys, seat.token, failure)
+                await self._scripts.release(holder.keys, holder.token, failure)
             except (RedisError, OSError):
                 continue
             return
 
     def _shared_form(self, keys: Keys, error: BaseException) -> Failure | None:
-        if not isinstance(error, Exception):
-            return None
-        # A store that is unavailable says nothing about the entry: everybody finds out alone.
-        if isinstance(error, NotShared | LeaseLost | StoreUnavailable):
+        # A store that is unavailable says nothing about the entry: each caller finds out alone.
+        if not isinstance(error, Exception) or isinstance(
+            error, NotShared | LeaseLost | StoreUnavailable
+        ):
             return None
         known = self._failures.encode(error)
         if known is not None:
@@ -320,12 +302,3 @@ async def _logged(work: Coroutine[None, None, None], name: str) -> None:
         await work
     except Exception:
         log.exception("memo.late_work_failed", work=name)
-
-
-def _entry(loaded: Loaded) -> Entry:
-    return Entry(
-        loaded.status,
-        loaded.payload,
-        loaded.loaded_at_ms,
-        loaded.loaded_at_ms + milliseconds(loaded.ttl),
-    )

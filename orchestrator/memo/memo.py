@@ -1,54 +1,76 @@
 """Drives one lookup: read, else lead or follow, else share the leader's failure.
 
-Callers of one process share one flight object per key; processes share one lease. A caller
-that goes away does not stop the flight: what is being paid for is finished and stored.
+Callers of one process share one flight per key; processes share one lease. A caller that goes
+away does not stop the flight: what it has begun is finished and stored.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import assert_never, cast
+from typing import Final, assert_never, cast
 
 import structlog
 from redis.asyncio import Redis
 
 from orchestrator.infra.background import Supervisor
+from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.redis_client import DAMAGE, StoreRefused, store_errors
-from orchestrator.memo.abandonment import Abandonment
-from orchestrator.memo.decision import (
+from orchestrator.memo.entry import (
     BeginReply,
+    Entry,
     Failed,
     Following,
     Fresh,
+    JsonObject,
     Leading,
+    decode,
+    decode_record,
     json_object,
     read_begin_reply,
-    read_record,
 )
-from orchestrator.memo.decoded import DecodedEntries
-from orchestrator.memo.entry import Entry, JsonObject, decode
 from orchestrator.memo.errors import CorruptEntry, LeaseLost, LoadFailed, StillLoading
-from orchestrator.memo.flight import Failure, FailureCodec, Loader
-from orchestrator.memo.flights import Flights
-from orchestrator.memo.invalidation import Invalidation
-from orchestrator.memo.keys import Keys, new_token, process_of
+from orchestrator.memo.flight import (
+    Abandonment,
+    Failure,
+    FailureCodec,
+    Loader,
+    NotShared,
+    Outcome,
+    Source,
+)
+from orchestrator.memo.follower import Notices, Processes
 from orchestrator.memo.leader import FlightResult, Leader
-from orchestrator.memo.notices import Notices
-from orchestrator.memo.options import MemoOptions, milliseconds
-from orchestrator.memo.outcome import Outcome, Source
-from orchestrator.memo.processes import Processes
-from orchestrator.memo.reader import Reader
+from orchestrator.memo.options import MemoOptions
 from orchestrator.memo.records import Records
-from orchestrator.memo.scripts import Scripts
+from orchestrator.memo.store import (
+    DecodedEntries,
+    Keys,
+    Reader,
+    Scripts,
+    invalidate_pattern,
+    is_readable,
+    new_token,
+    process_of,
+    remove_unreadable,
+)
 
 log = structlog.get_logger(__name__)
 #: Why nothing is loaded while a record is there that no program of ours can have written.
-RECORD_UNREADABLE = "what was written down about it cannot be read"
+RECORD_UNREADABLE: Final = "what was written down about it cannot be read"
 #: How often one flight may be overtaken before its callers are told.
-TAKE_OVERS = 3
-Decode = Callable[[str, bytes], Entry]
+TAKE_OVERS: Final = 3
+
+
+@dataclass(slots=True)
+class _Flying:
+    """A flight of this process, and how many callers wait for it."""
+
+    task: asyncio.Task[FlightResult]
+    abandonment: Abandonment
+    waiting: int = 0
 
 
 class Memo:
@@ -61,29 +83,35 @@ class Memo:
         failures: FailureCodec,
         options: MemoOptions | None = None,
         supervisor: Supervisor | None = None,
+        clock: Clock = utc_now,
     ) -> None:
+        """Memoize in *redis*.
+
+        Args:
+            redis: A client of the memo's database; its owner closes it.
+            failures: How errors of loaders are shared.
+            options: Durations.
+            supervisor: Runs the background loops.
+            clock: The server's time, by which ages and sweeps are told.
+        """
         supervisor = supervisor or Supervisor()
+        self._redis = redis
         self._failures = failures
         self._options = options or MemoOptions()
-        self._scripts = Scripts(redis)
+        self._clock = clock
+        self._scripts = Scripts(redis, self._options)
         self._reader = Reader(redis)
         self._decoded = DecodedEntries(self._options.decoded)
         self._notices = Notices(redis, supervisor)
         self._processes = Processes(redis, supervisor, ttl=self._options.process_ttl)
-        self.records = Records(redis, self._scripts, self._options)
-        self._leader = Leader(redis, self._scripts, self.records, failures, self._options)
-        self._redis = redis
-        self._flights = Flights(self._fly)
-        self._invalidation = Invalidation(redis, self._scripts, self._options)
+        self.records = Records(redis, self._scripts, self._options.durability, clock=clock)
+        self._leader = Leader(
+            redis, self._scripts, self.records, failures, self._options, clock=clock
+        )
+        self._flying: dict[str, _Flying] = {}
 
-    async def get(
-        self,
-        key: str,
-        load: Loader,
-        *,
-        patience: timedelta | None = None,
-    ) -> Outcome:
-        """Return the fresh entry of *key*, loading it if nobody has or does.
+    async def get(self, key: str, load: Loader, *, patience: timedelta | None = None) -> Outcome:
+        """Return the fresh entry of *key*, loading it if no other flight has or does.
 
         Cancelling the caller does not cancel a load that has begun.
 
@@ -93,7 +121,7 @@ class Memo:
             patience: After which the caller gives up; the load goes on, and fills the memo.
 
         Returns:
-            Where the load failed and a copy is kept for bad times: that, marked STALE.
+            Where the load failed and a stale copy is kept: that, marked STALE.
 
         Raises:
             StillLoading: *patience* has ended.
@@ -102,11 +130,11 @@ class Memo:
         """
         entry = await self.peek(key)
         if entry is not None:
-            return Outcome(key, Source.HIT, entry, entry.age_ms(_wall_ms()))
+            return Outcome(key, Source.HIT, entry, entry.age_ms(self._now_ms()))
         try:
             seconds = None if patience is None else patience.total_seconds()
             async with asyncio.timeout(seconds) as limit:
-                return await self._flights.lead_or_join(key, load)
+                return await self._lead_or_join(key, load)
         except TimeoutError:
             if limit.expired():
                 raise StillLoading(key) from None
@@ -123,7 +151,13 @@ class Memo:
         An unreadable entry is set aside, and counts as none.
         """
         stored = await self._reader.get(key)
-        return None if stored is None else await self._entry(self._decoded.read, key, stored)
+        if stored is None:
+            return None
+        try:
+            return self._decoded.read(key, stored)
+        except CorruptEntry as corrupt:
+            await self._set_aside(Keys(key), stored, corrupt)
+            return None
 
     async def peek_each(self, keys: Iterable[str]) -> AsyncIterator[tuple[str, Entry]]:
         """Yield each of *keys* that has a fresh entry, once, with it. Keeps none of them.
@@ -134,7 +168,7 @@ class Memo:
         # Decoded batch by batch: all at once would hold up the loop.
         async for found in self._reader.get_many(list(dict.fromkeys(keys))):
             for key, stored in found:
-                entry = None if stored is None else await self._entry(decode, key, stored)
+                entry = None if stored is None else await self._decode(key, stored)
                 if entry is not None:
                     yield key, entry
 
@@ -150,7 +184,7 @@ class Memo:
             How many entries there were.
         """
         with store_errors("invalidate"):
-            return await self._invalidation.keys(keys)
+            return await self._scripts.invalidate(keys)
 
     async def invalidate_pattern(self, pattern: str) -> int:
         """Remove all entries whose key matches the glob *pattern*, without blocking the server.
@@ -159,10 +193,10 @@ class Memo:
             How many entries there were.
         """
         with store_errors("invalidate"):
-            return await self._invalidation.pattern(pattern)
+            return await invalidate_pattern(self._redis, self._scripts, pattern)
 
     def abandon(self, key: str) -> bool:
-        """End the load of *key* early, if this process has one and nobody waits for it.
+        """End the load of *key* early, if this process has one without waiting callers.
 
         Its loader decides where it may be interrupted, and what becomes of what it has begun.
         Callers that wait elsewhere, or come in the meantime, load anew.
@@ -170,73 +204,11 @@ class Memo:
         Returns:
             Whether there was such a load.
         """
-        return self._flights.abandon(key)
-
-    async def aclose(self) -> None:
-        """Let running flights end, then stop listening and reading. The client stays open."""
-        await self._flights.landed()
-        await self._leader.aclose()
-        await self._processes.aclose()
-        await self._notices.aclose()
-        await self._reader.aclose()
-
-    def __repr__(self) -> str:
-        return f"<Memo {len(self._flights)} flights>"
-
-    async def _stale(self, key: str, error: Exception) -> Outcome | None:
-        """Return the copy kept for bad times, if *error* is one and there is a copy."""
-        if not (self._options.stale_for and self._failures.may_serve_stale(error)):
-            return None
-        with store_errors("read stale"):
-            stored = await self._redis.get(Keys(key).stale)
-        entry = None if stored is None else await self._entry(decode, key, cast("bytes", stored))
-        if entry is None:
-            return None
-        age_ms = entry.age_ms(_wall_ms())
-        log.warning("memo.served_stale", key=key, age_ms=age_ms, error=type(error).__name__)
-        return Outcome(key, Source.STALE, entry, age_ms)
-
-    async def _fly(self, key: str, load: Loader, abandonment: Abandonment) -> FlightResult:
-        keys, token = Keys(key), new_token(self._processes.id)
-        source, overtaken = Source.HIT, 0
-        await self._notices.listening()
-        await self._processes.beating()
-        while True:
-            with self._notices.expect(keys.entry) as ended:
-                asked_at = time.monotonic()
-                beginning = await self._begin(keys, token)
-                match beginning:
-                    case Fresh(entry, now_ms):
-                        outcome = Outcome(keys.entry, source, entry, entry.age_ms(now_ms))
-                        return FlightResult(outcome, stored=True)
-                    case Failed(encoded, retry_in):
-                        raise self._failure(encoded, retry_in)
-                    case Following(patience, leader):
-                        source = Source.COALESCED
-                        with (
-                            abandonment.possible(),
-                            self._processes.watching(process_of(leader), ended) as gone,
-                            contextlib.suppress(TimeoutError),
-                        ):
-                            async with asyncio.timeout(patience.total_seconds()):
-                                await ended.wait()
-                        if gone.is_set():
-                            await self.end_if_gone(key, leader)
-                    case Leading():
-                        try:
-                            return await self._leader.lead(
-                                *(keys, token, beginning, load),
-                                asked_at=asked_at,
-                                abandonment=abandonment,
-                            )
-                        except LeaseLost:
-                            # The answer of an earlier leader has come after all, or another one
-                            # has taken over: what there is now is asked for again.
-                            overtaken += 1
-                            if overtaken == TAKE_OVERS:
-                                raise
-                    case _:
-                        assert_never(beginning)
+        flying = self._flying.get(key)
+        if flying is None or flying.waiting:
+            return False
+        flying.abandonment.ask()
+        return True
 
     async def end_if_gone(self, key: str, leader: str) -> bool:
         """End the flight of *leader* for *key* if its process is certainly gone.
@@ -250,7 +222,7 @@ class Memo:
         with store_errors("end flight"):
             if not await self._processes.is_gone(process_of(leader)):
                 return False
-            ended = await self._leader.release(Keys(key), leader, if_gone=True) >= 0
+            ended = await self._scripts.release(Keys(key), leader, if_gone=True) >= 0
         if ended:
             log.warning("memo.leader_gone", key=key)
         return ended
@@ -271,16 +243,113 @@ class Memo:
             except ValueError:  # the next lookup removes it
                 return
             if is_meant(self._failure(encoded, timedelta(0))):
-                await self._scripts.drop_record(keys=[keys.failure], args=[stored])
+                await self._scripts.drop_failure(keys, stored)
+
+    async def aclose(self) -> None:
+        """Let running flights end, then stop listening and reading. The client stays open."""
+        while self._flying:
+            await asyncio.wait([flying.task for flying in self._flying.values()])
+        await self._leader.aclose()
+        await self._processes.aclose()
+        await self._notices.aclose()
+        await self._reader.aclose()
+
+    def __repr__(self) -> str:
+        return f"<Memo {len(self._flying)} flights>"
+
+    async def _lead_or_join(self, key: str, load: Loader) -> Outcome:
+        """Wait for the flight of *key*, beginning one with *load* where there is none."""
+        while True:
+            flying = self._flying.get(key)
+            # One that has ended may still be listed. Waiting for it would not give way to the
+            # callback that takes it off: the loop would stand still.
+            is_ours = flying is None or flying.task.done()
+            if flying is None or is_ours:
+                flying = self._take_off(key, load)
+            flying.waiting += 1
+            try:
+                result = await asyncio.shield(flying.task)
+            except asyncio.CancelledError:
+                if is_ours or not flying.task.cancelled():
+                    raise
+                continue
+            except (NotShared, LeaseLost):
+                if is_ours:
+                    raise
+                continue
+            finally:
+                flying.waiting -= 1
+            outcome = result.outcome
+            if is_ours:
+                return outcome
+            if result.stored:
+                return Outcome(outcome.key, Source.COALESCED, outcome.entry, outcome.age_ms)
+
+    def _take_off(self, key: str, load: Loader) -> _Flying:
+        """Begin a flight, which goes on without its callers."""
+        abandonment = Abandonment()
+        task = asyncio.create_task(self._fly(key, load, abandonment), name=f"memo-flight {key}")
+        flying = self._flying[key] = _Flying(task, abandonment)
+
+        def landed(done: asyncio.Task[FlightResult]) -> None:
+            if self._flying[key].task is done:  # and not its successor
+                del self._flying[key]
+            if not done.cancelled():
+                done.exception()  # marks it as seen: every caller may have gone away
+
+        task.add_done_callback(landed)
+        return flying
+
+    async def _fly(self, key: str, load: Loader, abandonment: Abandonment) -> FlightResult:
+        keys, token = Keys(key), new_token(self._processes.id)
+        source, overtaken = Source.HIT, 0
+        await self._notices.listening()
+        await self._processes.beating()
+        while True:
+            with self._notices.expect(keys.entry) as ended:
+                asked_at = time.monotonic()
+                reply = await self._begin(keys, token)
+                match reply:
+                    case Fresh(entry, now_ms):
+                        outcome = Outcome(keys.entry, source, entry, entry.age_ms(now_ms))
+                        return FlightResult(outcome, stored=True)
+                    case Failed(encoded, retry_in):
+                        raise self._failure(encoded, retry_in)
+                    case Following(patience, leader):
+                        source = Source.COALESCED
+                        with (
+                            abandonment.possible(),
+                            self._processes.watching(process_of(leader), ended) as gone,
+                            contextlib.suppress(TimeoutError),
+                        ):
+                            async with asyncio.timeout(patience.total_seconds()):
+                                await ended.wait()
+                        if gone.is_set():
+                            await self.end_if_gone(key, leader)
+                    case Leading():
+                        try:
+                            return await self._leader.lead(
+                                keys,
+                                token,
+                                reply,
+                                load,
+                                asked_at=asked_at,
+                                abandonment=abandonment,
+                            )
+                        except LeaseLost:
+                            # The answer of an earlier leader has come after all, or another one
+                            # has taken over: what there is now is asked for again.
+                            overtaken += 1
+                            if overtaken == TAKE_OVERS:
+                                raise
+                    case _:
+                        assert_never(reply)
 
     async def _begin(self, keys: Keys, token: str) -> BeginReply:
         while True:
             try:
                 with store_errors("begin"):
-                    reply = await self._scripts.begin(
-                        keys=[keys.entry, keys.lease, keys.generation, keys.record, keys.failure],
-                        args=[token, milliseconds(self._options.lease)],
-                    )
+                    reply = await self._scripts.begin(keys, token)
             except StoreRefused as refused:
                 # A server that is full or read-only is no damage.
                 if refused.reason not in DAMAGE or not await self._repair(keys, token):
@@ -297,8 +366,7 @@ class Memo:
     async def _repair(self, keys: Keys, token: str) -> bool:
         """Remove what no program of ours has written under the keys of an entry.
 
-        A record is not removed: it may say that something was bought. Nothing is loaded while it is
-        there, which is a day at most.
+        A record is not removed. Nothing is loaded while it is there, which is a day at most.
 
         Returns:
             Whether something was removed.
@@ -307,57 +375,42 @@ class Memo:
             LoadFailed: The record cannot be read.
             StoreUnavailable: Redis is unavailable.
         """
-        # What each key must hold if it is there.
-        readers: dict[str, Callable[[bytes], object]] = {
-            keys.entry: bytes.decode,
-            keys.lease: bytes.decode,
-            keys.generation: _count,
-            keys.failure: json_object,
-            keys.failures: bytes.decode,
-        }
-        removed = []
         with store_errors("repair"):
-            for key, read in readers.items():
-                if not await self._is_readable(key, read):
-                    await self._redis.unlink(key)
-                    removed.append(key)
-            if keys.generation in removed:
-                # Higher than it can have been: no flight of before may write.
-                ttl = self._options.generation_ttl
-                await self._redis.set(keys.generation, _wall_ms(), px=ttl)
-        if removed:
-            log.error("memo.removed_unreadable", keys=removed)
-            return True
-        with store_errors("repair"):
-            if await self._is_readable(keys.record, read_record):
+            ttl = self._options.generation_ttl
+            removed = await remove_unreadable(
+                self._redis, keys, now_ms=self._now_ms(), generation_ttl=ttl
+            )
+            if removed:
+                log.error("memo.removed_unreadable", keys=removed)
+                return True
+            if await is_readable(self._redis, keys.record, decode_record):
                 return False
             log.error("memo.note_unreadable", key=keys.record)
             failed = LoadFailed(keys.entry, RECORD_UNREADABLE)
             shared = Failure({"memo": list(failed.args)}, self._options.lease)
-            await self._leader.release(keys, token, shared)
+            await self._scripts.release(keys, token, shared)
         raise failed
 
-    async def _is_readable(self, key: str, read: Callable[[bytes], object]) -> bool:
-        """Return whether *key* holds nothing, or a text that *read* takes."""
-        kind = await self._redis.type(key)
-        if kind != b"string":
-            return bool(kind == b"none")
-        stored = cast("bytes | None", await self._redis.get(key))
-        if stored is None:  # it has expired since
-            return True
-        try:
-            read(stored)
-        except ValueError:
-            return False
-        return True
+    async def _stale(self, key: str, error: Exception) -> Outcome | None:
+        """Return the stale copy of *key*, if there is one and it is better than *error*."""
+        if not (self._options.stale_for and self._failures.may_serve_stale(error)):
+            return None
+        with store_errors("read stale"):
+            stored = cast("bytes | None", await self._redis.get(Keys(key).stale))
+        entry = None if stored is None else await self._decode(key, stored)
+        if entry is None:
+            return None
+        age_ms = entry.age_ms(self._now_ms())
+        log.warning("memo.served_stale", key=key, age_ms=age_ms, error=type(error).__name__)
+        return Outcome(key, Source.STALE, entry, age_ms)
 
     def _failure(self, encoded: JsonObject, retry_in: timedelta) -> Exception:
         if "memo" in encoded:
             return LoadFailed(*encoded["memo"])
         return self._failures.decode(encoded, retry_in)
 
-    async def _entry(self, decode: Decode, key: str, stored: bytes) -> Entry | None:
-        """Return what *decode* makes of *stored*; None if that cannot be read, and is set aside."""
+    async def _decode(self, key: str, stored: bytes) -> Entry | None:
+        """Return the entry that *stored* is; None if it cannot be read, and is set aside."""
         try:
             return decode(key, stored)
         except CorruptEntry as corrupt:
@@ -367,17 +420,7 @@ class Memo:
     async def _set_aside(self, keys: Keys, stored: bytes, corrupt: CorruptEntry) -> None:
         log.error("memo.entry_corrupt", key=keys.entry, reason=corrupt.reason)
         with store_errors("quarantine"):
-            await self._scripts.quarantine(
-                keys=[keys.entry, keys.corrupt],
-                args=[stored, milliseconds(self._options.corrupt_ttl)],
-            )
+            await self._scripts.quarantine(keys, stored)
 
-
-def _count(stored: bytes) -> int:
-    if not stored.isdigit():
-        raise ValueError("no count")
-    return int(stored)
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
+    def _now_ms(self) -> int:
+        return round(self._clock().timestamp() * 1000)

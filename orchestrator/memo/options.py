@@ -1,9 +1,26 @@
-"""How the memo behaves, and how its durations reach Redis."""
+"""How the memo behaves."""
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
+from typing import Final
 
-from orchestrator.memo.durability import Durability
+#: How long a server has to confirm a record. With `appendfsync everysec` a second passes between
+#: two writes to the disk, and another one until a replica says that it has done so.
+CONFIRMED_WITHIN: Final = timedelta(seconds=2.5)
+
+
+class Durability(StrEnum):
+    """Where a record must be before what it announces may begin."""
+
+    NONE = "none"
+    DISK = "disk"
+    REPLICA = "replica"
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a record may take to be there."""
+        return timedelta(0) if self is Durability.NONE else CONFIRMED_WITHIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +33,10 @@ class MemoOptions:
     `generation_ttl` must outlive every flight. `commit_patience` is how long the callers of an
     answer wait for a Redis that is unavailable; then they get it, and storing it goes on in the
     background. `unknown_failure_ttl` bars another load after an error that no codec knows; every
-    further failure doubles it, up to `longest_failure_ttl`.`stale_for` is how long a
-    copy is kept past its freshness, to be served as stale; zero keeps none. `decoded` is the
-    number of entries that a process keeps decoded for the next read of the same bytes.
-    `durability` is where a record must be that is written *durably*.
+    further failure doubles it, up to `longest_failure_ttl`. `stale_for` is how long a copy is
+    kept past its freshness, to be served as stale; zero keeps none. `decoded` is the number of
+    entries that a process keeps decoded for the next read of the same bytes. `durability` is
+    where a record must be that is written *durably*.
     """
 
     lease: timedelta = timedelta(seconds=5)

@@ -1,37 +1,46 @@
-"""Records: what a leader writes down for whoever comes after it, and where such records are found.
+"""Records: what a leader writes down for its successor, where it must be, and who finds it.
 
-`memo1:noted` lists them by writer and entry. It is written before the record and cleared after
-it, in steps of its own, so that every script touches the keys of one entry only; a record that
-is listed and gone costs a look, nothing else. Nobody strikes a successor's record off the list.
+`memo1:noted` lists records by writer and entry, and changes in the same step as they do. A record
+that has expired stays listed; the next look at it takes it off.
+
+A record may have to be on the disk of the server, or of a replica as well, before what it
+announces begins. `WAITAOF` answers for all that its server has logged before a write of the same
+connection. So one request confirms every record that it sees: the records are read, a barrier is
+written, and that is waited for. A record that was read there lies before it in the log, whichever
+connection has written it; one that is missing lies on a server that is not the primary any more.
 """
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from time import time
-from typing import cast
+from time import monotonic
+from typing import Final, cast
 
-import orjson
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio.client import Pipeline
+from redis.exceptions import RedisError, ResponseError
 
+from orchestrator.infra.clock import Clock
 from orchestrator.infra.redis_client import store_errors
-from orchestrator.memo.decision import read_record
-from orchestrator.memo.durability import Confirmations, Durability
-from orchestrator.memo.entry import JsonObject
-from orchestrator.memo.errors import LeaseLost, RecordGone
-from orchestrator.memo.keys import RECORDED, Keys, listed
-from orchestrator.memo.options import MemoOptions, milliseconds
-from orchestrator.memo.scripts import Scripts
+from orchestrator.memo.entry import JsonObject, decode_record, encode_record
+from orchestrator.memo.errors import LeaseLost, NotDurable, RecordGone
+from orchestrator.memo.options import CONFIRMED_WITHIN, Durability
+from orchestrator.memo.store import BARRIER, RECORDED, Keys, Scripts, listed
 
 log = structlog.get_logger(__name__)
 
 #: When a record is looked at again that could not be read.
-UNREADABLE_REST = timedelta(minutes=10)
+UNREADABLE_REST: Final = timedelta(minutes=10)
+#: Seconds after which a replica that has not confirmed is asked again.
+ASK_AGAIN_S: Final = 0.02
+#: Seconds between two requests while one is under way: ten connections wait at most.
+GAP_S: Final = 0.25
 #: What the script answers if it has renewed the lease as well.
-_RENEWED = 2
-#: What it answers if there is no record to mark any more.
-_GONE = -1
+_RENEWED: Final = 2
+#: What it answers if there is no record to amend any more.
+_GONE: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +56,14 @@ class LeftRecord:
 class Records:
     """The records of one database."""
 
-    def __init__(self, redis: Redis, scripts: Scripts, options: MemoOptions) -> None:
+    def __init__(
+        self, redis: Redis, scripts: Scripts, durability: Durability, *, clock: Clock
+    ) -> None:
         self._redis = redis
         self._scripts = scripts
-        self._options = options
-        self._confirmations = Confirmations(redis, options.durability, options.record_ttl)
-
-    def body(self, token: str, record: JsonObject) -> bytes:
-        """Return the stored form: the writer is found by its token."""
-        return orjson.dumps({"written_by": token, **record})
+        self._clock = clock
+        self._durability = durability
+        self._confirmations = Confirmations(redis, durability)
 
     async def write(
         self,
@@ -85,23 +93,16 @@ class Records:
             RecordGone: There is no record to replace.
             StoreUnavailable: Redis is unavailable; the record may be written or not.
         """
-        ttl_ms = milliseconds(self._options.record_ttl)
+        body = encode_record(record, token=writer or token)
         with store_errors("record"):
-            await self._redis.zadd(RECORDED, {listed(keys.entry, writer or token): time() * 1000})
-            await self._redis.pexpire(RECORDED, ttl_ms)
-            written = await self._scripts.record(
-                keys=[keys.lease, keys.record],
-                args=[
-                    *(token, self.body(writer or token, record), ttl_ms),
-                    *(milliseconds(self._options.lease), milliseconds(hold)),
-                    0 if writer is None else 1,
-                ],
+            written = await self._scripts.write_record(
+                keys, token, body, writer=writer or token, hold=hold, amends=writer is not None
             )
         if written == _GONE:
             raise RecordGone(keys.entry)
         if not written:
             raise LeaseLost(keys.entry)
-        return bool(written == _RENEWED)
+        return written == _RENEWED
 
     async def confirm(self, keys: Keys, token: str) -> None:
         """Return once the record that *token* has written is where the options want it.
@@ -109,12 +110,11 @@ class Records:
         Raises:
             LeaseLost: The server does not have it: it was not the one that wrote it.
             NotDurable: It is not there in time, or the server cannot tell.
-            StoreUnavailable: Redis is unavailable; nobody knows.
+            StoreUnavailable: Redis is unavailable, so it is unknown.
         """
-        if self._options.durability is Durability.NONE:
-            return
-        with store_errors("confirm"):
-            await self._confirmations.confirm(keys, token)
+        if self._durability is not Durability.NONE:
+            with store_errors("confirm"):
+                await self._confirmations.confirm(keys, token)
 
     async def drop(
         self, keys: Keys, token: str, *, body: bytes | None = None, with_failure: bool = False
@@ -123,32 +123,24 @@ class Records:
 
         *with_failure*, what lookups are told goes, too: it was true as long as the record was.
 
-        What the answer is settled for has to be dropped by its body: after a failover to a replica
-        that lagged, the entry may be gone and the record be the intent again, which leads to it.
+        A record whose answer is settled has to be dropped by its body: after a failover to a
+        replica that lagged, the entry may be gone and the record be the intent again, which leads
+        to it.
 
         Returns:
             Whether it was there, and is removed.
         """
-        dropped = False
         try:
-            names = [keys.record, keys.failure] if with_failure else [keys.record]
-            if await self._scripts.drop_record(keys=names, args=[body or token]):
-                dropped = True
-                await self._redis.zrem(RECORDED, listed(keys.entry, token))
+            return await self._scripts.drop_record(
+                keys, token, body=body, with_failure=with_failure
+            )
         except (RedisError, OSError) as error:
             log.warning("memo.record_not_dropped", key=keys.entry, error=type(error).__name__)
-        return dropped
+            return False
 
     async def discard(self, left: LeftRecord) -> None:
-        """Remove a record that was found, unless somebody has written another one since."""
+        """Remove a record that was found, unless another one has been written since."""
         await self.drop(Keys(left.key), left.record["written_by"], body=left.body)
-
-    async def forget(self, keys: Keys, token: str) -> None:
-        """Take a record of *token* off the list that is gone."""
-        try:
-            await self._redis.zrem(RECORDED, listed(keys.entry, token))
-        except (RedisError, OSError) as error:
-            log.warning("memo.record_not_forgotten", key=keys.entry, error=type(error).__name__)
 
     async def left(self, *, for_at_least: timedelta, limit: int) -> list[LeftRecord]:
         """Return records written *for_at_least* ago, the oldest first.
@@ -156,62 +148,166 @@ class Records:
         Raises:
             StoreUnavailable: Redis is unavailable.
         """
-        latest = (time() - for_at_least.total_seconds()) * 1000
         with store_errors("left records"):
             found = await self._redis.zrange(
-                RECORDED, "-inf", latest, byscore=True, offset=0, num=limit
+                RECORDED, "-inf", self._ms(-for_at_least), byscore=True, offset=0, num=limit
             )
             members = [m.decode("utf-8", "replace") for m in cast("list[bytes]", found)]
             if not members:
                 return []
-            entries = [Keys(_entry_of(member)) for member in members]
+            entries = [Keys(member.partition(" ")[2]) for member in members]
             names = [name for keys in entries for name in (keys.record, keys.lease)]
             stored = cast("list[bytes | None]", await self._redis.mget(names))
-            looks = [
-                _look(member, record, lease)
-                for member, record, lease in zip(members, stored[0::2], stored[1::2], strict=True)
-            ]
-            gone = [look for look in looks if isinstance(look, str)]
+            left, gone, unreadable = [], [], []
+            for member, record, lease in zip(members, stored[0::2], stored[1::2], strict=True):
+                try:
+                    each = _read_left(member, record, lease)
+                except ValueError:
+                    unreadable.append(member)
+                    continue
+                if each is not None:
+                    left.append(each)
+                elif lease != member.partition(" ")[0].encode():
+                    gone.append(member)
             if gone:
                 await self._redis.zrem(RECORDED, *gone)
-            if unreadable := [each.member for each in looks if isinstance(each, _Unreadable)]:
+            if unreadable:
                 log.error("memo.notes_unreadable", records=unreadable)
                 # Looked at again, as one of a newer version may be; it expires by itself.
-                later = (time() + UNREADABLE_REST.total_seconds()) * 1000
+                later = self._ms(UNREADABLE_REST)
                 await self._redis.zadd(RECORDED, dict.fromkeys(unreadable, later), xx=True)
-        return [look for look in looks if isinstance(look, LeftRecord)]
+        return left
 
     async def look_again(self, left: LeftRecord, *, after: timedelta) -> None:
         """Put off the next look at a record."""
-        later = (time() + after.total_seconds()) * 1000
+        member = listed(left.key, left.record["written_by"])
         with store_errors("record"):
-            await self._redis.zadd(
-                RECORDED, {listed(left.key, left.record["written_by"]): later}, xx=True
-            )
+            await self._redis.zadd(RECORDED, {member: self._ms(after)}, xx=True)
+
+    def _ms(self, later: timedelta) -> float:
+        """Return the instant that is so much *later* than now, as records are listed by it."""
+        return (self._clock() + later).timestamp() * 1000
 
 
-def _entry_of(member: str) -> str:
-    return member.partition(" ")[2]
+def _read_left(member: str, record: bytes | None, lease: bytes | None) -> LeftRecord | None:
+    """Return the record that is listed as *member*; None if it is gone.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+    token, _, entry = member.partition(" ")
+    found = None if record is None else decode_record(record)
+    if found is None or record is None or found["written_by"] != token:
+        return None
+    leader = None if lease is None else lease.decode("utf-8", "replace")
+    return LeftRecord(entry, found, record, leader)
 
 
 @dataclass(frozen=True, slots=True)
-class _Unreadable:
-    member: str
+class _Wanted:
+    keys: Keys
+    token: str
+    answer: asyncio.Future[None]
+
+    def finish(self, error: Exception | None) -> None:
+        if self.answer.done():  # its caller has gone
+            return
+        if error is None:
+            self.answer.set_result(None)
+        else:
+            self.answer.set_exception(error)
 
 
-def _look(
-    member: str, record: bytes | None, lease: bytes | None
-) -> LeftRecord | _Unreadable | str | None:
-    """Return the record that is listed as *member*; *member* if it is gone for good, else None."""
-    token, _, entry = member.partition(" ")
-    if record is not None:
+class Confirmations:
+    """Confirms the records of one process, together. Belongs to one event loop."""
+
+    def __init__(self, redis: Redis, durability: Durability) -> None:
+        self._redis = redis
+        self._durability = durability
+        self._waiting: list[_Wanted] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._latest: asyncio.Task[None] | None = None
+
+    async def confirm(self, keys: Keys, token: str) -> None:
+        """Return once the record that *token* has written is where it must be.
+
+        Raises:
+            LeaseLost: The primary does not have it (any more).
+            NotDurable: It is not there in time, or the server cannot tell.
+            RedisError, OSError: Redis is unavailable.
+        """
+        loop = asyncio.get_running_loop()
+        wanted = _Wanted(keys, token, loop.create_future())
+        self._waiting.append(wanted)
+        if len(self._waiting) == 1:
+            task = loop.create_task(self._ask(self._latest), name="memo-confirmation")
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        await wanted.answer
+
+    async def _ask(self, earlier: asyncio.Task[None] | None) -> None:
+        """Ask for all that wait, once the *earlier* request is answered or old enough.
+
+        What comes while a request is under way may have to wait for the disk's next turn; to wait
+        for the end of the one under way first would double that.
+        """
+        if earlier is not None:
+            await asyncio.wait([earlier], timeout=GAP_S)
+        self._latest = asyncio.current_task()
+        batch, self._waiting = self._waiting, []
         try:
-            found = read_record(record)
-        except ValueError:
-            return _Unreadable(member)
-        if found["written_by"] == token:
-            return LeftRecord(
-                entry, found, record, None if lease is None else lease.decode("utf-8", "replace")
-            )
-    # The holder of the lease may be about to write the record that it has listed.
-    return None if lease == token.encode() else member
+            names = [wanted.keys.record for wanted in batch]
+            records = await read_durable(self._redis, names, self._durability)
+        except Exception as error:  # noqa: BLE001 - handed to every caller that waits
+            for wanted in batch:
+                wanted.finish(error)
+        else:
+            for wanted, record in zip(batch, records, strict=True):
+                is_lost = not is_of(wanted.token, record)
+                wanted.finish(LeaseLost(wanted.keys.entry) if is_lost else None)
+
+
+async def read_durable(
+    redis: Redis, records: Sequence[str], durability: Durability
+) -> list[bytes | None]:
+    """Return what the keys *records* hold, once that is where *durability* wants it.
+
+    Raises:
+        NotDurable: It is not there in time, or the server cannot tell.
+        RedisError, OSError: Redis is unavailable.
+    """
+    async with redis.pipeline() as connection:
+        # The client reconnects by itself, but not while it watches: on a new connection, where
+        # nothing was written yet, WAITAOF would confirm at once.
+        await connection.watch(BARRIER)
+        found = await connection.mget(records)
+        await connection.set(BARRIER, b"", px=CONFIRMED_WITHIN)
+        try:
+            await _wait(connection, replicas=int(durability is Durability.REPLICA))
+        except ResponseError as refused:
+            reason = f"Redis cannot say whether it is on disk ({refused})"
+            raise NotDurable("confirm", reason) from refused
+    return cast("list[bytes | None]", found)
+
+
+async def _wait(connection: Pipeline, *, replicas: int) -> None:
+    """Return once what *connection* has written is on disk, and on that of so many *replicas*.
+
+    A replica that has it, and has not written it to its disk when it is asked, tells so by itself
+    after up to a second; asked again, at once.
+    """
+    within_s = CONFIRMED_WITHIN.total_seconds()
+    until = monotonic() + within_s
+    ask_for_s = ASK_AGAIN_S if replicas else within_s
+    while True:
+        on_disk, on_replicas = await connection.waitaof(1, replicas, round(ask_for_s * 1000))
+        if on_disk and on_replicas >= replicas:
+            return
+        if monotonic() >= until:
+            missing = "no replica had" if on_disk else "Redis did not have"
+            raise NotDurable("confirm", f"{missing} it on disk within {within_s:g} s")
+
+
+def is_of(token: str, record: bytes | None) -> bool:
+    """Say whether *record* is there, and written by *token*."""
+    return record is not None and token.encode() in record

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import orjson
 
-from orchestrator.memo.keys import RECORDED
+from orchestrator.memo.store import RECORDED
 from tests.model.parts import KEYS
 from tests.model.redis_model import text_of
 from tests.model.scenario import Scenario

@@ -1,7 +1,7 @@
 """Builds the programs of the model out of the project's classes: a lookup, and a sweep."""
 
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -21,11 +21,10 @@ from orchestrator.memo import (
     NotShared,
     Records,
 )
-from orchestrator.memo.decision import Failed, Following, Fresh, Leading, read_begin_reply
+from orchestrator.memo.entry import Failed, Following, Fresh, Leading, read_begin_reply
 from orchestrator.memo.flight import Loader
-from orchestrator.memo.keys import Keys, process_of
 from orchestrator.memo.leader import Leader
-from orchestrator.memo.scripts import Scripts
+from orchestrator.memo.store import Keys, Scripts, process_of
 from orchestrator.purchasing import (
     SEND_WITHIN,
     BillingContext,
@@ -44,7 +43,7 @@ from orchestrator.surfsense import (
     Seller,
 )
 from tests.model import stand_ins
-from tests.model.programs import Ask, Facts, Keeping, Program, ms
+from tests.model.programs import Ask, Facts, Keeping, Program
 
 #: The unit of time: a lease. A leader that lives renews it within every tick.
 TICK = timedelta(seconds=5)
@@ -79,10 +78,12 @@ class Rules(NamedTuple):
 
 class _Script:
     def __init__(self, text: str) -> None:
-        self._text = text
+        self.text = text
 
-    async def __call__(self, keys: list[str], args: list[Any]) -> Any:
-        return await Ask("script", (self._text, tuple(keys), tuple(args)))
+
+async def _call(script: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    """Stand in for `ScriptBatcher.call`."""
+    return await Ask("script", (script.text, tuple(keys), tuple(args)))
 
 
 class _Redis:
@@ -98,9 +99,6 @@ class _Redis:
                 assert text.count(old) == 1, f"{script} has no single {old!r}"
                 text = text.replace(old, new)
         return _Script(text)
-
-    async def pexpire(self, *_: Any) -> None:
-        """Do nothing: the list of records stays."""
 
     async def zadd(self, key: str, scores: Mapping[str, float], *, xx: bool = False) -> None:
         await Ask("zadd", (key, tuple(scores.items()), xx))
@@ -152,12 +150,15 @@ class _Memo:
             commit_patience=timedelta(0),
             durability=durability,
         )
-        self._scripts = Scripts(redis)
-        self.records = Records(redis, self._scripts, options)
+        self._scripts = Scripts(redis, options)
+        self._scripts._call = _call  # noqa: SLF001 - no tasks here
+        self.records = Records(redis, self._scripts, durability, clock=facts.clock)
         alone = stand_ins.Confirmations(redis, durability)
         self.records._confirmations = alone  # type: ignore[assignment] # noqa: SLF001 - no tasks here
         self._processes = stand_ins.Processes()
-        self._leader = Leader(redis, self._scripts, self.records, _Codec(), options)
+        self._leader = Leader(
+            redis, self._scripts, self.records, _Codec(), options, clock=facts.clock
+        )
         self._leader._renewal = Keeping(facts)  # type: ignore[assignment] # noqa: SLF001 - the explorer renews
         self._facts = facts
 
@@ -168,12 +169,9 @@ class _Memo:
         while True:
             asked_at = self._facts.monotonic()
             with store_errors("begin"):
-                reply = await self._scripts.begin(
-                    keys=[keys.entry, keys.lease, keys.generation, keys.record, keys.failure],
-                    args=[token, ms(TICK)],
-                )
-            beginning = read_begin_reply(keys.entry, reply)
-            match beginning:
+                stored = await self._scripts.begin(keys, token)
+            reply = read_begin_reply(keys.entry, stored)
+            match reply:
                 case Fresh():
                     return "fresh"
                 case Failed(encoded):
@@ -182,12 +180,15 @@ class _Memo:
                     if await Ask("follow", (process_of(leader),)):
                         await self.end_if_gone(key, leader)
                 case Leading():
-                    landing = await self._leader.lead(
-                        *(keys, token, beginning, load),
+                    result = await self._leader.lead(
+                        keys,
+                        token,
+                        reply,
+                        load,
                         asked_at=asked_at,
                         abandonment=cast("Abandonment", stand_ins.NeverAbandoned()),
                     )
-                    return f"{landing.outcome.source.value}, stored: {landing.stored}"
+                    return f"{result.outcome.source.value}, stored: {result.stored}"
 
     async def end_if_gone(self, key: str, leader: str) -> bool:
         """Do as `Memo` does."""

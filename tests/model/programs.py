@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import redis.exceptions
 import structlog
 
-import orchestrator.memo.durability
 import orchestrator.memo.leader
 import orchestrator.memo.records
 import orchestrator.purchasing.purchase
@@ -221,14 +220,12 @@ def logical_time(facts: Facts) -> Iterator[None]:
         facts.late.append(work)
         return _Task()
 
-    clock = SimpleNamespace(monotonic=facts.monotonic, time=facts.monotonic)
+    clock = SimpleNamespace(monotonic=facts.monotonic)
     sleeping = SimpleNamespace(sleep=_sleep, create_task=create_task)
     replacements: list[tuple[Any, str, Any]] = [
         (orchestrator.memo.leader, "time", clock),
         (orchestrator.memo.leader, "asyncio", sleeping),
-        (orchestrator.memo.records, "time", facts.monotonic),
-        (orchestrator.memo.durability, "time", facts.monotonic),
-        (orchestrator.memo.durability, "monotonic", facts.monotonic),
+        (orchestrator.memo.records, "monotonic", facts.monotonic),
         (orchestrator.purchasing.purchase, "asyncio", sleeping),
         (orchestrator.purchasing.purchase, "uuid", SimpleNamespace(uuid4=facts.hex)),
     ]

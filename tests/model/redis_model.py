@@ -104,8 +104,8 @@ class _Server:
 
     def _pexpire(self, key: str, ms: str) -> int:
         value = self._live(key)
-        if value is None:
-            return 0
+        if value is None or isinstance(value.data, tuple):  # the list of records stays
+            return int(value is not None)
         self.values[key] = value._replace(expires_at_ms=self._now_ms + int(ms))
         return 1
 
@@ -115,6 +115,24 @@ class _Server:
         data = str(count).encode()
         self.values[key] = Value(data, None) if value is None else value._replace(data=data)
         return count
+
+    def _zadd(self, key: str, score: str, member: str) -> int:
+        return self._replace_set(key, {member: float(score)}, ())
+
+    def _zrem(self, key: str, member: str) -> int:
+        return self._replace_set(key, {}, (member,))
+
+    def _replace_set(self, key: str, added: dict[str, float], gone: tuple[str, ...]) -> int:
+        value = self._live(key)
+        members = {} if value is None else dict(value.data)  # type: ignore[arg-type] # a sorted set
+        before = len(members)
+        members.update(added)
+        for member in gone:
+            members.pop(member, None)
+        self.values.pop(key, None)
+        if members:
+            self.values[key] = Value(tuple(sorted(members.items())), None)
+        return abs(len(members) - before)
 
     def _publish(self, channel: str, message: str) -> int:
         # Followers of the model wake up whenever the lease is gone, notice or not.

@@ -1,14 +1,14 @@
 """What the modelled classes talk to, besides Redis: each stops with an `Ask` or does nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self, cast
 
 import orjson
 
-from orchestrator.memo import Durability, LeaseLost, durability
-from orchestrator.memo.keys import Keys, listed
+from orchestrator.memo import Durability, LeaseLost, records
+from orchestrator.memo.store import Keys
 from orchestrator.purchasing import ArchivedAnswer, Entered, LedgerEntry
 from orchestrator.purchasing.intents import PurchaseRecord
 from orchestrator.surfsense import Accepted, Found, NotSent, current_guard
@@ -128,11 +128,8 @@ class Confirmations:
 
     async def confirm(self, keys: Keys, token: str) -> None:
         """Have a record confirmed."""
-        members = [listed(keys.entry, token)]
-        (record,) = await durability.read_durable(
-            self._redis, [keys.record], self._durability, members=members, record_ttl=timedelta(1)
-        )
-        if not durability.is_of(token, record):
+        (record,) = await records.read_durable(self._redis, [keys.record], self._durability)
+        if not records.is_of(token, record):
             raise LeaseLost(keys.entry)
 
 
@@ -143,9 +140,6 @@ class Connection:
     confirmed was read elsewhere.
     """
 
-    def __init__(self) -> None:
-        self._listed: tuple[tuple[str, float], ...] = ()
-
     async def __aenter__(self) -> Self:
         return self
 
@@ -155,17 +149,9 @@ class Connection:
     async def watch(self, _: str) -> None:
         """Stay with one server."""
 
-    async def zadd(self, _: str, scores: Mapping[str, float], *, nx: bool) -> None:
-        """Remember what is listed, if it is not yet."""
-        assert nx
-        self._listed = tuple(scores.items())
-
-    async def pexpire(self, *_: Any) -> None:
-        """Do nothing: the list of records stays."""
-
-    async def mget(self, records: Sequence[str]) -> Any:
+    async def mget(self, names: Sequence[str]) -> Any:
         """Ask for everything."""
-        return await Ask("confirm", (tuple(records), self._listed))
+        return await Ask("confirm", tuple(names))
 
     async def set(self, *_: Any, **__: Any) -> None:
         """Change nothing that is read."""

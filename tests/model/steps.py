@@ -30,7 +30,6 @@ class Steps:
         self._invalidate = invalidate.replace(*lua.get("invalidate", ("", "")))
         renew = renew.replace(*lua.get("renew", ("", "")))
         self.machine = Machine(renew, scenario.rules, knows_settled=scenario.knows_settled)
-        self._sweeps = any(name.startswith("S") for name in scenario.processes)
 
     def first(self) -> World:
         """Return the world in which nothing has happened yet."""
@@ -198,12 +197,7 @@ class Steps:
             paused=False,
             lapsed=False,
         )
-        world = world.with_process(index, process)
-        if isinstance(pending, Ask) and pending.kind in ("zadd", "zrem") and not self._sweeps:
-            # No process reads the list: not a step of its own.
-            executed, reply = self.machine.execute(world, index, pending)
-            return self._deliver(executed, index, Answer(reply))
-        return world
+        return world.with_process(index, process)
 
     def _resumed(self, world: World, index: int) -> World:
         process = world.processes[index]
@@ -218,7 +212,7 @@ class Steps:
         return world.with_process(index, Process(process.name, life, local, world.now_ms))
 
     def _is_sending(self, world: World) -> bool:
-        """Return whether a process has asked its send guard: its POST leaves at once."""
+        """Say whether somebody has asked its permit: its POST leaves in the same instant."""
         pending = [self.programs.pending(p.local) for p in world.processes if not p.gone]
         return any(isinstance(ask, Ask) and ask.kind == "post" for ask in pending)
 

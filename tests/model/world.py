@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from orchestrator.memo.keys import RECORDED, process_key, process_of
+from orchestrator.memo.store import RECORDED, process_key, process_of
 from tests.model.parts import KEYS, TICK, Rules
 from tests.model.programs import Answer, Ask, ms
 from tests.model.redis_model import Scripts, Store, Value, freeze, sorted_set, text_of
@@ -296,13 +296,9 @@ class Machine(Selling):
     def _mget(self, world: World, *keys: str) -> tuple[World, tuple[bytes | None, ...]]:
         return world, tuple(text_of(world.store, key) for key in keys)
 
-    def _confirm(
-        self, world: World, keys: tuple[str, ...], scores: tuple[tuple[str, float], ...]
-    ) -> tuple[World, tuple[bytes | None, ...]]:
+    def _confirm(self, world: World, *keys: str) -> tuple[World, tuple[bytes | None, ...]]:
         """Return once the replica has everything."""
-        members = {**dict(scores), **sorted_set(world.store, RECORDED)}
-        after = self._with_set(world, RECORDED, members)
-        confirmed = after._replace(behind=(after.store,)) if world.left.failover else after
+        confirmed = world._replace(behind=(world.store,)) if world.left.failover else world
         return confirmed, tuple(text_of(world.store, key) for key in keys)
 
     def _ledger(

@@ -22,10 +22,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from orchestrator import app as bootstrap
 from orchestrator.database import open_engine
 from orchestrator.infra.redis_client import load_script
-from orchestrator.memo import MemoOptions, scripts
-from orchestrator.memo.keys import Keys
-from orchestrator.memo.processes import Processes
+from orchestrator.memo import MemoOptions, store
+from orchestrator.memo.follower import Processes
 from orchestrator.memo.records import Records
+from orchestrator.memo.store import Keys
 from orchestrator.purchasing import Purchaser
 from orchestrator.surfsense import Accepted, SendGuard, WorkspaceSeller
 
@@ -56,7 +56,7 @@ def _ignore_lease() -> None:
         assert changed != source
         return redis.register_script(changed)
 
-    setattr(scripts, "load_script", load)  # noqa: B010 - mypy would see an export
+    setattr(store, "load_script", load)  # noqa: B010 - mypy would see an export
 
 
 def _write_no_record() -> None:

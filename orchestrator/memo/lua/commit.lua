@@ -1,11 +1,12 @@
--- commit(KEYS: entry, lease, generation, record, failure, failures, stale;
+-- commit(KEYS: entry, lease, generation, record, failure, failures, stale, recorded;
 --        ARGV: token, generation, stored, expires_at_ms, channel, entry key,
---              last_record, record_ttl_ms, stale_until_ms)
+--              last_record, record_ttl_ms, stale_until_ms, member)
 --
 --   stored          the encoded entry; carries the token in its first 200 bytes
 --   expires_at_ms   instant at which it ceases to be fresh (ms, Redis clock)
 --   last_record       what stays written down until the caller drops it, or '' for nothing
 --   stale_until_ms  instant up to which a copy is kept for bad times (ms), or 0 for none
+--   member          under which the flight's record is listed in recorded
 --
 -- Returns 'stored' | 'invalidated' (an invalidation came first) | 'lost' (another leader took
 -- over, or finished already).
@@ -17,7 +18,7 @@
 -- that it tells whether the answer was stored. A repeated call of one that has succeeded answers
 -- 'stored'.
 local entry, lease, generation, record = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local failure, failures, stale = KEYS[5], KEYS[6], KEYS[7]
+local failure, failures, stale, recorded = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local token, at_generation, stored = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local expires_at_ms, channel, name = ARGV[4], ARGV[5], ARGV[6]
 local last_record, record_ttl_ms, stale_until_ms = ARGV[7], ARGV[8], ARGV[9]
@@ -38,6 +39,7 @@ end
 redis.call('DEL', lease, failure, failures)
 if last_record == '' then
   redis.call('DEL', record)
+  redis.call('ZREM', recorded, ARGV[10])
 else
   redis.call('SET', record, last_record, 'PX', record_ttl_ms)
 end

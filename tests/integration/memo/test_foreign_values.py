@@ -9,8 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.memo import LoadFailed, Memo, Source
-from orchestrator.memo.keys import RECORDED, Keys, listed
 from orchestrator.memo.memo import RECORD_UNREADABLE
+from orchestrator.memo.store import RECORDED, Keys, listed
 from tests.support.loading import KEY, Loader
 
 KEYS = Keys(KEY)

@@ -5,7 +5,7 @@ import asyncio
 from redis.asyncio import Redis
 
 from orchestrator.memo import Memo, Source
-from orchestrator.memo.keys import CHANNEL
+from orchestrator.memo.store import CHANNEL
 from tests.integration.memo.conftest import OpenMemo
 from tests.support.async_waiting import eventually
 from tests.support.commands import forget_commands, scripts_have_run

@@ -25,7 +25,7 @@ from redis.asyncio import Redis
 from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.redis_client import load_script, open_redis
 from tests.support.loading import KEY
-from tests.support.script_flight import KEYS, ScriptFlight, text_of
+from tests.support.script_flight import FAILURE, KEYS, ScriptFlight, text_of
 
 T = TypeVar("T")
 FLIGHTS = st.sampled_from([0, 1, 2])
@@ -92,16 +92,16 @@ class Flights(RuleBasedStateMachine):
         has_ticket = self.entry_of is None and self.record_of == flight
         if self.holder == flight or has_ticket:
             fits = began_at == self.generation
-            assert verdict == (b"stored" if fits else b"invalidated")
+            assert verdict == ("stored" if fits else "invalidated")
             self.holder, self.record_of, self.failed = None, None, False
             self.entry_of = flight if fits else self.entry_of
         else:
-            assert verdict == (b"stored" if self.entry_of == flight else b"lost")
+            assert verdict == ("stored" if self.entry_of == flight else "lost")
 
     @rule(flight=FLIGHTS, fails=st.booleans())
     def release(self, flight: int, fails: bool) -> None:  # noqa: FBT001 - drawn by Hypothesis
         """Only the leader ends its flight; its failure is in force from then on."""
-        released = self.run(self.flights[flight].release('{"error":1}' if fails else ""))
+        released = self.run(self.flights[flight].release(FAILURE if fails else None))
         assert (released >= 0) == (self.holder == flight)
         if released >= 0:
             self.holder = None

@@ -3,9 +3,9 @@
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.memo.keys import process_key
+from orchestrator.memo.store import process_key, process_of
 from tests.support.loading import KEY
-from tests.support.script_flight import KEYS, MINUTE_MS, ScriptFlight, text_of
+from tests.support.script_flight import FAILURE, KEYS, MINUTE_MS, ScriptFlight, text_of
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ async def test_an_overtaken_leader_writes_over_nothing_though_its_successor_has_
 async def test_committing_again_is_the_same_commit(one: ScriptFlight, memo_redis: Redis) -> None:
     """A leader whose reply was lost hears `stored`, and the entry is as it was."""
     await one.begin()
-    assert await one.commit() == b"stored"
+    assert await one.commit() == "stored"
     stored = await memo_redis.get(KEY)
 
-    assert await one.commit() == b"stored"
+    assert await one.commit() == "stored"
 
     assert await memo_redis.get(KEY) == stored
 
@@ -68,7 +68,7 @@ async def test_committing_again_does_not_bring_back_an_invalidated_entry(
     await one.commit()
     await one.invalidate()
 
-    assert await one.commit() == b"lost"
+    assert await one.commit() == "lost"
 
     assert not await memo_redis.exists(KEY)
 
@@ -83,7 +83,7 @@ async def test_committing_again_does_not_overwrite_a_successor(
     await other.begin()
     await other.commit(generation=1)
 
-    assert await one.commit() == b"lost"
+    assert await one.commit() == "lost"
 
     assert other.token in await text_of(memo_redis, KEY)
 
@@ -96,7 +96,7 @@ async def test_releasing_again_takes_nothing_from_a_successor(
     assert await one.release() == 0
     await other.begin()
 
-    assert await one.release('{"error":"late"}') == -1
+    assert await one.release(FAILURE) == -1
 
     assert (await other.begin())[0] == b"leader"
     await other.release()
@@ -144,7 +144,7 @@ async def test_the_last_record_is_written_with_the_entry(
     await one.begin()
     await one.record("intent")
 
-    assert await one.commit(last_record="bought") == b"stored"
+    assert await one.commit(last_record="bought") == "stored"
 
     assert "bought" in await text_of(memo_redis, KEYS.record)
     assert [await one.drop_record(), await one.drop_record()] == [1, 0]
@@ -155,13 +155,13 @@ async def test_a_leader_whose_process_has_come_back_is_not_ended(
 ) -> None:
     """Its follower may have stood still after it had found it gone."""
     await one.begin()
-    heartbeat = process_key("a process")
+    heartbeat = process_key(process_of(one.token))
     await memo_redis.set(heartbeat, b"", px=60_000)
 
-    assert await one.release(unless_alive=heartbeat) == -1
+    assert await one.release(if_gone=True) == -1
 
     await memo_redis.delete(heartbeat)
-    assert await one.release(unless_alive=heartbeat) == 0
+    assert await one.release(if_gone=True) == 0
     assert not await memo_redis.exists(KEYS.lease)
 
 
@@ -215,13 +215,13 @@ async def test_failures_in_a_row_double_the_wait_up_to_the_longest(
     waits = []
     for _ in range(3):
         await one.begin()
-        waits.append(await one.release('{"error":1}'))
+        waits.append(await one.release(FAILURE))
         await memo_redis.delete(KEYS.failure)  # as if its time were over
     await one.begin()
     await one.commit()
     await memo_redis.delete(KEYS.entry)
     await one.begin()
-    waits.append(await one.release('{"error":1}'))
+    waits.append(await one.release(FAILURE))
 
     assert [wait // MINUTE_MS for wait in waits] == [1, 2, 2, 1]
 
@@ -237,6 +237,6 @@ async def test_an_invalidation_takes_the_copy_for_bad_times_with_it(
     await one.begin()
     await one.invalidate()
 
-    assert await one.commit(generation=1) == b"invalidated"
+    assert await one.commit(generation=1) == "invalidated"
 
     assert not await memo_redis.exists(KEYS.entry, KEYS.stale)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -12,8 +11,8 @@ from redis.asyncio import Redis
 from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo import Durability, LeaseLost, NotDurable, Source
-from orchestrator.memo.durability import Confirmations
-from orchestrator.memo.keys import RECORDED, Keys, listed
+from orchestrator.memo.records import Confirmations
+from orchestrator.memo.store import Keys
 from orchestrator.purchasing import Enrichment
 from tests.integration.purchasing.conftest import CAPPED, FREE, World, Worlds
 from tests.support.async_waiting import eventually
@@ -29,7 +28,6 @@ from tests.support.valkey import (
 
 #: Far above what a server has for its answer, far below what a hanging one would take.
 BOUND_S = 15
-TTL = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -200,23 +198,22 @@ async def _waiting(admin: Redis, *, at_least: int) -> bool:
 async def test_a_note_that_another_server_has_is_not_confirmed(
     server: Valkey, replica: Valkey
 ) -> None:
-    """Written to the old primary, asked for at the new one. What is confirmed is listed as well."""
+    """Written to the old primary, asked for at the new one."""
     keys = Keys("surfsense:acme")
     async with client_of(server, 1) as old, client_of(replica, 1) as new:
         for primary in (old, new):
             await primary.set(keys.record, b'{"written_by":"another program"}', px=60_000)
         await old.set(keys.record, b'{"written_by":"token"}', px=60_000)
 
-        await Confirmations(old, Durability.DISK, TTL).confirm(keys, "token")
-        assert await old.zrange(RECORDED, 0, -1) == [listed(keys.entry, "token").encode()]
+        await Confirmations(old, Durability.DISK).confirm(keys, "token")
         with pytest.raises(LeaseLost):
-            await Confirmations(new, Durability.DISK, TTL).confirm(keys, "token")
+            await Confirmations(new, Durability.DISK).confirm(keys, "token")
 
 
 async def test_every_waiting_caller_hears_that_redis_is_gone(server: Valkey) -> None:
     """A request that fails fails for every record that it was to confirm."""
     async with client_of(server, 1) as client:
-        confirmations = Confirmations(client, Durability.DISK, TTL)
+        confirmations = Confirmations(client, Durability.DISK)
         server.child.end()
         asked = [confirmations.confirm(Keys(f"surfsense:{n}"), "token") for n in range(3)]
 

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from orchestrator.embedded.servers import Valkey
 from orchestrator.memo import Source
-from orchestrator.memo.keys import Keys, process_key, process_of
+from orchestrator.memo.store import Keys, process_key, process_of
 from orchestrator.purchasing import Enrichment, PurchaseOutcome
 from orchestrator.surfsense import AnswerLost, ServiceUnavailable
 from tests.integration.purchasing.conftest import CAPPED, FREE, World, Worlds

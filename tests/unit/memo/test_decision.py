@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.memo import CorruptEntry, Entry
-from orchestrator.memo.decision import (
+from orchestrator.memo.entry import (
     LEASE_MARGIN,
     Failed,
     Following,
     Fresh,
     Leading,
+    encode,
     read_begin_reply,
 )
-from orchestrator.memo.entry import encode
 
 ENTRY = Entry("found", {"a": 1}, 10, 20)
 

@@ -2,36 +2,41 @@
 
 import asyncio
 
-from orchestrator.memo.abandonment import Abandonment
-from orchestrator.memo.entry import Entry
-from orchestrator.memo.errors import LeaseLost
-from orchestrator.memo.flight import Flight, Loaded, Loader
-from orchestrator.memo.flights import Flights
-from orchestrator.memo.leader import FlightResult
-from orchestrator.memo.outcome import Outcome, Source
+import pytest
 
-LANDING = FlightResult(Outcome("k", Source.BOUGHT, Entry("found", {}, 1, 2), 0), stored=True)
+from orchestrator.infra.redis_client import open_redis
+from orchestrator.memo import Entry, Flight, LeaseLost, Loaded, Memo, Outcome, Source
+from orchestrator.memo.leader import FlightResult
+from tests.support.loading import SoldOutCodec
+
+RESULT = FlightResult(Outcome("k", Source.BOUGHT, Entry("found", {}, 1, 2), 0), stored=True)
 
 
 async def _never(_: Flight) -> Loaded:
     raise AssertionError("the flights of this test load nothing")
 
 
-async def test_a_caller_that_comes_as_a_flight_fails_begins_another() -> None:
-    """Between a flight's end and its being struck off, a caller neither waits nor spins."""
+async def test_a_caller_that_comes_as_a_flight_fails_begins_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between a flight's end and its removal from the list, a caller neither waits nor spins."""
     latecomers: list[asyncio.Task[Outcome]] = []
+    redis = open_redis("redis://127.0.0.1:1/0")  # never asked
+    memo = Memo(redis, failures=SoldOutCodec())
+    look_up = memo._lead_or_join  # noqa: SLF001 - what follows the read
 
-    async def fly(key: str, load: Loader, _: Abandonment) -> FlightResult:
+    async def fly(key: str, *_: object) -> FlightResult:
         if latecomers:
-            return LANDING
+            return RESULT
         # Runs in the very next step, which is before the callbacks of this flight's end.
-        latecomers.append(asyncio.create_task(flights.lead_or_join(key, load)))
+        latecomers.append(asyncio.create_task(look_up(key, _never)))
         raise LeaseLost(key)
 
-    flights = Flights(fly)
-    (failed,) = await asyncio.gather(flights.lead_or_join("k", _never), return_exceptions=True)
+    monkeypatch.setattr(memo, "_fly", fly)
+    (failed,) = await asyncio.gather(look_up("k", _never), return_exceptions=True)
 
     assert isinstance(failed, LeaseLost)
-    assert await latecomers[0] == LANDING.outcome
-    await flights.landed()
-    assert len(flights) == 0
+    assert await latecomers[0] == RESULT.outcome
+    await memo.aclose()
+    assert repr(memo) == "<Memo 0 flights>"
+    await redis.aclose()

@@ -5,7 +5,7 @@ import fnmatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.memo.keys import Keys, entry_of, is_ours, trace_pattern
+from orchestrator.memo.store import Keys, entry_of, is_ours, trace_pattern
 
 ENTRIES = st.text(min_size=1).map("surfsense:{}".format)
 

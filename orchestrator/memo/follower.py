@@ -1,8 +1,13 @@
-"""Tells whether a process that leads a flight is still alive, so that it is followed while it is.
+"""What a follower learns of a flight in another process: that it has ended, or its process is gone.
+
+One subscription a process, however many keys are waited for. A notice may be missed (the
+connection was down, the leader was killed): followers therefore bound their wait by the lease's
+remaining life, and every reconnection wakes all of them to look again.
 
 Each process that leads or follows renews a key of its own. A key that has lapsed is no proof by
-itself: the server may have been silent for so long that nobody could renew anything. So a process
-is called gone only by one that could renew its own key, without a gap, for as long as a key lives.
+itself: the server may have been silent for so long that no process could renew anything. So a
+process is called gone only by one that could renew its own key, without a gap, for as long as a
+key lives.
 """
 
 import asyncio
@@ -12,16 +17,81 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from time import monotonic
+from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.infra.background import Loop, Supervisor, end_task
 from orchestrator.infra.redis_client import store_errors
-from orchestrator.memo.keys import process_key
+from orchestrator.memo.store import CHANNEL, process_key
 
-#: Renewals within the life of a key.
-RENEWALS = 4
+#: Pause before the subscription is tried again after the connection was lost.
+RECONNECT: Final = timedelta(seconds=0.2)
+#: Seconds that a process's first flight waits for its subscription.
+SUBSCRIBE_S: Final = 0.5
+#: Renewals within the life of a process's key.
+RENEWALS: Final = 4
+
+
+class Notices:
+    """Pub/sub subscriber for the ends of flights. One per event loop."""
+
+    def __init__(self, redis: Redis, supervisor: Supervisor) -> None:
+        self._redis = redis
+        self._supervisor = supervisor
+        self._loop = Loop("memo-notices", self._listen, every=RECONNECT)
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+        self._subscribed = asyncio.Event()
+
+    async def listening(self) -> None:
+        """Wait for the first subscription, but not long: waiters are woken when it comes late."""
+        if self._task is None:
+            self._task = self._supervisor.start(self._loop)
+        if not self._subscribed.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SUBSCRIBE_S):
+                    await self._subscribed.wait()
+
+    @contextlib.contextmanager
+    def expect(self, key: str) -> Iterator[asyncio.Event]:
+        """Yield an event that is set when a flight for *key* ends.
+
+        Enter it before asking Redis who leads; then no end can slip in between.
+        """
+        event = asyncio.Event()
+        self._waiting[key].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[key].discard(event)
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+    async def aclose(self) -> None:
+        """Stop listening. Waiters are not woken: their own bound ends their wait."""
+        if self._task is not None:
+            await end_task(self._task)
+            self._task = None
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(CHANNEL)
+            while True:
+                message = await pubsub.get_message(timeout=None)
+                if message is None:
+                    continue
+                if message["type"] == "subscribe":
+                    # The server confirms this subscription, or the one with which the client has
+                    # replaced a lost connection: what was published before was missed.
+                    self._subscribed.set()
+                    ended = [each for events in self._waiting.values() for each in events]
+                else:
+                    _, _, key = message["data"].decode().partition(" ")
+                    ended = list(self._waiting.get(key, ()))
+                for event in ended:
+                    event.set()
 
 
 class Processes:
