@@ -299,6 +299,7 @@ async def build(
                 durability=durability,
                 record_ttl=max(MemoOptions().record_ttl, 2 * settings.redis_ttl),
             ),
+            clock=clock,
         )
         sweeper = Sweeper(memo, purchaser, settlement, orphans, clock=clock)
         counters = Counters(jobs_redis)
