@@ -29,7 +29,7 @@ from orchestrator.infra.logs import ThrottledLog
 from orchestrator.infra.redis_client import open_redis, scan_batches
 from orchestrator.memo import CorruptEntry, Entry
 from orchestrator.memo.entry import decode, encode
-from orchestrator.memo.store import Scripts, invalidate_pattern
+from orchestrator.memo.store import Scripts
 from orchestrator.settings import RedisSettings, load_redis
 
 __all__ = [
@@ -462,7 +462,7 @@ class ResultStore:
 
     async def invalidate_pattern(self, pattern: str) -> int:
         """Remove all matching results for good; return how many there were."""
-        return await invalidate_pattern(self._redis, self._scripts, pattern)
+        return await self._scripts.invalidate_pattern(pattern)
 
 
 def kind_of(key: str) -> Kind:

@@ -50,7 +50,6 @@ from orchestrator.memo.store import (
     Keys,
     Reader,
     Scripts,
-    invalidate_pattern,
     is_readable,
     new_token,
     process_of,
@@ -193,7 +192,7 @@ class Memo:
             How many entries there were.
         """
         with store_errors("invalidate"):
-            return await invalidate_pattern(self._redis, self._scripts, pattern)
+            return await self._scripts.invalidate_pattern(pattern)
 
     def abandon(self, key: str) -> bool:
         """End the load of *key* early, if this process has one without waiting callers.

@@ -129,6 +129,7 @@ class Scripts:
             return load_script(redis, "orchestrator.memo", name)
 
         options = options or MemoOptions()
+        self._redis = redis
         self._call = ScriptBatcher(redis).call
         self._begin = load("begin")
         self._write_record = load("record")
@@ -210,33 +211,29 @@ class Scripts:
             removed += await self._call(self._invalidate, names, (self._generation_ttl_ms,))
         return removed
 
+    async def invalidate_pattern(self, pattern: str) -> int:
+        """Remove all entries that match the glob *pattern* for good; return how many existed.
+
+        Order matters: first the flights under way (seen by their leases and records) lose their
+        generation, and failures their force, then the entries go. A flight that commits in between
+        is found as an entry; one that commits later is refused.
+        """
+        removed = 0
+        # One pass for all kinds of trace: each pass walks the whole database.
+        async for batch in scan_batches(self._redis, trace_pattern(pattern), hint=FEW):
+            traced = (entry_of(key.decode()) for key in batch)
+            removed += await self.invalidate(entry for entry in traced if entry is not None)
+        async for batch in scan_batches(self._redis, pattern):
+            # `*` matches the memo's own keys, too, and a record must not be lost.
+            entries = [key for key in batch if not is_ours(key)]
+            if entries:
+                removed += await self._redis.unlink(*entries)
+        return removed
+
     async def quarantine(self, keys: Keys, stored: bytes) -> bool:
         """Set the unreadable entry *stored* aside, unless another has taken its place."""
         names = (keys.entry, keys.corrupt)
         return bool(await self._call(self._quarantine, names, (stored, self._corrupt_ttl_ms)))
-
-
-async def invalidate_pattern(redis: Redis, scripts: Scripts, pattern: str) -> int:
-    """Remove all entries that match the glob *pattern* for good; return how many existed.
-
-    Order matters: first the flights under way (seen by their leases and records) lose their
-    generation, and failures their force, then the entries go. A flight that commits in between
-    is found as an entry; one that commits later is refused.
-
-    Raises:
-        RedisError, OSError: Redis is unavailable.
-    """
-    removed = 0
-    # One pass for all kinds of trace: each pass walks the whole database.
-    async for batch in scan_batches(redis, trace_pattern(pattern), hint=FEW):
-        traced = (entry_of(key.decode()) for key in batch)
-        removed += await scripts.invalidate(entry for entry in traced if entry is not None)
-    async for batch in scan_batches(redis, pattern):
-        # `*` matches the memo's own keys, too, and a record must not be lost.
-        entries = [key for key in batch if not is_ours(key)]
-        if entries:
-            removed += await redis.unlink(*entries)
-    return removed
 
 
 async def remove_unreadable(
