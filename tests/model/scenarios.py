@@ -120,6 +120,9 @@ FAILOVER_SWEPT = FAILOVER_CRASH._replace(
     name="a leader crashes, a replica takes over, a sweeper goes round",
     processes="AS",
     bounds=Faults(failover=1, crash=1, ticks=1),
+    # A sweeper may take a record off the list that it has seen gone on the old primary, and that
+    # the new one has again: only a lookup finds it.
+    excused=(*_OF_A_FAILOVER, answer_is_known.__name__),
 )
 FAILED_OVER_TWICE = FAILOVER._replace(
     name="replicas take over twice", bounds=Faults(failover=2, ticks=2)

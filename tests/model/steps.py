@@ -212,7 +212,7 @@ class Steps:
         return world.with_process(index, Process(process.name, life, local, world.now_ms))
 
     def _is_sending(self, world: World) -> bool:
-        """Say whether somebody has asked its permit: its POST leaves in the same instant."""
+        """Return whether a process has asked its send guard: its POST leaves at once."""
         pending = [self.programs.pending(p.local) for p in world.processes if not p.gone]
         return any(isinstance(ask, Ask) and ask.kind == "post" for ask in pending)
 
