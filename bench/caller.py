@@ -48,11 +48,16 @@ class Served:
 
 
 async def _play(part: Part) -> None:
-    async with open_http(api_key=None, timeout=UPSTREAM_TIMEOUT) as http:
+    async with open_http(part.upstream_url, api_key=None, timeout=UPSTREAM_TIMEOUT) as http:
 
         async def load(key: str) -> Answer:
-            answer = await http.post(f"{part.upstream_url}/enrich", json={"empresa": key})
-            return dict(answer.raise_for_status().json())
+            body = orjson.dumps({"empresa": key})
+            answer = await http.send(
+                "POST", "/enrich", company=key, within=UPSTREAM_TIMEOUT, body=body
+            )
+            if not answer.is_success:
+                raise RuntimeError(f"the upstream answered {answer.status}")
+            return dict(orjson.loads(answer.body))
 
         async with CONTENDERS[part.contender](part.redis_url, load, part.lease_s) as lookup:
             print("ready", flush=True)

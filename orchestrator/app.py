@@ -267,6 +267,7 @@ async def build(
         await _compare_clocks(clock, jobs_redis, engine)
         http = await stack.enter_async_context(
             open_http(
+                settings.surfsense_url.get_secret_value(),
                 api_key=settings.surfsense_api_key,
                 timeout=settings.surfsense_timeout,
             )

@@ -8,16 +8,15 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, Final
 
-import aiohttp
-import httpx
 import orjson
 
 from orchestrator.doctor.finding import Finding, fault, ok, public_address, warning
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.settings import Settings
-from orchestrator.surfsense import open_http, open_seller
+from orchestrator.surfsense import EnrichmentError, Http, open_http, open_seller
 from orchestrator.surfsense.search import CAPABILITY
 
 #: Longest wait for one answer.
@@ -47,19 +46,19 @@ class Answer:
     @property
     def is_there(self) -> bool:
         """Whether the path exists, whatever its answer."""
-        return self.status not in (0, httpx.codes.NOT_FOUND)
+        return self.status not in (0, HTTPStatus.NOT_FOUND)
 
     @property
     def is_refused(self) -> bool:
         """Whether the key was not accepted."""
-        return self.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+        return self.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
     @property
     def is_unavailable(self) -> bool:
         """Whether the service could not answer at the moment."""
         return (
-            self.status in (0, httpx.codes.TOO_MANY_REQUESTS)
-            or self.status >= httpx.codes.INTERNAL_SERVER_ERROR
+            self.status in (0, HTTPStatus.TOO_MANY_REQUESTS)
+            or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         )
 
     @property
@@ -95,8 +94,8 @@ async def check_surfsense(settings: Settings) -> list[Finding]:
     """Ask with the address and the key that purchases use."""
     url = settings.surfsense_url.get_secret_value().rstrip("/").removesuffix(_API)
     where, speaks_workspace = public_address(url), settings.surfsense_protocol == "workspace"
-    async with open_http(api_key=settings.surfsense_api_key, timeout=PATIENCE) as http:
-        health = await _get(http, f"{url}/health")
+    async with open_http(url, api_key=settings.surfsense_api_key, timeout=PATIENCE) as http:
+        health = await _get(http, "/health")
         if health.status == 0:
             fix = "Start the service, or correct SURFSENSE_URL."
             return [fault(_CHECK, f"{where} cannot be reached", fix)]
@@ -108,23 +107,21 @@ async def check_surfsense(settings: Settings) -> list[Finding]:
             workspace = f"{_API}/workspaces/{settings.surfsense_workspace_id}"
             paths += [f"{_API}/workspaces", f"{workspace}/scrapers/capabilities", "/users/me"]
         price = open_seller(settings, http).price_micros
-        answers = Answers(
-            where, *await asyncio.gather(*(_get(http, f"{url}{path}") for path in paths))
-        )
+        answers = Answers(where, *await asyncio.gather(*(_get(http, path) for path in paths)))
     if not speaks_workspace:
         return [finding, judge_enrich(answers)]
     return [finding, *judge_workspace(answers, settings.surfsense_workspace_id or "", price)]
 
 
-async def _get(http: httpx.AsyncClient, url: str) -> Answer:
+async def _get(http: Http, path: str) -> Answer:
     try:
-        response = await http.get(url)
-    except (httpx.HTTPError, aiohttp.ClientError):
+        reply = await http.send("GET", path, company="", within=PATIENCE)
+    except EnrichmentError:
         return Answer(0)
     try:
-        return Answer(response.status_code, orjson.loads(response.content))
+        return Answer(reply.status, orjson.loads(reply.body))
     except orjson.JSONDecodeError:
-        return Answer(response.status_code)
+        return Answer(reply.status)
 
 
 def judge_health(where: str, status: int, body: object, *, simulated: bool) -> Finding:
@@ -163,7 +160,7 @@ def judge_enrich(answers: Answers) -> Finding:
     if not has_enrich and answers.is_surfsense:
         what = f"{where} speaks SurfSense's own API, and has no /enrich"
         return fault(check, what, "Set SURFSENSE_PROTOCOL=workspace, with its two settings.")
-    if answers.is_surfsense and answers.token.status != httpx.codes.OK:
+    if answers.is_surfsense and answers.token.status != HTTPStatus.OK:
         return fault(f"{_CHECK} token", f"{where} refuses it ({answers.token.status})", _KEY)
     if answers.enrich.is_refused:
         what = f"{where} denies it access ({answers.enrich.status})"
@@ -211,7 +208,7 @@ def _judge_answers(answers: Answers) -> Finding | None:
 
 def _judge_access(answers: Answers, workspace_id: str) -> Finding | None:
     status, check = answers.capabilities.status, f"{_CHECK} workspace"
-    if status == httpx.codes.OK:
+    if status == HTTPStatus.OK:
         return None
     if not answers.capabilities.is_there:
         fix = "Upgrade SurfSense to 0.0.31 or later."

@@ -30,7 +30,7 @@ from orchestrator.surfsense.errors import (
     to_record,
 )
 from orchestrator.surfsense.evidence import evidence_from, is_simulated
-from orchestrator.surfsense.http import SendGuard, current_guard, guarded, open_http
+from orchestrator.surfsense.http import Http, Reply, SendGuard, current_guard, guarded, open_http
 from orchestrator.surfsense.seller import Seller, open_seller
 from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
 
@@ -43,11 +43,13 @@ __all__ = [
     "EnrichSeller",
     "EnrichmentError",
     "Found",
+    "Http",
     "MalformedAnswer",
     "NotFound",
     "NotSent",
     "PermanentEnrichmentError",
     "RateLimited",
+    "Reply",
     "RequestRejected",
     "RunInterrupted",
     "RunTimeouts",

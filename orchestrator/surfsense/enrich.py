@@ -1,17 +1,15 @@
 """Buys by the `enrich` protocol: `POST {SURFSENSE_URL}/enrich`, answered at once or lost."""
 
-import asyncio
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-import httpx
 import orjson
 
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.surfsense.answers import Answer, verdict_on
 from orchestrator.surfsense.errors import RunUnknown
-from orchestrator.surfsense.http import Sleep, connected, exchange
+from orchestrator.surfsense.http import Http
 
 
 class EnrichSeller:
@@ -22,20 +20,16 @@ class EnrichSeller:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: Http,
         *,
-        base_url: str,
         price_micros: int,
         answers_within: timedelta,
         clock: Clock = utc_now,
-        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.price_micros = price_micros
         self.answers_within = answers_within
         self._http = http
-        self._url = f"{base_url.rstrip('/')}/enrich"
         self._clock = clock
-        self._sleep = sleep
 
     async def submit(self, company: str, *, purchase_id: str) -> Answer:
         """Return the answer about *company*. Costs money on every call.
@@ -49,26 +43,21 @@ class EnrichSeller:
             EnrichmentError: Of the class that says what to do; `AnswerLost` when the
                 request may have been accepted but was not answered within `answers_within`.
         """
-        request = connected(lambda: self._send(company, purchase_id), sleep=self._sleep)
-        response = await exchange(request, company=company, within=self.answers_within)
+        reply = await self._http.send(
+            "POST",
+            "/enrich",
+            company=company,
+            within=self.answers_within,
+            body=orjson.dumps({"empresa": company}),
+            request_id=purchase_id,
+        )
         return verdict_on(
-            response.status_code,
-            response.headers,
-            response.content,
+            reply.status,
+            reply.headers,
+            reply.body,
             company=company,
             price_micros=self.price_micros,
             now=self._clock(),
-        )
-
-    async def _send(self, company: str, purchase_id: str) -> httpx.Response:
-        return await self._http.post(
-            self._url,
-            content=orjson.dumps({"empresa": company}),
-            headers={
-                "Content-Type": "application/json",
-                "Idempotency-Key": purchase_id,
-                "X-Request-ID": purchase_id,
-            },
         )
 
     async def collect(self, run_id: str, *, company: str) -> Answer:

@@ -1,31 +1,32 @@
-"""HTTP with SurfSense: connections, the send guard, and what a failure says about a sent request.
+"""HTTP with SurfSense: kept connections, the send guard, and what a failure says about a request.
 
-httpx over aiohttp's connector, because httpx's own pool collapses at 100 open requests.
-httpx-aiohttp reports a refused connection and a connection lost after sending alike, as
-`httpx.ConnectTimeout`; only the aiohttp error behind it tells whether anything was sent.
+Through aiohttp itself: httpx's pool collapses at 100 open requests, and its requests and responses
+cost as much CPU time as the exchange (docs/decisions/0002).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import random
+import select
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
+from typing import ClassVar, Protocol, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+from weakref import WeakSet
 
 import aiohttp
 import httpx
 import structlog
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from httpx_aiohttp import AiohttpTransport
+from aiohttp.http_exceptions import ContentEncodingError
 from pydantic import SecretStr
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
 
 from orchestrator.infra.redis_address import is_loopback
 from orchestrator.surfsense.errors import (
@@ -45,10 +46,9 @@ CONNECT_TIMEOUT_S = 5.0
 #: Attempts at making a connection, and the seconds after which no further one starts.
 CONNECT_ATTEMPTS = 4
 CONNECT_PATIENCE_S = 2.0
-
-#: Raised by aiohttp before the first byte of a request; `ClientOSError` and
-#: `ServerDisconnectedError`, their neighbours, come after it as well.
-_BEFORE_SENDING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+#: Seconds for which an idle connection is kept. Servers close idle ones after 2 s (gunicorn), 5 s
+#: (uvicorn, Node.js) or more: a request must not meet such an end, which would lose its answer.
+KEEP_S = 1.0
 
 
 class SendGuard:
@@ -86,12 +86,37 @@ def current_guard() -> SendGuard | None:
     return _guard.get()
 
 
-class _Refused(aiohttp.ClientConnectionError):
-    """The send guard refused the request before any byte left."""
+class _Unsent(aiohttp.ClientConnectionError):
+    """Nothing of the request was written."""
+
+
+class _Refused(_Unsent):
+    """The send guard refused the request."""
+
+
+class _Stale(_Unsent):
+    """The kept connection was no longer idle: the server has closed it, or is about to."""
+
+
+#: Errors that come before the first byte of a request. Their neighbours `ClientOSError` and
+#: `ServerDisconnectedError` come after it as well.
+BEFORE_SENDING = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    _Unsent,
+)
 
 
 class _GuardedRequest(aiohttp.ClientRequest):
-    """Asks the send guard when it is connected, and nothing but the write is left to do."""
+    """Asks the send guard, and checks a kept connection, when nothing but the write is left to do.
+
+    By then the loop may not have noticed that the server has closed the connection, so the socket
+    is asked. What still goes wrong is a server that closes it while the request travels: its
+    answer is lost, as if the server had died. No request is repeated for that.
+    """
+
+    _kept: ClassVar[WeakSet[ResponseHandler]] = WeakSet()
 
     async def write_bytes(
         self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
@@ -99,12 +124,13 @@ class _GuardedRequest(aiohttp.ClientRequest):
         """Write head and body, which leave together, or end the connection unused."""
         guard = current_guard()
         if guard is not None and not guard.may_leave():
-            if conn.protocol is not None:
-                conn.protocol.set_exception(_Refused("the send guard refused"))
-            conn.close()
-            return
+            return _end_unused(conn, _Refused("the send guard refused"))
+        if conn.protocol in self._kept and not _is_idle(conn):
+            return _end_unused(conn, _Stale("the server has closed the connection"))
         if guard is not None:
             guard.has_left = True
+        if conn.protocol is not None:
+            self._kept.add(conn.protocol)
         asked_at = monotonic()
         await super().write_bytes(writer, conn, content_length)
         await asyncio.sleep(0)  # uvloop writes at the end of its turn
@@ -112,109 +138,199 @@ class _GuardedRequest(aiohttp.ClientRequest):
             # What is late by less than the guard's margin has done no harm.
             late_ms = round((monotonic() - asked_at) * 1000)
             log.warning("surfsense.sent_late", ms_after_guard=late_ms)
+        return None
 
 
-class _OneConnectionPerRequest(AiohttpTransport):
-    """Keeps no connection, since a kept one may have been closed by the server, unnoticed.
-
-    A POST that meets such an end may or may not have been bought. To know is worth the
-    0.3 ms (measured on loopback) that a new connection adds to a search of seconds.
-    """
-
-    def __init__(self, *, through_proxy: bool) -> None:
-        super().__init__()
-        self._through_proxy = through_proxy
-
-    def get_client(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=True, ssl=self.ssl_context),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            request_class=_GuardedRequest,
-            trust_env=self._through_proxy,
-        )
+def _is_idle(conn: Connection) -> bool:
+    """Return whether a connection has nothing to read: neither its end nor bytes not asked for."""
+    if conn.transport is None:
+        return False
+    poll = select.poll()
+    poll.register(conn.transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
-class _Routed(httpx.AsyncBaseTransport):
-    """Reaches services on this machine directly, others through the environment's proxy."""
+def _end_unused(conn: Connection, error: _Unsent) -> None:
+    if conn.protocol is not None:
+        conn.protocol.set_exception(error)
+    conn.close()
 
-    def __init__(self) -> None:
-        self._direct = _OneConnectionPerRequest(through_proxy=False)
-        self._others = _OneConnectionPerRequest(through_proxy=True)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        transport = self._direct if is_loopback(request.url.host) else self._others
-        return await transport.handle_async_request(request)
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of any status. `headers` are by case-insensitive name; `body` is decompressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is of the 200s."""
+        return self.status // 100 == 2  # noqa: PLR2004 - the class of success
+
+
+class Transport(Protocol):
+    """Carries one request to its server. Raises aiohttp's errors."""
+
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Return the answer."""
 
     async def aclose(self) -> None:
-        await self._direct.aclose()
-        await self._others.aclose()
+        """Close all connections."""
 
 
-def open_http(*, api_key: SecretStr | None, timeout: timedelta) -> httpx.AsyncClient:
-    """Return a client whose requests carry *api_key*, unseen by logs and reprs.
+class _Connections:
+    """The `Transport` over kept connections, opened on the loop of the first request."""
 
-    Made in the process and on the loop that use it: a client made before a fork mixes up
-    the answers of its children. Follows no redirects, keeps no connection or cookie, and
-    never repeats a request.
+    def __init__(
+        self, *, tls: ssl.SSLContext | None, through_proxy: bool, timeout: timedelta
+    ) -> None:
+        self._tls = tls
+        self._through_proxy = through_proxy
+        self._timeout = aiohttp.ClientTimeout(
+            sock_connect=CONNECT_TIMEOUT_S, sock_read=timeout.total_seconds()
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        session = self._session
+        if session is None:
+            session = self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=KEEP_S, ssl=self._tls or True
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                request_class=_GuardedRequest,
+                timeout=self._timeout,
+                trust_env=self._through_proxy,
+            )
+        async with session.request(
+            method, url, headers=headers, data=body or None, allow_redirects=False
+        ) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+class Http:
+    """Sends requests to SurfSense and returns their answers. Follows no redirects.
+
+    Made in the process and on the loop that use it: connections made before a fork mix up
+    the answers of its children.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        transport: Transport,
+        *,
+        api_key: SecretStr | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._transport = transport
+        self._api_key = api_key
+        self._sleep = sleep
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        company: str,
+        within: timedelta,
+        body: bytes = b"",
+        request_id: str | None = None,
+    ) -> Reply:
+        """Return the answer.
+
+        A connection that cannot be made is tried again, in count and time bounded. A request that
+        may have been sent is not; whether it was is known from the guard of a paid request.
+
+        Args:
+            method: Of HTTP.
+            path: Behind the base URL, with the query.
+            company: The name that errors carry.
+            within: How long the whole exchange may take.
+            body: JSON.
+            request_id: Sent as `Idempotency-Key` and `X-Request-ID`.
+
+        Raises:
+            NotSent: Its guard refused it.
+            ServiceUnavailable: It could not be sent; nothing was.
+            AnswerLost: The request may have been accepted, but was not answered in time.
+            MalformedAnswer: The answer's content encoding is broken.
+        """
+        headers = {"Accept": "application/json"}
+        if self._api_key is not None:
+            headers["Authorization"] = f"Bearer {self._api_key.get_secret_value()}"
+        if body:
+            headers["Content-Type"] = "application/json"
+        if request_id is not None:
+            headers["Idempotency-Key"] = headers["X-Request-ID"] = request_id
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                return await self._send(method, self.base_url + path, headers, body)
+        except _Refused as error:
+            raise NotSent(company) from error
+        except BEFORE_SENDING as error:
+            raise ServiceUnavailable(company, "no connection could be made") from error
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+            if isinstance(error.__cause__, ContentEncodingError):
+                raise MalformedAnswer(company, "its content encoding") from error
+            raise _unanswered(company, "the connection broke") from error
+        except TimeoutError as error:
+            raise _unanswered(company, f"none within {within}") from error
+        except (aiohttp.ClientError, ValueError, TypeError) as error:
+            # No HTTP, or a header or address that cannot be sent. Without the original, which
+            # quotes the request's headers and so the API key.
+            raise _unanswered(company, f"a fault of HTTP: {type(error).__name__}") from None
+
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Return the answer to a request, which is repeated while none of it can have been sent."""
+        began, attempt = monotonic(), 0
+        while True:
+            try:
+                return await self._transport.send(method, url, headers, body)
+            except _Refused:
+                raise
+            except BEFORE_SENDING as error:
+                attempt += 1
+                if attempt == CONNECT_ATTEMPTS or monotonic() - began > CONNECT_PATIENCE_S:
+                    raise
+                # One turn of the loop is enough for it to notice all connections that have ended.
+                longest_s = 0.0 if isinstance(error, _Stale) else min(0.1 * 2**attempt, 2.0)
+            await self._sleep(random.uniform(0, longest_s))  # noqa: S311 - spreads retries
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+
+def open_http(base_url: str, *, api_key: SecretStr | None, timeout: timedelta) -> Http:
+    """Return an open `Http` for the SurfSense at *base_url*.
+
+    A service on this machine is reached directly, others through the environment's proxy.
 
     Args:
-        api_key: Sent as a bearer token; None where the service asks for none.
-        timeout: How long to wait for a free connection, and for the next byte of an answer.
+        base_url: `SURFSENSE_URL`.
+        api_key: Sent as a bearer token; None where the service requires none.
+        timeout: How long to wait for the next byte of an answer.
     """
-    headers = {"Accept": "application/json"}
-    if api_key is not None:
-        headers["Authorization"] = f"Bearer {api_key.get_secret_value()}"
-    return httpx.AsyncClient(
-        headers=headers,
-        timeout=httpx.Timeout(timeout.total_seconds(), connect=CONNECT_TIMEOUT_S),
-        transport=_Routed(),
+    url = urlsplit(base_url)
+    transport = _Connections(
+        # httpx trusts the same certificates on every machine, and those of SSL_CERT_FILE.
+        tls=httpx.create_ssl_context() if url.scheme == "https" else None,
+        through_proxy=bool(getproxies()) and not is_loopback(url.hostname or ""),
+        timeout=timeout,
     )
-
-
-def was_never_sent(error: httpx.TransportError) -> bool:
-    """Return whether *error* certainly came before the first byte of the request was sent.
-
-    False means "perhaps sent", so a paid request must not be repeated.
-    """
-    if isinstance(error, httpx.PoolTimeout | httpx.UnsupportedProtocol | httpx.ProxyError):
-        return True
-    cause = error.__cause__
-    if isinstance(cause, aiohttp.ClientError):
-        return isinstance(cause, _BEFORE_SENDING)
-    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-
-
-async def exchange(
-    request: Awaitable[httpx.Response], *, company: str, within: timedelta
-) -> httpx.Response:
-    """Return the response to *request*, of any status.
-
-    Whether anything was sent is known from the guard of a paid request, whatever error it has
-    ended in.
-
-    Raises:
-        NotSent: Its guard refused it.
-        ServiceUnavailable: It could not be sent; nothing was.
-        AnswerLost: The request may have been accepted, but was not answered within *within*.
-        MalformedAnswer: The answer's content encoding is broken.
-    """
-    try:
-        async with asyncio.timeout(within.total_seconds()):
-            return await request
-    except TimeoutError as error:
-        raise _unanswered(company, f"none within {within}") from error
-    except httpx.DecodingError as error:
-        raise MalformedAnswer(company, "its content encoding") from error
-    except httpx.TransportError as error:
-        if isinstance(error.__cause__, _Refused):
-            raise NotSent(company) from error
-        if was_never_sent(error):
-            raise ServiceUnavailable(company, "no connection could be made") from error
-        raise _unanswered(company, "the connection broke") from error
-    except (aiohttp.ClientError, httpx.InvalidURL, ValueError, TypeError) as error:
-        # No HTTP, or a header or address that cannot be sent. Without the original, which
-        # quotes the request's headers and so the API key.
-        raise _unanswered(company, f"a fault of HTTP: {type(error).__name__}") from None
+    return Http(base_url, transport, api_key=api_key)
 
 
 def _unanswered(company: str, cause: str) -> EnrichmentError:
@@ -223,24 +339,3 @@ def _unanswered(company: str, cause: str) -> EnrichmentError:
     if guard is not None and not guard.has_left:
         return ServiceUnavailable(company, f"nothing was sent; {cause}")
     return AnswerLost(company, cause)
-
-
-async def connected(
-    send: Callable[[], Awaitable[httpx.Response]], *, sleep: Sleep
-) -> httpx.Response:
-    """Return what *send* returns, repeated as long as no byte of it can have been sent."""
-    attempts = AsyncRetrying(
-        retry=retry_if_exception(_is_worth_another_attempt),
-        stop=stop_after_attempt(CONNECT_ATTEMPTS) | stop_after_delay(CONNECT_PATIENCE_S),
-        wait=wait_random_exponential(multiplier=0.2, max=2),
-        sleep=sleep,
-        reraise=True,
-    )
-    async for attempt in attempts:
-        with attempt:
-            response = await send()
-    return response
-
-
-def _is_worth_another_attempt(error: BaseException) -> bool:
-    return isinstance(error, httpx.TransportError) and was_never_sent(error)

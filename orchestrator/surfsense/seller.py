@@ -4,12 +4,11 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
-import httpx
-
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.settings import Settings
 from orchestrator.surfsense.answers import Accepted, Answer
 from orchestrator.surfsense.enrich import EnrichSeller
+from orchestrator.surfsense.http import Http
 from orchestrator.surfsense.search import SEARCH_PAGE_MICROS
 from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
 
@@ -85,15 +84,13 @@ class Seller(Protocol):
         """Stop a run. True means that it was stopped and is not charged; False, that it may be."""
 
 
-def open_seller(settings: Settings, http: httpx.AsyncClient, *, clock: Clock = utc_now) -> Seller:
+def open_seller(settings: Settings, http: Http, *, clock: Clock = utc_now) -> Seller:
     """Return the seller of `SURFSENSE_PROTOCOL`, which sends through *http* and closes nothing."""
-    base_url = settings.surfsense_url.get_secret_value()
     timeout = settings.surfsense_timeout
     match settings.surfsense_protocol:
         case "enrich" | "enrich-idempotent":
             return EnrichSeller(
                 http,
-                base_url=base_url,
                 price_micros=settings.price_micros,
                 answers_within=timeout,
                 clock=clock,
@@ -101,7 +98,6 @@ def open_seller(settings: Settings, http: httpx.AsyncClient, *, clock: Clock = u
         case "workspace":
             api = WorkspaceApi(
                 http,
-                base_url=base_url,
                 workspace_id=settings.surfsense_workspace_id or "",  # the settings require it
                 clock=clock,
             )

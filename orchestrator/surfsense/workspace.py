@@ -9,10 +9,10 @@ import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakValueDictionary
 
-import httpx
 import orjson
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -28,7 +28,7 @@ from orchestrator.surfsense.errors import (
     ServiceUnavailable,
     TransientEnrichmentError,
 )
-from orchestrator.surfsense.http import Sleep, connected, exchange
+from orchestrator.surfsense.http import Http, Reply, Sleep
 from orchestrator.surfsense.runs import (
     RUN,
     RUN_LIST,
@@ -110,20 +110,11 @@ class RunTimeouts:
 class WorkspaceApi:
     """The runs of one workspace. Its methods raise `EnrichmentError` and nothing else."""
 
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        *,
-        base_url: str,
-        workspace_id: str,
-        clock: Clock = utc_now,
-        sleep: Sleep = asyncio.sleep,
-    ) -> None:
-        origin = base_url.rstrip("/").removesuffix(_PREFIX)
-        self._scrapers = f"{origin}{_PREFIX}/workspaces/{workspace_id}/scrapers"
+    def __init__(self, http: Http, *, workspace_id: str, clock: Clock = utc_now) -> None:
+        prefix = "" if http.base_url.endswith(_PREFIX) else _PREFIX
+        self._scrapers = f"{prefix}/workspaces/{workspace_id}/scrapers"
         self._http = http
         self._clock = clock
-        self._sleep = sleep
 
     async def start(
         self,
@@ -147,28 +138,20 @@ class WorkspaceApi:
             AnswerLost: It may have been started: its answer did not come or cannot be read.
             EnrichmentError: It was not started.
         """
-
-        async def post() -> httpx.Response:
-            return await self._http.post(
-                f"{self._scrapers}/{verb}",
-                params={"mode": "async"},
-                content=orjson.dumps(request),
-                headers={
-                    "Content-Type": "application/json",
-                    "Idempotency-Key": request_id,
-                    "X-Request-ID": request_id,
-                },
-            )
-
         try:
-            response = await exchange(
-                connected(post, sleep=self._sleep), company=company, within=within
+            reply = await self._http.send(
+                "POST",
+                f"{self._scrapers}/{verb}?mode=async",
+                company=company,
+                within=within,
+                body=orjson.dumps(request),
+                request_id=request_id,
             )
-            if response.is_success:
-                return Started.model_validate_json(response.content).run_id
+            if reply.is_success:
+                return Started.model_validate_json(reply.body).run_id
         except (MalformedAnswer, ValidationError) as error:
             raise AnswerLost(company, "it was accepted without a readable run id") from error
-        raise self._failure(response, company)
+        raise self._failure(reply, company)
 
     async def run(self, run_id: str, *, company: str) -> Run:
         """Return the run of that id.
@@ -176,10 +159,10 @@ class WorkspaceApi:
         Raises:
             RunUnknown: There is none.
         """
-        response = await self._get(f"/runs/{run_id}", company)
-        if response.status_code == httpx.codes.NOT_FOUND and not _is_bare(response):
+        reply = await self._get(f"/runs/{run_id}", company)
+        if reply.status == HTTPStatus.NOT_FOUND and not _is_bare(reply):
             raise RunUnknown(company, run_id)
-        return self._read(response, RUN, company)
+        return self._read(reply, RUN, company)
 
     async def runs(self, capability: str, *, offset: int, company: str) -> list[RunRow]:
         """Return a page of this workspace's runs of a verb, newest first, *offset* rows on."""
@@ -188,34 +171,34 @@ class WorkspaceApi:
 
     async def cancel(self, run_id: str) -> bool:
         """Stop a run; True means that it was stopped in time."""
-        url = f"{self._scrapers}/runs/{run_id}/cancel"
-        request = connected(lambda: self._http.post(url), sleep=self._sleep)
-        response = await exchange(request, company=run_id, within=LOOK_WITHIN)
-        return response.is_success
+        path = f"{self._scrapers}/runs/{run_id}/cancel"
+        reply = await self._http.send("POST", path, company=run_id, within=LOOK_WITHIN)
+        return reply.is_success
 
-    async def _get(self, path: str, company: str) -> httpx.Response:
-        request = self._http.get(f"{self._scrapers}{path}")
-        return await exchange(request, company=company, within=LOOK_WITHIN)
+    async def _get(self, path: str, company: str) -> Reply:
+        return await self._http.send(
+            "GET", f"{self._scrapers}{path}", company=company, within=LOOK_WITHIN
+        )
 
-    def _read(self, response: httpx.Response, shape: TypeAdapter[T], company: str) -> T:
-        if not response.is_success:
-            raise self._failure(response, company)
+    def _read(self, reply: Reply, shape: TypeAdapter[T], company: str) -> T:
+        if not reply.is_success:
+            raise self._failure(reply, company)
         try:
-            return shape.validate_json(response.content)
+            return shape.validate_json(reply.body)
         except ValidationError as error:
             raise MalformedAnswer(company, "what it says about its runs") from error
 
-    def _failure(self, response: httpx.Response, company: str) -> EnrichmentError:
-        status, headers = response.status_code, response.headers
-        if status == httpx.codes.NOT_FOUND and _is_bare(response):
+    def _failure(self, reply: Reply, company: str) -> EnrichmentError:
+        status, headers = reply.status, reply.headers
+        if status == HTTPStatus.NOT_FOUND and _is_bare(reply):
             return RequestRejected(company, status, _WRONG_URL)
-        return failure_on(status, headers, response.content, company=company, now=self._clock())
+        return failure_on(status, headers, reply.body, company=company, now=self._clock())
 
 
-def _is_bare(response: httpx.Response) -> bool:
+def _is_bare(reply: Reply) -> bool:
     """Return whether a 404 is about the path, which SurfSense answers without an `error` object."""
     try:
-        body = orjson.loads(response.content)
+        body = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
         return True
     return not (isinstance(body, dict) and "error" in body)

@@ -195,6 +195,7 @@ async def open_buyer(
         stack.push_async_callback(jobs_redis.aclose)
         http = await stack.enter_async_context(
             open_http(
+                settings.surfsense_url.get_secret_value(),
                 api_key=settings.surfsense_api_key,
                 timeout=settings.surfsense_timeout,
             )

@@ -1,6 +1,5 @@
 """Buying with the real client over the real transport, as tests do it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -20,20 +19,14 @@ from orchestrator.surfsense import (
 PATIENCE = timedelta(seconds=20)
 
 
-async def _at_once(_seconds: float) -> None:
-    await asyncio.sleep(0)
-
-
 @asynccontextmanager
 async def client_of(
     url: str, *, api_key: str | None = None, patience: timedelta = PATIENCE
 ) -> AsyncIterator[EnrichSeller]:
-    """Open a client that gives an answer *patience*, and waits no time between attempts."""
+    """Open a seller that waits for an answer for *patience*."""
     key = None if api_key is None else SecretStr(api_key)
-    async with open_http(api_key=key, timeout=patience) as http:
-        yield EnrichSeller(
-            http, base_url=url, price_micros=1, answers_within=patience, sleep=_at_once
-        )
+    async with open_http(url, api_key=key, timeout=patience) as http:
+        yield EnrichSeller(http, price_micros=1, answers_within=patience)
 
 
 @asynccontextmanager
@@ -48,8 +41,8 @@ async def run_seller_of(
 ) -> AsyncIterator[WorkspaceSeller]:
     """Open a seller with run ids that looks often and waits as long as it is told."""
     key = None if api_key is None else SecretStr(api_key)
-    async with open_http(api_key=key, timeout=PATIENCE) as http:
-        api = WorkspaceApi(http, base_url=url, workspace_id=workspace_id)
+    async with open_http(url, api_key=key, timeout=PATIENCE) as http:
+        api = WorkspaceApi(http, workspace_id=workspace_id)
         # Looks in quick succession, so that tests don't wait.
         often = timedelta(milliseconds=10), timedelta(milliseconds=50)
         yield WorkspaceSeller(api, timeouts=RunTimeouts(accept, answer, grace, *often))

@@ -1,12 +1,28 @@
 """Sandboxes for the tests of this folder, each a real process."""
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.integration.surfsense.sandbox_process import FAULTLESS, SandboxProcess
+
+Run = Callable[[Awaitable[None]], None]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Return how to run on a loop of this kind; workers run on uvloop."""
+    new_loop = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def run(test: Awaitable[None]) -> None:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(test)  # type: ignore[arg-type]  # a coroutine
+
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,11 @@
 """A server that misbehaves on the wire, byte by byte, and counts what it was sent."""
 
 import asyncio
+import contextlib
 import re
 import socket
 import struct
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -86,6 +88,50 @@ class RawServer:
             return
         finally:
             writer.close()
+
+
+class BlockingServer:
+    """Answers properly, in a thread, and hangs up when told, whatever the event loop does."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def hang_up(self) -> None:
+        """End all connections there are; when this returns, their ends have arrived."""
+        while self._open:
+            self._open.pop().shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # the listener is closed
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                self._open.append(connection)
+                with connection:
+                    self._converse(connection)
+
+    def _converse(self, connection: socket.socket) -> None:
+        unread = b""
+        while received := connection.recv(65_536):
+            unread += received
+            head, end, body = unread.partition(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head.lower())
+            if end and len(body) >= int(length[1] if length else 0):
+                self.requests += 1
+                unread = b""
+                connection.sendall(ANSWER)
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:

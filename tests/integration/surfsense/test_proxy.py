@@ -10,6 +10,8 @@ from orchestrator.surfsense import open_http
 from tests.integration.surfsense.raw_server import RawServer, answer
 from tests.support.receiver import SECRET
 
+SOON = timedelta(seconds=5)
+
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "[::ffff:127.0.0.1]"])
 async def test_what_is_on_this_machine_is_reached_directly(
@@ -24,10 +26,10 @@ async def test_what_is_on_this_machine_is_reached_directly(
         monkeypatch.delenv("NO_PROXY", raising=False)
         url = service.url.replace(address, host)
         async with (
-            open_http(api_key=None, timeout=timedelta(seconds=5)) as http,
+            open_http(url, api_key=None, timeout=SOON) as http,
             open_webhook(url, SECRET, utc_now) as webhook,
         ):
-            await http.get(url)
+            await http.send("GET", "", company="", within=SOON)
             await webhook.send("event", b"{}")
 
         assert proxy.requests == 0
@@ -39,7 +41,8 @@ async def test_others_are_reached_through_it(monkeypatch: pytest.MonkeyPatch) ->
     async with RawServer(answer).serve() as proxy:
         for name in ("http_proxy", "HTTP_PROXY"):
             monkeypatch.setenv(name, proxy.url)
-        async with open_http(api_key=None, timeout=timedelta(seconds=5)) as http:
-            await http.get("http://seller.example/enrich")
+        url = "http://seller.example"
+        async with open_http(url, api_key=None, timeout=SOON) as http:
+            await http.send("GET", "/enrich", company="", within=SOON)
 
         assert proxy.requests == 1

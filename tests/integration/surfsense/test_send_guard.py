@@ -3,12 +3,9 @@
 Each test counts the requests that reached the server, on both event loops that there are.
 """
 
-import asyncio
 import socket
-from collections.abc import Awaitable, Callable
 
 import pytest
-import uvloop
 from structlog.testing import capture_logs
 
 from orchestrator.surfsense import (
@@ -21,25 +18,13 @@ from orchestrator.surfsense import (
     guarded,
 )
 from tests.integration.surfsense.buying import client_of, run_seller_of
+from tests.integration.surfsense.conftest import Run
 from tests.integration.surfsense.raw_server import RawServer, answer, say
 
-Run = Callable[[Awaitable[None]], None]
 NOT_FOUND = say(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Return how to run on a loop of this kind; workers run on uvloop."""
-    new_loop = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
-
-    def run(test: Awaitable[None]) -> None:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(test)  # type: ignore[arg-type]  # a coroutine
-
-    return run
-
-
-def test_nothing_leaves_once_the_permit_is_over(run: Run) -> None:
+def test_nothing_leaves_once_the_guard_refuses(run: Run) -> None:
     """It ended while the connection was made: not a byte is sent, and none is tried again."""
 
     async def test() -> None:
@@ -55,7 +40,7 @@ def test_nothing_leaves_once_the_permit_is_over(run: Run) -> None:
     run(test())
 
 
-def test_a_run_is_not_started_once_the_permit_is_over(run: Run) -> None:
+def test_a_run_is_not_started_once_the_guard_refuses(run: Run) -> None:
     """The same by the protocol with run ids."""
 
     async def test() -> None:
@@ -70,11 +55,11 @@ def test_a_run_is_not_started_once_the_permit_is_over(run: Run) -> None:
     run(test())
 
 
-def test_the_permit_is_asked_when_all_else_is_done(run: Run) -> None:
+def test_the_guard_is_asked_when_all_else_is_done(run: Run) -> None:
     """Without a connection it is not asked: an earlier answer would say nothing."""
     asked: list[bool] = []
 
-    def permit() -> bool:
+    def may_leave() -> bool:
         asked.append(True)
         return True
 
@@ -82,7 +67,7 @@ def test_the_permit_is_asked_when_all_else_is_done(run: Run) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         async with client_of(f"http://127.0.0.1:{port}") as client:
-            with pytest.raises(ServiceUnavailable), guarded(SendGuard(permit)):
+            with pytest.raises(ServiceUnavailable), guarded(SendGuard(may_leave)):
                 await client.submit("Acme", purchase_id="p-1")
 
     run(test())
@@ -104,7 +89,7 @@ def test_what_left_late_is_told(run: Run) -> None:
     assert [line["event"] for line in logs] == ["surfsense.sent_late"]
 
 
-async def test_looking_needs_no_permit() -> None:
+async def test_looking_needs_no_guard() -> None:
     """What costs nothing is asked for at any time."""
     server = RawServer(say(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"))
 

@@ -3,6 +3,8 @@
 Each test counts the requests that reached the server: a purchase is sent at most once.
 """
 
+import asyncio
+import gzip
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,10 +15,16 @@ from orchestrator.surfsense import (
     AnswerLost,
     EnrichmentError,
     Found,
+    MalformedAnswer,
+    SendGuard,
     ServiceUnavailable,
+    guarded,
 )
-from tests.integration.surfsense.buying import PATIENCE, client_of, error_of
+from tests.integration.surfsense.buying import PATIENCE, client_of, error_of, run_seller_of
+from tests.integration.surfsense.conftest import Run
 from tests.integration.surfsense.raw_server import (
+    ANSWER,
+    BlockingServer,
     Misbehaviour,
     RawServer,
     answer,
@@ -25,6 +33,8 @@ from tests.integration.surfsense.raw_server import (
     reset,
     say,
 )
+
+BROKEN_GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd"
 
 
 async def error_from(server: RawServer, *, patience: timedelta = PATIENCE) -> EnrichmentError:
@@ -57,6 +67,35 @@ async def test_a_lost_answer_is_said_to_be_lost(misbehave: Misbehaviour) -> None
     assert server.requests == 1
 
 
+async def test_a_broken_compression_is_malformed_not_lost() -> None:
+    """The answer did come, and asking again would bring the same."""
+    server = RawServer(say(BROKEN_GZIP))
+
+    assert type(await error_from(server)) is MalformedAnswer
+
+
+async def test_a_broken_compression_leaves_a_run_to_be_found() -> None:
+    """The POST was accepted, whatever its answer says."""
+    server = RawServer(say(BROKEN_GZIP.replace(b"200 OK", b"202 Accepted")))
+
+    async with server.serve(), run_seller_of(server.url) as seller:
+        with pytest.raises(AnswerLost, match="run id"):
+            await seller.submit("Acme", purchase_id="p-1")
+
+
+async def test_a_compressed_answer_is_read() -> None:
+    """Whether or not it was asked for."""
+    body = gzip.compress(b'{"empresa":"Acme"}')
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    server = RawServer(say(head % len(body) + body))
+
+    async with server.serve(), client_of(server.url) as client:
+        answer = await client.submit("Acme", purchase_id="p-1")
+
+    assert isinstance(answer, Found)
+    assert answer.payload == {"empresa": "Acme"}
+
+
 async def test_silence_is_a_lost_answer() -> None:
     """A server that took the request and never answers may charge it."""
     server = RawServer(keep_silent)
@@ -77,15 +116,62 @@ async def test_nobody_listening_is_unavailable() -> None:
             await client.submit("Acme", purchase_id="p-1")
 
 
-async def test_no_purchase_meets_the_end_of_an_earlier_connection() -> None:
-    """Each has a connection of its own, although the server offers to keep the first."""
-    server = RawServer(answer, answer)
+async def test_a_connection_is_kept_for_the_next_purchase() -> None:
+    """If the server keeps it, too."""
+    server = RawServer(answer)
+
+    async with server.serve(), client_of(server.url) as client:
+        bought = [await client.submit("Acme", purchase_id=str(number)) for number in range(3)]
+
+    assert all(isinstance(one, Found) for one in bought)
+    assert (server.requests, server.connections) == (3, 1)
+
+
+async def test_a_kept_connection_that_has_ended_is_not_used() -> None:
+    """The next purchase has a connection of its own, and is sent once."""
+    server = RawServer(say(ANSWER))
 
     async with server.serve(), client_of(server.url) as client:
         bought = [await client.submit("Acme", purchase_id=str(number)) for number in range(3)]
 
     assert all(isinstance(one, Found) for one in bought)
     assert server.requests == server.connections == 3
+
+
+def test_a_kept_connection_is_looked_at_right_before_the_write(run: Run) -> None:
+    """Its end is seen even if the event loop has not noticed it; nothing was sent on it."""
+
+    async def test() -> None:
+        server = BlockingServer()
+        async with client_of(server.url) as client:
+            await client.submit("Acme", purchase_id="p-1")
+            for _ in range(3):  # a connection is free for the next one a few turns later
+                await asyncio.sleep(0)
+            ends = iter([server.hang_up])
+
+            def may_leave() -> bool:
+                next(ends, lambda: None)()
+                return True
+
+            with guarded(SendGuard(may_leave)):
+                bought = await client.submit("Acme", purchase_id="p-2")
+        server.close()
+        assert isinstance(bought, Found)
+        assert (server.requests, server.connections) == (2, 2)
+
+    run(test())
+
+
+async def test_an_answer_lost_on_a_kept_connection_is_lost() -> None:
+    """The server took the request and died: no second one is sent."""
+    server = RawServer(answer, hang_up)
+
+    async with server.serve(), client_of(server.url) as client:
+        await client.submit("Acme", purchase_id="p-1")
+        with pytest.raises(AnswerLost):
+            await client.submit("Acme", purchase_id="p-2")
+
+    assert (server.requests, server.connections) == (2, 1)
 
 
 @pytest.mark.parametrize("misbehave", [reset, say(b"nonsense\r\n\r\n"), say(b"HTTP/1.1 200")])

@@ -9,66 +9,72 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from pydantic import SecretStr
 
-from orchestrator.surfsense import open_http
-from orchestrator.surfsense.http import was_never_sent
+from orchestrator.surfsense import AnswerLost, EnrichmentError, Http, ServiceUnavailable
+from tests.support.over_httpx import OverHttpx
+from tests.unit.surfsense.test_enrich import RecordedSleep
 
+SOON = timedelta(seconds=30)
 KEY = ConnectionKey("surfsense.example", 443, True, True, None, None, None)
 
 
-def raised(error: httpx.TransportError, cause: Exception | None) -> httpx.TransportError:
-    """Return *error* as if raised from *cause*."""
-    error.__cause__ = cause
-    return error
+async def error_after(failure: Exception) -> EnrichmentError:
+    """Return the error of a request whose transport fails."""
+
+    def fail(_request: httpx.Request) -> httpx.Response:
+        raise failure
+
+    transport = OverHttpx(httpx.MockTransport(fail))
+    http = Http("https://s.example", transport, sleep=RecordedSleep())
+    with pytest.raises(EnrichmentError) as caught:
+        await http.send("POST", "/enrich", company="Acme", within=SOON, body=b"{}")
+    return caught.value
 
 
 @pytest.mark.parametrize(
-    "error",
+    "failure",
     [
-        raised(
-            httpx.ConnectTimeout(""), aiohttp.ClientConnectorError(KEY, OSError(111, "refused"))
-        ),
-        raised(httpx.ConnectTimeout(""), aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "name"))),
-        raised(httpx.ConnectTimeout(""), aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError("tls"))),
-        raised(httpx.ConnectTimeout(""), aiohttp.ConnectionTimeoutError()),
-        raised(httpx.ConnectError(""), None),
-        raised(httpx.ConnectTimeout(""), None),
-        raised(httpx.PoolTimeout(""), None),
+        aiohttp.ClientConnectorError(KEY, OSError(111, "refused")),
+        aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "name")),
+        aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError("tls")),
+        aiohttp.ClientProxyConnectionError(KEY, OSError(111, "refused")),
+        aiohttp.ConnectionTimeoutError(),
+        aiohttp.InvalidURL("https://"),
     ],
 )
-def test_without_a_connection_nothing_was_sent(error: httpx.TransportError) -> None:
-    """These may be tried again."""
-    assert was_never_sent(error)
+async def test_without_a_connection_nothing_was_sent(failure: Exception) -> None:
+    """The request may be sent again."""
+    assert type(await error_after(failure)) is ServiceUnavailable
 
 
 @pytest.mark.parametrize(
-    "error",
+    "failure",
     [
-        raised(httpx.ConnectTimeout(""), aiohttp.ServerDisconnectedError()),
-        raised(httpx.ConnectTimeout(""), aiohttp.ClientOSError(104, "reset")),
-        raised(httpx.ConnectTimeout(""), aiohttp.ClientConnectionResetError()),
-        raised(httpx.ReadTimeout(""), aiohttp.SocketTimeoutError()),
-        raised(httpx.ReadError(""), aiohttp.ClientPayloadError()),
-        raised(httpx.ReadTimeout(""), None),
-        raised(httpx.RemoteProtocolError(""), None),
+        aiohttp.ServerDisconnectedError(),
+        aiohttp.ClientOSError(104, "reset"),
+        aiohttp.ClientConnectionResetError(),
+        aiohttp.SocketTimeoutError(),
+        aiohttp.ClientPayloadError(),
+        aiohttp.ClientError(),
     ],
 )
-def test_on_a_connection_anything_may_have_been_sent(error: httpx.TransportError) -> None:
-    """httpx-aiohttp calls three of these ConnectTimeout; a repeat of any could pay twice."""
-    assert not was_never_sent(error)
+async def test_on_a_connection_anything_may_have_been_sent(failure: Exception) -> None:
+    """A repeat of any could pay twice."""
+    assert type(await error_after(failure)) is AnswerLost
 
 
 async def test_the_key_goes_to_the_server_and_nowhere_else() -> None:
     """No repr of the client shows the key."""
-    client = open_http(api_key=SecretStr("ss_pat_secret"), timeout=timedelta(seconds=30))
+    sent: list[httpx.Request] = []
 
-    async with client:
-        shown = f"{client!r} {client.headers!r} {vars(client)!r}"
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200)
 
-    assert client.headers["Authorization"] == "Bearer ss_pat_secret"
-    assert "ss_pat_secret" not in shown
+    for key in (SecretStr("ss_pat_secret"), None):
+        http = Http("https://s.example", OverHttpx(httpx.MockTransport(handler)), api_key=key)
+        await http.send("GET", "/health", company="", within=SOON)
+        assert "ss_pat_secret" not in f"{http!r} {vars(http)!r}"
 
-
-async def test_without_a_key_none_is_sent() -> None:
-    """The documented service may ask for no key at all."""
-    async with open_http(api_key=None, timeout=timedelta(seconds=30)) as client:
-        assert "Authorization" not in client.headers
+    with_key, without = sent
+    assert with_key.headers["Authorization"] == "Bearer ss_pat_secret"
+    assert "Authorization" not in without.headers

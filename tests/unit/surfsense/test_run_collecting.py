@@ -11,6 +11,7 @@ import pytest
 from orchestrator.surfsense import (
     AnswerLost,
     Found,
+    Http,
     RunInterrupted,
     RunTimeouts,
     ServiceUnavailable,
@@ -18,6 +19,7 @@ from orchestrator.surfsense import (
     WorkspaceSeller,
 )
 from orchestrator.surfsense.workspace import MOST_PAGES
+from tests.support.over_httpx import OverHttpx
 from tests.unit.surfsense.test_enrich import RecordedSleep
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -47,9 +49,7 @@ class Looks:
 def seller_over(server: Looks | httpx.MockTransport, sleep: RecordedSleep) -> WorkspaceSeller:
     """Return a seller that waits 10 s for an answer, 3 s for an interrupted one, in no time."""
     transport = httpx.MockTransport(server) if isinstance(server, Looks) else server
-    api = WorkspaceApi(
-        httpx.AsyncClient(transport=transport), base_url="https://s.example", workspace_id="1"
-    )
+    api = WorkspaceApi(Http("https://s.example", OverHttpx(transport)), workspace_id="1")
     second = timedelta(seconds=1)
     timeouts = RunTimeouts(second, 10 * second, 3 * second, second, second)
     return WorkspaceSeller(api, timeouts=timeouts, sleep=sleep)

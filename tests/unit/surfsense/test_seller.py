@@ -8,11 +8,13 @@ from orchestrator.infra.clock import utc_now
 from orchestrator.surfsense import (
     EnrichSeller,
     Found,
+    Http,
     RunUnknown,
     Seller,
     WorkspaceSeller,
     open_seller,
 )
+from tests.support.over_httpx import OverHttpx
 
 BASE = {
     "REDIS_URL": "redis://r.example",
@@ -26,9 +28,15 @@ WORKSPACE = {
 }
 
 
-def seller_with(variables: dict[str, str], http: httpx.AsyncClient | None = None) -> Seller:
+def handler(_request: httpx.Request) -> httpx.Response:
+    """Find the company."""
+    return httpx.Response(200, json={"empresa": "Acme", "cost_micros": 1})
+
+
+def seller_with(variables: dict[str, str]) -> Seller:
     """Return the seller of an environment."""
-    return open_seller(settings.load(**BASE, **variables), http or httpx.AsyncClient())
+    http = Http(BASE["SURFSENSE_URL"], OverHttpx(httpx.MockTransport(handler)))
+    return open_seller(settings.load(**BASE, **variables), http)
 
 
 def test_the_protocol_chooses_the_seller() -> None:
@@ -74,17 +82,13 @@ def test_a_workspace_is_a_number() -> None:
 
 async def test_without_run_ids_nothing_can_be_collected() -> None:
     """The answer comes with the purchase, or never."""
+    seller = seller_with({})
 
-    def handler(_request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"empresa": "Acme", "cost_micros": 1})
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
-        seller = seller_with({}, http)
-        answer = await seller.submit("Acme", purchase_id="p-1")
-        found = await seller.find("Acme", submitted_after=utc_now())
-        cancelled = await seller.cancel("run_1")
-        with pytest.raises(RunUnknown):
-            await seller.collect("run_1", company="Acme")
+    answer = await seller.submit("Acme", purchase_id="p-1")
+    found = await seller.find("Acme", submitted_after=utc_now())
+    cancelled = await seller.cancel("run_1")
+    with pytest.raises(RunUnknown):
+        await seller.collect("run_1", company="Acme")
 
     assert answer == Found({"empresa": "Acme", "cost_micros": 1}, 1, False)
     assert (found, cancelled) == (None, False)
