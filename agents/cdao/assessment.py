@@ -27,32 +27,6 @@ _ARITHMETIC = frozenset({FindingName.BASELINE, FindingName.CLAMP, FindingName.ST
 # Says something about an address, not about the company: alone it makes no poor fit.
 _NOT_ABOUT_COMPANY = frozenset({FindingName.FREE_MAIL})
 
-_TEXTS = {
-    StepCode.CALL: Localized(
-        en="Call the contact within two working days{opening}.",
-        es="Llamar al contacto en dos días laborables{opening}.",
-    ),
-    StepCode.EMAIL: Localized(
-        en="Write to the contact within two working days{opening}.",
-        es="Escribir al contacto en dos días laborables{opening}.",
-    ),
-    StepCode.VERIFY_CONTACT: Localized(
-        en="Confirm that the contact, who uses free mail, works there; then write{opening}.",
-        es="Confirmar que el contacto, que usa un correo gratuito, trabaja allí; "
-        "después, escribirle{opening}.",
-    ),
-    StepCode.ASK_FOR_DETAILS: Localized(
-        en="Ask the contact about the company's sector, size and plans, then judge again.",
-        es="Preguntar al contacto por el sector, el tamaño y los planes de la empresa "
-        "y volver a evaluar.",
-    ),
-    StepCode.KEEP_ON_FILE: Localized(
-        en="Keep the lead on file and look again when the company's situation changes.",
-        es="Archivar el lead y revisarlo cuando cambie la situación de la empresa.",
-    ),
-    StepCode.NO_ACTION: Localized(en="Nothing to do.", es="Sin acción."),
-}
-
 # The best reason to get in touch now comes first.
 _OPENINGS = {
     FindingName.NEWS_FUNDING: Localized(
@@ -193,7 +167,7 @@ def _next_step(
     found = {finding.name for finding in findings if finding.points > 0}
     step = _DISCARDED.get(code) or _way_to_reach(profile, findings)
     opening = next((text for name, text in _OPENINGS.items() if name in found), _NO_OPENING)
-    text = _TEXTS[step]
+    text = step.phrase
     return NextStep(
         code=step,
         text=Localized(
