@@ -10,7 +10,7 @@ from rich.text import Text
 from orchestrator.cli.console import Exit, out, print_json
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import configured, home
-from orchestrator.doctor import Finding, Level, examine
+from orchestrator.doctor import Diagnosis, Level, examine
 from orchestrator.settings import is_configured
 
 _MARK = {
@@ -25,30 +25,30 @@ def doctor(*, as_json: AsJson = False) -> None:
 
     Without settings it examines the embedded stack.
     """
-    findings = _configured_findings() if is_configured() else _embedded_findings()
+    diagnoses = _configured_diagnoses() if is_configured() else _embedded_diagnoses()
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([asdict(diagnosis) for diagnosis in diagnoses])
     else:
-        out.print(_table(findings))
-    faulty = any(finding.level is Level.FAULT for finding in findings)
+        out.print(_table(diagnoses))
+    faulty = any(diagnosis.level is Level.FAULT for diagnosis in diagnoses)
     raise typer.Exit(Exit.FAILED if faulty else Exit.DONE)
 
 
-def _configured_findings() -> list[Finding]:
-    # Not through `configured`: incomplete settings are a finding here, not an error.
+def _configured_diagnoses() -> list[Diagnosis]:
+    # Not through `configured`: incomplete settings are a diagnosis here, not an error.
     return asyncio.run(examine())
 
 
-def _embedded_findings() -> list[Finding]:
+def _embedded_diagnoses() -> list[Diagnosis]:
     with configured() as settings:
-        findings = asyncio.run(examine(settings, folder=home()))
+        diagnoses = asyncio.run(examine(settings, folder=home()))
     # The embedded stack starts workers for the commands that need them.
-    return [finding for finding in findings if finding.check != "workers"]
+    return [diagnosis for diagnosis in diagnoses if diagnosis.check != "workers"]
 
 
-def _table(findings: list[Finding]) -> Table:
+def _table(diagnoses: list[Diagnosis]) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for finding in findings:
-        fix = "" if finding.fix is None else f"; {finding.fix}"
-        table.add_row(_MARK[finding.level], finding.check, f"{finding.what}{fix}")
+    for diagnosis in diagnoses:
+        fix = "" if diagnosis.fix is None else f"; {diagnosis.fix}"
+        table.add_row(_MARK[diagnosis.level], diagnosis.check, f"{diagnosis.what}{fix}")
     return table

@@ -14,7 +14,7 @@ from orchestrator.database import (
     current_state,
     open_engine,
 )
-from orchestrator.doctor.finding import Finding, fault, ok, warning
+from orchestrator.doctor.diagnosis import Diagnosis, fault, ok, warning
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import HandOverState, Outbox
 from orchestrator.settings import ConfigurationError, Settings
@@ -23,7 +23,7 @@ _CHECK: Final = "database"
 _HANDOVER: Final = "handover"
 
 
-async def check_database(settings: Settings) -> list[Finding]:
+async def check_database(settings: Settings) -> list[Diagnosis]:
     """Read the schema's revision, and change nothing."""
     try:
         state = await current_state(settings.database_url.get_secret_value())
@@ -39,7 +39,7 @@ async def check_database(settings: Settings) -> list[Finding]:
     return [judge_schema(state)]
 
 
-def judge_schema(state: SchemaState) -> Finding:
+def judge_schema(state: SchemaState) -> Diagnosis:
     """Judge the revision of a database. Pure."""
     match state.mismatch:
         case None:
@@ -73,8 +73,8 @@ async def usable_engine(settings: Settings) -> AsyncIterator[AsyncEngine | None]
             await engine.dispose()
 
 
-async def check_outbox(settings: Settings) -> list[Finding]:
-    """Count the hand-overs in each state; an unusable database has a finding of its own."""
+async def check_outbox(settings: Settings) -> list[Diagnosis]:
+    """Count the hand-overs in each state; an unusable database has a diagnosis of its own."""
     try:
         async with usable_engine(settings) as engine:
             if engine is None:
@@ -85,7 +85,7 @@ async def check_outbox(settings: Settings) -> list[Finding]:
     return [judge_outbox(counts, has_webhook=settings.webhook_url is not None)]
 
 
-def judge_outbox(counts: Mapping[HandOverState, int], *, has_webhook: bool) -> Finding:
+def judge_outbox(counts: Mapping[HandOverState, int], *, has_webhook: bool) -> Diagnosis:
     """Judge the number of hand-overs in each state. Pure."""
     dead, pending = counts.get(HandOverState.DEAD, 0), counts.get(HandOverState.PENDING, 0)
     if dead:

@@ -1,4 +1,4 @@
-"""Runs all checks at once, each in bounded time; a check that fails is itself a finding.
+"""Runs all checks at once, each in bounded time; a check that fails is itself a diagnosis.
 
 Checks that need nothing but this machine (Python, policy, data folder) are here, too.
 """
@@ -15,7 +15,7 @@ import structlog
 
 from orchestrator.app import load_pipeline
 from orchestrator.doctor.database import check_database, check_outbox
-from orchestrator.doctor.finding import Finding, fault, ok
+from orchestrator.doctor.diagnosis import Diagnosis, fault, ok
 from orchestrator.doctor.money import check_budgets, check_hit_rates
 from orchestrator.doctor.redis import check_redis
 from orchestrator.doctor.surfsense import check_surfsense
@@ -23,18 +23,20 @@ from orchestrator.doctor.workers import check_broker, check_clocks, check_worker
 from orchestrator.settings import ConfigurationError, Settings, load
 
 log = structlog.get_logger(__name__)
-Check = Callable[[], Awaitable[list[Finding]]]
+Check = Callable[[], Awaitable[list[Diagnosis]]]
 
 #: Seconds that one check may take.
 PATIENCE_S: Final = 12.0
 OLDEST_PYTHON: Final = (3, 11)
 
 
-async def examine(settings: Settings | None = None, *, folder: Path | None = None) -> list[Finding]:
-    """Examine the installation; return findings check by check, in a fixed order.
+async def examine(
+    settings: Settings | None = None, *, folder: Path | None = None
+) -> list[Diagnosis]:
+    """Examine the installation; return diagnoses check by check, in a fixed order.
 
     Args:
-        settings: Read from the environment unless given; problems in them become findings, and
+        settings: Read from the environment unless given; problems in them become diagnoses, and
             then only the checks that need no settings run.
         folder: Where the embedded stack keeps its data; None for a real installation.
     """
@@ -45,15 +47,15 @@ async def examine(settings: Settings | None = None, *, folder: Path | None = Non
         settings = settings or load()
     except ConfigurationError as error:
         fix = "Set or correct it as `.env.example` explains."
-        findings = [fault("settings", problem, fix) for problem in error.problems]
+        diagnoses = [fault("settings", problem, fix) for problem in error.problems]
     else:
-        findings = [ok("settings", "are complete")]
+        diagnoses = [ok("settings", "are complete")]
         checks |= {name: partial(check, settings) for name, check in _CHECKS.items()}
     results = await asyncio.gather(*(_bounded(name, check) for name, check in checks.items()))
-    return findings + [finding for result in results for finding in result]
+    return diagnoses + [diagnosis for result in results for diagnosis in result]
 
 
-async def _bounded(name: str, check: Check) -> list[Finding]:
+async def _bounded(name: str, check: Check) -> list[Diagnosis]:
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await check()
@@ -63,16 +65,16 @@ async def _bounded(name: str, check: Check) -> list[Finding]:
     except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
         # Without the message: a foreign one may quote a URL with its password.
         log.warning("doctor.check_failed", check=name, error=type(error).__name__)
-        fix = "Fix what the other findings report first, then run the doctor again."
+        fix = "Fix what the other checks report first, then run the doctor again."
         return [fault(name, f"could not be examined ({type(error).__name__})", fix)]
 
 
-async def check_python() -> list[Finding]:
+async def check_python() -> list[Diagnosis]:
     """Examine the interpreter of this process."""
     return [judge_python(sys.version_info[:3])]
 
 
-def judge_python(version: tuple[int, ...]) -> Finding:
+def judge_python(version: tuple[int, ...]) -> Diagnosis:
     """Judge an interpreter by its *version*. Pure."""
     text = ".".join(map(str, version))
     if version < OLDEST_PYTHON:
@@ -81,7 +83,7 @@ def judge_python(version: tuple[int, ...]) -> Finding:
     return ok("python", f"is {text}")
 
 
-async def check_policy(settings: Settings) -> list[Finding]:
+async def check_policy(settings: Settings) -> list[Diagnosis]:
     """Read the policy by which the agent would judge."""
     try:
         pipeline = load_pipeline(settings)
@@ -91,12 +93,12 @@ async def check_policy(settings: Settings) -> list[Finding]:
     return [ok("policy", f"is valid, version {pipeline.version}")]
 
 
-async def check_folder(folder: Path) -> list[Finding]:
+async def check_folder(folder: Path) -> list[Diagnosis]:
     """Try to write to the folder of the embedded stack's data, or to where it would be created."""
     return [await asyncio.to_thread(_try_to_write, folder)]
 
 
-def _try_to_write(folder: Path) -> Finding:
+def _try_to_write(folder: Path) -> Diagnosis:
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
         with tempfile.TemporaryFile(dir=nearest):
@@ -106,7 +108,7 @@ def _try_to_write(folder: Path) -> Finding:
         return fault("folder", f"{folder} cannot be written ({error.strerror})", fix)
 
 
-_CHECKS: Final[dict[str, Callable[[Settings], Awaitable[list[Finding]]]]] = {
+_CHECKS: Final[dict[str, Callable[[Settings], Awaitable[list[Diagnosis]]]]] = {
     "policy": check_policy,
     "database": check_database,
     "redis": check_redis,

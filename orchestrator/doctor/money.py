@@ -10,7 +10,7 @@ from orchestrator.app import caps_of
 from orchestrator.cache import HitRate, hit_rates
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.doctor.database import usable_engine
-from orchestrator.doctor.finding import SEE_OTHERS, Finding, ok, warning
+from orchestrator.doctor.diagnosis import SEE_OTHERS, Diagnosis, ok, warning
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
@@ -38,14 +38,14 @@ _RAISE: Final = (
 )
 
 
-async def check_budgets(settings: Settings) -> list[Finding]:
+async def check_budgets(settings: Settings) -> list[Diagnosis]:
     """Read the accounts that a purchase would use now, and the recent uncertain purchases."""
     now = utc_now()
     accounts = accounts_of(tenant=settings.tenant, day=now.date())
     try:
         async with usable_engine(settings) as engine:
             if engine is None:
-                return []  # a finding of `check_database`
+                return []  # a diagnosis of `check_database`
             async with open_redis(settings.redis_jobs_url) as client:
                 budget = Budget(client, Ledger(engine, utc_now), caps_of(settings))
                 states = {name: await budget.account(name) for name in accounts}
@@ -55,20 +55,20 @@ async def check_budgets(settings: Settings) -> list[Finding]:
     return [*judge_budgets(states), *judge_doubt(doubt)]
 
 
-def judge_budgets(states: Mapping[str, Account]) -> list[Finding]:
+def judge_budgets(states: Mapping[str, Account]) -> list[Diagnosis]:
     """Judge each account that has a cap. Pure."""
-    findings = []
+    diagnoses = []
     for name, state in states.items():
         if state.cap_micros is None:
             continue
         used, cap = state.used_micros / MICROS_PER_USD, state.cap_micros / MICROS_PER_USD
         check, what = f"{_CHECK} {name}", f"${used:,.2f} of ${cap:,.2f} used"
         is_past = state.is_past_soft_cap
-        findings.append(warning(check, what, _RAISE) if is_past else ok(check, what))
-    return findings or [ok(_CHECK, "has no cap")]
+        diagnoses.append(warning(check, what, _RAISE) if is_past else ok(check, what))
+    return diagnoses or [ok(_CHECK, "has no cap")]
 
 
-def judge_doubt(recent: UncertainCost) -> list[Finding]:
+def judge_doubt(recent: UncertainCost) -> list[Diagnosis]:
     """Judge what purchases without an answer may have cost. Pure."""
     if not recent.purchases:
         return []
@@ -80,7 +80,7 @@ def judge_doubt(recent: UncertainCost) -> list[Finding]:
     return [warning("purchases", what, _REQUEUE)]
 
 
-async def check_hit_rates(settings: Settings) -> list[Finding]:
+async def check_hit_rates(settings: Settings) -> list[Diagnosis]:
     """Read the fleet's counters of the last days."""
     async with open_redis(settings.redis_jobs_url) as client:
         try:
@@ -89,7 +89,7 @@ async def check_hit_rates(settings: Settings) -> list[Finding]:
             return [warning("hit rate", "unknown: Redis is unavailable", SEE_OTHERS)]
 
 
-def judge_hit_rates(counts: Mapping[str, int]) -> list[Finding]:
+def judge_hit_rates(counts: Mapping[str, int]) -> list[Diagnosis]:
     """Judge each cache that was read, by the names and totals of the counters. Pure."""
     rates = hit_rates(counts)
     if not rates:
@@ -97,7 +97,7 @@ def judge_hit_rates(counts: Mapping[str, int]) -> list[Finding]:
     return [_judge_rate(rate) for rate in rates]
 
 
-def _judge_rate(rate: HitRate) -> Finding:
+def _judge_rate(rate: HitRate) -> Diagnosis:
     check = f"hit rate {rate.kind}"
     if rate.lookups < ENOUGH:
         return ok(check, f"{rate.hits} of {rate.lookups} lookups; too few to judge")

@@ -1,6 +1,6 @@
 """Checks every Redis or Valkey server that the settings name, and each database on it.
 
-Each question is independent: what a server does not say, or a user may not ask, is a finding, and
+Each question is independent: what a server does not say, or a user may not ask, is a diagnosis, and
 hides no other. Eviction and persistence matter where paid results, purchases under way, queues
 and job records are stored; a server that holds only the gateway's caches may lose them.
 
@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import RedisError, ResponseError
 
-from orchestrator.doctor.finding import Finding, fault, ok, warning
+from orchestrator.doctor.diagnosis import Diagnosis, fault, ok, warning
 from orchestrator.doctor.redis_rules import DryRun, try_dry
 from orchestrator.infra.redis_address import RedisAddress
 from orchestrator.infra.redis_client import FIXES, open_redis, refusal_code
@@ -60,7 +60,7 @@ class _Database:
     address: RedisAddress
 
 
-async def check_redis(settings: Settings) -> list[Finding]:
+async def check_redis(settings: Settings) -> list[Diagnosis]:
     """Examine each server as a whole, and whether each database on it can be used."""
     databases = _databases(settings)
     servers: dict[str, list[_Database]] = {}
@@ -69,7 +69,7 @@ async def check_redis(settings: Settings) -> list[Finding]:
     wanted = Durability(settings.intent_durability)
     results = await asyncio.gather(*(_check_server(group, wanted) for group in servers.values()))
     shared = judge_databases((database.purpose, database.address) for database in databases)
-    return [shared, *(finding for result in results for finding in result)]
+    return [shared, *(diagnosis for result in results for diagnosis in result)]
 
 
 def _databases(settings: Settings) -> list[_Database]:
@@ -80,9 +80,9 @@ def _databases(settings: Settings) -> list[_Database]:
     return [_Database(purpose, url, RedisAddress.parse(url)) for purpose, url in urls.items()]
 
 
-async def _check_server(databases: Sequence[_Database], wanted: Durability) -> list[Finding]:
+async def _check_server(databases: Sequence[_Database], wanted: Durability) -> list[Diagnosis]:
     """Examine one server; an error that makes it unusable is reported once for all databases."""
-    refused: list[Finding] = []
+    refused: list[Diagnosis] = []
     for database in databases:
         async with open_redis(database.url) as client:
             try:
@@ -93,24 +93,24 @@ async def _check_server(databases: Sequence[_Database], wanted: Durability) -> l
     first = databases[0]
     check = f"redis {first.address.server}"
     holds_work = any(database.purpose != "gateway" for database in databases)
-    findings = [*dict.fromkeys(refused), *judge_password(first.address)]
+    diagnoses = [*dict.fromkeys(refused), *judge_password(first.address)]
     async with open_redis(first.url) as client:
         try:
             facts = read_facts(await client.info(), await _fsync(client))
         except (RedisError, OSError) as error:
             what = f"does not say how it is set up (INFO: {_reason(error)})"
-            return [*findings, warning(check, what, f"Give its user `+info`; {_RULES}.")]
-        findings += judge_server(first.address.server, facts, holds_work=holds_work)
+            return [*diagnoses, warning(check, what, f"Give its user `+info`; {_RULES}.")]
+        diagnoses += judge_server(first.address.server, facts, holds_work=holds_work)
         if first.purpose == "memo":
             try:
-                findings += await check_durability(check, client, facts, wanted)
+                diagnoses += await check_durability(check, client, facts, wanted)
             except (RedisError, OSError) as error:
                 what = f"cannot confirm an intent ({_reason(error)}), so nothing is bought"
-                findings.append(fault(check, what, _fix(refusal_code(error))))
-    return findings
+                diagnoses.append(fault(check, what, _fix(refusal_code(error))))
+    return diagnoses
 
 
-def _unusable(database: _Database, error: Exception) -> Finding:
+def _unusable(database: _Database, error: Exception) -> Diagnosis:
     purpose, number = database.purpose, database.address.database
     variable = _VARIABLES[purpose]
     what = f"cannot be reached ({purpose}, {_reason(error)})"
@@ -141,17 +141,17 @@ def _unusable(database: _Database, error: Exception) -> Finding:
     return fault(f"redis {database.address}", what, fix)
 
 
-def _judge_dry_run(database: _Database, dry_run: DryRun) -> list[Finding]:
-    findings = []
+def _judge_dry_run(database: _Database, dry_run: DryRun) -> list[Diagnosis]:
+    diagnoses = []
     if dry_run.missing:
         rules = " ".join(dry_run.missing)
         what = f"its user may not do what is needed ({database.purpose}): {rules} missing"
         fix = f"Give its user `{rules}`; {_RULES}."
-        findings.append(fault(f"redis {database.address}", what, fix))
+        diagnoses.append(fault(f"redis {database.address}", what, fix))
     for code in sorted(dry_run.codes):
         what = "is full and refuses to write" if code == "OOM" else f"refuses to write ({code})"
-        findings.append(fault(f"redis {database.address.server}", what, _fix(code)))
-    return findings
+        diagnoses.append(fault(f"redis {database.address.server}", what, _fix(code)))
+    return diagnoses
 
 
 def _fix(code: str) -> str:
@@ -214,26 +214,26 @@ def read_facts(info: Mapping[str, Any], append_fsync: str) -> ServerFacts:
     )
 
 
-def judge_server(server: str, facts: ServerFacts, *, holds_work: bool) -> list[Finding]:
+def judge_server(server: str, facts: ServerFacts, *, holds_work: bool) -> list[Diagnosis]:
     """Judge one server; `holds_work` is False if it holds only the gateway's caches. Pure."""
     check = f"redis {server}"
-    findings = [ok(check, f"is {facts.product} {facts.version}")]
+    diagnoses = [ok(check, f"is {facts.product} {facts.version}")]
     if facts.product == "Redis" and facts.version_numbers < OLDEST:
         wanted = ".".join(map(str, OLDEST))
         what = f"is Redis {facts.version or 'of an unknown version'}, older than {wanted}"
         fix = f"Upgrade it to Redis {wanted} or later, or to Valkey."
-        findings = [fault(check, what, fix)]
+        diagnoses = [fault(check, what, fix)]
     if holds_work:
-        findings += [_eviction(check, facts.eviction), _persistence(check, facts)]
+        diagnoses += [_eviction(check, facts.eviction), _persistence(check, facts)]
     if facts.role not in ("", "master"):
         what = "is a replica, and takes no writes"
-        findings.append(fault(check, what, "Give the address of its primary, or use Sentinel."))
+        diagnoses.append(fault(check, what, "Give the address of its primary, or use Sentinel."))
     if facts.limit_bytes:
-        findings.append(_memory(check, facts.used_bytes / facts.limit_bytes))
-    return findings
+        diagnoses.append(_memory(check, facts.used_bytes / facts.limit_bytes))
+    return diagnoses
 
 
-def judge_password(address: RedisAddress) -> list[Finding]:
+def judge_password(address: RedisAddress) -> list[Diagnosis]:
     """Judge how a server that has answered on *address* is protected. Pure."""
     if address.password or address.is_local:
         return []
@@ -242,7 +242,7 @@ def judge_password(address: RedisAddress) -> list[Finding]:
     return [fault(f"redis {address.server}", what, fix)]
 
 
-def judge_databases(addresses: Iterable[tuple[str, RedisAddress]]) -> Finding:
+def judge_databases(addresses: Iterable[tuple[str, RedisAddress]]) -> Diagnosis:
     """Judge whether each purpose, given by name, has a database of its own. Pure."""
     purposes: dict[str, list[str]] = {}
     for purpose, address in addresses:
@@ -255,7 +255,7 @@ def judge_databases(addresses: Iterable[tuple[str, RedisAddress]]) -> Finding:
     return fault("redis databases", what, fix)
 
 
-def _eviction(check: str, policy: str) -> Finding:
+def _eviction(check: str, policy: str) -> Diagnosis:
     match policy:
         case "noeviction":
             return ok(check, "evicts nothing")
@@ -266,7 +266,7 @@ def _eviction(check: str, policy: str) -> Finding:
             return fault(check, what, _NO_EVICTION)
 
 
-def _persistence(check: str, facts: ServerFacts) -> Finding:
+def _persistence(check: str, facts: ServerFacts) -> Diagnosis:
     if facts.append_only is None or (facts.append_only and not facts.append_fsync):
         return warning(check, "does not say how it keeps what it acknowledges", _APPEND_ONLY)
     if not facts.append_only:
@@ -286,7 +286,7 @@ def _persistence(check: str, facts: ServerFacts) -> Finding:
     return ok(check, f"keeps what it acknowledges (appendfsync {facts.append_fsync})")
 
 
-def _memory(check: str, share: float) -> Finding:
+def _memory(check: str, share: float) -> Diagnosis:
     what = f"uses {share:.0%} of its memory"
     if share >= FULL:
         return fault(check, f"{what} and will soon refuse to write", _MORE_MEMORY)
@@ -322,7 +322,7 @@ async def _confirm(redis: Redis, durability: Durability) -> float:
     return monotonic() - asked_at
 
 
-def judge_prerequisites(check: str, facts: ServerFacts, wanted: Durability) -> list[Finding]:
+def judge_prerequisites(check: str, facts: ServerFacts, wanted: Durability) -> list[Diagnosis]:
     """Judge what makes a trial pointless; empty where a trial is needed. Pure."""
     asked = f"{_SETTING}={wanted}"
     if facts.product == "Redis" and facts.version_numbers < OLDEST_CONFIRMING:
@@ -341,25 +341,25 @@ def judge_prerequisites(check: str, facts: ServerFacts, wanted: Durability) -> l
 
 def judge_trial(
     check: str, facts: ServerFacts, wanted: Durability, disk: Trial, replica: Trial | None
-) -> list[Finding]:
+) -> list[Diagnosis]:
     """Judge the trials of the disk, and of a replica where one is *wanted*. Pure."""
     for trial in (disk, replica):
         if trial is not None and trial.seconds is None:
             what = f"did not confirm a write, so nothing is bought: {trial.refusal}"
             fix = "Look at the load of its disk, and at its replica: it needs `appendonly yes`."
             return [fault(check, what, fix)]
-    findings = []
+    diagnoses = []
     if facts.append_fsync == "everysec" and disk.seconds and disk.seconds[1] < HONEST_S:
         what = "confirms a write before its disk has it (appendfsync everysec)"
         # With a replica that has it, a failover loses nothing.
         judge = fault if wanted is Durability.DISK else warning
-        findings.append(judge(check, what, _ALWAYS))
+        diagnoses.append(judge(check, what, _ALWAYS))
     slowest = max(seconds for trial in (disk, replica) if trial for seconds in trial.seconds or ())
     where = "on its disk" if replica is None else "on its disk and a replica's"
-    return [*findings, ok(check, f"confirms an intent {where} within {slowest * 1000:.0f} ms")]
+    return [*diagnoses, ok(check, f"confirms an intent {where} within {slowest * 1000:.0f} ms")]
 
 
-def explain_replicas(check: str, facts: ServerFacts) -> list[Finding]:
+def explain_replicas(check: str, facts: ServerFacts) -> list[Diagnosis]:
     """Report what a failover would lose where purchases do not wait for replicas. Pure."""
     if not facts.replicas:
         return []
@@ -372,7 +372,7 @@ def explain_replicas(check: str, facts: ServerFacts) -> list[Finding]:
 
 async def check_durability(
     check: str, redis: Redis, facts: ServerFacts, wanted: Durability
-) -> list[Finding]:
+) -> list[Diagnosis]:
     """Try out the memo's server; *redis* is a client of the memo's database."""
     if wanted is Durability.NONE:
         return explain_replicas(check, facts)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from orchestrator.doctor.finding import Finding, fault, ok, public_address, warning
+from orchestrator.doctor.diagnosis import Diagnosis, fault, ok, public_address, warning
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.settings import Settings
 from orchestrator.surfsense import EnrichmentError, Http, open_http, open_seller
@@ -90,7 +90,7 @@ class Answers:
         return token.field("method") is not None or (token.is_refused and not token.is_bare)
 
 
-async def check_surfsense(settings: Settings) -> list[Finding]:
+async def check_surfsense(settings: Settings) -> list[Diagnosis]:
     """Ask with the address and the key that purchases use."""
     url = settings.surfsense_url.get_secret_value().rstrip("/").removesuffix(_API)
     where, speaks_workspace = public_address(url), settings.surfsense_protocol == "workspace"
@@ -99,9 +99,9 @@ async def check_surfsense(settings: Settings) -> list[Finding]:
         if health.status == 0:
             fix = "Start the service, or correct SURFSENSE_URL."
             return [fault(_CHECK, f"{where} cannot be reached", fix)]
-        finding = judge_health(where, health.status, health.body, simulated=settings.simulated)
-        if finding.fix is not None and finding.level.value == "fault":
-            return [finding]
+        diagnosis = judge_health(where, health.status, health.body, simulated=settings.simulated)
+        if diagnosis.fix is not None and diagnosis.level.value == "fault":
+            return [diagnosis]
         paths = ["/enrich", "/verify-token"]
         if speaks_workspace:
             workspace = f"{_API}/workspaces/{settings.surfsense_workspace_id}"
@@ -109,8 +109,8 @@ async def check_surfsense(settings: Settings) -> list[Finding]:
         price = open_seller(settings, http).price_micros
         answers = Answers(where, *await asyncio.gather(*(_get(http, path) for path in paths)))
     if not speaks_workspace:
-        return [finding, judge_enrich(answers)]
-    return [finding, *judge_workspace(answers, settings.surfsense_workspace_id or "", price)]
+        return [diagnosis, judge_enrich(answers)]
+    return [diagnosis, *judge_workspace(answers, settings.surfsense_workspace_id or "", price)]
 
 
 async def _get(http: Http, path: str) -> Answer:
@@ -124,7 +124,7 @@ async def _get(http: Http, path: str) -> Answer:
         return Answer(reply.status)
 
 
-def judge_health(where: str, status: int, body: object, *, simulated: bool) -> Finding:
+def judge_health(where: str, status: int, body: object, *, simulated: bool) -> Diagnosis:
     """Judge the answer of `GET /health` at the public address *where*. Pure.
 
     *body* is its JSON, None for another format; *simulated* is what the settings say.
@@ -153,7 +153,7 @@ def judge_health(where: str, status: int, body: object, *, simulated: bool) -> F
     return fault(_CHECK, f"{where} {what}", fix)
 
 
-def judge_enrich(answers: Answers) -> Finding:
+def judge_enrich(answers: Answers) -> Diagnosis:
     """Judge a service that should speak `enrich`. Pure."""
     where, has_enrich = answers.where, answers.enrich.is_there
     check = f"{_CHECK} protocol"
@@ -171,7 +171,7 @@ def judge_enrich(answers: Answers) -> Finding:
     return ok(check, f"{where} has /enrich")
 
 
-def judge_workspace(answers: Answers, workspace_id: str, price_micros: int) -> list[Finding]:
+def judge_workspace(answers: Answers, workspace_id: str, price_micros: int) -> list[Diagnosis]:
     """Judge a service that should speak `workspace`; consequences of a fault are omitted. Pure.
 
     Purchases use the workspace *workspace_id*, and reserve *price_micros*.
@@ -188,7 +188,7 @@ def judge_workspace(answers: Answers, workspace_id: str, price_micros: int) -> l
     return [workspace, *_judge_money(answers, workspace_id, search, price_micros)]
 
 
-def _judge_answers(answers: Answers) -> Finding | None:
+def _judge_answers(answers: Answers) -> Diagnosis | None:
     where, token = answers.where, answers.token
     if not (answers.is_surfsense or token.is_unavailable):
         what, fix = f"{where} has /enrich, and not SurfSense's own API", "SURFSENSE_PROTOCOL=enrich"
@@ -206,7 +206,7 @@ def _judge_answers(answers: Answers) -> Finding | None:
     return None
 
 
-def _judge_access(answers: Answers, workspace_id: str) -> Finding | None:
+def _judge_access(answers: Answers, workspace_id: str) -> Diagnosis | None:
     status, check = answers.capabilities.status, f"{_CHECK} workspace"
     if status == HTTPStatus.OK:
         return None
@@ -225,25 +225,25 @@ def _judge_access(answers: Answers, workspace_id: str) -> Finding | None:
 
 def _judge_money(
     answers: Answers, workspace_id: str, search: Mapping[str, Any], reserved: int
-) -> list[Finding]:
+) -> list[Diagnosis]:
     check = f"{_CHECK} credit"
     prices = [each.get("micros_per_unit") for each in search.get("pricing") or ()]
     price = max((price for price in prices if isinstance(price, int)), default=0)
     if not price:
         return [ok(check, "not needed: billing is switched off there")]
-    findings = []
+    diagnoses = []
     if price > reserved:
         what = f"a purchase costs {price} micro-USD there, and {reserved} are reserved for it"
-        findings.append(warning(check, what, f"Set EMASAI_PRICE_MICROS={price}."))
+        diagnoses.append(warning(check, what, f"Set EMASAI_PRICE_MICROS={price}."))
     balance = answers.user.field("credit_micros_balance")
     ours = (each for each in answers.workspaces.items if str(each.get("id")) == workspace_id)
     if not isinstance(balance, int) or not any(each.get("is_owner") for each in ours):
         # The workspace's owner pays, and only the owner can read that credit.
-        return [*findings, ok(check, "unknown: the workspace's owner pays")]
+        return [*diagnoses, ok(check, "unknown: the workspace's owner pays")]
     what = f"${balance / MICROS_PER_USD:,.2f} left, for {max(0, balance) // price:,} purchases"
     fix = "Buy credit in SurfSense."
     if balance < price:
-        return [*findings, fault(check, what, fix)]
+        return [*diagnoses, fault(check, what, fix)]
     if balance < ENOUGH * price:
-        return [*findings, warning(check, what, fix)]
-    return [*findings, ok(check, what)]
+        return [*diagnoses, warning(check, what, fix)]
+    return [*diagnoses, ok(check, what)]

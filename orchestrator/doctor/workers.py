@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from orchestrator.app import load_pipeline
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine
-from orchestrator.doctor.finding import SEE_OTHERS, Finding, fault, ok, public_address, warning
+from orchestrator.doctor.diagnosis import SEE_OTHERS, Diagnosis, fault, ok, public_address, warning
 from orchestrator.infra.clock import ahead_of, utc_now
 from orchestrator.infra.counters import REFUSED, Counters
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis, redis_time
@@ -47,7 +47,7 @@ BAD: Final = timedelta(seconds=60)
 
 _CHECK: Final = "workers"
 _START: Final = "`celery -A orchestrator.celery_app worker --pool threads`"
-#: Ids that a finding lists.
+#: Ids that a diagnosis lists.
 _SHOWN: Final = 3
 #: Kombu's index of the messages that were delivered and not acknowledged, by the instant (s).
 _UNACKED: Final = "unacked_index"
@@ -61,7 +61,7 @@ class Build(NamedTuple):
     policy: str
 
 
-async def check_workers(settings: Settings) -> list[Finding]:
+async def check_workers(settings: Settings) -> list[Diagnosis]:
     """Read heartbeats, lanes, jobs, refusals and queues."""
     async with open_redis(settings.redis_jobs_url) as client:
         backlog = Backlog(client)
@@ -107,7 +107,7 @@ def _messages(app: Celery) -> Mapping[str, int]:
 
 
 def _build_of(settings: Settings) -> Build | None:
-    """Return what this process runs; None if its policy is invalid, a finding of its own."""
+    """Return what this process runs; None if its policy is invalid, a diagnosis of its own."""
     try:
         policy = load_pipeline(settings).version
     except ConfigurationError:
@@ -117,7 +117,7 @@ def _build_of(settings: Settings) -> Build | None:
 
 def judge_workers(
     beats: Sequence[Heartbeat], build: Build | None, *, stall: timedelta
-) -> list[Finding]:
+) -> list[Diagnosis]:
     """Judge the workers with a recent heartbeat. Pure.
 
     Args:
@@ -128,31 +128,31 @@ def judge_workers(
     if not beats:
         return [warning(_CHECK, "none is running, so accepted jobs wait", f"Start one: {_START}.")]
     names = ", ".join(beat.name for beat in beats)
-    findings = [ok(_CHECK, f"{len(beats)} at work: {names}")]
+    diagnoses = [ok(_CHECK, f"{len(beats)} at work: {names}")]
     for beat in beats:
-        findings += _judge_worker(beat, build, stall)
-    return findings
+        diagnoses += _judge_worker(beat, build, stall)
+    return diagnoses
 
 
-def _judge_worker(beat: Heartbeat, build: Build | None, stall: timedelta) -> list[Finding]:
-    check, findings = f"worker {beat.name}", []
+def _judge_worker(beat: Heartbeat, build: Build | None, stall: timedelta) -> list[Diagnosis]:
+    check, diagnoses = f"worker {beat.name}", []
     if beat.state is WorkerState.STALLED:
         fix = "Check that it is started again, and read `worker.stalled` in its log."
-        findings.append(fault(check, "is stalled, and ends itself", fix))
+        diagnoses.append(fault(check, "is stalled, and ends itself", fix))
     elif beat.unheard_s > stall.total_seconds() / 2:
         what = f"has left messages waiting for {beat.unheard_s:.0f} s"
         fix = "Look at the network between it and the broker; it will end itself soon."
-        findings.append(warning(check, what, fix))
+        diagnoses.append(warning(check, what, fix))
     elif beat.failing:
         loops = ", ".join(f"{name} ({error})" for name, error in sorted(beat.failing.items()))
         fix = "Read `loop.failed` in its log, which says where; the loop retries by itself."
-        findings.append(warning(check, f"has background loops that fail: {loops}", fix))
+        diagnoses.append(warning(check, f"has background loops that fail: {loops}", fix))
     if beat.overruled:
         what = f"was started with another {', '.join(beat.overruled)} than the profile's"
-        findings.append(warning(check, what, "Start it without that option."))
+        diagnoses.append(warning(check, what, "Start it without that option."))
     if beat.clock_ahead_s:
         ahead = timedelta(seconds=beat.clock_ahead_s)
-        findings.append(replace(judge_clock("Redis", ahead, of="its machine"), check=check))
+        diagnoses.append(replace(judge_clock("Redis", ahead, of="its machine"), check=check))
     its = (beat.version, beat.profile, beat.policy)
     names = ("version", "Celery profile", "policy")
     pairs = zip(names, its, its if build is None else build, strict=True)
@@ -160,13 +160,13 @@ def _judge_worker(beat: Heartbeat, build: Build | None, stall: timedelta) -> lis
     if differing:
         fix = "Finish the deployment: restart the older of the two, with the same settings."
         what = f"has another {' and another '.join(differing)} than this program"
-        findings.append(warning(check, what, fix))
-    return findings
+        diagnoses.append(warning(check, what, fix))
+    return diagnoses
 
 
 def judge_lane(
     backlog: LaneBacklog, waited: timedelta | None, beats: Collection[Heartbeat], messages: int
-) -> Finding:
+) -> Diagnosis:
     """Judge what waits in a lane. Pure.
 
     Args:
@@ -189,7 +189,7 @@ def judge_lane(
     return ok(check, f"{serving} workers; {waits}")
 
 
-def judge_paused(job_ids: Sequence[str]) -> Finding:
+def judge_paused(job_ids: Sequence[str]) -> Diagnosis:
     """Judge the jobs that are paused. Pure."""
     if not job_ids:
         return ok("paused jobs", "none")
@@ -197,7 +197,7 @@ def judge_paused(job_ids: Sequence[str]) -> Finding:
     return warning("paused jobs", what, "`emasai jobs resume JOB_ID`, or `cancel`.")
 
 
-def judge_refused(counts: Mapping[str, int]) -> Finding:
+def judge_refused(counts: Mapping[str, int]) -> Diagnosis:
     """Judge what workers have refused today. Pure."""
     found = {
         name.removeprefix(REFUSED): count
@@ -211,7 +211,7 @@ def judge_refused(counts: Mapping[str, int]) -> Finding:
     return warning("refused", f"today (UTC) workers have refused: {what}", fix)
 
 
-def judge_unreadable(job_ids: Sequence[str], indexes: int) -> Finding:
+def judge_unreadable(job_ids: Sequence[str], indexes: int) -> Diagnosis:
     """Judge the unreadable jobs, and the damaged indexes of jobs that were set aside. Pure."""
     if not job_ids and not indexes:
         return ok("job records", "can be read")
@@ -230,7 +230,7 @@ def _listed(job_ids: Sequence[str]) -> str:
     return f"{', '.join(job_ids[:_SHOWN])}{more}"
 
 
-async def check_broker(settings: Settings) -> list[Finding]:
+async def check_broker(settings: Settings) -> list[Diagnosis]:
     """Connect to the broker, and look for messages that were delivered and never answered."""
     where = public_address(settings.broker_url)
     broker = await asyncio.to_thread(_connect, create_app(settings), where)
@@ -248,7 +248,7 @@ async def check_broker(settings: Settings) -> list[Finding]:
     return [broker, judge_unanswered(count, age)]
 
 
-def _connect(app: Celery, where: str) -> Finding:
+def _connect(app: Celery, where: str) -> Diagnosis:
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_S)
@@ -260,7 +260,7 @@ def _connect(app: Celery, where: str) -> Finding:
     return ok("broker", f"{where} takes messages")
 
 
-def judge_unanswered(count: int, oldest: timedelta | None) -> Finding:
+def judge_unanswered(count: int, oldest: timedelta | None) -> Diagnosis:
     """Judge the *count* messages that were delivered and not answered. Pure."""
     check = "unanswered messages"
     if oldest is None or oldest <= LONGEST:
@@ -269,10 +269,10 @@ def judge_unanswered(count: int, oldest: timedelta | None) -> Finding:
     return warning(check, what, "Start a worker: any worker restores them.")
 
 
-async def check_clocks(settings: Settings) -> list[Finding]:
+async def check_clocks(settings: Settings) -> list[Diagnosis]:
     """Compare this machine's clock with those of Redis and of the database.
 
-    A server that does not answer has a finding of its own.
+    A server that does not answer has a diagnosis of its own.
     """
     found = await asyncio.gather(_ahead_of_redis(settings), _ahead_of_database(settings))
     servers = zip(("Redis", "the database"), found, strict=True)
@@ -304,7 +304,7 @@ async def _ahead_of(server: Callable[[], Awaitable[datetime]]) -> timedelta | No
         return None
 
 
-def judge_clock(server: str, ahead: timedelta, of: str = "this machine") -> Finding:
+def judge_clock(server: str, ahead: timedelta, of: str = "this machine") -> Diagnosis:
     """Judge by how much the clock *of* a machine is ahead of the *server*'s. Pure."""
     if not ahead:
         return ok("clock", f"{of} agrees with {server}")

@@ -127,7 +127,7 @@ def test_a_hard_cap_stops_buying_and_cached_work_goes_on(
 def test_reaching_the_soft_cap_is_shown_to_people_and_programs(
     emasai: Emasai, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a purchase that takes the share: a sentence, a field, and a finding of the doctor."""
+    """After a purchase that takes the share: a sentence, a field, and a diagnosis of the doctor."""
     emasai("enrich", *_unheard_of(6))
     spent = _budgets(emasai)[_today()]["spent_micros"]
     # What is spent so far is just below the share, and the next purchase fits in the rest.
@@ -136,12 +136,12 @@ def test_reaching_the_soft_cap_is_shown_to_people_and_programs(
     ended = emasai("enrich", *_unheard_of())
 
     budget = _budgets(emasai)[_today()]
-    findings = {each["check"]: each for each in json.loads(emasai("doctor", "--json").out)}
+    diagnoses = {each["check"]: each for each in json.loads(emasai("doctor", "--json").out)}
     assert ended.code == 0
     assert f"The budget of {_today()} is nearly used up" in ended.err
     assert budget["soft_cap_reached"] is True
     assert budget["left_micros"] == budget["cap_micros"] - budget["spent_micros"]
-    assert findings[f"budget {_today()}"]["level"] == "warning"
+    assert diagnoses[f"budget {_today()}"]["level"] == "warning"
 
 
 def test_a_run_s_own_budget_can_be_seen(emasai: Emasai, tmp_path: Path) -> None:

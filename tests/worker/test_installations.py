@@ -124,10 +124,10 @@ def test_an_installation_works_and_survives_a_restart(
             installation.fail()
 
             done = asyncio.run(_done(variables, job.job_id))
-            findings = asyncio.run(examine(load(**variables)))
+            diagnoses = asyncio.run(examine(load(**variables)))
             assert worker.is_alive
 
-    assert [finding for finding in findings if finding.level is Level.FAULT] == []
+    assert [diagnosis for diagnosis in diagnoses if diagnosis.level is Level.FAULT] == []
     assert done.done == COMPANIES
     assert done.tally.get("failed", 0) == 0
     assert bill() == Counter(keys)

@@ -18,7 +18,7 @@ def test_rabbitmq_carries_the_messages(tmp_path: Path) -> None:
         site.submit(company)
         site.until_charged(company)
 
-        findings = asyncio.run(examine(load(**{**site.stack.variables, **broker})))
+        diagnoses = asyncio.run(examine(load(**{**site.stack.variables, **broker})))
 
         assert worker.is_alive
-    assert [finding for finding in findings if finding.level is Level.FAULT] == []
+    assert [diagnosis for diagnosis in diagnoses if diagnosis.level is Level.FAULT] == []

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.doctor import Finding, Level, examine
+from orchestrator.doctor import Diagnosis, Level, examine
 from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.counters import Counters
 from orchestrator.jobs import Command, JobKind, NewJob
@@ -21,9 +21,9 @@ from tests.support.valkey import client_of
 Variables = dict[str, str]
 
 
-def troubles(findings: Sequence[Finding]) -> list[tuple[str, Level]]:
-    """Return the findings that need action, without their texts."""
-    return [(each.check, each.level) for each in findings if each.level is not Level.OK]
+def troubles(diagnoses: Sequence[Diagnosis]) -> list[tuple[str, Level]]:
+    """Return the diagnoses that need action, without their texts."""
+    return [(each.check, each.level) for each in diagnoses if each.level is not Level.OK]
 
 
 NO_WORKER = ("workers", Level.WARNING)
@@ -33,10 +33,10 @@ async def test_a_healthy_installation_lacks_only_a_worker(
     variables: Variables, tmp_path: Path
 ) -> None:
     """Each check passes; the missing worker is a warning."""
-    findings = await examine(load(**variables), folder=tmp_path)
+    diagnoses = await examine(load(**variables), folder=tmp_path)
 
-    assert troubles(findings) == [NO_WORKER]
-    checks = {finding.check.split(" ")[0] for finding in findings}
+    assert troubles(diagnoses) == [NO_WORKER]
+    checks = {diagnosis.check.split(" ")[0] for diagnosis in diagnoses}
     assert checks == {
         *("settings", "python", "folder", "policy", "database"),
         *("redis", "clock", "broker", "unanswered", "workers", "lane", "paused", "handover"),
@@ -45,7 +45,7 @@ async def test_a_healthy_installation_lacks_only_a_worker(
 
 
 async def test_a_worker_that_listens_is_counted(variables: Variables, tmp_path: Path) -> None:
-    """With the heartbeat of a real worker, no finding needs action."""
+    """With the heartbeat of a real worker, no diagnosis needs action."""
 
     async def is_well() -> bool:
         return not troubles(await examine(load(**variables)))
@@ -70,9 +70,9 @@ async def test_a_weakened_server_is_found(
     """Each setting that loses work is one fault about the server as a whole."""
     await server.config_set(name, value)
 
-    findings = await examine(load(**variables))
+    diagnoses = await examine(load(**variables))
 
-    (weakness,) = [finding for finding in findings if words in finding.what]
+    (weakness,) = [diagnosis for diagnosis in diagnoses if words in diagnosis.what]
     assert weakness.level is Level.FAULT
     assert name in (weakness.fix or "")
 
@@ -83,9 +83,9 @@ async def test_an_unavailable_server_is_one_fault_for_all_its_databases(
     """The fault names server and variable; dependent checks report that they are unknown."""
     valkey.child.end()
 
-    findings = await examine(load(**variables))
+    diagnoses = await examine(load(**variables))
 
-    assert troubles(findings) == [
+    assert troubles(diagnoses) == [
         (f"redis {valkey.url.rpartition('@')[2]}/1", Level.FAULT),
         ("broker", Level.FAULT),
         NO_WORKER,
@@ -108,34 +108,34 @@ async def test_an_unavailable_server_is_one_fault_for_all_its_databases(
 async def test_a_broken_setting_is_reported_without_its_secrets(
     variables: Variables, valkey: Valkey, change: Variables, check: str, words: str
 ) -> None:
-    """Each is a fault with a fix; no password is in any finding."""
+    """Each is a fault with a fix; no password is in any diagnosis."""
     server = valkey.url.rpartition("@")[2]
     changed = {name: url.format(url=valkey.url, server=server) for name, url in change.items()}
 
-    findings = await examine(load(**{**variables, **changed}))
+    diagnoses = await examine(load(**{**variables, **changed}))
 
-    (broken,) = [each for each in findings if each.check == check.format(server=server)]
+    (broken,) = [each for each in diagnoses if each.check == check.format(server=server)]
     assert broken.level is Level.FAULT
     assert words in broken.what
     assert broken.fix
-    assert "S3CRET" not in repr(findings)
-    assert valkey.url not in repr(findings)
+    assert "S3CRET" not in repr(diagnoses)
+    assert valkey.url not in repr(diagnoses)
 
 
 async def test_a_database_without_tables_is_one_fault(variables: Variables, tmp_path: Path) -> None:
     """As on the first day: dependent checks report nothing."""
     empty = {**variables, "DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}
 
-    findings = await examine(load(**empty))
+    diagnoses = await examine(load(**empty))
 
-    assert troubles(findings) == [("database", Level.FAULT), NO_WORKER]
+    assert troubles(diagnoses) == [("database", Level.FAULT), NO_WORKER]
 
 
 async def test_the_sandbox_in_a_configured_installation_is_a_warning(variables: Variables) -> None:
     """The doctor repeats that data is simulated, so that no decision relies on it."""
-    findings = await examine(load(**variables, EMASAI_SIMULATED="true"))
+    diagnoses = await examine(load(**variables, EMASAI_SIMULATED="true"))
 
-    assert troubles(findings) == [NO_WORKER, ("surfsense", Level.WARNING)]
+    assert troubles(diagnoses) == [NO_WORKER, ("surfsense", Level.WARNING)]
 
 
 async def test_a_low_hit_rate_of_the_fleet_is_a_warning(
@@ -148,9 +148,9 @@ async def test_a_low_hit_rate_of_the_fleet_is_a_warning(
         counters.add("cache.surfsense.hit", 10)
         await counters.aclose()
 
-    findings = await examine(load(**variables))
+    diagnoses = await examine(load(**variables))
 
-    (rate,) = [finding for finding in findings if finding.check == "hit rate surfsense"]
+    (rate,) = [diagnosis for diagnosis in diagnoses if diagnosis.check == "hit rate surfsense"]
     assert rate.level is Level.WARNING
     assert rate.what == "25% of 40 lookups in the last 7 days"
 
@@ -161,14 +161,14 @@ async def test_every_missing_setting_is_found_at_once(
     """Each missing setting is listed, and the checks that need none still run."""
     monkeypatch.setenv("DATABASE_URL", "mysql://me:S3CRET@db/x")
 
-    findings = await examine(folder=tmp_path)
+    diagnoses = await examine(folder=tmp_path)
 
-    assert troubles(findings) == [("settings", Level.FAULT)] * 3
-    assert [finding.check for finding in findings[3:]] == ["python", "folder"]
-    assert "S3CRET" not in repr(findings)
+    assert troubles(diagnoses) == [("settings", Level.FAULT)] * 3
+    assert [diagnosis.check for diagnosis in diagnoses[3:]] == ["python", "folder"]
+    assert "S3CRET" not in repr(diagnoses)
 
 
-async def _troubles(variables: Variables) -> dict[str, Finding]:
+async def _troubles(variables: Variables) -> dict[str, Diagnosis]:
     found = await examine(load(**variables))
     return {each.check: each for each in found if each.level is not Level.OK}
 

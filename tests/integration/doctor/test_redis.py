@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.doctor import Finding, Level, examine
+from orchestrator.doctor import Diagnosis, Level, examine
 from orchestrator.doctor.redis_rules import acl_rules
 from orchestrator.embedded.servers import Valkey
 from orchestrator.settings import load
@@ -24,7 +24,7 @@ async def user(variables: Variables, valkey: Valkey, server: Redis) -> Variables
     return {**variables, "REDIS_URL": f"redis://emasai:pw@{host}/1"}
 
 
-async def _faults(variables: Variables) -> list[Finding]:
+async def _faults(variables: Variables) -> list[Diagnosis]:
     return [each for each in await examine(load(**variables)) if each.level is Level.FAULT]
 
 
@@ -66,11 +66,11 @@ async def test_a_refused_info_hides_nothing_else(user: Variables, server: Redis)
     """Without INFO and all dangerous commands, the other checks still work."""
     await server.execute_command("ACL", "SETUSER", "emasai", "-@dangerous")  # type: ignore[no-untyped-call]  # redis-py's
 
-    findings = await examine(load(**{**user, "GATEWAY_REDIS_URL": user["REDIS_URL"]}))
+    diagnoses = await examine(load(**{**user, "GATEWAY_REDIS_URL": user["REDIS_URL"]}))
 
-    found = {(each.check, each.level) for each in findings}
+    found = {(each.check, each.level) for each in diagnoses}
     assert ("redis databases", Level.FAULT) in found
-    assert any("INFO: NOPERM" in each.what for each in findings)
+    assert any("INFO: NOPERM" in each.what for each in diagnoses)
 
 
 async def test_a_full_server_differs_from_an_unavailable_one(
@@ -86,7 +86,7 @@ async def test_a_full_server_differs_from_an_unavailable_one(
 
 
 async def test_a_server_that_refuses_writes_is_reported(user: Variables, server: Redis) -> None:
-    """Too few replicas, by the configuration: the finding has the code and a fix."""
+    """Too few replicas, by the configuration: the diagnosis has the code and a fix."""
     await server.config_set("min-replicas-to-write", 1)
 
     (fault,) = await _faults(user)
@@ -123,11 +123,11 @@ async def replica(tmp_path: Path, valkey: Valkey) -> AsyncIterator[Redis]:
             yield client
 
 
-async def _intents(variables: Variables, durability: str) -> list[Finding]:
+async def _intents(variables: Variables, durability: str) -> list[Diagnosis]:
     """Return what the doctor finds about intents, and nothing else."""
-    findings = await examine(load(**variables, EMASAI_INTENT_DURABILITY=durability))
+    diagnoses = await examine(load(**variables, EMASAI_INTENT_DURABILITY=durability))
     words = ("intent", "nothing is bought", "before its disk has it")
-    return [each for each in findings if any(word in each.what for word in words)]
+    return [each for each in diagnoses if any(word in each.what for word in words)]
 
 
 async def test_a_disk_that_is_written_to_at_once_confirms(
@@ -136,10 +136,10 @@ async def test_a_disk_that_is_written_to_at_once_confirms(
     """There is no fault, and the duration is reported."""
     await server.config_set("appendfsync", "always")
 
-    (finding,) = await _intents(variables, "disk")
+    (diagnosis,) = await _intents(variables, "disk")
 
-    assert finding.level is Level.OK
-    assert finding.what.startswith("confirms an intent on its disk within ")
+    assert diagnosis.level is Level.OK
+    assert diagnosis.what.startswith("confirms an intent on its disk within ")
 
 
 async def test_this_valkey_confirms_before_its_disk_has_it(
@@ -163,18 +163,18 @@ async def test_a_file_that_is_not_written_confirms_nothing(
     """Beside the fault of the file itself, the doctor reports its consequence."""
     await server.config_set(name, value)
 
-    (finding,) = await _intents(variables, "disk")
+    (diagnosis,) = await _intents(variables, "disk")
 
-    assert finding.level is Level.FAULT
-    assert "nothing is bought" in finding.what
+    assert diagnosis.level is Level.FAULT
+    assert "nothing is bought" in diagnosis.what
 
 
 async def test_a_missing_replica_is_a_fault(variables: Variables) -> None:
     """It is found without a trial."""
-    (finding,) = await _intents(variables, "replica")
+    (diagnosis,) = await _intents(variables, "replica")
 
-    assert finding.level is Level.FAULT
-    assert finding.what.startswith("has no replica")
+    assert diagnosis.level is Level.FAULT
+    assert diagnosis.what.startswith("has no replica")
 
 
 async def test_a_replica_without_a_file_confirms_nothing(
@@ -184,11 +184,11 @@ async def test_a_replica_without_a_file_confirms_nothing(
     await server.config_set("appendfsync", "always")
     await replica.config_set("appendonly", "no")
 
-    (finding,) = await _intents(variables, "replica")
+    (diagnosis,) = await _intents(variables, "replica")
 
-    assert finding.level is Level.FAULT
-    assert "no replica had it on disk" in finding.what
-    assert "appendonly yes" in (finding.fix or "")
+    assert diagnosis.level is Level.FAULT
+    assert "no replica had it on disk" in diagnosis.what
+    assert "appendonly yes" in (diagnosis.fix or "")
 
 
 async def test_a_replica_that_confirms_is_well(
@@ -198,10 +198,10 @@ async def test_a_replica_that_confirms_is_well(
     for either in (server, replica):
         await either.config_set("appendfsync", "always")
 
-    (finding,) = await _intents(variables, "replica")
+    (diagnosis,) = await _intents(variables, "replica")
 
-    assert finding.level is Level.OK
-    assert finding.what.startswith("confirms an intent on its disk and a replica's within ")
+    assert diagnosis.level is Level.OK
+    assert diagnosis.what.startswith("confirms an intent on its disk and a replica's within ")
 
 
 async def test_replicas_without_confirmation_are_reported(
@@ -209,7 +209,7 @@ async def test_replicas_without_confirmation_are_reported(
     replica: Redis,  # noqa: ARG001 - it follows
 ) -> None:
     """The remaining window is reported, and is no fault."""
-    (finding,) = await _intents(variables, "none")
+    (diagnosis,) = await _intents(variables, "none")
 
-    assert finding.level is Level.OK
-    assert "bought twice" in finding.what
+    assert diagnosis.level is Level.OK
+    assert "bought twice" in diagnosis.what

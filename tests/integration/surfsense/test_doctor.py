@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.doctor.finding import Level
+from orchestrator.doctor.diagnosis import Level
 from orchestrator.doctor.surfsense import check_surfsense
 from orchestrator.settings import load
 from tests.integration.surfsense.sandbox_process import SandboxProcess
@@ -42,7 +42,9 @@ def shop(running: SandboxProcess) -> SandboxProcess:
     return running
 
 
-async def _findings(shop: SandboxProcess, settings: dict[str, str]) -> list[tuple[str, Level, str]]:
+async def _diagnoses(
+    shop: SandboxProcess, settings: dict[str, str]
+) -> list[tuple[str, Level, str]]:
     found = await check_surfsense(
         load(
             REDIS_URL="redis://127.0.0.1:1/1",
@@ -64,7 +66,7 @@ async def test_a_healthy_service_has_no_fault(
     """By either protocol, also where the service has no other one."""
     shop.order({"speaks": settings["SURFSENSE_PROTOCOL"] if speaks == "own" else speaks})
 
-    assert {level for _, level, _ in await _findings(shop, settings)} == {Level.OK}
+    assert {level for _, level, _ in await _diagnoses(shop, settings)} == {Level.OK}
 
 
 @pytest.mark.parametrize(
@@ -92,10 +94,10 @@ async def test_each_fault_is_told_from_the_others(
     check: str,
     words: str,
 ) -> None:
-    """One finding names it, with what to set or do; nothing that follows from it is said."""
+    """One diagnosis names it, with what to set or do; nothing that follows from it is said."""
     shop.order(orders)
 
-    faults = [each for each in await _findings(shop, settings) if each[1] is not Level.OK]
+    faults = [each for each in await _diagnoses(shop, settings) if each[1] is not Level.OK]
 
     ((found, level, said),) = faults
     assert (found, level) == (check, Level.FAULT)
@@ -106,9 +108,9 @@ async def test_each_fault_is_told_from_the_others(
 async def test_credit_that_is_nearly_used_up_is_a_warning(shop: SandboxProcess) -> None:
     """For less than a hundred purchases; where nothing is charged, none is needed."""
     shop.order({"credit_micros": 99 * 5_500})
-    low = await _findings(shop, WORKSPACE)
+    low = await _diagnoses(shop, WORKSPACE)
     shop.order({"billing": False})
-    free = await _findings(shop, WORKSPACE)
+    free = await _diagnoses(shop, WORKSPACE)
 
     assert ("surfsense credit", Level.WARNING) in [each[:2] for each in low]
     assert {level for _, level, _ in free} == {Level.OK}
@@ -116,7 +118,7 @@ async def test_credit_that_is_nearly_used_up_is_a_warning(shop: SandboxProcess) 
 
 async def test_a_price_above_what_is_reserved_is_a_warning(shop: SandboxProcess) -> None:
     """A cap would be overrun by each purchase; the doctor says what to set."""
-    found = await _findings(shop, WORKSPACE | {"EMASAI_PRICE_MICROS": "2000"})
+    found = await _diagnoses(shop, WORKSPACE | {"EMASAI_PRICE_MICROS": "2000"})
 
     assert any("EMASAI_PRICE_MICROS=5500" in said for _, _, said in found)
 

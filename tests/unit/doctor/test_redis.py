@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.doctor.finding import Finding, Level
+from orchestrator.doctor.diagnosis import Diagnosis, Level
 from orchestrator.doctor.redis import (
     ServerFacts,
     Trial,
@@ -32,10 +32,10 @@ HARDENED = ServerFacts(
 )
 
 
-def troubles(facts: ServerFacts, *, holds_work: bool = True) -> list[Finding]:
-    """Return the findings that need action."""
-    findings = judge_server("h:1", facts, holds_work=holds_work)
-    return [finding for finding in findings if finding.level is not Level.OK]
+def troubles(facts: ServerFacts, *, holds_work: bool = True) -> list[Diagnosis]:
+    """Return the diagnoses that need action."""
+    diagnoses = judge_server("h:1", facts, holds_work=holds_work)
+    return [diagnosis for diagnosis in diagnoses if diagnosis.level is not Level.OK]
 
 
 def test_a_hardened_server_has_no_fault() -> None:
@@ -61,14 +61,14 @@ def test_a_hardened_server_has_no_fault() -> None:
         ({"used_bytes": 90, "limit_bytes": 100}, Level.FAULT, "maxmemory"),
     ],
 )
-def test_each_weakness_is_one_finding_with_its_fix(
+def test_each_weakness_is_one_diagnosis_with_its_fix(
     change: dict[str, Any], level: Level, fix: str
 ) -> None:
-    """One setting that is wrong gives one finding, whose fix names the setting."""
-    (finding,) = troubles(replace(HARDENED, **change))
+    """One setting that is wrong gives one diagnosis, whose fix names the setting."""
+    (diagnosis,) = troubles(replace(HARDENED, **change))
 
-    assert finding.level is level
-    assert fix in (finding.fix or "")
+    assert diagnosis.level is level
+    assert fix in (diagnosis.fix or "")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_each_weakness_is_one_finding_with_its_fix(
         {"used_bytes": 74, "limit_bytes": 100},
     ],
 )
-def test_settings_within_the_bounds_have_no_finding(change: dict[str, Any]) -> None:
+def test_settings_within_the_bounds_have_no_diagnosis(change: dict[str, Any]) -> None:
     """The bounds belong to what is fine."""
     assert troubles(replace(HARDENED, **change)) == []
 
@@ -104,7 +104,7 @@ def test_a_server_that_hides_its_settings_gets_warnings() -> None:
     """A managed server that hides its settings gives warnings, not faults."""
     found = troubles(read_facts({"redis_version": "7.4.1"}, ""))
 
-    assert {finding.level for finding in found} == {Level.WARNING}
+    assert {diagnosis.level for diagnosis in found} == {Level.WARNING}
 
 
 @pytest.mark.parametrize(
@@ -120,33 +120,33 @@ def test_a_server_that_hides_its_settings_gets_warnings() -> None:
 )
 def test_a_server_on_the_network_needs_a_password(url: str, *, is_open: bool) -> None:
     """Only a server that is not reachable from the network may lack one."""
-    findings = judge_password(RedisAddress.parse(url))
+    diagnoses = judge_password(RedisAddress.parse(url))
 
-    assert [finding.level for finding in findings] == [Level.FAULT] * is_open
+    assert [diagnosis.level for diagnosis in diagnoses] == [Level.FAULT] * is_open
 
 
 def test_two_purposes_in_one_database_are_named() -> None:
-    """The finding names the purposes, and the database that they share."""
+    """The diagnosis names the purposes, and the database that they share."""
     memo, broker = RedisAddress.parse("redis://h/1"), RedisAddress.parse("redis://h:6379?db=1")
 
-    finding = judge_databases(
+    diagnosis = judge_databases(
         [("memo", memo), ("jobs", RedisAddress.parse("redis://h/3")), ("broker", broker)]
     )
 
-    assert finding.level is Level.FAULT
-    assert finding.what == "memo and broker share h:6379/1"
+    assert diagnosis.level is Level.FAULT
+    assert diagnosis.what == "memo and broker share h:6379/1"
 
 
 def test_equal_numbers_on_different_servers_are_different_databases() -> None:
     """Only the same database on the same server is shared."""
-    finding = judge_databases(
+    diagnosis = judge_databases(
         [
             ("memo", RedisAddress.parse("redis://a/1")),
             ("gateway", RedisAddress.parse("redis://b/1")),
         ]
     )
 
-    assert finding.level is Level.OK
+    assert diagnosis.level is Level.OK
 
 
 DISK, REPLICA = Durability.DISK, Durability.REPLICA
@@ -177,13 +177,13 @@ REFUSED = Trial(None, "no replica had it on disk within 2.5 s")
     ],
 )
 def test_a_server_that_cannot_confirm_is_a_fault(change: dict[str, Any], fix: str) -> None:
-    """Nothing is bought then, which is what the finding says; it need not be tried out."""
-    (finding,) = judge_prerequisites("redis", replace(ABLE, **change), REPLICA)
+    """Nothing is bought then, which is what the diagnosis says; it need not be tried out."""
+    (diagnosis,) = judge_prerequisites("redis", replace(ABLE, **change), REPLICA)
 
-    assert finding.level is Level.FAULT
-    assert "EMASAI_INTENT_DURABILITY=replica" in finding.what
-    assert "nothing is bought" in finding.what
-    assert fix in (finding.fix or "")
+    assert diagnosis.level is Level.FAULT
+    assert "EMASAI_INTENT_DURABILITY=replica" in diagnosis.what
+    assert "nothing is bought" in diagnosis.what
+    assert fix in (diagnosis.fix or "")
 
 
 @pytest.mark.parametrize(
@@ -205,11 +205,11 @@ def test_a_server_that_may_confirm_is_tried_out(change: dict[str, Any], wanted: 
     ("disk", "replica"), [(REFUSED, None), (PROMPT, REFUSED)], ids=["disk", "replica"]
 )
 def test_a_write_that_was_not_confirmed_is_a_fault(disk: Trial, replica: Trial | None) -> None:
-    """The finding says why, and that nothing is bought."""
-    (finding,) = judge_trial("redis", ABLE, REPLICA, disk, replica)
+    """The diagnosis says why, and that nothing is bought."""
+    (diagnosis,) = judge_trial("redis", ABLE, REPLICA, disk, replica)
 
-    assert finding.level is Level.FAULT
-    assert "nothing is bought: no replica had it" in finding.what
+    assert diagnosis.level is Level.FAULT
+    assert "nothing is bought: no replica had it" in diagnosis.what
 
 
 @pytest.mark.parametrize(
@@ -229,25 +229,25 @@ def test_a_confirmation_that_comes_too_early_is_reported(
     """Twice within a second of `everysec` cannot be true; with a replica it is half as bad."""
     found = judge_trial("redis", replace(ABLE, append_fsync=fsync), wanted, disk, replica)
 
-    assert [finding.level for finding in found] == levels
-    for finding in found[:-1]:
-        assert "appendfsync always" in (finding.fix or "")
+    assert [diagnosis.level for diagnosis in found] == levels
+    for diagnosis in found[:-1]:
+        assert "appendfsync always" in (diagnosis.fix or "")
 
 
 def test_the_duration_of_a_confirmation_is_reported() -> None:
     """The slowest trial counts."""
-    (finding,) = judge_trial("redis", ABLE, REPLICA, PATIENT, Trial((1.2, 1.9)))
+    (diagnosis,) = judge_trial("redis", ABLE, REPLICA, PATIENT, Trial((1.2, 1.9)))
 
-    assert finding.what == "confirms an intent on its disk and a replica's within 1900 ms"
+    assert diagnosis.what == "confirms an intent on its disk and a replica's within 1900 ms"
 
 
 def test_possible_loss_by_a_failover_is_reported_where_there_are_replicas() -> None:
-    """It is no fault, since it was chosen; without replicas there is no finding."""
+    """It is no fault, since it was chosen; without replicas there is no diagnosis."""
     alone = read_facts({"redis_version": "8.0.3"}, "everysec")
     followed = read_facts({"redis_version": "8.0.3", "connected_slaves": 2}, "everysec")
 
-    (finding,) = explain_replicas("redis", followed)
+    (diagnosis,) = explain_replicas("redis", followed)
 
-    assert finding.level is Level.OK
-    assert "EMASAI_INTENT_DURABILITY=replica" in finding.what
+    assert diagnosis.level is Level.OK
+    assert "EMASAI_INTENT_DURABILITY=replica" in diagnosis.what
     assert explain_replicas("redis", alone) == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.doctor.database import judge_outbox
-from orchestrator.doctor.finding import Finding, Level
+from orchestrator.doctor.diagnosis import Diagnosis, Level
 from orchestrator.doctor.workers import (
     Build,
     judge_lane,
@@ -30,27 +30,27 @@ WELL = replace(
 EMPTY, SOME = (0, None), (3, timedelta(seconds=11))
 
 
-def troubles(*beats: Heartbeat) -> list[Finding]:
-    """Return the findings about workers that need action."""
+def troubles(*beats: Heartbeat) -> list[Diagnosis]:
+    """Return the diagnoses about workers that need action."""
     found = judge_workers(beats, BUILD, stall=timedelta(seconds=60))
-    return [finding for finding in found if finding.level is not Level.OK]
+    return [diagnosis for diagnosis in found if diagnosis.level is not Level.OK]
 
 
 def test_healthy_workers_are_counted() -> None:
-    """One finding for all of them, by name."""
+    """One diagnosis for all of them, by name."""
     beats = [WELL, replace(WELL, name="b@h")]
-    (finding,) = judge_workers(beats, BUILD, stall=timedelta(seconds=60))
+    (diagnosis,) = judge_workers(beats, BUILD, stall=timedelta(seconds=60))
 
-    assert finding.level is Level.OK
-    assert finding.what == "2 at work: a@h, b@h"
+    assert diagnosis.level is Level.OK
+    assert diagnosis.what == "2 at work: a@h, b@h"
 
 
 def test_the_absence_of_workers_is_a_warning_with_the_command_that_starts_one() -> None:
     """Accepted jobs wait, which loses nothing."""
-    (finding,) = troubles()
+    (diagnosis,) = troubles()
 
-    assert finding.level is Level.WARNING
-    assert "celery -A" in (finding.fix or "")
+    assert diagnosis.level is Level.WARNING
+    assert "celery -A" in (diagnosis.fix or "")
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_the_absence_of_workers_is_a_warning_with_the_command_that_starts_one() 
     ],
 )
 def test_each_fault_of_a_worker_is_named(change: dict[str, Any], level: Level, words: str) -> None:
-    """The finding names the worker, and has a fix; the others are healthy."""
-    (finding,) = troubles(replace(WELL, name="b@h"), replace(WELL, **change))
+    """The diagnosis names the worker, and has a fix; the others are healthy."""
+    (diagnosis,) = troubles(replace(WELL, name="b@h"), replace(WELL, **change))
 
-    assert (finding.check, finding.level) == ("worker a@h", level)
-    assert words in finding.what
-    assert finding.fix
+    assert (diagnosis.check, diagnosis.level) == ("worker a@h", level)
+    assert words in diagnosis.what
+    assert diagnosis.fix
 
 
 @pytest.mark.parametrize("change", [{"state": WorkerState.STOPPING}, {"unheard_s": 29}])
@@ -92,7 +92,7 @@ def test_a_stopping_or_briefly_silent_worker_is_healthy(change: dict[str, Any]) 
 
 
 def test_a_program_without_a_policy_compares_nothing() -> None:
-    """The missing policy is a finding of its own."""
+    """The missing policy is a diagnosis of its own."""
     assert len(judge_workers([WELL], None, stall=timedelta(seconds=60))) == 1
 
 
@@ -124,10 +124,10 @@ def test_lanes(
     jobs, waited = waiting
     backlog = LaneBacklog(lane, 7, jobs, timedelta(hours=1), 4)
 
-    finding = judge_lane(backlog, waited, beats, 0)
+    diagnosis = judge_lane(backlog, waited, beats, 0)
 
-    assert (finding.check, finding.level) == (f"lane {lane}", level)
-    assert words in finding.what
+    assert (diagnosis.check, diagnosis.level) == (f"lane {lane}", level)
+    assert words in diagnosis.what
 
 
 def test_paused_jobs_are_named() -> None:
@@ -153,10 +153,10 @@ def test_hand_overs(
     counts: dict[HandOverState, int], level: Level, words: str, *, has_webhook: bool
 ) -> None:
     """Given-up hand-overs, and pending ones without a webhook, are reported with a fix."""
-    finding = judge_outbox(counts, has_webhook=has_webhook)
+    diagnosis = judge_outbox(counts, has_webhook=has_webhook)
 
-    assert finding.level is level
-    assert words in finding.what
+    assert diagnosis.level is level
+    assert words in diagnosis.what
 
 
 def test_messages_that_no_worker_restores_are_a_warning() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.doctor.finding import Level
+from orchestrator.doctor.diagnosis import Level
 from orchestrator.doctor.workers import judge_clock
 from orchestrator.infra.clock import ServerClock
 from tests.support.project import ROOT, project_files_like
@@ -57,10 +57,10 @@ async def test_what_an_answer_takes_is_no_difference() -> None:
 )
 def test_the_doctor_says_by_how_much(ahead: timedelta, level: Level, words: str) -> None:
     """A minute is a fault, a few seconds are a warning."""
-    finding = judge_clock("Redis", ahead)
+    diagnosis = judge_clock("Redis", ahead)
 
-    assert finding.level is level
-    assert words in finding.what
+    assert diagnosis.level is level
+    assert words in diagnosis.what
 
 
 def _reads(path: Path) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 #: The fix where a check cannot run because Redis or the database is unavailable.
-SEE_OTHERS: Final = "Fix what the findings about Redis and the database report."
+SEE_OTHERS: Final = "Fix what the checks of Redis and the database report."
 
 
 class Level(StrEnum):
@@ -18,7 +18,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One result of `check`. `fix` is one sentence, None where nothing is to be done."""
 
     check: str
@@ -27,19 +27,19 @@ class Finding:
     fix: str | None = None
 
 
-def ok(check: str, what: str) -> Finding:
-    """Return a finding that needs no action."""
-    return Finding(check, Level.OK, what)
+def ok(check: str, what: str) -> Diagnosis:
+    """Return a diagnosis that needs no action."""
+    return Diagnosis(check, Level.OK, what)
 
 
-def warning(check: str, what: str, fix: str) -> Finding:
-    """Return a finding about something that works, but not as it should."""
-    return Finding(check, Level.WARNING, what, fix)
+def warning(check: str, what: str, fix: str) -> Diagnosis:
+    """Return a diagnosis about something that works, but not as it should."""
+    return Diagnosis(check, Level.WARNING, what, fix)
 
 
-def fault(check: str, what: str, fix: str) -> Finding:
-    """Return a finding about something that does not work, or loses work, money or secrets."""
-    return Finding(check, Level.FAULT, what, fix)
+def fault(check: str, what: str, fix: str) -> Diagnosis:
+    """Return a diagnosis about something that does not work, or loses work, money or secrets."""
+    return Diagnosis(check, Level.FAULT, what, fix)
 
 
 def public_address(url: str) -> str:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from orchestrator.database import SchemaState
 from orchestrator.doctor.database import judge_schema
+from orchestrator.doctor.diagnosis import Level, public_address
 from orchestrator.doctor.examine import check_folder, check_policy, judge_python
-from orchestrator.doctor.finding import Level, public_address
 from orchestrator.doctor.money import judge_doubt, judge_hit_rates
 from orchestrator.doctor.surfsense import judge_health
 from orchestrator.infra.redis_address import RedisAddress
@@ -39,18 +39,18 @@ def test_surfsense_is_judged_by_its_health_endpoint(
     status: int, body: object, level: Level, fix: str
 ) -> None:
     """A missing key differs from a forbidden one, and each answer has its fix."""
-    finding = judge_health(WHERE, status, body, simulated=False)
+    diagnosis = judge_health(WHERE, status, body, simulated=False)
 
-    assert finding.level is level
-    assert fix in (finding.fix or "")
+    assert diagnosis.level is level
+    assert fix in (diagnosis.fix or "")
 
 
 def test_the_sandbox_is_never_taken_for_the_real_service() -> None:
     """Where the settings say that data is simulated, the doctor says so too."""
-    finding = judge_health(WHERE, 200, {"status": "ok"}, simulated=True)
+    diagnosis = judge_health(WHERE, 200, {"status": "ok"}, simulated=True)
 
-    assert finding.level is Level.WARNING
-    assert "invented" in finding.what
+    assert diagnosis.level is Level.WARNING
+    assert "invented" in diagnosis.what
 
 
 @pytest.mark.parametrize(
@@ -84,17 +84,17 @@ def test_a_hit_rate_below_half_is_a_warning_once_there_are_enough_lookups(
     hits: int, misses: int, level: Level
 ) -> None:
     """From 20 lookups on, less than 50 % is a warning."""
-    (finding,) = judge_hit_rates({"cache.lead.hit": hits, "cache.lead.miss": misses})
+    (diagnosis,) = judge_hit_rates({"cache.lead.hit": hits, "cache.lead.miss": misses})
 
-    assert finding.check == "hit rate lead"
-    assert finding.level is level
+    assert diagnosis.check == "hit rate lead"
+    assert diagnosis.level is level
 
 
 def test_no_lookups_are_no_fault() -> None:
     """A new installation has no hit rate, which is no fault."""
-    (finding,) = judge_hit_rates({})
+    (diagnosis,) = judge_hit_rates({})
 
-    assert finding.level is Level.OK
+    assert diagnosis.level is Level.OK
 
 
 def test_purchases_without_an_answer_are_reported_with_their_possible_cost() -> None:
@@ -160,9 +160,9 @@ def settings_with_policy(path: Path) -> Settings:
 
 def test_a_folder_that_is_not_there_yet_is_judged_by_its_parent(tmp_path: Path) -> None:
     """The doctor makes no folder; it tries where one would be made."""
-    (finding,) = asyncio.run(check_folder(tmp_path / "a" / "b"))
+    (diagnosis,) = asyncio.run(check_folder(tmp_path / "a" / "b"))
 
-    assert finding.level is Level.OK
+    assert diagnosis.level is Level.OK
     assert list(tmp_path.iterdir()) == []
 
 
@@ -171,10 +171,10 @@ async def test_a_file_in_the_folder_s_place_is_a_fault(tmp_path: Path) -> None:
     in_the_way = tmp_path / "data"
     in_the_way.write_text("")
 
-    (finding,) = await check_folder(in_the_way / "valkey")
+    (diagnosis,) = await check_folder(in_the_way / "valkey")
 
-    assert finding.level is Level.FAULT
-    assert str(in_the_way) in (finding.fix or "")
+    assert diagnosis.level is Level.FAULT
+    assert str(in_the_way) in (diagnosis.fix or "")
 
 
 @pytest.mark.parametrize("text", ["[scoring]\nbaseline = -1\n", "no toml"])
@@ -183,16 +183,16 @@ async def test_each_problem_of_the_policy_is_a_fault(tmp_path: Path, text: str) 
     path = tmp_path / "policy.toml"
     path.write_text(text)
 
-    findings = await check_policy(settings_with_policy(path))
+    diagnoses = await check_policy(settings_with_policy(path))
 
-    assert findings
-    assert all(finding.level is Level.FAULT for finding in findings)
-    assert all("EMASAI_POLICY_FILE" in (finding.fix or "") for finding in findings)
+    assert diagnoses
+    assert all(diagnosis.level is Level.FAULT for diagnosis in diagnoses)
+    assert all("EMASAI_POLICY_FILE" in (diagnosis.fix or "") for diagnosis in diagnoses)
 
 
 async def test_a_missing_policy_file_is_a_fault(tmp_path: Path) -> None:
     """A path that leads nowhere is named."""
-    (finding,) = await check_policy(settings_with_policy(tmp_path / "none.toml"))
+    (diagnosis,) = await check_policy(settings_with_policy(tmp_path / "none.toml"))
 
-    assert finding.level is Level.FAULT
-    assert "none.toml" in finding.what
+    assert diagnosis.level is Level.FAULT
+    assert "none.toml" in diagnosis.what
