@@ -27,6 +27,7 @@ from bench import (
     schedule,
     stampede,
     standstill,
+    start,
     storm,
     throughput,
     waiting,
@@ -49,6 +50,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "jobs": jobs.main,
     "throughput": throughput.main,
     "interactive": interactive.main,
+    "start": start.main,
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "schedule": schedule.main,
     "chaos": chaos.main,
