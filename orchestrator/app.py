@@ -171,7 +171,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The object graph of one process, bound to one event loop; a door takes the parts it uses."""
+    """The object graph of one process, bound to one event loop; callers take the parts they use."""
 
     settings: Settings
     clock: Clock
@@ -385,7 +385,7 @@ async def connect_runtime(settings: Settings) -> AsyncIterator[Runtime]:
 
 
 async def _compare_clocks(clock: Clock, redis: Redis, engine: AsyncEngine) -> None:
-    """Set *clock* by Redis, and log if the database has another time. A server may be away."""
+    """Set *clock* by Redis, and log if the database has another time; neither must answer."""
     try:
         async with asyncio.timeout(COMPARE_S):
             await _follow(clock, redis)

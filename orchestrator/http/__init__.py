@@ -1,4 +1,4 @@
-"""The HTTP door: parses a request, makes one call into the core, shapes the answer."""
+"""The HTTP entry point: parses a request, makes one call into the core, shapes the answer."""
 
 from .app import create_api
 from .serving import serve

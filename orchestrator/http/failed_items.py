@@ -50,7 +50,7 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class FailedItemsQuery:
-    """Which dead letters are listed, of whatever job."""
+    """Which dead letters are listed, of any job."""
 
     code: Annotated[_Codes | None, Query(description="Only with one of these codes.")] = None
     since: Annotated[Instant | None, Query(description="Only what failed since.")] = None
@@ -60,7 +60,7 @@ class RequeueRequest(WorkLimits):
     """Which dead letters of a job are tried again.
 
     Without `codes` only those that may go well as things are (`retry` is `now`). Others must be
-    named: something has to be mended first, or they may have been charged. With `tenant` only
+    named: something has to be fixed first, or they may have been charged. With `tenant` only
     those of its jobs. Limits are those of each new job; without a cap it may spend what its old
     one has left.
     """
@@ -71,7 +71,7 @@ class RequeueRequest(WorkLimits):
 
 
 class RequeueSelection(RequeueRequest):
-    """Which dead letters are tried again, of whatever job. At least one filter must be given."""
+    """Which dead letters are tried again, of any job. At least one filter must be given."""
 
     lane: Lane | None = None
 
@@ -154,7 +154,7 @@ async def requeue_letters(
     wanted: RequeueSelection | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> RequeueAnswer:
-    """Try dead letters again, of whatever job: a new job for each old one, and each letter once.
+    """Try dead letters again, of any job: a new job for each old one, and each letter once.
 
     `Idempotency-Key` and limits work as for `POST /api/v1/jobs`.
     """

@@ -35,7 +35,7 @@ class Probe:
     """Asks one server; at most once at a time, however many want to know.
 
     A question to a server that hangs may take long to give up, even when it is cancelled, so
-    nobody waits for its end: it goes on alone.
+    the caller does not wait for its end.
     """
 
     def __init__(self, part: str, ask: Callable[[], Awaitable[object]]) -> None:

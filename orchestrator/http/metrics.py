@@ -64,11 +64,11 @@ async def metrics(
     """
     lanes = await runtime.jobs.backlog.lanes()
     others = await asyncio.gather(
-        _unless_away(runtime.jobs.workers.alive(), worker_families),
-        _unless_away(runtime.purchasing.counters.read(1), count_families),
-        _unless_away(_accounts(runtime), budget_families),
-        _unless_away(runtime.purchasing.costs.uncertain(_midnight(runtime)), doubt_families),
-        _unless_away(runtime.leads.outbox.counts(UNDELIVERED), handover_families),
+        _unless_unavailable(runtime.jobs.workers.alive(), worker_families),
+        _unless_unavailable(runtime.purchasing.counters.read(1), count_families),
+        _unless_unavailable(_accounts(runtime), budget_families),
+        _unless_unavailable(runtime.purchasing.costs.uncertain(_midnight(runtime)), doubt_families),
+        _unless_unavailable(runtime.leads.outbox.counts(UNDELIVERED), handover_families),
     )
     # A registry of this answer's own: nothing is kept between scrapes, and nothing of the process.
     registry = CollectorRegistry(auto_describe=False)
@@ -77,7 +77,7 @@ async def metrics(
     return Response(encode(registry), media_type=media_type)
 
 
-async def _unless_away(
+async def _unless_unavailable(
     reading: Awaitable[T], families: Callable[[T], Iterable[Family]]
 ) -> Sequence[Family]:
     """Return *families* of what is read; none where its backend is unavailable or slow."""

@@ -82,7 +82,7 @@ def _in_either_language(schema: dict[str, Any]) -> None:
 
 
 class GivenLead(BaseModel):
-    """A person at a company who may buy. A website or a country that is none is left out."""
+    """A person at a company that may buy. An unusable website or country is left out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_either_language)
 
@@ -270,7 +270,7 @@ LeadRequest = Annotated[
 
 
 class GivenCompany(BaseModel):
-    """A company by its name and what tells it from others; what is none is left out."""
+    """A company by its name and what tells it from others; what is unusable is left out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_either_language)
 

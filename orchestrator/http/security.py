@@ -113,8 +113,8 @@ def caller_of(scope: Scope) -> Caller:
 def is_loopback(host: str) -> bool:
     """Say whether *host* is `localhost` or a loopback address.
 
-    Stricter than `infra.redis_address`, which says where to connect to: here it is a caller's word,
-    and a name below `localhost` may be a page's own.
+    Stricter than `infra.redis_address`, which says where to connect to: this is what a caller
+    claims, and a name below `localhost` may be a web page's own.
     """
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -63,7 +63,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8001) -> None
 
     Args:
         settings: Of a configured installation.
-        host: Address to listen on; another than loopback needs `EMASAI_API_KEY`.
+        host: Address to listen on; any other than loopback needs `EMASAI_API_KEY`.
         port: 0 takes a free one.
 
     Raises:
@@ -211,7 +211,7 @@ class BoundedProtocol(H11Protocol):
         super().resume_writing()
 
     def end(self) -> None:
-        """Close the connection, whatever its client makes of that."""
+        """Close the connection; its client has `LINGER_S` to send what is left."""
         self.connections.discard(self)
         self.transport.close()
         self.loop.call_later(LINGER_S, self._abort)

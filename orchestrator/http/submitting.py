@@ -234,8 +234,8 @@ async def accept_upload(
 ) -> JobAccepted:
     """Accept the companies of a CSV or NDJSON upload of up to a million rows.
 
-    An idempotency key works as for a JSON body. The upload is read to its end all the same:
-    whether it is the same request shows there.
+    An idempotency key works as for a JSON body. The upload is still read to its end: only
+    there it shows whether it is the same request.
     """
     terms = terms_of(None, address)
     tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)

@@ -32,7 +32,6 @@ UNPLAIN: Final = {
 }
 #: Folders that are being rewritten; empty once they are.
 BEING_REWRITTEN: Final = (
-    "orchestrator/http/",
     "orchestrator/jobs/",
     "orchestrator/memo/",
     "orchestrator/messaging/",

@@ -113,7 +113,7 @@ async def asked(open_connection: Open) -> bytes:
 async def test_a_connection_that_asks_for_nothing_is_ended(
     open_connection: Open, sent: bytes
 ) -> None:
-    """Whether it is silent, in the middle of a header, or was answered before it had said all."""
+    """Whether it is silent, in the middle of a header, or was answered before it had sent all."""
     reader, writer = await open_connection()
     writer.write(sent)
 

@@ -19,7 +19,7 @@ from tests.support.notifier import FakeNotifier
 
 
 @dataclass(frozen=True)
-class Door:
+class Api:
     """A running application and what its tests talk to."""
 
     app: FastAPI
@@ -28,12 +28,12 @@ class Door:
 
     @property
     def runtime(self) -> Runtime:
-        """The core behind the door."""
+        """The core behind the api."""
         runtime: Runtime = self.app.state.runtime
         return runtime
 
 
-OpenDoor = Callable[..., AbstractAsyncContextManager[Door]]
+OpenApi = Callable[..., AbstractAsyncContextManager[Api]]
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def open_door() -> OpenDoor:
+def open_api() -> OpenApi:
     """Return what starts an application with given settings, and ends it."""
 
     @asynccontextmanager
-    async def opened(settings: Settings, base_url: str = "http://localhost") -> AsyncIterator[Door]:
+    async def opened(settings: Settings, base_url: str = "http://localhost") -> AsyncIterator[Api]:
         notifier = FakeNotifier()
         app = create_api(settings, notifier=notifier)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -59,26 +59,26 @@ def open_door() -> OpenDoor:
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url=base_url) as client,
         ):
-            yield Door(app, client, notifier)
+            yield Api(app, client, notifier)
 
     return opened
 
 
 @pytest.fixture
-async def door(settings: Settings, open_door: OpenDoor) -> AsyncIterator[Door]:
+async def api(settings: Settings, open_api: OpenApi) -> AsyncIterator[Api]:
     """Return a running application without a key."""
-    async with open_door(settings) as opened:
+    async with open_api(settings) as opened:
         yield opened
 
 
-async def failed_job(door: Door, *, tenant: str = "acme") -> str:
+async def failed_job(api: Api, *, tenant: str = "acme") -> str:
     """Return a job of three companies, two of which have failed."""
     wanted = {"kind": "enrich", "companies": ["Acme", "Beta", "Gamma"], "tenant": tenant}
-    job_id: str = (await door.client.post("/api/v1/jobs", json=wanted)).json()["job_id"]
+    job_id: str = (await api.client.post("/api/v1/jobs", json=wanted)).json()["job_id"]
     for number, name, code in ((0, "Acme", "rate_limited"), (2, "Gamma", "poison")):
         reason = {"en": f"{name} failed.", "es": f"{name} falló."}
         result = {"company": name, "company_key": name.lower(), "reason": reason}
-        await door.runtime.jobs.records.report(
+        await api.runtime.jobs.records.report(
             job_id, number, Report(result, failure=code, attempts=3)
         )
     return job_id

@@ -1,6 +1,8 @@
-"""GET /health: as documented, and in bounded time."""
+"""GET /health: whether database and Redis answer, in bounded time."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,15 +10,17 @@ from pydantic import SecretStr
 
 from orchestrator.http import health
 from orchestrator.http.health import Probe
-from orchestrator.settings import Settings
+from orchestrator.infra.redis_client import SOCKET_TIMEOUT_S
+from orchestrator.settings import Settings, load
+from tests.support.database import migrated_file
 from tests.support.valkey import running_valkey
 
-from .conftest import Door, OpenDoor
+from .conftest import Api, OpenApi
 
 
-async def test_a_healthy_installation_answers_as_documented(door: Door) -> None:
+async def test_a_healthy_installation_answers_as_documented(api: Api) -> None:
     """The body is exactly the documented one."""
-    answer = await door.client.get("/health")
+    answer = await api.client.get("/health")
 
     assert answer.status_code == 200
     assert answer.text == '{"status":"healthy","database":"connected","redis":"connected"}'
@@ -28,21 +32,21 @@ def replace_by_folder(database: Path) -> None:
     database.mkdir()
 
 
-async def healthy_again(door: Door) -> None:
+async def healthy_again(api: Api) -> None:
     """Return when the installation is healthy."""
     async with asyncio.timeout(20):
-        while (await door.client.get("/health")).status_code != 200:  # noqa: ASYNC110 - polls a server
+        while (await api.client.get("/health")).status_code != 200:  # noqa: ASYNC110 - polls a server
             await asyncio.sleep(0.05)
 
 
-async def test_a_database_that_is_away_is_told(door: Door, tmp_path: Path) -> None:
+async def test_a_database_that_is_away_is_told(api: Api, tmp_path: Path) -> None:
     """Without its database the installation is unhealthy, and asking for work is refused."""
-    await door.runtime.backends.engine.dispose()
+    await api.runtime.backends.engine.dispose()
     replace_by_folder(tmp_path / "emasai.sqlite")
 
-    answer = await door.client.get("/health")
+    answer = await api.client.get("/health")
     lead = {"company": "Acme", "contact": "Ana", "email": "ana@acme.example"}
-    refused = await door.client.post("/api/v1/jobs", json={"kind": "pipeline", "leads": [lead]})
+    refused = await api.client.post("/api/v1/jobs", json={"kind": "pipeline", "leads": [lead]})
 
     assert answer.status_code == 503
     assert answer.json() == {
@@ -56,23 +60,23 @@ async def test_a_database_that_is_away_is_told(door: Door, tmp_path: Path) -> No
 
 
 async def test_redis_that_is_away_is_told_until_it_is_back(
-    settings: Settings, open_door: OpenDoor, tmp_path: Path
+    settings: Settings, open_api: OpenApi, tmp_path: Path
 ) -> None:
     """Without Redis every request is answered 503 with when to come back; then all is well."""
     wanted = {"kind": "enrich", "companies": ["Acme"], "max_cost_micros": 1}
     with running_valkey(tmp_path / "valkey") as server:
         moved = settings.model_copy(update={"redis_url": SecretStr(f"{server.url}/1")})
-        async with open_door(moved) as door:
+        async with open_api(moved) as api:
             server.child.end()
 
-            sick = await door.client.get("/health")
+            sick = await api.client.get("/health")
             refused = [
-                await door.client.post("/api/v1/jobs", json=wanted),
-                await door.client.get("/api/v1/jobs/" + "0" * 32),
+                await api.client.post("/api/v1/jobs", json=wanted),
+                await api.client.get("/api/v1/jobs/" + "0" * 32),
             ]
             server.child.restart()
-            await healthy_again(door)
-            accepted = await door.client.post("/api/v1/jobs", json=wanted)
+            await healthy_again(api)
+            accepted = await api.client.post("/api/v1/jobs", json=wanted)
 
     assert sick.status_code == 503
     assert sick.json()["redis"] == "disconnected"
@@ -113,3 +117,42 @@ async def test_a_question_under_way_is_ended_with_the_application() -> None:
     await probe.aclose()
 
     assert await looking == "disconnected"
+
+
+#: A request may take as long as one command, and then as long as a busy machine needs.
+PATIENCE_S = 3 * SOCKET_TIMEOUT_S
+WANTED = {"kind": "enrich", "companies": [f"Company {n}" for n in range(30)]}
+
+
+async def test_requests_are_refused_in_bounded_time(tmp_path: Path, open_api: OpenApi) -> None:
+    """All with 503, before proxies and scrapers give up; retries do not multiply."""
+    with running_valkey(tmp_path / "valkey") as server:
+        settings = load(
+            REDIS_URL=f"{server.url}/1",
+            DATABASE_URL=migrated_file(tmp_path),
+            SURFSENSE_URL="http://127.0.0.1:9",
+        )
+        async with open_api(settings) as api:
+            assert (await api.client.post("/api/v1/jobs", json=WANTED)).status_code == 202
+            os.kill(server.child.identity.pid, signal.SIGSTOP)
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    answers = await asyncio.gather(
+                        api.client.get("/api/v1/jobs"),
+                        api.client.get("/metrics"),
+                        api.client.get(f"/api/v1/jobs/{'a' * 32}"),
+                        api.client.post("/api/v1/jobs", json={**WANTED, "tenant": "other"}),
+                        api.client.post(
+                            "/api/v1/jobs",
+                            json={**WANTED, "max_cost_micros": 5},
+                            headers={"idempotency-key": "once"},
+                        ),
+                        api.client.post(
+                            "/api/v1/jobs",
+                            content="company\nAcme\n",
+                            headers={"content-type": "text/csv"},
+                        ),
+                    )
+            finally:
+                os.kill(server.child.identity.pid, signal.SIGCONT)
+            assert [answer.status_code for answer in answers] == [503] * len(answers)

@@ -13,23 +13,23 @@ from orchestrator.purchasing import PurchaseOutcome, day_account
 from orchestrator.settings import Settings
 from tests.support.cases import purchase
 
-from .conftest import Door, OpenDoor
+from .conftest import Api, OpenApi
 
 
-async def values_of(door: Door) -> dict[str, float]:
-    """Return each value that is told, by name and labels."""
-    answer = await door.client.get("/metrics")
+async def values_of(api: Api) -> dict[str, float]:
+    """Return each value, by name and labels."""
+    answer = await api.client.get("/metrics")
     lines = answer.raise_for_status().text.splitlines()
     told = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     return {name: float(value) for name, value in told}
 
 
-async def test_the_backlog_of_each_lane_is_a_gauge(door: Door) -> None:
+async def test_the_backlog_of_each_lane_is_a_gauge(api: Api) -> None:
     """In the text format: name, lane, value; nothing waits in the other lanes."""
     wanted = {"kind": "enrich", "companies": [f"Company {n}" for n in range(60)]}
-    await door.client.post("/api/v1/jobs", json=wanted)
+    await api.client.post("/api/v1/jobs", json=wanted)
 
-    answer = await door.client.get("/metrics")
+    answer = await api.client.get("/metrics")
 
     assert answer.headers["content-type"].startswith("text/plain; version=")
     lines = answer.text.splitlines()
@@ -43,34 +43,34 @@ async def test_the_backlog_of_each_lane_is_a_gauge(door: Door) -> None:
     assert sum("lane=" in each for each in values) == 4 * 3
 
 
-async def test_openmetrics_are_given_to_who_asks_for_them(door: Door) -> None:
+async def test_openmetrics_are_given_where_they_are_asked_for(api: Api) -> None:
     """As Prometheus does."""
     asked = {"accept": "application/openmetrics-text; version=1.0.0"}
 
-    answer = await door.client.get("/metrics", headers=asked)
+    answer = await api.client.get("/metrics", headers=asked)
 
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert answer.text.endswith("# EOF\n")
 
 
-async def test_metrics_are_for_holders_of_the_key(settings: Settings, open_door: OpenDoor) -> None:
+async def test_metrics_are_for_holders_of_the_key(settings: Settings, open_api: OpenApi) -> None:
     """As everything but /health."""
     with_key = settings.model_copy(update={"api_key": SecretStr("k" * 32)})
-    async with open_door(with_key) as door:
-        refused = await door.client.get("/metrics")
+    async with open_api(with_key) as api:
+        refused = await api.client.get("/metrics")
         bearer = {"authorization": f"Bearer {'k' * 32}"}
-        answered = await door.client.get("/metrics", headers=bearer)
+        answered = await api.client.get("/metrics", headers=bearer)
 
     assert (refused.status_code, answered.status_code) == (401, 200)
 
 
-async def test_workers_lookups_and_money_are_told(settings: Settings, open_door: OpenDoor) -> None:
+async def test_workers_lookups_and_money_are_told(settings: Settings, open_api: OpenApi) -> None:
     """As the heartbeats, the fleet's counts and the budget have them; what has no cap has no rest.
 
     Money that is held is not spent, and still counts against the cap.
     """
-    async with open_door(settings.model_copy(update={"cap_global_micros": 1000})) as door:
-        parts = door.runtime
+    async with open_api(settings.model_copy(update={"cap_global_micros": 1000})) as api:
+        parts = api.runtime
         now = datetime.now(UTC)
         beat = Heartbeat.of_this_process("one", now, version="1", profile="p", policy="q")
         await parts.jobs.workers.put(replace(beat, loop_failures={"sweeper": 2}))
@@ -92,7 +92,7 @@ async def test_workers_lookups_and_money_are_told(settings: Settings, open_door:
             purchase(3, cost_micros=9, outcome=PurchaseOutcome.UNCERTAIN)
         )
 
-        values = await values_of(door)
+        values = await values_of(api)
 
     assert values['emasai_uncertain_purchases{account="day"}'] == 1
     assert values['emasai_uncertain_micro_usd{account="day"}'] == 40
@@ -110,13 +110,13 @@ async def test_workers_lookups_and_money_are_told(settings: Settings, open_door:
     assert 'emasai_left_micro_usd{account="day"}' not in values
 
 
-async def test_what_cannot_be_read_is_left_out(door: Door, tmp_path: Path) -> None:
-    """Without its database the installation still scales: the lanes are told."""
-    before = await values_of(door)
-    await door.runtime.backends.engine.dispose()
+async def test_what_cannot_be_read_is_left_out(api: Api, tmp_path: Path) -> None:
+    """Without its database the installation still scales: the lanes are there."""
+    before = await values_of(api)
+    await api.runtime.backends.engine.dispose()
     await asyncio.to_thread((tmp_path / "emasai.sqlite").write_text, "no database any more" * 100)
 
-    values = await values_of(door)
+    values = await values_of(api)
 
     assert before['emasai_handovers{state="dead"}'] == 0
     assert not any(name.startswith(("emasai_handovers", "emasai_uncertain")) for name in values)

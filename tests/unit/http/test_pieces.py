@@ -23,7 +23,7 @@ from orchestrator.http.reading import mentions_in
 from orchestrator.http.requests import LISTS
 from orchestrator.infra import background
 
-from .conftest import Door
+from .conftest import Api
 
 ANY: dict[str, TypeAdapter[Any]] = {"companies": TypeAdapter(Any)}
 LEAD = {"company": "Acme", "contact": "Ana", "email": "ana@acme.example"}
@@ -305,13 +305,13 @@ BODIES = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-async def test_no_step_of_the_work_on_a_long_list_is_long(door: Door, name: str) -> None:
+async def test_no_step_of_the_work_on_a_long_list_is_long(api: Api, name: str) -> None:
     """From the first byte to the accepted job, others have their turn within a twentieth of it."""
     content = json.dumps(BODIES[name])
-    await door.client.get("/health")  # what the first request prepares is not measured
+    await api.client.get("/health")  # what the first request prepares is not measured
 
     with longest_step() as share:
-        answer = await door.client.post(
+        answer = await api.client.post(
             "/api/v1/jobs", content=content, headers={"Content-Type": "application/json"}
         )
 

@@ -1,4 +1,4 @@
-"""Who is let in, and where the API may listen."""
+"""Which requests are let in, and where the API may listen."""
 
 import json
 import socket
@@ -12,7 +12,7 @@ from orchestrator.http import serve
 from orchestrator.http.security import is_loopback
 from orchestrator.settings import ConfigurationError, Settings
 
-from .conftest import Door, OpenDoor
+from .conftest import Api, OpenApi
 
 KEY = "clave-ñ-de-la-casa"
 JOBS = "/api/v1/jobs"
@@ -43,12 +43,12 @@ def guarded(settings: Settings) -> Settings:
     ],
 )
 async def test_without_the_key_nothing_is_answered(
-    guarded: Settings, open_door: OpenDoor, path: str, headers: dict[str, str]
+    guarded: Settings, open_api: OpenApi, path: str, headers: dict[str, str]
 ) -> None:
     """A stranger learns how to show the key, and nothing else."""
-    async with open_door(guarded) as door:
+    async with open_api(guarded) as api:
         sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-        answer = await door.client.get(path, headers=sent)
+        answer = await api.client.get(path, headers=sent)
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -65,20 +65,20 @@ async def test_without_the_key_nothing_is_answered(
     ],
 )
 async def test_the_key_opens_the_door_from_anywhere(
-    guarded: Settings, open_door: OpenDoor, headers: dict[str, str]
+    guarded: Settings, open_api: OpenApi, headers: dict[str, str]
 ) -> None:
     """The key is taken from either header, under any host name."""
-    async with open_door(guarded, "http://api.example") as door:
+    async with open_api(guarded, "http://api.example") as api:
         sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-        answer = await door.client.get("/openapi.json", headers=sent)
+        answer = await api.client.get("/openapi.json", headers=sent)
 
     assert answer.status_code == 200
 
 
-async def test_the_key_is_checked_before_the_body(guarded: Settings, open_door: OpenDoor) -> None:
+async def test_the_key_is_checked_before_the_body(guarded: Settings, open_api: OpenApi) -> None:
     """A stranger's body is not even parsed."""
-    async with open_door(guarded) as door:
-        answer = await door.client.post(
+    async with open_api(guarded) as api:
+        answer = await api.client.post(
             "/api/v1/jobs", content=b"{", headers={"Content-Type": "application/json"}
         )
 
@@ -111,25 +111,25 @@ NEEDS = {
 }
 
 
-async def test_a_key_opens_what_its_scopes_say(scoped: Settings, open_door: OpenDoor) -> None:
+async def test_a_key_opens_what_its_scopes_say(scoped: Settings, open_api: OpenApi) -> None:
     """A key for reading may not spend, and a key for metrics may not read."""
     keys = {"metrics": METRICS_KEY, "read": READ_KEY, "work": WORK_KEY, "none": "x" * 20}
-    async with open_door(scoped) as door:
+    async with open_api(scoped) as api:
         for (method, path), scopes in NEEDS.items():
             for scope, key in keys.items():
-                answer = await door.client.request(method, path, headers={"X-API-Key": key})
+                answer = await api.client.request(method, path, headers={"X-API-Key": key})
                 refused = 401 if scope == "none" else 403
                 assert (answer.status_code == refused) is (scope not in scopes), (path, scope)
-            answer = await door.client.request(method, path, headers=[(b"x-api-key", KEY.encode())])
+            answer = await api.client.request(method, path, headers=[(b"x-api-key", KEY.encode())])
             assert answer.status_code not in {401, 403}, path
 
 
-async def test_a_key_of_a_tenant_is_for_that_tenant(scoped: Settings, open_door: OpenDoor) -> None:
+async def test_a_key_of_a_tenant_is_for_that_tenant(scoped: Settings, open_api: OpenApi) -> None:
     """Its holder names no other one, and sees nothing of theirs; a key of no tenant names any."""
     wanted = {"kind": "enrich", "companies": ["Acme"]}
     acme, all_tenants = {"X-API-Key": ACME_KEY}, [(b"x-api-key", KEY.encode())]
-    async with open_door(scoped) as door:
-        post, get = door.client.post, door.client.get
+    async with open_api(scoped) as api:
+        post, get = api.client.post, api.client.get
         other = (await post(JOBS, json={**wanted, "tenant": "other"}, headers=all_tenants)).json()
         own = (await post(JOBS, json=wanted, headers=acme)).json()
         named = (await post(JOBS, json={**wanted, "tenant": "acme"}, headers=acme)).json()
@@ -158,10 +158,10 @@ async def test_a_key_of_a_tenant_is_for_that_tenant(scoped: Settings, open_door:
     assert {job["tenant"] for job in all_jobs} == {"acme", "other"}
 
 
-async def test_health_needs_no_key(guarded: Settings, open_door: OpenDoor) -> None:
+async def test_health_needs_no_key(guarded: Settings, open_api: OpenApi) -> None:
     """Monitoring may ask for the server's health."""
-    async with open_door(guarded, "http://api.example") as door:
-        answer = await door.client.get("/health")
+    async with open_api(guarded, "http://api.example") as api:
+        answer = await api.client.get("/health")
 
     assert answer.status_code == 200
 
@@ -173,18 +173,18 @@ async def test_health_needs_no_key(guarded: Settings, open_door: OpenDoor) -> No
         *("[::1", "10.0.0.7", "evil.example:localhost", ""),
     ],
 )
-async def test_without_a_key_other_host_names_are_refused(door: Door, host: str) -> None:
+async def test_without_a_key_other_host_names_are_refused(api: Api, host: str) -> None:
     """A web page that reaches loopback under its own name cannot spend money."""
-    answer = await door.client.get("/openapi.json", headers={"Host": host})
+    answer = await api.client.get("/openapi.json", headers={"Host": host})
 
     assert answer.status_code == 421
     assert answer.json()["error"]["code"] == "wrong_host"
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8001", "127.0.0.1:8001", "[::1]:8001"])
-async def test_without_a_key_this_machine_is_let_in(door: Door, host: str) -> None:
+async def test_without_a_key_this_machine_is_let_in(api: Api, host: str) -> None:
     """Programs on this machine need no key."""
-    answer = await door.client.get("/openapi.json", headers={"Host": host})
+    answer = await api.client.get("/openapi.json", headers={"Host": host})
 
     assert answer.status_code == 200
 
@@ -217,32 +217,32 @@ def test_loopback_has_many_names(host: str) -> None:
     ],
 )
 async def test_a_page_of_another_origin_changes_nothing(
-    settings: Settings, open_door: OpenDoor, headers: dict[str, str], key: str | None
+    settings: Settings, open_api: OpenApi, headers: dict[str, str], key: str | None
 ) -> None:
     """Whatever a browser lets it send: with JSON, with none, and without a body."""
     sent = [(name.encode(), value.encode()) for name, value in headers.items()]
     if key is not None:
         sent.append((b"x-api-key", key.encode()))
     body = json.dumps(WANTED).encode()
-    async with open_door(with_key(settings, key)) as door:
+    async with open_api(with_key(settings, key)) as api:
         answers = [
-            await door.client.post(JOBS, content=body, headers=[*sent, *more])
+            await api.client.post(JOBS, content=body, headers=[*sent, *more])
             for more in ([], [(b"content-type", b"application/json")])
         ]
-        answers.append(await door.client.post(f"{JOBS}/{'0' * 32}/cancel", headers=sent))
+        answers.append(await api.client.post(f"{JOBS}/{'0' * 32}/cancel", headers=sent))
 
         assert {answer.status_code for answer in answers} == {403}
         assert {answer.json()["error"]["code"] for answer in answers} == {"wrong_origin"}
-        assert door.notifier.notified == []
+        assert api.notifier.notified == []
 
 
 @pytest.mark.parametrize(
     "headers",
     [{"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}],
 )
-async def test_the_own_origin_may_ask(door: Door, headers: dict[str, str]) -> None:
+async def test_the_own_origin_may_ask(api: Api, headers: dict[str, str]) -> None:
     """`/docs` tries requests out."""
-    answer = await door.client.post(JOBS, json=WANTED, headers=headers)
+    answer = await api.client.post(JOBS, json=WANTED, headers=headers)
 
     assert answer.status_code == 202
 
@@ -255,48 +255,48 @@ async def test_the_own_origin_may_ask(door: Door, headers: dict[str, str]) -> No
     ],
 )
 @pytest.mark.parametrize("path", [f"{JOBS}/requeue", f"{JOBS}/{'0' * 32}/cancel"])
-async def test_a_body_says_that_it_is_json(door: Door, path: str, content_type: str | None) -> None:
+async def test_a_body_says_that_it_is_json(api: Api, path: str, content_type: str | None) -> None:
     """Without a content type, or with another one, no body is read: a form cannot send JSON."""
     headers = [] if content_type is None else [(b"content-type", content_type.encode())]
-    answer = await door.client.post(path, content=b'{"codes": ["poison"]}', headers=headers)
+    answer = await api.client.post(path, content=b'{"codes": ["poison"]}', headers=headers)
 
     is_json = content_type == "application/xml+json; x"
     assert (answer.status_code == 415) is not is_json
     assert is_json or answer.json()["error"]["code"] == "unsupported_media_type"
 
 
-async def test_a_slash_too_many_leads_nowhere(door: Door) -> None:
+async def test_a_slash_too_many_leads_nowhere(api: Api) -> None:
     """A redirect would send key and body on in clear, to whatever host the request names."""
     for method, path in (("GET", f"{JOBS}/"), ("POST", f"{JOBS}/"), ("GET", "/health/")):
-        answer = await door.client.request(method, path, headers={"Host": "localhost"})
+        answer = await api.client.request(method, path, headers={"Host": "localhost"})
 
         assert answer.status_code == 404
         assert "location" not in answer.headers
 
 
-async def test_health_can_be_asked_for_by_head(door: Door) -> None:
+async def test_health_can_be_asked_for_by_head(api: Api) -> None:
     """Load balancers ask so."""
-    answer = await door.client.head("/health")
+    answer = await api.client.head("/health")
 
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/health", JOBS, "/nowhere", "/openapi.json", "/docs"])
-async def test_no_answer_is_kept_or_guessed_at(door: Door, path: str) -> None:
+async def test_no_answer_is_kept_or_guessed_at(api: Api, path: str) -> None:
     """Answers hold personal data, and are what they say they are."""
-    answer = await door.client.get(path)
+    answer = await api.client.get(path)
 
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_no_key_is_logged(scoped: Settings, open_door: OpenDoor) -> None:
+async def test_no_key_is_logged(scoped: Settings, open_api: OpenApi) -> None:
     """Neither one that opens nor one that does not."""
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
-        async with open_door(scoped) as door:
+        async with open_api(scoped) as api:
             for key in (METRICS_KEY, ACME_KEY, "a-wrong-key-from-outside"):
                 headers = {"X-API-Key": key, "X-Request-ID": "r" * 20}
-                await door.client.get(JOBS, headers=headers)
+                await api.client.get(JOBS, headers=headers)
 
     assert lines
     assert not any(key in str(lines) for key in (METRICS_KEY, ACME_KEY, "a-wrong-key"))

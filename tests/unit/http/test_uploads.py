@@ -15,7 +15,7 @@ from orchestrator.http.requests import UPLOADS
 from orchestrator.identity import Mention
 from orchestrator.jobs import Report
 
-from .conftest import Door
+from .conftest import Api
 
 
 async def cut(body: bytes, size: int) -> AsyncIterator[bytes]:
@@ -101,47 +101,47 @@ async def test_what_cannot_be_read_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize("media_type", [CSV, NDJSON])
-async def test_the_documented_uploads_are_accepted(door: Door, media_type: str) -> None:
+async def test_the_documented_uploads_are_accepted(api: Api, media_type: str) -> None:
     """Each example is a job, announced, for whom and for how much the address says."""
-    answer = await door.client.post(
+    answer = await api.client.post(
         "/api/v1/jobs?tenant=acme&max_cost_micros=9",
         content=UPLOADS[media_type].encode(),
         headers={"content-type": f"{media_type}; charset=utf-8"},
     )
 
-    job = await door.runtime.jobs.records.job(answer.json()["job_id"])
+    job = await api.runtime.jobs.records.job(answer.json()["job_id"])
     assert answer.status_code == 202
     assert answer.headers["location"] == answer.json()["url"]
     assert job is not None
     assert (job.total, job.tenant, job.max_cost_micros) == (2, "acme", 9)
-    assert door.notifier.notified == [job.lane]
+    assert api.notifier.notified == [job.lane]
 
 
-async def test_a_refused_upload_leaves_nothing(door: Door) -> None:
+async def test_a_refused_upload_leaves_nothing(api: Api) -> None:
     """A fault in the last line refuses all lines."""
     body = b'"Acme"\n' * 12_000 + b"oops"
 
-    answer = await door.client.post("/api/v1/jobs", content=body, headers={"content-type": NDJSON})
+    answer = await api.client.post("/api/v1/jobs", content=body, headers={"content-type": NDJSON})
 
     assert answer.status_code == 422
     assert answer.json()["error"]["message"] == (
         "Line 12001 of the upload is not JSON; correct it."
     )
-    assert await door.runtime.backends.jobs_redis.keys("jobs1:*") == []
+    assert await api.runtime.backends.jobs_redis.keys("jobs1:*") == []
 
 
-async def test_results_are_streamed_in_order(door: Door) -> None:
+async def test_results_are_streamed_in_order(api: Api) -> None:
     """NDJSON has a numbered result a line, CSV a row each, from any offset."""
     companies = ["S.A.", "Acme", " ", "s. a."]
-    posted = await door.client.post(
+    posted = await api.client.post(
         "/api/v1/jobs",
         content="\n".join(orjson.dumps(name).decode() for name in companies).encode(),
         headers={"content-type": NDJSON},
     )
     url = f"{posted.json()['url']}/results"
 
-    lines = (await door.client.get(url)).text.splitlines()
-    table = await door.client.get(f"{url}?offset=1", headers={"accept": CSV})
+    lines = (await api.client.get(url)).text.splitlines()
+    table = await api.client.get(f"{url}?offset=1", headers={"accept": CSV})
 
     results = [orjson.loads(line) for line in lines]
     assert [each["number"] for each in results] == [0, 2, 3]
@@ -155,21 +155,21 @@ async def test_results_are_streamed_in_order(door: Door) -> None:
     assert rows[0]["reason"]
 
 
-async def test_results_as_csv_have_no_formula(door: Door) -> None:
+async def test_results_as_csv_have_no_formula(api: Api) -> None:
     """Neither at the beginning of a cell nor behind a delimiter of another country."""
-    posted = await door.client.post("/api/v1/jobs", json={"kind": "enrich", "companies": ["Acme"]})
+    posted = await api.client.post("/api/v1/jobs", json={"kind": "enrich", "companies": ["Acme"]})
     said = {"status": "failed", "company": "=HYPERLINK(1)", "reason": {"en": "Acme;=cmd"}}
-    await door.runtime.jobs.records.report(posted.json()["job_id"], 0, Report(said, failure="x"))
+    await api.runtime.jobs.records.report(posted.json()["job_id"], 0, Report(said, failure="x"))
 
-    table = await door.client.get(f"{posted.json()['url']}/results", headers={"accept": CSV})
+    table = await api.client.get(f"{posted.json()['url']}/results", headers={"accept": CSV})
 
     (row,) = csv.DictReader(StringIO(table.text))
     assert (row["company"], row["reason"]) == ("'=HYPERLINK(1)", "Acme;'=cmd")
 
 
-async def test_results_of_no_job_are_not_found(door: Door) -> None:
+async def test_results_of_no_job_are_not_found(api: Api) -> None:
     """As for its status."""
-    answer = await door.client.get(f"/api/v1/jobs/{'0' * 32}/results")
+    answer = await api.client.get(f"/api/v1/jobs/{'0' * 32}/results")
 
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "unknown_job"

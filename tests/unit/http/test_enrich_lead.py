@@ -1,4 +1,4 @@
-"""POST /api/v1/orchestrator/enriquecer-lead: the door that the platform documents."""
+"""POST /api/v1/orchestrator/enriquecer-lead: the endpoint that the platform documents."""
 
 import asyncio
 from uuid import UUID
@@ -9,9 +9,9 @@ from orchestrator.jobs import JobFilter, Lane, Report
 from tests.support.async_waiting import eventually
 from tests.support.cases import lead
 
-from .conftest import Door
+from .conftest import Api
 
-DOOR = "/api/v1/orchestrator/enriquecer-lead"
+ENRICH_LEAD = "/api/v1/orchestrator/enriquecer-lead"
 SPANISH = {
     "empresa": "Telefónica, S.A.",
     "contacto": "Ana",
@@ -35,14 +35,14 @@ ENGLISH = {
 
 
 @pytest.mark.parametrize("body", [SPANISH, ENGLISH])
-async def test_a_whole_lead_is_stored_and_run(door: Door, body: dict[str, str]) -> None:
+async def test_a_whole_lead_is_stored_and_run(api: Api, body: dict[str, str]) -> None:
     """A lead with names in either language is stored with all it says, and becomes a job."""
-    answer = await door.client.post(DOOR, json=body)
+    answer = await api.client.post(ENRICH_LEAD, json=body)
 
     accepted = answer.json()
     lead_id = UUID(accepted["lead_id"])
-    stored = (await door.runtime.leads.store.leads([lead_id]))[lead_id]
-    items = await door.runtime.jobs.records.open_items(accepted["job_id"], 0)
+    stored = (await api.runtime.leads.store.leads([lead_id]))[lead_id]
+    items = await api.runtime.jobs.records.open_items(accepted["job_id"], 0)
     assert answer.status_code == 202
     assert accepted == {
         "job_id": accepted["job_id"],
@@ -54,25 +54,25 @@ async def test_a_whole_lead_is_stored_and_run(door: Door, body: dict[str, str]) 
     assert items == [(0, str(lead_id))]
 
 
-async def test_a_stored_lead_is_run_by_its_id(door: Door) -> None:
+async def test_a_stored_lead_is_run_by_its_id(api: Api) -> None:
     """The id of a stored lead is enough."""
     stored = lead(1)
-    await door.runtime.leads.store.import_leads([stored])
+    await api.runtime.leads.store.import_leads([stored])
 
-    answer = await door.client.post(DOOR, json={"lead_id": str(stored.id)})
+    answer = await api.client.post(ENRICH_LEAD, json={"lead_id": str(stored.id)})
 
     assert answer.status_code == 202
     assert answer.json()["lead_id"] == str(stored.id)
-    assert door.notifier.notified == ["interactive"]
+    assert api.notifier.notified == ["interactive"]
 
 
-async def test_an_unknown_lead_is_not_found(door: Door) -> None:
+async def test_an_unknown_lead_is_not_found(api: Api) -> None:
     """An id that no stored lead has is answered at once, not by a job that fails."""
-    answer = await door.client.post(DOOR, json={"lead_id": str(lead(2).id)})
+    answer = await api.client.post(ENRICH_LEAD, json={"lead_id": str(lead(2).id)})
 
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "unknown_lead"
-    assert door.notifier.notified == []
+    assert api.notifier.notified == []
 
 
 @pytest.mark.parametrize(
@@ -87,35 +87,35 @@ async def test_an_unknown_lead_is_not_found(door: Door) -> None:
     ],
 )
 async def test_a_bad_lead_is_refused_with_its_fault(
-    door: Door, body: dict[str, str], message: str
+    api: Api, body: dict[str, str], message: str
 ) -> None:
     """A lead that cannot be used is refused with where its fault is, and not stored."""
-    answer = await door.client.post(DOOR, json=body)
+    answer = await api.client.post(ENRICH_LEAD, json=body)
 
     assert answer.status_code == 422
     assert answer.json()["error"]["message"].startswith(message)
-    assert await door.runtime.leads.store.chosen(None, {}) == []
+    assert await api.runtime.leads.store.chosen(None, {}) == []
 
 
-async def _judge(door: Door, job_id: str) -> None:
+async def _judge(api: Api, job_id: str) -> None:
     """Work off the job as a worker does."""
-    async with door.runtime.jobs.records.taken(Lane.INTERACTIVE) as lease:
+    async with api.runtime.jobs.records.taken(Lane.INTERACTIVE) as lease:
         assert lease is not None
-        await door.runtime.jobs.records.report(job_id, 0, Report({"status": "discarded"}, {}))
+        await api.runtime.jobs.records.report(job_id, 0, Report({"status": "discarded"}, {}))
         lease.done = True
 
 
-async def test_who_waits_gets_the_result(door: Door) -> None:
+async def test_a_caller_that_waits_gets_the_result(api: Api) -> None:
     """A lead that is judged while its sender waits is answered with 200 and the result."""
     stored = lead(3)
-    await door.runtime.leads.store.import_leads([stored])
+    await api.runtime.leads.store.import_leads([stored])
     sending = asyncio.create_task(
-        door.client.post(DOOR, json={"lead_id": str(stored.id)}, params={"wait_s": 50})
+        api.client.post(ENRICH_LEAD, json={"lead_id": str(stored.id)}, params={"wait_s": 50})
     )
-    await eventually(lambda: _notified(door), "the job is announced")
-    listed = await anext(door.runtime.jobs.job_list.newest(JobFilter()))
+    await eventually(lambda: _notified(api), "the job is announced")
+    listed = await anext(api.runtime.jobs.job_list.newest(JobFilter()))
 
-    await _judge(door, listed.job_id)
+    await _judge(api, listed.job_id)
     answer = await sending
 
     body = answer.json()
@@ -124,13 +124,15 @@ async def test_who_waits_gets_the_result(door: Door) -> None:
     assert body["result"]["status"] == "discarded"
 
 
-async def test_who_gives_up_finds_the_same_job_later(door: Door) -> None:
+async def test_a_caller_that_gives_up_finds_the_same_job_later(api: Api) -> None:
     """After the wait the answer is 202; to ask again is to wait for the same job."""
     stored = lead(4)
-    await door.runtime.leads.store.import_leads([stored])
+    await api.runtime.leads.store.import_leads([stored])
 
     hasty, again = [
-        await door.client.post(DOOR, json={"lead_id": str(stored.id)}, params={"wait_s": 0.01})
+        await api.client.post(
+            ENRICH_LEAD, json={"lead_id": str(stored.id)}, params={"wait_s": 0.01}
+        )
         for _ in range(2)
     ]
 
@@ -141,31 +143,31 @@ async def test_who_gives_up_finds_the_same_job_later(door: Door) -> None:
 
 
 @pytest.mark.parametrize("wait_s", ["-1", "61", "soon"])
-async def test_a_wait_has_bounds(door: Door, wait_s: str) -> None:
+async def test_a_wait_has_bounds(api: Api, wait_s: str) -> None:
     """A wait that no caller would sit out is refused, and nothing is accepted."""
-    answer = await door.client.post(DOOR, json=SPANISH, params={"wait_s": wait_s})
+    answer = await api.client.post(ENRICH_LEAD, json=SPANISH, params={"wait_s": wait_s})
 
     assert answer.status_code == 422
-    assert door.notifier.notified == []
+    assert api.notifier.notified == []
 
 
-async def _notified(door: Door) -> bool:
-    return bool(door.notifier.notified)
+async def _notified(api: Api) -> bool:
+    return bool(api.notifier.notified)
 
 
-async def test_who_waits_for_a_job_whose_record_is_gone_is_told(door: Door) -> None:
+async def test_a_wait_for_a_job_whose_record_is_gone_ends(api: Api) -> None:
     """Redis was emptied meanwhile: nothing would ever come, and the lead can be sent again."""
 
     async def lose() -> None:
         async def is_there() -> object:
-            return await door.runtime.backends.jobs_redis.exists("jobs1:all")
+            return await api.runtime.backends.jobs_redis.exists("jobs1:all")
 
         await eventually(is_there, "the job is accepted")
-        await door.runtime.backends.jobs_redis.flushdb()
+        await api.runtime.backends.jobs_redis.flushdb()
 
     losing = asyncio.create_task(lose())
-    answer = await door.client.post(DOOR, json=ENGLISH, params={"wait_s": 20})
+    answer = await api.client.post(ENRICH_LEAD, json=ENGLISH, params={"wait_s": 20})
     await losing
 
     assert answer.status_code == 410
-    assert "is gone" in answer.text
+    assert "no longer exists" in answer.text
