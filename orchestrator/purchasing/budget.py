@@ -106,22 +106,17 @@ class Caps:
 
     def of(self, account: str) -> int | None:
         """Return the cap that the settings put on *account*."""
-        match scope_of(account)[0]:
+        match account.partition(":")[0]:
             case Scope.REFRESH:
                 return self.refresh_day_micros
-            case Scope.RUN:
-                return None
             case Scope.TENANT:
                 return self.tenant_micros
             case Scope.DAY:
                 return self.day_micros
             case Scope.GLOBAL:
                 return self.global_micros
-
-    def share(self, account: str, *, refresh: bool) -> float:
-        """Return the share of the cap of *account* that a purchase may use."""
-        may_use_all = not refresh or scope_of(account)[0] is Scope.REFRESH
-        return 1 if may_use_all else self.soft_share
+            case _:
+                return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +217,7 @@ class Budget:
         Raises:
             StoreUnavailable: Redis is unavailable.
         """
-        key = _account_key(account)
+        key, _ = _keys([account])
         with store_errors("budget set_cap"):
             async with self._redis.pipeline(transaction=True) as both:
                 both.hset(key, "cap", str(cap_micros))
@@ -235,7 +230,7 @@ class Budget:
         Raises:
             StoreUnavailable: Redis is unavailable; it expires by itself.
         """
-        key = _account_key(account)
+        key, _ = _keys([account])
         with store_errors("budget drop_cap"):
             if not await self._redis.hexists(key, "spent"):
                 await self._redis.unlink(key)
@@ -258,7 +253,8 @@ class Budget:
         limits: list[str | float] = []
         for account in accounts:
             cap = self.caps.of(account)
-            limits += ["" if cap is None else cap, self.caps.share(account, refresh=refresh)]
+            may_use_all = not refresh or account.startswith(f"{Scope.REFRESH}:")
+            limits += ["" if cap is None else cap, 1 if may_use_all else self.caps.soft_share]
         args = [hold_id, amount_micros, *_TTLS, self.caps.soft_share, *limits]
         while True:
             with store_errors("budget reserve"):
@@ -322,7 +318,7 @@ class Budget:
             StoreUnavailable, DatabaseUnavailable: It cannot be read.
         """
         with store_errors("budget account"):
-            fields = await self._redis.hgetall(_account_key(name))
+            fields = await self._redis.hgetall(_keys([name])[0])
         cap, own = self.caps.of(name), fields.get(b"cap")
         if cap is None and own is not None:
             cap = int(own)
@@ -341,9 +337,5 @@ class Budget:
                 )
 
 
-def _account_key(account: str) -> str:
-    return f"budget1:{account}"
-
-
 def _keys(accounts: Sequence[str]) -> list[str]:
-    return [key for name in accounts for key in (_account_key(name), f"budget1:holds:{name}")]
+    return [key for name in accounts for key in (f"budget1:{name}", f"budget1:holds:{name}")]

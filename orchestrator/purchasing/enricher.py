@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from orchestrator.identity import Identity, Mention, entry_key
@@ -72,7 +73,7 @@ class Enricher:
             InvalidCompanyName: The name has no key.
             DatabaseUnavailable: The index cannot be read.
         """
-        return (await self.resolve([mention.identify()]))[0]
+        return (await self._index.resolve_all([mention.identify()]))[0]
 
     async def resolve(self, identities: Sequence[Identity]) -> list[Resolved]:
         """Return which companies are meant; names that come with a domain are assigned to it.
@@ -108,9 +109,7 @@ class Enricher:
             self._counters.add(_MISSES)
             return await self._purchaser.buy(flight, request)
 
-        async def look_up() -> Outcome:
-            return await self._memo.get(entry_key(company.key), load, patience=patience)
-
+        look_up = partial(self._memo.get, entry_key(company.key), load, patience=patience)
         outcome = await self._inherited(company) if company.former else None
         if outcome is None and billing.buy_again is not None:
             outcome = await self._past_losses(company.key, look_up)

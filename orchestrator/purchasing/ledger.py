@@ -135,18 +135,26 @@ class Ledger:
     async def _settle_all(self, batch: Sequence["_Settling"]) -> list[Entered]:
         now = self._clock()
         ids = [settling.purchase.purchase_id for settling in batch]
-        rows = {s.purchase.purchase_id: _row(s.purchase, now) for s in reversed(batch)}
+        rows = {
+            s.purchase.purchase_id: {
+                **s.purchase.model_dump(mode="python"),
+                "settled_day": s.purchase.settled_at.astimezone(UTC).date(),
+                "recorded_at": now,
+            }
+            for s in reversed(batch)
+        }
         answers = {
             s.purchase.purchase_id: s.packed for s in reversed(batch) if s.packed is not None
         }
         async with writing(self._engine, "settle purchases") as connection:
             in_order = sorted(rows.values(), key=_place)
             new = await insert_new(connection, purchases.c.purchase_id, in_order)
-            entered = new | await _entered(connection, rows.keys() - new)
+            known = rows.keys() - new
+            entered = new | await _entered(connection, known) if known else new
             # An answer may come in the same moment in which its purchase is called uncertain.
             again = (entered - new) | {each for each, times in Counter(ids).items() if times > 1}
             late = [s.purchase for s in batch if s.purchase.purchase_id in again]
-            resolved = await _resolve(connection, late, now)
+            resolved = await _resolve(connection, late, now) if late else {}
             kept = {purchase_id: answers[purchase_id] for purchase_id in answers.keys() & entered}
             await keep_answers(connection, kept, now)
         return [
@@ -239,11 +247,6 @@ class _Settling:
     packed: bytes | None
 
 
-def _row(purchase: LedgerEntry, now: datetime) -> dict[str, Any]:
-    day = purchase.settled_at.astimezone(UTC).date()
-    return {**purchase.model_dump(mode="python"), "settled_day": day, "recorded_at": now}
-
-
 def _place(row: Mapping[str, Any]) -> tuple[str, str]:
     # One order by both unique columns: purchases of one run meet there, whatever their ids.
     return row["run_id"] or "", row["purchase_id"]
@@ -251,8 +254,6 @@ def _place(row: Mapping[str, Any]) -> tuple[str, str]:
 
 async def _entered(connection: AsyncConnection, purchase_ids: Collection[str]) -> set[str]:
     """Return which of *purchase_ids*, a batch at most, are there under their own ids."""
-    if not purchase_ids:
-        return set()
     ids = purchases.c.purchase_id
     return set((await connection.scalars(select(ids).where(ids.in_(purchase_ids)))).all())
 

@@ -145,8 +145,11 @@ class Purchaser:
                     request,
                     generation=flight.generation,
                 )
-            adopted = await self.adopt_orphan(flight, request.company_key)
-            return adopted or await self._send(flight, record)
+            if self._seller.gives_run_ids:
+                adopted = await self.adopt_orphan(flight, request.company_key)
+                if adopted is not None:
+                    return adopted
+            return await self._send(flight, record)
         finally:
             self.slots.release(request.billing.lane)
 
@@ -380,8 +383,6 @@ class Purchaser:
 
     async def adopt_orphan(self, flight: Flight, company_key: str) -> Loaded | None:
         """Return what a run that was given up has brought after all, if it has by now."""
-        if not self._seller.gives_run_ids:
-            return None
         for record in await self._orphans.of(company_key):
             if record.run_id in await self.settled_runs_of_others(record):
                 continue
@@ -425,7 +426,7 @@ class Purchaser:
             return None
         answer = answers[record.ledger_id]
         status = EnrichmentStatus(answer.outcome)
-        ttl = self._freshness.ttl(status, _chance())
+        ttl = self._freshness.ttl(status, random.random())  # noqa: S311 - spreads expiries
         return Loaded(status, dict(answer.payload), ttl, record.started_at_ms, Source.ADOPTED)
 
     async def _runs_of_others(self, record: PurchaseRecord) -> frozenset[str]:
@@ -468,7 +469,7 @@ class Purchaser:
         return Loaded(
             status,
             bought.answer or {},
-            self._freshness.ttl(status, _chance()),
+            self._freshness.ttl(status, random.random()),  # noqa: S311 - as above
             # The seller's data is no older: when exactly it was read is not known.
             record.started_at_ms,
             source,
@@ -591,7 +592,3 @@ def _send_guard(flight: Flight, record: PurchaseRecord) -> SendGuard:
         return flight.may_pay() and flight.now_ms() < (record.send_before_ms or 0)
 
     return SendGuard(may_leave)
-
-
-def _chance() -> float:
-    return random.random()  # noqa: S311 - spreads expiries
