@@ -15,7 +15,13 @@ from uuid import UUID
 
 import pytest
 
-from orchestrator import InvalidRequest, JobHandle, Orchestrator, SyncOrchestrator
+from orchestrator import (
+    ConfigurationError,
+    InvalidRequest,
+    JobHandle,
+    Orchestrator,
+    SyncOrchestrator,
+)
 from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.jobs import JobGone, JobState
 from orchestrator.messaging.app import TASK_ENRICH, TASK_RUN_PIPELINE
@@ -176,6 +182,14 @@ def test_a_closed_sync_orchestrator_says_so() -> None:
 
     with pytest.raises(RuntimeError, match="open one in each process"):
         emasai.enrich("Acme")
+
+
+def test_a_wrong_setting_leaves_no_thread() -> None:
+    """The error names it, as it does for commands."""
+    with pytest.raises(ConfigurationError, match="DATABASE_URL"):
+        SyncOrchestrator(DATABASE_URL="none")
+
+    assert not [each for each in threading.enumerate() if each.name == "emasai-orchestrator"]
 
 
 def test_importing_the_package_imports_nothing_else() -> None:
