@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agents.case import Lead
 from orchestrator.app import Runtime, connect_runtime
+from orchestrator.database import DatabaseUnavailable
 from orchestrator.dispatch import (
     FIRST_PAUSE_S,
     LONGEST_PAUSE_S,
@@ -45,6 +46,7 @@ from orchestrator.handlers import (
 )
 from orchestrator.identity import Mention
 from orchestrator.infra import bounds
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import (
     Command,
     FailureFilter,
@@ -55,6 +57,7 @@ from orchestrator.jobs import (
     JobState,
     Lane,
     NewJob,
+    NotNow,
     Origin,
     lane_of,
 )
@@ -256,7 +259,6 @@ class Orchestrator:
 
         Raises:
             InvalidRequest: An argument is out of bounds.
-            NotNow: A backend is unavailable.
         """
         (result,) = await self.enrich_all(
             [company],
@@ -287,7 +289,12 @@ class Orchestrator:
             return []
         terms = _terms(tenant, max_cost_micros, deadline, buy_again=buy_again)
         context = await billing_context(self.runtime, terms)
-        reports = await look_up_all(self.runtime, mentions, terms, context, patience)
+        try:
+            reports = await look_up_all(self.runtime, mentions, terms, context, patience)
+        except NotNow as error:
+            if isinstance(error.__cause__, StoreUnavailable | DatabaseUnavailable):
+                raise error.__cause__ from None
+            raise
         complete = await self.runtime.jobs.results.complete([each.result for each in reports])
         return [CompanyResult.model_validate(result) for result in complete]
 

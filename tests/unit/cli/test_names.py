@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator import Orchestrator
 from orchestrator.dispatch import Terms
 from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.infra.redis_client import StoreFull
@@ -87,3 +88,11 @@ async def test_a_command_without_any_result_fails() -> None:
 
     with pytest.raises(NotNow, match="Redis"):
         await look_up_all(_parts(_Enricher(2, away)), _mentions(*away), terms, CONTEXT, None)
+
+
+async def test_a_python_caller_gets_the_error_of_the_backend() -> None:
+    """It names what is unavailable, as every other method of the front door does."""
+    parts = _parts(_Enricher(1, {"Acme": StoreFull("get")}))
+
+    with pytest.raises(StoreFull):
+        await Orchestrator(parts).enrich("Acme", tenant="acme")
