@@ -190,6 +190,17 @@ BearerToken = Annotated[SecretStr, AfterValidator(_fits_a_header)]
 WorkspaceId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
 RequiredByWorkspace = AfterValidator(_required_by_workspace)
 WebhookSecret = Annotated[SecretStr | None, AfterValidator(_webhook_secret)]
+
+
+def _not_disk(value: object) -> object:
+    if value == "disk":
+        raise ValueError(
+            "`disk` is no longer a value: with `appendfsync always` Redis has every intent on its "
+            "disk by itself; set that, and write `none`"
+        )
+    return value
+
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -410,15 +421,12 @@ class Settings(_Database, RedisSettings):
     )
     """How long an answer may take before it counts as lost. If you raise it, raise the worker's
     `stop_grace_period` in `docker-compose.yml`, too."""
-    intent_durability: Literal["none", "disk", "replica"] = Field(
+    intent_durability: Annotated[Literal["none", "replica"], BeforeValidator(_not_disk)] = Field(
         "none", validation_alias="EMASAI_INTENT_DURABILITY"
     )
-    """Where an intent must be before its `POST` leaves: `none` (Redis has acknowledged it), `disk`,
-    or `replica` (on the disk of the server and of a replica). See "Power loss and failover" in
+    """Where an intent must be before its `POST` leaves: `none` (Redis has acknowledged it), or
+    `replica` (on the disks of the server and of a replica). See "Power loss and failover" in
     `docs/operations.md`."""
-    """How long a run that a restart of SurfSense interrupted may still succeed (`workspace`)."""
-    """Until a run that was never confirmed must have appeared in SurfSense's list of runs
-    (`workspace`)."""
     price_micros: int = Field(46_500, ge=0, validation_alias="EMASAI_PRICE_MICROS")
     """Worst-case price of one company, reserved in the budget before the purchase. By `workspace`,
     unset means 5500, the price of one page of search results."""

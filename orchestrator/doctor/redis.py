@@ -304,27 +304,27 @@ class Trial:
     refusal: str = ""
 
 
-async def try_out(redis: Redis, durability: Durability) -> Trial:
+async def try_out(redis: Redis) -> Trial:
     """Write twice, and have each write confirmed. Leaves only a key that expires soon.
 
     Raises:
         RedisError, OSError: The server is unavailable, or refuses to write.
     """
     try:
-        return Trial((await _confirm(redis, durability), await _confirm(redis, durability)))
+        return Trial((await _confirm(redis), await _confirm(redis)))
     except NotDurable as refused:
         return Trial(None, refused.reason)
 
 
-async def _confirm(redis: Redis, durability: Durability) -> float:
+async def _confirm(redis: Redis) -> float:
     asked_at = monotonic()
-    await read_durable(redis, [BARRIER], durability)
+    await read_durable(redis, [BARRIER])
     return monotonic() - asked_at
 
 
-def judge_prerequisites(check: str, facts: ServerFacts, wanted: Durability) -> list[Diagnosis]:
+def judge_prerequisites(check: str, facts: ServerFacts) -> list[Diagnosis]:
     """Judge what makes a trial pointless; empty where a trial is needed. Pure."""
-    asked = f"{_SETTING}={wanted}"
+    asked = f"{_SETTING}=replica"
     if facts.product == "Redis" and facts.version_numbers < OLDEST_CONFIRMING:
         what = f"cannot confirm intents ({asked}), so nothing is bought"
         return [fault(check, what, "Upgrade it to Redis 7.2 or later, or to Valkey.")]
@@ -332,31 +332,27 @@ def judge_prerequisites(check: str, facts: ServerFacts, wanted: Durability) -> l
         # Beside the fault of the file itself: its consequence.
         what = f"confirms no intent ({asked}), so nothing is bought"
         return [fault(check, what, f"Fix its append-only file first, or set {_SETTING}=none.")]
-    if wanted is Durability.REPLICA and not facts.replicas:
+    if not facts.replicas:
         what = f"has no replica ({asked}), so nothing is bought"
-        fix = f"Attach a replica with `appendonly yes`, or set {_SETTING}=disk."
+        fix = f"Attach a replica with `appendonly yes`, or set {_SETTING}=none."
         return [fault(check, what, fix)]
     return []
 
 
-def judge_trial(
-    check: str, facts: ServerFacts, wanted: Durability, disk: Trial, replica: Trial | None
-) -> list[Diagnosis]:
-    """Judge the trials of the disk, and of a replica where one is *wanted*. Pure."""
-    for trial in (disk, replica):
-        if trial is not None and trial.seconds is None:
-            what = f"did not confirm a write, so nothing is bought: {trial.refusal}"
-            fix = "Look at the load of its disk, and at its replica: it needs `appendonly yes`."
-            return [fault(check, what, fix)]
+def judge_trial(check: str, facts: ServerFacts, trial: Trial) -> list[Diagnosis]:
+    """Judge the trial of a server and its replica. Pure."""
+    if trial.seconds is None:
+        what = f"did not confirm a write, so nothing is bought: {trial.refusal}"
+        fix = "Look at the load of its disk, and at its replica: it needs `appendonly yes`."
+        return [fault(check, what, fix)]
     diagnoses = []
-    if facts.append_fsync == "everysec" and disk.seconds and disk.seconds[1] < HONEST_S:
-        what = "confirms a write before its disk has it (appendfsync everysec)"
+    if facts.append_fsync == "everysec" and trial.seconds[1] < HONEST_S:
         # With a replica that has it, a failover loses nothing.
-        judge = fault if wanted is Durability.DISK else warning
-        diagnoses.append(judge(check, what, _ALWAYS))
-    slowest = max(seconds for trial in (disk, replica) if trial for seconds in trial.seconds or ())
-    where = "on its disk" if replica is None else "on its disk and a replica's"
-    return [*diagnoses, ok(check, f"confirms an intent {where} within {slowest * 1000:.0f} ms")]
+        what = "confirms a write before its disk has it (appendfsync everysec)"
+        diagnoses.append(warning(check, what, _ALWAYS))
+    slowest_ms = max(trial.seconds) * 1000
+    what = f"confirms an intent on its disk and a replica's within {slowest_ms:.0f} ms"
+    return [*diagnoses, ok(check, what)]
 
 
 def explain_replicas(check: str, facts: ServerFacts) -> list[Diagnosis]:
@@ -376,11 +372,5 @@ async def check_durability(
     """Try out the memo's server; *redis* is a client of the memo's database."""
     if wanted is Durability.NONE:
         return explain_replicas(check, facts)
-    pointless = judge_prerequisites(check, facts, wanted)
-    if pointless:
-        return pointless
-    disk = await try_out(redis, Durability.DISK)
-    replica = None
-    if wanted is Durability.REPLICA and disk.seconds is not None:
-        replica = await try_out(redis, Durability.REPLICA)
-    return judge_trial(check, facts, wanted, disk, replica)
+    pointless = judge_prerequisites(check, facts)
+    return pointless or judge_trial(check, facts, await try_out(redis))

@@ -14,7 +14,6 @@ class Durability(StrEnum):
     """Where a record must be before what it announces may begin."""
 
     NONE = "none"
-    DISK = "disk"
     REPLICA = "replica"
 
     @property

@@ -3,8 +3,8 @@
 `memo1:noted` lists records by writer and entry, and changes in the same step as they do. A record
 that has expired stays listed; the next look at it takes it off.
 
-A record may have to be on the disk of the server, or of a replica as well, before what it
-announces begins. `WAITAOF` answers for all that its server has logged before a write of the same
+A record may have to be on the disks of the server and of a replica before what it announces
+begins. `WAITAOF` answers for all that its server has logged before a write of the same
 connection. So one request confirms every record that it sees: the records are read, a barrier is
 written, and that is waited for. A record that was read there lies before it in the log, whichever
 connection has written it; one that is missing lies on a server that is not the primary any more.
@@ -63,7 +63,7 @@ class Records:
         self._scripts = scripts
         self._clock = clock
         self._durability = durability
-        self._confirmations = Confirmations(redis, durability)
+        self._confirmations = Confirmations(redis)
 
     async def write(
         self,
@@ -221,9 +221,8 @@ class _Wanted:
 class Confirmations:
     """Confirms the records of one process, together. Belongs to one event loop."""
 
-    def __init__(self, redis: Redis, durability: Durability) -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._durability = durability
         self._waiting: list[_Wanted] = []
         self._under_way: set[asyncio.Task[None]] = set()
         self._latest: asyncio.Task[None] | None = None
@@ -257,7 +256,7 @@ class Confirmations:
         batch, self._waiting = self._waiting, []
         try:
             names = [wanted.keys.record for wanted in batch]
-            records = await read_durable(self._redis, names, self._durability)
+            records = await read_durable(self._redis, names)
         except Exception as error:  # noqa: BLE001 - handed to every caller that waits
             for wanted in batch:
                 wanted.finish(error)
@@ -267,10 +266,8 @@ class Confirmations:
                 wanted.finish(LeaseLost(wanted.keys.entry) if is_lost else None)
 
 
-async def read_durable(
-    redis: Redis, records: Sequence[str], durability: Durability
-) -> list[bytes | None]:
-    """Return what the keys *records* hold, once that is where *durability* wants it.
+async def read_durable(redis: Redis, records: Sequence[str]) -> list[bytes | None]:
+    """Return what the keys *records* hold, once that is on the disks of server and replica.
 
     Raises:
         NotDurable: It is not there in time, or the server cannot tell.
@@ -283,25 +280,24 @@ async def read_durable(
         found = await connection.mget(records)
         await connection.set(BARRIER, b"", px=CONFIRMED_WITHIN)
         try:
-            await _wait(connection, replicas=int(durability is Durability.REPLICA))
+            await _wait(connection)
         except ResponseError as refused:
             reason = f"Redis cannot say whether it is on disk ({refused})"
             raise NotDurable("confirm", reason) from refused
     return cast("list[bytes | None]", found)
 
 
-async def _wait(connection: Pipeline, *, replicas: int) -> None:
-    """Return once what *connection* has written is on disk, and on that of so many *replicas*.
+async def _wait(connection: Pipeline) -> None:
+    """Return once what *connection* has written is on disk, and on that of a replica.
 
     A replica that has it, and has not written it to its disk when it is asked, tells so by itself
     after up to a second; asked again, at once.
     """
     within_s = CONFIRMED_WITHIN.total_seconds()
     until = monotonic() + within_s
-    ask_for_s = ASK_AGAIN_S if replicas else within_s
     while True:
-        on_disk, on_replicas = await connection.waitaof(1, replicas, round(ask_for_s * 1000))
-        if on_disk and on_replicas >= replicas:
+        on_disk, on_replicas = await connection.waitaof(1, 1, round(ASK_AGAIN_S * 1000))
+        if on_disk and on_replicas:
             return
         if monotonic() >= until:
             missing = "no replica had" if on_disk else "Redis did not have"

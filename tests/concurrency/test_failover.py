@@ -112,7 +112,7 @@ async def test_a_purchase_under_way_is_found_on_the_replica(
 
     await pair.fail_over()
     assert await _holds(pair.replica), "reserved before the intent, so it is there as well"
-    async with open_buyer(pair.settings(pair.replica, "disk")) as survivor:
+    async with open_buyer(pair.settings(pair.replica, "none")) as survivor:
         served = await survivor.enricher.enrich(company, BILLING)
         await survivor.sweeper.sweep()
         (purchase,) = await survivor.ledger.purchases_of(served.company_key)
@@ -139,7 +139,7 @@ async def test_an_intent_that_the_replica_cannot_have_is_not_acted_on(pair: Pair
     assert charges(pair.home)[company_key(company)] == 0
 
     await pair.fail_over()
-    async with open_buyer(pair.settings(pair.replica, "disk")) as survivor:
+    async with open_buyer(pair.settings(pair.replica, "none")) as survivor:
         served = await survivor.enricher.enrich(company, BILLING)
 
     assert served.source is Source.BOUGHT
@@ -150,11 +150,11 @@ async def test_without_it_a_failover_can_buy_twice(pair: Pair) -> None:
     """The documented window: the replica had not seen the intent, so no process can know."""
     company = _company()
     await cut_off(pair.replica)
-    async with open_buyer(pair.settings(pair.primary, "disk")) as buyer:
+    async with open_buyer(pair.settings(pair.primary, "none")) as buyer:
         first = await buyer.enricher.enrich(company, BILLING)
 
     await pair.fail_over()
-    async with open_buyer(pair.settings(pair.replica, "disk")) as survivor:
+    async with open_buyer(pair.settings(pair.replica, "none")) as survivor:
         second = await survivor.enricher.enrich(company, BILLING)
 
     assert (first.source, second.source) == (Source.BOUGHT, Source.BOUGHT)

@@ -153,7 +153,7 @@ class _Memo:
         self._scripts = Scripts(redis, options)
         self._scripts._call = _call  # noqa: SLF001 - no tasks here
         self.records = Records(redis, self._scripts, durability, clock=facts.clock)
-        alone = stand_ins.Confirmations(redis, durability)
+        alone = stand_ins.Confirmations(redis)
         self.records._confirmations = alone  # type: ignore[assignment] # noqa: SLF001 - no tasks here
         self._processes = stand_ins.Processes()
         self._leader = Leader(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import orjson
 
-from orchestrator.memo import Durability, LeaseLost, records
+from orchestrator.memo import LeaseLost, records
 from orchestrator.memo.store import Keys
 from orchestrator.purchasing import ArchivedAnswer, Entered, LedgerEntry
 from orchestrator.purchasing.intents import PurchaseRecord
@@ -122,13 +122,12 @@ class _Purchase(NamedTuple):
 class Confirmations:
     """Stands in for those of `Records`: one record at a time, since there is one company."""
 
-    def __init__(self, redis: Any, durability: Durability) -> None:
+    def __init__(self, redis: Any) -> None:
         self._redis = redis
-        self._durability = durability
 
     async def confirm(self, keys: Keys, token: str) -> None:
         """Have a record confirmed."""
-        (record,) = await records.read_durable(self._redis, [keys.record], self._durability)
+        (record,) = await records.read_durable(self._redis, [keys.record])
         if not records.is_of(token, record):
             raise LeaseLost(keys.entry)
 

@@ -44,6 +44,13 @@ def replica(tmp_path: Path) -> Iterator[Valkey]:
         yield replica
 
 
+@pytest.fixture
+async def followed(server: Valkey, replica: Valkey) -> Valkey:
+    """Let the other server follow the first."""
+    await follow(server, replica)
+    return server
+
+
 @pytest.fixture(params=[FakeSeller, FakeRunSeller])
 def seller(request: pytest.FixtureRequest) -> FakeSeller:
     """Return a seller by each of the protocols."""
@@ -79,11 +86,11 @@ async def _held_back(world: World, admin: Redis) -> asyncio.Task[Enrichment]:
 
 
 async def test_nothing_is_sent_before_the_disk_has_the_intent(
-    worlds: Worlds, server: Valkey, seller: FakeSeller
+    worlds: Worlds, followed: Valkey, seller: FakeSeller
 ) -> None:
     """A server that writes to its disk later is waited for, then the purchase goes on."""
-    world = worlds.open(server, seller, durability=Durability.DISK)
-    async with client_of(server, 1) as admin:
+    world = worlds.open(followed, seller, durability=Durability.REPLICA)
+    async with client_of(followed, 1) as admin:
         buying = await _held_back(world, admin)
         assert await world.memo_redis.exists("memo1:note:surfsense:acme")
         assert seller.asked == []
@@ -94,11 +101,11 @@ async def test_nothing_is_sent_before_the_disk_has_the_intent(
 
 
 async def test_a_disk_that_takes_too_long_sells_nothing(
-    worlds: Worlds, server: Valkey, seller: FakeSeller
+    worlds: Worlds, followed: Valkey, seller: FakeSeller
 ) -> None:
     """The caller gets the error in bounded time, and nothing of the attempt is left."""
-    world = worlds.open(server, seller, durability=Durability.DISK)
-    async with client_of(server, 1) as admin:
+    world = worlds.open(followed, seller, durability=Durability.REPLICA)
+    async with client_of(followed, 1) as admin:
         await admin.config_set("appendfsync", "no")
 
         assert "Redis did not have it on disk within 2.5 s" in str(await _refused(world))
@@ -108,11 +115,11 @@ async def test_a_disk_that_takes_too_long_sells_nothing(
 
 
 async def test_a_server_without_a_file_sells_nothing(
-    worlds: Worlds, server: Valkey, seller: FakeSeller
+    worlds: Worlds, followed: Valkey, seller: FakeSeller
 ) -> None:
     """It says that it cannot tell; the sentence says so, and who knows more."""
-    world = worlds.open(server, seller, durability=Durability.DISK)
-    async with client_of(server, 1) as admin:
+    world = worlds.open(followed, seller, durability=Durability.REPLICA)
+    async with client_of(followed, 1) as admin:
         await admin.config_set("appendonly", "no")
 
         refusal = await _refused(world)
@@ -133,11 +140,11 @@ async def _until_rewritten(admin: Redis) -> None:
 
 
 async def test_a_connection_that_is_lost_confirms_nothing(
-    worlds: Worlds, server: Valkey, seller: FakeSeller
+    worlds: Worlds, followed: Valkey, seller: FakeSeller
 ) -> None:
     """A new connection has written nothing, so the server would confirm all of it at once."""
-    world = worlds.open(server, seller, durability=Durability.DISK)
-    async with client_of(server, 1) as admin:
+    world = worlds.open(followed, seller, durability=Durability.REPLICA)
+    async with client_of(followed, 1) as admin:
         buying = await _held_back(world, admin)
 
         await admin.client_kill_filter(_type="normal", skipme=True)
@@ -163,22 +170,24 @@ async def test_without_its_replica_a_server_sells_nothing(
 
 
 async def test_only_the_intent_is_waited_for(
-    worlds: Worlds, server: Valkey, seller: FakeSeller
+    worlds: Worlds, followed: Valkey, seller: FakeSeller
 ) -> None:
     """One purchase waits once, whatever else is written down about it; by default never."""
-    waiting = worlds.open(server, seller, durability=Durability.DISK)
+    waiting = worlds.open(followed, seller, durability=Durability.REPLICA)
     await waiting.enricher.enrich("Acme", FREE)
-    assert await calls_of(waiting.memo_redis, "waitaof") == 1
+    assert await calls_of(waiting.memo_redis, "watch") == 1
 
-    await worlds.open(server, seller).enricher.enrich("Beta", FREE)
+    await worlds.open(followed, seller).enricher.enrich("Beta", FREE)
 
-    assert await calls_of(waiting.memo_redis, "waitaof") == 1
+    assert await calls_of(waiting.memo_redis, "watch") == 1
 
 
-async def test_purchases_wait_together(worlds: Worlds, server: Valkey, seller: FakeSeller) -> None:
+async def test_purchases_wait_together(
+    worlds: Worlds, followed: Valkey, seller: FakeSeller
+) -> None:
     """Those that come later do not wait for the end of the first wait, nor for one each."""
-    world = worlds.open(server, seller, durability=Durability.DISK)
-    async with client_of(server, 1) as admin:
+    world = worlds.open(followed, seller, durability=Durability.REPLICA)
+    async with client_of(followed, 1) as admin:
         await admin.config_set("appendfsync", "no")
         buying = [asyncio.create_task(world.enricher.enrich("Acme", FREE))]
         await eventually(lambda: _waiting(admin, at_least=1), "the first intent waits")
@@ -188,32 +197,29 @@ async def test_purchases_wait_together(worlds: Worlds, server: Valkey, seller: F
         await admin.config_set("appendfsync", "always")
 
     assert {(await each).source for each in buying} == {Source.BOUGHT}
-    assert await calls_of(world.memo_redis, "waitaof") < len(buying) / 2
+    assert await calls_of(world.memo_redis, "watch") < len(buying) / 2
 
 
 async def _waiting(admin: Redis, *, at_least: int) -> bool:
     return int((await admin.info("clients"))["blocked_clients"]) >= at_least
 
 
-async def test_a_note_that_another_server_has_is_not_confirmed(
-    server: Valkey, replica: Valkey
-) -> None:
-    """Written to the old primary, asked for at the new one."""
+async def test_a_record_that_another_server_has_is_not_confirmed(followed: Valkey) -> None:
+    """Written to the old primary, asked for at the new one, which has another flight's."""
     keys = Keys("surfsense:acme")
-    async with client_of(server, 1) as old, client_of(replica, 1) as new:
-        for primary in (old, new):
-            await primary.set(keys.record, b'{"written_by":"another program"}', px=60_000)
-        await old.set(keys.record, b'{"written_by":"token"}', px=60_000)
+    async with client_of(followed, 1) as primary:
+        await primary.set(keys.record, b'{"written_by":"token"}', px=60_000)
+        await Confirmations(primary).confirm(keys, "token")
 
-        await Confirmations(old, Durability.DISK).confirm(keys, "token")
+        await primary.set(keys.record, b'{"written_by":"another"}', px=60_000)
         with pytest.raises(LeaseLost):
-            await Confirmations(new, Durability.DISK).confirm(keys, "token")
+            await Confirmations(primary).confirm(keys, "token")
 
 
 async def test_every_waiting_caller_hears_that_redis_is_gone(server: Valkey) -> None:
     """A request that fails fails for every record that it was to confirm."""
     async with client_of(server, 1) as client:
-        confirmations = Confirmations(client, Durability.DISK)
+        confirmations = Confirmations(client)
         server.child.end()
         asked = [confirmations.confirm(Keys(f"surfsense:{n}"), "token") for n in range(3)]
 

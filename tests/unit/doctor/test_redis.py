@@ -18,7 +18,6 @@ from orchestrator.doctor.redis import (
     read_facts,
 )
 from orchestrator.infra.redis_address import RedisAddress
-from orchestrator.memo import Durability
 
 HARDENED = ServerFacts(
     product="Redis",
@@ -149,7 +148,6 @@ def test_equal_numbers_on_different_servers_are_different_databases() -> None:
     assert diagnosis.level is Level.OK
 
 
-DISK, REPLICA = Durability.DISK, Durability.REPLICA
 ABLE = ServerFacts(
     product="Redis",
     version="8.0.3",
@@ -178,7 +176,7 @@ REFUSED = Trial(None, "no replica had it on disk within 2.5 s")
 )
 def test_a_server_that_cannot_confirm_is_a_fault(change: dict[str, Any], fix: str) -> None:
     """Nothing is bought then, which is what the diagnosis says; it need not be tried out."""
-    (diagnosis,) = judge_prerequisites("redis", replace(ABLE, **change), REPLICA)
+    (diagnosis,) = judge_prerequisites("redis", replace(ABLE, **change))
 
     assert diagnosis.level is Level.FAULT
     assert "EMASAI_INTENT_DURABILITY=replica" in diagnosis.what
@@ -187,47 +185,41 @@ def test_a_server_that_cannot_confirm_is_a_fault(change: dict[str, Any], fix: st
 
 
 @pytest.mark.parametrize(
-    ("change", "wanted"),
+    "change",
     [
-        ({}, REPLICA),
-        ({"version": "7.2.0"}, REPLICA),
-        ({"product": "Valkey", "version": "9.1.2"}, REPLICA),
-        ({"append_only": None, "append_fsync": ""}, REPLICA),
-        ({"replicas": 0}, DISK),
+        {},
+        {"version": "7.2.0"},
+        {"product": "Valkey", "version": "9.1.2"},
+        {"append_only": None, "append_fsync": ""},
     ],
 )
-def test_a_server_that_may_confirm_is_tried_out(change: dict[str, Any], wanted: Durability) -> None:
+def test_a_server_that_may_confirm_is_tried_out(change: dict[str, Any]) -> None:
     """Settings that a managed server hides are no fault."""
-    assert judge_prerequisites("redis", replace(ABLE, **change), wanted) == []
+    assert judge_prerequisites("redis", replace(ABLE, **change)) == []
 
 
-@pytest.mark.parametrize(
-    ("disk", "replica"), [(REFUSED, None), (PROMPT, REFUSED)], ids=["disk", "replica"]
-)
-def test_a_write_that_was_not_confirmed_is_a_fault(disk: Trial, replica: Trial | None) -> None:
+def test_a_write_that_was_not_confirmed_is_a_fault() -> None:
     """The diagnosis says why, and that nothing is bought."""
-    (diagnosis,) = judge_trial("redis", ABLE, REPLICA, disk, replica)
+    (diagnosis,) = judge_trial("redis", ABLE, REFUSED)
 
     assert diagnosis.level is Level.FAULT
     assert "nothing is bought: no replica had it" in diagnosis.what
 
 
 @pytest.mark.parametrize(
-    ("fsync", "wanted", "disk", "replica", "levels"),
+    ("fsync", "trial", "levels"),
     [
-        ("everysec", DISK, PATIENT, None, [Level.OK]),
-        ("always", DISK, PROMPT, None, [Level.OK]),
-        ("", DISK, PROMPT, None, [Level.OK]),
-        ("everysec", DISK, PROMPT, None, [Level.FAULT, Level.OK]),
-        ("everysec", REPLICA, PATIENT, PATIENT, [Level.OK]),
-        ("everysec", REPLICA, PROMPT, PATIENT, [Level.WARNING, Level.OK]),
+        ("always", PROMPT, [Level.OK]),
+        ("", PROMPT, [Level.OK]),
+        ("everysec", PATIENT, [Level.OK]),
+        ("everysec", PROMPT, [Level.WARNING, Level.OK]),
     ],
 )
 def test_a_confirmation_that_comes_too_early_is_reported(
-    fsync: str, wanted: Durability, disk: Trial, replica: Trial | None, levels: list[Level]
+    fsync: str, trial: Trial, levels: list[Level]
 ) -> None:
-    """Twice within a second of `everysec` cannot be true; with a replica it is half as bad."""
-    found = judge_trial("redis", replace(ABLE, append_fsync=fsync), wanted, disk, replica)
+    """Twice within a second of `everysec` cannot be true; a failover loses nothing by it."""
+    found = judge_trial("redis", replace(ABLE, append_fsync=fsync), trial)
 
     assert [diagnosis.level for diagnosis in found] == levels
     for diagnosis in found[:-1]:
@@ -235,8 +227,8 @@ def test_a_confirmation_that_comes_too_early_is_reported(
 
 
 def test_the_duration_of_a_confirmation_is_reported() -> None:
-    """The slowest trial counts."""
-    (diagnosis,) = judge_trial("redis", ABLE, REPLICA, PATIENT, Trial((1.2, 1.9)))
+    """The slowest write counts."""
+    (diagnosis,) = judge_trial("redis", ABLE, Trial((1.9, 1.2)))
 
     assert diagnosis.what == "confirms an intent on its disk and a replica's within 1900 ms"
 

@@ -368,3 +368,12 @@ def test_commands_log_errors_alone_unless_told(environment: pytest.MonkeyPatch) 
     environment.setenv("EMASAI_LOG_LEVEL", "debug")
 
     assert (load_command().log_level, load().log_level) == ("debug", "debug")
+
+
+def test_a_removed_value_is_explained(environment: pytest.MonkeyPatch) -> None:
+    """`disk` was one until a server with `appendfsync always` made it pointless."""
+    environment.setenv("EMASAI_INTENT_DURABILITY", "disk")
+
+    (problem,) = _problems()
+
+    assert problem.startswith("EMASAI_INTENT_DURABILITY: `disk` is no longer a value: ")
