@@ -26,9 +26,8 @@ from orchestrator.embedded.sandbox.behaviour import (
     Fault,
     PollFault,
     SandboxOptions,
-    fault_for,
+    fault_of,
     latency_s,
-    poll_fault_for,
     problems,
 )
 from orchestrator.embedded.sandbox.bill import Bill, Purchase
@@ -123,7 +122,7 @@ class Sandbox:
         name, key = _company_in(await _body_of(request))
         behaviour = self._auth.behaviour
         attempt = self._auth.attempt_at(key)
-        fault = fault_for(behaviour, key, attempt)
+        fault = fault_of(Fault, behaviour, key, attempt)
         with self._auth.one_more_in_flight():
             await asyncio.sleep(latency_s(behaviour, key, attempt))
             self._auth.count(fault)
@@ -164,7 +163,7 @@ class Sandbox:
         self._check_credit(search)
         _, key = topic_of("".join(search.phrases[:1]))
         attempt = self._auth.attempt_at(key)
-        fault = fault_for(self._auth.behaviour, key, attempt)
+        fault = fault_of(Fault, self._auth.behaviour, key, attempt)
         self._auth.count(fault)
         if fault is Fault.ERROR:
             return _unavailable(attempt)
@@ -313,17 +312,13 @@ class Sandbox:
     async def _look_fault(self, request: Request, endpoint: str) -> Response | None:
         """Apply the fault of this look, if it has one; return the response that it ends in."""
         attempt = self._auth.attempt_at(endpoint)
-        fault = poll_fault_for(self._auth.behaviour, endpoint, attempt)
+        fault = fault_of(PollFault, self._auth.behaviour, endpoint, attempt)
         self._auth.count(fault)
-        match fault:
-            case PollFault.ERROR:
-                return _unavailable(attempt)
-            case PollFault.RESET:
-                return await _reset_connection(request)
-            case PollFault.TIMEOUT:
-                return await _silence(request)
-            case None:
-                return None
+        if fault is PollFault.ERROR:
+            return _unavailable(attempt)
+        if fault is PollFault.RESET:
+            return await _reset_connection(request)
+        return None if fault is None else await _silence(request)
 
 
 class _Page(BaseModel):

@@ -1,6 +1,5 @@
 """How the sandbox behaves: its options, and the latency and fault of each request. Pure."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
@@ -121,38 +120,19 @@ class RunFault(StrEnum):
     ERROR = "run_error"
 
 
-_F = TypeVar("_F", Fault, PollFault, RunFault)
+F = TypeVar("F", Fault, PollFault, RunFault)
+#: Distinguishes the draws of the kinds of faults.
+_TOPICS: dict[type, str] = {Fault: "fault", PollFault: "poll fault", RunFault: "run fault"}
 
 
-def fault_for(behaviour: Behaviour, key: str, attempt: int) -> Fault | None:
-    """Return the fault of the *attempt*-th request about a company, or None."""
-    rates = (
-        (Fault.ERROR, behaviour.error_rate),
-        (Fault.RESET, behaviour.reset_rate),
-        (Fault.TIMEOUT, behaviour.timeout_rate),
-        (Fault.LATE, behaviour.late_rate),
-    )
-    return _drawn(rates, uniform(behaviour.seed, key, attempt, "fault"))
+def fault_of(kind: type[F], behaviour: Behaviour, topic: str, attempt: int) -> F | None:
+    """Return the fault of the *attempt*-th request about a company or an endpoint, or None.
 
-
-def poll_fault_for(behaviour: Behaviour, endpoint: str, attempt: int) -> PollFault | None:
-    """Return the fault of the *attempt*-th look at an *endpoint*, or None."""
-    rates = (
-        (PollFault.ERROR, behaviour.poll_error_rate),
-        (PollFault.RESET, behaviour.poll_reset_rate),
-        (PollFault.TIMEOUT, behaviour.poll_timeout_rate),
-    )
-    return _drawn(rates, uniform(behaviour.seed, endpoint, attempt, "poll fault"))
-
-
-def run_fault_for(behaviour: Behaviour, key: str, attempt: int) -> RunFault | None:
-    """Return the fault of the run that the *attempt*-th request about a company began, or None."""
-    rates = ((RunFault.ERROR, behaviour.run_error_rate),)
-    return _drawn(rates, uniform(behaviour.seed, key, attempt, "run fault"))
-
-
-def _drawn(rates: Iterable[tuple[_F, float]], drawn: float) -> _F | None:
-    for fault, rate in rates:
+    Each fault's rate is the field of its name in *behaviour*.
+    """
+    drawn = uniform(behaviour.seed, topic, attempt, _TOPICS[kind])
+    for fault in kind:
+        rate: float = getattr(behaviour, f"{fault.value}_rate")
         if drawn < rate:
             return fault
         drawn -= rate

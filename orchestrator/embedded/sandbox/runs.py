@@ -21,7 +21,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.embedded.sandbox.auth import Auth
-from orchestrator.embedded.sandbox.behaviour import Behaviour, latency_s, run_fault_for
+from orchestrator.embedded.sandbox.behaviour import Behaviour, RunFault, fault_of, latency_s
 from orchestrator.embedded.sandbox.bill import Bill, JsonLines, Purchase
 from orchestrator.embedded.sandbox.fake_data import SEARCH_MICROS, invent, uniform
 from orchestrator.identity import InvalidCompanyName, company_key
@@ -293,7 +293,7 @@ class RunSimulator:
         behaviour = self._auth.behaviour
         with self._auth.one_more_in_flight():
             await asyncio.sleep(latency_s(behaviour, key, attempt))
-            fault = run_fault_for(behaviour, key, attempt)
+            fault = fault_of(RunFault, behaviour, key, attempt)
             self._auth.count(fault)
             if fault is None:
                 self._succeed(run)

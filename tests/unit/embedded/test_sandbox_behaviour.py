@@ -7,7 +7,7 @@ from pydantic import SecretStr, ValidationError
 
 from orchestrator.embedded.sandbox import Behaviour, SandboxOptions
 from orchestrator.embedded.sandbox.auth import RateWindow
-from orchestrator.embedded.sandbox.behaviour import Fault, fault_for, latency_s
+from orchestrator.embedded.sandbox.behaviour import Fault, fault_of, latency_s
 
 MIXED = Behaviour(error_rate=0.1, reset_rate=0.2, timeout_rate=0.3, late_rate=0.1)
 
@@ -28,13 +28,13 @@ def test_the_same_request_meets_the_same_fault(key: str, attempt: int) -> None:
     """A run can be repeated exactly."""
     again = Behaviour(**MIXED.model_dump())
 
-    assert fault_for(MIXED, key, attempt) == fault_for(again, key, attempt)
+    assert fault_of(Fault, MIXED, key, attempt) == fault_of(Fault, again, key, attempt)
     assert latency_s(MIXED, key, attempt) == latency_s(again, key, attempt)
 
 
 def test_faults_come_as_often_as_ordered() -> None:
     """Each rate is the share of requests that meet its fault, whatever the others are."""
-    met = [fault_for(MIXED, f"company {number}", 1) for number in range(5_000)]
+    met = [fault_of(Fault, MIXED, f"company {number}", 1) for number in range(5_000)]
 
     shares = {fault: met.count(fault) / len(met) for fault in [*Fault, None]}
     assert shares == pytest.approx(
@@ -48,9 +48,10 @@ def test_seed_and_attempt_change_the_fault() -> None:
     half = Behaviour(error_rate=0.5)
     other = Behaviour(error_rate=0.5, seed=1)
 
-    attempts = {fault_for(half, "acme", attempt) for attempt in range(1, 30)}
+    attempts = {fault_of(Fault, half, "acme", attempt) for attempt in range(1, 30)}
     seeds = [
-        fault_for(half, f"company {number}", 1) == fault_for(other, f"company {number}", 1)
+        fault_of(Fault, half, f"company {number}", 1)
+        == fault_of(Fault, other, f"company {number}", 1)
         for number in range(100)
     ]
 

@@ -10,8 +10,7 @@ from orchestrator.embedded.sandbox import Behaviour
 from orchestrator.embedded.sandbox.behaviour import (
     PollFault,
     RunFault,
-    poll_fault_for,
-    run_fault_for,
+    fault_of,
 )
 from orchestrator.embedded.sandbox.runs import SearchRequest, search, topic_of
 
@@ -64,8 +63,8 @@ def test_faults_of_looks_and_runs_come_as_often_as_ordered() -> None:
         run_error_rate=0.3, poll_error_rate=0.1, poll_reset_rate=0.2, poll_timeout_rate=0.3
     )
 
-    looks = [poll_fault_for(mixed, "run", number) for number in range(5_000)]
-    runs = [run_fault_for(mixed, f"company {number}", 1) for number in range(5_000)]
+    looks = [fault_of(PollFault, mixed, "run", number) for number in range(5_000)]
+    runs = [fault_of(RunFault, mixed, f"company {number}", 1) for number in range(5_000)]
 
     shares = {fault: looks.count(fault) / len(looks) for fault in [*PollFault, None]}
     assert shares == pytest.approx(
