@@ -83,7 +83,7 @@ class WatchedWorker:
 
         Args:
             app: Its application.
-            worker: Tells how many messages it answers at a time.
+            worker: Knows how many messages it answers at a time.
             heard: Returns the queues that it consumes.
             soon: Has the event loop make a call.
         """
@@ -200,7 +200,7 @@ class WorkerRuntime:
             self.soon(self._self.become, state)
 
     def stop(self, state: WorkerState = WorkerState.STOPPING) -> None:
-        """Close everything, then end the loop. Whoever else calls waits until that is done."""
+        """Close everything, then end the loop. A second call waits until that is done."""
         with self._stopping:
             if self._stopped:
                 return
@@ -251,7 +251,7 @@ class WorkerRuntime:
         their claims lapse within seconds; what it had bought is in the journal. Purchases under
         way are seen through first where the loop still turns, since by `enrich` each may be paid
         for twice otherwise. Not by a signal to itself: a warm shutdown goes through the very
-        connection that may be stuck, and ends with 0, which tells nobody.
+        connection that may be stuck, and ends with 0, which no supervisor takes for a fault.
         """
         stuck = self._thread if stall is Stall.LOOP else threading.main_thread()
         log.critical(
@@ -308,7 +308,7 @@ def _start(sender: CeleryWorker, **_: object) -> None:
 def _refuse(reason: str) -> NoReturn:
     """End the process.
 
-    Celery takes no notice of an error in a signal: it would listen all the same, and answer
+    Celery takes no notice of an error in a signal: it would still listen, and answer
     every message, with nothing behind it.
     """
     log.critical("worker.not_started", reason=reason)

@@ -123,7 +123,7 @@ class IdempotencyKeys:
         return self._renewal.keeping(idempotency_key(key.name), key.lease)
 
     async def replace(self, name: str, before: str, after: str, ttl: timedelta) -> None:
-        """Replace a record, unless somebody else has done so."""
+        """Replace a record, unless another request has done so."""
         with store_errors("job settle request"):
             await self._replace(keys=[idempotency_key(name)], args=[before, after, ttl // _MS])
 

@@ -43,17 +43,17 @@ class LaneKeys:
 
     @property
     def held(self) -> str:
-        """Sorted set of `<job>:<chunk>` in workers' hands, by when to look at them (ms)."""
+        """Sorted set of `<job>:<chunk>` that workers hold, by when to look at them (ms)."""
         return f"{ROOT}lane:{self.lane}:held"
 
     @property
     def tenants(self) -> str:
-        """Sorted set of tenants in line, by the instant of their last turn (microseconds)."""
+        """Sorted set of queued tenants, by the instant of their last turn (microseconds)."""
         return f"{ROOT}lane:{self.lane}:tenants"
 
     @property
     def backlog(self) -> str:
-        """Hash: job -> its chunks that nobody holds; `chunks` -> those of all jobs."""
+        """Hash: job -> its chunks that no worker holds; `chunks` -> those of all jobs."""
         return f"{ROOT}lane:{self.lane}:backlog"
 
     @property
@@ -62,7 +62,7 @@ class LaneKeys:
         return f"{ROOT}lane:{self.lane}:waiting"
 
     def jobs(self, tenant: str) -> str:
-        """Return the key of a tenant's jobs in line: sorted set, by acceptance (ms)."""
+        """Return the key of a tenant's queued jobs: sorted set, by acceptance (ms)."""
         return f"{ROOT}lane:{self.lane}:jobs:{tenant}"
 
 
@@ -74,7 +74,7 @@ class JobKeys:
 
     @property
     def record(self) -> str:
-        """Hash: what was asked for, its state, its tally, the first chunk nobody ever had."""
+        """Hash: what was asked for, its state, its tally, the first chunk no worker ever had."""
         return f"{ROOT}{self.job_id}"
 
     @property
@@ -89,17 +89,17 @@ class JobKeys:
 
     @property
     def held(self) -> str:
-        """Set of chunks in workers' hands."""
+        """Set of chunks that workers hold."""
         return f"{ROOT}{self.job_id}:held"
 
     @property
     def returned(self) -> str:
-        """Set of chunks that were handed back unfinished, or whose worker has vanished."""
+        """Set of chunks that were handed back unfinished, or whose worker was lost."""
         return f"{ROOT}{self.job_id}:returned"
 
     @property
     def losses(self) -> str:
-        """Hash: chunk -> workers that have vanished with it; `f:<chunk>` -> how often it failed."""
+        """Hash: chunk -> workers that were lost with it; `f:<chunk>` -> how often it failed."""
         return f"{ROOT}{self.job_id}:losses"
 
     @property
@@ -123,7 +123,7 @@ class JobKeys:
 
     @property
     def failed_items(self) -> str:
-        """Bitmap: which of its parent's dead letters a job on its way in has."""
+        """Bitmap: which of its parent's dead letters a job takes over."""
         return f"{ROOT}{self.job_id}:letters"
 
     @property

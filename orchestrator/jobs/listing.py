@@ -1,4 +1,4 @@
-"""Walks through jobs from the newest to the oldest, page by page, whatever happens meanwhile."""
+"""Which jobs there are: read from the newest to the oldest, page by page."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ async def walk(
 
     One whose record cannot be read is yielded as such.
 
-    What is added while somebody reads is newer than what was read, so it is not met, and nothing
+    Jobs that are added during the walk are newer than those read, so they are not met, and no job
     is met twice.
 
     Args:
@@ -98,20 +98,20 @@ async def read_jobs(redis: Redis, job_ids: Sequence[str]) -> list[Job | Unreadab
 
 
 def readable(member: bytes) -> str:
-    """Return a member of a set as text; one that no program of ours has written, too."""
+    """Return a member of a set as text; also one that another program has written."""
     return member.decode("utf-8", "backslashreplace")
 
 
 def is_wrong_type(error: object) -> bool:
-    """Say whether a key holds something else than its name says."""
+    """Say whether a key holds a value of another type."""
     return isinstance(error, ResponseError) and "WRONGTYPE" in f"{error.status_code} {error}"
 
 
 def text_or_nothing(found: object) -> bytes:
-    """Return what a key holds as text; nothing where that is another type.
+    """Return what a key holds as text; nothing where it is of another type.
 
     Raises:
-        Exception: What the server said instead, of another kind.
+        Exception: The server answered with another error.
     """
     if isinstance(found, Exception) and not is_wrong_type(found):
         raise found
@@ -165,7 +165,7 @@ class JobList:
         self._redis = redis
 
     async def newest(self, wanted: JobFilter) -> AsyncIterator[Job]:
-        """Yield the readable jobs that are *wanted*, newest first, as far as somebody reads."""
+        """Yield the readable jobs that are *wanted*, newest first."""
         async for _, job in self.walk(wanted):
             if isinstance(job, Job):
                 yield job
@@ -198,7 +198,7 @@ class JobList:
         return list(known.values())
 
     async def set_aside(self) -> int:
-        """Return how many indexes of jobs were set aside since something had written over them."""
+        """Return how many indexes of jobs another program has written over."""
         with store_errors("job set aside"):
             return sum([len(batch) async for batch in scan_batches(self._redis, f"{ROOT}aside:*")])
 

@@ -7,8 +7,8 @@
         +----------+-------> cancelling -> cancelled
 
 A job is `expired` instead of `done` if its deadline left items without work. `cancelling`
-lasts until the workers have let go of what they had in hand. A paused or cancelled job whose
-last items were in their hands, and end there, is `done` or `expired` all the same.
+lasts until the workers have released the chunks that they had. A paused or cancelled job whose
+last items were running, and end, is still `done` or `expired`.
 """
 
 import asyncio
@@ -106,7 +106,7 @@ class JobKind(StrEnum):
 #: and that a lost worker's chunk is soon done again; with larger chunks enqueueing and working
 #: are no faster (docs/benchmarks.md).
 CHUNK_ITEMS: Final = 50
-#: Items up to which somebody is taken to wait for the answer.
+#: Items up to which a caller is taken to wait for the answer.
 INTERACTIVE_ITEMS = 20
 
 
@@ -131,7 +131,7 @@ class NewJob:
 
     Attributes:
         kind: What is done with each item.
-        items: Those in hand; empty where they are handed in part by part.
+        items: What is worked on; empty where the items follow part by part.
         tenant: Whose work it is.
         max_cost_micros: What the job may spend; None for no limit of its own.
         lane: Which queue it waits in.
@@ -194,7 +194,7 @@ class RequestKey:
     lease: str = ""
 
 
-#: What is told of an item whose result, or whose handler's last word, is lost. Every door's shape
+#: The result of an item whose result, or whose handler's answer, is lost. Every entry point's shape
 #: of a result has these fields.
 UNREADABLE_RESULT: Final[JsonObject] = {
     "status": "failed",
@@ -317,7 +317,7 @@ class Job:
     """A job's record as it was read.
 
     `total` counts rows, `items` what is worked on: less where rows repeat each other, and then
-    `has_row_map`. `answered` rows had their result before anybody worked. `tally` counts what
+    `has_row_map`. `answered` rows had their result on the way in. `tally` counts what
     the handlers reported, by rows.
     """
 
@@ -357,7 +357,7 @@ class Job:
 
     @property
     def context(self) -> JobContext:
-        """What handlers are told."""
+        """What handlers need to know of the job."""
         capped = self.max_cost_micros is not None
         return JobContext(
             *(self.job_id, self.tenant, capped, self.accepted_at),

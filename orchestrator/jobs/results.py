@@ -95,7 +95,7 @@ class JobResults:
                 try:
                     segment = Segment.unpack(stored)
                 except (struct.error, ValueError, TypeError, AttributeError):
-                    continue  # whose rows they are cannot be told: they count as without a result
+                    continue  # rows of unknown items count as without a result
                 for place in _places_in(segment, offset, some):
                     yield place
 
@@ -221,7 +221,7 @@ class Failures:
             for code in codes:
                 pipe.getrange(keys.failed(code), *bits)
             pipe.getrange(keys.requeued, *bits)
-            # Last: who has failed meanwhile stands here, and not yet above.
+            # Last: an item that fails meanwhile is here, and not yet above.
             pipe.getrange(keys.failed_at, *stamps)
             read = await pipe.execute(raise_on_error=False)
             *bitmaps, requeued, failed_at = (text_or_nothing(each) for each in read)
@@ -231,8 +231,8 @@ class Failures:
             for number in numbers_in(bitmap):
                 if first + number >= job.items:
                     break  # not one of the job's; something else has written the bitmap
-                place = _FAILED_AT.size * number
-                stamp = failed_at[place : place + _FAILED_AT.size]
+                offset = _FAILED_AT.size * number
+                stamp = failed_at[offset : offset + _FAILED_AT.size]
                 seconds, attempts = _FAILED_AT.unpack(stamp.ljust(_FAILED_AT.size, b"\0"))
                 at = job.accepted_at + timedelta(seconds=seconds)
                 found.append(Failure(first + number, code, at, attempts, number in again))

@@ -122,7 +122,7 @@ class ChunkRunner:
     ) -> int | None:
         """Take one chunk and work through it; return how many items got a result by this call.
 
-        None if there was no chunk to take. *taken* is told which chunk it is once that is known.
+        None if there was no chunk to take. *taken* gets the lease as soon as the chunk is taken.
         """
         with self._capacity.chunk(lane) as chunk:
             async with self._records.taken(lane) as lease:

@@ -97,7 +97,7 @@ T = TypeVar("T")
 
 #: Fields of the record that count what was reported begin with this.
 TALLY = "n:"
-#: Rows, items and chunks beyond this are no job's: a script would go through them for ever.
+#: No job has more rows, items or chunks: a script would not get through them.
 _MOST: Final = 1 << 31
 
 
@@ -133,9 +133,7 @@ def job_of(job_id: str, record: Mapping[bytes, bytes]) -> Job:
     )
     if not job.chunks <= job.items <= job.total:
         raise UnreadableJob(job_id, "chunks, items, total")
-    fields.read(
-        "next", _count
-    )  # nobody but the scripts reads it, and they cannot say what is wrong
+    fields.read("next", _count)  # only the scripts use it, and they cannot name the fault
     return job
 
 
@@ -158,7 +156,7 @@ def items_in(stored: bytes) -> list[tuple[int, Item]] | None:
 
 
 class _Fields:
-    """The fields of a record, each read by itself so that the one that is wrong can be named."""
+    """The fields of a record, each read alone so that a wrong one can be named."""
 
     def __init__(self, job_id: str, record: Mapping[bytes, bytes]) -> None:
         self._job_id = job_id

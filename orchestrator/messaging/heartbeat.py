@@ -1,7 +1,7 @@
-"""Which workers there are, by what each says of itself every few seconds (Redis DB 3).
+"""Which workers there are: each renews a heartbeat every few seconds (Redis DB 3).
 
-For people and for `emasai doctor`. Nothing is decided by it: that a worker is dead, its leases
-and leases tell, which lapse sooner.
+For people and for `emasai doctor`. No decision rests on it: the leases of a dead worker lapse
+sooner.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ from orchestrator.infra.redis_client import DAMAGE, refusal_code
 
 log = structlog.get_logger(__name__)
 
-#: Time between two signs of life.
+#: Time between two heartbeats.
 PERIOD: Final = timedelta(seconds=5)
-#: How long the last sign counts; two may go missing.
+#: How long the last heartbeat counts; two may go missing.
 TTL: Final = timedelta(seconds=17)
 #: How long the list of workers outlives the last of them.
 LIST_TTL: Final = timedelta(days=1)
@@ -48,7 +48,7 @@ class WorkerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a worker says of itself.
+    """What a worker reports about itself.
 
     Attributes:
         id: Unique to the process.
@@ -95,7 +95,7 @@ class Heartbeat:
         policy: str,
         overruled: tuple[str, ...] = (),
     ) -> "Heartbeat":
-        """Return the first sign of life of the worker that Celery calls *name*."""
+        """Return the first heartbeat of the worker that Celery calls *name*."""
         return cls(
             id=uuid4().hex,
             name=name,
@@ -141,7 +141,7 @@ class Workers:
         await pipe.execute()
 
     async def alive(self) -> list[Heartbeat]:
-        """Return the last sign of each worker that has given one lately, by name.
+        """Return the last heartbeat of each worker that is alive, by name.
 
         Raises:
             RedisError, OSError: Redis is unavailable.
@@ -159,7 +159,7 @@ class Workers:
         return sorted(known, key=lambda beat: (beat.name, beat.id))
 
     async def _ids(self) -> list[bytes]:
-        """Return the ids of all workers; whatever stands in the place of their set is dropped."""
+        """Return the ids of all workers; drop a value of another type in the place of their set."""
         try:
             return sorted(cast("set[bytes]", await self._redis.smembers(ALL)))
         except ResponseError as error:
@@ -198,7 +198,7 @@ def _beat_in(raw: dict[str, Any]) -> Heartbeat:
 
 
 class WorkerSelf:
-    """Gives signs of life of this process. One per event loop; a blocked loop gives none."""
+    """Renews the heartbeat of this process. One per event loop; a blocked loop renews none."""
 
     def __init__(
         self,
@@ -211,16 +211,16 @@ class WorkerSelf:
         supervisor: Supervisor,
         period: timedelta = PERIOD,
     ) -> None:
-        """Tell *workers* about this process, beginning with *beat*.
+        """Keep *beat* of this process in *workers*.
 
         Args:
-            workers: Where it is told.
+            workers: Where it is stored.
             beat: What does not change.
             lanes: Whose wake-ups the process answers at the moment.
             unheard_for: For how long it has left messages waiting.
             clock_ahead: By how much the machine's clock is ahead of the server's.
             supervisor: Knows which of its loops fail.
-            period: Time between two signs.
+            period: Time between two heartbeats.
         """
         self._workers = workers
         self._beat = beat
@@ -232,30 +232,30 @@ class WorkerSelf:
         self._changed = asyncio.Event()
 
     def become(self, state: WorkerState) -> None:
-        """Say from now on, and at once, that the process is about to do something else."""
+        """Report a new state, at once and from now on."""
         self._beat = replace(self._beat, state=state)
         self._changed.set()
 
     @property
     def loop(self) -> Loop:
-        """The loop that gives the signs; it waits by itself, since news are told at once."""
+        """The loop that renews the heartbeat; its work waits, since a change is sent at once."""
         return Loop("heartbeat", self._beat_once, timedelta(0))
 
     async def _beat_once(self) -> None:
         self._changed.clear()
-        await self._tell()
+        await self._renew()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._period.total_seconds()):
                 await self._changed.wait()
 
     async def leave(self) -> None:
-        """Say that the process has ended; what cannot be said is seen soon enough."""
+        """Remove the heartbeat of a process that ends; where that fails, it lapses."""
         try:
             await self._workers.remove(self._beat)
         except (RedisError, OSError) as error:
             log.warning("worker.not_removed", error=error_class(error))
 
-    async def _tell(self) -> None:
+    async def _renew(self) -> None:
         self._beat = replace(
             self._beat,
             lanes=tuple(sorted(self._lanes())),

@@ -1,7 +1,7 @@
 """What a worker does with bytes on its queues that are no message of ours: refuse them, go on.
 
 Celery and kombu expect well-formed messages. Bytes that are no JSON, a body that is no base64 or
-headers of another shape raise where nobody catches, so that one message ends every worker that
+headers of another shape raise where nothing catches, so that one message ends every worker that
 takes it; and what they do refuse, they log with its body, which may hold personal data. So every
 message is checked before they see it (`consumer.py` sees to that). A refused one is dropped, logged
 in one line by its reason, and announced by the signal `message_refused`.

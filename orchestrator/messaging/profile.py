@@ -56,7 +56,7 @@ TRANSPORT: Final = (
     Rule(
         "socket_timeout",
         SOCKET_TIMEOUT_S,
-        "without one a worker waits for ever on a broker that vanished",
+        "without one a worker waits indefinitely on a broker that vanished",
         "#8030",
     ),
     Rule("socket_connect_timeout", CONNECT_TIMEOUT_S, "likewise while it connects", "#8030"),
@@ -91,7 +91,8 @@ PROFILE: Final = (
     Rule(
         "broker_connection_max_retries",
         None,
-        "for ever: by default a worker gives up after 100 tries, and nobody listens",
+        "without limit: by default a worker gives up after 100 tries, and its queues have no "
+        "consumer",
     ),
     Rule(
         "broker_channel_error_retry",
@@ -140,7 +141,7 @@ PROFILE: Final = (
     Rule(
         "task_create_missing_queues",
         False,
-        "a misspelt queue is an error, and not a queue that nobody listens to",
+        "a misspelt queue is an error, and not a queue without a consumer",
     ),
     Rule("worker_hijack_root_logger", False, "logging is ours: one JSON line an event"),
     Rule("timezone", "UTC", "one for all hosts"),

@@ -43,7 +43,7 @@ class DueSet:
         self._take = load_script(redis, "orchestrator.schedule", "take")
 
     async def take(self, limit: int) -> list[UUID]:
-        """Take up to *limit* watches that are due; nobody else gets them for a lease."""
+        """Take up to *limit* watches that are due; no other scheduler gets them for a lease."""
 
         async def take() -> list[bytes]:
             args = [limit, self._lease // _MS, TTL // _MS]
@@ -69,7 +69,7 @@ class DueSet:
                 await self._redis.zrem(DUE, *map(str, watches))
 
     async def rebuild(self, stored: Callable[[], AsyncIterator[Mapping[UUID, datetime]]]) -> bool:
-        """Add what is *stored* and missing, if nobody has done so for an hour.
+        """Add what is *stored* and missing, if that was not done for an hour.
 
         Whatever is in the set already stays as it is: it may be under way. The mark is set at
         the end, so that a rebuild that was killed counts for nothing.

@@ -25,7 +25,7 @@ _UNSUCCESSFUL: Final = frozenset({"failed", "skipped_budget"})
 
 
 class WatchKind(StrEnum):
-    """Why there is a watch: a company that somebody named, a rule, or what a rule has found."""
+    """Why there is a watch: a company that a person named, a rule, or what a rule has found."""
 
     COMPANY = "company"
     RULE = "rule"
@@ -59,9 +59,9 @@ class Watch:
 
     @property
     def item(self) -> str:
-        """What a job is told to look at: the company by name, or by a key that is not its name's.
+        """The item of a job: the company by name, or by a key that is not its name's.
 
-        Either leads back to the watch: `watch_id` of the key that it has by itself.
+        Either leads back to the watch: `watch_id` of the key that follows from it.
         """
         own_key = Mention(self.company).identify().key
         return self.company if own_key == self.company_key else self.company_key
@@ -80,7 +80,7 @@ class RunEnd:
 
     @property
     def has_changed(self) -> bool:
-        """Whether the evidence is another than it was; the first there is, is no change."""
+        """True if the evidence changed since the last run; false on the first run."""
         before = self.watch.digest or self.known_digest
         return self.digest is not None and before is not None and self.digest != before
 
@@ -112,7 +112,7 @@ def action_for(
         watch: As it is stored; None if it was removed.
         now: Aware UTC.
         is_running: Its job is known and not finished.
-        is_worth: Somebody may want to know: see `WatchKind` and `Watches.worth`.
+        is_worth: The refresh policy wants it looked at.
         was_cancelled: Its job was cancelled before it looked at the company.
     """
     if watch is None or watch.paused:
@@ -141,7 +141,7 @@ def new_watch(
     """Return a watch of the company called *name*, first due at an instant within *every*.
 
     The instant follows from the company: a list that is added at once is not due at once.
-    *company_key* is the company's, if that is not what the name says by itself.
+    *company_key* is the company's, if that does not follow from the name.
 
     Raises:
         InvalidCompanyName: The name has no key.
@@ -206,9 +206,9 @@ def evidence_digest(evidence: Evidence | None) -> str:
     None, a company that SurfSense does not know, is a finding like any other.
     """
     claims = () if evidence is None else evidence.claims
-    told = sorted(
+    stated = sorted(
         orjson.dumps([claim.field, claim.value, claim.confidence, claim.source_url])
         for claim in claims
     )
-    found = b"none" if evidence is None else b"\n".join(told)
+    found = b"none" if evidence is None else b"\n".join(stated)
     return hashlib.blake2b(found, digest_size=16).hexdigest()

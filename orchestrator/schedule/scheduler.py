@@ -73,7 +73,7 @@ class Scheduler:
         """Enqueue every company that is due; return how many.
 
         Raises:
-            StoreUnavailable, DatabaseUnavailable: What was taken becomes due again by itself.
+            StoreUnavailable, DatabaseUnavailable: What was taken becomes due again.
         """
         await self._due.rebuild(self._watches.instants)
         enqueued = 0

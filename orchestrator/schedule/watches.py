@@ -45,7 +45,7 @@ class Watches:
     async def add(self, new: Sequence[Watch]) -> None:
         """Store *new* watches, or give those that are there already their new period.
 
-        Whoever names a company makes its watch one of its own: no rule removes it any more.
+        A company that a person names keeps its watch: no rule removes it any more.
         """
         async with writing(self._engine, "add watches") as connection:
             for rows in _rows(new):
@@ -105,7 +105,7 @@ class Watches:
         await self._change("pause watches", ids, {"paused": paused})
 
     async def remove(self, ids: Collection[UUID]) -> None:
-        """Remove *ids*; a run under way ends as one that nobody has asked for."""
+        """Remove *ids*; a run in flight ends without an effect."""
         async with writing(self._engine, "remove watches") as connection:
             for chunk in in_chunks(sorted(set(ids)), CHUNK):
                 await connection.execute(delete(watches).where(watches.c.id.in_(chunk)))
@@ -113,7 +113,7 @@ class Watches:
     async def begin(self, ids: Collection[UUID], job_id: str, ended: Collection[str]) -> set[UUID]:
         """Claim a run of *ids* for the job *job_id*; return those that it got.
 
-        Atomic: Of several claims, one gets a watch. Nobody gets one that is paused, not due, or
+        Atomic: Of several claims, one gets a watch. None gets one that is paused, not due, or
             has a run that is not among the jobs that have *ended*.
         """
         c = watches.c
@@ -219,7 +219,7 @@ def _row(watch: Watch) -> dict[str, Any]:
 
 
 def _rows(new: Sequence[Watch]) -> Iterator[list[dict[str, Any]]]:
-    """Yield rows chunk by chunk, in one order for all: who waits, waits in one direction."""
+    """Yield rows chunk by chunk, in one order for all, so that transactions do not deadlock."""
     in_order = sorted(new, key=lambda watch: watch.id)
     return ([_row(watch) for watch in chunk] for chunk in in_chunks(in_order, CHUNK))
 
@@ -232,7 +232,7 @@ class RefreshPolicy:
         self._engine = engine
 
     async def among(self, company_keys: Collection[str]) -> set[str]:
-        """Return those of *company_keys* that somebody has a use for.
+        """Return those of *company_keys* that are worth a refresh.
 
         Those with an opportunity, and those whose last purchase has answered another lookup
         since.

@@ -32,11 +32,7 @@ UNPLAIN: Final = {
 }
 #: Folders that are being rewritten; empty once they are.
 BEING_REWRITTEN: Final = (
-    "orchestrator/jobs/",
     "orchestrator/memo/",
-    "orchestrator/messaging/",
-    "orchestrator/schedule/",
-    "tasks/runtime.py",
 )
 #: Not read: the history, and other languages.
 _LEFT_OUT: Final = ("CHANGELOG.md", "README.es.md", "tests/project/test_words.py")

@@ -3,7 +3,7 @@
 --   name      of the idempotency key
 --   digest    identity of the request, '-' if it shows only when the request has been read
 --   claim     `<digest> ?<token>`, the key's record while its first request is in flight
---   lease_ms  until then it is, if nobody renews it
+--   lease_ms  how long it is, unless it is renewed
 --
 -- Returns '' where the caller has the key now, 'busy' while another request has it, 'reused' where
 -- it led to another request, else the record: `<digest> <job id, or ->[ <note>]`.

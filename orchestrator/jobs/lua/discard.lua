@@ -1,8 +1,8 @@
 -- discard(KEYS: root; ARGV: ttl_ms, job_id) -> nothing
 --
 -- Removes a job whose record cannot be read.
--- Keeps: no line or list has it any more. Its line may be unknown; whoever comes across it there drops
--- it, since it has no record. What it stored of its items expires by itself.
+-- Keeps: no list has it any more. Its lane may be unknown; `take` drops it there, since it has no
+-- record. What is stored of its items expires.
 local job_id = ARGV[2]
 for _, index in ipairs({'active', 'all', 'failures', 'unreadable'}) do
   redis.call('ZREM', ROOT .. index, job_id)

@@ -1,6 +1,6 @@
 -- fix(KEYS: root; ARGV: ttl_ms, job_id, ...) -> names of the keys that were set aside
 --
---   job_id, ...  jobs whose places are to be found again, beside those that are known to be unfinished
+--   job_id, ...  further jobs to index, beside those that are known to be unfinished
 --
 -- Sets aside every index of jobs that something else has written over, and builds it anew from the
 -- records.
@@ -30,7 +30,7 @@ for _, lane in ipairs(LANES) do
   end
 end
 
--- Puts a job where it belongs: into the indexes, the line of its lane, and what is in hand there.
+-- Puts a job where it belongs: into the indexes, the queue of its lane, and what is held there.
 local function place(job_id)
   local at = redis.call('HMGET', job_key(job_id), 'state', 'lane', 'tenant', 'accepted_at_ms',
     'finished_at_ms')

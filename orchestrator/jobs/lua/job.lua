@@ -158,7 +158,7 @@ local function finish_job(job_id, state)
 end
 
 -- Has all chunks of a job worked on once more, where results are missing although every chunk is
--- finished: they were lost in a failover, after the worker had been told that they are stored. Items
+-- finished: they were lost in a failover, after they were acknowledged. Items
 -- that have a result are not worked on again. Returns whether that is so.
 local function rescan(job_id, state, items)
   if redis.call('HLEN', job_key(job_id, 'results')) >= items

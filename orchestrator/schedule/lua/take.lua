@@ -2,12 +2,12 @@
 --
 --   due       sorted set of watch ids, scored by the instant at which to look at each (ms)
 --   limit     how many are taken at most
---   lease_ms  after which a member that nobody has put elsewhere is given out again (ms)
+--   lease_ms  after which a member that was not put elsewhere is given out again (ms)
 --   ttl_ms    how long the set is remembered after its last use (ms)
 --
 -- Returns the ids that were due, longest due first.
--- Keeps: of all that ask, one gets a member; nobody else does before the lease is over. A
--- taker that dies loses nothing: what it took becomes due again by itself.
+-- Keeps: one scheduler gets a member, and no other one before the lease is over. A
+-- scheduler that dies loses nothing: what it took becomes due again.
 local due = KEYS[1]
 local limit, lease_ms, ttl_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local time = redis.call('TIME')
