@@ -31,9 +31,7 @@ UNPLAIN: Final = {
     r"\b(of ours is|server is|Redis is|backend is) (away|down)\b": "a backend is unavailable",
 }
 #: Folders that are being rewritten; empty once they are.
-BEING_REWRITTEN: Final = (
-    "orchestrator/memo/",
-)
+BEING_REWRITTEN: Final = ("orchestrator/memo/",)
 #: Not read: the history, and other languages.
 _LEFT_OUT: Final = ("CHANGELOG.md", "README.es.md", "tests/project/test_words.py")
 _KINDS: Final = {".py", ".lua", ".md", ".toml", ".yml"}
