@@ -199,9 +199,9 @@ _EMPTY: Final = CompanyResult(status=ItemStatus.FAILED, company="").model_dump(m
 class ResultReader:
     """Reads the results of a job row by row, in bounded memory, with the evidence if wanted."""
 
-    def __init__(self, results: JobResults, recall: EvidenceReader) -> None:
+    def __init__(self, results: JobResults, reader: EvidenceReader) -> None:
         self._results = results
-        self._recall = recall
+        self._reader = reader
 
     async def rows(
         self, job: Job, *, start: int = 0, stop: int | None = None, with_evidence: bool = True
@@ -255,7 +255,7 @@ class ResultReader:
         """Return the evidence of each of *kept* that has some, by its `_key`."""
         found = [each for each in kept if each.get("status") == ItemStatus.ENRICHED]
         wanted = {_key(each): _reference(each) for each in found}
-        evidence = await self._recall.find(list(wanted.values()))
+        evidence = await self._reader.find(list(wanted.values()))
         return {
             key: each.model_dump(mode="json")
             for key, each in zip(wanted, evidence, strict=True)

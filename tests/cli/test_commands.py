@@ -49,12 +49,12 @@ def test_a_dry_run_says_what_would_be_bought_and_buys_nothing(
     with leads.open("a", encoding="utf-8") as file:
         file.write("S.A.,Ana,ana@gmail.com\n")
 
-    foreseen = json.loads(emasai("run", leads, "--dry-run", "--json").out)
+    preview = json.loads(emasai("run", leads, "--dry-run", "--json").out)
     explained = json.loads(emasai("explain", name, "--json").out)
 
-    assert foreseen["to_buy"] == 2
-    assert foreseen["ambiguous"] == 1
-    assert foreseen["cost_micros_at_most"] == 2 * foreseen["price_micros"]
+    assert preview["to_buy"] == 2
+    assert preview["ambiguous"] == 1
+    assert preview["cost_micros_at_most"] == 2 * preview["price_micros"]
     assert explained["purchases"] == []
 
 

@@ -40,12 +40,12 @@ def test_a_list_distinguishes_companies_of_one_name(
         encoding="utf-8",
     )
 
-    foreseen = json.loads(emasai("enrich", listing, "--dry-run", "--json").out)
+    preview = json.loads(emasai("enrich", listing, "--dry-run", "--json").out)
     summary = json.loads(emasai("enrich", listing, "--json").out)
 
     key = company_key(name)
     spain, germany, bare = _rows_of(tmp_path / "companies.out.csv")
-    assert foreseen["to_buy"] >= summary["purchases"] == 2
+    assert preview["to_buy"] >= summary["purchases"] == 2
     assert [spain["emasai_company_key"], germany["emasai_company_key"]] == [
         key,
         f"{key}~globex.test",

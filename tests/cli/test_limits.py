@@ -37,7 +37,7 @@ def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return name
 
 
-def _foreseen(emasai: Emasai, names: Sequence[str]) -> dict[str, Any]:
+def _preview(emasai: Emasai, names: Sequence[str]) -> dict[str, Any]:
     said: dict[str, Any] = json.loads(emasai("enrich", *names, "--dry-run", "--json").out)
     return said
 
@@ -47,8 +47,8 @@ def test_a_dry_run_quotes_what_the_seller_reserves(
 ) -> None:
     """A cap of that much buys everything, a micro-dollar less leaves one; the bill stays within."""
     affordable, others = _new_companies(3), _new_companies(3)
-    foreseen = _foreseen(emasai, affordable)
-    quoted, billed = foreseen["cost_micros_at_most"], _bill_micros(stack)
+    preview = _preview(emasai, affordable)
+    quoted, billed = preview["cost_micros_at_most"], _bill_micros(stack)
 
     with everybody_known(stack):
         bought = emasai("enrich", *affordable, "--max-cost", f"{quoted / 1e6:.6f}")
@@ -56,7 +56,7 @@ def test_a_dry_run_quotes_what_the_seller_reserves(
         # Side by side: each is reserved at its price before the first one has been paid.
         short = emasai("enrich", *others, "--max-cost", f"{(quoted - 1) / 1e6:.6f}", "--json")
 
-    assert foreseen["to_buy"] == foreseen["affordable"] == 3
+    assert preview["to_buy"] == preview["affordable"] == 3
     assert quoted == 3 * {"enrich": 46_500, "workspace": 5_500}[protocol]
     assert bought.code == 0
     assert 0 < billed <= quoted
@@ -72,12 +72,12 @@ def test_a_requeue_quotes_what_the_seller_reserves(
     names = _new_companies(2)
     listing = tmp_path / "companies.csv"
     listing.write_text("\n".join(["empresa", *names, ""]), encoding="utf-8")
-    quoted = _foreseen(emasai, names)["cost_micros_at_most"]
+    quoted = _preview(emasai, names)["cost_micros_at_most"]
     job_id = json.loads(emasai("enrich", listing, "--deadline", "1ms", "--json").out)["job_id"]
 
-    foreseen = json.loads(emasai("jobs", "requeue", "--job", job_id, "--dry-run", "--json").out)
+    preview = json.loads(emasai("jobs", "requeue", "--job", job_id, "--dry-run", "--json").out)
 
-    assert (foreseen["items"], foreseen["cost_micros_at_most"]) == (2, quoted), protocol
+    assert (preview["items"], preview["cost_micros_at_most"]) == (2, quoted), protocol
 
 
 def test_names_with_a_cap_of_nothing_buy_nothing(emasai: Emasai, stack: EmbeddedStack) -> None:

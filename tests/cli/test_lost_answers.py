@@ -143,7 +143,7 @@ def test_the_losses_of_a_file_are_queued_again_by_their_reason(
     failed = json.loads(emasai("jobs", "failed", *job, "--json").out)["failed"]
     losing(False)
     unnamed = emasai("jobs", "requeue", *job).out
-    foreseen = emasai("jobs", "requeue", *job, "--reason", "answer_lost", "--dry-run").out
+    preview = emasai("jobs", "requeue", *job, "--reason", "answer_lost", "--dry-run").out
     queued = json.loads(emasai("jobs", "requeue", *job, "--reason", "answer_lost", "--json").out)
     nothing = emasai("jobs", "requeue", *job, "--reason", "answer_lost").out
     new_job = queued["jobs"][0]["job_id"]
@@ -164,7 +164,7 @@ def test_the_losses_of_a_file_are_queued_again_by_their_reason(
     assert [letter["code"] for letter in failed] == ["answer_lost"] * len(failed)
     assert {letter["retry"] for letter in failed} == {"named"}
     assert f"Left out: {len(failed)} answer_lost." in unnamed
-    assert "for $0.1395 at most" in foreseen
+    assert "for $0.1395 at most" in preview
     (new,) = queued["jobs"]
     assert new["codes"] == {"answer_lost": len(failed)}
     assert "nothing to queue again" in nothing

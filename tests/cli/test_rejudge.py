@@ -85,10 +85,10 @@ def test_stored_leads_are_run_by_a_filter(emasai: Emasai, leads: Path) -> None:
     ran = json.loads(emasai("run", leads, "--json").out)
     conditions = ("--where", f"source={_source(leads)}")
 
-    foreseen = json.loads(emasai("run", *conditions, "--dry-run", "--json").out)
+    preview = json.loads(emasai("run", *conditions, "--dry-run", "--json").out)
     again = json.loads(emasai("run", *conditions, "--json").out)
 
-    assert (foreseen["items"], foreseen["to_buy"]) == (COMPANIES, 0)
+    assert (preview["items"], preview["to_buy"]) == (COMPANIES, 0)
     assert again["statuses"] == ran["statuses"]
     assert again["purchases"] == 0
 

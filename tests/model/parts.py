@@ -62,8 +62,8 @@ class Rules(NamedTuple):
 
     `answers_within` is how long a seller without run ids may take to answer; the hold of an intent
     ends after that. `honours_key`: it charges once for all POSTs with one key. `lua` has for a
-    script's name a text in it and what stands there instead. `has_strays`: runs may be interrupted,
-    so the leader that gives one up remembers it.
+    script's name a text in it and what stands there instead. `has_orphans`: runs may be
+    interrupted, so the leader that gives one up remembers it.
     """
 
     gives_run_ids: bool = True

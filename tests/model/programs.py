@@ -138,7 +138,7 @@ class Programs:
         return self._nodes[local].pending
 
     def resume(self, local: int, answer: Answer, now_ms: int, *, certain: bool) -> int:
-        """Return the local state after *answer* has come at this time, with this tenure."""
+        """Return the local state after *answer* has come at this time, with this lease."""
         key = (local, answer, now_ms, certain)
         if key not in self._next:
             node = self._nodes[local]
@@ -207,7 +207,7 @@ class Keeping:
 
     @asynccontextmanager
     async def keeping(self, *_: Any, **__: Any) -> AsyncIterator[Facts]:
-        """Yield the tenure."""
+        """Yield the lease clock."""
         yield self._facts
 
 

@@ -458,7 +458,7 @@ MUTATIONS = (
         patch=(buying.Purchaser, "_void", _withdraws_what_was_sent_before),
     ),
     Mutation(
-        "the POST is sent when the tenure is over",
+        "the POST is sent when the lease is over",
         STALL_PATIENT,
         (bought_once,),
         patch=(buying, "_send_guard", _asks_only_for_the_time),

@@ -88,14 +88,14 @@ class Selling:
         seen.sort(key=lambda run: abs(run.posted_ms - after_ms))
         return world, seen[0].id if seen else None
 
-    def _stray(self, world: "World", run_id: str, record: bytes) -> tuple["World", None]:
+    def _orphan(self, world: "World", run_id: str, record: bytes) -> tuple["World", None]:
         others = (orphan for orphan in world.orphans if orphan[0] != run_id)
         return world._replace(orphans=(*others, (run_id, record, len(world.begun)))), None
 
-    def _strays(self, world: "World") -> tuple["World", tuple[bytes, ...]]:
+    def _orphans(self, world: "World") -> tuple["World", tuple[bytes, ...]]:
         return world, tuple(record for _, record, _ in world.orphans)
 
-    def _forget_stray(self, world: "World", run_id: str) -> tuple["World", None]:
+    def _forget_orphan(self, world: "World", run_id: str) -> tuple["World", None]:
         return world._replace(orphans=tuple(s for s in world.orphans if s[0] != run_id)), None
 
 

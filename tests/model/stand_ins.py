@@ -18,7 +18,7 @@ PRICE = 7
 
 
 class Seller:
-    """Connects, asks its permit and posts, as the socket does."""
+    """Connects, asks its send guard and posts, as the socket does."""
 
     protocol = "model"
     price_micros = PRICE
@@ -28,7 +28,7 @@ class Seller:
         self.answers_within = answers_within
 
     async def submit(self, company: str, *, purchase_id: str) -> Any:
-        """Sell, if the permit is there once the connection is."""
+        """Sell, if the send guard agrees once connected."""
         await Ask("connect")
         guard = current_guard()
         assert guard is not None
@@ -190,12 +190,12 @@ class OrphanedRuns:
 
     async def add(self, record: PurchaseRecord) -> None:
         """Remember it."""
-        await Ask("stray", (record.run_id, orjson.dumps(record.to_json())))
+        await Ask("orphan", (record.run_id, orjson.dumps(record.to_json())))
 
     async def of(self, company_key: str) -> list[PurchaseRecord]:
         """Return all of them."""
         del company_key
-        records = cast("tuple[bytes, ...]", await Ask("strays"))
+        records = cast("tuple[bytes, ...]", await Ask("orphans"))
         return [PurchaseRecord.from_json(orjson.loads(record)) for record in records]
 
     async def due(self, limit: int) -> list[PurchaseRecord]:
@@ -208,7 +208,7 @@ class OrphanedRuns:
 
     async def drop(self, record: PurchaseRecord) -> None:
         """Forget it."""
-        await Ask("forget_stray", (record.run_id,))
+        await Ask("forget_orphan", (record.run_id,))
 
 
 class NeverAbandoned:

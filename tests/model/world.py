@@ -13,7 +13,7 @@ from tests.model.redis_model import Scripts, Store, Value, freeze, sorted_set, t
 from tests.model.seller import Run, Selling
 
 TICK_MS = ms(TICK)
-#: In place of the end of a tenure.
+#: In place of the end of a lease.
 RENEWING = -1
 _NAME = re.compile(r"-- (\w+)\(KEYS")
 
@@ -22,7 +22,7 @@ class Process(NamedTuple):
     """One worker: a local state by number, and what the environment knows of it.
 
     `held` is a reply on its way while the process stands still; `until_ms` the end of the
-    tenure it can be certain of, or `RENEWING` if that is over and it goes on renewing; `asked_ms`
+    lease it can be certain of, or `RENEWING` if that is over and it goes on renewing; `asked_ms`
     when it sent what it waits for. `lapsed`: it stands still for so long that it may be called
     gone; `stalled`: it ever did.
     """

@@ -15,9 +15,15 @@ RENAMED: Final = {
     r"\bComplaint\b": "throttled log",
     r"\bBecause\.[A-Z]|\bRulings?\b|\bBook\b": "match reason, identity rules",
     r"\bfirsts\b": "first_occurrences",
-    r"\bWorth\b": "refresh policy",
+    r"\bLanding\b|\bSeat\b|(?i:\btenures?\b)|\bBeginning\b": "flight result, lease holder, clock",
+    r"(?i)\bglances?\b|\bforeseen?\b": "preview",
+    r"\bWorth\b|\bLastKnown\b|\blast_known\b|\bRecall\b": "refresh policy, archived evidence",
     r"\bVitals\b": "health checks",
-    r"\bworkshop\b|\binvention\b": "run simulator, fake data",
+    r"\bPurpose\b": "billing context",
+    r"(?i)\bpermits?\b": "send guard",
+    # Operators watch for the log events `stray.*`.
+    r"\bstrays?\b(?!\.)": "orphaned run",
+    r"(?i)\bdesks?\b|\bworkshop\b|\binvention\b": "enrich endpoint, run simulator, fake data",
 }
 #: Words that hide who acts, and idioms that have a plain word.
 UNPLAIN: Final = {

@@ -43,7 +43,7 @@ class Fault(StrEnum):
     FOLLOW = "a buyer that lives is followed no longer than its lease"
     SILENCE = "a silent store counts as the end of all processes"
     BARRED = "after a buyer's death its company is bought again"
-    GUARD = "a POST leaves although its permit is over"
+    GUARD = "a POST leaves although its send guard refuses"
 
 
 def _ignore_lease() -> None:

@@ -81,10 +81,10 @@ async def test_looking_tells_what_would_be_claimed_and_claims_nothing(engine: As
     """The first lead has the name; a preview assigns nothing."""
     index = _index(engine)
 
-    foreseen = await index.preview_all([SPAIN, GERMANY])
+    preview = await index.preview_all([SPAIN, GERMANY])
     resolved = await index.resolve_all([GERMANY, SPAIN])
 
-    assert [each.key for each in foreseen] == ["acme", "acme~globex.de"]
+    assert [each.key for each in preview] == ["acme", "acme~globex.de"]
     assert [each.key for each in resolved] == ["acme", "acme~acme.es"]
     assert [each.key for each in await index.preview_all([SPAIN, GERMANY])] == [
         "acme~acme.es",

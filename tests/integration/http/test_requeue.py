@@ -65,13 +65,13 @@ def test_what_failed_is_tried_again_and_bought_once(
     break_surfsense(stack, 0)
     finished(client, accepted(client, COMPANIES[:4]))
     path = f"{JOBS}/{failed['job_id']}/requeue"
-    foreseen = client.post(path, json={"dry_run": True}).json()
+    preview = client.post(path, json={"dry_run": True}).json()
     with ThreadPoolExecutor(5) as callers:
         answers = [each.json() for each in callers.map(client.post, [path] * 5)]
     jobs = [job for answer in answers for job in answer["jobs"]]
     done = [finished(client, url) for url in {job["url"] for job in jobs}]
 
-    assert (foreseen["items"], foreseen["cost_micros_at_most"]) == (12, 8 * 46_500)
+    assert (preview["items"], preview["cost_micros_at_most"]) == (12, 8 * 46_500)
     assert sum(job["total"] for job in done) == 12
     assert sum(job["tally"]["status:enriched"] for job in done) == 12
     assert sum(job["tally"]["source:hit"] for job in done) == 4

@@ -192,8 +192,8 @@ async def test_looking_claims_nothing(
 ) -> None:
     """Neither a preview nor a judgement on kept evidence assigns the name."""
     await scenario.store.import_leads([GERMANY])
-    last_known = EvidenceReader(EvidenceArchive(engine), world.memo)
-    rejudge = Rejudge(scenario.store, last_known, world.index, scenario.pipeline, utc_now)
+    evidence_reader = EvidenceReader(EvidenceArchive(engine), world.memo)
+    rejudge = Rejudge(scenario.store, evidence_reader, world.index, scenario.pipeline, utc_now)
 
     await world.enricher.preview([Mention("Acme", "globex.de", "DE")])
     await rejudge.judge(str(GERMANY.id))
@@ -210,8 +210,8 @@ async def test_leads_are_judged_again_on_what_was_bought_for_their_company(
     """By domains, and also under a key that was merged since; never on the other company's."""
     await scenario.judge(SPAIN, GERMANY)
     await _decide(engine, DecisionKind.MERGE, "acme~globex.de", "globex")
-    last_known = EvidenceReader(EvidenceArchive(engine), world.memo)
-    rejudge = Rejudge(scenario.store, last_known, world.index, scenario.pipeline, utc_now)
+    evidence_reader = EvidenceReader(EvidenceArchive(engine), world.memo)
+    rejudge = Rejudge(scenario.store, evidence_reader, world.index, scenario.pipeline, utc_now)
     scenario.agent.cases.clear()
 
     results = [await rejudge.judge(str(each.id)) for each in (SPAIN, GERMANY)]

@@ -168,7 +168,7 @@ async def test_a_failure_that_cannot_have_cost_anything_costs_nothing(
 
 
 async def test_glancing_costs_nothing(world: World) -> None:
-    """A glance says what is known of each name, in order, and never buys."""
+    """A preview says what is known of each name, in order, and never buys."""
     await world.enricher.enrich("Acme", FREE)
 
     previews = await world.enricher.preview(

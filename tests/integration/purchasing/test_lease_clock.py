@@ -23,7 +23,7 @@ BEGAN_MS = 1_700_000_000_000
 
 @pytest.fixture(params=["with run ids", "without"])
 def seller(request: pytest.FixtureRequest, worlds: Worlds) -> FakeSeller:
-    """Return a seller of either protocol, which asks for its permit as the socket does."""
+    """Return a seller of either protocol, which asks its send guard as the socket does."""
     return worlds.run_seller if request.param == "with run ids" else worlds.seller
 
 

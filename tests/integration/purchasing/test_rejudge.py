@@ -114,15 +114,15 @@ async def test_a_look_stores_nothing(scenario: Scenario, store: LeadStore) -> No
 async def test_the_same_rules_on_the_same_evidence_change_nothing(
     scenario: Scenario, store: LeadStore
 ) -> None:
-    """What an agent would say today of evidence grown old does not count, foreseen or stored."""
+    """What an agent would say today of evidence grown old does not count, preview or stored."""
     await scenario.run(advance(version="1"))
     today = FakeAgent(discard(version="1"))
 
-    foreseen = await scenario.rejudge(today).judge(ITEM)
+    preview = await scenario.rejudge(today).judge(ITEM)
     stored = _read(await scenario.rejudge(today)(ITEM, _now()))
 
-    assert (foreseen.change, stored.change) == (Change.UNCHANGED, Change.UNCHANGED)
-    assert (foreseen.viable, stored.viable) == (True, True)
+    assert (preview.change, stored.change) == (Change.UNCHANGED, Change.UNCHANGED)
+    assert (preview.viable, stored.viable) == (True, True)
     assert [each.decision for each in await store.decisions_of(LEAD.id)] == [advance(version="1")]
 
 

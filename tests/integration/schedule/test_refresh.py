@@ -33,8 +33,8 @@ def handle(
     world: World, engine: AsyncEngine, watches: Watches, jobs_redis: Redis
 ) -> RefreshHandler:
     """Return what workers run."""
-    last_known = EvidenceReader(EvidenceArchive(engine), world.memo)
-    return RefreshHandler(watches, DueSet(jobs_redis), last_known, world.index, world.enricher)
+    evidence_reader = EvidenceReader(EvidenceArchive(engine), world.memo)
+    return RefreshHandler(watches, DueSet(jobs_redis), evidence_reader, world.index, world.enricher)
 
 
 @pytest.fixture

@@ -59,13 +59,13 @@ async def test_a_dry_run_counts_and_a_requeue_queues_once(api: Api) -> None:
     job_id = await failed_job(api)
     path = f"{JOBS}/{job_id}/requeue"
 
-    foreseen = (await api.client.post(path, json={"dry_run": True})).json()
+    preview = (await api.client.post(path, json={"dry_run": True})).json()
     first = (await api.client.post(path)).json()
     again = (await api.client.post(path)).json()
     named = (await api.client.post(path, json={"codes": ["poison"]})).json()
 
-    assert (foreseen["items"], foreseen["cost_micros_at_most"]) == (1, 46_500)
-    assert foreseen["jobs"][0]["job_id"] is None
+    assert (preview["items"], preview["cost_micros_at_most"]) == (1, 46_500)
+    assert preview["jobs"][0]["job_id"] is None
     (queued,) = first["jobs"]
     assert (first["codes"], first["left"]) == ({"rate_limited": 1}, {"poison": 1})
     listed = (await api.client.get(JOBS)).json()["jobs"]
