@@ -78,7 +78,7 @@ class Abandoned(NotShared):
     """No caller of this process waits for the flight any more, and its loader may give it up."""
 
     def __str__(self) -> str:
-        return "nobody waits for it any more"
+        return "no caller waits for it any more"
 
 
 class Abandonment:

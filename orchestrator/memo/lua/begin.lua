@@ -9,7 +9,7 @@
 --
 -- Returns one of
 --   {'entry', stored, now_ms}
---   {'failure', failure as JSON, now_ms, ms until somebody may try again}
+--   {'failure', failure as JSON, now_ms, ms until the next try}
 --   {'follower', ms until the lease expires, now_ms, the leader's token}
 --   {'leader', generation, now_ms, record or false}
 --

@@ -12,8 +12,8 @@
 -- over, or finished already).
 --
 -- Keeps: the record is the ticket, not the lease. A leader of the current generation writes as long as
--- it holds the lease, or the record is still its own: then no other purchase has begun since, whoever
--- leads now, and what was paid for is kept. A successor that has begun to look at the record loses its
+-- it holds the lease, or the record is still its own: then no other purchase has begun since,
+-- whichever process leads now, and what was paid for is kept. A successor that has begun to look at the record loses its
 -- lease with it, so it can write nothing any more. The record changes in the same step as the entry, so
 -- that it tells whether the answer was stored. A repeated call of one that has succeeded answers
 -- 'stored'.

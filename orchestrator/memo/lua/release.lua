@@ -5,10 +5,10 @@
 --   process         says that the leader's process is alive, if it is there: given by a follower
 --                   that has found it gone. The follower may have stood still since
 --   failed          the failure as JSON, or '' to step down without one
---   ttl_ms          how long nobody tries again after the first failure (ms); it doubles with
+--   ttl_ms          how long no process tries again after the first failure (ms); it doubles with
 --                   every further one, up to longest_ttl_ms
 --
--- Returns how long nobody tries again (ms), 0 without a failure, -1 if *token* did not lead, or its
+-- Returns the pause until the next try (ms), 0 without a failure, -1 if *token* did not lead, or its
 -- process is alive after all.
 -- Keeps: only the leader ends its flight, or, by its token, a follower that has found it gone; a
 -- failure never hides a successor's work. The record stays: only its writer knows whether it still
