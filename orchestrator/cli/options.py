@@ -18,7 +18,7 @@ T = TypeVar("T")
 _TEXT: Final = TypeAdapter(bounds.Notes)
 _NAME: Final = TypeAdapter(bounds.Text)
 _TENANT: Final = TypeAdapter(bounds.Tenant)
-_DEADLINE: Final = TypeAdapter(bounds.Deadline)
+_UNTIL: Final = TypeAdapter(bounds.Until)
 _COST: Final = TypeAdapter(bounds.CostUsd)
 
 
@@ -176,6 +176,10 @@ def parse_terms(
     if max_cost is not None:
         micros = bounds.micros_of(bounded(_COST, max_cost.removeprefix("$")))
     if deadline is not None:
-        instant = parse_instant(deadline, utc_now(), ago=False)
-        until = bounded(_DEADLINE, instant, of=f"the deadline {deadline}")
+        # By one instant: a short length of time must not have passed by the time it is checked.
+        now = utc_now()
+        instant = parse_instant(deadline, now, ago=False)
+        until = bounded(_UNTIL, instant, of=f"the deadline {deadline}")
+        if until <= now:
+            raise typer.BadParameter(f"the deadline {deadline} has passed; give a later one")
     return Terms(micros, until, tenant, buy_again)

@@ -1,11 +1,13 @@
 """Values of options, as they are typed."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import typer
 
-from orchestrator.cli.options import parse_duration
+from orchestrator.cli.options import parse_duration, parse_terms
+
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,19 @@ def test_anything_else_is_a_wrong_usage(text: str) -> None:
     """One sentence with an example, never a traceback."""
     with pytest.raises(typer.BadParameter, match="is not a length of time, such as 5s"):
         parse_duration(text)
+
+
+def test_a_short_deadline_from_now_has_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the process is: both instants are of one reading of the clock."""
+    readings = iter([NOW])
+    monkeypatch.setattr("orchestrator.cli.options.utc_now", lambda: next(readings))
+    monkeypatch.setattr("orchestrator.infra.bounds.utc_now", lambda: NOW + timedelta(hours=1))
+
+    assert parse_terms(None, "1ms").deadline == NOW + timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("deadline", ["0s", "-1h", "2020-01-01"])
+def test_a_deadline_that_has_passed_is_a_wrong_usage(deadline: str) -> None:
+    """One sentence says so."""
+    with pytest.raises(typer.BadParameter, match="has passed; give a later one"):
+        parse_terms(None, deadline)
