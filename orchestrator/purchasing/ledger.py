@@ -84,6 +84,7 @@ class Ledger:
         self._engine = engine
         self._clock = clock
         self._settler = Batcher(self._settle_all)
+        self._lookups = Batcher(self._has_all)
 
     async def settle(self, purchase: LedgerEntry, answer: JsonObject | None = None) -> Entered:
         """Enter *purchase*. Concurrent calls share a transaction.
@@ -101,9 +102,11 @@ class Ledger:
         return await self._settler.submit(_Settling(purchase, packed))
 
     async def has(self, purchase_id: str) -> bool:
-        """Say whether that purchase is entered, under its own id."""
-        async with reading(self._engine, "read the ledger") as connection:
-            return bool(await _entered(connection, {purchase_id}))
+        """Return whether that purchase is entered, under its own id. Concurrent calls share a read.
+
+        Every refused purchase asks, and a seller that is down refuses hundreds at once.
+        """
+        return await self._lookups.submit(purchase_id)
 
     async def opening_balance(self, account: str) -> OpeningBalance:
         """Return what the budget's *account* is opened with.
@@ -131,6 +134,11 @@ class Ledger:
             rows = (await connection.execute(statement)).mappings()
             names = LedgerEntry.model_fields
             return [LedgerEntry.model_validate({n: row[n] for n in names}) for row in rows]
+
+    async def _has_all(self, purchase_ids: Sequence[str]) -> list[bool]:
+        async with reading(self._engine, "read the ledger") as connection:
+            known = await _entered(connection, set(purchase_ids))
+        return [purchase_id in known for purchase_id in purchase_ids]
 
     async def _settle_all(self, batch: Sequence["_Settling"]) -> list[Entered]:
         now = self._clock()

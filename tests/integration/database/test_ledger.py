@@ -65,6 +65,15 @@ async def test_a_run_counts_once(ledger: Ledger, engine: AsyncEngine) -> None:
     assert {name: answer.payload for name, answer in archived.items()} == {"purchase-1": {"by": 1}}
 
 
+async def test_lookups_at_once_get_their_own_answers(ledger: Ledger) -> None:
+    """Concurrent calls share a read: some are entered, others are not."""
+    await asyncio.gather(*(ledger.settle(purchase(number)) for number in range(0, 20, 2)))
+
+    found = await asyncio.gather(*(ledger.has(f"purchase-{number}") for number in range(20)))
+
+    assert found == [number % 2 == 0 for number in range(20)]
+
+
 async def test_purchases_of_one_run_at_once_count_once(ledger: Ledger) -> None:
     """In one transaction, too; purchases without a run id are none of one run."""
     same = [purchase(number, run_id="run-7") for number in range(20)]

@@ -4,14 +4,28 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.memo import Source, StillLoading
-from orchestrator.purchasing import BudgetExhausted, EnrichmentStatus, PurchaseOutcome
-from orchestrator.surfsense import Ambiguous, NotFound, RequestRejected, ServiceUnavailable
+from orchestrator.purchasing import (
+    BudgetExhausted,
+    EnrichmentStatus,
+    EvidenceArchive,
+    PurchaseOutcome,
+    archived_outcome,
+    entry_key,
+)
+from orchestrator.surfsense import Ambiguous, Answer, NotFound, RequestRejected, ServiceUnavailable
 from tests.integration.purchasing.conftest import CAPPED, FREE, World
 from tests.support.books import total_spent
-from tests.support.surfsense import PRICE
+from tests.support.surfsense import PRICE, found
+
+ANSWERS = [
+    found("Acme"),
+    NotFound(1_000, cost_estimated=True),
+    Ambiguous(("Acme Iberia", "Acme Perú"), {}, PRICE, cost_estimated=False),
+]
 
 
 async def test_a_cold_company_is_bought(world: World) -> None:
@@ -179,3 +193,24 @@ async def test_glancing_costs_nothing(world: World) -> None:
     assert [preview.fresh for preview in previews] == [False, True, False]
     assert [preview.is_ambiguous for preview in previews] == [False, False, True]
     assert len(world.seller.asked) == 1
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: type(answer).__name__)
+async def test_the_archive_returns_what_the_lookup_returned(
+    world: World, engine: AsyncEngine, answer: Answer
+) -> None:
+    """Status, evidence to the last claim, candidates and instant, long after the memo forgot."""
+    world.seller.script["Acme"] = [answer]
+    bought = await world.enricher.enrich("Acme", FREE)
+    await world.memo.invalidate(entry_key("acme"))
+
+    again = archived_outcome((await EvidenceArchive(engine).latest(["acme"]))["acme"])
+
+    assert (again.company_key, again.status, again.candidates) == (
+        bought.company_key,
+        bought.status,
+        bought.candidates,
+    )
+    assert (again.evidence, again.as_of) == (bought.evidence, bought.as_of)
+    assert again.purchase_id == bought.purchase_id
+    assert (again.source, again.cost_micros) == (None, 0)

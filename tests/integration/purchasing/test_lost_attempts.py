@@ -197,11 +197,12 @@ async def test_a_lost_answer_is_in_the_ledger_at_once(world: World) -> None:
 
 
 async def test_an_unusable_answer_is_paid_for_and_not_bought_again(world: World) -> None:
-    """SurfSense did its work: the attempt is in the ledger as failed, and asking repeats it."""
+    """The ledger has it as failed; lookups get the error, with the price that is uncertain."""
     world.seller.script["Acme"] = [MalformedAnswer("Acme", "the body")]
     for _ in range(2):
-        with pytest.raises(MalformedAnswer):
+        with pytest.raises(MalformedAnswer) as raised:
             await world.enricher.enrich("Acme", FREE)
+        assert raised.value.uncertain_micros == PRICE
         await world.memo.invalidate("surfsense:acme")
 
     (failed,) = await world.ledger.purchases_of("acme")

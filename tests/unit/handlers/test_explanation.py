@@ -1,5 +1,7 @@
 """Why an item could not be worked on: the code and a sentence in two languages."""
 
+from datetime import timedelta
+
 import pytest
 
 from orchestrator.handlers.explanation import NAMED, explain, explain_ambiguity
@@ -35,6 +37,16 @@ FAILURES: list[EnrichmentError] = [
     MalformedAnswer("Acme", "the body"),
     AccessDenied("Acme", 401),
 ]
+
+
+@pytest.mark.parametrize(
+    "error", [AnswerLost("Acme", "timeout", 46_500), MalformedAnswer("Acme", "the body", 46_500)]
+)
+def test_what_may_have_been_charged_is_in_the_result(error: AnswerLost | MalformedAnswer) -> None:
+    """A result names the price that the ledger has as uncertain."""
+    error.retry_in = timedelta(minutes=90)
+
+    assert explain(error).uncertain_micros == 46_500
 
 
 def test_a_caller_that_gave_up_is_told_to_ask_again() -> None:
