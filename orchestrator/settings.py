@@ -47,7 +47,6 @@ REMOVED: Final[Mapping[str, str]] = {
     "EMASAI_CHUNK_SIZE": "a worker takes 50 items of a job at a time",
     "EMASAI_CLI_LOG_LEVEL": "the `emasai` command logs what EMASAI_LOG_LEVEL says",
     "EMASAI_HANDOVER_DAYS": "a delivered hand-over is listed for 90 days",
-    "EMASAI_HONOURS_IDEMPOTENCY_KEY": "where it was true, SURFSENSE_PROTOCOL is enrich-idempotent",
     "EMASAI_IDEMPOTENCY_TTL_S": "an idempotency key leads to its job for 24 hours",
     "EMASAI_INTERRUPTED_GRACE_S": "a run that a restart interrupted has 30 seconds to succeed",
     "EMASAI_POISON_ATTEMPTS": "an item that kills its worker is begun three times",
@@ -401,12 +400,11 @@ class Settings(_Database, RedisSettings):
         validation_alias="SURFSENSE_URL", examples=["https://surfsense.example"]
     )
     """Origin of the SurfSense service."""
-    surfsense_protocol: Literal["enrich", "enrich-idempotent", "workspace"] = Field(
+    surfsense_protocol: Literal["enrich", "workspace"] = Field(
         "enrich", validation_alias="SURFSENSE_PROTOCOL"
     )
-    """`enrich`; `enrich-idempotent` where SurfSense charges requests with one `Idempotency-Key`
-    once, so that a request whose answer was lost is sent again without being asked for; or
-    `workspace` for SurfSense's own API, whose purchases survive a crash of their buyer."""
+    """`enrich`, or `workspace` for SurfSense's own API, whose purchases survive a crash of their
+    buyer."""
     surfsense_api_key: Annotated[BearerToken | None, RequiredByWorkspace] = Field(
         None, validate_default=True, validation_alias="SURFSENSE_API_KEY"
     )
@@ -427,6 +425,11 @@ class Settings(_Database, RedisSettings):
     """Where an intent must be before its `POST` leaves: `none` (Redis has acknowledged it), or
     `replica` (on the disks of the server and of a replica). See "Power loss and failover" in
     `docs/operations.md`."""
+    honours_idempotency_key: bool = Field(
+        default=False, validation_alias="EMASAI_HONOURS_IDEMPOTENCY_KEY"
+    )
+    """Whether SurfSense's `enrich` charges requests with one `Idempotency-Key` once. Only then is a
+    request whose answer was lost sent again without being asked for."""
     price_micros: int = Field(46_500, ge=0, validation_alias="EMASAI_PRICE_MICROS")
     """Worst-case price of one company, reserved in the budget before the purchase. By `workspace`,
     unset means 5500, the price of one page of search results."""
@@ -439,7 +442,6 @@ class Settings(_Database, RedisSettings):
     """Spending cap of this installation, in all."""
     cap_refresh_day_micros: Cap = Field(None, validation_alias="EMASAI_CAP_REFRESH_DAY_MICROS")
     """Spending cap on refreshes, which no caller waits for, of one UTC day."""
-    """Share of any cap from which a warning is given and refreshes stop."""
     max_in_flight: int = Field(200, ge=1, le=4000, validation_alias="EMASAI_MAX_IN_FLIGHT")
     """Purchases that one process has in flight at a time."""
     stale_for: SecondsOrZero = Field(timedelta(0), validation_alias="EMASAI_STALE_FOR_S")
@@ -494,11 +496,6 @@ class Settings(_Database, RedisSettings):
         own = () if self.api_key is None else (ApiKey(self.api_key),)
         further = self.further_api_keys
         return (*own, *(parse_api_keys(further.get_secret_value()) if further else ()))
-
-    @property
-    def honours_idempotency_key(self) -> bool:
-        """Whether a request that is sent twice with one key is charged once."""
-        return self.surfsense_protocol == "enrich-idempotent"
 
     @property
     def broker_url(self) -> str:

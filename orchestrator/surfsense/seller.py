@@ -88,7 +88,7 @@ def open_seller(settings: Settings, http: Http, *, clock: Clock = utc_now) -> Se
     """Return the seller of `SURFSENSE_PROTOCOL`, which sends through *http* and closes nothing."""
     timeout = settings.surfsense_timeout
     match settings.surfsense_protocol:
-        case "enrich" | "enrich-idempotent":
+        case "enrich":
             return EnrichSeller(
                 http,
                 price_micros=settings.price_micros,

@@ -64,7 +64,7 @@ CASES: tuple[Case, ...] = (
         "enrich",
         Behaviour(mishap=Mishap.RESET, honours_key=True),
         healed=Behaviour(honours_key=True),
-        variables={"SURFSENSE_PROTOCOL": "enrich-idempotent"},
+        variables={"EMASAI_HONOURS_IDEMPOTENCY_KEY": "true"},
     ),
 )
 
