@@ -1,6 +1,5 @@
 """`emasai jobs failed` and `emasai jobs requeue`: failed items, their reasons, and retries."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
@@ -100,11 +99,9 @@ async def _count(runtime: Runtime, wanted: FailureFilter) -> dict[str, FailureCo
     counts: dict[str, FailureCount] = {}
     async for job in runtime.jobs.failures.jobs(wanted):
         async for items in runtime.jobs.failures.items(job, wanted):
-            by_code = defaultdict(list)
             for item in items:
-                by_code[item.code].append(item)
-            for code, some in by_code.items():
-                counts.setdefault(code, FailureCount(retry_of(job.kind, code))).add(some)
+                new = FailureCount(retry_of(job.kind, item.code))
+                counts.setdefault(item.code, new).add([item])
     return dict(sorted(counts.items()))
 
 
