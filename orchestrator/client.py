@@ -31,8 +31,7 @@ from orchestrator.dispatch import (
     RequeueReport,
     Terms,
     command,
-    preview_requeue,
-    requeue,
+    requeue_all,
     submit_stream,
     wait_for,
 )
@@ -415,12 +414,7 @@ class Orchestrator:
         if wanted == FailureFilter():
             raise InvalidRequest(("Give one of job_id, codes, tenant, lane and since.",))
         terms = _terms(None, max_cost_micros, deadline)
-        cap, runtime = terms.max_cost_micros, self.runtime
-        if dry_run:
-            found = preview_requeue(runtime, wanted, max_cost_micros=cap)
-        else:
-            found = requeue(runtime, wanted, max_cost_micros=cap, deadline=terms.deadline)
-        return await RequeueReport.of(found)
+        return await requeue_all(self.runtime, wanted, terms, dry_run=dry_run)
 
     async def explain(self, company: CompanyLike) -> CompanyHistory:
         """Return all that is known of a company: key, purchases and their cost, decisions.

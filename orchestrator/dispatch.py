@@ -347,17 +347,6 @@ class RequeueReport:
     left: Counter[str]
     before: Counter[str]
 
-    @classmethod
-    async def of(cls, found: AsyncIterator[Requeue]) -> "RequeueReport":
-        """Carry *found* through to its end."""
-        jobs, left, before = [], Counter[str](), Counter[str]()
-        async for each in found:
-            left += each.left
-            before += each.before
-            if each.items:
-                jobs.append(each)
-        return cls(jobs, left, before)
-
     @property
     def codes(self) -> Counter[str]:
         """How many items are queued again, by reason."""
@@ -379,6 +368,27 @@ class RequeueReport:
             "cost_micros_at_most": self.cost_micros_at_most if dry_run else None,
             "jobs": [each.as_json() for each in self.jobs],
         }
+
+
+async def requeue_all(
+    runtime: Runtime, wanted: FailureFilter, terms: Terms, *, dry_run: bool = False
+) -> RequeueReport:
+    """Queue the failed items that are *wanted* again, within *terms*; return what became of them.
+
+    With *dry_run* nothing changes. Otherwise, and for the errors, see `requeue`.
+    """
+    cap, jobs = terms.max_cost_micros, list[Requeue]()
+    left, before = Counter[str](), Counter[str]()
+    if dry_run:
+        found = preview_requeue(runtime, wanted, max_cost_micros=cap)
+    else:
+        found = requeue(runtime, wanted, max_cost_micros=cap, deadline=terms.deadline)
+    async for each in found:
+        left += each.left
+        before += each.before
+        if each.items:
+            jobs.append(each)
+    return RequeueReport(jobs, left, before)
 
 
 async def preview_requeue(

@@ -11,7 +11,7 @@ from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, json_text, out, print_json, table, write_json
 from orchestrator.cli.options import AsJson, Deadline, OfLane, OfTenant, parse_instant, parse_terms
 from orchestrator.cli.session import with_runtime
-from orchestrator.dispatch import RequeueReport, preview_requeue, requeue, requeued_as
+from orchestrator.dispatch import RequeueReport, requeue_all, requeued_as
 from orchestrator.handlers import FailedItem, FailureCount, list_failed_items, retry_of
 from orchestrator.jobs import FailureFilter, Lane
 
@@ -180,13 +180,7 @@ def requeue_failed(  # noqa: PLR0913 - each is an option
 
     async def work(runtime: Runtime) -> tuple[RequeueReport, Sequence[str]]:
         wanted = await _filter_of(runtime, job_id, reasons, tenant, lane, since)
-        cap = terms.max_cost_micros
-        found = (
-            preview_requeue(runtime, wanted, max_cost_micros=cap)
-            if dry_run
-            else requeue(runtime, wanted, max_cost_micros=cap, deadline=terms.deadline)
-        )
-        report = await RequeueReport.of(found)
+        report = await requeue_all(runtime, wanted, terms, dry_run=dry_run)
         earlier = await requeued_as(runtime, job_id) if job_id and report.before else ()
         return report, earlier
 
@@ -199,7 +193,7 @@ def requeue_failed(  # noqa: PLR0913 - each is an option
 
 def _show(report: RequeueReport, earlier: Sequence[str], *, dry_run: bool) -> None:
     if report.jobs:
-        out.print(_sweep_table(report, dry_run=dry_run))
+        out.print(_report_table(report, dry_run=dry_run))
     sentences = [_verdict(report, dry_run=dry_run)]
     if report.left:
         names = ", ".join(f"{n} {code}" for code, n in sorted(report.left.items()))
@@ -225,7 +219,7 @@ def _verdict(report: RequeueReport, *, dry_run: bool) -> str:
     return f"Queued {items} again ({reasons})."
 
 
-def _sweep_table(report: RequeueReport, *, dry_run: bool) -> Table:
+def _report_table(report: RequeueReport, *, dry_run: bool) -> Table:
     new_job = () if dry_run else ("queued again as",)
     found = table("job", *new_job, "items", "may spend", "tenant", right=("items", "may spend"))
     for each in report.jobs:

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, StringConstraints
 
 from orchestrator.app import Runtime
-from orchestrator.dispatch import RequeueReport, Terms, preview_requeue, requeue, requeued_as
+from orchestrator.dispatch import Terms, requeue_all, requeued_as
 from orchestrator.handlers import list_failed_items
 from orchestrator.infra.bounds import Flag, Instant, Tenant
 from orchestrator.jobs import FailureFilter, KeyedRequest, Lane
@@ -212,14 +212,8 @@ async def _requeued(
         response.headers[REPLAYED] = "true"
         return RequeueAnswer.model_validate(keyed.replay.note)
     check_time_is_left(terms)
-    found = (
-        preview_requeue(runtime, chosen, max_cost_micros=terms.max_cost_micros)
-        if wanted.dry_run
-        else requeue(
-            runtime, chosen, max_cost_micros=terms.max_cost_micros, deadline=terms.deadline
-        )
-    )
-    content = (await RequeueReport.of(found)).as_json(dry_run=wanted.dry_run)
+    report = await requeue_all(runtime, chosen, terms, dry_run=wanted.dry_run)
+    content = report.as_json(dry_run=wanted.dry_run)
     content["jobs"] = [{**each, "url": _url(each["job_id"])} for each in content["jobs"]]
     content["requeued_as"] = (
         [] if chosen.job_id is None else await requeued_as(runtime, chosen.job_id)
