@@ -68,7 +68,7 @@ from orchestrator.lookup import (
     look_up_all,
     read_history,
 )
-from orchestrator.settings import load
+from orchestrator.settings import load, warn_of_removed_settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -232,7 +232,9 @@ class Orchestrator:
             DatabaseUnavailable: The database cannot be reached.
             SchemaMismatch: The database has the schema of another version.
         """
-        async with connect_runtime(load(**variables)) as runtime:
+        settings = load(**variables)
+        warn_of_removed_settings()
+        async with connect_runtime(settings) as runtime:
             yield cls(runtime)
 
     async def enrich(

@@ -218,3 +218,13 @@ def test_an_unknown_log_level_is_refused(emasai: Emasai, monkeypatch: pytest.Mon
 
     assert ended.code == 2
     assert "EMASAI_LOG_LEVEL: Input should be 'debug', 'info', 'warning' or 'error'" in ended.err
+
+
+def test_a_removed_setting_is_named(emasai: Emasai, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line beside the output, which is not changed by it."""
+    monkeypatch.setenv("EMASAI_CHUNK_SIZE", "5")
+
+    ended = emasai("costs")
+
+    assert ended.code == 0
+    assert ended.err.count("EMASAI_CHUNK_SIZE is no longer a setting: ") == 1
