@@ -1,4 +1,4 @@
-"""Which item answers which row."""
+"""Sets of numbers as bytes."""
 
 import random
 
@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 
 from orchestrator.infra.distinct import Distinct
 from orchestrator.jobs import Segment
-from orchestrator.jobs.stored import pack_row_counts, row_count_in
+from orchestrator.jobs.stored import Numbers, numbers_in, pack_row_counts, row_count_in
+
+
+@given(st.lists(st.sets(st.integers(0, 5_000))))
+def test_what_is_packed_is_read_again(parts: list[set[int]]) -> None:
+    """Whatever comes, in whatever parts and order, is in the set once, and nothing else is."""
+    numbers = Numbers()
+    for part in parts:
+        numbers.add(part)
+
+    assert list(numbers_in(numbers.pack())) == sorted(set().union(*parts))
 
 
 @given(st.lists(st.text(max_size=3)))
