@@ -183,7 +183,7 @@ class Flight:
         past_ms: The same, from below: it shows at least this.
         leads: Says, without asking the server, whether the lease is certainly still held.
             Where it is not, another leader may be at work.
-        may_pay: Says whether it is held for so long that what is sent now leaves in time.
+        may_send: Says whether it is held for so long that what is sent now leaves in time.
         abandonable: Marks what may be interrupted once no caller waits for the flight any more;
             raises `Abandoned` then.
         write_record: Replaces the record.
@@ -199,7 +199,7 @@ class Flight:
     now_ms: Callable[[], int]
     past_ms: Callable[[], int]
     leads: Callable[[], bool]
-    may_pay: Callable[[], bool]
+    may_send: Callable[[], bool]
     write_record: RecordWriter
     drop_record: Callable[[], Awaitable[bool]]
     amend_record: RecordAmender

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -27,7 +28,7 @@ from orchestrator.memo.flight import (
     NotShared,
     Outcome,
 )
-from orchestrator.memo.options import MemoOptions, milliseconds
+from orchestrator.memo.options import MemoOptions
 from orchestrator.memo.records import Records
 from orchestrator.memo.store import Keys, Scripts
 
@@ -37,6 +38,13 @@ log = structlog.get_logger(__name__)
 COMMIT_RETRY_S: Final = 0.25
 #: The same after the callers have their answer.
 LATE_RETRY_S: Final = 1.0
+
+_MS: Final = timedelta(milliseconds=1)
+
+#: Stores the answer of one flight; returns the script's verdict.
+Commit = Callable[[], Awaitable[str]]
+#: Settles what is left to do about it; returns whether nothing is left.
+Settle = Callable[..., Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,6 @@ class _LeaseHolder:
     ) -> None:
         self.keys = keys
         self.token = token
-        self.generation = leading.generation
         self.held_until = 0.0
         self._records = records
         self._leading = leading
@@ -82,11 +89,11 @@ class _LeaseHolder:
             now_ms=self.now_ms,
             past_ms=self.past_ms,
             leads=lambda: clock.is_certain,
-            may_pay=lambda: clock.is_safe,
+            may_send=lambda: clock.is_safe,
             write_record=self.write_record,
             drop_record=self.drop_record,
             amend_record=self.amend_record,
-            generation=self.generation,
+            generation=self._leading.generation,
             abandonable=abandonment.possible,
         )
 
@@ -170,63 +177,55 @@ class Leader:
         async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as clock:
             try:
                 loaded = await load(holder.flight(clock, abandonment))
-                stored_at_ms = loaded.loaded_at_ms
-                expires_at_ms = stored_at_ms + milliseconds(loaded.ttl)
-                entry = Entry(loaded.status, loaded.payload, stored_at_ms, expires_at_ms)
-                body = encode(entry, token=token)
+                expires_at_ms = loaded.loaded_at_ms + loaded.ttl // _MS
+                entry = Entry(loaded.status, loaded.payload, loaded.loaded_at_ms, expires_at_ms)
+                body, record = encode(entry, token=token), b""
+                if loaded.record is not None:
+                    record = encode_record(loaded.record, token=token)
             except BaseException as error:
                 await self._step_down(holder, error)
                 raise
-            stored = await self._commit(holder, loaded, entry, body)
-        settled = await self._settle(holder, loaded, keep_record=stored is None)
+            commit = partial(
+                self._scripts.commit, keys, token, leading.generation, entry, body, record
+            )
+            stored = await self._commit(keys, commit)
+        settle = partial(self._settle, holder, loaded, record)
+        settled = await settle(keep_record=stored is None)
         if stored is None:
-            late = self._store_late(holder, loaded, entry, body, settled=settled)
+            late = self._store_late(keys, commit, settle, expires_at_ms, settled=settled)
             self._go_on(late, f"store {keys.entry}")
         outcome = Outcome(keys.entry, loaded.source, entry, entry.age_ms(holder.now_ms()))
         return FlightResult(outcome, stored=bool(stored))
 
-    async def _commit(
-        self, holder: _LeaseHolder, loaded: Loaded, entry: Entry, body: bytes
-    ) -> bool | None:
+    async def _commit(self, keys: Keys, commit: Commit) -> bool | None:
         """Store the answer; None if Redis stays unavailable for the commit patience."""
         deadline = time.monotonic() + self._options.commit_patience.total_seconds()
         while True:
             try:
-                verdict = await self._try_to_commit(holder, loaded, entry, body)
+                verdict = await commit()
                 break
             except (RedisError, OSError) as error:
                 if time.monotonic() > deadline:
-                    key = holder.keys.entry
-                    log.error("memo.commit_failed", key=key, error=type(error).__name__)
+                    log.error("memo.commit_failed", key=keys.entry, error=type(error).__name__)
                     return None
                 await asyncio.sleep(COMMIT_RETRY_S)
         if verdict != "stored":
-            log.warning("memo.write_refused", key=holder.keys.entry, verdict=verdict)
+            log.warning("memo.write_refused", key=keys.entry, verdict=verdict)
         return verdict == "stored"
 
-    async def _try_to_commit(
-        self, holder: _LeaseHolder, loaded: Loaded, entry: Entry, body: bytes
-    ) -> str:
-        record = b""
-        if loaded.record is not None:
-            record = encode_record(loaded.record, token=holder.token)
-        return await self._scripts.commit(
-            holder.keys, holder.token, holder.generation, entry=entry, body=body, record=record
-        )
-
     async def _store_late(
-        self, holder: _LeaseHolder, loaded: Loaded, entry: Entry, body: bytes, *, settled: bool
+        self, keys: Keys, commit: Commit, settle: Settle, expires_at_ms: int, *, settled: bool
     ) -> None:
         """Go on storing an answer that Redis could not take, as long as it is fresh."""
-        while self._clock().timestamp() * 1000 < entry.expires_at_ms:
+        while self._clock().timestamp() * 1000 < expires_at_ms:
             await asyncio.sleep(LATE_RETRY_S)
-            settled = settled or await self._settle(holder, loaded, keep_record=True)
+            settled = settled or await settle(keep_record=True)
             try:
-                verdict = await self._try_to_commit(holder, loaded, entry, body)
+                verdict = await commit()
             except (RedisError, OSError):
                 continue
-            log.info("memo.stored_late", key=holder.keys.entry, verdict=verdict)
-            await self._settle(holder, loaded, keep_record=False)
+            log.info("memo.stored_late", key=keys.entry, verdict=verdict)
+            await settle(keep_record=False)
             return
 
     def _go_on(self, work: Coroutine[None, None, None], name: str) -> None:
@@ -235,7 +234,9 @@ class Leader:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    async def _settle(self, holder: _LeaseHolder, loaded: Loaded, *, keep_record: bool) -> bool:
+    async def _settle(
+        self, holder: _LeaseHolder, loaded: Loaded, record: bytes, *, keep_record: bool
+    ) -> bool:
         """Do what is left to do about the answer, which its callers get in any case.
 
         A settlement that fails is left to the sweeper. Where it is unknown whether the answer was
@@ -256,8 +257,7 @@ class Leader:
             log.exception("memo.settle_failed", key=keys.entry)
             return False
         if not keep_record:
-            body = None if loaded.record is None else encode_record(loaded.record, token=token)
-            await self._records.drop(keys, token, body=body)
+            await self._records.drop(keys, token, body=record or None)
         return True
 
     async def _step_down(self, holder: _LeaseHolder, error: BaseException) -> None:

@@ -44,6 +44,8 @@ READ_BATCH: Final = 500
 #: SCAN hint where almost nothing matches, so that no batch grows large.
 FEW: Final = 1000
 
+_MS: Final = timedelta(milliseconds=1)
+
 _Value = asyncio.Future["bytes | None"]
 
 
@@ -155,7 +157,7 @@ class Scripts:
     ) -> int:
         """Write *body* as the record of *writer*, and list it; return what `record.lua` says."""
         names = (keys.lease, keys.record, RECORDED)
-        args: list[Any] = [token, body, self._record_ttl_ms, self._lease_ms, milliseconds(hold)]
+        args: list[Any] = [token, body, self._record_ttl_ms, self._lease_ms, hold // _MS]
         args += [int(amends), listed(keys.entry, writer)]
         return cast("int", await self._call(self._write_record, names, args))
 
@@ -172,7 +174,7 @@ class Scripts:
         await self._call(self._drop_record, (keys.failure, RECORDED), (stored, ""))
 
     async def commit(
-        self, keys: Keys, token: str, generation: int, *, entry: Entry, body: bytes, record: bytes
+        self, keys: Keys, token: str, generation: int, entry: Entry, body: bytes, record: bytes
     ) -> str:
         """Store *entry*, encoded as *body*, and leave *record*; return the script's verdict."""
         names = [keys.entry, keys.lease, keys.generation, keys.record]

@@ -280,7 +280,7 @@ class Purchaser:
                 )
         except NotSent as error:
             await self._void(flight, record)
-            if not flight.may_pay():
+            if not flight.may_send():
                 raise LeaseLost(flight.key) from error
             cause = f"no connection within {self._send_within.total_seconds():g} s"
             raise ServiceUnavailable(error.company, cause) from error
@@ -589,6 +589,6 @@ def _send_guard(flight: Flight, record: PurchaseRecord) -> SendGuard:
     """Return what the socket asks before the POST's first byte leaves."""
 
     def may_leave() -> bool:
-        return flight.may_pay() and flight.now_ms() < (record.send_before_ms or 0)
+        return flight.may_send() and flight.now_ms() < (record.send_before_ms or 0)
 
     return SendGuard(may_leave)

@@ -206,7 +206,7 @@ def _buys_on_loss(record: PurchaseRecord | None, *, gives_run_ids: bool) -> Step
 
 
 def _asks_only_for_the_lease(flight: Any, _: PurchaseRecord) -> Any:
-    return SendGuard(flight.may_pay)
+    return SendGuard(flight.may_send)
 
 
 async def _drops_before_it_writes(records: Any, keys: Any, token: str, _: Any, **__: Any) -> None:

@@ -43,7 +43,7 @@ def flight_of(
     *,
     record: JsonObject | None = None,
     leads: bool = True,
-    may_pay: bool = True,
+    may_send: bool = True,
 ) -> Flight:
     """Return a flight for `KEY` that has found *record* and writes down in *records*."""
     return Flight(
@@ -53,7 +53,7 @@ def flight_of(
         now_ms=now_ms,
         past_ms=now_ms,
         leads=lambda: leads,
-        may_pay=lambda: may_pay,
+        may_send=lambda: may_send,
         write_record=records.write,
         drop_record=records.drop,
         amend_record=records.mark,

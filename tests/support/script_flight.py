@@ -58,9 +58,7 @@ class ScriptFlight:
         left = b""
         if last_record:
             left = encode_record({"text": last_record}, token=self.token)
-        return await self._scripts.commit(
-            KEYS, self.token, generation, entry=entry, body=body, record=left
-        )
+        return await self._scripts.commit(KEYS, self.token, generation, entry, body, left)
 
     async def release(self, failure: Failure | None = None, *, if_gone: bool = False) -> int:
         """Step down."""

@@ -62,9 +62,9 @@ def _flight(
     *,
     record: JsonObject | None = None,
     leads: bool = True,
-    may_pay: bool = True,
+    may_send: bool = True,
 ) -> Flight:
-    return flight_of(notes, lambda: BEGAN_MS, record=record, leads=leads, may_pay=may_pay)
+    return flight_of(notes, lambda: BEGAN_MS, record=record, leads=leads, may_send=may_send)
 
 
 def _abandoned(flight: Flight, *, at: int) -> Flight:
@@ -124,7 +124,7 @@ async def test_a_leader_in_the_last_part_of_its_lease_sends_nothing(
 ) -> None:
     """It leads, but may not for as long as the POST takes to leave."""
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(WrittenRecords(), leads=True, may_pay=False), REQUEST)
+        await world.purchaser.buy(_flight(WrittenRecords(), leads=True, may_send=False), REQUEST)
 
     assert seller.asked == []
 

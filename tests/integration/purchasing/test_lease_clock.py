@@ -38,9 +38,9 @@ def _announced(record: PurchaseRecord, send_before_ms: int) -> PurchaseRecord:
 
 
 def _flight(
-    notes: WrittenRecords, *, may_pay: bool, now_ms: Callable[[], int] = lambda: 1000
+    notes: WrittenRecords, *, may_send: bool, now_ms: Callable[[], int] = lambda: 1000
 ) -> Flight:
-    return flight_of(notes, now_ms, leads=may_pay, may_pay=may_pay)
+    return flight_of(notes, now_ms, leads=may_send, may_send=may_send)
 
 
 async def test_a_leader_that_may_have_lost_its_lease_sends_nothing(
@@ -51,7 +51,7 @@ async def test_a_leader_that_may_have_lost_its_lease_sends_nothing(
     notes = WrittenRecords()
 
     with pytest.raises(LeaseLost):
-        await world.purchaser.buy(_flight(notes, may_pay=False), REQUEST)
+        await world.purchaser.buy(_flight(notes, may_send=False), REQUEST)
 
     assert seller.asked == []
     assert notes.dropped
@@ -67,7 +67,9 @@ async def test_nothing_is_sent_after_the_instant_that_the_intent_names(
     clock = count(1000, SEND_WITHIN.seconds * 1000)
 
     with pytest.raises(ServiceUnavailable, match="no connection within 2 s"):
-        await world.purchaser.buy(_flight(notes, may_pay=True, now_ms=lambda: next(clock)), REQUEST)
+        await world.purchaser.buy(
+            _flight(notes, may_send=True, now_ms=lambda: next(clock)), REQUEST
+        )
 
     record = PurchaseRecord.from_json(notes.written[-1])
     assert record.send_before_ms is not None
@@ -85,7 +87,7 @@ async def test_a_successor_waits_from_the_instant_after_which_nothing_left(
     clock = count(BEGAN_MS, GRACE_MS // 3)
     left = PurchaseRecord(Stage.INTENT, "p1", 1, BEGAN_MS, REQUEST)
     left = _announced(left, BEGAN_MS - GRACE_MS if is_long_ago else BEGAN_MS + 60_000)
-    flight = _flight(WrittenRecords(), may_pay=True, now_ms=lambda: next(clock))
+    flight = _flight(WrittenRecords(), may_send=True, now_ms=lambda: next(clock))
     flight = replace(flight, record=left.to_json())
 
     await world.purchaser.buy(flight, REQUEST)
@@ -120,7 +122,7 @@ async def test_that_there_is_no_run_counts_only_of_a_list_asked_for_after_the_gr
     seller = _SlowToLook()
     world = worlds.open(shared_valkey, seller)
     left = _announced(PurchaseRecord(Stage.INTENT, "p1", 1, BEGAN_MS, REQUEST), BEGAN_MS)
-    flight = _flight(WrittenRecords(), may_pay=True, now_ms=lambda: seller.now_ms)
+    flight = _flight(WrittenRecords(), may_send=True, now_ms=lambda: seller.now_ms)
 
     loaded = await world.purchaser.buy(replace(flight, record=left.to_json()), REQUEST)
 
