@@ -27,6 +27,13 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import ContentEncodingError
 from pydantic import SecretStr
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+)
 
 from orchestrator.infra.redis_address import is_loopback
 from orchestrator.surfsense.errors import (
@@ -291,19 +298,23 @@ class Http:
 
     async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Return the answer to a request, which is repeated while none of it can have been sent."""
-        began, attempt = monotonic(), 0
-        while True:
-            try:
+        try:
+            return await self._transport.send(method, url, headers, body)
+        except _Refused:
+            raise
+        except BEFORE_SENDING as error:
+            # The retry's objects are made for the one request in thousands that needs them.
+            await self._sleep(_pause_s(1, error))
+        async for attempt in AsyncRetrying(
+            sleep=self._sleep,
+            stop=stop_after_attempt(CONNECT_ATTEMPTS - 1) | stop_after_delay(CONNECT_PATIENCE_S),
+            wait=_wait_s,
+            retry=retry_if_exception(_may_be_repeated),
+            reraise=True,
+        ):
+            with attempt:
                 return await self._transport.send(method, url, headers, body)
-            except _Refused:
-                raise
-            except BEFORE_SENDING as error:
-                attempt += 1
-                if attempt == CONNECT_ATTEMPTS or monotonic() - began > CONNECT_PATIENCE_S:
-                    raise
-                # One turn of the loop is enough for it to notice all connections that have ended.
-                longest_s = 0.0 if isinstance(error, _Stale) else min(0.1 * 2**attempt, 2.0)
-            await self._sleep(random.uniform(0, longest_s))  # noqa: S311 - spreads retries
+        raise AssertionError  # the last attempt returns or raises
 
     async def __aenter__(self) -> Self:
         return self
@@ -331,6 +342,22 @@ def open_http(base_url: str, *, api_key: SecretStr | None, timeout: timedelta) -
         timeout=timeout,
     )
     return Http(base_url, transport, api_key=api_key)
+
+
+def _may_be_repeated(error: BaseException) -> bool:
+    return isinstance(error, BEFORE_SENDING) and not isinstance(error, _Refused)
+
+
+def _wait_s(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return _pause_s(state.attempt_number + 1, error)
+
+
+def _pause_s(attempt: int, error: BaseException | None) -> float:
+    """Return how long to wait after that attempt, spread at random, in seconds."""
+    # One turn of the loop is enough for it to notice all connections that have ended.
+    longest_s = 0.0 if isinstance(error, _Stale) else min(0.1 * 2**attempt, 2.0)
+    return random.uniform(0, longest_s)  # noqa: S311 - spreads retries
 
 
 def _unanswered(company: str, cause: str) -> EnrichmentError:
