@@ -3,10 +3,11 @@
 import asyncio
 from asyncio.subprocess import Process
 
+import pytest
 from redis.asyncio import Redis
 
 from orchestrator.embedded.servers import Valkey
-from orchestrator.purchasing import Budget
+from orchestrator.purchasing import Budget, BudgetExhausted
 from tests.support.books import FixedBalances
 from tests.support.budget_process import ACCOUNTS, caps
 from tests.support.children import Children
@@ -17,6 +18,11 @@ PRICE, CAP = 46_500, 300 * 46_500
 async def _start(children: Children, server: Valkey, name: str) -> Process:
     arguments = (f"{server.url}/3", name, "200", str(PRICE), str(CAP))
     return await children.start("-m", "tests.support.budget_process", *arguments, ready=b"ready")
+
+
+async def _exhaust(budget: Budget) -> None:
+    for number in range(2 * CAP // PRICE):
+        await budget.reserve(f"rest-{number}", PRICE, ACCOUNTS)
 
 
 async def test_caps_hold_under_eight_processes(
@@ -30,6 +36,9 @@ async def test_caps_hold_under_eight_processes(
     processes = await asyncio.gather(*(_start(children, shared_valkey, f"p{n}") for n in range(8)))
 
     outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+    # The last settlements may give back what every reservation had asked for before.
+    with pytest.raises(BudgetExhausted):
+        await _exhaust(budget)
 
     states = [await budget.account(name) for name in ACCOUNTS]
     allowed = sum(int(stdout.splitlines()[-1]) for stdout, _ in outputs)
