@@ -26,11 +26,11 @@ _CONNECTING: Final = _commands("ping; select 0; multi; exec; discard; watch {key
 _OURS: Final = _CONNECTING + _commands("""
     bitcount {key}; bitop and {key} {key}; del {key}; evalsha 0 0; exists {key}; expire {key} 1;
     get {key}; getbit {key} 0; getex {key}; getrange {key} 0 1; hdel {key} f; hexists {key} f;
-    hget {key} f; hgetall {key}; hincrby {key} f 1; hmget {key} f; hset {key} f v;
-    hsetnx {key} f v; incr {key}; info; lrange {key} 0 1; ltrim {key} 0 1; mget {key};
+    hget {key} f; hgetall {key}; hincrby {key} f 1; hlen {key}; hmget {key} f; hset {key} f v;
+    hsetnx {key} f v; incr {key}; info; llen {key}; lrange {key} 0 1; ltrim {key} 0 1; mget {key};
     pexpire {key} 1; pttl {key}; rename {key} {key}; rpush {key} v; sadd {key} v; scan 0;
     scard {key}; script load x; script exists x; set {key} v; setbit {key} 0 1;
-    setrange {key} 0 v; smembers {key}; spop {key}; srem {key} v; time; unlink {key};
+    setrange {key} 0 v; smembers {key}; spop {key}; srem {key} v; time; type {key}; unlink {key};
     zadd {key} 1 v; zcard {key}; zmscore {key} v; zrange {key} 0 1; zrangebyscore {key} 0 1;
     zrem {key} v; zremrangebyscore {key} 0 1; zscore {key} v
 """)

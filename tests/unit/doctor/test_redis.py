@@ -1,5 +1,6 @@
 """Judgements of a Redis server: each fault is found, and names its fix."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,9 @@ from orchestrator.doctor.redis import (
     judge_trial,
     read_facts,
 )
+from orchestrator.doctor.redis_rules import NEEDS
 from orchestrator.infra.redis_address import RedisAddress
+from tests.support.project import project_files_like
 
 HARDENED = ServerFacts(
     product="Redis",
@@ -243,3 +246,16 @@ def test_possible_loss_by_a_failover_is_reported_where_there_are_replicas() -> N
     assert diagnosis.level is Level.OK
     assert "EMASAI_INTENT_DURABILITY=replica" in diagnosis.what
     assert explain_replicas("redis", alone) == []
+
+
+def test_every_command_of_a_script_is_tried_and_allowed() -> None:
+    """A script that uses a further command would stop an installation whose user has ACL rules."""
+    used = {
+        command.lower()
+        for path in project_files_like("*.lua")
+        for command in re.findall(r"redis\.p?call\(\s*[\"'](\w+)", path.read_text("utf-8"))
+    }
+    tried = {command.split(" ")[0] for needs in NEEDS.values() for command in needs.commands}
+
+    assert {"hlen", "type"} <= used
+    assert used - tried == set()
