@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from orchestrator.handlers import CompanyResult as CompanyResult
     from orchestrator.handlers import LeadResult as LeadResult
     from orchestrator.infra.redis_client import StoreUnavailable as StoreUnavailable
+    from orchestrator.jobs import JobGone as JobGone
+    from orchestrator.jobs import KeyInFlight as KeyInFlight
+    from orchestrator.jobs import KeyReused as KeyReused
     from orchestrator.settings import ConfigurationError as ConfigurationError
     from orchestrator.sync import SyncJob as SyncJob
     from orchestrator.sync import SyncOrchestrator as SyncOrchestrator
@@ -29,7 +32,10 @@ _MODULES: Final = {
     "ConfigurationError": "orchestrator.settings",
     "DatabaseUnavailable": "orchestrator.database",
     "InvalidRequest": "orchestrator.client",
+    "JobGone": "orchestrator.jobs",
     "JobHandle": "orchestrator.client",
+    "KeyInFlight": "orchestrator.jobs",
+    "KeyReused": "orchestrator.jobs",
     "Lead": "agents.case",
     "LeadResult": "orchestrator.handlers",
     "Orchestrator": "orchestrator.client",

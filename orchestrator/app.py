@@ -75,9 +75,9 @@ from orchestrator.surfsense import Seller, open_http, open_seller
 
 log = structlog.get_logger(__name__)
 
-#: Seconds that the comparison of clocks may take at the start.
 #: How long a hand-over is listed after its delivery; an undelivered one always is.
 HANDOVERS_KEPT: Final = timedelta(days=90)
+#: Seconds that the comparison of clocks may take at the start.
 COMPARE_S: Final = 2.0
 
 

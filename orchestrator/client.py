@@ -6,6 +6,7 @@ for callers without an event loop.
 
 import asyncio
 import contextlib
+import re
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -20,7 +21,7 @@ from itertools import islice
 from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, cast
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from agents.case import Lead
 from orchestrator.app import Runtime, connect_runtime
@@ -45,6 +46,7 @@ from orchestrator.handlers import (
 )
 from orchestrator.identity import Mention
 from orchestrator.infra import bounds
+from orchestrator.infra.logs import use_in_library
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import (
     Command,
@@ -82,8 +84,12 @@ LeadLike = UUID | Lead | Mapping[str, object]
 
 #: Items of a submission that are checked and stored at a time.
 _TOGETHER: Final = 500
+#: Rows of a running job that are looked at for their results at a time.
+_WINDOW: Final = 200
+_JOB_ID: Final = re.compile("[0-9a-f]{32}")
 _KEY: Final = TypeAdapter(bounds.IdempotencyKey | None)
 _COST: Final = TypeAdapter(bounds.CostMicros | None)
+_INSTANT: Final = TypeAdapter(AwareDatetime | None)
 _TENANT: Final = TypeAdapter(bounds.Tenant | None)
 _DEADLINE: Final = TypeAdapter(bounds.Deadline | None)
 _RESULTS: Final[dict[JobKind, type[ItemResult]]] = {
@@ -163,13 +169,16 @@ class JobHandle(Generic[R]):
         pause_s = FIRST_PAUSE_S
         while True:
             ended = (await self.refresh()).state.is_final
-            if ended or await reader.some(self.job, [start], with_evidence=False):
+            stop = self.job.total
+            if not ended:  # up to the first gap, found without evidence
+                window = range(start, min(start + _WINDOW, stop))
+                known = await reader.some(self.job, window, with_evidence=False)
+                stop = next((number for number in window if number not in known), window.stop)
+            if stop > start:
                 pause_s = FIRST_PAUSE_S
-                rows = reader.rows(self.job, start=start, with_evidence=evidence)
+                rows = reader.rows(self.job, start=start, stop=stop, with_evidence=evidence)
                 async with contextlib.aclosing(rows):  # type: ignore[type-var]  # it is a generator
                     async for number, result in rows:
-                        if number > start and not ended:
-                            break
                         yield cast("R", model.model_validate(result))
                         start = number + 1
             if ended or start >= self.job.total:
@@ -181,7 +190,7 @@ class JobHandle(Generic[R]):
         self, *, codes: Iterable[str] = (), since: datetime | None = None
     ) -> AsyncIterator[FailedItem]:
         """Yield the items that have failed, with the reason and whether a retry may help."""
-        wanted = FailureFilter(self.id, frozenset(codes), since=since)
+        wanted = FailureFilter(self.id, frozenset(codes), since=_checked("since", _INSTANT, since))
         async for _, items in list_failed_items(self._runtime.jobs.failures, wanted):
             for item in items:
                 yield item
@@ -233,6 +242,7 @@ class Orchestrator:
             SchemaMismatch: The database has the schema of another version.
         """
         settings = load(**variables)
+        use_in_library(settings.log_level)
         warn_of_removed_settings()
         async with connect_runtime(settings) as runtime:
             yield cls(runtime)
@@ -285,6 +295,7 @@ class Orchestrator:
 
         *max_cost_micros* is for all of them together.
         """
+        _check_several(companies)
         mentions = [_mention(number, each) for number, each in enumerate(companies)]
         if not mentions:
             return []
@@ -376,7 +387,8 @@ class Orchestrator:
         Raises:
             JobGone: There is no such job, or it is remembered no more.
         """
-        job = await self.runtime.jobs.records.job(job_id)
+        # Other texts would name other keys of jobs.
+        job = await self.runtime.jobs.records.job(job_id) if _JOB_ID.fullmatch(job_id) else None
         if job is None:
             raise JobGone(job_id)
         return JobHandle(self.runtime, job)
@@ -412,7 +424,9 @@ class Orchestrator:
         Raises:
             InvalidRequest: Nothing says which items are meant, or an argument is out of bounds.
         """
-        wanted = FailureFilter(job_id, frozenset(codes), tenant, lane, since)
+        wanted = FailureFilter(
+            job_id, frozenset(codes), tenant, lane, _checked("since", _INSTANT, since)
+        )
         if wanted == FailureFilter():
             raise InvalidRequest(("Give one of job_id, codes, tenant, lane and since.",))
         terms = _terms(None, max_cost_micros, deadline)
@@ -433,6 +447,7 @@ class Orchestrator:
         return await forget(self.runtime, companies)
 
     def _job(self, terms: Terms, kind: JobKind, items: object, about: str | None) -> NewJob:
+        _check_several(items)
         lane = lane_of(len(items)) if isinstance(items, Sized) else None
         return terms.new_job(self.runtime, kind, origin=Origin.API, lane=lane, about=about)
 
@@ -461,6 +476,12 @@ async def _blocks(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[list[T
             block = []
     if block:
         yield block
+
+
+def _check_several(items: object) -> None:
+    """Refuse one company or lead in place of several: its letters or fields would be bought."""
+    if isinstance(items, str | bytes | Mapping | Mention | Lead | UUID):
+        raise InvalidRequest(("Give a list, also for one company or lead.",))
 
 
 def _mention(number: int, company: CompanyLike) -> Mention:

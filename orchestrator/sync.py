@@ -11,6 +11,8 @@ from collections.abc import (
     Coroutine,
     Iterable,
     Iterator,
+    Mapping,
+    Sequence,
 )
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
@@ -40,6 +42,7 @@ class _LoopThread:
 
     def __init__(self) -> None:
         self._process = os.getpid()
+        self._lock, self.is_closed = threading.Lock(), False
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="emasai-orchestrator", daemon=True
@@ -47,14 +50,23 @@ class _LoopThread:
         self._thread.start()
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run *work* in the loop and return its result."""
-        if os.getpid() != self._process or self._loop.is_closed():
+        """Run *work* in the loop and return its result.
+
+        Raises:
+            RuntimeError: The loop has ended, belongs to another process, or is the caller's own.
+            CancelledError: It was closed meanwhile.
+        """
+        if threading.current_thread() is self._thread:
             work.close()
-            raise RuntimeError(
-                "this SyncOrchestrator was closed, or opened before a fork; "
-                "open one in each process"
-            )
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            raise RuntimeError("called from its own event loop, which would wait for itself")
+        with self._lock:
+            if os.getpid() != self._process or self.is_closed:
+                work.close()
+                raise RuntimeError(
+                    "this SyncOrchestrator was closed, or opened before a fork; "
+                    "open one in each process"
+                )
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         except BaseException:
@@ -62,10 +74,21 @@ class _LoopThread:
             raise
 
     def close(self) -> None:
-        """End the loop and its thread."""
+        """End the loop and its thread; calls of other threads that still wait are cancelled."""
+        with self._lock:
+            self.is_closed = True
+            ended = asyncio.run_coroutine_threadsafe(_end_others(), self._loop)
+        ended.result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _end_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class SyncJob(Generic[R]):
@@ -133,13 +156,25 @@ def _pulled(loop: _LoopThread, items: AsyncIterator[T]) -> Iterator[T]:
         loop.call(closed())
 
 
+def _read_here(argument: Any) -> Any:  # noqa: ANN401 - any argument of a method
+    """Return *argument*; a generator, query or other lazy iterable is read in the caller's thread.
+
+    The loop's thread must not run the caller's code: it could wait for the loop itself.
+    """
+    is_lazy = isinstance(argument, Iterable) and not isinstance(
+        argument, str | bytes | Mapping | Sequence | tuple
+    )
+    return list(argument) if is_lazy else argument
+
+
 def _blocking(
     method: Callable[Concatenate[Orchestrator, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate["SyncOrchestrator", P], T]:
     """Return *method* for callers in threads."""
 
     def call(self: "SyncOrchestrator", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._loop.call(method(self._orchestrator, *args, **kwargs))
+        read = tuple(map(_read_here, args))
+        return self._loop.call(method(self._orchestrator, *read, **kwargs))
 
     functools.update_wrapper(call, method)
     return call
@@ -149,7 +184,8 @@ def _returning_job(
     method: Callable[Concatenate[Orchestrator, P], Coroutine[Any, Any, JobHandle[R]]],
 ) -> Callable[Concatenate["SyncOrchestrator", P], SyncJob[R]]:
     def call(self: "SyncOrchestrator", /, *args: P.args, **kwargs: P.kwargs) -> SyncJob[R]:
-        return SyncJob(self._loop, self._loop.call(method(self._orchestrator, *args, **kwargs)))
+        read = tuple(map(_read_here, args))
+        return SyncJob(self._loop, self._loop.call(method(self._orchestrator, *read, **kwargs)))
 
     functools.update_wrapper(call, method)
     return call
@@ -174,8 +210,12 @@ class SyncOrchestrator:
 
     def close(self) -> None:
         """Wait for purchases in flight, and close all connections."""
-        self._loop.call(_exited(self._opened))
-        self._loop.close()
+        if self._loop.is_closed:
+            return
+        try:
+            self._loop.call(_exited(self._opened))
+        finally:
+            self._loop.close()
 
     def __enter__(self) -> Self:
         """Return itself; leaving closes it."""

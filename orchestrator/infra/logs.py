@@ -87,6 +87,27 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
     )
 
 
+def use_in_library(level: str) -> None:
+    """Log to standard error by the rules above, unless the host program has configured structlog.
+
+    structlog's own defaults would print to standard output, tracebacks with local variables.
+    """
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            ThrottledEvents(Throttle(LINES_A_MINUTE)),
+            *_SHARED,
+            structlog.processors.ExceptionRenderer(_formatted),
+            *_renderer(for_people=sys.stderr.isatty()),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+    )
+
+
 class Throttle:
     """Admits so many lines about one event a minute, and counts those that it leaves out.
 

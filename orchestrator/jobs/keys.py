@@ -141,7 +141,7 @@ class JobKeys:
         return f"{ROOT}{self.job_id}:row_counts"
 
     def rows(self, segment: int) -> str:
-        """Return the key of a segment of rows, see `rowmap`; none where rows are items."""
+        """Return the key of a segment of rows, see `stored`; none where rows are items."""
         return f"{ROOT}{self.job_id}:rows:{segment}"
 
     def chunk_lease(self, chunk: int) -> str:

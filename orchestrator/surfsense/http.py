@@ -124,6 +124,20 @@ class _GuardedRequest(aiohttp.ClientRequest):
     """
 
     _kept: ClassVar[WeakSet[ResponseHandler]] = WeakSet()
+    _is_kept = False
+    _unsent: _Unsent | None = None
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Begin the request; one without a body leaves here, and does not come to `write_bytes`."""
+        assert conn.protocol is not None  # noqa: S101 - it was connected just now
+        self._is_kept = conn.protocol in self._kept
+        self._kept.add(conn.protocol)
+        if self._is_kept and not _is_idle(conn):
+            raise _Stale("the server has closed the connection")
+        response = await super().send(conn)
+        if self._unsent is not None:  # from Python 3.12 on, `write_bytes` has run by now
+            raise self._unsent
+        return response
 
     async def write_bytes(
         self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
@@ -131,13 +145,11 @@ class _GuardedRequest(aiohttp.ClientRequest):
         """Write head and body, which leave together, or end the connection unused."""
         guard = current_guard()
         if guard is not None and not guard.may_leave():
-            return _end_unused(conn, _Refused("the send guard refused"))
-        if conn.protocol in self._kept and not _is_idle(conn):
-            return _end_unused(conn, _Stale("the server has closed the connection"))
+            return self._end_unused(conn, _Refused("the send guard refused"))
+        if self._is_kept and not _is_idle(conn):
+            return self._end_unused(conn, _Stale("the server has closed the connection"))
         if guard is not None:
             guard.has_left = True
-        if conn.protocol is not None:
-            self._kept.add(conn.protocol)
         asked_at = monotonic()
         await super().write_bytes(writer, conn, content_length)
         await asyncio.sleep(0)  # uvloop writes at the end of its turn
@@ -147,20 +159,21 @@ class _GuardedRequest(aiohttp.ClientRequest):
             log.warning("surfsense.sent_late", ms_after_guard=late_ms)
         return None
 
+    def _end_unused(self, conn: Connection, error: _Unsent) -> None:
+        self._unsent = error
+        if conn.protocol is not None:
+            conn.protocol.set_exception(error)
+        conn.close()
+
 
 def _is_idle(conn: Connection) -> bool:
     """Return whether a connection has nothing to read: neither its end nor bytes not asked for."""
-    if conn.transport is None:
+    # What the loop has read already is not in the socket any more: it makes `should_close` true.
+    if conn.protocol is None or conn.transport is None or conn.protocol.should_close:
         return False
     poll = select.poll()
     poll.register(conn.transport.get_extra_info("socket").fileno(), select.POLLIN)
     return not poll.poll(0)
-
-
-def _end_unused(conn: Connection, error: _Unsent) -> None:
-    if conn.protocol is not None:
-        conn.protocol.set_exception(error)
-    conn.close()
 
 
 @dataclass(frozen=True, slots=True)

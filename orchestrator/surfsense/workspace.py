@@ -66,8 +66,11 @@ POLL_SHARE = 0.5
 CLOCK_SKEW = timedelta(seconds=60)
 #: Pages of the list that are read at most: 10,000 runs, over an hour of a workspace's limit.
 MOST_PAGES = 100
-#: Runs whose requests are read concurrently.
+#: Runs whose requests one search reads concurrently.
 ABREAST = 20
+#: Requests of all searches at once, each of which takes a connection: after a crash there is a
+#: search for every purchase.
+MOST_READS = 100
 #: Requests of runs that are remembered; a run's request never changes.
 MEMORY = 10_000
 
@@ -216,6 +219,7 @@ class RunFinder:
         self._timeouts = timeouts
         self._sleep = sleep
         self._requests: dict[str, dict[str, Any] | None] = {}
+        self._reads = asyncio.Semaphore(MOST_READS)
         # Of runs that are being read.
         self._locks = WeakValueDictionary[str, asyncio.Lock]()
 
@@ -277,7 +281,8 @@ class RunFinder:
         """Return what *look* returns, repeated while SurfSense cannot be read: looks are free."""
         for pause in self._timeouts.pauses(self._timeouts.answer):
             try:
-                return await look()
+                async with self._reads:
+                    return await look()
             except RunUnknown:
                 raise
             except (TransientEnrichmentError, MalformedAnswer):

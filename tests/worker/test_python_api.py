@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import CodeType
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -31,6 +31,7 @@ from tests.support.stack import running_stack
 _BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
 EXAMPLES = _BLOCK.findall((ROOT / "docs/python.md").read_text("utf-8"))
 LEAD = {"company": "Acme", "contact": "Ana Ruiz", "email": "ana@acme.example"}
+LEAD_ID = UUID("48d70cec-b179-5fe2-8c3e-6f2b9c0e6a11")
 MINUTE = timedelta(minutes=1)
 
 
@@ -60,8 +61,7 @@ def test_an_example_prints_what_its_page_says(
     if asyncio.iscoroutine(result):
         asyncio.run(result)
 
-    lines = [line for line in capsys.readouterr().out.splitlines() if "[info" not in line]
-    assert lines == printed.splitlines()
+    assert capsys.readouterr().out.splitlines() == printed.splitlines()
 
 
 class _Sends:
@@ -182,6 +182,73 @@ def test_a_closed_sync_orchestrator_says_so() -> None:
 
     with pytest.raises(RuntimeError, match="open one in each process"):
         emasai.enrich("Acme")
+
+
+@pytest.mark.parametrize("one", ["Acme", {"company": "Acme"}, LEAD_ID])
+async def test_one_company_in_place_of_a_list_is_refused(one: object) -> None:
+    """Its letters, or the names of its fields, would be looked up and paid for."""
+    async with Orchestrator.from_env() as emasai:
+        with pytest.raises(InvalidRequest, match="Give a list"):
+            await emasai.submit(cast("list[str]", one))
+        with pytest.raises(InvalidRequest, match="Give a list"):
+            await emasai.enrich_all(cast("list[str]", one))
+
+
+def test_results_of_one_job_may_be_the_companies_of_the_next() -> None:
+    """A lazy iterable is read in the caller's thread: the loop's would wait for itself."""
+    with SyncOrchestrator() as emasai:
+        first = emasai.submit(["Cobre Uno SA", "Cobre Dos SA"])
+
+        second = emasai.submit(result.company for result in first.results())
+
+        assert second.wait(MINUTE).done == 2
+
+
+def test_closing_ends_a_call_that_waits_in_another_thread() -> None:
+    """It is cancelled, and does not hang; closing again does nothing."""
+    emasai = SyncOrchestrator()
+    called = threading.Event()
+
+    async def forever() -> None:
+        called.set()
+        await asyncio.Event().wait()
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(emasai._loop.call, forever())  # noqa: SLF001 - a call of any method
+        assert called.wait(60)
+        emasai.close()
+        emasai.close()
+
+        with pytest.raises(CancelledError):
+            waiting.result(60)
+
+
+def test_the_host_s_standard_output_is_left_alone() -> None:
+    """Lines go to standard error, an exception without the values of its frames."""
+    program = (
+        "import asyncio, structlog; from orchestrator import Orchestrator\n"
+        "async def main():\n"
+        "    secret = 'VALUE-OF-A-FRAME'\n"
+        "    async with Orchestrator.from_env():\n"
+        "        try: raise ValueError(secret)\n"
+        "        except ValueError: structlog.get_logger('orchestrator.x').exception('failed')\n"
+        "asyncio.run(main())\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert done.stdout == b""
+    assert b"failed" in done.stderr
+    assert b"VALUE-OF-A-FRAME" not in done.stderr
+
+
+async def test_what_is_no_id_of_a_job_is_no_job() -> None:
+    """Also where Redis has a key of that name; an instant without a zone is refused."""
+    async with Orchestrator.from_env() as emasai:
+        with pytest.raises(JobGone):
+            await emasai.job("active")
+        with pytest.raises(InvalidRequest, match="since"):
+            await emasai.requeue(since=datetime(2026, 1, 1))  # noqa: DTZ001 - the fault
 
 
 def test_a_wrong_setting_leaves_no_thread() -> None:

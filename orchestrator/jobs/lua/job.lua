@@ -161,7 +161,9 @@ end
 -- finished: they were lost in a failover, after they were acknowledged. Items
 -- that have a result are not worked on again. Returns whether that is so.
 local function rescan(job_id, state, items)
-  if redis.call('HLEN', job_key(job_id, 'results')) >= items
+  -- A user with the ACL rules of an earlier version may not ask: then the job ends.
+  local found = redis.pcall('HLEN', job_key(job_id, 'results'))
+  if type(found) == 'table' or found >= items
       or redis.call('HINCRBY', job_key(job_id), 'rescans', 1) > RESCANS then
     return false
   end

@@ -2,7 +2,7 @@
 --
 --   target, origins  where a command leads to, and the states in which it changes anything
 --
--- Keeps: a compare-and-set; which command leads where is decided in state.py. Nothing for a job that
+-- Keeps: a compare-and-set; which command leads where is decided in model.py. Nothing for a job that
 -- is not there. A job whose chunks no worker holds is cancelled at once.
 local job_id, target = ARGV[2], ARGV[3]
 local record = job_key(job_id)
