@@ -183,7 +183,7 @@ def test_a_server_that_cannot_confirm_intents_is_one_sentence(
 ) -> None:
     """No replica is there to confirm an intent: nothing is bought, and the command says why."""
     monkeypatch.setenv("EMASAI_INTENT_DURABILITY", "replica")
-    name = f"Compañía {uuid4().hex[:12]}"
+    name = f"Compañía x{uuid4().hex[:12]}"
 
     ended = emasai("enrich", name)
 

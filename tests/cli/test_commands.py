@@ -17,7 +17,7 @@ def _leads(path: Path, *companies: str) -> Path:
 
 
 def _unheard_of() -> str:
-    return f"Compañía {uuid4().hex[:12]}"
+    return f"Compañía x{uuid4().hex[:12]}"
 
 
 def test_a_second_run_of_the_same_file_buys_nothing_and_says_so(

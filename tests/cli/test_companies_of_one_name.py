@@ -21,7 +21,7 @@ def _everybody_is_known(stack: EmbeddedStack) -> Iterator[None]:
 
 
 def _name() -> str:
-    return f"Compañía {uuid4().hex[:10]}"
+    return f"Compañía x{uuid4().hex[:10]}"
 
 
 def _rows_of(path: Path) -> list[dict[str, str]]:

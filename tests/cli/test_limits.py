@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 
 def _new_companies(count: int) -> list[str]:
-    return [f"Compañía {uuid4().hex[:12]}" for _ in range(count)]
+    return [f"Compañía x{uuid4().hex[:12]}" for _ in range(count)]
 
 
 def _bill_micros(stack: EmbeddedStack) -> int:
@@ -204,7 +204,7 @@ def test_a_wrong_deadline_is_refused_in_a_sentence(
 
 def test_names_that_have_not_begun_by_then_fail(emasai: Emasai, stack: EmbeddedStack) -> None:
     """Nothing is bought for them."""
-    name = f"Compañía {uuid4().hex[:12]}"
+    name = f"Compañía x{uuid4().hex[:12]}"
 
     ended = emasai("enrich", name, "--deadline", "1ms", "--json")
 
@@ -215,7 +215,7 @@ def test_names_that_have_not_begun_by_then_fail(emasai: Emasai, stack: EmbeddedS
 
 def test_a_timeout_and_a_second_request_pay_once(emasai: Emasai, stack: EmbeddedStack) -> None:
     """The first command reports it and exits with 3; the next one is answered from the memo."""
-    name = f"Compañía {uuid4().hex[:12]}"
+    name = f"Compañía x{uuid4().hex[:12]}"
 
     hasty = emasai("enrich", name, "--patience", "1ms", "--json")
     patient = emasai("enrich", name, "--patience", "2m", "--json")

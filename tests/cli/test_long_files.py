@@ -40,7 +40,7 @@ def test_memory_does_not_grow_with_the_rows_of_a_file(
     emasai: Emasai, stack: EmbeddedStack, tmp_path: Path
 ) -> None:
     """Ten times the rows take hardly more memory, and each of them has its result."""
-    names = [f"Larga {uuid4().hex[:12]}" for _ in range(COMPANIES)]
+    names = [f"Larga x{uuid4().hex[:12]}" for _ in range(COMPANIES)]
     emasai("enrich", _list(tmp_path / "known.csv", names, COMPANIES))
     short, long = (_list(tmp_path / f"{n}.csv", names, n) for n in (20_000, 200_000))
 

@@ -17,7 +17,7 @@ from tests.cli.conftest import Emasai
 
 
 def _unheard_of(count: int = 1) -> list[str]:
-    return [f"Compañía {uuid4().hex[:12]}" for _ in range(count)]
+    return [f"Compañía x{uuid4().hex[:12]}" for _ in range(count)]
 
 
 def _listing(path: Path, names: list[str]) -> Path:

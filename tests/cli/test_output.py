@@ -23,7 +23,7 @@ def environment(stack: EmbeddedStack) -> dict[str, str]:
 
 
 def _name() -> str:
-    return f"Compañía {uuid4().hex[:12]} \N{SNOWMAN}"
+    return f"Compañía x{uuid4().hex[:12]} \N{SNOWMAN}"
 
 
 def _run(command: str, environment: dict[str, str], **variables: str) -> tuple[int, str, str]:
@@ -100,7 +100,7 @@ def _listing(path: Path, name: str) -> Path:
 
 def test_the_console_shows_hostile_names_and_obeys_none(emasai: Emasai, tmp_path: Path) -> None:
     """Escapes are shown as such, markup as text, in tables and in sentences."""
-    name = f"Compañía {uuid4().hex[:12]} {TYPED}"
+    name = f"Compañía x{uuid4().hex[:12]} {TYPED}"
     commands = [
         ("enrich", name),
         ("enrich", name, "--dry-run"),
@@ -136,7 +136,7 @@ def test_the_console_shows_hostile_names_and_obeys_none(emasai: Emasai, tmp_path
 
 def test_a_failed_item_is_listed_whatever_its_name(emasai: Emasai, tmp_path: Path) -> None:
     """With its reason, for people and for programs."""
-    listing = _listing(tmp_path / "companies.csv", f"Compañía {uuid4().hex[:12]} {HOSTILE}")
+    listing = _listing(tmp_path / "companies.csv", f"Compañía x{uuid4().hex[:12]} {HOSTILE}")
     ran = json.loads(emasai("enrich", listing, "--deadline", "1ms", "--json").out)
 
     table = emasai("jobs", "failed", "--job", ran["job_id"])

@@ -96,7 +96,7 @@ async def pair(surfsense: tuple[Path, str], tmp_path: Path) -> AsyncIterator[Pai
 
 
 def _company() -> str:
-    return f"Compañía {uuid4().hex[:10]}"
+    return f"Compañía x{uuid4().hex[:10]}"
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -65,7 +65,7 @@ async def test_a_buyer_killed_at_any_step_costs_one_charge(
     stack: EmbeddedStack, children: Children, survivor: Buyer, step: Step
 ) -> None:
     """All are served, the company is charged once, and ledger and archive say so, too."""
-    company = f"Compañía {uuid4().hex[:10]}"
+    company = f"Compañía x{uuid4().hex[:10]}"
     process = await _lead(children, stack, company, step)
     waiting = [
         asyncio.create_task(survivor.enricher.enrich(company, BILLING)) for _ in range(FOLLOWERS)
@@ -91,7 +91,7 @@ async def test_a_buyer_killed_between_claim_and_purchase_costs_one_charge(
     stack: EmbeddedStack, children: Children, survivor: Buyer
 ) -> None:
     """Its claim stands: who comes with the same website buys the same company, once."""
-    name = f"Compañía {uuid4().hex[:10]}"
+    name = f"Compañía x{uuid4().hex[:10]}"
     spain, germany = Mention(f"{name} SL", "acme.test"), Mention(f"{name} GmbH", "globex.test")
     await survivor.enricher.identify(spain)
     variables = {**stack.variables, **RUNS}
@@ -115,7 +115,7 @@ async def test_a_buyer_that_stood_still_may_not_write_late(
     stack: EmbeddedStack, children: Children, survivor: Buyer
 ) -> None:
     """SIGSTOP beyond its lease: another one collects the run, and the late write is refused."""
-    company = f"Compañía {uuid4().hex[:10]}"
+    company = f"Compañía x{uuid4().hex[:10]}"
     process = await _lead(children, stack, company, Step.AFTER_SETTLE)
     cue(process)
     key = (await survivor.enricher.preview([Mention(company)]))[0].company_key

@@ -113,4 +113,4 @@ def site_of(folder: Path, **variables: str) -> Iterator[Site]:
 
 def new_company() -> str:
     """Return a name that no other test has asked for."""
-    return f"Compañía {uuid4().hex[:10]}"
+    return f"Compañía x{uuid4().hex[:10]}"

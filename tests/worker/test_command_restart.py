@@ -25,7 +25,7 @@ def test_a_command_waits_through_a_restart(
     start: Callable[..., Command], tmp_path: Path, verb: str
 ) -> None:
     """All rows have their result, each company is paid once, and nothing untrue is said."""
-    names = [f"Compañía {uuid4().hex[:10]}" for _ in range(12)]
+    names = [f"Compañía x{uuid4().hex[:10]}" for _ in range(12)]
     rows = [f"{name},Ada P,p{n}@{uuid4().hex[:8]}.test" for n, name in enumerate(names)]
     (tmp_path / "leads.csv").write_text(
         "\n".join(["company,contact,email", *rows]), encoding="utf-8"

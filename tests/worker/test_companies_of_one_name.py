@@ -78,7 +78,7 @@ def service(stack: EmbeddedStack, parts: Runtime) -> Service:
 
 
 def _name() -> str:
-    return f"Compañía {uuid4().hex[:10]}"
+    return f"Compañía x{uuid4().hex[:10]}"
 
 
 async def test_each_company_of_a_name_is_charged_once(

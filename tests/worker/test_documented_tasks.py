@@ -45,7 +45,7 @@ async def _looking_in(stack: EmbeddedStack) -> AsyncIterator[Runtime]:
 
 async def test_enrich_buys_each_company_once(stack: EmbeddedStack, celery: Celery) -> None:
     """Spellings of one company, sent twice, cost one purchase."""
-    name = f"Compañía {uuid4().hex[:10]}"
+    name = f"Compañía x{uuid4().hex[:10]}"
     companies = [name, f"{name} S.A.", name.upper()]
 
     for _ in range(2):
@@ -79,7 +79,7 @@ async def test_run_pipeline_judges_stored_leads(stack: EmbeddedStack, celery: Ce
 async def test_a_text_instead_of_a_list_is_refused(stack: EmbeddedStack, celery: Celery) -> None:
     """It does not become a job of its letters."""
     before = charges(stack.home).total()
-    name = f"Compañía {uuid4().hex[:10]}"
+    name = f"Compañía x{uuid4().hex[:10]}"
 
     celery.send_task("emasai.enrich", kwargs={"companies": "Acme"}, queue="pipeline")
     celery.send_task("emasai.enrich", kwargs={"companies": [name]}, queue="pipeline")
@@ -95,7 +95,7 @@ async def test_a_redelivered_task_with_a_key_makes_no_second_job(
     stack: EmbeddedStack, celery: Celery
 ) -> None:
     """Not even when its work has ended; the same work under another key is another job."""
-    tenant, name = uuid4().hex, f"Compañía {uuid4().hex[:10]}"
+    tenant, name = uuid4().hex, f"Compañía x{uuid4().hex[:10]}"
 
     def send(key: str) -> None:
         kwargs = {"companies": [name], "tenant": tenant, "idempotency_key": key}

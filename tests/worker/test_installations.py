@@ -101,7 +101,7 @@ def test_an_installation_works_and_survives_a_restart(
 ) -> None:
     """The doctor finds no fault; the server fails in mid-run, and nothing is lost or paid twice."""
     url, home = sandbox_url
-    companies = [f"Compañía {uuid4().hex[:10]}" for _ in range(COMPANIES)]
+    companies = [f"Compañía x{uuid4().hex[:10]}" for _ in range(COMPANIES)]
     keys = {company_key(company) for company in companies}
 
     def bill() -> Counter[str]:

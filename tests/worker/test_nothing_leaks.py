@@ -80,7 +80,7 @@ def _command(site: Site, *arguments: str | Path) -> str:
 
 
 def _lead(**changes: object) -> dict[str, object]:
-    company = f"Compañía {uuid4().hex[:10]}"
+    company = f"Compañía x{uuid4().hex[:10]}"
     lead = {"company": company, "contact": PERSON, "email": EMAIL, "phone": PHONE, "notes": NOTES}
     return {**lead, **changes}
 
@@ -106,7 +106,7 @@ def _ask_over_http(client: httpx.Client) -> None:
 
 def _ask_by_tasks(site: Site) -> None:
     """Send what the documented tasks take, and what they don't."""
-    good = {"name": f"Compañía {uuid4().hex[:10]}", "website": "https://x.example"}
+    good = {"name": f"Compañía x{uuid4().hex[:10]}", "website": "https://x.example"}
     calls: list[tuple[str, dict[str, object]]] = [
         ("emasai.enrich", {"companies": [good]}),
         ("emasai.enrich", {"companies": [{**good, "email": EMAIL, "contact": PERSON}]}),

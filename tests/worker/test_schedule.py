@@ -28,7 +28,7 @@ async def test_workers_look_at_what_is_due(tmp_path: Path) -> None:
     """Nothing else need run; the seller's bill has one purchase, and the watch its outcome."""
     with running_stack(tmp_path, workers=2) as stack:
         async with build(load(**stack.variables), notifier=FakeNotifier()) as parts:
-            name, past = f"Compañía {uuid4().hex[:10]}", utc_now() - timedelta(days=1)
+            name, past = f"Compañía x{uuid4().hex[:10]}", utc_now() - timedelta(days=1)
             watch = new_watch(name, tenant="default", every=timedelta(days=7), now=past)
             await parts.schedule.watches.add([replace(watch, next_at=past)])
             await parts.schedule.due.put({watch.id: past})

@@ -41,7 +41,8 @@ def bought(stack: EmbeddedStack, names: list[str]) -> list[int]:
 
 def unheard_of(count: int) -> list[str]:
     """Return names of companies that were never asked for."""
-    return [f"Perdida {uuid4().hex[:12]}" for _ in range(count)]
+    # A letter first: digits alone would join the word before them in the company key.
+    return [f"Perdida x{uuid4().hex[:12]}" for _ in range(count)]
 
 
 def done(client: httpx.Client, companies: list[str], **said: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
