@@ -46,7 +46,12 @@ async def main(repeats: int) -> None:
     """Measure every step with both graces."""
     async with running_site(workers=0, variables={}) as site:
         latency_ms = round(UPSTREAM_S * 1000)
-        await site.behave(latency_min_ms=latency_ms, latency_max_ms=latency_ms, not_found_rate=0)
+        await site.behave(
+            latency_min_ms=latency_ms,
+            latency_max_ms=latency_ms,
+            not_found_rate=0,
+            ambiguous_rate=0,
+        )
         for grace_s in GRACES_S:
             deaths = await _deaths(site.stack, grace_s, min(repeats, MOST_RUNS))
             _show(deaths, grace_s)
