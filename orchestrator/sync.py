@@ -161,9 +161,7 @@ def _read_here(argument: Any) -> Any:  # noqa: ANN401 - any argument of a method
 
     The loop's thread must not run the caller's code: it could wait for the loop itself.
     """
-    is_lazy = isinstance(argument, Iterable) and not isinstance(
-        argument, str | bytes | Mapping | Sequence | tuple
-    )
+    is_lazy = isinstance(argument, Iterable) and not isinstance(argument, Mapping | Sequence)
     return list(argument) if is_lazy else argument
 
 
@@ -183,9 +181,10 @@ def _blocking(
 def _returning_job(
     method: Callable[Concatenate[Orchestrator, P], Coroutine[Any, Any, JobHandle[R]]],
 ) -> Callable[Concatenate["SyncOrchestrator", P], SyncJob[R]]:
+    blocking = _blocking(method)
+
     def call(self: "SyncOrchestrator", /, *args: P.args, **kwargs: P.kwargs) -> SyncJob[R]:
-        read = tuple(map(_read_here, args))
-        return SyncJob(self._loop, self._loop.call(method(self._orchestrator, *read, **kwargs)))
+        return SyncJob(self._loop, blocking(self, *args, **kwargs))
 
     functools.update_wrapper(call, method)
     return call

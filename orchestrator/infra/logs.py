@@ -76,14 +76,10 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
     logging.raiseExceptions = False
     sys.excepthook = _process_failed
     threading.excepthook = _thread_failed
-    structlog.configure(
-        processors=[
-            ThrottledEvents(Throttle(LINES_A_MINUTE)),
-            *_SHARED,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(ours),
+    _configure_structlog(
+        ours,
+        structlog.stdlib.LoggerFactory(),
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     )
 
 
@@ -94,17 +90,22 @@ def use_in_library(level: str) -> None:
     """
     if structlog.is_configured():
         return
+    _configure_structlog(
+        logging.getLevelNamesMapping()[level.upper()],
+        structlog.PrintLoggerFactory(sys.stderr),
+        structlog.processors.ExceptionRenderer(_formatted),
+        *_renderer(for_people=sys.stderr.isatty()),
+    )
+
+
+def _configure_structlog(
+    level: int, loggers: Callable[..., Any], *last: structlog.typing.Processor
+) -> None:
+    """Have structlog throttle, complete and filter events, then pass them on to *last*."""
     structlog.configure(
-        processors=[
-            ThrottledEvents(Throttle(LINES_A_MINUTE)),
-            *_SHARED,
-            structlog.processors.ExceptionRenderer(_formatted),
-            *_renderer(for_people=sys.stderr.isatty()),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
+        processors=[ThrottledEvents(Throttle(LINES_A_MINUTE)), *_SHARED, *last],
+        logger_factory=loggers,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
     )
 
 
