@@ -4,7 +4,7 @@ Text is what SurfSense sent, not yet checked: of any length, perhaps with markup
 characters. `orchestrator.surfsense.verbs` reads these types from its items.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -156,4 +156,4 @@ class Observed:
     method: Method
     step: Step
     source_url: str | None = None
-    as_of: datetime | None = field(default=None, compare=False)
+    as_of: datetime | None = None
