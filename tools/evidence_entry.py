@@ -1,0 +1,49 @@
+"""What the evaluators of evidence call: each function calls what the pipeline calls, and no more.
+
+The arguments and results have the shapes of the evaluators, which know nothing of this project.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.evidence import places as _places
+from orchestrator.evidence import website as _website
+from orchestrator.evidence.hosts import kind_of
+from orchestrator.evidence.model import Agreement, Hit, Place, Subject
+
+
+def hosts(host: str) -> bool:
+    """Return whether *host* is never a company's own site."""
+    return kind_of(host) is not None
+
+
+def pairs(company: str, city: str, country: str, place: Mapping[str, Any]) -> bool:
+    """Return whether *place* is the company's."""
+    subject = Subject(company, city=city or None, country=country or None)
+    found = Place(
+        title=place["title"],
+        city=place.get("city") or None,
+        country=place.get("countryCode") or None,
+        website=place.get("website") or None,
+    )
+    return _places.belongs(subject, found).agreement is Agreement.AGREE
+
+
+def website(company: str, city: str, country: str, page: Mapping[str, Any]) -> str | None:
+    """Return the company's website among the results of *page*; None if none is sure enough."""
+    subject = Subject(company, city=city or None, country=country or None)
+    return _website.choose(subject, _hits(page), ()).domain
+
+
+def _hits(page: Mapping[str, Any]) -> tuple[Hit, ...]:
+    return tuple(
+        Hit(
+            position=result.get("position") or number,
+            title=result.get("title") or "",
+            url=result.get("url") or "",
+            description=result.get("description") or "",
+            has_site_links=bool(result.get("siteLinks")),
+            date=result.get("date"),
+        )
+        for number, result in enumerate(page.get("organicResults") or (), 1)
+    )
