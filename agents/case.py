@@ -59,8 +59,8 @@ class Lead(_Frozen):
 class ClaimField(StrEnum):
     """What a claim can be about.
 
-    `EMAIL`, `PHONE`, `SOCIAL`, `HIRING`, `NEWS` and `TECHNOLOGY` may occur many times in one
-    evidence, the others once per source.
+    `EMAIL`, `PHONE`, `SOCIAL`, `HIRING`, `NEWS`, `TECHNOLOGY` and `TAX_ID` may occur many times in
+    one evidence, the others once per source.
     """
 
     SECTOR = "sector"
@@ -75,6 +75,7 @@ class ClaimField(StrEnum):
     HIRING = "hiring"
     NEWS = "news"
     TECHNOLOGY = "technology"
+    TAX_ID = "tax_id"
 
 
 class Claim(_Frozen):
@@ -82,6 +83,11 @@ class Claim(_Frozen):
 
     `confidence` runs from 0 to 1; `as_of` is when the source stated it, not when it was read.
     `HEADCOUNT` carries an int, `HIRING` the number of open positions or a title, all others text.
+
+    The rest is for people, and None or empty where the answer does not state it: `quote` is the
+    sentence or cell of the source that the value stands in, `method` how it was read, `status` how
+    well it is supported (`verified`, `corroborated`, `single_source`, `conflicting`), and
+    `alternatives` what other sources state instead.
     """
 
     field: ClaimField
@@ -89,6 +95,10 @@ class Claim(_Frozen):
     confidence: Annotated[float, Field(ge=0, le=1)]
     source_url: str | None = None
     as_of: AwareDatetime
+    quote: str | None = None
+    method: str | None = None
+    status: str | None = None
+    alternatives: tuple[str | int, ...] = ()
 
 
 class Evidence(_Frozen):

@@ -1,8 +1,8 @@
 """What SurfSense's payload claims about a company. Pure, and lenient: only `empresa` is documented.
 
 Every field is optional, has an English and a Spanish name, and comes bare or as
-`{"value", "confidence", "source_url", "as_of"}`. An unreadable field claims nothing; the payload
-keeps it, like every unknown field.
+`{"value", "confidence", "source_url", "as_of", "quote", "method", "status", "alternatives"}`. An
+unreadable field claims nothing; the payload keeps it, like every unknown field.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,6 +53,10 @@ def evidence_from(company: str, payload: Mapping[str, object], purchased_at: dat
                 confidence=BARE_CONFIDENCE if datum.confidence is None else datum.confidence,
                 source_url=datum.source_url,
                 as_of=datum.as_of or purchased_at,
+                quote=datum.quote,
+                method=datum.method,
+                status=datum.status,
+                alternatives=tuple(datum.alternatives),
             )
             for datum in (read if isinstance(read, list) else [read])
         )
@@ -115,6 +119,11 @@ _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
 _Ratio = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
 _Instant = Annotated[datetime, AfterValidator(_in_utc)]
+_Item = WrapValidator(_omitted_if_odd)
+
+
+#: What another source states instead. A number stays one, and the digits of a tax id stay text.
+_Alternative = Annotated[int, Field(strict=True, ge=0)] | _Text
 
 
 class _Wire(BaseModel):
@@ -134,6 +143,12 @@ class _Datum(_Wire):
         default=None, validation_alias=AliasChoices("fuente", "url")
     )
     as_of: Annotated[_Instant | None, _OrDefault] = Field(default=None, validation_alias="fecha")
+    quote: Annotated[_Text | None, _OrDefault] = Field(default=None, validation_alias="cita")
+    method: Annotated[_Text | None, _OrDefault] = Field(default=None, validation_alias="metodo")
+    status: Annotated[_Text | None, _OrDefault] = Field(default=None, validation_alias="estado")
+    alternatives: Annotated[list[Annotated[_Alternative, _Item]], _OrDefault] = Field(
+        default=[], validation_alias="alternativas"
+    )
 
     @property
     def claimed(self) -> str | int:
@@ -170,7 +185,6 @@ class _NewsDatum(_Datum):
 
 _AsDatum = BeforeValidator(_as_datum)
 _AsList = BeforeValidator(_as_list)
-_Item = WrapValidator(_omitted_if_odd)
 
 _ONE_TEXT = Annotated[_TextDatum, _AsDatum, _OrDefault]
 _ONE_COUNT = Annotated[_CountDatum, _AsDatum, _OrDefault]
@@ -202,6 +216,7 @@ FIELDS = (
     EvidenceField(ClaimField.HIRING, "hiring", ("vacantes",), _HIRING),
     EvidenceField(ClaimField.NEWS, "news", ("noticias",), _NEWS),
     EvidenceField(ClaimField.TECHNOLOGY, "technologies", ("tecnologias", "tecnologías"), _TEXTS),
+    EvidenceField(ClaimField.TAX_ID, "tax_ids", ("identificaciones_fiscales",), _TEXTS),
 )
 
 

@@ -101,6 +101,7 @@ def test_every_field_of_the_vocabulary_can_be_claimed() -> None:
         "hiring": 4,
         "news": "Acme cumple años",
         "technologies": "Odoo",
+        "tax_ids": "B58818501",
     }
 
     evidence = evidence_from("Acme", payload, PURCHASED_AT)
@@ -130,6 +131,7 @@ def test_english_and_spanish_names_mean_the_same() -> None:
         "hiring": 4,
         "news": [{"category": "award", "headline": "Premiada"}],
         "technologies": ["Odoo"],
+        "tax_ids": ["B58818501"],
     }
     spanish = {
         "empleados": 320,
@@ -143,6 +145,7 @@ def test_english_and_spanish_names_mean_the_same() -> None:
         "vacantes": 4,
         "noticias": [{"categoria": "award", "titular": "Premiada"}],
         "tecnologias": ["Odoo"],
+        "identificaciones_fiscales": ["B58818501"],
     }
 
     evidence = evidence_from("Acme", english, PURCHASED_AT)
@@ -169,6 +172,40 @@ def test_a_value_comes_bare_or_with_its_provenance() -> None:
     assert bare.as_of == PURCHASED_AT
 
 
+def test_a_value_comes_with_what_a_person_judges_it_by() -> None:
+    """Quote, method, status and what other sources state reach the claim, in either language."""
+    english = {
+        "value": 40,
+        "quote": "Somos 40 personas.",
+        "method": "page_text",
+        "status": "conflicting",
+        "alternatives": [35, "unas 50"],
+    }
+    spanish = {
+        "valor": 40,
+        "cita": "Somos 40 personas.",
+        "metodo": "page_text",
+        "estado": "conflicting",
+        "alternativas": [35, "unas 50"],
+    }
+
+    (claim,) = claims_of(ClaimField.HEADCOUNT, {"headcount": english})
+
+    assert claim.quote == "Somos 40 personas."
+    assert (claim.method, claim.status) == ("page_text", "conflicting")
+    assert claim.alternatives == (35, "unas 50")
+    assert claims_of(ClaimField.HEADCOUNT, {"headcount": spanish}) == [claim]
+
+
+def test_alternatives_made_of_digits_stay_text() -> None:
+    """A tax id is not a number, and odd alternatives leave the others."""
+    datum: dict[str, object] = {"value": "B58818501", "alternatives": ["090274156", "", None, []]}
+
+    (claim,) = claims_of(ClaimField.TAX_ID, {"tax_ids": [datum]})
+
+    assert claim.alternatives == ("090274156",)
+
+
 def test_a_date_without_zone_is_utc() -> None:
     """An instant is aware whatever the source omitted."""
     (sector,) = claims_of(ClaimField.SECTOR, {"sector": {"valor": "retail", "fecha": "2026-05-01"}})
@@ -178,12 +215,22 @@ def test_a_date_without_zone_is_utc() -> None:
 
 def test_odd_provenance_does_not_cost_the_value() -> None:
     """A confidence of "high" is dropped, the value it belongs to is not."""
-    odd = {"value": "retail", "confidence": "high", "source_url": [], "as_of": "yesterday"}
+    odd = {
+        "value": "retail",
+        "confidence": "high",
+        "source_url": [],
+        "as_of": "yesterday",
+        "quote": 0.5,
+        "method": {},
+        "status": [],
+        "alternatives": "none",
+    }
 
     (sector,) = claims_of(ClaimField.SECTOR, {"sector": odd})
 
     assert sector.value == "retail"
     assert (sector.confidence, sector.source_url, sector.as_of) == (0.5, None, PURCHASED_AT)
+    assert (sector.method, sector.status, sector.alternatives) == (None, None, ())
 
 
 @pytest.mark.parametrize("odd", ["many", True, -3, 2.5, None, [], {}, {"value": {}}])
