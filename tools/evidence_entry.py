@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.evidence import places as _places
 from orchestrator.evidence import website as _website
+from orchestrator.evidence.contacts import contacts_in
 from orchestrator.evidence.hosts import kind_of
 from orchestrator.evidence.model import Agreement, Hit, Place, Subject
 
@@ -15,6 +16,16 @@ from orchestrator.evidence.model import Agreement, Hit, Place, Subject
 def hosts(host: str) -> bool:
     """Return whether *host* is never a company's own site."""
     return kind_of(host) is not None
+
+
+def pages(text: str, country: str | None) -> dict[str, list[object]]:
+    """Return the contacts in the *text* of a page, as the evaluator compares them."""
+    found = contacts_in(text, country)
+    return {
+        "emails": [email.value for email in found.emails],
+        "phones": [phone.value for phone in found.phones],
+        "tax_ids": [{"type": tax.type, "value": tax.value} for tax in found.tax_ids],
+    }
 
 
 def pairs(company: str, city: str, country: str, place: Mapping[str, Any]) -> bool:

@@ -24,6 +24,7 @@ _VALUES: dict[ClaimField, st.SearchStrategy[str | int]] = {
     ClaimField.HIRING: st.integers(0, 20) | st.sampled_from(["Analyst", "Engineer", "CTO"]),
     ClaimField.NEWS: st.sampled_from([f"{category}: Acme" for category in NewsCategory]),
     ClaimField.TECHNOLOGY: st.sampled_from(["SAP", "sap", "Odoo", "Salesforce", "Excel"]),
+    ClaimField.TAX_ID: st.sampled_from(["B12345674", "A58818501"]),
 }
 
 
