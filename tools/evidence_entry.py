@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.evidence import places as _places
+from orchestrator.evidence import sectors as _sectors
 from orchestrator.evidence import website as _website
 from orchestrator.evidence.contacts import contacts_in
 from orchestrator.evidence.hosts import kind_of
@@ -38,6 +39,21 @@ def pairs(company: str, city: str, country: str, place: Mapping[str, Any]) -> bo
         website=place.get("website") or None,
     )
     return _places.belongs(subject, found).agreement is Agreement.AGREE
+
+
+def sector(text: str, lang: str, company: str, country: str) -> tuple[str, float] | None:
+    """Return the sector that *text* speaks of, and the confidence in it."""
+    del country
+    return _answer(_sectors.sector_in_text(text, language=lang, name=company))
+
+
+def category(category: str, lang: str) -> tuple[str, float] | None:
+    """Return the sector of the category of a place, and the confidence in it."""
+    return _answer(_sectors.sector_of_category(category, language=lang))
+
+
+def _answer(guess: _sectors.SectorGuess | None) -> tuple[str, float] | None:
+    return (guess.sector.value, guess.confidence) if guess else None
 
 
 def website(company: str, city: str, country: str, page: Mapping[str, Any]) -> str | None:
