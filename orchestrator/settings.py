@@ -185,8 +185,8 @@ SecondsOrZero = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedel
 # Redis scripts count in doubles, which are exact up to 2**53.
 Cap = Annotated[int, Field(ge=0, lt=2**53)] | None
 BearerToken = Annotated[SecretStr, AfterValidator(_fits_a_header)]
-# Part of the paths of requests, so it must not lead elsewhere.
-WorkspaceId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
+# A name never becomes part of a path: only the number that SurfSense lists beside it does.
+WorkspaceName = Annotated[str, StringConstraints(max_length=200)]
 RequiredByWorkspace = AfterValidator(_required_by_workspace)
 WebhookSecret = Annotated[SecretStr | None, AfterValidator(_webhook_secret)]
 
@@ -409,10 +409,10 @@ class Settings(_Database, RedisSettings):
         None, validate_default=True, validation_alias="SURFSENSE_API_KEY"
     )
     """Sent to SurfSense as a bearer token; `workspace` needs it."""
-    surfsense_workspace_id: Annotated[WorkspaceId | None, RequiredByWorkspace] = Field(
-        None, validate_default=True, validation_alias="SURFSENSE_WORKSPACE_ID"
+    surfsense_workspace_id: WorkspaceName | None = Field(
+        None, validation_alias="SURFSENSE_WORKSPACE_ID"
     )
-    """Number of the workspace to buy from; `workspace` needs it."""
+    """Workspace to buy from, by number or by name. Unset: the only one that the key may use."""
 
     surfsense_timeout: Seconds = Field(
         timedelta(seconds=240), validation_alias="EMASAI_SURFSENSE_TIMEOUT_S"

@@ -4,6 +4,7 @@
 `http`. What is decided about answers is pure: `answers`, `evidence`, `runs`, `search`.
 """
 
+from orchestrator.surfsense.account import Account, Workspace
 from orchestrator.surfsense.answers import (
     Accepted,
     Ambiguous,
@@ -25,18 +26,20 @@ from orchestrator.surfsense.errors import (
     RunInterrupted,
     RunUnknown,
     ServiceUnavailable,
+    SourceRefused,
     TransientEnrichmentError,
     from_record,
     to_record,
 )
 from orchestrator.surfsense.evidence import evidence_from, is_simulated
 from orchestrator.surfsense.http import Http, Reply, SendGuard, current_guard, guarded, open_http
-from orchestrator.surfsense.seller import Seller, open_seller
+from orchestrator.surfsense.seller import Seller, open_account, open_seller
 from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
 
 __all__ = [
     "Accepted",
     "AccessDenied",
+    "Account",
     "Ambiguous",
     "Answer",
     "AnswerLost",
@@ -57,7 +60,9 @@ __all__ = [
     "Seller",
     "SendGuard",
     "ServiceUnavailable",
+    "SourceRefused",
     "TransientEnrichmentError",
+    "Workspace",
     "WorkspaceApi",
     "WorkspaceSeller",
     "current_guard",
@@ -65,6 +70,7 @@ __all__ = [
     "from_record",
     "guarded",
     "is_simulated",
+    "open_account",
     "open_http",
     "open_seller",
     "retry_after_s",

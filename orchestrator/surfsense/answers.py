@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -17,16 +18,16 @@ from orchestrator.surfsense.errors import (
     RateLimited,
     RequestRejected,
     ServiceUnavailable,
+    SourceRefused,
 )
 from orchestrator.surfsense.evidence import Envelope, Estado
+from orchestrator.surfsense.refusals import Refusal, refusal_in
 
 _DENIED = frozenset({401, 402, 403})
 #: The work was never begun: the service cannot take requests at the moment (503; RFC 9110, 15.6.4),
 #: or a proxy could not reach it (521-523, 525, 526 and 530 of Cloudflare). Any other 5xx may come
 #: from a failure, or from a proxy that gave up, after the work was begun and charged.
 _NEVER_BEGUN = frozenset({503, 521, 522, 523, 525, 526, 530})
-#: Characters of SurfSense's own explanation that an error carries.
-LONGEST_DETAIL = 300
 
 _WRONG_URL = "there is no /enrich at SURFSENSE_URL; is it the origin of the service?"
 _REDIRECT = "it redirects; set SURFSENSE_URL to the final address"
@@ -120,17 +121,20 @@ def failure_on(
 ) -> EnrichmentError:
     """Return the error that a *status* other than the expected one means; see `verdict_on`."""
     failure: EnrichmentError
+    refusal = refusal_in(body)
     match status // 100:
-        case 4 if status == 429:  # noqa: PLR2004 - Too Many Requests
+        case 4 if status == HTTPStatus.TOO_MANY_REQUESTS:
             failure = RateLimited(company, retry_after_s(headers.get("retry-after"), now))
+        case 4 if status in _DENIED and refusal.is_by_source:
+            failure = SourceRefused(company, refusal.reason or refusal.code)
         case 4 if status in _DENIED:
-            failure = AccessDenied(company, status)
+            failure = AccessDenied(company, status, refusal.reason)
         case 4:
-            failure = RequestRejected(company, status, _detail_in(body))
+            failure = RequestRejected(company, status, refusal.reason or "it gave no reason")
         case 5 if status in _NEVER_BEGUN:
-            failure = ServiceUnavailable(company, f"it answered {status}")
+            failure = ServiceUnavailable(company, _answered(status, refusal))
         case 5:
-            failure = AnswerLost(company, f"it answered {status}")
+            failure = AnswerLost(company, _answered(status, refusal))
         case 3:
             failure = RequestRejected(company, status, _REDIRECT)
         case _:
@@ -186,7 +190,6 @@ def _parsed(body: bytes) -> object:
         return None
 
 
-def _detail_in(body: bytes) -> str:
-    payload = _parsed(body)
-    detail = payload.get("detail") if isinstance(payload, dict) else None
-    return detail[:LONGEST_DETAIL] if isinstance(detail, str) else "it gave no reason"
+def _answered(status: int, refusal: Refusal) -> str:
+    said = f": {refusal.reason.rstrip('.')}" if refusal.reason else ""
+    return f"it answered {status}{said}"

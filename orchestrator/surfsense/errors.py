@@ -5,13 +5,14 @@ EnrichmentError(company)
 │   ├── ServiceUnavailable(company, cause)      nothing was bought: no connection, or a 503
 │   ├── NotSent(company)                        nothing was sent: its send guard refused
 │   ├── RateLimited(company, retry_after_s)     nothing was bought: wait, then ask again
+│   ├── SourceRefused(company, reason)          nothing was bought: a site turned SurfSense away
 │   ├── AnswerLost(company, cause, cost_micros) the POST may have been accepted and charged
 │   ├── RunInterrupted(company, run_id)         ended by a restart, not charged as far as is known
 │   └── RunUnknown(company, run_id)             no such run; it may have been charged long ago
 └── PermanentEnrichmentError(company)           asking again gives the same
     ├── RequestRejected(company, status, detail)
     ├── MalformedAnswer(company, field)         accepted, perhaps charged, but unusable
-    └── AccessDenied(company, status)           configuration or credit: stop all purchases
+    └── AccessDenied(company, status, reason)   configuration or credit: stop all purchases
 
 "Not found" is an answer, not an error. Arguments are positional, plain JSON values and all
 passed on, because Celery and our failure records rebuild an error by calling `cls(*args)`.
@@ -19,6 +20,7 @@ passed on, because Celery and our failure records rebuild an error by calling `c
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from typing import ClassVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -83,6 +85,23 @@ class RateLimited(TransientEnrichmentError):
 
     def __str__(self) -> str:
         return f"{self.company}: SurfSense's rate limit is reached; wait {self.retry_after_s} s"
+
+
+class SourceRefused(TransientEnrichmentError):
+    """A source, as Indeed, turned SurfSense's scraper away; nothing was bought.
+
+    It says nothing about the key or the credit: other steps of the company go on, and this one may
+    succeed later. `reason` is SurfSense's own sentence.
+    """
+
+    code: ClassVar[str] = "source_refused"
+
+    def __init__(self, company: str, reason: str) -> None:
+        super().__init__(company, reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.company}: the source refused SurfSense ({self.reason}); try again later"
 
 
 class AnswerLost(TransientEnrichmentError):
@@ -182,17 +201,35 @@ class MalformedAnswer(PermanentEnrichmentError):
 
 
 class AccessDenied(PermanentEnrichmentError):
-    """The key is refused (401, 403) or the credit is used up (402): every purchase will fail."""
+    """Key or workspace are refused (401, 403), or the credit is too low (402); stop all purchases.
+
+    `reason` is SurfSense's own sentence, with what is left and what is required of a credit; empty
+    where it gave none.
+    """
 
     code: ClassVar[str] = "access_denied"
 
-    def __init__(self, company: str, status: int) -> None:
-        super().__init__(company, status)
+    def __init__(self, company: str, status: int, reason: str = "") -> None:
+        super().__init__(company, status, reason)
         self.status = status
+        self.reason = reason
 
     def __str__(self) -> str:
-        fix = "top up its credit" if self.status == 402 else "check SURFSENSE_API_KEY"  # noqa: PLR2004 - 402 is Payment Required
-        return f"{self.company}: SurfSense denied access with {self.status}; stop buying and {fix}"
+        said = f" ({self.reason})" if self.reason else ""
+        return f"{self.company}: SurfSense denied access with {self.status}{said}; {self._fix}"
+
+    @property
+    def _fix(self) -> str:
+        if self.status == HTTPStatus.PAYMENT_REQUIRED:
+            return "stop buying and top up its credit"
+        if self.status == HTTPStatus.FORBIDDEN:
+            return "stop buying and check SURFSENSE_API_KEY and SURFSENSE_WORKSPACE_ID"
+        return "stop buying and check SURFSENSE_API_KEY"
+
+
+def renamed(error: EnrichmentError, company: str) -> EnrichmentError:
+    """Return an error like *error*, which several companies share, about *company*."""
+    return type(error)(company, *error.args[1:])
 
 
 def to_record(error: EnrichmentError) -> dict[str, JsonValue]:

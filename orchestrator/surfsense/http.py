@@ -255,6 +255,11 @@ class Http:
         self._api_key = api_key
         self._sleep = sleep
 
+    def without_suffix(self, suffix: str) -> "Http":
+        """Return one whose base URL does not end with *suffix*, over the same connections."""
+        base_url = self.base_url.removesuffix(suffix)
+        return Http(base_url, self._transport, api_key=self._api_key, sleep=self._sleep)
+
     async def send(
         self,
         method: str,

@@ -16,14 +16,16 @@ from pydantic import (
     TypeAdapter,
 )
 
-from orchestrator.surfsense.answers import LONGEST_DETAIL, Answer, NotFound, answer_in
+from orchestrator.surfsense.answers import Answer, NotFound, answer_in
 from orchestrator.surfsense.errors import (
     EnrichmentError,
     MalformedAnswer,
     RequestRejected,
     RunInterrupted,
     ServiceUnavailable,
+    SourceRefused,
 )
+from orchestrator.surfsense.refusals import is_refused_by_source, one_line
 from orchestrator.surfsense.search import payload_from
 
 #: Error of a run that was under way when its server restarted. It is not final: another process of
@@ -152,7 +154,9 @@ def _failure(run: Run, company: str) -> EnrichmentError:
         return ServiceUnavailable(company, "the run was cancelled")
     if run.is_interrupted:
         return RunInterrupted(company, run.id)
-    text = (run.error or "it gave no reason")[:LONGEST_DETAIL]
+    text = one_line(run.error) or "it gave no reason"
+    if is_refused_by_source(text):
+        return SourceRefused(company, text)
     status = _STATUS.match(text)
     if status is None or int(status[1]) in _FOR_NOW:
         return ServiceUnavailable(company, f"the run failed: {text}")

@@ -6,6 +6,7 @@ from typing import ClassVar, Protocol
 
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.settings import Settings
+from orchestrator.surfsense.account import Account
 from orchestrator.surfsense.answers import Accepted, Answer
 from orchestrator.surfsense.enrich import EnrichSeller
 from orchestrator.surfsense.http import Http
@@ -84,6 +85,11 @@ class Seller(Protocol):
         """Stop a run. True means that it was stopped and is not charged; False, that it may be."""
 
 
+def open_account(settings: Settings, http: Http, *, clock: Clock = utc_now) -> Account:
+    """Return what `workspace` asks besides purchases: see `Account`."""
+    return Account(http, workspace=settings.surfsense_workspace_id, clock=clock)
+
+
 def open_seller(settings: Settings, http: Http, *, clock: Clock = utc_now) -> Seller:
     """Return the seller of `SURFSENSE_PROTOCOL`, which sends through *http* and closes nothing."""
     timeout = settings.surfsense_timeout
@@ -96,11 +102,8 @@ def open_seller(settings: Settings, http: Http, *, clock: Clock = utc_now) -> Se
                 clock=clock,
             )
         case "workspace":
-            api = WorkspaceApi(
-                http,
-                workspace_id=settings.surfsense_workspace_id or "",  # the settings require it
-                clock=clock,
-            )
+            account = open_account(settings, http, clock=clock)
+            api = WorkspaceApi(http, workspace_id=account.workspace_id, clock=clock)
             # The default price is that of a whole company by `enrich`; a run buys one page.
             is_priced = "price_micros" in settings.model_fields_set
             return WorkspaceSeller(

@@ -18,6 +18,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.infra.clock import Clock, utc_now
+from orchestrator.surfsense.account import API_PREFIX
 from orchestrator.surfsense.answers import Accepted, Answer, failure_on
 from orchestrator.surfsense.errors import (
     AnswerLost,
@@ -51,7 +52,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-_PREFIX = "/api/v1"
+FindWorkspace = Callable[[str], Awaitable[str]]
+
 #: Most rows that one page of the list of runs may have.
 PAGE = 100
 #: How long a request may take that starts no work and can be repeated for free.
@@ -111,12 +113,17 @@ class RunTimeouts:
 
 
 class WorkspaceApi:
-    """The runs of one workspace. Its methods raise `EnrichmentError` and nothing else."""
+    """The runs of one workspace. Its methods raise `EnrichmentError` and nothing else.
 
-    def __init__(self, http: Http, *, workspace_id: str, clock: Clock = utc_now) -> None:
-        prefix = "" if http.base_url.endswith(_PREFIX) else _PREFIX
-        self._scrapers = f"{prefix}/workspaces/{workspace_id}/scrapers"
-        self._http = http
+    `workspace_id` is a number, or what finds it for the company that an error names, as
+    `Account.workspace_id` does; it is asked before each request.
+    """
+
+    def __init__(
+        self, http: Http, *, workspace_id: str | FindWorkspace, clock: Clock = utc_now
+    ) -> None:
+        self._workspace_id = workspace_id
+        self._http = http.without_suffix(API_PREFIX)
         self._clock = clock
 
     async def start(
@@ -144,7 +151,7 @@ class WorkspaceApi:
         try:
             reply = await self._http.send(
                 "POST",
-                f"{self._scrapers}/{verb}?mode=async",
+                await self._path(f"/{verb}?mode=async", company),
                 company=company,
                 within=within,
                 body=orjson.dumps(request),
@@ -174,14 +181,19 @@ class WorkspaceApi:
 
     async def cancel(self, run_id: str) -> bool:
         """Stop a run; True means that it was stopped in time."""
-        path = f"{self._scrapers}/runs/{run_id}/cancel"
+        path = await self._path(f"/runs/{run_id}/cancel", run_id)
         reply = await self._http.send("POST", path, company=run_id, within=LOOK_WITHIN)
         return reply.is_success
 
     async def _get(self, path: str, company: str) -> Reply:
         return await self._http.send(
-            "GET", f"{self._scrapers}{path}", company=company, within=LOOK_WITHIN
+            "GET", await self._path(path, company), company=company, within=LOOK_WITHIN
         )
+
+    async def _path(self, path: str, company: str) -> str:
+        found = self._workspace_id
+        workspace_id = found if isinstance(found, str) else await found(company)
+        return f"{API_PREFIX}/workspaces/{workspace_id}/scrapers{path}"
 
     def _read(self, reply: Reply, shape: TypeAdapter[T], company: str) -> T:
         if not reply.is_success:

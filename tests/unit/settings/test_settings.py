@@ -72,7 +72,6 @@ def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         "REDIS_URL",
         "SURFSENSE_API_KEY",
         "SURFSENSE_URL",
-        "SURFSENSE_WORKSPACE_ID",
     ]
     assert "REDIS_TTL: must be a number of seconds" in problems
     assert "REDIS_URL is not set" in problems

@@ -18,10 +18,12 @@ from orchestrator.surfsense import (
     RunInterrupted,
     RunUnknown,
     ServiceUnavailable,
+    SourceRefused,
     TransientEnrichmentError,
     from_record,
     to_record,
 )
+from orchestrator.surfsense.errors import renamed
 
 EVERY_ERROR = [
     EnrichmentError("Acme"),
@@ -35,7 +37,8 @@ EVERY_ERROR = [
     PermanentEnrichmentError("Acme"),
     RequestRejected("Acme", 422, "empresa is missing"),
     MalformedAnswer("Acme", "the body is not a JSON object", 46_500),
-    AccessDenied("Acme", 402),
+    AccessDenied("Acme", 402, "$0.0021 left, $0.0055 required"),
+    SourceRefused("Acme", "Indeed refused anonymous access"),
 ]
 
 each_error = pytest.mark.parametrize("error", EVERY_ERROR, ids=lambda error: type(error).__name__)
@@ -137,3 +140,17 @@ def test_access_denied_says_what_to_fix() -> None:
     """Credit and configuration are different errands."""
     assert "top up" in str(AccessDenied("Acme", 402))
     assert "SURFSENSE_API_KEY" in str(AccessDenied("Acme", 401))
+    assert "SURFSENSE_WORKSPACE_ID" in str(AccessDenied("Acme", 403))
+    assert "403 (no access); stop" in str(AccessDenied("Acme", 403, "no access"))
+
+
+def test_a_denial_of_an_earlier_version_is_read() -> None:
+    """Its record has no reason."""
+    error = from_record({"code": "access_denied", "args": ["Acme", 402], "permanent": True})
+
+    assert _is_equal(error, AccessDenied("Acme", 402))
+
+
+def test_an_error_that_companies_share_is_renamed() -> None:
+    """All but the name is kept."""
+    assert _is_equal(renamed(RateLimited("", 7), "Acme"), RateLimited("Acme", 7))

@@ -18,6 +18,7 @@ from orchestrator.surfsense import (
     RequestRejected,
     RunInterrupted,
     ServiceUnavailable,
+    SourceRefused,
 )
 from orchestrator.surfsense.runs import Run, Started, verdict_on_run
 
@@ -105,8 +106,7 @@ def test_an_interrupted_run_is_told_from_a_failed_one() -> None:
     [
         None,
         "The 'google_search.scrape' capability failed due to an upstream error.",
-        "Google sign in required",
-        "403: Reddit refused anonymous access",
+        "403: no",
         "429: slow down",
         "500: boom",
     ],
@@ -118,6 +118,22 @@ def test_a_failed_run_may_be_tried_again(error: str | None) -> None:
     with pytest.raises(ServiceUnavailable, match="the run failed"):
         judge(failed)
     assert not failed.may_be_charged
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "Google sign in required",
+        "403: Reddit refused anonymous access",
+        "indeed REFUSED anonymous access: \x1b[31m",
+    ],
+)
+def test_a_source_that_refused_is_named(error: str) -> None:
+    """The step may be tried again later; the reason is safe to show."""
+    with pytest.raises(SourceRefused) as refused:
+        judge(run("error", error=error))
+
+    assert refused.value.reason.isprintable()
 
 
 def test_a_run_that_refuses_its_request_is_not_tried_again() -> None:

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+import respx
 
 from orchestrator import settings
 from orchestrator.infra.clock import utc_now
@@ -63,21 +64,32 @@ def test_each_seller_has_its_price(variables: dict[str, str], price: int) -> Non
     assert seller_with(variables).price_micros == price
 
 
-def test_runs_need_a_key_and_a_workspace() -> None:
-    """Each missing one is a problem of its own."""
+def test_runs_need_a_key() -> None:
+    """A workspace may be left out: a token may have only one."""
     with pytest.raises(settings.ConfigurationError) as caught:
         seller_with({"SURFSENSE_PROTOCOL": "workspace"})
 
     assert caught.value.problems == (
         "SURFSENSE_API_KEY: is not set, and SURFSENSE_PROTOCOL=workspace needs it",
-        "SURFSENSE_WORKSPACE_ID: is not set, and SURFSENSE_PROTOCOL=workspace needs it",
     )
 
 
-def test_a_workspace_is_a_number() -> None:
-    """It becomes part of a path that carries the key."""
-    with pytest.raises(settings.ConfigurationError, match="SURFSENSE_WORKSPACE_ID"):
-        seller_with(WORKSPACE | {"SURFSENSE_WORKSPACE_ID": "7/../8"})
+@pytest.mark.parametrize("wanted", ["7", "Ventas Norte", None])
+async def test_the_workspace_may_be_named_by_number_or_name(wanted: str | None) -> None:
+    """A name is looked up once, and only the number that belongs to it is part of a path."""
+    router = respx.Router()
+    listing = router.get(url__startswith="https://s.example/api/v1/workspaces?")
+    listing.respond(json=[{"id": 7, "name": "Ventas Norte", "api_access_enabled": True}])
+    cancel = router.post(url__startswith="https://s.example/api/v1/workspaces/7/scrapers/runs/")
+    http = Http("https://s.example/api/v1", OverHttpx(httpx.MockTransport(router.async_handler)))
+    chosen = {} if wanted is None else {"SURFSENSE_WORKSPACE_ID": wanted}
+    del (variables := dict(WORKSPACE))["SURFSENSE_WORKSPACE_ID"]
+    seller = open_seller(settings.load(**BASE, **variables, **chosen), http)
+
+    stopped = [await seller.cancel(run_id) for run_id in ("run_1", "run_2")]
+
+    assert stopped == [True, True]
+    assert (listing.call_count, cancel.call_count) == (0 if wanted == "7" else 1, 2)
 
 
 async def test_without_run_ids_nothing_can_be_collected() -> None:

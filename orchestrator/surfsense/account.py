@@ -1,0 +1,269 @@
+"""What SurfSense says about a token: its workspaces and its credit. Asked for free, by GET.
+
+A workspace is bought from by its number. `SURFSENSE_WORKSPACE_ID` may be its name, or unset where
+the token may use only one; then the number is found when it is first needed, once a process.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from http import HTTPStatus
+from math import inf
+from time import monotonic
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+import structlog
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from orchestrator.infra.clock import Clock, utc_now
+from orchestrator.surfsense.answers import failure_on
+from orchestrator.surfsense.errors import (
+    AccessDenied,
+    AnswerLost,
+    EnrichmentError,
+    MalformedAnswer,
+    RequestRejected,
+    ServiceUnavailable,
+    renamed,
+)
+from orchestrator.surfsense.http import Http
+from orchestrator.surfsense.refusals import one_line, refusal_in
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+API_PREFIX: Final = "/api/v1"
+#: How long one answer may take.
+WITHIN: Final = timedelta(seconds=10)
+#: Bytes of an answer that are parsed; the verbs of a workspace are about 100 kB.
+MOST_BYTES: Final = 4_000_000
+#: Workspaces of one page of the list, and pages that are read.
+PAGE: Final = 200
+MOST_PAGES: Final = 5
+#: Workspaces that a sentence names, and characters of each name.
+NAMED: Final = 10
+LONGEST_NAME: Final = 60
+
+_WRONG_URL: Final = "there is no SurfSense API at SURFSENSE_URL; is it the origin of the service?"
+_NONE_LISTED: Final = (
+    "no workspace lets this token in; switch API access on in the settings of one in SurfSense"
+)
+
+
+def _as_line(value: object) -> str:
+    return one_line(value, LONGEST_NAME)
+
+
+def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - what the field has
+    """Return a field's value, None for one that cannot be read."""
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+class Workspace(BaseModel):
+    """A workspace that the token may use; `is_owner` says that the token's user pays for it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: int
+    name: Annotated[str, BeforeValidator(_as_line)] = ""
+    api_access_enabled: Annotated[bool | None, WrapValidator(_or_none)] = None
+    is_owner: Annotated[bool | None, WrapValidator(_or_none)] = None
+
+    def __str__(self) -> str:
+        return f"{self.name!r} ({self.id})"
+
+
+class UnusableWorkspace(Exception):
+    """No workspace can be chosen; `reason` says why, and names those that can be set."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def is_workspace_id(wanted: str) -> bool:
+    """Return whether *wanted* is the number of a workspace, which needs no looking up."""
+    return wanted.isascii() and wanted.isdigit()
+
+
+def choose_workspace(listed: Sequence[Workspace], wanted: str | None) -> Workspace:
+    """Return the workspace to buy from. Pure.
+
+    Args:
+        listed: Those that the token may use.
+        wanted: A number or a name, as it is shown in SurfSense; None for the only one.
+
+    Raises:
+        UnusableWorkspace: None or several are meant.
+    """
+    usable = [each for each in listed if each.api_access_enabled is not False]
+    if not usable:
+        raise UnusableWorkspace(_NONE_LISTED)
+    if wanted is None:
+        matching, what = usable, "SURFSENSE_WORKSPACE_ID is not set, and the token may use several"
+    elif is_workspace_id(wanted):
+        matching = [each for each in usable if each.id == int(wanted)]
+        what = f"the token may not use workspace {wanted}"
+    else:
+        matching, what = _named(usable, _as_line(wanted))
+    if len(matching) == 1:
+        return matching[0]
+    raise UnusableWorkspace(f"{what}; set SURFSENSE_WORKSPACE_ID to one of {_listing(usable)}")
+
+
+def _named(usable: list[Workspace], name: str) -> tuple[list[Workspace], str]:
+    exact = [each for each in usable if each.name == name]
+    alike = [each for each in usable if each.name.casefold() == name.casefold()]
+    matching = exact or alike
+    what = "has no workspace" if not matching else "has several workspaces"
+    return matching, f"the token {what} named {name!r}"
+
+
+def _listing(usable: list[Workspace]) -> str:
+    more = f" and {len(usable) - NAMED} more" if len(usable) > NAMED else ""
+    return ", ".join(map(str, usable[:NAMED])) + more
+
+
+class Account:
+    """What one token may do. Nothing here starts work or costs money.
+
+    Its methods raise `EnrichmentError` under the name of *company*, and nothing else.
+    """
+
+    def __init__(self, http: Http, *, workspace: str | None = None, clock: Clock = utc_now) -> None:
+        """Ask through *http*; *workspace* is `SURFSENSE_WORKSPACE_ID`, a number or a name."""
+        self._http = http.without_suffix(API_PREFIX)
+        self._wanted = workspace
+        self._clock = clock
+        self._chosen = _Shared(self._choose)
+
+    async def verify_token(self, company: str = "") -> str:
+        """Return what kind of token it is, as `pat`.
+
+        Raises:
+            AccessDenied: It is wrong or has expired.
+            RequestRejected: There is no SurfSense at SURFSENSE_URL.
+        """
+        answer = await self._get("/verify-token", _TOKEN, company)
+        return answer.method
+
+    async def workspaces(self, company: str = "") -> tuple[Workspace, ...]:
+        """Return the workspaces that the token may use; none if no one has API access."""
+        found: list[Workspace] = []
+        for page in range(MOST_PAGES):
+            path = f"{API_PREFIX}/workspaces?skip={page * PAGE}&limit={PAGE}"
+            rows = await self._get(path, _WORKSPACES, company)
+            found += _readable(rows)
+            if len(rows) < PAGE:
+                break
+        return tuple(found)
+
+    async def workspace_id(self, company: str = "") -> str:
+        """Return the number of the workspace to buy from, which is looked up once.
+
+        Raises:
+            AccessDenied: There is none, or there are several; `reason` names them.
+        """
+        if self._wanted is not None and is_workspace_id(self._wanted):
+            return self._wanted
+        return await self._chosen.get(company)
+
+    async def credit(self, company: str = "") -> int | None:
+        """Return what the token's user has left, in micro-USD; None where it is not said.
+
+        The workspace's *owner* pays, and SurfSense loses changes of it under concurrency: it
+        answers whether there is any credit, never what was spent.
+        """
+        return (await self._get("/users/me", _USER, company)).credit_micros_balance
+
+    async def _choose(self) -> str:
+        try:
+            chosen = choose_workspace(await self.workspaces(), self._wanted)
+        except UnusableWorkspace as error:
+            raise AccessDenied("", HTTPStatus.FORBIDDEN, error.reason) from error
+        log.info("surfsense.workspace", workspace_id=chosen.id, name=chosen.name)
+        return str(chosen.id)
+
+    async def _get(self, path: str, shape: TypeAdapter[T], company: str) -> T:
+        try:
+            reply = await self._http.send("GET", path, company=company, within=WITHIN)
+        except AnswerLost as error:  # a look is never charged
+            raise ServiceUnavailable(company, error.cause) from error
+        if not reply.is_success:
+            raise self._failure(reply.status, reply.headers, reply.body, company)
+        if len(reply.body) > MOST_BYTES:
+            raise MalformedAnswer(company, f"{len(reply.body)} bytes at {path}")
+        try:
+            return shape.validate_json(reply.body)
+        except ValidationError as error:
+            raise MalformedAnswer(company, f"what it says at {path}") from error
+
+    def _failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, company: str
+    ) -> EnrichmentError:
+        if status == HTTPStatus.NOT_FOUND and not refusal_in(body).has_envelope:
+            return RequestRejected(company, status, _WRONG_URL)
+        failure = failure_on(status, headers, body, company=company, now=self._clock())
+        if isinstance(failure, AnswerLost):  # a look is never charged
+            return ServiceUnavailable(company, failure.cause)
+        return failure
+
+
+class _Shared(Generic[T]):
+    """A value that is read once for all that wait for it, and so is the failure to read it."""
+
+    def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
+        self._read = read
+        self._lock = asyncio.Lock()
+        self._value: T | None = None
+        self._failure: EnrichmentError | None = None
+        self._failed_at = -inf
+
+    async def get(self, company: str) -> T:
+        """Return the value; an error is raised under the name of *company*."""
+        asked_at = monotonic()
+        async with self._lock:
+            if self._value is not None:
+                return self._value
+            if self._failure is None or self._failed_at < asked_at:
+                try:
+                    self._value = await self._read()
+                except EnrichmentError as error:
+                    self._failure, self._failed_at = error, monotonic()
+                else:
+                    return self._value
+            raise renamed(self._failure, company)
+
+
+class _Token(BaseModel):
+    method: str = "unknown"
+
+
+class _User(BaseModel):
+    credit_micros_balance: Annotated[int | None, WrapValidator(_or_none)] = None
+
+
+_TOKEN: Final = TypeAdapter(_Token)
+_USER: Final = TypeAdapter(_User)
+_WORKSPACES: Final[TypeAdapter[list[Any]]] = TypeAdapter(list[Any])
+
+
+def _readable(rows: list[Any]) -> list[Workspace]:
+    """Return the rows that are workspaces: an odd one hides no other."""
+    found = []
+    for row in rows:
+        with contextlib.suppress(ValidationError):
+            found.append(Workspace.model_validate(row))
+    return found
