@@ -148,6 +148,7 @@ class Observed:
         step: The purchase that it comes from.
         source_url: The page; None where the source has no address.
         as_of: When the source stated it, where that is known; else the purchase's instant counts.
+        confidence: How sure the method is of this one value, 0 to 1, where it can say so.
     """
 
     field: ClaimField
@@ -157,3 +158,4 @@ class Observed:
     step: Step
     source_url: str | None = None
     as_of: datetime | None = None
+    confidence: float | None = None

@@ -1,0 +1,272 @@
+"""The identity gate: which of the places, hits, pages and job ads belong to the company.
+
+Nothing is taken from a source that does not agree; one that is only weak is shown as a candidate.
+Decides over the website, too, since a site whose pages are another company's is lost. Pure; the
+order of what comes in changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias, TypeVar
+
+from agents.cdao.vocabulary import fold as words_of
+from orchestrator.evidence.hosts import host_of, registrable
+from orchestrator.evidence.model import Agreement, Belonging, Hit, JobAd, Page, Place, Step, Subject
+from orchestrator.evidence.names import likeness
+from orchestrator.evidence.names import words_of as name_words
+from orchestrator.evidence.passages import MOST_READ, fold
+from orchestrator.evidence.places import belongs
+from orchestrator.evidence.website import WebsiteChoice, choose, page_belongs
+
+Item: TypeAlias = Place | Hit | Page | JobAd
+_T = TypeVar("_T", Place, Hit, Page, JobAd)
+
+#: Digits at the end of a phone number that every way of writing it has.
+_LOCAL_DIGITS: Final = 7
+_PART_OF_SITE: Final = "it is a page of the site that names the company"
+_FOREIGN_SITE: Final = "other pages of its site are not the company's"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What each step brought: None if it was not bought, empty if nothing came.
+
+    Nothing is *unknown*: it never means that there is no such company.
+    """
+
+    maps: tuple[Place, ...] | None = None
+    search: tuple[Hit, ...] | None = None
+    crawl: tuple[Page, ...] | None = None
+    jobs: tuple[JobAd, ...] | None = None
+
+    def in_order(self) -> "Answers":
+        """Return the same answers, each item once and in an order of their own."""
+        return Answers(
+            _in_order(self.maps),
+            _in_order(self.search),
+            _in_order(self.crawl),
+            _in_order(self.jobs),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One item with what the gate says of it. `text` is folded; a quote must stand in it."""
+
+    step: Step
+    item: Item
+    title: str
+    url: str | None
+    belonging: Belonging
+    text: str = field(repr=False)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether values may be taken from it."""
+        return self.belonging.agreement is Agreement.AGREE
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What the gate decided.
+
+    Attributes:
+        website: The company's site, and what else it could be.
+        sources: Every item, in a fixed order.
+        is_verified: Whether a crawled page of the website names the company.
+    """
+
+    website: WebsiteChoice
+    sources: tuple[Source, ...]
+    is_verified: bool
+
+
+def pass_gate(subject: Subject, answers: Answers) -> Gated:
+    """Return the website of *subject*, and each item of *answers* with its belonging."""
+    answers = answers.in_order()
+    places = [(place, belongs(subject, place)) for place in answers.maps or ()]
+    hits, crawled = answers.search or (), answers.crawl or ()
+    site = choose(subject, hits, [place for place, found in places if _agrees(found)])
+    pages = _judge_pages(subject, crawled, site.domain)
+    is_verified = any(_agrees(found) for _, found in pages)
+    if site.domain and (lost := _why_lost(subject, site.domain, pages, places)):
+        site = WebsiteChoice(None, None, (lost,), site.candidates)
+    known = subject
+    if site.domain and is_verified and subject.domain is None:
+        # What is proven about the website tells its places from those of namesakes.
+        known = replace(subject, domain=site.domain)
+        places = [(place, belongs(known, place)) for place, _ in places]
+    own = [place for place, found in places if _agrees(found)]
+    sources = (
+        *(_of_place(*judged) for judged in places),
+        *(_of_hit(hit, _judge_hit(known, hit, site.domain, own)) for hit in hits),
+        *(_of_page(*judged) for judged in pages),
+        *(_of_job(job, _judge_job(known, job, own)) for job in answers.jobs or ()),
+    )
+    return Gated(site, sources, is_verified and site.domain is not None)
+
+
+def names_company(subject: Subject, source: Source) -> bool:
+    """Return whether the text of *source* has the company's name, word after word."""
+    name = words_of(subject.name)
+    bare = "_".join(name_words(subject.name)) or name
+    text = f"_{words_of(source.text)}_"
+    return bool(bare) and (f"_{name}_" in text or f"_{bare}_" in text)
+
+
+def is_on(url: str | None, domain: str | None) -> bool:
+    """Return whether *url* is on the site of *domain*, whatever subdomain either of them names."""
+    host = host_of(url or "")
+    return host is not None and domain is not None and registrable(host) == registrable(domain)
+
+
+def _in_order(items: tuple[_T, ...] | None) -> tuple[_T, ...] | None:
+    # Not by the item itself: parts of it may be None, which has no order.
+    return None if items is None else tuple(sorted(set(items), key=_sort_key))
+
+
+def _sort_key(item: Item) -> tuple[int, str]:
+    """Order hits by position, and pages from the home page down."""
+    match item:
+        case Hit():
+            return item.position, repr(item)
+        case Page():
+            return len(item.url), repr(item)
+        case _:
+            return 0, repr(item)
+
+
+def _agrees(found: Belonging) -> bool:
+    return found.agreement is Agreement.AGREE
+
+
+def _judge_pages(
+    subject: Subject, pages: Iterable[Page], domain: str | None
+) -> list[tuple[Page, Belonging]]:
+    """Judge pages as parts of one site: where a page names the company, its contact page is its.
+
+    A site whose home page is in conflict, or more pages than agree, is another company's.
+    """
+    on_site = [page for page in pages if is_on(page.url, domain)]
+    judged = [(page, page_belongs(subject, page, domain)) for page in on_site]
+    agreements = [found.agreement for _, found in judged]
+    if Agreement.AGREE in agreements:
+        conflicts = agreements.count(Agreement.CONFLICT)
+        is_lost = agreements[0] is Agreement.CONFLICT or conflicts > agreements.count(
+            Agreement.AGREE
+        )
+        judged = [(page, _as_part(found, is_lost=is_lost)) for page, found in judged]
+    elsewhere = _elsewhere(domain)
+    return judged + [(page, elsewhere) for page in pages if not is_on(page.url, domain)]
+
+
+def _as_part(found: Belonging, *, is_lost: bool) -> Belonging:
+    """Return what is said of a page, given what is said of its site."""
+    if is_lost and found.agreement is not Agreement.CONFLICT:
+        return Belonging(Agreement.CONFLICT, (*found.reasons, _FOREIGN_SITE))
+    if found.agreement is Agreement.WEAK:
+        return Belonging(Agreement.AGREE, (*found.reasons, _PART_OF_SITE))
+    return found
+
+
+def _elsewhere(domain: str | None) -> Belonging:
+    if domain is None:
+        return Belonging(Agreement.WEAK, ("no website is certain enough",))
+    return Belonging(Agreement.CONFLICT, (f"it is not on {domain}",))
+
+
+def _why_lost(
+    subject: Subject,
+    domain: str,
+    pages: Iterable[tuple[Page, Belonging]],
+    places: Iterable[tuple[Place, Belonging]],
+) -> str | None:
+    """Return why *domain* is not the website after all; None if it may be."""
+    on_site = [found for page, found in pages if is_on(page.url, domain)]
+    if not on_site or any(_agrees(found) for found in on_site):
+        return None
+    for found in on_site:
+        if found.agreement is Agreement.CONFLICT:
+            reasons = "; ".join(found.reasons[:1]) or "they are another company's"
+            return f"the crawled pages of {domain} were refused: {reasons}"
+    is_backed = (subject.domain is not None and is_on(subject.domain, domain)) or any(
+        _agrees(found) and is_on(place.website, domain) for place, found in places
+    )
+    # Of a site that only a search has brought up, a crawled page must name the company.
+    return None if is_backed else f"no crawled page of {domain} names the company"
+
+
+def _judge_hit(
+    subject: Subject, hit: Hit, domain: str | None, places: Sequence[Place]
+) -> Belonging:
+    """Judge a search result: on the company's site, or with its name and another fact of it."""
+    if is_on(hit.url, domain):
+        return Belonging(Agreement.AGREE, (f"it is on {domain}",))
+    if likeness(subject.name, hit.title).score < 1:
+        return Belonging(Agreement.WEAK, ("its title does not name the company",))
+    shown = f"{hit.title} {hit.description}"
+    if tie := _tie(subject, shown, domain, places):
+        return Belonging(Agreement.AGREE, ("its title names the company", f"it names {tie}"))
+    return Belonging(Agreement.WEAK, ("it names the company, and no other fact of it",))
+
+
+def _tie(subject: Subject, text: str, domain: str | None, places: Sequence[Place]) -> str | None:
+    """Return the fact about the company, besides its name, that *text* has."""
+    words, bare = f"_{words_of(text)}_", _letters_and_digits(text)
+    for city in _cities(subject, places):
+        if f"_{city}_" in words:
+            return "its town"
+    if domain and domain in text.casefold():
+        return "its domain"
+    phones = (_letters_and_digits(phone)[-_LOCAL_DIGITS:] for phone in subject.phones)
+    if any(len(phone) == _LOCAL_DIGITS and phone in bare for phone in phones):
+        return "its phone number"
+    tax_id = _letters_and_digits(subject.tax_id or "")
+    return "its tax id" if len(tax_id) >= _LOCAL_DIGITS and tax_id in bare else None
+
+
+def _cities(subject: Subject, places: Sequence[Place]) -> set[str]:
+    """Return the folded towns of the company; one that is part of its name tells nothing."""
+    named = f"_{words_of(subject.name)}_"
+    cities = {words_of(city or "") for city in (subject.city, *(place.city for place in places))}
+    return {city for city in cities if city and f"_{city}_" not in named}
+
+
+def _judge_job(subject: Subject, job: JobAd, places: Sequence[Place]) -> Belonging:
+    """Judge an ad by its employer. A search for ads brings those of other employers, too."""
+    if not likeness(subject.name, job.company).is_same:
+        return Belonging(Agreement.CONFLICT, ("the employer has another name",))
+    cities, city = _cities(subject, places), words_of(job.city or "")
+    if cities and city and not any(f"_{one}_" in f"_{city}_" for one in cities):
+        return Belonging(Agreement.WEAK, ("the employer has this name, but in another town",))
+    return Belonging(Agreement.AGREE, ("the employer has this name",))
+
+
+def _letters_and_digits(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalnum())
+
+
+def _of_place(place: Place, belonging: Belonging) -> Source:
+    named = (place.title, place.category, *place.categories, place.address, place.city)
+    stated = (place.country, place.website, place.phone, place.description)
+    return Source(Step.MAPS, place, place.title, place.url, belonging, _joined(named + stated))
+
+
+def _of_hit(hit: Hit, belonging: Belonging) -> Source:
+    text = _joined((hit.title, hit.url, hit.description))
+    return Source(Step.SEARCH, hit, hit.title, hit.url, belonging, text)
+
+
+def _of_page(page: Page, belonging: Belonging) -> Source:
+    contacts = (*page.emails, *page.phones, *page.socials)
+    text = _joined((page.title, page.url, page.description, page.text[:MOST_READ], *contacts))
+    return Source(Step.CRAWL, page, page.title, page.url, belonging, text)
+
+
+def _of_job(job: JobAd, belonging: Belonging) -> Source:
+    text = _joined((job.title, job.company, job.city))
+    return Source(Step.JOBS, job, job.title, job.url, belonging, text)
+
+
+def _joined(cells: Iterable[str | None]) -> str:
+    return fold("\n".join(cell for cell in cells if cell))
