@@ -7,7 +7,7 @@ A new agent (marketing, sales, finance) is a class with these members in its own
 from dataclasses import dataclass
 from typing import Protocol
 
-from agents.case import Case, Decision
+from agents.case import Case, ClaimField, Decision
 
 
 class Agent(Protocol):
@@ -23,6 +23,14 @@ class Agent(Protocol):
 
     def wants_evidence(self, case: Case) -> bool:
         """Return whether it is worth paying for evidence before *case* is decided."""
+
+    def wants(self, case: Case, fields: frozenset[ClaimField]) -> bool:
+        """Return whether more evidence, about *fields* only, is worth paying for.
+
+        It is while it could change the verdict that `decide` would give now, or fill a field
+        that an opportunity must have. Pure like `decide`, and monotone: what is wanted of some
+        fields is wanted of more.
+        """
 
     def decide(self, case: Case) -> Decision:
         """Judge *case*. Deterministic: no clock, no I/O, no randomness."""

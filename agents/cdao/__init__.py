@@ -6,6 +6,7 @@ all under a policy that the sales organisation writes.
 
 from .agent import RULES_VERSION, CdaoAgent
 from .assessment import Assessment, assess
+from .bounds import Bounds, plausible_bounds, score_bounds
 from .findings import Finding, find, score_of
 from .policy import Policy, PolicyError, default_policy, default_policy_text, parse_policy
 from .profile import CompanyProfile, ContactPoint, Known, NewsItem, build_profile
@@ -13,6 +14,7 @@ from .vocabulary import (
     AssessmentCode,
     FindingName,
     NewsCategory,
+    RequiredFact,
     Sector,
     SizeBand,
     StepCode,
@@ -22,6 +24,7 @@ __all__ = [
     "RULES_VERSION",
     "Assessment",
     "AssessmentCode",
+    "Bounds",
     "CdaoAgent",
     "CompanyProfile",
     "ContactPoint",
@@ -32,6 +35,7 @@ __all__ = [
     "NewsItem",
     "Policy",
     "PolicyError",
+    "RequiredFact",
     "Sector",
     "SizeBand",
     "StepCode",
@@ -41,5 +45,7 @@ __all__ = [
     "default_policy_text",
     "find",
     "parse_policy",
+    "plausible_bounds",
+    "score_bounds",
     "score_of",
 ]

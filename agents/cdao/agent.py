@@ -1,8 +1,9 @@
 """The CDAO agent: behind the agent protocol, from a case to a decision."""
 
-from agents.case import Case, Decision, Verdict
+from agents.case import Case, ClaimField, Decision, Verdict
 
 from .assessment import assess
+from .bounds import Bounds, plausible_bounds, wants
 from .findings import find, listed_domain
 from .policy import Policy
 from .profile import build_profile
@@ -31,6 +32,22 @@ class CdaoAgent:
         """Return False once evidence was sought, or if the lead's own domains decide."""
         is_decided = listed_domain(case.lead, self._policy.domains) is not None
         return not case.evidence_sought and not is_decided
+
+    def wants(self, case: Case, fields: frozenset[ClaimField]) -> bool:
+        """Return whether evidence about *fields* may change the verdict, or is required.
+
+        How that is decided: `[opportunity]` of the policy.
+        """
+        return wants(case, self._policy, fields)
+
+    def bounds(self, case: Case, fields: frozenset[ClaimField]) -> Bounds:
+        """Return where the judgement is expected to end if evidence about *fields* is bought."""
+        return plausible_bounds(case, self._policy, fields)
+
+    @property
+    def threshold(self) -> int:
+        """The score, 0 to 100, from which a lead advances."""
+        return self._policy.scoring.threshold
 
     def decide(self, case: Case) -> Decision:
         """Judge *case* with what evidence it has; none at all is a case of its own.

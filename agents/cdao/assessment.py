@@ -12,14 +12,15 @@ from .policy import Policy
 from .profile import CompanyProfile
 from .vocabulary import AssessmentCode, FindingName, StepCode
 
-# Facts that end the matter whatever the score, the most final first.
-_DECISIVE = {
+DECISIVE = {
     FindingName.OUR_DOMAIN: AssessmentCode.OWN_DOMAIN,
     FindingName.COMPETITOR_DOMAIN: AssessmentCode.COMPETITOR,
     FindingName.NEWS_CLOSURE: AssessmentCode.COMPANY_CLOSED,
     FindingName.NEWS_INSOLVENCY: AssessmentCode.COMPANY_INSOLVENT,
     FindingName.OUTSIDE_MARKET: AssessmentCode.OUTSIDE_MARKET,
 }
+"""Facts that end the matter whatever the score, the most final first."""
+
 _NAMED_FINDINGS = 3
 """How many findings a reason names; a fourth is no longer read."""
 
@@ -127,7 +128,7 @@ def _judge(
 ) -> tuple[AssessmentCode, Sequence[Finding]]:
     """Return the code and the findings it rests on, the weightiest first."""
     sure = {f.name: f for f in findings if f.trust >= policy.scoring.decisive_trust}
-    for name, code in _DECISIVE.items():
+    for name, code in DECISIVE.items():
         if name in sure:
             return code, (sure[name],)
     by_weight = sorted((f for f in findings if f.name not in _ARITHMETIC), key=_weight)

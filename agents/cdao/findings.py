@@ -23,7 +23,7 @@ Params: TypeAlias = JsonObject
 HIGHEST_SCORE = 100
 """The score runs from 0 to here."""
 
-_DISQUALIFIED = -100
+DISQUALIFIED = -100
 """Points of a lead that is no prospect at all; no sum of good findings makes up for it."""
 
 
@@ -92,7 +92,12 @@ def score_of(findings: Iterable[Finding]) -> int:
 def listed_domain(lead: Lead, domains: Domains) -> Finding | None:
     """Return the finding that rules a lead out by its own e-mail or website, if there is one."""
     hosts = (domain_of_email(lead.email), host_of(lead.website or ""))
-    return _listed(tuple(host for host in hosts if host), domains)
+    return _first_listed(tuple(host for host in hosts if host), domains)
+
+
+def listed_host(host: str, domains: Domains) -> Finding | None:
+    """Return the finding that *host* is ours or a competitor's, if it is."""
+    return _first_listed((host,), domains)
 
 
 def _about_listed_domains(profile: CompanyProfile, lead: Lead, policy: Policy) -> Iterator[Finding]:
@@ -101,7 +106,7 @@ def _about_listed_domains(profile: CompanyProfile, lead: Lead, policy: Policy) -
     website = profile.website
     # A doubtful website must not turn a customer into a competitor.
     if finding is None and website and website.trust >= policy.scoring.decisive_trust:
-        finding = _listed((website.value,), policy.domains)
+        finding = listed_host(website.value, policy.domains)
     if finding:
         yield finding
 
@@ -111,11 +116,7 @@ def _about_email(profile: CompanyProfile, lead: Lead, policy: Policy) -> Iterato
     domain = domain_of_email(lead.email)
     if domain is None:
         return
-    own = [
-        known
-        for known in profile.websites
-        if is_within(domain, known.value) or is_within(known.value, domain)
-    ]
+    own = own_websites(profile, domain)
     params: Params = {"domain": domain}
     points = policy.weights.free_mail
     if own:
@@ -124,18 +125,27 @@ def _about_email(profile: CompanyProfile, lead: Lead, policy: Policy) -> Iterato
         yield Finding(name=FindingName.FREE_MAIL, points=points, params=params)
 
 
+def own_websites(profile: CompanyProfile, domain: str) -> list[Known[str]]:
+    """Return the company's websites that share *domain* with a mail address."""
+    return [
+        known
+        for known in profile.websites
+        if is_within(domain, known.value) or is_within(known.value, domain)
+    ]
+
+
 def _is_free_mail(domain: str, domains: Domains) -> bool:
     return is_public_mail(domain) or listed_parent(domain, domains.free_mail) is not None
 
 
-def _listed(hosts: tuple[str, ...], domains: Domains) -> Finding | None:
+def _first_listed(hosts: tuple[str, ...], domains: Domains) -> Finding | None:
     for name, listed in (
         (FindingName.OUR_DOMAIN, domains.own),
         (FindingName.COMPETITOR_DOMAIN, domains.competitors),
     ):
         for host in hosts:
             if parent := listed_parent(host, listed):
-                return Finding(name=name, points=_DISQUALIFIED, params={"domain": parent})
+                return Finding(name=name, points=DISQUALIFIED, params={"domain": parent})
     return None
 
 

@@ -26,7 +26,7 @@ from pydantic_core import ErrorDetails
 from agents.domains import host_of
 
 from .countries import country_code
-from .vocabulary import FindingName, NewsCategory, Sector, SizeBand
+from .vocabulary import FindingName, NewsCategory, RequiredFact, Sector, SizeBand
 
 _Word = TypeVar("_Word", bound=str)
 
@@ -54,6 +54,12 @@ def _bare_domain(domain: str) -> str:
     if host_of(domain) != domain:
         raise ValueError(f"{domain!r} is no bare domain in lower case, such as 'acme.com'")
     return domain
+
+
+def _decisive_news(category: NewsCategory) -> NewsCategory:
+    if category not in {NewsCategory.CLOSURE, NewsCategory.INSOLVENCY}:
+        raise ValueError("only closure and insolvency can be ruled out")
+    return category
 
 
 def _sorted_once(words: tuple[_Word, ...]) -> tuple[_Word, ...]:
@@ -171,6 +177,17 @@ class EvidenceRules(_Section):
     signals: Ageing
 
 
+class Opportunity(_Section):
+    """What a viable lead must have before the purchase of evidence stops.
+
+    A fact is settled from `settled_trust` on.
+    """
+
+    required: Words[RequiredFact]
+    settled_trust: Annotated[float, Field(gt=0, le=1)]
+    rule_out: Words[Annotated[NewsCategory, AfterValidator(_decisive_news)]]
+
+
 class Saturation(_Section):
     """How much of a countable thing earns its full points."""
 
@@ -214,6 +231,7 @@ class Policy(_Section):
     market: Market
     domains: Domains
     evidence: EvidenceRules
+    opportunity: Opportunity
     saturation: Saturation
     value: Value
     probability: Probability

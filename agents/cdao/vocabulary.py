@@ -84,6 +84,16 @@ class NewsCategory(StrEnum):
     PRODUCT = "product"
 
 
+class RequiredFact(StrEnum):
+    """What an opportunity can be required to have."""
+
+    WEBSITE = "website"
+    CONTACT = "contact"
+    SECTOR = "sector"
+    COUNTRY = "country"
+    SIZE = "size"
+
+
 class FindingName(Phrased):
     """Everything that can move a score, and the three entries that explain its arithmetic.
 

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import Any
 
-from agents.case import Case, Decision
+from agents.case import Case, ClaimField, Decision
 from agents.protocol import Pipeline
 from orchestrator.database import open_engine
 from orchestrator.handlers import LeadHandler
@@ -38,6 +38,10 @@ class MortalAgent:
     def wants_evidence(self, case: Case) -> bool:
         """Want it once."""
         return not case.evidence_sought
+
+    def wants(self, case: Case, fields: frozenset[ClaimField]) -> bool:  # noqa: ARG002 - the port
+        """Want everything."""
+        return True
 
     def decide(self, case: Case) -> Decision:  # noqa: ARG002 - the port's signature
         """Decide, or die."""

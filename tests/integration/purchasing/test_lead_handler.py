@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents.case import Case, Decision, Verdict
+from agents.case import Case, ClaimField, Decision, Verdict
 from agents.protocol import Pipeline
 from orchestrator.handlers import ItemStatus, LeadHandler, LeadResult
 from orchestrator.infra.clock import utc_now
@@ -33,6 +33,10 @@ class FakeAgent:
     def wants_evidence(self, case: Case) -> bool:
         """Return whether evidence is to be bought."""
         return self._curious and not case.evidence_sought
+
+    def wants(self, case: Case, fields: frozenset[ClaimField]) -> bool:  # noqa: ARG002 - the port
+        """Want everything, if it is curious."""
+        return self._curious
 
     def decide(self, case: Case) -> Decision:
         """Return the decision."""

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents.case import Case, Decision, Localized, Verdict
+from agents.case import Case, ClaimField, Decision, Localized, Verdict
 from agents.cdao import CdaoAgent, default_policy
 from agents.protocol import Pipeline
 from orchestrator.database import reading
@@ -36,6 +36,10 @@ class FinanceAgent:
     def wants_evidence(self, case: Case) -> bool:
         """Want what the first agent has sought."""
         return not case.evidence_sought
+
+    def wants(self, case: Case, fields: frozenset[ClaimField]) -> bool:  # noqa: ARG002 - the port
+        """Want nothing beyond what the first agent wants."""
+        return False
 
     def decide(self, case: Case) -> Decision:
         """Judge the draft of the agent before."""

@@ -126,7 +126,7 @@ def test_the_error_reads_as_a_list() -> None:
         parse_policy("")
 
     lines = str(caught.value).splitlines()
-    assert lines[0] == "the policy has 8 problems:"
+    assert lines[0] == "the policy has 9 problems:"
     assert lines[1].startswith("  - scoring is missing")
 
 
