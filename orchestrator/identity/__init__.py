@@ -12,6 +12,7 @@ from .company import (
     company_key,
     entry_key,
     parse_name,
+    step_key,
 )
 from .forms import Form
 from .identify import (
@@ -47,4 +48,5 @@ __all__ = [
     "is_refined",
     "mention_of",
     "parse_name",
+    "step_key",
 ]

@@ -260,3 +260,11 @@ def _join_parts(words: list[str]) -> list[str]:
 def entry_key(key: str) -> str:
     """Return the key of a company's SurfSense result, in the memo's database."""
     return SURFSENSE_PREFIX + key
+
+
+def step_key(key: str, step: str) -> str:
+    """Return the key of one *step* towards a company's result, beside `entry_key`.
+
+    No company key contains a colon.
+    """
+    return f"{SURFSENSE_PREFIX}{key}:{step}"

@@ -15,7 +15,7 @@ A lookup without a fresh entry asks `begin`, which answers one of four:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -113,10 +113,16 @@ def json_object(stored: bytes) -> JsonObject:
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """A fresh entry is stored."""
+    """A fresh entry is stored; `stored` is its stored form."""
 
     entry: Entry
     now_ms: int
+    stored: bytes = field(default=b"", compare=False)
+
+    @property
+    def written_by(self) -> str:
+        """The token of the flight that wrote it."""
+        return str(json_object(self.stored)["written_by"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,7 @@ def read_begin_reply(key: str, reply: Sequence[Any]) -> BeginReply:
     """
     case = bytes(reply[0])
     if case == b"entry":
-        return Fresh(decode(key, reply[1]), reply[2])
+        return Fresh(decode(key, reply[1]), reply[2], reply[1])
     if case == b"failure":
         return Failed(json_object(reply[1]), timedelta(milliseconds=reply[3]))
     if case == b"follower":

@@ -72,6 +72,11 @@ class _Flying:
     waiting: int = 0
 
 
+def _always(entry: Entry) -> bool:
+    del entry
+    return True
+
+
 class Memo:
     """Memoization over one Redis database. One per event loop; `aclose` it."""
 
@@ -109,7 +114,14 @@ class Memo:
         )
         self._flying: dict[str, _Flying] = {}
 
-    async def get(self, key: str, load: Loader, *, patience: timedelta | None = None) -> Outcome:
+    async def get(
+        self,
+        key: str,
+        load: Loader,
+        *,
+        patience: timedelta | None = None,
+        is_enough: Callable[[Entry], bool] = _always,
+    ) -> Outcome:
         """Return the fresh entry of *key*, loading it if no other flight has or does.
 
         Cancelling the caller does not cancel a load that has begun.
@@ -118,6 +130,8 @@ class Memo:
             key: The entry's key.
             load: Called at most once at a time in the whole fleet.
             patience: After which the caller gives up; the load goes on, and fills the memo.
+            is_enough: Whether an entry that another load has brought will do for the caller; one
+                that will not is loaded anew, and replaced.
 
         Returns:
             Where the load failed and a stale copy is kept: that, marked STALE.
@@ -128,12 +142,12 @@ class Memo:
             Exception: Whatever *load* raised, here or in the process that led.
         """
         entry = await self.peek(key)
-        if entry is not None:
+        if entry is not None and is_enough(entry):
             return Outcome(key, Source.HIT, entry, entry.age_ms(self._now_ms()))
         try:
             seconds = None if patience is None else patience.total_seconds()
             async with asyncio.timeout(seconds) as limit:
-                return await self._lead_or_join(key, load)
+                return await self._lead_or_join(key, load, is_enough)
         except TimeoutError:
             if limit.expired():
                 raise StillLoading(key) from None
@@ -256,7 +270,9 @@ class Memo:
     def __repr__(self) -> str:
         return f"<Memo {len(self._flying)} flights>"
 
-    async def _lead_or_join(self, key: str, load: Loader) -> Outcome:
+    async def _lead_or_join(
+        self, key: str, load: Loader, is_enough: Callable[[Entry], bool]
+    ) -> Outcome:
         """Wait for the flight of *key*, beginning one with *load* where there is none."""
         while True:
             flying = self._flying.get(key)
@@ -264,7 +280,7 @@ class Memo:
             # callback that takes it off: the loop would stand still.
             is_ours = flying is None or flying.task.done()
             if flying is None or is_ours:
-                flying = self._take_off(key, load)
+                flying = self._take_off(key, load, is_enough)
             flying.waiting += 1
             try:
                 result = await asyncio.shield(flying.task)
@@ -281,13 +297,14 @@ class Memo:
             outcome = result.outcome
             if is_ours:
                 return outcome
-            if result.stored:
+            if result.stored and is_enough(outcome.entry):
                 return Outcome(outcome.key, Source.COALESCED, outcome.entry, outcome.age_ms)
 
-    def _take_off(self, key: str, load: Loader) -> _Flying:
+    def _take_off(self, key: str, load: Loader, is_enough: Callable[[Entry], bool]) -> _Flying:
         """Begin a flight, which goes on without its callers."""
         abandonment = Abandonment()
-        task = asyncio.create_task(self._fly(key, load, abandonment), name=f"memo-flight {key}")
+        flight = self._fly(key, load, abandonment, is_enough)
+        task = asyncio.create_task(flight, name=f"memo-flight {key}")
         flying = self._flying[key] = _Flying(task, abandonment)
 
         def landed(done: asyncio.Task[FlightResult]) -> None:
@@ -299,16 +316,24 @@ class Memo:
         task.add_done_callback(landed)
         return flying
 
-    async def _fly(self, key: str, load: Loader, abandonment: Abandonment) -> FlightResult:
+    async def _fly(
+        self,
+        key: str,
+        load: Loader,
+        abandonment: Abandonment,
+        is_enough: Callable[[Entry], bool],
+    ) -> FlightResult:
         keys, token = Keys(key), new_token(self._processes.id)
-        source, overtaken = Source.HIT, 0
+        source, overtaken, unwanted = Source.HIT, 0, ""
         await self._notices.listening()
         await self._processes.beating()
         while True:
             with self._notices.expect(keys.entry) as ended:
                 asked_at = time.monotonic()
-                reply = await self._begin(keys, token)
+                reply = await self._begin(keys, token, unwanted)
                 match reply:
+                    case Fresh(entry) if not is_enough(entry):
+                        unwanted = reply.written_by
                     case Fresh(entry, now_ms):
                         outcome = Outcome(keys.entry, source, entry, entry.age_ms(now_ms))
                         return FlightResult(outcome, stored=True)
@@ -344,11 +369,11 @@ class Memo:
                     case _:
                         assert_never(reply)
 
-    async def _begin(self, keys: Keys, token: str) -> BeginReply:
+    async def _begin(self, keys: Keys, token: str, unwanted: str) -> BeginReply:
         while True:
             try:
                 with store_errors("begin"):
-                    reply = await self._scripts.begin(keys, token)
+                    reply = await self._scripts.begin(keys, token, unwanted)
             except StoreRefused as refused:
                 # A server that is full or read-only is no damage.
                 if refused.reason not in DAMAGE or not await self._repair(keys, token):

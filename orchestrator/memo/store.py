@@ -147,10 +147,14 @@ class Scripts:
         self._longest_failure_ttl_ms = milliseconds(options.longest_failure_ttl)
         self._stale_for_ms = milliseconds(options.stale_for)
 
-    async def begin(self, keys: Keys, token: str) -> list[Any]:
-        """Ask for the entry, or for the lead; `entry.read_begin_reply` reads the reply."""
+    async def begin(self, keys: Keys, token: str, unwanted: str = "") -> list[Any]:
+        """Ask for the entry, or for the lead; `entry.read_begin_reply` reads the reply.
+
+        An entry that *unwanted* wrote counts as none.
+        """
         names = (keys.entry, keys.lease, keys.generation, keys.record, keys.failure)
-        return cast("list[Any]", await self._call(self._begin, names, (token, self._lease_ms)))
+        args = (token, self._lease_ms, unwanted)
+        return cast("list[Any]", await self._call(self._begin, names, args))
 
     async def write_record(
         self, keys: Keys, token: str, body: bytes, *, writer: str, hold: timedelta, amends: bool

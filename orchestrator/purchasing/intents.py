@@ -26,9 +26,12 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from orchestrator.database.schema import PurchaseOutcome
+from orchestrator.evidence.model import Step
+from orchestrator.identity import entry_key, step_key
 from orchestrator.infra.slots import Lane
 from orchestrator.purchasing.budget import accounts_of
 from orchestrator.purchasing.ledger import LedgerEntry
+from orchestrator.surfsense.verbs import VERBS
 
 #: What the ledger calls the seller.
 SELLER = "surfsense"
@@ -74,11 +77,31 @@ class BillingContext:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRequest:
-    """What to buy, and for whom."""
+    """What to buy, and for whom.
+
+    `step` is None where one purchase brings all there is: by the protocol `enrich`, and in records
+    of earlier versions. `body` is the request of a step, `price_micros` the most that it costs;
+    None stands for the seller's price.
+    """
 
     company: str
     company_key: str
     billing: BillingContext
+    step: Step | None = None
+    body: JsonObject | None = None
+    price_micros: int | None = None
+
+    @property
+    def entry_key(self) -> str:
+        """The key of the memo entry that the answer becomes."""
+        if self.step is None:
+            return entry_key(self.company_key)
+        return step_key(self.company_key, self.step)
+
+    @property
+    def source(self) -> str:
+        """What the ledger calls the source of the answer."""
+        return SELLER if self.step is None else VERBS[self.step].source
 
 
 class Stage(StrEnum):
@@ -152,6 +175,9 @@ class PurchaseRecord:
                         refresh=stored.get("refresh", False),
                         item=stored.get("item"),
                     ),
+                    step=None if stored.get("step") is None else Step(stored["step"]),
+                    body=stored.get("body"),
+                    price_micros=stored.get("price_micros"),
                 ),
                 run_id=stored.get("run_id"),
                 ledger_entry=None if entry is None else LedgerEntry.model_validate(entry),
@@ -181,6 +207,9 @@ class PurchaseRecord:
             "capped": billing.capped,
             "refresh": billing.refresh,
             "item": billing.item,
+            "step": self.request.step,
+            "body": self.request.body,
+            "price_micros": self.request.price_micros,
             "run_id": self.run_id,
             "generation": self.generation,
             "send_before_ms": self.send_before_ms,
@@ -269,7 +298,7 @@ class PurchaseRecord:
             company=self.request.company,
             job_id=billing.job_id,
             tenant=billing.tenant,
-            source=SELLER,
+            source=self.request.source,
             protocol=protocol,
             started_at=self.started_at,
             settled_at=settled_at,
@@ -281,7 +310,7 @@ class PurchaseRecord:
         )
 
 
-class Step(StrEnum):
+class FirstStep(StrEnum):
     """What a leader does first."""
 
     BUY = "buy"
@@ -292,20 +321,20 @@ class Step(StrEnum):
     WAIT = "wait"
 
 
-def first_step(record: PurchaseRecord | None, *, gives_run_ids: bool) -> Step:
+def first_step(record: PurchaseRecord | None, *, gives_run_ids: bool) -> FirstStep:
     """Return what a leader that finds *record* does before anything else."""
     if record is None:
-        return Step.BUY
+        return FirstStep.BUY
     match record.stage:
         case Stage.INTENT:
             # After a change of protocol, no run of the earlier one can be found.
             is_listed = gives_run_ids and record.has_run_id
-            return Step.RECONCILE if is_listed else Step.WRITE_OFF
+            return FirstStep.RECONCILE if is_listed else FirstStep.WRITE_OFF
         case Stage.ACCEPTED:
-            return Step.COLLECT if gives_run_ids else Step.WRITE_OFF
+            return FirstStep.COLLECT if gives_run_ids else FirstStep.WRITE_OFF
         case Stage.BOUGHT:
-            return Step.SETTLE
+            return FirstStep.SETTLE
         case Stage.LOST:
-            return Step.WAIT
+            return FirstStep.WAIT
         case _:
             assert_never(record.stage)

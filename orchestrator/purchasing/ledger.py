@@ -193,47 +193,64 @@ class Settlement:
         self._budget = budget
 
     async def reserve(
-        self, purchase_id: str, accounts: Sequence[str], *, refresh: bool = False
+        self,
+        purchase_id: str,
+        accounts: Sequence[str],
+        price_micros: int | None = None,
+        *,
+        refresh: bool = False,
     ) -> None:
-        """Hold the worst case of an attempt in all *accounts*, or in none.
+        """Hold the worst case of an attempt, *price_micros*, in all *accounts*, or in none.
+
+        Without a price, here as in the other methods, the seller's counts.
 
         Raises:
             BudgetExhausted: A cap refuses it.
             StoreUnavailable, DatabaseUnavailable: Nothing may be bought.
         """
-        await self._budget.reserve(purchase_id, self.price_micros, accounts, refresh=refresh)
+        price = self._price(price_micros)
+        await self._budget.reserve(purchase_id, price, accounts, refresh=refresh)
 
-    async def release(self, purchase_id: str, accounts: Sequence[str]) -> None:
+    async def release(
+        self, purchase_id: str, accounts: Sequence[str], price_micros: int | None = None
+    ) -> None:
         """Give back what an attempt holds: it has cost nothing.
 
         A hold that cannot be given back, because Redis is unavailable, lapses.
         """
         try:
-            await self._budget.release(purchase_id, self.price_micros, accounts)
+            await self._budget.release(purchase_id, self._price(price_micros), accounts)
         except StoreUnavailable as away:
             log.warning("purchase.hold_not_released", error=str(away))
 
     async def settle(
-        self, entry: LedgerEntry, accounts: Sequence[str], answer: JsonObject | None = None
+        self,
+        entry: LedgerEntry,
+        accounts: Sequence[str],
+        answer: JsonObject | None = None,
+        price_micros: int | None = None,
     ) -> None:
         """Enter *entry* into the ledger and *answer* into the archive, then pay for it.
+
+        *price_micros* is what was reserved.
 
         Resolves an attempt that was entered as uncertain.
 
         Raises:
             StoreUnavailable, DatabaseUnavailable: It may or may not be settled; repeat it.
         """
+        reserved_micros = self._price(price_micros)
         entered = await self.ledger.settle(entry, answer)
         was_micros = entered.was_micros
         is_known = not entered.is_new and was_micros is None
         if is_known and not await self.ledger.has(entry.purchase_id):
             # Another purchase has its run, and pays for it.
             log.warning("purchase.run_of_another", company_key=entry.company_key)
-            await self._budget.release(entry.purchase_id, self.price_micros, accounts)
+            await self._budget.release(entry.purchase_id, reserved_micros, accounts)
             return
         await self._budget.settle(
             entry.purchase_id,
-            self.price_micros,
+            reserved_micros,
             entry.cost_micros if was_micros is None else was_micros,
             accounts,
             is_new=entered.is_new,
@@ -245,6 +262,9 @@ class Settlement:
             await self._budget.settle(
                 f"{entry.purchase_id}!", 0, difference, accounts, is_new=False
             )
+
+    def _price(self, price_micros: int | None) -> int:
+        return self.price_micros if price_micros is None else price_micros
 
 
 @dataclass(frozen=True, slots=True)

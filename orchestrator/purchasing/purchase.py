@@ -18,7 +18,13 @@ from orchestrator.database.schema import PurchaseOutcome
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.infra.slots import Slots
 from orchestrator.memo import Abandoned, Flight, LeaseLost, Loaded, NotShared, RecordGone, Source
-from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage, Step, first_step
+from orchestrator.purchasing.intents import (
+    FirstStep,
+    PurchaseRecord,
+    PurchaseRequest,
+    Stage,
+    first_step,
+)
 from orchestrator.purchasing.ledger import Settlement
 from orchestrator.purchasing.orphans import OrphanedRuns
 from orchestrator.purchasing.outcome import EnrichmentStatus, Freshness, payload_of, status_of
@@ -146,7 +152,7 @@ class Purchaser:
                     generation=flight.generation,
                 )
             if self._seller.gives_run_ids:
-                adopted = await self.adopt_orphan(flight, request.company_key)
+                adopted = await self.adopt_orphan(flight, request)
                 if adopted is not None:
                     return adopted
             return await self._send(flight, record)
@@ -186,19 +192,19 @@ class Purchaser:
             EnrichmentError: The earlier purchase bars another one.
         """
         match first_step(record, gives_run_ids=self._seller.gives_run_ids):
-            case Step.COLLECT:
+            case FirstStep.COLLECT:
                 return await self._adopt(flight, record)
-            case Step.RECONCILE:
+            case FirstStep.RECONCILE:
                 sent_by_ms = record.sent_by_ms(flight.now_ms())
                 accepted = await self._find(flight, record, sent_by_ms=sent_by_ms)
                 if accepted is not None:
                     return await self._adopt(flight, accepted)
-                await self._settlement.release(record.ledger_id, record.accounts)
+                await self._release(record)
                 return None if request is None else _next_attempt(flight, record, request)
-            case Step.WRITE_OFF | Step.WAIT:
+            case FirstStep.WRITE_OFF | FirstStep.WAIT:
                 return await self._after_loss(flight, record, request)
-            case Step.SETTLE if record.ledger_entry is not None:
-                await self._settlement.settle(record.ledger_entry, record.accounts, record.answer)
+            case FirstStep.SETTLE if record.ledger_entry is not None:
+                await self._settle(record)
         return None
 
     async def _after_loss(
@@ -243,7 +249,10 @@ class Purchaser:
         """
         if record.failure is None:  # else it counts as spent already
             await self._settlement.reserve(
-                record.ledger_id, record.accounts, refresh=record.request.billing.refresh
+                record.ledger_id,
+                record.accounts,
+                record.request.price_micros,
+                refresh=record.request.billing.refresh,
             )
         try:
             with flight.abandonable():
@@ -261,7 +270,7 @@ class Purchaser:
             await self._void(flight, record)
             raise
         except Exception:
-            await self._settlement.release(record.ledger_id, record.accounts)
+            await self._release(record)
             raise
         return await self._post(flight, record)
 
@@ -275,7 +284,7 @@ class Purchaser:
         guard = _send_guard(flight, record)
         try:
             with guarded(guard):
-                reply = await self._seller.submit(
+                reply = await self._seller_of(record.request).submit(
                     record.request.company, purchase_id=record.purchase_id
                 )
         except NotSent as error:
@@ -320,7 +329,7 @@ class Purchaser:
         while True:
             # Read before the request: only a list that was asked for after the deadline is final.
             wait_ms = deadline_ms - flight.past_ms()
-            run_id = await self._seller.find(
+            run_id = await self._seller_of(record.request).find(
                 record.request.company, submitted_after=record.started_at, exclude=others
             )
             if run_id is not None:
@@ -364,26 +373,28 @@ class Purchaser:
 
     async def _answer_of(self, flight: Flight, record: PurchaseRecord, run_id: str) -> Answer:
         """Wait for the run; cancel it when no caller waits any more, if that is still possible."""
-        company = record.request.company
+        company, seller = record.request.company, self._seller_of(record.request)
         try:
             with flight.abandonable():
-                return await self._seller.collect(run_id, company=company)
+                return await seller.collect(run_id, company=company)
         except Abandoned:
             # Without the lease another leader may be waiting for the same run.
-            if flight.leads() and await self._seller.cancel(run_id):
+            if flight.leads() and await seller.cancel(run_id):
                 log.info("purchase.cancelled", company_key=record.request.company_key)
                 await self._void(flight, record)
                 raise
-        return await self._seller.collect(run_id, company=company)
+        return await seller.collect(run_id, company=company)
 
     async def _adopt(self, flight: Flight, record: PurchaseRecord) -> Loaded | None:
         """Collect what another leader has bought; None if it is not wanted any more."""
         loaded = await self._collect(flight, record, Source.ADOPTED)
         return await self._if_wanted(flight, record, loaded)
 
-    async def adopt_orphan(self, flight: Flight, company_key: str) -> Loaded | None:
-        """Return what a run that was given up has brought after all, if it has by now."""
-        for record in await self._orphans.of(company_key):
+    async def adopt_orphan(self, flight: Flight, request: PurchaseRequest) -> Loaded | None:
+        """Return what a run of *request* that was given up has brought after all, if anything."""
+        for record in await self._orphans.of(request.company_key):
+            if record.request.step is not request.step:
+                continue
             if record.run_id in await self.settled_runs_of_others(record):
                 continue
             try:
@@ -402,7 +413,8 @@ class Purchaser:
         Raises:
             MalformedAnswer: It was charged, and its answer is unusable.
         """
-        return await self._seller.look(record.run_id or "", company=record.request.company)
+        seller = self._seller_of(record.request)
+        return await seller.look(record.run_id or "", company=record.request.company)
 
     async def _if_wanted(
         self, flight: Flight, record: PurchaseRecord, loaded: Loaded
@@ -463,8 +475,7 @@ class Purchaser:
         )
 
         async def settle() -> None:
-            assert bought.ledger_entry is not None  # noqa: S101 - set above
-            await self._settlement.settle(bought.ledger_entry, bought.accounts, bought.answer)
+            await self._settle(bought)
 
         return Loaded(
             status,
@@ -484,12 +495,33 @@ class Purchaser:
         """Settle *record*'s attempt without an answer, at the worst case if no price is known."""
         entry = record.entry(
             outcome,
-            self._settlement.price_micros if cost_micros is None else cost_micros,
+            self._price_of(record) if cost_micros is None else cost_micros,
             estimated=cost_micros is None,
             protocol=self._seller.protocol,
             settled_at=self._settlement.clock(),
         )
-        await self._settlement.settle(entry, record.accounts)
+        price_micros = record.request.price_micros
+        await self._settlement.settle(entry, record.accounts, price_micros=price_micros)
+
+    async def _settle(self, record: PurchaseRecord) -> None:
+        """Enter *record*, which is BOUGHT, into the ledger; see `Settlement.settle`."""
+        assert record.ledger_entry is not None  # noqa: S101 - a BOUGHT record has one
+        await self._settlement.settle(
+            record.ledger_entry, record.accounts, record.answer, record.request.price_micros
+        )
+
+    async def _release(self, record: PurchaseRecord) -> None:
+        price_micros = record.request.price_micros
+        await self._settlement.release(record.ledger_id, record.accounts, price_micros)
+
+    def _seller_of(self, request: PurchaseRequest) -> Seller:
+        if request.step is None:
+            return self._seller
+        return self._seller.of_step(request.step, request.body or {}, request.price_micros)
+
+    def _price_of(self, record: PurchaseRecord) -> int:
+        """Return the most that *record*'s attempt costs, in micro-USD."""
+        return self._seller_of(record.request).price_micros
 
     async def _resolve_as_free(self, record: PurchaseRecord) -> None:
         """Note that *record*'s attempt has cost nothing, if a successor entered it as uncertain.
@@ -507,7 +539,7 @@ class Purchaser:
             LeaseLost: Its buyer, or another leader, has come first.
             StoreUnavailable, DatabaseUnavailable: It may be entered or not; repeat it.
         """
-        price_micros = self._seller.price_micros
+        price_micros = self._price_of(record)
         error = AnswerLost(record.request.company, "its buyer stopped before it came", price_micros)
         await self.charge(record, PurchaseOutcome.UNCERTAIN)
         lost = record.as_lost(to_record(error))
@@ -531,7 +563,7 @@ class Purchaser:
             LeaseLost: Another leader has taken over, and does the same.
             StoreUnavailable, DatabaseUnavailable: The intent stays, so the next leader does it.
         """
-        price_micros = self._seller.price_micros
+        price_micros = self._price_of(record)
         shared: AnswerLost | MalformedAnswer
         if isinstance(error, MalformedAnswer):
             await self.charge(record, PurchaseOutcome.FAILED, error.cost_micros)
@@ -551,7 +583,7 @@ class Purchaser:
             # It was repeated in vain; what was sent before is as uncertain as it was.
             await flight.write_record(record.as_lost(record.failure).to_json())
             return
-        await self._settlement.release(record.ledger_id, record.accounts)
+        await self._release(record)
         if not await flight.drop_record():
             return  # a successor that has taken the record over settles it
         # If this process stood still meanwhile, a successor may have entered it as uncertain.

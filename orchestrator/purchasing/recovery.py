@@ -11,12 +11,11 @@ import structlog
 
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.database.schema import PurchaseOutcome
-from orchestrator.identity import entry_key
 from orchestrator.infra.background import Loop
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo import Flight, LeftRecord, Loaded, Memo, MemoError, NotShared, Source
-from orchestrator.purchasing.intents import PurchaseRecord, Stage
+from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.purchasing.ledger import Settlement
 from orchestrator.purchasing.orphans import OrphanedRuns, next_look
 from orchestrator.purchasing.purchase import NothingToCollect, Purchaser
@@ -95,7 +94,7 @@ class Sweeper:
 
     async def _recheck(self, record: PurchaseRecord, *, is_last: bool) -> None:
         if await self.settle_orphan(record):
-            if await self._offer(record):
+            if await self._offer(record.request):
                 await self._orphans.drop(record)
         elif is_last:
             log.info("stray.never_charged", company_key=record.request.company_key)
@@ -117,20 +116,19 @@ class Sweeper:
             await settle()
         return True
 
-    async def _offer(self, record: PurchaseRecord) -> bool:
+    async def _offer(self, request: PurchaseRequest) -> bool:
         """Store the answer of an orphaned run where it is wanted; False if that is unknown now."""
-        company_key = record.request.company_key
 
         async def load(flight: Flight) -> Loaded:
             # Another purchase has left its record: that one comes first.
             if flight.record is None:
-                loaded = await self._purchaser.adopt_orphan(flight, company_key)
+                loaded = await self._purchaser.adopt_orphan(flight, request)
                 if loaded is not None:
                     return loaded
             raise NothingToCollect
 
         try:
-            await self._memo.get(entry_key(company_key), load, patience=self._period)
+            await self._memo.get(request.entry_key, load, patience=self._period)
         except StoreUnavailable:
             raise
         except NotShared:
@@ -154,7 +152,9 @@ class Sweeper:
     async def _finish(self, left: LeftRecord) -> None:
         record = PurchaseRecord.from_json(left.record)
         if record.stage is Stage.BOUGHT and record.ledger_entry is not None:
-            await self._settlement.settle(record.ledger_entry, record.accounts, record.answer)
+            await self._settlement.settle(
+                record.ledger_entry, record.accounts, record.answer, record.request.price_micros
+            )
             await self._memo.records.discard(left)
         else:
             try:

@@ -1,11 +1,12 @@
 """Buys by the `enrich` protocol: `POST {SURFSENSE_URL}/enrich`, answered at once or lost."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import orjson
 
+from orchestrator.evidence.model import Step
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.surfsense.answers import Answer, verdict_on
 from orchestrator.surfsense.errors import RunUnknown
@@ -30,6 +31,13 @@ class EnrichSeller:
         self.answers_within = answers_within
         self._http = http
         self._clock = clock
+
+    def of_step(
+        self, step: Step, body: Mapping[str, Any], price_micros: int | None
+    ) -> "EnrichSeller":
+        """Return this seller, which sells all there is in one purchase."""
+        del step, body, price_micros
+        return self
 
     async def submit(self, company: str, *, purchase_id: str) -> Answer:
         """Return the answer about *company*. Costs money on every call.

@@ -1,6 +1,7 @@
 """Runs of SurfSense's workspace API: their wire models, and what an ended one means. Pure."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -26,7 +27,6 @@ from orchestrator.surfsense.errors import (
     SourceRefused,
 )
 from orchestrator.surfsense.refusals import is_refused_by_source, one_line
-from orchestrator.surfsense.search import payload_from
 
 #: Error of a run that was under way when its server restarted. It is not final: another process of
 #: the server may still be at work on the run, and a late success is charged.
@@ -122,11 +122,18 @@ RUN: TypeAdapter[Run] = TypeAdapter(Run)
 RUN_LIST: TypeAdapter[list[RunRow]] = TypeAdapter(list[RunRow])
 
 
-def verdict_on_run(run: Run, *, company: str, price_micros: int) -> Answer:
+def verdict_on_run(
+    run: Run,
+    read: Callable[[list[dict[str, Any]], str], dict[str, Any]],
+    *,
+    company: str,
+    price_micros: int,
+) -> Answer:
     """Return the answer of an ended *run*.
 
     Args:
         run: Of any status but running.
+        read: Returns what items say about a company.
         company: The name as it was asked for.
         price_micros: Cost of a success that names none.
 
@@ -145,7 +152,7 @@ def verdict_on_run(run: Run, *, company: str, price_micros: int) -> Answer:
     if not items:  # Google did not let SurfSense in: nothing is known, and nothing charged
         return NotFound(run.cost_micros or 0, estimated)
     cost_micros = price_micros if run.cost_micros is None else run.cost_micros
-    answer = answer_in(payload_from(items, company), cost_micros)
+    answer = answer_in(read(items, company), cost_micros)
     return replace(answer, cost_micros=cost_micros, cost_estimated=estimated)
 
 

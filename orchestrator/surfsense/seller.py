@@ -1,9 +1,10 @@
 """The port through which purchases are made by either protocol, and the choice between them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
+from orchestrator.evidence.model import Step
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.settings import Settings
 from orchestrator.surfsense.account import Account
@@ -29,6 +30,9 @@ class Seller(Protocol):
     @property
     def answers_within(self) -> timedelta:
         """How long `submit` may take: it has returned or raised by then, if its process runs."""
+
+    def of_step(self, step: Step, body: Mapping[str, Any], price_micros: int | None) -> "Seller":
+        """Return the seller of one step, whose request is *body*, at *price_micros* at most."""
 
     async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         """Buy what is known about *company*. Costs money on every call; never repeated inside.

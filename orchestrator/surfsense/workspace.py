@@ -6,17 +6,19 @@ purchase whose run id was lost, `WorkspaceSeller` is the port.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 import orjson
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.evidence.model import Step
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.surfsense.account import API_PREFIX
 from orchestrator.surfsense.answers import Accepted, Answer, failure_on
@@ -45,8 +47,10 @@ from orchestrator.surfsense.search import (
     VERB_PATH,
     is_search_for,
     is_searchable,
+    payload_from,
     search_request,
 )
+from orchestrator.surfsense.verbs import VERBS, answer_of, is_request
 
 log = structlog.get_logger(__name__)
 
@@ -219,6 +223,85 @@ def _is_bare(reply: Reply) -> bool:
     return not (isinstance(body, dict) and "error" in body)
 
 
+class Inquiry(Protocol):
+    """What a run is asked, how it is recognized, and what its items say."""
+
+    @property
+    def capability(self) -> str:
+        """The verb, as the list of runs has it."""
+
+    @property
+    def path(self) -> str:
+        """The verb, as the path of the POST has it."""
+
+    def request_about(self, company: str) -> dict[str, Any]:
+        """Return the body of the POST.
+
+        Raises:
+            RequestRejected: There is nothing to ask for.
+        """
+
+    def is_about(self, company: str, request: Mapping[str, Any] | None) -> bool:
+        """Return whether a run with *request* is this inquiry's about *company*."""
+
+    def answer_in(self, items: list[dict[str, Any]], company: str) -> dict[str, Any]:
+        """Return what *items* say; empty for nothing."""
+
+
+class CompanySearch:
+    """One search for a company's name, as purchases without a step are made of."""
+
+    capability = CAPABILITY
+    path = VERB_PATH
+
+    def request_about(self, company: str) -> dict[str, Any]:
+        """Return the search for *company*."""
+        if not is_searchable(company):
+            raise RequestRejected(company, 422, "the name has nothing to search for")
+        return search_request(company)
+
+    def is_about(self, company: str, request: Mapping[str, Any] | None) -> bool:
+        """Return whether *request* searches for a name with the same company key."""
+        return is_search_for(company, request)
+
+    def answer_in(self, items: list[dict[str, Any]], company: str) -> dict[str, Any]:
+        """Return what the hits say, in the form of `POST /enrich`."""
+        return payload_from(items, company)
+
+
+@dataclass(frozen=True, slots=True)
+class StepInquiry:
+    """One step about a company: *body* is its request, which identifies it."""
+
+    step: Step
+    body: Mapping[str, Any]
+
+    @property
+    def capability(self) -> str:
+        """The verb of the step."""
+        return VERBS[self.step].capability
+
+    @property
+    def path(self) -> str:
+        """The path of the verb."""
+        return VERBS[self.step].path
+
+    def request_about(self, company: str) -> dict[str, Any]:
+        """Return the body; *company* stands in it."""
+        del company
+        return dict(self.body)
+
+    def is_about(self, company: str, request: Mapping[str, Any] | None) -> bool:
+        """Return whether *request* is the body."""
+        del company
+        return is_request(request, self.body)
+
+    def answer_in(self, items: list[dict[str, Any]], company: str) -> dict[str, Any]:
+        """Return what is kept of *items*."""
+        del company
+        return answer_of(self.step, items)
+
+
 class RunFinder:
     """Finds the run of a purchase whose POST was sent, but whose run id is not known.
 
@@ -236,26 +319,27 @@ class RunFinder:
         self._locks = WeakValueDictionary[str, asyncio.Lock]()
 
     async def find(
-        self, company: str, *, submitted_after: datetime, exclude: Collection[str]
+        self, inquiry: Inquiry, company: str, submitted_after: datetime, exclude: Collection[str]
     ) -> str | None:
-        """Return the run that *company* was submitted in; see `Seller.find`."""
+        """Return the run of *inquiry* that *company* was submitted in; see `Seller.find`."""
         within = self._timeouts.answer
         try:
             async with asyncio.timeout(within.total_seconds()):
-                rows = await self._rows(company, submitted_after - CLOCK_SKEW)
+                since = submitted_after - CLOCK_SKEW
+                rows = await self._rows(inquiry.capability, company, since)
                 candidates = [row for row in rows if row.may_be_charged and row.id not in exclude]
                 # A run is created right after its POST was sent.
                 candidates.sort(key=lambda row: abs(row.created_at - submitted_after))
-                return await self._first_for(company, [row.id for row in candidates])
+                return await self._first_for(inquiry, company, [row.id for row in candidates])
         except TimeoutError as error:
             cause = f"its runs could not be looked through within {within}"
             raise ServiceUnavailable(company, cause) from error
 
-    async def _rows(self, company: str, since: datetime) -> list[RunRow]:
-        """Return the searches that were created *since* then; a new one may come up twice."""
+    async def _rows(self, capability: str, company: str, since: datetime) -> list[RunRow]:
+        """Return the runs that were created *since* then; a new one may come up twice."""
         rows: list[RunRow] = []
         for number in range(MOST_PAGES):
-            page = await self._read(company, self._page(number * PAGE, company))
+            page = await self._read(company, self._page(capability, number * PAGE, company))
             rows += [row for row in page if row.created_at >= since]
             if len(page) < PAGE or page[-1].created_at < since:
                 return rows
@@ -263,12 +347,12 @@ class RunFinder:
         cause = f"more than {MOST_PAGES * PAGE} runs since {since:%Y-%m-%d %H:%M} UTC"
         raise ServiceUnavailable(company, cause)
 
-    async def _first_for(self, company: str, run_ids: list[str]) -> str | None:
+    async def _first_for(self, inquiry: Inquiry, company: str, run_ids: list[str]) -> str | None:
         for start in range(0, len(run_ids), ABREAST):
             abreast = run_ids[start : start + ABREAST]
             requests = await asyncio.gather(*(self._request_of(id_, company) for id_ in abreast))
             for run_id, request in zip(abreast, requests, strict=True):
-                if is_search_for(company, request):
+                if inquiry.is_about(company, request):
                     return run_id
         return None
 
@@ -286,8 +370,10 @@ class RunFinder:
                 del self._requests[next(iter(self._requests))]
             return run.input
 
-    def _page(self, offset: int, company: str) -> Callable[[], Awaitable[list[RunRow]]]:
-        return lambda: self._api.runs(CAPABILITY, offset=offset, company=company)
+    def _page(
+        self, capability: str, offset: int, company: str
+    ) -> Callable[[], Awaitable[list[RunRow]]]:
+        return lambda: self._api.runs(capability, offset=offset, company=company)
 
     async def _read(self, company: str, look: Callable[[], Awaitable[T]]) -> T:
         """Return what *look* returns, repeated while SurfSense cannot be read: looks are free."""
@@ -321,6 +407,17 @@ class WorkspaceSeller:
         self._timeouts = timeouts or RunTimeouts()
         self._sleep = sleep
         self._finder = RunFinder(api, timeouts=self._timeouts, sleep=sleep)
+        self._inquiry: Inquiry = CompanySearch()
+
+    def of_step(
+        self, step: Step, body: Mapping[str, Any], price_micros: int | None
+    ) -> "WorkspaceSeller":
+        """Return the seller of one step; it shares what this one remembers of runs."""
+        seller = copy(self)
+        if price_micros is not None:
+            seller.price_micros = price_micros
+        seller._inquiry = StepInquiry(step, body)  # noqa: SLF001 - its own copy
+        return seller
 
     @property
     def answers_within(self) -> timedelta:
@@ -334,11 +431,9 @@ class WorkspaceSeller:
             AnswerLost: The run may have been started; `find` tells.
             EnrichmentError: Nothing was started.
         """
-        if not is_searchable(company):
-            raise RequestRejected(company, 422, "the name has nothing to search for")
         run_id = await self._api.start(
-            VERB_PATH,
-            search_request(company),
+            self._inquiry.path,
+            self._inquiry.request_about(company),
             company=company,
             request_id=purchase_id,
             within=self._timeouts.accept,
@@ -362,7 +457,7 @@ class WorkspaceSeller:
             )
         if run is None or run.is_running:
             raise AnswerLost(company, f"{run_id} has not ended, as far as can be seen")
-        return verdict_on_run(run, company=company, price_micros=self.price_micros)
+        return self._verdict_on(run, company)
 
     async def look(self, run_id: str, *, company: str) -> Answer | None:
         """Return the answer of a run if it has one by now; see `Seller.look`."""
@@ -372,13 +467,13 @@ class WorkspaceSeller:
             return None
         if run is None or run.status is not RunStatus.SUCCESS:
             return None
-        return verdict_on_run(run, company=company, price_micros=self.price_micros)
+        return self._verdict_on(run, company)
 
     async def find(
         self, company: str, *, submitted_after: datetime, exclude: Collection[str] = ()
     ) -> str | None:
         """Return the run that *company* was submitted in; see `Seller.find`."""
-        return await self._finder.find(company, submitted_after=submitted_after, exclude=exclude)
+        return await self._finder.find(self._inquiry, company, submitted_after, exclude)
 
     async def cancel(self, run_id: str) -> bool:
         """Stop a run. True means that it was stopped and is not charged; False, that it may be."""
@@ -387,6 +482,11 @@ class WorkspaceSeller:
         except EnrichmentError as error:
             log.info("run.not_cancelled", run_id=run_id, reason=error.code)
             return False
+
+    def _verdict_on(self, run: Run, company: str) -> Answer:
+        return verdict_on_run(
+            run, self._inquiry.answer_in, company=company, price_micros=self.price_micros
+        )
 
     async def _poll(
         self, run_id: str, company: str, is_over: Callable[[Run], bool], within: timedelta

@@ -9,7 +9,7 @@ import orchestrator.purchasing.purchase as buying
 from orchestrator.memo import Durability, Memo, Records, records
 from orchestrator.memo.store import Keys
 from orchestrator.purchasing import Entered
-from orchestrator.purchasing.intents import PurchaseRecord, Stage, Step, first_step
+from orchestrator.purchasing.intents import FirstStep, PurchaseRecord, Stage, first_step
 from orchestrator.surfsense import SendGuard
 from tests.model import stand_ins
 from tests.model.invariants import (
@@ -195,14 +195,14 @@ def applied(mutation: Mutation) -> Iterator[None]:
         setattr(owner, name, whole)
 
 
-def _buys_on_intent(record: PurchaseRecord | None, *, gives_run_ids: bool) -> Step:
+def _buys_on_intent(record: PurchaseRecord | None, *, gives_run_ids: bool) -> FirstStep:
     is_intent = record is not None and record.stage is Stage.INTENT
-    return Step.BUY if is_intent else first_step(record, gives_run_ids=gives_run_ids)
+    return FirstStep.BUY if is_intent else first_step(record, gives_run_ids=gives_run_ids)
 
 
-def _buys_on_loss(record: PurchaseRecord | None, *, gives_run_ids: bool) -> Step:
+def _buys_on_loss(record: PurchaseRecord | None, *, gives_run_ids: bool) -> FirstStep:
     is_lost = record is not None and record.stage is Stage.LOST
-    return Step.BUY if is_lost else first_step(record, gives_run_ids=gives_run_ids)
+    return FirstStep.BUY if is_lost else first_step(record, gives_run_ids=gives_run_ids)
 
 
 def _asks_only_for_the_lease(flight: Any, _: PurchaseRecord) -> Any:

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from orchestrator.database import open_engine
+from orchestrator.evidence.model import Step as EvidenceStep
 from orchestrator.identity import Mention
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
@@ -140,6 +141,12 @@ class MortalSeller:
         """As the real one."""
         return await self._seller.cancel(run_id)
 
+    def of_step(
+        self, step: EvidenceStep, body: Mapping[str, Any], price_micros: int | None
+    ) -> "MortalSeller":
+        """As the real one, and as mortal."""
+        return MortalSeller(self._seller.of_step(step, body, price_micros), self._fate)
+
 
 class MortalSettlement(Settlement):
     """A settlement whose caller dies around it."""
@@ -147,7 +154,12 @@ class MortalSettlement(Settlement):
     fate: Fate
 
     async def reserve(
-        self, purchase_id: str, accounts: Sequence[str], *, refresh: bool = False
+        self,
+        purchase_id: str,
+        accounts: Sequence[str],
+        price_micros: int | None = None,
+        *,
+        refresh: bool = False,
     ) -> None:
         """Reserve, and die before or after; first let the test know who leads."""
         if self.fate.step is not Step.NEVER:
@@ -155,15 +167,19 @@ class MortalSettlement(Settlement):
             sys.stdout.flush()
             await asyncio.to_thread(sys.stdin.readline)
         self.fate.at(Step.BEFORE_RESERVE)
-        await super().reserve(purchase_id, accounts, refresh=refresh)
+        await super().reserve(purchase_id, accounts, price_micros, refresh=refresh)
         self.fate.at(Step.AFTER_RESERVE)
 
     async def settle(
-        self, entry: LedgerEntry, accounts: Sequence[str], answer: dict[str, Any] | None = None
+        self,
+        entry: LedgerEntry,
+        accounts: Sequence[str],
+        answer: dict[str, Any] | None = None,
+        price_micros: int | None = None,
     ) -> None:
         """Settle, and die before or after."""
         self.fate.at(Step.BEFORE_SETTLE)
-        await super().settle(entry, accounts, answer)
+        await super().settle(entry, accounts, answer, price_micros)
         self.fate.at(Step.AFTER_SETTLE)
 
 

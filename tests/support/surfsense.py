@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
+from orchestrator.evidence.model import Step
 from orchestrator.surfsense import (
     Accepted,
     Answer,
@@ -54,6 +55,11 @@ class FakeSeller:
         self.gate = asyncio.Event()
         self.gate.set()
         self.busy = asyncio.Event()
+
+    def of_step(self, step: Step, body: Mapping[str, Any], price_micros: int | None) -> Self:
+        """Return itself: a company's answer does not depend on the step."""
+        del step, body, price_micros
+        return self
 
     async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
         """Sell what the script says comes next for *company*."""

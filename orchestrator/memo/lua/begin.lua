@@ -1,4 +1,4 @@
--- begin(KEYS: entry, lease, generation, record, failure; ARGV: token, lease_ms)
+-- begin(KEYS: entry, lease, generation, record, failure; ARGV: token, lease_ms, unwanted)
 --
 --   entry       the answer, if one is stored (string, expires by itself)
 --   lease       token of the running leader (string, PX)
@@ -6,6 +6,7 @@
 --   record        what a leader left for its successor (string, PX)
 --   failure     the last leader's failure (string, PX)
 --   token       the caller's flight (string)   lease_ms  how long a lease lives unrenewed (ms)
+--   unwanted    writer of an entry that is not enough for the caller, or '': it counts as none
 --
 -- Returns one of
 --   {'entry', stored, now_ms}
@@ -21,8 +22,9 @@ local token, lease_ms = ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
+local unwanted = ARGV[3] or ''
 local stored = redis.call('GET', entry)
-if stored then
+if stored and (unwanted == '' or not string.find(string.sub(stored, 1, 200), unwanted, 1, true)) then
   return {'entry', stored, now_ms}
 end
 

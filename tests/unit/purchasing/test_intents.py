@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.purchasing import BillingContext
-from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage, Step, first_step
+from orchestrator.purchasing.intents import (
+    FirstStep,
+    PurchaseRecord,
+    PurchaseRequest,
+    Stage,
+    first_step,
+)
 from tests.support.cases import purchase
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -47,16 +53,16 @@ def test_what_is_written_is_what_is_read(record: PurchaseRecord) -> None:
 @pytest.mark.parametrize(
     ("record", "with_run_ids", "without"),
     [
-        (None, Step.BUY, Step.BUY),
-        (RECORD, Step.RECONCILE, Step.WRITE_OFF),
-        (replace(RECORD, has_run_id=False), Step.WRITE_OFF, Step.WRITE_OFF),
-        (RECORD.as_accepted("r1"), Step.COLLECT, Step.WRITE_OFF),
-        (BOUGHT, Step.SETTLE, Step.SETTLE),
+        (None, FirstStep.BUY, FirstStep.BUY),
+        (RECORD, FirstStep.RECONCILE, FirstStep.WRITE_OFF),
+        (replace(RECORD, has_run_id=False), FirstStep.WRITE_OFF, FirstStep.WRITE_OFF),
+        (RECORD.as_accepted("r1"), FirstStep.COLLECT, FirstStep.WRITE_OFF),
+        (BOUGHT, FirstStep.SETTLE, FirstStep.SETTLE),
     ],
     ids=["none", "intent", "of another protocol", "accepted", "bought"],
 )
 def test_a_record_determines_the_first_step(
-    record: PurchaseRecord | None, with_run_ids: Step, without: Step
+    record: PurchaseRecord | None, with_run_ids: FirstStep, without: FirstStep
 ) -> None:
     """Nothing is bought while the outcome of an earlier purchase is open."""
     assert first_step(record, gives_run_ids=True) is with_run_ids

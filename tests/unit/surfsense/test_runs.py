@@ -21,6 +21,7 @@ from orchestrator.surfsense import (
     SourceRefused,
 )
 from orchestrator.surfsense.runs import Run, Started, verdict_on_run
+from orchestrator.surfsense.search import payload_from
 
 PRICE = 5_500
 ITEM = {"empresa": {"empresa": "Acme", "cost_micros": 22_000}}
@@ -36,7 +37,7 @@ def run(status: str = "success", *items: object, **fields: object) -> Run:
 
 def judge(judged: Run) -> Answer:
     """Return the verdict on a run about Acme."""
-    return verdict_on_run(judged, company="Acme", price_micros=PRICE)
+    return verdict_on_run(judged, payload_from, company="Acme", price_micros=PRICE)
 
 
 def test_the_run_tells_the_cost_not_its_item() -> None:

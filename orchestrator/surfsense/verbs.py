@@ -1,0 +1,333 @@
+"""The verbs that steps are made of: what is sent about a company, and what their items say. Pure.
+
+One run serves one step. Its request is written down with the purchase, so that a run whose id was
+lost is recognized by comparing requests. Of its items only what the evidence rests on is kept.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from babel import Locale
+from pydantic import TypeAdapter, ValidationError
+
+from orchestrator.evidence.model import Hit, JobAd, Page, Place, Step, Subject
+from orchestrator.surfsense.search import COMPANY_FIELD
+
+JsonObject = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """How SurfSense calls a step: `google_maps.scrape`, and the path of its POST."""
+
+    capability: str
+
+    @property
+    def path(self) -> str:
+        """The part of the POST's path behind `scrapers/`.
+
+        >>> Verb("google_maps.scrape").path
+        'google_maps/scrape'
+        """
+        return self.capability.replace(".", "/")
+
+    @property
+    def source(self) -> str:
+        """What the ledger calls it.
+
+        >>> Verb("google_maps.scrape").source
+        'google_maps'
+        """
+        return self.capability.partition(".")[0]
+
+
+VERBS: Final[Mapping[Step, Verb]] = {
+    Step.MAPS: Verb("google_maps.scrape"),
+    Step.SEARCH: Verb("google_search.scrape"),
+    Step.CRAWL: Verb("web.crawl"),
+    Step.JOBS: Verb("indeed.scrape"),
+}
+
+#: Places of one search: the first is nearly always the best match, and each is charged.
+MAPS_PLACES: Final = 1
+#: Pages of one crawl: home, contact, about, legal.
+CRAWL_PAGES: Final = 4
+#: Job ads of one search, of which other employers' are charged, too.
+JOB_ADS: Final = 5
+#: Days that a job ad counts as hiring.
+JOBS_SINCE_DAYS: Final = 30
+#: Characters of a page that are asked for, and kept: the details of a company come early.
+PAGE_CHARACTERS: Final = 12_000
+#: Characters of any other text that is kept.
+LONGEST_TEXT: Final = 2_000
+#: Items of an answer that are read, and addresses of a page.
+MOST_ITEMS: Final = 50
+
+#: Links that are followed from the home page: contact, about, legal notice, careers.
+_TELLING_PAGES: Final = (
+    r"(?i)/[^/?#]*(contact|about|empresa|quienes|nosotros|sobre|legal|aviso|impressum|imprint|"
+    r"privac|conocenos|institucional|compan|trabaj|careers)[^/?#]*/?$"
+)
+
+_SPANISH: Final = frozenset(
+    "ES AR BO CL CO CR CU DO EC GT HN MX NI PA PE PR PY SV UY VE".split()  # noqa: SIM905 - reads better
+)
+_PORTUGUESE: Final = frozenset({"PT", "BR", "AO", "MZ"})
+
+
+def language_of(country: str | None) -> str:
+    """Return the language that answers are asked for in: `es`, `pt` or `en`."""
+    if country in _PORTUGUESE:
+        return "pt"
+    return "es" if country in _SPANISH else "en"
+
+
+def request_of(step: Step, subject: Subject, *, site: str | None = None) -> JsonObject:
+    """Return the request body of *step* about *subject*.
+
+    Fields that would narrow the answer are set even where they are blank: a run is recognized by
+    all of them.
+
+    Args:
+        step: What is to be bought.
+        subject: The company.
+        site: The website to crawl; needed for `CRAWL` alone.
+
+    >>> request_of(Step.SEARCH, Subject("Talleres Arriaga SL", country="ES"))["queries"]
+    ['Talleres Arriaga SL']
+    """
+    name, language = _one_line(subject.name), language_of(subject.country)
+    match step:
+        case Step.MAPS:
+            return {
+                "search_queries": [name],
+                "location": _location_of(subject),
+                "max_places": MAPS_PLACES,
+                "language": language,
+                "include_details": False,
+            }
+        case Step.SEARCH:
+            return {
+                "queries": [f"{name} {_one_line(subject.city)}" if subject.city else name],
+                "max_pages_per_query": 1,
+                "country_code": (subject.country or "").lower() or None,
+                "language_code": language if subject.country else "",
+                "site": None,
+            }
+        case Step.CRAWL:
+            return {
+                "startUrls": [home_of(site or "")],
+                "maxCrawlDepth": 1,
+                "maxCrawlPages": CRAWL_PAGES,
+                "maxLength": PAGE_CHARACTERS,
+                "includeUrlPatterns": [_TELLING_PAGES],
+            }
+        case Step.JOBS:
+            return {
+                "search_queries": [f'"{name}"'],
+                "country": (subject.country or "us").lower(),
+                "max_items": JOB_ADS,
+                "max_items_per_query": JOB_ADS,
+                "from_days": JOBS_SINCE_DAYS,
+            }
+
+
+def is_askable(subject: Subject) -> bool:
+    """Return whether anything is left of the name in a request."""
+    return bool(_one_line(subject.name))
+
+
+def home_of(url: str) -> str:
+    """Return the root of the site of *url*, as SurfSense writes addresses.
+
+    >>> home_of("HTTPS://www.Acme.es/contacto?x=1"), home_of("acme.es")
+    ('https://www.acme.es/', 'https://acme.es/')
+    """
+    parts = urlsplit(url if "//" in url else f"https://{url}")
+    return urlunsplit((parts.scheme.lower() or "https", parts.netloc.lower(), "/", "", ""))
+
+
+def is_request(request: Mapping[str, Any] | None, body: Mapping[str, Any]) -> bool:
+    """Return whether *request*, as a run keeps it, is *body*; defaults may have been added.
+
+    >>> body = {"queries": ["Acme"], "site": None}
+    >>> is_request({"queries": ["Acme"], "language_code": ""}, body)
+    True
+    >>> is_request({"queries": ["Acme"], "site": "acme.es"}, body)
+    False
+    """
+    if request is None:
+        return False
+    return all((request.get(name) or None) == (value or None) for name, value in body.items())
+
+
+def answer_of(step: Step, items: Sequence[JsonObject]) -> JsonObject:
+    """Return what is kept of the *items* of a run; empty if they say nothing.
+
+    The sandbox may put its whole company into an item of a search, which is kept as it is.
+    """
+    for item in items:
+        if step is Step.SEARCH and isinstance(company := item.get(COMPANY_FIELD), dict):
+            return company
+    read: Sequence[object]
+    match step:
+        case Step.MAPS:
+            read = places_in(items)
+        case Step.SEARCH:
+            read = hits_in(items)
+        case Step.CRAWL:
+            read = pages_in(items)
+        case Step.JOBS:
+            read = job_ads_in(items)
+    if not read:
+        return {}
+    return {"step": step.value, "items": _KEPT[step].dump_python(read, mode="json")}
+
+
+def kept_in(step: Step, answer: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the places, hits, pages or job ads that `answer_of` kept in *answer*.
+
+    One of another version, which cannot be read, counts as one that says nothing.
+    """
+    try:
+        return _KEPT[step].validate_python(answer.get("items", []))
+    except ValidationError:
+        return ()
+
+
+def places_in(items: Iterable[Mapping[str, Any]]) -> tuple[Place, ...]:
+    """Return the places of `google_maps.scrape`; items without a title say nothing."""
+    return tuple(
+        Place(
+            title=title,
+            category=_text(item.get("categoryName")),
+            categories=tuple(_texts(item.get("categories"))),
+            address=_text(item.get("address")),
+            city=_text(item.get("city")),
+            country=_country(item.get("countryCode")),
+            website=_text(item.get("website")),
+            phone=_text(item.get("phoneUnformatted")) or _text(item.get("phone")),
+            description=_text(item.get("description")),
+            permanently_closed=item.get("permanentlyClosed") is True,
+            temporarily_closed=item.get("temporarilyClosed") is True,
+            reviews=_count(item.get("reviewsCount")),
+            url=_text(item.get("url")),
+        )
+        for item in _first(items)
+        if (title := _text(item.get("title")))
+    )
+
+
+def hits_in(items: Iterable[Mapping[str, Any]]) -> tuple[Hit, ...]:
+    """Return the organic results of `google_search.scrape`, in their order, over all pages."""
+    results = [result for item in items for result in _objects(item.get("organicResults"))]
+    return tuple(
+        Hit(
+            position=_count(result.get("position")) or number,
+            title=_text(result.get("title")) or "",
+            url=url,
+            description=_text(result.get("description")) or "",
+            has_site_links=bool(_objects(result.get("siteLinks"))),
+            date=_text(result.get("date")),
+        )
+        for number, result in enumerate(_first(results), 1)
+        if (url := _text(result.get("url"))) and url.startswith(("http://", "https://"))
+    )
+
+
+def pages_in(items: Iterable[Mapping[str, Any]]) -> tuple[Page, ...]:
+    """Return the pages of `web.crawl` that were fetched with content."""
+    return tuple(
+        Page(
+            url=url,
+            text=text[:PAGE_CHARACTERS],
+            title=_text(_object(item.get("metadata")).get("title")) or "",
+            description=_text(_object(item.get("metadata")).get("description")) or "",
+            emails=tuple(_texts(_object(item.get("contacts")).get("emails"))),
+            phones=tuple(_texts(_object(item.get("contacts")).get("phones"))),
+            socials=tuple(_texts(_object(item.get("contacts")).get("socials"))),
+        )
+        for item in _first(items)
+        if item.get("status") == "success"
+        and (url := _text(item.get("url")))
+        and isinstance(text := item.get("markdown") or "", str)
+    )
+
+
+def job_ads_in(items: Iterable[Mapping[str, Any]]) -> tuple[JobAd, ...]:
+    """Return the job ads of `indeed.scrape`."""
+    return tuple(
+        JobAd(
+            title=title,
+            company=_text(item.get("company")) or "",
+            url=_text(item.get("jobUrl")),
+            city=_text(item.get("city")) or _text(item.get("formattedLocation")),
+            published_at=_instant(item.get("datePublished")),
+            is_expired=item.get("expired") is True,
+        )
+        for item in _first(items)
+        if (title := _text(item.get("title")))
+    )
+
+
+_KEPT: Final[Mapping[Step, TypeAdapter[tuple[Any, ...]]]] = {
+    Step.MAPS: TypeAdapter(tuple[Place, ...]),
+    Step.SEARCH: TypeAdapter(tuple[Hit, ...]),
+    Step.CRAWL: TypeAdapter(tuple[Page, ...]),
+    Step.JOBS: TypeAdapter(tuple[JobAd, ...]),
+}
+
+
+def _location_of(subject: Subject) -> str | None:
+    """Return `city, country` in the language of the country, as far as they are known."""
+    names = Locale(language_of(subject.country)).territories
+    parts = [subject.city, names.get(subject.country or "", subject.country)]
+    return ", ".join(_one_line(part) for part in parts if part) or None
+
+
+def _one_line(text: str) -> str:
+    # A newline would make two searches, a NUL a run that cannot be started.
+    printable = (char if char.isprintable() and char != '"' else " " for char in text)
+    return " ".join("".join(printable).split())
+
+
+def _first(items: Iterable[T]) -> list[T]:
+    return [item for _, item in zip(range(MOST_ITEMS), items, strict=False)]
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _text(value: object) -> str | None:
+    return value.strip()[:LONGEST_TEXT] or None if isinstance(value, str) else None
+
+
+def _texts(value: object) -> list[str]:
+    listed = value if isinstance(value, list) else []
+    return [text for each in _first(listed) if (text := _text(each))]
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _country(value: object) -> str | None:
+    text = _text(value)
+    return text.upper() if text and len(text) == 2 and text.isalpha() else None  # noqa: PLR2004 - alpha-2
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return instant.replace(tzinfo=UTC) if instant and instant.tzinfo is None else instant
