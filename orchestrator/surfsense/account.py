@@ -1,4 +1,4 @@
-"""What SurfSense says about a token: its workspaces and its credit. Asked for free, by GET.
+"""What SurfSense says about a token: workspaces, credit and verbs. Asked for free, by GET.
 
 A workspace is bought from by its number. `SURFSENSE_WORKSPACE_ID` may be its name, or unset where
 the token may use only one; then the number is found when it is first needed, once a process.
@@ -26,6 +26,7 @@ from pydantic import (
 
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.surfsense.answers import failure_on
+from orchestrator.surfsense.capabilities import Capabilities, read_capabilities
 from orchestrator.surfsense.errors import (
     AccessDenied,
     AnswerLost,
@@ -42,6 +43,9 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 API_PREFIX: Final = "/api/v1"
+#: How long verbs and prices are believed, and how soon they are asked again where that fails.
+KEEP: Final = timedelta(minutes=10)
+KEEP_AFTER_FAILURE: Final = timedelta(seconds=30)
 #: How long one answer may take.
 WITHIN: Final = timedelta(seconds=10)
 #: Bytes of an answer that are parsed; the verbs of a workspace are about 100 kB.
@@ -147,7 +151,9 @@ class Account:
         self._http = http.without_suffix(API_PREFIX)
         self._wanted = workspace
         self._clock = clock
-        self._chosen = _Shared(self._choose)
+        self._chosen = _Shared(self._choose, keep=None)
+        self._told: Capabilities | None = None
+        self._verbs = _Shared(self._read_capabilities, keep=KEEP)
 
     async def verify_token(self, company: str = "") -> str:
         """Return what kind of token it is, as `pat`.
@@ -164,7 +170,7 @@ class Account:
         found: list[Workspace] = []
         for page in range(MOST_PAGES):
             path = f"{API_PREFIX}/workspaces?skip={page * PAGE}&limit={PAGE}"
-            rows = await self._get(path, _WORKSPACES, company)
+            rows = await self._get(path, _LISTED, company)
             found += _readable(rows)
             if len(rows) < PAGE:
                 break
@@ -187,6 +193,33 @@ class Account:
         answers whether there is any credit, never what was spent.
         """
         return (await self._get("/users/me", _USER, company)).credit_micros_balance
+
+    async def capabilities(self, company: str = "") -> Capabilities:
+        """Return which steps the workspace serves, and at which prices.
+
+        It is read once for all that wait for it, and again after `KEEP`; the last one counts while
+        SurfSense is away.
+        """
+        return await self._verbs.get(company)
+
+    async def refresh(self) -> None:
+        """Find the workspace and read its verbs, so that the first purchase need not wait.
+
+        For a background loop, which repeats it while SurfSense is away.
+        """
+        await self.capabilities()
+
+    async def _read_capabilities(self) -> Capabilities:
+        path = f"{API_PREFIX}/workspaces/{await self.workspace_id()}/scrapers/capabilities"
+        listed: list[object] = await self._get(path, _LISTED, "")
+        found = read_capabilities(listed)
+        if found != self._told:
+            for step, why in found.off.items():
+                log.warning("surfsense.step_off", step=step.value, why=why)
+            for sentence in found.drift:
+                log.warning("surfsense.drift", what=sentence)
+        self._told = found
+        return found
 
     async def _choose(self) -> str:
         try:
@@ -222,12 +255,17 @@ class Account:
 
 
 class _Shared(Generic[T]):
-    """A value that is read once for all that wait for it, and so is the failure to read it."""
+    """A value that is read once for all that wait for it, and so is the failure to read it.
 
-    def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
+    It is read again when it is older than *keep*; one that cannot be read again is kept.
+    """
+
+    def __init__(self, read: Callable[[], Awaitable[T]], *, keep: timedelta | None) -> None:
         self._read = read
+        self._keep_s = inf if keep is None else keep.total_seconds()
         self._lock = asyncio.Lock()
         self._value: T | None = None
+        self._until = -inf
         self._failure: EnrichmentError | None = None
         self._failed_at = -inf
 
@@ -235,16 +273,22 @@ class _Shared(Generic[T]):
         """Return the value; an error is raised under the name of *company*."""
         asked_at = monotonic()
         async with self._lock:
-            if self._value is not None:
+            if self._value is not None and monotonic() < self._until:
                 return self._value
             if self._failure is None or self._failed_at < asked_at:
-                try:
-                    self._value = await self._read()
-                except EnrichmentError as error:
-                    self._failure, self._failed_at = error, monotonic()
-                else:
-                    return self._value
+                await self._try_to_read()
+            if self._value is not None:
+                return self._value
+            assert self._failure is not None  # noqa: S101 - else there is a value
             raise renamed(self._failure, company)
+
+    async def _try_to_read(self) -> None:
+        try:
+            self._value = await self._read()
+            self._until = monotonic() + self._keep_s
+        except EnrichmentError as error:
+            self._failure, self._failed_at = error, monotonic()
+            self._until = monotonic() + KEEP_AFTER_FAILURE.total_seconds()
 
 
 class _Token(BaseModel):
@@ -257,10 +301,10 @@ class _User(BaseModel):
 
 _TOKEN: Final = TypeAdapter(_Token)
 _USER: Final = TypeAdapter(_User)
-_WORKSPACES: Final[TypeAdapter[list[Any]]] = TypeAdapter(list[Any])
+_LISTED: Final[TypeAdapter[list[object]]] = TypeAdapter(list[object])
 
 
-def _readable(rows: list[Any]) -> list[Workspace]:
+def _readable(rows: list[object]) -> list[Workspace]:
     """Return the rows that are workspaces: an odd one hides no other."""
     found = []
     for row in rows:

@@ -1,6 +1,7 @@
 """What SurfSense says about a token: read leniently, asked once, and clear where it fails."""
 
 import asyncio
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from orchestrator.surfsense import (
     Workspace,
 )
 from orchestrator.surfsense.account import MOST_BYTES, PAGE, UnusableWorkspace, choose_workspace
+from tests.support.capabilities import every_verb
 from tests.support.over_httpx import OverHttpx
 
 NORTH = Workspace(id=3, name="Ventas Norte", api_access_enabled=True)
@@ -174,6 +176,49 @@ async def test_token_and_credit_are_asked_outside_the_prefix() -> None:
 async def test_a_credit_that_is_not_said_is_unknown(balance: dict[str, Any]) -> None:
     """It is not zero: nothing stops for it."""
     assert await Planted(me=(200, balance)).account().credit() is None
+
+
+async def test_verbs_are_read_once_and_kept_while_surfsense_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A hundred kilobytes are fetched once for all purchases, and an old price beats none."""
+    surfsense = Planted(workspaces=(200, [NORTH.model_dump()]), capabilities=(200, every_verb()))
+    account = surfsense.account()
+
+    read = await asyncio.gather(*(account.capabilities("Acme") for _ in range(50)))
+    surfsense.answers["capabilities"] = (503, b"<html>")
+    monkeypatch.setattr("orchestrator.surfsense.account.monotonic", lambda: monotonic() + 3_600)
+    later = await account.capabilities("Acme")
+
+    assert all(each is read[0] for each in [*read, later])
+    assert surfsense.asked[1:] == ["/api/v1/workspaces/3/scrapers/capabilities"] * 2
+
+
+async def test_verbs_are_read_anew_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A price that has changed is known some minutes later."""
+    surfsense = Planted(capabilities=(200, every_verb()))
+    account = surfsense.account("7")
+
+    before = await account.capabilities()
+    surfsense.answers["capabilities"] = (200, [])
+    monkeypatch.setattr("orchestrator.surfsense.account.monotonic", lambda: monotonic() + 3_600)
+    after = await account.capabilities()
+
+    assert before.offers
+    assert not after.offers
+
+
+async def test_a_start_reads_workspace_and_verbs() -> None:
+    """So that the first purchase need not wait; a loop repeats it while SurfSense is away."""
+    surfsense = Planted(workspaces=(503, b""), capabilities=(200, every_verb()))
+    account = surfsense.account()
+
+    with pytest.raises(ServiceUnavailable):
+        await account.refresh()
+    surfsense.answers["workspaces"] = (200, [NORTH.model_dump()])
+    await account.refresh()
+
+    assert (await account.workspace_id(), len(surfsense.asked)) == ("3", 3)
 
 
 @pytest.mark.parametrize(
