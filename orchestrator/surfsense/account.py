@@ -24,9 +24,15 @@ from pydantic import (
     WrapValidator,
 )
 
+from orchestrator.evidence.model import Step
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.surfsense.answers import failure_on
-from orchestrator.surfsense.capabilities import Capabilities, read_capabilities
+from orchestrator.surfsense.capabilities import (
+    LIST_PRICES,
+    Capabilities,
+    StepPrice,
+    read_capabilities,
+)
 from orchestrator.surfsense.errors import (
     AccessDenied,
     AnswerLost,
@@ -201,6 +207,11 @@ class Account:
         SurfSense is away.
         """
         return await self._verbs.get(company)
+
+    @property
+    def prices(self) -> Mapping[Step, StepPrice]:
+        """The prices that were read last; the list prices until then, and of steps that are off."""
+        return LIST_PRICES if self._told is None else {**LIST_PRICES, **self._told.prices}
 
     async def refresh(self) -> None:
         """Find the workspace and read its verbs, so that the first purchase need not wait.

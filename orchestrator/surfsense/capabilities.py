@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from orchestrator.evidence.model import Step
 from orchestrator.surfsense.refusals import one_line
+from orchestrator.surfsense.verbs import VERBS
 
 JsonObject = Mapping[str, Any]
 
@@ -40,14 +41,12 @@ class Use:
     """What purchases use of a verb.
 
     Attributes:
-        capability: SurfSense's name of it.
         unit: Part of the name of the unit that an item is charged by.
         limit: The request field that bounds the items, and so the price.
         request: The request fields that are sent.
         answer: The fields of an item that are read, those of inner objects behind a dot.
     """
 
-    capability: str
     unit: str
     limit: str
     request: frozenset[str]
@@ -60,7 +59,6 @@ def _fields(text: str) -> frozenset[str]:
 
 USED: Final[Mapping[Step, Use]] = {
     Step.MAPS: Use(
-        capability="google_maps.scrape",
         unit="place",
         limit="max_places",
         request=_fields("search_queries location max_places language include_details"),
@@ -70,7 +68,6 @@ USED: Final[Mapping[Step, Use]] = {
         ),
     ),
     Step.SEARCH: Use(
-        capability="google_search.scrape",
         unit="page",
         limit="max_pages_per_query",
         request=_fields("queries max_pages_per_query country_code language_code site"),
@@ -80,7 +77,6 @@ USED: Final[Mapping[Step, Use]] = {
         ),
     ),
     Step.CRAWL: Use(
-        capability="web.crawl",
         unit="page",
         limit="maxCrawlPages",
         request=_fields("startUrls maxCrawlDepth maxCrawlPages maxLength includeUrlPatterns"),
@@ -90,7 +86,6 @@ USED: Final[Mapping[Step, Use]] = {
         ),
     ),
     Step.JOBS: Use(
-        capability="indeed.scrape",
         unit="job",
         limit="max_items",
         request=_fields("search_queries country max_items max_items_per_query from_days"),
@@ -153,13 +148,14 @@ def read_capabilities(listed: Iterable[object]) -> Capabilities:
     offers: dict[Step, Offer] = {}
     off: dict[Step, str] = {}
     for step, use in USED.items():
-        verb = verbs.get(use.capability)
+        name = VERBS[step].capability
+        verb = verbs.get(name)
         if verb is None:
-            off[step] = f"this version of SurfSense does not have {use.capability}"
+            off[step] = f"this version of SurfSense does not have {name}"
         elif not has_field(verb.get("input_schema"), use.limit):
-            off[step] = f"{use.capability} no longer takes {use.limit}, which bounds its price"
+            off[step] = f"{name} no longer takes {use.limit}, which bounds its price"
         else:
-            offers[step] = _offer_of(step, use, verb)
+            offers[step] = _offer_of(step, verb)
     return Capabilities(offers, off)
 
 
@@ -211,22 +207,25 @@ def has_field(schema: object, path: str) -> bool:
     return True
 
 
-def _offer_of(step: Step, use: Use, verb: JsonObject) -> Offer:
-    price, problem = _price_of(step, use, verb.get("pricing"))
-    return Offer(use.capability, price, (*problem, *_drift_of(use, verb)))
+def _offer_of(step: Step, verb: JsonObject) -> Offer:
+    name = VERBS[step].capability
+    price = _price_in(step, verb.get("pricing"))
+    unknown = () if price else ("does not say its price; the list price is assumed",)
+    drift = tuple(f"{name} {what}" for what in (*unknown, *_drift_of(USED[step], verb)))
+    return Offer(name, price or LIST_PRICES[step], drift)
 
 
 def _drift_of(use: Use, verb: JsonObject) -> Iterable[str]:
     sent, read = verb.get("input_schema"), verb.get("output_schema")
     for name in sorted(use.request):
         if not has_field(sent, name):
-            yield f"{use.capability} ignores {name}, which purchases set"
+            yield f"ignores {name}, which purchases set"
     for name in _required_by(sent):
         if name not in use.request:
-            yield f"{use.capability} requires {name}, which purchases do not set"
+            yield f"requires {name}, which purchases do not set"
     for name in sorted(use.answer):
         if not has_field(read, f"items.{name}"):
-            yield f"{use.capability} no longer answers with {name}, which the evidence is read from"
+            yield f"no longer answers with {name}, which the evidence is read from"
 
 
 def _required_by(schema: object) -> list[str]:
@@ -235,22 +234,24 @@ def _required_by(schema: object) -> list[str]:
     return sorted(filter(None, names))
 
 
-def _price_of(step: Step, use: Use, pricing: object) -> tuple[StepPrice, tuple[str, ...]]:
-    """Return the price of a step, and what is wrong with it; an empty list says: free."""
+def _price_in(step: Step, pricing: object) -> StepPrice | None:
+    """Return the price of a step, 0 where billing is off; None if it cannot be read."""
     if pricing == []:
-        return StepPrice(0), ()
+        return StepPrice(0)
     units = [
         (one_line(each.get("unit")).lower(), micros)
         for each in (pricing if isinstance(pricing, list) else [])
         if isinstance(each, dict) and (micros := _micros(each.get("micros_per_unit"))) is not None
     ]
     items = [each for each in units if not any(extra in each[0] for extra in _EXTRAS)]
-    own = [micros for unit, micros in items if use.unit in unit] or [micros for _, micros in items]
+    own = [micros for unit, micros in items if USED[step].unit in unit]
     reviews = [micros for unit, micros in units if "review" in unit]
-    listed = LIST_PRICES[step]
-    if not own:
-        return listed, (f"{use.capability} does not say its price; the list price is assumed",)
-    return StepPrice(max(own), max(reviews, default=listed.review_micros)), ()
+    if not items:
+        return None
+    return StepPrice(
+        max(own or [micros for _, micros in items]),
+        max(reviews, default=LIST_PRICES[step].review_micros),
+    )
 
 
 def _micros(value: object) -> int | None:

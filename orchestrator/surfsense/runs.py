@@ -127,7 +127,7 @@ def verdict_on_run(
     read: Callable[[list[dict[str, Any]], str], dict[str, Any]],
     *,
     company: str,
-    price_micros: int,
+    cost_of: Callable[[list[dict[str, Any]]], int],
 ) -> Answer:
     """Return the answer of an ended *run*.
 
@@ -135,7 +135,7 @@ def verdict_on_run(
         run: Of any status but running.
         read: Returns what items say about a company.
         company: The name as it was asked for.
-        price_micros: Cost of a success that names none.
+        cost_of: Returns what items have cost whose run does not say so.
 
     Raises:
         EnrichmentError: Of the class that says what to do.
@@ -151,7 +151,7 @@ def verdict_on_run(
     estimated = run.cost_micros is None
     if not items:  # Google did not let SurfSense in: nothing is known, and nothing charged
         return NotFound(run.cost_micros or 0, estimated)
-    cost_micros = price_micros if run.cost_micros is None else run.cost_micros
+    cost_micros = cost_of(items) if run.cost_micros is None else run.cost_micros
     answer = answer_in(read(items, company), cost_micros)
     return replace(answer, cost_micros=cost_micros, cost_estimated=estimated)
 

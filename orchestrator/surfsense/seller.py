@@ -113,6 +113,7 @@ def open_seller(settings: Settings, http: Http, *, clock: Clock = utc_now) -> Se
             return WorkspaceSeller(
                 api,
                 price_micros=settings.price_micros if is_priced else SEARCH_PAGE_MICROS,
+                prices=lambda: account.prices,
                 timeouts=RunTimeouts(
                     accept=min(RunTimeouts().accept, timeout),
                     answer=timeout,

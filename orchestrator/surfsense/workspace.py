@@ -22,6 +22,7 @@ from orchestrator.evidence.model import Step
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.surfsense.account import API_PREFIX
 from orchestrator.surfsense.answers import Accepted, Answer, failure_on
+from orchestrator.surfsense.capabilities import LIST_PRICES, StepPrice, cost_of
 from orchestrator.surfsense.errors import (
     AnswerLost,
     EnrichmentError,
@@ -389,7 +390,10 @@ class RunFinder:
 
 
 class WorkspaceSeller:
-    """A `Seller` with run ids. Waiting holds no thread and, between looks, no connection."""
+    """A `Seller` with run ids. Waiting holds no thread and, between looks, no connection.
+
+    `prices` tells what a run of a step costs that does not say so.
+    """
 
     protocol: ClassVar[str] = "workspace"
     gives_run_ids: ClassVar[bool] = True
@@ -399,10 +403,12 @@ class WorkspaceSeller:
         api: WorkspaceApi,
         *,
         price_micros: int = SEARCH_PAGE_MICROS,
+        prices: Callable[[], Mapping[Step, StepPrice]] = lambda: LIST_PRICES,
         timeouts: RunTimeouts | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.price_micros = price_micros
+        self._prices = prices
         self._api = api
         self._timeouts = timeouts or RunTimeouts()
         self._sleep = sleep
@@ -484,9 +490,12 @@ class WorkspaceSeller:
             return False
 
     def _verdict_on(self, run: Run, company: str) -> Answer:
-        return verdict_on_run(
-            run, self._inquiry.answer_in, company=company, price_micros=self.price_micros
-        )
+        return verdict_on_run(run, self._inquiry.answer_in, company=company, cost_of=self._cost_of)
+
+    def _cost_of(self, items: list[dict[str, Any]]) -> int:
+        if isinstance(self._inquiry, StepInquiry):
+            return cost_of(self._inquiry.step, items, self._prices())
+        return self.price_micros
 
     async def _poll(
         self, run_id: str, company: str, is_over: Callable[[Run], bool], within: timedelta

@@ -5,6 +5,7 @@ from typing import Any
 
 from orchestrator.evidence.model import Step
 from orchestrator.surfsense.capabilities import USED
+from orchestrator.surfsense.verbs import VERBS
 
 JsonObject = dict[str, Any]
 
@@ -36,7 +37,7 @@ def verb(
         _add(item, path.split("."))
     required = [use.limit, *requires] if requires else []
     return {
-        "name": use.capability,
+        "name": VERBS[step].capability,
         "description": "Invented.",
         "input_schema": {
             "type": "object",

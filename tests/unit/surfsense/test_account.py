@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.evidence.model import Step
 from orchestrator.surfsense import (
     AccessDenied,
     Account,
@@ -22,7 +23,8 @@ from orchestrator.surfsense import (
     Workspace,
 )
 from orchestrator.surfsense.account import MOST_BYTES, PAGE, UnusableWorkspace, choose_workspace
-from tests.support.capabilities import every_verb
+from orchestrator.surfsense.capabilities import LIST_PRICES, StepPrice
+from tests.support.capabilities import every_verb, verb
 from tests.support.over_httpx import OverHttpx
 
 NORTH = Workspace(id=3, name="Ventas Norte", api_access_enabled=True)
@@ -199,6 +201,7 @@ async def test_verbs_are_read_anew_after_a_while(monkeypatch: pytest.MonkeyPatch
     surfsense = Planted(capabilities=(200, every_verb()))
     account = surfsense.account("7")
 
+    listed = account.prices
     before = await account.capabilities()
     surfsense.answers["capabilities"] = (200, [])
     monkeypatch.setattr("orchestrator.surfsense.account.monotonic", lambda: monotonic() + 3_600)
@@ -206,6 +209,17 @@ async def test_verbs_are_read_anew_after_a_while(monkeypatch: pytest.MonkeyPatch
 
     assert before.offers
     assert not after.offers
+    assert listed == account.prices == LIST_PRICES
+
+
+async def test_live_prices_are_known_once_they_were_read() -> None:
+    """Until then those of the list count."""
+    free = [verb(step, pricing=[]) for step in Step]
+    account = Planted(capabilities=(200, free)).account("7")
+
+    assert account.prices == LIST_PRICES
+    await account.refresh()
+    assert set(account.prices.values()) == {StepPrice(0)}
 
 
 async def test_a_start_reads_workspace_and_verbs() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.evidence.model import Step
+from orchestrator.evidence.model import Step, Subject
 from orchestrator.surfsense.capabilities import (
     LIST_PRICES,
     USED,
@@ -16,6 +16,7 @@ from orchestrator.surfsense.capabilities import (
     most_it_costs,
     read_capabilities,
 )
+from orchestrator.surfsense.verbs import VERBS, answer_of, request_of
 from tests.support.capabilities import every_verb, verb
 
 JSON = st.recursive(
@@ -31,7 +32,7 @@ JSON = st.recursive(
     ),
     max_leaves=20,
 )
-NAMES = st.sampled_from([use.capability for use in USED.values()])
+NAMES = st.sampled_from([each.capability for each in VERBS.values()])
 
 GOOGLE_PAGE: dict[str, Any] = {"searchQuery": {"domain": "google.com"}, "organicResults": []}
 SEARXNG_PAGE: dict[str, Any] = {"searchQuery": {"domain": "searxng"}, "resultsProvider": "searxng"}
@@ -49,12 +50,74 @@ def test_the_service_as_it_is_has_all_steps_at_its_prices() -> None:
 
 
 @pytest.mark.parametrize("step", Step)
+def test_what_is_compared_is_what_is_sent(step: Step) -> None:
+    """A request with a field that is not compared could lose its effect unseen."""
+    request = request_of(step, Subject("Talleres", country="ES"), site="https://talleres.example/")
+
+    assert request.keys() == USED[step].request
+    assert USED[step].limit in USED[step].request
+
+
+class Recorded(dict[str, Any]):
+    """An item that notes which of its fields are read, inner ones behind a dot."""
+
+    def __init__(self, read: set[str], fields: dict[str, Any], path: str = "") -> None:
+        super().__init__(
+            {
+                name: Recorded(read, value, f"{path}{name}.")
+                if isinstance(value, dict)
+                else [Recorded(read, each, f"{path}{name}.") for each in value]
+                if isinstance(value, list)
+                else value
+                for name, value in fields.items()
+            }
+        )
+        self._read, self._path = read, path
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - what an item has
+        """Return a field; one that has fields of its own is noted by those."""
+        value = super().get(name, default)
+        if not isinstance(value, Recorded) and not (isinstance(value, list) and value):
+            self._read.add(self._path + name)
+        return value
+
+
+#: With all that evidence needs, so that every field is looked at; the values are left out.
+BARE: dict[Step, dict[str, Any]] = {
+    Step.MAPS: {"title": "Talleres"},
+    Step.SEARCH: {"organicResults": [{"url": "https://talleres.example/"}]},
+    Step.CRAWL: {
+        "url": "https://talleres.example/",
+        "status": "success",
+        "markdown": "Talleres",
+        "metadata": {},
+        "contacts": {},
+    },
+    Step.JOBS: {"title": "Soldador/a"},
+}
+
+
+@pytest.mark.parametrize("step", Step)
+def test_what_is_compared_is_what_is_read(step: Step) -> None:
+    """An answer's field that is not compared could vanish unseen."""
+    read: set[str] = set()
+    item = Recorded(read, BARE[step])
+
+    kept = answer_of(step, [item])
+    if step is Step.MAPS:
+        cost_of(step, [item])
+
+    assert kept["items"]
+    assert read - {"empresa"} == USED[step].answer
+
+
+@pytest.mark.parametrize("step", Step)
 def test_a_missing_verb_switches_its_step_off(step: Step) -> None:
     """And no other one; the sentence names the verb."""
     found = read_capabilities(verb(each) for each in Step if each is not step)
 
     assert {each for each in Step if not found.has(each)} == {step}
-    assert USED[step].capability in found.off[step]
+    assert VERBS[step].capability in found.off[step]
 
 
 @pytest.mark.parametrize("step", Step)
@@ -80,7 +143,7 @@ def test_each_missing_field_is_named(step: Step, name: str) -> None:
 
     assert found.has(step)
     assert found.drift
-    assert all(USED[step].capability in each and name in each for each in found.drift)
+    assert all(VERBS[step].capability in each and name in each for each in found.drift)
 
 
 def test_a_new_required_field_is_named() -> None:

@@ -37,7 +37,7 @@ def run(status: str = "success", *items: object, **fields: object) -> Run:
 
 def judge(judged: Run) -> Answer:
     """Return the verdict on a run about Acme."""
-    return verdict_on_run(judged, payload_from, company="Acme", price_micros=PRICE)
+    return verdict_on_run(judged, payload_from, company="Acme", cost_of=lambda _items: PRICE)
 
 
 def test_the_run_tells_the_cost_not_its_item() -> None:

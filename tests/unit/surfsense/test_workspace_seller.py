@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.evidence.model import Step
 from orchestrator.surfsense import (
     AnswerLost,
     Found,
@@ -95,6 +96,20 @@ async def test_a_success_in_time_is_an_answer(script: tuple[dict[str, Any], ...]
 
     assert isinstance(answer, Found)
     assert server.count == len(script)
+
+
+async def test_a_step_that_names_no_cost_is_priced_by_its_items() -> None:
+    """Not at the most that it might have cost, but by what it brought."""
+    pages = [{"url": "https://a.example/", "status": "success", "markdown": "Acme"}]
+    pages.append({"url": "https://a.example/b", "status": "failed"})
+    text = "\n".join(orjson.dumps(page).decode() for page in pages)
+    server = Looks({"status": "success", "output_text": text})
+    seller = seller_over(server, RecordedSleep()).of_step(Step.CRAWL, {}, 8_000)
+
+    answer = await seller.collect("run_1", company="Acme")
+
+    assert isinstance(answer, Found)
+    assert (answer.cost_micros, answer.cost_estimated) == (2_000, True)
 
 
 async def test_an_interruption_stands_when_nothing_more_is_seen() -> None:
