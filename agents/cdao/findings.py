@@ -15,7 +15,7 @@ from agents.case import JsonObject, Lead
 from agents.domains import domain_of_email, host_of, is_public_mail, is_within, listed_parent
 
 from .policy import Domains, Policy
-from .profile import CompanyProfile, Known, NewsItem
+from .profile import CompanyProfile, Known, NewsItem, sources_of
 from .vocabulary import FindingName, NewsCategory
 
 Params: TypeAlias = JsonObject
@@ -31,7 +31,7 @@ class Finding(BaseModel):
     """One reason why the score is what it is.
 
     `params` is what the sentence about it names; `trust` (0 to 1) how sure it is; `is_stale`
-    marks points that age has already reduced.
+    marks points that age has already reduced; `sources` are addresses, the most trusted first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,7 +64,7 @@ def _scored(
             trust=trust,
             is_stale=any(known.is_stale for known in basis),
             params=params,
-            sources=tuple(sorted({known.source_url for known in basis if known.source_url})),
+            sources=sources_of(basis),
         )
 
 

@@ -1,11 +1,14 @@
 """Reasons in English and Spanish: how findings and words are phrased, and joined to one sentence.
 
-A clause continues a sentence whose subject is the company ("it works in retail").
+A clause continues a sentence whose subject is the company ("it works in retail"). The sentence
+ends with who states it, where all that it names has a source.
 """
 
+import re
 from collections.abc import Sequence
 
 from agents.case import Language, Localized
+from agents.domains import host_of
 
 from .countries import country_name
 from .findings import Finding
@@ -13,12 +16,16 @@ from .vocabulary import AssessmentCode, FindingName, Sector, SizeBand
 
 #: Characters of a company's name; a longer one would drown the reason.
 _LONGEST_NAME = 80
+#: Characters of a host; a longer one would, too.
+_LONGEST_HOST = 60
+#: How many sources a reason names; the decision's details have all.
+_MOST_CITED = 2
 
 # The company never ends a sentence, since its name may end with a full stop ("Acme S.A.").
 _BY_ONE_FINDING = {
     AssessmentCode.OUTSIDE_MARKET: Localized(
-        en="{company} is based in {country}, which is outside our market.",
-        es="{company} está en {country}, fuera de nuestro mercado.",
+        en="{company} is outside our market: it is based in {country}{cited}.",
+        es="{company} está fuera de nuestro mercado: está en {country}{cited}.",
     ),
     AssessmentCode.OWN_DOMAIN: Localized(
         en="The lead for {company} uses {domain}, which is our own domain.",
@@ -29,26 +36,26 @@ _BY_ONE_FINDING = {
         es="El lead de {company} usa {domain}, que pertenece a un competidor.",
     ),
     AssessmentCode.COMPANY_CLOSED: Localized(
-        en="{company} has closed, according to news of {as_of}.",
-        es="{company} ha cerrado, según una noticia del {as_of}.",
+        en="{company} has closed, according to {medium}.",
+        es="{company} ha cerrado, según {medium}.",
     ),
     AssessmentCode.COMPANY_INSOLVENT: Localized(
-        en="{company} is insolvent, according to news of {as_of}.",
-        es="{company} es insolvente, según una noticia del {as_of}.",
+        en="{company} is insolvent, according to {medium}.",
+        es="{company} es insolvente, según {medium}.",
     ),
 }
 _BY_SEVERAL_FINDINGS = {
     AssessmentCode.VIABLE: Localized(
-        en="{company} is worth a sales conversation: it {clauses}.",
-        es="Vale la pena que ventas hable con {company}: {clauses}.",
+        en="{company} is worth a sales conversation: it {clauses}{cited}.",
+        es="Vale la pena que ventas hable con {company}: {clauses}{cited}.",
     ),
     AssessmentCode.POOR_FIT: Localized(
-        en="{company} is a poor fit: it {clauses}.",
-        es="{company} no encaja: {clauses}.",
+        en="{company} is a poor fit: it {clauses}{cited}.",
+        es="{company} no encaja: {clauses}{cited}.",
     ),
     AssessmentCode.INSUFFICIENT_EVIDENCE: Localized(
-        en="Too little speaks for {company} so far: {known}.",
-        es="Por ahora hay muy poco a favor de {company}: {known}.",
+        en="Too little speaks for {company} so far: {known}{cited}.",
+        es="Por ahora hay muy poco a favor de {company}: {known}{cited}.",
     ),
 }
 _ONLY = Localized(en="only that it {clauses}", es="solo que {clauses}")
@@ -59,6 +66,15 @@ _ONLY_OLD = Localized(
 _NOTHING = Localized(
     en="nothing was found in its favour",
     es="no se encontró ningún dato favorable",
+)
+_CITED = Localized(en=", according to {names}", es=", según {names}")
+_NEWS = Localized(en="news of {as_of}", es="una noticia del {as_of}")
+_NEWS_ON = Localized(en="news of {as_of} on {name}", es="una noticia del {as_of} en {name}")
+_MAPS_ON = Localized(en="{name} on {as_of}", es="{name} el {as_of}")
+
+_MAPS = "Google Maps"
+_MAPS_ADDRESS = re.compile(
+    r"https?://(maps\.google\.|(www\.)?google\.[a-z.]{2,6}/maps\b)", re.IGNORECASE
 )
 
 
@@ -79,14 +95,41 @@ def reason_for(code: AssessmentCode, company: str, grounds: Sequence[Finding]) -
 def _sentence(
     code: AssessmentCode, company: str, grounds: Sequence[Finding], language: Language
 ) -> str:
-    name = _on_one_line(company)
+    words = {"company": _on_one_line(company), "cited": _citation(grounds, language)}
     if code in _BY_ONE_FINDING:
-        words = words_of(grounds[0], language) | {"company": name}
+        words |= words_of(grounds[0], language)
+        words["medium"] = _medium(grounds[0], language)
         return _BY_ONE_FINDING[code].in_language(language).format_map(words)
-    clauses = join([clause(finding, language) for finding in grounds], language)
-    known = _known(grounds).in_language(language).format(clauses=clauses)
-    sentence = _BY_SEVERAL_FINDINGS[code].in_language(language)
-    return sentence.format(company=name, clauses=clauses, known=known)
+    words["clauses"] = join([clause(finding, language) for finding in grounds], language)
+    words["known"] = _known(grounds).in_language(language).format_map(words)
+    return _BY_SEVERAL_FINDINGS[code].in_language(language).format_map(words)
+
+
+def _citation(grounds: Sequence[Finding], language: Language) -> str:
+    """Return who states what the sentence names; blank if part of it has no source with a name."""
+    named = [source_name(finding) for finding in grounds]
+    names = list(dict.fromkeys(name for name in named if name))[:_MOST_CITED]
+    if not names or None in named:
+        return ""
+    return _CITED.in_language(language).format(names=join(names, language))
+
+
+def _medium(finding: Finding, language: Language) -> str:
+    """Return what told that a company has closed or is insolvent, and when."""
+    name = source_name(finding)
+    text = _NEWS if name is None else _MAPS_ON if name == _MAPS else _NEWS_ON
+    return text.in_language(language).format(name=name, as_of=finding.params.get("as_of"))
+
+
+def source_name(finding: Finding) -> str | None:
+    """Return what people call the best source of *finding*: Google Maps, or a host."""
+    if not finding.sources:
+        return None
+    best = finding.sources[0]
+    if _MAPS_ADDRESS.match(best):
+        return _MAPS
+    host = host_of(best)
+    return host if host and len(host) <= _LONGEST_HOST else None
 
 
 def _known(grounds: Sequence[Finding]) -> Localized:

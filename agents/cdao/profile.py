@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -83,6 +83,12 @@ def distinct(
     for item in sorted(known, key=_rank):
         first.setdefault(key(item.value) if key else item.value, item)
     return tuple(first.values())
+
+
+def sources_of(known: Iterable[Known[Any]]) -> tuple[str, ...]:
+    """Return each source's address once, that of the most trusted fact first."""
+    urls = (item.source_url for item in sorted(known, key=_rank))
+    return tuple(dict.fromkeys(url for url in urls if url))
 
 
 class ContactPoint(_Frozen):

@@ -57,12 +57,12 @@ _TABLE: Final = TypeAdapter(dict[Method, dict[Status, _Share]])
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
+class Statement:
     """A value with what its weight depends on.
 
     Attributes:
         observed: The value, grounded in its source.
-        origin: Who states it: two testimonies of one origin are one source. The registrable domain
+        origin: Who states it: two statements of one origin are one source. The registrable domain
             of a web page, or the name of the step for Maps and job boards.
         is_own_site: Whether it stands on the company's own site.
         is_proof: Whether the page alone verifies what it states literally: it is on the domain that
@@ -84,7 +84,7 @@ class Judged:
         value: As the best of its sources writes it.
         status: How well it is supported.
         confidence: From the table.
-        best: The testimony that is shown: quote, source and date are its.
+        best: The statement that is shown: quote, source and date are its.
         support: All that state this value, the best first.
         alternatives: What others state instead, the best supported first.
     """
@@ -93,17 +93,17 @@ class Judged:
     value: str | int
     status: Status
     confidence: float
-    best: Testimony
-    support: tuple[Testimony, ...]
+    best: Statement
+    support: tuple[Statement, ...]
     alternatives: tuple[str | int, ...] = ()
 
 
-def judge(testimonies: Iterable[Testimony]) -> dict[ClaimField, tuple[Judged, ...]]:
+def judge(statements: Iterable[Statement]) -> dict[ClaimField, tuple[Judged, ...]]:
     """Return the values of each field, the most believed first; of a `SINGLE` field only one."""
-    groups: dict[tuple[ClaimField, Hashable], list[Testimony]] = defaultdict(list)
-    for testimony in testimonies:
-        observed = testimony.observed
-        groups[observed.field, same(observed.field, observed.value)].append(testimony)
+    groups: dict[tuple[ClaimField, Hashable], list[Statement]] = defaultdict(list)
+    for statement in statements:
+        observed = statement.observed
+        groups[observed.field, same(observed.field, observed.value)].append(statement)
     fields: dict[ClaimField, list[Judged]] = defaultdict(list)
     for (field, _), group in groups.items():
         fields[field].append(_judged(field, group))
@@ -154,15 +154,15 @@ def _table() -> Mapping[Method, Mapping[Status, float]]:
     return table
 
 
-def _judged(field: ClaimField, group: list[Testimony]) -> Judged:
-    """Judge the testimonies of one value as if no other value were stated."""
+def _judged(field: ClaimField, group: list[Statement]) -> Judged:
+    """Judge the statements of one value as if no other value were stated."""
     status = _status_of(group)
     support = tuple(sorted(group, key=lambda one: (-_number(one, status), _order(one))))
     best = support[0]
     return Judged(field, best.observed.value, status, _number(best, status), best, support)
 
 
-def _status_of(group: list[Testimony]) -> Status:
+def _status_of(group: list[Statement]) -> Status:
     if any(one.is_proof and one.observed.method not in _INFERRING for one in group):
         return Status.VERIFIED
     if len({one.origin for one in group}) < _INDEPENDENT:
@@ -171,17 +171,17 @@ def _status_of(group: list[Testimony]) -> Status:
     return Status.VERIFIED if is_own else Status.CORROBORATED
 
 
-def _number(testimony: Testimony, status: Status) -> float:
-    number = confidence_of(testimony.observed.method, status)
-    own = testimony.observed.confidence
+def _number(statement: Statement, status: Status) -> float:
+    number = confidence_of(statement.observed.method, status)
+    own = statement.observed.confidence
     # A second source makes up for a method that is unsure of one text.
     is_alone = status in {Status.SINGLE_SOURCE, Status.CONFLICTING}
     return number if own is None or not is_alone else min(number, own)
 
 
-def _order(testimony: Testimony) -> tuple[bool, str]:
+def _order(statement: Statement) -> tuple[bool, str]:
     """Prefer the company's own site; the rest only makes ties come out the same each time."""
-    return not testimony.is_own_site, repr(testimony)
+    return not statement.is_own_site, repr(statement)
 
 
 def _ranked(field: ClaimField, values: list[Judged]) -> tuple[Judged, ...]:

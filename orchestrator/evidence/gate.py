@@ -23,6 +23,8 @@ _T = TypeVar("_T", Place, Hit, Page, JobAd)
 
 #: Digits at the end of a phone number that every way of writing it has.
 _LOCAL_DIGITS: Final = 7
+#: How the text of a place says what SurfSense sends as a field that is true.
+CLOSED_CELL: Final = "permanentlyClosed: true"
 _PART_OF_SITE: Final = "it is a page of the site that names the company"
 _FOREIGN_SITE: Final = "other pages of its site are not the company's"
 
@@ -249,7 +251,9 @@ def _letters_and_digits(text: str) -> str:
 def _of_place(place: Place, belonging: Belonging) -> Source:
     named = (place.title, place.category, *place.categories, place.address, place.city)
     stated = (place.country, place.website, place.phone, place.description)
-    return Source(Step.MAPS, place, place.title, place.url, belonging, _joined(named + stated))
+    closed = (CLOSED_CELL,) if place.permanently_closed else ()
+    text = _joined(named + stated + closed)
+    return Source(Step.MAPS, place, place.title, place.url, belonging, text)
 
 
 def _of_hit(hit: Hit, belonging: Belonging) -> Source:

@@ -15,8 +15,16 @@ from typing import Any, Final
 from agents.case import ClaimField
 from agents.domains import domain_of_email
 from orchestrator.evidence import details
-from orchestrator.evidence.confidence import SINGLE, Judged, Testimony, judge
-from orchestrator.evidence.gate import Answers, Gated, Source, is_on, names_company, pass_gate
+from orchestrator.evidence.confidence import SINGLE, Judged, Statement, judge
+from orchestrator.evidence.gate import (
+    CLOSED_CELL,
+    Answers,
+    Gated,
+    Source,
+    is_on,
+    names_company,
+    pass_gate,
+)
 from orchestrator.evidence.hosts import host_of, registrable
 from orchestrator.evidence.model import (
     Agreement,
@@ -124,7 +132,7 @@ def assemble(subject: Subject, answers: Answers, bought_at: Mapping[Step, dateti
     """
     gated = pass_gate(subject, answers)
     found = dict(_grounded(_observe(subject, gated), gated))
-    judged = judge(_testimony(subject, gated, *each) for each in found.items())
+    judged = judge(_statement(subject, gated, *each) for each in found.items())
     values = {field: _best_of(field, judged[field], gated) for field in judged}
     sources = _shown(gated, values, found)
     payload: dict[str, Any] = {"empresa": _cut(fold(subject.name), _LONGEST_SHOWN)}
@@ -155,8 +163,11 @@ def _observe(subject: Subject, gated: Gated) -> Iterator[Observed]:
     for observed in stated:
         if observed.field is ClaimField.WEBSITE:
             continue  # named by `_websites` alone, and only the one that was chosen
-        if is_open and observed.step is Step.MAPS and _is_closure(observed):
-            continue  # one of several places has closed, not the company
+        if observed.step is Step.MAPS and _is_closure(observed):
+            if is_open:
+                continue  # one of several places has closed, not the company
+            yield from _cleaned(replace(observed, quote=CLOSED_CELL))
+            continue
         yield from _cleaned(observed)
     yield from _websites(gated, agreeing)
 
@@ -313,11 +324,11 @@ def _kept(is_kept: Callable[[str], bool], text: str) -> str:
     return "".join(filter(is_kept, text.casefold()))
 
 
-def _testimony(subject: Subject, gated: Gated, observed: Observed, source: Source) -> Testimony:
+def _statement(subject: Subject, gated: Gated, observed: Observed, source: Source) -> Statement:
     is_page = source.step is Step.CRAWL
     if observed.field is ClaimField.WEBSITE:
         # Which site it is, a search and a page of the site say independently.
-        return Testimony(
+        return Statement(
             observed, source.step, is_page, is_page and is_on(source.url, subject.domain)
         )
     is_web = source.step in {Step.CRAWL, Step.SEARCH}
@@ -326,7 +337,7 @@ def _testimony(subject: Subject, gated: Gated, observed: Observed, source: Sourc
     is_proof = is_page and is_on(source.url, subject.domain)
     if observed.field is ClaimField.TAX_ID and observed.method is Method.CHECK_DIGIT:
         is_proof = is_proof or names_company(subject, source)
-    return Testimony(observed, registrable(host) if host else source.step, is_own, is_proof)
+    return Statement(observed, registrable(host) if host else source.step, is_own, is_proof)
 
 
 def _best_of(field: ClaimField, judged: Sequence[Judged], gated: Gated) -> tuple[Judged, ...]:
@@ -357,8 +368,8 @@ def _shown(
 ) -> tuple[SourceShown, ...]:
     taken: dict[int, set[ClaimField]] = defaultdict(set)
     for field, judged in values.items():
-        for testimony in (one for value in judged for one in value.support):
-            taken[id(origin[testimony.observed])].add(field)
+        for statement in (one for value in judged for one in value.support):
+            taken[id(origin[statement.observed])].add(field)
     shown = [
         SourceShown(
             step=source.step,

@@ -95,11 +95,12 @@ def test_a_doubtful_disqualifying_fact_only_costs_points() -> None:
             {},
             (
                 "Acme is worth a sales conversation: it works in retail, "
-                "employs 201 to 1,000 people and is based in Spain."
+                "employs 201 to 1,000 people and is based in Spain, "
+                "according to source.example."
             ),
             (
                 "Vale la pena que ventas hable con Acme: pertenece al sector minorista, "
-                "tiene entre 201 y 1000 empleados y está en España."
+                "tiene entre 201 y 1000 empleados y está en España, según source.example."
             ),
         ),
         (
@@ -111,19 +112,26 @@ def test_a_doubtful_disqualifying_fact_only_costs_points() -> None:
         (
             [claim("hiring", 1)],
             {},
-            "Too little speaks for Acme so far: only that it has 1 open position.",
-            "Por ahora hay muy poco a favor de Acme: solo que tiene 1 vacante abierta.",
+            (
+                "Too little speaks for Acme so far: "
+                "only that it has 1 open position, according to source.example."
+            ),
+            (
+                "Por ahora hay muy poco a favor de Acme: "
+                "solo que tiene 1 vacante abierta, según source.example."
+            ),
         ),
         (
             [claim("technology", "Odoo"), claim("technology", "SAP", days_old=730)],
             {},
             (
                 "Too little speaks for Acme so far: "
-                "only that, partly by old evidence, it uses Odoo and SAP."
+                "only that, partly by old evidence, it uses Odoo and SAP, "
+                "according to source.example."
             ),
             (
                 "Por ahora hay muy poco a favor de Acme: "
-                "solo que, en parte según datos antiguos, usa Odoo y SAP."
+                "solo que, en parte según datos antiguos, usa Odoo y SAP, según source.example."
             ),
         ),
         (
@@ -131,24 +139,26 @@ def test_a_doubtful_disqualifying_fact_only_costs_points() -> None:
             {},
             (
                 "Acme is a poor fit: it works in a sector we avoid (public administration) "
-                "and has a size we do not serve (at most 10 people)."
+                "and has a size we do not serve (at most 10 people), "
+                "according to source.example."
             ),
             (
                 "Acme no encaja: pertenece a un sector que evitamos (el de la administración "
-                "pública) y tiene un tamaño que no atendemos (10 empleados como máximo)."
+                "pública) y tiene un tamaño que no atendemos (10 empleados como máximo), "
+                "según source.example."
             ),
         ),
         (
             [claim("country", "Germany")],
             {},
-            "Acme is based in Germany, which is outside our market.",
-            "Acme está en Alemania, fuera de nuestro mercado.",
+            ("Acme is outside our market: it is based in Germany, according to source.example."),
+            "Acme está fuera de nuestro mercado: está en Alemania, según source.example.",
         ),
         (
             [_CLOSED],
             {},
-            "Acme has closed, according to news of 2026-11-01.",
-            "Acme ha cerrado, según una noticia del 2026-11-01.",
+            "Acme has closed, according to news of 2026-11-01 on source.example.",
+            "Acme ha cerrado, según una noticia del 2026-11-01 en source.example.",
         ),
         (
             (),
@@ -168,12 +178,59 @@ def test_the_reason_is_a_sentence_in_two_languages(
     assert decision.reason.es == spanish
 
 
+@pytest.mark.parametrize(
+    ("url", "english", "spanish"),
+    [
+        (
+            "https://www.google.com/maps/place/?q=place_id:1",
+            "Acme has closed, according to Google Maps on 2026-11-01.",
+            "Acme ha cerrado, según Google Maps el 2026-11-01.",
+        ),
+        (
+            None,
+            "Acme has closed, according to news of 2026-11-01.",
+            "Acme ha cerrado, según una noticia del 2026-11-01.",
+        ),
+    ],
+)
+def test_a_closure_is_told_by_who_told_it(url: str | None, english: str, spanish: str) -> None:
+    """Google Maps marks a place, a paper writes news, and some sources have no address."""
+    decision = _decide(claim("news", "closure: Acme shuts down", days_old=22, url=url))
+
+    assert (decision.reason.en, decision.reason.es) == (english, spanish)
+
+
+def test_a_reason_cites_the_best_sources_of_what_it_names() -> None:
+    """Each once, those of the weightiest finding first, and two at most."""
+    claims = (
+        claim("sector", "retail", url="https://maps.google.com/?cid=1"),
+        claim("sector", "retail", confidence=0.4, url="https://weak.example/"),
+        claim("size_band", "201-1000", url="https://www.acme.example/about"),
+        claim("country", "ES", url="https://third.example/"),
+    )
+
+    reason = _decide(*claims).reason
+
+    assert reason.en.endswith("is based in Spain, according to Google Maps and acme.example.")
+    assert reason.es.endswith("está en España, según Google Maps y acme.example.")
+
+
+def test_a_reason_cites_nothing_for_what_the_lead_said() -> None:
+    """A source of one fact does not stand for another that has none."""
+    (sector,) = _GOOD[:1]
+
+    reason = _decide(sector, country="ES").reason
+
+    assert reason.en.endswith("only that it works in retail and is based in Spain.")
+
+
 def test_the_reason_names_three_findings_at_most() -> None:
     """What matters most comes first, and the rest can be looked up in the details."""
     decision = _decide(*_GOOD, claim("news", "award: a prize"), claim("hiring", 10))
 
     assert decision.reason.en.endswith(
-        "it works in retail, employs 201 to 1,000 people and is based in Spain."
+        "it works in retail, employs 201 to 1,000 people and is based in Spain, "
+        "according to source.example."
     )
 
 
@@ -185,7 +242,7 @@ def test_spanish_joins_with_e_before_the_sound_i() -> None:
         policy, claim("technology", "SAP"), claim("technology", "Intercom", confidence=0.9)
     )
 
-    assert "usa SAP e Intercom." in decision.reason.es
+    assert "usa SAP e Intercom, según" in decision.reason.es
 
 
 def test_a_very_long_name_does_not_drown_the_reason() -> None:

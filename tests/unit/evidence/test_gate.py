@@ -1,0 +1,181 @@
+"""Only what belongs to the company passes; a site whose pages are another company's is lost."""
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.evidence.gate import Answers, Gated, is_on, names_company, pass_gate
+from orchestrator.evidence.model import Agreement, Hit, JobAd, Page, Place, Subject
+from tests.unit.evidence.companies import (
+    DOMAIN,
+    HOME,
+    NAMESAKE_PLACE,
+    SUBJECT,
+    hit,
+    job,
+    legal_page,
+    page,
+    place,
+)
+
+_FOREIGN = page(
+    "# Panadería Goñi\n\nPan y bollería en Pamplona desde 1950.",
+    url="https://panaderiagoni.example/",
+    title="Panadería Goñi",
+)
+
+
+def gated(subject: Subject = SUBJECT, **answers: tuple[object, ...]) -> Gated:
+    """Return what the gate says of these answers."""
+    return pass_gate(subject, Answers(**answers))  # type: ignore[arg-type]  # each by its name
+
+
+def agreement_of(item: Place | Hit | Page | JobAd, found: Gated) -> Agreement:
+    """Return what was said of one item."""
+    (agreement,) = (s.belonging.agreement for s in found.sources if s.item == item)
+    return agreement
+
+
+def test_the_site_is_chosen_over_places_that_agree() -> None:
+    """A namesake's place brings no site, whatever its title."""
+    found = gated(maps=(NAMESAKE_PLACE, place()))
+
+    assert found.website.domain == DOMAIN
+    assert agreement_of(place(), found) is Agreement.AGREE
+    assert agreement_of(NAMESAKE_PLACE, found) is not Agreement.AGREE
+
+
+def test_a_page_that_names_the_company_verifies_its_site() -> None:
+    """The other pages of the site are the company's, too."""
+    found = gated(maps=(place(),), crawl=(page(), legal_page()))
+
+    assert found.is_verified
+    assert agreement_of(legal_page(), found) is Agreement.AGREE
+
+
+def test_a_site_that_only_a_search_found_must_name_the_company() -> None:
+    """Of a site that nothing but its rank speaks for, silence is enough to be dropped."""
+    silent = page("Bienvenidos. Estamos renovando nuestra web.", title="Inicio")
+
+    alone = gated(search=(hit(),), crawl=(silent,))
+    backed = gated(search=(hit(),), maps=(place(),), crawl=(silent,))
+
+    assert (alone.website.domain, backed.website.domain) == (None, DOMAIN)
+    assert agreement_of(silent, alone) is not Agreement.AGREE
+    assert agreement_of(silent, backed) is not Agreement.AGREE
+
+
+def test_pages_of_another_site_conflict() -> None:
+    """What was crawled for a site that is no longer the choice is not the company's."""
+    found = gated(maps=(place(),), crawl=(page(), _FOREIGN))
+
+    assert found.is_verified
+    assert agreement_of(_FOREIGN, found) is Agreement.CONFLICT
+
+
+def test_a_verified_site_tells_places_apart() -> None:
+    """A namesake's place is in conflict as soon as the company's own site is proven."""
+    namesake = replace(NAMESAKE_PLACE, title="Talleres Arriaga", city="Bilbao")
+
+    found = gated(search=(hit(),), crawl=(page(),), maps=(namesake,))
+
+    if found.website.domain == DOMAIN:
+        assert agreement_of(namesake, found) is Agreement.CONFLICT
+
+
+def test_hits_elsewhere_need_a_second_fact() -> None:
+    """A name alone may be a namesake's: the town, domain, phone or tax id must stand with it."""
+    named = hit("Talleres Arriaga", "https://www.paginasamarillas.es/f/1", "Una empresa de Sevilla")
+    tied = hit("Talleres Arriaga", "https://www.paginasamarillas.es/f/2", "Una empresa de Bilbao")
+    other = hit("Talleres Mendoza", "https://www.paginasamarillas.es/f/3", "Una empresa de Bilbao")
+
+    found = gated(search=(hit(), named, tied, other), maps=(place(),))
+
+    assert agreement_of(hit(), found) is Agreement.AGREE
+    assert agreement_of(tied, found) is Agreement.AGREE
+    assert agreement_of(named, found) is Agreement.WEAK
+    assert agreement_of(other, found) is Agreement.WEAK
+
+
+@pytest.mark.parametrize(
+    ("facts", "description"),
+    [
+        ({"domain": DOMAIN}, f"Web: {DOMAIN}"),
+        ({"phones": ("+34944000111",)}, "Tel. 944 00 01 11"),
+        ({"tax_id": "B-58818501"}, "CIF B58818501"),
+        ({"city": "Bilbao"}, "Empresa de BILBAO (Vizcaya)"),
+    ],
+)
+def test_each_fact_of_the_company_ties_a_hit(facts: dict[str, str], description: str) -> None:
+    """Whatever is known of the company tells it from its namesakes."""
+    named = hit("Talleres Arriaga", "https://www.paginasamarillas.es/f/1", description)
+
+    with_fact = gated(Subject("Talleres Arriaga SL", **facts), search=(named,))  # type: ignore[arg-type]  # by name
+    without = gated(Subject("Talleres Arriaga SL"), search=(named,))
+
+    assert agreement_of(named, with_fact) is Agreement.AGREE
+    assert agreement_of(named, without) is Agreement.WEAK
+
+
+def test_a_town_in_the_name_ties_nothing() -> None:
+    """Every namesake of "Transportes Bilbao" names Bilbao."""
+    named = hit("Transportes Bilbao", "https://www.paginasamarillas.es/f/1", "Transportes Bilbao")
+
+    found = gated(Subject("Transportes Bilbao SL", city="Bilbao"), search=(named,))
+
+    assert agreement_of(named, found) is Agreement.WEAK
+
+
+@pytest.mark.parametrize(
+    ("ad", "agreement"),
+    [
+        (job(), Agreement.AGREE),
+        (job("Talleres Arriaga"), Agreement.AGREE),
+        (job(city=None), Agreement.AGREE),
+        (job(city="Bilbao, Vizcaya"), Agreement.AGREE),
+        (job(city="Sevilla"), Agreement.WEAK),
+        (job("Talleres Mendoza SL"), Agreement.CONFLICT),
+    ],
+)
+def test_job_ads_are_the_companys_by_employer_and_town(ad: JobAd, agreement: Agreement) -> None:
+    """A search for ads brings those of other employers and of namesakes."""
+    assert agreement_of(ad, gated(jobs=(ad,))) is agreement
+
+
+@pytest.mark.parametrize(
+    ("url", "domain", "expected"),
+    [
+        (HOME, DOMAIN, True),
+        (f"https://tienda.{DOMAIN}/", DOMAIN, True),
+        (DOMAIN, f"www.{DOMAIN}", True),
+        (f"https://not{DOMAIN}/", DOMAIN, False),
+        ("no address at all", DOMAIN, False),
+        (None, DOMAIN, False),
+        (HOME, None, False),
+    ],
+)
+def test_a_site_has_subdomains(url: str | None, domain: str | None, expected: object) -> None:
+    """Any host of one registered domain is the same site."""
+    assert is_on(url, domain) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Titular: TALLERES ARRIAGA, S.L.", True),
+        ("Talleres-Arriaga", True),
+        ("Arriaga Talleres", False),
+        ("Talleres Arriagabeitia", False),
+        ("", False),
+    ],
+)
+def test_a_source_names_the_company_word_for_word(text: str, expected: object) -> None:
+    """The legal form may be written otherwise, the words may not."""
+    (source,) = gated(crawl=(page(text, url=HOME, title=""),)).sources
+
+    assert names_company(SUBJECT, replace(source, text=text)) is expected
+
+
+def test_doubles_are_one_source() -> None:
+    """An item that comes twice counts once."""
+    assert len(gated(maps=(place(), place()), search=(hit(), hit())).sources) == 2
