@@ -444,6 +444,9 @@ class Settings(_Database, RedisSettings):
     """Spending cap on refreshes, which no caller waits for, of one UTC day."""
     max_in_flight: int = Field(200, ge=1, le=4000, validation_alias="EMASAI_MAX_IN_FLIGHT")
     """Purchases that one process has in flight at a time."""
+    posts_per_minute: int = Field(120, ge=3, le=100_000, validation_alias="EMASAI_POSTS_PER_MINUTE")
+    """Calls a minute that SurfSense allows one workspace. All processes together keep just below
+    it: 118 for 120."""
     stale_for: SecondsOrZero = Field(timedelta(0), validation_alias="EMASAI_STALE_FOR_S")
     """How long a copy is kept beyond its freshness, to be served, marked stale, while SurfSense is
     down; 0 keeps none."""

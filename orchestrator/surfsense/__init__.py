@@ -1,7 +1,8 @@
 """Buying evidence from SurfSense: both protocols, what answers mean, and what goes wrong.
 
 `Seller` is the port; `EnrichSeller` and `WorkspaceSeller` speak SurfSense's two protocols over
-`http`. What is decided about answers is pure: `answers`, `evidence`, `runs`, `search`.
+`http`; `pace` says when a purchase may leave. What is decided about answers is pure: `answers`,
+`evidence`, `runs`, `search`.
 """
 
 from orchestrator.surfsense.account import Account, Workspace
@@ -33,6 +34,7 @@ from orchestrator.surfsense.errors import (
 )
 from orchestrator.surfsense.evidence import evidence_from, is_simulated
 from orchestrator.surfsense.http import Http, Reply, SendGuard, current_guard, guarded, open_http
+from orchestrator.surfsense.pace import Breaker, Pace, PaceState, Rate, Turn
 from orchestrator.surfsense.seller import Seller, open_account, open_seller
 from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
 
@@ -43,6 +45,7 @@ __all__ = [
     "Ambiguous",
     "Answer",
     "AnswerLost",
+    "Breaker",
     "EnrichSeller",
     "EnrichmentError",
     "Found",
@@ -50,7 +53,10 @@ __all__ = [
     "MalformedAnswer",
     "NotFound",
     "NotSent",
+    "Pace",
+    "PaceState",
     "PermanentEnrichmentError",
+    "Rate",
     "RateLimited",
     "Reply",
     "RequestRejected",
@@ -62,6 +68,7 @@ __all__ = [
     "ServiceUnavailable",
     "SourceRefused",
     "TransientEnrichmentError",
+    "Turn",
     "Workspace",
     "WorkspaceApi",
     "WorkspaceSeller",
