@@ -321,9 +321,11 @@ def _news_parts(state: _State, fields: Fields, *, is_plausible: bool) -> Iterato
         category = item.value.category
         trusts[category] = max(item.trust, trusts.get(category, 0.0))
     for category in NewsCategory:
+        is_open = ClaimField.NEWS in fields and category in expected
+        if not is_open and category not in trusts:
+            continue
         name = FindingName(f"news_{category}")
         trust = trusts.get(category, 0.0)
-        is_open = ClaimField.NEWS in fields and category in expected
         option = _Option(
             policy.weights.of(name), trust, 1.0 if is_open else trust, DECISIVE.get(name)
         )

@@ -67,6 +67,18 @@ FIELDS: Mapping[Step, Fields] = MappingProxyType(
 """What a step can be expected to bring. What it brings only now and then is used when it comes,
 but is no reason to buy: a search may show news or a headcount, and mostly shows none."""
 
+PROFILE_CONFIDENCE = 0.5
+"""From here on a value is more probably right than wrong, and one source for it is enough."""
+
+PROFILE_FIELDS: tuple[Fields, ...] = (
+    frozenset({ClaimField.WEBSITE}),
+    frozenset({ClaimField.SECTOR}),
+    frozenset({ClaimField.COUNTRY}),
+    frozenset({ClaimField.SIZE_BAND, ClaimField.HEADCOUNT}),
+    frozenset({ClaimField.EMAIL, ClaimField.PHONE, ClaimField.SOCIAL}),
+)
+"""What makes a profile complete: of each set one field."""
+
 _RATES_WITH_PLACE = {Step.MAPS: 0.7, Step.SEARCH: 0.8, Step.CRAWL: 0.85, Step.JOBS: 0.3}
 # Without a country or a city, the first place of that name is often a namesake.
 _RATES_BY_NAME = _RATES_WITH_PLACE | {Step.MAPS: 0.35}
@@ -234,19 +246,6 @@ def wants_profile(evidence: Evidence | None, fields: Fields) -> bool:
     )
 
 
-PROFILE_CONFIDENCE = 0.5
-"""From here on a value is more probably right than wrong, and one source for it is enough."""
-
-PROFILE_FIELDS: tuple[Fields, ...] = (
-    frozenset({ClaimField.WEBSITE}),
-    frozenset({ClaimField.SECTOR}),
-    frozenset({ClaimField.COUNTRY}),
-    frozenset({ClaimField.SIZE_BAND, ClaimField.HEADCOUNT}),
-    frozenset({ClaimField.EMAIL, ClaimField.PHONE, ClaimField.SOCIAL}),
-)
-"""What makes a profile complete: of each set one field."""
-
-
 def _smallest_plans(
     offers: Sequence[Offer], tried: Collection[Step], *, has_site: bool, wants: Wants
 ) -> Iterator[frozenset[Offer]]:
@@ -343,8 +342,8 @@ _STOPPED = {
     ),
 }
 _BOUGHT = Localized(
-    en="bought for at most {price}: it may change the verdict or complete the profile",
-    es="se compra por un máximo de {price}: puede cambiar el veredicto o completar el perfil",
+    en="bought: it may change the verdict, or bring what is required",
+    es="se compra: puede cambiar el veredicto o aportar lo que se exige",
 )
 
 
@@ -369,7 +368,7 @@ def why(
         threshold: The score from which a lead advances; None leaves it out.
     """
     if isinstance(what, Offer):
-        text = _BOUGHT.in_language(language).format(price=_dollars(what.price_micros))
+        text = _BOUGHT.in_language(language)
     elif isinstance(what, Stop):
         text = _STOPPED[what].in_language(language)
     else:
@@ -388,7 +387,3 @@ def _details(language: Language, score: tuple[int, int] | None, threshold: int |
         word = Localized(en="threshold", es="umbral").in_language(language)
         parts.append(f"{word} {threshold}")
     return ", ".join(parts)
-
-
-def _dollars(micros: int) -> str:
-    return f"${micros / 1_000_000:.4f}"

@@ -61,6 +61,9 @@ def test_version_is_of_the_values_alone() -> None:
         ('"1-10" = 3000', '"1-10" = 3001'),
         ("lowest = 0.15", "lowest = 0.16"),
         ('"Odoo", ', ""),
+        ('required = ["website", ', 'required = ["size", "website", '),
+        ("settled_trust = 0.5", "settled_trust = 0.6"),
+        ('rule_out = ["closure"]', "rule_out = []"),
     ],
 )
 def test_version_changes_with_any_value(old: str, new: str) -> None:
@@ -88,6 +91,10 @@ def test_version_changes_with_any_value(old: str, new: str) -> None:
         ("lowest = 0.15", "lowest = nan", "probability.lowest cannot be used"),
         ("baseline = 30\n", "", "scoring.baseline is missing: add it"),
         ("hiring = 6", "hirring = 6\nhiring = 6", "weights.hirring is not a setting"),
+        ('required = ["website", ', 'required = ["turnover", ', "opportunity.required.0 cannot be"),
+        ("settled_trust = 0.5", "settled_trust = 0", "opportunity.settled_trust cannot be used"),
+        ('["closure"]', '["award"]', "opportunity.rule_out.0 cannot be used: only closure and"),
+        ('rule_out = ["closure"]\n', "", "opportunity.rule_out is missing: add it"),
         ("[scoring]", "[scoring", "not valid TOML; correct this: "),
     ],
 )
