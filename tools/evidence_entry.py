@@ -59,10 +59,11 @@ def _answer(guess: _sectors.SectorGuess | None) -> tuple[str, float] | None:
 def website(company: str, city: str, country: str, page: Mapping[str, Any]) -> str | None:
     """Return the company's website among the results of *page*; None if none is sure enough."""
     subject = Subject(company, city=city or None, country=country or None)
-    return _website.choose(subject, _hits(page), ()).domain
+    return _website.choose(subject, hits_of(page), ()).domain
 
 
-def _hits(page: Mapping[str, Any]) -> tuple[Hit, ...]:
+def hits_of(page: Mapping[str, Any]) -> tuple[Hit, ...]:
+    """Return the organic results of a *page* in SurfSense's shape."""
     return tuple(
         Hit(
             position=result.get("position") or number,
