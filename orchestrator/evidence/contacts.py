@@ -1,53 +1,45 @@
 """E-mail addresses, phone numbers and tax ids of the company that a text is by.
 
-Those of web designers, hosts and authorities, which stand in every legal notice, are left out.
+Those of web designers, hosts and authorities, which stand in every legal notice, are left out
+(`whose`), and so are fax numbers. The words are data: `data/contacts.toml`.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Final, TypeVar
+from urllib.parse import unquote
 
-import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from stdnum.br import cnpj
-from stdnum.es import cif
 
-from .passages import MOST_READ, passage
+from agents.domains import is_within
 
-_EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}", re.ASCII)
-_PHONE: Final = re.compile(r"\+\d[\d ().-]{7,20}\d")
-_TAX_IDS: Final = (
-    ("CIF", re.compile(r"\b[A-HJNP-SUVW]-?\d{2}[./]?\d{5}[0-9A-J]\b"), cif),
-    ("CNPJ", re.compile(r"\b\d{2}\.?\d{3}\.?\d{3}/?\d{4}-?\d{2}\b"), cnpj),
+from .passages import MOST_READ, Quoted, quoted, skeleton
+from .phones import phones_in
+from .tax_ids import TaxId, tax_ids_in
+from .whose import Marks, contact_words
+
+__all__ = ["Contacts", "Quoted", "TaxId", "contacts_in", "is_company_mailbox"]
+
+T = TypeVar("T", Quoted, TaxId)
+
+_MOST: Final = 100
+"""Addresses of one text that are looked at."""
+
+_AT: Final = re.compile(
+    r"@|[\[({<] ?(?:at|arroba|aroba|@) ?[\])}>]|&#0?64;|&#x40;|&commat;|%40| (?:at|arroba) ",
+    re.IGNORECASE,
 )
-_ROLES: Final = frozenset({"info", "ventas", "contacto", "hola", "rrhh", "sales"})
-
-
-@dataclass(frozen=True, slots=True)
-class Quoted:
-    """A value with the sentence or cell that it stands in.
-
-    `quote` is part of the folded text (`passages.fold`) and `written`, the value as the text has
-    it, is part of `quote`.
-    """
-
-    value: str
-    quote: str
-    written: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TaxId:
-    """A company's number at the tax office or register of companies; `quote` as in `Quoted`.
-
-    `type` is its name in its country (CIF, RFC, CNPJ, ...), `value` is written without separators
-    but for the hyphen before the check digit of a RUT and a NIT.
-    """
-
-    type: str
-    value: str
-    quote: str
-    written: str = ""
+_LOCAL: Final = re.compile(r"(?<![\w.+%/=?&#-])[A-Za-z0-9_][\w.+-]{0,63}(?P<blank> ?)$", re.ASCII)
+_DOT: Final = r"(?:\.| ?[\[({] ?(?:dot|punto|ponto|\.) ?[\])}] ?| (?:dot|punto|ponto) )"
+_DOMAIN: Final = re.compile(
+    rf"(?P<blank> ?)[A-Za-z0-9][\w-]{{0,62}}(?:{_DOT}[A-Za-z0-9][\w-]{{0,62}}){{1,4}}",
+    re.ASCII | re.IGNORECASE,
+)
+_SPELLED_DOT: Final = re.compile(_DOT, re.IGNORECASE)
+_SPELLED_AT: Final = frozenset({" at ", " arroba "})
+_ENDING: Final = re.compile(r"[a-z]{2,24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +51,23 @@ class Contacts:
     tax_ids: tuple[TaxId, ...] = ()
 
 
-def contacts_in(text: str, country: str | None) -> Contacts:
-    """Return the contacts in *text*, a page's markdown.
+def contacts_in(text: str, country: str | None, own_domain: str | None = None) -> Contacts:
+    """Return the company's contacts in *text*, a page's markdown.
 
     Args:
         text: Read up to `MOST_READ` characters.
         country: ISO 3166-1 alpha-2, for numbers without a country code.
+        own_domain: Domain of the company's site; an address there is never taken for another's.
     """
-    text = text[:MOST_READ]
-    emails = {
-        email: _quoted(text, email, found)
-        for found in _EMAIL.finditer(text)
-        if (email := _email(found[0]))
-    }
-    phones = {
-        phone: _quoted(text, phone, found)
-        for found in _PHONE.finditer(text)
-        if (phone := _phone(found[0], country))
-    }
-    tax_ids: dict[str, TaxId] = {}
-    for kind, shape, checker in _TAX_IDS:
-        for found in shape.finditer(text):
-            if checker.is_valid(found[0]):
-                value = checker.compact(found[0])
-                tax_ids[value] = TaxId(kind, value, passage(text, *found.span()), found[0])
-    return Contacts(tuple(emails.values()), tuple(phones.values()), tuple(tax_ids.values()))
+    marks = Marks(text[:MOST_READ])
+    numbers = tax_ids_in(marks, country)
+    region = country or next((number.tax_id.country for number in numbers), None)
+    taken = [(number.start, number.end) for number in numbers]
+    return Contacts(
+        emails=_distinct(_emails(marks, own_domain)),
+        phones=_distinct(phones_in(marks, region, taken)),
+        tax_ids=_distinct(number.tax_id for number in numbers),
+    )
 
 
 def is_company_mailbox(email: str) -> bool:
@@ -91,26 +75,90 @@ def is_company_mailbox(email: str) -> bool:
 
     >>> is_company_mailbox("info@acme.example"), is_company_mailbox("ana.ruiz@acme.example")
     (True, False)
+    >>> is_company_mailbox("ventas.norte@acme.example"), is_company_mailbox("acme@acme.example")
+    (True, True)
     """
-    return email.partition("@")[0].lower() in _ROLES
+    local, _, domain = skeleton(email).rpartition("@")
+    words = set(re.split(r"[^a-z]+", local))
+    squeezed = re.sub(r"[^a-z]", "", local)
+    site = re.sub(r"[^a-z]", "", domain.partition(".")[0])
+    return not words.isdisjoint(_mailboxes()) or squeezed in _mailboxes() | {site}
 
 
-def _quoted(text: str, value: str, found: re.Match[str]) -> Quoted:
-    return Quoted(value, passage(text, *found.span()), found[0])
+@cache
+def _mailboxes() -> frozenset[str]:
+    return frozenset(contact_words()["mailboxes"]["words"])
 
 
-def _email(written: str) -> str | None:
+def _distinct(found: Iterable[T]) -> tuple[T, ...]:
+    values: dict[str, T] = {}
+    for each in found:
+        values.setdefault(each.value, each)
+    return tuple(values.values())
+
+
+def _emails(marks: Marks, own_domain: str | None) -> Iterator[Quoted]:
+    text = marks.text
+    for number, at in enumerate(_AT.finditer(text)):
+        if number == _MOST:
+            break
+        span = _address_around(text, at)
+        email = _email(text, at, *span) if span else None
+        if not span or not email:
+            continue
+        domain = email.rpartition("@")[2]
+        is_own = own_domain is not None and is_within(domain, own_domain)
+        if is_own or not (marks.is_anothers(*span) or _is_of_anothers_site(marks, domain)):
+            yield quoted(text, email, *span)
+
+
+def _address_around(text: str, at: re.Match[str]) -> tuple[int, int] | None:
+    before = text[max(0, at.start() - 66) : at.start()]
+    local = _LOCAL.search(before)
+    domain = _DOMAIN.match(text, at.end())
+    if not local or not domain:
+        return None
+    # `write to us @acme.example` is no address, `us @ acme.example` is one.
+    if at[0] == "@" and bool(local["blank"]) != bool(domain["blank"]):
+        return None
+    if at[0].lower() == " at " and "." in domain[0]:
+        return None
+    return at.start() - (len(before) - local.start()), domain.end()
+
+
+def _email(text: str, at: re.Match[str], start: int, end: int) -> str | None:
+    local = unquote(text[start : at.start()]).strip().lower()
+    domain = _SPELLED_DOT.sub(".", text[at.end() : end]).strip(" .-").lower()
+    if not _is_real(local, domain):
+        return None
     try:
-        return validate_email(written, check_deliverability=False).normalized.lower()
+        return validate_email(f"{local}@{domain}", check_deliverability=False).normalized.lower()
     except EmailNotValidError:
         return None
 
 
-def _phone(written: str, country: str | None) -> str | None:
-    try:
-        number = phonenumbers.parse(written, country)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+def _is_real(local: str, domain: str) -> bool:
+    """Return whether an address is neither a file's name nor an example nor a machine's."""
+    words = contact_words()["emails"]
+    *_, ending = domain.split(".")
+    site = domain.partition(".")[0]
+    return not (
+        not _ENDING.fullmatch(ending)
+        or ending in words["file_endings"]
+        or local in words["machine_names"]
+        or site in words["placeholder_domains"]
+        or (site in words["placeholder_hosts"] and local in words["placeholder_names"])
+        or any(is_within(domain, other) for other in contact_words()["domains"]["others"])
+    )
+
+
+def _is_of_anothers_site(marks: Marks, domain: str) -> bool:
+    """Return whether the site of an address is named as a web designer's or host's."""
+    at = -1
+    for _ in range(3):
+        at = marks.bare.find(domain, at + 1)
+        if at < 0:
+            return False
+        if marks.bare[max(0, at - 1)] != "@" and marks.is_anothers(at, at + len(domain)):
+            return True
+    return False

@@ -6,6 +6,8 @@ A cell is a line: of a table, a list, an address. Every quote that this package 
 
 import html
 import re
+import unicodedata
+from dataclasses import dataclass
 from typing import Final
 
 MOST_READ: Final = 60_000
@@ -13,16 +15,67 @@ MOST_READ: Final = 60_000
 LONGEST_QUOTE: Final = 300
 _LONGEST_SENTENCE: Final = 600
 
-_BLANKS: Final = re.compile(
-    "[\\s\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+"
+_UNSEEN: Final = (
+    "\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
 )
-_LINE_ENDS: Final = "\n\r\x0b\x0c\x85\u2028\u2029"
-_SENTENCE_END: Final = re.compile(
-    r"(?:(?<=\w{3}[.!?])|(?<=[)\]\u00bb\"%][.!?]))\s+(?=[^\W\d_a-z]|[\u00bf\u00a1*#])"
+_BLANKS: Final = re.compile(f"[\\s{_UNSEEN}]+")
+_LINE_END: Final = re.compile("[\n\r\x0b\x0c\x85\u2028\u2029]")
+_ABBREVIATIONS: Final = re.compile(
+    "apdo|avda|bldg|blvd|carr|col|ctra|dpto|edif|inc|ing|lda|ltd|ltda|nro|num|prov|ref|reg|rod"
+    "|sra|tel|telf|tlf|urb"
 )
+_STOP: Final = re.compile(
+    r"[.!?][)\]\u00bb\u201d\"*]{0,3}(?P<blank>\s+)(?=[^\W\d_a-z\xdf-\xff]|[\u00bf\u00a1*#]|\S{1,64}@)"
+)
+_LAST_WORD: Final = re.compile(r"[\w)\]%\u00bb\u201d\"*]+$")
+_SHORTEST_LAST_WORD: Final = 3
+_LONGEST_LAST_WORD: Final = 40
 _LINK: Final = re.compile(r"!?\[([^\[\]\n]{0,300})\]\([^()\s]{0,500}(?: [^()\n]{0,200})?\)")
 _TAG: Final = re.compile(r"<[/!a-zA-Z][^<>]{0,500}>")
-_MARKS: Final = re.compile(r"[*`~]+|(?<!\w)_+|_+(?!\w)|^\s*(?:#{1,6}|>|[-+])\s+", re.MULTILINE)
+_MARKS: Final = re.compile(
+    r"[*`~]+|(?<!\w)_+|_+(?!\w)|^[ \t]*(?:#{1,6}|>|[-+])[ \t]+", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A value with the sentence or cell that it stands in.
+
+    `quote` is part of the folded text, and `written`, the value as it stands there, is part of
+    `quote` when it is folded, too.
+    """
+
+    value: str
+    quote: str
+    written: str
+
+
+def quoted(text: str, value: str, start: int, end: int) -> Quoted:
+    """Return *value*, which stands in *text* from *start* to *end*, with its passage."""
+    return Quoted(value, passage(text, start, end), text[start:end])
+
+
+def _base(character: str) -> str:
+    first = unicodedata.normalize("NFKD", character)[0].lower()
+    return first if len(first) == 1 else character
+
+
+#: Latin letters to lower case without accents; one character for one.
+_SKELETON: Final = {
+    code: _base(chr(code))
+    for code in (*range(0x41, 0x5B), *range(0xC0, 0x250), *range(0x1E00, 0x1F00))
+    if chr(code).isalpha()
+} | {0xA0: " ", 0x202F: " ", 0x2009: " "}
+
+
+def skeleton(text: str) -> str:
+    """Return *text* in lower case without accents, character by character.
+
+    >>> skeleton("Teléfono: ACIÓN")
+    'telefono: acion'
+    """
+    return text.translate(_SKELETON)
 
 
 def fold(text: str) -> str:
@@ -49,21 +102,43 @@ def passage(text: str, start: int, end: int) -> str:
 
     At most `LONGEST_QUOTE` characters long if the characters themselves are not longer.
     """
-    first, last = _line(text, start, end)
-    for found in _SENTENCE_END.finditer(text, first, last):
-        if found.end() <= start:
-            first = found.end()
-        elif found.start() >= end:
-            last = found.start()
-            break
+    first, last = sentence_at(text, start, end)
     return _bounded(text, first, start, end, last)
 
 
-def _line(text: str, start: int, end: int) -> tuple[int, int]:
+def line_at(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return where the line or lines of *text* that hold *start* to *end* begin and end.
+
+    Of a long line only the part around them.
+    """
     lowest, highest = max(0, start - _LONGEST_SENTENCE), min(len(text), end + _LONGEST_SENTENCE)
-    first = max(text.rfind(mark, lowest, start) for mark in _LINE_ENDS)
-    ends = [at for mark in _LINE_ENDS if (at := text.find(mark, end, highest)) >= 0]
-    return (first + 1 if first >= 0 else lowest), min(ends, default=highest)
+    ends = [found.end() for found in _LINE_END.finditer(text, lowest, start)]
+    following = _LINE_END.search(text, end, highest)
+    return (ends[-1] if ends else lowest), (following.start() if following else highest)
+
+
+def sentence_at(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return where the sentence of *text* that holds *start* to *end* begins and ends."""
+    first, last = line_at(text, start, end)
+    for stop in _STOP.finditer(text, first, last):
+        if not _ends_sentence(text, stop.start()):
+            continue
+        if stop.end() <= start:
+            first = stop.end()
+        elif stop.start("blank") >= end:
+            return first, stop.start("blank")
+    return first, last
+
+
+def _ends_sentence(text: str, stop: int) -> bool:
+    """Return whether the full stop at *stop* is no abbreviation's."""
+    before = text[max(0, stop - _LONGEST_LAST_WORD) : stop]
+    if "@" in before.rpartition(" ")[2]:
+        return True
+    word = _LAST_WORD.search(before)
+    if not word or len(word[0]) < _SHORTEST_LAST_WORD:
+        return bool(word and not word[0].isalpha())
+    return not _ABBREVIATIONS.fullmatch(skeleton(word[0]))
 
 
 def _bounded(text: str, first: int, start: int, end: int, last: int) -> str:
@@ -72,8 +147,7 @@ def _bounded(text: str, first: int, start: int, end: int, last: int) -> str:
     if start - before > first:
         first = _next_word(text, start - before, start)
     if last - end > spare - before:
-        last = end + spare - before
-        last = max(end, text.rfind(" ", end, last))
+        last = max(end, text.rfind(" ", end, end + spare - before))
     return fold(text[first:last])
 
 
