@@ -13,10 +13,11 @@ from uuid import uuid4
 from agents.case import Language, Localized
 from orchestrator.app import Runtime
 from orchestrator.dispatch import Terms
+from orchestrator.evidence.model import Step
 from orchestrator.handlers import CompanyHandler, ItemStatus
 from orchestrator.handlers.company import report_of_failure
 from orchestrator.handlers.explanation import Explanation
-from orchestrator.identity import Mention, as_key, is_refined
+from orchestrator.identity import Mention, as_key, is_refined, step_key
 from orchestrator.identity.decisions import IdentityDecision, IdentityRules, in_force, undone_by
 from orchestrator.identity.resolution import NameAssignment, Resolved
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext, NotNow, Report, Tries
@@ -274,7 +275,10 @@ async def forget(runtime: Runtime, names: Sequence[str]) -> int:
     stays counted.
     """
     known = {one for name in names for one in await _all_keys(runtime, as_key(name))}
-    return await runtime.purchasing.memo.invalidate(*map(entry_key, known))
+    memo = runtime.purchasing.memo
+    # Steps first: none of them may come back in an answer that is assembled meanwhile.
+    await memo.invalidate(*(step_key(key, step) for key in known for step in Step))
+    return await memo.invalidate(*map(entry_key, known))
 
 
 async def _all_keys(runtime: Runtime, key: str) -> set[str]:

@@ -250,7 +250,6 @@ def cells_of(result: ItemResult, language: Language) -> ResultCells:
     lead = result if isinstance(result, LeadResult) else None
     draft = None if lead is None else lead.draft
     viable = None if lead is None else lead.viable
-    is_unknown = result.found is False and result.status is not ItemStatus.AMBIGUOUS
     return ResultCells(
         status=result.status,
         company_key=result.company_key or "",
@@ -260,11 +259,18 @@ def cells_of(result: ItemResult, language: Language) -> ResultCells:
         currency="" if draft is None else draft.value.currency,
         next_step="" if draft is None else draft.next_step.in_language(language),
         reason="" if result.reason is None else result.reason.in_language(language),
-        outcome_source="not_found" if is_unknown else result.source or "",
+        outcome_source=_source_of(result),
         as_of="" if result.as_of is None else result.as_of.isoformat(timespec="seconds"),
         cost_usd=f"{result.cost_micros / MICROS_PER_USD:.6f}",
         uncertain_usd=f"{result.uncertain_micros / MICROS_PER_USD:.6f}",
     )
+
+
+def _source_of(result: ItemResult) -> str:
+    """Return where the evidence came from; for a company without any, what became of the search."""
+    if result.found is False and result.status is not ItemStatus.AMBIGUOUS:
+        return "unknown" if result.status is ItemStatus.UNKNOWN else "not_found"
+    return result.source or ""
 
 
 def finish(

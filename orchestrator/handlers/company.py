@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers.explanation import (
     Explanation,
     explain_ambiguity,
@@ -21,7 +22,7 @@ from orchestrator.handlers.result import (
 from orchestrator.identity import Mention
 from orchestrator.identity.resolution import Resolved
 from orchestrator.jobs import GivenUp, Item, JobContext, Report
-from orchestrator.purchasing import BillingContext, Enricher, Enrichment, EnrichmentStatus
+from orchestrator.purchasing import BillingContext, Enricher, Enrichment, EnrichmentStatus, Wants
 from orchestrator.surfsense import TransientEnrichmentError
 
 #: Lookups of one item before its failure is its result.
@@ -32,6 +33,7 @@ LONGEST_PAUSE = timedelta(minutes=2)
 _STATUS = {
     EnrichmentStatus.FOUND: ItemStatus.ENRICHED,
     EnrichmentStatus.NOT_FOUND: ItemStatus.NOT_FOUND,
+    EnrichmentStatus.UNKNOWN: ItemStatus.UNKNOWN,
 }
 
 
@@ -102,11 +104,13 @@ async def enrich_patiently(
     *,
     patience: timedelta | None = None,
     refresh: bool = False,
+    wants: Wants = wants_profile,
 ) -> Enrichment:
     """Look *company* up for an item; after a transient fault, again when a retry is allowed.
 
     If the job is cancelled meanwhile, so is the purchase, unless another caller waits for it. A
-    limited *patience* is spent on one try; the purchase goes on after it has ended.
+    limited *patience* is spent on one try; the purchase goes on after it has ended. *wants* says
+    which evidence is worth its price.
 
     Raises:
         StillLoading: *patience* has ended.
@@ -123,11 +127,11 @@ async def enrich_patiently(
     )
     try:
         if patience is not None:
-            return await enricher.enrich(company, billing, patience=patience)
+            return await enricher.enrich(company, billing, patience=patience, wants=wants)
         for _ in range(TRIES - 1):
             context.tries.begin()
             try:
-                return await enricher.enrich(company, billing)
+                return await enricher.enrich(company, billing, wants=wants)
             except TransientEnrichmentError as error:
                 # No pause after a flight that was overtaken while it stood still.
                 retry_in = error.retry_in or timedelta(0)
@@ -135,7 +139,7 @@ async def enrich_patiently(
                     raise
                 await context.pause(retry_in)
         context.tries.begin()
-        return await enricher.enrich(company, billing)
+        return await enricher.enrich(company, billing, wants=wants)
     except asyncio.CancelledError:
         if context.is_abandoned():
             enricher.abandon(company.key)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from agents.case import Case, Decision, Lead, Localized, Verdict
+from agents.case import Case, ClaimField, Decision, Evidence, Lead, Localized, Verdict
 from agents.protocol import Pipeline
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.handlers.company import enrich_patiently
@@ -36,6 +36,7 @@ from orchestrator.purchasing import (
     Enrichment,
     EnrichmentStatus,
     EvidenceReader,
+    Wants,
     ambiguous_outcome,
 )
 
@@ -246,13 +247,17 @@ class LeadHandler:
     async def _judge(
         self, subject: _Subject, lead: Lead, company: Resolved, context: JobContext
     ) -> Report:
+        now = self._clock()
+
         async def seek() -> Enrichment:
             await context.step("lookup")
-            found = await enrich_patiently(self._enricher, company, context)
+            found = await enrich_patiently(
+                self._enricher, company, context, wants=self._wants(lead, now)
+            )
             await context.step("judge")
             return found
 
-        judging = _Judging(self._pipeline, lead, self._clock(), seek)
+        judging = _Judging(self._pipeline, lead, now, seek)
         outcome = await judging.record(self._store, company.key)
         if isinstance(outcome, NotJudged):
             result = subject.failed(outcome.why, outcome.enrichment)
@@ -260,6 +265,16 @@ class LeadHandler:
         judged, recorded = outcome
         result = subject.judged(lead, judged, recorded, self._pipeline.version)
         return _report(result, judged.enrichment, judged.decision)
+
+    def _wants(self, lead: Lead, now: datetime) -> Wants:
+        """Return whether an agent wants more evidence about the company of *lead*."""
+        case = Case(lead=lead, now=now)
+
+        def wants(evidence: Evidence | None, fields: frozenset[ClaimField]) -> bool:
+            known = case if evidence is None else case.with_evidence(evidence)
+            return any(agent.wants(known, fields) for agent in self._pipeline.agents)
+
+        return wants
 
 
 class Rejudge:

@@ -12,7 +12,7 @@ from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
 from orchestrator.purchasing import Enricher, Enrichment, EnrichmentStatus, EvidenceReader
 from orchestrator.schedule import DueSet, RunEnd, Watch, Watches, evidence_digest, watch_id
 
-#: The lookup of an ambiguous company brings no evidence to compare.
+#: The lookup of an ambiguous or unknown company brings no evidence to compare.
 _CONCLUSIVE = (EnrichmentStatus.FOUND, EnrichmentStatus.NOT_FOUND)
 
 

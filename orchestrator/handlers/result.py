@@ -34,6 +34,7 @@ class ItemStatus(StrEnum):
     DISCARDED = "discarded"
     ENRICHED = "enriched"
     NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
     AMBIGUOUS = "ambiguous"
     SKIPPED_BUDGET = "skipped_budget"
     FAILED = "failed"

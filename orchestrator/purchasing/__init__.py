@@ -58,6 +58,7 @@ from orchestrator.purchasing.outcome import (
 )
 from orchestrator.purchasing.purchase import RECONCILE_GRACE, SEND_WITHIN, Purchaser, ShuttingDown
 from orchestrator.purchasing.recovery import Sweeper
+from orchestrator.purchasing.research import Offers, Research, Wants
 
 __all__ = [
     "RECONCILE_GRACE",
@@ -85,6 +86,7 @@ __all__ = [
     "Freshness",
     "Ledger",
     "LedgerEntry",
+    "Offers",
     "OpeningBalance",
     "OrphanedRuns",
     "Preview",
@@ -93,6 +95,7 @@ __all__ = [
     "PurchaseRequest",
     "Purchaser",
     "RefreshRefused",
+    "Research",
     "Reuse",
     "ReuseStatistics",
     "Scope",
@@ -102,6 +105,7 @@ __all__ = [
     "Sweeper",
     "UncertainCost",
     "UnreadableRecord",
+    "Wants",
     "accounts_of",
     "ambiguous_outcome",
     "archived_outcome",

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.identity import Identity, Mention, entry_key
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
@@ -25,14 +26,18 @@ from orchestrator.purchasing.outcome import (
     EnrichmentStatus,
     ambiguous_outcome,
     enrichment_of,
+    purchases_in,
 )
 from orchestrator.purchasing.purchase import Purchaser
+from orchestrator.purchasing.research import Research, StepTaken, Wants
 from orchestrator.surfsense import AnswerLost, MalformedAnswer
 
 #: Names of the counts of lookups. One that had to go to SurfSense is a miss, even if that failed.
 _HITS: Final = lookup_count("surfsense", hit=True)
 _MISSES: Final = lookup_count("surfsense", hit=False)
 _WITHOUT_SURFSENSE = (Source.HIT, Source.COALESCED)
+#: Of several steps, the source that comes first here is that of the whole.
+_PRECEDENCE: Final = (Source.BOUGHT, Source.ADOPTED, Source.STALE, Source.COALESCED, Source.HIT)
 #: Lookups of a company whose purchase was lost, in a request to buy it again.
 _LOSSES = 2
 
@@ -57,13 +62,16 @@ class Enricher:
         reuse: ReuseStatistics,
         index: CompanyIndex,
         *,
+        research: Research | None = None,
         clock: Clock = utc_now,
     ) -> None:
+        """Look up through *memo*; by *research* where a company takes several purchases."""
         self._memo = memo
         self._purchaser = purchaser
         self._counters = counters
         self._reuse = reuse
         self._index = index
+        self._research = research
         self._clock = clock
 
     async def identify(self, mention: Mention) -> Resolved:
@@ -84,12 +92,19 @@ class Enricher:
         return await self._index.resolve_all(identities)
 
     async def enrich(
-        self, company: str | Resolved, billing: BillingContext, *, patience: timedelta | None = None
+        self,
+        company: str | Resolved,
+        billing: BillingContext,
+        *,
+        patience: timedelta | None = None,
+        wants: Wants = wants_profile,
     ) -> Enrichment:
         """Return what is known about *company*, identified or by its name; buy it if need be.
 
         Where it is `ambiguous` which company is meant, nothing is bought. After *patience* the call
         fails; a purchase under way still completes, is charged once, and is found by later lookups.
+        Where a company takes several purchases, each is made only while *wants* asks for what it
+        brings.
 
         Raises:
             StillLoading: *patience* has ended.
@@ -104,21 +119,42 @@ class Enricher:
         if company.is_ambiguous:
             return ambiguous_outcome(company)
         request = PurchaseRequest(company.query_name, company.key, billing)
+        research, steps = self._research, dict[str, StepTaken]()
 
         async def load(flight: Flight) -> Loaded:
             self._counters.add(_MISSES)
-            return await self._purchaser.buy(flight, request)
+            if research is None:
+                return await self._purchaser.buy(flight, request)
+            loaded, taken = await research.load(flight, company, billing, wants)
+            steps.update((each.purchase_id, each) for each in taken if each.purchase_id)
+            return loaded
 
-        look_up = partial(self._memo.get, entry_key(company.key), load, patience=patience)
+        def is_enough(entry: Entry) -> bool:
+            return research is None or research.is_enough(company, entry, wants)
+
+        look_up = partial(
+            self._memo.get,
+            entry_key(company.key),
+            load,
+            patience=patience,
+            is_enough=is_enough,
+        )
         outcome = await self._inherited(company) if company.former else None
         if outcome is None and billing.buy_again is not None:
             outcome = await self._past_losses(company.key, look_up)
         outcome = outcome or await look_up()
         if outcome.source in _WITHOUT_SURFSENSE:
             self._counters.add(_HITS)
-        found = enrichment_of(company.key, outcome.source, outcome.entry, billing.bought_for)
-        if found.source is not Source.BOUGHT and found.purchase_id is not None:
-            self._reuse.add(found.purchase_id, outcome.source.value, found.saved_micros)
+        source, bought = outcome.source, tuple[str, ...]()
+        if steps and source is Source.BOUGHT:
+            # The assembly is no purchase: what its steps came by counts.
+            bought = tuple(id_ for id_, each in steps.items() if each.source is Source.BOUGHT)
+            source = min((each.source or source for each in steps.values()), key=_PRECEDENCE.index)
+        found = enrichment_of(company.key, source, outcome.entry, billing.bought_for, bought)
+        for purchase_id, price_micros in found.unpaid:
+            step = steps.get(purchase_id)
+            served_by = outcome.source if step is None or step.source is None else step.source
+            self._reuse.add(purchase_id, served_by.value, price_micros)
         return found
 
     async def _past_losses(
@@ -145,6 +181,8 @@ class Enricher:
         Returns:
             Whether there was such a purchase, or a wait for one of another process.
         """
+        if self._research is not None:
+            self._research.abandon(company_key)
         return self._memo.abandon(entry_key(company_key))
 
     def count_repeats(self, found: Enrichment, times: int) -> None:
@@ -152,9 +190,9 @@ class Enricher:
         if found.source is None or not times:
             return
         self._counters.add(_HITS, times)
-        if found.purchase_id is not None:
-            repeated = found.repeated()
-            self._reuse.add(found.purchase_id, str(repeated.source), repeated.saved_micros, times)
+        repeated = found.repeated()
+        for purchase_id, saved_micros in repeated.purchases():
+            self._reuse.add(purchase_id, str(repeated.source), saved_micros, times)
 
     async def count_known(self, lookups: Iterable[tuple[str, int, int]]) -> None:
         """Count lookups that `known` has answered: purchase id, price, and how many.
@@ -162,9 +200,12 @@ class Enricher:
         Written at once, since a file may bring more of them than a buffer should hold.
         """
         counts = Counter[Served]()
+        served = 0
         for purchase_id, price_micros, n in lookups:
-            counts[purchase_id, Source.HIT.value, price_micros] += n
-        self._counters.add(_HITS, counts.total())
+            served += n
+            for one, saved_micros in purchases_in(purchase_id, price_micros):
+                counts[one, Source.HIT.value, saved_micros] += n
+        self._counters.add(_HITS, served)
         await self._reuse.add_all(counts)
 
     async def known(self, companies: Sequence[Resolved]) -> list[Enrichment | None]:
@@ -177,9 +218,12 @@ class Enricher:
         """
         key_of = {entry_key(each.key): each.key for each in companies}
         # Entry by entry: decoded, thousands of them would take ten times their size.
+        named = {each.key: each for each in companies}
         found = {
             key_of[key]: replace(enrichment_of(key_of[key], Source.HIT, entry), answer={})
             async for key, entry in self._memo.peek_each(key_of)
+            if self._research is None
+            or self._research.is_enough(named[key_of[key]], entry, wants_profile)
         }
         for each in companies:
             if each.former and (inherited := await self._inherited(each)):

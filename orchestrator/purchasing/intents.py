@@ -81,7 +81,7 @@ class PurchaseRequest:
 
     `step` is None where one purchase brings all there is: by the protocol `enrich`, and in records
     of earlier versions. `body` is the request of a step, `price_micros` the most that it costs;
-    None stands for the seller's price.
+    None stands for the seller's price. `subject` is what was known of the company, as JSON.
     """
 
     company: str
@@ -90,6 +90,7 @@ class PurchaseRequest:
     step: Step | None = None
     body: JsonObject | None = None
     price_micros: int | None = None
+    subject: JsonObject | None = None
 
     @property
     def entry_key(self) -> str:
@@ -178,6 +179,7 @@ class PurchaseRecord:
                     step=None if stored.get("step") is None else Step(stored["step"]),
                     body=stored.get("body"),
                     price_micros=stored.get("price_micros"),
+                    subject=stored.get("subject"),
                 ),
                 run_id=stored.get("run_id"),
                 ledger_entry=None if entry is None else LedgerEntry.model_validate(entry),
@@ -210,6 +212,7 @@ class PurchaseRecord:
             "step": self.request.step,
             "body": self.request.body,
             "price_micros": self.request.price_micros,
+            "subject": self.request.subject,
             "run_id": self.run_id,
             "generation": self.generation,
             "send_before_ms": self.send_before_ms,

@@ -1,10 +1,12 @@
 """What one lookup comes to: an outcome, or a failure that is shared with followers. Pure.
 
 The payload of a memo entry is `{"answer", "candidates", "company", "purchase_id", "cost_micros",
-"cost_estimated", "bought_for"}`; its status is one of `found`, `not_found`, `ambiguous`.
+"cost_estimated", "bought_for"}`; its status is one of `found`, `not_found`, `ambiguous`, `unknown`.
+An answer that was assembled from several purchases has their ids, joined by `+`, the sum of their
+costs, and each of them in `steps`; the entry of one of these steps has the `subject` it is about.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -41,6 +43,8 @@ class EnrichmentStatus(StrEnum):
     FOUND = "found"
     NOT_FOUND = "not_found"
     AMBIGUOUS = "ambiguous"
+    UNKNOWN = "unknown"
+    """No source said anything, which does not mean that there is no such company."""
 
 
 #: Largest random share taken off a freshness, so that what was bought together does not expire
@@ -67,7 +71,8 @@ class Freshness:
             status: What the answer says.
             chance: A number from 0 to 1, drawn once for this answer.
         """
-        longest = self.not_found if status is EnrichmentStatus.NOT_FOUND else self.found
+        is_short = status in {EnrichmentStatus.NOT_FOUND, EnrichmentStatus.UNKNOWN}
+        longest = self.not_found if is_short else self.found
         return longest * (1 - self.jitter * chance)
 
 
@@ -78,7 +83,9 @@ class Enrichment:
     `source` is None where nothing was looked up: the name is `ambiguous`, because several companies
     share it (`shared`) or because it says nothing; or the archive was read. `cost_micros` is what
     this lookup paid, `saved_micros` what it would have paid without the memo. `purchase_id`
-    identifies the evidence in the ledger. `answer` is SurfSense's object, empty unless the company
+    identifies the evidence in the ledger: one id, or several joined by `+`. `unpaid` are those
+    purchases, with their prices, that this lookup did not pay for. `answer` is SurfSense's object,
+    empty unless the company
     was found, and `query_name` the name it was bought under.
     """
 
@@ -94,6 +101,7 @@ class Enrichment:
     shared: bool = False
     query_name: str = ""
     answer: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    unpaid: tuple[tuple[str, int], ...] = ()
 
     @cached_property
     def evidence(self) -> Evidence | None:
@@ -112,6 +120,20 @@ class Enrichment:
             cost_micros=0,
             saved_micros=self.cost_micros + self.saved_micros,
         )
+
+    def purchases(self) -> tuple[tuple[str, int], ...]:
+        """Return the purchases that the answer rests on, with what a lookup saves by each."""
+        return purchases_in(self.purchase_id, self.cost_micros + self.saved_micros)
+
+
+def purchases_in(purchase_id: str | None, price_micros: int) -> tuple[tuple[str, int], ...]:
+    """Return the purchases of a joined *purchase_id*; the first stands for the whole price.
+
+    >>> purchases_in("a+b", 9_000)
+    (('a', 9000), ('b', 0))
+    """
+    ids = () if purchase_id is None else purchase_id.split("+")
+    return tuple((one, 0 if number else price_micros) for number, one in enumerate(ids))
 
 
 def repeated_source(source: Source) -> Source:
@@ -134,6 +156,7 @@ def enrichment_of(
     source: Source | None,
     entry: Entry,
     bought_for: tuple[str | None, int] | None = None,
+    bought: Collection[str] = (),
 ) -> Enrichment:
     """Return what *entry* says of a company.
 
@@ -143,12 +166,32 @@ def enrichment_of(
         entry: From the memo or the archive. One that another service has set has no price.
         bought_for: Job and item number of the lookup. A purchase made for the same item counts as
             this lookup's own, even if another worker made it and crashed.
+        bought: Ids of the steps' purchases that this lookup has made.
     """
     payload, status = entry.payload, EnrichmentStatus(entry.status)
     answer = payload.get("answer", {})
-    if bought_for is not None and payload.get("bought_for") == list(bought_for):
-        source = Source.BOUGHT
-    paid, price = source is Source.BOUGHT, payload.get("cost_micros", 0)
+    steps = payload.get("steps")
+    own = None if bought_for is None else list(bought_for)
+    if steps is None:
+        if own is not None and payload.get("bought_for") == own:
+            source = Source.BOUGHT
+        is_paid, price = source is Source.BOUGHT, payload.get("cost_micros", 0)
+        paid_micros = price if is_paid else 0
+        unpaid = () if is_paid else purchases_in(payload.get("purchase_id"), price)
+    else:
+        made = [each for each in steps if each["purchase_id"] is not None]
+        mine = [
+            each
+            for each in made
+            if each["purchase_id"] in bought or (own is not None and each["bought_for"] == own)
+        ]
+        if mine:
+            source = Source.BOUGHT
+        price = sum(each["cost_micros"] for each in made)
+        paid_micros = sum(each["cost_micros"] for each in mine)
+        unpaid = tuple(
+            (each["purchase_id"], each["cost_micros"]) for each in made if each not in mine
+        )
     return Enrichment(
         company_key=company_key,
         status=status,
@@ -156,11 +199,12 @@ def enrichment_of(
         candidates=tuple(payload.get("candidates", ())),
         as_of=as_of(entry),
         purchase_id=payload.get("purchase_id"),
-        cost_micros=price if paid else 0,
-        saved_micros=0 if paid or source is None else price,
+        cost_micros=paid_micros,
+        saved_micros=0 if source is None else price - paid_micros,
         simulated=is_simulated(answer),
         query_name=payload.get("company", ""),
         answer=answer,
+        unpaid=unpaid if source is not None else (),
     )
 
 
@@ -183,10 +227,15 @@ def status_of(answer: Answer) -> EnrichmentStatus:
 
 
 def payload_of(
-    answer: Answer, company: str, purchase_id: str, bought_for: tuple[str | None, int] | None
+    answer: Answer,
+    company: str,
+    purchase_id: str,
+    bought_for: tuple[str | None, int] | None,
+    subject: JsonObject | None = None,
 ) -> JsonObject:
     """Return the entry's payload for *answer*, bought as *purchase_id* under the name *company*."""
-    return {
+    about = {} if subject is None else {"subject": subject}
+    return about | {
         "answer": {} if isinstance(answer, NotFound) else answer.payload,
         "candidates": list(answer.candidates) if isinstance(answer, Ambiguous) else [],
         "company": company,

@@ -470,7 +470,11 @@ class Purchaser:
                 settled_at=self._settlement.clock(),
             ),
             answer=payload_of(
-                answer, request.company, record.ledger_id, request.billing.bought_for
+                answer,
+                request.company,
+                record.ledger_id,
+                request.billing.bought_for,
+                request.subject,
             ),
         )
 

@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers import CompanyHandler, CompanyResult, ItemStatus
 from orchestrator.identity import Mention
 from orchestrator.identity.resolution import Resolved, by_name
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import JobContext, NotNow, Report, Tries
 from orchestrator.memo import LeaseLost
-from orchestrator.purchasing import BillingContext, Enricher, Enrichment
+from orchestrator.purchasing import BillingContext, Enricher, Enrichment, Wants
 from orchestrator.surfsense import (
     Ambiguous,
     NotFound,
@@ -216,6 +217,7 @@ class Broken(Enricher):
         billing: BillingContext,  # noqa: ARG002 - the port's
         *,
         patience: timedelta | None = None,  # noqa: ARG002 - the port's
+        wants: Wants = wants_profile,  # noqa: ARG002 - the port's
     ) -> Enrichment:
         """Raise."""
         raise self._error
