@@ -21,6 +21,7 @@ from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
 from agents.protocol import Pipeline
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine, require_current
 from orchestrator.database.pruner import Pruner
+from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS
 from orchestrator.handlers import (
     CompanyHandler,
     LeadHandler,
@@ -65,13 +66,15 @@ from orchestrator.purchasing import (
     Ledger,
     OrphanedRuns,
     Purchaser,
+    Research,
     ReuseStatistics,
     Settlement,
+    StepOffers,
     Sweeper,
 )
 from orchestrator.schedule import DueSet, RefreshPolicy, Scheduler, Watches
 from orchestrator.settings import ConfigurationError, Settings, webhook_key
-from orchestrator.surfsense import Seller, open_http, open_seller
+from orchestrator.surfsense import open_account, open_http, open_seller
 
 log = structlog.get_logger(__name__)
 
@@ -100,11 +103,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Purchasing:
-    """Lookups, what they cost, and what was bought."""
+    """Lookups, what they cost, and what was bought.
+
+    `price_micros` is the most that one company costs.
+    """
 
     enricher: Enricher
     memo: Memo
-    seller: Seller
+    price_micros: int
     budget: Budget
     ledger: Ledger
     costs: Costs
@@ -228,6 +234,12 @@ def caps_of(settings: Settings) -> Caps:
     )
 
 
+def company_ceiling(settings: Settings) -> int:
+    """Return what one company may cost by `workspace`, in micro-USD."""
+    is_set = "price_micros" in settings.model_fields_set
+    return settings.price_micros if is_set else DEFAULT_CEILING_MICROS
+
+
 @asynccontextmanager
 async def build(
     settings: Settings,
@@ -275,7 +287,8 @@ async def build(
         ledger, reuse = Ledger(engine, clock), ReuseStatistics(engine)
         stack.push_async_callback(reuse.aclose)
         budget = Budget(jobs_redis, ledger, caps_of(settings))
-        seller = open_seller(settings, http, clock=clock)
+        account = open_account(settings, http, clock=clock)
+        seller = open_seller(settings, http, account=account, clock=clock)
         archive = EvidenceArchive(engine)
         settlement = Settlement(
             budget, ledger, archive, price_micros=seller.price_micros, clock=clock
@@ -307,7 +320,12 @@ async def build(
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
         index = CompanyIndex(engine, clock)
-        enricher = Enricher(memo, purchaser, counters, reuse, index, clock=clock)
+        costs, research, price_micros = Costs(engine), None, seller.price_micros
+        if settings.surfsense_protocol == "workspace":
+            price_micros = company_ceiling(settings)
+            offers = StepOffers(account, costs, clock)
+            research = Research(memo, purchaser, offers, ceiling_micros=price_micros)
+        enricher = Enricher(memo, purchaser, counters, reuse, index, research=research, clock=clock)
         store = LeadStore(engine, clock)
         outbox = Outbox(engine, clock)
         pruners = (
@@ -341,10 +359,10 @@ async def build(
             Purchasing(
                 enricher=enricher,
                 memo=memo,
-                seller=seller,
+                price_micros=price_micros,
                 budget=budget,
                 ledger=ledger,
-                costs=Costs(engine),
+                costs=costs,
                 archive=archive,
                 reuse=reuse,
                 counters=counters,

@@ -406,7 +406,7 @@ async def preview_requeue(
         async for failed_items in chosen.failed_items():
             to_buy += await _to_buy(runtime, job, failed_items, companies)
         cap = await _cap(runtime, job, max_cost_micros)
-        cost = to_buy * runtime.purchasing.seller.price_micros
+        cost = to_buy * runtime.purchasing.price_micros
         yield chosen.as_requeue(None, cap, cost if cap is None else min(cost, cap))
 
 

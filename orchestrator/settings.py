@@ -431,8 +431,9 @@ class Settings(_Database, RedisSettings):
     """Whether SurfSense's `enrich` charges requests with one `Idempotency-Key` once. Only then is a
     request whose answer was lost sent again without being asked for."""
     price_micros: int = Field(46_500, ge=0, validation_alias="EMASAI_PRICE_MICROS")
-    """Worst-case price of one company, reserved in the budget before the purchase. By `workspace`,
-    unset means 5500, the price of one page of search results."""
+    """The most that one company costs. By `enrich` it is reserved before the purchase is made.
+    By `workspace`, where unset means 17000 (a place, a page of results and four crawled pages), no
+    step is bought that would exceed it."""
     cap_tenant_micros: Cap = Field(None, validation_alias="EMASAI_CAP_TENANT_MICROS")
     """Spending cap of each tenant, in all. 0 buys nothing, unset is no cap; known companies are
     served in any case."""

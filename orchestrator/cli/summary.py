@@ -242,7 +242,7 @@ async def estimate(
             if companies.number(named) == before:
                 fresh += preview.fresh
                 ambiguous += preview.is_ambiguous
-    price = runtime.purchasing.seller.price_micros
+    price = runtime.purchasing.price_micros
     return Estimate(rows, items, len(companies), fresh, ambiguous, price, max_cost_micros)
 
 

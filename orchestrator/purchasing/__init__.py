@@ -46,6 +46,7 @@ from orchestrator.purchasing.intents import (
     UnreadableRecord,
 )
 from orchestrator.purchasing.ledger import Entered, Ledger, LedgerEntry, Settlement
+from orchestrator.purchasing.offers import StepOffers
 from orchestrator.purchasing.orphans import OrphanedRuns
 from orchestrator.purchasing.outcome import (
     TTL_JITTER,
@@ -102,6 +103,7 @@ __all__ = [
     "Settlement",
     "ShuttingDown",
     "Stage",
+    "StepOffers",
     "Sweeper",
     "UncertainCost",
     "UnreadableRecord",

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from agents.case import Evidence
 from orchestrator.database import in_chunks, insert_new, reading, writing
 from orchestrator.database.schema import evidence, settled
+from orchestrator.evidence.model import Step
 from orchestrator.identity import entry_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Entry, Memo
@@ -26,10 +27,16 @@ from orchestrator.purchasing.outcome import (
     JsonObject,
     as_of,
     enrichment_of,
+    purchases_in,
 )
+from orchestrator.purchasing.steps import assembled, status_of_answer, subject_from
+from orchestrator.surfsense import is_simulated
+from orchestrator.surfsense.verbs import VERBS
 
 #: Answers of one statement: far below what SQLite takes as parameters, and a few MB at most.
 CHUNK: Final = 500
+#: The steps by what the ledger calls their sources.
+_STEPS: Final = {verb.source: step for step, verb in VERBS.items()}
 #: How zlib's output begins at every level, and JSON of an object never does.
 _COMPRESSED: Final = b"\x78"
 
@@ -38,24 +45,30 @@ _COMPRESSED: Final = b"\x78"
 class ArchivedAnswer:
     """What one purchase has brought.
 
-    `outcome` is the ledger's word (`found`, `not_found`, `ambiguous`), `payload` that of the memo
-    entry; `as_of` the aware UTC instant that dates it.
+    `outcome` is the ledger's word (`found`, `not_found`, `ambiguous`), `source` its word for where
+    it was bought, `payload` that of the memo entry; `as_of` the aware UTC instant that dates it.
     """
 
     purchase_id: str
     company_key: str
     outcome: str
+    source: str
     as_of: datetime
     payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceReference:
-    """Identifies evidence: of which company, of which purchase, as of when."""
+    """Identifies evidence: of which company, of which purchase or purchases, as of when."""
 
     company_key: str
     purchase_id: str | None
     as_of: datetime
+
+    @property
+    def purchase_ids(self) -> tuple[str, ...]:
+        """The ids that were joined in `purchase_id`."""
+        return tuple(id_ for id_, _ in purchases_in(self.purchase_id, 0))
 
 
 class EvidenceArchive:
@@ -72,10 +85,18 @@ class EvidenceArchive:
         )
         return {answer.purchase_id: answer for answer in await self._read(chunks)}
 
-    async def latest(self, company_keys: Collection[str]) -> dict[str, ArchivedAnswer]:
-        """Return the newest kept answer about each of *company_keys*, whatever its outcome."""
+    async def latest(self, company_keys: Collection[str]) -> dict[str, list[ArchivedAnswer]]:
+        """Return the newest kept answer of each source about each of *company_keys*.
+
+        Whatever their outcomes; the newest first.
+        """
         chunks = (_newest(chunk) for chunk in _distinct(company_keys))
-        return {answer.company_key: answer for answer in await self._read(chunks)}
+        found: dict[str, list[ArchivedAnswer]] = {}
+        for answer in await self._read(chunks):
+            found.setdefault(answer.company_key, []).append(answer)
+        for answers in found.values():
+            answers.sort(key=lambda each: each.as_of, reverse=True)
+        return found
 
     async def prune(self, before: datetime, *, limit: int = CHUNK) -> int:
         """Drop up to *limit* of the answers that were stored before *before*, oldest first.
@@ -139,25 +160,53 @@ class EvidenceReader:
             for each, entry in zip(references, entries, strict=True)
         ]
         missing = {
-            each.purchase_id
+            id_
             for each, known in zip(references, found, strict=True)
-            if known is None and each.purchase_id is not None
+            if known is None
+            for id_ in each.purchase_ids
         }
         archived = await self._archive.of(missing) if missing else {}
         return [
-            archived_outcome(archived[each.purchase_id]).evidence
-            if known is None and each.purchase_id in archived
+            _evidence_of([archived[id_] for id_ in each.purchase_ids if id_ in archived])
+            if known is None
             else known
             for each, known in zip(references, found, strict=True)
         ]
 
 
-def archived_outcome(answer: ArchivedAnswer) -> Enrichment:
-    """Return the outcome that *answer* records. Nothing is looked up, so it has no source."""
-    at_ms = round(answer.as_of.timestamp() * 1000)
-    entry = Entry(answer.outcome, answer.payload, at_ms, at_ms)
-    outcome = enrichment_of(answer.company_key, None, entry)
-    return replace(outcome, as_of=answer.as_of, purchase_id=answer.purchase_id)
+def archived_outcome(answers: Sequence[ArchivedAnswer]) -> Enrichment:
+    """Return the outcome that *answers* record. Nothing is looked up, so it has no source.
+
+    Args:
+        answers: About one company, the newest first. If that one was bought as a step, those
+            that were bought as steps are assembled; else it counts alone.
+    """
+    newest = answers[0]
+    if newest.source not in _STEPS:
+        at_ms = round(newest.as_of.timestamp() * 1000)
+        entry = Entry(newest.outcome, newest.payload, at_ms, at_ms)
+        outcome = enrichment_of(newest.company_key, None, entry)
+        return replace(outcome, as_of=newest.as_of, purchase_id=newest.purchase_id)
+    by_step = {_STEPS[each.source]: each for each in answers if each.source in _STEPS}
+    name = str(newest.payload.get("company", ""))
+    answer = assembled(
+        subject_from(newest.payload.get("subject"), name),
+        {step: each.payload.get("answer", {}) for step, each in by_step.items()},
+        {step: each.as_of for step, each in by_step.items()},
+    )
+    return Enrichment(
+        company_key=newest.company_key,
+        status=status_of_answer(answer),
+        as_of=min(each.as_of for each in by_step.values()),
+        purchase_id="+".join(by_step[step].purchase_id for step in Step if step in by_step),
+        simulated=is_simulated(answer),
+        query_name=name,
+        answer=answer,
+    )
+
+
+def _evidence_of(answers: Sequence[ArchivedAnswer]) -> Evidence | None:
+    return archived_outcome(answers).evidence if answers else None
 
 
 async def keep_answers(
@@ -193,15 +242,20 @@ def unpack(body: bytes) -> JsonObject:
 
 def _answers() -> Select[Any]:
     bought = settled.c
-    columns = (bought.purchase_id, bought.company_key, bought.outcome, bought.started_at)
+    columns = (
+        *(bought.purchase_id, bought.company_key, bought.outcome),
+        *(bought.source, bought.started_at),
+    )
     joined = evidence.join(settled, bought.purchase_id == evidence.c.purchase_id)
     return select(*columns, evidence.c.body).select_from(joined)
 
 
 def _newest(company_keys: Sequence[str]) -> Select[Any]:
     newest_first = (settled.c.started_at.desc(), settled.c.purchase_id)
-    rank = func.row_number().over(partition_by=settled.c.company_key, order_by=newest_first)
-    # Ranked before the bodies are read: of a company that was bought often, one is.
+    rank = func.row_number().over(
+        partition_by=(settled.c.company_key, settled.c.source), order_by=newest_first
+    )
+    # Ranked before the bodies are read: of a company that was bought often, one of each source is.
     ranked = (
         select(evidence.c.purchase_id, rank.label("rank"))
         .join(settled, settled.c.purchase_id == evidence.c.purchase_id)
@@ -217,6 +271,7 @@ def _answer(row: RowMapping) -> ArchivedAnswer:
         purchase_id=row["purchase_id"],
         company_key=row["company_key"],
         outcome=row["outcome"],
+        source=row["source"],
         as_of=row["started_at"],
         payload=unpack(row["body"]),
     )

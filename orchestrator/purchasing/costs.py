@@ -102,6 +102,18 @@ class Costs:
         """Read from the migrated database of *engine*."""
         self._engine = engine
 
+    async def yields(self, since: datetime) -> dict[str, tuple[int, int]]:
+        """Return by source how many purchases since then brought something, of how many."""
+        found = func.sum(case((settled.c.outcome == PurchaseOutcome.FOUND.value, 1), else_=0))
+        statement = (
+            select(settled.c.source, found, func.count())
+            .where(settled.c.settled_at >= since)
+            .group_by(settled.c.source)
+        )
+        async with reading(self._engine, "read the ledger") as connection:
+            rows = await connection.execute(statement)
+            return {source: (int(hits), int(purchases)) for source, hits, purchases in rows}
+
     async def by(self, by: CostsBy, *, since: datetime | None = None) -> list[Cost]:
         """Return the costs per day, tenant, source or company key, in the order of the key.
 

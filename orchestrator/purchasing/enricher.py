@@ -29,7 +29,8 @@ from orchestrator.purchasing.outcome import (
     purchases_in,
 )
 from orchestrator.purchasing.purchase import Purchaser
-from orchestrator.purchasing.research import Research, StepTaken, Wants
+from orchestrator.purchasing.research import Research, Wants
+from orchestrator.purchasing.steps import StepTaken
 from orchestrator.surfsense import AnswerLost, MalformedAnswer
 
 #: Names of the counts of lookups. One that had to go to SurfSense is a miss, even if that failed.

@@ -6,29 +6,33 @@ once. The assembled answer becomes the entry of the company; it is fresh as long
 steps are. An entry that lacks a step which the caller wants is assembled anew.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
 
 from agents.case import ClaimField, Evidence
 from orchestrator.evidence.model import Step, Subject
-from orchestrator.evidence.profile import FIELD_NAMES, Answers, assemble, site_of
-from orchestrator.evidence.waterfall import (
-    Offer,
-    Stop,
-    next_step,
-    offers_for,
-)
+from orchestrator.evidence.profile import site_of
+from orchestrator.evidence.waterfall import Offer, Stop, next_step, offers_for
 from orchestrator.identity import step_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Abandoned, Entry, Flight, Loaded, Memo, Source
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
-from orchestrator.purchasing.outcome import EnrichmentStatus, JsonObject
 from orchestrator.purchasing.purchase import NothingToCollect, Purchaser
+from orchestrator.purchasing.steps import (
+    StepTaken,
+    answers_of,
+    assembled,
+    bought_at,
+    is_whole,
+    kept_of,
+    oldest,
+    status_of_answer,
+    subject_json,
+)
 from orchestrator.surfsense import (
     AccessDenied,
     EnrichmentError,
@@ -36,7 +40,7 @@ from orchestrator.surfsense import (
     SourceRefused,
     evidence_from,
 )
-from orchestrator.surfsense.verbs import is_askable, kept_in, request_of
+from orchestrator.surfsense.verbs import is_askable, request_of
 
 log = structlog.get_logger(__name__)
 
@@ -51,88 +55,11 @@ INCOMPLETE_FOR: Final = timedelta(minutes=5)
 _MS = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class StepTaken:
-    """A step of one company's research, as the assembled entry keeps it.
-
-    `failure` is the code of the error that it ended with; then nothing else is known of it.
-    """
-
-    step: Step
-    stored_at_ms: int = 0
-    expires_at_ms: int = 0
-    purchase_id: str | None = None
-    cost_micros: int = 0
-    bought_for: tuple[str | None, int] | None = None
-    failure: str | None = None
-    answer: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    source: Source | None = field(default=None, compare=False)
-
-    @classmethod
-    def of(cls, step: Step, entry: Entry, source: Source) -> "StepTaken":
-        """Return the step that *entry* is about."""
-        payload, bought_for = entry.payload, entry.payload.get("bought_for")
-        return cls(
-            step=step,
-            stored_at_ms=entry.stored_at_ms,
-            expires_at_ms=entry.expires_at_ms,
-            purchase_id=payload.get("purchase_id"),
-            cost_micros=payload.get("cost_micros", 0),
-            bought_for=None if bought_for is None else tuple(bought_for),
-            answer=payload.get("answer", {}),
-            source=source,
-        )
-
-    def to_json(self) -> JsonObject:
-        """Return what the assembled entry keeps of it."""
-        return {
-            "step": self.step.value,
-            "stored_at_ms": self.stored_at_ms,
-            "purchase_id": self.purchase_id,
-            "cost_micros": self.cost_micros,
-            "bought_for": self.bought_for and list(self.bought_for),
-            "failure": self.failure,
-            "source": self.source and self.source.value,
-        }
-
-
 def subject_of(company: Resolved) -> Subject:
     """Return who is asked for when *company* is researched."""
     facts = company.identity.facts
     name = company.identity.display_name or company.query_name
     return Subject(name, domain=facts.domain, country=facts.country)
-
-
-def answers_of(kept: Mapping[Step, Mapping[str, Any]]) -> Answers:
-    """Return what the steps brought, from what `verbs.answer_of` kept of each."""
-    read = {step: kept_in(step, answer) for step, answer in kept.items()}
-    return Answers(
-        maps=read.get(Step.MAPS),
-        search=read.get(Step.SEARCH),
-        crawl=read.get(Step.CRAWL),
-        jobs=read.get(Step.JOBS),
-    )
-
-
-def assembled(
-    subject: Subject, kept: Mapping[Step, Mapping[str, Any]], bought_at: Mapping[Step, datetime]
-) -> JsonObject:
-    """Return one answer in the form of `POST /enrich` from what is *kept* of each step.
-
-    A search of the sandbox may have brought the whole company, which is the answer then.
-    """
-    whole = next((each for each in kept.values() if each and "step" not in each), None)
-    if whole is not None:
-        return dict(whole)
-    payload = assemble(subject, answers_of(kept), bought_at).payload
-    if any(each.get("simulado") for each in kept.values()):
-        payload["simulado"] = True
-    return payload
-
-
-def is_whole(kept: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether one of the steps has brought the whole company."""
-    return any(each and "step" not in each for each in kept)
 
 
 class Research:
@@ -222,7 +149,7 @@ class Research:
         wants: Wants,
     ) -> tuple[Offer | Stop, str | None]:
         """Return what to buy next, or why nothing; and the site that a crawl would read."""
-        kept = _kept(taken)
+        kept = kept_of(taken)
         if is_whole(kept.values()):
             return Stop.DECIDED, None
         evidence = self._evidence(company, subject, taken)
@@ -270,8 +197,8 @@ class Research:
     ) -> Evidence | None:
         if not any(each.failure is None for each in taken.values()):
             return None
-        answer = assembled(subject, _kept(taken), _bought_at(taken.values()))
-        return evidence_from(company.query_name, answer, _oldest(taken.values()))
+        answer = assembled(subject, kept_of(taken), bought_at(taken.values()))
+        return evidence_from(company.query_name, answer, oldest(taken.values()))
 
     def _loaded(
         self,
@@ -283,9 +210,7 @@ class Research:
     ) -> Loaded:
         steps = tuple(taken.values())
         brought = [each for each in steps if each.failure is None]
-        answer = assembled(subject, _kept(taken), _bought_at(steps))
-        is_known = any(name in answer for name in FIELD_NAMES.values())
-        status = EnrichmentStatus.FOUND if is_known else EnrichmentStatus.UNKNOWN
+        answer = assembled(subject, kept_of(taken), bought_at(steps))
         now_ms = flight.past_ms()
         oldest_ms = min((each.stored_at_ms for each in brought), default=now_ms)
         ends_ms = [each.expires_at_ms for each in brought]
@@ -301,40 +226,12 @@ class Research:
             "cost_estimated": False,
             "bought_for": None,
             "steps": [each.to_json() for each in steps],
-            "is_whole": is_whole(_kept(taken).values()),
+            "is_whole": is_whole(kept_of(taken).values()),
             "stopped": stop.value,
         }
         ttl = timedelta(milliseconds=max(min(ends_ms) - oldest_ms, 1))
-        return Loaded(status, payload, ttl, oldest_ms)
+        return Loaded(status_of_answer(answer), payload, ttl, oldest_ms)
 
 
 def _has_place(subject: Subject) -> bool:
     return bool(subject.country or subject.city)
-
-
-def _kept(taken: Mapping[Step, StepTaken]) -> dict[Step, Mapping[str, Any]]:
-    return {step: each.answer for step, each in taken.items() if each.failure is None}
-
-
-def _bought_at(steps: Collection[StepTaken]) -> dict[Step, datetime]:
-    return {each.step: _instant(each.stored_at_ms) for each in steps if each.failure is None}
-
-
-def _oldest(steps: Collection[StepTaken]) -> datetime:
-    return _instant(min(each.stored_at_ms for each in steps if each.failure is None))
-
-
-def _instant(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
-
-
-def subject_json(subject: Subject) -> JsonObject:
-    """Return *subject* as purchase records and archived answers keep it."""
-    return {name: value for name, value in asdict(subject).items() if value}
-
-
-def subject_from(stored: Mapping[str, Any] | None, company: str) -> Subject:
-    """Return the subject that `subject_json` made *stored* of; *company* names it without one."""
-    if not stored:
-        return Subject(company)
-    return Subject(**{**stored, "phones": tuple(stored.get("phones", ()))})

@@ -11,7 +11,6 @@ from orchestrator.surfsense.account import Account
 from orchestrator.surfsense.answers import Accepted, Answer
 from orchestrator.surfsense.enrich import EnrichSeller
 from orchestrator.surfsense.http import Http
-from orchestrator.surfsense.search import SEARCH_PAGE_MICROS
 from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
 
 
@@ -94,8 +93,13 @@ def open_account(settings: Settings, http: Http, *, clock: Clock = utc_now) -> A
     return Account(http, workspace=settings.surfsense_workspace_id, clock=clock)
 
 
-def open_seller(settings: Settings, http: Http, *, clock: Clock = utc_now) -> Seller:
-    """Return the seller of `SURFSENSE_PROTOCOL`, which sends through *http* and closes nothing."""
+def open_seller(
+    settings: Settings, http: Http, *, account: Account | None = None, clock: Clock = utc_now
+) -> Seller:
+    """Return the seller of `SURFSENSE_PROTOCOL`, which sends through *http* and closes nothing.
+
+    *account* is what `workspace` buys by; one of its own unless given.
+    """
     timeout = settings.surfsense_timeout
     match settings.surfsense_protocol:
         case "enrich":
@@ -106,13 +110,10 @@ def open_seller(settings: Settings, http: Http, *, clock: Clock = utc_now) -> Se
                 clock=clock,
             )
         case "workspace":
-            account = open_account(settings, http, clock=clock)
+            account = account or open_account(settings, http, clock=clock)
             api = WorkspaceApi(http, workspace_id=account.workspace_id, clock=clock)
-            # The default price is that of a whole company by `enrich`; a run buys one page.
-            is_priced = "price_micros" in settings.model_fields_set
             return WorkspaceSeller(
                 api,
-                price_micros=settings.price_micros if is_priced else SEARCH_PAGE_MICROS,
                 prices=lambda: account.prices,
                 timeouts=RunTimeouts(
                     accept=min(RunTimeouts().accept, timeout),

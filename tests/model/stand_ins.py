@@ -111,7 +111,8 @@ class Archive:
             return {}
         payload = {"answer": {"run": run}}
         as_of = datetime.fromtimestamp(0, UTC)
-        return {purchase_id: ArchivedAnswer(purchase_id, "acme", "found", as_of, payload)}
+        answer = ArchivedAnswer(purchase_id, "acme", "found", "surfsense", as_of, payload)
+        return {purchase_id: answer}
 
 
 class _Purchase(NamedTuple):

@@ -103,8 +103,11 @@ async def test_the_latest_answer_of_each_company_is_told(
 
     latest = await archive.latest(["acme", "globex", "initech", "unheard_of"])
 
-    assert {key: answer.payload["n"] for key, answer in latest.items()} == {"acme": 2, "globex": 5}
-    assert latest["acme"].as_of == NOW + timedelta(hours=5)
+    assert {key: answers[0].payload["n"] for key, answers in latest.items()} == {
+        "acme": 2,
+        "globex": 5,
+    }
+    assert latest["acme"][0].as_of == NOW + timedelta(hours=5)
 
 
 async def test_what_was_kept_long_enough_is_dropped(

@@ -1,0 +1,132 @@
+"""One answer about a company out of the steps that were bought about it. Pure.
+
+The entry of a step, and its archived answer, keep what was read of SurfSense's items. So an answer
+can be assembled again, by the rules of today, from what was bought before.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.evidence.model import Step, Subject
+from orchestrator.evidence.profile import FIELD_NAMES, Answers, assemble
+from orchestrator.memo import Entry, Source
+from orchestrator.purchasing.outcome import EnrichmentStatus
+from orchestrator.surfsense.verbs import kept_in
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """A step of one company's research, as the assembled entry keeps it.
+
+    `failure` is the code of the error that it ended with; then nothing else is known of it.
+    """
+
+    step: Step
+    stored_at_ms: int = 0
+    expires_at_ms: int = 0
+    purchase_id: str | None = None
+    cost_micros: int = 0
+    bought_for: tuple[str | None, int] | None = None
+    failure: str | None = None
+    answer: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    source: Source | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, step: Step, entry: Entry, source: Source) -> "StepTaken":
+        """Return the step that *entry* is about."""
+        payload, bought_for = entry.payload, entry.payload.get("bought_for")
+        return cls(
+            step=step,
+            stored_at_ms=entry.stored_at_ms,
+            expires_at_ms=entry.expires_at_ms,
+            purchase_id=payload.get("purchase_id"),
+            cost_micros=payload.get("cost_micros", 0),
+            bought_for=None if bought_for is None else tuple(bought_for),
+            answer=payload.get("answer", {}),
+            source=source,
+        )
+
+    def to_json(self) -> JsonObject:
+        """Return what the assembled entry keeps of it."""
+        return {
+            "step": self.step.value,
+            "stored_at_ms": self.stored_at_ms,
+            "purchase_id": self.purchase_id,
+            "cost_micros": self.cost_micros,
+            "bought_for": self.bought_for and list(self.bought_for),
+            "failure": self.failure,
+            "source": self.source and self.source.value,
+        }
+
+
+def answers_of(kept: Mapping[Step, Mapping[str, Any]]) -> Answers:
+    """Return what the steps brought, from what `verbs.answer_of` kept of each."""
+    read = {step: kept_in(step, answer) for step, answer in kept.items()}
+    return Answers(
+        maps=read.get(Step.MAPS),
+        search=read.get(Step.SEARCH),
+        crawl=read.get(Step.CRAWL),
+        jobs=read.get(Step.JOBS),
+    )
+
+
+def assembled(
+    subject: Subject, kept: Mapping[Step, Mapping[str, Any]], bought_at: Mapping[Step, datetime]
+) -> JsonObject:
+    """Return one answer in the form of `POST /enrich` from what is *kept* of each step.
+
+    A search of the sandbox may have brought the whole company, which is the answer then.
+    """
+    whole = next((each for each in kept.values() if each and "step" not in each), None)
+    if whole is not None:
+        return dict(whole)
+    payload = assemble(subject, answers_of(kept), bought_at).payload
+    if any(each.get("simulado") for each in kept.values()):
+        payload["simulado"] = True
+    return payload
+
+
+def status_of_answer(answer: Mapping[str, Any]) -> EnrichmentStatus:
+    """Return FOUND for an *answer* with a field about the company, else UNKNOWN."""
+    is_known = any(name in answer for name in FIELD_NAMES.values())
+    return EnrichmentStatus.FOUND if is_known else EnrichmentStatus.UNKNOWN
+
+
+def is_whole(kept: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether one of the steps has brought the whole company."""
+    return any(each and "step" not in each for each in kept)
+
+
+def subject_json(subject: Subject) -> JsonObject:
+    """Return *subject* as purchase records and archived answers keep it."""
+    return {name: value for name, value in asdict(subject).items() if value}
+
+
+def subject_from(stored: Mapping[str, Any] | None, company: str) -> Subject:
+    """Return the subject that `subject_json` made *stored* of; *company* names it without one."""
+    if not stored:
+        return Subject(company)
+    return Subject(**{**stored, "phones": tuple(stored.get("phones", ()))})
+
+
+def kept_of(taken: Mapping[Step, StepTaken]) -> dict[Step, Mapping[str, Any]]:
+    """Return what is kept of each step that has an answer."""
+    return {step: each.answer for step, each in taken.items() if each.failure is None}
+
+
+def bought_at(steps: Collection[StepTaken]) -> dict[Step, datetime]:
+    """Return the instant of each step that has an answer."""
+    return {each.step: _instant(each.stored_at_ms) for each in steps if each.failure is None}
+
+
+def oldest(steps: Collection[StepTaken]) -> datetime:
+    """Return the instant of the oldest answer, of which there is one."""
+    return _instant(min(each.stored_at_ms for each in steps if each.failure is None))
+
+
+def _instant(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
