@@ -74,12 +74,15 @@ from orchestrator.purchasing import (
 )
 from orchestrator.schedule import DueSet, RefreshPolicy, Scheduler, Watches
 from orchestrator.settings import ConfigurationError, Settings, webhook_key
-from orchestrator.surfsense import open_account, open_http, open_seller
+from orchestrator.surfsense import Account, open_account, open_http, open_seller
+from orchestrator.surfsense.pace import Pace, Rate
 
 log = structlog.get_logger(__name__)
 
 #: How long a hand-over is listed after its delivery; an undelivered one always is.
 HANDOVERS_KEPT: Final = timedelta(days=90)
+#: Names the pace gate of a workspace that is not named, since the token may use only one.
+ONLY_WORKSPACE: Final = "only"
 #: Seconds that the comparison of clocks may take at the start.
 COMPARE_S: Final = 2.0
 
@@ -105,12 +108,13 @@ class Identity:
 class Purchasing:
     """Lookups, what they cost, and what was bought.
 
-    `price_micros` is the most that one company costs.
+    `price_micros` is the most that one company costs, `pace` None where there is no rate limit.
     """
 
     enricher: Enricher
     memo: Memo
     price_micros: int
+    pace: Pace | None
     budget: Budget
     ledger: Ledger
     costs: Costs
@@ -293,6 +297,7 @@ async def build(
         settlement = Settlement(
             budget, ledger, archive, price_micros=seller.price_micros, clock=clock
         )
+        pace = _open_pace(stack, settings, jobs_redis, account)
         orphans = OrphanedRuns(memo_redis, clock=clock)
         durability = Durability(settings.intent_durability)
         purchaser = Purchaser(
@@ -303,6 +308,7 @@ async def build(
             slots=Slots(settings.max_in_flight),
             send_within=SEND_WITHIN + durability.patience,
             honours_key=settings.honours_idempotency_key,
+            pace=pace,
         )
         memo = Memo(
             memo_redis,
@@ -360,6 +366,7 @@ async def build(
                 enricher=enricher,
                 memo=memo,
                 price_micros=price_micros,
+                pace=pace,
                 budget=budget,
                 ledger=ledger,
                 costs=costs,
@@ -430,6 +437,26 @@ async def _open_relay(
         return None
     key, url = webhook_key(settings.webhook_secret), settings.webhook_url.get_secret_value()
     return OutboxRelay(outbox, await stack.enter_async_context(open_webhook(url, key, clock)))
+
+
+def _open_pace(
+    stack: AsyncExitStack, settings: Settings, redis: Redis, account: Account
+) -> Pace | None:
+    """Return the gate that all buyers of the workspace pass; by `enrich` there is none."""
+    if settings.surfsense_protocol != "workspace":
+        return None
+
+    async def has_credit() -> bool:
+        return (await account.credit() or 0) > 0
+
+    pace = Pace(
+        redis,
+        workspace=settings.surfsense_workspace_id or ONLY_WORKSPACE,
+        rate=Rate(settings.posts_per_minute),
+        has_credit=has_credit,
+    )
+    stack.push_async_callback(pace.aclose)
+    return pace
 
 
 def _redis(stack: AsyncExitStack, url: str) -> Redis:

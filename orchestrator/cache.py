@@ -69,7 +69,14 @@ PATIENCE_S: Final = 2.0
 LONGEST_TTL_S: Final = 365 * 24 * 3600
 #: Never removed by a pattern, should one database serve several purposes against all advice:
 #: paid results, running purchases, accepted work, budgets and counts.
-_NOT_CACHED_HERE: Final = (b"surfsense:", b"memo1:", b"jobs1:", b"budget1:", b"counters1:")
+_NOT_CACHED_HERE: Final = (
+    b"surfsense:",
+    b"memo1:",
+    b"jobs1:",
+    b"budget1:",
+    b"pace1:",
+    b"counters1:",
+)
 #: The memo's status of an answer about the company that was asked for.
 _FOUND: Final = "found"
 #: Signs entries that no flight has bought. No flight's token looks like it.

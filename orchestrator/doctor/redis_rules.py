@@ -66,7 +66,13 @@ NEEDS: Final[Mapping[str, Needs]] = {
         ("surfsense:*", "memo1:*", "strays1:*"),
         ("memo1:settled",),
     ),
-    "jobs": Needs(_OURS, ("jobs1:*", "budget1:*", "counters1:*", "schedule1:*", "workers1:*")),
+    "jobs": Needs(
+        _OURS,
+        (
+            *("jobs1:*", "budget1:*", "pace1:*"),
+            *("counters1:*", "schedule1:*", "workers1:*"),
+        ),
+    ),
     "gateway": Needs(
         _OURS, ("lead:*", "oportunidad:*", "dashboard:metrics:*", "user:session:*", "surfsense:*")
     ),

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 
 import structlog
 
@@ -23,6 +24,7 @@ from orchestrator.purchasing import (
     scope_of,
 )
 from orchestrator.surfsense import (
+    AccessDenied,
     AnswerLost,
     EnrichmentError,
     MalformedAnswer,
@@ -102,6 +104,8 @@ def explain(error: Exception) -> Explanation:
 def _explain_enrichment(error: EnrichmentError) -> Explanation:
     if isinstance(error, AnswerLost | MalformedAnswer) and error.retry_in is not None:
         return _explain_loss(error, error.retry_in)
+    if isinstance(error, AccessDenied) and error.status == HTTPStatus.PAYMENT_REQUIRED:
+        return Explanation(ItemStatus.SKIPPED_BUDGET, "no_credit", _NO_CREDIT)
     es = f"SurfSense rechazó la consulta ({error.code})."
     if isinstance(error, TransientEnrichmentError):
         es = "SurfSense no respondió por ahora; vuelva a ejecutarlo más tarde."
@@ -169,6 +173,12 @@ def _explain_loss(error: AnswerLost | MalformedAnswer, barred_for: timedelta) ->
         error.cost_micros if isinstance(error, AnswerLost) else error.uncertain_micros
     )
     return _failed(error.code, en, es, uncertain_micros)
+
+
+_NO_CREDIT = Localized(
+    en="Not bought: SurfSense's credit is used up; top it up, then run this again.",
+    es="No se compró: el crédito de SurfSense está agotado; recárguelo y vuelva a ejecutarlo.",
+)
 
 
 def _refusal(error: BudgetExhausted) -> Localized:

@@ -5,6 +5,7 @@ the next leader where it stood. `intents.first_step` decides what a record asks 
 """
 
 import asyncio
+import contextlib
 import random
 import uuid
 from dataclasses import replace
@@ -35,6 +36,7 @@ from orchestrator.surfsense import (
     EnrichmentError,
     MalformedAnswer,
     NotSent,
+    RateLimited,
     RunInterrupted,
     Seller,
     SendGuard,
@@ -43,6 +45,7 @@ from orchestrator.surfsense import (
     guarded,
     to_record,
 )
+from orchestrator.surfsense.pace import Pace, Turn
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +82,7 @@ class Purchaser:
         slots: A purchase begins only with one of them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a rule of its own
         self,
         seller: Seller,
         settlement: Settlement,
@@ -90,6 +93,7 @@ class Purchaser:
         reconcile_grace: timedelta = RECONCILE_GRACE,
         send_within: timedelta = SEND_WITHIN,
         honours_key: bool = False,
+        pace: Pace | None = None,
     ) -> None:
         """Buy from *seller*.
 
@@ -103,6 +107,7 @@ class Purchaser:
             send_within: How long after its intent a POST may leave.
             honours_key: The seller charges once for all requests with one Idempotency-Key, so that
                 repeating one is free.
+            pace: Says when a POST may leave; None where the seller sets no limit.
         """
         self.slots = slots
         self._seller = seller
@@ -113,6 +118,7 @@ class Purchaser:
         self._send_within = send_within
         self._answer_within = send_within + seller.answers_within + ANSWER_MARGIN
         self._honours_key = honours_key
+        self._pace = pace
         self._draining = False
 
     def drain(self) -> None:
@@ -240,6 +246,27 @@ class Purchaser:
         raise error
 
     async def _send(self, flight: Flight, record: PurchaseRecord) -> Loaded:
+        """Buy when it is the attempt's turn. A wait is no failure, and nor is a 429: wait again.
+
+        Raises:
+            AccessDenied: With 402 at once, while there is no credit.
+            Exception: As `_send_now`.
+        """
+        if self._pace is None:
+            return await self._send_now(flight, record, None)
+        request = record.request
+        while True:
+            with flight.abandonable():
+                turn = await self._pace.turn(request.billing.lane, company=request.company)
+            if record.failure is None:
+                record = replace(record, started_at_ms=flight.past_ms())
+            try:
+                return await self._send_now(flight, record, turn)
+            except RateLimited:
+                if not flight.leads():
+                    raise
+
+    async def _send_now(self, flight: Flight, record: PurchaseRecord, turn: Turn | None) -> Loaded:
         """Reserve, write the intent down, then `_post`.
 
         Raises:
@@ -247,13 +274,11 @@ class Purchaser:
             BudgetExhausted, DatabaseUnavailable: Nothing was sent.
             StoreUnavailable: Nothing was sent; the intent is withdrawn, if Redis is there.
         """
-        if record.failure is None:  # else it counts as spent already
-            await self._settlement.reserve(
-                record.ledger_id,
-                record.accounts,
-                record.request.price_micros,
-                refresh=record.request.billing.refresh,
-            )
+        try:
+            await self._reserve(record)
+        except BaseException:
+            await self._give_back(turn)
+            raise
         try:
             with flight.abandonable():
                 pass
@@ -267,14 +292,51 @@ class Purchaser:
             await flight.write_record(record.to_json(), durably=True, hold=self._answer_within)
         except StoreUnavailable:
             # It may be written. A successor that finds it would look for what was never sent.
+            await self._give_back(turn)
             await self._void(flight, record)
             raise
-        except Exception:
+        except BaseException:
+            await self._give_back(turn)
             await self._release(record)
             raise
-        return await self._post(flight, record)
+        return await self._post(flight, record, turn)
 
-    async def _post(self, flight: Flight, record: PurchaseRecord) -> Loaded:
+    async def _reserve(self, record: PurchaseRecord) -> None:
+        if self._draining:  # since it waited for its turn
+            raise ShuttingDown
+        if record.failure is None:  # else it counts as spent already
+            await self._settlement.reserve(
+                record.ledger_id,
+                record.accounts,
+                record.request.price_micros,
+                refresh=record.request.billing.refresh,
+            )
+
+    async def _give_back(self, turn: Turn | None) -> None:
+        """Leave *turn* to another purchase: nothing is sent."""
+        if turn is not None and self._pace is not None:
+            with contextlib.suppress(StoreUnavailable):  # it lapses
+                await self._pace.unused(turn)
+
+    async def _report(self, turn: Turn | None, error: EnrichmentError | None) -> None:
+        """Tell the gate how the POST of *turn* has ended."""
+        if turn is not None and self._pace is not None:
+            try:
+                await self._pace.ended(turn, error)
+            except StoreUnavailable as away:
+                log.warning("purchase.pace_not_told", error=str(away))
+
+    async def _submit(self, record: PurchaseRecord, turn: Turn | None) -> Accepted | Answer:
+        seller, company = self._seller_of(record.request), record.request.company
+        try:
+            reply = await seller.submit(company, purchase_id=record.purchase_id)
+        except EnrichmentError as error:
+            await self._report(turn, error)
+            raise
+        await self._report(turn, None)
+        return reply
+
+    async def _post(self, flight: Flight, record: PurchaseRecord, turn: Turn | None) -> Loaded:
         """Send the POST that *record* announces, and see it through to its answer.
 
         Raises:
@@ -284,9 +346,7 @@ class Purchaser:
         guard = _send_guard(flight, record)
         try:
             with guarded(guard):
-                reply = await self._seller_of(record.request).submit(
-                    record.request.company, purchase_id=record.purchase_id
-                )
+                reply = await self._submit(record, turn)
         except NotSent as error:
             await self._void(flight, record)
             if not flight.may_send():

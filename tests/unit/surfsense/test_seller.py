@@ -56,11 +56,11 @@ def test_the_protocol_chooses_the_seller() -> None:
         ({}, 46_500),
         (WORKSPACE, 5_500),
         ({"EMASAI_PRICE_MICROS": "7"}, 7),
-        (WORKSPACE | {"EMASAI_PRICE_MICROS": "7"}, 7),
+        (WORKSPACE | {"EMASAI_PRICE_MICROS": "7"}, 5_500),
     ],
 )
 def test_each_seller_has_its_price(variables: dict[str, str], price: int) -> None:
-    """A run is one page of results; who sets a price means it."""
+    """By `workspace` the setting is the price of a company; a run is one page of results."""
     assert seller_with(variables).price_micros == price
 
 
