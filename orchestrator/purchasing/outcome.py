@@ -101,7 +101,7 @@ class Enrichment:
     shared: bool = False
     query_name: str = ""
     answer: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    unpaid: tuple[tuple[str, int], ...] = ()
+    unpaid: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
     @cached_property
     def evidence(self) -> Evidence | None:
