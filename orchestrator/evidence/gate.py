@@ -76,11 +76,14 @@ class Gated:
         website: The company's site, and what else it could be.
         sources: Every item, in a fixed order.
         is_verified: Whether a crawled page of the website names the company.
+        is_backed: Whether anything but the rules of the search speaks for the website: a crawled
+            page, a place that agrees, or that it is the lead's own domain.
     """
 
     website: WebsiteChoice
     sources: tuple[Source, ...]
     is_verified: bool
+    is_backed: bool
 
 
 def pass_gate(subject: Subject, answers: Answers) -> Gated:
@@ -91,7 +94,8 @@ def pass_gate(subject: Subject, answers: Answers) -> Gated:
     site = choose(subject, hits, [place for place, found in places if _agrees(found)])
     pages = _judge_pages(subject, crawled, site.domain)
     is_verified = any(_agrees(found) for _, found in pages)
-    if site.domain and (lost := _why_lost(subject, site.domain, pages, places)):
+    is_backed = is_verified or _is_backed(subject, site.domain, places)
+    if site.domain and (lost := _why_lost(site.domain, pages, is_backed=is_backed)):
         site = WebsiteChoice(None, None, (lost,), site.candidates)
     known = subject
     if site.domain and is_verified and subject.domain is None:
@@ -105,7 +109,7 @@ def pass_gate(subject: Subject, answers: Answers) -> Gated:
         *(_of_page(*judged) for judged in pages),
         *(_of_job(job, _judge_job(known, job, own)) for job in answers.jobs or ()),
     )
-    return Gated(site, sources, is_verified and site.domain is not None)
+    return Gated(site, sources, is_verified, is_backed and site.domain is not None)
 
 
 def names_company(subject: Subject, source: Source) -> bool:
@@ -177,11 +181,16 @@ def _elsewhere(domain: str | None) -> Belonging:
     return Belonging(Agreement.CONFLICT, (f"it is not on {domain}",))
 
 
+def _is_backed(
+    subject: Subject, domain: str | None, places: Iterable[tuple[Place, Belonging]]
+) -> bool:
+    return is_on(subject.domain, domain) or any(
+        _agrees(found) and is_on(place.website, domain) for place, found in places
+    )
+
+
 def _why_lost(
-    subject: Subject,
-    domain: str,
-    pages: Iterable[tuple[Page, Belonging]],
-    places: Iterable[tuple[Place, Belonging]],
+    domain: str, pages: Iterable[tuple[Page, Belonging]], *, is_backed: bool
 ) -> str | None:
     """Return why *domain* is not the website after all; None if it may be."""
     on_site = [found for page, found in pages if is_on(page.url, domain)]
@@ -191,9 +200,6 @@ def _why_lost(
         if found.agreement is Agreement.CONFLICT:
             reasons = "; ".join(found.reasons[:1]) or "they are another company's"
             return f"the crawled pages of {domain} were refused: {reasons}"
-    is_backed = (subject.domain is not None and is_on(subject.domain, domain)) or any(
-        _agrees(found) and is_on(place.website, domain) for place, found in places
-    )
     # Of a site that only a search has brought up, a crawled page must name the company.
     return None if is_backed else f"no crawled page of {domain} names the company"
 

@@ -12,10 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from agents.case import ClaimField
 from agents.domains import domain_of_email
 from orchestrator.evidence import details
-from orchestrator.evidence.confidence import SINGLE, Judged, Statement, judge
+from orchestrator.evidence.confidence import (
+    SINGLE,
+    Judged,
+    Statement,
+    Status,
+    confidence_of,
+    judge,
+)
 from orchestrator.evidence.gate import (
     CLOSED_CELL,
     Answers,
@@ -41,7 +50,17 @@ from orchestrator.evidence.passages import LONGEST_QUOTE, fold, plain
 from orchestrator.evidence.sectors import SectorGuess, sector_in_text, sector_of_category
 from orchestrator.evidence.website import WebsiteChoice
 
-__all__ = ["EVIDENCE", "FIELD_NAMES", "Answers", "Assembled", "SourceShown", "assemble", "site_of"]
+__all__ = [
+    "EVIDENCE",
+    "FIELD_NAMES",
+    "Answers",
+    "Assembled",
+    "SourceShown",
+    "assemble",
+    "site_of",
+    "sources_in",
+    "website_in",
+]
 
 #: The fields of an answer, in its order, with their names there; `_LISTS` hold many values.
 FIELD_NAMES: Final = {
@@ -144,6 +163,28 @@ def assemble(subject: Subject, answers: Answers, bought_at: Mapping[Step, dateti
     return Assembled(payload, sources, gated.website)
 
 
+def sources_in(payload: Mapping[str, Any]) -> tuple[SourceShown, ...]:
+    """Return the sources that a stored answer keeps; none for an answer of another kind."""
+    log = payload.get(EVIDENCE)
+    try:
+        return tuple(_SOURCES.validate_python(log["sources"] if isinstance(log, Mapping) else ()))
+    except (KeyError, ValidationError):
+        return ()
+
+
+def website_in(payload: Mapping[str, Any]) -> WebsiteChoice | None:
+    """Return the website's choice that a stored answer keeps; None for one of another kind."""
+    log = payload.get(EVIDENCE)
+    try:
+        return _CHOICE.validate_python(log["website"]) if isinstance(log, Mapping) else None
+    except (KeyError, ValidationError):
+        return None
+
+
+_SOURCES: Final = TypeAdapter(list[SourceShown])
+_CHOICE: Final = TypeAdapter(WebsiteChoice)
+
+
 def _observe(subject: Subject, gated: Gated) -> Iterator[Observed]:
     """Yield what the sources that agree say, cleaned; not yet compared with their texts."""
     agreeing = [source for source in gated.sources if source.agrees]
@@ -157,7 +198,7 @@ def _observe(subject: Subject, gated: Gated) -> Iterator[Observed]:
         *details.of_hits(hits, subject, domain),
         *details.of_pages(pages, _country_of(subject, places)),
         *details.of_jobs(jobs, subject.name),
-        *_sectors(subject, places, hits, pages, domain),
+        *_sectors(subject, gated, places, hits, pages),
     )
     is_open = any(not place.permanently_closed for place in places)
     for observed in stated:
@@ -209,10 +250,10 @@ def _websites(gated: Gated, agreeing: Iterable[Source]) -> Iterator[Observed]:
 
 def _sectors(
     subject: Subject,
+    gated: Gated,
     places: Sequence[Place],
     hits: Sequence[Hit],
     pages: Sequence[Page],
-    domain: str | None,
 ) -> Iterator[Observed]:
     """Yield one sector from Maps, and one from the company's site or else its search results."""
     yield from _sector_of_places(places)
@@ -223,11 +264,19 @@ def _sectors(
     ]
     found = _sector_of_texts(subject, texts)
     if found is None:
-        own = [hit for hit in hits if is_on(hit.url, domain)]
+        own = [hit for hit in hits if is_on(hit.url, gated.website.domain)]
         texts = [(hit.url, f"{hit.title}\n{hit.description}", Step.SEARCH) for hit in own]
         found = _sector_of_texts(subject, texts)
     if found:
-        yield found
+        yield found if gated.is_backed else _doubted(found)
+
+
+def _doubted(observed: Observed) -> Observed:
+    """Return what the search result of a site says that is only believed to be the company's."""
+    site = confidence_of(Method.WEBSITE_SCORE, Status.SINGLE_SOURCE)
+    own = 1.0 if observed.confidence is None else observed.confidence
+    number = min(own, confidence_of(observed.method, Status.SINGLE_SOURCE))
+    return replace(observed, confidence=round(site * number, 3))
 
 
 def _sector_of_places(places: Iterable[Place]) -> Iterator[Observed]:

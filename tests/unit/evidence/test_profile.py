@@ -32,6 +32,8 @@ from orchestrator.evidence.profile import (
     Answers,
     assemble,
     site_of,
+    sources_in,
+    website_in,
 )
 from orchestrator.surfsense import evidence_from
 from orchestrator.surfsense.evidence import FIELDS
@@ -109,7 +111,7 @@ def test_the_leads_own_domain_verifies_what_it_states() -> None:
     known, chosen = (told(Answers(crawl=(page(),)), subject) for subject in (KNOWN, SUBJECT))
 
     assert known["emails"][0]["status"] == "verified"
-    # A site that nobody named is not even known to be the company's.
+    # A site that neither the lead nor a source names is not known to be the company's.
     assert "emails" not in chosen
 
 
@@ -191,6 +193,35 @@ def test_the_log_can_be_explained_later() -> None:
     assert log["website"]["domain"] == DOMAIN
 
 
+def test_the_log_is_read_back_from_a_stored_answer() -> None:
+    """An explanation shows later what was seen when the answer was bought."""
+    answer = assemble(SUBJECT, _ALL, BOUGHT_AT)
+
+    stored = json.loads(json.dumps(answer.payload))
+
+    assert sources_in(stored) == answer.sources
+    assert website_in(stored) == answer.website
+
+
+@pytest.mark.parametrize(
+    "log", [None, "text", [], {}, {"sources": "none", "website": 3}, {"sources": [{"step": "?"}]}]
+)
+def test_an_answer_of_another_kind_has_no_log(log: object) -> None:
+    """A field of that name may be anything in an answer that was not assembled here."""
+    assert sources_in({EVIDENCE: log}) == sources_in({}) == ()
+    assert website_in({EVIDENCE: log}) is website_in({}) is None
+
+
+def test_a_site_that_is_only_believed_lends_less_confidence() -> None:
+    """What a search result says counts by how certain it is that the site is the company's."""
+    alone, backed = (
+        told(Answers(search=(hit(),)), subject)["sector"] for subject in (SUBJECT, KNOWN)
+    )
+
+    assert alone["value"] == backed["value"] == "manufacturing"
+    assert alone["confidence"] < backed["confidence"]
+
+
 def test_an_answer_is_bounded() -> None:
     """Neither a long text nor a thousand items make a large answer."""
     long = "Calderería y mecanizado en Bilbao de Talleres Arriaga SL. " * 2_000
@@ -218,7 +249,7 @@ def test_an_answer_is_bounded() -> None:
 def test_a_value_that_does_not_stand_in_its_source_is_dropped(
     monkeypatch: pytest.MonkeyPatch, field: ClaimField, value: str | int, quote: str
 ) -> None:
-    """Whoever read it: without the quote in the page, or the value in the quote, it is no fact."""
+    """Without the quote in the page, or the value in the quote, it is no fact."""
     made_up = Observed(field, value, quote, Method.PAGE_TEXT, Step.CRAWL, HOME)
     monkeypatch.setattr(details, "of_pages", lambda pages, country: [made_up])  # noqa: ARG005 - its signature
 
