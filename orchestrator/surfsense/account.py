@@ -64,9 +64,6 @@ NAMED: Final = 10
 LONGEST_NAME: Final = 60
 
 _WRONG_URL: Final = "there is no SurfSense API at SURFSENSE_URL; is it the origin of the service?"
-_NONE_LISTED: Final = (
-    "no workspace lets this token in; switch API access on in the settings of one in SurfSense"
-)
 
 
 def _as_line(value: object) -> str:
@@ -96,11 +93,24 @@ class Workspace(BaseModel):
 
 
 class UnusableWorkspace(Exception):
-    """No workspace can be chosen; `reason` says why, and names those that can be set."""
+    """No workspace can be chosen: `what` is wrong, and how to `fix` it."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(what, fix)
+        self.what = what
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.fix}"
+
+
+def read_workspaces(rows: Sequence[object]) -> list[Workspace]:
+    """Return the *rows* that are workspaces: an odd one hides no other. Pure."""
+    found = []
+    for row in rows:
+        with contextlib.suppress(ValidationError):
+            found.append(Workspace.model_validate(row))
+    return found
 
 
 def is_workspace_id(wanted: str) -> bool:
@@ -120,7 +130,8 @@ def choose_workspace(listed: Sequence[Workspace], wanted: str | None) -> Workspa
     """
     usable = [each for each in listed if each.api_access_enabled is not False]
     if not usable:
-        raise UnusableWorkspace(_NONE_LISTED)
+        fix = "switch API access on in the settings of a workspace in SurfSense"
+        raise UnusableWorkspace("no workspace lets this token in", fix)
     if wanted is None:
         matching, what = usable, "SURFSENSE_WORKSPACE_ID is not set, and the token may use several"
     elif is_workspace_id(wanted):
@@ -130,7 +141,7 @@ def choose_workspace(listed: Sequence[Workspace], wanted: str | None) -> Workspa
         matching, what = _named(usable, _as_line(wanted))
     if len(matching) == 1:
         return matching[0]
-    raise UnusableWorkspace(f"{what}; set SURFSENSE_WORKSPACE_ID to one of {_listing(usable)}")
+    raise UnusableWorkspace(what, f"set SURFSENSE_WORKSPACE_ID to one of {_listing(usable)}")
 
 
 def _named(usable: list[Workspace], name: str) -> tuple[list[Workspace], str]:
@@ -172,12 +183,12 @@ class Account:
         return answer.method
 
     async def workspaces(self, company: str = "") -> tuple[Workspace, ...]:
-        """Return the workspaces that the token may use; none if no one has API access."""
+        """Return the workspaces that the token may use; none if API access is on in none."""
         found: list[Workspace] = []
         for page in range(MOST_PAGES):
             path = f"{API_PREFIX}/workspaces?skip={page * PAGE}&limit={PAGE}"
             rows = await self._get(path, _LISTED, company)
-            found += _readable(rows)
+            found += read_workspaces(rows)
             if len(rows) < PAGE:
                 break
         return tuple(found)
@@ -236,7 +247,7 @@ class Account:
         try:
             chosen = choose_workspace(await self.workspaces(), self._wanted)
         except UnusableWorkspace as error:
-            raise AccessDenied("", HTTPStatus.FORBIDDEN, error.reason) from error
+            raise AccessDenied("", HTTPStatus.FORBIDDEN, str(error)) from error
         log.info("surfsense.workspace", workspace_id=chosen.id, name=chosen.name)
         return str(chosen.id)
 
@@ -313,12 +324,3 @@ class _User(BaseModel):
 _TOKEN: Final = TypeAdapter(_Token)
 _USER: Final = TypeAdapter(_User)
 _LISTED: Final[TypeAdapter[list[object]]] = TypeAdapter(list[object])
-
-
-def _readable(rows: list[object]) -> list[Workspace]:
-    """Return the rows that are workspaces: an odd one hides no other."""
-    found = []
-    for row in rows:
-        with contextlib.suppress(ValidationError):
-            found.append(Workspace.model_validate(row))
-    return found

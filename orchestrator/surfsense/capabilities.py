@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from orchestrator.evidence.model import Step
 from orchestrator.surfsense.refusals import one_line
-from orchestrator.surfsense.verbs import VERBS
+from orchestrator.surfsense.verbs import CRAWL_PAGES, JOB_ADS, MAPS_PLACES, VERBS
 
 JsonObject = Mapping[str, Any]
 
@@ -91,6 +91,14 @@ USED: Final[Mapping[Step, Use]] = {
         request=_fields("search_queries country max_items max_items_per_query from_days"),
         answer=_fields("title company jobUrl city formattedLocation datePublished expired"),
     ),
+}
+
+#: Items that the request of a step about one company asks for at most.
+ITEMS_AT_MOST: Final[Mapping[Step, int]] = {
+    Step.MAPS: MAPS_PLACES,
+    Step.SEARCH: 1,
+    Step.CRAWL: CRAWL_PAGES,
+    Step.JOBS: JOB_ADS,
 }
 
 #: A price beyond it, $1,000 an item, is no price.
@@ -177,12 +185,15 @@ def cost_of(
     return len(charged) * price.item_micros + reviews * price.review_micros
 
 
-def most_it_costs(step: Step, items: int, prices: Mapping[Step, StepPrice] = LIST_PRICES) -> int:
-    """Return what a request for at most that many *items*, without reviews, can cost.
+def most_it_costs(step: Step, prices: Mapping[Step, StepPrice] = LIST_PRICES) -> int:
+    """Return what the request of *step* about one company can cost, in micro-USD.
 
-    This is what SurfSense compares with the credit before it starts a run.
+    SurfSense compares it with the credit before it starts a run.
+
+    >>> most_it_costs(Step.CRAWL)
+    8000
     """
-    return items * prices.get(step, LIST_PRICES[step]).item_micros
+    return ITEMS_AT_MOST[step] * prices.get(step, LIST_PRICES[step]).item_micros
 
 
 def has_field(schema: object, path: str) -> bool:

@@ -1,4 +1,7 @@
-"""The doctor tells each fault of a SurfSense from a healthy one, and buys nothing to find out."""
+"""The doctor at the sandbox: it tells faults from health, and buys nothing to find out.
+
+Every fault of a SurfSense is planted in `integration/doctor/test_surfsense.py`.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,7 +69,7 @@ async def test_a_healthy_service_has_no_fault(
     """By either protocol, also where the service has no other one."""
     shop.order({"speaks": settings["SURFSENSE_PROTOCOL"] if speaks == "own" else speaks})
 
-    assert {level for _, level, _ in await _diagnoses(shop, settings)} == {Level.OK}
+    assert Level.FAULT not in {level for _, level, _ in await _diagnoses(shop, settings)}
 
 
 @pytest.mark.parametrize(
@@ -80,11 +83,10 @@ async def test_a_healthy_service_has_no_fault(
             WORKSPACE | {"SURFSENSE_WORKSPACE_ID": "7"},
             {},
             "surfsense workspace",
-            "SURFSENSE_WORKSPACE_ID to one of these: 1.",
+            "SURFSENSE_WORKSPACE_ID to one of 'Sandbox' (1).",
         ),
         (WORKSPACE, {"api_access": False}, "surfsense workspace", "API access is switched off"),
-        (WORKSPACE, {"has_search": False}, "surfsense version", "google_search.scrape"),
-        (WORKSPACE, {"credit_micros": 5_499}, "surfsense credit", "for 0 purchases"),
+        (WORKSPACE, {"credit_micros": 0}, "surfsense credit", "for 0 companies"),
     ],
 )
 async def test_each_fault_is_told_from_the_others(
@@ -97,30 +99,12 @@ async def test_each_fault_is_told_from_the_others(
     """One diagnosis names it, with what to set or do; nothing that follows from it is said."""
     shop.order(orders)
 
-    faults = [each for each in await _diagnoses(shop, settings) if each[1] is not Level.OK]
+    faults = [each for each in await _diagnoses(shop, settings) if each[1] is Level.FAULT]
 
     ((found, level, said),) = faults
     assert (found, level) == (check, Level.FAULT)
     assert words in said
     assert KEY not in said
-
-
-async def test_credit_that_is_nearly_used_up_is_a_warning(shop: SandboxProcess) -> None:
-    """For less than a hundred purchases; where nothing is charged, none is needed."""
-    shop.order({"credit_micros": 99 * 5_500})
-    low = await _diagnoses(shop, WORKSPACE)
-    shop.order({"billing": False})
-    free = await _diagnoses(shop, WORKSPACE)
-
-    assert ("surfsense credit", Level.WARNING) in [each[:2] for each in low]
-    assert {level for _, level, _ in free} == {Level.OK}
-
-
-async def test_a_price_above_what_is_reserved_is_a_warning(shop: SandboxProcess) -> None:
-    """A cap would be overrun by each purchase; the doctor says what to set."""
-    found = await _diagnoses(shop, WORKSPACE | {"EMASAI_PRICE_MICROS": "2000"})
-
-    assert any("EMASAI_PRICE_MICROS=5500" in said for _, _, said in found)
 
 
 async def test_a_service_that_is_away_is_one_fault(tmp_path: Path) -> None:

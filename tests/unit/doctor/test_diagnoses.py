@@ -32,7 +32,7 @@ WHERE = "http://surfsense:8000"
         (403, None, Level.FAULT, "Allow API access"),
         (404, None, Level.FAULT, "origin"),
         (503, None, Level.FAULT, "log"),
-        (307, None, Level.FAULT, "log"),
+        (307, None, Level.FAULT, "final address"),
     ],
 )
 def test_surfsense_is_judged_by_its_health_endpoint(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from orchestrator.evidence.model import Step, Subject
 from orchestrator.surfsense.capabilities import (
+    ITEMS_AT_MOST,
     LIST_PRICES,
     USED,
     StepPrice,
@@ -258,7 +259,16 @@ def test_live_prices_replace_the_list_s() -> None:
 
     assert cost_of(Step.MAPS, [PLACE | {"reviews": [{}, {}]}], prices) == 12
     assert cost_of(Step.JOBS, [JOB], prices) == 3_500
-    assert most_it_costs(Step.MAPS, 3, prices) == 30
+    assert most_it_costs(Step.MAPS, prices) == 10
+
+
+@pytest.mark.parametrize("step", Step)
+def test_a_request_asks_for_no_more_than_is_reserved(step: Step) -> None:
+    """The limit that is sent is the one that the worst case is computed from."""
+    request = request_of(step, Subject("Talleres"), site="https://talleres.example/")
+
+    assert request[USED[step].limit] == ITEMS_AT_MOST[step]
+    assert most_it_costs(step) == ITEMS_AT_MOST[step] * LIST_PRICES[step].item_micros
 
 
 @given(st.sampled_from(Step), st.lists(JSON | st.sampled_from([PAGE, PLACE, SEARXNG_PAGE, JOB])))

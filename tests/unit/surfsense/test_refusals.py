@@ -114,7 +114,7 @@ def test_a_source_that_refuses_is_no_configuration(code: str) -> None:
 
 @pytest.mark.parametrize("code", ["FORBIDDEN", "", "access_blocked", "_ACCESS_BLOCKED"])
 def test_any_other_403_is_about_the_key(code: str) -> None:
-    """A code that is not known stops all purchases, rather than being tried again for ever."""
+    """A code that is not known stops all purchases, rather than being tried again without end."""
     body = enveloped(code, "API access is not enabled for this workspace.", 403)
 
     error = failure_on(403, {}, body, company="Acme", now=NOW)
