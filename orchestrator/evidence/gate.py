@@ -25,6 +25,10 @@ _T = TypeVar("_T", Place, Hit, Page, JobAd)
 _LOCAL_DIGITS: Final = 7
 #: How the text of a place says what SurfSense sends as a field that is true.
 CLOSED_CELL: Final = "permanentlyClosed: true"
+#: Items of one step that are read; no step that we buy brings as many.
+_MOST_ITEMS: Final = 100
+#: Characters of a result's title or description that are read; a search engine shows 300.
+_LONGEST_SHOWN: Final = 1_000
 _PART_OF_SITE: Final = "it is a page of the site that names the company"
 _FOREIGN_SITE: Final = "other pages of its site are not the company's"
 
@@ -128,7 +132,7 @@ def is_on(url: str | None, domain: str | None) -> bool:
 
 def _in_order(items: tuple[_T, ...] | None) -> tuple[_T, ...] | None:
     # Not by the item itself: parts of it may be None, which has no order.
-    return None if items is None else tuple(sorted(set(items), key=_sort_key))
+    return None if items is None else tuple(sorted(set(items), key=_sort_key)[:_MOST_ITEMS])
 
 
 def _sort_key(item: Item) -> tuple[int, str]:
@@ -212,7 +216,7 @@ def _judge_hit(
         return Belonging(Agreement.AGREE, (f"it is on {domain}",))
     if likeness(subject.name, hit.title).score < 1:
         return Belonging(Agreement.WEAK, ("its title does not name the company",))
-    shown = f"{hit.title} {hit.description}"
+    shown = f"{hit.title[:_LONGEST_SHOWN]} {hit.description[:_LONGEST_SHOWN]}"
     if tie := _tie(subject, shown, domain, places):
         return Belonging(Agreement.AGREE, ("its title names the company", f"it names {tie}"))
     return Belonging(Agreement.WEAK, ("it names the company, and no other fact of it",))
@@ -269,7 +273,7 @@ def _of_hit(hit: Hit, belonging: Belonging) -> Source:
 
 def _of_page(page: Page, belonging: Belonging) -> Source:
     contacts = (*page.emails, *page.phones, *page.socials)
-    text = _joined((page.title, page.url, page.description, page.text[:MOST_READ], *contacts))
+    text = _joined((page.title, page.url, page.description, page.text, *contacts))
     return Source(Step.CRAWL, page, page.title, page.url, belonging, text)
 
 
@@ -279,4 +283,4 @@ def _of_job(job: JobAd, belonging: Belonging) -> Source:
 
 
 def _joined(cells: Iterable[str | None]) -> str:
-    return fold("\n".join(cell for cell in cells if cell))
+    return fold("\n".join(cell[:MOST_READ] for cell in cells if cell))
