@@ -7,8 +7,14 @@ characters. `orchestrator.surfsense.verbs` reads these types from its items.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from agents.case import ClaimField
+
+_SPANISH: Final = frozenset(
+    "ES AR BO CL CO CR CU DO EC GT HN MX NI PA PE PR PY SV UY VE".split()  # noqa: SIM905 - reads better
+)
+_PORTUGUESE: Final = frozenset({"PT", "BR", "AO", "MZ"})
 
 
 class Step(StrEnum):
@@ -40,6 +46,17 @@ class Subject:
     city: str | None = None
     phones: tuple[str, ...] = ()
     tax_id: str | None = None
+
+
+def language_of(country: str | None) -> str:
+    """Return the language that answers about a company of *country* are asked for in.
+
+    >>> language_of("MX"), language_of("BR"), language_of(None)
+    ('es', 'pt', 'en')
+    """
+    if country in _PORTUGUESE:
+        return "pt"
+    return "es" if country in _SPANISH else "en"
 
 
 @dataclass(frozen=True, slots=True)

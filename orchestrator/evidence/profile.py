@@ -45,6 +45,7 @@ from orchestrator.evidence.model import (
     Place,
     Step,
     Subject,
+    language_of,
 )
 from orchestrator.evidence.passages import LONGEST_QUOTE, fold, plain
 from orchestrator.evidence.sectors import SectorGuess, sector_in_text, sector_of_category
@@ -256,7 +257,7 @@ def _sectors(
     pages: Sequence[Page],
 ) -> Iterator[Observed]:
     """Yield one sector from Maps, and one from the company's site or else its search results."""
-    yield from _sector_of_places(places)
+    yield from _sector_of_places(places, language_of(subject.country))
     texts = [
         (page.url, f"{page.description}\n{page.text[:_SECTOR_CHARACTERS]}", Step.CRAWL)
         for page in pages
@@ -279,12 +280,12 @@ def _doubted(observed: Observed) -> Observed:
     return replace(observed, confidence=round(site * number, 3))
 
 
-def _sector_of_places(places: Iterable[Place]) -> Iterator[Observed]:
+def _sector_of_places(places: Iterable[Place], language: str) -> Iterator[Observed]:
     """Yield the sector that the categories of most places stand for; a tie tells nothing."""
     votes: dict[str, list[Observed]] = defaultdict(list)
     for place in places:
         categories = (place.category, *place.categories)
-        guesses = ((one, sector_of_category(one)) for one in categories if one)
+        guesses = ((one, sector_of_category(one, language=language)) for one in categories if one)
         category, guess = next(((one, found) for one, found in guesses if found), (None, None))
         if category and guess:
             sector = _sector(guess, category, Method.MAPS_CATEGORY, Step.MAPS, place.url)

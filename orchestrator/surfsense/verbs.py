@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from babel import Locale
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.evidence.model import Hit, JobAd, Page, Place, Step, Subject
+from orchestrator.evidence.model import Hit, JobAd, Page, Place, Step, Subject, language_of
 from orchestrator.surfsense.search import COMPANY_FIELD
 
 JsonObject = dict[str, Any]
@@ -72,18 +72,6 @@ _TELLING_PAGES: Final = (
     r"(?i)/[^/?#]*(contact|about|empresa|quienes|nosotros|sobre|legal|aviso|impressum|imprint|"
     r"privac|conocenos|institucional|compan|trabaj|careers)[^/?#]*/?$"
 )
-
-_SPANISH: Final = frozenset(
-    "ES AR BO CL CO CR CU DO EC GT HN MX NI PA PE PR PY SV UY VE".split()  # noqa: SIM905 - reads better
-)
-_PORTUGUESE: Final = frozenset({"PT", "BR", "AO", "MZ"})
-
-
-def language_of(country: str | None) -> str:
-    """Return the language that answers are asked for in: `es`, `pt` or `en`."""
-    if country in _PORTUGUESE:
-        return "pt"
-    return "es" if country in _SPANISH else "en"
 
 
 def request_of(step: Step, subject: Subject, *, site: str | None = None) -> JsonObject:

@@ -126,6 +126,14 @@ def test_conflicting_sectors_need_a_person() -> None:
     assert sector["confidence"] < 0.5
 
 
+def test_categories_are_read_in_the_language_that_was_asked_for() -> None:
+    """A company of a country without Spanish or Portuguese has English categories."""
+    foreign = replace(SUBJECT, country="GB", city=None)
+    shop = replace(place(category="Furniture store", city=None), country="GB")
+
+    assert told(Answers(maps=(shop,)), foreign)["sector"]["value"] == "retail"
+
+
 def test_a_company_is_not_closed_while_one_of_its_places_is_open() -> None:
     """A branch that closed is no news about the company."""
     closed = place(permanently_closed=True, number=2)
