@@ -383,7 +383,7 @@ def _statement(subject: Subject, gated: Gated, observed: Observed, source: Sourc
         )
     is_web = source.step in {Step.CRAWL, Step.SEARCH}
     host = host_of(source.url or "") if is_web else None
-    is_own = is_web and is_on(source.url, gated.website.domain)
+    is_own = is_web and gated.is_backed and is_on(source.url, gated.website.domain)
     is_proof = is_page and is_on(source.url, subject.domain)
     if observed.field is ClaimField.TAX_ID and observed.method is Method.CHECK_DIGIT:
         is_proof = is_proof or names_company(subject, source)

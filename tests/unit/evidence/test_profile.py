@@ -230,6 +230,15 @@ def test_a_site_that_is_only_believed_lends_less_confidence() -> None:
     assert alone["confidence"] < backed["confidence"]
 
 
+def test_a_site_that_is_only_believed_verifies_nothing() -> None:
+    """Its agreement with another source corroborates; the lead's word makes it the own site."""
+    answers = Answers(maps=(place(website=None),), search=(hit(),))
+
+    believed, known = (told(answers, subject)["sector"] for subject in (SUBJECT, KNOWN))
+
+    assert (believed["status"], known["status"]) == ("corroborated", "verified")
+
+
 def test_an_answer_is_bounded() -> None:
     """Neither a long text nor a thousand items make a large answer."""
     long = "Calderería y mecanizado en Bilbao de Talleres Arriaga SL. " * 2_000
