@@ -20,7 +20,7 @@ from agents.cdao import (
     score_bounds,
 )
 from tests.unit.agents.builders import NOW, POLICY, case_of, claim, lead, policy_with
-from tests.unit.agents.strategies import CLAIMS, COUNTRIES, EMAILS, claims_about
+from tests.unit.agents.strategies import CLAIMS, COUNTRIES, EMAILS, VALUES, claims_about
 
 F = ClaimField
 EVERYTHING = frozenset(ClaimField)
@@ -56,7 +56,7 @@ CASES = st.builds(
     lambda claims, email, country, website: case_of(
         *claims, email=email, country=country, website=website
     ),
-    CLAIMS,
+    st.lists(claims_about(list(VALUES)), max_size=6),
     EMAILS,
     COUNTRIES,
     WEBSITES,
@@ -202,6 +202,18 @@ _KNOWN = (
     claim("website", "acme.example", confidence=0.9),
     claim("phone", "+34 900", confidence=0.8),
 )
+# 114 points before they are cut to 100; the country is in doubt.
+_BEST = (
+    claim("sector", "retail"),
+    claim("size_band", "51-200"),
+    claim("country", "ES", confidence=0.4),
+    claim("website", "mail.example"),
+    claim("phone", "+34 900"),
+    claim("hiring", 10),
+    claim("technology", "SAP"),
+    claim("technology", "Odoo"),
+    *(claim("news", f"{kind}: Acme") for kind in ("expansion", "funding", "product", "award")),
+)
 _ALL_SURE = tuple(each.model_copy(update={"confidence": 1}) for each in _KNOWN)
 
 
@@ -259,6 +271,16 @@ def test_a_misfit_tells_a_poor_fit_from_too_little_evidence(
     bounds = score_bounds(case_of(fact), POLICY, frozenset({F.TECHNOLOGY}))
 
     assert bounds.verdicts == {code}
+
+
+def test_only_a_misfit_is_in_the_way_of_a_good_lead() -> None:
+    """A lead that is viable without its size is a poor fit with the wrong one, or viable."""
+    bounds = score_bounds(
+        case_of(_ALL_SURE[0], *_ALL_SURE[2:]), POLICY, frozenset({F.SIZE_BAND})
+    )  # fmt: skip
+
+    assert (bounds.lowest, bounds.highest) == (50, 79)
+    assert bounds.verdicts == {AssessmentCode.VIABLE, AssessmentCode.POOR_FIT}
 
 
 # --- What is bought -------------------------------------------------------------------------------
@@ -325,6 +347,8 @@ def _is_expected(further: Claim, case: Case, profile: CompanyProfile, policy: Po
           claim("technology", "Odoo")), {F.HEADCOUNT}, True),
         ((*_KNOWN[:1], *_KNOWN[2:], claim("hiring", 10), claim("technology", "SAP"),
           claim("technology", "Odoo")), {F.HIRING, F.EMAIL}, False),
+        # The score is so high that even outside the market it is enough, but that ends the matter.
+        (_BEST, {F.COUNTRY}, True),
         # Below the threshold by little: more trust in what is known is enough.
         (_KNOWN[:3], {F.SECTOR, F.SIZE_BAND}, True),
         (_KNOWN[:3], {F.SECTOR}, True),

@@ -197,6 +197,24 @@ def test_the_ceiling_is_what_may_be_spent(ceiling: int, expected: Step | Stop) -
     assert choose(wanting({MAPS_ONLY}), ceiling=ceiling + 200, spent=200) is expected
 
 
+@pytest.mark.parametrize(
+    ("wants", "has_site", "expected"),
+    [
+        (wanting({F.SIZE_BAND}), True, {Step.CRAWL: Skip.TOO_EXPENSIVE, Step.JOBS: Skip.UNHELPFUL}),
+        (wanting({F.SIZE_BAND}), False, {Step.CRAWL: Skip.NO_SITE, Step.JOBS: Skip.UNHELPFUL}),
+        (wanting({F.HIRING}), False, {Step.CRAWL: Skip.NO_SITE, Step.JOBS: Skip.TOO_EXPENSIVE}),
+        (wanting(), True, {Step.CRAWL: Skip.DECIDED, Step.JOBS: Skip.DECIDED}),
+    ],
+)
+def test_each_step_that_is_not_bought_has_its_reason(
+    wants: Wants, *, has_site: bool, expected: dict[Step, Skip]
+) -> None:
+    """A person sees for each step that is left what was in its way."""
+    skips = skipped(DEFAULT_OFFERS, tried=[Step.MAPS, Step.SEARCH], has_site=has_site, wants=wants)
+
+    assert skips == expected
+
+
 def test_the_default_ceiling_is_one_place_one_search_and_one_crawl() -> None:
     """What identifies and describes a company fits; open positions do not."""
     prices = {offer.step: offer.price_micros for offer in DEFAULT_OFFERS}
