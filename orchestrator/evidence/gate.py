@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
 from agents.cdao.vocabulary import fold as words_of
-from orchestrator.evidence.hosts import host_of, registrable
+from orchestrator.evidence.hosts import host_of, kind_of, registrable
 from orchestrator.evidence.model import Agreement, Belonging, Hit, JobAd, Page, Place, Step, Subject
 from orchestrator.evidence.names import likeness
 from orchestrator.evidence.names import words_of as name_words
@@ -211,9 +211,16 @@ def _why_lost(
 def _judge_hit(
     subject: Subject, hit: Hit, domain: str | None, places: Sequence[Place]
 ) -> Belonging:
-    """Judge a search result: on the company's site, or with its name and another fact of it."""
+    """Judge a search result: on the company's site, or with its name and another fact of it.
+
+    Of hosts elsewhere, only those count that are never a company's own, such as directories: any
+    other may be a namesake's in the same town.
+    """
     if is_on(hit.url, domain):
         return Belonging(Agreement.AGREE, (f"it is on {domain}",))
+    host = host_of(hit.url)
+    if host is None or kind_of(host) is None:
+        return Belonging(Agreement.WEAK, ("its site may be another company's",))
     if likeness(subject.name, hit.title).score < 1:
         return Belonging(Agreement.WEAK, ("its title does not name the company",))
     shown = f"{hit.title[:_LONGEST_SHOWN]} {hit.description[:_LONGEST_SHOWN]}"

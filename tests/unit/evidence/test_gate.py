@@ -87,13 +87,16 @@ def test_hits_elsewhere_need_a_second_fact() -> None:
     """A name alone may be a namesake's: the town, domain, phone or tax id must stand with it."""
     named = hit("Talleres Arriaga", "https://www.paginasamarillas.es/f/1", "Una empresa de Sevilla")
     tied = hit("Talleres Arriaga", "https://www.paginasamarillas.es/f/2", "Una empresa de Bilbao")
+    owned = hit("Talleres Arriaga", "https://arriagabilbao.example/", "Una empresa de Bilbao")
     other = hit("Talleres Mendoza", "https://www.paginasamarillas.es/f/3", "Una empresa de Bilbao")
 
-    found = gated(search=(hit(), named, tied, other), maps=(place(),))
+    found = gated(search=(hit(), named, tied, owned, other), maps=(place(),))
 
     assert agreement_of(hit(), found) is Agreement.AGREE
     assert agreement_of(tied, found) is Agreement.AGREE
     assert agreement_of(named, found) is Agreement.WEAK
+    # Perhaps a namesake's own site: the company's is another one.
+    assert agreement_of(owned, found) is Agreement.WEAK
     assert agreement_of(other, found) is Agreement.WEAK
 
 
