@@ -13,14 +13,18 @@ from agents.cdao.vocabulary import fold as words_of
 from orchestrator.evidence.hosts import host_of, kind_of, registrable
 from orchestrator.evidence.model import Agreement, Belonging, Hit, JobAd, Page, Place, Step, Subject
 from orchestrator.evidence.names import likeness
-from orchestrator.evidence.names import words_of as name_words
 from orchestrator.evidence.passages import MOST_READ, fold
 from orchestrator.evidence.places import belongs
 from orchestrator.evidence.website import WebsiteChoice, choose, page_belongs
+from orchestrator.identity import InvalidCompanyName, company_key
+from orchestrator.identity.writing import split_words
 
 Item: TypeAlias = Place | Hit | Page | JobAd
 _T = TypeVar("_T", Place, Hit, Page, JobAd)
 
+#: Words that join the words of a name, in the languages of our markets.
+_JOINING: Final = frozenset({"&", "and", "e", "et", "i", "und", "y"})
+_NO_WORDS: Final = "  "
 #: Digits at the end of a phone number that every way of writing it has.
 _LOCAL_DIGITS: Final = 7
 #: How the text of a place says what SurfSense sends as a field that is true.
@@ -117,11 +121,19 @@ def pass_gate(subject: Subject, answers: Answers) -> Gated:
 
 
 def names_company(subject: Subject, source: Source) -> bool:
-    """Return whether the text of *source* has the company's name, word after word."""
-    name = words_of(subject.name)
-    bare = "_".join(name_words(subject.name)) or name
-    text = f"_{words_of(source.text)}_"
-    return bool(bare) and (f"_{name}_" in text or f"_{bare}_" in text)
+    """Return whether the text of *source* has the company's name, word after word.
+
+    Its legal form may be missing, and "and" may be in another language.
+    """
+    try:
+        name = _joined_words(company_key(subject.name).split("_"))
+    except InvalidCompanyName:
+        return False
+    return name != _NO_WORDS and name in _joined_words(split_words(source.text))
+
+
+def _joined_words(words: Iterable[str]) -> str:
+    return f" {' '.join(word for word in words if word not in _JOINING)} "
 
 
 def is_on(url: str | None, domain: str | None) -> bool:

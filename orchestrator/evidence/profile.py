@@ -87,7 +87,7 @@ EVIDENCE: Final = "evidence"
 _MOST_VALUES: Final = 10
 _MOST_SOURCES: Final = 24
 _MOST_CANDIDATES: Final = 5
-_MOST_REASONS: Final = 5
+_MOST_REASONS: Final = 8
 #: Characters of a value, of a description, and of a title, address or reason that is shown.
 _LONGEST_VALUE: Final = 254
 _LONGEST_DESCRIPTION: Final = 500

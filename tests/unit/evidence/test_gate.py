@@ -167,6 +167,7 @@ def test_a_site_has_subdomains(url: str | None, domain: str | None, expected: ob
     [
         ("Titular: TALLERES ARRIAGA, S.L.", True),
         ("Talleres-Arriaga", True),
+        ("En Talleres & Arriaga", True),
         ("Arriaga Talleres", False),
         ("Talleres Arriagabeitia", False),
         ("", False),
