@@ -163,8 +163,12 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What runs in worker processes only, and in commands that buy."""
+    """What runs in worker processes only, and in commands that buy.
 
+    `account` is what purchases by `workspace` rest on; None by `enrich`.
+    """
+
+    account: Account | None
     runner: ChunkRunner
     purchaser: Purchaser
     sweeper: Sweeper
@@ -388,6 +392,7 @@ async def build(
             Leads(store, pipeline, rejudge, outbox),
             Schedule(watches, due),
             Worker(
+                account=account if settings.surfsense_protocol == "workspace" else None,
                 runner=runner,
                 purchaser=purchaser,
                 sweeper=sweeper,
@@ -446,14 +451,11 @@ def _open_pace(
     if settings.surfsense_protocol != "workspace":
         return None
 
-    async def has_credit() -> bool:
-        return (await account.credit() or 0) > 0
-
     pace = Pace(
         redis,
         workspace=settings.surfsense_workspace_id or ONLY_WORKSPACE,
         rate=Rate(settings.posts_per_minute),
-        has_credit=has_credit,
+        has_credit=account.has_credit,
     )
     stack.push_async_callback(pace.aclose)
     return pace

@@ -53,6 +53,7 @@ from orchestrator.jobs import (
     lane_of,
 )
 from orchestrator.purchasing import run_account
+from orchestrator.surfsense.account import KEEP
 
 #: Pause between two comparisons of a worker's clock with the server's.
 CLOCK_PERIOD: Final = timedelta(seconds=15)
@@ -276,6 +277,7 @@ async def command(runtime: Runtime, job_id: str, wanted: Command) -> Job | None:
 
 def worker_loops(runtime: Runtime) -> tuple[Loop, ...]:
     """Return the background loops of a worker, all but its heartbeat."""
+    account = runtime.worker.account
     return (
         runtime.worker.runner.reconciler(),
         runtime.worker.sweeper.loop,
@@ -283,6 +285,7 @@ def worker_loops(runtime: Runtime) -> tuple[Loop, ...]:
         *(() if runtime.worker.relay is None else (runtime.worker.relay.loop,)),
         runtime.worker.scheduler.loop(partial(submit, runtime)),
         Loop("clock", runtime.follow_clock, CLOCK_PERIOD),
+        *(() if account is None else (Loop("surfsense", account.refresh, KEEP),)),
     )
 
 

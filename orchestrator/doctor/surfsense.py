@@ -13,11 +13,12 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
+from orchestrator.app import company_ceiling
 from orchestrator.doctor.diagnosis import Diagnosis, Level, fault, ok, public_address, warning
 from orchestrator.doctor.surfsense_answers import API, KEY_FIX, Answer, Answers, read_answer
 from orchestrator.doctor.surfsense_workspace import judge_workspace, workspace_to_ask
 from orchestrator.settings import Settings
-from orchestrator.surfsense import EnrichmentError, Http, open_http, open_seller
+from orchestrator.surfsense import EnrichmentError, Http, open_http
 from orchestrator.surfsense.refusals import one_line
 
 #: Longest wait for one answer.
@@ -50,8 +51,8 @@ async def check_surfsense(settings: Settings) -> list[Diagnosis]:
         if workspace_id is not None:
             path = f"{API}/workspaces/{workspace_id}/scrapers/capabilities"
             answers = replace(answers, capabilities=await _get(http, path))
-        price = open_seller(settings, http).price_micros
-    return [address, *judge_workspace(answers, settings.surfsense_workspace_id, price)]
+    ceiling_micros = company_ceiling(settings)
+    return [address, *judge_workspace(answers, settings.surfsense_workspace_id, ceiling_micros)]
 
 
 async def _ask(http: Http, names: Iterable[str]) -> Answers:

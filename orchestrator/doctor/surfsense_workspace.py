@@ -43,13 +43,13 @@ def workspace_to_ask(answers: Answers, wanted: str | None) -> str | None:
         return None
 
 
-def judge_workspace(answers: Answers, wanted: str | None, price_micros: int) -> list[Diagnosis]:
+def judge_workspace(answers: Answers, wanted: str | None, ceiling_micros: int) -> list[Diagnosis]:
     """Judge a service that should speak `workspace`; consequences of a fault are omitted.
 
     Args:
         answers: Those of the workspace, too, where its number is known.
         wanted: `SURFSENSE_WORKSPACE_ID`.
-        price_micros: What purchases without a step reserve.
+        ceiling_micros: What one company may cost.
     """
     refused = _judge_protocol(answers) or _judge_access(answers, wanted)
     if refused is not None:
@@ -58,7 +58,7 @@ def judge_workspace(answers: Answers, wanted: str | None, price_micros: int) -> 
     workspace = ok(f"{_CHECK} workspace", f"{name} may be used")
     if not answers.capabilities.is_ok:
         what = f"the verbs of {name} cannot be read ({answers.capabilities.how})"
-        credit = judge_credit(answers, wanted, LIST_PRICES)
+        credit = judge_credit(answers, wanted, LIST_PRICES, ceiling_micros)
         return [workspace, fault(f"{_CHECK} verbs", what, _AGAIN), credit]
     listed = answers.capabilities.body
     found = read_capabilities(listed if isinstance(listed, list) else [])
@@ -68,8 +68,8 @@ def judge_workspace(answers: Answers, wanted: str | None, price_micros: int) -> 
     return [
         workspace,
         *judge_verbs(found),
-        *judge_prices(found, price_micros),
-        judge_credit(answers, wanted, found.prices),
+        *judge_prices(found, ceiling_micros),
+        judge_credit(answers, wanted, found.prices, ceiling_micros),
     ]
 
 
@@ -146,40 +146,38 @@ def judge_verbs(found: Capabilities) -> list[Diagnosis]:
     return diagnoses
 
 
-def judge_prices(found: Capabilities, reserved_micros: int) -> list[Diagnosis]:
-    """Judge the live prices by those that purchases assume."""
-    check = f"{_CHECK} prices"
-    prices = found.prices
+def judge_prices(found: Capabilities, ceiling_micros: int) -> list[Diagnosis]:
+    """Judge the live prices by the list's, and by what one company may cost."""
+    check, prices = f"{_CHECK} prices", found.prices
     if not any(price.item_micros for price in prices.values()):
         return [ok(check, "billing is switched off there")]
     told = [f"{price.item_micros:,} a {_ITEM[step]} ({step})" for step, price in prices.items()]
     diagnoses = [ok(check, f"{', '.join(told)}, in micro-USD")]
     for step, price in prices.items():
-        if price.item_micros > LIST_PRICES[step].item_micros:
-            what = (
-                f"a {_ITEM[step]} costs {price.item_micros:,} micro-USD there ({step}), "
-                f"more than the list price of {LIST_PRICES[step].item_micros:,}"
-            )
-            fix = "Check the caps of your budgets: purchases reserve and pay the price there."
+        listed = LIST_PRICES[step].item_micros
+        if price.item_micros > listed:
+            what = f"a {_ITEM[step]} ({step}) costs {price.item_micros:,} micro-USD, not {listed:,}"
+            fix = "Check your caps and EMASAI_PRICE_MICROS: the live price is reserved and paid."
             diagnoses.append(warning(check, what, fix))
-    search = prices.get(Step.SEARCH)
-    if search is not None and search.item_micros > reserved_micros:
+    cheapest = min(most_it_costs(step, prices) for step in prices)
+    if cheapest > ceiling_micros:
         what = (
-            f"a search costs {search.item_micros} micro-USD there, {reserved_micros} are reserved"
+            f"a company may cost {ceiling_micros:,} micro-USD, and each step {cheapest:,} or more"
         )
-        diagnoses.append(warning(check, what, f"Set EMASAI_PRICE_MICROS={search.item_micros}."))
+        fix = f"Set EMASAI_PRICE_MICROS to at least {cheapest}, or nothing is bought."
+        diagnoses.append(fault(check, what, fix))
     return diagnoses
 
 
 def judge_credit(
-    answers: Answers, wanted: str | None, prices: Mapping[Step, StepPrice]
+    answers: Answers, wanted: str | None, prices: Mapping[Step, StepPrice], ceiling_micros: int
 ) -> Diagnosis:
-    """Judge the credit by what one company costs at most, if each step at *prices* is bought.
+    """Judge the credit by what one company costs at most, at *prices* and up to its ceiling.
 
     SurfSense starts no run whose worst case the credit does not cover.
     """
     check = f"{_CHECK} credit"
-    most = sum(most_it_costs(step, prices) for step in prices)
+    most = min(sum(most_it_costs(step, prices) for step in prices), ceiling_micros)
     if not most:
         return ok(check, "not needed: billing is switched off there")
     number = workspace_to_ask(answers, wanted)

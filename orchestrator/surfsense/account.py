@@ -31,6 +31,7 @@ from orchestrator.surfsense.capabilities import (
     LIST_PRICES,
     Capabilities,
     StepPrice,
+    most_it_costs,
     read_capabilities,
 )
 from orchestrator.surfsense.errors import (
@@ -211,6 +212,19 @@ class Account:
         """
         return (await self._get("/users/me", _USER, company)).credit_micros_balance
 
+    async def has_credit(self, company: str = "") -> bool:
+        """Return whether any step could be paid, as far as is known.
+
+        True, too, where only the owner of the workspace could tell: then a purchase finds out.
+        """
+        number = await self.workspace_id(company)
+        listed = await self.workspaces(company)
+        if not any(each.is_owner for each in listed if str(each.id) == number):
+            return True
+        left = await self.credit(company)
+        most = max(most_it_costs(step, self.prices) for step in Step)
+        return left is None or not most or left >= most
+
     async def capabilities(self, company: str = "") -> Capabilities:
         """Return which steps the workspace serves, and at which prices.
 
@@ -229,7 +243,11 @@ class Account:
 
         For a background loop, which repeats it while SurfSense is away.
         """
-        await self.capabilities()
+        try:
+            await self.capabilities()
+        except EnrichmentError as error:
+            log.warning("surfsense.not_ready", reason=str(error).removeprefix(": "))
+            raise
 
     async def _read_capabilities(self) -> Capabilities:
         path = f"{API_PREFIX}/workspaces/{await self.workspace_id()}/scrapers/capabilities"
@@ -256,14 +274,18 @@ class Account:
             reply = await self._http.send("GET", path, company=company, within=WITHIN)
         except AnswerLost as error:  # a look is never charged
             raise ServiceUnavailable(company, error.cause) from error
+        except MalformedAnswer as error:
+            raise ServiceUnavailable(company, f"{error.field} is broken") from error
         if not reply.is_success:
             raise self._failure(reply.status, reply.headers, reply.body, company)
+        # No `MalformedAnswer`: that would say that something was bought.
         if len(reply.body) > MOST_BYTES:
-            raise MalformedAnswer(company, f"{len(reply.body)} bytes at {path}")
+            raise ServiceUnavailable(company, f"{len(reply.body)} bytes at {path} are too many")
         try:
             return shape.validate_json(reply.body)
         except ValidationError as error:
-            raise MalformedAnswer(company, f"what it says at {path}") from error
+            cause = f"its answer at {path} is not JSON as expected; is it SurfSense?"
+            raise ServiceUnavailable(company, cause) from error
 
     def _failure(
         self, status: int, headers: Mapping[str, str], body: bytes, company: str

@@ -11,8 +11,9 @@ from math import ceil
 from typing import Any, Final, NamedTuple
 
 from orchestrator.evidence.model import Step
+from orchestrator.evidence.waterfall import UNIT_PRICES, UNITS
 from orchestrator.surfsense.refusals import one_line
-from orchestrator.surfsense.verbs import CRAWL_PAGES, JOB_ADS, MAPS_PLACES, VERBS
+from orchestrator.surfsense.verbs import VERBS
 
 JsonObject = Mapping[str, Any]
 
@@ -29,10 +30,8 @@ class StepPrice(NamedTuple):
 
 #: SurfSense's list prices, which count until a workspace has told its own.
 LIST_PRICES: Final[Mapping[Step, StepPrice]] = {
-    Step.MAPS: StepPrice(3_500, 1_500),
-    Step.SEARCH: StepPrice(5_500),
-    Step.CRAWL: StepPrice(2_000),
-    Step.JOBS: StepPrice(3_500),
+    step: StepPrice(micros, 1_500 if step is Step.MAPS else 0)
+    for step, micros in UNIT_PRICES.items()
 }
 
 
@@ -91,14 +90,6 @@ USED: Final[Mapping[Step, Use]] = {
         request=_fields("search_queries country max_items max_items_per_query from_days"),
         answer=_fields("title company jobUrl city formattedLocation datePublished expired"),
     ),
-}
-
-#: Items that the request of a step about one company asks for at most.
-ITEMS_AT_MOST: Final[Mapping[Step, int]] = {
-    Step.MAPS: MAPS_PLACES,
-    Step.SEARCH: 1,
-    Step.CRAWL: CRAWL_PAGES,
-    Step.JOBS: JOB_ADS,
 }
 
 #: A price beyond it, $1,000 an item, is no price.
@@ -193,7 +184,7 @@ def most_it_costs(step: Step, prices: Mapping[Step, StepPrice] = LIST_PRICES) ->
     >>> most_it_costs(Step.CRAWL)
     8000
     """
-    return ITEMS_AT_MOST[step] * prices.get(step, LIST_PRICES[step]).item_micros
+    return UNITS[step] * prices.get(step, LIST_PRICES[step]).item_micros
 
 
 def has_field(schema: object, path: str) -> bool:

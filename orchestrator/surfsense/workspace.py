@@ -153,10 +153,11 @@ class WorkspaceApi:
             AnswerLost: It may have been started: its answer did not come or cannot be read.
             EnrichmentError: It was not started.
         """
+        path = await self._path(f"/{verb}?mode=async", company)
         try:
             reply = await self._http.send(
                 "POST",
-                await self._path(f"/{verb}?mode=async", company),
+                path,
                 company=company,
                 within=within,
                 body=orjson.dumps(request),

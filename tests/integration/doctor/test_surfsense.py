@@ -27,8 +27,8 @@ NO_ACCESS = error(403, "FORBIDDEN", "You don't have access to this workspace")
 UNAUTHORIZED = error(401, "UNAUTHORIZED", "Could not validate credentials")
 SOUTH = WORKSPACE | {"id": 12, "name": "Ventas Sur"}
 SOON = timedelta(seconds=1)
-#: Maps 3,500, search 5,500, four crawled pages of 2,000, five job ads of 3,500.
-WORST_CASE = 34_500
+#: What one company may cost, where nothing is set.
+CEILING = 17_000
 
 
 async def diagnose(
@@ -76,7 +76,7 @@ async def test_a_healthy_service_has_no_fault(wanted: str, path: str) -> None:
     assert "workspace 3 may be used" in said(found)
     assert "maps, search, crawl, jobs can be bought" in said(found)
     assert "3,500 a place (maps), 5,500 a page (search)" in said(found)
-    assert "$5.0000 left, for 144 companies" in said(found)
+    assert "$5.0000 left, for 294 companies" in said(found)
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ async def test_a_healthy_service_has_no_fault(wanted: str, path: str) -> None:
         ({"/users/me": (200, {"credit_micros_balance": 0})}, "3", "credit", "for 0 companies"),
         ({"/users/me": (200, {"credit_micros_balance": -7})}, "3", "credit", "for 0 companies"),
         (
-            {"/users/me": (200, {"credit_micros_balance": WORST_CASE - 1})},
+            {"/users/me": (200, {"credit_micros_balance": CEILING - 1})},
             "3",
             "credit",
-            "for 0 companies at $0.0345 each",
+            "for 0 companies at $0.0170 each",
         ),
     ],
 )
@@ -160,10 +160,10 @@ async def test_each_fault_is_told_from_the_others(
                 )
             },
             "prices",
-            "a place costs 4,000 micro-USD there (maps), more than the list price of 3,500",
+            "a place (maps) costs 4,000 micro-USD, not 3,500",
         ),
         (
-            {"/users/me": (200, {"credit_micros_balance": 99 * WORST_CASE})},
+            {"/users/me": (200, {"credit_micros_balance": 99 * CEILING})},
             "credit",
             "for 99 companies",
         ),
@@ -181,12 +181,12 @@ async def test_what_works_less_well_is_a_warning(
     assert words in said(found)
 
 
-async def test_a_price_above_what_is_reserved_is_a_warning() -> None:
-    """A cap would be overrun by each purchase; the doctor says what to set."""
+async def test_a_ceiling_below_every_price_is_a_fault() -> None:
+    """Nothing could be bought; the doctor says what to set."""
     found = await planted({}, EMASAI_PRICE_MICROS="2000")
 
-    assert troubles(found) == [("surfsense prices", Level.WARNING)]
-    assert "Set EMASAI_PRICE_MICROS=5500" in said(found)
+    assert troubles(found) == [("surfsense prices", Level.FAULT)]
+    assert "Set EMASAI_PRICE_MICROS to at least 3500" in said(found)
 
 
 async def test_where_billing_is_off_no_credit_is_needed() -> None:

@@ -16,7 +16,6 @@ from orchestrator.surfsense import (
     Account,
     EnrichmentError,
     Http,
-    MalformedAnswer,
     RateLimited,
     RequestRejected,
     ServiceUnavailable,
@@ -180,6 +179,43 @@ async def test_a_credit_that_is_not_said_is_unknown(balance: dict[str, Any]) -> 
     assert await Planted(me=(200, balance)).account().credit() is None
 
 
+@pytest.mark.parametrize(
+    ("owner", "balance", "has_credit"),
+    [
+        (True, 1_000_000, True),
+        (True, 17_500, True),
+        (True, 17_499, False),
+        (True, 0, False),
+        (True, None, True),
+        (False, 0, True),
+        (None, 0, True),
+    ],
+)
+async def test_credit_is_missing_only_where_that_is_known(
+    owner: bool | None,  # noqa: FBT001 - a parameter of the test
+    balance: int | None,
+    has_credit: bool,  # noqa: FBT001 - (as above)
+) -> None:
+    """The dearest step, five job ads, must be covered; the owner alone can read the credit."""
+    row = NORTH.model_dump() | {"is_owner": owner}
+    surfsense = Planted(workspaces=(200, [row]), me=(200, {"credit_micros_balance": balance}))
+
+    assert await surfsense.account("3").has_credit() is has_credit
+
+
+async def test_without_billing_no_credit_is_missing() -> None:
+    """An installation of one's own charges nothing."""
+    surfsense = Planted(
+        workspaces=(200, [NORTH.model_dump() | {"is_owner": True}]),
+        me=(200, {"credit_micros_balance": 0}),
+        capabilities=(200, [verb(step, pricing=[]) for step in Step]),
+    )
+    account = surfsense.account()
+    await account.refresh()
+
+    assert await account.has_credit()
+
+
 async def test_verbs_are_read_once_and_kept_while_surfsense_is_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -245,9 +281,9 @@ async def test_a_start_reads_workspace_and_verbs() -> None:
         (429, FORBIDDEN, RateLimited),
         (500, FORBIDDEN, ServiceUnavailable),
         (524, b"<html>", ServiceUnavailable),
-        (200, b"<html>Welcome</html>", MalformedAnswer),
-        (200, b"[]", MalformedAnswer),
-        (200, b" " * (MOST_BYTES + 1), MalformedAnswer),
+        (200, b"<html>Welcome</html>", ServiceUnavailable),
+        (200, b"[]", ServiceUnavailable),
+        (200, b" " * (MOST_BYTES + 1), ServiceUnavailable),
     ],
 )
 async def test_a_look_that_fails_is_typed(

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.evidence.model import Step, Subject
+from orchestrator.evidence.waterfall import UNITS
 from orchestrator.surfsense.capabilities import (
-    ITEMS_AT_MOST,
     LIST_PRICES,
     USED,
     StepPrice,
@@ -267,8 +267,8 @@ def test_a_request_asks_for_no_more_than_is_reserved(step: Step) -> None:
     """The limit that is sent is the one that the worst case is computed from."""
     request = request_of(step, Subject("Talleres"), site="https://talleres.example/")
 
-    assert request[USED[step].limit] == ITEMS_AT_MOST[step]
-    assert most_it_costs(step) == ITEMS_AT_MOST[step] * LIST_PRICES[step].item_micros
+    assert request[USED[step].limit] == UNITS[step]
+    assert most_it_costs(step) == UNITS[step] * LIST_PRICES[step].item_micros
 
 
 @given(st.sampled_from(Step), st.lists(JSON | st.sampled_from([PAGE, PLACE, SEARXNG_PAGE, JOB])))

@@ -12,6 +12,7 @@ from orchestrator.surfsense import (
     Http,
     RunUnknown,
     Seller,
+    ServiceUnavailable,
     WorkspaceSeller,
     open_seller,
 )
@@ -90,6 +91,18 @@ async def test_the_workspace_may_be_named_by_number_or_name(wanted: str | None) 
 
     assert stopped == [True, True]
     assert (listing.call_count, cancel.call_count) == (0 if wanted == "7" else 1, 2)
+
+
+async def test_without_a_workspace_nothing_is_sent() -> None:
+    """A list that cannot be read is neither a lost nor a bought answer: no run was started."""
+    router = respx.Router()
+    router.get(url__startswith="https://s.example/api/v1/workspaces?").respond(text="<html>")
+    http = Http("https://s.example", OverHttpx(httpx.MockTransport(router.async_handler)))
+    variables = WORKSPACE | {"SURFSENSE_WORKSPACE_ID": "Ventas"}
+    seller = open_seller(settings.load(**BASE, **variables), http)
+
+    with pytest.raises(ServiceUnavailable, match="workspaces"):
+        await seller.submit("Acme", purchase_id="p-1")
 
 
 async def test_without_run_ids_nothing_can_be_collected() -> None:
