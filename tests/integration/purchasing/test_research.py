@@ -1,0 +1,274 @@
+"""One company from several purchases: each step once, whoever asks, and whatever happens."""
+
+import asyncio
+from collections.abc import Mapping
+from copy import copy
+from datetime import timedelta
+from typing import Any, Self
+
+import pytest
+
+from agents.case import ClaimField, Evidence
+from orchestrator.embedded.servers import Valkey
+from orchestrator.evidence.model import Step
+from orchestrator.evidence.waterfall import UNITS, Offer, offers_for, wants_profile
+from orchestrator.identity import Mention
+from orchestrator.memo import Source
+from orchestrator.purchasing import EnrichmentStatus
+from orchestrator.purchasing.research import Research
+from orchestrator.surfsense import (
+    Accepted,
+    Answer,
+    Found,
+    NotFound,
+    ServiceUnavailable,
+    SourceRefused,
+)
+from orchestrator.surfsense.verbs import answer_of
+from tests.integration.purchasing.conftest import FREE, World, Worlds
+from tests.support.surfsense import FakeRunSeller
+
+NAME = "Talleres Arriaga SL"
+MENTION = Mention(NAME, country="ES")
+EMAIL = "info@talleresarriaga.example"
+SITE = "https://talleresarriaga.example/"
+PLACE = {
+    "title": "Talleres Arriaga",
+    "categoryName": "Taller de calderería",
+    "city": "Bilbao",
+    "countryCode": "ES",
+    "website": SITE,
+    "phoneUnformatted": "+34944000111",
+    "url": "https://www.google.com/maps/place/?q=place_id:x",
+}
+HIT = {
+    "title": "Talleres Arriaga | Calderería en Bilbao",
+    "url": SITE,
+    "description": "Calderería y mecanizado desde 1974.",
+    "position": 1,
+}
+PAGE = {
+    "url": SITE,
+    "status": "success",
+    "markdown": "# Talleres Arriaga SL\n\nCalderería y mecanizado en Bilbao. Somos un equipo de 85 "
+    "personas.\n\nContacto: info@talleresarriaga.example",
+    "metadata": {"title": "Talleres Arriaga SL", "description": "Calderería y mecanizado."},
+    "contacts": {"emails": ["info@talleresarriaga.example"], "phones": [], "socials": []},
+}
+ITEMS: Mapping[Step, list[dict[str, Any]]] = {
+    Step.MAPS: [PLACE],
+    Step.SEARCH: [{"organicResults": [HIT]}],
+    Step.CRAWL: [PAGE],
+    Step.JOBS: [],
+}
+PRICES = {offer.step: offer.price_micros for offer in offers_for(has_place=True)}
+CEILING = 17_000
+
+
+class StepShop(FakeRunSeller):
+    """Sells steps; charges the worst case of each, and nothing for what is empty."""
+
+    step: Step | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sold: list[Step] = []
+        self.items = {step: list(items) for step, items in ITEMS.items()}
+        self.errors: dict[Step, list[Exception]] = {step: [] for step in Step}
+        self.bill = dict.fromkeys(Step, 0)
+
+    def of_step(self, step: Step, body: Mapping[str, Any], price_micros: int | None) -> Self:
+        """Return the seller of *step*, with the same books."""
+        assert body
+        bound = copy(self)
+        bound.step = step
+        bound.price_micros = price_micros or 0
+        return bound
+
+    async def submit(self, company: str, *, purchase_id: str) -> Accepted | Answer:
+        """Take the order of a step."""
+        accepted = await super().submit(company, purchase_id=purchase_id)
+        assert self.step is not None
+        self.sold.append(self.step)
+        return accepted
+
+    async def collect(self, run_id: str, *, company: str) -> Answer:
+        """Return what is scripted for the step."""
+        assert self.step is not None, (run_id, company)
+        await self.gate.wait()
+        if self.errors[self.step]:
+            raise self.errors[self.step].pop(0)
+        payload = answer_of(self.step, self.items[self.step])
+        if not payload:
+            return NotFound(0, cost_estimated=False)
+        self.bill[self.step] += self.price_micros
+        return Found(payload, self.price_micros, cost_estimated=False)
+
+
+async def offers(has_place: bool) -> tuple[Offer, ...]:  # noqa: FBT001 - the port's
+    """Offer everything at list prices."""
+    return offers_for(has_place=has_place)
+
+
+def open_world(worlds: Worlds, server: Valkey, shop: StepShop, ceiling: int = CEILING) -> World:
+    """Return a process that researches companies."""
+    world = worlds.open(server, shop)
+    research = Research(world.memo, world.purchaser, offers, ceiling_micros=ceiling)
+    world.enricher._research = research  # noqa: SLF001 - as the composition root passes it
+    return world
+
+
+@pytest.fixture
+def shop() -> StepShop:
+    """Return a seller of steps."""
+    return StepShop()
+
+
+def only(*steps: Step):  # type: ignore[no-untyped-def]  # noqa: ANN201 - a Wants
+    """Want what *steps* bring, and nothing else."""
+    known = {Step.MAPS: ClaimField.PHONE, Step.CRAWL: ClaimField.EMAIL}
+
+    def wants(evidence: Evidence | None, fields: frozenset[ClaimField]) -> bool:
+        have = {claim.field for claim in (evidence.claims if evidence else ())}
+        return any(known[step] in fields and known[step] not in have for step in steps)
+
+    return wants
+
+
+async def test_a_company_is_assembled_from_its_steps_and_bought_once(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """The ledger has a line for each step, the memo one answer; a second lookup is free."""
+    world = open_world(worlds, shared_valkey, shop)
+    company = await world.enricher.identify(MENTION)
+
+    found = await world.enricher.enrich(company, FREE)
+    again = await world.enricher.enrich(company, FREE)
+
+    entries = await world.ledger.purchases_of(company.key)
+    assert found.status is EnrichmentStatus.FOUND
+    assert found.source is Source.BOUGHT
+    assert found.answer["website"]["value"] == SITE
+    assert found.answer["emails"][0]["value"] == EMAIL
+    assert found.cost_micros == sum(shop.bill.values()) == sum(e.cost_micros for e in entries) > 0
+    assert {entry.source for entry in entries} <= {"google_maps", "google_search", "web"}
+    assert found.purchase_id == "+".join(
+        entry.purchase_id for entry in sorted(entries, key=lambda entry: entry.started_at)
+    )
+    assert again.source is Source.HIT
+    assert (again.cost_micros, again.saved_micros) == (0, found.cost_micros)
+    assert len(shop.sold) == len(set(shop.sold)) == len(entries)
+
+
+async def test_many_callers_in_two_processes_buy_each_step_once(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """What the callers paid together is the seller's bill."""
+    one, other = (open_world(worlds, shared_valkey, shop) for _ in range(2))
+    company = await one.enricher.identify(MENTION)
+
+    found = await asyncio.gather(
+        *(world.enricher.enrich(company, FREE) for world in (one, other) for _ in range(20))
+    )
+
+    assert len(shop.sold) == len(set(shop.sold))
+    assert sum(each.cost_micros for each in found) == sum(shop.bill.values())
+    assert len({each.purchase_id for each in found}) == 1
+
+
+async def test_an_answer_that_lacks_what_another_caller_wants_is_completed(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """Only the steps that are missing are bought; what is known counts as saved."""
+    world = open_world(worlds, shared_valkey, shop)
+    company = await world.enricher.identify(MENTION)
+
+    first = await world.enricher.enrich(company, FREE, wants=only(Step.MAPS))
+    assert shop.sold == [Step.MAPS]
+    second = await world.enricher.enrich(company, FREE, wants=only(Step.MAPS, Step.CRAWL))
+    third = await world.enricher.enrich(company, FREE, wants=only(Step.MAPS))
+
+    assert shop.sold == [Step.MAPS, Step.CRAWL]
+    assert (first.cost_micros, first.saved_micros) == (PRICES[Step.MAPS], 0)
+    assert second.source is Source.BOUGHT
+    assert (second.cost_micros, second.saved_micros) == (PRICES[Step.CRAWL], PRICES[Step.MAPS])
+    assert second.answer["emails"][0]["value"] == EMAIL
+    assert third.source is Source.HIT
+    assert third.saved_micros == PRICES[Step.MAPS] + PRICES[Step.CRAWL]
+
+
+async def test_a_step_that_fails_for_now_is_all_that_is_bought_again(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """The failure is the caller's; what was bought before it stays."""
+    shop.errors[Step.CRAWL] = [ServiceUnavailable(NAME, "the run failed")]
+    world = open_world(worlds, shared_valkey, shop)
+    company = await world.enricher.identify(MENTION)
+
+    with pytest.raises(ServiceUnavailable):
+        await world.enricher.enrich(company, FREE, wants=only(Step.MAPS, Step.CRAWL))
+    await world.memo.invalidate(f"surfsense:{company.key}", f"surfsense:{company.key}:crawl")
+    found = await world.enricher.enrich(company, FREE, wants=only(Step.MAPS, Step.CRAWL))
+
+    assert shop.sold == [Step.MAPS, Step.CRAWL, Step.CRAWL]
+    assert found.answer["emails"][0]["value"] == EMAIL
+    assert shop.bill[Step.MAPS] == PRICES[Step.MAPS]
+
+
+async def test_a_source_that_refuses_is_left_out(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """The others still answer, and the entry says which step failed."""
+    shop.errors[Step.MAPS] = [SourceRefused(NAME, "the source refused")]
+    world = open_world(worlds, shared_valkey, shop)
+    company = await world.enricher.identify(MENTION)
+
+    found = await world.enricher.enrich(company, FREE)
+
+    assert found.status is EnrichmentStatus.FOUND
+    assert Step.SEARCH in shop.sold
+    entry = await world.memo.peek(f"surfsense:{company.key}")
+    assert entry is not None
+    failed = [each["step"] for each in entry.payload["steps"] if each["failure"]]
+    assert failed == ["maps"]
+
+
+async def test_no_source_with_an_answer_is_unknown_and_not_no_such_company(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """Walled searches are free, and believed for a short while only."""
+    shop.items = {step: [] for step in Step}
+    world = open_world(worlds, shared_valkey, shop)
+    company = await world.enricher.identify(MENTION)
+
+    found = await world.enricher.enrich(company, FREE)
+
+    assert found.status is EnrichmentStatus.UNKNOWN
+    assert (found.cost_micros, found.evidence) == (0, None)
+    entry = await world.memo.peek(f"surfsense:{company.key}")
+    assert entry is not None
+    assert entry.expires_at_ms - entry.stored_at_ms <= timedelta(minutes=30) // timedelta(
+        milliseconds=1
+    )
+
+
+async def test_no_step_is_bought_beyond_the_price_of_a_company(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """The entry says that it was the ceiling, and not that there is nothing else."""
+    ceiling = PRICES[Step.MAPS] + UNITS[Step.SEARCH]
+    world = open_world(worlds, shared_valkey, shop, ceiling)
+    company = await world.enricher.identify(MENTION)
+
+    found = await world.enricher.enrich(company, FREE)
+
+    assert found.cost_micros <= ceiling
+    entry = await world.memo.peek(f"surfsense:{company.key}")
+    assert entry is not None
+    assert entry.payload["stopped"] == "capped"
+
+
+async def test_a_profile_that_is_complete_is_enough() -> None:
+    """The default of a lookup without a lead asks for no more than it uses."""
+    assert wants_profile(None, frozenset({ClaimField.SECTOR}))
+    assert not wants_profile(None, frozenset({ClaimField.NEWS}))
