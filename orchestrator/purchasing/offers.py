@@ -1,6 +1,7 @@
 """Which steps a company may be bought by: at live prices, in the order of their measured yield."""
 
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
@@ -8,10 +9,12 @@ from typing import Final
 import structlog
 
 from orchestrator.database import DatabaseUnavailable
+from orchestrator.evidence.model import Step
 from orchestrator.evidence.waterfall import Offer, default_hit_rates, hit_rate, offers_for
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.purchasing.costs import Costs
-from orchestrator.surfsense import Account
+from orchestrator.surfsense import AccessDenied, Account, EnrichmentError
+from orchestrator.surfsense.capabilities import LIST_PRICES
 from orchestrator.surfsense.verbs import VERBS
 
 log = structlog.get_logger(__name__)
@@ -36,16 +39,27 @@ class StepOffers:
         """Return what is offered for a company whose place is known, or is not.
 
         Raises:
-            EnrichmentError: SurfSense does not say what it sells, and never has.
+            AccessDenied: The token may not use the workspace.
         """
-        capabilities = await self._account.capabilities()
         await self._count()
         rates = {
             step: hit_rate(assumed, *self._counts.get(VERBS[step].source, (0, 0)))
             for step, assumed in default_hit_rates(has_place=has_place).items()
         }
-        prices = {step: price.item_micros for step, price in capabilities.prices.items()}
-        return offers_for(has_place=has_place, unit_prices=prices, hit_rates=rates)
+        return offers_for(
+            has_place=has_place, unit_prices=await self._unit_prices(), hit_rates=rates
+        )
+
+    async def _unit_prices(self) -> Mapping[Step, int]:
+        """Return the price of one item of each step that is sold, at list prices if need be."""
+        try:
+            prices = (await self._account.capabilities()).prices
+        except AccessDenied:
+            raise
+        except EnrichmentError as error:
+            log.warning("offers.prices_unknown", error=error.code)
+            prices = LIST_PRICES
+        return {step: price.item_micros for step, price in prices.items()}
 
     async def _count(self) -> None:
         """Read how often each step brought something, unless that was read lately."""

@@ -418,8 +418,12 @@ class Purchaser:
             raise
         try:
             answer = await self._answer_of(flight, record, record.run_id)
-        except AnswerLost:
-            raise  # the run goes on, and is collected later
+        except AnswerLost as late:
+            if not await self._is_stopped(flight, record, record.run_id):
+                raise  # the run goes on, and is collected later
+            log.warning("purchase.run_hung", company_key=record.request.company_key)
+            await self._void(flight, record)
+            raise ServiceUnavailable(late.company, "its run did not end, and was stopped") from late
         except RunInterrupted:
             await self._orphans.add(record)  # another process of SurfSense may be at work on it
             await self._void(flight, record)
@@ -438,12 +442,16 @@ class Purchaser:
             with flight.abandonable():
                 return await seller.collect(run_id, company=company)
         except Abandoned:
-            # Without the lease another leader may be waiting for the same run.
-            if flight.leads() and await seller.cancel(run_id):
+            if await self._is_stopped(flight, record, run_id):
                 log.info("purchase.cancelled", company_key=record.request.company_key)
                 await self._void(flight, record)
                 raise
         return await seller.collect(run_id, company=company)
+
+    async def _is_stopped(self, flight: Flight, record: PurchaseRecord, run_id: str) -> bool:
+        """Stop the run, if that is still possible: then it costs nothing."""
+        # Without the lease another leader may be waiting for the same run.
+        return flight.leads() and await self._seller_of(record.request).cancel(run_id)
 
     async def _adopt(self, flight: Flight, record: PurchaseRecord) -> Loaded | None:
         """Collect what another leader has bought; None if it is not wanted any more."""

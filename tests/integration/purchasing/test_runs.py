@@ -107,8 +107,8 @@ async def test_a_lost_reply_is_found_without_ordering_again(
 
 
 async def test_a_run_that_is_late_is_collected_later(world: World, seller: FakeRunSeller) -> None:
-    """Not done by the deadline: the run goes on, and the next leader collects it."""
-    seller.unfinished = 1
+    """Not done by the deadline, and not to be stopped: the next leader collects it."""
+    seller.unfinished, seller.too_late = 1, True
     with pytest.raises(AnswerLost):
         await world.enricher.enrich("Acme", FREE)
     await world.memo_redis.delete("memo1:failure:surfsense:acme")  # as if its time were over
@@ -117,6 +117,22 @@ async def test_a_run_that_is_late_is_collected_later(world: World, seller: FakeR
 
     assert enrichment.source is Source.ADOPTED
     assert (len(seller.asked), seller.collected) == (1, ["run-1"])
+    assert await total_spent(world.ledger) == PRICE
+
+
+async def test_a_run_that_hangs_is_stopped_and_costs_nothing(
+    world: World, seller: FakeRunSeller
+) -> None:
+    """The next lookup buys, and is all that is charged."""
+    seller.unfinished = 1
+    with pytest.raises(ServiceUnavailable, match="did not end"):
+        await world.enricher.enrich("Acme", FREE)
+    await world.memo_redis.delete("memo1:failure:surfsense:acme")  # as if its time were over
+
+    enrichment = await world.enricher.enrich("Acme", FREE)
+
+    assert seller.cancelled == ["run-1"]
+    assert (enrichment.source, len(seller.asked)) == (Source.BOUGHT, 2)
     assert await total_spent(world.ledger) == PRICE
 
 
