@@ -40,6 +40,7 @@ from orchestrator.surfsense import (
     SourceRefused,
     evidence_from,
 )
+from orchestrator.surfsense.errors import renamed
 from orchestrator.surfsense.verbs import is_askable, request_of
 
 log = structlog.get_logger(__name__)
@@ -113,7 +114,10 @@ class Research:
             return earlier, ()
         subject = subject_of(company)
         taken = await self._still_known(company.key)
-        offers = await self._offers(_has_place(subject)) if is_askable(subject) else ()
+        try:
+            offers = await self._offers(_has_place(subject)) if is_askable(subject) else ()
+        except EnrichmentError as error:  # what SurfSense sells was asked for all companies
+            raise renamed(error, company.query_name) from error
         failed: EnrichmentError | None = None
         while True:
             chosen, site = self._next(company, subject, offers, taken, wants)

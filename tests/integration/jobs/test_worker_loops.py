@@ -16,6 +16,13 @@ from orchestrator.infra.background import Loop, Supervisor, end_task
 from orchestrator.settings import Settings
 from tests.support.async_waiting import eventually
 from tests.support.notifier import FakeNotifier
+from tests.support.planted_surfsense import (
+    CAPABILITIES,
+    HEALTHY,
+    KEY,
+    WORKSPACE,
+    PlantedSurfSense,
+)
 
 SOON = timedelta(milliseconds=5)
 NAMES = (
@@ -46,6 +53,25 @@ async def test_every_loop_of_a_worker_is_tested_here(
     """Who adds a loop adds its name to this file, and to the page on operations."""
     async with build(settings, notifier=notifier) as runtime:
         assert tuple(loop.name for loop in worker_loops(runtime)) == NAMES
+
+
+async def test_a_worker_that_buys_by_workspace_reads_its_verbs(
+    settings: Settings, notifier: FakeNotifier
+) -> None:
+    """Before the first purchase, and then from time to time; nothing is bought for it."""
+    async with PlantedSurfSense(HEALTHY) as surfsense:
+        workspace = {
+            "surfsense_url": SecretStr(surfsense.url),
+            "surfsense_protocol": "workspace",
+            "surfsense_api_key": SecretStr(KEY),
+            "surfsense_workspace_id": WORKSPACE["name"],
+        }
+        async with build(settings.model_copy(update=workspace), notifier=notifier) as runtime:
+            *others, loop = worker_loops(runtime)
+            await loop.work()
+
+    assert (*(each.name for each in others), loop.name) == (*NAMES, "surfsense")
+    assert surfsense.asked == [("GET", "/api/v1/workspaces"), ("GET", CAPABILITIES)]
 
 
 @pytest.mark.parametrize("name", NAMES)

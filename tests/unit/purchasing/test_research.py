@@ -1,0 +1,42 @@
+"""What goes wrong before the first step of a company is bought."""
+
+from typing import Any, cast
+
+import pytest
+
+from orchestrator.identity import identify
+from orchestrator.identity.resolution import MatchReason, Resolved
+from orchestrator.memo import Flight, Memo
+from orchestrator.purchasing import BillingContext
+from orchestrator.purchasing.purchase import Purchaser
+from orchestrator.purchasing.research import Research
+from orchestrator.surfsense import AccessDenied, EnrichmentError, ServiceUnavailable
+
+
+class NothingKnown:
+    """A memo without entries, and a flight without a record."""
+
+    record = None
+
+    async def peek_many(self, keys: list[str]) -> list[None]:
+        """Return no entry for each key."""
+        return [None] * len(keys)
+
+
+@pytest.mark.parametrize(
+    "error", [ServiceUnavailable("", "no connection"), AccessDenied("", 403, "no workspace")]
+)
+async def test_what_cannot_be_offered_is_said_of_the_company(error: EnrichmentError) -> None:
+    """The verbs are asked for once for all companies; each one's error has its own name."""
+
+    async def offers(_has_place: bool) -> tuple[()]:  # noqa: FBT001 - as the port
+        raise error
+
+    nothing: Any = NothingKnown()
+    company = Resolved(identify("Acme"), "acme", MatchReason.NAME)
+    research = Research(cast("Memo", nothing), cast("Purchaser", nothing), offers, ceiling_micros=1)
+
+    with pytest.raises(type(error), match=r"^Acme: SurfSense"):
+        await research.load(
+            cast("Flight", nothing), company, BillingContext(None, "default"), lambda *_: True
+        )
