@@ -202,11 +202,18 @@ def _rank(judged: Judged) -> tuple[int, float, int, str]:
 
 
 def _contested(best: Judged, others: list[Judged]) -> Judged:
-    """Lower *best* for what others state: by one step if they have less support, else fully."""
-    strongest = min(_STATUSES.index(other.status) for other in others)
-    own = _STATUSES.index(best.status)
-    status = _STATUSES[own + 1] if own < strongest else Status.CONFLICTING
+    """Lower *best* for what others state: by one step if all of them are weaker, else fully."""
+    step = _STATUSES[_STATUSES.index(best.status) + 1]
+    status = step if all(_is_weaker(other, best) for other in others) else Status.CONFLICTING
     alternatives = tuple(other.value for other in others[:_MOST_ALTERNATIVES])
     return replace(
         best, status=status, confidence=_number(best.best, status), alternatives=alternatives
     )
+
+
+def _is_weaker(other: Judged, best: Judged) -> bool:
+    """Return whether *other* has less support, or is what the same source states less clearly."""
+    if _STATUSES.index(other.status) > _STATUSES.index(best.status):
+        return True
+    origins, own = ({one.origin for one in judged.support} for judged in (other, best))
+    return origins <= own and other.confidence < best.confidence

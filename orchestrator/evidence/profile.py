@@ -385,7 +385,8 @@ def _statement(subject: Subject, gated: Gated, observed: Observed, source: Sourc
     host = host_of(source.url or "") if is_web else None
     is_own = is_web and gated.is_backed and is_on(source.url, gated.website.domain)
     is_proof = is_page and is_on(source.url, subject.domain)
-    if observed.field is ClaimField.TAX_ID and observed.method is Method.CHECK_DIGIT:
+    if observed.method is Method.CHECK_DIGIT and is_page:
+        # The tax id itself, and the country that it is of.
         is_proof = is_proof or names_company(subject, source)
     return Statement(observed, registrable(host) if host else source.step, is_own, is_proof)
 

@@ -104,6 +104,25 @@ def test_a_rival_with_less_support_costs_one_step(
     assert judged.status is status
 
 
+def test_what_one_source_states_less_clearly_is_weaker() -> None:
+    """A tax id tells a company's country better than an address on the same site does."""
+    tax_id = stated("ES", field=ClaimField.COUNTRY, method=Method.CHECK_DIGIT)
+    address = stated("PT", field=ClaimField.COUNTRY)
+    elsewhere = stated("PT", field=ClaimField.COUNTRY, origin="maps")
+    proven = stated("ES", field=ClaimField.COUNTRY, method=Method.CHECK_DIGIT, is_proof=True)
+
+    assert only(address, proven).status is Status.CORROBORATED
+    assert only(elsewhere, tax_id).status is Status.CONFLICTING
+    assert only(address, tax_id).value == "ES"
+
+
+def test_a_source_that_contradicts_itself_needs_a_person() -> None:
+    """Two tax ids in one legal notice, and nothing that says whose they are."""
+    ids = [stated(v, field=ClaimField.TAX_ID, method=Method.CHECK_DIGIT) for v in ("A1", "B2")]
+
+    assert only(*ids).status is Status.CONFLICTING
+
+
 @pytest.mark.parametrize("field", sorted(set(ClaimField) - SINGLE))
 def test_values_of_a_list_do_not_contradict_each_other(field: ClaimField) -> None:
     """A company has many addresses and phones."""
