@@ -99,7 +99,7 @@ class Rate:
         No window has more than *limit* calls if each arrives within twice as long after its time:
         one half is for this fleet's processes, the other one for the network.
         """
-        return (self.limit - self.planned - self.burst + 1) * self.spacing / 2
+        return (self.limit - self.planned - self.burst + 1) * self.spacing // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class PaceState:
         return self.next_in + self.spacing * max(0, calls - 1) if calls > 0 else timedelta(0)
 
 
-class _Lines:
+class Lines:
     """Callers that wait, by lane. The most urgent lane goes first, and none is passed over."""
 
     def __init__(self) -> None:
@@ -171,15 +171,18 @@ class _Lines:
         return any(self._lines.values())
 
     def sizes(self) -> dict[Lane, int]:
+        """Return how many wait, by lane."""
         return {lane: len(line) for lane, line in self._lines.items()}
 
     def join(self, lane: Lane) -> "asyncio.Future[Turn]":
+        """Return a new caller at the end of its lane's line."""
         caller: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         self._lines[lane][caller] = None
         self.emptied.clear()
         return caller
 
     def leave(self, lane: Lane, caller: "asyncio.Future[Turn]") -> None:
+        """Take a caller out that waits no longer."""
         self._lines[lane].pop(caller, None)
         self._note_emptied()
 
@@ -256,7 +259,7 @@ class Pace:
         self._credit_pause = credit_pause
         self._script = load_script(redis, "orchestrator.surfsense", "pace")
         self._event_script = load_script(redis, "orchestrator.surfsense", "pace_event")
-        self._lines = _Lines()
+        self._lines = Lines()
         self._pacer: asyncio.Task[None] | None = None
         self._held: tuple[int, int] | None = None  # the time reserved ahead, and its epoch
 
@@ -428,7 +431,8 @@ class Pace:
             case [b"go", within_us, slot_us, epoch, is_probe]:
                 self._held = None
                 turn = Turn(asked_at + within_us / 1e6, slot_us, epoch, bool(is_probe))
-                if not self._grant(turn):
+                # This process may have stood still since Redis answered.
+                if turn.is_over or not self._grant(turn):
                     await self.unused(turn)
             case [b"wait", wait_us, slot_us, epoch]:
                 self._held = slot_us, epoch
