@@ -142,6 +142,7 @@ class PaceState:
         failures: Of the service in a row, over the fleet.
         breaker: What they have led to.
         has_credit: False after a 402, until credit is back.
+        refusal: What SurfSense said with that 402, if anything.
     """
 
     waiting: Mapping[Lane, int]
@@ -153,6 +154,7 @@ class PaceState:
     failures: int
     breaker: Breaker
     has_credit: bool
+    refusal: str
 
     def time_for(self, calls: int) -> timedelta:
         """Return how long *calls* take at the rate, if no other caller uses the workspace."""
@@ -215,7 +217,11 @@ class Lines:
 
 
 class _NoCredit(Exception):
-    """The credit gate is closed."""
+    """The credit gate is closed; *refusal* is SurfSense's sentence."""
+
+    def __init__(self, refusal: str) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
 
 
 class Pace:
@@ -281,8 +287,9 @@ class Pace:
             self._pacer = asyncio.create_task(self._run(), name="pacer")
         try:
             return await caller
-        except _NoCredit:
-            raise AccessDenied(company, HTTPStatus.PAYMENT_REQUIRED) from None
+        except _NoCredit as no_credit:
+            status = HTTPStatus.PAYMENT_REQUIRED.value
+            raise AccessDenied(company, status, no_credit.refusal) from None
         except asyncio.CancelledError:
             self._lines.leave(lane, caller)
             if caller.done() and not caller.cancelled() and caller.exception() is None:
@@ -300,7 +307,7 @@ class Pace:
                 await self.limited(error.retry_after_s)
                 await self.succeeded()  # it answers
             case AccessDenied(status=HTTPStatus.PAYMENT_REQUIRED):
-                await self.out_of_credit()
+                await self.out_of_credit(error.reason)
                 await self.succeeded()
             case ServiceUnavailable() | AnswerLost():
                 await self.failed(turn)
@@ -351,14 +358,17 @@ class Pace:
         if await self._tell("succeeded"):
             log.info("pace.breaker_closed")
 
-    async def out_of_credit(self) -> None:
+    async def out_of_credit(self, refusal: str = "") -> None:
         """Let no call of the fleet leave any more: SurfSense has answered 402.
+
+        Args:
+            refusal: Its sentence, which every caller gets that is refused for it.
 
         Raises:
             StoreUnavailable: The gate was not told.
         """
-        if await self._tell("no_credit", self._credit_pause // _US):
-            log.error("pace.credit_used_up")
+        if await self._tell("no_credit", self._credit_pause // _US, refusal):
+            log.error("pace.credit_used_up", refusal=refusal)
 
     async def credit_is_back(self) -> None:
         """Let calls leave again after a top-up.
@@ -380,10 +390,9 @@ class Pace:
                 both.time()
                 both.hgetall(self._keys[0])
                 (seconds, micros), found = await both.execute()
-        return self._state_of(
-            {name.decode(): int(value) for name, value in found.items()},
-            seconds * 1_000_000 + micros,
-        )
+        refusal = found.pop(b"refusal", b"").decode()
+        gate = {name.decode(): int(value) for name, value in found.items()}
+        return self._state_of(gate, seconds * 1_000_000 + micros, refusal)
 
     async def aclose(self) -> None:
         """End all waiting: the callers are cancelled."""
@@ -393,7 +402,7 @@ class Pace:
         for caller in self._lines.drain():
             caller.cancel()
 
-    def _state_of(self, gate: Mapping[str, int], now_us: int) -> PaceState:
+    def _state_of(self, gate: Mapping[str, int], now_us: int, refusal: str) -> PaceState:
         spacing = self.rate.spacing
         next_us = gate.get("tat", 0) - (self.rate.burst - 1) * (spacing // _US) - now_us
         lately = _left_lately(gate, now_us)
@@ -408,6 +417,7 @@ class Pace:
             failures=failures,
             breaker=Breaker.OPEN if failures >= self._trip else Breaker.CLOSED,
             has_credit="ask_at" not in gate,
+            refusal=refusal,
         )
 
     async def _run(self) -> None:
@@ -439,10 +449,10 @@ class Pace:
                 await self._wait(wait_us / 1e6)
             case [b"hold", wait_us]:
                 await self._wait(wait_us / 1e6)
-            case [b"ask"] if await self._may_buy_again():
+            case [b"ask", _] if await self._may_buy_again():
                 await self.credit_is_back()
-            case _:
-                self._refuse(_NoCredit())
+            case [_, refusal]:
+                self._refuse(_NoCredit(refusal.decode()))
 
     async def _ask(self) -> list[Any]:
         rate = self.rate
@@ -455,7 +465,7 @@ class Pace:
             reply: list[Any] = await self._script(keys=self._keys, args=args)
         return reply
 
-    async def _tell(self, event: str, *details: int) -> bool:
+    async def _tell(self, event: str, *details: int | str) -> bool:
         args: list[str | int] = [GATE_TTL // _MS, event, *details]
         with store_errors(f"pace {event}"):
             return bool(await self._event_script(keys=self._keys, args=args))

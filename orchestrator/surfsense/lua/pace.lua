@@ -1,7 +1,7 @@
 -- pace(KEYS: gate, free; ARGV: slot_us, epoch, spacing_us, burst, late_us, trip, probe_us, ask_us,
 --      ttl_ms)
 --
---   gate        hash {tat, epoch, not_before, failures, retry_at, ask_at, minute, left,
+--   gate        hash {tat, epoch, not_before, failures, retry_at, ask_at, refusal, minute, left,
 --               left_before}, see below
 --   free        sorted set of times that were given back, scored by themselves
 --   slot_us     the time that the caller holds, 0 if none
@@ -17,13 +17,14 @@
 -- All times are microseconds of this server's clock: `tat` is when the schedule has caught up with
 -- the calls it has let go, `epoch` changes when all times that were handed out become void,
 -- `not_before` is what the latest 429 asked for, `retry_at` the next probe, if the breaker is open,
--- `ask_at` the next question for credit, if there is none. `minute`, `left` and `left_before` count
--- the calls of this minute and of the one before.
+-- `ask_at` the next question for credit, if there is none, and `refusal` what was said to that.
+-- `minute`, `left` and `left_before` count the calls of this minute and of the one before.
 --
 -- Returns {'go', use_within_us, slot_us, epoch, is_probe}: the call may leave now.
 -- {'wait', us, slot_us, epoch}: its time is in so many microseconds; ask again then.
 -- {'hold', us}: the breaker is open; ask again in so many microseconds.
--- {'closed'}: there is no credit. {'ask'}: this caller, and no other one, asks whether there is.
+-- {'closed', refusal}: there is no credit. {'ask', refusal}: this caller, and no other one, asks
+-- whether there is.
 --
 -- Keeps: a time is used once, and no later than late_us after it. Times are spaced by spacing_us,
 -- but for `burst` of them after an idle period (GCRA, with reservations instead of refusals).
@@ -46,11 +47,12 @@ local function remember(...)
 end
 
 if known.ask_at then
+  local refusal = redis.call('HGET', gate, 'refusal') or ''
   if now < known.ask_at then
-    return {'closed'}
+    return {'closed', refusal}
   end
   remember('ask_at', now + ask)
-  return {'ask'}
+  return {'ask', refusal}
 end
 
 local is_open = (known.failures or 0) >= trip

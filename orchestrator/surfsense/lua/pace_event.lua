@@ -7,7 +7,7 @@
 --   'failed', is_probe, trip, pause_us      the service failed; a probe comes pause_us later
 --   'succeeded'                             it works
 --   'idle_probe'                            a probe was not sent: another one may be
---   'no_credit', ask_us                     no call leaves until credit is back
+--   'no_credit', ask_us, refusal            no call leaves until credit is back
 --   'credit'                                it is back
 --   'free', slot_us, epoch                  a time is given back
 --
@@ -65,13 +65,14 @@ function events.idle_probe()
   return 0
 end
 
-function events.no_credit(ask)
+function events.no_credit(ask, refusal)
   local is_new = known('ask_at') == nil
-  remember('ask_at', now + tonumber(ask))
+  remember('ask_at', now + tonumber(ask), 'refusal', refusal)
   return is_new and 1 or 0
 end
 
 function events.credit()
+  redis.call('HDEL', gate, 'refusal')
   return redis.call('HDEL', gate, 'ask_at')
 end
 

@@ -121,14 +121,16 @@ async def test_without_credit_nothing_leaves(pace: Pace, other: Pace) -> None:
     waiting = asyncio.create_task(_turn(other))
     await asyncio.sleep(0)
 
-    await pace.out_of_credit()
+    await pace.out_of_credit("3 micro-USD are left")
 
     with pytest.raises(AccessDenied) as refused:
         await waiting
     with pytest.raises(AccessDenied):
         await _turn(pace)
-    assert refused.value.args == ("Acme", 402)
-    assert not (await other.state()).has_credit
+    state = await other.state()
+    assert refused.value.args == ("Acme", 402, "3 micro-USD are left")
+    assert not state.has_credit
+    assert state.refusal == "3 micro-USD are left"
 
 
 async def test_credit_that_is_back_opens_the_gate(pace: Pace, other: Pace) -> None:
