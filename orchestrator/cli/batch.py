@@ -268,8 +268,10 @@ def cells_of(result: ItemResult, language: Language) -> ResultCells:
 
 def _source_of(result: ItemResult) -> str:
     """Return where the evidence came from; for a company without any, what became of the search."""
+    if result.found is None and result.source is not None:
+        return "unknown"
     if result.found is False and result.status is not ItemStatus.AMBIGUOUS:
-        return "unknown" if result.status is ItemStatus.UNKNOWN else "not_found"
+        return "not_found"
     return result.source or ""
 
 

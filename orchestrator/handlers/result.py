@@ -46,7 +46,7 @@ class ItemResult(BaseModel):
     """The fields of every item's result.
 
     `source` is how the evidence came about, None where nothing was looked up; `found` is whether
-    SurfSense knows the company. For an ambiguous one, `candidates` are the companies that may be
+    SurfSense knows the company, None where no source said anything. For an ambiguous one, `candidates` are the companies that may be
     meant. `reason` is one sentence, `code` its machine-readable form. `uncertain_micros` is what
     a purchase may have cost whose answer was lost.
     """
@@ -141,7 +141,7 @@ def provenance(enrichment: Enrichment) -> JsonObject:
     result: JsonObject = {
         "company_key": enrichment.company_key,
         "source": enrichment.source,
-        "found": enrichment.status is EnrichmentStatus.FOUND,
+        "found": _is_found(enrichment.status),
     }
     if enrichment.as_of is not None:
         result["as_of"] = enrichment.as_of.isoformat().replace("+00:00", "Z")
@@ -152,6 +152,10 @@ def provenance(enrichment: Enrichment) -> JsonObject:
     if enrichment.simulated:
         result["simulated"] = True
     return result
+
+
+def _is_found(status: EnrichmentStatus) -> bool | None:
+    return None if status is EnrichmentStatus.UNKNOWN else status is EnrichmentStatus.FOUND
 
 
 def tally_of(
