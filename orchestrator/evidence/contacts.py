@@ -18,7 +18,7 @@ from agents.domains import is_within
 from .passages import MOST_READ, Quoted, quoted, skeleton
 from .phones import phones_in
 from .tax_ids import TaxId, tax_ids_in
-from .whose import Marks, contact_words
+from .whose import ContactMarks, contact_words
 
 __all__ = ["Contacts", "Quoted", "TaxId", "contacts_in", "is_company_mailbox"]
 
@@ -59,7 +59,7 @@ def contacts_in(text: str, country: str | None, own_domain: str | None = None) -
         country: ISO 3166-1 alpha-2, for numbers without a country code.
         own_domain: Domain of the company's site; an address there is never taken for another's.
     """
-    marks = Marks(text[:MOST_READ])
+    marks = ContactMarks(text[:MOST_READ])
     numbers = tax_ids_in(marks, country)
     region = country or next((number.tax_id.country for number in numbers), None)
     taken = [(number.start, number.end) for number in numbers]
@@ -87,7 +87,7 @@ def is_company_mailbox(email: str) -> bool:
 
 @cache
 def _mailboxes() -> frozenset[str]:
-    return frozenset(contact_words()["mailboxes"]["words"])
+    return contact_words().mailboxes.words
 
 
 def _distinct(found: Iterable[T]) -> tuple[T, ...]:
@@ -97,7 +97,7 @@ def _distinct(found: Iterable[T]) -> tuple[T, ...]:
     return tuple(values.values())
 
 
-def _emails(marks: Marks, own_domain: str | None) -> Iterator[Quoted]:
+def _emails(marks: ContactMarks, own_domain: str | None) -> Iterator[Quoted]:
     text = marks.text
     for number, at in enumerate(_AT.finditer(text)):
         if number == _MOST:
@@ -139,20 +139,20 @@ def _email(text: str, at: re.Match[str], start: int, end: int) -> str | None:
 
 def _is_real(local: str, domain: str) -> bool:
     """Return whether an address is neither a file's name nor an example nor a machine's."""
-    words = contact_words()["emails"]
+    words = contact_words().emails
     *_, ending = domain.split(".")
     site = domain.partition(".")[0]
     return not (
         not _ENDING.fullmatch(ending)
-        or ending in words["file_endings"]
-        or local in words["machine_names"]
-        or site in words["placeholder_domains"]
-        or (site in words["placeholder_hosts"] and local in words["placeholder_names"])
-        or any(is_within(domain, other) for other in contact_words()["domains"]["others"])
+        or ending in words.file_endings
+        or local in words.machine_names
+        or site in words.placeholder_domains
+        or (site in words.placeholder_hosts and local in words.placeholder_names)
+        or any(is_within(domain, other) for other in contact_words().domains.others)
     )
 
 
-def _is_of_anothers_site(marks: Marks, domain: str) -> bool:
+def _is_of_anothers_site(marks: ContactMarks, domain: str) -> bool:
     """Return whether the site of an address is named as a web designer's or host's."""
     at = -1
     for _ in range(3):

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import phonenumbers
 
 from .passages import Quoted, line_at, quoted
-from .whose import Marks
+from .whose import ContactMarks
 
 _MOST: Final = 100
 """Numbers of one text that are looked at."""
@@ -74,7 +74,7 @@ class _Found(NamedTuple):
 
 
 def phones_in(
-    marks: Marks, region: str | None, taken: Sequence[tuple[int, int]] = ()
+    marks: ContactMarks, region: str | None, taken: Sequence[tuple[int, int]] = ()
 ) -> Iterator[Quoted]:
     """Yield the company's phone numbers in a text, perhaps twice.
 
@@ -106,7 +106,7 @@ def _linked(text: str, region: str | None) -> Iterator[_Found]:
             yield _Found(value, *link.span("number"))
 
 
-def _written(marks: Marks, region: str | None) -> Iterator[_Found]:
+def _written(marks: ContactMarks, region: str | None) -> Iterator[_Found]:
     end, label = -1, ""
     for run in _runs(marks.text):
         before = label
@@ -132,7 +132,7 @@ def _runs(text: str) -> Iterator[re.Match[str]]:
             break
 
 
-def _label_of(marks: Marks, start: int) -> str:
+def _label_of(marks: ContactMarks, start: int) -> str:
     """Return what the nearest word before *start* announces: "phone", "fax", "other" or ""."""
     bare = marks.bare
     initial = _INITIAL.search(marks.text, max(0, start - _LONGEST_INITIAL), start)

@@ -4,16 +4,16 @@ The countries, labels and shapes stand in `data/tax_ids.toml`. People's numbers 
 """
 
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib import import_module, resources
+from importlib import import_module
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from .passages import passage, skeleton
-from .whose import Marks, Phrases, phrases_of
+from .whose import ContactMarks
+from .word_lists import Phrases, WordFile, load, phrases_of
 
 _MOST: Final = 40
 """Numbers of one text that are looked at."""
@@ -71,7 +71,11 @@ class _Kind:
 
     def is_named(self, label: str) -> bool:
         """Return whether *label* may stand before such a number."""
-        return not label or label in self.labels or (label in _any_country() and bool(self.check))
+        return (
+            not label
+            or label in self.labels
+            or (label in _table().any_country and bool(self.check))
+        )
 
     def read(self, digits: str, label: str, *, is_home: bool) -> tuple[str, bool] | None:
         """Return the number that *digits* are, and whether its check digit is right.
@@ -83,7 +87,7 @@ class _Kind:
         """
         bare = digits.removeprefix(self.country)
         is_prefixed = bare != digits
-        if not is_prefixed and not is_home and label in _any_country() and bare.isdigit():
+        if not is_prefixed and not is_home and label in _table().any_country and bare.isdigit():
             return None
         if not self.shape.fullmatch(bare) or bare in _GENERIC:
             return None
@@ -110,7 +114,7 @@ class Located(NamedTuple):
     end: int
 
 
-def tax_ids_in(marks: Marks, country: str | None) -> list[Located]:
+def tax_ids_in(marks: ContactMarks, country: str | None) -> list[Located]:
     """Return the companies' numbers in a text, perhaps twice.
 
     Args:
@@ -125,7 +129,7 @@ def tax_ids_in(marks: Marks, country: str | None) -> list[Located]:
     ]
 
 
-def _places(marks: Marks) -> Iterator[tuple[str, int]]:
+def _places(marks: ContactMarks) -> Iterator[tuple[str, int]]:
     """Yield each label with the offset at which its number would begin; "" is no label."""
     for start, end in marks.find(_labels())["label"][:_MOST]:
         gap = _GAP.match(marks.bare, end)
@@ -138,7 +142,7 @@ def _undotted(label: str) -> str:
     return " ".join(label.replace(".", "").split())
 
 
-def _read(marks: Marks, label: str, at: int, country: str | None) -> Located | None:
+def _read(marks: ContactMarks, label: str, at: int, country: str | None) -> Located | None:
     text = marks.text
     digits, ends = _compact(text, at)
     for kind in _kinds_for(label, country, marks.bare):
@@ -182,32 +186,42 @@ def _compact(text: str, at: int) -> tuple[str, list[int]]:
     return "".join(digits[:_LONGEST]), ends[:_LONGEST]
 
 
-@cache
-def _table() -> dict[str, list[Any]]:
-    data = resources.files(__package__).joinpath("data", "tax_ids.toml").read_bytes()
-    return tomllib.loads(data.decode())
+class _Row(WordFile):
+    type: str
+    country: str
+    labels: list[str]
+    shape: re.Pattern[str]
+    company: re.Pattern[str]
+    check: str
+    may_fail_check: bool = False
+    digits_after_hyphen: int = 0
+
+
+class _Table(WordFile):
+    any_country: frozenset[str]
+    tax_id: list[_Row]
 
 
 @cache
-def _any_country() -> frozenset[str]:
-    return frozenset(map(str, _table()["any_country"]))
+def _table() -> _Table:
+    return load(_Table, "tax_ids.toml")
 
 
 @cache
 def _kinds() -> tuple[_Kind, ...]:
-    return tuple(map(_kind, _table()["tax_id"]))
+    return tuple(map(_kind, _table().tax_id))
 
 
-def _kind(row: Mapping[str, Any]) -> _Kind:
+def _kind(row: _Row) -> _Kind:
     return _Kind(
-        type=row["type"],
-        country=row["country"],
-        labels=frozenset(_undotted(skeleton(label)) for label in row["labels"]),
-        shape=re.compile(row["shape"]),
-        company=re.compile(row["company"]) if row["company"] else None,
-        check=_check(row["check"]) if row["check"] else None,
-        may_fail_check=row.get("may_fail_check", not row["check"]),
-        tail=row.get("digits_after_hyphen", 0),
+        type=row.type,
+        country=row.country,
+        labels=frozenset(_undotted(skeleton(label)) for label in row.labels),
+        shape=row.shape,
+        company=row.company if row.company.pattern else None,
+        check=_check(row.check) if row.check else None,
+        may_fail_check=row.may_fail_check or not row.check,
+        tail=row.digits_after_hyphen,
     )
 
 
@@ -220,5 +234,5 @@ def _check(module: str) -> Callable[[str], bool]:
 
 @cache
 def _labels() -> Phrases:
-    labels = {label for row in _table()["tax_id"] for label in row["labels"]}
-    return phrases_of({"label": labels | _any_country()})
+    labels = {label for row in _table().tax_id for label in row.labels}
+    return phrases_of({"label": labels | _table().any_country})
