@@ -7,6 +7,7 @@ A cell is a line: of a table, a list, an address. Every quote that this package 
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -128,6 +129,20 @@ def sentence_at(text: str, start: int, end: int) -> tuple[int, int]:
         elif stop.start("blank") >= end:
             return first, stop.start("blank")
     return first, last
+
+
+def sentences_in(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each sentence or cell of *text* begins and ends."""
+    start = 0
+    for line in _LINE_END.split(text):
+        first, end = start, start + len(line)
+        for stop in _STOP.finditer(text, start, end):
+            if _ends_sentence(text, stop.start()):
+                yield first, stop.start("blank")
+                first = stop.end()
+        if first < end:
+            yield first, end
+        start = end + 1
 
 
 def _ends_sentence(text: str, stop: int) -> bool:

@@ -113,7 +113,7 @@ def _written(marks: ContactMarks, region: str | None) -> Iterator[_Found]:
         label = _label_of(marks, run.start())
         near = end >= 0 and run.start() - end <= _FARTHEST_NEIGHBOUR
         if not label and near and _BETWEEN_NEIGHBOURS.fullmatch(marks.bare, end, run.start()):
-            label = before
+            label = before if before == "phone" else ""
         end = run.end()
         if label == "fax" or (not label and _BEHIND_OTHERS.match(marks.bare, end)):
             continue
@@ -195,7 +195,8 @@ def _announced(
         )
         if last:
             value = e164(_joined(groups[first:last], is_international=is_international), region)
-            yield _Found(str(value), groups[first].start(), groups[last - 1].end())
+            start = 0 if is_international else groups[first].start()
+            yield _Found(str(value), start, groups[last - 1].end())
             read = True
         elif is_international:
             break

@@ -52,14 +52,22 @@ def phrases_of(kinds: Mapping[str, Iterable[str]]) -> Phrases:
     by_first: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for kind, phrases in kinds.items():
         for phrase in map(skeleton, phrases):
-            (first, *_) = _WORD.findall(phrase)
-            by_first[first][kind].add(phrase)
+            word = _WORD.search(phrase)
+            if not word:
+                raise ValueError(f"no word in the phrase {phrase!r}")
+            by_first[_key(phrase, word)][kind].add(phrase)
             if _is_initials(phrase):
-                by_first[phrase[0]][kind].add(phrase)
+                by_first[f"{phrase[0]}."][kind].add(phrase)
     return {
         first: tuple((kind, _any_of(phrases)) for kind, phrases in of_kinds.items())
         for first, of_kinds in by_first.items()
     }
+
+
+def _key(text: str, word: re.Match[str]) -> str:
+    """Return the *word* that phrases are looked up by, a single letter with the dot behind it."""
+    end = word.end()
+    return word[0] + "." if end - word.start() == 1 and text[end : end + 1] == "." else word[0]
 
 
 def _is_initials(phrase: str) -> bool:
@@ -100,7 +108,7 @@ class Marks:
         ends: dict[str, int] = {}
         bare = self.bare
         for word in _WORD.finditer(bare):
-            for kind, pattern in phrases.get(word[0], ()):
+            for kind, pattern in phrases.get(_key(bare, word), ()):
                 start = word.start()
                 if start < ends.get(kind, 0) or bare[max(0, start - 1) : start] in _WITHIN_ADDRESS:
                     continue

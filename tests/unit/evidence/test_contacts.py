@@ -96,6 +96,7 @@ EMAILS: list[tuple[str | None, str, list[str]]] = [
     ),
 ]
 PHONES: list[tuple[str | None, str, list[str]]] = [
+    ("ES", "Fax +34 944 000 112, +34 944 000 111", ["+34944000111"]),
     (
         "ES",
         (
