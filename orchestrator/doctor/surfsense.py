@@ -162,7 +162,9 @@ def judge_enrich(answers: Answers) -> Diagnosis:
     check = f"{_CHECK} protocol"
     if not has_enrich and answers.is_surfsense:
         what = f"{where} speaks SurfSense's own API, and has no /enrich"
-        return fault(check, what, "Set SURFSENSE_PROTOCOL=workspace, with its two settings.")
+        return fault(
+            check, what, "Set SURFSENSE_PROTOCOL=workspace, and SURFSENSE_API_KEY to its token."
+        )
     if answers.token.is_refused and answers.is_surfsense:
         return fault(f"{_CHECK} token", f"{where} refuses it ({answers.token.status})", KEY_FIX)
     if answers.enrich.is_refused:

@@ -16,6 +16,7 @@ from orchestrator.surfsense import (
     RateLimited,
     RunInterrupted,
     ServiceUnavailable,
+    SourceRefused,
     TransientEnrichmentError,
 )
 
@@ -42,6 +43,7 @@ _NOW: Final = frozenset(
         NotSent.code,
         RateLimited.code,
         RunInterrupted.code,
+        SourceRefused.code,
     }
 )
 
