@@ -13,15 +13,28 @@ from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
+from orchestrator.identity.writing import split_words
+
 _HOSTS: Final = Path(__file__).with_name("data") / "hosts.tsv"
 _ANY_SUFFIX: Final = ".*"
 _LONGEST_HOST: Final = 253
 _LONGEST_URL: Final = 2_048
+_SCHEME: Final = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]{0,20}:)?//")
 _HOST: Final = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,30}")
+_LENGTH_OF_COUNTRY: Final = 2
+_COUNTRY_OF: Final = {"uk": "GB"}
+_SOLD_TO_ALL: Final = frozenset(
+    ("ag", "ai", "am", "at", "bz", "cc", "co", "eu", "fm", "gg", "gl", "gs", "im", "io", "is", "la")
+) | frozenset(
+    ("li", "ly", "me", "ms", "mu", "nu", "pw", "sc", "sh", "st", "su", "tk", "tl", "to", "tv", "ws")
+)
+_GOVERNMENT: Final = re.compile(
+    r"(?:^|\.)(?:gov|gob|gub|gouv|govt|mil|jus|leg|fed)(?:\.[a-z]{2})?$|\.(?:go|gc|gv)\.[a-z]{2}$"
+)
 
 
 class HostKind(StrEnum):
-    """What a host is that is nobody's own site; the values are the words of `hosts.tsv`."""
+    """What a host is that is never a company's own; the values are the words of `hosts.tsv`."""
 
     SOCIAL = "social"
     DIRECTORY = "directory"
@@ -40,6 +53,71 @@ class HostKind(StrEnum):
     PARKING = "parking"
     PLATFORM = "platform"
     """The root of a site builder; a subdomain of it may be a company's only site."""
+
+
+#: Names of sites about many companies, in the domain's own label without hyphens. Each is a phrase
+#: that no company would take for its own site; single words (`empleo`, `guia`) are names, too.
+_RULES: Final = tuple(
+    (kind, re.compile("|".join(phrases)))
+    for kind, phrases in (
+        (
+            HostKind.DIRECTORY,
+            (
+                "pagina[s]?(?:amar[ie]l|blan|bran)",
+                "amarillas(?:internet)?$|^amarillas|amarelasinternet|^amarelas",
+                "yellowpage|whitepage|goldenpage|pagesjaunes|paginegialle|gelbeseiten|branchenbuch",
+                "dire[ck]?toriode|^directorio|directorio$|^diretorio|business(?:es)?(?:directory|list)",
+                "companydirectory|directorydir|^localbusiness",
+                "empresite|(?:list(?:ado|ao|a)|guia|info|busca(?:dor)?|ranking|datos?|ficha)s?(?:de)?empresa",
+                "empresas(?:del?|en)(?:espana|mexico|peru|chile|colombia|argentina|brasil|portugal)",
+                "guia(?:telefonic|comercial|local|industrial|mais|facil|practica|urbana)|infoisinfo",
+                "(?:telefonos|telefones)(?:de|y)|^telelista|listatelefonica|guiadetelefon",
+                "companies(?:list|in|house)|compan(?:y|ies)(?:search|info|lookup|check|data)",
+                "findalocal|nearme$|near-me|locales(?:cerca|comerciales)de",
+            ),
+        ),
+        (
+            HostKind.REGISTRY,
+            (
+                "registromercantil|handelsregister|companieshouse|registroimprese|boletinoficial",
+                "^(?:consulta|buscar?|saber)?(?:rucs?|cnpjs?|cuits?|nits?|rfcs?)(?:peru|brasil|online|info)?$",
+                "consulta(?:de)?(?:ruc|cnpj|cuit|rut|nit|cif)|cnpj(?:s|info|biz|facil)?$|^cnpj|rutificador",
+            ),
+        ),
+        (
+            HostKind.JOBS,
+            (
+                "infojobs|infoempleo|jobboard|jobsearch|jobs(?:in|near|list)|(?:find|search|get)jobs",
+                "(?:busco?|busca[rs]?|ofertas?|bolsa|portal|vagas)(?:de)?(?:empleo|trabajo|emprego)s?",
+                "^(?:empleos|trabajos|vagas|empregos|vacantes)(?:de|en|em)?[a-z]{0,12}$",
+                "(?:empleos|empregos|vagas|vacantes)$|[a-z]{4}jobs$|^jobs[a-z]{0,8}$",
+            ),
+        ),
+        (
+            HostKind.ENCYCLOPEDIA,
+            ("^wiki[a-z]+|[a-z]+wiki$|[a-z]{3}[io]pedia$|^diccionario|dictionary",),
+        ),
+        (
+            HostKind.REVIEWS,
+            ("^opiniones[a-z]*|[a-z]+opiniones$|reviews$|^horarios?(?:de|tiendas)",),
+        ),
+        (
+            HostKind.NEWS,
+            (
+                "^(?:el)?(?:diario|periodico)(?:de|del)[a-z]{4}|^noticias(?:de)?[a-z]{4}|[a-z]{3}noticias$",
+                "^(?:la)?(?:voz|gaceta|tribuna)de[a-z]{4}|^(?:the)?daily[a-z]{4}|[a-z]{3}gazette$",
+                "(?:news(?:paper|wire|room|online|today|daily)?|herald|tribune|chronicle)$",
+            ),
+        ),
+        (
+            HostKind.MARKETPLACE,
+            (
+                "^(?:cupones|descuentos|chollos)[a-z]*|[a-z](?:cupones|coupons)$|codigos?descuento|clasificados",
+            ),
+        ),
+        (HostKind.PARKING, ("^domainparking|parkeddomain|domainsforsale|dominiosenventa",)),
+    )
+)
 
 
 class _Hosts(NamedTuple):
@@ -77,8 +155,12 @@ def host_of(url: str) -> str | None:
     Accepts anything that a search result or a place has as its address.
     """
     text = url[:_LONGEST_URL].strip()
+    if not _SCHEME.match(text):
+        if "@" in text.partition("/")[0]:
+            return None
+        text = f"//{text}"
     try:
-        host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+        host = urlsplit(text).hostname or ""
         host = host.rstrip(".").encode("idna").decode() if not host.isascii() else host.rstrip(".")
     except ValueError:  # UnicodeError of a label that is no label is one, too
         return None
@@ -88,13 +170,14 @@ def host_of(url: str) -> str | None:
 
 @lru_cache(maxsize=4_096)
 def registrable(host: str) -> str:
-    """Return the domain that somebody registered for *host*; *host* itself where there is none.
+    """Return the domain that was registered for *host*; *host* itself where there is none.
 
     A subdomain of a site builder's root counts as registered: `acme.wixsite.com`.
 
     >>> registrable("tienda.acme.com.mx"), registrable("acme.wixsite.com")
     ('acme.com.mx', 'acme.wixsite.com')
     """
+    host = host[-_LONGEST_HOST:]
     platform = _platform_of(host)
     if platform is not None and platform != host:
         return f"{host[: -len(platform) - 1].rpartition('.')[2]}.{platform}"
@@ -104,6 +187,28 @@ def registrable(host: str) -> str:
 def label_of(domain: str) -> str:
     """Return the label of a registrable domain that its owner chose: `acme` of `acme.com.mx`."""
     return domain.partition(".")[0]
+
+
+def folded_label(domain: str) -> str:
+    """Return `label_of` as people read it, without accents: `munoz` of `xn--muoz-hqa.es`."""
+    label = label_of(domain)
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return "".join(split_words(label.encode().decode("idna")))
+    except UnicodeError:
+        return label
+
+
+def country_of_suffix(domain: str) -> str | None:
+    """Return the country of a domain's suffix, ISO 3166-1 alpha-2; None if it is of none.
+
+    Suffixes that are sold in all countries (`.co`, `.io`) are of no country.
+    """
+    suffix = domain.rpartition(".")[2]
+    if len(suffix) != _LENGTH_OF_COUNTRY or suffix in _SOLD_TO_ALL:
+        return None
+    return _COUNTRY_OF.get(suffix, suffix.upper())
 
 
 @lru_cache(maxsize=4_096)
@@ -121,11 +226,19 @@ def kind_of(host: str) -> HostKind | None:
     for parent in _parents(host):
         if kind := listed.exact.get(parent):
             return kind
-    return listed.brands.get(label_of(registrable(host)))
+    label = label_of(registrable(host))
+    return listed.brands.get(label) or _kind_by_rule(host, label)
+
+
+def _kind_by_rule(host: str, label: str) -> HostKind | None:
+    if _GOVERNMENT.search(host):
+        return HostKind.GOVERNMENT
+    squeezed = label.replace("-", "")
+    return next((kind for kind, names in _RULES if names.search(squeezed)), None)
 
 
 def _parents(host: str) -> list[str]:
-    labels = host.split(".")
+    labels = host[-_LONGEST_HOST:].split(".")
     return [".".join(labels[i:]) for i in range(len(labels))]
 
 
