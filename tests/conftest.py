@@ -1,6 +1,7 @@
 """What every test gets: a clean environment, and a real Valkey that is left as it was found."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -31,6 +32,9 @@ def pytest_configure() -> None:
         del os.environ[name]
     # Tables are as wide as in a big window, wherever the tests run.
     os.environ["COLUMNS"] = "200"
+    # A background job of a script ignores Ctrl-C, and so would the commands of the tests.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

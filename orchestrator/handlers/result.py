@@ -46,8 +46,9 @@ class ItemResult(BaseModel):
     """The fields of every item's result.
 
     `source` is how the evidence came about, None where nothing was looked up; `found` is whether
-    SurfSense knows the company, None where no source said anything. For an ambiguous one, `candidates` are the companies that may be
-    meant. `reason` is one sentence, `code` its machine-readable form. `uncertain_micros` is what
+    SurfSense knows the company, None where no source said anything. For an ambiguous one,
+    `candidates` are the companies that may be meant. `reason` is one sentence, `code` its
+    machine-readable form. `uncertain_micros` is what
     a purchase may have cost whose answer was lost.
     """
 
