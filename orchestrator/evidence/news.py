@@ -10,15 +10,16 @@ from functools import cache
 from typing import Final
 
 from agents.cdao.vocabulary import NewsCategory
+from orchestrator.identity import InvalidCompanyName, company_key
 
 from .model import Hit
-from .names import words_of
 from .passages import fold, plain, quoted, sentence_at, skeleton
 from .word_lists import Marks, Phrases, WordFile, load, phrases_of
 
 _FEWEST_ADVISERS_WORDS: Final = 4
 """A page with so many of their words is by people who advise on insolvency."""
 _SHORTEST_HEADLINE: Final = 15
+_LONGEST_NAME: Final = 200
 _OUTLET: Final = re.compile(
     r"\s+(?:[-|\u2013\u2014\u00b7]\s+[^-|\u2013\u2014\u00b7]{2,40}|\.{3}|\u2026)$"
 )
@@ -118,13 +119,21 @@ def names_company(headline: str, name: str) -> bool:
     >>> names_company("La nube crece en Bilbao", "Nube S.L.")
     False
     """
-    words = words_of(name)
+    words = _words_of(name)
     shown = list(re.finditer(r"\w+", headline))
     folded = [skeleton(word[0]) for word in shown]
     return bool(words) and any(
         folded[first : first + len(words)] == words and shown[first][0][0].isupper()
         for first in range(len(folded) - len(words) + 1)
     )
+
+
+def _words_of(name: str) -> list[str]:
+    """Return the folded words of *name* without its legal form; none for a blank name."""
+    try:
+        return company_key(name[:_LONGEST_NAME]).split("_")
+    except InvalidCompanyName:
+        return []
 
 
 def date_of(hit: Hit) -> datetime | None:
