@@ -1,10 +1,11 @@
 """What all endpoints of the sandbox share: keys, the rate limit, counts, error answers."""
 
 import hmac
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from math import ceil, inf
 from typing import Any
 
@@ -90,11 +91,12 @@ class RateWindow:
 class Auth:
     """Admits requests and counts them; its counts are in memory."""
 
-    def __init__(self, options: SandboxOptions, window: RateWindow) -> None:
+    def __init__(self, options: SandboxOptions, monotonic: Callable[[], float]) -> None:
         self.behaviour: Behaviour = options.behaviour
+        self.workspaces = options.workspaces
         self._api_key = options.api_key
-        self._workspace_id = options.workspace_id
-        self._window = window
+        # By the workspace's id, which need not exist; blank for `/enrich`.
+        self._windows: defaultdict[str, RateWindow] = defaultdict(partial(RateWindow, monotonic))
         self._in_flight = 0
         self.reset()
 
@@ -104,7 +106,7 @@ class Auth:
         self._looks = 0
         self._faults: Counter[str] = Counter()
         self._attempts: Counter[str] = Counter()
-        self._window.reset()
+        self._windows.clear()
 
     def counts(self) -> dict[str, Any]:
         """Return the requests and looks seen, the work in flight, and the faults by kind."""
@@ -128,7 +130,8 @@ class Auth:
             Refused: By the rate limit, then by the key, so bad keys consume the limit.
         """
         self._requests += 1
-        wait_s = self._window.seconds_to_wait(self.behaviour.rate_limit)
+        window = self._windows[request.path_params.get("workspace_id", "")]
+        wait_s = window.seconds_to_wait(self.behaviour.rate_limit)
         if wait_s:
             message = "Rate limit exceeded for this workspace. Try again shortly."
             named_s = wait_s if names_wait else None
@@ -162,7 +165,7 @@ class Auth:
         Raises:
             Refused: It has no such workspace, or its API access is switched off.
         """
-        if request.path_params["workspace_id"] != self._workspace_id:
+        if request.path_params["workspace_id"] not in self.workspaces:
             raise Refused(403, "FORBIDDEN", "You don't have access to this workspace")
         if not self.behaviour.api_access:
             raise Refused(403, "FORBIDDEN", "API access is not enabled for this workspace.")

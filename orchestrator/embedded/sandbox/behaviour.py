@@ -25,6 +25,8 @@ class Behaviour(BaseModel):
     late_rate: Rate = Field(default=0, description="charges, then answers late_ms later")
     late_ms: Milliseconds = Field(default=30_000, description="how late a late answer is")
     run_error_rate: Rate = Field(default=0, description="runs end in an error, uncharged")
+    run_blocked_rate: Rate = Field(default=0, description="Indeed refuses a run, uncharged")
+    run_hang_rate: Rate = Field(default=0, description="runs stay under way until cancelled")
     poll_error_rate: Rate = Field(default=0, description="answers 503 to a look at runs")
     poll_reset_rate: Rate = Field(default=0, description="resets the connection of a look")
     poll_timeout_rate: Rate = Field(default=0, description="never answers a look")
@@ -36,6 +38,14 @@ class Behaviour(BaseModel):
     )
     not_found_rate: Rate = Field(default=0.06, description="companies nothing is known of")
     ambiguous_rate: Rate = Field(default=0.02, description="names that mean several companies")
+    world: Literal["simple", "real"] = Field(
+        default="simple",
+        description="simple: a search brings what /enrich does; real: all verbs, hard to read",
+    )
+    wall_rate: Rate = Field(default=0.02, description="searches that Google walls: no items, free")
+    searxng_rate: Rate = Field(
+        default=0.02, description="searches that a substitute engine answers, free"
+    )
     rate_limit: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="requests a minute, then 429; unlimited when unset"
     )
@@ -49,6 +59,9 @@ class Behaviour(BaseModel):
         default=True, description="the workspace may be used over the API; else 403, and unlisted"
     )
     has_search: bool = Field(default=True, description="the version has google_search.scrape")
+    has_maps: bool = Field(default=True, description="the version has google_maps.scrape")
+    has_crawl: bool = Field(default=True, description="the version has web.crawl")
+    has_jobs: bool = Field(default=True, description="the version has indeed.scrape")
     billing: bool = Field(default=True, description="capabilities have a price, as in the cloud")
     honour_idempotency_key: bool = Field(
         default=False, description="charge a repeated Idempotency-Key once; SurfSense does not"
@@ -63,9 +76,24 @@ class Behaviour(BaseModel):
             raise ValueError("error, reset, timeout and late rates add up to more than 1")
         if self.poll_error_rate + self.poll_reset_rate + self.poll_timeout_rate > 1:
             raise ValueError("poll error, reset and timeout rates add up to more than 1")
+        if self.run_error_rate + self.run_blocked_rate + self.run_hang_rate > 1:
+            raise ValueError("run error, blocked and hang rates add up to more than 1")
+        if self.wall_rate + self.searxng_rate > 1:
+            raise ValueError("wall and searxng rates add up to more than 1")
         if self.not_found_rate + self.ambiguous_rate > 1:
             raise ValueError("not_found and ambiguous rates add up to more than 1")
         return self
+
+    @property
+    def verbs(self) -> frozenset[str]:
+        """The verbs that this version has; the simple world knows searches only."""
+        has = {
+            "google_search.scrape": self.has_search,
+            "google_maps.scrape": self.has_maps and self.world == "real",
+            "web.crawl": self.has_crawl and self.world == "real",
+            "indeed.scrape": self.has_jobs and self.world == "real",
+        }
+        return frozenset(verb for verb, is_there in has.items() if is_there)
 
 
 class SandboxOptions(Behaviour):
@@ -76,6 +104,21 @@ class SandboxOptions(Behaviour):
         default=None, description="file that keeps the bill over restarts; memory when unset"
     )
     workspace_id: str = Field(default="1", description="the workspace that the key is for")
+    workspace_name: str = Field(default="Sandbox", description="its name")
+    more_workspaces: str = Field(
+        default="", description="further ones, with a rate limit of their own: 2=Sales,3=Pool"
+    )
+    world_seed: int = Field(default=0, description="another seed, other companies (real world)")
+    catalogue_size: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=500, description="companies that GET /__catalogue lists (real world)"
+    )
+
+    @property
+    def workspaces(self) -> dict[str, str]:
+        """The names of all workspaces by their ids."""
+        pairs = (pair.partition("=") for pair in self.more_workspaces.split(",") if pair)
+        more = {number.strip(): name.strip() for number, _, name in pairs}
+        return {self.workspace_id: self.workspace_name} | more
 
     @property
     def runs_path(self) -> Path | None:
@@ -118,6 +161,8 @@ class RunFault(StrEnum):
     """What goes wrong in a run, uncharged."""
 
     ERROR = "run_error"
+    BLOCKED = "run_blocked"
+    HANG = "run_hang"
 
 
 F = TypeVar("F", Fault, PollFault, RunFault)

@@ -50,9 +50,10 @@ def _open_for_append(path: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One charge. `name` is the company as it was typed, `key` its identity.
+    """One charge. `name` is the company as it was typed, or a host; `key` the company's identity.
 
-    `purchase_id` is the `Idempotency-Key` of an `/enrich`, the run id of a run.
+    `purchase_id` is the `Idempotency-Key` of an `/enrich`, the run id of a run; `verb` is "enrich"
+    or that of the run, and `units` are its pages, places or jobs.
     """
 
     at_ms: int
@@ -61,6 +62,8 @@ class Purchase:
     purchase_id: str
     outcome: str
     cost_micros: int
+    verb: str = "enrich"
+    units: int = 1
 
 
 class Bill:
@@ -92,10 +95,17 @@ class Bill:
         return self._micros.total()
 
     def summary(self) -> dict[str, Any]:
-        """Return purchases and micro-USD in total and per company, with all raw names."""
+        """Return purchases and micro-USD: in total, by verb, and by company with all raw names.
+
+        By verb, `units` are pages, places or jobs, and each company has all three again.
+        """
         return {
             "purchases": self._purchases.total(),
             "total_micros": self.total_micros,
+            "verbs": {
+                verb: _total(companies) | {"companies": companies}
+                for verb, companies in sorted(self._verbs.items())
+            },
             "companies": {
                 key: {
                     "purchases": count,
@@ -114,6 +124,8 @@ class Bill:
         self._purchases: Counter[str] = Counter()
         self._micros: Counter[str] = Counter()
         self._names: defaultdict[str, list[str]] = defaultdict(list)
+        # By verb, by company: purchases, units and micro-USD.
+        self._verbs: dict[str, dict[str, Counter[str]]] = {}
         self._key_by_purchase_id: dict[str, str] = {}
 
     def _read(self, line: dict[str, Any]) -> None:
@@ -126,5 +138,12 @@ class Bill:
         self._purchases[purchase.key] += 1
         self._micros[purchase.key] += purchase.cost_micros
         self._names[purchase.key].append(purchase.name)
+        added = {"purchases": 1, "units": purchase.units, "micros": purchase.cost_micros}
+        companies = self._verbs.setdefault(purchase.verb, {})
+        companies.setdefault(purchase.key, Counter()).update(added)
         if purchase.purchase_id:
             self._key_by_purchase_id[purchase.purchase_id] = purchase.key
+
+
+def _total(companies: dict[str, Counter[str]]) -> dict[str, Any]:
+    return dict(sum(companies.values(), Counter[str]()))

@@ -45,6 +45,10 @@ class SeededRandom:
         self._draws += 1
         return uniform(*self._topic, self._draws)
 
+    def chance(self, share: float) -> bool:
+        """Return True in a *share* (0 to 1) of the draws."""
+        return self.uniform() < share
+
     def between(self, low: int, high: int) -> int:
         """Return a whole number from *low* to *high*, both included."""
         return low + int(self.uniform() * (high - low + 1))

@@ -1,150 +1,40 @@
-"""`google_search.scrape` and the runs it is done in: request, results, store, and simulation.
+"""The runs that the verbs are done in: rows, store, and simulation.
 
-An item has the real one's fields, about the invented company; and under `empresa`, which no item
-of SurfSense has, the JSON object that `/enrich` answers: agents decide alike by either protocol.
 As in SurfSense, work is in one process and rows are durable: what a restart finds running is
 marked as an error, although another process may be at work on it, succeed and charge.
 """
 
 import asyncio
-import re
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import quote_plus
+from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.embedded.sandbox.auth import Auth
-from orchestrator.embedded.sandbox.behaviour import Behaviour, RunFault, fault_of, latency_s
+from orchestrator.embedded.sandbox.behaviour import RunFault, fault_of, latency_s
 from orchestrator.embedded.sandbox.bill import Bill, JsonLines, Purchase
-from orchestrator.embedded.sandbox.fake_data import SEARCH_MICROS, invent, uniform
-from orchestrator.identity import InvalidCompanyName, company_key
+from orchestrator.embedded.sandbox.fake_data import uniform
+from orchestrator.embedded.sandbox.requests import REQUESTS, JobsRequest, Request
+from orchestrator.embedded.sandbox.verbs import (
+    Result,
+    Scene,
+    UpstreamError,
+    perform,
+    without_nulls,
+)
+from orchestrator.embedded.sandbox.world.companies import World
 from orchestrator.infra.clock import utc_now
 
-CAPABILITY = "google_search.scrape"
 RUNNING, SUCCESS, ERROR, CANCELLED = "running", "success", "error", "cancelled"
 #: Error of the runs that a restart finds running.
 INTERRUPTED = "Interrupted by server restart"
-
-_UPSTREAM_ERROR = f"The '{CAPABILITY}' capability failed due to an upstream error."
-_QUOTED = re.compile(r'"([^"]+)"')
-#: A quoted name, and the domain or country that distinguishes companies of the name.
-_DETAILED = re.compile(r'"([^"]+)" (\S+\.\S+|[A-Z]{2})')
-
-
-class SearchRequest(BaseModel):
-    """The request model, with SurfSense's limits and defaults; unknown fields are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    queries: Annotated[list[str], Field(min_length=1, max_length=20)]
-    max_pages_per_query: Annotated[int, Field(ge=1, le=10)] = 1
-    country_code: str | None = None
-    language_code: str = ""
-    site: str | None = None
-
-    @property
-    def phrases(self) -> list[str]:
-        """The searches that are made: a newline inside of a query makes two, a blank one none."""
-        lines = (line.strip() for query in self.queries for line in query.split("\n"))
-        return [line for line in lines if line]
-
-    @property
-    def worst_case_micros(self) -> int:
-        """What the request costs at most."""
-        return len(self.queries) * self.max_pages_per_query * SEARCH_MICROS
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """Result of one search: its company, as typed and by key, its items, and their price."""
-
-    name: str
-    key: str
-    outcome: str
-    items: list[dict[str, Any]]
-    cost_micros: int
-
-
-def topic_of(phrase: str) -> tuple[str, str]:
-    """Return the company that a search phrase is about, as typed and by its key."""
-    quoted, detailed = _QUOTED.search(phrase), _DETAILED.fullmatch(phrase)
-    name = quoted[1].strip() if quoted else phrase
-    if detailed:
-        name = f"{name} ({detailed[2]})"
-    try:
-        return name, company_key(name)
-    except InvalidCompanyName:
-        return name, ""
-
-
-def search(
-    phrase: str, request: SearchRequest, behaviour: Behaviour, now: datetime
-) -> SearchResult:
-    """Return the result of *phrase*: an item per page; none, for free, of an unknown company."""
-    name, key = topic_of(phrase)
-    answer = invent(
-        name,
-        key,
-        now,
-        not_found_rate=behaviour.not_found_rate,
-        ambiguous_rate=behaviour.ambiguous_rate,
-    )
-    if not key or answer["estado"] == "no_encontrada":
-        return SearchResult(name, key, "no_encontrada", [], 0)
-    pages = request.max_pages_per_query
-    micros = pages * SEARCH_MICROS
-    price = {"cost_micros": micros, "cost_items": {"google_search.page": micros}}
-    results = _organic_results(answer)
-    items = [_item(phrase, page, [] if page > 1 else results) for page in range(1, pages + 1)]
-    items[0]["empresa"] = answer | price
-    return SearchResult(name, key, answer["estado"], items, micros)
-
-
-def _item(phrase: str, page: int, results: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "searchQuery": {
-            "term": phrase,
-            "url": f"https://www.google.com/search?q={quote_plus(phrase)}",
-            "device": "DESKTOP",
-            "page": page,
-            "type": "SEARCH",
-            "domain": "google.com",
-            "languageCode": "",
-        },
-        "resultsTotal": len(results),
-        "organicResults": results,
-        "paidResults": [],
-        "paidProducts": [],
-        "relatedQueries": [],
-        "peopleAlsoAsk": [],
-    }
-
-
-def _organic_results(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return hits on the invented company's own pages, its site first."""
-    site = [answer["website"]] if "website" in answer else []
-    urls = [datum["value"] for datum in [*site, *answer.get("socials", [])]]
-    description = answer.get("description", {}).get("value", answer["aviso"])
-    return [
-        {
-            "title": answer["empresa"],
-            "url": url,
-            "displayedUrl": url,
-            "description": description,
-            "emphasizedKeywords": [answer["empresa"]],
-            "siteLinks": [],
-            "type": "organic",
-            "position": position,
-        }
-        for position, url in enumerate(urls, start=1)
-    ]
+#: Error of the runs that Indeed does not let in: a 403 where the call is synchronous.
+BLOCKED = "Indeed refused anonymous access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +44,8 @@ class Run:
     id: str
     created_at_ms: int
     input: dict[str, Any]
-    capability: str = CAPABILITY
+    capability: str = "google_search.scrape"
+    workspace_id: str = "1"
     status: str = RUNNING
     item_count: int = 0
     char_count: int = 0
@@ -211,13 +102,21 @@ class RunStore:
         return [*self._runs.values()]
 
     def page(
-        self, *, limit: int, offset: int, capability: str | None, status: str | None
+        self,
+        workspace_id: str,
+        *,
+        limit: int,
+        offset: int,
+        capability: str | None,
+        status: str | None,
     ) -> list[Run]:
-        """Return *limit* runs, newest first, *offset* runs on."""
+        """Return *limit* runs of a workspace, newest first, *offset* runs on."""
         newest_first = (
             run
             for run in reversed(self._runs.values())
-            if capability in {None, run.capability} and status in {None, run.status}
+            if run.workspace_id == workspace_id
+            and capability in {None, run.capability}
+            and status in {None, run.status}
         )
         return list(islice(newest_first, offset, offset + limit))
 
@@ -237,11 +136,14 @@ class RunSimulator:
     Needs a running event loop.
     """
 
-    def __init__(self, store: RunStore, bill: Bill, auth: Auth) -> None:
+    def __init__(
+        self, store: RunStore, bill: Bill, auth: Auth, world: Callable[[], World | None]
+    ) -> None:
         self._store = store
         self._bill = bill
         self._auth = auth
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._world = world
+        self._tasks: dict[str, asyncio.Task[Result | None]] = {}
 
     def resume(self) -> None:
         """Interrupt the runs that an earlier process left; some of them succeed later."""
@@ -259,16 +161,31 @@ class RunSimulator:
             if run.status == ERROR and run.succeeds_late:
                 self._begin(run, self._succeed_late(run, behaviour.interrupted_late_ms / 1000))
 
-    def start(self, request: SearchRequest, key: str, attempt: int) -> Run:
-        """Store and begin a run, the *attempt*-th about the company *key*."""
+    def start(self, request: Request, key: str, attempt: int, workspace_id: str) -> Run:
+        """Store and begin a run, the *attempt*-th of its verb about the company *key*."""
         run = Run(
             id=str(uuid.uuid4()),
             created_at_ms=_now_ms(),
             input=request.model_dump(exclude_none=True),
+            capability=request.verb,
+            workspace_id=workspace_id,
         )
         self._store.write(run)
-        self._begin(run, self._work(run, key, attempt))
+        self._begin(run, self._work(run, request, key, attempt))
         return run
+
+    async def outcome(self, run: Run) -> Result | None:
+        """Return what *run* brings once it has ended; None if it failed or was cancelled."""
+        task = self._tasks.get(run.id)
+        if task is None:
+            return None
+        await asyncio.wait([task])
+        return None if task.cancelled() else task.result()
+
+    async def ends_within(self, run: Run, seconds: float) -> bool:
+        """Wait for the end of *run*; False if it has not come within so many seconds."""
+        task = self._tasks.get(run.id)
+        return task is None or bool((await asyncio.wait([task], timeout=seconds))[0])
 
     def cancel(self, run: Run) -> bool:
         """Stop *run* before it is charged; False if it is not under way."""
@@ -284,59 +201,83 @@ class RunSimulator:
             task.cancel()
         self._tasks.clear()
 
-    def _begin(self, run: Run, work: Awaitable[None]) -> None:
+    def _begin(self, run: Run, work: Awaitable[Result | None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks[run.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(run.id, None))
 
-    async def _work(self, run: Run, key: str, attempt: int) -> None:
+    async def _work(self, run: Run, request: Request, key: str, attempt: int) -> Result | None:
         behaviour = self._auth.behaviour
         with self._auth.one_more_in_flight():
             await asyncio.sleep(latency_s(behaviour, key, attempt))
             fault = fault_of(RunFault, behaviour, key, attempt)
+            if fault is RunFault.BLOCKED and not isinstance(request, JobsRequest):
+                fault = None
             self._auth.count(fault)
-            if fault is None:
-                self._succeed(run)
-            else:
-                failed = replace(run, status=ERROR, error=_UPSTREAM_ERROR)
-                self._store.write(replace(failed, duration_ms=_duration_ms(run)))
+            match fault:
+                case None:
+                    return self._succeed(run, attempt)
+                case RunFault.HANG:
+                    await asyncio.Event().wait()
+                case RunFault.BLOCKED:
+                    self._fail(run, BLOCKED)
+                case RunFault.ERROR:
+                    self._fail(run, upstream_error(run.capability))
+        return None
 
-    async def _succeed_late(self, run: Run, after_s: float) -> None:
+    async def _succeed_late(self, run: Run, after_s: float) -> Result | None:
         await asyncio.sleep(after_s)
-        self._succeed(run)
+        return self._succeed(run, 1)
 
-    def _succeed(self, run: Run) -> None:
+    def _fail(self, run: Run, error: str) -> None:
+        failed = replace(run, status=ERROR, error=error, succeeds_late=False)
+        self._store.write(replace(failed, duration_ms=_duration_ms(run)))
+
+    def _succeed(self, run: Run, attempt: int) -> Result | None:
         """Charge the results, then store them; after a crash in between they are charged."""
-        request = SearchRequest.model_validate(run.input)
-        now = utc_now()
-        results = [search(phrase, request, self._auth.behaviour, now) for phrase in request.phrases]
+        request = REQUESTS[run.capability].model_validate(run.input)
+        scene = Scene(self._world(), self._auth.behaviour, utc_now(), attempt)
+        try:
+            result = perform(request, scene)
+        except UpstreamError:
+            self._fail(run, upstream_error(run.capability))
+            return None
         if self._bill.key_charged_for(run.id) is None:
-            for result in results:
-                if result.items:
-                    self._bill.record(
-                        Purchase(
-                            at_ms=_now_ms(),
-                            key=result.key,
-                            name=result.name,
-                            purchase_id=run.id,
-                            outcome=result.outcome,
-                            cost_micros=result.cost_micros,
-                        )
-                    )
-        lines = [orjson.dumps(item).decode() for result in results for item in result.items]
-        output = "\n".join(lines)
+            self._charge(run, result)
+        output = "\n".join(orjson.dumps(without_nulls(item)).decode() for item in result.items)
         self._store.write(
             replace(
                 run,
                 status=SUCCESS,
                 error=None,
-                item_count=len(lines),
+                item_count=len(result.items),
                 char_count=len(output),
                 duration_ms=_duration_ms(run),
-                cost_micros=sum(result.cost_micros for result in results),
+                cost_micros=sum(charge.micros for charge in result.charges),
                 output_text=output,
             )
         )
+        return result
+
+    def _charge(self, run: Run, result: Result) -> None:
+        for charge in result.charges:
+            self._bill.record(
+                Purchase(
+                    at_ms=_now_ms(),
+                    key=charge.key,
+                    name=charge.name,
+                    purchase_id=run.id,
+                    outcome=charge.outcome,
+                    cost_micros=charge.micros,
+                    verb=run.capability,
+                    units=charge.units,
+                )
+            )
+
+
+def upstream_error(capability: str) -> str:
+    """Return the error of a run whose scraper failed."""
+    return f"The '{capability}' capability failed due to an upstream error."
 
 
 def _now_ms() -> int:

@@ -13,7 +13,14 @@ import orjson
 
 from orchestrator.embedded.sandbox import Behaviour
 
-FAULTLESS = Behaviour(latency_min_ms=0, latency_max_ms=0, not_found_rate=0, ambiguous_rate=0)
+FAULTLESS = Behaviour(
+    latency_min_ms=0,
+    latency_max_ms=0,
+    not_found_rate=0,
+    ambiguous_rate=0,
+    wall_rate=0,
+    searxng_rate=0,
+)
 #: Seconds that a sandbox gets to come up or to end.
 PATIENCE_S = 100
 

@@ -71,10 +71,9 @@ def test_a_request_beyond_the_model_is_refused(sandbox: SandboxProcess, content:
     assert sandbox.runs() == []
 
 
-@pytest.mark.parametrize("query", ["", "?mode=sync", "?mode=later"])
-def test_only_asynchronous_runs_are_done(sandbox: SandboxProcess, query: str) -> None:
-    """The sandbox says so rather than to do something else."""
-    response = sandbox.post(sandbox.scrapers(f"google_search/scrape{query}"), ACME)
+def test_a_mode_that_there_is_not_is_refused(sandbox: SandboxProcess) -> None:
+    """Rather than taken for one of the two."""
+    response = sandbox.post(sandbox.scrapers("google_search/scrape?mode=later"), ACME)
 
     (field,) = response.json()["error"]["fields"]
     assert field["loc"] == ["query", "mode"]

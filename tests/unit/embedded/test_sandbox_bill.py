@@ -32,6 +32,17 @@ def test_the_bill_groups_by_company_and_keeps_the_names() -> None:
             "acme": {"purchases": 2, "micros": 27_500, "names": ["Acme S.L.", "ACME"]},
             "otra": {"purchases": 1, "micros": 22_000, "names": ["Otra"]},
         },
+        "verbs": {
+            "enrich": {
+                "purchases": 3,
+                "units": 3,
+                "micros": 49_500,
+                "companies": {
+                    "acme": {"purchases": 2, "units": 2, "micros": 27_500},
+                    "otra": {"purchases": 1, "units": 1, "micros": 22_000},
+                },
+            }
+        },
     }
 
 

@@ -12,7 +12,8 @@ from orchestrator.embedded.sandbox.behaviour import (
     RunFault,
     fault_of,
 )
-from orchestrator.embedded.sandbox.runs import SearchRequest, search, topic_of
+from orchestrator.embedded.sandbox.requests import SearchRequest
+from orchestrator.embedded.sandbox.search import search, topic_of
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ALL_KNOWN = Behaviour(not_found_rate=0, ambiguous_rate=0)

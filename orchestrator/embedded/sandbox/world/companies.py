@@ -1,0 +1,130 @@
+"""The invented world: companies whose truth is known to the seller only. Deterministic and pure.
+
+`World` makes a company of any name that is asked for, the same for the same seed and name, and
+keeps a catalogue of companies for benches. What SurfSense's verbs say about a company is decided
+in `hits.py`, `places.py`, `pages.py` and `openings.py`; `maker.py` decides what is true.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from orchestrator.embedded.sandbox.world.catalogue import Given, invent_names
+from orchestrator.embedded.sandbox.world.company import Company, Trait
+from orchestrator.embedded.sandbox.world.maker import Maker
+from orchestrator.identity import InvalidCompanyName, company_key
+
+#: Most other companies of a name.
+_MOST_NAMESAKES = 2
+
+
+class Site(NamedTuple):
+    """What answers at a host: a company's own site, a parked domain, or a group's site."""
+
+    kind: Literal["own", "parked", "group"]
+    company: Company
+
+
+class World:
+    """All companies of one seed. Remembers those it has made; not safe for threads."""
+
+    def __init__(self, seed: int = 0, catalogue_size: int = 1_000) -> None:
+        self._seed = seed
+        self._companies: dict[str, Company] = {}
+        self._sites: dict[str, Site] = {}
+        self._places: dict[str, Company] = {}
+        self._given: Mapping[str, Given] = invent_names(seed, catalogue_size)
+        for key in self._given:
+            self.company(key)
+            self.namesakes(key)
+
+    def key_of(self, phrase: str) -> str | None:
+        """Return the key of the company that *phrase* names; None if it names none.
+
+        A name of the catalogue may be followed by other words, such as a town.
+        """
+        words = phrase.split()
+        for count in range(len(words), 0, -1):
+            try:
+                key = company_key(" ".join(words[:count]))
+            except InvalidCompanyName:
+                continue
+            if key in self._given:
+                return key
+        try:
+            return company_key(phrase)
+        except InvalidCompanyName:
+            return None
+
+    def company(self, key: str) -> Company:
+        """Return the company of *key*, which a caller that asks for the name means."""
+        found = self._companies.get(key)
+        return found or self._add(Maker(self._seed, key, self._given.get(key)).primary())
+
+    def namesakes(self, key: str) -> tuple[Company, ...]:
+        """Return the other companies of the name, in other towns or countries."""
+        company = self.company(key)
+        if Trait.NAMESAKES not in company.traits:
+            return ()
+        count = company.random("namesakes").between(1, _MOST_NAMESAKES)
+        return tuple(self._namesake(company, number) for number in range(1, count + 1))
+
+    def neighbour(self, company: Company) -> Company:
+        """Return the company near *company* that Maps takes for it."""
+        found = self._companies.get(f"{company.id}~")
+        return found or self._add(Maker(self._seed, f"{company.id}~", None).neighbour(company))
+
+    def site_at(self, host: str) -> Site | None:
+        """Return what answers at *host*; None where nothing does.
+
+        A host that no company of this world is known to have gets the company of its label.
+        """
+        host = host.lower().removeprefix("www.")
+        if host in self._sites:
+            return self._sites[host]
+        label, words = host, re.findall(r"[a-z0-9]+", host.partition(".")[0])
+        for count in range(len(words), 0, -1):
+            key = self.key_of(" ".join(words[:count]))
+            if key is not None:
+                label = label if host.endswith(".example") else f"{'-'.join(words)}.example"
+                company = self.company(key)
+                self.namesakes(key)
+                if found := self._sites.get(host) or self._sites.get(label):
+                    return found
+                if count == len(words) and company.domain and not host.endswith(".example"):
+                    return Site("own", company)
+        return None
+
+    def at_slug(self, slug: str) -> Company | None:
+        """Return the company that an address of a directory or job board stands for."""
+        key = self.key_of(slug.partition("--")[0].replace("-", " "))
+        if key is None:
+            return None
+        same = (self.company(key), *self.namesakes(key))
+        return next((company for company in same if company.slug == slug), same[0])
+
+    def at_place(self, place_id: str) -> Company | None:
+        """Return the company of a place that Maps has shown."""
+        return self._places.get(place_id)
+
+    def remember_place(self, place_id: str, company: Company) -> None:
+        """Have `at_place` find *company*."""
+        self._places[place_id] = company
+
+    def listed(self) -> Iterator[tuple[Company, Given]]:
+        """Yield the catalogue's companies, with what each was made from."""
+        yield from ((self.company(key), given) for key, given in self._given.items())
+
+    def _namesake(self, company: Company, number: int) -> Company:
+        identity = f"{company.id}#{number}"
+        found = self._companies.get(identity)
+        return found or self._add(Maker(self._seed, identity, None).namesake(company, number))
+
+    def _add(self, company: Company) -> Company:
+        self._companies[company.id] = company
+        if company.domain:
+            self._sites.setdefault(company.domain, Site("own", company))
+        kind: Literal["parked", "group"] = "parked" if Trait.PARKED in company.traits else "group"
+        for domain in company.other_domains:
+            self._sites.setdefault(domain, Site(kind, company))
+        return company
