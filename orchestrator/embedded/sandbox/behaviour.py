@@ -62,6 +62,9 @@ class Behaviour(BaseModel):
     has_maps: bool = Field(default=True, description="the version has google_maps.scrape")
     has_crawl: bool = Field(default=True, description="the version has web.crawl")
     has_jobs: bool = Field(default=True, description="the version has indeed.scrape")
+    lacks_fields: str = Field(
+        default="", description="fields that the verbs' schemas lack, by comma, as after a drift"
+    )
     billing: bool = Field(default=True, description="capabilities have a price, as in the cloud")
     honour_idempotency_key: bool = Field(
         default=False, description="charge a repeated Idempotency-Key once; SurfSense does not"

@@ -22,6 +22,7 @@ from orchestrator.embedded.sandbox.runs import (
     RunStore,
     upstream_error,
 )
+from orchestrator.embedded.sandbox.schemas import capability_of
 from orchestrator.embedded.sandbox.verbs import Result, key_in
 from orchestrator.embedded.sandbox.wire import (
     Json,
@@ -165,7 +166,9 @@ class WorkspaceApi:
         self._auth.check_workspace(request)
         behaviour = self._auth.behaviour
         kinds = [kind for verb, kind in REQUESTS.items() if verb in behaviour.verbs]
-        return Json([_capability(kind, is_billed=behaviour.billing) for kind in kinds])
+        lacks = behaviour.lacks_fields.split(",")
+        rows = [capability_of(kind, is_billed=behaviour.billing, lacks=lacks) for kind in kinds]
+        return Json(rows)
 
     async def list_workspaces(self, request: HttpRequest) -> Response:
         """Return the workspaces that a token may use: none without API access."""
@@ -247,22 +250,6 @@ def _request_in(body: bytes, kind: type[Request], mode: str) -> Request:
     if "\\u0000" in asked.model_dump_json() and mode == "async":
         raise Refused(503, "INTERNAL_ERROR", "Could not start run.")
     return asked
-
-
-def _capability(kind: type[Request], *, is_billed: bool) -> dict[str, Any]:
-    prices = [{"unit": unit, "micros_per_unit": price} for unit, price in kind.pricing.items()]
-    return {
-        "name": kind.verb,
-        "description": kind.description,
-        "docs_url": f"https://docs.example/{kind.verb}",
-        "input_schema": kind.model_json_schema(),
-        "output_schema": {
-            "type": "object",
-            "properties": {"items": {"type": "array", "items": {"type": "object"}}},
-            "required": ["items"],
-        },
-        "pricing": prices if is_billed else [],
-    }
 
 
 def _workspace(number: str, name: str) -> dict[str, Any]:

@@ -7,8 +7,10 @@ in `hits.py`, `places.py`, `pages.py` and `openings.py`; `maker.py` decides what
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Literal, NamedTuple
 
+from orchestrator.embedded.sandbox.world import vocabulary
 from orchestrator.embedded.sandbox.world.catalogue import Given, invent_names
 from orchestrator.embedded.sandbox.world.company import Company, Trait
 from orchestrator.embedded.sandbox.world.maker import Maker
@@ -16,6 +18,8 @@ from orchestrator.identity import InvalidCompanyName, company_key
 
 #: Most other companies of a name.
 _MOST_NAMESAKES = 2
+#: Words of a host's label that may name its company.
+_MOST_WORDS = 12
 
 
 class Site(NamedTuple):
@@ -32,6 +36,7 @@ class World:
         self._seed = seed
         self._companies: dict[str, Company] = {}
         self._sites: dict[str, Site] = {}
+        self._slugs: dict[str, Company] = {}
         self._places: dict[str, Company] = {}
         self._given: Mapping[str, Given] = invent_names(seed, catalogue_size)
         for key in self._given:
@@ -41,20 +46,16 @@ class World:
     def key_of(self, phrase: str) -> str | None:
         """Return the key of the company that *phrase* names; None if it names none.
 
-        A name of the catalogue may be followed by other words, such as a town.
+        A name of the catalogue may be followed by other words, any other name by its city.
         """
         words = phrase.split()
         for count in range(len(words), 0, -1):
-            try:
-                key = company_key(" ".join(words[:count]))
-            except InvalidCompanyName:
-                continue
+            key = _key(" ".join(words[:count]))
             if key in self._given:
                 return key
-        try:
-            return company_key(phrase)
-        except InvalidCompanyName:
-            return None
+        folded = phrase.casefold()
+        city = next((each for each in _cities() if folded.endswith(f" {each}")), "")
+        return _key(phrase[: len(phrase) - len(city)]) or _key(phrase)
 
     def company(self, key: str) -> Company:
         """Return the company of *key*, which a caller that asks for the name means."""
@@ -82,26 +83,19 @@ class World:
         host = host.lower().removeprefix("www.")
         if host in self._sites:
             return self._sites[host]
-        label, words = host, re.findall(r"[a-z0-9]+", host.partition(".")[0])
-        for count in range(len(words), 0, -1):
-            key = self.key_of(" ".join(words[:count]))
-            if key is not None:
-                label = label if host.endswith(".example") else f"{'-'.join(words)}.example"
-                company = self.company(key)
-                self.namesakes(key)
-                if found := self._sites.get(host) or self._sites.get(label):
-                    return found
-                if count == len(words) and company.domain and not host.endswith(".example"):
-                    return Site("own", company)
-        return None
+        words = re.findall(r"[a-z0-9]+", host.partition(".")[0])[:_MOST_WORDS]
+        for count in range(1, len(words) + 1):
+            self._make(" ".join(words[:count]))
+        if host in self._sites or host.endswith(".example"):
+            return self._sites.get(host)
+        company = self._make(" ".join(words))
+        return Site("own", company) if company and company.domain else None
 
     def at_slug(self, slug: str) -> Company | None:
         """Return the company that an address of a directory or job board stands for."""
-        key = self.key_of(slug.partition("--")[0].replace("-", " "))
-        if key is None:
-            return None
-        same = (self.company(key), *self.namesakes(key))
-        return next((company for company in same if company.slug == slug), same[0])
+        if slug not in self._slugs:
+            self._make(slug.partition("--")[0].replace("-", " "))
+        return self._slugs.get(slug)
 
     def at_place(self, place_id: str) -> Company | None:
         """Return the company of a place that Maps has shown."""
@@ -115,6 +109,14 @@ class World:
         """Yield the catalogue's companies, with what each was made from."""
         yield from ((self.company(key), given) for key, given in self._given.items())
 
+    def _make(self, phrase: str) -> Company | None:
+        """Make the companies that *phrase* may mean, so that their hosts and slugs are known."""
+        key = self.key_of(phrase)
+        if key is None:
+            return None
+        self.namesakes(key)
+        return self.company(key)
+
     def _namesake(self, company: Company, number: int) -> Company:
         identity = f"{company.id}#{number}"
         found = self._companies.get(identity)
@@ -122,9 +124,23 @@ class World:
 
     def _add(self, company: Company) -> Company:
         self._companies[company.id] = company
+        self._slugs.setdefault(company.slug, company)
         if company.domain:
             self._sites.setdefault(company.domain, Site("own", company))
         kind: Literal["parked", "group"] = "parked" if Trait.PARKED in company.traits else "group"
         for domain in company.other_domains:
             self._sites.setdefault(domain, Site(kind, company))
         return company
+
+
+def _key(name: str) -> str | None:
+    try:
+        return company_key(name)
+    except InvalidCompanyName:
+        return None
+
+
+@cache
+def _cities() -> tuple[str, ...]:
+    rows = vocabulary.countries().values()
+    return tuple(city[0].casefold() for row in rows for city in row.cities)

@@ -252,8 +252,9 @@ def _parked_hits(company: Company) -> list[_Hit]:
 
 
 def _news_hits(company: Company) -> list[_Hit]:
+    said = wording_of(company, company.language)
     return [
-        _Hit(item.headline, item.url, item.headline, date=f"hace {item.days_ago} días")
+        _Hit(item.headline, item.url, item.headline, date=said.say("ago", days=item.days_ago))
         for item in company.news
     ]
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import phonenumbers
+from anyascii import anyascii
 
 from orchestrator.embedded.sandbox.fake_data import SECTORS, SIZE_BANDS, SeededRandom
 from orchestrator.embedded.sandbox.world import vocabulary
@@ -51,7 +52,7 @@ class Maker:
         """Make the company that a caller who asks for the name means."""
         given = self._given or self._given_by_key()
         traits = self._traits()
-        return self._make(given, traits, slug=self._id.replace("_", "-"))
+        return self._make(given, traits, slug=_slug(self._id))
 
     def namesake(self, company: Company, number: int) -> Company:
         """Make another company of the name, in another town or country."""
@@ -77,7 +78,7 @@ class Maker:
         return SeededRandom(self._seed, self._id, topic)
 
     def _given_by_key(self) -> Given:
-        brand = self._id.replace("_", " ").title()
+        brand = self._id.replace("_", " ").title().strip() or self._id
         hinted = [s.name for s in SECTORS if any(hint in self._id for hint in s.hints)]
         random = self._random("given")
         country = _weighted(random, vocabulary.countries())
@@ -261,6 +262,11 @@ class Maker:
         return tuple(random.some(names, random.between(0, 3) if random.chance(0.5) else 0))
 
 
+def _slug(key: str) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "-", anyascii(key.replace("_", "-")).lower())[:60].strip("-")
+    return plain or str(number_of(key))
+
+
 def slug_of(text: str, joint: str) -> str:
     """Return *text* in letters and digits of ASCII, its words joined by *joint*.
 
@@ -268,7 +274,7 @@ def slug_of(text: str, joint: str) -> str:
     'corporacion-altamar'
     """
     try:
-        return company_key(text).replace("_", joint)
+        return _slug(company_key(text)).replace("-", joint)
     except InvalidCompanyName:
         return str(number_of(text))
 
@@ -293,11 +299,7 @@ def _phones(country: str, pattern: str, random: SeededRandom) -> tuple[str, ...]
 
 
 def _emails(domain: str | None, language: Language, random: SeededRandom) -> tuple[str, ...]:
-    mailboxes = {
-        "es": ("info", "contacto", "ventas", "administracion", "hola"),
-        "pt": ("geral", "contato", "comercial", "vendas"),
-        "en": ("info", "sales", "hello", "office"),
-    }[language]
+    mailboxes = vocabulary.texts(language).mailboxes
     chosen = random.some(mailboxes, random.between(1, 2))
     return tuple(f"{mailbox}@{domain}" for mailbox in chosen) if domain else ()
 

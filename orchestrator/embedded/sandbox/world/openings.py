@@ -39,6 +39,7 @@ def jobs_at(world: World, url: str, *, now: datetime) -> list[dict[str, Any]]:
 
 def _job(company: Company, number: int, now: datetime) -> dict[str, Any]:
     random = company.random(f"job {number}")
+    said = wording_of(company, company.language)
     trade = vocabulary.sectors()[company.sector].trade(company.language)
     title = company.jobs[number] if number < len(company.jobs) else random.pick(trade.jobs)
     key = blake2b(f"{company.id} {number}".encode(), digest_size=8).hexdigest()
@@ -66,9 +67,9 @@ def _job(company: Company, number: int, now: datetime) -> dict[str, Any]:
             "isEstimated": random.chance(0.3),
         },
         "benefits": [],
-        "descriptionText": wording_of(company, company.language).say("hiring", job=title),
+        "descriptionText": said.say("hiring", job=title),
         "datePublished": _instant(now - timedelta(days=days)),
-        "age": f"hace {days} días",
+        "age": said.say("ago", days=days),
         "expired": random.chance(0.05),
         "scrapedAt": _instant(now),
         "source": "indeed",

@@ -13,9 +13,9 @@ from orchestrator.embedded.sandbox.world.company import Company, Trait
 from orchestrator.embedded.sandbox.world.maker import slug_of
 from orchestrator.embedded.sandbox.world.wording import Wording, wording_of
 
-#: Size of what a page of `Trait.HUGE` links to, in links of about 400 bytes.
-HUGE_LINKS = 12_500
-#: Text of such a page in characters, before it is cut at `maxLength`.
+#: Links of a page of `Trait.HUGE`, and characters around each; its text is cut at `maxLength`.
+HUGE_LINKS, HUGE_CONTEXT = 1_250, 4_000
+#: Text of such a page in characters.
 HUGE_TEXT = 400_000
 
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,4}")
@@ -233,8 +233,8 @@ def _dirty(text: str, random: SeededRandom) -> str:
 
 
 def _huge(page: PageContent) -> PageContent:
-    filler = "Lorem ipsum dolor sit amet consectetur. " * 9
-    text = page.text + "\n\n" + (filler + "\n\n") * (HUGE_TEXT // (len(filler) + 2))
+    filler = ("Lorem ipsum dolor sit amet consectetur. " * 100)[:HUGE_CONTEXT]
+    text = page.text + "\n\n" + (filler + "\n\n") * (HUGE_TEXT // len(filler))
     more = tuple(Link(f"/p/{n}", f"Producto {n}", context=filler) for n in range(HUGE_LINKS))
     return replace(page, text=text, links=page.links + more)
 

@@ -93,6 +93,8 @@ class Names(_Data):
 class Texts(_Data):
     """What pages, snippets and news say in one language; each a list of phrasings."""
 
+    ago: _Texts
+    mailboxes: Annotated[tuple[str, ...], Field(min_length=2)]
     menu: _Texts
     intro: _Texts
     offers: _Texts
