@@ -42,6 +42,7 @@ from tests.unit.evidence.companies import (
     DOMAIN,
     HOME,
     KNOWN,
+    NAME,
     NAMESAKE_PLACE,
     NOW,
     SUBJECT,
@@ -290,11 +291,13 @@ _URLS = st.sampled_from(
     [HOME, f"{HOME}contacto", "https://otra.example/", "https://linkedin.com/company/x", "", "//["]
 )
 _OPTIONAL = st.none() | _TEXTS
+_TITLES = st.sampled_from(["Talleres Arriaga", "Talleres Arriaga SL en Bilbao"]) | _TEXTS
+_CITIES = st.sampled_from([None, "Bilbao", "Sevilla"]) | _TEXTS
 _PLACES = st.builds(
     Place,
-    _TEXTS,
-    category=_OPTIONAL,
-    city=_OPTIONAL,
+    _TITLES,
+    category=st.sampled_from(["Hotel", "Taller metalúrgico"]) | _OPTIONAL,
+    city=_CITIES,
     country=st.sampled_from([None, "ES", "PT", "\x00"]),
     website=st.none() | _URLS,
     phone=_OPTIONAL,
@@ -302,13 +305,20 @@ _PLACES = st.builds(
     permanently_closed=st.booleans(),
     url=st.none() | _URLS,
 )
-_HITS = st.builds(Hit, st.integers(0, 5), _TEXTS, _URLS, _TEXTS, st.booleans())
-_PAGES = st.builds(Page, _URLS, _TEXTS, _TEXTS, _TEXTS, st.lists(_TEXTS, max_size=2).map(tuple))
-_JOBS = st.builds(JobAd, _TEXTS, _TEXTS, st.none() | _URLS, _OPTIONAL)
+_HITS = st.builds(Hit, st.integers(0, 5), _TITLES, _URLS, _TEXTS, st.booleans())
+_PAGES = st.builds(
+    Page,
+    st.sampled_from([HOME, f"{HOME}contacto", f"{HOME}aviso-legal"]) | _URLS,
+    st.sampled_from([page().text, legal_page().text]) | _TEXTS,
+    _TITLES,
+    _TEXTS,
+    st.lists(_TEXTS, max_size=2).map(tuple),
+)
+_JOBS = st.builds(JobAd, _TEXTS, _TITLES, st.none() | _URLS, _CITIES)
 _SUBJECTS = st.builds(
     Subject,
-    st.sampled_from(["Talleres Arriaga SL", "\x00", "Otra Empresa"]),
-    domain=st.sampled_from([None, DOMAIN, "otra.example"]),
+    st.sampled_from([NAME, NAME, "\x00", "Otra Empresa"]),
+    domain=st.sampled_from([DOMAIN, None, DOMAIN, "otra.example"]),
     country=st.sampled_from([None, "ES"]),
     city=st.sampled_from([None, "Bilbao"]),
 )
