@@ -25,6 +25,7 @@ from orchestrator.evidence.confidence import (
     confidence_of,
     judge,
 )
+from orchestrator.evidence.contacts import contacts_in
 from orchestrator.evidence.gate import (
     CLOSED_CELL,
     Answers,
@@ -193,11 +194,12 @@ def _observe(subject: Subject, gated: Gated) -> Iterator[Observed]:
     hits = [source.item for source in agreeing if isinstance(source.item, Hit)]
     pages = [source.item for source in agreeing if isinstance(source.item, Page)]
     jobs = [source.item for source in agreeing if isinstance(source.item, JobAd)]
-    domain = gated.website.domain
+    domain, country = gated.website.domain, _country_of(subject, places)
     stated = (
         *details.of_places(places),
         *details.of_hits(hits, subject, domain),
-        *details.of_pages(pages, _country_of(subject, places)),
+        *(value for hit in hits for value in _listed(hit, country, domain)),
+        *details.of_pages(pages, country),
         *details.of_jobs(jobs, subject.name),
         *_sectors(subject, gated, places, hits, pages),
     )
@@ -222,6 +224,26 @@ def _country_of(subject: Subject, places: Sequence[Place]) -> str | None:
     """Return whose phone numbers a page means that writes them without a country code."""
     countries = {place.country for place in places if place.country}
     return subject.country or (countries.pop() if len(countries) == 1 else None)
+
+
+def _listed(hit: Hit, country: str | None, domain: str | None) -> Iterator[Observed]:
+    """Yield what a directory or network tells of the company: its profile, phones and tax ids."""
+    if is_on(hit.url, domain):
+        return
+    contacts = contacts_in(hit.description, country)
+    profile = details.social_profile(hit.url)
+    values = [(ClaimField.SOCIAL, profile, hit.url)] if profile else []
+    values += [(ClaimField.PHONE, phone.value, phone.quote) for phone in contacts.phones]
+    values += [(ClaimField.TAX_ID, one.value, one.quote) for one in contacts.tax_ids]
+    for field, value, quote in values:
+        yield Observed(
+            field=field,
+            value=value,
+            quote=quote,
+            method=Method.SEARCH_RESULT,
+            step=Step.SEARCH,
+            source_url=hit.url,
+        )
 
 
 def _websites(gated: Gated, agreeing: Iterable[Source]) -> Iterator[Observed]:

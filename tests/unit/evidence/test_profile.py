@@ -221,6 +221,34 @@ def test_an_answer_of_another_kind_has_no_log(log: object) -> None:
     assert website_in({EVIDENCE: log}) is website_in({}) is None
 
 
+def test_directories_and_networks_tell_contacts() -> None:
+    """Of a result that has the name and the town; alone, it is hardly believed."""
+    directory = hit(
+        "Talleres Arriaga - Páginas Amarillas",
+        "https://www.paginasamarillas.es/f/bilbao/talleres-arriaga",
+        "Talleres Arriaga en Bilbao, CIF B58818501. Teléfono: +34 944 000 111.",
+        position=2,
+    )
+    network = hit(
+        "Talleres Arriaga SL | LinkedIn",
+        "https://es.linkedin.com/company/talleres-arriaga?trk=x",
+        "Metal. Bilbao.",
+        position=3,
+    )
+
+    alone = told(Answers(search=(directory, network)))
+    backed = told(Answers(search=(directory, network), maps=(place(),)))
+
+    assert alone["phones"][0]["value"] == "+34944000111"
+    assert alone["tax_ids"][0]["value"] == "B58818501"
+    assert alone["socials"][0]["value"].endswith("linkedin.com/company/talleres-arriaga")
+    assert {datum["status"] for datum in data_in(alone)} == {"single_source"}
+    assert max(datum["confidence"] for datum in data_in(alone)) < 0.5
+    assert backed["phones"][0]["status"] == "corroborated"
+    namesake = replace(directory, description="Talleres Arriaga en Sevilla, +34 944 000 222")
+    assert "phones" not in told(Answers(search=(namesake,)))
+
+
 def test_a_site_that_is_only_believed_lends_less_confidence() -> None:
     """What a search result says counts by how certain it is that the site is the company's."""
     alone, backed = (
