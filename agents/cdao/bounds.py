@@ -214,8 +214,7 @@ def _parts(state: _State, fields: Fields, *, is_plausible: bool) -> Iterator[_Pa
 
 
 def _growing(now: int, most: int) -> _Part:
-    points = (now, max(now, most))
-    return _Part(points, points)
+    return _Part((now, most), (now, most))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Pure: prices, measured yields and what is still wanted come from the caller; not
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from itertools import combinations
 from types import MappingProxyType
 from typing import TypeAlias
@@ -208,24 +209,17 @@ def skipped(
     wants: Wants,
 ) -> dict[Step, Skip]:
     """Return for each step that was not tried why it is not bought, once `next_step` stops."""
-    is_decided = not wants(_unanswered(offers, tried))
-    helpful = {
-        offer.step
-        for plan in _smallest_plans(offers, tried, has_site=has_site, wants=wants)
-        for offer in plan
-    }
+    left = [offer.step for offer in offers if offer.step not in tried]
+    if not wants(_unanswered(offers, tried)):
+        return dict.fromkeys(left, Skip.DECIDED)
+    plans = _smallest_plans(offers, tried, has_site=has_site, wants=wants)
+    helpful = {offer.step for plan in plans for offer in plan}
     reasons: dict[Step, Skip] = {}
-    for offer in offers:
-        if offer.step in tried:
-            continue
-        if is_decided:
-            reasons[offer.step] = Skip.DECIDED
-        elif offer.step is Step.CRAWL and not has_site:
-            reasons[offer.step] = Skip.NO_SITE
-        elif offer.step in helpful:
-            reasons[offer.step] = Skip.TOO_EXPENSIVE
+    for step in left:
+        if step is Step.CRAWL and not has_site:
+            reasons[step] = Skip.NO_SITE
         else:
-            reasons[offer.step] = Skip.UNHELPFUL
+            reasons[step] = Skip.TOO_EXPENSIVE if step in helpful else Skip.UNHELPFUL
     return reasons
 
 
@@ -254,6 +248,10 @@ def _smallest_plans(
     A crawl needs a site: one that is known, or that another step of the plan may find.
     """
     left = [offer for offer in offers if offer.step not in tried]
+    # What all of them together cannot change, no part of them can; and many have equal fields.
+    wants = cache(wants)
+    if not wants(_all_fields(left)):
+        return
     found: list[frozenset[Offer]] = []
     for size in range(1, len(left) + 1):
         for chosen in map(frozenset, combinations(left, size)):

@@ -148,19 +148,26 @@ def test_steps_that_help_only_together_are_bought() -> None:
 
 
 def test_a_step_that_adds_nothing_to_a_plan_is_left_out() -> None:
-    """What the crawl brings anyway is no reason to buy a search before it, however cheap."""
-    offers = [offer for offer in DEFAULT_OFFERS if offer.step is not Step.CRAWL]
-    crawl = Offer(Step.CRAWL, 8_000, FIELDS[Step.CRAWL], 0.01)
+    """A cheaper hit is no reason to buy a search where only Maps can help."""
+    step = choose(wanting({MAPS_ONLY}), has_place=False)
 
-    step = next_step(
-        [crawl, *offers],
-        tried=(),
-        has_site=True,
-        spent_micros=0,
-        wants=wanting({CRAWL_ONLY, F.PHONE}),
-    )
+    assert step is Step.MAPS
 
-    assert step is crawl
+
+def test_a_dead_end_is_seen_at_once() -> None:
+    """Plans are weighed only if all steps together could change something, and never twice."""
+    asked: list[Fields] = []
+
+    def wants(fields: Fields) -> bool:
+        asked.append(fields)
+        return F.COUNTRY in fields
+
+    steps = [choose(wants, tried=[Step.MAPS, Step.CRAWL]), len(asked)]
+    asked.clear()
+    choose(wants)
+
+    assert steps == [Stop.EXHAUSTED, 2]
+    assert len(set(asked[1:])) == len(asked[1:])
 
 
 # --- Stops ----------------------------------------------------------------------------------------
