@@ -317,8 +317,8 @@ def _news_parts(state: _State, fields: Fields, *, is_plausible: bool) -> Iterato
     expected = policy.opportunity.rule_out if is_plausible else tuple(NewsCategory)
     trusts: dict[NewsCategory, float] = {}
     for item in state.profile.news:
-        category = item.value.category
-        trusts[category] = max(item.trust, trusts.get(category, 0.0))
+        # The most trusted come first.
+        trusts.setdefault(item.value.category, item.trust)
     for category in NewsCategory:
         is_open = ClaimField.NEWS in fields and category in expected
         if not is_open and category not in trusts:

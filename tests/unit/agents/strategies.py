@@ -21,7 +21,9 @@ VALUES: dict[ClaimField, st.SearchStrategy[str | int]] = {
     ClaimField.PHONE: st.sampled_from(["+34 900", "+52 55"]),
     ClaimField.SOCIAL: st.sampled_from(["@acme", "@acme_es"]),
     ClaimField.HIRING: st.integers(0, 20) | st.sampled_from(["Analyst", "Engineer", "CTO"]),
-    ClaimField.NEWS: st.sampled_from([f"{category}: Acme" for category in NewsCategory]),
+    ClaimField.NEWS: st.sampled_from(
+        [f"{category}: {text}" for category in NewsCategory for text in "AB"]
+    ),
     ClaimField.TECHNOLOGY: st.sampled_from(["SAP", "sap", "Odoo", "Salesforce", "Excel"]),
     ClaimField.TAX_ID: st.sampled_from(["B12345674", "A58818501"]),
 }

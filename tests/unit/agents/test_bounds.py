@@ -31,7 +31,9 @@ POLICIES = st.sampled_from(
         POLICY,
         # Doubtful facts end the matter, and little is left to the score.
         policy_with(
-            ("decisive_trust = 0.5", "decisive_trust = 0.1"), ("baseline = 30", "baseline = 60")
+            ("decisive_trust = 0.5", "decisive_trust = 0.1"),
+            ("baseline = 30", "baseline = 60"),
+            ("closure = -80", "closure = -1"),
         ),
         # Hardly anything does; weights so small that they are rounded away, or of the other sign.
         policy_with(
@@ -281,6 +283,40 @@ def test_only_a_misfit_is_in_the_way_of_a_good_lead() -> None:
 
     assert (bounds.lowest, bounds.highest) == (50, 79)
     assert bounds.verdicts == {AssessmentCode.VIABLE, AssessmentCode.POOR_FIT}
+
+
+@pytest.mark.parametrize(
+    ("known", "country", "is_poor"),
+    [
+        # 72 points; a doubtful claim that the country is another one takes 3, and 22 more.
+        (_ALL_SURE, claim("country", "ES", confidence=0.3), True),
+        # Only a decisive claim is more trusted than what is known.
+        (_ALL_SURE, claim("country", "ES", confidence=0.8), False),
+        # 87 points without the country: enough, as long as nothing is decisive.
+        (_BEST[:8], claim("country", "ES", confidence=0.3), False),
+    ],
+)
+def test_a_doubtful_claim_costs_points_and_a_decisive_one_ends_the_matter(
+    known: tuple[Claim, ...], country: Claim, *, is_poor: bool
+) -> None:
+    """A poor fit is foretold only if it can come about without a decisive fact."""
+    claims = [each for each in known if each.field is not F.COUNTRY]
+
+    bounds = score_bounds(case_of(*claims, country), POLICY, frozenset({F.COUNTRY}))
+
+    expected = {AssessmentCode.VIABLE, AssessmentCode.OUTSIDE_MARKET}
+    assert bounds.verdicts == expected | ({AssessmentCode.POOR_FIT} if is_poor else set())
+
+
+def test_a_policy_that_avoids_no_sector_takes_nothing_for_one() -> None:
+    """Values that the policy does not list are no possibility."""
+    policy = policy_with(
+        ('avoided_sectors = ["agriculture", "public_administration"]', "avoided_sectors = []")
+    )
+
+    bounds = score_bounds(case_of(), policy, frozenset({F.SECTOR}))
+
+    assert (bounds.lowest, bounds.highest) == (30, 48)
 
 
 # --- What is bought -------------------------------------------------------------------------------
