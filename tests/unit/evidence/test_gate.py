@@ -9,6 +9,7 @@ from orchestrator.evidence.model import Agreement, Hit, JobAd, Page, Place, Subj
 from tests.unit.evidence.companies import (
     DOMAIN,
     HOME,
+    KNOWN,
     NAMESAKE_PLACE,
     SUBJECT,
     hit,
@@ -22,6 +23,11 @@ _FOREIGN = page(
     "# Panadería Goñi\n\nPan y bollería en Pamplona desde 1950.",
     url="https://panaderiagoni.example/",
     title="Panadería Goñi",
+)
+
+
+_PARKED = page(
+    "talleresarriaga.example is for sale. Buy this domain.", title="This domain is for sale"
 )
 
 
@@ -53,6 +59,17 @@ def test_a_page_that_names_the_company_verifies_its_site() -> None:
     assert agreement_of(legal_page(), found) is Agreement.AGREE
 
 
+@pytest.mark.parametrize("subject", [SUBJECT, KNOWN])
+def test_a_parked_site_is_lost(subject: Subject) -> None:
+    """Not even the lead's own domain is its website when it is for sale."""
+    found = gated(subject, maps=(place(),), crawl=(_PARKED,))
+
+    assert found.website.url is None
+    assert DOMAIN in found.website.reasons[0]
+    assert not found.is_verified
+    assert agreement_of(_PARKED, found) is not Agreement.AGREE
+
+
 def test_a_site_that_only_a_search_found_must_name_the_company() -> None:
     """Of a site that nothing but its rank speaks for, silence is enough to be dropped."""
     silent = page("Bienvenidos. Estamos renovando nuestra web.", title="Inicio")
@@ -79,8 +96,8 @@ def test_a_verified_site_tells_places_apart() -> None:
 
     found = gated(search=(hit(),), crawl=(page(),), maps=(namesake,))
 
-    if found.website.domain == DOMAIN:
-        assert agreement_of(namesake, found) is Agreement.CONFLICT
+    assert found.website.domain == DOMAIN
+    assert agreement_of(namesake, found) is Agreement.CONFLICT
 
 
 def test_hits_elsewhere_need_a_second_fact() -> None:
