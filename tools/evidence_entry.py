@@ -11,7 +11,8 @@ from orchestrator.evidence import sectors as _sectors
 from orchestrator.evidence import website as _website
 from orchestrator.evidence.contacts import contacts_in
 from orchestrator.evidence.hosts import kind_of
-from orchestrator.evidence.model import Agreement, Hit, Place, Subject
+from orchestrator.evidence.model import Agreement, Hit, Subject
+from orchestrator.surfsense.verbs import hits_in, places_in
 
 
 def hosts(host: str) -> bool:
@@ -32,13 +33,10 @@ def pages(text: str, country: str | None) -> dict[str, list[object]]:
 def pairs(company: str, city: str, country: str, place: Mapping[str, Any]) -> bool:
     """Return whether *place* is the company's."""
     subject = Subject(company, city=city or None, country=country or None)
-    found = Place(
-        title=place["title"],
-        city=place.get("city") or None,
-        country=place.get("countryCode") or None,
-        website=place.get("website") or None,
+    return any(
+        _places.belongs(subject, found).agreement is Agreement.AGREE
+        for found in places_in((place,))
     )
-    return _places.belongs(subject, found).agreement is Agreement.AGREE
 
 
 def sector(text: str, lang: str, company: str, country: str) -> tuple[str, float] | None:
@@ -64,14 +62,4 @@ def website(company: str, city: str, country: str, page: Mapping[str, Any]) -> s
 
 def hits_of(page: Mapping[str, Any]) -> tuple[Hit, ...]:
     """Return the organic results of a *page* in SurfSense's shape."""
-    return tuple(
-        Hit(
-            position=result.get("position") or number,
-            title=result.get("title") or "",
-            url=result.get("url") or "",
-            description=result.get("description") or "",
-            has_site_links=bool(result.get("siteLinks")),
-            date=result.get("date"),
-        )
-        for number, result in enumerate(page.get("organicResults") or (), 1)
-    )
+    return hits_in((page,))

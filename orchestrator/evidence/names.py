@@ -126,7 +126,7 @@ def segments(title: str) -> Iterator[str]:
 @lru_cache(maxsize=4_096)
 def name_of(text: str) -> Name:
     """Return the words of a name; of a long text, those at its beginning."""
-    every = _split(text)
+    every = words_of(text)
     joining = words().joining
     spans = spans_of(every)
     in_towns = {i for span in spans for i in range(span.start, span.end)}
@@ -145,7 +145,11 @@ def name_of(text: str) -> Name:
     )
 
 
-def _split(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Return the folded words of a name without its legal form; none for a blank name.
+
+    Of a text longer than any name, the words at its beginning.
+    """
     if len(text) > _LONGEST_SEGMENT:
         text = text[:_LONGEST_SEGMENT].rpartition(" ")[0] or text[:_LONGEST_SEGMENT]
     try:
@@ -372,7 +376,7 @@ def _words_of_town(city: str | None) -> set[str]:
     regions = {
         word for town in towns_of(city or "") for name in town.within for word in name.split()
     }
-    return regions | set(_split(city or "")[:_MOST_WORDS])
+    return regions | set(words_of(city or "")[:_MOST_WORDS])
 
 
 def _cover(text: str, pieces: list[_Piece]) -> tuple[_Piece, ...] | None:
@@ -399,13 +403,13 @@ def _fit_of(name: Name, used: tuple[_Piece, ...]) -> LabelFit:
 
 
 def _fit_of_initials(asked: str, name: Name, text: str, city: str | None) -> LabelFit:
-    for listed in (name.words, _split(asked)):
+    for listed in (name.words, words_of(asked)):
         initials = "".join(word[0] for word in listed)
         if len(initials) < _FEWEST_INITIALS or not text.startswith(initials):
             continue
         rest = text.removeprefix(initials)
         if not rest:
             return LabelFit.INITIALS
-        if len(rest) >= _SHORTEST_TOWN_STEM and "".join(_split(city or "")).startswith(rest):
+        if len(rest) >= _SHORTEST_TOWN_STEM and "".join(words_of(city or "")).startswith(rest):
             return LabelFit.INITIALS_AND_TOWN
     return LabelFit.FOREIGN
