@@ -21,6 +21,8 @@ _FARTHEST_LABEL: Final = 48
 _LONGEST_INITIAL: Final = 8
 _FARTHEST_NEIGHBOUR: Final = 24
 _LARGEST_GROUP: Final = 4
+_MOBILE: Final = "9"
+"""Often apart before the numbers of mobile phones in South America."""
 _POSTAL_CODES: Final = (4, 5)
 """Digits of a postal code, which often stands before a number."""
 _RIGHT_LENGTH: Final = phonenumbers.ValidationResult.IS_POSSIBLE
@@ -39,7 +41,7 @@ _CARRIER: Final = re.compile(r"0(?:xx|\*\*)", re.IGNORECASE)
 """Stands in Brazil for the digits of the long-distance carrier."""
 _GROUP: Final = re.compile(r"\d+")
 _BEHIND_OTHERS: Final = re.compile(
-    r"[ \xa0]?(?:[%\u20ac$\u00b2\u00b3]|m2|m3|eur|kg|km|mm|cm|h\b)|[./]\d|[a-z@=_]|-\w"
+    r"[ \xa0]?(?:[%\u20ac$\u00b2\u00b3]|m[\u00b223\u00b3]|eur|kg|km|mm|cm|h\b)|[./]\d|[a-z@=_]|-\w"
 )
 _BETWEEN_NEIGHBOURS: Final = re.compile(
     r"[^\w]*(?:(?:y|e|o|ou|and|or|ext|int)\b[^\w]*(?:\d{1,4}\b)?)?[^\w]*"
@@ -47,6 +49,7 @@ _BETWEEN_NEIGHBOURS: Final = re.compile(
 _NO_LETTER: Final = re.compile(r"[^a-z]*")
 _LABELS: Final = ("phone", "fax", "other")
 _BETWEEN_LABEL: Final = re.compile(r"[^\d@]{0,40}")
+_CELL_END: Final = re.compile(r"[|\u00b7\u2022]")
 _SENTENCE_END: Final = re.compile(r"[a-z]{4}[.!?]\s")
 _JOINED: Final = re.compile(r"\W{0,4}(?:\b(?:y|e|o|and|or|ou)\b)?\W{0,4}")
 #: `T +34 ...`, but not `120 m 34 ...`.
@@ -157,8 +160,11 @@ def _label_of(marks: ContactMarks, start: int) -> str:
 
 
 def _is_alone(text: str, run: re.Match[str]) -> bool:
+    """Return whether nothing else stands in the cell of a number."""
     first, last = line_at(text, *run.span())
-    return not re.search(r"\w", text[first : run.start()] + text[run.end() : last])
+    before = _CELL_END.split(text[first : run.start()])[-1]
+    behind = _CELL_END.split(text[run.end() : last])[0]
+    return not re.search(r"\w", before + behind)
 
 
 def _read(written: str, region: str | None, label: str, *, is_alone: bool) -> Iterator[_Found]:
@@ -167,7 +173,10 @@ def _read(written: str, region: str | None, label: str, *, is_alone: bool) -> It
     groups = list(_GROUP.finditer(written, carrier.end() if carrier else 0))
     international = written.lstrip("(").startswith("+") or groups[0][0].startswith("00")
     if international or label == "phone":
-        yield from _announced(groups, region, is_international=international)
+        found = list(_announced(groups, region, is_international=international))
+        if not found and label:
+            found = list(_possible(groups, region, is_international=international))
+        yield from found
     elif not label:
         postal = 1 if len(groups) > 2 and len(groups[0][0]) in _POSTAL_CODES else 0  # noqa: PLR2004
         for first in range(postal + 1):
@@ -183,37 +192,40 @@ def _announced(
     groups: list[re.Match[str]], region: str | None, *, is_international: bool
 ) -> Iterator[_Found]:
     """Yield the longest numbers that stand in *groups*; postal codes may stand between them."""
-    first, read = 0, False
+    first = 0
     while first < len(groups):
-        last = next(
-            (
-                last
-                for last in range(len(groups), first, -1)
-                if e164(_joined(groups[first:last], is_international=is_international), region)
-            ),
-            0,
-        )
+        last = _end_of_number(groups, first, region, is_international=is_international)
         if last:
             value = e164(_joined(groups[first:last], is_international=is_international), region)
             start = 0 if is_international else groups[first].start()
             yield _Found(str(value), start, groups[last - 1].end())
-            read = True
         elif is_international:
-            break
+            return
         is_international = False
         first = last or first + 1
-    if not read:
-        yield from _possible(groups, region)
 
 
-def _possible(groups: list[re.Match[str]], region: str | None) -> Iterator[_Found]:
+def _end_of_number(
+    groups: list[re.Match[str]], first: int, region: str | None, *, is_international: bool
+) -> int:
+    """Return how many groups the longest valid number from *first* on ends at; 0 if none does."""
+    for last in range(len(groups), first, -1):
+        if e164(_joined(groups[first:last], is_international=is_international), region):
+            return last
+    return 0
+
+
+def _possible(
+    groups: list[re.Match[str]], region: str | None, *, is_international: bool
+) -> Iterator[_Found]:
     """Yield a number of the right length: the plan that we have may be older than the number."""
-    number = _parsed(_joined(groups, is_international=False), region)
+    number = _parsed(_joined(groups, is_international=is_international), region)
     if number and any(
         phonenumbers.is_possible_number_for_type_with_reason(number, kind) == _RIGHT_LENGTH
         for kind in (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
     ):
-        yield _Found(_formatted(number), groups[0].start(), groups[-1].end())
+        start = 0 if is_international else groups[0].start()
+        yield _Found(_formatted(number), start, groups[-1].end())
 
 
 def _joined(groups: list[re.Match[str]], *, is_international: bool) -> str:
@@ -228,7 +240,10 @@ def _is_grouped(written: str, groups: list[re.Match[str]]) -> bool:
     return (
         len(sizes) > 1
         and max(sizes) <= _LARGEST_GROUP
-        and min(sizes[1:]) > 1
+        and all(
+            size > 1 or group[0] == _MOBILE
+            for size, group in zip(sizes[1:], groups[1:], strict=True)
+        )
         and not _AS_THOUSANDS.fullmatch(written)
     )
 

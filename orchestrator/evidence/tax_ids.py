@@ -30,8 +30,12 @@ _GAP: Final = re.compile(
 )
 #: Numbers that are recognized without a label.
 _UNLABELLED: Final = re.compile(
-    r"(?<![\w.])(?:\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}|es-?[a-hjnp-suvw]-?\d{7}[0-9a-j]|pt ?\d{9}"
-    r"|(?<=s\.l\. )[ab]-?\d{8}|(?<=s\.a\. )a-?\d{8})(?!\w)"
+    r"(?<![\w.])(?P<number>\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}|es-?[a-hjnp-suvw]-?\d{7}[0-9a-j]"
+    r"|pt ?\d{9})(?!\w)"
+)
+#: `Acme S.L. (B12345678)`
+_BEHIND_FORM: Final = re.compile(
+    r"(?<!\w)s\.? ?[la]\.?(?: ?u\.?)?\W{1,4}(?P<number>[ab]-?\d{8})(?!\w)"
 )
 #: Given to whoever has no number of their own.
 _GENERIC: Final = frozenset({"XAXX010101000", "XEXX010101000"})
@@ -121,12 +125,16 @@ def tax_ids_in(marks: ContactMarks, country: str | None) -> list[Located]:
         marks: The text, bounded by the caller.
         country: ISO 3166-1 alpha-2; tried first where one label serves several countries.
     """
-    return [
-        located
-        for label, at in _places(marks)
-        if (located := _read(marks, label, at, country))
-        and not marks.is_anothers(located.start, located.end)
-    ]
+    numbers: list[Located] = []
+    for label, at in _places(marks):
+        number = _read(marks, label, at, country)
+        # A label within another's may announce a part of its number: `VAT Reg No. 123 4567 27`.
+        is_part = number and any(
+            number.start < one.end and one.start < number.end for one in numbers
+        )
+        if number and not is_part and not marks.is_anothers(number.start, number.end):
+            numbers.append(number)
+    return numbers
 
 
 def _places(marks: ContactMarks) -> Iterator[tuple[str, int]]:
@@ -134,8 +142,9 @@ def _places(marks: ContactMarks) -> Iterator[tuple[str, int]]:
     for start, end in marks.find(_labels())["label"][:_MOST]:
         gap = _GAP.match(marks.bare, end)
         yield _undotted(marks.bare[start:end]), gap.end() if gap else end
-    for match in islice(_UNLABELLED.finditer(marks.bare), _MOST):
-        yield "", match.start()
+    for pattern in (_UNLABELLED, _BEHIND_FORM):
+        for match in islice(pattern.finditer(marks.bare), _MOST):
+            yield "", match.start("number")
 
 
 def _undotted(label: str) -> str:

@@ -11,6 +11,17 @@ from orchestrator.evidence.contacts import TaxId, contacts_in, is_company_mailbo
 from orchestrator.evidence.passages import LONGEST_QUOTE, Quoted, fold
 
 EMAILS: list[tuple[str | None, str, list[str]]] = [
+    ("CL", "Fono: (56-2) 2555 0101 - 2555 0102 E-mail: info@acme.cl", ["info@acme.cl"]),
+    (
+        "PT",
+        "T: 210550101 | M: 912345678 | geral@acme.pt | Contribuinte: 501234560",
+        ["geral@acme.pt"],
+    ),
+    ("ES", "📞912345678 ✉info@acme.es", ["info@acme.es"]),
+    ("ES", "912345678 · info@acme.es", ["info@acme.es"]),
+    ("ES", "info(at)acme(punto)es / info [@] acme.es / info{at}acme{dot}es", ["info@acme.es"]),
+    ("ES", "Email: info @ acme.es", ["info@acme.es"]),
+    ("GB", "t: 020 7946 0101 e: info@acme.co.uk w: acme.co.uk", ["info@acme.co.uk"]),
     (
         "ES",
         (
@@ -96,6 +107,63 @@ EMAILS: list[tuple[str | None, str, list[str]]] = [
     ),
 ]
 PHONES: list[tuple[str | None, str, list[str]]] = [
+    ("CL", "Fono: (56-2) 2555 0101 - 2555 0102 E-mail: info@acme.cl", ["+56225550101"]),
+    ("CO", "NIT No. 900.123.456-8, teléfono +57 6015550103, calle 72 No. 10-07", ["+576015550103"]),
+    (
+        "CO",
+        "NIT: 900 123 456\u20118\nTeléfonos: +57  607 5550101  +57 310 5550102",
+        ["+576075550101", "+573105550102"],
+    ),
+    (
+        "ES",
+        (
+            "Usamos Google Analytics, de Google Ireland Limited, Gordon House, Dublin, "
+            "Tel. +353 1 555 0101, privacy@google.com."
+        ),
+        [],
+    ),
+    ("ES", "Colegio Oficial de Farmacéuticos, tel. 912 345 678", []),
+    ("ES", "NIF: Q-0000012-E Telephone: 91 234 56 78", ["+34912345678"]),
+    ("MX", "Tel: 55.5555.0101 / 800 555 0101", ["+525555550101", "+528005550101"]),
+    ("MX", "Lada sin costo 800-555-0101", ["+528005550101"]),
+    ("MX", "Tel. 52 (55) 5555 0101", ["+525555550101"]),
+    ("BR", "Tel.: 55 11 3555-0101", ["+551135550101"]),
+    ("BR", "(11) 3555.0101 | (11) 9 5555-0101", ["+551135550101", "+5511955550101"]),
+    ("BR", "Fone: 11 3555 0101 R. 12", ["+551135550101"]),
+    (
+        "AR",
+        "Tel: +54 9 11 5555-0101 | Tel 0800-555-0101 | (0351) 455-5010",
+        ["+5491155550101", "+548005550101", "+543514555010"],
+    ),
+    ("PT", "Telf. 210 550 101/2 Fax 210 550 103", ["+351210550101"]),
+    (
+        "PT",
+        "T: 210550101 | M: 912345678 | geral@acme.pt | Contribuinte: 501234560",
+        ["+351210550101", "+351912345678"],
+    ),
+    ("ES", "Tfno.: 91-234-56-78", ["+34912345678"]),
+    ("ES", "Tel. (91) 234 56 78", ["+34912345678"]),
+    ("ES", "Tel. 91.234.56.78 Móv. 612.345.678", ["+34912345678", "+34612345678"]),
+    ("ES", "Tel: 0034912345678", ["+34912345678"]),
+    ("ES", "Tel. 912 345 678 (4 líneas)", ["+34912345678"]),
+    ("ES", "📞912345678 ✉info@acme.es", ["+34912345678"]),
+    ("ES", "912345678 · info@acme.es", ["+34912345678"]),
+    ("ES", "info(at)acme(punto)es / info [@] acme.es / info{at}acme{dot}es", []),
+    ("ES", "Email: info @ acme.es", []),
+    ("ES", "correo electrónico info arroba acme.es", []),
+    ("ES", "Copyright 2009-2024. 20.000 m2, 612 345 678 m²", []),
+    (
+        "PE",
+        "R.U.C. N° 20555001232 | Central: 555-0101 anexo 12 | Cel: +51 955501010",
+        ["+51955501010"],
+    ),
+    ("EC", "Telf.: +593 2 255 0101 / 099 555 0101", ["+59322550101", "+593995550101"]),
+    ("US", "Toll-free: 1 (800) 555-0199 Fax: (312) 555-0102", ["+18005550199"]),
+    ("US", "Founded 1998-2020. SKU 312-555-0101-22. Tracking 9400 1118 9922", []),
+    ("GB", "Tel 0207 946 0101 / +44 (0) 7700 900123", ["+442079460101", "+447700900123"]),
+    ("GB", "t: 020 7946 0101 e: info@acme.co.uk w: acme.co.uk", ["+442079460101"]),
+    ("FR", "SIRET 732 829 320 00074, Tél. 01 42 68 53 00", ["+33142685300"]),
+    ("DE", "USt-IdNr.: DE136695976 Tel. +49 (0)30 901820", ["+4930901820"]),
     ("ES", "Fax +34 944 000 112, +34 944 000 111", ["+34944000111"]),
     (
         "ES",
@@ -265,6 +333,46 @@ PHONES: list[tuple[str | None, str, list[str]]] = [
     ("ES", "Más de 912 345 678 visitas", []),
 ]
 TAX_IDS: list[tuple[str | None, str, list[str]]] = [
+    ("CO", "NIT No. 900.123.456-8, teléfono +57 6015550103, calle 72 No. 10-07", ["900123456-8"]),
+    (
+        "CO",
+        "NIT: 900 123 456\u20118\nTeléfonos: +57  607 5550101  +57 310 5550102",
+        ["900123456-8"],
+    ),
+    ("GB", "VAT Reg No.: 123 4567 27", ["GB123456727"]),
+    ("ES", "NIF: Q-0000012-E Telephone: 91 234 56 78", ["Q0000012E"]),
+    (
+        "BR",
+        "Inscrição Estadual: 110.042.490.114 CNPJ 11.222.333/0001-81 - Insc. Municipal 1.234.567-8",
+        ["11222333000181"],
+    ),
+    ("PT", "T: 210550101 | M: 912345678 | geral@acme.pt | Contribuinte: 501234560", ["501234560"]),
+    (
+        "PT",
+        "NIPC e matrícula: 501 234 560 | Entidade RAL: CNIACC, Tel. 253 000 111, geral@cniacc.pt",
+        ["501234560"],
+    ),
+    ("ES", "CIF: B 70 000 013", ["B70000013"]),
+    ("ES", "CIF:B-70.000.013", ["B70000013"]),
+    ("ES", "C.I.F. número B70000013", ["B70000013"]),
+    ("ES", "NIF/CIF ESB70000013", ["B70000013"]),
+    ("ES", "con Código de Identificación Fiscal B70000013", ["B70000013"]),
+    ("ES", "CIF (B70000013)", ["B70000013"]),
+    ("ES", "Acme S.L. - B70000013 - Madrid", ["B70000013"]),
+    ("ES", "Acme S.L. (B70000013)", ["B70000013"]),
+    (
+        "ES",
+        "El fabricante Otro S.A. con CIF A08010027 colabora. Titular Acme CIF B70000013",
+        ["A08010027", "B70000013"],
+    ),
+    (
+        "PE",
+        "R.U.C. N° 20555001232 | Central: 555-0101 anexo 12 | Cel: +51 955501010",
+        ["20555001232"],
+    ),
+    ("GB", "Registered number 01234567. Registered charity 1234567", ["01234567"]),
+    ("FR", "SIRET 732 829 320 00074, Tél. 01 42 68 53 00", ["73282932000074"]),
+    ("DE", "USt-IdNr.: DE136695976 Tel. +49 (0)30 901820", ["DE136695976"]),
     (
         "ES",
         (
