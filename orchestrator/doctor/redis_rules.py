@@ -32,8 +32,8 @@ _OURS: Final = _CONNECTING + _commands("""
     scard {key}; script load x; script exists x; set {key} v; setbit {key} 0 1;
     setrange {key} 0 v; sismember {key} v; smembers {key}; spop {key};
     srem {key} v; time; type {key}; unlink {key};
-    zadd {key} 1 v; zcard {key}; zmscore {key} v; zrange {key} 0 1; zrangebyscore {key} 0 1;
-    zrem {key} v; zremrangebyscore {key} 0 1; zscore {key} v
+    zadd {key} 1 v; zcard {key}; zmscore {key} v; zpopmin {key}; zrange {key} 0 1;
+    zrangebyscore {key} 0 1; zrem {key} v; zremrangebyscore {key} 0 1; zscore {key} v
 """)
 #: What Celery's client uses.
 _CELERYS: Final = _CONNECTING + _commands("""
