@@ -199,7 +199,7 @@ class _PageReader:
         said = {email.value: _quote_of(email) for email in self.contacts.emails}
         for listed in self.page.emails[:_MOST_PER_PAGE]:
             email = listed.strip().lower()
-            # One that the text has, and that is not among its contacts, is somebody else's.
+            # One that the text has, and that is not among its contacts, is another company's.
             if email not in said and self._is_own(email) and email not in self.text.lower():
                 said[email] = listed
         for email, quote in said.items():

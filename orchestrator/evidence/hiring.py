@@ -21,7 +21,7 @@ _HOST: Final = re.compile(r"^[a-z]+://[^/?#]*", re.IGNORECASE)
 _COUNT: Final = re.compile(r"(?<![\d.,])(?P<number>\d{1,4})\s+(?:[a-z]{3,12}\s+)?$")
 _TITLE_LINE: Final = re.compile(r"^[ \t]*(?:#{1,6}|[-*+]|\d{1,2}[.)]|\|)[ \t]+\S.*$", re.MULTILINE)
 _NO_TITLE: Final = re.compile(r"[@:?!\u00bf\u00a1]|\.\s|\.$|https?|\d{4}")
-#: Behind a title that is meant for everybody: (H/M), m/w/d.
+#: Behind a title, for men and women alike: (H/M), m/w/d.
 _FOR_ALL: Final = re.compile(r"\(?\b[hmfvwx]/[hmfvwdx](?:/[dx])?\b\)?", re.IGNORECASE)
 
 

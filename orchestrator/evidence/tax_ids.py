@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib import import_module
 from itertools import islice
 from typing import Final, NamedTuple
+
+from stdnum import get_cc_module
+from stdnum.mx import rfc
 
 from .passages import passage, skeleton
 from .whose import ContactMarks
@@ -37,7 +39,7 @@ _UNLABELLED: Final = re.compile(
 _BEHIND_FORM: Final = re.compile(
     r"(?<!\w)s\.? ?[la]\.?(?: ?u\.?)?\W{1,4}(?P<number>[ab]-?\d{8})(?!\w)"
 )
-#: Given to whoever has no number of their own.
+#: For customers without a number of their own.
 _GENERIC: Final = frozenset({"XAXX010101000", "XEXX010101000"})
 _UNITED_KINGDOM: Final = re.compile(r"\bengland\b|\bscotland\b|\bwales\b|\bnorthern ireland\b")
 
@@ -235,10 +237,13 @@ def _kind(row: _Row) -> _Kind:
 
 
 def _check(module: str) -> Callable[[str], bool]:
-    is_valid: Callable[..., bool] = import_module(f"stdnum.{module}").is_valid
     if module == "mx.rfc":  # the only one whose check digit is optional there
-        return partial(is_valid, validate_check_digits=True)
-    return is_valid
+        return partial(rfc.is_valid, validate_check_digits=True)
+    country, _, number = module.partition(".")
+    checker = get_cc_module(country, number)
+    if checker is None:
+        raise ValueError(f"tax_ids.toml: python-stdnum has no module {module!r}")
+    return checker.is_valid
 
 
 @cache

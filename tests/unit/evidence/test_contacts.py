@@ -477,7 +477,7 @@ TAX_IDS: list[tuple[str | None, str, list[str]]] = [
 
 @pytest.mark.parametrize(("country", "text", "emails"), EMAILS)
 def test_the_addresses_of_a_text(country: str | None, text: str, emails: list[str]) -> None:
-    """The company's addresses are read however they are written, and nobody else's."""
+    """The company's addresses are read however they are written, and no other company's."""
     assert [email.value for email in contacts_in(text, country).emails] == emails
 
 
