@@ -20,7 +20,7 @@
 -- `ask_at` the next question for credit, if there is none, and `refusal` what was said to that.
 -- `minute`, `left` and `left_before` count the calls of this minute and of the one before.
 --
--- Returns {'go', use_within_us, slot_us, epoch, is_probe}: the call may leave now.
+-- Returns {'go', use_within_us, slot_us, epoch, is_probe, failures}: the call may leave now.
 -- {'wait', us, slot_us, epoch}: its time is in so many microseconds; ask again then.
 -- {'hold', us}: the breaker is open; ask again in so many microseconds.
 -- {'closed', refusal}: there is no credit. {'ask', refusal}: this caller, and no other one, asks
@@ -67,8 +67,9 @@ end
 
 if epoch ~= known.epoch or now - slot > late then
   redis.call('ZREMRANGEBYSCORE', free, '-inf', '(' .. string.format('%.0f', now - late))
-  local returned = redis.call('ZPOPMIN', free)[1]
+  local returned = redis.call('ZRANGE', free, 0, 0)[1]
   if returned then
+    redis.call('ZREM', free, returned)
     slot = tonumber(returned)
   else
     local tat = known.tat or 0
@@ -90,4 +91,4 @@ else
   local before = known.minute == minute - 1 and known.left or 0
   remember('minute', minute, 'left', 1, 'left_before', before)
 end
-return {'go', late - (now - slot), slot, known.epoch, is_open and 1 or 0}
+return {'go', late - (now - slot), slot, known.epoch, is_open and 1 or 0, known.failures or 0}

@@ -166,15 +166,17 @@ class Oracle:
 
     def ask(self, now_us: int) -> float:
         """Return 0 if a call may leave now, and has left; else the microseconds to wait."""
-        # It counts in doubles: a call may come a rounding error too early.
-        now_s = (now_us - BEGIN_US) / 1e6 + 1_000
+        clock_s = (now_us - BEGIN_US) / 1e6 + 1_000
+        wait_s = self._asked_at(clock_s)
+        if 0 < wait_s < 1e-6:  # it counts in doubles: a call may come a rounding error too early
+            return self._asked_at(clock_s + wait_s + 1e-9) * 1e6
+        return wait_s * 1e6
+
+    def _asked_at(self, clock_s: float) -> float:
         with pytest.MonkeyPatch.context() as patch:
-            for clock_s in (now_s, now_s + 1e-9):
-                patch.setattr(throttled.utils, "now_mono_f", lambda clock_s=clock_s: clock_s)
-                result = self._limiter.limit()
-                if not result.limited:
-                    return 0
-        return result.state.retry_after * 1e6
+            patch.setattr(throttled.utils, "now_mono_f", lambda: clock_s)
+            result = self._limiter.limit()
+        return result.state.retry_after if result.limited else 0
 
 
 def test_times_of_a_full_line_are_evenly_spaced(client: "blocking.Redis") -> None:
