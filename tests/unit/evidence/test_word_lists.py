@@ -1,0 +1,58 @@
+"""Lists of words: their files are checked, and their phrases are found in a text in one pass."""
+
+import pytest
+from pydantic import ValidationError
+
+from orchestrator.evidence.word_lists import Mark, Marks, WordFile, load, phrases_of
+
+
+class _Other(WordFile):
+    colours: list[str]
+
+
+def test_a_file_of_another_form_is_refused() -> None:
+    """A key that is misspelled is an error of its file, not a list without effect."""
+    with pytest.raises(ValidationError, match="colours"):
+        load(_Other, "headcount.toml")
+
+
+def test_a_phrase_without_a_word_is_refused() -> None:
+    """It would be found nowhere."""
+    with pytest.raises(ValueError, match="no word"):
+        phrases_of({"kind": ["()"]})
+
+
+def test_phrases_are_whole_words_without_case_and_accents() -> None:
+    """`plantilla` is not in `plantillas`, and `TELÉFONO` is `telefono`."""
+    marks = Marks("Plantillas. TELÉFONO fijo", phrases_of({"kind": ["plantilla", "teléfono fijo"]}))
+
+    assert marks.all("kind") == [Mark(12, 25)]
+
+
+@pytest.mark.parametrize("text", ["NIF", "N.I.F.", "n.i.f", "nif:"])
+def test_initials_may_have_dots(text: str) -> None:
+    """Tax ids are announced in many ways."""
+    assert Marks(text, phrases_of({"label": ["nif"]})).has("label")
+
+
+def test_a_part_of_an_address_is_no_phrase() -> None:
+    """The domain `.example` announces no example."""
+    assert not Marks("info@acme.example", phrases_of({"kind": ["example", "acme"]})).has("kind")
+
+
+def test_the_last_phrase_within_bounds() -> None:
+    """The phrase nearest before a value counts; one that reaches over the bound does not."""
+    marks = Marks("tel fax tel", phrases_of({"phone": ["tel"], "fax": ["fax"]}))
+
+    assert marks.last("phone", 0, 11) == Mark(8, 11)
+    assert marks.last("phone", 0, 10) == Mark(0, 3)
+    assert marks.last("phone", 1, 10) is None
+    assert marks.last("fax", 0, 11) == Mark(4, 7)
+    assert marks.last("unknown", 0, 11) is None
+
+
+def test_the_longest_phrase_counts() -> None:
+    """`Tel` is not found within `tel directo`, which is another phrase of its kind."""
+    marks = Marks("tel directo", phrases_of({"phone": ["tel", "tel directo"]}))
+
+    assert marks.all("phone") == [Mark(0, 11)]
