@@ -221,14 +221,28 @@ _ALL_SURE = tuple(each.model_copy(update={"confidence": 1}) for each in _KNOWN)
 
 def test_known_facts_leave_little_open() -> None:
     """With sector, size and country known, a crawl may bring no more than their full trust."""
-    case = case_of(*_KNOWN)
-    assert decided(case, POLICY).score == 30 + 13 + 10 + 8 + 3 + 3
+    case = case_of(*_KNOWN, email="ana@acme.example")
+    assert decided(case, POLICY).score == 30 + 13 + 10 + 8 + 3 + 3 + 5
 
     bounds = plausible_bounds(case, POLICY, EVERYTHING - {F.NEWS, F.HIRING, F.TECHNOLOGY})
 
-    assert (bounds.lowest, bounds.highest) == (67, 30 + 18 + 14 + 10 + 4 + 3)
+    assert (bounds.lowest, bounds.highest) == (72, 30 + 18 + 14 + 10 + 4 + 3 + 6)
     assert bounds.verdicts == {AssessmentCode.VIABLE}
     assert not bounds.may_be_discarded
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("apollo.io", AssessmentCode.COMPETITOR), ("emasai.com", AssessmentCode.OWN_DOMAIN)],
+)
+def test_a_settled_website_may_still_become_decisive(host: str, code: AssessmentCode) -> None:
+    """A listed website that is settled below the decisive trust ends the matter with more."""
+    policy = policy_with(("settled_trust = 0.5", "settled_trust = 0.3"))
+    case = case_of(claim("website", host, confidence=0.4))
+
+    bounds = [plausible_bounds(case, policy, frozenset(fields)) for fields in ({F.WEBSITE}, ())]
+
+    assert [each.may_end for each in bounds] == [{code}, set()]
 
 
 def test_every_end_is_foretold() -> None:
@@ -288,8 +302,8 @@ def test_only_a_misfit_is_in_the_way_of_a_good_lead() -> None:
 @pytest.mark.parametrize(
     ("known", "country", "is_poor"),
     [
-        # 72 points; a doubtful claim that the country is another one takes 3, and 22 more.
-        (_ALL_SURE, claim("country", "ES", confidence=0.3), True),
+        # 69 points; a claim of another country takes 2 to 22 without being decisive.
+        (_ALL_SURE, claim("country", "ES", confidence=0.05), True),
         # Only a decisive claim is more trusted than what is known.
         (_ALL_SURE, claim("country", "ES", confidence=0.8), False),
         # 87 points without the country: enough, as long as nothing is decisive.
@@ -306,6 +320,21 @@ def test_a_doubtful_claim_costs_points_and_a_decisive_one_ends_the_matter(
 
     expected = {AssessmentCode.VIABLE, AssessmentCode.OUTSIDE_MARKET}
     assert bounds.verdicts == expected | ({AssessmentCode.POOR_FIT} if is_poor else set())
+
+
+def test_what_is_rounded_away_ends_nothing() -> None:
+    """News that is trusted enough but comes to no points is no end, until it is trusted more."""
+    policy = policy_with(
+        ("decisive_trust = 0.5", "decisive_trust = 0.1"), ("closure = -80", "closure = -1")
+    )
+    case = case_of(claim("news", "closure: Acme", confidence=0.3))
+
+    bounds = [plausible_bounds(case, policy, frozenset(fields)) for fields in ((), {F.NEWS})]
+
+    assert [each.verdicts for each in bounds] == [
+        {AssessmentCode.INSUFFICIENT_EVIDENCE},
+        {AssessmentCode.INSUFFICIENT_EVIDENCE, AssessmentCode.COMPANY_CLOSED},
+    ]
 
 
 def test_a_policy_that_avoids_no_sector_takes_nothing_for_one() -> None:
@@ -383,8 +412,6 @@ def _is_expected(further: Claim, case: Case, profile: CompanyProfile, policy: Po
           claim("technology", "Odoo")), {F.HEADCOUNT}, True),
         ((*_KNOWN[:1], *_KNOWN[2:], claim("hiring", 10), claim("technology", "SAP"),
           claim("technology", "Odoo")), {F.HIRING, F.EMAIL}, False),
-        # The score is so high that even outside the market it is enough, but that ends the matter.
-        (_BEST, {F.COUNTRY}, True),
         # Below the threshold by little: more trust in what is known is enough.
         (_KNOWN[:3], {F.SECTOR, F.SIZE_BAND}, True),
         (_KNOWN[:3], {F.SECTOR}, True),
@@ -444,6 +471,16 @@ def test_what_an_opportunity_must_have_is_bought_for_a_viable_lead(
 
     assert wants == [True, True, False, False]
     assert not CdaoAgent(needed).wants(case_of(*rest), frozenset({F.DESCRIPTION}))
+
+
+def test_no_score_makes_up_for_what_ends_the_matter() -> None:
+    """A doubtful country is looked up though the score would be enough outside the market, too."""
+    policy = policy_with(
+        ('required = ["website", "contact", "sector", "country"]', "required = []")
+    )
+
+    assert plausible_bounds(case_of(*_BEST), policy, frozenset({F.COUNTRY})).lowest == 65
+    assert CdaoAgent(policy).wants(case_of(*_BEST), frozenset({F.COUNTRY}))
 
 
 def test_news_is_bought_only_to_rule_out_what_the_policy_names() -> None:
