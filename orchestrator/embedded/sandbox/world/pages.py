@@ -228,8 +228,10 @@ def _menu(said: Wording, company: Company) -> tuple[Link, ...]:
 
 
 def _dirty(text: str, random: SeededRandom) -> str:
-    at = random.between(0, len(text))
-    return f"{text[:at]} {random.pick(_DIRT)} {text[at:]}"
+    # Between words: an address that is cut in two could be read by nothing.
+    words = text.split(" ")
+    at = random.between(0, len(words))
+    return " ".join([*words[:at], random.pick(_DIRT), *words[at:]])
 
 
 def _huge(page: PageContent) -> PageContent:
