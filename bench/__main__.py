@@ -33,6 +33,7 @@ from bench import (
     storm,
     throughput,
     waiting,
+    world,
 )
 from bench.measure import QUICK_REPEATS, REPEATS
 from orchestrator.infra.background import keep_responsive
@@ -63,6 +64,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "enqueue": enqueue.main,
     "storm": storm.main,
     "hostile-body": hostile_body.main,
+    "world": world.main,
 }
 
 
