@@ -15,6 +15,7 @@ from orchestrator.evidence.model import Agreement, Belonging, Hit, JobAd, Page, 
 from orchestrator.evidence.names import likeness
 from orchestrator.evidence.passages import MOST_READ, fold
 from orchestrator.evidence.places import belongs
+from orchestrator.evidence.vocabulary import may_be_one, spans_of, towns_of
 from orchestrator.evidence.website import WebsiteChoice, choose, page_belongs
 from orchestrator.identity import InvalidCompanyName, company_key
 from orchestrator.identity.writing import split_words
@@ -99,10 +100,14 @@ def pass_gate(subject: Subject, answers: Answers) -> Gated:
     answers = answers.in_order()
     places = [(place, belongs(subject, place)) for place in answers.maps or ()]
     hits, crawled = answers.search or (), answers.crawl or ()
-    site = choose(subject, hits, [place for place, found in places if _agrees(found)])
+    own = [place for place, found in places if _agrees(found)]
+    site = choose(subject, hits, own)
     pages = _judge_pages(subject, crawled, site.domain)
+    is_backed = _is_backed(subject, site.domain, own)
+    if not is_backed and (elsewhere := _where_else(subject, own, pages)):
+        pages = [(page, _refused(found, elsewhere)) for page, found in pages]
     is_verified = any(_agrees(found) for _, found in pages)
-    is_backed = is_verified or _is_backed(subject, site.domain, places)
+    is_backed = is_backed or is_verified
     if site.domain and (lost := _why_lost(site.domain, pages, is_backed=is_backed)):
         site = WebsiteChoice(None, None, (lost,), site.candidates)
     known = subject
@@ -197,12 +202,34 @@ def _elsewhere(domain: str | None) -> Belonging:
     return Belonging(Agreement.CONFLICT, (f"it is not on {domain}",))
 
 
-def _is_backed(
-    subject: Subject, domain: str | None, places: Iterable[tuple[Place, Belonging]]
-) -> bool:
-    return is_on(subject.domain, domain) or any(
-        _agrees(found) and is_on(place.website, domain) for place, found in places
-    )
+def _is_backed(subject: Subject, domain: str | None, places: Iterable[Place]) -> bool:
+    return is_on(subject.domain, domain) or any(is_on(place.website, domain) for place in places)
+
+
+def _where_else(
+    subject: Subject, places: Sequence[Place], pages: Iterable[tuple[Page, Belonging]]
+) -> str | None:
+    """Return where a site is that names another town and never the company's: a namesake's.
+
+    None if it names the company's town, region, phone or tax id, or no town at all.
+    """
+    text = "\n".join(page.text[:MOST_READ] for page, found in pages if _agrees(found))
+    cities = _cities(subject, places)
+    if not text or not cities or _tie(subject, text, None, places):
+        return None
+    phones = [place.phone for place in places if place.phone]
+    if _has_number(phones, _letters_and_digits(text)):
+        return None
+    ours = [town for city in cities for town in towns_of(city) if not town.is_country]
+    named = [town for span in spans_of(split_words(text)) for town in span.towns]
+    if not ours or may_be_one(ours, [town for town in named if not town.is_country]):
+        return None
+    others = sorted(town.name for town in named if not town.is_country)
+    return others[0] if others else None
+
+
+def _refused(found: Belonging, town: str) -> Belonging:
+    return Belonging(Agreement.CONFLICT, (*found.reasons, f"its site is about {town}"))
 
 
 def _why_lost(
@@ -249,11 +276,15 @@ def _tie(subject: Subject, text: str, domain: str | None, places: Sequence[Place
             return "its town"
     if domain and domain in text.casefold():
         return "its domain"
-    phones = (_letters_and_digits(phone)[-_LOCAL_DIGITS:] for phone in subject.phones)
-    if any(len(phone) == _LOCAL_DIGITS and phone in bare for phone in phones):
+    if _has_number(subject.phones, bare):
         return "its phone number"
     tax_id = _letters_and_digits(subject.tax_id or "")
     return "its tax id" if len(tax_id) >= _LOCAL_DIGITS and tax_id in bare else None
+
+
+def _has_number(phones: Iterable[str], bare: str) -> bool:
+    endings = (_letters_and_digits(phone)[-_LOCAL_DIGITS:] for phone in phones)
+    return any(len(ending) == _LOCAL_DIGITS and ending in bare for ending in endings)
 
 
 def _cities(subject: Subject, places: Sequence[Place]) -> set[str]:

@@ -148,6 +148,8 @@ class Method(StrEnum):
     PAGE_TEXT = "page_text"
     CHECK_DIGIT = "check_digit"
     SEARCH_RESULT = "search_result"
+    LISTING = "listing"
+    """An entry in a directory or social network, as a search result shows it."""
     WEBSITE_SCORE = "website_score"
     WORD_LIST = "word_list"
     JOB_AD = "job_ad"

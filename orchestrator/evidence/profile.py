@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from agents.case import ClaimField
+from agents.cdao.vocabulary import SizeBand
 from agents.domains import domain_of_email
 from orchestrator.evidence import details
 from orchestrator.evidence.confidence import (
@@ -35,6 +36,7 @@ from orchestrator.evidence.gate import (
     names_company,
     pass_gate,
 )
+from orchestrator.evidence.headcount import headcount_in
 from orchestrator.evidence.hosts import host_of, registrable
 from orchestrator.evidence.model import (
     Agreement,
@@ -95,6 +97,8 @@ _LONGEST_DESCRIPTION: Final = 500
 _LONGEST_SHOWN: Final = 200
 #: Characters of each page from which the sector is read; what a company does is said early.
 _SECTOR_CHARACTERS: Final = 4_000
+#: Characters of a directory's entry in a search result.
+_LONGEST_LISTING: Final = 1_000
 #: Pages about the law, which say nothing of the company's work.
 _LEGAL_PAGE: Final = re.compile(
     "legal|privac|privat|cookie|terms|termos|terminos|condic|conditions|impressum|imprint"
@@ -227,20 +231,26 @@ def _country_of(subject: Subject, places: Sequence[Place]) -> str | None:
 
 
 def _listed(hit: Hit, country: str | None, domain: str | None) -> Iterator[Observed]:
-    """Yield what a directory or network tells of the company: its profile, phones and tax ids."""
+    """Yield what a directory or network tells of the company: profile, phones, tax ids, size."""
     if is_on(hit.url, domain):
         return
-    contacts = contacts_in(hit.description, country)
-    profile = details.social_profile(hit.url)
-    values = [(ClaimField.SOCIAL, profile, hit.url)] if profile else []
+    text = hit.description[:_LONGEST_LISTING]
+    contacts = contacts_in(text, country)
+    values: list[tuple[ClaimField, str | int, str]] = []
+    if profile := details.social_profile(hit.url):
+        values.append((ClaimField.SOCIAL, profile, hit.url))
     values += [(ClaimField.PHONE, phone.value, phone.quote) for phone in contacts.phones]
     values += [(ClaimField.TAX_ID, one.value, one.quote) for one in contacts.tax_ids]
+    if found := headcount_in(text):
+        size, said = found
+        field = ClaimField.SIZE_BAND if isinstance(size, SizeBand) else ClaimField.HEADCOUNT
+        values.append((field, size.value if isinstance(size, SizeBand) else size, said.quote))
     for field, value, quote in values:
         yield Observed(
             field=field,
             value=value,
             quote=quote,
-            method=Method.SEARCH_RESULT,
+            method=Method.LISTING,
             step=Step.SEARCH,
             source_url=hit.url,
         )

@@ -222,7 +222,7 @@ def test_an_answer_of_another_kind_has_no_log(log: object) -> None:
 
 
 def test_directories_and_networks_tell_contacts() -> None:
-    """Of a result that has the name and the town; alone, it is hardly believed."""
+    """Of a result that has the name and the town; what Maps says, too, is corroborated."""
     directory = hit(
         "Talleres Arriaga - Páginas Amarillas",
         "https://www.paginasamarillas.es/f/bilbao/talleres-arriaga",
@@ -232,7 +232,7 @@ def test_directories_and_networks_tell_contacts() -> None:
     network = hit(
         "Talleres Arriaga SL | LinkedIn",
         "https://es.linkedin.com/company/talleres-arriaga?trk=x",
-        "Metal. Bilbao.",
+        "Tamaño de la empresa: 51-200 empleados · Sede: Bilbao",
         position=3,
     )
 
@@ -243,7 +243,8 @@ def test_directories_and_networks_tell_contacts() -> None:
     assert alone["tax_ids"][0]["value"] == "B58818501"
     assert alone["socials"][0]["value"].endswith("linkedin.com/company/talleres-arriaga")
     assert {datum["status"] for datum in data_in(alone)} == {"single_source"}
-    assert max(datum["confidence"] for datum in data_in(alone)) < 0.5
+    assert {datum["method"] for datum in data_in(alone)} == {"listing"}
+    assert alone["size_band"]["value"] == "51-200"
     assert backed["phones"][0]["status"] == "corroborated"
     namesake = replace(directory, description="Talleres Arriaga en Sevilla, +34 944 000 222")
     assert "phones" not in told(Answers(search=(namesake,)))
