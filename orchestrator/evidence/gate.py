@@ -98,31 +98,47 @@ class Gated:
 def pass_gate(subject: Subject, answers: Answers) -> Gated:
     """Return the website of *subject*, and each item of *answers* with its belonging."""
     answers = answers.in_order()
+    hits = answers.search or ()
     places = [(place, belongs(subject, place)) for place in answers.maps or ()]
-    hits, crawled = answers.search or (), answers.crawl or ()
-    own = [place for place, found in places if _agrees(found)]
-    site = choose(subject, hits, own)
-    pages = _judge_pages(subject, crawled, site.domain)
-    is_backed = _is_backed(subject, site.domain, own)
-    if not is_backed and (elsewhere := _where_else(subject, own, pages)):
-        pages = [(page, _refused(found, elsewhere)) for page, found in pages]
+    site, pages, is_backed = _judge_site(subject, answers, _agreeing(places))
     is_verified = any(_agrees(found) for _, found in pages)
-    is_backed = is_backed or is_verified
-    if site.domain and (lost := _why_lost(site.domain, pages, is_backed=is_backed)):
-        site = WebsiteChoice(None, None, (lost,), site.candidates)
-    known = subject
-    if site.domain and is_verified and subject.domain is None:
+    if is_verified and subject.domain is None:
         # What is proven about the website tells its places from those of namesakes.
-        known = replace(subject, domain=site.domain)
-        places = [(place, belongs(known, place)) for place, _ in places]
-    own = [place for place, found in places if _agrees(found)]
+        subject = replace(subject, domain=site.domain)
+        places = [(place, belongs(subject, place)) for place, _ in places]
+    own = _agreeing(places)
     sources = (
         *(_of_place(*judged) for judged in places),
-        *(_of_hit(hit, _judge_hit(known, hit, site.domain, own)) for hit in hits),
+        *(_of_hit(hit, _judge_hit(subject, hit, site.domain, own)) for hit in hits),
         *(_of_page(*judged) for judged in pages),
-        *(_of_job(job, _judge_job(known, job, own)) for job in answers.jobs or ()),
+        *(_of_job(job, _judge_job(subject, job, own)) for job in answers.jobs or ()),
     )
-    return Gated(site, sources, is_verified, is_backed and site.domain is not None)
+    return Gated(site, sources, is_verified, is_backed)
+
+
+def _judge_site(
+    subject: Subject, answers: Answers, places: Sequence[Place]
+) -> tuple[WebsiteChoice, list[tuple[Page, Belonging]], bool]:
+    """Return the website, the crawled pages with their belongings, and whether it is backed.
+
+    Args:
+        subject: Who is asked for.
+        answers: In order.
+        places: Those that agree.
+    """
+    site = choose(subject, answers.search or (), places)
+    pages = _judge_pages(subject, answers.crawl or (), site.domain)
+    is_backed = _is_backed(subject, site.domain, places)
+    if not is_backed and (town := _where_else(subject, places, pages)):
+        pages = [(page, _refused(found, town)) for page, found in pages]
+    is_backed = is_backed or any(_agrees(found) for _, found in pages)
+    if site.domain and (lost := _why_lost(site.domain, pages, is_backed=is_backed)):
+        return WebsiteChoice(None, None, (lost,), site.candidates), pages, False
+    return site, pages, is_backed
+
+
+def _agreeing(places: Iterable[tuple[Place, Belonging]]) -> list[Place]:
+    return [place for place, found in places if _agrees(found)]
 
 
 def names_company(subject: Subject, source: Source) -> bool:
@@ -229,7 +245,7 @@ def _where_else(
 
 
 def _refused(found: Belonging, town: str) -> Belonging:
-    return Belonging(Agreement.CONFLICT, (*found.reasons, f"its site is about {town}"))
+    return Belonging(Agreement.CONFLICT, (f"its site is about {town}", *found.reasons))
 
 
 def _why_lost(

@@ -82,6 +82,52 @@ def test_a_site_that_only_a_search_found_must_name_the_company() -> None:
     assert agreement_of(silent, backed) is not Agreement.AGREE
 
 
+_NAMESAKE_SITE = (
+    hit("Talleres Arriaga", "https://www.arriaga-talleres.example/", "Taller de calderería."),
+    page(
+        "# Talleres Arriaga\n\nTalleres Arriaga SL fabrica piezas de acero en Sevilla. "
+        "info@arriaga-talleres.example, Avenida de la Industria 4, 41010 Sevilla.",
+        url="https://www.arriaga-talleres.example/",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("subject", "answers"),
+    [
+        (SUBJECT, {}),
+        # The lead knows no town, but Maps does.
+        (replace(SUBJECT, city=None, phones=("+34944000111",)), {"maps": (place(website=None),)}),
+    ],
+)
+def test_a_namesakes_site_in_another_town_is_lost(
+    subject: Subject, answers: dict[str, tuple[Place, ...]]
+) -> None:
+    """It has the whole name and is the only site that a search finds, but never names our town."""
+    result, home = _NAMESAKE_SITE
+
+    found = gated(subject, search=(result,), crawl=(home,), **answers)
+
+    assert found.website.domain is None
+    assert "sevilla" in found.website.reasons[0].casefold()
+    assert agreement_of(home, found) is Agreement.CONFLICT
+    assert agreement_of(result, found) is Agreement.WEAK
+
+
+@pytest.mark.parametrize(
+    "said", ["También en Bilbao.", "Delegación en Vizcaya.", "Tel. 944 000 111"]
+)
+def test_a_site_that_names_our_town_region_or_phone_is_kept(said: str) -> None:
+    """A company has branches elsewhere, too."""
+    result, home = _NAMESAKE_SITE
+    branch = replace(home, text=f"{home.text} {said}")
+    known = replace(SUBJECT, phones=("+34944000111",))
+
+    found = gated(known, search=(result,), crawl=(branch,))
+
+    assert found.website.domain == "arriaga-talleres.example"
+
+
 def test_pages_of_another_site_conflict() -> None:
     """What was crawled for a site that is no longer the choice is not the company's."""
     found = gated(maps=(place(),), crawl=(page(), _FOREIGN))
