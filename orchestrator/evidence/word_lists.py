@@ -5,6 +5,7 @@ import tomllib
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib import resources
 from typing import Final, NamedTuple, TypeVar
 
@@ -86,6 +87,13 @@ def _whole(phrase: str) -> str:
     return r"\s+".join(map(re.escape, phrase.split())) + after
 
 
+@lru_cache(maxsize=4)
+def _words_of(text: str) -> tuple[str, list[tuple[str, int]]]:
+    """Return the skeleton of *text* and its words with their places; each page is asked often."""
+    bare = skeleton(text)
+    return bare, [(_key(bare, word), word.start()) for word in _WORD.finditer(bare)]
+
+
 class Marks:
     """A text with the places of phrases.
 
@@ -96,7 +104,7 @@ class Marks:
 
     def __init__(self, text: str, phrases: Phrases) -> None:
         self.text = text
-        self.bare = skeleton(text)
+        self.bare, self._words = _words_of(text)
         self._marks = self.find(phrases)
 
     def find(self, phrases: Phrases) -> Mapping[str, list[Mark]]:
@@ -107,9 +115,8 @@ class Marks:
         found: dict[str, list[Mark]] = defaultdict(list)
         ends: dict[str, int] = {}
         bare = self.bare
-        for word in _WORD.finditer(bare):
-            for kind, pattern in phrases.get(_key(bare, word), ()):
-                start = word.start()
+        for word, start in self._words:
+            for kind, pattern in phrases.get(word, ()):
                 if start < ends.get(kind, 0) or bare[max(0, start - 1) : start] in _WITHIN_ADDRESS:
                     continue
                 match = pattern.match(bare, start)
