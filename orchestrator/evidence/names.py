@@ -156,7 +156,8 @@ def words_of(text: str) -> list[str]:
         parsed = parse_name(text)
     except InvalidCompanyName:
         return []
-    found = _NUMBER_AT_END.sub(r"\1_\2", parsed.key).split("_")
+    # A name of symbols has a key without words.
+    found = [word for word in _NUMBER_AT_END.sub(r"\1_\2", parsed.key).split("_") if word]
     # Some forms stay in a key, since they tell companies apart there; on the web they are left out.
     form = "".join(split_words(parsed.legal_form or ""))
     return found[:-1] if len(found) > 1 and found[-1] == form else found

@@ -43,6 +43,7 @@ def listed() -> list[tuple[str, str]]:
         ("books.google.com", HostKind.FILES),
         ("maps.google.es", HostKind.SEARCH),
         ("linktr.ee", HostKind.LINKS),
+        ("anuncios.milanuncios.com", HostKind.MARKETPLACE),
         ("www.boe.es", HostKind.REGISTRY),
         ("elpais.com", HostKind.NEWS),
         ("tripadvisor.com.mx", HostKind.REVIEWS),

@@ -30,6 +30,7 @@ A_NAME = st.lists(
         ("Central Logística", "Central Logística | Almacenes"),
         ("Talleres Arriaga", "Talleres Arriaga Bilbao"),
         ("Edificio Mar 2", "Edificio Mar 2"),
+        ("Edificio oia 4", "Edificio Coia 4"),
     ],
 )
 def test_a_title_is_the_name(asked: str, shown: str) -> None:
@@ -64,10 +65,12 @@ def test_a_title_has_the_distinctive_words(asked: str, shown: str) -> None:
         ("Central Inmobiliaria", "Inmobiliaria Zubieta"),
         ("Talleres Arriaga", ""),
         ("", "Talleres Arriaga"),
+        ("_", "Talleres Arriaga"),
         ("Edificio Mar", "Edificio Mar 2"),
         ("Arriaga Abogados", "Talleres Arriaga"),
         ("Talleres Arriaga", "Talleres Arriaga Mendieta"),
         ("MBZ Solar", "MBX Solar"),
+        ("Frutas Mendieta", "Frutos Mendieta"),
         ("Central Inmobiliaia", "Inmobiliaria del Norte"),
     ],
 )

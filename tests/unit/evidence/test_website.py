@@ -68,7 +68,7 @@ def test_the_own_site_behind_directories_is_chosen(own: tuple[str, str]) -> None
         (("Talleres Arriaga - Bilbao", "https://www.unlisted.example/f/12345", "Bilbao."),),
         (("Talleres Arriaga | Tienda", "https://www.grupomendieta.example/talleres"),),
         # A domain that was given up.
-        (("talleresarriaga.example", "https://talleresarriaga.example/", "Dominio en venta"),),
+        (("Talleres Arriaga", "https://talleresarriaga.example/", "Dominio en venta"),),
         (("Talleres Arriaga", "https://www.tr-arriaga.it/"),),
     ],
 )
@@ -77,6 +77,35 @@ def test_no_site_is_named_where_none_is_sure(found: tuple[tuple[str, str], ...])
     choice = choose(ARRIAGA, results(*NOISE, *found), ())
     assert (choice.url, choice.domain) == (None, None)
     assert choice.reasons
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        ("https://www.unlisted.example/f/12345",),
+        ("https://www.unlisted.example/talleres-arriaga", "https://www.unlisted.example/"),
+    ],
+)
+def test_a_page_about_the_company_is_not_its_site(pages: tuple[str, ...]) -> None:
+    """A directory that no list has may stand first, and its home page among the results."""
+    found = (("Talleres Arriaga - Bilbao", url, "Talleres Arriaga en Bilbao") for url in pages)
+    assert chosen(ARRIAGA, *found) is None
+
+
+def test_a_description_may_name_the_company() -> None:
+    """A home page's title is often a word; what is written below it has the name."""
+    subject, url = replace(ARRIAGA, city=None), "https://www.tallarriag.example/"
+    assert chosen(subject, ("Inicio", url)) is None
+    assert chosen(subject, ("Inicio", url, "Talleres Arriaga desde 1974")) == "tallarriag.example"
+
+
+def test_slogans_are_borne_where_several_pages_are_on_the_names_domain() -> None:
+    """One title that names something else may be another company's, several are slogans."""
+    subject = replace(ARRIAGA, city=None)
+    home = ("Soldamos futuro", "https://www.talleresarriaga.example/")
+    other = ("Puentes singulares", "https://www.talleresarriaga.example/puentes")
+    assert chosen(subject, home) is None
+    assert chosen(subject, home, other) == "talleresarriaga.example"
 
 
 def test_the_full_name_wins_over_a_namesake_of_the_same_label() -> None:
