@@ -10,15 +10,14 @@ import random
 import uuid
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final, NoReturn
+from typing import Final
 
 import structlog
 
-from orchestrator.database import DatabaseUnavailable
-from orchestrator.database.schema import PurchaseOutcome
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.infra.slots import Slots
-from orchestrator.memo import Abandoned, Flight, LeaseLost, Loaded, NotShared, RecordGone, Source
+from orchestrator.memo import Abandoned, Flight, LeaseLost, Loaded, NotShared, Source
+from orchestrator.purchasing.books import Books
 from orchestrator.purchasing.intents import (
     FirstStep,
     PurchaseRecord,
@@ -28,7 +27,7 @@ from orchestrator.purchasing.intents import (
 )
 from orchestrator.purchasing.ledger import Settlement
 from orchestrator.purchasing.orphans import OrphanedRuns
-from orchestrator.purchasing.outcome import EnrichmentStatus, Freshness, payload_of, status_of
+from orchestrator.purchasing.outcome import EnrichmentStatus, Freshness
 from orchestrator.surfsense import (
     Accepted,
     Answer,
@@ -43,7 +42,6 @@ from orchestrator.surfsense import (
     ServiceUnavailable,
     from_record,
     guarded,
-    to_record,
 )
 from orchestrator.surfsense.pace import Pace, Turn
 
@@ -80,6 +78,7 @@ class Purchaser:
 
     Attributes:
         slots: A purchase begins only with one of them.
+        books: Enter what becomes of the attempts.
     """
 
     def __init__(  # noqa: PLR0913 - each is a rule of its own
@@ -119,6 +118,7 @@ class Purchaser:
         self._answer_within = send_within + seller.answers_within + ANSWER_MARGIN
         self._honours_key = honours_key
         self._pace = pace
+        self.books = Books(seller, settlement, freshness, honours_key=honours_key)
         self._draining = False
 
     def drain(self) -> None:
@@ -205,12 +205,12 @@ class Purchaser:
                 accepted = await self._find(flight, record, sent_by_ms=sent_by_ms)
                 if accepted is not None:
                     return await self._adopt(flight, accepted)
-                await self._release(record)
+                await self.books.release(record)
                 return None if request is None else _next_attempt(flight, record, request)
             case FirstStep.WRITE_OFF | FirstStep.WAIT:
                 return await self._after_loss(flight, record, request)
             case FirstStep.SETTLE if record.ledger_entry is not None:
-                await self._settle(record)
+                await self.books.settle(record)
         return None
 
     async def _after_loss(
@@ -230,8 +230,8 @@ class Purchaser:
             return await self._if_wanted(flight, record, adopted)
         if record.stage is not Stage.LOST:
             # Should a repetition not leave either, what was sent before stays uncertain.
-            record = await self._write_off(flight, record)
-        if self._is_over(flight, record):
+            record = await self.books.write_off(flight, record)
+        if self.books.is_over(flight, record):
             return None
         if request is not None and self._honours_key:
             loaded = await self._send(flight, record.same_attempt())
@@ -242,7 +242,7 @@ class Purchaser:
         assert record.failure is not None  # noqa: S101 - a LOST record has one
         error = from_record(record.failure)
         if not self._honours_key:
-            error.retry_in = self._window_left(flight, record)
+            error.retry_in = self.books.window_left(flight, record)
         raise error
 
     async def _send(self, flight: Flight, record: PurchaseRecord) -> Loaded:
@@ -293,11 +293,11 @@ class Purchaser:
         except StoreUnavailable:
             # It may be written. A successor that finds it would look for what was never sent.
             await self._give_back(turn)
-            await self._void(flight, record)
+            await self.books.void(flight, record)
             raise
         except BaseException:
             await self._give_back(turn)
-            await self._release(record)
+            await self.books.release(record)
             raise
         return await self._post(flight, record, turn)
 
@@ -327,7 +327,7 @@ class Purchaser:
                 log.warning("purchase.pace_not_told", error=str(away))
 
     async def _submit(self, record: PurchaseRecord, turn: Turn | None) -> Accepted | Answer:
-        seller, company = self._seller_of(record.request), record.request.company
+        seller, company = self.books.seller_of(record.request), record.request.company
         try:
             reply = await seller.submit(company, purchase_id=record.purchase_id)
         except EnrichmentError as error:
@@ -348,31 +348,31 @@ class Purchaser:
             with guarded(guard):
                 reply = await self._submit(record, turn)
         except NotSent as error:
-            await self._void(flight, record)
+            await self.books.void(flight, record)
             if not flight.may_send():
                 raise LeaseLost(flight.key) from error
             cause = f"no connection within {self._send_within.total_seconds():g} s"
             raise ServiceUnavailable(error.company, cause) from error
         except (AnswerLost, MalformedAnswer) as error:
             if isinstance(error, MalformedAnswer) or not self._seller.gives_run_ids:
-                await self._lose(flight, record, error)
+                await self.books.lose(flight, record, error)
             # A seller that is slow to answer may be slow to list, too: the whole grace from now.
             accepted = await self._find(flight, record, sent_by_ms=flight.now_ms())
             if accepted is None:
-                await self._void(flight, record)
+                await self.books.void(flight, record)
                 raise
             return await self._collect(flight, accepted, Source.BOUGHT)
         except EnrichmentError:
-            await self._void(flight, record)
+            await self.books.void(flight, record)
             raise
         except Exception:
             # An unforeseen fault. What provably never left costs nothing.
             if not guard.has_left:
-                await self._void(flight, record)
+                await self.books.void(flight, record)
             raise
         if isinstance(reply, Accepted):
             return await self._collect(flight, record.as_accepted(reply.run_id), Source.BOUGHT)
-        return self.loaded(record, reply, Source.BOUGHT)
+        return self.books.loaded(record, reply, Source.BOUGHT)
 
     async def _find(
         self, flight: Flight, record: PurchaseRecord, *, sent_by_ms: int
@@ -389,7 +389,7 @@ class Purchaser:
         while True:
             # Read before the request: only a list that was asked for after the deadline is final.
             wait_ms = deadline_ms - flight.past_ms()
-            run_id = await self._seller_of(record.request).find(
+            run_id = await self.books.seller_of(record.request).find(
                 record.request.company, submitted_after=record.started_at, exclude=others
             )
             if run_id is not None:
@@ -422,36 +422,36 @@ class Purchaser:
             if not await self._is_stopped(flight, record, record.run_id):
                 raise  # the run goes on, and is collected later
             log.warning("purchase.run_hung", company_key=record.request.company_key)
-            await self._void(flight, record)
+            await self.books.void(flight, record)
             raise ServiceUnavailable(late.company, "its run did not end, and was stopped") from late
         except RunInterrupted:
             await self._orphans.add(record)  # another process of SurfSense may be at work on it
-            await self._void(flight, record)
+            await self.books.void(flight, record)
             raise
         except MalformedAnswer as error:
-            await self._lose(flight, record, error)
+            await self.books.lose(flight, record, error)
         except EnrichmentError:
-            await self._void(flight, record)  # a run that fails or is cancelled costs nothing
+            await self.books.void(flight, record)  # a run that fails or is cancelled costs nothing
             raise
-        return self.loaded(record, answer, source)
+        return self.books.loaded(record, answer, source)
 
     async def _answer_of(self, flight: Flight, record: PurchaseRecord, run_id: str) -> Answer:
         """Wait for the run; cancel it when no caller waits any more, if that is still possible."""
-        company, seller = record.request.company, self._seller_of(record.request)
+        company, seller = record.request.company, self.books.seller_of(record.request)
         try:
             with flight.abandonable():
                 return await seller.collect(run_id, company=company)
         except Abandoned:
             if await self._is_stopped(flight, record, run_id):
                 log.info("purchase.cancelled", company_key=record.request.company_key)
-                await self._void(flight, record)
+                await self.books.void(flight, record)
                 raise
         return await seller.collect(run_id, company=company)
 
     async def _is_stopped(self, flight: Flight, record: PurchaseRecord, run_id: str) -> bool:
         """Stop the run, if that is still possible: then it costs nothing."""
         # Without the lease another leader may be waiting for the same run.
-        return flight.leads() and await self._seller_of(record.request).cancel(run_id)
+        return flight.leads() and await self.books.seller_of(record.request).cancel(run_id)
 
     async def _adopt(self, flight: Flight, record: PurchaseRecord) -> Loaded | None:
         """Collect what another leader has bought; None if it is not wanted any more."""
@@ -470,7 +470,7 @@ class Purchaser:
             except MalformedAnswer:  # the sweeper settles it
                 continue
             if answer is not None:
-                loaded = self.loaded(record, answer, Source.ADOPTED)
+                loaded = self.books.loaded(record, answer, Source.ADOPTED)
                 if _is_wanted(flight, record, loaded):
                     return loaded
         return None
@@ -481,7 +481,7 @@ class Purchaser:
         Raises:
             MalformedAnswer: It was charged, and its answer is unusable.
         """
-        seller = self._seller_of(record.request)
+        seller = self.books.seller_of(record.request)
         return await seller.look(record.run_id or "", company=record.request.company)
 
     async def _if_wanted(
@@ -523,154 +523,6 @@ class Purchaser:
             for each in purchases
             if each.run_id and each.purchase_id != record.ledger_id
         )
-
-    def loaded(self, record: PurchaseRecord, answer: Answer, source: Source) -> Loaded:
-        """Return *answer* as the memo stores it, with what is owed for it."""
-        status, request = status_of(answer), record.request
-        bought = replace(
-            record,
-            stage=Stage.BOUGHT,
-            ledger_entry=record.entry(
-                PurchaseOutcome(status),
-                answer.cost_micros,
-                estimated=answer.cost_estimated,
-                protocol=self._seller.protocol,
-                settled_at=self._settlement.clock(),
-            ),
-            answer=payload_of(
-                answer,
-                request.company,
-                record.ledger_id,
-                request.billing.bought_for,
-                request.subject,
-            ),
-        )
-
-        async def settle() -> None:
-            await self._settle(bought)
-
-        return Loaded(
-            status,
-            bought.answer or {},
-            self._freshness.ttl(status, random.random()),  # noqa: S311 - as above
-            # The seller's data is no older: when exactly it was read is not known.
-            record.started_at_ms,
-            source,
-            record=bought.to_json(),
-            settle=settle,
-            postponed_by=(StoreUnavailable, DatabaseUnavailable),
-        )
-
-    async def charge(
-        self, record: PurchaseRecord, outcome: PurchaseOutcome, cost_micros: int | None = None
-    ) -> None:
-        """Settle *record*'s attempt without an answer, at the worst case if no price is known."""
-        entry = record.entry(
-            outcome,
-            self._price_of(record) if cost_micros is None else cost_micros,
-            estimated=cost_micros is None,
-            protocol=self._seller.protocol,
-            settled_at=self._settlement.clock(),
-        )
-        price_micros = record.request.price_micros
-        await self._settlement.settle(entry, record.accounts, price_micros=price_micros)
-
-    async def _settle(self, record: PurchaseRecord) -> None:
-        """Enter *record*, which is BOUGHT, into the ledger; see `Settlement.settle`."""
-        assert record.ledger_entry is not None  # noqa: S101 - a BOUGHT record has one
-        await self._settlement.settle(
-            record.ledger_entry, record.accounts, record.answer, record.request.price_micros
-        )
-
-    async def _release(self, record: PurchaseRecord) -> None:
-        price_micros = record.request.price_micros
-        await self._settlement.release(record.ledger_id, record.accounts, price_micros)
-
-    def _seller_of(self, request: PurchaseRequest) -> Seller:
-        if request.step is None:
-            return self._seller
-        return self._seller.of_step(request.step, request.body or {}, request.price_micros)
-
-    def _price_of(self, record: PurchaseRecord) -> int:
-        """Return the most that *record*'s attempt costs, in micro-USD."""
-        return self._seller_of(record.request).price_micros
-
-    async def _resolve_as_free(self, record: PurchaseRecord) -> None:
-        """Note that *record*'s attempt has cost nothing, if a successor entered it as uncertain.
-
-        Raises:
-            StoreUnavailable, DatabaseUnavailable: It may or may not be noted; repeat it.
-        """
-        if await self._settlement.ledger.has(record.ledger_id):
-            await self.charge(record, PurchaseOutcome.NOT_CHARGED, 0)
-
-    async def _write_off(self, flight: Flight, record: PurchaseRecord) -> PurchaseRecord:
-        """Enter the intent *record* of a buyer that is gone as uncertain; return it as LOST.
-
-        Raises:
-            LeaseLost: Its buyer, or another leader, has come first.
-            StoreUnavailable, DatabaseUnavailable: It may be entered or not; repeat it.
-        """
-        price_micros = self._price_of(record)
-        error = AnswerLost(record.request.company, "its buyer stopped before it came", price_micros)
-        await self.charge(record, PurchaseOutcome.UNCERTAIN)
-        lost = record.as_lost(to_record(error))
-        try:
-            # A buyer whose attempt is repeated must not call it free.
-            await flight.amend_record(lost.to_json(), take=self._honours_key)
-        except RecordGone:
-            # Its buyer has settled it in the meantime, or withdrawn it: then it was free.
-            await self._resolve_as_free(record)
-            raise
-        log.warning("purchase.answer_lost", company_key=record.request.company_key)
-        return lost
-
-    async def _lose(
-        self, flight: Flight, record: PurchaseRecord, error: AnswerLost | MalformedAnswer
-    ) -> NoReturn:
-        """Enter *record*'s attempt without an answer, and bar another purchase for its window.
-
-        Raises:
-            AnswerLost, MalformedAnswer: What lookups get; it names what is uncertain.
-            LeaseLost: Another leader has taken over, and does the same.
-            StoreUnavailable, DatabaseUnavailable: The intent stays, so the next leader does it.
-        """
-        price_micros = self._price_of(record)
-        shared: AnswerLost | MalformedAnswer
-        if isinstance(error, MalformedAnswer):
-            await self.charge(record, PurchaseOutcome.FAILED, error.cost_micros)
-            uncertain_micros = price_micros if error.cost_micros is None else 0
-            shared = MalformedAnswer(error.company, error.field, uncertain_micros)
-        else:
-            await self.charge(record, PurchaseOutcome.UNCERTAIN)
-            shared = AnswerLost(error.company, error.cause, price_micros)
-        if isinstance(shared, MalformedAnswer) or not self._honours_key:
-            shared.retry_in = max(self._window_left(flight, record), _MS)
-        await flight.write_record(record.as_lost(to_record(shared)).to_json())
-        raise shared from error
-
-    async def _void(self, flight: Flight, record: PurchaseRecord) -> None:
-        """Forget an attempt that has cost nothing."""
-        if record.failure is not None:
-            # It was repeated in vain; what was sent before is as uncertain as it was.
-            await flight.write_record(record.as_lost(record.failure).to_json())
-            return
-        await self._release(record)
-        if not await flight.drop_record():
-            return  # a successor that has taken the record over settles it
-        # If this process stood still meanwhile, a successor may have entered it as uncertain.
-        try:
-            await self._resolve_as_free(record)
-        except (StoreUnavailable, DatabaseUnavailable) as away:
-            log.warning("purchase.not_resolved", purchase_id=record.ledger_id, error=str(away))
-
-    def _is_over(self, flight: Flight, record: PurchaseRecord) -> bool:
-        """Return whether the freshness window of *record*'s attempt has passed."""
-        return self._window_left(flight, record) <= timedelta(0)
-
-    def _window_left(self, flight: Flight, record: PurchaseRecord) -> timedelta:
-        age_ms = flight.past_ms() - record.started_at_ms
-        return self._freshness.found - timedelta(milliseconds=age_ms)
 
 
 def _record_of(flight: Flight) -> PurchaseRecord | None:

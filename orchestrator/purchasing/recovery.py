@@ -107,11 +107,11 @@ class Sweeper:
         try:
             answer = await self._purchaser.look(record)
         except MalformedAnswer as error:
-            await self._purchaser.charge(record, PurchaseOutcome.FAILED, error.cost_micros)
+            await self._purchaser.books.charge(record, PurchaseOutcome.FAILED, error.cost_micros)
             return True
         if answer is None:
             return False
-        settle = self._purchaser.loaded(record, answer, Source.ADOPTED).settle
+        settle = self._purchaser.books.loaded(record, answer, Source.ADOPTED).settle
         if settle is not None:
             await settle()
         return True

@@ -9,6 +9,7 @@ import orchestrator.purchasing.purchase as buying
 from orchestrator.memo import Durability, Memo, Records, records
 from orchestrator.memo.store import Keys
 from orchestrator.purchasing import Entered
+from orchestrator.purchasing.books import Books
 from orchestrator.purchasing.intents import FirstStep, PurchaseRecord, Stage, first_step
 from orchestrator.surfsense import SendGuard
 from tests.model import stand_ins
@@ -269,7 +270,7 @@ _WRITE = Records.write
 _ENTER = stand_ins.Ledger.settle
 _NEXT = PurchaseRecord.next_attempt
 _REPEATED = PurchaseRecord.same_attempt
-_VOID = buying.Purchaser._void  # noqa: SLF001 - broken on purpose
+_VOID = Books.void
 _DROP = Records.drop
 _ALWAYS_LEADS = ("begin", "if holder and holder ~= token then", "if false then")
 _ANY_HOLDER = ("commit", "if holder ~= token then", "if false then")
@@ -371,7 +372,7 @@ MUTATIONS = (
         "a lost answer bars no purchase",
         ENRICH_LOST,
         (bought_once,),
-        patch=(buying.Purchaser, "_is_over", _is_there_anyhow),
+        patch=(Books, "is_over", _is_there_anyhow),
     ),
     Mutation(
         "a purchase that was given up is no reason to wait",
@@ -455,7 +456,7 @@ MUTATIONS = (
         "a repetition that does not leave withdraws what was sent before",
         HONOURED,
         (answer_is_known, bought_once, nothing_paid_is_lost),
-        patch=(buying.Purchaser, "_void", _withdraws_what_was_sent_before),
+        patch=(Books, "void", _withdraws_what_was_sent_before),
     ),
     Mutation(
         "the POST is sent when the lease is over",

@@ -38,13 +38,15 @@ UNPLAIN: Final = {
 }
 #: Not read: the history, and other languages.
 _LEFT_OUT: Final = ("CHANGELOG.md", "README.es.md", "tests/project/test_words.py")
+#: Word lists, of several languages.
+_DATA: Final = "orchestrator/evidence/data/"
 _KINDS: Final = {".py", ".lua", ".md", ".toml", ".yml"}
 
 
 def _texts() -> Iterator[tuple[str, str]]:
     for path in project_files():
         name = path.relative_to(ROOT).as_posix()
-        if path.suffix in _KINDS and name not in _LEFT_OUT:
+        if path.suffix in _KINDS and name not in _LEFT_OUT and not name.startswith(_DATA):
             yield name, path.read_text("utf-8")
 
 

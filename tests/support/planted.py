@@ -26,7 +26,7 @@ from orchestrator.memo import MemoOptions, store
 from orchestrator.memo.follower import Processes
 from orchestrator.memo.records import Records
 from orchestrator.memo.store import Keys
-from orchestrator.purchasing import Purchaser
+from orchestrator.purchasing.books import Books
 from orchestrator.surfsense import Accepted, SendGuard, WorkspaceSeller
 
 JsonObject = dict[str, Any]
@@ -91,7 +91,7 @@ def _take_silence_for_death() -> None:
 
 
 def _bar_nothing() -> None:
-    setattr(Purchaser, "_is_over", lambda _purchaser, _flight, _record: True)  # noqa: B010 - (as above)
+    setattr(Books, "is_over", lambda _purchaser, _flight, _record: True)  # noqa: B010 - (as above)
 
 
 def _guard_nothing() -> None:

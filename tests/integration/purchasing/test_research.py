@@ -1,4 +1,4 @@
-"""One company from several purchases: each step once, whoever asks, and whatever happens."""
+"""One company from several purchases: each step once, for any number of callers."""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,0 +1,189 @@
+"""What becomes of a purchase's money: entered in the ledger, given back, or barred as uncertain.
+
+Every method leaves the record, the budget and the ledger so that the next leader reads from them
+what was paid, whatever happens in between.
+"""
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+from typing import NoReturn
+
+import structlog
+
+from orchestrator.database import DatabaseUnavailable
+from orchestrator.database.schema import PurchaseOutcome
+from orchestrator.infra.redis_client import StoreUnavailable
+from orchestrator.memo import Flight, Loaded, RecordGone, Source
+from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
+from orchestrator.purchasing.ledger import Settlement
+from orchestrator.purchasing.outcome import Freshness, payload_of, status_of
+from orchestrator.surfsense import Answer, AnswerLost, MalformedAnswer, Seller, to_record
+
+log = structlog.get_logger(__name__)
+
+_MS = timedelta(milliseconds=1)
+
+
+class Books:
+    """The books of one process's purchases."""
+
+    def __init__(
+        self, seller: Seller, settlement: Settlement, freshness: Freshness, *, honours_key: bool
+    ) -> None:
+        """Enter what *seller* sells; see `Purchaser` for the rest."""
+        self._seller = seller
+        self._settlement = settlement
+        self._freshness = freshness
+        self._honours_key = honours_key
+
+    def loaded(self, record: PurchaseRecord, answer: Answer, source: Source) -> Loaded:
+        """Return *answer* as the memo stores it, with what is owed for it."""
+        status, request = status_of(answer), record.request
+        bought = replace(
+            record,
+            stage=Stage.BOUGHT,
+            ledger_entry=record.entry(
+                PurchaseOutcome(status),
+                answer.cost_micros,
+                estimated=answer.cost_estimated,
+                protocol=self._seller.protocol,
+                settled_at=self._settlement.clock(),
+            ),
+            answer=payload_of(
+                answer,
+                request.company,
+                record.ledger_id,
+                request.billing.bought_for,
+                request.subject,
+            ),
+        )
+
+        async def settle() -> None:
+            await self.settle(bought)
+
+        return Loaded(
+            status,
+            bought.answer or {},
+            self._freshness.ttl(status, random.random()),  # noqa: S311 - as above
+            # The seller's data is no older: when exactly it was read is not known.
+            record.started_at_ms,
+            source,
+            record=bought.to_json(),
+            settle=settle,
+            postponed_by=(StoreUnavailable, DatabaseUnavailable),
+        )
+
+    async def charge(
+        self, record: PurchaseRecord, outcome: PurchaseOutcome, cost_micros: int | None = None
+    ) -> None:
+        """Settle *record*'s attempt without an answer, at the worst case if no price is known."""
+        entry = record.entry(
+            outcome,
+            self.price_of(record) if cost_micros is None else cost_micros,
+            estimated=cost_micros is None,
+            protocol=self._seller.protocol,
+            settled_at=self._settlement.clock(),
+        )
+        price_micros = record.request.price_micros
+        await self._settlement.settle(entry, record.accounts, price_micros=price_micros)
+
+    async def settle(self, record: PurchaseRecord) -> None:
+        """Enter *record*, which is BOUGHT, into the ledger; see `Settlement.settle`."""
+        assert record.ledger_entry is not None  # noqa: S101 - a BOUGHT record has one
+        await self._settlement.settle(
+            record.ledger_entry, record.accounts, record.answer, record.request.price_micros
+        )
+
+    async def release(self, record: PurchaseRecord) -> None:
+        """Give back what *record*'s attempt holds: it has cost nothing."""
+        price_micros = record.request.price_micros
+        await self._settlement.release(record.ledger_id, record.accounts, price_micros)
+
+    def seller_of(self, request: PurchaseRequest) -> Seller:
+        """Return who sells what *request* asks for."""
+        if request.step is None:
+            return self._seller
+        return self._seller.of_step(request.step, request.body or {}, request.price_micros)
+
+    def price_of(self, record: PurchaseRecord) -> int:
+        """Return the most that *record*'s attempt costs, in micro-USD."""
+        return self.seller_of(record.request).price_micros
+
+    async def resolve_as_free(self, record: PurchaseRecord) -> None:
+        """Note that *record*'s attempt has cost nothing, if a successor entered it as uncertain.
+
+        Raises:
+            StoreUnavailable, DatabaseUnavailable: It may or may not be noted; repeat it.
+        """
+        if await self._settlement.ledger.has(record.ledger_id):
+            await self.charge(record, PurchaseOutcome.NOT_CHARGED, 0)
+
+    async def write_off(self, flight: Flight, record: PurchaseRecord) -> PurchaseRecord:
+        """Enter the intent *record* of a buyer that is gone as uncertain; return it as LOST.
+
+        Raises:
+            LeaseLost: Its buyer, or another leader, has come first.
+            StoreUnavailable, DatabaseUnavailable: It may be entered or not; repeat it.
+        """
+        price_micros = self.price_of(record)
+        error = AnswerLost(record.request.company, "its buyer stopped before it came", price_micros)
+        await self.charge(record, PurchaseOutcome.UNCERTAIN)
+        lost = record.as_lost(to_record(error))
+        try:
+            # A buyer whose attempt is repeated must not call it free.
+            await flight.amend_record(lost.to_json(), take=self._honours_key)
+        except RecordGone:
+            # Its buyer has settled it in the meantime, or withdrawn it: then it was free.
+            await self.resolve_as_free(record)
+            raise
+        log.warning("purchase.answer_lost", company_key=record.request.company_key)
+        return lost
+
+    async def lose(
+        self, flight: Flight, record: PurchaseRecord, error: AnswerLost | MalformedAnswer
+    ) -> NoReturn:
+        """Enter *record*'s attempt without an answer, and bar another purchase for its window.
+
+        Raises:
+            AnswerLost, MalformedAnswer: What lookups get; it names what is uncertain.
+            LeaseLost: Another leader has taken over, and does the same.
+            StoreUnavailable, DatabaseUnavailable: The intent stays, so the next leader does it.
+        """
+        price_micros = self.price_of(record)
+        shared: AnswerLost | MalformedAnswer
+        if isinstance(error, MalformedAnswer):
+            await self.charge(record, PurchaseOutcome.FAILED, error.cost_micros)
+            uncertain_micros = price_micros if error.cost_micros is None else 0
+            shared = MalformedAnswer(error.company, error.field, uncertain_micros)
+        else:
+            await self.charge(record, PurchaseOutcome.UNCERTAIN)
+            shared = AnswerLost(error.company, error.cause, price_micros)
+        if isinstance(shared, MalformedAnswer) or not self._honours_key:
+            shared.retry_in = max(self.window_left(flight, record), _MS)
+        await flight.write_record(record.as_lost(to_record(shared)).to_json())
+        raise shared from error
+
+    async def void(self, flight: Flight, record: PurchaseRecord) -> None:
+        """Forget an attempt that has cost nothing."""
+        if record.failure is not None:
+            # It was repeated in vain; what was sent before is as uncertain as it was.
+            await flight.write_record(record.as_lost(record.failure).to_json())
+            return
+        await self.release(record)
+        if not await flight.drop_record():
+            return  # a successor that has taken the record over settles it
+        # If this process stood still meanwhile, a successor may have entered it as uncertain.
+        try:
+            await self.resolve_as_free(record)
+        except (StoreUnavailable, DatabaseUnavailable) as away:
+            log.warning("purchase.not_resolved", purchase_id=record.ledger_id, error=str(away))
+
+    def is_over(self, flight: Flight, record: PurchaseRecord) -> bool:
+        """Return whether the freshness window of *record*'s attempt has passed."""
+        return self.window_left(flight, record) <= timedelta(0)
+
+    def window_left(self, flight: Flight, record: PurchaseRecord) -> timedelta:
+        """Return what is left of the freshness window of *record*'s attempt."""
+        age_ms = flight.past_ms() - record.started_at_ms
+        return self._freshness.found - timedelta(milliseconds=age_ms)
