@@ -1,9 +1,10 @@
 """Paces the paid calls of a whole fleet: one gate in Redis for each workspace.
 
 The gate hands out times instead of refusals: a caller that waits is not refused, it leaves when it
-is its turn. A process reserves one time ahead and gives it to its most urgent caller when it comes,
-so that an urgent call never waits behind many that are less so. `lua/pace.lua` decides, by the
-clock of Redis; nothing leaves without its permission.
+is its turn. A process reserves one time ahead and gives it to its most urgent caller when it comes;
+an interactive one takes an earlier time of a process whose callers can wait, so that it never waits
+behind many that are less urgent. `lua/pace.lua` decides, by the clock of Redis; nothing leaves
+without its permission.
 
 A buyer calls `turn` before it commits to anything, and `ended` when the call has ended.
 """
@@ -172,7 +173,8 @@ class Lines:
     def __init__(self) -> None:
         self._lines: dict[Lane, dict[asyncio.Future[Turn], None]] = {lane: {} for lane in Lane}
         self._passed_over = Counter[Lane]()
-        self.emptied = asyncio.Event()
+        #: Set when the last one has left, and when an interactive one has come.
+        self.changed = asyncio.Event()
 
     def __bool__(self) -> bool:
         return any(self._lines.values())
@@ -185,7 +187,8 @@ class Lines:
         """Return a new caller at the end of its lane's line."""
         caller: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         self._lines[lane][caller] = None
-        self.emptied.clear()
+        if lane is Lane.INTERACTIVE:
+            self.changed.set()
         return caller
 
     def leave(self, lane: Lane, caller: "asyncio.Future[Turn]") -> None:
@@ -193,20 +196,30 @@ class Lines:
         self._lines[lane].pop(caller, None)
         self._note_emptied()
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether the next one is interactive."""
+        return self._next_lane() is Lane.INTERACTIVE
+
     def next(self) -> "asyncio.Future[Turn] | None":
         """Take the caller whose turn it is out of its line; None if none waits."""
-        waiting = [lane for lane in Lane if self._lines[lane]]
-        if not waiting:
+        chosen = self._next_lane()
+        if chosen is None:
             return None
-        due = [lane for lane in waiting if self._passed_over[lane] >= PASSED_OVER.get(lane, inf)]
-        chosen = max(due, key=self._passed_over.__getitem__) if due else waiting[0]
-        for lane in Lane:
-            is_passed_over = lane in waiting and lane is not chosen
+        for lane, line in self._lines.items():
+            is_passed_over = line and lane is not chosen
             self._passed_over[lane] = self._passed_over[lane] + 1 if is_passed_over else 0
         caller = next(iter(self._lines[chosen]))
         del self._lines[chosen][caller]
         self._note_emptied()
         return caller
+
+    def _next_lane(self) -> Lane | None:
+        waiting = [lane for lane in Lane if self._lines[lane]]
+        due = [lane for lane in waiting if self._passed_over[lane] >= PASSED_OVER.get(lane, inf)]
+        if due:
+            return max(due, key=self._passed_over.__getitem__)
+        return waiting[0] if waiting else None
 
     def drain(self) -> "list[asyncio.Future[Turn]]":
         """Take all callers out."""
@@ -218,7 +231,7 @@ class Lines:
 
     def _note_emptied(self) -> None:
         if not self:
-            self.emptied.set()
+            self.changed.set()
 
 
 class _NoCredit(Exception):
@@ -262,7 +275,7 @@ class Pace:
         """
         self.rate = rate or Rate()
         self._redis = redis
-        self._keys = [f"pace1:{workspace}", f"pace1:free:{workspace}"]
+        self._keys = [f"pace1:{part}{workspace}" for part in ("", "free:", "lent:")]
         self._has_credit = has_credit
         self._trip = trip
         self._probe_pause = probe_pause
@@ -272,7 +285,8 @@ class Pace:
         self._event_script = load_script(redis, "orchestrator.surfsense", "pace_event")
         self._lines = Lines()
         self._pacer: asyncio.Task[None] | None = None
-        self._held: tuple[int, int] | None = None  # the time reserved ahead, and its epoch
+        # The time reserved ahead, its epoch, and whether urgent callers may take it.
+        self._held: tuple[int, int, int] | None = None
 
     async def turn(self, lane: Lane, *, company: str) -> Turn:
         """Return when a call may leave, however long that takes; use it at once.
@@ -331,7 +345,7 @@ class Pace:
         if turn.is_probe:
             await self._tell("idle_probe")
         elif not turn.is_over and not self._grant(turn):
-            await self._tell("free", turn.slot_us, turn.epoch)
+            await self._tell("free", turn.slot_us, turn.epoch, 0)
 
     async def limited(self, retry_after_s: int) -> None:
         """Keep all calls of the fleet back: SurfSense has answered 429.
@@ -451,8 +465,8 @@ class Pace:
                 # This process may have stood still since Redis answered.
                 if turn.is_over or not self._grant(turn):
                     await self.unused(turn)
-            case [b"wait", wait_us, slot_us, epoch]:
-                self._held = slot_us, epoch
+            case [b"wait", wait_us, slot_us, epoch, is_lent]:
+                self._held = slot_us, epoch, is_lent
                 await self._wait(wait_us / 1e6)
             case [b"hold", wait_us]:
                 await self._wait(wait_us / 1e6)
@@ -464,7 +478,8 @@ class Pace:
     async def _ask(self) -> list[Any]:
         rate = self.rate
         args = [
-            *(self._held or (0, 0)),
+            *(self._held or (0, 0, 0)),
+            int(self._lines.is_urgent),
             *(rate.spacing // _US, rate.burst, rate.late // _US),
             *(self._trip, self._probe_within // _US, self._credit_pause // _US, GATE_TTL // _MS),
         ]
@@ -478,10 +493,13 @@ class Pace:
             return bool(await self._event_script(keys=self._keys, args=args))
 
     async def _wait(self, longest_s: float) -> None:
-        """Wait, but not beyond the next look, nor for callers that have all gone."""
+        """Wait, but not beyond the next look, nor while it may be another caller's turn."""
+        if not self._lines:
+            return
+        self._lines.changed.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(longest_s, LOOK_S)):
-                await self._lines.emptied.wait()
+                await self._lines.changed.wait()
 
     async def _may_buy_again(self) -> bool:
         try:

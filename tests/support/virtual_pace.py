@@ -13,6 +13,9 @@ from orchestrator.surfsense import Rate
 US = timedelta(microseconds=1)
 SECOND_US = 1_000_000
 _names = count()
+#: A time, its epoch, and whether it is lent.
+Held = tuple[int, int, int]
+NOTHING: Held = (0, 0, 0)
 
 #: Put before a script: its last argument is the time.
 _CLOCK = """
@@ -31,23 +34,23 @@ class VirtualGate:
 
     def __init__(self, client: "blocking.Redis", rate: Rate) -> None:
         name = f"virtual-{next(_names)}"
-        self._keys = [f"pace1:{name}", f"pace1:free:{name}"]
+        self._keys = [f"pace1:{name}", f"pace1:free:{name}", f"pace1:lent:{name}"]
         self._rate = [rate.spacing // US, rate.burst]
         self._late_us = rate.late // US
         self._turn = client.register_script(_with_clock("pace"))
         self._event = client.register_script(_with_clock("pace_event"))
 
-    def turn(self, now_us: int, held: tuple[int, int] = (0, 0)) -> list[Any]:
+    def turn(self, now_us: int, held: Held = NOTHING, *, is_urgent: bool = False) -> list[Any]:
         """Return the script's reply to a caller that holds a time, or none."""
         settings = [5, 60 * SECOND_US, 60 * SECOND_US, 60_000]
-        args = [*held, *self._rate, self._late_us, *settings, now_us]
+        args = [*held, int(is_urgent), *self._rate, self._late_us, *settings, now_us]
         return list(self._called(self._turn, args))
 
     def limited(self, now_us: int, wait_us: int) -> None:
         """Tell it of a 429."""
         self._called(self._event, [60_000, "limited", wait_us, *self._rate, now_us])
 
-    def free(self, now_us: int, held: tuple[int, int]) -> None:
+    def free(self, now_us: int, held: Held) -> None:
         """Give a time back."""
         self._called(self._event, [60_000, "free", *held, now_us])
 

@@ -1,4 +1,4 @@
--- pace_event(KEYS: gate, free; ARGV: ttl_ms, event, ...)
+-- pace_event(KEYS: gate, free, lent; ARGV: ttl_ms, event, ...)
 --
 -- What a caller has learned about the service, for the whole fleet; the keys are those of `pace`.
 --
@@ -9,13 +9,13 @@
 --   'idle_probe'                            a probe was not sent: another one may be
 --   'no_credit', ask_us, refusal            no call leaves until credit is back
 --   'credit'                                it is back
---   'free', slot_us, epoch                  a time is given back
+--   'free', slot_us, epoch, was_lent        a time is given back, unless it was taken meanwhile
 --
 -- Returns 1 if the event changed the gate: 'limited' the schedule, 'failed' and 'succeeded' the
 -- breaker, 'no_credit' and 'credit' the credit gate; else 0.
 -- Keeps: a 429 never brings a call forward. The breaker opens after `trip` failures in a row, and
 -- only a probe's failure brings the next probe. A time that is void is not given back.
-local gate, free = KEYS[1], KEYS[2]
+local gate, free, lent = KEYS[1], KEYS[2], KEYS[3]
 local ttl_ms, event = ARGV[1], ARGV[2]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -39,7 +39,7 @@ function events.limited(wait, spacing, burst)
   -- As after a full burst: what follows comes at the rate, not as a herd.
   local tat = not_before + (tonumber(burst) - 1) * tonumber(spacing)
   remember('not_before', not_before, 'tat', tat, 'epoch', (known('epoch') or now) + 1)
-  redis.call('DEL', free)
+  redis.call('DEL', free, lent)
   return 1
 end
 
@@ -76,8 +76,9 @@ function events.credit()
   return redis.call('HDEL', gate, 'ask_at')
 end
 
-function events.free(slot, epoch)
-  if known('epoch') == tonumber(epoch) then
+function events.free(slot, epoch, was_lent)
+  local is_own = redis.call('ZREM', lent, slot) == 1 or was_lent == '0'
+  if is_own and known('epoch') == tonumber(epoch) then
     redis.call('ZADD', free, slot, slot)
     redis.call('PEXPIRE', free, ttl_ms)
   end

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from orchestrator.surfsense import Rate
 from tests.support.valkey import running_valkey
-from tests.support.virtual_pace import SECOND_US, US, FixedWindow, VirtualGate
+from tests.support.virtual_pace import NOTHING, SECOND_US, US, FixedWindow, Held, VirtualGate
 
 BEGIN_US = 1_800_000_000 * SECOND_US
 
@@ -39,30 +39,31 @@ class Fleet:
         self._chance = chance
         self._calm = calm
         self.leaving: list[int] = []
+        self.used: list[int] = []
 
     def run(self, processes: int, length_us: int) -> None:
         """Let them call for that long."""
-        due = [(BEGIN_US + n, n, (0, 0)) for n in range(processes)]
+        due = [(BEGIN_US + n, n, NOTHING) for n in range(processes)]
         while due:
             now_us, process, held = heapq.heappop(due)
             if now_us < BEGIN_US + length_us:
                 heapq.heappush(due, self._step(now_us, process, held))
 
-    def _step(
-        self, now_us: int, process: int, held: tuple[int, int]
-    ) -> tuple[int, int, tuple[int, int]]:
+    def _step(self, now_us: int, process: int, held: Held) -> tuple[int, int, Held]:
         if not self._calm and self._chance.random() < 0.005:
             self._gate.limited(now_us, self._chance.randrange(5 * SECOND_US))
-        match self._gate.turn(now_us, held):
-            case [b"go", within_us, *_]:
+        is_urgent = self._chance.random() < process / 20
+        match self._gate.turn(now_us, held, is_urgent=is_urgent):
+            case [b"go", within_us, slot_us, *_]:
                 assert 0 <= within_us <= self._rate.late // US
                 self.leaving.append(now_us)
-                return now_us + self._idle_us(), process, (0, 0)
-            case [b"wait", wait_us, slot_us, epoch]:
+                self.used.append(slot_us)
+                return now_us + self._idle_us(), process, NOTHING
+            case [b"wait", wait_us, slot_us, epoch, is_lent]:
                 if not self._calm and self._chance.random() < 0.05:
-                    self._gate.free(now_us, (slot_us, epoch))
-                    return now_us + self._idle_us(), process, (0, 0)
-                return now_us + wait_us + self._delay_us(), process, (slot_us, epoch)
+                    self._gate.free(now_us, (slot_us, epoch, is_lent))
+                    return now_us + self._idle_us(), process, NOTHING
+                return now_us + wait_us + self._delay_us(), process, (slot_us, epoch, is_lent)
             case reply:
                 raise AssertionError(reply)
 
@@ -104,6 +105,7 @@ def test_no_window_ever_has_more_calls_than_are_allowed(
         if after - first < window_us
     ]
     assert crowded == []
+    assert len(set(fleet.used)) == len(fleet.used)
     assert FixedWindow(rate).refused(arrivals) == 0
 
 
@@ -147,7 +149,7 @@ def test_times_are_those_of_a_known_library(
             _, wait_us, *held = reply
             assert abs(refused_for_us - wait_us) < 5
             now_us += wait_us
-            reply = gate.turn(now_us, (held[0], held[1]))
+            reply = gate.turn(now_us, (held[0], held[1], held[2]))
             refused_for_us = oracle.ask(now_us)
         assert reply[0] == b"go"
         assert refused_for_us == 0
@@ -188,3 +190,40 @@ def test_times_of_a_full_line_are_evenly_spaced(client: "blocking.Redis") -> Non
     times = [reply[2] for reply in replies]
     assert {after - before for before, after in pairwise(times[1:])} == {rate.spacing // US}
     assert len({reply[3] for reply in replies}) == 1
+
+
+def test_an_urgent_caller_takes_an_earlier_time_of_one_who_can_wait(
+    client: "blocking.Redis",
+) -> None:
+    """It does not wait behind those of other processes, who are set back by one call."""
+    rate = Rate(120)
+    gate = VirtualGate(client, rate)
+    held = [_held(gate.turn(BEGIN_US)) for _ in range(10)][2:]
+
+    urgent = _held(gate.turn(BEGIN_US, is_urgent=True))
+    second = _held(gate.turn(BEGIN_US, is_urgent=True))
+    robbed = _held(gate.turn(BEGIN_US, held[0]))
+
+    assert urgent[0] == held[0][0]
+    assert robbed[0] > held[-1][0]
+    assert second[0] > held[-1][0]  # a caller that can wait goes first, so that none starves
+    assert gate.turn(urgent[0], urgent, is_urgent=True)[0] == b"go"
+    assert gate.turn(held[1][0], held[1])[0] == b"go"
+    assert _held(gate.turn(held[1][0], second, is_urgent=True))[0] == held[2][0]
+
+
+def test_a_time_that_was_taken_is_not_given_back(client: "blocking.Redis") -> None:
+    """The one who has it now uses it, and no other caller."""
+    gate = VirtualGate(client, Rate(120))
+    held = [_held(gate.turn(BEGIN_US)) for _ in range(4)][2:]
+    urgent = _held(gate.turn(BEGIN_US, is_urgent=True))
+
+    gate.free(BEGIN_US, held[0])
+
+    assert urgent[0] == held[0][0]
+    assert _held(gate.turn(BEGIN_US))[0] != urgent[0]
+
+
+def _held(reply: list[int]) -> Held:
+    """Return the time that a reply says to wait for, or to use."""
+    return (reply[2], reply[3], reply[4])
