@@ -315,15 +315,20 @@ def _of_tax_ids(readers: Iterable[_PageReader]) -> Iterator[Observed]:
 
 
 def _of_phones(readers: Iterable[_PageReader]) -> Iterator[Observed]:
-    """Yield the countries of the numbers that are written with a country code."""
+    """Yield the countries of the numbers, if at least one is written with its country code."""
+    told: list[Observed] = []
+    is_written = False
     for reader in readers:
         for phone in reader.contacts.phones:
-            if not phone.written.lstrip("( ").startswith(("+", "00")):
-                continue
             number = phonenumbers.parse(phone.value, None)
             region = phonenumbers.region_code_for_number(number)
             if region and region.isalpha():
-                yield reader.observed_country(region, _quote_of(phone), Method.PAGE_CONTACT)
+                is_code = phone.written.lstrip("( ").startswith(("+", "00"))
+                is_written = is_written or is_code
+                country = reader.observed_country(region, _quote_of(phone), Method.PAGE_CONTACT)
+                told.insert(0 if is_code else len(told), country)
+    if is_written:
+        yield from told
 
 
 @cache

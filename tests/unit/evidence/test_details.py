@@ -97,9 +97,17 @@ def test_the_country_is_told_by_a_tax_id_a_phone_and_an_address() -> None:
 
 def test_branches_in_two_countries_tell_no_country() -> None:
     """A company with numbers in Spain and Portugal is at home in one of them, but in which?"""
-    page = replace(HOME, text="Tel. +34 944 123 456, Lisboa: +351 210 550 101")
+    for written in ("+34 944 123 456", "944 123 456"):
+        page = replace(HOME, text=f"Tel. {written}, Lisboa: +351 210 550 101")
 
-    assert values(of_pages([page], None), ClaimField.COUNTRY) == []
+        assert values(of_pages([page], "ES"), ClaimField.COUNTRY) == []
+
+
+def test_a_number_without_its_country_code_tells_no_country() -> None:
+    """It was read as the lead's country's: that would prove itself."""
+    page = replace(HOME, text="Tel. 944 123 456")
+
+    assert values(of_pages([page], "ES"), ClaimField.COUNTRY) == []
 
 
 def test_a_street_named_after_a_country_is_no_address_there() -> None:
