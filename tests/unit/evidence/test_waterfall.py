@@ -158,16 +158,21 @@ def test_a_dead_end_is_seen_at_once() -> None:
     """Plans are weighed only if all steps together could change something, and never twice."""
     asked: list[Fields] = []
 
-    def wants(fields: Fields) -> bool:
-        asked.append(fields)
-        return F.COUNTRY in fields
+    def ask(*wanted: ClaimField, tried: Collection[Step] = ()) -> tuple[Step | Stop, list[Fields]]:
+        asked.clear()
 
-    steps = [choose(wants, tried=[Step.MAPS, Step.CRAWL]), len(asked)]
-    asked.clear()
-    choose(wants)
+        def wants(offered: Fields) -> bool:
+            asked.append(offered)
+            return offered.issuperset(wanted)
 
-    assert steps == [Stop.EXHAUSTED, 2]
-    assert len(set(asked[1:])) == len(asked[1:])
+        return choose(wants, tried=tried, has_site=True), asked[1:]
+
+    dead_end = ask(F.COUNTRY, tried=[Step.MAPS, Step.CRAWL])
+    step, weighed = ask(MAPS_ONLY, CRAWL_ONLY)
+
+    assert dead_end == (Stop.EXHAUSTED, [FIELDS[Step.SEARCH] | FIELDS[Step.JOBS]])
+    assert step is Step.CRAWL
+    assert len(set(weighed)) == len(weighed)
 
 
 # --- Stops ----------------------------------------------------------------------------------------
