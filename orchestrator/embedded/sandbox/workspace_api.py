@@ -173,8 +173,13 @@ class WorkspaceApi:
     async def list_workspaces(self, request: HttpRequest) -> Response:
         """Return the workspaces that a token may use: none without API access."""
         self._auth.admit_look(request)
+        try:
+            page = _Slice.model_validate(dict(request.query_params))
+        except ValidationError as error:
+            raise invalid(error) from error
         rows = [_workspace(number, name) for number, name in self._auth.workspaces.items()]
-        return Json(rows if self._auth.behaviour.api_access else [])
+        usable = rows if self._auth.behaviour.api_access else []
+        return Json(usable[page.skip : page.skip + page.limit])
 
     async def show_user(self, request: HttpRequest) -> Response:
         """Return the token's owner, who pays for all workspaces."""
@@ -237,6 +242,13 @@ class _Page(BaseModel):
     offset: int = Field(default=0, ge=0)
     capability: str | None = None
     status: str | None = None
+
+
+class _Slice(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    skip: int = Field(default=0, ge=0)
+    limit: int = Field(default=200, ge=1)
 
 
 def _request_in(body: bytes, kind: type[Request], mode: str) -> Request:

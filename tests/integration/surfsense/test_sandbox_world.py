@@ -164,8 +164,10 @@ def test_workspaces_have_names_and_limits_of_their_own(world: SandboxProcess) ->
     here = [call(world, "google_maps.scrape", body) for _ in range(2)]
     there = call(world, "google_maps.scrape", body, workspace="2")
 
-    rows = httpx.get(f"{world.url}/api/v1/workspaces").json()
+    url = f"{world.url}/api/v1/workspaces"
+    rows = httpx.get(url).json()
     assert [(row["id"], row["name"]) for row in rows] == [(1, "Sandbox"), (2, "Sales")]
+    assert httpx.get(url, params={"skip": 1, "limit": 5}).json() == rows[1:]
     assert [response.status_code for response in (*here, there)] == [200, 429, 200]
     assert "retry-after" not in here[1].headers
     assert len(world.runs()) == 1

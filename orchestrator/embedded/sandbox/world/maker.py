@@ -15,11 +15,35 @@ from orchestrator.embedded.sandbox.world import vocabulary
 from orchestrator.embedded.sandbox.world.catalogue import Given
 from orchestrator.embedded.sandbox.world.company import Company, News, Trait
 from orchestrator.embedded.sandbox.world.tax_ids import invent_tax_id
-from orchestrator.embedded.sandbox.world.vocabulary import Language
+from orchestrator.embedded.sandbox.world.vocabulary import City, CountryData, Language
 from orchestrator.identity import InvalidCompanyName, company_key
 
 #: Share of companies in each band of `SIZE_BANDS`.
 _BAND_SHARES = (0.24, 0.27, 0.23, 0.14, 0.08, 0.04)
+#: Shares of companies whose site is none, or cannot be read, and that Maps does not know.
+_SITE_SHARES = {
+    Trait.NO_WEBSITE: 0.13,
+    Trait.PARKED: 0.05,
+    Trait.PARENT_SITE: 0.04,
+    Trait.UNFINDABLE: 0.05,
+    Trait.UNREACHABLE: 0.03,
+    Trait.SCRIPT_ONLY: 0.02,
+}
+_MAPS_SHARES = {Trait.MAPS_OTHER: 0.15, Trait.MAPS_MISSING: 0.1}
+#: Shares of companies with each other trait, whatever the rest are.
+_SHARES = {
+    Trait.OUTRANKED: 0.55,
+    Trait.NAMESAKES: 0.16,
+    Trait.ODD_DOMAIN: 0.12,
+    Trait.SOFT_404: 0.08,
+    Trait.DESIGNER: 0.3,
+    Trait.PERSONAL_MAIL: 0.2,
+    Trait.DIRTY_TEXT: 0.1,
+    Trait.HUGE: 0.004,
+    Trait.CLOSED: 0.04,
+    Trait.FACEBOOK_ON_MAPS: 0.1,
+    Trait.WALLED: 0.02,
+}
 #: Where a company has no site of its own, and what only such a site can have.
 _WITHOUT_SITE = frozenset({Trait.NO_WEBSITE, Trait.PARKED, Trait.PARENT_SITE, Trait.UNFINDABLE})
 _OF_SITES = {
@@ -86,33 +110,10 @@ class Maker:
         return Given(brand, brand, country, sector)
 
     def _traits(self) -> frozenset[Trait]:
-        site = _draw(
-            self._random("site"),
-            {
-                Trait.NO_WEBSITE: 0.13,
-                Trait.PARKED: 0.05,
-                Trait.PARENT_SITE: 0.04,
-                Trait.UNFINDABLE: 0.05,
-                Trait.UNREACHABLE: 0.03,
-                Trait.SCRIPT_ONLY: 0.02,
-            },
-        )
-        maps = _draw(self._random("maps"), {Trait.MAPS_OTHER: 0.15, Trait.MAPS_MISSING: 0.1})
+        site = _draw(self._random("site"), _SITE_SHARES)
+        maps = _draw(self._random("maps"), _MAPS_SHARES)
         traits = {trait for trait in (site, maps) if trait is not None}
-        shares = {
-            Trait.OUTRANKED: 0.55,
-            Trait.NAMESAKES: 0.16,
-            Trait.ODD_DOMAIN: 0.12,
-            Trait.SOFT_404: 0.08,
-            Trait.DESIGNER: 0.3,
-            Trait.PERSONAL_MAIL: 0.2,
-            Trait.DIRTY_TEXT: 0.1,
-            Trait.HUGE: 0.004,
-            Trait.CLOSED: 0.04,
-            Trait.FACEBOOK_ON_MAPS: 0.1,
-            Trait.WALLED: 0.02,
-        }
-        traits |= {t for t, share in shares.items() if self._random(t).chance(share)}
+        traits |= {t for t, share in _SHARES.items() if self._random(t).chance(share)}
         if site in _WITHOUT_SITE:
             traits -= _OF_SITES
         if Trait.UNFINDABLE in traits:
@@ -135,17 +136,13 @@ class Maker:
         language = country.language
         trade = vocabulary.sectors()[given.sector].trade(language)
         random = self._random("facts")
-        town, region, postal, phones = random.pick(
-            [row for row in country.cities if (row[0] == city if city else row[0] != away)]
-            or country.cities
-        )
+        town, region, postal, phones = random.pick(_towns(country, only=city, but=away))
         band, low, high = _band(random)
         own, others = self._domains(given, traits, slug, town)
         founded = random.between(1948, 2021)
         street = f"{random.pick(country.streets)} {random.between(1, 180)}"
         is_known = Trait.UNFINDABLE not in traits
         socials = self._socials(slug) if is_known else ()
-        postal = _filled(postal, random)
         return Company(
             id=self._id,
             slug=slug,
@@ -157,7 +154,7 @@ class Maker:
             language=language,
             city=town,
             region=region,
-            postal_code=postal,
+            postal_code=_filled(postal, random),
             street=street,
             founded=founded,
             # Squared, since most companies are near the lower end of their band.
@@ -291,6 +288,12 @@ def e164(country: str, national: str) -> str:
     '+34944000111'
     """
     return f"+{phonenumbers.country_code_for_region(country)}{national}"
+
+
+def _towns(country: CountryData, *, only: str | None, but: str | None) -> Sequence[City]:
+    """Return the cities of *country* of the name *only*, or all *but* one; never none."""
+    fit = [row for row in country.cities if (row[0] == only if only else row[0] != but)]
+    return fit or country.cities
 
 
 def _phones(country: str, pattern: str, random: SeededRandom) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
+from orchestrator.embedded.sandbox.fake_data import SeededRandom
 from orchestrator.embedded.sandbox.world import vocabulary
 from orchestrator.embedded.sandbox.world.companies import World
 from orchestrator.embedded.sandbox.world.company import Company, Trait
@@ -68,26 +69,46 @@ def place_of(
     """
     place_id = _place_id(company)
     world.remember_place(place_id, company)
+    where = f"{phrase} in {location}" if location else phrase
     random = company.random("place")
     counts = [random.between(0, 40) for _ in _STARS]
-    total = sum(counts)
-    stars = sum(number * count for number, count in enumerate(counts, 1))
-    lat, lng = _MIDDLES[company.country]
-    where = f"{phrase} in {location}" if location else phrase
-    phone = displayed(company.phones[0], national=random.chance(0.3))
-    attached = _reviews(company, min(reviews, total))
-    place = {
+    return {
         "searchString": phrase,
         "rank": rank,
         "searchPageUrl": f"https://www.google.com/maps/search/{quote(where)}",
         "isAdvertisement": False,
+        "placeId": place_id,
+        "url": f"https://www.google.com/maps/place/?q=place_id:{place_id}",
+        "reviews": _reviews(company, min(reviews, sum(counts))),
+        "scrapedAt": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        **_card(company, random),
+        **_address(company, random),
+        **_rating(counts, company, details=details),
+    }
+
+
+def _card(company: Company, random: SeededRandom) -> dict[str, Any]:
+    """Return what a place is called, does and is reached by."""
+    digest = _hash(company)
+    return {
         "title": random.pick((company.brand, company.brand, company.name)),
         "categoryName": company.category,
         "categories": [company.category, *_other_categories(company)],
-        "placeId": place_id,
-        "fid": f"0x{_hash(company)[:6].hex()}:0x{_hash(company)[6:12].hex()}",
-        "cid": str(int.from_bytes(_hash(company)[:7])),
-        "kgmid": f"/g/11{_hash(company)[:4].hex()}",
+        "description": None,
+        "website": _website(company),
+        "phone": displayed(company.phones[0], national=random.chance(0.3)),
+        "phoneUnformatted": company.phones[0],
+        "permanentlyClosed": Trait.CLOSED in company.traits,
+        "temporarilyClosed": False,
+        "fid": f"0x{digest[:6].hex()}:0x{digest[6:12].hex()}",
+        "cid": str(int.from_bytes(digest[:7])),
+        "kgmid": f"/g/11{digest[:4].hex()}",
+    }
+
+
+def _address(company: Company, random: SeededRandom) -> dict[str, Any]:
+    lat, lng = _MIDDLES[company.country]
+    return {
         "address": f"{company.address}, {vocabulary.countries()[company.country].name['es']}",
         "street": company.street,
         "city": company.city,
@@ -96,26 +117,21 @@ def place_of(
         "countryCode": company.country,
         "location": {"lat": lat + random.uniform(), "lng": lng + random.uniform()},
         "plusCode": None,
-        "website": _website(company),
-        "phone": phone,
-        "phoneUnformatted": company.phones[0],
-        "totalScore": round(stars / total, 1) if total else None,
-        "description": None,
-        "permanentlyClosed": Trait.CLOSED in company.traits,
-        "temporarilyClosed": False,
-        "reviewsCount": total,
-        "reviewsDistribution": dict(zip(_STARS, counts, strict=True)),
-        "openingHours": [
-            {"day": day, "hours": "8:00\u201318:00"}
-            for day in vocabulary.texts(company.language).day[:5]
-        ],
-        "reviews": attached,
-        "url": f"https://www.google.com/maps/place/?q=place_id:{place_id}",
-        "scrapedAt": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
-    if not details:
-        place |= {"reviewsCount": None, "reviewsDistribution": None, "openingHours": []}
-    return place
+
+
+def _rating(counts: list[int], company: Company, *, details: bool) -> dict[str, Any]:
+    """Return the stars of a place, and what only *details* bring."""
+    total = sum(counts)
+    stars = sum(number * count for number, count in enumerate(counts, 1))
+    days = vocabulary.texts(company.language).day[:5]
+    hours = [{"day": day, "hours": "8:00\u201318:00"} for day in days]
+    return {
+        "totalScore": round(stars / total, 1) if total else None,
+        "reviewsCount": total if details else None,
+        "reviewsDistribution": dict(zip(_STARS, counts, strict=True)) if details else None,
+        "openingHours": hours if details else [],
+    }
 
 
 def _is_in(company: Company, location: str | None) -> bool:
