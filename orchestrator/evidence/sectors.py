@@ -42,9 +42,9 @@ _WORD = re.compile("[a-z0-9]+")
 _MARKS = re.compile("[\u0300-\u036f]+")
 _ENDS = re.compile(r"(?<=[.!?;])\s+|[\r\n\t|\u2022\u00b7]+")
 _COMMON: Final = {
-    "es": "el la los las del y en con una un para por su es al como nuestra nuestro servicios",
-    "pt": "o a os as do da dos das e em com uma um para por seu sua no na ao nos mais servicos",
-    "en": "the of and in to a is for with its that by as on from our we company services it",
+    "es": "el la los las del y en con una un para por su sus es al como nuestra nuestro mas desde",
+    "pt": "o os do da dos das e em com uma um para por seu sua na ao nas pelo pela mais desde voce",
+    "en": "the of and in to is for with its that by on from our we you your us are or an at it",
 }
 
 

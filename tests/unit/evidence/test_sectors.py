@@ -63,6 +63,27 @@ TEXTS = [
     ("en", "tourism", "Hotels and resorts for vacation guests, with cruise bookings."),
 ]
 
+PAGES = [
+    (
+        "retail",
+        """# Welcome to Maple Home
+Shop our range of sofas and lamps. Free delivery on orders over 50. Visit our stores in York.
+Add to cart | Returns | Privacy policy""",
+    ),
+    (
+        "logistics",
+        """Inicio | Servicios | Contacto
+Transportes Arenal: transporte nacional de mercancías y cargas completas. Flota propia.
+Aviso legal | Política de privacidad | Utilizamos cookies propias y de terceros.""",
+    ),
+    (
+        "professional_services",
+        """## Quem somos
+Escritório de contabilidade em Curitiba: folha de pagamento e imposto de renda.
+Todos os direitos reservados. Política de privacidade.""",
+    ),
+]
+
 CATEGORIES = [
     ("es", "Tienda de ropa de montaña", Sector.RETAIL),
     ("es", "Tienda de neumáticos", Sector.AUTOMOTIVE),
@@ -92,6 +113,17 @@ def test_the_sector_of_a_text(language: str, sector: str, text: str) -> None:
     assert guess.sector == sector
     assert guess.quote in text
     assert 0.5 < guess.confidence < 1
+
+
+@pytest.mark.parametrize(("sector", "page"), PAGES)
+def test_the_sector_of_a_page(sector: str, page: str) -> None:
+    """Menus and legal notices do not hide what a page says; its language is guessed."""
+    guess = sector_in_text(page)
+
+    assert guess is not None
+    assert guess.sector == sector
+    assert guess.quote in page
+    assert "olítica" not in guess.quote
 
 
 @pytest.mark.parametrize(("language", "category", "sector"), CATEGORIES)
