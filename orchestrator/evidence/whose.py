@@ -10,13 +10,14 @@ from functools import cache
 from typing import Final, Literal
 
 from .passages import line_at, sentence_at
-from .word_lists import Marks, Phrases, WordFile, load, phrases_of
+from .word_lists import Mark, Marks, Phrases, WordFile, load, phrases_of
 
 _FARTHEST: Final = 400
 """Characters before a contact in which a phrase may stand."""
 _LINES_ABOVE: Final = 4
 _LONGEST_LABEL: Final = 100
 _LONGEST_CLAUSE: Final = 60
+_FARTHEST_SUPERVISED: Final = 40
 _CELL_END: Final = re.compile(r"[|\u00b7\u2022\n]")
 _CLAUSE_END: Final = re.compile(r"[).;\n]\s")
 _CONTACT: Final = re.compile(r"@|\d[\d ().-]{6,30}\d")
@@ -66,6 +67,7 @@ class ContactWords(WordFile):
     phones: _PhoneLabels
     others: list[_Others]
     continues: _PhraseList
+    supervised: _PhraseList
     own: _PhraseList
     domains: _Domains
 
@@ -82,7 +84,11 @@ def _phrases() -> Phrases:
     kinds: dict[str, list[str]] = defaultdict(list)
     for row in words.others:
         kinds[row.reach] += row.phrases
-    single = {"own": words.own.phrases, "continues": words.continues.phrases}
+    single = {
+        "own": words.own.phrases,
+        "continues": words.continues.phrases,
+        "supervised": words.supervised.phrases,
+    }
     return phrases_of({**kinds, **single, **words.phones.model_dump()})
 
 
@@ -95,8 +101,9 @@ class ContactMarks(Marks):
     def is_anothers(self, start: int, end: int) -> bool:
         """Return whether the words around *start* to *end* say: not the company's."""
         first, _ = line_at(self.text, start, end)
+        sentence, _ = sentence_at(self.text, start, end)
         return (
-            self._reaches("cell", max(first, start - _FARTHEST), start, _CELL_END)
+            self._reaches("cell", max(sentence, start - _FARTHEST), start, _CELL_END)
             or self._reaches("clause", max(first, start - _LONGEST_CLAUSE), start, _CLAUSE_END)
             or self._reaches("sentence", self._begin(start, end), start, None)
             or self._is_named_behind(end)
@@ -105,9 +112,13 @@ class ContactMarks(Marks):
 
     def _reaches(self, kind: str, first: int, start: int, stop: re.Pattern[str] | None) -> bool:
         named = self.last(kind, first, start)
-        if not named or self.last("own", named.end, start):
+        if not named or self.last("own", named.end, start) or self._supervises(kind, named):
             return False
         return not (stop and stop.search(self.bare, named.end, start))
+
+    def _supervises(self, kind: str, named: Mark) -> bool:
+        before = named.start - _FARTHEST_SUPERVISED
+        return kind == "sentence" and self.has("supervised", before, named.start)
 
     def _begin(self, start: int, end: int) -> int:
         """Return where the sentence begins, or the one that it continues."""
@@ -159,7 +170,8 @@ class ContactMarks(Marks):
     def _begins_address(self, line: int, end: int, content: str) -> bool:
         if len(content) > _LONGEST_LABEL or self.last("own", line, end):
             return False
-        if self.last("sentence", line, end) and not _CONTACT.search(content):
+        named = self.last("sentence", line, end)
+        if named and not self._supervises("sentence", named) and not _CONTACT.search(content):
             return True
         maker = self.last("cell", line, end)
         return bool(maker and not self.bare[maker.end : end].strip(" :*_"))

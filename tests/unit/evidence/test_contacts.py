@@ -11,6 +11,8 @@ from orchestrator.evidence.contacts import TaxId, contacts_in, is_company_mailbo
 from orchestrator.evidence.passages import LONGEST_QUOTE, Quoted, fold
 
 EMAILS: list[tuple[str | None, str, list[str]]] = [
+    ("ES", "Usamos Google Analytics. Contacto: info@acme.es", ["info@acme.es"]),
+    ("ES", "Web diseñada por Pixelar. Escríbanos a info@acme.es", ["info@acme.es"]),
     ("CL", "Fono: (56-2) 2555 0101 - 2555 0102 E-mail: info@acme.cl", ["info@acme.cl"]),
     (
         "PT",
@@ -107,6 +109,9 @@ EMAILS: list[tuple[str | None, str, list[str]]] = [
     ),
 ]
 PHONES: list[tuple[str | None, str, list[str]]] = [
+    ("GB", "Regulated by the Financial Conduct Authority. Tel: 020 7946 0101", ["+442079460101"]),
+    ("ES", "Inscrita en la Dirección General de Seguros. Tel. 912 345 678", ["+34912345678"]),
+    ("ES", "Puede reclamar ante la Dirección General de Seguros. Tel. 912 345 678", []),
     ("CL", "Fono: (56-2) 2555 0101 - 2555 0102 E-mail: info@acme.cl", ["+56225550101"]),
     ("CO", "NIT No. 900.123.456-8, teléfono +57 6015550103, calle 72 No. 10-07", ["+576015550103"]),
     (
