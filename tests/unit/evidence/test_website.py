@@ -145,6 +145,15 @@ def test_the_suffix_of_another_country_counts_against_a_site() -> None:
     assert chosen(ARRIAGA, *found) == "arriaga.es"
 
 
+def test_domains_of_one_label_are_no_rivals() -> None:
+    """A company that has `arriaga.com` mostly has `arriaga.net`, too: the first one is taken."""
+    found = (
+        ("Talleres Arriaga", "https://www.arriaga.com/"),
+        ("Talleres Arriaga", "https://www.arriaga.net/"),
+    )
+    assert chosen(ARRIAGA, *NOISE, *found) == "arriaga.com"
+
+
 def test_the_known_domain_wins_outright() -> None:
     """What the lead says is not searched for; the results only say where its home page is."""
     subject = replace(ARRIAGA, domain="arriaga-metal.example")
