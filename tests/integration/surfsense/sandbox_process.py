@@ -81,6 +81,11 @@ class SandboxProcess:
         summary: dict[str, Any] = httpx.get(f"{self.url}/__bill").raise_for_status().json()
         return summary
 
+    def catalogue(self) -> list[str]:
+        """Return the names of the companies of its real world."""
+        leads = httpx.get(f"{self.url}/__catalogue").raise_for_status().json()
+        return [lead["company"] for lead in leads]
+
     def scrapers(self, path: str, workspace_id: str = "1") -> str:
         """Return a URL of the workspace API."""
         return f"{self.url}/api/v1/workspaces/{workspace_id}/scrapers/{path}"
