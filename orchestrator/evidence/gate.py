@@ -35,6 +35,7 @@ _MOST_ITEMS: Final = 100
 #: Characters of a result's title or description that are read; a search engine shows 300.
 _LONGEST_SHOWN: Final = 1_000
 _PART_OF_SITE: Final = "it is a page of the site that names the company"
+_UNSEEN_WORDING: Final = "a search shows the company, but never under this place's name"
 _FOREIGN_SITE: Final = "other pages of its site are not the company's"
 
 
@@ -99,13 +100,13 @@ def pass_gate(subject: Subject, answers: Answers) -> Gated:
     """Return the website of *subject*, and each item of *answers* with its belonging."""
     answers = answers.in_order()
     hits = answers.search or ()
-    places = [(place, belongs(subject, place)) for place in answers.maps or ()]
+    places = _judge_places(subject, answers.maps or (), hits)
     site, pages, is_backed = _judge_site(subject, answers, _agreeing(places))
     is_verified = any(_agrees(found) for _, found in pages)
     if is_verified and subject.domain is None:
         # What is proven about the website tells its places from those of namesakes.
         subject = replace(subject, domain=site.domain)
-        places = [(place, belongs(subject, place)) for place, _ in places]
+        places = _judge_places(subject, answers.maps or (), hits)
     own = _agreeing(places)
     sources = (
         *(_of_place(*judged) for judged in places),
@@ -114,6 +115,41 @@ def pass_gate(subject: Subject, answers: Answers) -> Gated:
         *(_of_job(job, _judge_job(subject, job, own)) for job in answers.jobs or ()),
     )
     return Gated(site, sources, is_verified, is_backed)
+
+
+def _judge_places(
+    subject: Subject, places: Iterable[Place], hits: Sequence[Hit]
+) -> list[tuple[Place, Belonging]]:
+    judged = []
+    for place in places:
+        found = belongs(subject, place)
+        if _agrees(found) and _is_doubted(subject, place, hits):
+            found = Belonging(Agreement.WEAK, (*found.reasons, _UNSEEN_WORDING))
+        judged.append((place, found))
+    return judged
+
+
+def _is_doubted(subject: Subject, place: Place, hits: Sequence[Hit]) -> bool:
+    """Return whether a search shows the company, and never with the words that *place* adds.
+
+    "Textil Acme" may be Acme, but not if directories list an Acme in its town, and no result has
+    the place's other words, its phone or its site.
+    """
+    if likeness(subject.name, place.title).is_exact or is_on(place.website, subject.domain):
+        return False
+    added = set(split_words(place.title)) - set(split_words(subject.name))
+    listed = False
+    for hit in hits:
+        text = f"{hit.title[:_LONGEST_SHOWN]} {hit.description[:_LONGEST_SHOWN]}"
+        numbers = [place.phone] if place.phone else []
+        if (
+            is_on(place.website, host_of(hit.url))
+            or added <= set(split_words(text))
+            or _has_number(numbers, _letters_and_digits(text))
+        ):
+            return False
+        listed = listed or _agrees(_judge_hit(subject, hit, None, ()))
+    return listed
 
 
 def _judge_site(

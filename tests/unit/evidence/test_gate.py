@@ -146,6 +146,32 @@ def test_a_verified_site_tells_places_apart() -> None:
     assert agreement_of(namesake, found) is Agreement.CONFLICT
 
 
+_LISTED = hit(
+    "Arriaga SL - Páginas Amarillas", "https://www.paginasamarillas.es/f/1", "Arriaga en Bilbao."
+)
+
+
+@pytest.mark.parametrize(
+    ("hits", "agreement"),
+    [
+        ((), Agreement.AGREE),
+        ((_LISTED,), Agreement.WEAK),
+        ((_LISTED, replace(_LISTED, description="Textil Arriaga, Bilbao")), Agreement.AGREE),
+        ((_LISTED, replace(_LISTED, description="Tel. 944 00 01 11")), Agreement.AGREE),
+        ((_LISTED, hit("Inicio", HOME, "Bienvenidos")), Agreement.AGREE),
+    ],
+)
+def test_a_place_of_another_wording_must_be_seen_by_the_search(
+    hits: tuple[Hit, ...], agreement: Agreement
+) -> None:
+    """Directories list an Arriaga in Bilbao, and nothing says that it is Textil Arriaga."""
+    other = place("Textil Arriaga")
+
+    found = gated(Subject("Arriaga SL", country="ES", city="Bilbao"), maps=(other,), search=hits)
+
+    assert agreement_of(other, found) is agreement
+
+
 def test_hits_elsewhere_need_a_second_fact() -> None:
     """A name alone may be a namesake's: the town, domain, phone or tax id must stand with it."""
     named = hit("Talleres Arriaga", "https://www.paginasamarillas.es/f/1", "Una empresa de Sevilla")
