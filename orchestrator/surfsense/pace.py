@@ -312,7 +312,8 @@ class Pace:
         except asyncio.CancelledError:
             self._lines.leave(lane, caller)
             if caller.done() and not caller.cancelled() and caller.exception() is None:
-                await self.unused(caller.result())
+                with contextlib.suppress(StoreUnavailable):  # it lapses
+                    await self.unused(caller.result())
             raise
 
     async def ended(self, turn: Turn, error: EnrichmentError | None = None) -> None:

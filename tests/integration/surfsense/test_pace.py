@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -26,6 +27,7 @@ from orchestrator.surfsense import (
 )
 from orchestrator.surfsense.errors import EnrichmentError
 from tests.support.async_waiting import eventually
+from tests.support.valkey import kill, running_valkey
 
 #: 20 calls a second, of which none is too late on a busy machine.
 FAST = Rate(1200)
@@ -312,7 +314,7 @@ async def test_what_a_call_s_end_says_of_the_service(
 
 async def test_a_cancelled_wait_takes_no_time_from_others(jobs_redis: Redis) -> None:
     """The time that was reserved for it is given back, and the next caller has it."""
-    rate = Rate(60)
+    rate = Rate(30)
     pace, calm = (Pace(jobs_redis, workspace="1", rate=rate) for _ in range(2))
     await _turn(pace)
     before = await _turn(pace)
@@ -320,6 +322,11 @@ async def test_a_cancelled_wait_takes_no_time_from_others(jobs_redis: Redis) -> 
     await _is_reserved(pace)
 
     await end_task(waiting)
+
+    async def is_given_back() -> bool:
+        return bool(await jobs_redis.zcard("pace1:free:1"))
+
+    await eventually(is_given_back, "the time is given back")
     after = await _turn(calm)
 
     assert after.slot_us - before.slot_us < 1.5 * (rate.spacing // timedelta(microseconds=1))
@@ -344,6 +351,43 @@ async def test_a_turn_that_is_not_used_goes_to_the_next_caller(pace: Pace) -> No
     await pace.unused(turn)
 
     assert await waiting == turn
+
+
+async def _cancel_at_its_turn(pace: Pace) -> tuple[Turn, "asyncio.Task[Turn]"]:
+    """Return a turn, and the caller that is cancelled just when it has it."""
+    await _turn(pace)
+    turn = await _turn(pace)
+    waiting = asyncio.create_task(_turn(pace))
+    await asyncio.sleep(0)
+    await pace.unused(turn)
+    waiting.cancel()
+    return turn, waiting
+
+
+async def test_a_caller_that_is_cancelled_at_its_turn_hands_it_on(jobs_redis: Redis) -> None:
+    """Its turn is not lost: the next caller has it."""
+    pace = Pace(jobs_redis, workspace="1", rate=Rate(60))
+    turn, waiting = await _cancel_at_its_turn(pace)
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert (await _turn(pace)).slot_us == turn.slot_us
+
+
+async def test_a_cancelled_caller_stays_cancelled_without_the_server(tmp_path: Path) -> None:
+    """A turn that cannot be handed on lapses: what cancels a caller sees that it has ended so."""
+    with running_valkey(tmp_path) as server:
+        redis = open_redis(f"{server.url}/3")
+        pace = Pace(redis, workspace="1", rate=Rate(60))
+        _, waiting = await _cancel_at_its_turn(pace)
+        kill(server)
+
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+        await pace.aclose()
+        await redis.aclose()
 
 
 async def test_interactive_goes_first_and_no_lane_starves(pace: Pace) -> None:
