@@ -68,8 +68,10 @@ from orchestrator.lookup import (
     billing_context,
     forget,
     look_up_all,
+    read_evidence,
     read_history,
 )
+from orchestrator.purchasing import EvidenceShown
 from orchestrator.settings import load, warn_of_removed_settings
 
 P = ParamSpec("P")
@@ -441,6 +443,17 @@ class Orchestrator:
             InvalidRequest: It is no company's name.
         """
         return await read_history(self.runtime, _mention(0, company))
+
+    async def evidence(self, company: CompanyLike) -> EvidenceShown | None:
+        """Return what was found about a company, step by step; None if nothing is kept of it.
+
+        With the price of each step, the bounds of the score after it, the sources that were looked
+        at, and why the other steps were not bought. Costs nothing.
+
+        Raises:
+            InvalidRequest: It is no company's name.
+        """
+        return await read_evidence(self.runtime, _mention(0, company))
 
     async def forget(self, *companies: str) -> int:
         """Forget the stored results of companies, so that the next lookup buys; count them."""

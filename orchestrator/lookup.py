@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from agents.case import Language, Localized
+from agents.case import Language, Lead, Localized
+from agents.cdao import CdaoAgent
 from orchestrator.app import Runtime
 from orchestrator.dispatch import Terms
 from orchestrator.evidence.model import Step
@@ -23,7 +24,22 @@ from orchestrator.identity.resolution import NameAssignment, Resolved
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext, NotNow, Report, Tries
 from orchestrator.leads import StoredDecision
 from orchestrator.memo import Entry
-from orchestrator.purchasing import LedgerEntry, Reuse, entry_key, run_account
+from orchestrator.purchasing import (
+    ArchivedAnswer,
+    EvidenceShown,
+    LedgerEntry,
+    Reuse,
+    Rules,
+    StepTaken,
+    archived_steps,
+    entry_key,
+    run_account,
+    show_answer,
+    show_steps,
+    steps_in,
+    subject_from,
+    subject_of,
+)
 
 #: Names that are looked up side by side.
 AT_ONCE: Final = 50
@@ -199,6 +215,7 @@ class CompanyHistory:
     now: datetime
     fresh_for: timedelta
     language: Language
+    shown: EvidenceShown | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the history for `--json`."""
@@ -208,6 +225,7 @@ class CompanyHistory:
             "purchases": [self._purchase_json(purchase) for purchase in self.purchases],
             "charged_micros": self.charged_micros,
             "uncertain_micros": self.uncertain_micros,
+            "research": self.shown and self.shown.as_json(),
             "decisions": [decision.model_dump(mode="json") for decision in self.decisions],
         }
 
@@ -254,7 +272,111 @@ async def read_history(runtime: Runtime, mention: Mention) -> CompanyHistory:
         runtime.clock(),
         runtime.settings.redis_ttl,
         runtime.settings.language,
+        await _shown(runtime, found.company, mention),
     )
+
+
+async def read_evidence(runtime: Runtime, mention: Mention) -> EvidenceShown | None:
+    """Return what was found about a company, step by step; None if nothing is kept of it.
+
+    From the memo, or else the archive. Stores nothing, costs nothing.
+
+    Raises:
+        InvalidCompanyName: The name is blank.
+        DatabaseUnavailable, StoreUnavailable: The database or Redis is unavailable.
+    """
+    company = await runtime.identity.index.preview(mention.identify())
+    return await _shown(runtime, company, mention)
+
+
+async def _shown(runtime: Runtime, company: Resolved, mention: Mention) -> EvidenceShown | None:
+    if company.is_ambiguous:
+        return None
+    entry = await runtime.purchasing.enricher.entry_of(company)
+    if entry is None:
+        return await _shown_from_archive(runtime, company, mention)
+    if "steps" not in entry.payload:
+        as_of = datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
+        return show_answer(company.key, company.query_name, entry.payload, as_of)
+    steps = steps_in(entry.payload)
+    payloads = await _payloads_of(runtime, company, steps)
+    stored = next((each["subject"] for each in payloads.values() if each.get("subject")), None)
+    return show_steps(
+        company.key,
+        subject_from(stored, company.query_name) if stored else subject_of(company),
+        steps,
+        {step: each.get("answer", {}) for step, each in payloads.items()},
+        _rules(runtime, company, mention),
+        stopped=entry.payload.get("stopped"),
+        answer=entry.payload["answer"],
+    )
+
+
+async def _shown_from_archive(
+    runtime: Runtime, company: Resolved, mention: Mention
+) -> EvidenceShown | None:
+    kept = await runtime.purchasing.archive.latest((company.key, *company.former))
+    answers = max(kept.values(), key=lambda each: each[0].as_of, default=None)
+    if answers is None:
+        return None
+    newest = answers[0]
+    by_step = archived_steps(answers)
+    if not by_step:
+        return show_answer(
+            company.key, company.query_name, newest.payload, newest.as_of, is_current=False
+        )
+    return show_steps(
+        company.key,
+        subject_from(newest.payload.get("subject"), company.query_name),
+        [_archived_step(step, each) for step, each in by_step.items()],
+        {step: each.payload.get("answer", {}) for step, each in by_step.items()},
+        _rules(runtime, company, mention),
+        is_current=False,
+    )
+
+
+def _archived_step(step: Step, archived: ArchivedAnswer) -> StepTaken:
+    return StepTaken(
+        step,
+        stored_at_ms=round(archived.as_of.timestamp() * 1000),
+        purchase_id=archived.purchase_id,
+        cost_micros=archived.payload.get("cost_micros", 0),
+    )
+
+
+async def _payloads_of(
+    runtime: Runtime, company: Resolved, steps: Sequence[StepTaken]
+) -> dict[Step, Mapping[str, Any]]:
+    """Return the payloads of *steps*, from their entries or the archive; some may be gone."""
+    wanted = {each.purchase_id: each.step for each in steps if each.purchase_id}
+    keys = [step_key(key, step) for key in (company.key, *company.former) for step in Step]
+    entries = await runtime.purchasing.memo.peek_many(keys)
+    payloads = [each.payload for each in entries if each is not None]
+    found = {
+        wanted[payload["purchase_id"]]: payload
+        for payload in payloads
+        if payload.get("purchase_id") in wanted
+    }
+    missing = [id_ for id_, step in wanted.items() if step not in found]
+    archived = await runtime.purchasing.archive.of(missing) if missing else {}
+    return found | {wanted[id_]: each.payload for id_, each in archived.items()}
+
+
+def _rules(runtime: Runtime, company: Resolved, mention: Mention) -> Rules:
+    """Return by what the pipeline judges a lead with what is known of *company* for free."""
+    facts = company.identity.facts
+    lead = Lead(
+        id=UUID(int=0),
+        company=company.query_name,
+        contact="",
+        email="",
+        website=mention.website or facts.domain,
+        country=mention.country or facts.country,
+    )
+
+    agents = runtime.leads.pipeline.agents
+    judge = next((each for each in agents if isinstance(each, CdaoAgent)), None)
+    return Rules(lead, judge, runtime.purchasing.price_micros)
 
 
 def entry_json(entry: Entry, now: datetime) -> dict[str, Any]:

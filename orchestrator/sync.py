@@ -227,6 +227,7 @@ class SyncOrchestrator:
     enrich = _blocking(Orchestrator.enrich)
     enrich_all = _blocking(Orchestrator.enrich_all)
     explain = _blocking(Orchestrator.explain)
+    evidence = _blocking(Orchestrator.evidence)
     forget = _blocking(Orchestrator.forget)
     requeue = _blocking(Orchestrator.requeue)
     submit = _returning_job(Orchestrator.submit)

@@ -19,7 +19,10 @@ from orchestrator.cli.console import Exit, accept_any_output, err, flush
 COMMANDS: Final = {
     "run": ("run", "Enrich and judge leads: opportunities and discards, with their reasons."),
     "enrich": ("enrich", "Look up companies by name, or those of a file; each is bought once."),
-    "explain": ("explain", "Show what is known of a company: key, purchases, hits and decisions."),
+    "explain": (
+        "explain",
+        "Show what is known of a company: key, purchases, evidence and decisions.",
+    ),
     "costs": ("costs", "Show what was spent and saved, by day, tenant, source or company."),
     "budget": ("costs", "Show what is spent, held and left of each budget."),
     "invalidate": ("explain", "Forget results of companies; their next lookup buys them again."),

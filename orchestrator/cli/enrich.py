@@ -13,6 +13,7 @@ from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, run_file
 from orchestrator.cli.console import dollars, err, out, print_json, table
 from orchestrator.cli.costs import read_budgets, show_warnings
+from orchestrator.cli.evidence import show_evidence
 from orchestrator.cli.options import (
     AsJson,
     BuyAgain,
@@ -36,10 +37,12 @@ from orchestrator.identity import Mention, mention_of
 from orchestrator.infra.printable import printable
 from orchestrator.jobs import JobKind
 from orchestrator.leadfile import FOR_ENRICHMENT, LeadFields, read_lead_file
-from orchestrator.lookup import billing_context, look_up_all
+from orchestrator.lookup import billing_context, look_up_all, read_evidence
+from orchestrator.purchasing import EvidenceShown
 
 #: Names that are looked up side by side.
 AT_ONCE: Final = 50
+
 
 _FILE_SUFFIXES = (".csv", ".tsv", ".txt")
 _IN_FLIGHT = "Waiting until purchases in flight are stored; nothing is bought twice."
@@ -62,6 +65,13 @@ def enrich(  # noqa: PLR0913 - each is an option
     ] = None,
     website: Website = None,
     country: Country = None,
+    with_evidence: Annotated[
+        bool,
+        typer.Option(
+            "--show-evidence",
+            help="For names: what was found where, the score's bounds, and what was not bought.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Look up companies by name, or those of a file; each is bought once.
@@ -77,6 +87,8 @@ def enrich(  # noqa: PLR0913 - each is an option
     if is_file:
         if patience:
             raise typer.BadParameter("--patience is for names only; --max-cost limits a file")
+        if with_evidence:
+            raise typer.BadParameter("--show-evidence is for names only; a file has columns")
         lead_file = read_lead_file(only, needs=FOR_ENRICHMENT)
         batch = Batch(lead_file, JobKind.ENRICH, _item_of, CompanyResult, terms)
         run_file(batch, output, items="companies", dry_run=dry_run, as_json=as_json)
@@ -88,7 +100,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     if dry_run:
         _estimate_names(mentions, terms, as_json=as_json)
     else:
-        _enrich_names(mentions, terms, limit, as_json=as_json)
+        _enrich_names(mentions, terms, limit, with_evidence=with_evidence, as_json=as_json)
 
 
 def _item_of(lead: LeadFields) -> str:
@@ -106,7 +118,12 @@ def _estimate_names(mentions: list[Mention], terms: Terms, *, as_json: bool) -> 
 
 
 def _enrich_names(
-    mentions: list[Mention], terms: Terms, patience: timedelta | None, *, as_json: bool
+    mentions: list[Mention],
+    terms: Terms,
+    patience: timedelta | None,
+    *,
+    with_evidence: bool,
+    as_json: bool,
 ) -> None:
     async def work(runtime: Runtime) -> list[CompanyResult]:
         context = await billing_context(runtime, terms)
@@ -115,8 +132,11 @@ def _enrich_names(
         reports = await look_up_all(runtime, mentions, terms, context, patience, retried)
         complete = await runtime.jobs.results.complete([report.result for report in reports])
         results = [CompanyResult.model_validate(result) for result in complete]
+        shown = None
+        if with_evidence:
+            shown = [await _evidence_of(runtime, mention) for mention in mentions]
         # Printed here: closing the runtime waits for purchases that have outlasted --patience.
-        _show_all(results, runtime.settings.language, as_json=as_json)
+        _show_all(results, shown, runtime.settings.language, as_json=as_json)
         if not as_json:
             show_warnings(await read_budgets(runtime, context))
         if any(result.code == STILL_LOADING for result in results):
@@ -128,15 +148,35 @@ def _enrich_names(
     raise typer.Exit(summary.exit_code)
 
 
-def _show_all(results: list[CompanyResult], language: Language, *, as_json: bool) -> None:
+async def _evidence_of(runtime: Runtime, mention: Mention) -> EvidenceShown | None:
+    """Return what is kept of a company; None of a name that means none."""
+    if own_key(mention) is None:
+        return None
+    return await patiently(lambda: read_evidence(runtime, mention), Patience())
+
+
+def _show_all(
+    results: list[CompanyResult],
+    shown: list[EvidenceShown | None] | None,
+    language: Language,
+    *,
+    as_json: bool,
+) -> None:
     if as_json:
-        print_json([result.model_dump(mode="json") for result in results])
+        found = [result.model_dump(mode="json") for result in results]
+        if shown is not None:
+            for each, evidence in zip(found, shown, strict=True):
+                each["research"] = evidence and evidence.as_json()
+        print_json(found)
         return
-    for result in results:
+    for number, result in enumerate(results):
         out.print(Text.assemble((printable(result.company), "bold"), "  ", _origin(result)))
         if result.reason is not None:
             out.print(result.reason.in_language(language))
-        if result.evidence is not None:
+        if shown is not None:
+            if evidence := shown[number]:
+                show_evidence(evidence, language)
+        elif result.evidence is not None:
             claims = table("field", "value", "confidence", "as of", "source", gap=1)
             for claim in sorted(result.evidence.claims, key=lambda claim: claim.field):
                 claims.add_row(

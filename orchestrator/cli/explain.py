@@ -9,13 +9,16 @@ from rich.table import Table
 from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, out, print_json
+from orchestrator.cli.evidence import show_evidence
 from orchestrator.cli.identity import print_resolution
 from orchestrator.cli.options import AsJson, CompanyName, CompanyNames, Country, Website
 from orchestrator.cli.session import with_runtime
+from orchestrator.evidence.waterfall import name_of
 from orchestrator.identity import Mention
 from orchestrator.leads import StoredDecision
 from orchestrator.lookup import CompanyHistory, entry_json, forget, read_history
-from orchestrator.purchasing import PurchaseOutcome, entry_key
+from orchestrator.purchasing import LedgerEntry, PurchaseOutcome, entry_key
+from orchestrator.surfsense.verbs import step_of
 
 #: Characters of an id in a table.
 SHORT: Final = 8
@@ -29,7 +32,7 @@ def explain(
     country: Country = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is known of a company: key, purchases, hits and decisions."""
+    """Show what is known of a company: key, purchases, evidence and decisions."""
     history = with_runtime(lambda runtime: read_history(runtime, Mention(name, website, country)))
     if as_json:
         print_json(history.as_json())
@@ -45,6 +48,8 @@ def _show(history: CompanyHistory) -> None:
         out.print(_purchases(history))
     else:
         out.print("Nothing was bought.")
+    if history.shown is not None:
+        show_evidence(history.shown, history.language)
     if history.decisions:
         out.print(_decisions(history.decisions, history.language))
 
@@ -70,12 +75,22 @@ def _memo_sentence(history: CompanyHistory) -> str:
 
 
 def _purchases(history: CompanyHistory) -> Table:
-    columns = ("settled (UTC)", "cost", "saved", "outcome", "job", "asked as", "has served")
+    columns = (
+        "settled (UTC)",
+        "source",
+        "cost",
+        "saved",
+        "outcome",
+        "job",
+        "asked as",
+        "has served",
+    )
     table = _table("Bought", *columns)
     for purchase in history.purchases:
         servings = history.servings_of(purchase)
         table.add_row(
             f"{purchase.settled_at:%Y-%m-%d %H:%M:%S}",
+            _source_of(purchase, history.language),
             dollars(purchase.cost_micros) + (" (estimated)" if purchase.estimated else ""),
             dollars(sum(each.saved_micros for each in servings)),
             purchase.outcome.value,
@@ -85,11 +100,17 @@ def _purchases(history: CompanyHistory) -> Table:
             or "no other lookup",
         )
     saved = sum(each.saved_micros for each in history.servings)
-    table.add_row("charged", dollars(history.charged_micros), dollars(saved))
+    table.add_row("charged", "", dollars(history.charged_micros), dollars(saved))
     if history.uncertain_micros:
         remark = "may have been charged; answers lost"
-        table.add_row("uncertain", dollars(history.uncertain_micros), "", remark)
+        table.add_row("uncertain", "", dollars(history.uncertain_micros), "", remark)
     return table
+
+
+def _source_of(purchase: LedgerEntry, language: Language) -> str:
+    """Return how people call where something was bought."""
+    step = step_of(purchase.source)
+    return purchase.source if step is None else name_of(step, language)
 
 
 def _decisions(decisions: list[StoredDecision], language: Language) -> Table:

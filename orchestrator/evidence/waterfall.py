@@ -185,7 +185,7 @@ def next_step(
         The offer. DECIDED if no evidence of any step is wanted, CAPPED if something helpful is
         left that the ceiling forbids, EXHAUSTED if no step that is left can help.
     """
-    if not wants(_unanswered(offers, tried)):
+    if not wants(unanswered(offers, tried)):
         return Stop.DECIDED
     left = ceiling_micros - spent_micros
     helpful = [*_smallest_plans(offers, tried, has_site=has_site, wants=wants)]
@@ -210,7 +210,7 @@ def skipped(
 ) -> dict[Step, Skip]:
     """Return for each step that was not tried why it is not bought, once `next_step` stops."""
     left = [offer.step for offer in offers if offer.step not in tried]
-    if not wants(_unanswered(offers, tried)):
+    if not wants(unanswered(offers, tried)):
         return dict.fromkeys(left, Skip.DECIDED)
     plans = _smallest_plans(offers, tried, has_site=has_site, wants=wants)
     helpful = {offer.step for plan in plans for offer in plan}
@@ -221,6 +221,16 @@ def skipped(
         else:
             reasons[step] = Skip.TOO_EXPENSIVE if step in helpful else Skip.UNHELPFUL
     return reasons
+
+
+def unanswered(offers: Sequence[Offer], tried: Collection[Step]) -> Fields:
+    """Return the fields that evidence may still be about.
+
+    Those that a step was bought for and did not bring stay unknown. Only of news is silence an
+    answer: a place that is not marked as closed is open.
+    """
+    untried = _all_fields([offer for offer in offers if offer.step not in tried])
+    return (_all_fields(offers) - {ClaimField.NEWS}) | untried
 
 
 def wants_profile(evidence: Evidence | None, fields: Fields) -> bool:
@@ -260,16 +270,6 @@ def _smallest_plans(
             if _is_possible(chosen, has_site=has_site) and wants(_all_fields(chosen)):
                 found.append(chosen)
                 yield chosen
-
-
-def _unanswered(offers: Sequence[Offer], tried: Collection[Step]) -> Fields:
-    """Return the fields that evidence may still be about.
-
-    Those that a step was bought for and did not bring stay unknown. Only of news is silence an
-    answer: a place that is not marked as closed is open.
-    """
-    untried = _all_fields([offer for offer in offers if offer.step not in tried])
-    return (_all_fields(offers) - {ClaimField.NEWS}) | untried
 
 
 def _is_possible(plan: Collection[Offer], *, has_site: bool) -> bool:
@@ -325,6 +325,16 @@ _NOT_BOUGHT = {
         es="no se compra: superaría lo que puede costar una empresa",
     ),
 }
+_NOT_BOUGHT_FOR_PROFILE = {
+    Skip.DECIDED: Localized(
+        en="not bought: the profile is complete as far as any step can complete it",
+        es="no se compra: el perfil está completo en lo que algún paso puede completarlo",
+    ),
+    Skip.UNHELPFUL: Localized(
+        en="not bought: it brings nothing that the profile lacks",
+        es="no se compra: no aporta nada de lo que le falta al perfil",
+    ),
+}
 _STOPPED = {
     Stop.DECIDED: Localized(
         en="nothing more is bought: no evidence would change the verdict",
@@ -339,6 +349,10 @@ _STOPPED = {
         es="no se compra nada más: el resto superaría lo que puede costar una empresa",
     ),
 }
+_COMPLETE = Localized(
+    en="nothing more is bought: the profile is complete",
+    es="no se compra nada más: el perfil está completo",
+)
 _BOUGHT = Localized(
     en="bought: it may change the verdict, or bring what is required",
     es="se compra: puede cambiar el veredicto o aportar lo que se exige",
@@ -354,6 +368,7 @@ def why(
     what: Offer | Stop | Skip,
     language: Language,
     *,
+    for_profile: bool = False,
     score: tuple[int, int] | None = None,
     threshold: int | None = None,
 ) -> str:
@@ -362,15 +377,18 @@ def why(
     Args:
         what: The choice.
         language: Of the clause.
+        for_profile: Whether `wants_profile` has led to it, not an agent.
         score: Lowest and highest score that are possible then; None leaves them out.
         threshold: The score from which a lead advances; None leaves it out.
     """
     if isinstance(what, Offer):
         text = _BOUGHT.in_language(language)
     elif isinstance(what, Stop):
-        text = _STOPPED[what].in_language(language)
+        is_complete = for_profile and what is Stop.DECIDED
+        text = (_COMPLETE if is_complete else _STOPPED[what]).in_language(language)
     else:
-        text = _NOT_BOUGHT[what].in_language(language)
+        texts = _NOT_BOUGHT | (_NOT_BOUGHT_FOR_PROFILE if for_profile else {})
+        text = texts[what].in_language(language)
     details = _details(language, score, threshold)
     return f"{text} ({details})" if details else text
 

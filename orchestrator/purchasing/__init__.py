@@ -12,6 +12,7 @@ from orchestrator.purchasing.archive import (
     EvidenceReader,
     EvidenceReference,
     archived_outcome,
+    archived_steps,
     keep_answers,
 )
 from orchestrator.purchasing.budget import (
@@ -59,7 +60,9 @@ from orchestrator.purchasing.outcome import (
 )
 from orchestrator.purchasing.purchase import RECONCILE_GRACE, SEND_WITHIN, Purchaser, ShuttingDown
 from orchestrator.purchasing.recovery import Sweeper
-from orchestrator.purchasing.research import Offers, Research, Wants
+from orchestrator.purchasing.research import Offers, Research, Wants, subject_of
+from orchestrator.purchasing.shown import EvidenceShown, Rules, StepShown, show_answer, show_steps
+from orchestrator.purchasing.steps import StepTaken, steps_in, subject_from
 
 __all__ = [
     "RECONCILE_GRACE",
@@ -84,6 +87,7 @@ __all__ = [
     "EvidenceArchive",
     "EvidenceReader",
     "EvidenceReference",
+    "EvidenceShown",
     "Freshness",
     "Ledger",
     "LedgerEntry",
@@ -99,11 +103,14 @@ __all__ = [
     "Research",
     "Reuse",
     "ReuseStatistics",
+    "Rules",
     "Scope",
     "Settlement",
     "ShuttingDown",
     "Stage",
     "StepOffers",
+    "StepShown",
+    "StepTaken",
     "Sweeper",
     "UncertainCost",
     "UnreadableRecord",
@@ -111,11 +118,17 @@ __all__ = [
     "accounts_of",
     "ambiguous_outcome",
     "archived_outcome",
+    "archived_steps",
     "day_account",
     "entry_key",
     "keep_answers",
     "repeated_source",
     "run_account",
     "scope_of",
+    "show_answer",
+    "show_steps",
+    "steps_in",
+    "subject_from",
+    "subject_of",
     "total",
 ]

@@ -31,12 +31,10 @@ from orchestrator.purchasing.outcome import (
 )
 from orchestrator.purchasing.steps import assembled, status_of_answer, subject_from
 from orchestrator.surfsense import is_simulated
-from orchestrator.surfsense.verbs import VERBS
+from orchestrator.surfsense.verbs import step_of
 
 #: Answers of one statement: far below what SQLite takes as parameters, and a few MB at most.
 CHUNK: Final = 500
-#: The steps by what the ledger calls their sources.
-_STEPS: Final = {verb.source: step for step, verb in VERBS.items()}
 #: How zlib's output begins at every level, and JSON of an object never does.
 _COMPRESSED: Final = b"\x78"
 
@@ -182,12 +180,12 @@ def archived_outcome(answers: Sequence[ArchivedAnswer]) -> Enrichment:
             that were bought as steps are assembled; else it counts alone.
     """
     newest = answers[0]
-    if newest.source not in _STEPS:
+    by_step = archived_steps(answers)
+    if not by_step:
         at_ms = round(newest.as_of.timestamp() * 1000)
         entry = Entry(newest.outcome, newest.payload, at_ms, at_ms)
         outcome = enrichment_of(newest.company_key, None, entry)
         return replace(outcome, as_of=newest.as_of, purchase_id=newest.purchase_id)
-    by_step = {_STEPS[each.source]: each for each in answers if each.source in _STEPS}
     name = str(newest.payload.get("company", ""))
     answer = assembled(
         subject_from(newest.payload.get("subject"), name),
@@ -203,6 +201,16 @@ def archived_outcome(answers: Sequence[ArchivedAnswer]) -> Enrichment:
         query_name=name,
         answer=answer,
     )
+
+
+def archived_steps(answers: Sequence[ArchivedAnswer]) -> dict[Step, ArchivedAnswer]:
+    """Return those of *answers*, the newest first, that make one answer step by step.
+
+    None if the newest one was not bought as a step.
+    """
+    if step_of(answers[0].source) is None:
+        return {}
+    return {step: each for each in answers if (step := step_of(each.source)) is not None}
 
 
 def _evidence_of(answers: Sequence[ArchivedAnswer]) -> Evidence | None:

@@ -7,7 +7,9 @@ can be assembled again, by the rules of today, from what was bought before.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.evidence.model import Step, Subject
 from orchestrator.evidence.profile import FIELD_NAMES, Answers, assemble
@@ -61,6 +63,26 @@ class StepTaken:
             "failure": self.failure,
             "source": self.source and self.source.value,
         }
+
+
+def steps_in(payload: Mapping[str, Any]) -> tuple[StepTaken, ...]:
+    """Return the steps that an assembled entry's *payload* names, in its order, without answers.
+
+    One that cannot be read is left out: another program may have written the entry.
+    """
+    listed = payload.get("steps")
+    read = (_step_in(each) for each in listed) if isinstance(listed, list) else ()
+    return tuple(each for each in read if each is not None)
+
+
+def _step_in(stored: object) -> StepTaken | None:
+    try:
+        return _STEP.validate_python(stored)
+    except ValidationError:
+        return None
+
+
+_STEP: Final = TypeAdapter(StepTaken)
 
 
 def answers_of(kept: Mapping[Step, Mapping[str, Any]]) -> Answers:

@@ -52,6 +52,8 @@ VERBS: Final[Mapping[Step, Verb]] = {
     Step.JOBS: Verb("indeed.scrape"),
 }
 
+_STEPS: Final = {verb.source: step for step, verb in VERBS.items()}
+
 #: Places of one search: the first is nearly always the best match, and each is charged.
 MAPS_PLACES: Final = 1
 #: Pages of one crawl: home, contact, about, legal.
@@ -72,6 +74,15 @@ _TELLING_PAGES: Final = (
     r"(?i)/[^/?#]*(contact|about|empresa|quienes|nosotros|sobre|legal|aviso|impressum|imprint|"
     r"privac|conocenos|institucional|compan|trabaj|careers)[^/?#]*/?$"
 )
+
+
+def step_of(source: str) -> Step | None:
+    """Return the step that the ledger calls *source*; None for another source.
+
+    >>> step_of("google_maps"), step_of("surfsense")
+    (<Step.MAPS: 'maps'>, None)
+    """
+    return _STEPS.get(source)
 
 
 def request_of(step: Step, subject: Subject, *, site: str | None = None) -> JsonObject:
