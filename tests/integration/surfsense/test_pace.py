@@ -31,6 +31,8 @@ from tests.support.valkey import kill, running_valkey
 
 #: 20 calls a second, of which none is too late on a busy machine.
 FAST = Rate(1200)
+#: A call every 15 s, which may be 7 s late.
+CALM = Rate(6)
 SPACING_US = FAST.spacing // timedelta(microseconds=1)
 SHORTLY = timedelta(milliseconds=200)
 LONG = timedelta(minutes=10)
@@ -315,7 +317,7 @@ async def test_what_a_call_s_end_says_of_the_service(
 async def test_a_cancelled_wait_takes_no_time_from_others(jobs_redis: Redis) -> None:
     """The time that was reserved for it is given back, and the next caller has it."""
     rate = Rate(30)
-    pace, calm = (Pace(jobs_redis, workspace="1", rate=rate) for _ in range(2))
+    pace, other = (Pace(jobs_redis, workspace="1", rate=rate) for _ in range(2))
     await _turn(pace)
     before = await _turn(pace)
     waiting = asyncio.create_task(_turn(pace))
@@ -327,7 +329,7 @@ async def test_a_cancelled_wait_takes_no_time_from_others(jobs_redis: Redis) -> 
         return bool(await jobs_redis.zcard("pace1:free:1"))
 
     await eventually(is_given_back, "the time is given back")
-    after = await _turn(calm)
+    after = await _turn(other)
 
     assert after.slot_us - before.slot_us < 1.5 * (rate.spacing // timedelta(microseconds=1))
 
@@ -366,7 +368,7 @@ async def _cancel_at_its_turn(pace: Pace) -> tuple[Turn, "asyncio.Task[Turn]"]:
 
 async def test_a_caller_that_is_cancelled_at_its_turn_hands_it_on(jobs_redis: Redis) -> None:
     """Its turn is not lost: the next caller has it."""
-    pace = Pace(jobs_redis, workspace="1", rate=Rate(60))
+    pace = Pace(jobs_redis, workspace="1", rate=CALM)
     turn, waiting = await _cancel_at_its_turn(pace)
 
     with pytest.raises(asyncio.CancelledError):
@@ -379,7 +381,7 @@ async def test_a_cancelled_caller_stays_cancelled_without_the_server(tmp_path: P
     """A turn that cannot be handed on lapses: what cancels a caller sees that it has ended so."""
     with running_valkey(tmp_path) as server:
         redis = open_redis(f"{server.url}/3")
-        pace = Pace(redis, workspace="1", rate=Rate(60))
+        pace = Pace(redis, workspace="1", rate=CALM)
         _, waiting = await _cancel_at_its_turn(pace)
         kill(server)
 
