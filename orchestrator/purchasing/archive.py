@@ -29,7 +29,7 @@ from orchestrator.purchasing.outcome import (
     enrichment_of,
     purchases_in,
 )
-from orchestrator.purchasing.steps import assembled, status_of_answer, subject_from
+from orchestrator.purchasing.steps import assembled, subject_from
 from orchestrator.surfsense import is_simulated
 from orchestrator.surfsense.verbs import step_of
 
@@ -194,12 +194,12 @@ def archived_outcome(answers: Sequence[ArchivedAnswer]) -> Enrichment:
     )
     return Enrichment(
         company_key=newest.company_key,
-        status=status_of_answer(answer),
+        status=answer.status,
         as_of=min(each.as_of for each in by_step.values()),
         purchase_id="+".join(by_step[step].purchase_id for step in Step if step in by_step),
-        simulated=is_simulated(answer),
+        simulated=is_simulated(answer.payload),
         query_name=name,
-        answer=answer,
+        answer=answer.payload,
     )
 
 

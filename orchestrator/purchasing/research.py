@@ -6,7 +6,9 @@ once. The assembled answer becomes the entry of the company; it is fresh as long
 steps are. An entry that lacks a step which the caller wants is assembled anew.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeAlias
@@ -15,24 +17,13 @@ import structlog
 
 from agents.case import ClaimField, Evidence
 from orchestrator.evidence.model import Step, Subject
-from orchestrator.evidence.profile import site_of
-from orchestrator.evidence.waterfall import Offer, Stop, next_step, offers_for
+from orchestrator.evidence.waterfall import Offer, Stop, next_step, offers_for, wants_profile
 from orchestrator.identity import step_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Abandoned, Entry, Flight, Loaded, Memo, Source
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
 from orchestrator.purchasing.purchase import NothingToCollect, Purchaser
-from orchestrator.purchasing.steps import (
-    StepTaken,
-    answers_of,
-    assembled,
-    bought_at,
-    is_whole,
-    kept_of,
-    oldest,
-    status_of_answer,
-    subject_json,
-)
+from orchestrator.purchasing.steps import Answered, StepTaken, assembled, subject_json
 from orchestrator.surfsense import (
     AccessDenied,
     EnrichmentError,
@@ -83,6 +74,8 @@ class Research:
         payload = entry.payload
         if "steps" not in payload or payload.get("is_whole"):
             return True
+        if wants is wants_profile and "is_profile" in payload:
+            return bool(payload["is_profile"])  # a file of known companies asks this of each
         subject = subject_of(company)
         as_of = datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
         evidence = evidence_from(company.query_name, payload["answer"], as_of)
@@ -120,7 +113,8 @@ class Research:
             raise renamed(error, company.query_name) from error
         failed: EnrichmentError | None = None
         while True:
-            chosen, site = self._next(company, subject, offers, taken, wants)
+            state = await asyncio.to_thread(self._judge, company, subject, offers, taken, wants)
+            chosen = state.chosen
             if isinstance(chosen, Stop):
                 break
             request = PurchaseRequest(
@@ -128,7 +122,7 @@ class Research:
                 company.key,
                 billing,
                 chosen.step,
-                request_of(chosen.step, subject, site=site),
+                request_of(chosen.step, subject, site=state.answer.site),
                 chosen.price_micros,
                 subject_json(subject),
             )
@@ -142,31 +136,40 @@ class Research:
                 taken[chosen.step] = StepTaken(chosen.step, failure=error.code)
         if failed is not None and all(each.failure for each in taken.values()):
             raise failed
-        return self._loaded(flight, company, subject, taken, chosen), tuple(taken.values())
+        steps = tuple(taken.values())
+        return _loaded(flight, company, steps, state), steps
 
-    def _next(
+    def _judge(
         self,
         company: Resolved,
         subject: Subject,
         offers: Sequence[Offer],
         taken: Mapping[Step, StepTaken],
         wants: Wants,
-    ) -> tuple[Offer | Stop, str | None]:
-        """Return what to buy next, or why nothing; and the site that a crawl would read."""
-        kept = kept_of(taken)
-        if is_whole(kept.values()):
-            return Stop.DECIDED, None
-        evidence = self._evidence(company, subject, taken)
-        site = site_of(subject, answers_of(kept)).url
-        chosen = next_step(
+    ) -> "_State":
+        """Return what is known, and what to buy next. Pure, but too slow for an event loop."""
+        brought = {step: each for step, each in taken.items() if each.failure is None}
+        instants = {step: _instant(each.stored_at_ms) for step, each in brought.items()}
+        answer = assembled(subject, {step: each.answer for step, each in brought.items()}, instants)
+        if answer.is_whole:
+            return _State(answer, Stop.DECIDED, is_profile=True)
+        evidence = None
+        if brought:
+            evidence = evidence_from(company.query_name, answer.payload, min(instants.values()))
+        choose = partial(
+            next_step,
             offers,
             tried=taken.keys(),
-            has_site=site is not None,
+            has_site=answer.site is not None,
             spent_micros=sum(each.cost_micros for each in taken.values()),
             ceiling_micros=self._ceiling_micros,
-            wants=partial(wants, evidence),
         )
-        return chosen, site
+        chosen = choose(wants=partial(wants, evidence))
+        is_profile = isinstance(chosen, Stop) and (
+            wants is wants_profile
+            or isinstance(choose(wants=partial(wants_profile, evidence)), Stop)
+        )
+        return _State(answer, chosen, is_profile)
 
     async def _finish(self, flight: Flight) -> Loaded | None:
         """Return the answer of a purchase that an earlier version of this program began."""
@@ -196,46 +199,44 @@ class Research:
             raise
         return StepTaken.of(request.step, outcome.entry, outcome.source)
 
-    def _evidence(
-        self, company: Resolved, subject: Subject, taken: Mapping[Step, StepTaken]
-    ) -> Evidence | None:
-        if not any(each.failure is None for each in taken.values()):
-            return None
-        answer = assembled(subject, kept_of(taken), bought_at(taken.values()))
-        return evidence_from(company.query_name, answer, oldest(taken.values()))
 
-    def _loaded(
-        self,
-        flight: Flight,
-        company: Resolved,
-        subject: Subject,
-        taken: Mapping[Step, StepTaken],
-        stop: Stop,
-    ) -> Loaded:
-        steps = tuple(taken.values())
-        brought = [each for each in steps if each.failure is None]
-        answer = assembled(subject, kept_of(taken), bought_at(steps))
-        now_ms = flight.past_ms()
-        oldest_ms = min((each.stored_at_ms for each in brought), default=now_ms)
-        ends_ms = [each.expires_at_ms for each in brought]
-        if len(brought) < len(steps) or not brought:
-            ends_ms.append(now_ms + INCOMPLETE_FOR // _MS)
-        payload = {
-            "answer": answer,
-            "candidates": [],
-            "company": company.query_name,
-            "purchase_id": "+".join(each.purchase_id for each in brought if each.purchase_id)
-            or None,
-            "cost_micros": sum(each.cost_micros for each in steps),
-            "cost_estimated": False,
-            "bought_for": None,
-            "steps": [each.to_json() for each in steps],
-            "is_whole": is_whole(kept_of(taken).values()),
-            "stopped": stop.value,
-        }
-        ttl = timedelta(milliseconds=max(min(ends_ms) - oldest_ms, 1))
-        return Loaded(status_of_answer(answer), payload, ttl, oldest_ms)
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What is known of a company, and what comes next; `is_profile`: enough for any lookup."""
+
+    answer: Answered
+    chosen: Offer | Stop
+    is_profile: bool
+
+
+def _loaded(flight: Flight, company: Resolved, steps: Sequence[StepTaken], state: _State) -> Loaded:
+    brought = [each for each in steps if each.failure is None]
+    now_ms = flight.past_ms()
+    oldest_ms = min((each.stored_at_ms for each in brought), default=now_ms)
+    ends_ms = [each.expires_at_ms for each in brought]
+    if len(brought) < len(steps) or not brought:
+        ends_ms.append(now_ms + INCOMPLETE_FOR // _MS)
+    ids = [each.purchase_id for each in brought if each.purchase_id]
+    payload = {
+        "answer": state.answer.payload,
+        "candidates": [],
+        "company": company.query_name,
+        "purchase_id": "+".join(ids) or None,
+        "cost_micros": sum(each.cost_micros for each in steps),
+        "cost_estimated": False,
+        "bought_for": None,
+        "steps": [each.to_json() for each in steps],
+        "is_whole": state.answer.is_whole,
+        "is_profile": state.is_profile,
+        "stopped": state.chosen.value if isinstance(state.chosen, Stop) else None,
+    }
+    ttl = timedelta(milliseconds=max(min(ends_ms) - oldest_ms, 1))
+    return Loaded(state.answer.status, payload, ttl, oldest_ms)
 
 
 def _has_place(subject: Subject) -> bool:
     return bool(subject.country or subject.city)
+
+
+def _instant(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

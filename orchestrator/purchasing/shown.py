@@ -192,7 +192,7 @@ def show_steps(
     brought = [each for each in in_order if each.failure is None and each.step in kept]
     dated = {each.step: _instant(each) for each in brought}
     if answer is None:
-        answer = assembled(subject, {step: kept[step] for step in dated}, dated)
+        answer = assembled(subject, {step: kept[step] for step in dated}, dated).payload
     oldest = min(dated.values(), default=None)
     research = _Research(subject, rules)
     evidence = None if oldest is None else evidence_from(subject.name, answer, oldest)
@@ -290,7 +290,7 @@ class _Research:
         tried: Sequence[Step],
     ) -> StepShown:
         """Return *shown* with the judgement on what was *known* after it."""
-        answer = assembled(self.subject, known, dated)
+        answer = assembled(self.subject, known, dated).payload
         evidence = evidence_from(self.subject.name, answer, min(dated.values()))
         fields = frozenset[ClaimField]()
         if not is_whole(known.values()):

@@ -4,9 +4,9 @@ The entry of a step, and its archived answer, keep what was read of SurfSense's 
 can be assembled again, by the rules of today, from what was bought before.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -96,26 +96,39 @@ def answers_of(kept: Mapping[Step, Mapping[str, Any]]) -> Answers:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the steps that were bought say together.
+
+    `payload` has the form of `POST /enrich`; `site` is what a crawl would read, None where no site
+    is known. `is_whole`: one step has brought all there is.
+    """
+
+    payload: JsonObject
+    site: str | None = None
+    is_whole: bool = False
+
+    @property
+    def status(self) -> EnrichmentStatus:
+        """FOUND if there is a field about the company, else UNKNOWN."""
+        is_known = any(name in self.payload for name in FIELD_NAMES.values())
+        return EnrichmentStatus.FOUND if is_known else EnrichmentStatus.UNKNOWN
+
+
 def assembled(
     subject: Subject, kept: Mapping[Step, Mapping[str, Any]], bought_at: Mapping[Step, datetime]
-) -> JsonObject:
-    """Return one answer in the form of `POST /enrich` from what is *kept* of each step.
+) -> Answered:
+    """Return one answer from what is *kept* of each step; takes milliseconds of CPU.
 
     A search of the sandbox may have brought the whole company, which is the answer then.
     """
     whole = next((each for each in kept.values() if each and "step" not in each), None)
     if whole is not None:
-        return dict(whole)
-    payload = assemble(subject, answers_of(kept), bought_at).payload
+        return Answered(dict(whole), is_whole=True)
+    found = assemble(subject, answers_of(kept), bought_at)
     if any(each.get("simulado") for each in kept.values()):
-        payload["simulado"] = True
-    return payload
-
-
-def status_of_answer(answer: Mapping[str, Any]) -> EnrichmentStatus:
-    """Return FOUND for an *answer* with a field about the company, else UNKNOWN."""
-    is_known = any(name in answer for name in FIELD_NAMES.values())
-    return EnrichmentStatus.FOUND if is_known else EnrichmentStatus.UNKNOWN
+        found.payload["simulado"] = True
+    return Answered(found.payload, found.website.url)
 
 
 def is_whole(kept: Iterable[Mapping[str, Any]]) -> bool:
@@ -133,22 +146,3 @@ def subject_from(stored: Mapping[str, Any] | None, company: str) -> Subject:
     if not stored:
         return Subject(company)
     return Subject(**{**stored, "phones": tuple(stored.get("phones", ()))})
-
-
-def kept_of(taken: Mapping[Step, StepTaken]) -> dict[Step, Mapping[str, Any]]:
-    """Return what is kept of each step that has an answer."""
-    return {step: each.answer for step, each in taken.items() if each.failure is None}
-
-
-def bought_at(steps: Collection[StepTaken]) -> dict[Step, datetime]:
-    """Return the instant of each step that has an answer."""
-    return {each.step: _instant(each.stored_at_ms) for each in steps if each.failure is None}
-
-
-def oldest(steps: Collection[StepTaken]) -> datetime:
-    """Return the instant of the oldest answer, of which there is one."""
-    return _instant(min(each.stored_at_ms for each in steps if each.failure is None))
-
-
-def _instant(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
