@@ -368,6 +368,7 @@ class Purchaser:
         except Exception:
             # An unforeseen fault. What provably never left costs nothing.
             if not guard.has_left:
+                await self._give_back(turn)
                 await self.books.void(flight, record)
             raise
         if isinstance(reply, Accepted):
