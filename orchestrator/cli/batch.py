@@ -6,7 +6,7 @@ Of the file a few thousand rows are in memory at a time, on the way in and on th
 import asyncio
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
@@ -29,7 +29,9 @@ from orchestrator.cli.summary import (
     verdict,
 )
 from orchestrator.dispatch import Terms, submit_stream
-from orchestrator.handlers import ItemResult, ItemStatus, LeadResult
+from orchestrator.evidence.columns import CompanyColumns
+from orchestrator.handlers import ItemResult, ItemStatus, LeadResult, ResultReader, evidence_key
+from orchestrator.handlers.result import EvidenceKey
 from orchestrator.identity import mention_of
 from orchestrator.infra.background import raise_if_cancelled
 from orchestrator.infra.bounds import MICROS_PER_USD
@@ -51,6 +53,8 @@ T = TypeVar("T")
 PART: Final = 2_000
 #: The number of a row that makes no lead.
 NO_LEAD: Final = 2**32 - 1
+#: Companies whose columns are remembered from part to part: 0.5 kB each.
+KNOWN: Final = 20_000
 #: Problems of rows that are printed; the output file has all of them.
 SHOWN: Final = 20
 #: Rows read between two updates of the progress.
@@ -215,23 +219,26 @@ async def _write_back(
 ) -> Summary:
     """Write the file with the results of *job*, and count them."""
     table, language = ResultTable(batch.lead_file), runtime.settings.language
+    known = KnownCompanies(runtime.jobs.results)
     summary = Summary(len(reading.numbers), reading.invalid_rows, reading.leads)
     leads = 0
     with replacing(target) as file:
         file.write(table.beginning())
         for rows in in_parts(zip(batch.lead_file.records(), reading.numbers, strict=True)):
             results = await _results(runtime, batch, job, {number for _, number in rows})
+            await known.read(results.values())
             for record, number in rows:
                 result = results.get(number)
                 is_first = number == leads
                 leads += is_first
                 if result is None:
                     cells = without_result(batch.lead_file.read(record))
-                elif is_first:
-                    cells = cells_of(result, language)
-                    summary.add(result)
                 else:
-                    cells = shared(cells_of(result, language))
+                    cells = cells_of(result, language, known.of(result))
+                    if is_first:
+                        summary.add(result)
+                    else:
+                        cells = shared(cells)
                 file.write(table.row(record, cells))
     return summary
 
@@ -245,8 +252,33 @@ async def _results(
     return {number: batch.model.model_validate(result) for number, result in found.items()}
 
 
-def cells_of(result: ItemResult, language: Language) -> ResultCells:
-    """Return the cells of the lead file for *result*. Pure."""
+class KnownCompanies:
+    """What is known of the companies of results, read once for each while there is room."""
+
+    def __init__(self, reader: ResultReader) -> None:
+        self._reader = reader
+        self._columns: dict[EvidenceKey, CompanyColumns] = {}
+
+    async def read(self, results: Iterable[ItemResult]) -> None:
+        """Read about the companies of *results*, so that `of` knows them."""
+        if len(self._columns) > KNOWN:
+            self._columns.clear()
+        missing = [each for each in results if evidence_key(each) not in self._columns]
+        self._columns |= await self._reader.columns(missing)
+
+    def of(self, result: ItemResult) -> CompanyColumns:
+        """Return what is known of the company of *result*, nothing where there is no evidence."""
+        return self._columns.get(evidence_key(result), _NOTHING)
+
+
+_NOTHING: Final = CompanyColumns()
+_KNOWN: Final = tuple(field.name for field in fields(CompanyColumns))
+
+
+def cells_of(
+    result: ItemResult, language: Language, known: CompanyColumns = _NOTHING
+) -> ResultCells:
+    """Return the cells of the lead file for *result* and what is *known* of its company. Pure."""
     lead = result if isinstance(result, LeadResult) else None
     draft = None if lead is None else lead.draft
     viable = None if lead is None else lead.viable
@@ -263,6 +295,7 @@ def cells_of(result: ItemResult, language: Language) -> ResultCells:
         as_of="" if result.as_of is None else result.as_of.isoformat(timespec="seconds"),
         cost_usd=f"{result.cost_micros / MICROS_PER_USD:.6f}",
         uncertain_usd=f"{result.uncertain_micros / MICROS_PER_USD:.6f}",
+        **{name: getattr(known, name) for name in _KNOWN},
     )
 
 

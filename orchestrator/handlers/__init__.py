@@ -22,6 +22,7 @@ from orchestrator.handlers.result import (
     LeadResult,
     RejudgedLead,
     ResultReader,
+    evidence_key,
 )
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "RejudgedLead",
     "ResultReader",
     "Retry",
+    "evidence_key",
     "list_failed_items",
     "read_failed_items",
     "retry_of",

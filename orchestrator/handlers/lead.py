@@ -200,7 +200,9 @@ class _Subject:
         )
 
     def _provenance(self, enrichment: Enrichment | None) -> dict[str, Any]:
-        return {"company_key": self.company_key} if enrichment is None else provenance(enrichment)
+        if enrichment is None:
+            return {"company_key": self.company_key}
+        return provenance(enrichment) | {"purchase_id": enrichment.purchase_id}
 
 
 class LeadHandler:

@@ -4,15 +4,17 @@ Results are stored as JSON and read by the CLI, the API and clients. Of a compan
 `CompanyResult` without its defaults and without its evidence, which the memo or the archive has.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from agents.case import Decision, Evidence, Localized, OpportunityDraft
+from orchestrator.database import in_chunks
+from orchestrator.evidence.columns import CompanyColumns, columns_of
 from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.jobs import Job, JobKind, JobResults, RowResult
 from orchestrator.memo import Source
@@ -72,7 +74,8 @@ class ItemResult(BaseModel):
 class LeadResult(ItemResult):
     """A lead's result: the deciding judgement, and the opportunity if there is one.
 
-    `version` identifies the rules of all agents that judge leads.
+    `version` identifies the rules of all agents that judge leads, `purchase_id` the evidence in
+    the ledger.
     """
 
     lead_id: str
@@ -81,6 +84,7 @@ class LeadResult(ItemResult):
     score: int | None = None
     draft: OpportunityDraft | None = None
     version: str | None = None
+    purchase_id: str | None = None
 
 
 class Change(StrEnum):
@@ -198,6 +202,19 @@ def _again(status: ItemStatus, source: Source, saved: int) -> Mapping[str, int]:
     }
 
 
+#: Identifies the evidence of a result: company key, purchase id, as-of instant.
+EvidenceKey: TypeAlias = tuple[str | None, str | None, datetime | None]
+
+#: Companies whose evidence is read together: about 1 MB of it.
+_TOGETHER: Final = 100
+
+
+def evidence_key(result: ItemResult) -> EvidenceKey:
+    """Return what identifies the evidence that *result* rests on."""
+    purchase_id = result.purchase_id if isinstance(result, CompanyResult | LeadResult) else None
+    return result.company_key, purchase_id, result.as_of
+
+
 _OF_COMPANIES: Final = frozenset({JobKind.ENRICH, JobKind.REFRESH})
 _EMPTY: Final = CompanyResult(status=ItemStatus.FAILED, company="").model_dump(mode="json")
 
@@ -249,6 +266,29 @@ class ResultReader:
         return [
             (row.number, _of_row(row, result)) for row, result in zip(page, results, strict=True)
         ]
+
+    async def columns(self, results: Iterable[ItemResult]) -> dict[EvidenceKey, CompanyColumns]:
+        """Return what is known of the companies of *results*, by `evidence_key`.
+
+        In bounded memory: of the evidence a few companies' is read at a time. A result without
+        evidence, or whose evidence is not kept any more, is left out.
+
+        Raises:
+            StoreUnavailable, DatabaseUnavailable: Redis or the database is unavailable.
+        """
+        wanted = {evidence_key(each): each for each in results if each.as_of and each.found}
+        found: dict[EvidenceKey, CompanyColumns] = {}
+        for keys in in_chunks(list(wanted), _TOGETHER):
+            references = [
+                EvidenceReference(key, purchase_id, as_of)
+                for key, purchase_id, as_of in keys
+                if key is not None and as_of is not None
+            ]
+            evidence = await self._reader.find(references)
+            for key, each in zip(keys, evidence, strict=True):
+                if each is not None:
+                    found[key] = columns_of(each)
+        return found
 
     async def complete(
         self, kept: Sequence[JsonObject], *, with_evidence: bool = True

@@ -27,7 +27,8 @@ class ResultCells:
     """One row's result, as text for people; "" where unknown.
 
     `as_of` is an ISO 8601 instant in UTC, `cost_usd` a decimal number of dollars, and so is
-    `uncertain_usd`: what a purchase of the company may have cost whose answer was lost.
+    `uncertain_usd`: what a purchase of the company may have cost whose answer was lost. What
+    follows is known of the company: see `orchestrator.evidence.columns`.
     """
 
     status: str
@@ -42,6 +43,14 @@ class ResultCells:
     as_of: str = ""
     cost_usd: str = ""
     uncertain_usd: str = ""
+    website: str = ""
+    sector: str = ""
+    size: str = ""
+    country: str = ""
+    phone: str = ""
+    email: str = ""
+    confidence: str = ""
+    source_urls: str = ""
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells in the order of `RESULT_COLUMNS`."""
@@ -92,13 +101,16 @@ class ResultTable:
     def row(self, record: Record, result: ResultCells) -> bytes:
         """Return the line of a row and its *result*."""
         cells = record.cells
-        shown = map(printable, result.cells())
-        ours = (guard_parts(self._encoding.representable(cell)) for cell in shown)
+        # Most cells are blank, and blanks need no guard: there may be a million rows.
+        ours = (cell and self._safe(cell) for cell in result.cells())
         # Surplus cells go behind the results, so that every cell stays under its column.
         return self._line([*self._filled(cells), *ours, *cells[len(self._header) :]])
+
+    def _safe(self, cell: str) -> str:
+        return guard_parts(self._encoding.representable(printable(cell)))
 
     def _filled(self, cells: Sequence[str]) -> Iterator[str]:
         return (cells[i] if i < len(cells) else "" for i in self._kept)
 
     def _line(self, cells: Sequence[str]) -> bytes:
-        return self._encoding.encode(self._dialect.line([guard(cell) for cell in cells]))
+        return self._encoding.encode(self._dialect.line([cell and guard(cell) for cell in cells]))

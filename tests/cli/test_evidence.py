@@ -1,7 +1,10 @@
 """`--show-evidence` and `explain`: what was found, what each step cost, and why no more."""
 
+import csv
 import json
 from collections.abc import Iterator
+from itertools import count, islice
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -12,10 +15,25 @@ from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai
 from tests.support.waiting import wait_until
 
+COLUMNS = tuple(
+    f"emasai_{name}"
+    for name in (
+        *("website", "sector", "size", "country", "phone", "email"),
+        *("confidence", "source_urls"),
+    )
+)
+
+_NUMBERS = count()
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
 
 @pytest.fixture
 def company(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A company of the real world, whose steps are bought by `workspace`."""
+    """A company of the real world for each test, whose steps are bought by `workspace`."""
     monkeypatch.setenv("SURFSENSE_PROTOCOL", "workspace")
     monkeypatch.setenv("SURFSENSE_WORKSPACE_ID", "1")
     monkeypatch.setenv("SURFSENSE_API_KEY", "sandbox-key")
@@ -27,11 +45,12 @@ def company(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
     truths = (
         httpx.get(f"{url}/__truth", params={"company": each["company"]}).json() for each in names
     )
-    yield next(
-        f"{truth['name']}"
+    suitable = (
+        str(truth["name"])
         for truth in truths
         if truth["findable"] and not truth["namesakes"] and truth["stated"].get("website")
     )
+    yield next(islice(suitable, next(_NUMBERS), None))
     httpx.post(f"{url}/__faults", json={name: before[name] for name in calm}).raise_for_status()
 
 
@@ -91,11 +110,9 @@ def test_one_answer_without_steps_is_shown_with_what_there_is(emasai: Emasai) ->
     assert "it names no steps" in shown
 
 
-def test_show_evidence_is_for_names(
-    emasai: Emasai, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_show_evidence_is_for_names(emasai: Emasai, tmp_path: Path) -> None:
     """A file has result columns instead."""
-    listing = tmp_path_factory.mktemp("names") / "companies.csv"
+    listing = tmp_path / "companies.csv"
     listing.write_text("empresa\nAcme\n", encoding="utf-8")
 
     ended = emasai("enrich", listing, "--show-evidence")
@@ -107,3 +124,29 @@ def test_show_evidence_is_for_names(
 def test_the_behaviours_that_the_tests_change_exist() -> None:
     """The fixture puts back what it has changed."""
     assert {"world", "wall_rate", "searxng_rate"} <= set(Behaviour.model_fields)
+
+
+def test_result_files_have_what_is_known_of_each_company(
+    emasai: Emasai, tmp_path: Path, company: str
+) -> None:
+    """For companies and for leads alike, and on every row of a company."""
+    companies, leads = tmp_path / "companies.csv", tmp_path / "leads.csv"
+    companies.write_text(f'empresa\n"{company}"\n', encoding="utf-8")
+    leads.write_text(
+        f'company,contact,email\n"{company}",Ana,ana@x.example\n"{company}",Eva,eva@x.example\n',
+        encoding="utf-8",
+    )
+    emasai("enrich", company)  # in this process, which speaks `workspace`
+
+    enriched, ran = emasai("enrich", companies), emasai("run", leads)
+
+    assert (enriched.code, ran.code) == (0, 0)
+    (row,) = _rows(tmp_path / "companies.out.csv")
+    first, second = _rows(tmp_path / "leads.out.csv")
+    known = [name for name in row if name in COLUMNS]
+    assert known == list(COLUMNS)
+    assert row["emasai_country"].isalpha()
+    assert 0 < float(row["emasai_confidence"]) <= 1
+    assert row["emasai_source_urls"].startswith("http")
+    assert [first[name] for name in known] == [row[name] for name in known]
+    assert [second[name] for name in known] == [row[name] for name in known]

@@ -16,7 +16,8 @@ from orchestrator.cli import batch
 from orchestrator.cli.costs import Budgets
 from orchestrator.cli.follow import follow
 from orchestrator.dispatch import Terms
-from orchestrator.handlers import CompanyResult, ItemStatus
+from orchestrator.evidence.columns import CompanyColumns
+from orchestrator.handlers import CompanyResult, ItemStatus, evidence_key
 from orchestrator.jobs import Job, JobKind, JobState, Lane, Origin
 from orchestrator.leadfile import FOR_ENRICHMENT, read_lead_file
 
@@ -65,7 +66,7 @@ async def _no_budgets(*_: object) -> Budgets:
 
 def _runtime() -> Any:  # noqa: ANN401 - stands in for a whole runtime
     """Return a runtime without servers: any read of a job's record fails the test."""
-    jobs = SimpleNamespace(results=SimpleNamespace(some=_no_results))
+    jobs = SimpleNamespace(results=SimpleNamespace(some=_no_results, columns=_no_results))
     return SimpleNamespace(jobs=jobs, settings=SimpleNamespace(language="en"))
 
 
@@ -170,3 +171,39 @@ def test_only_a_company_that_was_looked_up_is_not_found(status: ItemStatus, sour
     result = CompanyResult(status=status, company="Acme", found=False)
 
     assert batch.cells_of(result, "en").outcome_source == source
+
+
+class _Reader:
+    """Knows every company; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    async def columns(self, results: Sequence[CompanyResult]) -> dict[Any, CompanyColumns]:
+        """Return the key of each company in place of its sector."""
+        self.asked += [each.company_key for each in results]
+        return {
+            evidence_key(each): CompanyColumns(sector=str(each.company_key)) for each in results
+        }
+
+
+async def test_a_company_is_read_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From part to part what is known is remembered, up to a bound."""
+    monkeypatch.setattr(batch, "KNOWN", 2)
+    reader: Any = _Reader()
+    known = batch.KnownCompanies(reader)
+    one, two, three = (
+        CompanyResult(
+            status=ItemStatus.ENRICHED, company=key, company_key=key, found=True, as_of=NOW
+        )
+        for key in ("one", "two", "three")
+    )
+
+    await known.read([one, two])
+    await known.read([two, three, one])
+    await known.read([three])
+
+    assert reader.asked == ["one", "two", "three", "three"]
+    assert known.of(three).sector == "three"
+    assert known.of(one) == CompanyColumns()
+    assert batch.cells_of(three, "en", known.of(three)).sector == "three"

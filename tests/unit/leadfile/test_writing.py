@@ -30,7 +30,8 @@ def test_the_result_columns_are_a_contract() -> None:
     assert " ".join(RESULT_COLUMNS) == (
         "emasai_status emasai_company_key emasai_viable emasai_score emasai_value emasai_currency "
         "emasai_next_step emasai_reason emasai_outcome_source emasai_as_of emasai_cost_usd "
-        "emasai_uncertain_usd"
+        "emasai_uncertain_usd emasai_website emasai_sector emasai_size emasai_country "
+        "emasai_phone emasai_email emasai_confidence emasai_source_urls"
     )
 
 
@@ -42,8 +43,9 @@ def test_results_stand_beside_their_rows(given_file: GivenFile, tmp_path: Path) 
 
     assert output.read_text(encoding="utf-8").splitlines() == [
         f"company,contact,email,{','.join(RESULT_COLUMNS)}",
-        "Acme,Ana,ana@acme.example,enriched,acme,yes,72,50000,EUR,call,,,,0.0465,",
-        "Zara,Eva,eva@zara.example,pending,zara,,,,,,not finished; run the same command again,,,,",
+        "Acme,Ana,ana@acme.example,enriched,acme,yes,72,50000,EUR,call,,,,0.0465,,,,,,,,,",
+        "Zara,Eva,eva@zara.example,pending,zara,,,,,,not finished; run the same command again"
+        + 12 * ",",
     ]
 
 
