@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from datetime import timedelta
+from math import ceil
 from time import monotonic
 from typing import Final, Self
 
@@ -10,15 +12,18 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
 
 from orchestrator.app import Runtime
-from orchestrator.cli.console import dollars, err, notice
+from orchestrator.cli.console import dollars, err, notice, span
 from orchestrator.cli.session import UNAVAILABLE, Patience
+from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Job, JobGone
+from orchestrator.surfsense.pace import Pace, PaceState
 
 #: Seconds between two reads of the job's record.
 LOOK_S: Final = 0.2
@@ -26,11 +31,59 @@ LOOK_S: Final = 0.2
 SILENCE_S: Final = 20.0
 #: Seconds between two lines of progress where no terminal shows a bar.
 LINE_S: Final = 10.0
+#: Seconds between two looks at the pace gate.
+PACE_S: Final = 2.0
 
 _CONTINUES = "The job stays accepted: run the same command again to continue."
 _NO_WORKER = (
     "It stays accepted; start one with celery -A orchestrator.celery_app worker --pool threads."
 )
+
+
+class TimeLeftColumn(ProgressColumn):
+    """The time left by the speed so far, but never less than the pace gate needs (`least`)."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        """Return the time left as h:mm:ss, dashes while nothing is known."""
+        least: timedelta | None = task.fields.get("least")
+        seconds = task.time_remaining
+        if least is not None:
+            seconds = max(least.total_seconds(), seconds or 0.0)
+        if seconds is None or task.total is None:
+            return Text("-:--:--", style="progress.remaining")
+        return Text(str(timedelta(seconds=round(seconds))), style="progress.remaining")
+
+
+def time_by_pace(job: Job, gate: PaceState) -> timedelta | None:
+    """Return how long the gate needs for what is left of *job*; None while none of it is done.
+
+    What is left is expected to take as many purchases a row as what is done.
+    """
+    if not job.done:
+        return None
+    purchases = job.tally.get("source:bought", 0) + job.tally.get("further_purchases", 0)
+    return gate.time_for(ceil(purchases * (job.total - job.done) / job.done))
+
+
+class _PaceWatch:
+    """Reads the pace gate now and then; without one, or without Redis, nothing is known."""
+
+    def __init__(self, pace: Pace | None) -> None:
+        self._pace = pace
+        self._state: PaceState | None = None
+        self._read_at = float("-inf")
+
+    async def time_left(self, job: Job) -> timedelta | None:
+        """Return how long the gate needs for what is left of *job*, if that is known."""
+        if self._pace is not None and monotonic() - self._read_at > PACE_S:
+            self._read_at = monotonic()
+            try:
+                self._state = await self._pace.state()
+            except StoreUnavailable:
+                self._state = None
+        return None if self._state is None else time_by_pace(job, self._state)
 
 
 class ProgressDisplay:
@@ -51,9 +104,14 @@ class ProgressDisplay:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def show(self, completed: int, line: str, note: str = "") -> None:
-        """Update the bar, or print *line* if the last one is old enough."""
-        self._bar.update(self._task, completed=completed, note=note)
+    def show(
+        self, completed: int, line: str, note: str = "", least: timedelta | None = None
+    ) -> None:
+        """Update the bar, or print *line* if the last one is old enough.
+
+        *least* is how long the rest takes at least, for a `TimeLeftColumn`.
+        """
+        self._bar.update(self._task, completed=completed, note=note, least=least)
         now = monotonic()
         if not self._quiet and not self._is_terminal and now - self._last_line > LINE_S:
             self._last_line = now
@@ -79,18 +137,19 @@ async def follow(runtime: Runtime, job: Job, *, quiet: bool) -> Job:
     was_warned = False
     columns = (
         *(BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")),
-        *(TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()),
+        *(TimeElapsedColumn(), TextColumn("left"), TimeLeftColumn()),
     )
+    watch = _PaceWatch(runtime.purchasing.pace)
     try:
         with ProgressDisplay(*columns, total=job.total, quiet=quiet) as display:
             while not job.state.is_final and not stop.is_set():
-                _show(display, job)
+                _show(display, job, await watch.time_left(job))
                 if not job.done and not was_warned and monotonic() - began > SILENCE_S:
                     was_warned = True
                     notice("No worker has started this job yet.", _NO_WORKER)
                 await _pause(stop)
                 job = await _read(runtime, job, patience)
-            _show(display, job)
+            _show(display, job, None)
     finally:
         loop.remove_signal_handler(signal.SIGINT)
         loop.remove_signal_handler(signal.SIGTERM)
@@ -129,11 +188,12 @@ async def _pause(stop: asyncio.Event) -> None:
         return
 
 
-def _show(display: ProgressDisplay, job: Job) -> None:
+def _show(display: ProgressDisplay, job: Job, least: timedelta | None) -> None:
     tally = job.tally
     money = (
         f"{tally.get('source:bought', 0)} bought, "
         f"{dollars(tally.get('spent_micros', 0))} spent, "
         f"{dollars(tally.get('saved_micros', 0))} saved"
     )
-    display.show(job.done, f"{job.done}/{job.total} done, {money}", note=money)
+    left = f", at least {span(least)} left" if least else ""
+    display.show(job.done, f"{job.done}/{job.total} done, {money}{left}", note=money, least=least)

@@ -19,6 +19,7 @@ from orchestrator.cli.options import (
     Tenant,
     parse_terms,
 )
+from orchestrator.cli.sample import run_sample
 from orchestrator.cli.stored import CONDITIONS, Selection, estimate_stored, rejudge, run_stored
 from orchestrator.handlers import LeadResult
 from orchestrator.jobs import JobKind
@@ -48,6 +49,16 @@ def run(  # noqa: PLR0913 - each is an option
         bool,
         typer.Option("--rejudge", help="Judge stored leads by the current rules; buys nothing."),
     ] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=1000,
+            help="Buy for N leads, spread over the file, and say what the whole file would come "
+            "to: price, yield, time.",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -58,11 +69,18 @@ def run(  # noqa: PLR0913 - each is an option
             "--rejudge buys nothing and writes no file: leave out --max-cost, --deadline, "
             "--buy-again and --output"
         )
+    if sample is not None and (again or lead_ids or where or output or dry_run):
+        raise typer.BadParameter(
+            "--sample is for a lead file and writes none: leave out --rejudge, --lead-id, "
+            "--where, --output and --dry-run"
+        )
     if not (again or lead_ids or where):
         if leads is None:
             raise typer.BadParameter("give a lead file, --lead-id, --where or --rejudge")
         kind, lead_file = JobKind.PIPELINE, read_lead_file(Path(leads))
         batch = Batch(lead_file, kind, _item_of, LeadResult, terms, prepare=_import)
+        if sample is not None:
+            run_sample(batch, sample, as_json=as_json)
         run_file(batch, output, items="leads", dry_run=dry_run, as_json=as_json)
         return
     if output is not None:

@@ -171,7 +171,14 @@ def tally_of(
     if enrichment is None:
         return _tally(status, None, 0, 0, code)
     cost, saved = enrichment.cost_micros, enrichment.saved_micros
-    return _tally(status, enrichment.source, cost, saved, code)
+    return _tally(status, enrichment.source, cost, saved, code, _further_purchases(enrichment))
+
+
+def _further_purchases(enrichment: Enrichment) -> int:
+    """Return how many purchases a lookup has made beyond the first."""
+    if enrichment.source is not Source.BOUGHT:
+        return 0
+    return max(0, len(enrichment.purchases()) - len(enrichment.unpaid) - 1)
 
 
 def again_of(status: ItemStatus, enrichment: Enrichment | None) -> Mapping[str, int]:
@@ -183,9 +190,16 @@ def again_of(status: ItemStatus, enrichment: Enrichment | None) -> Mapping[str, 
 
 @lru_cache(maxsize=1000)
 def _tally(
-    status: ItemStatus, source: Source | None, cost: int, saved: int, discard_code: str | None
+    status: ItemStatus,
+    source: Source | None,
+    cost: int,
+    saved: int,
+    discard_code: str | None,
+    further_purchases: int = 0,
 ) -> Mapping[str, int]:
     tally = {f"status:{status}": 1}
+    if further_purchases:
+        tally["further_purchases"] = further_purchases
     if discard_code is not None:
         tally[f"discard:{discard_code}"] = 1
     if source is not None:

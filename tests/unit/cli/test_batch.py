@@ -67,7 +67,8 @@ async def _no_budgets(*_: object) -> Budgets:
 def _runtime() -> Any:  # noqa: ANN401 - stands in for a whole runtime
     """Return a runtime without servers: any read of a job's record fails the test."""
     jobs = SimpleNamespace(results=SimpleNamespace(some=_no_results, columns=_no_results))
-    return SimpleNamespace(jobs=jobs, settings=SimpleNamespace(language="en"))
+    purchasing, settings = SimpleNamespace(pace=None), SimpleNamespace(language="en")
+    return SimpleNamespace(jobs=jobs, purchasing=purchasing, settings=settings)
 
 
 def _batch(folder: Path, rows: int) -> batch.Batch:
