@@ -301,7 +301,9 @@ async def build(
         settlement = Settlement(
             budget, ledger, archive, price_micros=seller.price_micros, clock=clock
         )
-        pace = _open_pace(stack, settings, jobs_redis, account)
+        pace = pace_of(settings, jobs_redis, account)
+        if pace is not None:
+            stack.push_async_callback(pace.aclose)
         orphans = OrphanedRuns(memo_redis, clock=clock)
         durability = Durability(settings.intent_durability)
         purchaser = Purchaser(
@@ -444,21 +446,19 @@ async def _open_relay(
     return OutboxRelay(outbox, await stack.enter_async_context(open_webhook(url, key, clock)))
 
 
-def _open_pace(
-    stack: AsyncExitStack, settings: Settings, redis: Redis, account: Account
-) -> Pace | None:
-    """Return the gate that all buyers of the workspace pass; by `enrich` there is none."""
+def pace_of(settings: Settings, redis: Redis, account: Account | None = None) -> Pace | None:
+    """Return the gate that all buyers of the workspace pass; by `enrich` there is none.
+
+    *account* says whether there is credit again after a 402.
+    """
     if settings.surfsense_protocol != "workspace":
         return None
-
-    pace = Pace(
+    return Pace(
         redis,
         workspace=settings.surfsense_workspace_id or ONLY_WORKSPACE,
         rate=Rate(settings.posts_per_minute),
-        has_credit=account.has_credit,
+        has_credit=None if account is None else account.has_credit,
     )
-    stack.push_async_callback(pace.aclose)
-    return pace
 
 
 def _redis(stack: AsyncExitStack, url: str) -> Redis:

@@ -16,7 +16,7 @@ import structlog
 from orchestrator.app import load_pipeline
 from orchestrator.doctor.database import check_database, check_outbox
 from orchestrator.doctor.diagnosis import Diagnosis, fault, ok
-from orchestrator.doctor.money import check_budgets, check_hit_rates
+from orchestrator.doctor.money import check_budgets, check_hit_rates, check_pace
 from orchestrator.doctor.redis import check_redis
 from orchestrator.doctor.surfsense import check_surfsense
 from orchestrator.doctor.workers import check_broker, check_clocks, check_workers
@@ -119,4 +119,5 @@ _CHECKS: Final[dict[str, Callable[[Settings], Awaitable[list[Diagnosis]]]]] = {
     "surfsense": check_surfsense,
     "hit rate": check_hit_rates,
     "budget": check_budgets,
+    "pace": check_pace,
 }

@@ -1,4 +1,4 @@
-"""Checks budgets, purchases whose answers were lost, and the hit rates of the caches."""
+"""Checks budgets, purchases whose answers were lost, the pace gate, and hit rates of caches."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -6,17 +6,18 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from orchestrator.app import caps_of
+from orchestrator.app import caps_of, pace_of
 from orchestrator.cache import HitRate, hit_rates
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.doctor.database import usable_engine
-from orchestrator.doctor.diagnosis import SEE_OTHERS, Diagnosis, ok, warning
+from orchestrator.doctor.diagnosis import SEE_OTHERS, Diagnosis, fault, ok, warning
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis
 from orchestrator.purchasing import Account, Budget, Costs, Ledger, UncertainCost, accounts_of
 from orchestrator.settings import Settings
+from orchestrator.surfsense.pace import Breaker, PaceState
 
 #: The period in which uncertain purchases are reported.
 RECENT: Final = timedelta(hours=24)
@@ -31,6 +32,10 @@ _CHECK: Final = "budget"
 _REQUEUE: Final = (
     "`emasai jobs failed --reason answer_lost` lists them, and `emasai jobs requeue --reason "
     "answer_lost` buys them once more; compare `emasai costs` with the seller's bill."
+)
+_TOP_UP: Final = "Top the workspace's owner up; calls go on within a minute."
+_SLOWER: Final = (
+    "If that comes again, other clients use the workspace, too: lower EMASAI_POSTS_PER_MINUTE."
 )
 _RAISE: Final = (
     "Raise the cap (EMASAI_CAP_TENANT_MICROS, EMASAI_CAP_DAY_MICROS, EMASAI_CAP_GLOBAL_MICROS) "
@@ -78,6 +83,31 @@ def judge_doubt(recent: UncertainCost) -> list[Diagnosis]:
         f"${recent.micros / MICROS_PER_USD:,.4f} may have been charged without an answer"
     )
     return [warning("purchases", what, _REQUEUE)]
+
+
+async def check_pace(settings: Settings) -> list[Diagnosis]:
+    """Read the gate that paid calls pass."""
+    try:
+        async with open_redis(settings.redis_jobs_url) as client:
+            pace = pace_of(settings, client)
+            return [] if pace is None else [judge_pace(await pace.state())]
+    except StoreUnavailable:
+        return [warning("pace", "unknown: Redis is unavailable", SEE_OTHERS)]
+
+
+def judge_pace(state: PaceState) -> Diagnosis:
+    """Judge whether calls may leave. Pure."""
+    rate = f"{state.left_lately} of {state.per_minute:.0f} calls in the last minute"
+    if not state.has_credit:
+        said = f" ({state.refusal})" if state.refusal else ""
+        return fault("pace", f"nothing is bought: there is no credit{said}", _TOP_UP)
+    if state.breaker is Breaker.OPEN:
+        failures = f"SurfSense has failed {state.failures} times in a row; {rate}"
+        return warning("pace", failures, "One call at a time tries it again: see its status.")
+    if state.limited_for:
+        held = f"a 429 holds all calls for {state.limited_for.total_seconds():.0f} s more; {rate}"
+        return warning("pace", held, _SLOWER)
+    return ok("pace", rate)
 
 
 async def check_hit_rates(settings: Settings) -> list[Diagnosis]:

@@ -25,6 +25,7 @@ from orchestrator.leads import HandOverState
 from orchestrator.messaging import Heartbeat, WorkerState
 from orchestrator.messaging.app import TASK_ENRICH, TASK_RUN_PIPELINE
 from orchestrator.purchasing import Account, Scope, UncertainCost, day_account
+from orchestrator.surfsense.pace import Breaker, PaceState
 
 from .errors import documented
 from .requests import RuntimeOfApp
@@ -69,6 +70,7 @@ async def metrics(
         _unless_unavailable(_accounts(runtime), budget_families),
         _unless_unavailable(runtime.purchasing.costs.uncertain(_midnight(runtime)), doubt_families),
         _unless_unavailable(runtime.leads.outbox.counts(UNDELIVERED), handover_families),
+        _unless_unavailable(_pace(runtime), pace_families),
     )
     # A registry of this answer's own: nothing is kept between scrapes, and nothing of the process.
     registry = CollectorRegistry(auto_describe=False)
@@ -93,6 +95,11 @@ async def _accounts(runtime: Runtime) -> dict[str, Account]:
     """Return what was ever spent, and today, by scope: names with dates would be new series."""
     names = {Scope.GLOBAL: Scope.GLOBAL.value, Scope.DAY: day_account(runtime.clock().date())}
     return {scope: await runtime.purchasing.budget.account(name) for scope, name in names.items()}
+
+
+async def _pace(runtime: Runtime) -> PaceState | None:
+    pace = runtime.purchasing.pace
+    return None if pace is None else await pace.state()
 
 
 def _midnight(runtime: Runtime) -> datetime:
@@ -224,6 +231,26 @@ def handover_families(counts: Mapping[HandOverState, int]) -> Iterator[Family]:
         "Hand-overs that wait (pending), or were given up (dead).",
         "state",
         {state: counts.get(state, 0) for state in UNDELIVERED},
+    )
+
+
+def pace_families(state: PaceState | None) -> Iterator[Family]:
+    """Yield how far the calls to SurfSense use its rate limit; nothing where there is none."""
+    if state is None:
+        return
+    calls = {"allowed": state.per_minute, "left_lately": state.left_lately}
+    yield _gauge("emasai_pace_calls_per_minute", "Paid calls to SurfSense a minute.", "what", calls)
+    yield _gauge(
+        "emasai_pace_wait_seconds",
+        "After which a new call may leave, and how long the last 429 holds all calls.",
+        "what",
+        {"next": state.next_in.total_seconds(), "limited": state.limited_for.total_seconds()},
+    )
+    yield _gauge(
+        "emasai_pace_open",
+        "1 while calls may leave: the breaker is closed, there is credit.",
+        "what",
+        {"breaker": state.breaker is Breaker.CLOSED, "credit": state.has_credit},
     )
 
 

@@ -1,10 +1,11 @@
 """Leads, decisions and purchases for tests; only what a test is about needs to be said."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
 from orchestrator.purchasing import LedgerEntry, PurchaseOutcome
+from orchestrator.surfsense.pace import Breaker, PaceState
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 _TEST_LEADS = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
@@ -67,3 +68,24 @@ def purchase(number: int = 0, **changes: object) -> LedgerEntry:
         "outcome": PurchaseOutcome.FOUND,
     }
     return LedgerEntry.model_validate({**fields, **changes})
+
+
+def pace_state(
+    *,
+    has_credit: bool = True,
+    limited_for: timedelta = timedelta(0),
+    breaker: Breaker = Breaker.CLOSED,
+) -> PaceState:
+    """Return the state of a gate through which 40 calls have left in the last minute."""
+    return PaceState(
+        waiting={},
+        per_minute=118,
+        left_lately=40,
+        spacing=timedelta(seconds=0.5),
+        next_in=timedelta(seconds=1.5),
+        limited_for=limited_for,
+        failures=5 if breaker is Breaker.OPEN else 0,
+        breaker=breaker,
+        has_credit=has_credit,
+        refusal="" if has_credit else "Insufficient credits",
+    )

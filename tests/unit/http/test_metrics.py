@@ -8,10 +8,11 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from orchestrator.cache import Kind, count_lookup
+from orchestrator.http.metrics import pace_families
 from orchestrator.messaging import Heartbeat
 from orchestrator.purchasing import PurchaseOutcome, day_account
 from orchestrator.settings import Settings
-from tests.support.cases import purchase
+from tests.support.cases import pace_state, purchase
 
 from .conftest import Api, OpenApi
 
@@ -122,3 +123,23 @@ async def test_what_cannot_be_read_is_left_out(api: Api, tmp_path: Path) -> None
     assert not any(name.startswith(("emasai_handovers", "emasai_uncertain")) for name in values)
     assert values['emasai_waiting_chunks{lane="pipeline"}'] == 0
     assert values['emasai_workers{state="working"}'] == 0
+
+
+def test_the_pace_of_paid_calls_is_told() -> None:
+    """How far the limit is used, how long a call waits, and whether any may leave."""
+    families = {family.name: family for family in pace_families(pace_state(has_credit=False))}
+    values = {
+        (name, sample.labels["what"]): sample.value
+        for name, family in families.items()
+        for sample in family.samples
+    }
+
+    assert values == {
+        ("emasai_pace_calls_per_minute", "allowed"): 118,
+        ("emasai_pace_calls_per_minute", "left_lately"): 40,
+        ("emasai_pace_wait_seconds", "next"): 1.5,
+        ("emasai_pace_wait_seconds", "limited"): 0,
+        ("emasai_pace_open", "breaker"): 1,
+        ("emasai_pace_open", "credit"): 0,
+    }
+    assert list(pace_families(None)) == []
