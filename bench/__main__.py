@@ -32,6 +32,7 @@ from bench import (
     start,
     storm,
     throughput,
+    verdicts,
     waiting,
     world,
 )
@@ -65,6 +66,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "storm": storm.main,
     "hostile-body": hostile_body.main,
     "world": world.main,
+    "verdicts": verdicts.main,
 }
 
 

@@ -1,29 +1,20 @@
 """What evidence says about the companies of the sandbox's real world, held against their truth.
 
 All steps are bought of every company, in this process and without HTTP: this measures how evidence
-is read, not when it is worth buying. Truth is what the seller alone knows (`GET /__truth`).
+is read; `verdicts` measures what is worth buying. Truth is what the seller alone knows
+(`GET /__truth`).
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
-from bench.measure import REPEATS, console, grid
-from orchestrator.embedded.sandbox import Behaviour
-from orchestrator.embedded.sandbox.requests import REQUESTS
-from orchestrator.embedded.sandbox.verbs import Scene, perform, without_nulls
-from orchestrator.embedded.sandbox.world.companies import World
-from orchestrator.embedded.sandbox.world.truth import catalogue_of, truth_about
+from bench.measure import console, grid
+from bench.real_world import NOW, JsonObject, Seller, answers_of, domain_of
 from orchestrator.evidence.hosts import host_of
 from orchestrator.evidence.model import Step, Subject
-from orchestrator.evidence.profile import Answers, Assembled, assemble, site_of
-from orchestrator.surfsense.verbs import VERBS, answer_of, kept_in, request_of
+from orchestrator.evidence.profile import Assembled, assemble, site_of
 
-JsonObject = dict[str, Any]
-
-#: Companies that are asked for, and with `--quick`.
-COMPANIES, FEW_COMPANIES = 1_000, 200
 #: Traits that decide whether and where a company has a site: each has a line of its own.
 _SITUATIONS = (
     *("no_website", "parked", "parent_site", "unfindable", "namesakes", "outranked"),
@@ -31,19 +22,16 @@ _SITUATIONS = (
 )
 #: Wrong websites that are shown.
 _MOST_SHOWN = 20
-_NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 async def main(repeats: int) -> None:
     """Print precision and recall of each field, and where another company's site was taken."""
-    world = World(catalogue_size=COMPANIES if repeats == REPEATS else FEW_COMPANIES)
+    seller = Seller(repeats)
     scores: defaultdict[str, Counter[str]] = defaultdict(Counter)
     sites: dict[str, Counter[str]] = {each: Counter() for each in ("all", *_SITUATIONS)}
     wrong: list[tuple[str, ...]] = []
-    for lead in catalogue_of(world):
-        truth = truth_about(world, lead["company"])
-        assert truth is not None, "the catalogue has companies only"
-        found = _research(world, lead).payload
+    for lead, truth in seller.catalogue():
+        found = _research(seller, lead).payload
         for field, score in _scores(truth, found).items():
             scores[field].update(score)
         site = _score_of_site(lead, truth, found)
@@ -58,36 +46,19 @@ async def main(repeats: int) -> None:
     _show_wrong(wrong)
 
 
-def _research(world: World, lead: JsonObject) -> Assembled:
+def _research(seller: Seller, lead: JsonObject) -> Assembled:
     """Return what is known of a company once every step has been bought."""
-    scene = Scene(world, Behaviour(world="real"), _NOW, attempt=1)
     subject = Subject(
         lead["company"],
-        domain=_domain_of(lead),
+        domain=domain_of(lead),
         country=lead.get("country"),
         city=lead.get("city"),
         phones=tuple(filter(None, [lead.get("phone")])),
     )
-
-    def buy(step: Step, site: str | None = None) -> tuple[Any, ...]:
-        kind = REQUESTS[VERBS[step].capability]
-        request = kind.model_validate(request_of(step, subject, site=site))
-        return kept_in(step, answer_of(step, without_nulls(perform(request, scene).items)))
-
-    answers = Answers(maps=buy(Step.MAPS), search=buy(Step.SEARCH), jobs=buy(Step.JOBS))
-    site = site_of(subject, answers).url
-    crawl = buy(Step.CRAWL, site) if site else None
-    return assemble(
-        subject,
-        Answers(answers.maps, answers.search, crawl, answers.jobs),
-        dict.fromkeys(Step, _NOW),
-    )
-
-
-def _domain_of(lead: JsonObject) -> str | None:
-    website = lead.get("website", "").removeprefix("https://www.").rstrip("/")
-    mail = lead.get("email_domain", "gmail.com")
-    return website or (None if mail == "gmail.com" else mail)
+    bought = {step: seller.buy(step, subject)[0] for step in (Step.MAPS, Step.SEARCH, Step.JOBS)}
+    if site := site_of(subject, answers_of(bought)).url:
+        bought[Step.CRAWL], _ = seller.buy(Step.CRAWL, subject, site)
+    return assemble(subject, answers_of(bought), dict.fromkeys(Step, NOW))
 
 
 def _scores(truth: JsonObject, found: JsonObject) -> dict[str, Counter[str]]:
@@ -129,7 +100,7 @@ def _score_of_site(lead: JsonObject, truth: JsonObject, found: JsonObject) -> Co
     website = (found.get("website") or {}).get("value")
     accepted = [truth["domain"], *(truth["other_domains"] if _has_group(truth) else [])]
     is_right = website is not None and any(each and each in website for each in accepted)
-    can_be_found = bool(truth["stated"]["website"] or _domain_of(lead))
+    can_be_found = bool(truth["stated"]["website"] or domain_of(lead))
     return Counter(
         companies=1,
         with_site=can_be_found,

@@ -8,7 +8,7 @@ from .findings import find, listed_domain
 from .policy import Policy
 from .profile import build_profile
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 """Raised when this package judges differently under the same policy."""
 
 

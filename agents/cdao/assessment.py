@@ -133,12 +133,17 @@ def _judge(
             return code, (sure[name],)
     by_weight = sorted((f for f in findings if f.name not in _ARITHMETIC), key=_weight)
     good = [f for f in by_weight if f.points > 0][:_NAMED_FINDINGS]
-    bad = [f for f in by_weight if f.points < 0][:_NAMED_FINDINGS]
+    bad = [f for f in by_weight if f.points < 0 or f.name is FindingName.SECTOR_NEUTRAL]
+    bad.sort(key=_is_about_address)
     if score >= policy.scoring.threshold:
         return AssessmentCode.VIABLE, good
-    if any(f.name not in _NOT_ABOUT_COMPANY for f in bad):
-        return AssessmentCode.POOR_FIT, bad
+    if any(not _is_about_address(f) for f in bad):
+        return AssessmentCode.POOR_FIT, bad[:_NAMED_FINDINGS]
     return AssessmentCode.INSUFFICIENT_EVIDENCE, good
+
+
+def _is_about_address(finding: Finding) -> bool:
+    return finding.name in _NOT_ABOUT_COMPANY
 
 
 def _weight(finding: Finding) -> int:

@@ -6,7 +6,7 @@ is spent on: settled facts keep their value, and of all news only what the polic
 is expected. This mirrors `findings` and `assessment`; property tests hold them together.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -154,12 +154,16 @@ class _Part:
         open_points: The same where the group does not end the matter; None if it does for certain.
         ends: The codes that it may end the matter with.
         is_about_company: Whether points that it takes make a poor fit.
+        may_be_neutral: Whether it may be a sector that makes a poor fit without points.
+        listed_points: As `open_points`, where it is no such sector; None if it certainly is one.
     """
 
     points: _Range
     open_points: _Range | None
     ends: frozenset[AssessmentCode] = frozenset()
     is_about_company: bool = True
+    may_be_neutral: bool = False
+    listed_points: _Range | None = None
 
 
 def _bounds(state: _State, fields: Fields, *, is_plausible: bool) -> Bounds:
@@ -191,11 +195,23 @@ def _verdicts(parts: list[_Part], policy: Policy) -> Iterator[AssessmentCode]:
     lowest = _clamped(scoring.baseline + sum(low for _, low, _ in ranges))
     if lowest < scoring.threshold and any(p.is_about_company and low < 0 for p, low, _ in ranges):
         yield AssessmentCode.POOR_FIT
-    # Insufficient evidence takes that no group about the company comes to less than nothing.
-    lows = (max(low, 0) if part.is_about_company else low for part, low, _ in ranges)
-    has_misfit = any(part.is_about_company and high < 0 for part, _, high in ranges)
-    if not has_misfit and _clamped(scoring.baseline + sum(lows)) < scoring.threshold:
+    elif any(part.may_be_neutral for part in parts):
+        lows = (0 if part.may_be_neutral else low for part, low, _ in ranges)
+        if _clamped(scoring.baseline + sum(lows)) < scoring.threshold:
+            yield AssessmentCode.POOR_FIT
+    if _may_be_insufficient(parts, policy):
         yield AssessmentCode.INSUFFICIENT_EVIDENCE
+
+
+def _may_be_insufficient(parts: list[_Part], policy: Policy) -> bool:
+    """Whether the score may be too low though no group about the company speaks against it."""
+    lowest = policy.scoring.baseline
+    for part in parts:
+        points = part.listed_points if part.may_be_neutral else part.open_points
+        if points is None or (part.is_about_company and points[1] < 0):
+            return False
+        lowest += max(points[0], 0) if part.is_about_company else points[0]
+    return _clamped(lowest) < policy.scoring.threshold
 
 
 def _parts(state: _State, fields: Fields, *, is_plausible: bool) -> Iterator[_Part]:
@@ -225,6 +241,7 @@ class _Option:
     trust: float
     most_trust: float = 1.0
     code: AssessmentCode | None = None
+    is_neutral: bool = False
 
     def at(self, trust: float) -> int:
         """Return the points at *trust*, rounded as `findings` does."""
@@ -235,12 +252,18 @@ def _choice(options: Iterable[_Option], decisive_trust: float) -> _Part:
     """Return the part of a fact that has one of *options*."""
     points: list[int] = []
     open_points: list[int] = []
+    listed_points: list[int] = []
+    may_be_neutral = False
     ends: set[AssessmentCode] = set()
     for option in options:
         least, most = option.at(option.trust), option.at(option.most_trust)
         points += (least, most)
         if option.code is None:
             open_points += (least, most)
+            is_neutral = option.is_neutral and option.most_trust >= decisive_trust
+            may_be_neutral = may_be_neutral or is_neutral
+            if not is_neutral or option.trust < decisive_trust:
+                listed_points += (least, most)
             continue
         # Where rounding leaves no points there is no finding, however trusted the fact.
         if option.most_trust >= decisive_trust and most:
@@ -248,8 +271,17 @@ def _choice(options: Iterable[_Option], decisive_trust: float) -> _Part:
         if option.trust < decisive_trust or not least:
             limit = max(option.trust, min(option.most_trust, decisive_trust))
             open_points += (least, option.at(limit))
-    open_range = (min(open_points), max(open_points)) if open_points else None
-    return _Part((min(points), max(points)), open_range, frozenset(ends))
+    return _Part(
+        (min(points), max(points)),
+        _range_of(open_points),
+        frozenset(ends),
+        may_be_neutral=may_be_neutral,
+        listed_points=_range_of(listed_points),
+    )
+
+
+def _range_of(points: Collection[int]) -> _Range | None:
+    return (min(points), max(points)) if points else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +291,7 @@ class _Kind:
     weight: int
     values: tuple[str, ...] | None = None
     code: AssessmentCode | None = None
+    is_neutral: bool = False
 
 
 def _market_parts(state: _State, fields: Fields, *, is_plausible: bool) -> Iterator[_Part]:
@@ -271,7 +304,7 @@ def _market_parts(state: _State, fields: Fields, *, is_plausible: bool) -> Itera
             (
                 _Kind(weights.sector_fit, market.target_sectors),
                 _Kind(weights.sector_misfit, market.avoided_sectors),
-                _Kind(0),
+                _Kind(0, is_neutral=bool(market.target_sectors)),
             ),
         ),
         (
@@ -299,7 +332,9 @@ def _market_parts(state: _State, fields: Fields, *, is_plausible: bool) -> Itera
         if may_be_other:
             trust = known.trust if known else 0.0
             options += [
-                _Option(kind.weight, trust, code=kind.code) for kind in kinds if kind.values != ()
+                _Option(kind.weight, trust, code=kind.code, is_neutral=kind.is_neutral)
+                for kind in kinds
+                if kind.values != ()
             ]
         yield _choice(options, state.policy.scoring.decisive_trust)
 
@@ -309,7 +344,8 @@ def _present(known: Known[Any] | None, kinds: tuple[_Kind, ...], *, is_open: boo
     if known is None:
         return _Option(0, 0.0)
     kind = next(kind for kind in kinds if kind.values is None or known.value in kind.values)
-    return _Option(kind.weight, known.trust, 1.0 if is_open else known.trust, kind.code)
+    most = 1.0 if is_open else known.trust
+    return _Option(kind.weight, known.trust, most, kind.code, kind.is_neutral)
 
 
 def _news_parts(state: _State, fields: Fields, *, is_plausible: bool) -> Iterator[_Part]:

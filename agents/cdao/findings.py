@@ -16,7 +16,7 @@ from agents.domains import domain_of_email, host_of, is_public_mail, is_within, 
 
 from .policy import Domains, Policy
 from .profile import CompanyProfile, Known, NewsItem, sources_of
-from .vocabulary import FindingName, NewsCategory
+from .vocabulary import FindingName, NewsCategory, Sector
 
 Params: TypeAlias = JsonObject
 
@@ -162,9 +162,31 @@ def _about_market(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
     for param, known, listed, name in rows:
         if known and known.value in listed:
             yield from _scored(name, policy, [known], {param: known.value})
+    yield from _about_untargeted_sector(profile.sector, policy)
     if country and country.value not in market.countries:
         params: Params = {"country": country.value}
         yield from _scored(FindingName.OUTSIDE_MARKET, policy, [country], params)
+
+
+def _about_untargeted_sector(sector: Known[Sector] | None, policy: Policy) -> Iterator[Finding]:
+    """Yield that the sector is neither wanted nor avoided, if it is known for certain.
+
+    It has no points: nothing speaks against the company, but what would speak for it is known to
+    be absent.
+    """
+    if (
+        sector
+        and sector.trust >= policy.scoring.decisive_trust
+        and policy.market.is_neutral(sector.value)
+    ):
+        yield Finding(
+            name=FindingName.SECTOR_NEUTRAL,
+            points=0,
+            trust=sector.trust,
+            is_stale=sector.is_stale,
+            params={"sector": sector.value},
+            sources=sources_of([sector]),
+        )
 
 
 def _about_hiring(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:

@@ -119,7 +119,7 @@ class Weights(_Section):
 
 
 class Market(_Section):
-    """Whom we sell to. A sector or size in neither list is neutral."""
+    """Whom we sell to. A sector or size in neither list has no points."""
 
     countries: Annotated[Words[Country], Field(min_length=1)]
     target_sectors: Words[Sector]
@@ -127,6 +127,11 @@ class Market(_Section):
     target_sizes: Words[SizeBand]
     avoided_sizes: Words[SizeBand]
     technologies: Words[str]
+
+    def is_neutral(self, sector: Sector) -> bool:
+        """Return whether *sector* is neither wanted nor avoided, where some are wanted."""
+        listed = {*self.target_sectors, *self.avoided_sectors}
+        return bool(self.target_sectors) and sector not in listed
 
     @model_validator(mode="after")
     def _wanted_or_avoided(self) -> Self:

@@ -108,6 +108,11 @@ class FindingName(Phrased):
         "works in a sector we avoid ({sector})",
         "pertenece a un sector que evitamos (el {sector})",
     )
+    SECTOR_NEUTRAL = (
+        "sector_neutral",
+        "works in a sector we do not target ({sector})",
+        "pertenece a un sector al que no nos dirigimos (el {sector})",
+    )
     SIZE_FIT = "size_fit", "employs {size}", "tiene {size}"
     SIZE_MISFIT = (
         "size_misfit",

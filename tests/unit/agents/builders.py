@@ -28,6 +28,10 @@ def policy_with(*replacements: tuple[str, str]) -> Policy:
 
 
 POLICY = policy_with()
+_TEXT = default_policy_text()
+_TARGETS = _TEXT.index("target_sectors = [")
+NO_TARGET_SECTORS = (_TEXT[_TARGETS : _TEXT.index("]", _TARGETS)], "target_sectors = [")
+"""Changes the packaged policy to one that targets no sector."""
 
 
 def lead(**changes: str | None) -> Lead:

@@ -76,10 +76,12 @@ def test_a_missing_field_is_no_fault(
 
     decision = _decide(visible, email)
 
-    bad = {finding.name for finding in findings_in(decision) if finding.points < 0}
+    findings = findings_in(decision)
+    bad = {finding.name for finding in findings if finding.points < 0}
+    unfit = bad | {each.name for each in findings if each.name is FindingName.SECTOR_NEUTRAL}
     assert decision.score is not None
     assert bad or decision.score >= POLICY.scoring.baseline
-    assert bad - {FindingName.FREE_MAIL} or decision.code != AssessmentCode.POOR_FIT
+    assert unfit - {FindingName.FREE_MAIL} or decision.code != AssessmentCode.POOR_FIT
 
 
 @given(claims=CLAIMS, email=EMAILS)

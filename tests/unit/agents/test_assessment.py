@@ -41,6 +41,19 @@ def _next_step(decision: Decision) -> object:
         ((), {"email": "ana@gmail.com"}, "insufficient_evidence", "ask_for_details"),
         (_GOOD[:1], {}, "insufficient_evidence", "ask_for_details"),
         ([claim("sector", "agriculture")], {}, "poor_fit", "keep_on_file"),
+        ([claim("sector", "education")], {}, "poor_fit", "keep_on_file"),
+        (
+            [claim("sector", "education", confidence=0.4)],
+            {},
+            "insufficient_evidence",
+            "ask_for_details",
+        ),
+        (
+            [claim("sector", "education"), *_GOOD[1:], claim("hiring", 10), claim("phone", "1")],
+            {"email": "ana@acme.example", "website": "acme.example"},
+            "viable",
+            "call",
+        ),
         ((*_GOOD[:2], claim("country", "DE")), {}, "outside_market", "no_action"),
         (_GOOD, {"email": "bo@emasai.com"}, "own_domain", "no_action"),
         (_GOOD, {"email": "bo@competitor.example"}, "competitor", "no_action"),
@@ -146,6 +159,19 @@ def test_a_doubtful_disqualifying_fact_only_costs_points() -> None:
                 "Acme no encaja: pertenece a un sector que evitamos (el de la administración "
                 "pública) y tiene un tamaño que no atendemos (10 empleados como máximo), "
                 "según source.example."
+            ),
+        ),
+        (
+            [claim("sector", "education"), claim("size_band", "1-10"), claim("country", "ES")],
+            {"email": "ana@gmail.com"},
+            (
+                "Acme is a poor fit: it has a size we do not serve (at most 10 people), works in a "
+                "sector we do not target (education) and has a contact who writes from free mail."
+            ),
+            (
+                "Acme no encaja: tiene un tamaño que no atendemos (10 empleados como máximo), "
+                "pertenece a un sector al que no nos dirigimos (el educativo) y tiene un contacto "
+                "que escribe desde un correo gratuito."
             ),
         ),
         (

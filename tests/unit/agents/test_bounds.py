@@ -19,7 +19,15 @@ from agents.cdao import (
     plausible_bounds,
     score_bounds,
 )
-from tests.unit.agents.builders import NOW, POLICY, case_of, claim, lead, policy_with
+from tests.unit.agents.builders import (
+    NO_TARGET_SECTORS,
+    NOW,
+    POLICY,
+    case_of,
+    claim,
+    lead,
+    policy_with,
+)
 from tests.unit.agents.strategies import CLAIMS, COUNTRIES, EMAILS, VALUES, claims_about
 
 F = ClaimField
@@ -49,6 +57,8 @@ POLICIES = st.sampled_from(
             ('avoided_sectors = ["agriculture", "public_administration"]', "avoided_sectors = []"),
             ('own = ["emasai.com", "emasai.example"]', "own = []"),
         ),
+        # No sector is wanted, and a sector that is doubtful counts as known.
+        policy_with(NO_TARGET_SECTORS, ("decisive_trust = 0.5", "decisive_trust = 0.3")),
     ]
 )
 WEBSITES = st.sampled_from([None, None, "acme.example", "emasai.example"])
@@ -278,6 +288,8 @@ def test_what_is_final_hides_what_comes_after() -> None:
     [
         (claim("size_band", "1-10"), AssessmentCode.POOR_FIT),
         (claim("size_band", "11-50"), AssessmentCode.INSUFFICIENT_EVIDENCE),
+        (claim("sector", "education"), AssessmentCode.POOR_FIT),
+        (claim("sector", "education", confidence=0.4), AssessmentCode.INSUFFICIENT_EVIDENCE),
     ],
 )
 def test_a_misfit_tells_a_poor_fit_from_too_little_evidence(
@@ -287,6 +299,33 @@ def test_a_misfit_tells_a_poor_fit_from_too_little_evidence(
     bounds = score_bounds(case_of(fact), POLICY, frozenset({F.TECHNOLOGY}))
 
     assert bounds.verdicts == {code}
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdicts"),
+    [
+        # The sector is unknown, or doubtful: it may be one that is wanted, or not.
+        ((), {AssessmentCode.POOR_FIT, AssessmentCode.INSUFFICIENT_EVIDENCE}),
+        (
+            (claim("sector", "education", confidence=0.4),),
+            {AssessmentCode.POOR_FIT, AssessmentCode.INSUFFICIENT_EVIDENCE},
+        ),
+        # It is settled, either way.
+        ((claim("sector", "retail"),), {AssessmentCode.INSUFFICIENT_EVIDENCE}),
+        ((claim("sector", "education"),), {AssessmentCode.POOR_FIT}),
+    ],
+)
+def test_a_sector_that_is_not_targeted_is_no_lack_of_evidence(
+    facts: tuple[Claim, ...], verdicts: set[AssessmentCode]
+) -> None:
+    """Where no sector is avoided, a known one without points is what makes a poor fit."""
+    policy = policy_with(
+        ('avoided_sectors = ["agriculture", "public_administration"]', "avoided_sectors = []")
+    )
+
+    bounds = plausible_bounds(case_of(*facts), policy, frozenset({F.SECTOR}))
+
+    assert bounds.verdicts == verdicts
 
 
 def test_only_a_misfit_is_in_the_way_of_a_good_lead() -> None:

@@ -5,6 +5,7 @@ import pytest
 from agents.case import Claim
 from agents.cdao import FindingName, build_profile, find, score_of
 from tests.unit.agents.builders import (
+    NO_TARGET_SECTORS,
     NOW,
     POLICY,
     case_of,
@@ -54,7 +55,6 @@ def test_a_certain_fact_earns_its_weight(
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("sector", "construction"),
         ("size_band", "11-50"),
         ("technology", "Excel"),
         ("news", "merger: Acme and Bolt"),
@@ -63,6 +63,26 @@ def test_a_certain_fact_earns_its_weight(
 def test_a_neutral_fact_is_no_finding(field: str, value: str) -> None:
     """What the policy neither wants nor avoids has no say."""
     findings = findings_of(claim(field, value))
+
+    assert findings == {}
+
+
+@pytest.mark.parametrize(
+    ("confidence", "expected"), [(0.5, [FindingName.SECTOR_NEUTRAL]), (0.49, [])]
+)
+def test_a_sector_that_is_not_targeted_is_found_without_points(
+    confidence: float, expected: list[FindingName]
+) -> None:
+    """From the decisive trust on it is a finding; a doubtful one may turn out to be wanted."""
+    findings = findings_of(claim("sector", "construction", confidence=confidence))
+
+    assert [*findings] == expected
+    assert all(finding.points == 0 for finding in findings.values())
+
+
+def test_a_policy_that_targets_no_sector_finds_none_untargeted() -> None:
+    """Where sectors do not matter, each is as good as the next."""
+    findings = findings_under(policy_with(NO_TARGET_SECTORS), claim("sector", "construction"))
 
     assert findings == {}
 

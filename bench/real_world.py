@@ -1,0 +1,65 @@
+"""The seller of the sandbox's real world, asked in this process and without HTTP."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.measure import REPEATS
+from orchestrator.embedded.sandbox import Behaviour
+from orchestrator.embedded.sandbox.requests import REQUESTS
+from orchestrator.embedded.sandbox.verbs import Scene, perform, without_nulls
+from orchestrator.embedded.sandbox.world.companies import World
+from orchestrator.embedded.sandbox.world.truth import catalogue_of, truth_about
+from orchestrator.evidence.model import Step, Subject
+from orchestrator.evidence.profile import Answers
+from orchestrator.surfsense.verbs import VERBS, answer_of, kept_in, request_of
+
+JsonObject = dict[str, Any]
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+#: Companies that are asked for, and with `--quick`.
+_COMPANIES, _FEW_COMPANIES = 1_000, 200
+FREE_MAIL = "gmail.com"
+
+
+class Seller:
+    """Sells what the verbs bring about the companies of one world."""
+
+    def __init__(self, repeats: int) -> None:
+        """Invent the catalogue of a run of *repeats*."""
+        self.world = World(catalogue_size=_COMPANIES if repeats == REPEATS else _FEW_COMPANIES)
+        self._scene = Scene(self.world, Behaviour(world="real"), NOW, attempt=1)
+
+    def catalogue(self) -> Iterator[tuple[JsonObject, JsonObject]]:
+        """Yield what leads know of each company, and the truth about it."""
+        for row in catalogue_of(self.world):
+            truth = truth_about(self.world, row["company"])
+            assert truth is not None, "the catalogue has companies only"
+            yield row, truth
+
+    def buy(
+        self, step: Step, subject: Subject, site: str | None = None
+    ) -> tuple[tuple[Any, ...], int]:
+        """Return what *step* brings about *subject*, and what it costs in micro-USD."""
+        kind = REQUESTS[VERBS[step].capability]
+        result = perform(kind.model_validate(request_of(step, subject, site=site)), self._scene)
+        items = kept_in(step, answer_of(step, without_nulls(result.items)))
+        return items, sum(charge.micros for charge in result.charges)
+
+
+def answers_of(items: Mapping[Step, tuple[Any, ...]]) -> Answers:
+    """Return what the steps brought, of those that were bought."""
+    return Answers(
+        maps=items.get(Step.MAPS),
+        search=items.get(Step.SEARCH),
+        crawl=items.get(Step.CRAWL),
+        jobs=items.get(Step.JOBS),
+    )
+
+
+def domain_of(row: JsonObject) -> str | None:
+    """Return the company's domain as far as its lead knows it."""
+    website: str = row.get("website", "").removeprefix("https://www.").rstrip("/")
+    mail: str = row.get("email_domain", FREE_MAIL)
+    return website or (None if mail == FREE_MAIL else mail)

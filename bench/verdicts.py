@@ -1,0 +1,380 @@
+"""What becomes of the leads of the sandbox's real world, on whose evidence, and for how much money.
+
+Each lead goes through the waterfall as in `purchasing.research`, in this process and without HTTP,
+and is judged by the packaged policy: with the stop rule, with every step that the ceiling allows,
+and with every step. Measured are the leads whose company can be found; `world` measures how
+evidence is read.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from agents.case import Case, ClaimField, Decision, Evidence, Lead, Verdict
+from agents.cdao import (
+    AssessmentCode,
+    CdaoAgent,
+    CompanyProfile,
+    Known,
+    Policy,
+    build_profile,
+    default_policy,
+)
+from bench.measure import console, grid
+from bench.real_world import FREE_MAIL, NOW, JsonObject, Seller, answers_of, domain_of
+from orchestrator.evidence.hosts import host_of
+from orchestrator.evidence.model import Step, Subject
+from orchestrator.evidence.profile import assemble, site_of
+from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS, Stop, next_step, offers_for
+from orchestrator.surfsense import evidence_from
+
+Wants: TypeAlias = Callable[[Case, frozenset[ClaimField]], bool]
+
+_DOLLAR = 1_000_000
+#: Micro-USD; more than all steps cost.
+_NO_CEILING = _DOLLAR
+#: Rows of a list of leads that are shown.
+_MOST_SHOWN = 25
+_FACTS = ("sector", "country", "website", "contact", "size")
+
+
+class Dossier:
+    """A lead, the truth about its company, and what can be bought about it, each thing once."""
+
+    def __init__(self, seller: Seller, row: JsonObject, truth: JsonObject) -> None:
+        self.truth = truth
+        self.lead = _lead_of(row)
+        # What `purchasing.research` asks for.
+        self._subject = Subject(row["company"], domain=domain_of(row), country=row.get("country"))
+        self._seller = seller
+        self._items: dict[tuple[Step, str | None], tuple[tuple[Any, ...], int]] = {}
+        self._known: dict[frozenset[tuple[Step, str | None]], tuple[Evidence, str | None]] = {}
+
+    def buy(self, step: Step, site: str | None) -> int:
+        """Buy *step*, a crawl of *site*; return the price in micro-USD."""
+        if (step, site) not in self._items:
+            self._items[step, site] = self._seller.buy(step, self._subject, site)
+        return self._items[step, site][1]
+
+    def known(self, bought: dict[Step, str | None]) -> tuple[Evidence, str | None]:
+        """Return what the steps *bought* say, and the website that is known then."""
+        key = frozenset(bought.items())
+        if key not in self._known:
+            answers = answers_of({each: self._items[each, site][0] for each, site in key})
+            payload = assemble(self._subject, answers, dict.fromkeys(Step, NOW)).payload
+            evidence = evidence_from(self._subject.name, payload, NOW)
+            self._known[key] = evidence, site_of(self._subject, answers).url
+        return self._known[key]
+
+    @property
+    def has_place(self) -> bool:
+        """Whether the lead says where the company is."""
+        return self._subject.country is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a lead: the judgement, and what was bought for it, in micro-USD."""
+
+    dossier: Dossier
+    decision: Decision
+    profile: CompanyProfile
+    steps: tuple[Step, ...]
+    micros: int
+    stop: Stop
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the lead advances, or is discarded for more than a lack of evidence."""
+        return self.decision.code != AssessmentCode.INSUFFICIENT_EVIDENCE
+
+    @property
+    def is_opportunity(self) -> bool:
+        """Whether the lead advances."""
+        return self.decision.verdict is Verdict.ADVANCE
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The facts of which nothing is known."""
+        profile = self.profile
+        known = (
+            profile.sector,
+            profile.country,
+            profile.website,
+            profile.contact_points,
+            profile.size_band,
+        )
+        return tuple(name for name, fact in zip(_FACTS, known, strict=True) if not fact)
+
+
+async def main(repeats: int) -> None:
+    """Print verdicts and money by what is bought, what verdicts rest on, and what they lack."""
+    seller, policy = Seller(repeats), default_policy()
+    dossiers = [
+        Dossier(seller, row, truth) for row, truth in seller.catalogue() if truth["findable"]
+    ]
+    agent = CdaoAgent(policy)
+    rules: dict[str, tuple[Wants, int]] = {
+        "stop rule": (agent.wants, DEFAULT_CEILING_MICROS),
+        "all below the ceiling": (_everything, DEFAULT_CEILING_MICROS),
+        "all steps": (_everything, _NO_CEILING),
+    }
+    outcomes = {
+        name: [_researched(each, policy, wants, ceiling) for each in dossiers]
+        for name, (wants, ceiling) in rules.items()
+    }
+    _show_verdicts(outcomes)
+    _show_money(outcomes)
+    _show_precision(outcomes, policy)
+    _show_others_evidence(outcomes, seller)
+    _show_differences(outcomes["stop rule"], outcomes["all below the ceiling"])
+    _show_undecided(outcomes["stop rule"])
+
+
+def _lead_of(row: JsonObject) -> Lead:
+    """Return the lead of a row; without a known address it writes from free mail."""
+    return Lead(
+        id=UUID(int=0),
+        company=row["company"],
+        contact="Ana",
+        email=f"ana@{row.get('email_domain', FREE_MAIL)}",
+        website=row.get("website"),
+        country=row.get("country"),
+    )
+
+
+def _everything(_case: Case, _fields: frozenset[ClaimField]) -> bool:
+    return True
+
+
+def _researched(dossier: Dossier, policy: Policy, wants: Wants, ceiling_micros: int) -> Outcome:
+    case = Case(lead=dossier.lead, now=NOW)
+    offers = offers_for(has_place=dossier.has_place)
+    bought: dict[Step, str | None] = {}
+    micros = 0
+    while True:
+        evidence, site = dossier.known(bought)
+        known = case.with_evidence(evidence)
+        chosen = next_step(
+            offers,
+            tried=bought,
+            has_site=site is not None,
+            spent_micros=micros,
+            ceiling_micros=ceiling_micros,
+            wants=partial(wants, known),
+        )
+        if isinstance(chosen, Stop):
+            break
+        bought[chosen.step] = site if chosen.step is Step.CRAWL else None
+        micros += dossier.buy(chosen.step, bought[chosen.step])
+    return Outcome(
+        dossier=dossier,
+        decision=CdaoAgent(policy).decide(known),
+        profile=build_profile(dossier.lead, evidence, policy.evidence, NOW),
+        steps=tuple(bought),
+        micros=micros,
+        stop=chosen,
+    )
+
+
+# --- Against the truth ----------------------------------------------------------------------------
+
+
+def is_wanted(truth: JsonObject, policy: Policy) -> bool:
+    """Return whether the company is in truth what the policy looks for, whatever is known of it."""
+    market = policy.market
+    return (
+        truth["sector"] in market.target_sectors
+        and truth["country"] in market.countries
+        and truth["size_band"] not in market.avoided_sizes
+        and not truth["closed"]
+    )
+
+
+def _facts(profile: CompanyProfile) -> Iterator[tuple[str, str]]:
+    """Yield the facts of a profile that have a source, each with its address."""
+    single: dict[str, Known[Any] | None] = {
+        "sector": profile.sector,
+        "size": profile.size_band,
+        "headcount": profile.headcount,
+        "country": profile.country,
+    }
+    listed: dict[str, tuple[Known[Any], ...]] = {
+        "website": profile.websites,
+        "contact": profile.contact_points,
+        "news": profile.news,
+        "hiring": (*profile.open_positions, *profile.job_titles),
+        "technology": profile.technologies,
+    }
+    facts = [(name, fact) for name, fact in single.items() if fact]
+    facts += [(name, each) for name, several in listed.items() for each in several]
+    yield from ((name, fact.source_url) for name, fact in facts if fact.source_url)
+
+
+def _is_own_source(url: str, truth: JsonObject, seller: Seller) -> bool:
+    """Return whether what stands at *url* is about the company."""
+    if "place_id:" in url:
+        owner = seller.world.at_place(url.rpartition(":")[2])
+        return owner is not None and owner.id == truth["key"]
+    host = (host_of(url) or "").removeprefix("www.")
+    is_group = "parent_site" in truth["traits"]
+    if host == truth["domain"] or (is_group and host in truth["other_domains"]):
+        return True
+    if url in {item["url"] for item in truth["news"]}:
+        return True
+    path = urlsplit(url).path.casefold()
+    neighbours = [*truth["namesakes"], truth["neighbour"]]
+    return truth["slug"] in path and not any(
+        other["slug"] in path and truth["slug"] in other["slug"] for other in neighbours
+    )
+
+
+# --- Tables ---------------------------------------------------------------------------------------
+
+
+def _show_verdicts(outcomes: dict[str, list[Outcome]]) -> None:
+    codes = [
+        AssessmentCode.VIABLE,
+        AssessmentCode.POOR_FIT,
+        AssessmentCode.OUTSIDE_MARKET,
+        AssessmentCode.COMPANY_CLOSED,
+        AssessmentCode.COMPANY_INSOLVENT,
+        AssessmentCode.INSUFFICIENT_EVIDENCE,
+    ]
+    table = grid("Leads of companies that can be found", ("bought", "leads", "decided", *codes))
+    for name, leads in outcomes.items():
+        counts = Counter(each.decision.code for each in leads)
+        decided = sum(each.is_decided for each in leads)
+        shown = (f"{counts[code]:,}" for code in codes)
+        table.add_row(name, f"{len(leads):,}", _percent(decided, len(leads)), *shown)
+    console.print(table)
+
+
+def _show_money(outcomes: dict[str, list[Outcome]]) -> None:
+    head = ("bought", "$ a lead", "at most", "a decided one", "an opportunity")
+    table = grid("What they cost", (*head, "steps a lead", *Step))
+    for name, leads in outcomes.items():
+        micros = sum(each.micros for each in leads)
+        steps = Counter(step for each in leads for step in each.steps)
+        table.add_row(
+            name,
+            _dollars(micros, len(leads)),
+            _dollars(max(each.micros for each in leads), 1),
+            _dollars(micros, sum(each.is_decided for each in leads)),
+            _dollars(micros, sum(each.is_opportunity for each in leads)),
+            f"{steps.total() / len(leads):.2f}",
+            *(f"{steps[step]:,}" for step in Step),
+        )
+    console.print(table)
+
+
+def _show_precision(outcomes: dict[str, list[Outcome]], policy: Policy) -> None:
+    """Show how many opportunities are wanted in truth, and how many of the wanted become one."""
+    head = ("bought", "opportunities", "wanted in truth", "all wanted", "became one")
+    table = grid("Opportunities against the truth", head)
+    for name, leads in outcomes.items():
+        advanced = [each for each in leads if each.is_opportunity]
+        wanted = [each for each in leads if is_wanted(each.dossier.truth, policy)]
+        right = sum(is_wanted(each.dossier.truth, policy) for each in advanced)
+        table.add_row(
+            name,
+            f"{len(advanced):,}",
+            _percent(right, len(advanced)),
+            f"{len(wanted):,}",
+            _percent(right, len(wanted)),
+        )
+    console.print(table)
+
+
+def _show_others_evidence(outcomes: dict[str, list[Outcome]], seller: Seller) -> None:
+    """Show which judgements know anything from a source about another company."""
+    table = grid("Another company's evidence", ("bought", "leads with some", "decided"))
+    rows: list[tuple[str, ...]] = []
+    for name, leads in outcomes.items():
+        borrowed = 0
+        decided = 0
+        for each in leads:
+            truth = each.dossier.truth
+            others = {
+                f"{fact} of {_owner_shown(url)}"
+                for fact, url in _facts(each.profile)
+                if not _is_own_source(url, truth, seller)
+            }
+            if others:
+                borrowed += 1
+                decided += each.is_decided
+                rows.append((name, truth["name"], each.decision.code, ", ".join(sorted(others))))
+        table.add_row(name, f"{borrowed:,}", f"{decided:,}")
+    console.print(table)
+    _show_list("Whose evidence", ("bought", "lead", "verdict", "facts"), rows)
+
+
+def _owner_shown(url: str) -> str:
+    return "its place on Maps" if "place_id:" in url else host_of(url) or url
+
+
+def _show_differences(stopped: Sequence[Outcome], complete: Sequence[Outcome]) -> None:
+    """Show each lead that all steps below the ceiling would have judged otherwise, and why."""
+    rows = []
+    for one, other in zip(stopped, complete, strict=True):
+        if one.is_opportunity == other.is_opportunity:
+            continue
+        unbought = ", ".join(step for step in other.steps if step not in one.steps)
+        codes = f"{one.decision.code} {one.decision.score}"
+        with_all = f"{other.decision.code} {other.decision.score}"
+        rows.append((one.dossier.truth["name"], codes, with_all, unbought, _news(one, other)))
+    title = f"Verdicts that all steps below the ceiling would change: {len(rows)}"
+    _show_list(title, ("lead", "verdict", "with all", "not bought", "what that brings"), rows)
+
+
+def _news(one: Outcome, other: Outcome) -> str:
+    """Return the points by which the findings of two judgements differ."""
+    before, after = (
+        {finding["name"]: finding["points"] for finding in _findings(each)}
+        for each in (one, other)
+    )  # fmt: skip
+    changed = {name: after.get(name, 0) - before.get(name, 0) for name in {*before, *after}}
+    return ", ".join(f"{name} {points:+}" for name, points in sorted(changed.items()) if points)
+
+
+def _findings(outcome: Outcome) -> Iterable[Any]:
+    findings = outcome.decision.details["findings"]
+    assert isinstance(findings, list), "the agent says what it found"
+    return findings
+
+
+def _show_undecided(leads: Sequence[Outcome]) -> None:
+    """Show what is missing where evidence was insufficient, the most frequent first."""
+    undecided = [each for each in leads if not each.is_decided]
+    groups = Counter(", ".join(each.missing) or "nothing" for each in undecided)
+    table = grid(
+        f"Undecided with the stop rule: {len(undecided):,}", ("unknown", "leads", "scores", "stops")
+    )
+    for missing, count in groups.most_common():
+        alike = [each for each in undecided if (", ".join(each.missing) or "nothing") == missing]
+        scores = sorted(each.decision.score or 0 for each in alike)
+        stops = Counter(each.stop for each in alike)
+        told = ", ".join(f"{stop} {number}" for stop, number in stops.most_common())
+        table.add_row(missing, f"{count:,}", f"{scores[0]}-{scores[-1]}", told)
+    console.print(table)
+
+
+def _show_list(title: str, head: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
+    if not rows:
+        return
+    table = grid(title, head)
+    for row in rows[:_MOST_SHOWN]:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def _dollars(micros: int, count: int) -> str:
+    return f"{micros / count / _DOLLAR:.4f}" if count else "-"
