@@ -53,8 +53,8 @@ T = TypeVar("T")
 PART: Final = 2_000
 #: The number of a row that makes no lead.
 NO_LEAD: Final = 2**32 - 1
-#: Companies whose columns are remembered from part to part: 0.5 kB each.
-KNOWN: Final = 20_000
+#: Companies whose columns are remembered from part to part: 0.9 kB each.
+KNOWN: Final = 2_000
 #: Problems of rows that are printed; the output file has all of them.
 SHOWN: Final = 20
 #: Rows read between two updates of the progress.

@@ -108,3 +108,5 @@ _COLUMNS: Final[Mapping[str, Mapping[ClaimField, Read]]] = {
     "phone": {ClaimField.PHONE: _line},
     "email": {ClaimField.EMAIL: _line},
 }
+#: The fields that the columns are made of.
+COLUMN_FIELDS: Final = frozenset(field for readers in _COLUMNS.values() for field in readers)

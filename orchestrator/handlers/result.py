@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agents.case import Decision, Evidence, Localized, OpportunityDraft
 from orchestrator.database import in_chunks
-from orchestrator.evidence.columns import CompanyColumns, columns_of
+from orchestrator.evidence.columns import COLUMN_FIELDS, CompanyColumns, columns_of
 from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.jobs import Job, JobKind, JobResults, RowResult
 from orchestrator.memo import Source
@@ -298,7 +298,7 @@ class ResultReader:
                 for key, purchase_id, as_of in keys
                 if key is not None and as_of is not None
             ]
-            evidence = await self._reader.find(references)
+            evidence = await self._reader.find(references, only=COLUMN_FIELDS)
             for key, each in zip(keys, evidence, strict=True):
                 if each is not None:
                     found[key] = columns_of(each)

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import RowMapping, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from agents.case import Evidence
+from agents.case import ClaimField, Evidence
 from orchestrator.database import in_chunks, insert_new, reading, writing
 from orchestrator.database.schema import evidence, settled
 from orchestrator.evidence.model import Step
@@ -143,8 +143,12 @@ class EvidenceReader:
         newest = max(kept, key=_informativeness, default=None)
         return None if newest is None else replace(newest, company_key=company.key)
 
-    async def find(self, references: Sequence[EvidenceReference]) -> list[Evidence | None]:
+    async def find(
+        self, references: Sequence[EvidenceReference], only: frozenset[ClaimField] | None = None
+    ) -> list[Evidence | None]:
         """Return the evidence of each of *references*, never newer; None where it is not kept.
+
+        *only* names the fields that are read of each; None is for all.
 
         Raises:
             StoreUnavailable: Redis is unavailable.
@@ -152,7 +156,7 @@ class EvidenceReader:
         """
         entries = await self._memo.peek_many([entry_key(each.company_key) for each in references])
         found = [
-            enrichment_of(each.company_key, None, entry).evidence
+            enrichment_of(each.company_key, None, entry).evidence_about(only)
             if entry is not None and as_of(entry) == each.as_of
             else None
             for each, entry in zip(references, entries, strict=True)
@@ -165,7 +169,7 @@ class EvidenceReader:
         }
         archived = await self._archive.of(missing) if missing else {}
         return [
-            _evidence_of([archived[id_] for id_ in each.purchase_ids if id_ in archived])
+            _evidence_of([archived[id_] for id_ in each.purchase_ids if id_ in archived], only)
             if known is None
             else known
             for each, known in zip(references, found, strict=True)
@@ -213,8 +217,10 @@ def archived_steps(answers: Sequence[ArchivedAnswer]) -> dict[Step, ArchivedAnsw
     return {step: each for each in answers if (step := step_of(each.source)) is not None}
 
 
-def _evidence_of(answers: Sequence[ArchivedAnswer]) -> Evidence | None:
-    return archived_outcome(answers).evidence if answers else None
+def _evidence_of(
+    answers: Sequence[ArchivedAnswer], only: frozenset[ClaimField] | None
+) -> Evidence | None:
+    return archived_outcome(answers).evidence_about(only) if answers else None
 
 
 async def keep_answers(

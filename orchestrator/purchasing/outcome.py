@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final, assert_never
 
-from agents.case import Evidence
+from agents.case import ClaimField, Evidence
 from orchestrator.identity.resolution import MatchReason, Resolved
 from orchestrator.memo import Entry, Failure, Source
 from orchestrator.surfsense import (
@@ -109,6 +109,12 @@ class Enrichment:
         if self.status is not EnrichmentStatus.FOUND or self.as_of is None:
             return None
         return evidence_from(self.query_name, self.answer, self.as_of)
+
+    def evidence_about(self, only: frozenset[ClaimField] | None) -> Evidence | None:
+        """Return what the answer claims about *only* these fields; about all for None."""
+        if only is None or self.status is not EnrichmentStatus.FOUND or self.as_of is None:
+            return self.evidence
+        return evidence_from(self.query_name, self.answer, self.as_of, only)
 
     def repeated(self) -> "Enrichment":
         """Return the outcome of a further lookup that this one answers, too."""

@@ -8,6 +8,7 @@ unreadable field claims nothing; the payload keeps it, like every unknown field.
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import (
@@ -34,14 +35,23 @@ BARE_CONFIDENCE = 0.5
 _VALUE = ("value", "valor")
 
 
-def evidence_from(company: str, payload: Mapping[str, object], purchased_at: datetime) -> Evidence:
+def evidence_from(
+    company: str,
+    payload: Mapping[str, object],
+    purchased_at: datetime,
+    only: frozenset[ClaimField] | None = None,
+) -> Evidence:
     """Return what *payload* claims about *company*.
 
     Args:
         company: The name as it was asked for.
         payload: A `Found` answer's object, as stored.
         purchased_at: Aware UTC instant that dates the claims whose source gives none.
+        only: The fields that are read, which takes less time; None for all.
     """
+    if only is not None:
+        unread = _names_beside(only)
+        payload = {name: value for name, value in payload.items() if name not in unread}
     answer = _Enrichment.model_validate(payload)
     claims: list[Claim] = []
     for row in FIELDS:
@@ -218,6 +228,13 @@ FIELDS = (
     EvidenceField(ClaimField.TECHNOLOGY, "technologies", ("tecnologias", "tecnologías"), _TEXTS),
     EvidenceField(ClaimField.TAX_ID, "tax_ids", ("identificaciones_fiscales",), _TEXTS),
 )
+
+
+@cache
+def _names_beside(only: frozenset[ClaimField]) -> frozenset[str]:
+    """Return the names of all fields but *only* these."""
+    rows = [row for row in FIELDS if row.claim not in only]
+    return frozenset(name for row in rows for name in (row.name, *row.spanish))
 
 
 class _Simulation(BaseModel):

@@ -296,3 +296,18 @@ def test_every_json_object_can_be_read(answer: dict[str, object]) -> None:
     """No object that a server may send raises."""
     evidence_from("Acme", answer, PURCHASED_AT)
     Envelope.model_validate(answer)
+
+
+@given(
+    st.dictionaries(st.sampled_from(NAMES), JSON, max_size=6),
+    st.frozensets(st.sampled_from(ClaimField)),
+)
+def test_some_fields_are_read_as_all_are(
+    payload: dict[str, object], only: frozenset[ClaimField]
+) -> None:
+    """What is left out is left out alone, under each of its names."""
+    every = evidence_from("ACME", payload, PURCHASED_AT)
+    some = evidence_from("ACME", payload, PURCHASED_AT, only)
+
+    assert some.claims == tuple(claim for claim in every.claims if claim.field in only)
+    assert some.simulated == every.simulated
