@@ -162,6 +162,8 @@ def run_file(
         return await run_batch(runtime, batch, target, quiet=as_json)
 
     lead_file = batch.lead_file
+    for sentence in lead_file.left_out:
+        notice(f"{lead_file.path}:", f"{sentence}: no rows.")
     if dry_run:
         show_estimate(with_runtime(look), as_json=as_json)
         return

@@ -17,14 +17,17 @@ from orchestrator.cli.evidence import show_evidence
 from orchestrator.cli.options import (
     AsJson,
     BuyAgain,
+    ColumnNames,
     Country,
     Deadline,
     DryRun,
+    EncodingName,
     MaxCost,
     Output,
     Tenant,
     Website,
     check_name,
+    parse_columns,
     parse_duration,
     parse_terms,
 )
@@ -54,6 +57,8 @@ def enrich(  # noqa: PLR0913 - each is an option
     ],
     output: Output = None,
     *,
+    columns: ColumnNames = None,
+    encoding: EncodingName = None,
     max_cost: MaxCost = None,
     deadline: Deadline = None,
     tenant: Tenant = None,
@@ -89,12 +94,14 @@ def enrich(  # noqa: PLR0913 - each is an option
             raise typer.BadParameter("--patience is for names only; --max-cost limits a file")
         if with_evidence:
             raise typer.BadParameter("--show-evidence is for names only; a file has columns")
-        lead_file = read_lead_file(only, needs=FOR_ENRICHMENT)
+        lead_file = read_lead_file(
+            only, needs=FOR_ENRICHMENT, columns=parse_columns(columns), encoding=encoding
+        )
         batch = Batch(lead_file, JobKind.ENRICH, _item_of, CompanyResult, terms)
         run_file(batch, output, items="companies", dry_run=dry_run, as_json=as_json)
         return
-    if output:
-        raise typer.BadParameter("--output is for files only")
+    if output or columns or encoding:
+        raise typer.BadParameter("--output, --column and --encoding are for files only")
     limit = None if patience is None else parse_duration(patience)
     mentions = [Mention(check_name(name), website, country) for name in names]
     if dry_run:

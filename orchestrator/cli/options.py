@@ -1,6 +1,7 @@
 """Arguments and options that several commands share, and the bounds of what is typed."""
 
 import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -13,6 +14,7 @@ from orchestrator.dispatch import Terms
 from orchestrator.infra import bounds
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import Lane
+from orchestrator.leadfile import LeadField
 
 T = TypeVar("T")
 _TEXT: Final = TypeAdapter(bounds.Notes)
@@ -151,6 +153,24 @@ Output = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="For a file; FILE.out.csv by default."),
 ]
 
+ColumnNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="FIELD=NAME",
+        help="For a file: the column that holds a field, such as company='Associated Company'; "
+        "may be given repeatedly, also for one field.",
+    ),
+]
+EncodingName = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="For a file: its encoding, such as utf-8, cp1252 or mac_roman; found out by default.",
+    ),
+]
+
 #: Filters of jobs and of their failed items.
 OfLane = Annotated[
     Lane | None, typer.Option("--lane", metavar="|".join(Lane), help="Only of this lane.")
@@ -158,6 +178,23 @@ OfLane = Annotated[
 OfTenant = Annotated[
     str | None, typer.Option("--tenant", metavar="TENANT", help="Only of this tenant.")
 ]
+
+
+def parse_columns(texts: Sequence[str] | None) -> dict[LeadField, list[str]]:
+    """Return what `--column` says: for each field the names of its columns, in their order.
+
+    Raises:
+        typer.BadParameter: No field is called so, or no name follows.
+    """
+    columns: dict[LeadField, list[str]] = {}
+    for text in texts or ():
+        field, _, name = text.partition("=")
+        if field.strip() not in set(LeadField) or not name.strip():
+            raise typer.BadParameter(
+                f"{text!r} is no FIELD=NAME; the fields are {', '.join(LeadField)}"
+            )
+        columns.setdefault(LeadField(field.strip()), []).append(name)
+    return columns
 
 
 def parse_terms(

@@ -12,11 +12,14 @@ from orchestrator.cli.batch import Batch, run_file
 from orchestrator.cli.options import (
     AsJson,
     BuyAgain,
+    ColumnNames,
     Deadline,
     DryRun,
+    EncodingName,
     MaxCost,
     Output,
     Tenant,
+    parse_columns,
     parse_terms,
 )
 from orchestrator.cli.sample import run_sample
@@ -33,6 +36,8 @@ def run(  # noqa: PLR0913 - each is an option
     ] = None,
     output: Output = None,
     *,
+    columns: ColumnNames = None,
+    encoding: EncodingName = None,
     max_cost: MaxCost = None,
     deadline: Deadline = None,
     tenant: Tenant = None,
@@ -77,14 +82,15 @@ def run(  # noqa: PLR0913 - each is an option
     if not (again or lead_ids or where):
         if leads is None:
             raise typer.BadParameter("give a lead file, --lead-id, --where or --rejudge")
-        kind, lead_file = JobKind.PIPELINE, read_lead_file(Path(leads))
-        batch = Batch(lead_file, kind, _item_of, LeadResult, terms, prepare=_import)
+        named = parse_columns(columns)
+        lead_file = read_lead_file(Path(leads), columns=named, encoding=encoding)
+        batch = Batch(lead_file, JobKind.PIPELINE, _item_of, LeadResult, terms, prepare=_import)
         if sample is not None:
             run_sample(batch, sample, as_json=as_json)
         run_file(batch, output, items="leads", dry_run=dry_run, as_json=as_json)
         return
-    if output is not None:
-        raise typer.BadParameter("--output belongs to a lead file")
+    if output is not None or columns or encoding:
+        raise typer.BadParameter("--output, --column and --encoding belong to a lead file")
     selection = Selection.of(leads, lead_ids or (), where or ())
     if again:
         rejudge(selection, terms, dry_run=dry_run, as_json=as_json)

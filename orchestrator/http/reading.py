@@ -33,7 +33,7 @@ from orchestrator.leadfile import (
 )
 from orchestrator.leadfile.cells import unguard
 from orchestrator.leadfile.columns import Columns, find_columns
-from orchestrator.leadfile.csv_format import detect_dialect
+from orchestrator.leadfile.csv_format import find_table
 from orchestrator.leadfile.rows import Sheet
 
 from .errors import (
@@ -58,7 +58,7 @@ LISTED_WARNINGS = 100
 _SHEET = Sheet(
     file="",
     header=tuple(LeadField),
-    columns={field: (column,) for column, field in enumerate(LeadField)},
+    columns={field: ((column,),) for column, field in enumerate(LeadField)},
     needs=FOR_PIPELINE,
 )
 
@@ -272,8 +272,7 @@ class _CsvNames:
         for cells in reader:
             if not cells:
                 continue
-            if header.is_ahead:
-                header.is_ahead = False
+            if self._line + reader.line_num - 1 <= header.last_line:
                 continue
             if len(cells) > header.columns:
                 line = self._line + reader.line_num - 1
@@ -288,13 +287,13 @@ class _CsvNames:
 
 @dataclass
 class _Header:
-    """What stands in which column; `is_ahead` until the header's own record has been read."""
+    """What stands in which column, below *last_line*, where the header ends."""
 
     delimiter: str
     quote: str
     columns: int
     fields: Columns
-    is_ahead: bool = True
+    last_line: int
 
     def mention(self, cells: list[str]) -> Mention:
         """Return how a record names its company."""
@@ -309,21 +308,23 @@ class _Header:
         )
 
     def _cell(self, field: LeadField, cells: list[str]) -> str:
-        column = self.fields.get(field, (self.columns,))[0]
+        column = self.fields.get(field, ((self.columns,),))[0][0]
         return unguard(cells[column][: MAX_TEXT + 1]) if column < len(cells) else ""
 
 
 def _header_of(block: str) -> _Header:
-    dialect, cells = detect_dialect(list(StringIO(block, newline="")))
-    columns = find_columns(cells or ())
-    if cells is None or LeadField.COMPANY not in columns:
+    table = find_table(list(StringIO(block, newline="")))
+    cells = () if table.header is None else table.header.cells
+    columns = find_columns(cells, of_companies=True)
+    if table.header is None or LeadField.COMPANY not in columns:
         complaint = (
             "The upload has no column for the company; "
             "call it 'company' or 'empresa' on the first line."
         )
         raise Refused(_refusal("no_company_column", complaint))
-    separators = dialect.separators
-    return _Header(separators.delimiter, separators.quote, len(cells), columns)
+    separators = table.dialect.separators
+    last_line = table.header.last_line
+    return _Header(separators.delimiter, separators.quote, len(cells), columns, last_line)
 
 
 class _NdjsonNames:

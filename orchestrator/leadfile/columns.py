@@ -1,10 +1,12 @@
-"""Which column holds what, by the names that people give columns in English and Spanish."""
+"""Which columns of a file hold which field of a lead, in which order they are tried."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 from .cells import fold
+from .headings import Heading, Holds, Whose, heading
 
 
 class LeadField(StrEnum):
@@ -25,68 +27,116 @@ FOR_PIPELINE = frozenset({LeadField.COMPANY, LeadField.CONTACT, LeadField.EMAIL}
 FOR_ENRICHMENT = frozenset({LeadField.COMPANY})
 """What a list of companies needs of every row."""
 
-Columns = Mapping[LeadField, tuple[int, ...]]
-"""Column numbers from 0. Only a contact can have two: given name and surname."""
+Choice = tuple[int, ...]
+"""Column numbers from 0 whose cells make one value: given name and surname."""
+Columns = Mapping[LeadField, tuple[Choice, ...]]
+"""For each field the choices in their order: the first with a usable value counts in a row."""
+
+#: A company's own value before a person's, a person's at work before the one at home.
+_COMPANY_FIRST: Final = (Whose.WORK, Whose.COMPANY, Whose.UNSAID, Whose.PERSON, Whose.HOME)
+#: The address of the lead, not the company's own.
+_PERSON_FIRST: Final = (Whose.WORK, Whose.UNSAID, Whose.PERSON, Whose.COMPANY, Whose.HOME)
+_SIMPLE: Final = (
+    (LeadField.EMAIL, Holds.EMAIL, _PERSON_FIRST),
+    (LeadField.WEBSITE, Holds.WEBSITE, _COMPANY_FIRST),
+    (LeadField.COUNTRY, Holds.COUNTRY, _COMPANY_FIRST[:-1]),  # no home of a person
+    (LeadField.PHONE, Holds.PHONE, _COMPANY_FIRST),
+    (LeadField.SOURCE, Holds.SOURCE, _PERSON_FIRST),
+    (LeadField.NOTES, Holds.NOTES, _PERSON_FIRST),
+)
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(fold(name) for name in text.split(","))
+class UnknownColumnError(ValueError):
+    """A file has no column of the *name* that was given."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
-# The more specific name wins where two columns could be meant, so it comes first.
-_SYNONYMS: Mapping[LeadField, tuple[str, ...]] = {
-    LeadField.COMPANY: _names(
-        "company,company name,empresa,nombre de la empresa,nombre de empresa,nombre empresa,"
-        "compañía,nombre de la compañía,razón social,denominación social,razão social,sociedad,"
-        "organization,organization name,organisation,organisation name,organización,organização,"
-        "account,account name,cuenta,nombre de la cuenta,business,business name,negocio,firm,"
-        "firma,employer,cliente,customer,client"
-    ),
-    LeadField.CONTACT: _names(
-        "contact,contact name,full name,contacto,nombre de contacto,nombre del contacto,"
-        "persona de contacto,contact person,nombre completo,nombre y apellidos,contato,"
-        "lead name,nombre del lead,person,persona,first name,given name,nombre,nombres,nome,name"
-    ),
-    LeadField.EMAIL: _names(
-        "email,e-mail,email address,e-mail address,correo electrónico,correo,mail,"
-        "dirección de correo,dirección de correo electrónico,work email,business email,"
-        "email de contacto,correo de contacto,contact email,email del contacto"
-    ),
-    LeadField.WEBSITE: _names(
-        "website,web site,web,sitio web,sitio,página web,página,site,url,company website,"
-        "website url,homepage,domain,company domain,dominio,company domain name"
-    ),
-    LeadField.COUNTRY: _names(
-        "country,país,country code,código de país,country region,país región,nation,pais iso"
-    ),
-    LeadField.PHONE: _names(
-        "phone,phone number,teléfono,número de teléfono,teléfono de contacto,telephone,tel,tfno,"
-        "tlf,teléfono móvil,móvil,celular,mobile,mobile phone,telefone,work phone"
-    ),
-    LeadField.SOURCE: _names(
-        "source,lead source,origen,origen del lead,fuente,procedencia,canal,channel,origem"
-    ),
-    LeadField.NOTES: _names(
-        "notes,note,notas,nota,comments,comment,comentarios,comentario,observaciones,remarks,"
-        "description,descripción"
-    ),
-}
-_SURNAME = _names("last name,surname,family name,apellidos,apellido,sobrenome")
+def find_columns(
+    header: Sequence[str],
+    given: Mapping[LeadField, Sequence[str]] = MappingProxyType({}),
+    *,
+    of_companies: bool = False,
+) -> Columns:
+    """Return the columns of *header* that are understood; the others are kept, not read.
+
+    Args:
+        header: The names of the columns.
+        given: The names of the columns of some fields, as the owner of the file gave them; those
+            of one field are alternatives.
+        of_companies: The file may be a list of companies, whose `Name` is the company's.
+
+    Raises:
+        UnknownColumnError: A name of *given* is none of *header*; the message is the name.
+    """
+    taken = {name: _place_of(header, name) for names in given.values() for name in names}
+    headings = {
+        number: meaning
+        for number, name in enumerate(header)
+        if number not in taken.values() and (meaning := heading(name)) is not None
+    }
+    found: dict[LeadField, tuple[Choice, ...]] = {}
+    companies = _of(headings, Holds.COMPANY, _COMPANY_FIRST) or _of(
+        headings, Holds.CUSTOMER, _COMPANY_FIRST
+    )
+    people = _people(headings)
+    names = _of(headings, Holds.NAME, _PERSON_FIRST)
+    if of_companies and not companies and people == _each(names):
+        companies, people = names, ()
+    found[LeadField.COMPANY] = _each(companies)
+    found[LeadField.CONTACT] = people
+    for field, holds, order in _SIMPLE:
+        found[field] = _each(_of(headings, holds, order))
+    for field, named in given.items():
+        found[field] = _each(taken[name] for name in named)
+    return MappingProxyType({field: choices for field, choices in found.items() if choices})
 
 
-def find_columns(header: Sequence[str]) -> Columns:
-    """Return the columns of *header* whose names are known; the others are kept, not read."""
-    names = [fold(cell) for cell in header]
-    found: dict[LeadField, tuple[int, ...]] = {}
-    for field, synonyms in _SYNONYMS.items():
-        column = _first_known(names, synonyms)
-        if column is not None:
-            found[field] = (column,)
-    surname = _first_known(names, _SURNAME)
-    if surname is not None:
-        found[LeadField.CONTACT] = (*found.get(LeadField.CONTACT, ()), surname)
-    return MappingProxyType(found)
+def _place_of(header: Sequence[str], name: str) -> int:
+    """Return the column called *name*, or numbered so from 1 as in `#3`."""
+    for known in (list(header), [fold(each) for each in header]):
+        wanted = name if known == list(header) else fold(name)
+        if wanted and wanted in known:
+            return known.index(wanted)
+    number = name.removeprefix("#")
+    if name != number and number.isdecimal() and 1 <= int(number) <= len(header):
+        return int(number) - 1
+    raise UnknownColumnError(name)
 
 
-def _first_known(names: Sequence[str], synonyms: Iterable[str]) -> int | None:
-    return next((names.index(synonym) for synonym in synonyms if synonym in names), None)
+def _of(headings: Mapping[int, Heading], holds: Holds, order: Sequence[Whose]) -> list[int]:
+    among = [
+        number for number, each in headings.items() if each.holds is holds and each.whose in order
+    ]
+    return sorted(among, key=lambda n: (order.index(headings[n].whose), headings[n].turn, n))
+
+
+def _each(numbers: Iterable[int]) -> tuple[Choice, ...]:
+    return tuple((number,) for number in numbers)
+
+
+def _people(headings: Mapping[int, Heading]) -> tuple[Choice, ...]:
+    """Return where the name of a person stands: whole, in parts, or in a column of any name."""
+    full, given, middle, surnames, contacts, names = (
+        _of(headings, holds, _PERSON_FIRST)
+        for holds in (
+            Holds.FULL,
+            Holds.GIVEN,
+            Holds.MIDDLE,
+            Holds.SURNAME,
+            Holds.PERSON,
+            Holds.NAME,
+        )
+    )
+    parts: tuple[int, ...] = ()
+    if given and surnames:
+        parts = (given[0], *middle[:1], *surnames[:2])
+    elif given:
+        # In French and German a `Nom` or `Name` beside a given name is the surname.
+        parts = (given[0], *middle[:1], *names[:1])
+    elif surnames:
+        parts = (*(names or contacts)[:1], *surnames[:2])
+    choices = (*_each(full), *([parts] if parts else ()), *_each(contacts))
+    return tuple(dict.fromkeys(choices)) or _each(names)

@@ -1,7 +1,12 @@
 """How the bytes of a lead file become records of cells: encoding, dialect, quotes.
 
-Encoding: byte order marks first, then UTF-8, then cp1252. No statistics: a wrong guess about a
-short file turns every accented company into another company, and that costs money.
+Encoding: byte order marks first, then UTF-16 by its NUL bytes, then UTF-8, then the three 8-bit
+encodings that spreadsheet programs write in Western Europe and America (Windows, Macintosh,
+MS-DOS), by whether the bytes make letters inside words. Nothing else is guessed: a wrong guess
+turns every accented company into another company, and that costs money. `--encoding` says it.
+
+The table: its header may stand below a `sep=` line, titles, notes and comments. The header is the
+first record with the most columns that are understood.
 
 Quotes: a quote that is opened and never closed would swallow every row up to the next one. The
 strict parser notices; then only the line with the open quote is broken, and reading goes on
@@ -11,11 +16,12 @@ behind it.
 import codecs
 import csv
 import re
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
-from itertools import chain
-from typing import Literal
+from itertools import chain, islice
+from typing import Final, Literal
 
 from anyascii import anyascii
 
@@ -23,13 +29,32 @@ from .columns import LeadField, find_columns
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+#: Bytes beyond ASCII with what stands beside them.
+_IN_CONTEXT = re.compile(rb"(?s)(.?)([\x80-\xff]+)(?=(.?))")
+#: The letters of the languages whose spreadsheets write 8-bit files that have no mark.
+_LETTERS: Final = {
+    **dict.fromkeys("ìòùîûëïæœøåÀÈÌÒÙÂÊÎÔÛËÏÃÕÆŒØÅ", 2),
+    **dict.fromkeys("áéíóúñüçãõàèêâôäößÁÉÍÓÚÑÜÇÄÖ", 3),
+}
+#: What is often written beside words and never inside one.
+_SIGNS: Final = frozenset("ºª€£°§©®™«»“”‘’„–—…·¡¿´`\u00a0")  # noqa: RUF001
+#: In the order in which they are likely.
+_WESTERN: Final = ("cp1252", "mac_roman", "cp850")
+#: Different samples that are looked at; more would say the same.
+_SAMPLES: Final = 2_000
 _NON_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]")
 _DELIMITERS = (",", ";", "\t", "|")
+_SEP: Final = re.compile(r'"?sep=(.)"?[,;\t]*', re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"[^\s@]@[^\s@]+\.[a-zA-Z]{2}")
+#: Records in which the header is looked for.
+_SEARCHED: Final = 40
 _NO_LIMIT = 2**31 - 1
 
 MAX_RECORD = 1_000_000
@@ -78,20 +103,70 @@ def detect_encoding(chunks: Iterable[bytes]) -> Encoding:
     decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
     broken = foreign = 0
     is_cp1252 = True
+    samples: Counter[bytes] = Counter()
     for number, chunk in enumerate(chain(chunks, [b""])):
-        if number == 0:
-            for bom, codec in _BOMS:
-                if chunk.startswith(bom):
-                    return Encoding(codec, bom)
+        if number == 0 and (marked := _marked(chunk)) is not None:
+            return marked
         # The end of the last chunk may be half of a character.
         text = decode(chunk, not chunk)
         if not text.isascii():
             broken += len(_UNDECODED.findall(text))
             foreign += len(_NON_ASCII.findall(text))
-        is_cp1252 = is_cp1252 and _NOT_CP1252.search(chunk) is None
+            if broken > foreign and len(samples) < _SAMPLES:
+                samples.update(map(b"".join, _IN_CONTEXT.findall(chunk)))
+            is_cp1252 = is_cp1252 and _NOT_CP1252.search(chunk) is None
     if broken <= foreign:
         return Encoding("utf-8")
-    return Encoding("cp1252" if is_cp1252 else "latin-1")
+    codec = max(_WESTERN, key=lambda each: _likeness(samples, each))
+    # Any byte has a meaning in latin-1.
+    return Encoding(codec if is_cp1252 or codec != "cp1252" else "latin-1")
+
+
+def named_encoding(name: str, beginning: bytes) -> Encoding:
+    """Return the encoding called *name* for a file with this *beginning*.
+
+    Raises:
+        LookupError: Python knows no text encoding of this name.
+    """
+    codec = codecs.lookup(name)
+    "".encode(codec.name)  # a LookupError for what is no encoding of text, such as hex
+    marked = _marked(beginning)
+    if marked is not None and marked.bom and marked.codec.startswith(codec.name):
+        return marked
+    return Encoding(codec.name)
+
+
+def _marked(beginning: bytes) -> Encoding | None:
+    """Return the encoding that the first bytes of a file say, by their mark or their NUL bytes."""
+    for bom, codec in _BOMS:
+        if beginning.startswith(bom):
+            return Encoding(codec, bom)
+    even, odd = beginning[0:2_000:2], beginning[1:2_000:2]
+    # Most characters of a Western text have NUL for their other byte.
+    if 2 * odd.count(0) > len(odd) and not even.count(0):
+        return Encoding("utf-16-le")
+    if 2 * even.count(0) > len(even) and not odd.count(0):
+        return Encoding("utf-16-be")
+    return None
+
+
+def _likeness(samples: Counter[bytes], codec: str) -> int:
+    """Return how much *samples* look like words in *codec*: letters, each in its case."""
+    score = 0
+    for sample, count in samples.items():
+        text = sample.decode(codec, "replace")
+        for before, char, after in zip(f" {text}", text, f"{text[1:]} ", strict=False):
+            if char.isascii():
+                continue
+            # `NIÑO`, `Íñigo`, `Ñandú`; but no `eÑo`, which is what another encoding makes of it.
+            fits = not (before.islower() and char.isupper()) and not (
+                before.isupper() and after.islower() and char.isupper()
+            )
+            if char in _LETTERS:
+                score += count * (_LETTERS[char] if fits else -1)
+            elif char not in _SIGNS or (before.isalpha() and after.isalpha()):
+                score -= 2 * count
+    return score
 
 
 def has_broken_bytes(text: str) -> bool:
@@ -141,37 +216,81 @@ class Dialect:
         return buffer.getvalue().removesuffix("\r\n") + self.newline
 
 
-def detect_dialect(lines: Sequence[str]) -> tuple[Dialect, tuple[str, ...] | None]:
-    """Return the dialect of *lines* and their header; None where every line is empty.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Where a table begins: its dialect and header; `preamble` are the lines above as they are."""
 
-    The delimiter is the one that finds the company column, then the most known columns, then
-    the most columns: a header is a better witness than the frequency of commas in notes.
+    dialect: Dialect
+    header: Record | None
+    preamble: str = ""
+
+
+def find_table(lines: Sequence[str], wanted: Iterable[str] = ()) -> Table:
+    """Return where the table in *lines* begins; its header is None where every line is empty.
+
+    The delimiter and the header are those that find the company column, then the most known
+    columns: a header is a better witness than the frequency of commas in notes. The names of
+    *wanted* are columns of it.
     """
     quote = _quote_of(lines)
-    candidates = [
-        (separators, next(read_records(lines, separators), None))
-        for separators in (Separators(delimiter, quote) for delimiter in _DELIMITERS)
-    ]
-    separators, header = max(candidates, key=lambda candidate: _fitness(candidate[1]))
-    if header is None:
-        return Dialect(separators), None
+    said = _SEP.fullmatch(lines[0].strip("\ufeff\r\n")) if lines else None
+    below = ["\n", *lines[1:]] if said else lines
+    delimiters = (said[1],) if said else _DELIMITERS
+    best: tuple[tuple[object, ...], Separators, Record] | None = None
+    for separators in (Separators(delimiter, quote) for delimiter in delimiters):
+        first = list(islice(read_records(below, separators), _SEARCHED))
+        for fitness, record in _candidates(first, separators, frozenset(wanted)):
+            if best is None or fitness > best[0]:
+                best = fitness, separators, record
+    if best is None:
+        return Table(Dialect(Separators(delimiters[0], quote)), None)
+    _, separators, header = best
     raw = "".join(lines[header.line - 1 : header.last_line])
+    above = "".join(lines[: header.line - 1])
     newline = _newline_of(raw)
     all_quoted = Dialect(separators, newline, quote_all=True)
-    if all_quoted.line(header.cells) == raw:
-        return all_quoted, header.cells
-    return Dialect(separators, newline), header.cells
+    dialect = all_quoted if all_quoted.line(header.cells) == raw else Dialect(separators, newline)
+    return Table(dialect, header, above if above.strip() else "")
+
+
+def unwrapped(record: Record, separators: Separators, columns: int | None = None) -> Record:
+    """Return *record*, or what is in its only cell: programs quote whole lines by mistake.
+
+    With *columns*, only if there are as many cells in it.
+    """
+    if len(record.cells) != 1 or separators.delimiter not in record.cells[0]:
+        return record
+    inner = list(read_records(StringIO(record.cells[0], newline=""), separators))
+    if len(inner) != 1 or (columns is not None and len(inner[0].cells) != columns):
+        return record
+    return replace(record, cells=inner[0].cells)
+
+
+def _candidates(
+    records: Sequence[Record], separators: Separators, wanted: frozenset[str]
+) -> Iterator[tuple[tuple[object, ...], Record]]:
+    """Yield what could be a header, with how well it fits."""
+    records = [unwrapped(record, separators) for record in records]
+    widths = Counter(len(record.cells) for record in records)
+    usual = max(widths, key=lambda width: (widths[width], width), default=0)
+    for number, record in enumerate(records):
+        columns = find_columns(record.cells, of_companies=True)
+        found = len(wanted.intersection(record.cells))
+        is_first = all(each.cells[0].startswith("#") for each in records[:number])
+        # Below the first record, a cell such as `Cliente` may be a value.
+        counts = found or is_first or len(columns) > 1
+        if any(_ADDRESS.search(cell) for cell in record.cells):
+            counts = False
+        known = len(columns) if counts else 0
+        has_company = bool(known) and LeadField.COMPANY in columns
+        is_comment = record.cells[0].startswith("#")
+        is_usual = bool(known) or (len(record.cells) == usual and not is_comment)
+        yield (found, has_company, known, is_usual, -number, len(record.cells)), record
 
 
 def _quote_of(lines: Sequence[str]) -> str:
     first = next((line.strip() for line in lines if line.strip()), "")
     return "'" if len(first) > 1 and first[0] == first[-1] == "'" else '"'
-
-
-def _fitness(header: Record | None) -> tuple[bool, int, int]:
-    cells = header.cells if header else ()
-    columns = find_columns(cells)
-    return LeadField.COMPANY in columns, len(columns), len(cells)
 
 
 def _newline_of(record: str) -> str:

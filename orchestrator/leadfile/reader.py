@@ -1,25 +1,36 @@
-"""Opens a lead file in any usual encoding and dialect, finds its columns, and reads its rows.
+"""Opens a lead file in any usual encoding and dialect, finds its table, and reads its rows.
 
 Opening passes over the whole file, since any byte may decide its encoding; a few lines of it are in
-memory at a time.
+memory at a time. What is no row is left out, and said: lines above the header, blank rows, and the
+footer of a report.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from types import MappingProxyType
+from typing import Final, TextIO
 
 from .cells import shown, visible
-from .columns import FOR_PIPELINE, Columns, LeadField, find_columns
+from .columns import (
+    FOR_PIPELINE,
+    Columns,
+    LeadField,
+    UnknownColumnError,
+    find_columns,
+)
 from .csv_format import (
     MAX_RECORD,
     Dialect,
     Encoding,
     Record,
-    detect_dialect,
+    Table,
     detect_encoding,
+    find_table,
+    named_encoding,
     read_records,
+    unwrapped,
 )
 from .files import LeadFileError, Spool
 from .rows import LeadRow, Sheet
@@ -33,7 +44,30 @@ _SIGNATURES = (
     (b"\xff\xd8\xff", "is a picture, not a CSV"),
     (b"GIF8", "is a picture, not a CSV"),
     (b"\x1f\x8b", "is compressed, not a CSV"),
+    (b"BEGIN:VCARD", "is a file of address cards (vCard), not a CSV"),
 )
+#: What programs call by the name of a spreadsheet, by their first characters in lower case.
+_TEXTS = (
+    ("<?xml", "is an XML document, not a CSV"),
+    ("<html", "is a web page, though its name may be that of a spreadsheet"),
+    ("<!doctype", "is a web page, though its name may be that of a spreadsheet"),
+    ("<table", "is a web page, though its name may be that of a spreadsheet"),
+    ("{", "is JSON, not a CSV"),
+    ("[{", "is JSON, not a CSV"),
+)
+_FOOTER: Final = re.compile(
+    r"(?i)\s*(?:copyright|©|\(c\)|confidential|"
+    r"generated (?:by|on)|exported (?:by|on|from)|created by|"
+    r"run by|report (?:generated|run)|printed|page \d|as of |grand totals?|"
+    r"totals?(?: (?:records|rows|leads)|\s*[:=]|\s+\d)|records?\s*:|rows?\s*:|"
+    r"(?:informe|reporte) (?:generado|creado)|generado (?:por|el)|exportado|fin del? |"
+    r"total general|"
+    r"total(?:es)? (?:de )?(?:registros|filas)|registros\s*:|filas\s*:|p[aá]gina \d|confidencial|"
+    r"gerado (?:por|em)|relat[oó]rio gerado|erstellt (?:von|am)|vertraulich|seite \d|gesamt|"
+    r"g[eé]n[eé]r[eé] (?:par|le)|confidentiel)"
+)
+#: The most narrow table in which a line of one cell behind a blank line is no row.
+_WIDE: Final = 3
 _NAME_THE_COLUMNS = "name the columns on its first line and add a row for each lead"
 _NAME_IT = {
     LeadField.COMPANY: "call the column with the companies 'company' or 'empresa'",
@@ -55,6 +89,14 @@ class LeadFile:
     sheet: Sheet
     length: int
     spool: Spool = field(repr=False)
+    begins: int = 1
+    """The last line of the header."""
+    ends: int | None = None
+    """The last line of the table, None where nothing stands below it."""
+    preamble: str = ""
+    """The lines above the header, as they are."""
+    left_out: tuple[str, ...] = ()
+    """What is in the file and no row of the table, in sentences."""
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -64,8 +106,12 @@ class LeadFile:
     def records(self) -> Iterator[Record]:
         """Yield the cells of all rows, in order; each call begins at the first row."""
         with _text(self.spool, self.encoding) as lines:
-            # The first record is the header.
-            yield from islice(read_records(lines, self.dialect.separators), 1, None)
+            for record in _records(lines, self.dialect, len(self.header)):
+                if record.line <= self.begins or _is_blank(record):
+                    continue
+                if self.ends is not None and record.line > self.ends:
+                    break
+                yield record
 
     def read(self, record: Record) -> LeadRow:
         """Return the row of *record* by itself, as if it were the first."""
@@ -76,38 +122,84 @@ class LeadFile:
         return self.sheet.rows(self.records())
 
 
-def read_lead_file(path: Path, *, needs: frozenset[LeadField] = FOR_PIPELINE) -> LeadFile:
+def read_lead_file(
+    path: Path,
+    *,
+    needs: frozenset[LeadField] = FOR_PIPELINE,
+    columns: Mapping[LeadField, Sequence[str]] = MappingProxyType({}),
+    encoding: str | None = None,
+) -> LeadFile:
     """Open *path*, of any size, and return it with its rows still to be read.
 
     Args:
-        path: A CSV file in UTF-8, UTF-16 with a byte order mark, cp1252 or latin-1, delimited
-            by comma, semicolon, tab or bar, whose first line names the columns.
+        path: A CSV file delimited by comma, semicolon, tab or bar, in UTF-8, UTF-16, or the 8-bit
+            encodings of Western spreadsheets. Lines may stand above the names of its columns.
         needs: The fields that must have a column, and a sound value in every row that counts
             (`FOR_PIPELINE` or `FOR_ENRICHMENT`).
+        columns: The names of columns whose names do not say what they hold.
+        encoding: What Python calls the encoding; found out where it is None.
 
     Returns:
-        Every row in its order, the bad ones with their problems instead of a lead. Lines
-        without any cell are no rows. Later changes of *path* make no difference.
+        Every row in its order, the bad ones with their problems instead of a lead. Blank rows
+        are no rows. Later changes of *path* make no difference.
 
     Raises:
         LeadFileError: The file as a whole cannot be used: unreadable, empty, without rows, not
             a CSV, or without a needed column.
     """
     spool = Spool(path)
-    _check_signature(path, next(spool.chunks(), b""))
-    encoding = detect_encoding(spool.chunks())
-    with _text(spool, encoding) as text:
-        dialect, header = detect_dialect(_beginning(path, text))
-    if header is None:
+    beginning = next(spool.chunks(), b"")
+    _check_signature(path, beginning)
+    found = detect_encoding(spool.chunks()) if encoding is None else _named(encoding, beginning)
+    wanted = [name for names in columns.values() for name in names]
+    with _text(spool, found) as text:
+        table = find_table(_beginning(path, text), wanted)
+    if table.header is None:
         raise LeadFileError(str(path), "is empty", _NAME_THE_COLUMNS)
-    columns = _columns_of(path, header, needs)
-    with _text(spool, encoding) as text:
-        records = read_records(_lines(path, text), dialect.separators)
-        length, surplus = _shape_of(islice(records, 1, None), len(header))
-    if not length:
+    header = table.header.cells
+    with _text(spool, found) as text:
+        records = _records(_lines(path, text), table.dialect, len(header))
+        shape = _Shape.of(records, table.header)
+    if not shape.rows:
         raise LeadFileError(str(path), "has a header but no rows", "add a row for each lead")
-    sheet = Sheet(str(path), header + ("",) * surplus, columns, needs)
-    return LeadFile(path, encoding, dialect, sheet, length, spool)
+    sheet = Sheet(
+        str(path),
+        header + ("",) * shape.surplus,
+        _columns_of(path, header, needs, columns),
+        needs,
+    )
+    return LeadFile(
+        path,
+        found,
+        table.dialect,
+        sheet,
+        shape.rows,
+        spool,
+        begins=table.header.last_line,
+        ends=shape.ends,
+        preamble=table.preamble,
+        left_out=tuple(_left_out(table, shape)),
+    )
+
+
+def _named(name: str, beginning: bytes) -> Encoding:
+    try:
+        return named_encoding(name, beginning)
+    except LookupError:
+        hint = "name one such as utf-8, cp1252, mac_roman or utf-16"
+        raise LeadFileError(f"The encoding '{shown(name, 30)}'", "is not known", hint) from None
+
+
+def _records(lines: Iterator[str] | TextIO, dialect: Dialect, columns: int) -> Iterator[Record]:
+    for record in read_records(lines, dialect.separators):
+        is_whole_line = len(record.cells) == 1 and columns > 1
+        yield unwrapped(record, dialect.separators, columns) if is_whole_line else record
+
+
+def _is_blank(record: Record) -> bool:
+    if record.has_open_quote:
+        return False
+    return not any(cell and not cell.isspace() and visible(cell) for cell in record.cells)
 
 
 def _text(spool: Spool, encoding: Encoding) -> TextIO:
@@ -117,6 +209,10 @@ def _text(spool: Spool, encoding: Encoding) -> TextIO:
 def _check_signature(path: Path, beginning: bytes) -> None:
     for signature, reason in _SIGNATURES:
         if beginning.startswith(signature):
+            raise LeadFileError(str(path), reason, _SAVE_AS_CSV)
+    start = beginning[:200].decode("utf-8-sig", "ignore").lstrip().lower()
+    for signature_text, reason in _TEXTS:
+        if start.startswith(signature_text):
             raise LeadFileError(str(path), reason, _SAVE_AS_CSV)
 
 
@@ -135,15 +231,19 @@ def _beginning(path: Path, text: TextIO) -> list[str]:
 
 
 def _lines(path: Path, text: TextIO) -> Iterator[str]:
-    read = 0
+    read, codec = 0, text.encoding
     try:
         for line in text:
             yield line
             read += 1
     except UnicodeDecodeError:
         behind = f" (somewhere behind line {read:,})" if read else ""
-        reason = f"is not sound UTF-16 text{behind}"
+        reason = f"is not sound {_called(codec)} text{behind}"
         raise LeadFileError(str(path), reason, _SAVE_AS_CSV) from None
+
+
+def _called(codec: str) -> str:
+    return codec.upper().removesuffix("-LE").removesuffix("-BE")
 
 
 def _is_binary(beginning: str) -> bool:
@@ -152,27 +252,101 @@ def _is_binary(beginning: str) -> bool:
     return odd * 10 > len(beginning)
 
 
-def _shape_of(records: Iterator[Record], columns: int) -> tuple[int, int]:
-    """Return how many rows there are, and how many nameless columns follow the header's *columns*.
+@dataclass(slots=True)
+class _Shape:
+    """What a pass over a table has found: its rows, and what is none."""
 
-    Some programs end each row, but not the header, with a delimiter: where every row has a blank
-    cell behind the header's, that is a column. A single row proves nothing.
-    """
-    rows, surplus, is_blank = 0, 0, True
-    for record in records:
-        here = len(record.cells) - columns
-        surplus = min(surplus, here) if rows else here
-        is_blank = is_blank and (here <= 0 or not any(map(visible, record.cells[columns:])))
-        rows += 1
-    return rows, surplus if rows > 1 and is_blank and surplus > 0 else 0
+    rows: int = 0
+    surplus: int = 0
+    """Nameless columns behind the header's: see `of`."""
+    blank: int = 0
+    ends: int | None = None
+    footer: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, records: Iterator[Record], header: Record) -> "_Shape":
+        """Return the shape of the table below *header*.
+
+        Some programs end each row, but not the header, with a delimiter: where every row has a
+        blank cell behind the header's, that is a column. A single row proves nothing.
+        """
+        columns, shape = len(header.cells), cls()
+        surplus, is_blank = 0, True
+        last, has_gap = header.last_line, False
+        footer: list[str] = []
+        for record in records:
+            if record.line <= header.last_line:
+                continue
+            if _is_blank(record):
+                shape.blank += 1
+                has_gap = True
+                continue
+            has_gap = has_gap or record.line > last + 1
+            if footer or _may_be_footer(record, columns, has_gap=has_gap):
+                if _is_alone(record):
+                    shape.ends = last if not footer else shape.ends
+                    footer.append(record.cells[0])
+                    continue
+                # Rows follow, so those were rows, too.
+                shape.rows += len(footer)
+                footer, shape.ends, surplus = [], None, 0
+            here = len(record.cells) - columns
+            surplus = min(surplus, here) if shape.rows else here
+            is_blank = is_blank and (here <= 0 or not any(map(visible, record.cells[columns:])))
+            shape.rows += 1
+            last, has_gap = record.last_line, False
+        shape.footer = tuple(footer)
+        shape.surplus = surplus if shape.rows > 1 and is_blank and surplus > 0 else 0
+        return shape
 
 
-def _columns_of(path: Path, header: tuple[str, ...], needs: frozenset[LeadField]) -> Columns:
-    columns = find_columns(header)
+def _is_alone(record: Record) -> bool:
+    """Return whether the first cell is the only one with text."""
+    return len(record.cells) == 1 or not any(map(str.strip, record.cells[1:]))
+
+
+def _may_be_footer(record: Record, columns: int, *, has_gap: bool) -> bool:
+    """Return whether *record* looks like a line that a report program writes below its table."""
+    if columns == 1 or record.has_open_quote or not _is_alone(record):
+        return False
+    is_apart = has_gap and len(record.cells) == 1 and columns >= _WIDE
+    return is_apart or _FOOTER.match(record.cells[0]) is not None
+
+
+def _left_out(table: Table, shape: _Shape) -> Iterator[str]:
+    """Yield a sentence for each part of the file that is no row."""
+    if table.preamble and table.header is not None:
+        lines = table.header.line - 1
+        above = _lines_in_words(lines)
+        yield f"{above} above the names of the columns, which are on line {lines + 1}"
+    if shape.blank:
+        yield f"{shape.blank:,} blank row{'s' * (shape.blank > 1)}"
+    if shape.footer:
+        first = shown(shape.footer[0], 40)
+        yield f"{_lines_in_words(len(shape.footer))} below the table, from '{first}' on"
+
+
+def _lines_in_words(count: int) -> str:
+    return f"{count:,} line{'s' * (count > 1)}"
+
+
+def _columns_of(
+    path: Path,
+    header: tuple[str, ...],
+    needs: frozenset[LeadField],
+    given: Mapping[LeadField, Sequence[str]],
+) -> Columns:
+    names = ", ".join(shown(visible(cell), 30) or "(no name)" for cell in header[:20])
+    of_companies = LeadField.CONTACT not in needs
+    try:
+        columns = find_columns(header, given, of_companies=of_companies)
+    except UnknownColumnError as unknown:
+        reason = f"has no column '{shown(str(unknown), 40)}' (its columns: {names})"
+        raise LeadFileError(str(path), reason, "write its name as in the file") from None
     missing = [name for name in LeadField if name in needs and name not in columns]
     if missing:
-        found = ", ".join(shown(visible(cell), 30) or "(no name)" for cell in header[:20])
-        reason = f"has no {' and no '.join(missing)} column (its columns: {found})"
+        reason = f"has no {' and no '.join(missing)} column (its columns: {names})"
         hint = " and ".join(_NAME_IT[name] for name in missing)
-        raise LeadFileError(str(path), reason, hint)
+        option = f"or say which it is: --column {missing[0]}=NAME"
+        raise LeadFileError(str(path), reason, f"{hint}, {option}")
     return columns

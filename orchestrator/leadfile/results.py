@@ -88,15 +88,16 @@ class ResultTable:
 
     def __init__(self, lead_file: LeadFile) -> None:
         self._encoding, self._dialect = lead_file.encoding, lead_file.dialect
-        self._header = lead_file.header
+        self._header, self._preamble = lead_file.header, lead_file.preamble
         self._kept = [
             i for i, name in enumerate(self._header) if visible(name) not in RESULT_COLUMNS
         ]
 
     def beginning(self) -> bytes:
-        """Return the byte order mark, if there is one, and the header."""
+        """Return the byte order mark, if there is one, the lines above the header, and it."""
         names = [*(self._header[i] for i in self._kept), *RESULT_COLUMNS]
-        return self._encoding.bom + self._line(names)
+        above = self._encoding.bom + self._encoding.encode(self._preamble)
+        return above + self._line(names)
 
     def row(self, record: Record, result: ResultCells) -> bytes:
         """Return the line of a row and its *result*."""

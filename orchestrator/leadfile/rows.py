@@ -7,6 +7,7 @@ is left out with a warning.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -19,7 +20,7 @@ from orchestrator.infra.distinct import Distinct
 
 from . import cells as checks
 from .cells import looks_like_formula, shown, unguard, visible
-from .columns import FOR_PIPELINE, Columns, LeadField, find_columns
+from .columns import FOR_PIPELINE, Choice, Columns, LeadField, find_columns
 from .csv_format import Record, has_broken_bytes
 
 # Changing it would make a second lead of every lead that was ever imported.
@@ -171,17 +172,50 @@ class Sheet:
         if record.has_open_quote:
             message = "the row opens a quote that is never closed"
             yield self.problem(row, None, message, "close the quote or remove it")
-        elif not any(map(visible, record.cells)):
-            yield self.problem(row, None, "the row is blank", "fill it in or delete it")
         elif len(record.cells) > columns:
-            # Even where the last cells are blank: those before them may be shifted by one.
-            message = (
-                f"the row has {len(record.cells)} cells, but the header names {columns} columns"
-            )
-            hint = "put quotes around the cell that contains the delimiter"
-            yield self.problem(row, None, message, hint)
+            yield from self._surplus(record, columns)
         for column, cell in enumerate(record.cells):
             yield from self._cell_problems(row, column, cell)
+
+    def _surplus(self, record: Record, columns: int) -> Iterator[RowProblem]:
+        """Yield a problem for cells behind the last column: others may be shifted by one.
+
+        Not where a cell right of the names is what its column says.
+        """
+        cells, row = record.cells, record.line
+        message = f"the row has {len(cells)} cells, but the header names {columns} columns"
+        if not self._is_in_place(cells):
+            hint = "put quotes around the cell that contains the delimiter"
+            yield self.problem(row, None, message, hint)
+        elif any(map(visible, cells[columns:])):
+            hint = "what stands behind them is not read"
+            yield self.problem(row, None, message, hint, Level.WARNING)
+
+    def _is_in_place(self, cells: Sequence[str]) -> bool:
+        names = [
+            column
+            for field in (LeadField.COMPANY, LeadField.CONTACT)
+            for choice in self.columns.get(field, ())
+            for column in choice
+        ]
+        anchors = sorted(
+            (
+                (choice[0], check)
+                for field, check in _ANCHORS
+                for choice in self.columns.get(field, ())
+            ),
+            key=itemgetter(0),
+            reverse=True,
+        )
+        for column, check in anchors:
+            text = visible(unguard(cells[column]))
+            if text and column > max(names, default=0):
+                try:
+                    check(text)
+                except checks.BadValueError:
+                    return False
+                return True
+        return False
 
     def _cell_problems(self, row: int, column: int, cell: str) -> Iterator[RowProblem]:
         if len(cell) > MAX_CELL_CHARS:
@@ -252,19 +286,26 @@ class _FieldReader:
             return None
 
     def _checked(self, field: LeadField, check: Callable[[str], str]) -> str | None:
-        text = self._text(field)
+        """Return the first usable value of *field*; without any, the first has a problem."""
         needed = field in self._sheet.needs
-        if not text:
-            if needed:
-                typed = "".join(self._cells(field)).strip(" \t")
-                message = "holds only invisible characters" if typed else "is missing"
-                self._add(field, message, "fill it in or delete the row")
-            return None
-        try:
-            return check(text)
-        except checks.BadValueError as bad:
-            self._add(field, bad.message, bad.hint, Level.ERROR if needed else Level.WARNING)
-            return None
+        first: tuple[int, checks.BadValueError] | None = None
+        for choice in self._sheet.columns.get(field, ()):
+            text = self._joined(choice)
+            if not text:
+                continue
+            try:
+                return check(text)
+            except checks.BadValueError as bad:
+                first = first or (choice[0], bad)
+        if first is not None:
+            column, found = first
+            level = Level.ERROR if needed else Level.WARNING
+            self._add(field, found.message, found.hint, level, column)
+        elif needed:
+            typed = "".join(self._cells(field)).strip(" \t")
+            message = "holds only invisible characters" if typed else "is missing"
+            self._add(field, message, "fill it in or delete the row")
+        return None
 
     def _phone(self, country: str | None) -> str | None:
         text = self._text(LeadField.PHONE)
@@ -276,18 +317,57 @@ class _FieldReader:
         return text or None
 
     def _text(self, field: LeadField) -> str:
-        if field not in self._sheet.columns:  # as most are, in a list of companies
-            return ""
-        return " ".join(filter(None, (visible(unguard(cell)) for cell in self._cells(field))))
+        """Return what the first column of *field* with any text holds."""
+        # Most fields have no column, in a list of companies.
+        choices = self._sheet.columns.get(field, ())
+        return next(filter(None, map(self._joined, choices)), "")
+
+    def _joined(self, choice: Choice) -> str:
+        row = self._row
+        parts = [visible(unguard(row[i])) if i < len(row) else "" for i in choice]
+        return parts[0] if len(parts) == 1 else _joined_name(parts)
 
     def _cells(self, field: LeadField) -> list[str]:
         row = self._row
-        return [row[i] for i in self._sheet.columns.get(field, ()) if i < len(row)]
+        choices = self._sheet.columns.get(field, ())
+        return [row[i] for choice in choices for i in choice if i < len(row)]
 
-    def _add(self, field: LeadField, message: str, hint: str, level: Level = Level.ERROR) -> None:
-        column = self._sheet.columns[field][0]
+    def _add(
+        self,
+        field: LeadField,
+        message: str,
+        hint: str,
+        level: Level = Level.ERROR,
+        column: int | None = None,
+    ) -> None:
+        if column is None:
+            column = self._sheet.columns[field][0][0]
         self.problems.append(self._sheet.problem(self._line, column, message, hint, level))
 
+
+def _joined_name(parts: Sequence[str]) -> str:
+    """Return the parts of a name as one, without a part that another one has, too.
+
+    >>> _joined_name(["Ana", "Ruiz"]), _joined_name(["Ana Ruiz", "Ruiz"])
+    ('Ana Ruiz', 'Ana Ruiz')
+    """
+    filled = [part for part in parts if part]
+    folded = [f" {part.casefold()} " for part in filled]
+    kept = (
+        part
+        for part, own in zip(filled, folded, strict=True)
+        if not any(
+            own != other and (other.startswith(own) or other.endswith(own)) for other in folded
+        )
+    )
+    return " ".join(kept)
+
+
+_ANCHORS: Final[tuple[tuple[LeadField, Callable[[str], object]], ...]] = (
+    (LeadField.EMAIL, checks.email_address),
+    (LeadField.WEBSITE, checks.website),
+    (LeadField.COUNTRY, checks.country),
+)
 
 _TEXT: Final = TypeAdapter(Text)
 _NOTES: Final = TypeAdapter(Notes)
@@ -308,7 +388,7 @@ def read_lead(given: Mapping[str, object]) -> tuple[LeadFields | None, list[RowP
     names = list(given)
     columns = find_columns(names)
     for number, (name, value) in enumerate(given.items()):
-        field = next((field for field, among in columns.items() if number in among), None)
+        field = next((field for field, among in columns.items() if (number,) in among), None)
         if field is None:
             raise ValueError(f"{shown(name)} is not known here; remove it, or correct its name")
         bound = _NOTES if field is LeadField.NOTES else _TEXT

@@ -79,7 +79,7 @@ async def test_ndjson_is_read_however_it_is_cut(size: int) -> None:
     [
         ("", CSV, "has no rows"),
         ("company\n", CSV, "has no rows"),
-        ("name,city\nAna,Madrid\n", CSV, "no column for the company"),
+        ("person,city\nAna,Madrid\n", CSV, "no column for the company"),
         ("company\nAcme, S.A.\n", CSV, "Line 2 .* has 2 cells, but the header names 1 column"),
         ('company\nAcme\n"open' + "x" * MAX_RECORD, CSV, "Row 2 .* close its quote"),
         (b"company\nTelef\xf3nica\n", CSV, "not text in UTF-8"),

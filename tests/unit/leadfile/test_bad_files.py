@@ -26,7 +26,10 @@ XLS = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00\x00"
         (XLS, "looks like an old Excel workbook, not a CSV; open it"),
         (b"%PDF-1.7\n", "is a PDF, not a CSV"),
         (bytes(range(256)) * 20, "is not text, so not a CSV"),
-        ("company\nAcme\n".encode("utf-16-le"), "is not text, so not a CSV"),
+        (b"BEGIN:VCARD\nFN:Ana\n", "is a file of address cards (vCard), not a CSV"),
+        (b'<?xml version="1.0"?><Workbook/>', "is an XML document, not a CSV"),
+        (b"<html><table></table></html>", "is a web page, though its name may be"),
+        (b'[{"company": "Acme"}]', "is JSON, not a CSV"),
         (b"\xff\xfec\x00o", "is not sound UTF-16 text"),
     ],
 )
@@ -45,14 +48,15 @@ def test_a_file_that_holds_no_leads_is_refused_in_one_sentence(
 
 def test_a_missing_company_column_lists_the_columns_found(given_file: GivenFile) -> None:
     """The error names the columns that were found, and the name that is expected."""
-    path = given_file("Kunde;Ciudad;\nAcme;Madrid;\n")
+    path = given_file("Cosa;Ciudad;\nAcme;Madrid;\n")
 
     with pytest.raises(LeadFileError) as refused:
         read_lead_file(path, needs=FOR_ENRICHMENT)
 
     assert str(refused.value) == (
-        f"{path} has no company column (its columns: Kunde, Ciudad, (no name)); "
-        "call the column with the companies 'company' or 'empresa'"
+        f"{path} has no company column (its columns: Cosa, Ciudad, (no name)); "
+        "call the column with the companies 'company' or 'empresa', "
+        "or say which it is: --column company=NAME"
     )
 
 

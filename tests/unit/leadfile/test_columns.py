@@ -32,21 +32,21 @@ from orchestrator.leadfile.columns import find_columns
 )
 def test_a_column_is_known_in_english_and_spanish(name: str, field: LeadField) -> None:
     """Case, accents and punctuation of a column's name don't matter."""
-    assert find_columns(["id", name]) == {field: (1,)}
+    assert find_columns(["id", name]) == {field: ((1,),)}
 
 
 def test_the_more_specific_name_wins() -> None:
     """Where two columns could be meant, the more specific one is taken."""
     columns = find_columns(["name", "cliente", "contact name", "empresa"])
 
-    assert columns == {LeadField.COMPANY: (3,), LeadField.CONTACT: (2,)}
+    assert columns == {LeadField.COMPANY: ((3,),), LeadField.CONTACT: ((2,),)}
 
 
 def test_given_name_and_surname_make_a_contact() -> None:
     """Exports of the usual CRMs split the name of a person."""
     columns = find_columns(["Last Name", "First Name", "Company"])
 
-    assert columns[LeadField.CONTACT] == (1, 0)
+    assert columns[LeadField.CONTACT] == ((1, 0),)
 
 
 def test_unknown_columns_are_not_read() -> None:
