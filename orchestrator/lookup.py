@@ -308,7 +308,7 @@ async def _shown(runtime: Runtime, company: Resolved, mention: Mention) -> Evide
         {step: each.get("answer", {}) for step, each in payloads.items()},
         _rules(runtime, company, mention),
         stopped=entry.payload.get("stopped"),
-        answer=entry.payload["answer"],
+        answer=entry.payload.get("answer") or {},
     )
 
 

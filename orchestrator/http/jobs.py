@@ -61,9 +61,9 @@ class NumberedResult(BaseModel):
 
     `result` always has `status`, `company`, `company_key`, `code`, `reason` (`en` and `es`),
     `source`, `as_of`, `cost_micros`, `saved_micros`, `uncertain_micros` (what a purchase may have
-    cost whose answer was lost) and `simulated`; a lead's also `lead_id`, `opportunity_id`,
-    `viable`, `score`, `draft` and `version` (of the rules), a company's `purchase_id`, `evidence`
-    and `candidates`.
+    cost whose answer was lost), `simulated` and `purchase_id`; a lead's also `lead_id`,
+    `opportunity_id`, `viable`, `score`, `draft` and `version` (of the rules), a company's
+    `evidence` and `candidates`.
     """
 
     number: int

@@ -155,9 +155,12 @@ def test_threads_share_one_sync_orchestrator() -> None:
     with SyncOrchestrator() as emasai, ThreadPoolExecutor(8) as threads:
         found = list(threads.map(emasai.enrich, ["Plata y Oro SA"] * 8))
         history = emasai.explain("Plata y Oro SA")
+        shown = emasai.evidence("Plata y Oro SA")
 
     assert {result.purchase_id for result in found} == {found[0].purchase_id}
     assert len(history.purchases) == 1
+    assert shown is not None
+    assert shown == history.shown
     assert not [each for each in threading.enumerate() if each.name == "emasai-orchestrator"]
 
 
