@@ -282,6 +282,7 @@ def social_profile(url: str) -> str | None:
     >>> social_profile("https://es.linkedin.com/company/acme/?trk=x")
     'https://linkedin.com/company/acme'
     >>> social_profile("https://www.facebook.com/sharer/sharer.php?u=x")
+    >>> social_profile("https://x.com/acme-industrial")
     """
     host = host_of(url)
     words = _words().socials
@@ -289,11 +290,12 @@ def social_profile(url: str) -> str | None:
     if not network or len(url) > _LONGEST_URL:
         return None
     path = "/" + urlsplit(url).path.strip("/ .,;:)*_")
-    first = path.split("/")[1].lower()
-    if first in words.refused.names or not words.profiles[network].match(path):
-        return None
     found = words.profiles[network].match(path)
-    return f"https://{network}{found[0]}" if found else None
+    # A handle that a character follows which no handle has would be another account's.
+    if path.split("/")[1].lower() in words.refused.names or found is None:
+        return None
+    is_whole = path[found.end() :][:1] in {"", "/"}
+    return f"https://{network}{found[0]}" if is_whole else None
 
 
 # Country

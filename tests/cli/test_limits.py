@@ -45,7 +45,12 @@ def _preview(emasai: Emasai, names: Sequence[str]) -> dict[str, Any]:
 def test_a_dry_run_quotes_what_the_seller_reserves(
     emasai: Emasai, stack: EmbeddedStack, protocol: str
 ) -> None:
-    """A cap of that much buys everything, a micro-dollar less leaves one; the bill stays within."""
+    """A cap of that much buys everything, and the bill stays within.
+
+    A micro-dollar less than is reserved at first, by `workspace` for one step each, leaves one.
+    """
+    company_micros = {"enrich": 46_500, "workspace": 17_000}[protocol]
+    reserved = 3 * {"enrich": 46_500, "workspace": 5_500}[protocol]
     affordable, others = _new_companies(3), _new_companies(3)
     preview = _preview(emasai, affordable)
     quoted, billed = preview["cost_micros_at_most"], _bill_micros(stack)
@@ -54,10 +59,10 @@ def test_a_dry_run_quotes_what_the_seller_reserves(
         bought = emasai("enrich", *affordable, "--max-cost", f"{quoted / 1e6:.6f}")
         billed = _bill_micros(stack) - billed
         # Side by side: each is reserved at its price before the first one has been paid.
-        short = emasai("enrich", *others, "--max-cost", f"{(quoted - 1) / 1e6:.6f}", "--json")
+        short = emasai("enrich", *others, "--max-cost", f"{(reserved - 1) / 1e6:.6f}", "--json")
 
     assert preview["to_buy"] == preview["affordable"] == 3
-    assert quoted == 3 * {"enrich": 46_500, "workspace": 5_500}[protocol]
+    assert quoted == 3 * company_micros
     assert bought.code == 0
     assert 0 < billed <= quoted
     assert short.code == 4
