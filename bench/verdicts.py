@@ -2,12 +2,12 @@
 
 Each lead goes through the waterfall as in `purchasing.research`, in this process and without HTTP,
 and is judged by the packaged policy: with the stop rule, with every step that the ceiling allows,
-and with every step. Measured are the leads whose company can be found; `world` measures how
-evidence is read.
+with every step, and with the stop rule as if the product knew the town of each lead that has one.
+Most tables are about companies that can be found; `world` measures how evidence is read.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -45,11 +45,18 @@ _FACTS = ("sector", "country", "website", "contact", "size")
 class Dossier:
     """A lead, the truth about its company, and what can be bought about it, each thing once."""
 
-    def __init__(self, seller: Seller, row: JsonObject, truth: JsonObject) -> None:
+    def __init__(
+        self, seller: Seller, row: JsonObject, truth: JsonObject, *, has_town: bool = False
+    ) -> None:
+        """Research as `purchasing.research` does, or also by the town, where the row has one."""
         self.truth = truth
         self.lead = _lead_of(row)
-        # What `purchasing.research` asks for.
-        self._subject = Subject(row["company"], domain=domain_of(row), country=row.get("country"))
+        self._subject = Subject(
+            row["company"],
+            domain=domain_of(row),
+            country=row.get("country"),
+            city=row.get("city") if has_town else None,
+        )
         self._seller = seller
         self._items: dict[tuple[Step, str | None], tuple[tuple[Any, ...], int]] = {}
         self._known: dict[frozenset[tuple[Step, str | None]], tuple[Evidence, str | None]] = {}
@@ -114,25 +121,31 @@ class Outcome:
 async def main(repeats: int) -> None:
     """Print verdicts and money by what is bought, what verdicts rest on, and what they lack."""
     seller, policy = Seller(repeats), default_policy()
-    dossiers = [
-        Dossier(seller, row, truth) for row, truth in seller.catalogue() if truth["findable"]
-    ]
-    agent = CdaoAgent(policy)
-    rules: dict[str, tuple[Wants, int]] = {
-        "stop rule": (agent.wants, DEFAULT_CEILING_MICROS),
-        "all below the ceiling": (_everything, DEFAULT_CEILING_MICROS),
-        "all steps": (_everything, _NO_CEILING),
+    rows = [*seller.catalogue()]
+    dossiers = [Dossier(seller, *each) for each in rows]
+    with_town = [Dossier(seller, *each, has_town=True) for each in rows]
+    wants = CdaoAgent(policy).wants
+    rules: dict[str, tuple[list[Dossier], Wants, int]] = {
+        "stop rule": (dossiers, wants, DEFAULT_CEILING_MICROS),
+        "all below the ceiling": (dossiers, _everything, DEFAULT_CEILING_MICROS),
+        "all steps": (dossiers, _everything, _NO_CEILING),
+        "stop rule, town known": (with_town, wants, DEFAULT_CEILING_MICROS),
     }
     outcomes = {
-        name: [_researched(each, policy, wants, ceiling) for each in dossiers]
-        for name, (wants, ceiling) in rules.items()
+        name: [_researched(each, policy, wanted, ceiling) for each in leads]
+        for name, (leads, wanted, ceiling) in rules.items()
     }
-    _show_verdicts(outcomes)
-    _show_money(outcomes)
-    _show_precision(outcomes, policy)
+    found = {
+        name: [each for each in leads if each.dossier.truth["findable"]]
+        for name, leads in outcomes.items()
+    }
+    _show_verdicts(found)
+    _show_money("What they cost", found)
+    _show_money("What all leads cost, also those of companies that cannot be found", outcomes)
+    _show_precision(found, policy)
     _show_others_evidence(outcomes, seller)
-    _show_differences(outcomes["stop rule"], outcomes["all below the ceiling"])
-    _show_undecided(outcomes["stop rule"])
+    _show_differences(found["stop rule"], found["all below the ceiling"])
+    _show_undecided(found["stop rule"])
 
 
 def _lead_of(row: JsonObject) -> Lead:
@@ -195,24 +208,19 @@ def is_wanted(truth: JsonObject, policy: Policy) -> bool:
     )
 
 
-def _facts(profile: CompanyProfile) -> Iterator[tuple[str, str]]:
-    """Yield the facts of a profile that have a source, each with its address."""
-    single: dict[str, Known[Any] | None] = {
-        "sector": profile.sector,
-        "size": profile.size_band,
-        "headcount": profile.headcount,
-        "country": profile.country,
-    }
-    listed: dict[str, tuple[Known[Any], ...]] = {
-        "website": profile.websites,
-        "contact": profile.contact_points,
-        "news": profile.news,
-        "hiring": (*profile.open_positions, *profile.job_titles),
-        "technology": profile.technologies,
-    }
-    facts = [(name, fact) for name, fact in single.items() if fact]
-    facts += [(name, each) for name, several in listed.items() for each in several]
-    yield from ((name, fact.source_url) for name, fact in facts if fact.source_url)
+def _sources(profile: CompanyProfile) -> set[str]:
+    """Return the addresses that facts of a profile come from.
+
+    Open positions are left out: the address of a job ad does not tell whose it is.
+    """
+    facts: list[Known[Any] | None] = [
+        *(profile.sector, profile.size_band, profile.headcount, profile.country),
+        *profile.websites,
+        *profile.contact_points,
+        *profile.news,
+        *profile.technologies,
+    ]
+    return {fact.source_url for fact in facts if fact and fact.source_url}
 
 
 def _is_own_source(url: str, truth: JsonObject, seller: Seller) -> bool:
@@ -254,9 +262,9 @@ def _show_verdicts(outcomes: dict[str, list[Outcome]]) -> None:
     console.print(table)
 
 
-def _show_money(outcomes: dict[str, list[Outcome]]) -> None:
+def _show_money(title: str, outcomes: dict[str, list[Outcome]]) -> None:
     head = ("bought", "$ a lead", "at most", "a decided one", "an opportunity")
-    table = grid("What they cost", (*head, "steps a lead", *Step))
+    table = grid(title, (*head, "steps a lead", *Step))
     for name, leads in outcomes.items():
         micros = sum(each.micros for each in leads)
         steps = Counter(step for each in leads for step in each.steps)
@@ -291,30 +299,28 @@ def _show_precision(outcomes: dict[str, list[Outcome]], policy: Policy) -> None:
 
 
 def _show_others_evidence(outcomes: dict[str, list[Outcome]], seller: Seller) -> None:
-    """Show which judgements know anything from a source about another company."""
+    """Show which leads, of all, are judged by a source that is about another company."""
     table = grid("Another company's evidence", ("bought", "leads with some", "decided"))
     rows: list[tuple[str, ...]] = []
     for name, leads in outcomes.items():
-        borrowed = 0
-        decided = 0
-        for each in leads:
-            truth = each.dossier.truth
-            others = {
-                f"{fact} of {_owner_shown(url)}"
-                for fact, url in _facts(each.profile)
-                if not _is_own_source(url, truth, seller)
-            }
-            if others:
-                borrowed += 1
-                decided += each.is_decided
-                rows.append((name, truth["name"], each.decision.code, ", ".join(sorted(others))))
-        table.add_row(name, f"{borrowed:,}", f"{decided:,}")
+        borrowed = [(each, sources) for each in leads if (sources := _others(each, seller))]
+        decided = sum(each.is_decided for each, _ in borrowed)
+        table.add_row(name, f"{len(borrowed):,}", f"{decided:,}")
+        rows += [
+            (name, each.dossier.truth["name"], each.decision.code, ", ".join(sorted(sources)))
+            for each, sources in borrowed
+        ]
     console.print(table)
-    _show_list("Whose evidence", ("bought", "lead", "verdict", "facts"), rows)
+    _show_list("Whose evidence", ("bought", "lead", "verdict", "sources"), rows)
 
 
-def _owner_shown(url: str) -> str:
-    return "its place on Maps" if "place_id:" in url else host_of(url) or url
+def _others(outcome: Outcome, seller: Seller) -> set[str]:
+    """Return the sources of a judgement that are about another company."""
+    return {
+        "a place on Maps" if "place_id:" in url else host_of(url) or url
+        for url in _sources(outcome.profile)
+        if not _is_own_source(url, outcome.dossier.truth, seller)
+    }
 
 
 def _show_differences(stopped: Sequence[Outcome], complete: Sequence[Outcome]) -> None:
