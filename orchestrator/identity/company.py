@@ -12,13 +12,15 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from .forms import FORMS
+from .additions import may_have, take_off
+from .forms import FORMS, Form
 from .stripping import ARTICLE, Removal, Stripped, strip
+from .words import words_of
 from .writing import split_words, symbols, tidy
 
 #: Begins the keys of SurfSense results in the memo's database: a contract with other services.
 SURFSENSE_PREFIX: Final = "surfsense:"
-KEY_VERSION: Final = 3
+KEY_VERSION: Final = 4
 """Raised with every change that gives any name another key. What is stored under the old key is not
 found any more and expires: that company is bought once more."""
 
@@ -26,9 +28,6 @@ MAX_KEY_LENGTH: Final = 96
 _DIGEST_BYTES: Final = 12
 _TAIL_MARK: Final = "_x"
 _TAIL_LENGTH: Final = len(_TAIL_MARK) + 2 * _DIGEST_BYTES
-_BOUNDED: Final = re.compile(
-    rf"\S{{1,{MAX_KEY_LENGTH - _TAIL_LENGTH}}}{_TAIL_MARK}[0-9a-f]{{{2 * _DIGEST_BYTES}}}"
-)
 _MOST_REREADINGS: Final = 4
 _MOST_WORDS: Final = 200
 """No company's name is longer; the words of a longer text are taken as they are, in linear time."""
@@ -43,22 +42,45 @@ _EVERYWHERE: Final = {
     "hnos": "hermanos",
     "intl": "international",
     "mfg": "manufacturing",
+    "sdad": "sociedad",
+    "soc": "sociedad",
 }
 _AFTER_A_WORD: Final = {"co": "company", "corp": "corporation", "ltd": "limited"}
-_BETWEEN_WORDS: Final = dict.fromkeys(("&", "y", "e", "et", "und", "och", "ve"), AND)
+_AT_THE_END: Final = {"cos": "companies"}
+_BETWEEN_WORDS: Final = dict.fromkeys(("&", "+", "y", "e", "et", "und", "och", "ve"), AND)
 _JOINING: Final = {*_BETWEEN_WORDS, AND}
-_REWORDED: Final = {*_EVERYWHERE, *_AFTER_A_WORD, *_BETWEEN_WORDS}
+_REWORDED: Final = {*_EVERYWHERE, *_AFTER_A_WORD, *_AT_THE_END, *_BETWEEN_WORDS}
 
 _LETTER: Final = r"[^\W\d_]"
 _NUMBER_APART: Final = re.compile(
     # After a word, but neither after `and` nor after initials that stay apart (`w_e_s_t_1`).
     rf"(?<={_LETTER})(?<!_and)(?<!_{_LETTER}_{_LETTER})(?<!^{_LETTER}_{_LETTER})_(?=[0-9]+(?:_|$))"
 )
+_NUMBER_FIRST: Final = re.compile(r"^([0-9]+)_(?=[^\W\d_])(?!and_)")
+_FREEPHONE: Final = re.compile(r"^1_(?=8(?:00|33|44|55|66|77|88)_?[^\W\d_])")
 _COOPERATIVE: Final = re.compile(r"(?<![^_])co(?:mpany)?_(?=operativ)")
 _VOWELS: Final = frozenset("aeiou")
 _MUTE: Final = _VOWELS | {"h"}
 _ELIDED: Final = (["l"], ["d"])
 _LONGEST_INITIALS: Final = 3
+_DOTS: Final = 2
+_NARROW: Final = {0xFF0E: ".", 0xFF0B: "+"}
+_LONGEST_DOTTED: Final = 1_000
+"""Characters in which dotted initials are looked for."""
+_DOTTED: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,8}(?:[^\W\d_](?![^\W_]))?(?![^\W_])")
+_PLUS: Final = re.compile(r"(?<=[^\W\d_]{2})\+(?=[^\W\d_]{2})")
+_LONE: Final = {
+    letter: re.compile(
+        rf"(?:(?<!\S)|(?<=\w\w\.)|(?P<dash>(?<=[-/]))){letter}(?:\.(?!\w\.)|(?(dash)[-/]|(?!\S)))",
+        re.IGNORECASE,
+    )
+    for letter in ("e", "y")
+}
+_BEFORE_I: Final = ("i", "hi")
+_IBERIAN: Final = words_of("spanish_countries")
+_JOINED_BY_E: Final = words_of("countries_joined_by_e")
+_ROMANCE_FORMS: Final = frozenset({"S.A.", "S.R.L.", "Ltda.", "E.I.R.L.", "Comandita"})
+"""Forms of many countries, in all of which a Romance language is spoken."""
 
 
 class InvalidCompanyName(ValueError):
@@ -91,33 +113,43 @@ class ParsedName(NamedTuple):
     distinctive: bool
 
 
-def company_key(name: str) -> str:
+def company_key(name: str, country: str | None = None) -> str:
     """Return the key that every writing of *name* shares: `delta_air_lines`.
 
     At most `MAX_KEY_LENGTH` characters: lower-case words of any script joined by underscores, the
-    tail of a longer one replaced by its digest.
+    tail of a longer one replaced by its digest. A key is its own key; none contains a colon.
+
+    Args:
+        name: As people write it, or a key.
+        country: ISO 3166-1 alpha-2 of the company, if known: what a word of one country's language
+            or law means in the name (`Spa`, `BV`, `E`).
 
     Raises:
         InvalidCompanyName: If *name* is blank.
     """
-    words = split_words(name)
-    return _key(name, _reduce(words, name).words) if words else _key_of_symbols(name)
+    if _is_key(name):
+        return name
+    bare, words = _read(name)
+    return _key(bare, _reduce(words, bare, country).words) if words else _key_of_symbols(name)
 
 
 # A row of a file is parsed when it is read, and again as an item of its job, 2,000 rows later.
 @lru_cache(maxsize=4_096)
-def parse_name(name: str) -> ParsedName:
+def parse_name(name: str, country: str | None = None) -> ParsedName:
     """Return the company key of *name* with everything that explains it.
 
     Raises:
         InvalidCompanyName: If *name* is blank.
     """
-    words = split_words(name)
+    if _is_key(name):
+        words = name.split("_")
+        return ParsedName(name, tidy(name), None, (), distinctive=_is_distinctive(words))
+    bare, words = _read(name)
     if not words:
         return ParsedName(_key_of_symbols(name), tidy(name), None, (), distinctive=False)
-    rest, removed, form = _reduce(words, name)
+    rest, removed, form = _reduce(words, bare, country)
     return ParsedName(
-        key=_key(name, rest),
+        key=_key(bare, rest),
         display_name=tidy(name),
         legal_form=form and form.label,
         removed=removed,
@@ -125,47 +157,95 @@ def parse_name(name: str) -> ParsedName:
     )
 
 
+def _is_key(text: str) -> bool:
+    """Return whether *text* is written as keys of several words are: it is taken as it is."""
+    return "_" in text and len(text) <= MAX_KEY_LENGTH and "_".join(split_words(text)) == text
+
+
+def _read(name: str) -> tuple[str, list[str]]:
+    """Return *name* without additions, and its words."""
+    words = _words_of(name)
+    if not may_have(name, words):
+        return name, words
+    bare = take_off(name).name
+    return (name, words) if bare == name else (bare, _words_of(bare))
+
+
+def _words_of(name: str) -> list[str]:
+    """Return the folded words of *name*; dotted initials are one, unless they are a legal form."""
+    if not name.isascii():
+        name = name.translate(_NARROW)
+    if "+" in name:
+        name = _PLUS.sub("&", name)
+    if name.count(".") < _DOTS:
+        return split_words(name)
+    return split_words(_DOTTED.sub(_join_dots, name[:_LONGEST_DOTTED]) + name[_LONGEST_DOTTED:])
+
+
+def _join_dots(initials: re.Match[str]) -> str:
+    letters = split_words(initials[0])
+    word = "".join(letters)
+    is_apart = (
+        FORMS.ending(" ".join(letters))
+        or len(_join_run(letters)) > 1
+        or word == ARTICLE
+        or FORMS.is_form([word])
+    )
+    return initials[0] if is_apart else f"{word} "
+
+
 def _is_distinctive(words: list[str]) -> bool:
     bare = words[words[0] == ARTICLE :]
     return bool(bare) and not FORMS.is_form(bare) and any(map(str.isalnum, "".join(bare)))
 
 
-def _reduce(words: list[str], name: str) -> Stripped:
+def _reduce(words: list[str], name: str, country: str | None = None) -> Stripped:
     """Strip and reword until nothing changes, since one can make room for the other."""
     if len(words) > _MOST_WORDS:
         return Stripped(words, (), None)
-    stripped = strip(words, name)
+    stripped = strip(words, name, country)
+    language = _languages(stripped.form, country)
     while True:
-        reworded = _reword_and_join(stripped.words, name)
+        reworded = _reword_and_join(stripped.words, name, language)
         is_same = reworded is stripped.words and reworded[0] is words[0]
         if is_same and len(reworded[-1]) > 1 and all(map(str.isascii, reworded[-2:])):
             return stripped
-        again = strip(reworded)
+        again = strip(reworded, "", country)
         if again.words == stripped.words:
             return stripped
         removed = stripped.removed + again.removed
         words, stripped = reworded, Stripped(again.words, removed, stripped.form or again.form)
 
 
-def _reword_and_join(words: list[str], name: str) -> list[str]:
-    apart = _join_parts(_reword(words, name))
+def _languages(form: Form | None, country: str | None) -> frozenset[str] | None:
+    """Return the countries whose languages the name may be in; None if nothing says which."""
+    if form is not None and "*" not in form.countries:
+        return frozenset(form.countries)
+    if country:
+        return frozenset({country})
+    if form is None:
+        return None
+    return _IBERIAN | _JOINED_BY_E if form.label in _ROMANCE_FORMS else frozenset()
+
+
+def _reword_and_join(words: list[str], name: str, language: frozenset[str] | None) -> list[str]:
+    apart = _join_parts(_reword(words, name, language))
     joined = _join_letters(apart)
     # Together, the initials of "Talleres A B" would be a Swedish company, so they stay apart.
     return joined if joined is apart or strip(joined).words == joined else apart
 
 
 def _key(name: str, words: list[str], rereadings: int = _MOST_REREADINGS) -> str:
-    if name[-_TAIL_LENGTH:].startswith(_TAIL_MARK) and _BOUNDED.fullmatch(name):
-        return name
-    if len(words) == 1 == len(words[0]):
+    if len(words) > 1:
+        key = "_".join(words)
+        return key if len(key) <= MAX_KEY_LENGTH else _bounded(key)
+    if len(words[0]) == 1:
         return _with_accent(words[0], name)
-    key = "_".join(words)
+    key = words[0]
     if len(key) > MAX_KEY_LENGTH:
         return _bounded(key)
-    if min(map(len, words)) > 1 or not rereadings:
-        return key
-    # Letters lose their dots in a key, so the key is read again until it is its own key.
-    again = _reduce(split_words(key), key).words
+    # One word is read as a name again, so it has to be its own key.
+    again = _reduce(_read(key)[1], key).words if rereadings else words
     return key if again == words else _key(key, again, rereadings - 1)
 
 
@@ -191,7 +271,7 @@ def _key_of_symbols(name: str) -> str:
     return text if len(text) <= MAX_KEY_LENGTH else f"x{_digest(text)}"
 
 
-def _reword(words: list[str], name: str) -> list[str]:
+def _reword(words: list[str], name: str, language: frozenset[str] | None) -> list[str]:
     """Spell out abbreviations and conjunctions; *name* is what *words* were made of."""
     if _REWORDED.isdisjoint(words):
         return words
@@ -202,24 +282,58 @@ def _reword(words: list[str], name: str) -> list[str]:
             reworded[i] = _EVERYWHERE[word]
         elif i > 0 and word in _AFTER_A_WORD:
             reworded[i] = _AFTER_A_WORD[word]
-        elif 0 < i < last and word in _BETWEEN_WORDS and not _is_initial(words, i, name):
+        elif i == last > 0 and word in _AT_THE_END:
+            reworded[i] = _AT_THE_END[word]
+        elif 0 < i < last and word in _BETWEEN_WORDS and _joins(words, i, name, language):
             reworded[i] = AND
     return reworded
 
 
-def _is_initial(words: list[str], i: int, name: str) -> bool:
-    """Tell the E of `C.E.I.`, `A E I O` and `PG&E` from the Y of `C Y C`, which joins letters."""
-    if words[i] not in {"y", "e"}:
+def _joins(words: list[str], i: int, name: str, language: frozenset[str] | None) -> bool:
+    """Return whether a conjunction joins: not the E of `Arthur E. Smith`, `C.E.I.` and `PG&E`."""
+    word = words[i]
+    if word == "+":
+        return words[i - 1].isalpha() and words[i + 1].isalpha()
+    if word not in _LONE:
+        return True
+    if _is_initial(words, i):
         return False
+    is_among_letters = len(words[i - 1]) == len(words[i + 1]) == 1
+    return _is_conjunction(word, "" if is_among_letters else words[i + 1], name, language)
+
+
+def _is_initial(words: list[str], i: int) -> bool:
+    """Return whether the letter is among letters; the Y of `C Y C` joins two."""
     if words[i - 1] in _JOINING or words[i + 1] in _JOINING:
         return True
     if not len(words[i - 1]) == len(words[i + 1]) == 1:
-        return False
+        # The last letters of "Petroecuador E P" are its initials.
+        return words[i] == "e" and i + 2 == len(words) and len(words[i + 1]) == 1
     around = [*words[max(i - 2, 0) : i - 1], *words[i + 2 : i + 3]]
-    return (
-        any(len(word) == 1 for word in around)
-        or f".{words[i]}." in unicodedata.normalize("NFKC", name).casefold()
-    )
+    return any(len(word) == 1 for word in around)
+
+
+def _is_conjunction(
+    letter: str, following: str, name: str, language: frozenset[str] | None
+) -> bool:
+    """Return whether *letter* means "and", by its dot, its case and the name's language.
+
+    A capital among small letters is an initial, unless the language has it for a conjunction
+    (`Singular Multimedia Y Ocio, S.L.`). An "e" is one in Portuguese and Italian, in Spanish only
+    before an i, in English and German never; without a language, if its case allows it.
+    *following* is the next word, empty if the letter stands between two letters (`C Y C Obras`).
+    """
+    found = _LONE[letter].finditer(unicodedata.normalize("NFKC", tidy(name)))
+    written = [each[0] for each in found]
+    if not written or any(each.endswith(".") for each in written):
+        return False
+    is_capital = following != "" and any(map(str.isupper, written)) and any(map(str.islower, name))
+    is_spanish = letter == "y" or following.startswith(_BEFORE_I)
+    if language is None or (is_spanish and not is_capital):
+        return not is_capital or (letter == "e" and is_spanish)
+    if letter == "e" and not language.isdisjoint(_JOINED_BY_E):
+        return True
+    return is_spanish and not language.isdisjoint(_IBERIAN)
 
 
 def _join_letters(words: list[str]) -> list[str]:
@@ -252,6 +366,8 @@ def _join_parts(words: list[str]) -> list[str]:
     """Join what is written apart and together: `Yield 10` and `Yield10`, `Co-operative`."""
     text = "_".join(words)
     joined = _NUMBER_APART.sub("", text)
+    if text[0].isdigit():
+        joined = _NUMBER_FIRST.sub(r"\1", _FREEPHONE.sub("1", joined))
     if "_operativ" in text:
         joined = _COOPERATIVE.sub("co", joined)
     return words if joined == text else joined.split("_")

@@ -136,9 +136,9 @@ def identify(name: str, *, country: str | None = None, domain: str | None = None
     >>> identify("S.A.", domain="https://www.acme.com/").key, identify("S.A.").is_ambiguous
     ('sa~acme.com', True)
     """
-    parsed = parse_name(name)
     code = (country or "").strip().upper()
     is_code = len(code) == _COUNTRY_LENGTH and code.isascii() and code.isalpha()
+    parsed = parse_name(name, code if is_code else None)
     facts = Facts(company_domain(domain), code if is_code else None, parsed.legal_form)
     refined = None if parsed.distinctive or not facts.domain else refine(parsed.key, facts)
     return Identity(

@@ -15,6 +15,7 @@ import unicodedata
 from typing import Final, NamedTuple
 
 from .forms import FORMS, Form
+from .words import words_of
 from .writing import split_words, tidy
 
 _ARTICLE_FORM: Final = Form("The", ("*",), "note")
@@ -24,6 +25,8 @@ _ARTICLES: Final = frozenset(
 )
 _CONJUNCTIONS: Final = frozenset({"&", "and", "y", "e", "et", "und", "u", "och", "og"})
 _LETTERS: Final = frozenset("yeu")
+_BEFORE_A_NOUN: Final = words_of("before_a_noun")
+_SPOKEN_FORM: Final = re.compile(r"[a-z][aeiou][a-z]|[a-z]{2}[aeiou]")
 _SHORT_INITIALS: Final = re.compile(r"\w( \w){1,2}")
 _TOKENS: Final = re.compile(r"""[^\s,;()\[\]"\u00ab\u00bb\u201c-\u201e\u2010-\u2015-]+""")
 _IN_QUOTES: Final = re.compile(
@@ -31,8 +34,17 @@ _IN_QUOTES: Final = re.compile(
 )
 _LONGEST_QUOTED: Final = 200
 _FORM_AND_NAME: Final = 2
+_SPA: Final = "spa"
+_PT: Final = "pt"
+_TITLED_SPA: Final = re.compile(r"(?:^|\W)Spa\W*$")
+_BATH: Final = words_of("bath")
+_TWO_CAPITALS: Final = 2
+_ROMANCE_NOUNS: Final = words_of("romance_nouns")
+_DOUBTFUL_IN_FRONT: Final = words_of("doubtful_in_front")
+_INDONESIAN: Final = words_of("indonesian")
 _LONGEST_TOKEN: Final = 24
 """Characters at the end of a name in which a dotted initialism stands."""
+_IBERIAN: Final = words_of("spanish_countries") | {"PT", "BR"}
 _AFTER_INITIALS: Final = frozenset({"s a", "s l", "s a u", "s l u", "s r l", "s p a", "s a s"})
 
 
@@ -51,16 +63,19 @@ class Stripped(NamedTuple):
     form: Form | None
 
 
-def strip(words: list[str], name: str = "") -> Stripped:
-    """Take the forms off both ends of *words* (at least one word), which *name* was split into."""
+def strip(words: list[str], name: str = "", country: str | None = None) -> Stripped:
+    """Take the forms off both ends of *words* (at least one word), which *name* was split into.
+
+    The company's *country* decides where a word may be a form of one country.
+    """
     if FORMS.is_form(words):
         return Stripped(words, (), None)
     named, articles = _strip_articles(words)
     if named[0] == ARTICLE and FORMS.is_form(named[1:]):
         return Stripped(named, articles, None)
     named = FORMS.detach(named)
-    stripped = _strip_before_quotes(named, name) or _strip_end(named, name)
-    stripped = stripped and _strip_front(stripped)
+    stripped = _strip_before_quotes(named, name) or _strip_end(named, name, country)
+    stripped = stripped and _strip_front(stripped, country)
     rest, removed, form = stripped or Stripped(named, (), None)
     return Stripped(rest, articles + removed, form)
 
@@ -72,13 +87,17 @@ def _strip_articles(words: list[str]) -> tuple[list[str], tuple[Removal, ...]]:
     return words[start:] if start else words, (Removal(ARTICLE, _ARTICLE_FORM),) * start
 
 
-def _strip_end(words: list[str], name: str) -> Stripped | None:
+def _strip_end(words: list[str], name: str, country: str | None) -> Stripped | None:
     """Return None where two forms contradict each other."""
     rest = words
     removed: tuple[Removal, ...] = ()
     main: Form | None = None
     while found := _last_form(rest, name if main is None else None):
         length, text, form = found
+        if (main is None or form.kind == "note") and not _is_sure(
+            rest[:-length], text, form, name, country
+        ):
+            break
         if form.kind in {"form", "kept"} and main is not None and main is not form:
             return None
         if form.kind != "note":
@@ -101,6 +120,36 @@ def _strip_before_quotes(words: list[str], name: str) -> Stripped | None:
     return Stripped(words[1:], (Removal(words[0], form),), form)
 
 
+def _is_sure(rest: list[str], text: str, form: Form, name: str, country: str | None) -> bool:
+    """Return whether *text*, outermost of the forms behind *rest*, is a form and no part of it."""
+    if form.kind == "note":
+        # `V.A.` may be anybody's initials.
+        return not _SHORT_INITIALS.fullmatch(text) or _follows_own_form(rest, form)
+    if country in form.countries:
+        return True
+    if text == _SPA:
+        return country is None and not _TITLED_SPA.search(name) and rest[-1] not in _BATH
+    if len(text) == _TWO_CAPITALS and form.kind == "form" and "*" not in form.countries:
+        # A Spanish name has initials at its end rather than a form of the Netherlands.
+        return _IBERIAN.intersection(form.countries) != frozenset() or _ROMANCE_NOUNS.isdisjoint(
+            (rest[0], rest[-1])
+        )
+    return True
+
+
+def _is_sure_in_front(text: str, rest: list[str], form: Form, country: str | None) -> bool:
+    """Return whether *text* in front of *rest*, which no form ends, is a form."""
+    text = text.replace(" ", "")
+    if text not in _DOUBTFUL_IN_FRONT or country in form.countries:
+        return True
+    return text == _PT and any(w in _INDONESIAN or w.endswith("indo") for w in rest)
+
+
+def _follows_own_form(rest: list[str], note: Form) -> bool:
+    before = _last_form(rest, None)
+    return before is not None and not set(before[2].countries).isdisjoint(note.countries)
+
+
 def _last_form(words: list[str], name: str | None) -> tuple[int, str, Form] | None:
     """Return the form that ends *words*; without *name* it is not the outermost one."""
     for length, text, form in FORMS.endings(words):
@@ -112,11 +161,15 @@ def _last_form(words: list[str], name: str | None) -> tuple[int, str, Form] | No
 def _is_name_before(rest: list[str], text: str, name: str | None) -> bool:
     """Return whether *rest* can be a name that the form *text* follows."""
     before = rest[-1]
+    if before in _BEFORE_A_NOUN and len(rest) > 1:
+        return False
     if before in _CONJUNCTIONS:
         # "Silva & Cia Ltda" loses "Ltda" only, yet the E of "Plan E SL" is a letter, as is that
         # of "PG&E Corp", which another conjunction stands before.
         is_second = len(rest) > 1 and rest[-2] in _CONJUNCTIONS
-        return before in _LETTERS and (is_second or not text.startswith("c"))
+        return before in _LETTERS and (
+            is_second or not (text.startswith("c") or _SPOKEN_FORM.fullmatch(text))
+        )
     if len(before) == 1 and before.isalpha() and _SHORT_INITIALS.fullmatch(text):
         return name is not None and (text in _AFTER_INITIALS or _last_token(name) == text.split())
     return len(rest) > 1 or before not in _ARTICLES
@@ -134,13 +187,15 @@ def _last_token(name: str) -> list[str]:
     return split_words(tokens[-1]) if tokens else []
 
 
-def _strip_front(stripped: Stripped) -> Stripped | None:
+def _strip_front(stripped: Stripped, country: str | None) -> Stripped | None:
     """Return None where a form at the front contradicts the one at the end, or another."""
     words, removed, main = stripped
     ending = next((r.text for r in removed if r.form.kind != "note"), main.slug if main else "")
     for length, text, form, endings in FORMS.leadings(words):
         if len(text) < 2 * length and len(words[length]) == 1:
             continue  # the P and T of "P.T.B. Tekstil" are no form
+        if main is None and not _is_sure_in_front(text, words[length:], form, country):
+            continue
         if ending in endings or main is form:
             rest, articles = _strip_articles(words[length:])
             if any("" in others for *_, others in FORMS.leadings(rest)):

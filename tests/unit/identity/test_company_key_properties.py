@@ -2,14 +2,16 @@
 
 import html
 import random
+import re
 import unicodedata
 
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from orchestrator.identity import parse_name
 from orchestrator.identity.forms import FORMS
-from tests.support.company_keys import ANYTHING, NAMES, check, key_or_none, random_name
+from tests.support.company_keys import ANYTHING, NAMES
+from tools.key_fuzz import check, key_or_none, random_name
 
 PLAIN = st.lists(
     st.sampled_from(["Zyxwo", "Norte", "Banco", "Müller", "Газпром", "銀行", "21", "Vuts"]),
@@ -17,6 +19,7 @@ PLAIN = st.lists(
     max_size=4,
 ).map(" ".join)
 ENDINGS = st.sampled_from(sorted(FORMS.all_endings("form")))
+TELLING_CASE = re.compile(r"\b(?:[EY]|Spa)\b")
 LETTERS = st.lists(st.sampled_from("BCDFGHKMNPRSTVWXZ"), min_size=2, max_size=3)
 
 
@@ -43,7 +46,11 @@ def test_distorted_names_keep_the_promises(seed: int) -> None:
 
 @given(NAMES)
 def test_case_spaces_and_unicode_form_do_not_matter(name: str) -> None:
-    """Every rewriting that a form, a file or a keyboard makes leaves the key alone."""
+    """Every rewriting that a form, a file or a keyboard makes leaves the key alone.
+
+    Only where a capital is all that tells an initial or a bath from another word, case matters.
+    """
+    assume(not TELLING_CASE.search(name))
     key = key_or_none(name)
     full_width = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in name)
 
@@ -81,7 +88,7 @@ def test_initials_are_one_word(name: str, letters: list[str]) -> None:
         assert key_or_none(f"{written} {name}") == key
 
 
-@given(PLAIN, PLAIN, st.sampled_from(["&", "&amp;", "y", "Y", "and", "et", "und", "e"]))
+@given(PLAIN, PLAIN, st.sampled_from(["&", "&amp;", "y", "and", "et", "und", "e"]))
 def test_a_conjunction_is_a_conjunction(one: str, other: str, joined_by: str) -> None:
     """`&` is what each language says for it."""
     assert key_or_none(f"{one} {joined_by} {other}") == key_or_none(f"{one} & {other}")

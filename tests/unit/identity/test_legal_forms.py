@@ -40,13 +40,27 @@ def test_a_spelling_has_one_form() -> None:
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line[0])
 def test_every_spelling_leaves_the_name(line: list[str]) -> None:
     """Each spelling of each form comes off a name, or stays as the form's one spelling."""
-    label, _, kind, spellings = line
+    label, countries, kind, spellings = line
     expected = f"zyxwo_{''.join(split_words(label))}" if kind == "kept" else "zyxwo"
+    country = None if "*" in countries else countries.split()[0]
 
     for spelling in spellings.split("; "):
-        name = spelling.replace("~", "Zyxwo") if "~" in spelling else f"Zyxwo {spelling}"
-        assert company_key(name) == expected, name
-        assert company_key(name.upper()) == expected, name
+        # Initials are a note only behind a form of their country.
+        named = f"Zyxwo {form_of(countries)}" if is_initials_note(kind, spelling) else "Zyxwo"
+        name = spelling.replace("~", named) if "~" in spelling else f"{named} {spelling}"
+        assert company_key(name, country) == expected, name
+        assert company_key(name.upper(), country) == expected, name
+
+
+def is_initials_note(kind: str, spelling: str) -> bool:
+    """Return whether *spelling* is a note such as `v a`."""
+    return kind == "note" and all(len(word) == 1 for word in spelling.split())
+
+
+def form_of(countries: str) -> str:
+    """Return the first spelling of a form of the first of *countries*."""
+    first = countries.split(maxsplit=1)[0]
+    return next(s.split("; ")[0] for _, c, kind, s in LINES if kind == "form" and first in c)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""Where a name can be read in two ways, a doubt is a split: two keys, not one for two companies."""
+
+import pytest
+from hypothesis import given
+
+from orchestrator.identity import company_key, identify, parse_name, step_key
+from tests.support.company_keys import ANYTHING
+from tools.key_fuzz import key_or_none
+
+
+@pytest.mark.parametrize(
+    ("initial", "joined"),
+    [
+        ("Arthur E. Smith Ltd", "Arthur & Smith Ltd"),
+        ("Arthur E Smith Ltd", "Arthur and Smith Ltd"),
+        ("Edward Y. Chan CPA", "Edward & Chan CPA"),
+        ("Clínica E. Pérez", "Clínica y Pérez"),
+        ("CLINICA E. PEREZ SL", "CLINICA Y PEREZ SL"),
+        ("Bodegas E. Mendoza", "Bodegas & Mendoza"),
+        ("Talleres Y. Gómez S.L.", "Talleres y Gómez S.L."),
+        ("Juan E. Gómez", "Juan and Gómez"),
+        ("Construcciones E. Ortiz SA", "Construcciones y Ortiz SA"),
+        ("Robert E. Lee & Sons", "Robert and Lee & Sons"),
+        ("Petroecuador E.P.", "Petroecuador & P"),
+        ("ABB E-Mobility S.p.A.", "ABB & Mobility S.p.A."),
+        ("B/E Aerospace S.r.l.", "B & Aerospace S.r.l."),
+    ],
+)
+def test_an_initial_is_no_conjunction(initial: str, joined: str) -> None:
+    """The E of a person and the "and" of a firm belong to two companies."""
+    assert company_key(initial) != company_key(joined)
+
+
+@pytest.mark.parametrize(
+    "writings",
+    [
+        ["Petroecuador EP", "Petroecuador E.P.", "Petroecuador E. P.", "PETROECUADOR E P"],
+        ["Consultores Y.M.", "Consultores YM", "Consultores Y. M."],
+        ["Colegio E.B.S.", "Colegio EBS"],
+        ["Distribuidora Y&M", "Distribuidora Y & M"],
+        ["Acme U.S.A.", "Acme USA", "ACME U.S.A. Inc.", "Acme USA, Inc."],
+        ["Talleres y Gómez S.L.", "TALLERES Y GOMEZ SL", "Talleres Y Gómez S.L."],
+        ["Indústria e Comércio Lda.", "INDUSTRIA E COMERCIO LDA", "Indústria & Comércio Lda."],
+        ["Hoteles Dorronsoro e Hijos, E.I.R.L.", "Hoteles Dorronsoro y Hijos, E.I.R.L."],
+        ["Petróleo e Industria S.L.", "PETROLEO E INDUSTRIA SL", "Petróleo & Industria S.L."],
+        ["Software+Services", "Software & Services", "Software + Services"],
+        ["Lowe Cos., Inc.", "Lowe Companies, Inc."],
+        ["Soc. Hipotecaria del Sur", "Sociedad Hipotecaria del Sur", "Sdad. Hipotecaria del Sur"],
+        ["37signals", "37 Signals", "37Signals, LLC"],
+        ["3M", "3 M", "3M Company"],
+        ["1-800-Flowers", "1800Flowers", "1 800 Flowers"],
+    ],
+)
+def test_initials_and_signs_are_read_in_every_writing(writings: list[str]) -> None:
+    """What stands for one word is one word, dotted, spaced or not."""
+    assert len({company_key(name) for name in writings}) == 1, list(map(company_key, writings))
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Sol y Sal", "sol_and_sal"),
+        ("Minas de Sal", "minas_de_sal"),
+        ("Cobre Urban Spa", "cobre_urban_spa"),
+        ("Beauty & Spa", "beauty_and_spa"),
+        ("HOTEL SPA", "hotel_spa"),
+        ("Agrosuper SpA", "agrosuper"),
+        ("FERRERO SPA", "ferrero"),
+        ("Constructora F.A., S.A. de C.V.", "constructora_fa"),
+        ("Constructora V.A., S.A. de C.V.", "constructora_va"),
+        ("Fondo V-A", "fondo_va"),
+        ("Forma Kft. f.a.", "forma"),
+        ("Forma GmbH i.L.", "forma"),
+        ("Forma S.r.l. S.B.", "forma"),
+        ("PT Solutions", "pt_solutions"),
+        ("TOV Furniture", "tov_furniture"),
+        ("UAB Medicine", "uab_medicine"),
+        ("PT Sumber Energy", "sumber_energy"),
+        ("Inversiones BV", "inversiones_bv"),
+        ("Inversiones KG", "inversiones_kg"),
+        ("Forma BV", "forma"),
+        ("Energy C.O. Sp. z o.o.", "energy_c_o"),
+        ("t.h.e. Software GmbH", "t_h_e_software"),
+    ],
+)
+def test_a_form_comes_off_only_where_it_is_one(name: str, key: str) -> None:
+    """A word, a note of two letters and a form in front may be parts of the name."""
+    assert company_key(name) == key
+
+
+@pytest.mark.parametrize(
+    ("name", "country", "key"),
+    [
+        ("Cobre Urban Spa", "CL", "cobre_urban"),
+        ("COBRE URBAN SPA", "ES", "cobre_urban_spa"),
+        ("PT Solutions", "ID", "solutions"),
+        ("TOV Furniture", "UA", "furniture"),
+        ("Inversiones BV", "NL", "inversiones"),
+        ("Mineração E Cimento", "BR", "mineracao_and_cimento"),
+        ("Mineração E Cimento", None, "mineracao_e_cimento"),
+        ("CLINICA E PEREZ", "ES", "clinica_e_perez"),
+        ("Sol Y Mar", "MX", "sol_and_mar"),
+    ],
+)
+def test_the_country_says_which_reading_is_right(name: str, country: str | None, key: str) -> None:
+    """A form of the company's own country is one; its language knows its conjunctions."""
+    assert company_key(name, country) == key
+    assert identify(name, country=country).name_key == key
+
+
+def test_a_key_of_one_reading_keeps_it() -> None:
+    """A key is taken as it is: read as a name again, `cobre_urban_spa` would lose its Spa."""
+    for name, country in (("Cobre Urban Spa", "ES"), ("Arthur E. Smith Ltd", None)):
+        key = company_key(name, country)
+
+        assert company_key(key) == key == parse_name(key).key
+        assert identify(key, country="CL").key == key
+
+
+@given(ANYTHING)
+def test_no_key_contains_a_colon(name: str) -> None:
+    """A colon separates a company's key from the step in `surfsense:<key>:<step>`."""
+    key = key_or_none(name)
+
+    assert key is None or ":" not in key
+    assert key is None or step_key(key, "maps").count(":") == len(("surfsense", "step"))
