@@ -20,7 +20,7 @@ from orchestrator.identity import Form, InvalidCompanyName, parse_name
 from orchestrator.identity.forms import FORMS
 
 _LONG_SPELLING = 5
-"""Letters of a form's spelling that nobody's initials have."""
+"""Letters of a form's spelling that no initials have."""
 
 
 class Name(NamedTuple):

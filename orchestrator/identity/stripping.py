@@ -123,7 +123,7 @@ def _strip_before_quotes(words: list[str], name: str) -> Stripped | None:
 def _is_sure(rest: list[str], text: str, form: Form, name: str, country: str | None) -> bool:
     """Return whether *text*, outermost of the forms behind *rest*, is a form and no part of it."""
     if form.kind == "note":
-        # `V.A.` may be anybody's initials.
+        # `V.A.` may be initials of the name.
         return not _SHORT_INITIALS.fullmatch(text) or _follows_own_form(rest, form)
     if country in form.countries:
         return True
