@@ -3,8 +3,8 @@
 A file of any length is read row by row, and its results are written row by row.
 """
 
-from .cells import country_code
 from .columns import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
+from .countries import country_code
 from .files import LeadFileError, check_writable, replacing
 from .mentions import checked_mention, mention_from, mention_in
 from .reader import LeadFile, read_lead_file

@@ -11,18 +11,19 @@ a cell `=cmd`. In the columns that we add every such part is guarded (`guard_par
 own columns are guarded as whole cells only.
 """
 
-import gettext
 import re
-import unicodedata
-from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 import phonenumbers
-import pycountry
 from email_validator import EmailNotValidError, validate_email
 
+from orchestrator.evidence.hosts import HostKind, kind_of
 from orchestrator.infra.bounds import is_invisible
+
+from .cleaning import addresses_in, phones_in, websites_in
+from .countries import country_code
 
 _LABEL = r"(?!-)[^\W_](?:[\w-]{0,61}[^\W_])?"
 _MAX_HOST = 253
@@ -36,6 +37,17 @@ _HARMLESS = re.compile(r" *[+-][\d\s().,:/%-]*(?:[eE][+-]?\d+)?\Z")
 #: the cell that it makes, so that what follows the quote is its beginning.
 _BEGINNINGS = re.compile(rf'(?<=[,;|\t\r\n])(?=[ "]*[{_SIGNS}])')
 _GUARDED = re.compile(rf"'(?= *[{_TRIGGERS}])")
+
+
+#: Pages there are about a company or a person; their hosts are never its own.
+_NO_SITES: Final = {
+    HostKind.SOCIAL: "a page of a social network",
+    HostKind.LINKS: "a shortened link",
+    HostKind.MAPS: "a map",
+    HostKind.SEARCH: "a page of a search engine",
+    HostKind.PLATFORM: "a platform for the sites of others",
+    HostKind.FILES: "a store of files",
+}
 
 
 class BadValueError(ValueError):
@@ -58,17 +70,6 @@ def visible(text: str) -> str:
     while end > start and is_invisible(text[end - 1]):
         end -= 1
     return text[start:end]
-
-
-def fold(text: str) -> str:
-    """Return *text* without case, accents and punctuation, words separated by one space.
-
-    >>> fold("  Correo_Electrónico: "), fold("EE.UU.")
-    ('correo electronico', 'eeuu')
-    """
-    letters = unicodedata.normalize("NFKD", text.replace(".", "")).casefold()
-    kept = (c for c in letters if not unicodedata.combining(c))
-    return " ".join("".join(c if c.isalnum() else " " for c in kept).split())
 
 
 def shown(text: str, limit: int = 60) -> str:
@@ -110,20 +111,33 @@ def unguard(cell: str) -> str:
 
 
 def email_address(text: str) -> str:
-    """Return the address with its domain in lower case; `Ana <ana@acme.example>` is one, too.
+    """Return the first address in *text*, with its domain in lower case.
+
+    >>> email_address("Ana <ana@ACME.example>"), email_address("ana@a.test; luis@b.test")
+    ('ana@acme.example', 'ana@a.test')
 
     Raises:
-        BadValueError: It cannot be an address. The message does not repeat it.
+        BadValueError: None is in it. The message does not repeat it.
     """
     try:
-        # test_environment: example files use the reserved top-level domain .test.
-        address = validate_email(
-            text, check_deliverability=False, test_environment=True, allow_display_name=True
-        )
+        return _valid_address(text)
     except EmailNotValidError as error:
+        for address in addresses_in(text):
+            try:
+                return _valid_address(address)
+            except EmailNotValidError:
+                continue
         reason = str(error).rstrip(".")
         raise BadValueError(f"is not an e-mail address ({reason})", "correct it") from None
-    return address.normalized
+
+
+def _valid_address(text: str) -> str:
+    # test_environment: example files use the reserved top-level domain .test.
+    address = validate_email(
+        text, check_deliverability=False, test_environment=True, allow_display_name=True
+    ).normalized
+    local, _, domain = address.rpartition("@")
+    return f"{local.rstrip(chr(39))}@{domain}"
 
 
 def country(text: str) -> str:
@@ -145,20 +159,42 @@ def website(text: str) -> str:
     """Return a bare host in lower case, or an http(s) URL where a scheme or a path was given.
 
     Raises:
-        BadValueError: It cannot be the address of a site.
+        BadValueError: It cannot be the address of a company's own site.
     """
+    refused: BadValueError | None = None
+    for site in (text, *websites_in(text)):
+        try:
+            return _own_site(site)
+        except BadValueError as bad:
+            # What it is says more than that it is written wrong.
+            refused = bad if refused is None or "own site" in bad.message else refused
+    raise refused or _no_website(text)
+
+
+def _no_website(text: str) -> BadValueError:
+    message = f"'{shown(text)}' is not the address of a website; it is left out"
+    return BadValueError(message, "write it like www.example.com")
+
+
+def _own_site(text: str) -> str:
     has_scheme = "://" in text
     parts = _split(text if has_scheme else f"https://{text}")
     host = (parts.hostname if parts else None) or ""
     if parts is None or parts.scheme not in {"http", "https"} or not _is_host(parts, host):
-        raise BadValueError(
-            f"'{shown(text)}' is not the address of a website; it is left out",
-            "write it like www.example.com",
-        )
+        raise _no_website(text)
+    if (kind := _host_kind(host)) in _NO_SITES:
+        what = _NO_SITES[kind]
+        message = f"'{shown(text)}' is {what}, not the company's own site; it is left out"
+        raise BadValueError(message, "write its own, like www.example.com")
     rest = parts._replace(scheme="", netloc="").geturl()
     if not has_scheme and rest in {"", "/"}:
         return parts.netloc.lower()
     return f"{parts.scheme}://{parts.netloc.lower()}{rest}"
+
+
+@lru_cache(maxsize=4_096)
+def _host_kind(host: str) -> HostKind | None:
+    return kind_of(host)
 
 
 def _split(url: str) -> SplitResult | None:
@@ -171,74 +207,32 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _is_host(parts: SplitResult, host: str) -> bool:
-    has_user = parts.username is not None
+    # Nor an IP address, which names no company.
+    has_user = parts.username is not None or host.rpartition(".")[2].isdecimal()
     return not has_user and len(host) <= _MAX_HOST and _HOST.fullmatch(host) is not None
 
 
-def check_phone(text: str, country_code: str | None) -> None:
-    """Accept what could be dialled from *country_code* or, with +, from anywhere.
+def phone(text: str, country_code: str | None) -> str:
+    """Return the first number in *text* that could be dialled, as it is written there.
 
     Raises:
-        BadValueError: It cannot be a phone number. The caller keeps it, with a warning.
+        BadValueError: None could, from *country_code* or, with +, from anywhere. The caller keeps
+            it, with a warning.
     """
+    for number in (text, *phones_in(text)):
+        if _can_be_dialled(number, country_code):
+            return number
+    raise BadValueError(
+        "does not look like a phone number; it is kept as it is",
+        "write it with its country, like +34 911 234 567",
+    )
+
+
+def _can_be_dialled(text: str, country_code: str | None) -> bool:
     try:
         number = phonenumbers.parse(text, country_code)
-        possible = phonenumbers.is_possible_number(number)
+        return phonenumbers.is_possible_number(number)
     except phonenumbers.NumberParseException as error:
         # Without a country, a national number can be neither right nor wrong.
         is_national = country_code is None and not text.startswith("+")
-        possible = is_national and error.error_type == error.INVALID_COUNTRY_CODE
-    if not possible:
-        raise BadValueError(
-            "does not look like a phone number; it is kept as it is",
-            "write it with its country, like +34 911 234 567",
-        )
-
-
-# Names in everyday use that ISO 3166 does not list.
-_EVERYDAY = {
-    "AE": "uae,emiratos,emiratos arabes",
-    "BO": "estado plurinacional de bolivia",
-    "CD": "congo kinshasa,dr congo",
-    "CI": "ivory coast,costa de marfil",
-    "CZ": "czech republic,republica checa",
-    "DO": "rep dominicana,dominicana",
-    "ES": "españa peninsular,reino de españa,espanya",
-    "GB": "uk,great britain,gran bretaña,england,inglaterra,scotland,escocia,wales,gales",
-    "KR": "corea,korea,republic of korea",
-    "MX": "mejico,estados unidos mexicanos",
-    "NL": "holland,holanda,the netherlands",
-    "RU": "russia,rusia",
-    "TR": "turkey,turquia",
-    "US": "usa,eeuu,ee uu,eua,america,estados unidos de america,the united states",
-    "VE": "republica bolivariana de venezuela",
-}
-
-
-@lru_cache(maxsize=1_024)
-def country_code(text: str) -> str | None:
-    """Return the alpha-2 code of a country given by code (alpha-2, alpha-3) or name, else None.
-
-    >>> country_code("Méjico"), country_code("ESP"), country_code("EE.UU."), country_code("Narnia")
-    ('MX', 'ES', 'US', None)
-    """
-    return _codes().get(fold(text))
-
-
-@cache
-def _codes() -> dict[str, str]:
-    return {fold(name): code for name, code in _named_codes()}
-
-
-def _named_codes() -> Iterator[tuple[str, str]]:
-    spanish = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=["es"])
-    for each in pycountry.countries:
-        yield each.alpha_2, each.alpha_2
-        yield each.alpha_3, each.alpha_2
-        for attribute in ("name", "common_name", "official_name"):
-            name = getattr(each, attribute, None)
-            if name:
-                yield name, each.alpha_2
-                yield spanish.gettext(name), each.alpha_2
-    for code, names in _EVERYDAY.items():
-        yield from ((name, code) for name in names.split(","))
+        return is_national and error.error_type == error.INVALID_COUNTRY_CODE

@@ -5,7 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from .cells import fold
+from .folding import fold
 from .headings import Heading, Holds, Whose, heading
 
 

@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
-from .cells import fold
+from .folding import fold
 
 _WORDS: Final = Path(__file__).with_name("data") / "columns.toml"
 _LONGEST: Final = 120

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.identity import Mention
 from orchestrator.infra.bounds import FilledText, Text, complaint_of
 
-from .cells import country_code
+from .countries import country_code
 
 _COMPANY: Final = ("company", "empresa")
 _WEBSITE: Final = ("website", "sitio_web")

@@ -20,8 +20,10 @@ from orchestrator.infra.distinct import Distinct
 
 from . import cells as checks
 from .cells import looks_like_formula, shown, unguard, visible
+from .cleaning import Blank, blank_kind, damage_in, other_field
 from .columns import FOR_PIPELINE, Choice, Columns, LeadField, find_columns
 from .csv_format import Record, has_broken_bytes
+from .folding import fold
 
 # Changing it would make a second lead of every lead that was ever imported.
 _LEADS: Final = UUID("5d0a4b0e-6a57-5c0e-9d0b-0c6f3c0f4e2a")
@@ -249,16 +251,20 @@ class _FieldReader:
 
     def lead(self) -> LeadFields | None:
         """Return the fields, None where an error stands against the row."""
-        name = self._checked(LeadField.COMPANY, str)
-        company = self._identified(name) if name else None
+        typed = self._checked(LeadField.COMPANY, self._undamaged)
         website = self._checked(LeadField.WEBSITE, checks.website)
         country = self._checked(LeadField.COUNTRY, checks.country)
         contact = self._checked(LeadField.CONTACT, str)
         email = self._checked(LeadField.EMAIL, checks.email_address)
         phone = self._phone(country)
+        if typed and other_field(typed) == "website" and website is None:
+            website = self._website_in(typed)
+        domain = company_domain(website) or company_domain(email)
+        name = self._company_name(typed, domain) if typed else None
+        company = self._identified(name) if name else None
         if name is None or company is None or _has_error(self.problems):
             return None
-        if not company.distinctive and not (company_domain(website) or company_domain(email)):
+        if not company.distinctive and not domain:
             self._add(
                 LeadField.COMPANY,
                 f"'{shown(name)}' could be any of many companies; nothing is bought for it",
@@ -277,6 +283,35 @@ class _FieldReader:
             notes=self._text(LeadField.NOTES) or None,
         )
 
+    def _undamaged(self, text: str) -> str:
+        if damage := damage_in(text):
+            hint = "type it again, or save the file as UTF-8 from its program, or use --encoding"
+            raise checks.BadValueError(f"'{shown(text)}' {damage}; nothing is bought for it", hint)
+        return text
+
+    def _website_in(self, text: str) -> str | None:
+        try:
+            return checks.website(text)
+        except checks.BadValueError:
+            return None
+
+    def _company_name(self, typed: str, domain: str | None) -> str | None:
+        """Return the company's name: its *domain* where *typed* is none.
+
+        Without either there is nothing to look up: two people without an employer are not
+        colleagues.
+        """
+        other = other_field(typed)
+        blank = None if other else blank_kind(typed, fold(typed))
+        if other is None and (blank is None or (blank is Blank.DOUBTFUL and domain)):
+            return typed
+        if domain:
+            return domain
+        what = f"a{'n' * (other == 'e-mail address')} {other}" if other else "a placeholder"
+        message = f"'{shown(typed)}' is {what}, not the name of a company; nothing is bought for it"
+        self._add(LeadField.COMPANY, message, "write the name of the company or its website")
+        return None
+
     def _identified(self, name: str) -> ParsedName | None:
         try:
             return parse_name(name)
@@ -291,7 +326,7 @@ class _FieldReader:
         first: tuple[int, checks.BadValueError] | None = None
         for choice in self._sheet.columns.get(field, ()):
             text = self._joined(choice)
-            if not text:
+            if not text or (field in _BLANK_IF_SAID and self._says_nothing(text)):
                 continue
             try:
                 return check(text)
@@ -307,14 +342,25 @@ class _FieldReader:
             self._add(field, message, "fill it in or delete the row")
         return None
 
+    def _says_nothing(self, text: str) -> bool:
+        return blank_kind(text, fold(text)) is Blank.NOTHING
+
     def _phone(self, country: str | None) -> str | None:
-        text = self._text(LeadField.PHONE)
-        try:
-            if text:
-                checks.check_phone(text, country)
-        except checks.BadValueError as bad:
-            self._add(LeadField.PHONE, bad.message, bad.hint, Level.WARNING)
-        return text or None
+        """Return the first number that can be dialled, else the first as it was typed."""
+        doubtful: tuple[str, int, checks.BadValueError] | None = None
+        for choice in self._sheet.columns.get(LeadField.PHONE, ()):
+            text = self._joined(choice)
+            if not text or self._says_nothing(text):
+                continue
+            try:
+                return checks.phone(text, country)
+            except checks.BadValueError as bad:
+                doubtful = doubtful or (text, choice[0], bad)
+        if doubtful is None:
+            return None
+        text, column, found = doubtful
+        self._add(LeadField.PHONE, found.message, found.hint, Level.WARNING, column)
+        return text
 
     def _text(self, field: LeadField) -> str:
         """Return what the first column of *field* with any text holds."""
@@ -363,6 +409,8 @@ def _joined_name(parts: Sequence[str]) -> str:
     return " ".join(kept)
 
 
+#: Fields in which a placeholder is a blank.
+_BLANK_IF_SAID: Final = frozenset((LeadField.EMAIL, LeadField.WEBSITE, LeadField.COUNTRY))
 _ANCHORS: Final[tuple[tuple[LeadField, Callable[[str], object]], ...]] = (
     (LeadField.EMAIL, checks.email_address),
     (LeadField.WEBSITE, checks.website),

@@ -122,7 +122,7 @@ def test_a_doubtful_phone_is_kept_as_typed_with_a_warning(given_file: GivenFile)
     assert "does not look like a phone number" in _only_sentence(lead_file, 2, Level.WARNING)
 
 
-@pytest.mark.parametrize("name", ["S.A.", "S.L.", "&"])
+@pytest.mark.parametrize("name", ["S.A.", "S.L."])
 def test_a_name_that_is_only_a_legal_form_is_a_warning(given_file: GivenFile, name: str) -> None:
     """A company may be called so, but a warning says that nothing will be bought for it."""
     path = given_file(f"{HEADER}{name},Ana,ana@gmail.com,,,\n")

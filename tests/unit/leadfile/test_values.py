@@ -4,9 +4,9 @@ import pytest
 
 from orchestrator.leadfile.cells import (
     BadValueError,
-    check_phone,
     country,
     email_address,
+    phone,
     website,
 )
 
@@ -125,7 +125,7 @@ def test_a_phone_number_that_can_be_dialled_is_accepted(
     typed: str, country_code: str | None
 ) -> None:
     """A national number without a country can't be judged, so it passes."""
-    check_phone(typed, country_code)
+    phone(typed, country_code)
 
 
 @pytest.mark.parametrize(
@@ -135,4 +135,4 @@ def test_a_phone_number_that_can_be_dialled_is_accepted(
 def test_what_cannot_be_dialled_is_doubted(typed: str, country_code: str | None) -> None:
     """Too short, an unknown prefix, or no number at all."""
     with pytest.raises(BadValueError):
-        check_phone(typed, country_code)
+        phone(typed, country_code)

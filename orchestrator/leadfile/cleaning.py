@@ -1,0 +1,149 @@
+"""What people mean by what they typed: addresses, sites and phones out of cells. Pure.
+
+Nothing is judged here: `cells` checks what these functions take out of a cell.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+_PLACEHOLDERS: Final = Path(__file__).with_name("data") / "placeholders.toml"
+#: No cell with an address, a site or a phone in it is longer.
+_LONGEST: Final = 1_000
+_ERROR: Final = re.compile(r"#N/[ADV]|#NV|#[¡¿]?[A-Za-zÀ-ÿ/0-9_ ]{1,20}[!?]|Err:\d{3}")
+_INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_AT: Final = re.compile(r"\s*(?:[(\[{]\s*(?:at|arroba)\s*[)\]}]|@)\s*", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:|/\\?@]+@[^\s<>()\[\]\",;:|/\\?@]+")
+_WORD_BEFORE: Final = re.compile(r"\w[ \t]+\Z")
+_HYPERLINK: Final = re.compile(r'=\s*(?:HYPERLINK|HIPERVINCULO)\(\s*"([^"]+)"', re.IGNORECASE)
+_LINK: Final = re.compile(r"\[[^\[\]]*\]\(([^()\s]+)\)")
+_IN_BRACKETS: Final = re.compile(r"\([^()]*\)")
+_SCHEMES: Final = re.compile(r"(?:https?(?:(?::/{0,3})|//)(?=[^/]))+", re.IGNORECASE)
+_PHONE_WORD: Final = re.compile(
+    r"(?:tel[eé]?f?(?:[oó]no|efone|ephone)?|tfno|tlf|phone|m[oó]vil|mobile?|cel(?:ular)?|fax)"
+    r"\s*[.:]*\s*(?=[+(\d])",
+    re.IGNORECASE,
+)
+_SCIENTIFIC: Final = re.compile(r"\+?(\d)[.,](\d+)E\+?(\d{1,2})", re.IGNORECASE)
+_WHOLE_NUMBER: Final = re.compile(r"(\+?\d{6,})[.,]0+")
+_NUMBER: Final = re.compile(r"[+(]?[\d\s().+/-]{6,}")
+_DATE: Final = re.compile(
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2}))(?:[ T]\d.*)?"
+)
+#: Text in UTF-8 that was read as cp1252 or latin-1.
+_MOJIBAKE: Final = re.compile(r"[ÃÂ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\ufffd]|â€")  # noqa: RUF001
+#: A letter that its program could not write.
+_LOST: Final = re.compile(r"(?<=[^\W\d_])\?(?=[^\W\d_])|(?:^|(?<=\s))\?+(?=[^\W\d_]{2})")
+
+
+class Blank(StrEnum):
+    """How surely a text says nothing."""
+
+    NOTHING = "nothing"
+    DOUBTFUL = "doubtful"
+
+
+def blank_kind(text: str, folded: str) -> Blank | None:
+    """Return whether *text*, *folded* without case and punctuation, says that nothing is known."""
+    if not folded or _ERROR.fullmatch(text):
+        return Blank.NOTHING
+    return _placeholders().get(folded)
+
+
+@cache
+def _placeholders() -> dict[str, Blank]:
+    sections = tomllib.loads(_PLACEHOLDERS.read_text("utf-8"))
+    return {text: Blank(kind) for kind, texts in sections.items() for text in texts}
+
+
+def other_field(text: str) -> str | None:
+    """Return what *text* is where it cannot be a name: a date, a number, an e-mail, a website."""
+    if _DATE.fullmatch(text):
+        return "date"
+    if _NUMBER.fullmatch(text):
+        return "number"
+    if " " not in text and ("://" in text or text.lower().startswith("www.")):
+        return "website"
+    return "e-mail address" if _ADDRESS.fullmatch(text) else None
+
+
+def damage_in(text: str) -> str | None:
+    """Return what has damaged *text*, None where nothing seems to have."""
+    if "\ufffd" in text:
+        return "has lost letters"
+    if not text.isascii() and _MOJIBAKE.search(text):
+        return "was read in another encoding than it was written in"
+    return "has question marks for letters" if "?" in text and _LOST.search(text) else None
+
+
+def _plain(text: str) -> str:
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text[:_LONGEST])).strip()
+
+
+def addresses_in(text: str) -> Iterator[str]:
+    """Yield what could be e-mail addresses in *text*, in their order.
+
+    >>> list(addresses_in("mailto:ana@a.test?subject=x / Luis (luis@b.test),"))
+    ['ana@a.test', 'luis@b.test']
+    """
+    written = _AT.sub("@", _plain(text).replace("\u3002", "."))
+    for found in _ADDRESS.finditer(written):
+        if _WORD_BEFORE.search(written, 0, found.start()):
+            continue  # `ana gil@a.test` is more likely a slip than two words
+        local, _, domain = found[0].partition("@")
+        yield f"{local.rstrip(chr(39))}@{domain.rstrip('.' + chr(39))}"
+
+
+def websites_in(text: str) -> Iterator[str]:
+    """Yield what could be addresses of websites in *text*, in their order.
+
+    >>> list(websites_in("https:/norte.test; sur.test (en obras)"))
+    ['https://norte.test', 'sur.test']
+    """
+    plain = _plain(text)
+    if link := _HYPERLINK.match(plain) or _LINK.search(plain):
+        plain = link[1]
+    plain = _IN_BRACKETS.sub(" ", plain).replace("www,", "www.")
+    for part in re.split(r"[,;|\s\"'<>]+", plain):
+        bare = part.rstrip(".").removeprefix("//")
+        if not bare:
+            continue
+        scheme = "https" if bare.lower().startswith("https") else "http"
+        site = _SCHEMES.sub(f"{scheme}://", bare, count=1)
+        yield _target_of(site)
+
+
+def _target_of(site: str) -> str:
+    """Return where a page that only leads elsewhere leads to, else *site*."""
+    try:
+        parts = urlsplit(site)
+        target = parse_qs(parts.query).get("u" if "facebook" in parts.netloc else "url", [""])[0]
+    except ValueError:
+        return site
+    is_leading = parts.path in {"/l.php", "/url", "/redirect"}
+    return target if is_leading and target.startswith("http") else site
+
+
+def phones_in(text: str) -> Iterator[str]:
+    """Yield what could be phone numbers in *text*, in their order; none whose digits are lost.
+
+    >>> list(phones_in("Tel. 911 23 45 67 / 3.4911234567E10")), list(phones_in("3.49E+10"))
+    (['911 23 45 67', '+34911234567'], [])
+    """
+    for part in re.split(r"\s*(?:[;|\n]|\s/\s|\sy\s|,\s)\s*", _plain(text)):
+        number = _PHONE_WORD.sub("", part.removeprefix("tel:").lstrip("='")).strip()
+        number = number.replace("(0)", "")
+        if scientific := _SCIENTIFIC.fullmatch(number):
+            first, digits, power = scientific.groups()
+            if len(digits) == int(power):
+                yield f"+{first}{digits}"
+        elif whole := _WHOLE_NUMBER.fullmatch(number):
+            yield whole[1]
+        elif number:
+            yield f"+{number[2:]}" if number.startswith("00") else number
