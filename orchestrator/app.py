@@ -19,9 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
 from agents.protocol import Pipeline
+from orchestrator.cache import TTL_S, Cache, Kind
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine, require_current
 from orchestrator.database.pruner import Pruner
 from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS
+from orchestrator.fence import Fence, FencedWrites, Repairs
+from orchestrator.gateway import Records
 from orchestrator.handlers import (
     CompanyHandler,
     LeadHandler,
@@ -89,11 +92,12 @@ COMPARE_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The connections to the database and to both Redis databases."""
+    """The connections to the database and to the Redis databases."""
 
     engine: AsyncEngine
     memo_redis: Redis
     jobs_redis: Redis
+    gateway_redis: Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,15 @@ class Leads:
 
 
 @dataclass(frozen=True, slots=True)
+class Gateway:
+    """Leads and opportunities as other services read and write them, and the cache around them."""
+
+    records: Records
+    cache: Cache
+    repairs: Repairs
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """Which leads and companies are looked at again, and when."""
 
@@ -194,6 +207,7 @@ class Runtime:
     purchasing: Purchasing
     jobs: Jobs
     leads: Leads
+    gateway: Gateway
     schedule: Schedule
     worker: Worker
 
@@ -284,6 +298,7 @@ async def build(
         await require_current(engine)
         memo_redis = _redis(stack, settings.redis_memo_url)
         jobs_redis = _redis(stack, settings.redis_jobs_url)
+        gateway_redis = _redis(stack, settings.redis_gateway_url)
         await _compare_clocks(clock, jobs_redis, engine)
         http = await stack.enter_async_context(
             open_http(
@@ -338,7 +353,8 @@ async def build(
             offers = StepOffers(account, costs, clock)
             research = Research(memo, purchaser, offers, ceiling_micros=price_micros)
         enricher = Enricher(memo, purchaser, counters, reuse, index, research=research, clock=clock)
-        store = LeadStore(engine, clock)
+        fence = Fence(gateway_redis, ttl=timedelta(seconds=TTL_S[Kind.LEAD]))
+        store = LeadStore(engine, clock, writes=FencedWrites(engine, fence, clock))
         outbox = Outbox(engine, clock)
         pruners = (
             Pruner("evidence", archive, clock, keep=timedelta(days=settings.evidence_days)),
@@ -366,7 +382,7 @@ async def build(
         yield Runtime(
             settings,
             clock,
-            Backends(engine, memo_redis, jobs_redis),
+            Backends(engine, memo_redis, jobs_redis, gateway_redis),
             Identity(index, IdentityDecisions(engine, clock)),
             Purchasing(
                 enricher=enricher,
@@ -392,6 +408,11 @@ async def build(
                 notifier=notifier,
             ),
             Leads(store, pipeline, rejudge, outbox),
+            Gateway(
+                Records(engine, fence, FencedWrites(engine, fence, clock), clock),
+                Cache(memo_redis, gateway_redis, counters, default_ttl=settings.redis_ttl),
+                Repairs(engine, fence, clock),
+            ),
             Schedule(watches, due),
             Worker(
                 account=account if settings.surfsense_protocol == "workspace" else None,

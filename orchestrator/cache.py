@@ -76,6 +76,7 @@ _NOT_CACHED_HERE: Final = (
     b"budget1:",
     b"pace1:",
     b"counters1:",
+    b"gateway1:",
 )
 #: The memo's status of an answer about the company that was asked for.
 _FOUND: Final = "found"

@@ -281,6 +281,7 @@ def worker_loops(runtime: Runtime) -> tuple[Loop, ...]:
     return (
         runtime.worker.runner.reconciler(),
         runtime.worker.sweeper.loop,
+        runtime.gateway.repairs.loop,
         *(pruner.loop for pruner in runtime.worker.pruners),
         *(() if runtime.worker.relay is None else (runtime.worker.relay.loop,)),
         runtime.worker.scheduler.loop(partial(submit, runtime)),

@@ -115,6 +115,11 @@ leads: Final = Table(
     Column("source", Prose),
     Column("notes", Prose),
     Column("imported_at", Instant, nullable=False),
+    # Raised by every change of what the gateway answers about the lead; so is an opportunity's.
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("estado", String(16), nullable=False, server_default="nuevo"),
+    Column("changed_at", Instant),
+    Index(None, "imported_at", "id"),
 )
 
 # One row for each agent, version of its rules and `basis` (what identifies the evidence):
@@ -160,9 +165,33 @@ opportunities: Final = Table(
     Column("next_step_es", Prose, nullable=False),
     Column("simulated", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("estado", String(16), nullable=False, server_default="nueva"),
+    Column("changed_at", Instant),
     CheckConstraint("score BETWEEN 0 AND 100", name="score"),
     CheckConstraint("probability BETWEEN 0 AND 1", name="probability"),
     Index(None, "created_at"),
+)
+
+# Versions of deleted leads and opportunities, by their cache keys: a row that comes back under the
+# same id continues from there, so that no old version is taken for a new one.
+deleted_versions: Final = Table(
+    "deleted_versions",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("deleted_at", Instant, nullable=False),
+)
+
+# Writes whose cached copies may not have been dropped yet: the new version of each key. Written in
+# the transaction of the change, removed when the cache has been told.
+cache_outbox: Final = Table(
+    "cache_outbox",
+    metadata,
+    Column("token", String(32), primary_key=True),
+    Column("versions", JSON, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Index(None, "due_at"),
 )
 
 # The ledger. `settled_day` is the UTC day of `settled_at`: stored, so that both databases

@@ -15,10 +15,21 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.app import build, connect_runtime
+from orchestrator.infra.background import end_task
 from orchestrator.jobs import Notifier
 from orchestrator.settings import Settings
 
-from . import failed_items, health, jobs, metrics, reference, submitting
+from . import (
+    dashboard,
+    failed_items,
+    health,
+    jobs,
+    leads,
+    metrics,
+    opportunities,
+    reference,
+    submitting,
+)
 from .errors import KNOWN_ERRORS, Refusal, answer_error
 from .health import HealthChecks
 from .limits import BodyLimit
@@ -63,7 +74,11 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         )
         async with opened as runtime, contextlib.aclosing(HealthChecks(runtime)) as checks:
             app.state.runtime, app.state.checks = runtime, checks
-            yield
+            repairs = runtime.worker.supervisor.start(runtime.gateway.repairs.loop)
+            try:
+                yield
+            finally:
+                await end_task(repairs)
 
     keys = settings.api_keys
     app = FastAPI(
@@ -83,7 +98,7 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         redoc_url=None,
     )
     # `failed` is no job id, so the failed items come before the jobs.
-    for part in (submitting, failed_items, jobs, metrics):
+    for part in (submitting, failed_items, jobs, leads, opportunities, dashboard, metrics):
         app.include_router(part.router, dependencies=KEY_DOCUMENTED if keys else ())
     app.include_router(health.router)
     app.include_router(reference.router)

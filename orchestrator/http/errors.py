@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import structlog
 from fastapi import Request, Response
@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from orchestrator.database import DatabaseFull, DatabaseUnavailable
+from orchestrator.gateway import MoveRefused, NotStored, OpportunityExists, VersionMismatch
 from orchestrator.infra.bounds import MAX_ITEMS, Fault, complaint_of, path_of
 from orchestrator.infra.redis_client import StoreFull, StoreRefused, StoreUnavailable
 from orchestrator.jobs import JobGone, KeyInFlight, KeyReused, UnreadableJob
@@ -234,6 +235,10 @@ KNOWN_ERRORS: Final = (
     KeyInFlight,
     KeyReused,
     UnreadableJob,
+    NotStored,
+    VersionMismatch,
+    MoveRefused,
+    OpportunityExists,
     RequestValidationError,
     HTTPException,
     StoreUnavailable,
@@ -252,7 +257,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
     return refusal.response()
 
 
-def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911 - one for each error
+def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912 - one each
     match error:
         case Refused():
             return error.refusal
@@ -269,6 +274,8 @@ def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911 - one for 
             return Refusal(HTTPStatus.CONFLICT, "unreadable_job", f"{error}.")
         case JobGone():
             return Refusal(HTTPStatus.GONE, "job_gone", f"{error}.")
+        case NotStored() | VersionMismatch() | MoveRefused() | OpportunityExists():
+            return _of_gateway(error)
         case StoreRefused():
             code = "redis_full" if isinstance(error, StoreFull) else "redis_refuses"
             return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, code, f"{error}.")
@@ -282,11 +289,30 @@ def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911 - one for 
             raise error
 
 
+def _of_gateway(
+    error: NotStored | VersionMismatch | MoveRefused | OpportunityExists,
+) -> Refusal:
+    match error:
+        case NotStored():
+            return Refusal(HTTPStatus.NOT_FOUND, f"unknown_{error.kind}", f"{error}.")
+        case VersionMismatch():
+            message = f"{error}; read it again, and decide whether the change still holds."
+            headers = {"ETag": f'"{error.version}"'}
+            status = HTTPStatus.PRECONDITION_FAILED
+            return Refusal(status, "version_mismatch", message, headers=headers)
+        case MoveRefused():
+            return Refusal(HTTPStatus.CONFLICT, "move_refused", f"{error}.")
+        case OpportunityExists():
+            return Refusal(HTTPStatus.CONFLICT, "opportunity_exists", f"{error}; change that one.")
+        case _:
+            assert_never(error)
+
+
 def _methods_at(request: Request) -> list[str]:
     """Return the methods that the address knows; the framework names those of one route alone."""
     return [
         method
-        for method in ("GET", "HEAD", "POST")
+        for method in ("GET", "HEAD", "POST", "PATCH", "DELETE")
         for scope in [{**request.scope, "method": method}]
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     ]

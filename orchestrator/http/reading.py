@@ -46,7 +46,7 @@ from .errors import (
     invalid_request,
 )
 from .limits import CSV
-from .requests import Cells
+from .requests import Cells, LeadChanges
 
 #: Bytes that are worked on without giving other requests a turn.
 _PIECE: Final = 4_096
@@ -135,6 +135,29 @@ async def read_leads(given: Sequence[Cells], *, within: str | None = None) -> Re
         raise Refused(invalid_request(faults))
     read.add(block)
     return read
+
+
+def read_changes(given: LeadChanges) -> dict[str, str | None]:
+    """Return the fields that *given* changes, checked and normalised as those of a new lead.
+
+    Raises:
+        Refused: A value cannot be used, which of a new lead would only be left out.
+    """
+    named = [each for each in LeadField if each in given.model_fields_set]
+    cells = [(getattr(given, each) or "") if each in named else "" for each in LeadField]
+    sheet = replace(_SHEET, needs=FOR_PIPELINE.intersection(named))
+    if LeadField.COMPANY not in named:
+        cells[_COMPANY] = "Company"  # a row needs one; it is not kept
+    fields, problems = sheet.read(cells)
+    faults = [
+        _fault((), problem)
+        for problem in problems
+        # That a name alone could be any of many companies is no reason to refuse it.
+        if problem.level is Level.ERROR or problem.field in set(named) - {LeadField.COMPANY}
+    ]
+    if faults or fields is None:
+        raise Refused(invalid_request(faults))
+    return {each: getattr(fields, each) for each in named}
 
 
 async def read_companies(given: Sequence[str | Cells]) -> ReadCompanies:

@@ -24,6 +24,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from orchestrator.app import Runtime
 from orchestrator.dispatch import Terms
+from orchestrator.gateway import LeadState
 from orchestrator.infra import bounds
 from orchestrator.infra.bounds import (
     MAX_COST_USD,
@@ -68,7 +69,7 @@ def _named(name: str, **about: Any) -> Any:  # noqa: ANN401 - as `pydantic.Field
 def _in_either_language(schema: dict[str, Any]) -> None:
     """Document a lead as one of two objects. Mixed names are read, too."""
     kind = {name: schema.pop(name) for name in ("type", "additionalProperties")}
-    properties, required = schema.pop("properties"), schema.pop("required")
+    properties, required = schema.pop("properties"), schema.pop("required", [])
     spanish = {SPANISH.get(name, name): about for name, about in properties.items()}
     schema["anyOf"] = [
         {**kind, "title": "English", "properties": properties, "required": required},
@@ -79,6 +80,41 @@ def _in_either_language(schema: dict[str, Any]) -> None:
             "required": [SPANISH[name] for name in required],
         },
     ]
+
+
+def without_defaults(schema: dict[str, Any]) -> None:
+    """Document fields that are left as they are where a request does not name them."""
+    for about in schema["properties"].values():
+        about.pop("default", None)
+
+
+def _changes_in_either_language(schema: dict[str, Any]) -> None:
+    without_defaults(schema)
+    _in_either_language(schema)
+
+
+class LeadChanges(BaseModel):
+    """What changes of a lead; null empties a field that may be empty. Other fields stay."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra=_changes_in_either_language
+    )
+
+    company: FilledText = _named("company", default="")
+    contact: FilledText = _named("contact", default="")
+    email: FilledText = _named("email", default="")
+    website: Text | None = _named("website", default=None)
+    country: Text | None = _named("country", default=None)
+    phone: Text | None = _named("phone", default=None)
+    source: Text | None = _named("source", default=None)
+    notes: Notes | None = _named("notes", default=None)
+    estado: LeadState = LeadState.NUEVO
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("names no field; give at least one")
+        return self
 
 
 class GivenLead(BaseModel):

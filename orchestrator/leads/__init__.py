@@ -13,7 +13,9 @@ from .models import (
     StoredDecision,
     UnknownLead,
     drafting,
+    lead_key,
     opportunity_id,
+    opportunity_key,
 )
 from .outbox import HandOver, HandOverState, Outbox
 from .relay import OutboxRelay, Webhook, open_webhook
@@ -34,6 +36,8 @@ __all__ = [
     "UnknownLead",
     "Webhook",
     "drafting",
+    "lead_key",
     "open_webhook",
     "opportunity_id",
+    "opportunity_key",
 ]

@@ -25,6 +25,16 @@ from orchestrator.infra.bounds import FilledText, Flag, Instant
 _OPPORTUNITIES: Final = UUID("8b0e4d0c-53f5-5f57-9f0a-6f3f4a1f2f10")
 
 
+def lead_key(lead_id: UUID) -> str:
+    """Return the documented cache key of a lead."""
+    return f"lead:{lead_id}"
+
+
+def opportunity_key(opportunity_id: UUID) -> str:
+    """Return the documented cache key of an opportunity."""
+    return f"oportunidad:{opportunity_id}"
+
+
 class UnknownLead(LookupError):
     """A judgement names a lead that was never imported, or has been erased since."""
 

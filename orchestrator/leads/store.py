@@ -21,11 +21,12 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
 from orchestrator.database import Batcher, in_chunks, insert_new, reading, writing
 from orchestrator.database.schema import decisions, leads, opportunities
+from orchestrator.fence import FencedWrites
 from orchestrator.infra.clock import Clock
 
 from .models import (
@@ -37,8 +38,10 @@ from .models import (
     Recorded,
     StoredDecision,
     UnknownLead,
+    lead_key,
 )
 from .recording import record_all, to_decision
+from .versions import move_leads, next_versions
 
 #: Leads of one transaction or query: short for other writers and for the event loop, and
 #: far below the 32,766 variables that SQLite allows in a statement.
@@ -56,10 +59,16 @@ class LeadStore:
     Every method raises DatabaseUnavailable when the database does not answer; repeating it is safe.
     """
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
-        """Keep them in the migrated database of *engine*, which the caller disposes of."""
+    def __init__(
+        self, engine: AsyncEngine, clock: Clock, *, writes: FencedWrites | None = None
+    ) -> None:
+        """Keep them in the migrated database of *engine*, which the caller disposes of.
+
+        *writes* tells the gateway's cache of changes; None where nothing of it is cached.
+        """
         self._engine = engine
         self._clock = clock
+        self._writes = writes
         self._recorder = Batcher(self._record_all)
         self._reader = Batcher(self._read_all)
 
@@ -73,8 +82,12 @@ class LeadStore:
         for chunk in in_chunks(new, CHUNK):
             now = self._clock()
             in_order = sorted(chunk, key=lambda lead: lead.id)
-            rows = [{**lead.model_dump(), "imported_at": now} for lead in in_order]
             async with writing(self._engine, "import leads") as connection:
+                versions = await next_versions(connection, [lead.id for lead in in_order])
+                rows = [
+                    {**lead.model_dump(), "imported_at": now, "version": versions[lead.id]}
+                    for lead in in_order
+                ]
                 inserted += len(await insert_new(connection, leads.c.id, rows))
         return ImportReport(new=inserted, existing=len(new) - inserted)
 
@@ -140,8 +153,16 @@ class LeadStore:
             raise UnknownLead(lead_id) from error
 
     async def _record_all(self, judgements: Sequence[Judgement]) -> list[Recorded]:
-        async with writing(self._engine, "record decisions") as connection:
-            return await record_all(connection, judgements, self._clock())
+        async def work(connection: AsyncConnection) -> tuple[list[Recorded], Mapping[str, int]]:
+            now = self._clock()
+            recorded = await record_all(connection, judgements, now)
+            return recorded, await move_leads(connection, judgements, recorded, now)
+
+        if self._writes is None:
+            async with writing(self._engine, "record decisions") as connection:
+                return (await work(connection))[0]
+        keys = sorted({lead_key(each.lead_id) for each in judgements})
+        return (await self._writes.run("record decisions", keys, work)).result
 
     async def opportunity_of(self, lead_id: UUID) -> Opportunity | None:
         """Return the opportunity of a lead, if it has one."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from orchestrator.database import (
     SchemaMismatch,
@@ -23,13 +23,24 @@ from orchestrator.database import (
 )
 from orchestrator.database.migrate import upgrade_within
 from orchestrator.infra.clock import utc_now
+from orchestrator.leads import LeadStore
 from orchestrator.purchasing import Ledger
-from tests.support.cases import purchase
+from tests.support.cases import advance, discard, lead, purchase
 from tests.support.children import Children
 
 _UPGRADE_AT_THE_SIGNAL = (
     "import asyncio, sys; from orchestrator.database import upgrade; "
     "input(); assert asyncio.run(upgrade(sys.argv[1])).is_current"
+)
+_UNDO_0009 = (
+    "DROP TABLE cache_outbox",
+    "DROP TABLE deleted_versions",
+    "DROP INDEX ix_leads_imported_at",
+    *(
+        f"ALTER TABLE {table} DROP COLUMN {column}"
+        for table in ("leads", "opportunities")
+        for column in ("version", "estado", "changed_at")
+    ),
 )
 
 
@@ -93,6 +104,8 @@ async def test_a_ledger_with_a_doubled_run_is_kept(url: str) -> None:
         await connection.execute(text("DROP TABLE resolutions"))
         if engine.dialect.name == "postgresql":
             await connection.execute(text("DROP FUNCTION resolutions_refuse_change"))
+        for statement in _UNDO_0009:
+            await connection.execute(text(statement))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
     for number in (1, 2):
         await ledger.settle(purchase(number, run_id="run-7"))
@@ -104,6 +117,30 @@ async def test_a_ledger_with_a_doubled_run_is_kept(url: str) -> None:
     assert [answer.is_new for answer in answers] == [True, False]
     assert len(await ledger.purchases_of("acme")) == 3
     await engine.dispose()
+
+
+async def test_leads_of_an_older_version_have_the_state_that_was_decided(url: str) -> None:
+    """The upgrade gives each lead a first version, and the state of its latest decision."""
+    engine = open_engine(url)
+    store = LeadStore(engine, utc_now)
+    await store.import_leads([lead(number) for number in (1, 2, 3)])
+    await store.record(lead(1).id, [advance()], "one", basis="b")
+    await store.record(lead(2).id, [discard()], "two", basis="b")
+    async with writing(engine, "go back to the version before") as connection:
+        for statement in _UNDO_0009:
+            await connection.execute(text(statement))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
+
+    await upgrade(url)
+
+    async with reading(engine, "look") as connection:
+        rows = (await connection.execute(select(schema.leads))).mappings().all()
+    await engine.dispose()
+    assert {row["id"]: (row["estado"], row["version"]) for row in rows} == {
+        lead(1).id: ("oportunidad", 1),
+        lead(2).id: ("descartado", 1),
+        lead(3).id: ("nuevo", 1),
+    }
 
 
 async def test_a_newer_database_is_refused(url: str) -> None:

@@ -28,6 +28,7 @@ SOON = timedelta(milliseconds=5)
 NAMES = (
     "reconciler",
     "sweeper",
+    "cache repair",
     "pruner of evidence",
     "pruner of handovers",
     "outbox relay",

@@ -41,6 +41,11 @@ async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> N
         "/api/v1/jobs/{job_id}/resume": {"post"},
         "/api/v1/jobs/{job_id}/cancel": {"post"},
         "/api/v1/orchestrator/enriquecer-lead": {"post"},
+        "/leads": {"get", "post"},
+        "/leads/{lead_id}": {"get", "patch", "delete"},
+        "/oportunidades": {"get", "post"},
+        "/oportunidades/{oportunidad_id}": {"get", "patch"},
+        "/dashboard/metrics": {"get"},
         "/health": {"get"},
         "/metrics": {"get"},
     }

@@ -1,0 +1,147 @@
+"""The fence around cached rows: four atomic steps in Redis, driven by readers and writers.
+
+A reader that misses gets a *generation*, asks the database, and fills the entry only if the
+generation is still the same. A writer raises the generation before its transaction and after its
+commit, and keeps the key *closed* in between: then readers ask the database and fill nothing.
+Generations are random and never repeat, so a server that has lost its memory accepts no old one.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+from orchestrator.infra.logs import ThrottledLog
+from orchestrator.infra.redis_client import Call, call_together, load_script
+
+log = structlog.get_logger(__name__)
+
+#: In front of every key of the fences, which other services must leave alone.
+FENCE_PREFIX: Final = "gateway1:"
+#: How long a key stays closed by a writer that never came back. Longer than its transaction can
+#: last: waiting for a connection (20 s), idle (60 s), and two statements (20 s each).
+CLOSED_FOR: Final = timedelta(minutes=3)
+#: How much longer a fence lives than its entry: a reader that stood still for longer fills nothing.
+_OUTLIVES: Final = timedelta(hours=1)
+#: Seconds that a reader waits for Redis before it asks the database, which is about as fast.
+READ_PATIENCE_S: Final = 0.5
+#: Seconds that a writer waits for each of its two steps.
+WRITE_PATIENCE_S: Final = 2.0
+_MS: Final = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A cached row: the JSON, its version, and how many seconds ago it was stored."""
+
+    value: bytes
+    version: int
+    age_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """No usable entry. `generation` is named by a fill; without one nothing may be filled."""
+
+    generation: str | None
+
+
+class Fence:
+    """Reads, fills, closes and opens cached rows. A Redis that is unavailable is no error here."""
+
+    def __init__(self, redis: Redis, *, ttl: timedelta, closed_for: timedelta = CLOSED_FOR) -> None:
+        """Keep entries for *ttl*; a write that does not come back closes its keys *closed_for*."""
+        self._redis = redis
+        self._ttl_ms = ttl // _MS
+        self._fence_ttl_ms = (ttl + max(_OUTLIVES, closed_for)) // _MS
+        self._closed_ms = closed_for // _MS
+        self.closed_for = closed_for
+        self.read_script = load_script(redis, "orchestrator.fence", "read")
+        self.fill_script = load_script(redis, "orchestrator.fence", "fill")
+        self.close_script = load_script(redis, "orchestrator.fence", "close")
+        self.open_script = load_script(redis, "orchestrator.fence", "open")
+        self._throttled = ThrottledLog(log)
+
+    async def read(self, key: str) -> Hit | Miss:
+        """Return the entry of *key*, or the generation under which it may be filled.
+
+        An entry that another program has put there counts only if it has the version that the
+        fence knows to be the latest.
+        """
+        args = (_generation(), self._fence_ttl_ms)
+        answers = await self._ask("read", self.read_script, [(_keys(key), args)], READ_PATIENCE_S)
+        if answers is None:
+            return Miss(None)
+        match answers[0]:
+            case [b"entry", generation, version, ttl_ms, value]:
+                if not value.startswith(b'{"version":%b,' % version):
+                    return Miss(generation.decode())
+                age_s = max(0, self._ttl_ms - ttl_ms) // 1000
+                return Hit(value, int(version), age_s)
+            case [b"miss", generation]:
+                return Miss(generation.decode())
+            case _:
+                return Miss(None)
+
+    async def fill(self, key: str, generation: str | None, version: int, value: bytes) -> bool:
+        """Store *value*, read from the database after *generation* was given; say whether it is.
+
+        Args:
+            key: The entry's.
+            generation: Of the miss. None stores nothing.
+            version: Of the row.
+            value: A JSON object that begins with `{"version":<version>,`.
+        """
+        if generation is None:
+            return False
+        args = (generation, version, value, self._ttl_ms, self._fence_ttl_ms)
+        call = (_keys(key)[:2], args)
+        answers = await self._ask("fill", self.fill_script, [call], READ_PATIENCE_S)
+        return answers == [b"stored"]
+
+    async def close(self, keys: Collection[str], token: str) -> bool:
+        """Close *keys* for the write *token*; False if Redis has not said that they are."""
+        args = (_generation(), token, self._closed_ms, self._fence_ttl_ms)
+        calls = [(_keys(key), args) for key in keys]
+        return await self._ask("close", self.close_script, calls, WRITE_PATIENCE_S) is not None
+
+    async def open(self, versions: Mapping[str, int], token: str) -> bool:
+        """End the write *token* for the keys of *versions*; False if Redis has not said so.
+
+        Args:
+            versions: What was committed, by key; 0 where nothing was.
+            token: Of the write.
+        """
+        calls = [
+            (_keys(key), (_generation(), token, version, self._fence_ttl_ms))
+            for key, version in versions.items()
+        ]
+        return await self._ask("open", self.open_script, calls, WRITE_PATIENCE_S) is not None
+
+    async def _ask(
+        self, operation: str, script: AsyncScript, calls: Sequence[Call], patience_s: float
+    ) -> list[Any] | None:
+        """Return the answers, None if Redis does not give them all in time."""
+        try:
+            async with asyncio.timeout(patience_s):
+                return await call_together(self._redis, script, calls)
+        except (RedisError, OSError) as error:
+            self._throttled.warning(
+                "fence.redis_away", operation=operation, error=type(error).__name__
+            )
+            return None
+
+
+def _keys(key: str) -> tuple[str, str, str]:
+    return key, f"{FENCE_PREFIX}fence:{key}", f"{FENCE_PREFIX}closed:{key}"
+
+
+def _generation() -> str:
+    return uuid4().hex

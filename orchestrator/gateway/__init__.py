@@ -1,0 +1,48 @@
+"""Leads and opportunities as the platform's other services see them: versioned rows, cached.
+
+Reads go through the cache of the documented keys, writes invalidate it (`orchestrator.fence`).
+"""
+
+from .dashboard import DashboardMetrics, dashboard_metrics
+from .models import (
+    MOVES,
+    LeadFields,
+    LeadListFilter,
+    LeadRecord,
+    LeadState,
+    MoveRefused,
+    NewOpportunity,
+    NotStored,
+    OpportunityExists,
+    OpportunityFields,
+    OpportunityListFilter,
+    OpportunityRecord,
+    OpportunityState,
+    Page,
+    PageCursor,
+    VersionMismatch,
+)
+from .records import Read, Records
+
+__all__ = [
+    "MOVES",
+    "DashboardMetrics",
+    "LeadFields",
+    "LeadListFilter",
+    "LeadRecord",
+    "LeadState",
+    "MoveRefused",
+    "NewOpportunity",
+    "NotStored",
+    "OpportunityExists",
+    "OpportunityFields",
+    "OpportunityListFilter",
+    "OpportunityRecord",
+    "OpportunityState",
+    "Page",
+    "PageCursor",
+    "Read",
+    "Records",
+    "VersionMismatch",
+    "dashboard_metrics",
+]

@@ -1,0 +1,406 @@
+"""Reads and writes of leads and opportunities by other services, through the fence.
+
+Every change raises the row's version in the same UPDATE. A deletion leaves its version behind.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from orchestrator.database import insert_into, reading
+from orchestrator.database.schema import deleted_versions, leads, opportunities
+from orchestrator.fence import Fence, FencedWrites, Hit, Written
+from orchestrator.identity import company_key
+from orchestrator.infra.clock import Clock
+from orchestrator.leads import lead_key, opportunity_id, opportunity_key
+
+from .models import (
+    MOVES,
+    Amount,
+    LeadFields,
+    LeadListFilter,
+    LeadRecord,
+    LeadState,
+    MoveRefused,
+    NewOpportunity,
+    NextStep,
+    NotStored,
+    OpportunityExists,
+    OpportunityFields,
+    OpportunityListFilter,
+    OpportunityRecord,
+    OpportunityState,
+    Page,
+    PageCursor,
+    VersionMismatch,
+)
+
+RecordT = TypeVar("RecordT", LeadRecord, OpportunityRecord)
+
+#: Versions that a write is meant for; None for any.
+Expected = frozenset[int] | None
+_LEAD: Final = "lead"
+_OPPORTUNITY: Final = "oportunidad"
+_LEADS: Final = select(leads, opportunities.c.id.label("opportunity_id")).select_from(
+    leads.outerjoin(opportunities, opportunities.c.lead_id == leads.c.id)
+)
+_OPPORTUNITIES: Final = select(opportunities)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record as JSON, and its version.
+
+    `age_s` is how long ago it was cached, None where it comes from the database; `stored` says
+    whether it is cached now.
+    """
+
+    value: bytes
+    version: int
+    age_s: int | None
+    stored: bool
+
+
+class Records:
+    """Leads and opportunities of one database, with cached copies under the documented keys.
+
+    Every method raises DatabaseUnavailable when the database does not answer.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, fence: Fence, writes: FencedWrites, clock: Clock
+    ) -> None:
+        self._engine = engine
+        self._fence = fence
+        self._writes = writes
+        self._clock = clock
+
+    async def lead(self, lead_id: UUID) -> Read:
+        """Return a lead, cached or read now.
+
+        Raises:
+            NotStored: There is none.
+        """
+        statement = _LEADS.where(leads.c.id == lead_id)
+        return await self._read(lead_key(lead_id), statement, _LEAD, lead_id)
+
+    async def opportunity(self, record_id: UUID) -> Read:
+        """Return an opportunity, cached or read now.
+
+        Raises:
+            NotStored: There is none.
+        """
+        statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
+        return await self._read(opportunity_key(record_id), statement, _OPPORTUNITY, record_id)
+
+    async def _read(self, key: str, statement: Select[Any], kind: str, record_id: UUID) -> Read:
+        found = await self._fence.read(key)
+        if isinstance(found, Hit):
+            return Read(found.value, found.version, found.age_s, stored=True)
+        # A transaction of its own, begun after the generation was given: it sees every commit
+        # that came before.
+        async with reading(self._engine, f"read a {kind}") as connection:
+            row = (await connection.execute(statement)).mappings().one_or_none()
+        if row is None:
+            raise NotStored(kind, record_id)
+        record = _to_lead(row) if kind == _LEAD else _to_opportunity(row)
+        value = record.model_dump_json().encode()
+        stored = await self._fence.fill(key, found.generation, record.version, value)
+        return Read(value, record.version, None, stored)
+
+    async def list_leads(
+        self, wanted: LeadListFilter, *, after: PageCursor | None, limit: int
+    ) -> Page[LeadRecord]:
+        """Return leads from the database, newest first."""
+        statement = _LEADS.where(*_lead_conditions(wanted))
+        at = leads.c.imported_at
+        return _page(await self._rows(statement, leads, at, after, limit), _to_lead, limit)
+
+    async def list_opportunities(
+        self, wanted: OpportunityListFilter, *, after: PageCursor | None, limit: int
+    ) -> Page[OpportunityRecord]:
+        """Return opportunities from the database, newest first."""
+        statement = _OPPORTUNITIES.where(*_opportunity_conditions(wanted))
+        at = opportunities.c.created_at
+        rows = await self._rows(statement, opportunities, at, after, limit)
+        return _page(rows, _to_opportunity, limit)
+
+    async def _rows(
+        self,
+        statement: Select[Any],
+        table: Table,
+        at: ColumnElement[Any],
+        after: PageCursor | None,
+        limit: int,
+    ) -> list[RowMapping]:
+        if after is not None:
+            is_later = or_(at < after.at, and_(at == after.at, table.c.id < after.id))
+            statement = statement.where(is_later)
+        ordered = statement.order_by(at.desc(), table.c.id.desc()).limit(limit + 1)
+        async with reading(self._engine, f"list {table.name}") as connection:
+            return list((await connection.execute(ordered)).mappings())
+
+    async def change_lead(
+        self, lead_id: UUID, fields: LeadFields, expected: Expected
+    ) -> Written[LeadRecord]:
+        """Change a lead and return it.
+
+        Raises:
+            NotStored: There is none.
+            VersionMismatch: Its version is none of *expected*.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[LeadRecord, Mapping[str, int]]:
+            await self._change(connection, leads, lead_id, fields.values, expected)
+            statement = _LEADS.where(leads.c.id == lead_id)
+            record = _to_lead((await connection.execute(statement)).mappings().one())
+            return record, {lead_key(lead_id): record.version}
+
+        return await self._writes.run("change a lead", [lead_key(lead_id)], work)
+
+    async def delete_lead(self, lead_id: UUID, expected: Expected) -> Written[None]:
+        """Delete a lead with what was concluded about it.
+
+        Raises:
+            NotStored: There is none.
+            VersionMismatch: Its version is none of *expected*.
+        """
+        its_opportunity = opportunity_id(lead_id)
+        keys = [lead_key(lead_id), opportunity_key(its_opportunity)]
+
+        async def work(connection: AsyncConnection) -> tuple[None, Mapping[str, int]]:
+            row = await _locked(connection, leads, lead_id, for_deletion=True)
+            _check(row, leads, lead_id, expected)
+            of_lead = select(opportunities.c.id, opportunities.c.version)
+            its = of_lead.where(opportunities.c.lead_id == lead_id).with_for_update()
+            gone = {lead_key(lead_id): row["version"] + 1 if row else 1}
+            for record_id, version in await connection.execute(its):
+                gone[opportunity_key(record_id)] = version + 1
+            await connection.execute(delete(leads).where(leads.c.id == lead_id))
+            await _leave_versions(connection, gone, self._clock())
+            return None, gone
+
+        return await self._writes.run("delete a lead", keys, work)
+
+    async def change_opportunity(
+        self, record_id: UUID, fields: OpportunityFields, expected: Expected
+    ) -> Written[OpportunityRecord]:
+        """Change an opportunity and return it.
+
+        Raises:
+            NotStored: There is none.
+            VersionMismatch: Its version is none of *expected*.
+            MoveRefused: It does not go to that state.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[OpportunityRecord, Mapping[str, int]]:
+            await self._change(connection, opportunities, record_id, fields.values, expected)
+            statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
+            record = _to_opportunity((await connection.execute(statement)).mappings().one())
+            return record, {opportunity_key(record_id): record.version}
+
+        return await self._writes.run("change an opportunity", [opportunity_key(record_id)], work)
+
+    async def create_opportunity(self, new: NewOpportunity) -> Written[OpportunityRecord]:
+        """Make an opportunity of a lead, whose answer then names it.
+
+        Raises:
+            NotStored: There is no such lead.
+            OpportunityExists: It has one.
+        """
+        record_id = opportunity_id(new.lead_id)
+        key, its_lead = opportunity_key(record_id), lead_key(new.lead_id)
+
+        async def work(connection: AsyncConnection) -> tuple[OpportunityRecord, Mapping[str, int]]:
+            lead = await _locked(connection, leads, new.lead_id)
+            if lead is None:
+                raise NotStored(_LEAD, new.lead_id)
+            version = await _next_version(connection, key)
+            row = self._opportunity_row(new, record_id, lead["company"], version)
+            await connection.execute(insert(opportunities).values(row))
+            values = {"estado": LeadState.OPORTUNIDAD.value}
+            await self._change(connection, leads, new.lead_id, values, None)
+            statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
+            record = _to_opportunity((await connection.execute(statement)).mappings().one())
+            return record, {key: version, its_lead: lead["version"] + 1}
+
+        try:
+            return await self._writes.run("create an opportunity", [key, its_lead], work)
+        except IntegrityError as error:
+            # The row has no other constraint that the models admit to be broken.
+            raise OpportunityExists(new.lead_id) from error
+
+    async def _change(
+        self,
+        connection: AsyncConnection,
+        table: Table,
+        record_id: UUID,
+        values: Mapping[str, Any],
+        expected: Expected,
+    ) -> None:
+        row = await _locked(connection, table, record_id)
+        _check(row, table, record_id, expected)
+        if table is opportunities and row is not None:
+            _check_move(row["estado"], values.get("estado", row["estado"]))
+        raised = {**values, "version": table.c.version + 1, "changed_at": self._clock()}
+        await connection.execute(update(table).where(table.c.id == record_id).values(raised))
+
+    def _opportunity_row(
+        self, new: NewOpportunity, record_id: UUID, company: str, version: int
+    ) -> dict[str, Any]:
+        return {
+            "id": record_id,
+            "lead_id": new.lead_id,
+            "company_key": company_key(company),
+            "score": new.score,
+            "value_amount": new.amount,
+            "value_currency": new.currency,
+            "probability": new.probability,
+            "next_step_en": new.next_step_en,
+            "next_step_es": new.next_step_es,
+            "simulated": False,
+            "created_at": self._clock(),
+            "version": version,
+        }
+
+
+async def _locked(
+    connection: AsyncConnection, table: Table, record_id: UUID, *, for_deletion: bool = False
+) -> RowMapping | None:
+    # The weaker lock lets decisions about a lead be stored meanwhile. A deletion that began with
+    # it would wait for them, and they for it. SQLite has one writer, and ignores the clause.
+    found = select(table).where(table.c.id == record_id)
+    locking = found.with_for_update(key_share=not for_deletion)
+    return (await connection.execute(locking)).mappings().one_or_none()
+
+
+def _check(row: RowMapping | None, table: Table, record_id: UUID, expected: Expected) -> None:
+    kind = _LEAD if table is leads else _OPPORTUNITY
+    if row is None:
+        raise NotStored(kind, record_id)
+    if expected is not None and row["version"] not in expected:
+        raise VersionMismatch(kind, record_id, row["version"])
+
+
+def _check_move(before: str, after: str) -> None:
+    if after != before and OpportunityState(after) not in MOVES[OpportunityState(before)]:
+        raise MoveRefused(before, after)
+
+
+async def _leave_versions(
+    connection: AsyncConnection, gone: Mapping[str, int], now: object
+) -> None:
+    new = insert_into(deleted_versions, connection)
+    statement = new.on_conflict_do_update(
+        index_elements=["key"],
+        set_={"version": new.excluded.version, "deleted_at": new.excluded.deleted_at},
+    )
+    rows = [{"key": key, "version": gone[key], "deleted_at": now} for key in sorted(gone)]
+    await connection.execute(statement, rows)
+
+
+async def _next_version(connection: AsyncConnection, key: str) -> int:
+    left = select(deleted_versions.c.version).where(deleted_versions.c.key == key)
+    version: int | None = (await connection.execute(left)).scalar_one_or_none()
+    return 1 if version is None else version + 1
+
+
+def _lead_conditions(wanted: LeadListFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.estado is not None:
+        conditions.append(leads.c.estado == wanted.estado.value)
+    if wanted.pais is not None:
+        conditions.append(leads.c.country == wanted.pais.upper())
+    if wanted.origen is not None:
+        conditions.append(func.lower(leads.c.source) == wanted.origen.lower())
+    if wanted.correo is not None:
+        conditions.append(func.lower(leads.c.email) == wanted.correo.lower())
+    if wanted.empresa is not None:
+        conditions.append(
+            func.lower(leads.c.company).contains(wanted.empresa.lower(), autoescape=True)
+        )
+    if wanted.desde is not None:
+        conditions.append(leads.c.imported_at >= wanted.desde)
+    if wanted.hasta is not None:
+        conditions.append(leads.c.imported_at < wanted.hasta)
+    return conditions
+
+
+def _opportunity_conditions(wanted: OpportunityListFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.estado is not None:
+        conditions.append(opportunities.c.estado == wanted.estado.value)
+    if wanted.lead_id is not None:
+        conditions.append(opportunities.c.lead_id == wanted.lead_id)
+    if wanted.puntuacion_min is not None:
+        conditions.append(opportunities.c.score >= wanted.puntuacion_min)
+    if wanted.moneda is not None:
+        conditions.append(opportunities.c.value_currency == wanted.moneda)
+    if wanted.simulado is not None:
+        conditions.append(opportunities.c.simulated.is_(wanted.simulado))
+    if wanted.desde is not None:
+        conditions.append(opportunities.c.created_at >= wanted.desde)
+    if wanted.hasta is not None:
+        conditions.append(opportunities.c.created_at < wanted.hasta)
+    return conditions
+
+
+def _page(rows: list[RowMapping], convert: Any, limit: int) -> Page[Any]:  # noqa: ANN401 - either kind
+    records = [convert(row) for row in rows[:limit]]
+    after = None
+    if len(rows) > limit:
+        after = PageCursor(records[-1].creado_en, records[-1].id)
+    return Page(records, after)
+
+
+def _to_lead(row: RowMapping) -> LeadRecord:
+    return LeadRecord(
+        version=row["version"],
+        id=row["id"],
+        empresa=row["company"],
+        contacto=row["contact"],
+        correo=row["email"],
+        sitio_web=row["website"],
+        pais=row["country"],
+        telefono=row["phone"],
+        origen=row["source"],
+        notas=row["notes"],
+        estado=LeadState(row["estado"]),
+        oportunidad_id=row["opportunity_id"],
+        creado_en=row["imported_at"],
+        actualizado_en=row["changed_at"] or row["imported_at"],
+    )
+
+
+def _to_opportunity(row: RowMapping) -> OpportunityRecord:
+    return OpportunityRecord(
+        version=row["version"],
+        id=row["id"],
+        lead_id=row["lead_id"],
+        clave_empresa=row["company_key"],
+        estado=OpportunityState(row["estado"]),
+        puntuacion=row["score"],
+        valor=Amount.model_construct(importe=row["value_amount"], moneda=row["value_currency"]),
+        probabilidad=row["probability"],
+        proximo_paso=NextStep(en=row["next_step_en"], es=row["next_step_es"]),
+        simulado=row["simulated"],
+        creado_en=row["created_at"],
+        actualizado_en=row["changed_at"] or row["created_at"],
+    )

@@ -1,0 +1,242 @@
+"""Opportunities for the platform's other services: `/oportunidades`, read through the cache."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
+
+from orchestrator.cache import Kind, count_lookup
+from orchestrator.gateway import (
+    NewOpportunity,
+    OpportunityFields,
+    OpportunityListFilter,
+    OpportunityRecord,
+    OpportunityState,
+)
+from orchestrator.infra.bounds import FilledText, Instant
+
+from .errors import BODY_ERRORS, documented
+from .limits import MAX_RESULTS
+from .requests import BodyRoute, RuntimeOfApp, without_defaults
+from .versions import (
+    NOT_MODIFIED,
+    RECORD_HEADERS,
+    WHOLE_INSTALLATION,
+    Cursor,
+    IfMatch,
+    IfNoneMatch,
+    answer_read,
+    cursor_of,
+    cursor_text,
+    expected_versions,
+    written_headers,
+)
+
+router = APIRouter(
+    prefix="/oportunidades",
+    tags=["oportunidades"],
+    route_class=BodyRoute,
+    dependencies=[WHOLE_INSTALLATION],
+)
+_RECORD: Final[dict[int | str, dict[str, Any]]] = {
+    HTTPStatus.OK.value: {"model": OpportunityRecord, "headers": RECORD_HEADERS}
+}
+_CREATED: Final[dict[int | str, dict[str, Any]]] = {
+    HTTPStatus.CREATED.value: {"model": OpportunityRecord, "headers": RECORD_HEADERS}
+}
+_Score = Annotated[StrictInt, Field(ge=0, le=100)]
+_Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+_CURRENCY: Final = r"^[A-Z]{3}$"
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GivenAmount(_Given):
+    """An estimate in whole units of an ISO 4217 currency."""
+
+    importe: Annotated[StrictInt, Field(ge=0, le=1_000_000_000_000)]
+    moneda: Annotated[str, Field(pattern=_CURRENCY, examples=["EUR"])]
+
+
+class GivenStep(_Given):
+    """What sales should do next, in both languages."""
+
+    en: FilledText
+    es: FilledText
+
+
+class OpportunityRequest(_Given):
+    """An opportunity that a person makes of a stored lead."""
+
+    lead_id: UUID
+    puntuacion: _Score = Field(examples=[80])
+    valor: GivenAmount
+    probabilidad: _Share = Field(examples=[0.4])
+    proximo_paso: GivenStep
+
+
+class OpportunityChanges(_Given):
+    """What changes of an opportunity. Other fields stay."""
+
+    model_config = ConfigDict(json_schema_extra=without_defaults)
+
+    # A default is never read: only what a request names is changed.
+    estado: OpportunityState = OpportunityState.NUEVA
+    puntuacion: _Score = 0
+    valor: GivenAmount = GivenAmount(importe=0, moneda="EUR")
+    probabilidad: _Share = 0.0
+    proximo_paso: GivenStep = GivenStep(en="-", es="-")
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("names no field; give at least one")
+        return self
+
+    @property
+    def fields(self) -> OpportunityFields:
+        """The same as columns of the table."""
+        columns: dict[str, dict[str, Any]] = {
+            "estado": {"estado": self.estado.value},
+            "puntuacion": {"score": self.puntuacion},
+            "valor": {"value_amount": self.valor.importe, "value_currency": self.valor.moneda},
+            "probabilidad": {"probability": self.probabilidad},
+            "proximo_paso": {
+                "next_step_en": self.proximo_paso.en,
+                "next_step_es": self.proximo_paso.es,
+            },
+        }
+        named = (columns[name] for name in sorted(self.model_fields_set))
+        return OpportunityFields({name: value for each in named for name, value in each.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class OpportunityQuery:
+    """Which opportunities are listed: those that meet every condition that is given."""
+
+    estado: Annotated[OpportunityState | None, Query(description="Only in this state.")] = None
+    lead_id: Annotated[UUID | None, Query(description="Only of this lead.")] = None
+    puntuacion_min: Annotated[
+        int | None, Query(ge=0, le=100, description="Only with this score, or a higher one.")
+    ] = None
+    moneda: Annotated[
+        str | None, Query(pattern=_CURRENCY, description="Only in this currency.")
+    ] = None
+    simulado: Annotated[bool | None, Query(description="Whether it rests on invented data.")] = None
+    desde: Annotated[Instant | None, Query(description="Only created since then.")] = None
+    hasta: Annotated[Instant | None, Query(description="Only created before then.")] = None
+
+    @property
+    def filter(self) -> OpportunityListFilter:
+        """The same for the store."""
+        names = OpportunityListFilter.__dataclass_fields__
+        return OpportunityListFilter(**{name: getattr(self, name) for name in names})
+
+
+class OpportunityPage(BaseModel):
+    """Some opportunities. The next page is asked for with `next_cursor`; the last has none."""
+
+    oportunidades: list[OpportunityRecord]
+    next_cursor: str | None = Field(examples=["1795701600000000-0f1e2d3c4b5a69788796a5b4c3d2e1f0"])
+
+
+@router.get("", summary="List opportunities", responses=documented())
+async def list_opportunities(
+    wanted: Annotated[OpportunityQuery, Depends()],
+    runtime: RuntimeOfApp,
+    *,
+    cursor: Cursor = None,
+    limit: Annotated[
+        int, Query(ge=1, le=MAX_RESULTS, description="Opportunities of this page.")
+    ] = 100,
+) -> OpportunityPage:
+    """List opportunities, newest first, from the database.
+
+    Pages neither repeat nor skip one, also while new ones come.
+    """
+    page = await runtime.gateway.records.list_opportunities(
+        wanted.filter, after=cursor_of(cursor), limit=limit
+    )
+    return OpportunityPage(oportunidades=page.records, next_cursor=cursor_text(page.after))
+
+
+@router.post(
+    "",
+    summary="Make an opportunity of a lead",
+    status_code=HTTPStatus.CREATED,
+    response_model=OpportunityRecord,
+    responses=_CREATED | documented(HTTPStatus.NOT_FOUND, *BODY_ERRORS),
+)
+async def create_opportunity(wanted: OpportunityRequest, runtime: RuntimeOfApp) -> Response:
+    """Make an opportunity of a lead, which has one at most; the lead's answer then names it.
+
+    Repeating the request is safe: the second one is refused with 409.
+    """
+    new = NewOpportunity(
+        wanted.lead_id,
+        wanted.puntuacion,
+        wanted.valor.importe,
+        wanted.valor.moneda,
+        wanted.probabilidad,
+        wanted.proximo_paso.en,
+        wanted.proximo_paso.es,
+    )
+    written = await runtime.gateway.records.create_opportunity(new)
+    record = written.result
+    location = {"Location": f"/oportunidades/{record.id}"}
+    return Response(
+        record.model_dump_json(),
+        HTTPStatus.CREATED,
+        {**written_headers(written, record.version), **location},
+        media_type="application/json",
+    )
+
+
+@router.get(
+    "/{oportunidad_id}",
+    summary="Read an opportunity",
+    response_model=OpportunityRecord,
+    responses=_RECORD | NOT_MODIFIED | documented(HTTPStatus.NOT_FOUND),
+)
+async def read_opportunity(
+    oportunidad_id: UUID, runtime: RuntimeOfApp, *, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Return an opportunity, from the cache where it is there.
+
+    It is never older than the last acknowledged write, unless that was answered as deferred.
+    """
+    read = await runtime.gateway.records.opportunity(oportunidad_id)
+    count_lookup(runtime.purchasing.counters, Kind.OPORTUNIDAD, hit=read.age_s is not None)
+    return answer_read(read, if_none_match)
+
+
+@router.patch(
+    "/{oportunidad_id}",
+    summary="Change an opportunity",
+    response_model=OpportunityRecord,
+    responses=_RECORD
+    | documented(HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED, *BODY_ERRORS),
+)
+async def change_opportunity(
+    oportunidad_id: UUID,
+    wanted: OpportunityChanges,
+    runtime: RuntimeOfApp,
+    *,
+    if_match: IfMatch = None,
+) -> Response:
+    """Change fields of an opportunity; its version rises.
+
+    Its `estado` goes from `nueva` to `en_curso`, `propuesta` and `ganada`, from each of the first
+    three to `perdida`, and back from there to `en_curso`; anything else is refused with 409.
+    """
+    written = await runtime.gateway.records.change_opportunity(
+        oportunidad_id, wanted.fields, expected_versions(if_match)
+    )
+    record = written.result
+    headers = written_headers(written, record.version)
+    return Response(record.model_dump_json(), media_type="application/json", headers=headers)

@@ -1,0 +1,75 @@
+"""Versions and states of leads, as the pipeline moves them.
+
+The version of a lead is raised by every change of what the gateway answers about it: its fields,
+its state, and whether it has an opportunity.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import case, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.database import in_chunks
+from orchestrator.database.schema import deleted_versions, leads
+
+from .models import Judgement, Recorded, drafting, lead_key
+
+#: States of the gateway (`orchestrator.gateway.LeadState`) between which the pipeline moves leads.
+NEW: Final = "nuevo"
+OPPORTUNITY: Final = "oportunidad"
+DISCARDED: Final = "descartado"
+#: Parameters of one statement; far below what SQLite allows.
+_CHUNK: Final = 2_000
+
+
+async def next_versions(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the first version of each new lead: after that of a deleted one of the same id."""
+    keys = {lead_key(lead_id): lead_id for lead_id in ids}
+    versions = dict.fromkeys(ids, 1)
+    for chunk in in_chunks(list(keys), _CHUNK):
+        left = select(deleted_versions).where(deleted_versions.c.key.in_(chunk))
+        for row in (await connection.execute(left)).mappings():
+            versions[keys[row["key"]]] = row["version"] + 1
+    return versions
+
+
+async def move_leads(
+    connection: AsyncConnection,
+    judgements: Sequence[Judgement],
+    recorded: Sequence[Recorded],
+    now: datetime,
+) -> Mapping[str, int]:
+    """Give leads the state that their latest judgement says; return the new versions by key.
+
+    A lead that has just got its opportunity always has a new version. States that people have set
+    stay as they are.
+    """
+    pairs = list(zip(judgements, recorded, strict=True))
+    created = {judged.lead_id for judged, its in pairs if its.created}
+    discarded = {
+        judged.lead_id
+        for judged, its in pairs
+        if its.opportunity_id is None and not its.standing and judged.decisions
+        if drafting(judged.decisions) is None
+    }
+    for chunk in in_chunks(sorted(created | discarded), _CHUNK):
+        # In one order, or two processes that move the same leads would wait for each other.
+        ordered = select(leads.c.id).where(leads.c.id.in_(chunk)).order_by(leads.c.id)
+        await connection.execute(ordered.with_for_update(key_share=True))
+    untouched = leads.c.estado.in_([NEW, DISCARDED])
+    raised = {"version": leads.c.version + 1, "changed_at": now}
+    with_opportunity = {**raised, "estado": case((untouched, OPPORTUNITY), else_=leads.c.estado)}
+    moves = (
+        (created, leads.c.id.is_not(None), with_opportunity),
+        (discarded - created, leads.c.estado == NEW, {**raised, "estado": DISCARDED}),
+    )
+    versions: dict[str, int] = {}
+    for ids, condition, values in moves:
+        for chunk in in_chunks(sorted(ids), _CHUNK):
+            moving = update(leads).where(leads.c.id.in_(chunk), condition).values(values)
+            changed = await connection.execute(moving.returning(leads.c.id, leads.c.version))
+            versions |= {lead_key(lead_id): version for lead_id, version in changed}
+    return versions
