@@ -65,6 +65,16 @@ _ELIDED: Final = (["l"], ["d"])
 _LONGEST_INITIALS: Final = 3
 _DOTS: Final = 2
 _NARROW: Final = {0xFF0E: ".", 0xFF0B: "+"}
+_PLACEHOLDERS: Final = words_of("placeholders")
+_LONGEST_CELL: Final = 300
+_OTHER_FIELD: Final = re.compile(
+    r"#(?:N/[AD]|REF!|VALUE!|VALOR!|DIV/0!|¡DIV/0!|NAME\?|NOMBRE\?|NULL!|NUM!|¡REF!|¡VALOR!)|=.*|"
+    r"\S+@\S+\.\w+|(?:https?://|www\.)\S+|"
+    r"\+[\d\s().-]{7,}|\(?\d{2,4}\)?(?:[\s.-]\d{2,4}){2,4}|\d{9,15}|"
+    r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|.*\ufffd.*",
+    re.IGNORECASE,
+)
+"""Errors, formulas, addresses, phones, dates, and text that has lost characters."""
 _LONGEST_DOTTED: Final = 1_000
 """Characters in which dotted initials are looked for."""
 _DOTTED: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,8}(?:[^\W\d_](?![^\W_]))?(?![^\W_])")
@@ -143,7 +153,8 @@ def parse_name(name: str, country: str | None = None) -> ParsedName:
     """
     if _is_key(name):
         words = name.split("_")
-        return ParsedName(name, tidy(name), None, (), distinctive=_is_distinctive(words))
+        is_name = _is_distinctive(words) and name not in _PLACEHOLDERS
+        return ParsedName(name, tidy(name), None, (), distinctive=is_name)
     bare, words = _read(name)
     if not words:
         return ParsedName(_key_of_symbols(name), tidy(name), None, (), distinctive=False)
@@ -153,7 +164,7 @@ def parse_name(name: str, country: str | None = None) -> ParsedName:
         display_name=tidy(name),
         legal_form=form and form.label,
         removed=removed,
-        distinctive=_is_distinctive(rest),
+        distinctive=_is_distinctive(rest) and not _is_no_name(name),
     )
 
 
@@ -197,6 +208,13 @@ def _join_dots(initials: re.Match[str]) -> str:
 def _is_distinctive(words: list[str]) -> bool:
     bare = words[words[0] == ARTICLE :]
     return bool(bare) and not FORMS.is_form(bare) and any(map(str.isalnum, "".join(bare)))
+
+
+def _is_no_name(text: str) -> bool:
+    """Return whether *text* is a placeholder, a spreadsheet's error, or another field's value."""
+    return "_".join(split_words(text[:_LONGEST_CELL])) in _PLACEHOLDERS or (
+        _OTHER_FIELD.fullmatch(tidy(text[:_LONGEST_CELL])) is not None
+    )
 
 
 def _reduce(words: list[str], name: str, country: str | None = None) -> Stripped:

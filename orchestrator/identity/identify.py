@@ -32,6 +32,8 @@ _DIGEST_BYTES: Final = 12
 _COUNTRY_LENGTH: Final = 2  # of a country code, and of its top-level domain
 _ENOUGH: Final = 2
 _HOST: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.(xn--[a-z0-9-]+|[a-z]{2,})")
+_ADDRESS: Final = re.compile(r"https?://|www\.|\S+@", re.IGNORECASE)
+"""Begins a website or an e-mail address in the place of a name; its domain serves instead."""
 _LONGEST_HOST: Final = 253
 _PAGES: Final = (
     *("facebook.com", "fb.com", "instagram.com", "linkedin.com", "twitter.com", "x.com"),
@@ -139,7 +141,12 @@ def identify(name: str, *, country: str | None = None, domain: str | None = None
     code = (country or "").strip().upper()
     is_code = len(code) == _COUNTRY_LENGTH and code.isascii() and code.isalpha()
     parsed = parse_name(name, code if is_code else None)
-    facts = Facts(company_domain(domain), code if is_code else None, parsed.legal_form)
+    address = name.strip() if not parsed.distinctive and _ADDRESS.match(name.strip()) else None
+    facts = Facts(
+        company_domain(domain) or company_domain(address),
+        code if is_code else None,
+        parsed.legal_form,
+    )
     refined = None if parsed.distinctive or not facts.domain else refine(parsed.key, facts)
     return Identity(
         key=refined or parsed.key,

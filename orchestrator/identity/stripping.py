@@ -39,6 +39,7 @@ _PT: Final = "pt"
 _TITLED_SPA: Final = re.compile(r"(?:^|\W)Spa\W*$")
 _BATH: Final = words_of("bath")
 _TWO_CAPITALS: Final = 2
+_BEFORE_A_SERIES: Final = words_of("before_a_series")
 _ROMANCE_NOUNS: Final = words_of("romance_nouns")
 _DOUBTFUL_IN_FRONT: Final = words_of("doubtful_in_front")
 _INDONESIAN: Final = words_of("indonesian")
@@ -125,11 +126,14 @@ def _is_sure(rest: list[str], text: str, form: Form, name: str, country: str | N
     if form.kind == "note":
         # `V.A.` may be initials of the name.
         return not _SHORT_INITIALS.fullmatch(text) or _follows_own_form(rest, form)
+    is_short = len(text.replace(" ", "")) == _TWO_CAPITALS and "*" not in form.countries
+    if is_short and rest[-1] in _BEFORE_A_SERIES:
+        return False
     if country in form.countries:
         return True
     if text == _SPA:
         return country is None and not _TITLED_SPA.search(name) and rest[-1] not in _BATH
-    if len(text) == _TWO_CAPITALS and form.kind == "form" and "*" not in form.countries:
+    if is_short and len(text) == _TWO_CAPITALS and form.kind == "form":
         # A Spanish name has initials at its end rather than a form of the Netherlands.
         return _IBERIAN.intersection(form.countries) != frozenset() or _ROMANCE_NOUNS.isdisjoint(
             (rest[0], rest[-1])

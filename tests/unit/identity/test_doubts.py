@@ -78,6 +78,8 @@ def test_initials_and_signs_are_read_in_every_writing(writings: list[str]) -> No
         ("PT Sumber Energy", "sumber_energy"),
         ("Inversiones BV", "inversiones_bv"),
         ("Inversiones KG", "inversiones_kg"),
+        ("Hedging Fund BV", "hedging_fund_bv"),
+        ("Hedging Fund AE", "hedging_fund_ae"),
         ("Forma BV", "forma"),
         ("Energy C.O. Sp. z o.o.", "energy_c_o"),
         ("t.h.e. Software GmbH", "t_h_e_software"),
@@ -124,3 +126,48 @@ def test_no_key_contains_a_colon(name: str) -> None:
 
     assert key is None or ":" not in key
     assert key is None or step_key(key, "maps").count(":") == len(("surfsense", "step"))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("N/A", "n.a.", "none", "Freelance", "Self Employed", "sin empresa", "Autónomo", "TBD"),
+        *(
+            "#N/A",
+            "#REF!",
+            "=B2",
+            "[object Object]",
+            "(en blanco)",
+            "+34 911 234 567",
+            "12/03/2026",
+        ),
+        *("Telef\ufffdnica", "911 234 567", "não informado"),
+    ],
+)
+def test_a_cell_that_names_no_company_buys_nothing_without_a_domain(cell: str) -> None:
+    """Two people who are self-employed do not share a company."""
+    assert identify(cell).is_ambiguous
+    assert not identify(cell, domain="norte.test").is_ambiguous
+
+
+@pytest.mark.parametrize(
+    ("cell", "domain"),
+    [
+        ("https://www.tejidosnorte.test", "tejidosnorte.test"),
+        ("www.tejidosnorte.test/es", "tejidosnorte.test"),
+        ("ana@tejidosnorte.test", "tejidosnorte.test"),
+        ("ana@gmail.com", None),
+    ],
+)
+def test_an_address_in_the_place_of_a_name_serves_as_website(cell: str, domain: str | None) -> None:
+    """It says which company is meant, unless anyone could have it."""
+    assert identify(cell).facts.domain == domain
+    assert identify(cell, domain="acme.test").facts.domain == "acme.test"
+
+
+@pytest.mark.parametrize(
+    "name", ["Test Valley SA", "1-800-Flowers", "3M", "21st", "X", "ABC", "Norte.com"]
+)
+def test_a_name_is_no_placeholder(name: str) -> None:
+    """Only a whole cell is one."""
+    assert parse_name(name).distinctive
