@@ -160,7 +160,7 @@ def test_a_cell_that_names_no_company_buys_nothing_without_a_domain(cell: str) -
     ],
 )
 def test_an_address_in_the_place_of_a_name_serves_as_website(cell: str, domain: str | None) -> None:
-    """It says which company is meant, unless anyone could have it."""
+    """It says which company is meant, except an address of free mail."""
     assert identify(cell).facts.domain == domain
     assert identify(cell, domain="acme.test").facts.domain == "acme.test"
 
