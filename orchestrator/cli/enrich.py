@@ -47,7 +47,7 @@ from orchestrator.purchasing import EvidenceShown
 AT_ONCE: Final = 50
 
 
-_FILE_SUFFIXES = (".csv", ".tsv", ".txt")
+_FILE_SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".ods", ".json", ".ndjson", ".gz", ".zip")
 _IN_FLIGHT = "Waiting until purchases in flight are stored; nothing is bought twice."
 
 

@@ -8,11 +8,10 @@ import errno
 import io
 import os
 import secrets
-import shutil
 import stat
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -74,15 +73,23 @@ class Spool:
     copy has no name, so the operating system drops it with the process.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Copy *path*, which may be a pipe.
+    def __init__(self, path: Path, pieces: Iterable[bytes] | None = None) -> None:
+        """Copy *path*, which may be a pipe, or the *pieces* that it has become.
 
         Raises:
             LeadFileError: It cannot be read, or there is no room for a copy.
         """
         with _translated(path):
-            self._copy = _copy_of(path)
+            if pieces is not None:
+                self._copy = _copy_of(pieces)
+            else:
+                with path.open("rb") as original:
+                    self._copy = _copy_of(iter(lambda: original.read(_CHUNK), b""))
         weakref.finalize(self, self._copy.close)
+
+    def reader(self) -> io.BufferedReader:
+        """Return the bytes as a file of its own position, which can be moved."""
+        return self._opened(0)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes, some at a time."""
@@ -108,6 +115,18 @@ class _Pass(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        end = os.fstat(self._descriptor).st_size
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: end}[whence]
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
     def readinto(  # type: ignore[override]  # its type for buffers cannot be named before 3.12
         self, buffer: bytearray | memoryview, /
     ) -> int:
@@ -116,16 +135,15 @@ class _Pass(io.RawIOBase):
         return read
 
 
-def _copy_of(path: Path) -> BinaryIO:
-    with path.open("rb") as original:
-        copy: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the spool
-        try:
-            shutil.copyfileobj(original, copy, _CHUNK)
-            copy.flush()
-        except BaseException:
-            copy.close()
-            raise
-        return copy
+def _copy_of(pieces: Iterable[bytes]) -> BinaryIO:
+    copy: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the spool
+    try:
+        copy.writelines(pieces)
+        copy.flush()
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 @contextlib.contextmanager

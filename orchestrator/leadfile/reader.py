@@ -20,6 +20,7 @@ from .columns import (
     UnknownColumnError,
     find_columns,
 )
+from .conversion import converted
 from .csv_format import (
     MAX_RECORD,
     Dialect,
@@ -37,13 +38,11 @@ from .rows import LeadRow, Sheet
 
 _SAVE_AS_CSV = "open it in its program and save it as CSV"
 _SIGNATURES = (
-    (b"PK\x03\x04", "looks like an Excel workbook (or another zip file), not a CSV"),
-    (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook, not a CSV"),
+    (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook, or one with a password"),
     (b"%PDF", "is a PDF, not a CSV"),
     (b"\x89PNG", "is a picture, not a CSV"),
     (b"\xff\xd8\xff", "is a picture, not a CSV"),
     (b"GIF8", "is a picture, not a CSV"),
-    (b"\x1f\x8b", "is compressed, not a CSV"),
     (b"BEGIN:VCARD", "is a file of address cards (vCard), not a CSV"),
 )
 #: What programs call by the name of a spreadsheet, by their first characters in lower case.
@@ -52,8 +51,6 @@ _TEXTS = (
     ("<html", "is a web page, though its name may be that of a spreadsheet"),
     ("<!doctype", "is a web page, though its name may be that of a spreadsheet"),
     ("<table", "is a web page, though its name may be that of a spreadsheet"),
-    ("{", "is JSON, not a CSV"),
-    ("[{", "is JSON, not a CSV"),
 )
 _FOOTER: Final = re.compile(
     r"(?i)\s*(?:copyright|©|\(c\)|confidential|"
@@ -132,8 +129,10 @@ def read_lead_file(
     """Open *path*, of any size, and return it with its rows still to be read.
 
     Args:
-        path: A CSV file delimited by comma, semicolon, tab or bar, in UTF-8, UTF-16, or the 8-bit
-            encodings of Western spreadsheets. Lines may stand above the names of its columns.
+        path: A workbook (.xlsx, .ods), JSON (objects, one a line, or in an array), or a CSV file,
+            each also compressed by gzip or alone in a zip. CSV is delimited by comma, semicolon,
+            tab or bar, in UTF-8, UTF-16, or the 8-bit encodings of Western spreadsheets. Lines
+            may stand above the names of the columns.
         needs: The fields that must have a column, and a sound value in every row that counts
             (`FOR_PIPELINE` or `FOR_ENRICHMENT`).
         columns: The names of columns whose names do not say what they hold.
@@ -147,7 +146,8 @@ def read_lead_file(
         LeadFileError: The file as a whole cannot be used: unreadable, empty, without rows, not
             a CSV, or without a needed column.
     """
-    spool = Spool(path)
+    text_of = converted(path, Spool(path))
+    spool = text_of.spool
     beginning = next(spool.chunks(), b"")
     _check_signature(path, beginning)
     found = detect_encoding(spool.chunks()) if encoding is None else _named(encoding, beginning)
@@ -178,7 +178,7 @@ def read_lead_file(
         begins=table.header.last_line,
         ends=shape.ends,
         preamble=table.preamble,
-        left_out=tuple(_left_out(table, shape)),
+        left_out=(*text_of.left_out, *_left_out(table, shape)),
     )
 
 

@@ -1,0 +1,193 @@
+"""Files that are no text: workbooks, compressed files and JSON, as the CSV that they would be.
+
+The result is a private copy in UTF-8, with the mark by which spreadsheet programs know it.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from .cells import shown
+from .files import LeadFileError, Spool
+
+#: Bytes that a compressed file may become: a few kilobytes can be made to fill any disk.
+_MOST_UNPACKED: Final = 2 << 30
+#: Bytes of JSON that is one array and has to be in memory.
+_MOST_JSON: Final = 100 << 20
+_PIECE: Final = 1 << 16
+_UNPACK_IT: Final = "unpack it and name one file"
+_SAVE_AS_CSV: Final = "open it in its program and save it as CSV"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The text of a file, and what is in it and was not taken, in sentences."""
+
+    spool: Spool
+    left_out: tuple[str, ...] = ()
+
+
+def converted(path: Path, spool: Spool) -> Converted:
+    """Return the text of *spool*, the copy of *path*; of text, the same.
+
+    Raises:
+        LeadFileError: It cannot be unpacked, or has no table.
+    """
+    for _ in range(2):  # a workbook may be compressed once more
+        beginning = next(spool.chunks(), b"")
+        if beginning.startswith(b"\x1f\x8b"):
+            spool = _unpacked(path, gzip.GzipFile(fileobj=spool.reader()))
+        elif not beginning.startswith(b"PK\x03\x04"):
+            break
+        else:
+            inside = _inside(path, spool)
+            if inside is None:
+                return _workbook(path, spool)
+            archive, name = inside
+            with archive:
+                spool = _unpacked(path, archive.open(name))
+    beginning = next(spool.chunks(), b"")
+    start = beginning[:200].decode("utf-8-sig", "ignore").lstrip()
+    if start.startswith("{") or (start.startswith("[") and start[1:].lstrip().startswith("{")):
+        return Converted(_json(path, spool, is_array=start.startswith("[")))
+    return Converted(spool)
+
+
+def _unpacked(path: Path, packed: Any) -> Spool:  # noqa: ANN401 - gzip's and zipfile's differ
+    def pieces() -> Iterator[bytes]:
+        size = 0
+        while piece := packed.read(_PIECE):
+            size += len(piece)
+            if size > _MOST_UNPACKED:
+                raise LeadFileError(str(path), "is too large when it is unpacked", "split it")
+            yield piece
+
+    try:
+        with packed:
+            return Spool(path, pieces())
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+            raise
+        raise LeadFileError(str(path), "cannot be unpacked", "send it again, whole") from error
+
+
+def _inside(path: Path, spool: Spool) -> tuple[zipfile.ZipFile, str] | None:
+    """Return the one file of an archive; None of a workbook, which is an archive, too."""
+    try:
+        archive = zipfile.ZipFile(spool.reader())
+    except zipfile.BadZipFile as error:
+        reason = "looks like an Excel workbook (or another zip file), but is not whole"
+        raise LeadFileError(str(path), reason, "send it again, whole") from error
+    names = [
+        name
+        for name in archive.namelist()
+        if not name.endswith("/") and not name.startswith("__MACOSX/")
+    ]
+    if any(name.startswith("xl/workbook.") or name == "content.xml" for name in names):
+        return None
+    if len(names) != 1:
+        raise LeadFileError(str(path), f"is an archive of {len(names)} files", _UNPACK_IT)
+    return archive, names[0]
+
+
+def _workbook(path: Path, spool: Spool) -> Converted:
+    # Imported where it is needed: most files are text.
+    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415
+
+    try:
+        with CalamineWorkbook.from_filelike(spool.reader()) as book:
+            for number, name in enumerate(book.sheet_names):
+                sheet = book.get_sheet_by_index(number)
+                if not any(any(map(_text, row)) for row in sheet.iter_rows()):
+                    continue
+                text = _as_csv(path, (tuple(map(_text, row)) for row in sheet.iter_rows()))
+                others = [shown(each, 30) for each in book.sheet_names[number + 1 :]]
+                if not others:
+                    return Converted(text)
+                names = ", ".join(others[:5])
+                return Converted(
+                    text, (f"Only the sheet '{shown(name, 30)}' is read, not {names}",)
+                )
+    except CalamineError as error:
+        reason = "looks like a workbook, but cannot be read"
+        raise LeadFileError(str(path), reason, _SAVE_AS_CSV) from error
+    raise LeadFileError(str(path), "is a workbook without any cell", "add a row for each lead")
+
+
+def _text(value: object) -> str:
+    """Return the cell of a workbook as people see it.
+
+    >>> _text(34911234567.0), _text(True), _text(1.5), _text("x")
+    ('34911234567', 'TRUE', '1.5', 'x')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _json(path: Path, spool: Spool, *, is_array: bool) -> Spool:
+    names = dict.fromkeys(name for row in _objects(path, spool, is_array=is_array) for name in row)
+
+    def rows() -> Iterator[Sequence[str]]:
+        yield tuple(names)
+        for row in _objects(path, spool, is_array=is_array):
+            yield tuple(_json_text(row.get(name)) for name in names)
+
+    return _as_csv(path, rows())
+
+
+def _json_text(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return orjson.dumps(value).decode()
+
+
+def _objects(path: Path, spool: Spool, *, is_array: bool) -> Iterator[dict[str, Any]]:
+    hint = "write one object a line, or one array of objects"
+    with io.TextIOWrapper(spool.reader(), encoding="utf-8-sig", errors="replace") as text:
+        try:
+            if is_array:
+                whole = text.read(_MOST_JSON + 1)
+                if len(whole) > _MOST_JSON:
+                    raise LeadFileError(str(path), "is too long for one JSON array", hint)
+                found: Iterable[Any] = orjson.loads(whole)
+            else:
+                found = (orjson.loads(line) for line in text if line.strip())
+            for number, each in enumerate(found, start=1):
+                if not isinstance(each, dict):
+                    raise LeadFileError(str(path), f"has no object in place {number:,}", hint)
+                yield each
+        except orjson.JSONDecodeError as error:
+            raise LeadFileError(str(path), "is not sound JSON", hint) from error
+
+
+def _as_csv(path: Path, rows: Iterable[Sequence[str]]) -> Spool:
+    def pieces() -> Iterator[bytes]:
+        yield codecs.BOM_UTF8
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\r\n")
+        for row in rows:
+            writer.writerow(row)
+            if buffer.tell() > _PIECE:
+                yield buffer.getvalue().encode("utf-8", "replace")
+                buffer.seek(0)
+                buffer.truncate()
+        yield buffer.getvalue().encode("utf-8", "replace")
+
+    return Spool(path, pieces())

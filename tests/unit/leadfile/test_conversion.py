@@ -1,0 +1,106 @@
+"""Workbooks, JSON and compressed files are read as the CSV that they would be."""
+
+import gzip
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.leadfile import LeadFileError, read_lead_file
+from orchestrator.leadfile import conversion as conversion_module
+from tests.support.lead_files import write_results
+from tests.support.workbooks import Sheet, workbook
+
+GivenFile = Callable[[str | bytes], Path]
+CSV = b"company,contact,email\nAcme,Ana,ana@acme.test\n"
+ROWS: Sheet = [
+    ["company", "contact", "email", "phone"],
+    ["Ñandú", "Ana", "ana@acme.test", 34911234567],
+]
+
+
+def _zipped(**files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(CSV),
+        _zipped(leads=CSV),
+        _zipped(folder__leads=CSV),
+        gzip.compress(_zipped(leads=CSV)),
+        b'{"company": "Acme", "contact": "Ana"}\n\n{"company": "Zara", "email": "e@zara.test"}\n',
+        b'\xef\xbb\xbf [ {"company": "Acme", "contact": "Ana", "email": null}]',
+        workbook(Leads=[["company", "contact", "email"], ["Acme", "Ana", "ana@acme.test"]]),
+        _zipped(book=workbook(Leads=[["company", "contact", "email"], ["Acme", "Ana", "x"]])),
+    ],
+    ids=["gzip", "zip", "folder", "both", "lines", "array", "workbook", "zipped workbook"],
+)
+def test_what_is_no_csv_is_read_as_one(given_file: GivenFile, content: bytes) -> None:
+    """The same columns and cells, whatever they are packed in."""
+    lead_file = read_lead_file(given_file(content))
+
+    assert lead_file.header == ("company", "contact", "email")
+    assert next(lead_file.rows()).cells[:2] == ("Acme", "Ana")
+
+
+def test_cells_of_a_workbook_are_read_as_people_see_them(
+    given_file: GivenFile, tmp_path: Path
+) -> None:
+    """A phone has no decimals, and the output opens with its accents."""
+    lead_file = read_lead_file(given_file(workbook(Empty=[[""]], Leads=ROWS, Old=ROWS)))
+
+    (row,) = lead_file.rows()
+    assert row.cells == ("Ñandú", "Ana", "ana@acme.test", "34911234567")
+    assert lead_file.left_out == ("Only the sheet 'Leads' is read, not Old",)
+    write_results(lead_file, {}, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_bytes().startswith(b"\xef\xbb\xbfcompany,")
+
+
+def test_rows_have_the_numbers_of_their_sheet(given_file: GivenFile) -> None:
+    """Also below a title and a blank row."""
+    rows: Sheet = [["Leads of March"], ["", ""], *ROWS]
+
+    lead_file = read_lead_file(given_file(workbook(Leads=rows)))
+
+    assert [row.number for row in lead_file.rows()] == [4]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (_zipped(a=CSV, b=CSV), "is an archive of 2 files; unpack it and name one file"),
+        (gzip.compress(CSV)[:-20], "cannot be unpacked; send it again, whole"),
+        (workbook(Leads=[[""]]), "is a workbook without any cell; add a row"),
+        (b'{"company": ', "is not sound JSON; write one object a line"),
+        (b'{"company": "A"}\n[1]\n', "has no object in place 2; write one object a line"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_one_sentence(
+    given_file: GivenFile, content: bytes, sentence: str
+) -> None:
+    """The sentence names what it is and what to do."""
+    path = given_file(content)
+
+    with pytest.raises(LeadFileError) as refused:
+        read_lead_file(path)
+
+    assert str(refused.value).startswith(f"{path} {sentence}")
+
+
+def test_a_small_file_cannot_fill_the_disk(
+    given_file: GivenFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a compressed file may become has a bound."""
+    monkeypatch.setattr(conversion_module, "_MOST_UNPACKED", 100_000)
+    path = given_file(gzip.compress(CSV + b"x" * 200_000))
+
+    with pytest.raises(LeadFileError, match="is too large when it is unpacked"):
+        read_lead_file(path)
