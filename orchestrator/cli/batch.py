@@ -19,6 +19,7 @@ from orchestrator.app import Runtime
 from orchestrator.cli.console import err, notice, out, print_json
 from orchestrator.cli.costs import Budgets, budgets_json, read_budgets, show_warnings
 from orchestrator.cli.follow import ProgressDisplay, follow
+from orchestrator.cli.preview import show_reading
 from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
 from orchestrator.cli.summary import (
     Estimate,
@@ -165,6 +166,8 @@ def run_file(
     for sentence in lead_file.left_out:
         notice(f"{lead_file.path}:", f"{sentence}: no rows.")
     if dry_run:
+        if not as_json:
+            show_reading(lead_file)
         show_estimate(with_runtime(look), as_json=as_json)
         return
     target = output or lead_file.path.with_suffix(".out.csv")

@@ -100,6 +100,20 @@ class LeadFile:
         """The columns as the file calls them."""
         return self.sheet.header
 
+    @property
+    def mapping(self) -> dict[LeadField, tuple[str, ...]]:
+        """For each field the names of its columns, in the order in which they are tried."""
+        return {
+            field: tuple(" + ".join(visible(self.header[i]) for i in choice) for choice in choices)
+            for field, choices in self.sheet.columns.items()
+        }
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The names of the columns that are kept and not read."""
+        read = {i for choices in self.sheet.columns.values() for each in choices for i in each}
+        return tuple(visible(name) for i, name in enumerate(self.header) if i not in read)
+
     def records(self) -> Iterator[Record]:
         """Yield the cells of all rows, in order; each call begins at the first row."""
         with _text(self.spool, self.encoding) as lines:
