@@ -8,6 +8,7 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
+from .forms import FORMS
 from .words import words_of
 from .writing import split_words
 
@@ -63,7 +64,9 @@ _TICKER: Final = re.compile(
     r"FRA|XETRA|ETR|EPA|EURONEXT|HKEX|HKG|SEHK|SGX|NSE|BSE|TYO|TSE|KRX|SIX|OTC|OTCQB|OTCMKTS|CSE|"
     r"BVL|BCS|BVC|BIT|AMS|STO)\s?:\s?[A-Z0-9.]{1,8}\s*[)\]]?\s*$"
 )
-_BRACKETED: Final = re.compile(r"^(?P<name>[^()]*\w[^()]*)\((?P<inside>[^()]{2,60})\)[\s.]*$")
+_BRACKETED: Final = re.compile(
+    r"^(?P<name>[^()]*\w[^()]*)\((?P<inside>[^()]{2,60})\)(?P<form>[^()]{0,40})$"
+)
 _FORM_BEFORE: Final = re.compile(
     r"(?:[\s,](?:Inc|Corp|Ltd|LLC|PLC|plc|AG|SE|N\.?V|S\.?A|S\.?A\.?B\.? de C\.?V|ASA|AB|Co|Oyj|"
     r"S\.?p\.?A|S\.?L|Limited|Corporation|Company))\.?\s*$"
@@ -107,6 +110,8 @@ def take_off(name: str) -> Written:
         if rest != text and split_words(rest):
             if rest in text:
                 additions.append(text.replace(rest, "", 1).strip(" ,;()-"))
+            elif part is _without_code:
+                additions.append(text[text.find("(") + 1 : text.rfind(")")])
             text = rest
     return Written(text if additions or text != name else name, tuple(additions))
 
@@ -152,8 +157,11 @@ def _without_code(name: str) -> str:
     if found:
         text = text[: found.start()]
     bracketed = _BRACKETED.match(text)
-    if bracketed and _is_beside(bracketed["name"], bracketed["inside"].strip()):
-        text = bracketed["name"]
+    if bracketed:
+        form = split_words(bracketed["form"])
+        is_last = not form or FORMS.ending(" ".join(form)) is not None
+        if is_last and _is_beside(bracketed["name"], bracketed["inside"].strip()):
+            text = f"{bracketed['name'].rstrip()} {bracketed['form']}".rstrip()
     return text
 
 
@@ -167,7 +175,7 @@ def _is_beside(name: str, inside: str) -> bool:
     folded = "".join(split_words(inside))
     if not folded or folded in _PLACES:
         return False
-    if _ACRONYM.fullmatch(inside) and sum(map(str.isupper, inside)) >= len("ABC"):
+    if _ACRONYM.fullmatch(inside) and sum(map(str.isupper, inside)) >= len("AB"):
         words = split_words(name)
         if len(words) > 1 and _abbreviates(folded, words):
             return True
@@ -189,6 +197,9 @@ def _abbreviates(letters: str, words: list[str]) -> bool:
     """
     if not words[0].startswith(letters[0]):
         return False
+    if len(letters) <= len(words) + 1:
+        remaining = iter([word[0] for word in words])
+        return all(letter in remaining for letter in letters)
     remaining = iter("".join(words))
     initials = {word[0] for word in words[1:]}
     return all(letter in remaining for letter in letters) and not initials.isdisjoint(letters[1:])

@@ -34,7 +34,7 @@ _MOST_WORDS: Final = 200
 
 AND: Final = "and"
 
-_EVERYWHERE: Final = {
+_EVERYWHERE: Final[dict[str, str]] = {
     "bros": "brothers",
     "compania": "cia",
     "companhia": "cia",
@@ -45,6 +45,8 @@ _EVERYWHERE: Final = {
     "sdad": "sociedad",
     "soc": "sociedad",
 }
+_UMLAUT: Final = re.compile(r"(?<=[aou])e(?=[^aeio])")
+_EVERYWHERE.update((word, _UMLAUT.sub("", word)) for word in words_of("umlauts"))
 _AFTER_A_WORD: Final = {"co": "company", "corp": "corporation", "ltd": "limited"}
 _AT_THE_END: Final = {"cos": "companies"}
 _BETWEEN_WORDS: Final = dict.fromkeys(("&", "+", "y", "e", "et", "und", "och", "ve"), AND)

@@ -127,7 +127,8 @@ def _is_sure(rest: list[str], text: str, form: Form, name: str, country: str | N
         # `V.A.` may be initials of the name.
         return not _SHORT_INITIALS.fullmatch(text) or _follows_own_form(rest, form)
     is_short = len(text.replace(" ", "")) == _TWO_CAPITALS and "*" not in form.countries
-    if is_short and rest[-1] in _BEFORE_A_SERIES:
+    # Most funds are limited partnerships: there, L.P. is no series.
+    if is_short and rest[-1] in _BEFORE_A_SERIES and form.label != "LP":
         return False
     if country in form.countries:
         return True

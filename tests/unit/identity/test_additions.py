@@ -25,7 +25,8 @@ ONE_COMPANY = [
     ],
     ["Apple", "Apple Inc. (AAPL)", "Apple (NASDAQ: AAPL)", "Apple Inc. NASDAQ:AAPL"],
     ["Petróleos Mexicanos", "Petróleos Mexicanos (PEMEX)"],
-    ["Faro", "Faro (Grupo Norte)"],
+    ["Faro", "Faro (Grupo Norte)", "Faro (Grupo Norte) S.L."],
+    ["Medicina Norte", "Medicina Norte (MedNorte)", "Medicina Norte (MedNorte) S.A."],
     ["Telefónica", "TelefÃ³nica"],
 ]
 

@@ -48,6 +48,8 @@ def test_an_initial_is_no_conjunction(initial: str, joined: str) -> None:
         ["Soc. Hipotecaria del Sur", "Sociedad Hipotecaria del Sur", "Sdad. Hipotecaria del Sur"],
         ["37signals", "37 Signals", "37Signals, LLC"],
         ["3M", "3 M", "3M Company"],
+        ["Büro für Möbel GmbH", "Buero fuer Moebel GmbH", "BURO FUR MOBEL GMBH"],
+        ["Gebrüder Weiss & Söhne", "Gebrueder Weiss & Soehne"],
         ["1-800-Flowers", "1800Flowers", "1 800 Flowers"],
     ],
 )
@@ -80,6 +82,7 @@ def test_initials_and_signs_are_read_in_every_writing(writings: list[str]) -> No
         ("Inversiones KG", "inversiones_kg"),
         ("Hedging Fund BV", "hedging_fund_bv"),
         ("Hedging Fund AE", "hedging_fund_ae"),
+        ("Hedging Fund, L.P.", "hedging_fund"),
         ("Forma BV", "forma"),
         ("Energy C.O. Sp. z o.o.", "energy_c_o"),
         ("t.h.e. Software GmbH", "t_h_e_software"),
