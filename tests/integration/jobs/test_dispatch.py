@@ -67,6 +67,18 @@ async def test_a_key_is_good_for_one_request(runtime: Runtime) -> None:
     await submit(runtime, replace(NEW, tenant="other"), idempotency_key="k")
 
 
+async def test_a_key_whose_job_is_gone_leads_to_new_work(runtime: Runtime) -> None:
+    """What was removed, or lost with its server, cannot answer; the request is accepted again."""
+    first = await submit(runtime, NEW, idempotency_key="k")
+    redis = runtime.backends.jobs_redis
+    await redis.delete(*[key async for key in redis.scan_iter(f"jobs1:*{first.job_id}*")])
+
+    again = await submit(runtime, NEW, idempotency_key="k")
+
+    assert again.job_id != first.job_id
+    assert await runtime.jobs.records.job(again.job_id) == again
+
+
 async def test_commands_reach_the_record(runtime: Runtime, notifier: FakeNotifier) -> None:
     """Pausing and resuming say where the job is then; resuming wakes workers."""
     job = await submit(runtime, NEW)
