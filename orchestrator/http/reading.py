@@ -147,7 +147,7 @@ def read_changes(given: LeadChanges) -> dict[str, str | None]:
     cells = [(getattr(given, each) or "") if each in named else "" for each in LeadField]
     sheet = replace(_SHEET, needs=FOR_PIPELINE.intersection(named))
     if LeadField.COMPANY not in named:
-        cells[_COMPANY] = "Company"  # a row needs one; it is not kept
+        cells[_COMPANY] = "Acme Industrial"  # a row needs one; it is not kept
     fields, problems = sheet.read(cells)
     faults = [
         _fault((), problem)
