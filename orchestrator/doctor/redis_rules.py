@@ -74,7 +74,11 @@ NEEDS: Final[Mapping[str, Needs]] = {
         ),
     ),
     "gateway": Needs(
-        _OURS, ("lead:*", "oportunidad:*", "dashboard:metrics:*", "user:session:*", "surfsense:*")
+        _OURS,
+        (
+            *("lead:*", "oportunidad:*", "dashboard:metrics:*"),
+            *("user:session:*", "surfsense:*", "gateway1:*"),
+        ),
     ),
     "broker": Needs(
         (*_CELERYS, "psubscribe {channel}", "punsubscribe", "publish {channel} x"),

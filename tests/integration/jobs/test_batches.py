@@ -41,9 +41,9 @@ async def results_of(runtime: Runtime, job: Job) -> list[dict[str, Any]]:
 async def test_what_is_known_is_answered_without_work(runtime: Runtime, memo_redis: Redis) -> None:
     """Known companies make no chunk, and their rows have evidence, age and what was saved."""
     await know(memo_redis, "acme")
-    await know(memo_redis, "unknown", status="not_found")
+    await know(memo_redis, "initech", status="not_found")
 
-    job = await submit_stream(runtime, ORDER, in_parts(["Acme, S.A.", "Unknown"], ["ACME"]))
+    job = await submit_stream(runtime, ORDER, in_parts(["Acme, S.A.", "Initech"], ["ACME"]))
 
     acme, unknown, again = await results_of(runtime, job)
     assert (job.state, job.total, job.items, job.chunks) == (JobState.DONE, 3, 2, 0)
