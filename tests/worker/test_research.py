@@ -37,7 +37,6 @@ async def test_no_step_is_bought_twice_whatever_stands_still_or_dies(
     """Every company is answered, each of its steps is on the bill once, and the ledger agrees."""
     variables = {
         "SURFSENSE_URL": sandbox.url,
-        "EMASAI_POSTS_PER_MINUTE": "6000",
         "EMASAI_MAX_IN_FLIGHT": "6",
         "EMASAI_PRICE_MICROS": "17000",
     }
