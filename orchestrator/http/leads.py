@@ -17,7 +17,7 @@ from orchestrator.gateway import LeadFields, LeadListFilter, LeadRecord, LeadSta
 from orchestrator.infra.bounds import FilledText, Instant
 
 from .errors import BODY_ERRORS, documented
-from .limits import MAX_RESULTS, MAX_WAIT_S
+from .limits import MAX_RESULTS
 from .reading import read_changes
 from .requests import (
     LEAD_EXAMPLES,
@@ -29,7 +29,7 @@ from .requests import (
     RuntimeOfApp,
     TermsInAddress,
 )
-from .submitting import LeadAnswer, enrich_lead
+from .submitting import LeadAnswer, WaitS, enrich_lead
 from .versions import (
     NOT_MODIFIED,
     RECORD_HEADERS,
@@ -38,6 +38,7 @@ from .versions import (
     IfMatch,
     IfNoneMatch,
     answer_read,
+    answer_written,
     cursor_of,
     cursor_text,
     expected_versions,
@@ -120,12 +121,7 @@ async def create_lead(
     response: Response,
     *,
     idempotency_key: IdempotencyKey = None,
-    wait_s: Annotated[
-        float,
-        Query(
-            ge=0, le=MAX_WAIT_S, allow_inf_nan=False, description="Seconds to wait for the result."
-        ),
-    ] = 0,
+    wait_s: WaitS = 0,
 ) -> LeadAnswer:
     """Store a lead, unless it is stored, and run it past the agents.
 
@@ -187,9 +183,7 @@ async def change_lead(
     written = await runtime.gateway.records.change_lead(
         lead_id, LeadFields(values), expected_versions(if_match)
     )
-    record = written.result
-    headers = written_headers(written, record.version)
-    return Response(record.model_dump_json(), media_type="application/json", headers=headers)
+    return answer_written(written)
 
 
 @router.delete(

@@ -29,10 +29,10 @@ from .versions import (
     IfMatch,
     IfNoneMatch,
     answer_read,
+    answer_written,
     cursor_of,
     cursor_text,
     expected_versions,
-    written_headers,
 )
 
 router = APIRouter(
@@ -187,14 +187,8 @@ async def create_opportunity(wanted: OpportunityRequest, runtime: RuntimeOfApp) 
         wanted.proximo_paso.es,
     )
     written = await runtime.gateway.records.create_opportunity(new)
-    record = written.result
-    location = {"Location": f"/oportunidades/{record.id}"}
-    return Response(
-        record.model_dump_json(),
-        HTTPStatus.CREATED,
-        {**written_headers(written, record.version), **location},
-        media_type="application/json",
-    )
+    location = f"/oportunidades/{written.result.id}"
+    return answer_written(written, HTTPStatus.CREATED, location=location)
 
 
 @router.get(
@@ -237,6 +231,4 @@ async def change_opportunity(
     written = await runtime.gateway.records.change_opportunity(
         oportunidad_id, wanted.fields, expected_versions(if_match)
     )
-    record = written.result
-    headers = written_headers(written, record.version)
-    return Response(record.model_dump_json(), media_type="application/json", headers=headers)
+    return answer_written(written)

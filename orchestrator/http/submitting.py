@@ -260,6 +260,12 @@ async def accept_upload(
     return accepted(job, [], existing=job.job_id != job_id)
 
 
+WaitS = Annotated[
+    float,
+    Query(ge=0, le=MAX_WAIT_S, allow_inf_nan=False, description="Seconds to wait for the result."),
+]
+
+
 @_spanish.post(
     "/enriquecer-lead",
     summary="Enrich and judge one lead",
@@ -277,12 +283,7 @@ async def enrich_lead(
     response: Response,
     *,
     idempotency_key: IdempotencyKey = None,
-    wait_s: Annotated[
-        float,
-        Query(
-            ge=0, le=MAX_WAIT_S, allow_inf_nan=False, description="Seconds to wait for the result."
-        ),
-    ] = 0,
+    wait_s: WaitS = 0,
 ) -> LeadAnswer:
     """Accept a lead, stored (by its id) or whole (with Spanish or English names).
 

@@ -88,6 +88,17 @@ def answer_read(read: Read, if_none_match: str | None) -> Response:
     return Response(read.value, media_type="application/json", headers=headers)
 
 
+def answer_written(
+    written: Written[Any], status: HTTPStatus = HTTPStatus.OK, *, location: str | None = None
+) -> Response:
+    """Return the answer with a record that was written; *location* where it is a new one."""
+    record = written.result
+    headers = dict(written_headers(written, record.version))
+    if location is not None:
+        headers["Location"] = location
+    return Response(record.model_dump_json(), status, headers, media_type="application/json")
+
+
 def written_headers(written: Written[Any], version: int | None = None) -> Mapping[str, str]:
     """Return the headers of the answer to a write."""
     headers = {} if version is None else {"ETag": f'"{version}"'}

@@ -122,7 +122,7 @@ def assembled(
 
     A search of the sandbox may have brought the whole company, which is the answer then.
     """
-    whole = next((each for each in kept.values() if each and "step" not in each), None)
+    whole = next(filter(_is_company, kept.values()), None)
     if whole is not None:
         return Answered(dict(whole), is_whole=True)
     found = assemble(subject, answers_of(kept), bought_at)
@@ -133,7 +133,11 @@ def assembled(
 
 def is_whole(kept: Iterable[Mapping[str, Any]]) -> bool:
     """Return whether one of the steps has brought the whole company."""
-    return any(each and "step" not in each for each in kept)
+    return any(map(_is_company, kept))
+
+
+def _is_company(answer: Mapping[str, Any]) -> bool:
+    return bool(answer) and "step" not in answer
 
 
 def subject_json(subject: Subject) -> JsonObject:
