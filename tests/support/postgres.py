@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg import sql
 
 _DEBIAN_BINARIES = Path("/usr/lib/postgresql")
@@ -78,6 +79,18 @@ def running_postgres() -> Iterator[PostgresServer]:
             _run(binaries / "pg_ctl", folder, "stop", "-w", "-m", "immediate")
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def postgres_or_skip() -> Iterator[PostgresServer]:
+    """Run a server for the tests of a fixture; skip them without one, but never in CI."""
+    try:
+        with running_postgres() as server:
+            yield server
+    except PostgresUnavailable as reason:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"NOT TESTED ON POSTGRESQL: {reason}")
 
 
 def find_binaries() -> Path:

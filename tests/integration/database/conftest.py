@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import grant_to_application, open_engine, upgrade
 from tests.support.pgbouncer import PgBouncer, PgBouncerUnavailable, running_pgbouncer
-from tests.support.postgres import OWNER, PostgresServer, PostgresUnavailable, running_postgres
+from tests.support.postgres import OWNER, PostgresServer, postgres_or_skip
 
 #: The role of everything but migrations where the pooler is asked.
 APPLICATION = "emasai_app"
@@ -19,13 +19,8 @@ APPLICATION = "emasai_app"
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Run one server for all tests; skip without one, except in CI, where nothing is skipped."""
-    try:
-        with running_postgres() as server:
-            yield server
-    except PostgresUnavailable as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"NOT TESTED ON POSTGRESQL: {reason}")
+    with postgres_or_skip() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ caches. The same runs with faults that are planted must be found.
 """
 
 import asyncio
-import os
 import signal
 from asyncio.subprocess import Process
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from tests.support.cases import lead
 from tests.support.children import Children
 from tests.support.gateway_process import LEADS
 from tests.support.history import Read, Write, faults
-from tests.support.postgres import PostgresServer, PostgresUnavailable, running_postgres
+from tests.support.postgres import PostgresServer, postgres_or_skip
 from tests.support.valkey import client_of, running_valkey, standing_still
 
 #: How long each part of a run lasts at least.
@@ -36,13 +35,8 @@ PART_S = 0.7
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
     """Run one server for all tests; skip without one, except in CI, where nothing is skipped."""
-    try:
-        with running_postgres() as server:
-            yield server
-    except PostgresUnavailable as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"NOT TESTED ON POSTGRESQL: {reason}")
+    with postgres_or_skip() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
