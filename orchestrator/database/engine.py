@@ -5,16 +5,15 @@ made before the first transaction (`transactions`).
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import URL, Connection, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator.settings import ConfigurationError
 
@@ -93,7 +92,7 @@ def open_engine(url: str, *, answer_timeout: timedelta | None = ANSWER_TIMEOUT) 
 
 def _open_sqlite(url: URL) -> AsyncEngine:
     # isolation_level None: the driver opens no transaction of its own; `_begin` does.
-    ours: dict[str, Any] = {"isolation_level": None}
+    ours: dict[str, Any] = {"isolation_level": None, "factory": _SqliteConnection}
     if "timeout" not in url.query:
         ours["timeout"] = BUSY_TIMEOUT_S
     engine = create_async_engine(
@@ -105,16 +104,28 @@ def _open_sqlite(url: URL) -> AsyncEngine:
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
-    event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    for pragma in _SQLITE_PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+class _SqliteConnection(sqlite3.Connection):
+    """A connection that is ready once it is open, and holds no lock once it is closed.
+
+    Both must hold for a caller that is cancelled at any step: the pool forgets, without closing
+    it, a connection whose first statements are cut short.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(*args, **options)
+        for pragma in _SQLITE_PRAGMAS:
+            self.execute(pragma).close()
+
+    def close(self) -> None:
+        # SQLite keeps a closed connection, and its locks, while a statement of it is unfinished;
+        # that of a cancelled caller is unfinished until the caller's traceback is collected.
+        if self.in_transaction:
+            self.rollback()
+        super().close()
 
 
 def _begin(connection: Connection) -> None:
