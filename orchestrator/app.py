@@ -23,7 +23,8 @@ from orchestrator.cache import TTL_S, Cache, Kind
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine, require_current
 from orchestrator.database.pruner import Pruner
 from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS
-from orchestrator.fence import Fence, FencedWrites, Repairs
+from orchestrator.fence import Fence
+from orchestrator.fence.writes import FencedWrites, Repairs
 from orchestrator.gateway import Records
 from orchestrator.handlers import (
     CompanyHandler,

@@ -23,6 +23,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from orchestrator.fence import FENCE_PREFIX, SharedRows
 from orchestrator.identity import SURFSENSE_PREFIX, company_key, entry_key, parse_name
 from orchestrator.infra.counters import Counters, lookup_count
 from orchestrator.infra.logs import ThrottledLog
@@ -76,7 +77,7 @@ _NOT_CACHED_HERE: Final = (
     b"budget1:",
     b"pace1:",
     b"counters1:",
-    b"gateway1:",
+    FENCE_PREFIX.encode(),
 )
 #: The memo's status of an answer about the company that was asked for.
 _FOUND: Final = "found"
@@ -112,6 +113,10 @@ TTL_S: Final = {
 }
 
 
+#: Rows of the gateway: a fence says which version is the latest (`orchestrator.fence`).
+_ROWS: Final = frozenset({Kind.LEAD, Kind.OPORTUNIDAD})
+
+
 class Default(Enum):
     """Stands for the documented TTL of the key's kind, so that None can be refused."""
 
@@ -124,7 +129,10 @@ async def get_cache(key: str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 async def set_cache(key: str, value: object, ttl: int | Default = Default.TTL) -> bool:
-    """Store *value* as JSON for *ttl* seconds; False if Redis is unavailable.
+    """Store *value* as JSON for *ttl* seconds; False if it is not stored: Redis is unavailable.
+
+    A lead or an opportunity is not stored either while the gateway writes it, nor if it has another
+    `version` than the latest that the gateway knows.
 
     Args:
         key: Its prefix decides where it is stored, and its usual TTL.
@@ -139,7 +147,10 @@ async def set_cache(key: str, value: object, ttl: int | Default = Default.TTL) -
 
 
 async def delete_cache(key: str) -> bool:
-    """Remove *key*; True if it is removed, False if Redis is unavailable."""
+    """Remove *key*; True if it is removed, False if Redis is unavailable.
+
+    After True the gateway stores nothing under it that it has read before.
+    """
     return await (await _cache()).delete(key)
 
 
@@ -152,7 +163,11 @@ async def invalidate_pattern(pattern: str) -> int:
 
 
 async def cache_lead(id: UUID | str, data: object) -> bool:  # noqa: A002 - the documented name
-    """Keep a lead for an hour; False if Redis is unavailable."""
+    """Keep a lead for an hour; False if it is not kept, as `set_cache` says.
+
+    Only *data* with its `version`, as `GET /leads/{id}` answers it, is certain not to be older
+    than an acknowledged write.
+    """
     return await set_cache(key_of(Kind.LEAD, id), data)
 
 
@@ -162,7 +177,7 @@ async def get_cached_lead(id: UUID | str) -> Any:  # noqa: A002, ANN401 - the do
 
 
 async def cache_oportunidad(id: UUID | str, data: object) -> bool:  # noqa: A002 - documented name
-    """Keep an opportunity for an hour; False if Redis is unavailable."""
+    """Keep an opportunity for an hour; False if it is not kept. As for a lead."""
     return await set_cache(key_of(Kind.OPORTUNIDAD, id), data)
 
 
@@ -305,7 +320,7 @@ class Cache:
         kind = kind_of(key)
         is_default = ttl is Default.TTL
         ttl_s = TTL_S.get(kind, self._default_ttl_s) if is_default else checked_ttl_s(ttl)
-        return await self._done("set", kind, self._store(kind).set(key, value, ttl_s))
+        return await self._ask("set", kind, self._store(kind).set(key, value, ttl_s), False)
 
     async def set_result(self, name: str, result: dict[str, Any], ttl: int) -> bool:
         """Store *result* as SurfSense's answer about the company called *name*.
@@ -384,8 +399,8 @@ class Store(Protocol):
     async def get(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
         """Return the value of *key*, or None."""
 
-    async def set(self, key: str, value: object, ttl_s: int) -> None:
-        """Store *value* for *ttl_s* seconds."""
+    async def set(self, key: str, value: object, ttl_s: int) -> bool:
+        """Store *value* for *ttl_s* seconds; False if it may be out of date."""
 
     async def delete(self, key: str) -> None:
         """Remove *key*, if it exists."""
@@ -399,6 +414,7 @@ class GatewayStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._rows = SharedRows(redis)
 
     async def get(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
         """Return the value of *key*, or None; the TTL of a session begins anew.
@@ -412,17 +428,25 @@ class GatewayStore:
             stored = await self._redis.get(key)
         return None if stored is None else from_json(key, cast("bytes", stored))  # never decoded
 
-    async def set(self, key: str, value: object, ttl_s: int) -> None:
+    async def set(self, key: str, value: object, ttl_s: int) -> bool:
         """Store *value* as JSON; UUIDs, dates and dataclasses become text and objects."""
+        if kind_of(key) in _ROWS:
+            return await self._rows.put(key, orjson.dumps(_version_first(value)), ttl_s * 1000)
         await self._redis.set(key, orjson.dumps(value), ex=ttl_s)
+        return True
 
     async def delete(self, key: str) -> None:
         """Remove *key*, if it exists."""
-        await self._redis.unlink(key)
+        if kind_of(key) in _ROWS:
+            await self._rows.drop(key)
+        else:
+            await self._redis.unlink(key)
 
     async def invalidate_pattern(self, pattern: str) -> int:
         """Remove all keys that match the glob *pattern*; return how many there were."""
         removed = 0
+        if kind_of(pattern) in {*_ROWS, Kind.OTHER}:
+            await self._rows.forget(pattern)
         async for batch in scan_batches(self._redis, pattern):
             cached = [key for key in batch if not key.startswith(_NOT_CACHED_HERE)]
             if cached:
@@ -445,9 +469,10 @@ class ResultStore:
         entry = decode(key, cast("bytes", stored))  # the client never decodes
         return entry.payload.get("answer") if entry.status == _FOUND else None
 
-    async def set(self, key: str, value: object, ttl_s: int) -> None:
+    async def set(self, key: str, value: object, ttl_s: int) -> bool:
         """Store *value*, a JSON object, as the answer about the company of *key*."""
         await self.put(key, value, ttl_s, company=key.removeprefix(SURFSENSE_PREFIX))
+        return True
 
     async def put(self, key: str, answer: object, ttl_s: int, *, company: str) -> None:
         """Store *answer* about *company*, free of charge, as if SurfSense had found it.
@@ -496,6 +521,13 @@ def from_json(key: str, stored: bytes) -> Any:  # noqa: ANN401 - any JSON value
         return orjson.loads(stored)
     except orjson.JSONDecodeError as error:
         raise CorruptEntry(key, "not JSON") from error
+
+
+def _version_first(value: object) -> object:
+    """Return *value* with its version where a fence looks for it, if it has one."""
+    if isinstance(value, dict) and type(value.get("version")) is int:
+        return {"version": value["version"], **value}
+    return value
 
 
 def names_results(pattern: str) -> bool:

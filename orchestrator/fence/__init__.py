@@ -1,19 +1,19 @@
 """Cached copies of database rows that are never older than an acknowledged write.
 
 The protocol and its reasons: docs/decisions/0033-a-cache-that-is-never-stale.md. It knows nothing
-of leads: rows have a key, a version, and a JSON form that begins with the version.
+of leads: rows have a key, a version, and a JSON form that begins with the version. The writer's
+side, which needs the database, is imported as `orchestrator.fence.writes`: services that only use
+the documented cache functions need none.
 """
 
 from .fence import CLOSED_FOR, FENCE_PREFIX, Fence, Hit, Miss
-from .writes import FencedWrites, Repairs, Written
+from .shared import SharedRows
 
 __all__ = [
     "CLOSED_FOR",
     "FENCE_PREFIX",
     "Fence",
-    "FencedWrites",
     "Hit",
     "Miss",
-    "Repairs",
-    "Written",
+    "SharedRows",
 ]

@@ -76,7 +76,9 @@ class Fence:
         fence knows to be the latest.
         """
         args = (_generation(), self._fence_ttl_ms)
-        answers = await self._ask("read", self.read_script, [(_keys(key), args)], READ_PATIENCE_S)
+        answers = await self._ask(
+            "read", self.read_script, [(fence_keys(key), args)], READ_PATIENCE_S
+        )
         if answers is None:
             return Miss(None)
         match answers[0]:
@@ -102,14 +104,14 @@ class Fence:
         if generation is None:
             return False
         args = (generation, version, value, self._ttl_ms, self._fence_ttl_ms)
-        call = (_keys(key)[:2], args)
+        call = (fence_keys(key)[:2], args)
         answers = await self._ask("fill", self.fill_script, [call], READ_PATIENCE_S)
         return answers == [b"stored"]
 
     async def close(self, keys: Collection[str], token: str) -> bool:
         """Close *keys* for the write *token*; False if Redis has not said that they are."""
         args = (_generation(), token, self._closed_ms, self._fence_ttl_ms)
-        calls = [(_keys(key), args) for key in keys]
+        calls = [(fence_keys(key), args) for key in keys]
         return await self._ask("close", self.close_script, calls, WRITE_PATIENCE_S) is not None
 
     async def open(self, versions: Mapping[str, int], token: str) -> bool:
@@ -120,7 +122,7 @@ class Fence:
             token: Of the write.
         """
         calls = [
-            (_keys(key), (_generation(), token, version, self._fence_ttl_ms))
+            (fence_keys(key), (_generation(), token, version, self._fence_ttl_ms))
             for key, version in versions.items()
         ]
         return await self._ask("open", self.open_script, calls, WRITE_PATIENCE_S) is not None
@@ -139,7 +141,8 @@ class Fence:
             return None
 
 
-def _keys(key: str) -> tuple[str, str, str]:
+def fence_keys(key: str) -> tuple[str, str, str]:
+    """Return the keys of the entry, of its fence, and of the writes under way."""
     return key, f"{FENCE_PREFIX}fence:{key}", f"{FENCE_PREFIX}closed:{key}"
 
 

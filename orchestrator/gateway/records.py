@@ -26,7 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.database import insert_into, reading
 from orchestrator.database.schema import deleted_versions, leads, opportunities
-from orchestrator.fence import Fence, FencedWrites, Hit, Written
+from orchestrator.fence import Fence, Hit
+from orchestrator.fence.writes import FencedWrites, Written
 from orchestrator.identity import company_key
 from orchestrator.infra.clock import Clock
 from orchestrator.leads import lead_key, opportunity_id, opportunity_key

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Query, Response
 
-from orchestrator.fence import Written
+from orchestrator.fence.writes import Written
 from orchestrator.gateway import PageCursor, Read
 
 from .errors import Refusal, Refused

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
 from orchestrator.database import Batcher, in_chunks, insert_new, reading, writing
 from orchestrator.database.schema import decisions, leads, opportunities
-from orchestrator.fence import FencedWrites
+from orchestrator.fence.writes import FencedWrites
 from orchestrator.infra.clock import Clock
 
 from .models import (

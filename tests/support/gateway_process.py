@@ -16,7 +16,8 @@ from pathlib import Path
 from time import monotonic
 
 from orchestrator.database import open_engine
-from orchestrator.fence import Fence, FencedWrites, Hit, Miss
+from orchestrator.fence import Fence, Hit, Miss
+from orchestrator.fence.writes import FencedWrites
 from orchestrator.gateway import LeadFields, Records
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis

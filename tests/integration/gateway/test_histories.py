@@ -16,7 +16,8 @@ import pytest
 
 from orchestrator.database import open_engine, upgrade
 from orchestrator.embedded.servers import Valkey
-from orchestrator.fence import Fence, Repairs
+from orchestrator.fence import Fence
+from orchestrator.fence.writes import Repairs
 from orchestrator.infra.background import Supervisor, end_task
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis

@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from orchestrator.database import open_engine, reading
 from orchestrator.database.schema import cache_outbox
 from orchestrator.embedded.servers import Valkey
-from orchestrator.fence import Fence, FencedWrites, Repairs
+from orchestrator.fence import Fence
+from orchestrator.fence.writes import FencedWrites, Repairs
 from orchestrator.gateway import LeadFields, Records
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis
