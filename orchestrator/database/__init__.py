@@ -1,9 +1,6 @@
 """One relational database, embedded or served: opening, transactions, schema, migrations."""
 
-from .engine import open_engine, parse_url
-from .migrate import SchemaState, current_state, grant_to_application, require_current, upgrade
-from .transactions import (
-    Batcher,
+from .engine import (
     DatabaseForbids,
     DatabaseFull,
     DatabaseUnavailable,
@@ -15,12 +12,14 @@ from .transactions import (
     in_chunks,
     insert_into,
     insert_new,
+    open_engine,
+    parse_url,
     reading,
     writing,
 )
+from .migrate import SchemaState, current_state, grant_to_application, require_current, upgrade
 
 __all__ = [
-    "Batcher",
     "DatabaseForbids",
     "DatabaseFull",
     "DatabaseUnavailable",

@@ -19,8 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.settings import ConfigurationError
 
-from .engine import open_engine, parse_url
-from .transactions import SchemaMismatch, SchemaTooNew, SchemaTooOld, reading, writing
+from .engine import (
+    SchemaMismatch,
+    SchemaTooNew,
+    SchemaTooOld,
+    open_engine,
+    parse_url,
+    reading,
+    writing,
+)
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 #: Number of the advisory lock under which PostgreSQL is migrated ("emasai" in ASCII).

@@ -17,9 +17,10 @@ import structlog
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.database import Batcher, DatabaseUnavailable, reading, writing
+from orchestrator.database import DatabaseUnavailable, reading, writing
 from orchestrator.database.schema import cache_outbox
 from orchestrator.infra.background import Loop
+from orchestrator.infra.batching import Batcher
 from orchestrator.infra.clock import Clock
 from orchestrator.infra.logs import error_class
 from orchestrator.infra.redis_client import StoreUnavailable
@@ -58,7 +59,7 @@ class FencedWrites:
         self._engine = engine
         self._fence = fence
         self._clock = clock
-        self._remover = Batcher(self._remove)
+        self._remover = Batcher(self._remove, shared=DatabaseUnavailable)
 
     async def run(self, operation: str, keys: Sequence[str], work: Work[T]) -> Written[T]:
         """Run *work* in a transaction that writes, with *keys* closed around it.

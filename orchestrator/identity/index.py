@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import RowMapping, func, insert, select, text, union
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.database import Batcher, DatabaseUnavailable, in_chunks, reading, writing
+from orchestrator.database import DatabaseUnavailable, in_chunks, reading, writing
 from orchestrator.database.schema import (
     PurchaseOutcome,
     decisions,
@@ -50,6 +50,7 @@ from orchestrator.identity.resolution import (
     by_name,
     companies_of,
 )
+from orchestrator.infra.batching import Batcher
 from orchestrator.infra.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -241,7 +242,7 @@ class _Assignments:
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._batcher = Batcher(self._assign_all)
+        self._batcher = Batcher(self._assign_all, shared=DatabaseUnavailable)
         self._known: dict[tuple[str, str | None, bool], str] = {}
 
     async def assign(self, identities: Sequence[Identity], splits: Container[str]) -> list[str]:

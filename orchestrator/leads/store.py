@@ -24,9 +24,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
-from orchestrator.database import Batcher, in_chunks, insert_new, reading, writing
+from orchestrator.database import DatabaseUnavailable, in_chunks, insert_new, reading, writing
 from orchestrator.database.schema import decisions, leads, opportunities
 from orchestrator.fence.writes import FencedWrites
+from orchestrator.infra.batching import Batcher
 from orchestrator.infra.clock import Clock
 
 from .models import (
@@ -69,8 +70,8 @@ class LeadStore:
         self._engine = engine
         self._clock = clock
         self._writes = writes
-        self._recorder = Batcher(self._record_all)
-        self._reader = Batcher(self._read_all)
+        self._recorder = Batcher(self._record_all, shared=DatabaseUnavailable)
+        self._reader = Batcher(self._read_all, shared=DatabaseUnavailable)
 
     async def import_leads(self, new: Sequence[Lead]) -> ImportReport:
         """Store the leads of *new* whose id is not stored yet; the others stay as they are.

@@ -15,8 +15,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, func, literal, select, true, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.database import Batcher, first_occurrences, insert_new, reading, writing
+from orchestrator.database import (
+    DatabaseUnavailable,
+    first_occurrences,
+    insert_new,
+    reading,
+    writing,
+)
 from orchestrator.database.schema import UNCERTAIN, PurchaseOutcome, purchases, resolutions, settled
+from orchestrator.infra.batching import Batcher
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.purchasing.archive import EvidenceArchive, keep_answers, pack
@@ -83,8 +90,8 @@ class Ledger:
         """Keep them in the migrated database of *engine*, which the caller disposes of."""
         self._engine = engine
         self._clock = clock
-        self._settler = Batcher(self._settle_all)
-        self._lookups = Batcher(self._has_all)
+        self._settler = Batcher(self._settle_all, shared=DatabaseUnavailable)
+        self._lookups = Batcher(self._has_all, shared=DatabaseUnavailable)
 
     async def settle(self, purchase: LedgerEntry, answer: JsonObject | None = None) -> Entered:
         """Enter *purchase*. Concurrent calls share a transaction.

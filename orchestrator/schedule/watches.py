@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import RowMapping, and_, delete, func, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.database import Batcher, in_chunks, insert_into, reading, writing
+from orchestrator.database import DatabaseUnavailable, in_chunks, insert_into, reading, writing
 from orchestrator.database.schema import (
     decisions,
     leads,
@@ -23,6 +23,7 @@ from orchestrator.database.schema import (
     servings,
     watches,
 )
+from orchestrator.infra.batching import Batcher
 from orchestrator.infra.clock import Clock
 
 from .model import RunEnd, Watch, WatchKind, next_instant
@@ -40,7 +41,7 @@ class Watches:
         """Keep them in the migrated database of *engine*, which the caller disposes of."""
         self._engine = engine
         self._clock = clock
-        self._ender = Batcher(self._end_all)
+        self._ender = Batcher(self._end_all, shared=DatabaseUnavailable)
 
     async def add(self, new: Sequence[Watch]) -> None:
         """Store *new* watches, or give those that are there already their new period.

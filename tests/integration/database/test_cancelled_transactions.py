@@ -62,5 +62,5 @@ async def test_a_caller_cancelled_at_any_answer_of_sqlite_leaves_nothing(
             break
         cancelled += 1
         caller = None
-        gc.collect()  # a connection that nobody closed is reported here
+        gc.collect()  # a connection left open is reported here
     assert 0 < cancelled < _ENOUGH_ANSWERS - 1

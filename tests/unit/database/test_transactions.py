@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, Table, Text
 
 from orchestrator.database import (
-    Batcher,
     DatabaseFull,
     DatabaseUnavailable,
     first_occurrences,
@@ -18,6 +17,7 @@ from orchestrator.database import (
     reading,
     writing,
 )
+from orchestrator.infra.batching import Batcher
 
 
 class Committer:
@@ -44,7 +44,7 @@ class Committer:
 async def test_concurrent_requests_share_a_commit() -> None:
     """Requests of one tick are committed together and each gets its own result."""
     committer = Committer()
-    batcher = Batcher(committer)
+    batcher = Batcher(committer, shared=DatabaseUnavailable)
 
     results = await asyncio.gather(*(batcher.submit(number) for number in range(10)))
 
@@ -56,7 +56,7 @@ async def test_requests_during_a_commit_form_the_next() -> None:
     """No request waits for a timer: those that arrive meanwhile are committed right after."""
     committer = Committer()
     committer.gate.clear()
-    batcher = Batcher(committer)
+    batcher = Batcher(committer, shared=DatabaseUnavailable)
     first = asyncio.create_task(batcher.submit(1))
     await committer.started.wait()
     later = [asyncio.create_task(batcher.submit(number)) for number in (2, 3)]
@@ -71,7 +71,7 @@ async def test_requests_during_a_commit_form_the_next() -> None:
 async def test_a_batch_has_a_limit() -> None:
     """More requests than the limit take several transactions, in order."""
     committer = Committer()
-    batcher = Batcher(committer, max_batch=4)
+    batcher = Batcher(committer, shared=DatabaseUnavailable, max_batch=4)
 
     await asyncio.gather(*(batcher.submit(number) for number in range(10)))
 
@@ -83,7 +83,7 @@ def test_only_poisonous_requests_fail(numbers: list[int], poisonous: set[int]) -
     """Whatever the batch, exactly the bad requests get the error and the others their result."""
 
     async def submit_all() -> list[int | BaseException]:
-        batcher = Batcher(Committer(*poisonous))
+        batcher = Batcher(Committer(*poisonous), shared=DatabaseUnavailable)
         calls = (batcher.submit(number) for number in numbers)
         return await asyncio.gather(*calls, return_exceptions=True)
 
@@ -99,7 +99,7 @@ def test_only_poisonous_requests_fail(numbers: list[int], poisonous: set[int]) -
 async def test_an_unavailable_store_fails_the_batch_at_once() -> None:
     """Halving would only knock on a closed door again and again."""
     committer = Committer(3, error=DatabaseUnavailable("write"))
-    batcher = Batcher(committer)
+    batcher = Batcher(committer, shared=DatabaseUnavailable)
 
     results = await asyncio.gather(
         *(batcher.submit(number) for number in range(5)), return_exceptions=True
@@ -111,7 +111,7 @@ async def test_an_unavailable_store_fails_the_batch_at_once() -> None:
 
 async def test_a_batcher_works_on_after_a_failure() -> None:
     """A failed commit leaves nothing behind."""
-    batcher = Batcher(Committer(1))
+    batcher = Batcher(Committer(1), shared=DatabaseUnavailable)
     with pytest.raises(ValueError, match="poisonous"):
         await batcher.submit(1)
 
@@ -122,7 +122,7 @@ async def test_a_cancelled_caller_leaves_its_neighbours_alone() -> None:
     """One caller gives up during the commit; the others get their results."""
     committer = Committer()
     committer.gate.clear()
-    batcher = Batcher(committer)
+    batcher = Batcher(committer, shared=DatabaseUnavailable)
     calls = [asyncio.create_task(batcher.submit(number)) for number in range(3)]
     await committer.started.wait()
 
@@ -138,7 +138,7 @@ async def test_a_request_given_up_before_its_commit_is_not_written() -> None:
     """A caller cancelled while it queues leaves nothing to commit."""
     committer = Committer()
     committer.gate.clear()
-    batcher = Batcher(committer)
+    batcher = Batcher(committer, shared=DatabaseUnavailable)
     first = asyncio.create_task(batcher.submit(1))
     await committer.started.wait()
     queued = asyncio.create_task(batcher.submit(2))
@@ -161,7 +161,7 @@ async def test_a_cancelled_commit_cancels_its_callers() -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(Batcher(shut_down).submit(1), timeout=5)
+        await asyncio.wait_for(Batcher(shut_down, shared=DatabaseUnavailable).submit(1), timeout=5)
 
 
 @given(st.lists(st.integers(0, 5)), st.sets(st.integers(0, 5)))
