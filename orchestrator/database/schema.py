@@ -24,6 +24,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Subquery,
     Table,
@@ -171,6 +172,22 @@ opportunities: Final = Table(
     CheckConstraint("score BETWEEN 0 AND 100", name="score"),
     CheckConstraint("probability BETWEEN 0 AND 1", name="probability"),
     Index(None, "created_at"),
+)
+
+# The states that opportunities went through, the first without an earlier one. Rows never change,
+# and go only with their opportunity (triggers refuse anything else).
+opportunity_moves: Final = Table(
+    "opportunity_moves",
+    metadata,
+    Column("opportunity_id", Uuid, ForeignKey("opportunities.id", ondelete="CASCADE")),
+    # Of the opportunity, as the move has left it.
+    Column("version", BigInteger),
+    Column("before", String(16)),
+    Column("after", String(16), nullable=False),
+    Column("moved_by", Prose),
+    Column("why", Prose),
+    Column("moved_at", Instant, nullable=False),
+    PrimaryKeyConstraint("opportunity_id", "version"),
 )
 
 # Versions of deleted leads and opportunities, by their cache keys: a row that comes back under the

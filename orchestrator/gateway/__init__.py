@@ -6,6 +6,7 @@ Reads go through the cache of the documented keys, writes invalidate it (`orches
 from .dashboard import DashboardMetrics, dashboard_metrics
 from .models import (
     MOVES,
+    Author,
     LeadFields,
     LeadListFilter,
     LeadRecord,
@@ -15,6 +16,7 @@ from .models import (
     NotStored,
     OpportunityExists,
     OpportunityFields,
+    OpportunityHistory,
     OpportunityListFilter,
     OpportunityRecord,
     OpportunityState,
@@ -26,6 +28,7 @@ from .records import Read, Records
 
 __all__ = [
     "MOVES",
+    "Author",
     "DashboardMetrics",
     "LeadFields",
     "LeadListFilter",
@@ -36,6 +39,7 @@ __all__ = [
     "NotStored",
     "OpportunityExists",
     "OpportunityFields",
+    "OpportunityHistory",
     "OpportunityListFilter",
     "OpportunityRecord",
     "OpportunityState",

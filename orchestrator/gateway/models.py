@@ -50,6 +50,11 @@ MOVES: Final[Mapping[OpportunityState, frozenset[OpportunityState]]] = {
 }
 
 
+def allowed_moves(state: str) -> list[OpportunityState]:
+    """Return the states to which an opportunity may go from *state*, none if that is unknown."""
+    return next((sorted(after) for before, after in MOVES.items() if before == state), [])
+
+
 class NotStored(LookupError):
     """There is no such lead or opportunity, or it has been deleted."""
 
@@ -84,8 +89,7 @@ class MoveRefused(ValueError):
         self.after = after
 
     def __str__(self) -> str:
-        moves = {state.value: sorted(after) for state, after in MOVES.items()}
-        allowed = ", ".join(moves.get(self.before, ())) or "nowhere"
+        allowed = ", ".join(allowed_moves(self.before)) or "nowhere"
         return f"an opportunity goes from '{self.before}' to {allowed}, not to '{self.after}'"
 
 
@@ -152,6 +156,41 @@ class OpportunityRecord(_Frozen):
     simulado: bool
     creado_en: AwareDatetime
     actualizado_en: AwareDatetime
+
+
+class OpportunityMove(_Frozen):
+    """One move of an opportunity. `de` is null where it was made, `quien` where nothing was said.
+
+    `version` is the opportunity's after the move. `quien` is what the request has said in `por`,
+    or the agent that made the opportunity.
+    """
+
+    version: int
+    de: OpportunityState | None
+    a: OpportunityState
+    quien: str | None
+    motivo: str | None
+    cuando: AwareDatetime
+
+
+class OpportunityHistory(_Frozen):
+    """The state of an opportunity, those that it may go to, and its moves, the latest first."""
+
+    id: UUID
+    estado: OpportunityState
+    permitidos: list[OpportunityState]
+    historial: list[OpportunityMove]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who makes or moves an opportunity, and why, in the caller's words."""
+
+    name: str | None = None
+    why: str | None = None
+
+
+UNNAMED: Final = Author()
 
 
 @dataclass(frozen=True, slots=True)

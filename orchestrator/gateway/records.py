@@ -25,16 +25,29 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.database import insert_into, reading
-from orchestrator.database.schema import deleted_versions, leads, opportunities
+from orchestrator.database.schema import (
+    deleted_versions,
+    leads,
+    opportunities,
+    opportunity_moves,
+)
 from orchestrator.fence import Fence, Hit
 from orchestrator.fence.writes import FencedWrites, Written
 from orchestrator.identity import company_key
 from orchestrator.infra.clock import Clock
-from orchestrator.leads import lead_key, opportunity_id, opportunity_key
+from orchestrator.leads import (
+    Move,
+    add_moves,
+    lead_key,
+    next_versions,
+    opportunity_id,
+    opportunity_key,
+)
 
 from .models import (
-    MOVES,
+    UNNAMED,
     Amount,
+    Author,
     LeadFields,
     LeadListFilter,
     LeadRecord,
@@ -45,12 +58,15 @@ from .models import (
     NotStored,
     OpportunityExists,
     OpportunityFields,
+    OpportunityHistory,
     OpportunityListFilter,
+    OpportunityMove,
     OpportunityRecord,
     OpportunityState,
     Page,
     PageCursor,
     VersionMismatch,
+    allowed_moves,
 )
 
 RecordT = TypeVar("RecordT", LeadRecord, OpportunityRecord)
@@ -187,11 +203,11 @@ class Records:
         keys = [lead_key(lead_id), opportunity_key(its_opportunity)]
 
         async def work(connection: AsyncConnection) -> tuple[None, Mapping[str, int]]:
-            row = await _locked(connection, leads, lead_id, for_deletion=True)
-            _check(row, leads, lead_id, expected)
+            locked = await _locked(connection, leads, lead_id, for_deletion=True)
+            row = _checked(locked, leads, lead_id, expected)
             of_lead = select(opportunities.c.id, opportunities.c.version)
             its = of_lead.where(opportunities.c.lead_id == lead_id).with_for_update()
-            gone = {lead_key(lead_id): row["version"] + 1 if row else 1}
+            gone = {lead_key(lead_id): row["version"] + 1}
             for record_id, version in await connection.execute(its):
                 gone[opportunity_key(record_id)] = version + 1
             await connection.execute(delete(leads).where(leads.c.id == lead_id))
@@ -200,10 +216,47 @@ class Records:
 
         return await self._writes.run("delete a lead", keys, work)
 
+    async def history(
+        self, record_id: UUID, *, before: int | None, limit: int
+    ) -> OpportunityHistory:
+        """Return the state of an opportunity and its moves, the latest first.
+
+        Args:
+            record_id: The opportunity's.
+            before: Only moves to a lower version.
+            limit: How many moves at most.
+
+        Raises:
+            NotStored: There is none.
+        """
+        moves = opportunity_moves
+        is_its = moves.c.opportunity_id == opportunities.c.id
+        if before is not None:
+            is_its = and_(is_its, moves.c.version < before)
+        # One statement, so that the state is the one that the latest move has led to.
+        both = select(opportunities.c.estado, moves).select_from(
+            opportunities.outerjoin(moves, is_its)
+        )
+        statement = both.where(opportunities.c.id == record_id)
+        latest_first = statement.order_by(moves.c.version.desc()).limit(limit)
+        async with reading(self._engine, "read an opportunity's moves") as connection:
+            rows = (await connection.execute(latest_first)).mappings().all()
+        if not rows:
+            raise NotStored(_OPPORTUNITY, record_id)
+        estado = OpportunityState(rows[0]["estado"])
+        made = [_to_move(row) for row in rows if row["version"] is not None]
+        return OpportunityHistory(
+            id=record_id, estado=estado, permitidos=allowed_moves(estado), historial=made
+        )
+
     async def change_opportunity(
-        self, record_id: UUID, fields: OpportunityFields, expected: Expected
+        self,
+        record_id: UUID,
+        fields: OpportunityFields,
+        expected: Expected,
+        author: Author = UNNAMED,
     ) -> Written[OpportunityRecord]:
-        """Change an opportunity and return it.
+        """Change an opportunity and return it; a new state is added to its moves by *author*.
 
         Raises:
             NotStored: There is none.
@@ -212,14 +265,20 @@ class Records:
         """
 
         async def work(connection: AsyncConnection) -> tuple[OpportunityRecord, Mapping[str, int]]:
-            await self._change(connection, opportunities, record_id, fields.values, expected)
+            estado = await self._change(
+                connection, opportunities, record_id, fields.values, expected
+            )
             statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
             record = _to_opportunity((await connection.execute(statement)).mappings().one())
+            if record.estado != estado:
+                await add_moves(connection, [_move(record, estado, author)])
             return record, {opportunity_key(record_id): record.version}
 
         return await self._writes.run("change an opportunity", [opportunity_key(record_id)], work)
 
-    async def create_opportunity(self, new: NewOpportunity) -> Written[OpportunityRecord]:
+    async def create_opportunity(
+        self, new: NewOpportunity, author: Author = UNNAMED
+    ) -> Written[OpportunityRecord]:
         """Make an opportunity of a lead, whose answer then names it.
 
         Raises:
@@ -233,13 +292,14 @@ class Records:
             lead = await _locked(connection, leads, new.lead_id)
             if lead is None:
                 raise NotStored(_LEAD, new.lead_id)
-            version = await _next_version(connection, key)
+            version = (await next_versions(connection, [key]))[key]
             row = self._opportunity_row(new, record_id, lead["company"], version)
             await connection.execute(insert(opportunities).values(row))
             values = {"estado": LeadState.OPORTUNIDAD.value}
             await self._change(connection, leads, new.lead_id, values, None)
             statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
             record = _to_opportunity((await connection.execute(statement)).mappings().one())
+            await add_moves(connection, [_move(record, None, author)])
             return record, {key: version, its_lead: lead["version"] + 1}
 
         try:
@@ -255,13 +315,15 @@ class Records:
         record_id: UUID,
         values: Mapping[str, Any],
         expected: Expected,
-    ) -> None:
-        row = await _locked(connection, table, record_id)
-        _check(row, table, record_id, expected)
-        if table is opportunities and row is not None:
-            _check_move(row["estado"], values.get("estado", row["estado"]))
+    ) -> str:
+        """Change the row and return the state that it was in."""
+        row = _checked(await _locked(connection, table, record_id), table, record_id, expected)
+        estado: str = row["estado"]
+        if table is opportunities:
+            _check_move(estado, values.get("estado", estado))
         raised = {**values, "version": table.c.version + 1, "changed_at": self._clock()}
         await connection.execute(update(table).where(table.c.id == record_id).values(raised))
+        return estado
 
     def _opportunity_row(
         self, new: NewOpportunity, record_id: UUID, company: str, version: int
@@ -292,17 +354,25 @@ async def _locked(
     return (await connection.execute(locking)).mappings().one_or_none()
 
 
-def _check(row: RowMapping | None, table: Table, record_id: UUID, expected: Expected) -> None:
+def _checked(
+    row: RowMapping | None, table: Table, record_id: UUID, expected: Expected
+) -> RowMapping:
     kind = _LEAD if table is leads else _OPPORTUNITY
     if row is None:
         raise NotStored(kind, record_id)
     if expected is not None and row["version"] not in expected:
         raise VersionMismatch(kind, record_id, row["version"])
+    return row
 
 
 def _check_move(before: str, after: str) -> None:
-    if after != before and OpportunityState(after) not in MOVES[OpportunityState(before)]:
+    if after != before and after not in allowed_moves(before):
         raise MoveRefused(before, after)
+
+
+def _move(record: OpportunityRecord, before: str | None, author: Author) -> Move:
+    at = record.actualizado_en
+    return Move(record.id, record.version, before, record.estado, author.name, author.why, at)
 
 
 async def _leave_versions(
@@ -315,12 +385,6 @@ async def _leave_versions(
     )
     rows = [{"key": key, "version": gone[key], "deleted_at": now} for key in sorted(gone)]
     await connection.execute(statement, rows)
-
-
-async def _next_version(connection: AsyncConnection, key: str) -> int:
-    left = select(deleted_versions.c.version).where(deleted_versions.c.key == key)
-    version: int | None = (await connection.execute(left)).scalar_one_or_none()
-    return 1 if version is None else version + 1
 
 
 def _lead_conditions(wanted: LeadListFilter) -> list[ColumnElement[bool]]:
@@ -387,6 +451,17 @@ def _to_lead(row: RowMapping) -> LeadRecord:
         oportunidad_id=row["opportunity_id"],
         creado_en=row["imported_at"],
         actualizado_en=row["changed_at"] or row["imported_at"],
+    )
+
+
+def _to_move(row: RowMapping) -> OpportunityMove:
+    return OpportunityMove(
+        version=row["version"],
+        de=row["before"],
+        a=row["after"],
+        quien=row["moved_by"],
+        motivo=row["why"],
+        cuando=row["moved_at"],
     )
 
 

@@ -5,13 +5,16 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from orchestrator.cache import Kind, count_lookup
+from orchestrator.fence.writes import Written
 from orchestrator.gateway import (
+    Author,
     NewOpportunity,
     OpportunityFields,
+    OpportunityHistory,
     OpportunityListFilter,
     OpportunityRecord,
     OpportunityState,
@@ -20,7 +23,8 @@ from orchestrator.infra.bounds import FilledText, Instant
 
 from .errors import BODY_ERRORS, documented
 from .limits import MAX_RESULTS
-from .requests import BodyRoute, RuntimeOfApp, without_defaults
+from .requests import BodyRoute, IdempotencyKey, RuntimeOfApp, without_defaults
+from .submitting import REPLAYED, keyed_request
 from .versions import (
     NOT_MODIFIED,
     RECORD_HEADERS,
@@ -50,6 +54,12 @@ _CREATED: Final[dict[int | str, dict[str, Any]]] = {
 _Score = Annotated[StrictInt, Field(ge=0, le=100)]
 _Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 _CURRENCY: Final = r"^[A-Z]{3}$"
+_WHO: Final = "Who does it, for the history; no person's name where an account's will do."
+_WHY: Final = "Why, for the history."
+#: The largest version that the database can hold.
+_LATEST: Final = 2**63 - 1
+#: Fields of a change that say something about it, and change nothing.
+_ABOUT: Final = frozenset({"por", "motivo"})
 
 
 class _Given(BaseModel):
@@ -78,6 +88,8 @@ class OpportunityRequest(_Given):
     valor: GivenAmount
     probabilidad: _Share = Field(examples=[0.4])
     proximo_paso: GivenStep
+    por: FilledText | None = Field(default=None, description=_WHO, examples=["ana.ruiz"])
+    motivo: FilledText | None = Field(default=None, description=_WHY)
 
 
 class OpportunityChanges(_Given):
@@ -91,11 +103,13 @@ class OpportunityChanges(_Given):
     valor: GivenAmount = GivenAmount(importe=0, moneda="EUR")
     probabilidad: _Share = 0.0
     proximo_paso: GivenStep = GivenStep(en="-", es="-")
+    por: FilledText | None = Field(default=None, description=f"With `estado`: {_WHO}")
+    motivo: FilledText | None = Field(default=None, description=f"With `estado`: {_WHY}")
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("names no field; give at least one")
+        if not self.model_fields_set - _ABOUT:
+            raise ValueError("names no field that changes; give at least one")
         return self
 
     @property
@@ -111,7 +125,7 @@ class OpportunityChanges(_Given):
                 "next_step_es": self.proximo_paso.es,
             },
         }
-        named = (columns[name] for name in sorted(self.model_fields_set))
+        named = (columns[name] for name in sorted(self.model_fields_set - _ABOUT))
         return OpportunityFields({name: value for each in named for name, value in each.items()})
 
 
@@ -172,10 +186,17 @@ async def list_opportunities(
     response_model=OpportunityRecord,
     responses=_CREATED | documented(HTTPStatus.NOT_FOUND, *BODY_ERRORS),
 )
-async def create_opportunity(wanted: OpportunityRequest, runtime: RuntimeOfApp) -> Response:
+async def create_opportunity(
+    wanted: OpportunityRequest,
+    runtime: RuntimeOfApp,
+    request: Request,
+    *,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Make an opportunity of a lead, which has one at most; the lead's answer then names it.
 
-    Repeating the request is safe: the second one is refused with 409.
+    Repeating the request is safe: the second one is refused with 409, or with an `Idempotency-Key`
+    answered as the first.
     """
     new = NewOpportunity(
         wanted.lead_id,
@@ -186,7 +207,21 @@ async def create_opportunity(wanted: OpportunityRequest, runtime: RuntimeOfApp) 
         wanted.proximo_paso.en,
         wanted.proximo_paso.es,
     )
-    written = await runtime.gateway.records.create_opportunity(new)
+    tenant = runtime.settings.tenant
+    async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
+        if keyed is not None and keyed.replay is not None:
+            record = OpportunityRecord.model_validate(keyed.replay.note)
+            answer = _created(Written(record, deferred=False))
+            answer.headers[REPLAYED] = "true"
+            return answer
+        author = Author(wanted.por, wanted.motivo)
+        written = await runtime.gateway.records.create_opportunity(new, author)
+        if keyed is not None:
+            await keyed.settled(written.result.model_dump(mode="json"))
+    return _created(written)
+
+
+def _created(written: Written[OpportunityRecord]) -> Response:
     location = f"/oportunidades/{written.result.id}"
     return answer_written(written, HTTPStatus.CREATED, location=location)
 
@@ -226,9 +261,36 @@ async def change_opportunity(
     """Change fields of an opportunity; its version rises.
 
     Its `estado` goes from `nueva` to `en_curso`, `propuesta` and `ganada`, from each of the first
-    three to `perdida`, and back from there to `en_curso`; anything else is refused with 409.
+    three to `perdida`, from `propuesta` back to `en_curso`, and so from `perdida`; anything else is
+    refused with 409, which names the allowed ones. Each move stays in the `historial`.
     """
     written = await runtime.gateway.records.change_opportunity(
-        oportunidad_id, wanted.fields, expected_versions(if_match)
+        oportunidad_id,
+        wanted.fields,
+        expected_versions(if_match),
+        Author(wanted.por, wanted.motivo),
     )
     return answer_written(written)
+
+
+@router.get(
+    "/{oportunidad_id}/historial",
+    summary="See how an opportunity has moved",
+    responses=documented(HTTPStatus.NOT_FOUND),
+)
+async def read_history(
+    oportunidad_id: UUID,
+    runtime: RuntimeOfApp,
+    *,
+    antes_de: Annotated[
+        int | None,
+        Query(ge=1, le=_LATEST, description="Only moves to a lower `version` than this one."),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="Moves of this page.")] = 100,
+) -> OpportunityHistory:
+    """Return the moves of an opportunity, the latest first, and where it may go from here.
+
+    Moves are only added, and go with the opportunity. The next page begins before the last
+    `version` of this one.
+    """
+    return await runtime.gateway.records.history(oportunidad_id, before=antes_de, limit=limit)

@@ -17,9 +17,11 @@ from .models import (
     opportunity_id,
     opportunity_key,
 )
+from .moves import Move, add_moves
 from .outbox import HandOver, HandOverState, Outbox
 from .relay import OutboxRelay, Webhook, open_webhook
 from .store import LeadStore
+from .versions import next_versions
 
 __all__ = [
     "HandOver",
@@ -28,6 +30,7 @@ __all__ = [
     "LeadFilter",
     "LeadStatus",
     "LeadStore",
+    "Move",
     "Opportunity",
     "Outbox",
     "OutboxRelay",
@@ -35,8 +38,10 @@ __all__ = [
     "StoredDecision",
     "UnknownLead",
     "Webhook",
+    "add_moves",
     "drafting",
     "lead_key",
+    "next_versions",
     "open_webhook",
     "opportunity_id",
     "opportunity_key",

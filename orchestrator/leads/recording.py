@@ -16,8 +16,17 @@ from agents.case import Decision, Localized, OpportunityDraft, Verdict
 from orchestrator.database import first_occurrences, insert_into, insert_new
 from orchestrator.database.schema import decisions, handovers, opportunities
 
-from .models import Judgement, Recorded, StoredDecision, drafting, opportunity_id
+from .models import (
+    Judgement,
+    Recorded,
+    StoredDecision,
+    drafting,
+    opportunity_id,
+    opportunity_key,
+)
+from .moves import FIRST_STATE, Move, add_moves
 from .outbox import hand_over_row
+from .versions import next_versions
 
 Row = dict[str, Any]
 
@@ -107,8 +116,29 @@ async def _create_opportunities(
         for judgement in judgements
         if (found := drafting(judgement.decisions)) is not None
     }
-    rows = [_opportunity_row(judgement, draft, now) for judgement, _, draft in drafted.values()]
+    if not drafted:
+        return set()
+    keys = {lead_id: opportunity_key(opportunity_id(lead_id)) for lead_id in drafted}
+    versions = await next_versions(connection, list(keys.values()))
+    rows = [
+        _opportunity_row(judgement, draft, now) | {"version": versions[keys[lead_id]]}
+        for lead_id, (judgement, _, draft) in drafted.items()
+    ]
     created = await insert_new(connection, opportunities.c.lead_id, rows)
+    moves = [
+        Move(
+            row["id"],
+            row["version"],
+            None,
+            FIRST_STATE,
+            drafted[row["lead_id"]][1].agent,
+            None,
+            now,
+        )
+        for row in rows
+        if row["lead_id"] in created
+    ]
+    await add_moves(connection, moves)
     owed = [
         hand_over_row(judgement, decision, draft, now)
         for judgement, decision, draft in drafted.values()

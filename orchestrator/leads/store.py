@@ -84,10 +84,11 @@ class LeadStore:
             now = self._clock()
             in_order = sorted(chunk, key=lambda lead: lead.id)
             async with writing(self._engine, "import leads") as connection:
-                versions = await next_versions(connection, [lead.id for lead in in_order])
+                keys = [lead_key(lead.id) for lead in in_order]
+                versions = await next_versions(connection, keys)
                 rows = [
-                    {**lead.model_dump(), "imported_at": now, "version": versions[lead.id]}
-                    for lead in in_order
+                    {**lead.model_dump(), "imported_at": now, "version": versions[key]}
+                    for lead, key in zip(in_order, keys, strict=True)
                 ]
                 inserted += len(await insert_new(connection, leads.c.id, rows))
         return ImportReport(new=inserted, existing=len(new) - inserted)

@@ -7,7 +7,6 @@ its state, and whether it has an opportunity.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,14 +24,13 @@ DISCARDED: Final = "descartado"
 _CHUNK: Final = 2_000
 
 
-async def next_versions(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return the first version of each new lead: after that of a deleted one of the same id."""
-    keys = {lead_key(lead_id): lead_id for lead_id in ids}
-    versions = dict.fromkeys(ids, 1)
-    for chunk in in_chunks(list(keys), _CHUNK):
+async def next_versions(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, int]:
+    """Return the first version of each new row by its cache key: after that of a deleted one."""
+    versions = dict.fromkeys(keys, 1)
+    for chunk in in_chunks(keys, _CHUNK):
         left = select(deleted_versions).where(deleted_versions.c.key.in_(chunk))
         for row in (await connection.execute(left)).mappings():
-            versions[keys[row["key"]]] = row["version"] + 1
+            versions[row["key"]] = row["version"] + 1
     return versions
 
 

@@ -8,6 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.database import (
     SchemaMismatch,
@@ -23,7 +24,7 @@ from orchestrator.database import (
 )
 from orchestrator.database.migrate import upgrade_within
 from orchestrator.infra.clock import utc_now
-from orchestrator.leads import LeadStore
+from orchestrator.leads import LeadStore, opportunity_id
 from orchestrator.purchasing import Ledger
 from tests.support.cases import advance, discard, lead, purchase
 from tests.support.children import Children
@@ -33,6 +34,7 @@ _UPGRADE_AT_THE_SIGNAL = (
     "input(); assert asyncio.run(upgrade(sys.argv[1])).is_current"
 )
 _UNDO_0009 = (
+    "DROP TABLE opportunity_moves",
     "DROP TABLE cache_outbox",
     "DROP TABLE deleted_versions",
     "DROP INDEX ix_leads_imported_at",
@@ -42,6 +44,13 @@ _UNDO_0009 = (
         for column in ("version", "estado", "changed_at")
     ),
 )
+
+
+async def _undo_0009(connection: AsyncConnection) -> None:
+    for statement in _UNDO_0009:
+        await connection.execute(text(statement))
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("DROP FUNCTION opportunity_moves_refuse_change"))
 
 
 @pytest.fixture
@@ -104,8 +113,7 @@ async def test_a_ledger_with_a_doubled_run_is_kept(url: str) -> None:
         await connection.execute(text("DROP TABLE resolutions"))
         if engine.dialect.name == "postgresql":
             await connection.execute(text("DROP FUNCTION resolutions_refuse_change"))
-        for statement in _UNDO_0009:
-            await connection.execute(text(statement))
+        await _undo_0009(connection)
         await connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
     for number in (1, 2):
         await ledger.settle(purchase(number, run_id="run-7"))
@@ -127,15 +135,18 @@ async def test_leads_of_an_older_version_have_the_state_that_was_decided(url: st
     await store.record(lead(1).id, [advance()], "one", basis="b")
     await store.record(lead(2).id, [discard()], "two", basis="b")
     async with writing(engine, "go back to the version before") as connection:
-        for statement in _UNDO_0009:
-            await connection.execute(text(statement))
+        await _undo_0009(connection)
         await connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
 
     await upgrade(url)
 
     async with reading(engine, "look") as connection:
         rows = (await connection.execute(select(schema.leads))).mappings().all()
+        moves = (await connection.execute(select(schema.opportunity_moves))).mappings().all()
     await engine.dispose()
+    assert [(row["opportunity_id"], row["before"], row["after"]) for row in moves] == [
+        (opportunity_id(lead(1).id), None, "nueva")
+    ]
     assert {row["id"]: (row["estado"], row["version"]) for row in rows} == {
         lead(1).id: ("oportunidad", 1),
         lead(2).id: ("descartado", 1),

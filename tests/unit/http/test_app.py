@@ -45,6 +45,7 @@ async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> N
         "/leads/{lead_id}": {"get", "patch", "delete"},
         "/oportunidades": {"get", "post"},
         "/oportunidades/{oportunidad_id}": {"get", "patch"},
+        "/oportunidades/{oportunidad_id}/historial": {"get"},
         "/dashboard/metrics": {"get"},
         "/health": {"get"},
         "/metrics": {"get"},

@@ -193,6 +193,67 @@ async def test_an_opportunity_goes_its_way(api: Api) -> None:
     assert read.headers["etag"] == '"2"'
 
 
+async def test_the_moves_of_an_opportunity_are_kept(api: Api) -> None:
+    """From where to where, when, by whom and why; a change of another field is no move."""
+    author = {"por": "ana.ruiz", "motivo": "She has called."}
+    made = await api.client.post("/oportunidades", json=OPPORTUNITY | {"por": "crm"})
+    url = made.headers["location"]
+    await api.client.patch(url, json={"estado": "en_curso", **author})
+    await api.client.patch(url, json={"puntuacion": 90})
+    await api.client.patch(url, json={"estado": "en_curso"})
+    await api.client.patch(url, json={"estado": "nueva"})
+    last = await api.client.patch(url, json={"estado": "perdida"})
+
+    told = (await api.client.get(f"{url}/historial")).json()
+    first = (await api.client.get(f"{url}/historial", params={"antes_de": 2})).json()
+    one = (await api.client.get(f"{url}/historial", params={"limit": 1})).json()
+
+    names = ("version", "de", "a", "quien", "motivo")
+    moves = [tuple(move[name] for name in names) for move in told["historial"]]
+    assert (told["estado"], told["permitidos"]) == ("perdida", ["en_curso"])
+    assert moves == [
+        (5, "en_curso", "perdida", None, None),
+        (2, "nueva", "en_curso", "ana.ruiz", "She has called."),
+        (1, None, "nueva", "crm", None),
+    ]
+    assert told["historial"][0]["cuando"] == last.json()["actualizado_en"]
+    assert first["historial"] == told["historial"][2:]
+    assert one["historial"] == told["historial"][:1]
+
+
+async def test_a_refused_move_names_the_allowed_ones(api: Api) -> None:
+    """And it leaves no trace; an author alone changes nothing."""
+    url = (await api.client.post("/oportunidades", json=OPPORTUNITY)).headers["location"]
+
+    refused = await api.client.patch(url, json={"estado": "ganada", "por": "crm"})
+    nothing = await api.client.patch(url, json={"por": "crm"})
+
+    assert refused.status_code == 409
+    assert "from 'nueva' to en_curso, perdida, not to 'ganada'" in refused.text
+    assert nothing.status_code == 422
+    assert len((await api.client.get(f"{url}/historial")).json()["historial"]) == 1
+    unknown = await api.client.get(f"/oportunidades/{uuid4()}/historial")
+    assert unknown.status_code == 404
+
+
+async def test_an_opportunity_is_made_once_by_its_key(api: Api) -> None:
+    """A repeated request is answered as the first, another one with the key is refused."""
+    headers = {"Idempotency-Key": "k"}
+
+    first = await api.client.post("/oportunidades", json=OPPORTUNITY, headers=headers)
+    await api.client.patch(first.headers["location"], json={"puntuacion": 90})
+    again = await api.client.post("/oportunidades", json=OPPORTUNITY, headers=headers)
+    other = OPPORTUNITY | {"puntuacion": 71}
+    reused = await api.client.post("/oportunidades", json=other, headers=headers)
+
+    assert (first.status_code, again.status_code, reused.status_code) == (201, 201, 422)
+    assert again.json() == first.json()
+    for name in ("location", "etag"):
+        assert again.headers[name] == first.headers[name]
+    assert again.headers["idempotent-replayed"] == "true"
+    assert "idempotent-replayed" not in first.headers
+
+
 @pytest.mark.parametrize(
     "change",
     [
