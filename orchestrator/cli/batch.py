@@ -165,6 +165,8 @@ def run_file(
     lead_file = batch.lead_file
     for sentence in lead_file.left_out:
         notice(f"{lead_file.path}:", f"{sentence}: no rows.")
+    for sentence in lead_file.guesses:
+        notice(f"{lead_file.path}:", f"{sentence}; --column says which column it is if not.")
     if dry_run:
         if not as_json:
             show_reading(lead_file)

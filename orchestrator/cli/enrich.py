@@ -22,6 +22,7 @@ from orchestrator.cli.options import (
     Deadline,
     DryRun,
     EncodingName,
+    MappingFile,
     MaxCost,
     Output,
     Tenant,
@@ -58,6 +59,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     output: Output = None,
     *,
     columns: ColumnNames = None,
+    mapping: MappingFile = None,
     encoding: EncodingName = None,
     max_cost: MaxCost = None,
     deadline: Deadline = None,
@@ -95,13 +97,13 @@ def enrich(  # noqa: PLR0913 - each is an option
         if with_evidence:
             raise typer.BadParameter("--show-evidence is for names only; a file has columns")
         lead_file = read_lead_file(
-            only, needs=FOR_ENRICHMENT, columns=parse_columns(columns), encoding=encoding
+            only, needs=FOR_ENRICHMENT, columns=parse_columns(columns, mapping), encoding=encoding
         )
         batch = Batch(lead_file, JobKind.ENRICH, _item_of, CompanyResult, terms)
         run_file(batch, output, items="companies", dry_run=dry_run, as_json=as_json)
         return
-    if output or columns or encoding:
-        raise typer.BadParameter("--output, --column and --encoding are for files only")
+    if output or columns or mapping or encoding:
+        raise typer.BadParameter("--output, --column, --mapping and --encoding are for files only")
     limit = None if patience is None else parse_duration(patience)
     mentions = [Mention(check_name(name), website, country) for name in names]
     if dry_run:

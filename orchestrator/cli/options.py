@@ -1,6 +1,7 @@
 """Arguments and options that several commands share, and the bounds of what is typed."""
 
 import contextlib
+import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated, Final, TypeVar
 
 import durationpy
 import typer
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from orchestrator.dispatch import Terms
 from orchestrator.infra import bounds
@@ -162,6 +163,15 @@ ColumnNames = Annotated[
         "may be given repeatedly, also for one field.",
     ),
 ]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping",
+        metavar="FILE",
+        help="For a file: a TOML file that says the same, such as company = 'Associated Company', "
+        "or a list of columns for a field; --column goes before it.",
+    ),
+]
 EncodingName = Annotated[
     str | None,
     typer.Option(
@@ -180,11 +190,25 @@ OfTenant = Annotated[
 ]
 
 
-def parse_columns(texts: Sequence[str] | None) -> dict[LeadField, list[str]]:
-    """Return what `--column` says: for each field the names of its columns, in their order.
+def _in_list(given: object) -> object:
+    return [given] if isinstance(given, str) else given
+
+
+_MAPPING: Final = TypeAdapter(
+    dict[
+        LeadField,
+        Annotated[list[bounds.FilledText], Field(min_length=1), BeforeValidator(_in_list)],
+    ]
+)
+
+
+def parse_columns(
+    texts: Sequence[str] | None, mapping: Path | None = None
+) -> dict[LeadField, list[str]]:
+    """Return what `--column` and `--mapping` say: the names of each field's columns, in order.
 
     Raises:
-        typer.BadParameter: No field is called so, or no name follows.
+        typer.BadParameter: No field is called so, no name follows, or the file is no mapping.
     """
     columns: dict[LeadField, list[str]] = {}
     for text in texts or ():
@@ -194,7 +218,23 @@ def parse_columns(texts: Sequence[str] | None) -> dict[LeadField, list[str]]:
                 f"{text!r} is no FIELD=NAME; the fields are {', '.join(LeadField)}"
             )
         columns.setdefault(LeadField(field.strip()), []).append(name)
-    return columns
+    return columns if mapping is None else {**_read_mapping(mapping), **columns}
+
+
+def _read_mapping(path: Path) -> dict[LeadField, list[str]]:
+    try:
+        text = path.read_text("utf-8")
+        return _MAPPING.validate_python(tomllib.loads(text))
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise typer.BadParameter(f"{path} is not TOML: {error}") from None
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"][:1])
+        raise typer.BadParameter(
+            f"{path}: {where!r} is no field with the name of a column, or a list of names; "
+            f"the fields are {', '.join(LeadField)}"
+        ) from None
 
 
 def parse_terms(

@@ -17,7 +17,8 @@ def show_reading(lead_file: LeadFile) -> None:
     """Print which columns hold what, which are not read, and the first leads."""
     columns = table("field", "column")
     for field, names in lead_file.mapping.items():
-        columns.add_row(field, Text(printable(", else ".join(names))))
+        known = " (by its cells)" if field in lead_file.by_cells else ""
+        columns.add_row(field, Text(printable(", else ".join(names) + known)))
     out.print(columns)
     if ignored := [name for name in lead_file.ignored if name]:
         out.print(Text(printable(f"Not read: {', '.join(ignored)}.")), soft_wrap=True)

@@ -16,6 +16,7 @@ from orchestrator.cli.options import (
     Deadline,
     DryRun,
     EncodingName,
+    MappingFile,
     MaxCost,
     Output,
     Tenant,
@@ -37,6 +38,7 @@ def run(  # noqa: PLR0913 - each is an option
     output: Output = None,
     *,
     columns: ColumnNames = None,
+    mapping: MappingFile = None,
     encoding: EncodingName = None,
     max_cost: MaxCost = None,
     deadline: Deadline = None,
@@ -82,15 +84,17 @@ def run(  # noqa: PLR0913 - each is an option
     if not (again or lead_ids or where):
         if leads is None:
             raise typer.BadParameter("give a lead file, --lead-id, --where or --rejudge")
-        named = parse_columns(columns)
+        named = parse_columns(columns, mapping)
         lead_file = read_lead_file(Path(leads), columns=named, encoding=encoding)
         batch = Batch(lead_file, JobKind.PIPELINE, _item_of, LeadResult, terms, prepare=_import)
         if sample is not None:
             run_sample(batch, sample, as_json=as_json)
         run_file(batch, output, items="leads", dry_run=dry_run, as_json=as_json)
         return
-    if output is not None or columns or encoding:
-        raise typer.BadParameter("--output, --column and --encoding belong to a lead file")
+    if output is not None or columns or mapping or encoding:
+        raise typer.BadParameter(
+            "--output, --column, --mapping and --encoding belong to a lead file"
+        )
     selection = Selection.of(leads, lead_ids or (), where or ())
     if again:
         rejudge(selection, terms, dry_run=dry_run, as_json=as_json)

@@ -16,6 +16,7 @@ from typing import Final
 from .folding import fold
 
 _WORDS: Final = Path(__file__).with_name("data") / "columns.toml"
+_OF_OTHERS: Final = "of_others"
 _LONGEST: Final = 120
 _BRACKETS: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
 _GROUP: Final = re.compile(r"\s+[-–—>|]+\s+|::?|(?<=[\w)])[./](?=\w)|\s/\s|\\")  # noqa: RUF001
@@ -98,6 +99,16 @@ def heading(name: str) -> Heading | None:
     return None if holds is None else Heading(holds, _whose(known), _turn(known, words))
 
 
+@lru_cache(maxsize=4_096)
+def is_of_others(name: str) -> bool:
+    """Return whether the column called *name* is about somebody or something else than the lead.
+
+    >>> is_of_others("Account owner"), is_of_others("Fax"), is_of_others("field_3")
+    (True, True, False)
+    """
+    return not of_others().isdisjoint(_words_in(name[:_LONGEST]))
+
+
 def understood() -> dict[str, tuple[str, ...]]:
     """Return the words for each kind of value, whose it is and what may stand beside it."""
     by_kind: dict[str, list[str]] = {}
@@ -107,14 +118,25 @@ def understood() -> dict[str, tuple[str, ...]]:
 
 
 @cache
+def of_others() -> frozenset[str]:
+    """Return the words of names that are never understood by the cells below them."""
+    return frozenset(_sections()[_OF_OTHERS]["words"])
+
+
+@cache
 def _phrases() -> dict[tuple[str, ...], str]:
-    sections = tomllib.loads(_WORDS.read_text("utf-8"))
     return {
         tuple(phrase.split()): kind
-        for section in sections.values()
+        for name, section in _sections().items()
+        if name != _OF_OTHERS
         for kind, phrases in section.items()
         for phrase in phrases
     }
+
+
+@cache
+def _sections() -> dict[str, dict[str, list[str]]]:
+    return tomllib.loads(_WORDS.read_text("utf-8"))
 
 
 @cache

@@ -34,6 +34,8 @@ from .csv_format import (
     unwrapped,
 )
 from .files import LeadFileError, Spool
+from .headings import heading, is_of_others
+from .meaning import SAMPLED_ROWS, fields_by_cells, is_row
 from .rows import LeadRow, Sheet
 
 _SAVE_AS_CSV = "open it in its program and save it as CSV"
@@ -94,6 +96,8 @@ class LeadFile:
     """The lines above the header, as they are."""
     left_out: tuple[str, ...] = ()
     """What is in the file and no row of the table, in sentences."""
+    by_cells: frozenset[LeadField] = frozenset()
+    """The fields whose columns are known by their cells: their names do not say it."""
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -107,6 +111,15 @@ class LeadFile:
             field: tuple(" + ".join(visible(self.header[i]) for i in choice) for choice in choices)
             for field, choices in self.sheet.columns.items()
         }
+
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """What was found out by cells, in sentences."""
+        return tuple(
+            f"the cells of {', '.join(repr(name) for name in names)} are read as {field}"
+            for field, names in self.mapping.items()
+            if field in self.by_cells
+        )
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -170,30 +183,35 @@ def read_lead_file(
         table = find_table(_beginning(path, text), wanted)
     if table.header is None:
         raise LeadFileError(str(path), "is empty", _NAME_THE_COLUMNS)
-    header = table.header.cells
+    header, begins = table.header.cells, table.header.last_line
+    if _has_no_header(header, wanted):
+        header = tuple(f"column {number}" for number in range(1, len(header) + 1))
+        begins = table.header.line - 1
     with _text(spool, found) as text:
         records = _records(_lines(path, text), table.dialect, len(header))
-        shape = _Shape.of(records, table.header)
+        shape = _Shape.of(records, begins, len(header))
     if not shape.rows:
         raise LeadFileError(str(path), "has a header but no rows", "add a row for each lead")
-    sheet = Sheet(
-        str(path),
-        header + ("",) * shape.surplus,
-        _columns_of(path, header, needs, columns),
-        needs,
-    )
+    known, by_cells = _columns_of(path, header, needs, columns, shape.sample)
     return LeadFile(
         path,
         found,
         table.dialect,
-        sheet,
+        Sheet(str(path), header + ("",) * shape.surplus, known, needs),
         shape.rows,
         spool,
-        begins=table.header.last_line,
+        begins=begins,
         ends=shape.ends,
         preamble=table.preamble,
-        left_out=(*text_of.left_out, *_left_out(table, shape)),
+        left_out=(*text_of.left_out, *_left_out(table, shape, begins)),
+        by_cells=by_cells,
     )
+
+
+def _has_no_header(first: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Return whether the table begins with a row: a value, and no known name, is in its *first*."""
+    is_named = find_columns(first, of_companies=True) or set(wanted).intersection(first)
+    return not is_named and is_row(first)
 
 
 def _named(name: str, beginning: bytes) -> Encoding:
@@ -276,20 +294,22 @@ class _Shape:
     blank: int = 0
     ends: int | None = None
     footer: tuple[str, ...] = ()
+    sample: list[tuple[str, ...]] = field(default_factory=list)
+    """The cells of the first rows."""
 
     @classmethod
-    def of(cls, records: Iterator[Record], header: Record) -> "_Shape":
-        """Return the shape of the table below *header*.
+    def of(cls, records: Iterator[Record], begins: int, columns: int) -> "_Shape":
+        """Return the shape of the table of so many *columns* below line *begins*.
 
         Some programs end each row, but not the header, with a delimiter: where every row has a
         blank cell behind the header's, that is a column. A single row proves nothing.
         """
-        columns, shape = len(header.cells), cls()
+        shape = cls()
         surplus, is_blank = 0, True
-        last, has_gap = header.last_line, False
+        last, has_gap = begins, False
         footer: list[str] = []
         for record in records:
-            if record.line <= header.last_line:
+            if record.line <= begins:
                 continue
             if _is_blank(record):
                 shape.blank += 1
@@ -308,6 +328,8 @@ class _Shape:
             surplus = min(surplus, here) if shape.rows else here
             is_blank = is_blank and (here <= 0 or not any(map(visible, record.cells[columns:])))
             shape.rows += 1
+            if len(shape.sample) < SAMPLED_ROWS:
+                shape.sample.append(record.cells)
             last, has_gap = record.last_line, False
         shape.footer = tuple(footer)
         shape.surplus = surplus if shape.rows > 1 and is_blank and surplus > 0 else 0
@@ -327,12 +349,14 @@ def _may_be_footer(record: Record, columns: int, *, has_gap: bool) -> bool:
     return is_apart or _FOOTER.match(record.cells[0]) is not None
 
 
-def _left_out(table: Table, shape: _Shape) -> Iterator[str]:
+def _left_out(table: Table, shape: _Shape, begins: int) -> Iterator[str]:
     """Yield a sentence for each part of the file that is no row."""
     if table.preamble and table.header is not None:
         lines = table.header.line - 1
-        above = _lines_in_words(lines)
-        yield f"{above} above the names of the columns, which are on line {lines + 1}"
+        what = (
+            "the names of the columns, which are" if begins > lines else "the first row, which is"
+        )
+        yield f"{_lines_in_words(lines)} above {what} on line {lines + 1}"
     if shape.blank:
         yield f"{shape.blank:,} blank row{'s' * (shape.blank > 1)}"
     if shape.footer:
@@ -349,7 +373,9 @@ def _columns_of(
     header: tuple[str, ...],
     needs: frozenset[LeadField],
     given: Mapping[LeadField, Sequence[str]],
-) -> Columns:
+    sample: Sequence[Sequence[str]],
+) -> tuple[Columns, frozenset[LeadField]]:
+    """Return the columns of each field, and the fields that are known by their cells only."""
     names = ", ".join(shown(visible(cell), 30) or "(no name)" for cell in header[:20])
     of_companies = LeadField.CONTACT not in needs
     try:
@@ -357,10 +383,18 @@ def _columns_of(
     except UnknownColumnError as unknown:
         reason = f"has no column '{shown(str(unknown), 40)}' (its columns: {names})"
         raise LeadFileError(str(path), reason, "write its name as in the file") from None
+    read = {number for choices in columns.values() for choice in choices for number in choice}
+    unnamed = [
+        number
+        for number, name in enumerate(header)
+        if number not in read and heading(name) is None and not is_of_others(name)
+    ]
+    by_cells = fields_by_cells(sample, unnamed, columns)
+    columns = MappingProxyType({**columns, **by_cells})
     missing = [name for name in LeadField if name in needs and name not in columns]
     if missing:
         reason = f"has no {' and no '.join(missing)} column (its columns: {names})"
         hint = " and ".join(_NAME_IT[name] for name in missing)
         option = f"or say which it is: --column {missing[0]}=NAME"
         raise LeadFileError(str(path), reason, f"{hint}, {option}")
-    return columns
+    return columns, frozenset(by_cells)

@@ -19,7 +19,7 @@ from orchestrator.surfsense.answers import failure_on
 from tests.model.invariants import ALWAYS, QUIET
 from tests.support.cases import NOW
 from tests.support.project import ROOT, project_files_like, read
-from tools import cli_reference
+from tools import cli_reference, lead_files
 
 _LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -61,6 +61,11 @@ def test_links_between_documents_lead_somewhere() -> None:
 def test_the_command_line_reference_is_generated() -> None:
     """`python -m tools.cli_reference` changes nothing."""
     assert cli_reference.page() == read("docs/cli.md")
+
+
+def test_the_page_of_lead_files_is_generated() -> None:
+    """`python -m tools.lead_files` changes nothing."""
+    assert lead_files.page() == read("docs/lead-files.md")
 
 
 def test_log_events_that_operators_are_told_of_are_written() -> None:

@@ -1,0 +1,281 @@
+"""What a column holds by its cells, where its name does not say. Pure.
+
+A value that has a form of its own (an e-mail address, a website, a phone, a country) shows in most
+cells of its column. A name has none: what shows that a column holds companies is that its names
+explain the domains of the e-mails and websites beside them (`Tejidos Norte`, `tejidosnorte.test`),
+or that they end with legal forms; people are in the local parts of the addresses (`ana.ruiz@`). A
+column that shows neither, or several that show the same, are not read: the wrong company would be
+bought.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import Final
+
+from orchestrator.evidence.hosts import folded_label, registrable
+from orchestrator.evidence.names import LabelFit, label_fit
+from orchestrator.identity import InvalidCompanyName, company_domain, parse_name
+
+from . import cells as checks
+from .cells import unguard, visible
+from .cleaning import Blank, blank_kind, other_field
+from .columns import Choice, Columns, LeadField
+from .countries import country_code
+from .folding import fold
+
+#: Rows whose cells are looked at; more would say the same.
+SAMPLED_ROWS: Final = 200
+#: The share of a column's cells that must have the form of a value: a few are always damaged.
+_MOST: Final = 0.9
+#: The share of the rows in which a name must be found in the address beside it. Many addresses
+#: have another name than the company's, or none of the person's.
+_MANY: Final = 0.5
+_LONGEST_CODE: Final = 3
+_SHORTEST_NAME: Final = 3
+
+
+def fields_by_cells(
+    rows: Sequence[Sequence[str]], among: Collection[int], known: Columns
+) -> dict[LeadField, tuple[Choice, ...]]:
+    """Return the columns that hold what no column of *known* holds.
+
+    Args:
+        rows: The first rows of the file, `SAMPLED_ROWS` at most; short ones are filled up.
+        among: The numbers of the columns whose meaning is not known.
+        known: The columns whose names say what they hold.
+    """
+    table = _Table(rows)
+    free = [number for number in sorted(among) if any(table.column(number))]
+    found: dict[LeadField, tuple[Choice, ...]] = {}
+
+    def missing(field: LeadField) -> bool:
+        return field not in known and field not in found
+
+    formed = {field: _of_form(table, free, has_form) for field, has_form in _FORMS.items()}
+    emails = formed[LeadField.EMAIL]
+    if emails and missing(LeadField.EMAIL):
+        found[LeadField.EMAIL] = _each(emails)
+    email = _first(known, found, LeadField.EMAIL)
+    sites = [n for n in formed[LeadField.WEBSITE] if n not in emails]
+    if missing(LeadField.WEBSITE) and (site := _own_site(table, sites, email)) is not None:
+        found[LeadField.WEBSITE] = ((site,),)
+    phones = [n for n in formed[LeadField.PHONE] if n not in emails]
+    if phones and missing(LeadField.PHONE):
+        found[LeadField.PHONE] = _each(phones)
+    countries = formed[LeadField.COUNTRY]
+    if len(countries) == 1 and missing(LeadField.COUNTRY):
+        found[LeadField.COUNTRY] = _each(countries)
+    names = [n for n in free if table.share(n, _may_be_name) >= _MOST]
+    if missing(LeadField.COMPANY):
+        domains = table.domains(_first(known, found, LeadField.WEBSITE), email)
+        if (company := _company(table, names, domains)) is not None:
+            found[LeadField.COMPANY] = ((company,),)
+    if missing(LeadField.CONTACT) and email is not None:
+        company = _first(known, found, LeadField.COMPANY)
+        people = _people(table, [n for n in names if n != company], email)
+        if people:
+            found[LeadField.CONTACT] = people
+    return found
+
+
+def is_row(cells: Iterable[str]) -> bool:
+    """Return whether *cells* hold a value, as no names of columns do: the file has no header."""
+    texts = [visible(unguard(cell)) for cell in cells]
+    return any(
+        text and (any(has_form(text) for has_form in _FORMS.values()) or _has_legal_form(text))
+        for text in texts
+    )
+
+
+class _Table:
+    """The cells of the sample, blank where they are missing or say nothing."""
+
+    def __init__(self, rows: Sequence[Sequence[str]]) -> None:
+        self._rows = rows
+        self._columns: dict[int, list[str]] = {}
+
+    def column(self, number: int) -> list[str]:
+        if number not in self._columns:
+            cells = (row[number] if number < len(row) else "" for row in self._rows)
+            self._columns[number] = [_said(cell) for cell in cells]
+        return self._columns[number]
+
+    def share(self, number: int, shows: Callable[[str], bool]) -> float:
+        """Return the share of the filled cells for which *shows* is true."""
+        filled = [cell for cell in self.column(number) if cell]
+        return fmean(map(shows, filled)) if filled else 0.0
+
+    def domains(self, website: int | None, email: int | None) -> list[str | None]:
+        """Return the company's domain in each row, as far as website or e-mail tell it."""
+        columns = [self.column(number) for number in (website, email) if number is not None]
+        return [
+            next(filter(None, (_domain_in(column[row]) for column in columns)), None)
+            for row in range(len(self._rows))
+        ]
+
+
+def _said(cell: str) -> str:
+    text = visible(unguard(cell))
+    return "" if not text or blank_kind(text, fold(text)) is Blank.NOTHING else text
+
+
+def _domain_in(text: str) -> str | None:
+    check = checks.email_address if "@" in text else checks.website
+    return company_domain(_read(check, text))
+
+
+def _read(check: Callable[[str], str], text: str) -> str | None:
+    try:
+        return check(text)
+    except checks.BadValueError:
+        return None
+
+
+def _is_email(text: str) -> bool:
+    return "@" in text and _read(checks.email_address, text) is not None
+
+
+def _is_website(text: str) -> bool:
+    # `Hornos S.L.` has dots, too.
+    return "." in text and not {"@", " "} & set(text) and _read(checks.website, text) is not None
+
+
+def _is_phone(text: str) -> bool:
+    """Return whether *text* is written as phones are: digits alone may be a number of a record."""
+    if other_field(text) != "number" or text.isdecimal():
+        return False
+    is_international = text.startswith(("+", "00"))
+    return is_international and _read(lambda each: checks.phone(each, None), text) is not None
+
+
+def _is_country(text: str) -> bool:
+    """Return whether *text* names a country: a code may be a language, a state or a legal form."""
+    is_name = len(text) > _LONGEST_CODE and country_code(text) is not None
+    return is_name and not _has_legal_form(text)
+
+
+_FORMS: Final[Mapping[LeadField, Callable[[str], bool]]] = {
+    LeadField.EMAIL: _is_email,
+    LeadField.WEBSITE: _is_website,
+    LeadField.PHONE: _is_phone,
+    LeadField.COUNTRY: _is_country,
+}
+
+
+def _may_be_name(text: str) -> bool:
+    has_form = any(has_form(text) for has_form in _FORMS.values())
+    is_page = "." in text and "/" in text
+    return not has_form and not is_page and other_field(text) is None
+
+
+def _of_form(table: _Table, free: Sequence[int], has_form: Callable[[str], bool]) -> list[int]:
+    return [number for number in free if table.share(number, has_form) >= _MOST]
+
+
+def _each(numbers: Iterable[int]) -> tuple[Choice, ...]:
+    return tuple((number,) for number in numbers)
+
+
+def _first(
+    known: Columns, found: Mapping[LeadField, tuple[Choice, ...]], field: LeadField
+) -> int | None:
+    choices = known.get(field) or found.get(field)
+    return choices[0][0] if choices else None
+
+
+def _own_site(table: _Table, sites: Sequence[int], email: int | None) -> int | None:
+    """Return the column of the companies' own sites: those that their mail has, too.
+
+    Else the only column of different sites: that of a portal or of a campaign repeats one.
+    """
+    if email is not None:
+        mail = table.domains(None, email)
+        for number in sites:
+            if _share_alike(table.domains(number, None), mail) >= _MANY:
+                return number
+    different = [n for n in sites if _most_frequent(table.column(n)) < _MANY]
+    return different[0] if len(sites) == len(different) == 1 else None
+
+
+def _share_alike(some: Sequence[str | None], others: Sequence[str | None]) -> float:
+    pairs = [(one, other) for one, other in zip(some, others, strict=True) if one and other]
+    return fmean(registrable(one) == registrable(other) for one, other in pairs) if pairs else 0.0
+
+
+def _most_frequent(cells: Iterable[str]) -> float:
+    counts = Counter(filter(None, cells))
+    return max(counts.values()) / counts.total()
+
+
+def _company(table: _Table, names: Sequence[int], domains: Sequence[str | None]) -> int | None:
+    """Return the column whose names explain the *domains* of the rows, else end with legal forms.
+
+    Of several those with legal forms: a surname or a deal's title may explain a domain, too.
+    """
+    with_form = {number: table.share(number, _has_legal_form) for number in names}
+    if any(domains):
+        explained = {number: _explained(table.column(number), domains) for number in names}
+        names = [number for number in names if explained[number] >= _MANY]
+        return _best(table, {n: (explained[n], with_form[n]) for n in names})
+    return _best(table, {n: (share,) for n, share in with_form.items() if share >= _MANY})
+
+
+def _explained(cells: Sequence[str], domains: Sequence[str | None]) -> float:
+    pairs = [(name, domain) for name, domain in zip(cells, domains, strict=True) if name and domain]
+    if not pairs:
+        return 0.0
+    return fmean(
+        label_fit(name, folded_label(registrable(domain))) >= LabelFit.SHORTENED
+        for name, domain in pairs
+    )
+
+
+def _has_legal_form(text: str) -> bool:
+    try:
+        return parse_name(text).legal_form is not None
+    except InvalidCompanyName:
+        return False
+
+
+def _best(table: _Table, shares: Mapping[int, tuple[float, ...]]) -> int | None:
+    """Return the column with the largest shares; None if another has them with other cells."""
+    if not shares:
+        return None
+    best = max(shares.values())
+    first, *others = (number for number in sorted(shares) if shares[number] == best)
+    is_one = all(table.column(other) == table.column(first) for other in others)
+    return first if is_one else None
+
+
+def _people(table: _Table, names: Sequence[int], email: int) -> tuple[Choice, ...]:
+    """Return the column of whole names, or those of their parts in the order of the addresses."""
+    locals_ = [fold(text.partition("@")[0]).replace(" ", "") for text in table.column(email)]
+    places = {number: list(_places(table.column(number), locals_)) for number in names}
+    found = [
+        number
+        for number, at in places.items()
+        if at and sum(place >= 0 for place in at) >= _MANY * len(at) and _is_written(table, number)
+    ]
+    whole = [n for n in found if table.share(n, lambda cell: " " in cell) >= _MANY]
+    if whole:
+        best = _best(table, dict.fromkeys(whole, (1.0,)))
+        return () if best is None else ((best,),)
+    parts = sorted(found, key=lambda n: (fmean(p for p in places[n] if p >= 0), n))
+    return (tuple(parts[:2]),) if parts else ()
+
+
+def _is_written(table: _Table, number: int) -> bool:
+    """Return whether the cells are written as names are: a user's name has digits or no capital."""
+    return (
+        table.share(number, lambda cell: cell[0].isupper() and not any(map(str.isdigit, cell)))
+        >= _MOST
+    )
+
+
+def _places(names: Sequence[str], locals_: Sequence[str]) -> Iterator[int]:
+    """Yield where the first word of each name that is in its address stands there; -1 for none."""
+    for name, local in zip(names, locals_, strict=True):
+        if name and local:
+            words = [word for word in fold(name).split() if len(word) >= _SHORTEST_NAME]
+            yield next((local.find(word) for word in words if word in local), -1)

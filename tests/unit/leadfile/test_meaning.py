@@ -1,0 +1,136 @@
+"""Columns whose names say nothing are known by their cells, and only where there is no doubt."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from orchestrator.leadfile import FOR_ENRICHMENT, FOR_PIPELINE, LeadField, LeadFileError
+from orchestrator.leadfile.meaning import fields_by_cells, is_row
+from orchestrator.leadfile.reader import read_lead_file
+
+GivenFile = Callable[[str | bytes], Path]
+
+LEADS = (
+    ("Hornos Duero", "Rosa Vidal", "rosa.vidal@hornosduero.test", "+34 983 234 567", "Spain", "7"),
+    ("Tintas Lago", "Iker Sanz", "isanz@tintaslago.test", "+52 55 5123 4567", "México", "9"),
+    ("Velas Mar", "Paula Rey", "paula@velasmar.test", "+351 21 123 4567", "Portugal", "9"),
+    ("Grupo Zeta", "Luz Gil", "info@gmail.com", "", "", "1"),
+)
+COLUMNS = {
+    "company": 0,
+    "contact": 1,
+    "email": 2,
+    "phone": 3,
+    "country": 4,
+}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4, 5), (5, 3, 1, 4, 2, 0), (2, 0, 5, 1, 3, 4)])
+def test_the_order_of_the_columns_makes_no_difference(order: tuple[int, ...]) -> None:
+    """Values with a form show themselves; names are found in the addresses beside them."""
+    rows = [[lead[number] for number in order] for lead in LEADS]
+
+    found = fields_by_cells(rows, range(len(order)), {})
+
+    assert found == {
+        LeadField(field): ((order.index(number),),) for field, number in COLUMNS.items()
+    }
+
+
+def _by_cells(*rows: Sequence[str]) -> dict[str, tuple[tuple[int, ...], ...]]:
+    return {str(field): at for field, at in fields_by_cells(rows, range(len(rows[0])), {}).items()}
+
+
+@pytest.mark.parametrize(
+    ("rows", "field"),
+    [
+        # Which of the two is it? A surname may explain a domain as well as a company does.
+        ([("Vidal", "Vidal Hermanos", "rosa@vidal.test")], "company"),
+        ([("Rosa Vidal", "Luz Gil", "info@hornosduero.test")], "contact"),
+        # Users of a program, not people.
+        ([("rvidal", "rvidal@hornosduero.test")], "contact"),
+        # Numbers of records, languages, one portal for all.
+        ([("988123456", "Hornos"), ("988123457", "Tintas")], "phone"),
+        ([("ES", "Hornos"), ("PT", "Tintas")], "country"),
+        ([("portal.test", "Hornos"), ("portal.test", "Tintas")], "website"),
+        ([("linkedin.com/company/hornosduero", "rosa@hornosduero.test")], "company"),
+        ([("Spain", "Portugal", "Hornos")], "country"),
+    ],
+)
+def test_a_doubt_is_no_meaning(rows: list[tuple[str, ...]], field: str) -> None:
+    """The wrong company or the wrong country would be bought."""
+    assert field not in _by_cells(*rows)
+
+
+def test_given_name_and_surname_are_joined_as_in_the_address() -> None:
+    """The order in which the columns stand says nothing."""
+    found = _by_cells(("Vidal", "Rosa", "rosa.vidal@a.test"), ("Sanz", "Iker", "iker.sanz@b.test"))
+
+    assert found["contact"] == ((1, 0),)
+
+
+def test_legal_forms_show_companies_where_no_address_does() -> None:
+    """A list of companies often has nothing else."""
+    found = _by_cells(("Norte", "Hornos Duero S.L."), ("Sur", "Tintas Lago, S.A."))
+
+    assert found == {"company": ((1,),)}
+
+
+def test_the_legal_form_tells_a_company_from_a_surname() -> None:
+    """Both explain the domain."""
+    assert _by_cells(("Weiss", "Weiss GmbH", "ute@weiss.test"))["company"] == ((1,),)
+
+
+def test_names_of_columns_go_before_cells(given_file: GivenFile) -> None:
+    """Only what no name says is looked for; a fax or the owner's address is the lead's of none."""
+    path = given_file(
+        "Company,Col A,Owner mail,Fax,Col B\n"
+        "Hornos Duero,Rosa Vidal,eva@ours.test,+34 983 234 568,rosa@hornosduero.test\n"
+    )
+
+    lead_file = read_lead_file(path)
+
+    assert lead_file.mapping == {
+        "company": ("Company",),
+        "email": ("Col B",),
+        "contact": ("Col A",),
+    }
+    assert lead_file.by_cells == {LeadField.EMAIL, LeadField.CONTACT}
+    assert lead_file.guesses == (
+        "the cells of 'Col B' are read as email",
+        "the cells of 'Col A' are read as contact",
+    )
+    assert lead_file.ignored == ("Owner mail", "Fax")
+
+
+@pytest.mark.parametrize("needs", [FOR_PIPELINE, FOR_ENRICHMENT])
+def test_a_file_may_have_no_header(given_file: GivenFile, needs: frozenset[LeadField]) -> None:
+    """Its first line is a row, not lost as the names of the columns."""
+    rows = "Hornos Duero,Rosa,rosa@hornosduero.test\nTintas Lago,Iker,iker@tintaslago.test\n"
+    path = given_file(rows)
+
+    lead_file = read_lead_file(path, needs=needs)
+
+    companies = [row.lead.company for row in lead_file.rows() if row.lead]
+    assert companies == ["Hornos Duero", "Tintas Lago"]
+    assert lead_file.header == ("column 1", "column 2", "column 3")
+
+
+def test_a_list_of_companies_may_have_no_header(given_file: GivenFile) -> None:
+    """The legal form on its first line shows that it is a company."""
+    lead_file = read_lead_file(given_file("Hornos SL\nTintas SA\nVelas\n"), needs=FOR_ENRICHMENT)
+
+    assert [row.cells for row in lead_file.rows()] == [("Hornos SL",), ("Tintas SA",), ("Velas",)]
+
+
+def test_without_a_doubtless_column_the_file_is_refused(given_file: GivenFile) -> None:
+    """The sentence names the columns and the way out."""
+    with pytest.raises(LeadFileError, match=r"no company column.*--column company=NAME"):
+        read_lead_file(given_file("a,b\nHornos,1\nTintas,2\n"), needs=FOR_ENRICHMENT)
+
+
+@pytest.mark.parametrize("cells", [["company", "e-mail"], ["Cliente", "Notas"], ["a", "", "7"]])
+def test_names_of_columns_are_no_row(cells: list[str]) -> None:
+    """Else the header would be bought as a company."""
+    assert not is_row(cells)

@@ -1,0 +1,115 @@
+"""Writes docs/lead-files.md: `python -m tools.lead_files`.
+
+The words of columns are those of `orchestrator/leadfile/data/columns.toml`. A test compares the
+page.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from orchestrator.leadfile.headings import of_others, understood
+
+ROOT: Final = Path(__file__).parents[1]
+
+#: What each kind of word means in a table of people who never saw the data file.
+_KINDS: Final = {
+    "company": "the company",
+    "customer": "the company, where no column is called by a word of the row above",
+    "full": "the contact's whole name",
+    "given": "the contact's given name",
+    "middle": "the contact's middle name",
+    "surname": "the contact's surname",
+    "person": "the contact; beside `name`, `email`, `phone` ...: whose it is",
+    "name": "a name: the contact's, or the company's in a list of companies",
+    "email": "the contact's e-mail address",
+    "phone": "a phone number",
+    "website": "the company's website",
+    "country": "the country",
+    "source": "where the lead came from",
+    "notes": "notes",
+    "work": "beside another word: at work, read first",
+    "first": "beside another word: read first",
+    "later": "beside another word: read where the others are blank",
+    "home": "beside another word: a person's own, read last",
+}
+_PAGE: Final = """\
+# Lead files
+
+Generated from [columns.toml](../orchestrator/leadfile/data/columns.toml) by
+`python -m tools.lead_files`.
+
+`emasai run` and `emasai enrich` read whatever a CRM or a spreadsheet exports. `--dry-run` shows,
+before anything is bought, which column is read as what, which are not read, the first leads as they
+are read, and what they would cost.
+
+## Formats
+
+| file | what is read |
+|---|---|
+| CSV | comma, semicolon, tab or bar; UTF-8, UTF-16, Windows-1252, Mac Roman, cp850, `--encoding` |
+| `.xlsx`, `.ods` | the first sheet with a table |
+| NDJSON, JSON | an object a line, or an array of objects |
+| `.gz`, `.zip` | one of these files, compressed |
+
+The table may stand below titles, notes, comments and `sep=`; blank rows and the footer of a report
+are no rows, and each of these is said. A file may have no header: where its first line holds a
+value (an e-mail address, a website, a phone, a country, a legal form) and no known name, it is a
+row, and the columns are called `column 1`, `column 2` and so on.
+
+## Columns by their names
+
+A name is understood if all of its words are, in any case, with or without accents, joined as in
+`companyName` or `Firmenname`, grouped as in `Person - Email - Work`. Of several columns for one
+field the first in this order that has a usable value in a row counts: at work, the company's own,
+then the person's.
+
+{words}
+
+Without effect beside them: {beside}.
+
+## Columns by their cells
+
+A column whose name is not understood is read by its cells where there is no doubt: nine in ten of
+the filled cells of the first 200 rows have the form of an e-mail address, of a website, of an
+international phone number or of a country's name. A column holds companies if its names explain
+the domains of the websites and e-mail addresses beside them in at least half of the rows
+(`Tejidos Norte`, `tejidosnorte.test`), or, without any domain, if half of them end with a legal
+form; it holds people if they are in the addresses (`ana.ruiz@`). Where two columns show the same,
+neither is read. What was found out so is said before the run.
+
+Never read by its cells is a column with one of these words in its name: {others}.
+
+## Columns that you name
+
+`--column company="Associated Company"` says it for one field; `--column company=#3` takes the third
+column. A CRM's columns are named once in a TOML file, `emasai run leads.csv --mapping crm.toml`:
+
+```toml
+company = "Associated Company"
+email = ["Work mail", "Other mail"]  # the second where the first is blank
+```
+
+The fields are `company`, `contact`, `email`, `website`, `country`, `phone`, `source` and `notes`.
+Every column that is named must be in the file.
+"""
+
+
+def page() -> str:
+    """Return the text of docs/lead-files.md."""
+    words = understood()
+    rows = [f"| {meaning} | {_listed(words[kind])} |" for kind, meaning in _KINDS.items()]
+    beside = [word for kind, listed in words.items() if kind not in _KINDS for word in listed]
+    return _PAGE.format(
+        words="\n".join(["| what it holds | words |", "|---|---|", *rows]),
+        beside=_listed(beside),
+        others=_listed(sorted(of_others())),
+    )
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "lead-files.md").write_text(page(), "utf-8")
