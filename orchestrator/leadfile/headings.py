@@ -101,7 +101,7 @@ def heading(name: str) -> Heading | None:
 
 @lru_cache(maxsize=4_096)
 def is_of_others(name: str) -> bool:
-    """Return whether the column called *name* is about somebody or something else than the lead.
+    """Return whether the column called *name* says that its values are not the lead's.
 
     >>> is_of_others("Account owner"), is_of_others("Fax"), is_of_others("field_3")
     (True, True, False)
