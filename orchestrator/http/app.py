@@ -30,16 +30,18 @@ from . import (
     reference,
     submitting,
 )
-from .errors import KNOWN_ERRORS, Refusal, answer_error
+from .errors import KNOWN_ERRORS, REQUEST_ID, Refusal, answer_error
 from .health import HealthChecks
 from .limits import BodyLimit
+from .openapi import DocumentedApi
 from .security import KEY_DOCUMENTED, OPEN_PATH, Guard
 
 log = structlog.get_logger(__name__)
 
-REQUEST_ID: Final = "X-Request-ID"
 # What a caller sends ends up in our logs, so only what can do no harm there is taken over.
 _SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+#: Answers are about persons and money: not for caches, nor for guesses of browsers.
+FIXED_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _INTERNAL = Refusal(
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "internal_error",
@@ -53,8 +55,8 @@ An accepted job (202) completes or fails visibly, even if workers crash.
 Repeating a request is safe: equal work that is not finished yet is the same job, a lead
 is stored once, and a company is bought once while its evidence is fresh.
 
-Every error has the shape `{"error": {"code", "message", "fields"}}`: `code` is for programs,
-`message` is one sentence for people, `fields` names each fault of a request.
+Every error is `application/problem+json` (RFC 9457): `code` is for programs, `detail` is one
+sentence for people, `fields` names each fault of a request.
 `X-Request-ID` is taken over from the request, or made up, and comes back with the answer.
 """
 
@@ -80,15 +82,14 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
             finally:
                 await end_task(repairs)
 
-    keys = settings.api_keys
-    app = FastAPI(
+    app = DocumentedApi(
         title="EMASAI orchestrator",
         version="1",
         description=DESCRIPTION,
         lifespan=lifespan,
         middleware=[
             Middleware(RequestLog),
-            Middleware(Guard, keys=keys),
+            Middleware(Guard, keys=settings.api_keys),
             Middleware(BodyLimit),
         ],
         exception_handlers=dict.fromkeys(KNOWN_ERRORS, answer_error),
@@ -99,7 +100,7 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
     )
     # `failed` is no job id, so the failed items come before the jobs.
     for part in (submitting, failed_items, jobs, leads, opportunities, dashboard, metrics):
-        app.include_router(part.router, dependencies=KEY_DOCUMENTED if keys else ())
+        app.include_router(part.router, dependencies=KEY_DOCUMENTED)
     app.include_router(health.router)
     app.include_router(reference.router)
     return app
@@ -119,7 +120,8 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(_request_id(scope), send)
+        scope[REQUEST_ID] = _request_id(scope)
+        answer = _Answer(scope[REQUEST_ID], send)
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=answer.request_id):
             try:
@@ -128,7 +130,7 @@ class RequestLog:
                 log.exception("request.failed")
                 if answer.status is not None:
                     raise
-                await _INTERNAL.response()(scope, receive, answer.send)
+                await _INTERNAL.response(scope)(scope, receive, answer.send)
             _log_line(scope, answer.status, time.perf_counter() - started)
 
 
@@ -145,15 +147,16 @@ class _Answer:
             self.status = int(message["status"])
             headers = MutableHeaders(scope=message)
             headers[REQUEST_ID] = self.request_id
-            # Answers are about persons and money: not for caches, nor for guesses of browsers.
-            headers["Cache-Control"] = "no-store"
-            headers["X-Content-Type-Options"] = "nosniff"
+            headers.update(FIXED_HEADERS)
+            if "ETag" in headers:
+                # The caller may keep a version, and asks whether it is still the last one.
+                headers["Cache-Control"] = "private, no-cache"
         await self._send(message)
 
 
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if _SOUND_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _SOUND_ID.fullmatch(given) else str(uuid.uuid4())
 
 
 def _log_line(scope: Scope, status: int | None, seconds: float) -> None:

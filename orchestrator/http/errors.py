@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, Final, assert_never
+from uuid import UUID
 
 import structlog
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Scope
 
 from orchestrator.database import DatabaseFull, DatabaseUnavailable
 from orchestrator.gateway import MoveRefused, NotStored, OpportunityExists, VersionMismatch
@@ -24,8 +26,12 @@ from orchestrator.infra.bounds import MAX_ITEMS, Fault, complaint_of, path_of
 from orchestrator.infra.redis_client import StoreFull, StoreRefused, StoreUnavailable
 from orchestrator.jobs import JobGone, KeyInFlight, KeyReused, UnreadableJob
 
+from .problems import PROBLEM_JSON, PROBLEMS, type_of
+
 log = structlog.get_logger(__name__)
 
+#: Header with the id of a request, and the name of the id in its scope.
+REQUEST_ID: Final = "X-Request-ID"
 MAX_BODY_BYTES: Final = 10_000_000
 #: Seconds after which a client should repeat what an unavailable backend could not do.
 RETRY_AFTER_S = 5
@@ -50,40 +56,36 @@ class FieldFault(BaseModel):
 
 
 class ErrorDetail(BaseModel):
-    """What went wrong: for programs, for people and, in a request, where."""
+    """The error as answers had it before RFC 9457. Deprecated: read the members beside it."""
 
     code: str
     message: str
     fields: list[FieldFault] | None = None
 
 
-class ErrorAnswer(BaseModel):
-    """The body of every answer that is an error."""
+class Problem(BaseModel):
+    """The body of every answer that is an error: `application/problem+json` (RFC 9457).
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "error": {
-                    "code": "invalid_request",
-                    "message": "leads[2].email is missing; add it.",
-                    "fields": [
-                        {
-                            "field": "leads[2].email",
-                            "item": 2,
-                            "message": "leads[2].email is missing; add it.",
-                        }
-                    ],
-                }
-            }
-        }
+    `type` leads to the explanation of `code`, which is for programs. `detail` is a sentence for
+    people, and `instance` the request's id (`X-Request-ID`), unless the caller has chosen one
+    that is no UUID. `fields` names each fault of a request.
+    """
+
+    type: str = Field(examples=["/docs#invalid_request"])
+    title: str
+    status: int
+    detail: str
+    instance: str | None = Field(
+        default=None, examples=["urn:uuid:0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0"]
     )
-
-    error: ErrorDetail
+    code: str
+    fields: list[FieldFault] | None = None
+    error: ErrorDetail = Field(deprecated=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error as it is answered."""
+    """An error as it is answered; `code` is one of `problems.PROBLEMS`."""
 
     status: HTTPStatus
     code: str
@@ -91,18 +93,32 @@ class Refusal:
     fields: Sequence[FieldFault] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self) -> JSONResponse:
-        """Return the answer, which is an ASGI application, too."""
-        detail = ErrorDetail(
+    def response(self, scope: Scope) -> JSONResponse:
+        """Return the answer to a request, which is an ASGI application, too."""
+        fields = list(self.fields[:LISTED_FAULTS]) or None
+        problem = Problem(
+            type=type_of(self.code),
+            title=PROBLEMS[self.code][1],
+            status=self.status,
+            detail=self.message,
+            instance=_instance_of(scope.get(REQUEST_ID, "")),
             code=self.code,
-            message=self.message,
-            fields=list(self.fields[:LISTED_FAULTS]) or None,
+            fields=fields,
+            error=ErrorDetail(code=self.code, message=self.message, fields=fields),
         )
         return JSONResponse(
-            ErrorAnswer(error=detail).model_dump(mode="json", exclude_none=True),
+            problem.model_dump(mode="json", exclude_none=True),
             self.status,
             headers=dict(self.headers),
+            media_type=PROBLEM_JSON,
         )
+
+
+def _instance_of(request_id: str) -> str | None:
+    try:
+        return UUID(request_id).urn
+    except ValueError:
+        return None
 
 
 class Refused(Exception):
@@ -135,20 +151,23 @@ def not_found(code: str, message: str) -> Refused:
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI entries of error answers: *statuses*, and those of every route."""
     return {
-        status.value: {"model": ErrorAnswer, "description": status.phrase}
+        status.value: {"model": Problem, "description": status.phrase}
         for status in sorted({*statuses, *_OF_EVERY_ROUTE})
     }
 
 
 _OF_EVERY_ROUTE: Final = (
+    HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
+    HTTPStatus.MISDIRECTED_REQUEST,
     HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
 #: Of routes that take a body.
 BODY_ERRORS: Final = (
-    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.CONFLICT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -254,7 +273,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
         refusal = replace(refusal, headers={"Allow": ", ".join(_methods_at(request))})
     if refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
         log.warning("api.part_away", part=refusal.code, error=type(error).__name__)
-    return refusal.response()
+    return refusal.response(request.scope)
 
 
 def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912 - one each

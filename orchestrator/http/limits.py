@@ -67,7 +67,7 @@ class BodyLimit:
         limit = MAX_UPLOAD_BYTES if upload else self._max_bytes
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
-            await TOO_LARGE.response()(scope, receive, send)
+            await TOO_LARGE.response(scope)(scope, receive, send)
             return
         body = _Body(receive, limit, self._patience_s)
         try:

@@ -11,6 +11,8 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from .problems import PROBLEMS
+
 router = APIRouter(include_in_schema=False)
 
 _HEADERS: Final = {
@@ -43,6 +45,9 @@ def page_of(document: Mapping[str, Any]) -> str:
             _paragraphs(document["info"].get("description", "")),
             '<p>For programs: <a href="openapi.json">openapi.json</a>.</p>',
             *_operations(document["paths"]),
+            "<h2>Errors</h2>",
+            _paragraphs("The `type` of an error leads to its code in this list."),
+            _problems(),
             "<h2>Schemas</h2>",
             *_schemas(document.get("components", {}).get("schemas", {})),
             "</body></html>",
@@ -93,6 +98,14 @@ def _schemas(schemas: Mapping[str, Any]) -> Iterator[str]:
         text = json.dumps(schema, ensure_ascii=False, indent=2)
         yield f"<details><summary><code>{escape(name)}</code></summary>"
         yield f"<pre>{escape(text)}</pre></details>"
+
+
+def _problems() -> str:
+    rows = (
+        f'<tr id="{code}"><td>{code}</td><td>{status}</td><td>{escape(title)}.</td></tr>'
+        for code, (status, title) in PROBLEMS.items()
+    )
+    return f"<table>{''.join(rows)}</table>"
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

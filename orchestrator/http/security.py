@@ -145,7 +145,7 @@ class Guard:
         if refusal is None:
             await self._app(scope, receive, send)
         else:
-            await refusal.response()(scope, receive, send)
+            await refusal.response(scope)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         scope[_CALLER] = Caller()

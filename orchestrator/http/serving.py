@@ -13,6 +13,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from operator import attrgetter
 from typing import Any, Final
 
@@ -26,7 +27,8 @@ from uvicorn.server import ServerState
 from orchestrator.infra.background import keep_responsive
 from orchestrator.settings import ConfigurationError, Settings, warn_of_removed_settings
 
-from .app import create_api
+from .app import FIXED_HEADERS, create_api
+from .errors import Refusal
 from .security import is_loopback
 
 log = structlog.get_logger(__name__)
@@ -45,16 +47,16 @@ LINGER_S: Final = 5.0
 MOST: Final = 1_000
 RESERVED: Final = 64
 
-_BODY: Final = (
-    b'{"error":{"code":"too_many_connections","message":"This server has too many connections; '
-    b'repeat the request in 5 seconds."}}'
+_TOO_MANY: Final = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "too_many_connections",
+    "This server has too many connections; repeat the request in 5 seconds.",
+    headers={"Retry-After": "5"},
 )
-_REFUSAL: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\n"
-    b"cache-control: no-store\r\nconnection: close\r\ncontent-length: "
-    + str(len(_BODY)).encode()
-    + b"\r\n\r\n"
-    + _BODY
+_NOT_HTTP: Final = Refusal(
+    HTTPStatus.BAD_REQUEST,
+    "invalid_http",
+    "This is not a request of HTTP/1.1 that can be read; correct it.",
 )
 
 
@@ -173,8 +175,7 @@ class BoundedProtocol(H11Protocol):
         if idle:
             min(idle, key=attrgetter("waiting_since")).end()
         else:
-            transport.write(_REFUSAL)
-            self.end()
+            self._refuse(_TOO_MANY)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all timers."""
@@ -188,6 +189,16 @@ class BoundedProtocol(H11Protocol):
             return
         super().data_received(data)
         self._watch_header()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own text
+        """Answer what is not HTTP as any other error, unless an answer has begun."""
+        begun = not self.is_idle and self.cycle.response_started
+        if not self.is_idle:
+            self.cycle.disconnected = True
+        if begun:
+            self.end()
+        else:
+            self._refuse(_NOT_HTTP)
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
@@ -222,6 +233,10 @@ class BoundedProtocol(H11Protocol):
         cycle: RequestResponseCycle | None = self.cycle  # there is none before the first request
         return cycle is None or cycle.response_complete
 
+    def _refuse(self, refusal: Refusal) -> None:
+        self.transport.write(_bytes_of(refusal))
+        self.end()
+
     def _abort(self) -> None:
         self.transport.abort()
 
@@ -231,6 +246,17 @@ class BoundedProtocol(H11Protocol):
             self._header_timer.stop()
         elif not self.transport.is_closing():
             self._header_timer.start()
+
+
+def _bytes_of(refusal: Refusal) -> bytes:
+    """Return an answer that no application has made, the last one of its connection."""
+    answer = refusal.response({})
+    lines = [
+        f"HTTP/1.1 {refusal.status} {refusal.status.phrase}",
+        *(f"{name}: {value}" for name, value in (answer.headers | FIXED_HEADERS).items()),
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + bytes(answer.body)
 
 
 class _Timer:

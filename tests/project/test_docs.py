@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.handlers.failed_items import Retry, retry_of
+from orchestrator.http.problems import PROBLEMS
 from orchestrator.jobs import JobKind
 from orchestrator.surfsense import (
     AnswerLost,
@@ -136,3 +137,16 @@ def test_reasons_are_queued_again_as_the_table_says() -> None:
         assert {code for code in told[retry] if retry_of(JobKind.PIPELINE, code) is not retry} == (
             set()
         )
+
+
+def test_every_problem_is_documented_and_met() -> None:
+    """The page has the table of the code, and the code no problem that the table lacks."""
+    rows = _rows("docs/http.md", "## Errors")[2:]
+    documented = {_NAME.findall(code)[0]: (int(status), title) for status, code, title in rows}
+    paths = (ROOT / "orchestrator/http").glob("*.py")
+    source = "".join(p.read_text("utf-8") for p in paths if p.name != "problems.py")
+    refused = re.findall(r"""(?:HTTPStatus\.[A-Z_]+|_refusal\(|not_found\(),?\s*"(\w+)\"""", source)
+
+    assert documented == PROBLEMS
+    assert set(refused) <= set(PROBLEMS)
+    assert [code for code in PROBLEMS if f'"{code}"' not in source] == ["unknown_oportunidad"]

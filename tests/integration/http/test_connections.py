@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -120,6 +121,51 @@ async def test_a_connection_that_asks_for_nothing_is_ended(
     await ended(reader)
 
 
+def _problem_in(answer: bytes) -> dict[str, object]:
+    """Return the one problem that *answer* is."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.lower().splitlines()
+    assert b"content-type: application/problem+json" in lines
+    assert b"cache-control: no-store" in lines
+    problem: dict[str, object] = json.loads(body)
+    return problem
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01 TLS\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    ],
+)
+async def test_what_is_not_http_is_answered_as_other_errors(
+    open_connection: Open, sent: bytes
+) -> None:
+    """In its first line, in a header or in the framing of its body; then the connection ends."""
+    reader, writer = await open_connection()
+    writer.write(sent)
+
+    answer = await ended(reader)
+
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert _problem_in(answer)["code"] == "invalid_http"
+
+
+async def test_what_follows_an_answer_that_has_begun_ends_it(open_connection: Open) -> None:
+    """A second answer in the middle of the first one would be read as a part of it."""
+    reader, writer = await open_connection()
+    head = (
+        b"POST /unread?100000000 HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    writer.write(head)
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    writer.write(b"xyz\r\n")
+
+    assert b"invalid_http" not in await ended(reader)
+
+
 async def test_a_header_that_trickles_is_ended(open_connection: Open) -> None:
     """Each byte would be in time; the header as a whole is not."""
     reader, writer = await open_connection()
@@ -175,6 +221,7 @@ async def test_busy_connections_are_not_ended_for_new_ones(open_connection: Open
     answers = [await reader.readline() for reader, _ in busy]
 
     assert refused.startswith(b"HTTP/1.1 503")
+    assert _problem_in(refused)["code"] == "too_many_connections"
     assert b"retry-after: 5" in refused
     assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
 

@@ -2,6 +2,7 @@
 
 from html.parser import HTMLParser
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from orchestrator.http.app import RequestLog
+from orchestrator.http.problems import PROBLEMS
 from orchestrator.http.reference import page_of
 from orchestrator.http.requests import JOB_EXAMPLES, LEAD_EXAMPLES, SPANISH
 from orchestrator.settings import Settings
@@ -53,40 +55,63 @@ async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> N
 
 
 async def test_every_operation_is_described_with_its_errors(document: dict[str, Any]) -> None:
-    """Each operation has a summary, a description and the one shape for each of its errors."""
-    shape = {"$ref": "#/components/schemas/ErrorAnswer"}
+    """Each has a summary, a description, and examples of the one shape of its errors."""
+    shape = {"$ref": "#/components/schemas/Problem"}
 
     for path, methods in document["paths"].items():
         for operation in methods.values():
             errors = {s: r for s, r in operation["responses"].items() if s >= "400"}
-            shapes = [r["content"]["application/json"]["schema"] for r in errors.values()]
             assert operation["summary"]
             assert operation["description"]
-            assert path == "/health" or {"401", "422", "503"} <= set(errors)
-            assert path == "/health" or all(found == shape for found in shapes)
+            if path == "/health":
+                continue
+            assert {"400", "401", "403", "421", "422", "500", "503"} <= set(errors)
+            for status, error in errors.items():
+                content = error["content"]["application/problem+json"]
+                assert content["schema"] == shape
+                assert {e["value"]["status"] for e in content["examples"].values()} == {int(status)}
 
 
-def securities(document: dict[str, Any]) -> dict[str, object]:
-    """Return what each address asks for."""
-    return {
+async def test_every_answer_is_documented_with_its_headers(document: dict[str, Any]) -> None:
+    """Those of every answer, and those of its status."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                expected = {"X-Request-ID", "Cache-Control"}
+                expected |= {"503": {"Retry-After"}, "401": {"WWW-Authenticate"}}.get(status, set())
+                assert expected <= set(answer["headers"])
+
+
+async def test_the_document_is_the_same_whatever_the_settings(
+    settings: Settings, open_api: OpenApi, document: dict[str, Any]
+) -> None:
+    """A client that is generated from one installation works with every other one."""
+    keyed = settings.model_copy(
+        update={"api_key": SecretStr("k" * 32), "tenant": "acme", "language": "es"}
+    )
+    async with open_api(keyed) as api:
+        answer = await api.client.get("/openapi.json", headers={"X-API-Key": "k" * 32})
+
+    assert answer.json() == document
+
+
+async def test_the_key_is_documented(document: dict[str, Any]) -> None:
+    """Either header will do; only health needs none."""
+    secured = {
         path: operation.get("security")
         for path, methods in document["paths"].items()
         for operation in methods.values()
     }
 
-
-async def test_the_key_is_documented_where_it_is_asked_for(
-    settings: Settings, open_api: OpenApi, document: dict[str, Any]
-) -> None:
-    """With a key, clients learn that either header will do; without one, that none is needed."""
-    keyed = settings.model_copy(update={"api_key": SecretStr("k" * 32)})
-    async with open_api(keyed) as api:
-        answer = await api.client.get("/openapi.json", headers={"X-API-Key": "k" * 32})
-
-    secured = securities(answer.json())
     assert secured.pop("/health") is None
     assert all(found == [{"HTTPBearer": []}, {"APIKeyHeader": []}] for found in secured.values())
-    assert set(securities(document).values()) == {None}
+
+
+async def test_the_type_of_every_problem_leads_to_the_page(api: Api) -> None:
+    """An address that never changes, with what it means."""
+    page = _Page((await api.client.get("/docs")).text)
+
+    assert page.attributes["id"] == set(PROBLEMS)
 
 
 async def test_a_leads_fields_are_documented_in_both_languages(document: dict[str, Any]) -> None:
@@ -148,7 +173,7 @@ async def test_the_page_runs_nothing_and_loads_nothing(api: Api) -> None:
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline';")
     assert "script-src" not in policy
     assert not {"script", "link", "img", "iframe", "object", "form"} & set(page.tags)
-    assert set(page.attributes) <= {"lang", "charset", "href"}
+    assert set(page.attributes) <= {"lang", "charset", "href", "id"}
     assert page.attributes["href"] == {"openapi.json"}
 
 
@@ -193,7 +218,7 @@ async def test_an_id_that_could_do_harm_is_replaced(api: Api, given: str | None)
 
     answer = await api.client.get("/nowhere", headers=headers)
 
-    assert len(answer.headers["x-request-id"]) == 32
+    assert str(UUID(answer.headers["x-request-id"])) == answer.headers["x-request-id"]
 
 
 async def test_a_request_is_one_line_without_its_content(api: Api) -> None:

@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from orchestrator.http import limits
 from orchestrator.http.errors import MAX_BODY_BYTES
 from orchestrator.http.limits import CSV, JOBS_PATH, BodyLimit
+from orchestrator.http.problems import PROBLEMS
 from orchestrator.infra.bounds import MAX_ITEMS
 
 from .conftest import Api
@@ -28,11 +29,17 @@ ANA = {"company": "Acme", "contact": "Ana", "email": "ana@acme.example"}
 
 
 def error_of(answer: Any) -> dict[str, Any]:  # noqa: ANN401 - an httpx.Response
-    """Return the error of *answer*, which has nothing else in it."""
-    body = answer.json()
-    assert list(body) == ["error"]
-    error: dict[str, Any] = body["error"]
+    """Return the error of *answer*, which says it twice: as a problem, and as before RFC 9457."""
+    problem = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem["status"] == answer.status_code
+    assert problem["type"] == f"/docs#{problem['code']}"
+    assert problem["title"] == PROBLEMS[problem["code"]][1]
+    assert problem["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
+    error: dict[str, Any] = problem["error"]
     assert set(error) <= {"code", "message", "fields"}
+    assert (error["code"], error["message"]) == (problem["code"], problem["detail"])
+    assert error.get("fields") == problem.get("fields")
     assert error["message"].endswith(".")
     return error
 
