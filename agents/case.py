@@ -42,13 +42,13 @@ class Lead(_Frozen):
     """A person at a company who may buy.
 
     `country` is an ISO 3166-1 alpha-2 code, `website` an http(s) URL or a bare host,
-    `phone` as it was typed.
+    `phone` as it was typed. Without an e-mail, the company is all that is judged.
     """
 
     id: UUID
     company: str
     contact: str
-    email: str
+    email: str | None = None
     website: str | None = None
     country: str | None = None
     phone: str | None = None

@@ -25,9 +25,9 @@ def host_of(website: str) -> str | None:
     return _domain(host or "")
 
 
-def domain_of_email(email: str) -> str | None:
-    """Return the domain of an e-mail address; None where the address has none."""
-    local, at, domain = email.strip().rpartition("@")
+def domain_of_email(email: str | None) -> str | None:
+    """Return the domain of an e-mail address; None where there is no address, or none in it."""
+    local, at, domain = (email or "").strip().rpartition("@")
     return _domain(domain) if at and local else None
 
 

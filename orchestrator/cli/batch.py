@@ -5,8 +5,8 @@ Of the file a few thousand rows are in memory at a time, on the way in and on th
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from agents.case import Language
+from agents.case import Language, Lead
 from orchestrator.app import Runtime
 from orchestrator.cli.console import err, notice, out, print_json
 from orchestrator.cli.costs import Budgets, budgets_json, read_budgets, show_warnings
@@ -33,7 +33,7 @@ from orchestrator.dispatch import Terms, submit_stream
 from orchestrator.evidence.columns import CompanyColumns
 from orchestrator.handlers import ItemResult, ItemStatus, LeadResult, ResultReader, evidence_key
 from orchestrator.handlers.result import EvidenceKey
-from orchestrator.identity import mention_of
+from orchestrator.identity import Mention, mention_of
 from orchestrator.infra.background import raise_if_cancelled
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.jobs import Job, JobKind, NewJob, Origin
@@ -44,10 +44,12 @@ from orchestrator.leadfile import (
     ResultCells,
     ResultTable,
     check_writable,
+    lead_from,
     replacing,
     shared,
     without_result,
 )
+from orchestrator.leads import ImportReport, OnConflict
 
 T = TypeVar("T")
 #: Rows that are submitted, or written, together.
@@ -72,11 +74,31 @@ _PENDING = "They stay accepted: run the same command again to continue."
 
 
 @dataclass(frozen=True, slots=True)
+class LeadImport:
+    """How leads of a file are stored, or would be."""
+
+    on_conflict: OnConflict = OnConflict.REPLACE
+
+    async def store(self, runtime: Runtime, some: Sequence[LeadFields]) -> ImportReport:
+        """Store *some* leads, and count what that has changed."""
+        leads = [lead_from(each) for each in some]
+        return await runtime.leads.store.import_leads(leads, on_conflict=self.on_conflict)
+
+    async def preview(
+        self, runtime: Runtime, some: Sequence[LeadFields]
+    ) -> tuple[list[Lead], ImportReport]:
+        """Return what *some* leads would be afterwards, and what would be counted."""
+        leads = [lead_from(each) for each in some]
+        preview = runtime.leads.store.preview_import
+        return await preview(leads, on_conflict=self.on_conflict)
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The work on the leads of a file.
 
-    `item_of` names the item of a lead, `model` is the type of its result. `prepare` is called
-    with leads before their items are submitted.
+    `item_of` names the item of a lead, `model` is the type of its result. `leads` stores leads
+    before their items are submitted; None where they are companies.
     """
 
     lead_file: LeadFile
@@ -84,7 +106,7 @@ class Batch:
     item_of: Callable[[LeadFields], str]
     model: type[ItemResult]
     terms: Terms
-    prepare: Callable[[Runtime, Sequence[LeadFields]], Awaitable[None]] | None = None
+    leads: LeadImport | None = None
 
     def new_job(self, runtime: Runtime) -> NewJob:
         """Return the job without its items, which are submitted part by part."""
@@ -114,6 +136,7 @@ class Reading:
         self._quiet = quiet
         self.numbers = array("I")
         self.leads = 0
+        self.imported = ImportReport()
         self.is_complete = False
 
     @property
@@ -124,6 +147,7 @@ class Reading:
     def read(self) -> Iterator[LeadFields]:
         """Yield the leads in order, each once; print problems and progress on the way."""
         self.numbers, self.leads, self.is_complete = array("I"), 0, False
+        self.imported = ImportReport()
         rows, problems = self._file.length, 0
         columns = (
             *(TextColumn("reading"), BarColumn(), MofNCompleteColumn()),
@@ -155,9 +179,9 @@ def run_file(
     """Do *batch*, print its outcome, and exit; in a dry run, print what it would buy."""
 
     async def look(runtime: Runtime) -> Estimate:
-        mentions = map(mention_of, Reading(lead_file, quiet=as_json).read())
+        reading = Reading(lead_file, quiet=as_json)
         cap = batch.terms.max_cost_micros
-        return await estimate(runtime, mentions, rows=lead_file.length, max_cost_micros=cap)
+        return await preview(runtime, batch, reading, max_cost_micros=cap)
 
     async def work(runtime: Runtime) -> Outcome:
         return await run_batch(runtime, batch, target, quiet=as_json)
@@ -175,6 +199,25 @@ def run_file(
     target = output or lead_file.path.with_suffix(".out.csv")
     check_writable(target)
     finish(with_runtime(work, workers=WORKERS), items=items, as_json=as_json, target=target)
+
+
+async def preview(
+    runtime: Runtime, batch: Batch, reading: Reading, *, max_cost_micros: int | None
+) -> Estimate:
+    """Return what doing *batch* would buy, and what it would change of stored leads."""
+
+    async def mentions() -> AsyncIterator[list[Mention]]:
+        for some in in_parts(reading.read()):
+            if batch.leads is None:
+                yield list(map(mention_of, some))
+                continue
+            leads, report = await batch.leads.preview(runtime, some)
+            reading.imported += report
+            yield list(map(mention_of, leads))
+
+    rows = batch.lead_file.length
+    found = await estimate(runtime, mentions(), rows=rows, max_cost_micros=max_cost_micros)
+    return found if batch.leads is None else replace(found, imported=reading.imported)
 
 
 async def run_batch(runtime: Runtime, batch: Batch, target: Path, *, quiet: bool) -> Outcome:
@@ -215,8 +258,8 @@ async def _submit(runtime: Runtime, batch: Batch, reading: Reading) -> Job | Non
 
 async def _items(runtime: Runtime, batch: Batch, reading: Reading) -> AsyncIterator[list[str]]:
     for leads in in_parts(reading.read()):
-        if batch.prepare is not None:
-            await batch.prepare(runtime, leads)
+        if batch.leads is not None:
+            reading.imported += await batch.leads.store(runtime, leads)
         yield [batch.item_of(lead) for lead in leads]
         raise_if_cancelled()
 
@@ -227,7 +270,8 @@ async def _write_back(
     """Write the file with the results of *job*, and count them."""
     table, language = ResultTable(batch.lead_file), runtime.settings.language
     known = KnownCompanies(runtime.jobs.results)
-    summary = Summary(len(reading.numbers), reading.invalid_rows, reading.leads)
+    imported = None if batch.leads is None else reading.imported
+    summary = Summary(len(reading.numbers), reading.invalid_rows, reading.leads, imported)
     leads = 0
     with replacing(target) as file:
         file.write(table.beginning())

@@ -33,7 +33,7 @@ from orchestrator.cli.options import (
     parse_terms,
 )
 from orchestrator.cli.session import LONGEST_S, Patience, patiently, with_runtime
-from orchestrator.cli.summary import Estimate, estimate, show_estimate, summarize
+from orchestrator.cli.summary import Estimate, estimate, in_parts, show_estimate, summarize
 from orchestrator.dispatch import Terms
 from orchestrator.handlers import STILL_LOADING, CompanyResult
 from orchestrator.handlers.result import own_key
@@ -121,7 +121,8 @@ def _estimate_names(mentions: list[Mention], terms: Terms, *, as_json: bool) -> 
 
     async def work(runtime: Runtime) -> Estimate:
         cap = terms.max_cost_micros
-        return await estimate(runtime, usable, rows=len(mentions), max_cost_micros=cap)
+        parts = in_parts(usable)
+        return await estimate(runtime, parts, rows=len(mentions), max_cost_micros=cap)
 
     show_estimate(with_runtime(work), as_json=as_json)
 

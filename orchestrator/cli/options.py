@@ -16,6 +16,7 @@ from orchestrator.infra import bounds
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import Lane
 from orchestrator.leadfile import LeadField
+from orchestrator.leads import OnConflict
 
 T = TypeVar("T")
 _TEXT: Final = TypeAdapter(bounds.Notes)
@@ -170,6 +171,25 @@ MappingFile = Annotated[
         metavar="FILE",
         help="For a file: a TOML file that says the same, such as company = 'Associated Company', "
         "or a list of columns for a field; --column goes before it.",
+    ),
+]
+OnConflictRule = Annotated[
+    OnConflict,
+    typer.Option(
+        "--on-conflict",
+        metavar="|".join(OnConflict),
+        help="For leads of a file that are stored already: the file's cells replace what is "
+        "stored, or only fill in what is blank there, or change nothing. A blank cell never "
+        "erases anything.",
+    ),
+]
+Required = Annotated[
+    list[LeadField] | None,
+    typer.Option(
+        "--require",
+        metavar="FIELD",
+        help="For a file: a field without which a row makes no lead, such as email, beside company "
+        "and contact; may be given repeatedly.",
     ),
 ]
 EncodingName = Annotated[

@@ -1,14 +1,12 @@
 """`emasai run`: leads of a file, or stored leads, go through the whole pipeline."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from orchestrator.app import Runtime
-from orchestrator.cli.batch import Batch, run_file
+from orchestrator.cli.batch import Batch, LeadImport, run_file
 from orchestrator.cli.options import (
     AsJson,
     BuyAgain,
@@ -18,7 +16,9 @@ from orchestrator.cli.options import (
     EncodingName,
     MappingFile,
     MaxCost,
+    OnConflictRule,
     Output,
+    Required,
     Tenant,
     parse_columns,
     parse_terms,
@@ -27,7 +27,8 @@ from orchestrator.cli.sample import run_sample
 from orchestrator.cli.stored import CONDITIONS, Selection, estimate_stored, rejudge, run_stored
 from orchestrator.handlers import LeadResult
 from orchestrator.jobs import JobKind
-from orchestrator.leadfile import LeadFields, lead_from, lead_id, read_lead_file
+from orchestrator.leadfile import FOR_PIPELINE, LeadFields, lead_id, read_lead_file
+from orchestrator.leads import OnConflict
 
 
 def run(  # noqa: PLR0913 - each is an option
@@ -40,6 +41,8 @@ def run(  # noqa: PLR0913 - each is an option
     columns: ColumnNames = None,
     mapping: MappingFile = None,
     encoding: EncodingName = None,
+    required: Required = None,
+    on_conflict: OnConflictRule = OnConflict.REPLACE,
     max_cost: MaxCost = None,
     deadline: Deadline = None,
     tenant: Tenant = None,
@@ -85,15 +88,17 @@ def run(  # noqa: PLR0913 - each is an option
         if leads is None:
             raise typer.BadParameter("give a lead file, --lead-id, --where or --rejudge")
         named = parse_columns(columns, mapping)
-        lead_file = read_lead_file(Path(leads), columns=named, encoding=encoding)
-        batch = Batch(lead_file, JobKind.PIPELINE, _item_of, LeadResult, terms, prepare=_import)
+        needs = FOR_PIPELINE.union(required or ())
+        lead_file = read_lead_file(Path(leads), needs=needs, columns=named, encoding=encoding)
+        store = LeadImport(on_conflict)
+        batch = Batch(lead_file, JobKind.PIPELINE, _item_of, LeadResult, terms, store)
         if sample is not None:
             run_sample(batch, sample, as_json=as_json)
         run_file(batch, output, items="leads", dry_run=dry_run, as_json=as_json)
         return
-    if output is not None or columns or mapping or encoding:
+    if output is not None or columns or mapping or encoding or required:
         raise typer.BadParameter(
-            "--output, --column, --mapping and --encoding belong to a lead file"
+            "--output, --column, --mapping, --encoding and --require belong to a lead file"
         )
     selection = Selection.of(leads, lead_ids or (), where or ())
     if again:
@@ -106,7 +111,3 @@ def run(  # noqa: PLR0913 - each is an option
 
 def _item_of(lead: LeadFields) -> str:
     return str(lead_id(lead))
-
-
-async def _import(runtime: Runtime, leads: Sequence[LeadFields]) -> None:
-    await runtime.leads.store.import_leads([lead_from(lead) for lead in leads])

@@ -11,16 +11,15 @@ from rich.table import Table
 from agents.case import Language, Localized
 from agents.cdao import AssessmentCode
 from orchestrator.app import Runtime
-from orchestrator.cli.batch import Batch, Reading
+from orchestrator.cli.batch import Batch, Reading, preview
 from orchestrator.cli.console import Exit, dollars, figures, out, print_json, span, table
 from orchestrator.cli.follow import follow
 from orchestrator.cli.projection import Projection, Range, mean_of, sample_positions
 from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
-from orchestrator.cli.summary import Estimate, estimate
+from orchestrator.cli.summary import Estimate
 from orchestrator.dispatch import submit_stream
 from orchestrator.evidence.model import Step
 from orchestrator.handlers import ItemResult, ItemStatus, LeadResult
-from orchestrator.identity import mention_of
 from orchestrator.jobs import Job, Origin
 from orchestrator.leadfile import LeadFields
 
@@ -155,8 +154,8 @@ def _rows_at(batch: Batch, positions: Sequence[int]) -> list[SampledRow]:
 async def _submit(runtime: Runtime, batch: Batch, rows: Sequence[SampledRow]) -> Job:
     async def items() -> AsyncIterator[list[str]]:
         leads = [row.lead for row in rows]
-        if batch.prepare is not None:
-            await batch.prepare(runtime, leads)
+        if batch.leads is not None:
+            await batch.leads.store(runtime, leads)
         yield [batch.item_of(lead) for lead in leads]
 
     about = f"{batch.lead_file.path.name}: {len(rows)} sampled"
@@ -179,11 +178,8 @@ async def _with_results(runtime: Runtime, job: Job, rows: Sequence[SampledRow]) 
 
 async def _estimate(runtime: Runtime, batch: Batch) -> Estimate:
     """Look at all companies of the file; those of the sample are known by now."""
-    rows = batch.lead_file.rows()
-    mentions = (
-        mention_of(row.lead) for row in rows if row.lead is not None and not row.is_repetition
-    )
-    return await estimate(runtime, mentions, rows=batch.lead_file.length, max_cost_micros=None)
+    reading = Reading(batch.lead_file, quiet=True)
+    return await preview(runtime, batch, reading, max_cost_micros=None)
 
 
 async def _time(

@@ -1,8 +1,8 @@
 """What a run would buy, and its counts afterwards: as a table for people, as JSON for programs."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from orchestrator.cli.console import Exit, dollars, figures, out, print_json
 from orchestrator.handlers import BOUGHT_AGAIN, ItemResult, ItemStatus
 from orchestrator.identity import Mention
 from orchestrator.infra.distinct import Distinct
+from orchestrator.leads import ImportReport
 from orchestrator.memo import Source
 
 #: Companies that an estimate looks at together.
@@ -26,13 +27,15 @@ class Summary:
     """Counts of one run, about 25 bytes for each distinct company.
 
     `rows` and `items` are known before; `invalid_rows` never became an item. Results are added
-    one by one. `spent_micros` and `saved_micros` are sums over results; `uncertain_micros` is what
+    one by one. `imported` counts the leads by what their import changed, None where none were
+    imported. `spent_micros` and `saved_micros` are sums over results; `uncertain_micros` is what
     lost answers may have cost, once for each company.
     """
 
     rows: int
     invalid_rows: int
     items: int
+    imported: ImportReport | None = None
     spent_micros: int = 0
     saved_micros: int = 0
     uncertain_micros: int = 0
@@ -63,6 +66,11 @@ class Summary:
             if self._lost.number(company) == known:
                 self.uncertain_micros += result.uncertain_micros
         self.simulated = self.simulated or result.simulated
+
+    @property
+    def repeated(self) -> int:
+        """Number of rows whose lead an earlier row has."""
+        return self.rows - self.invalid_rows - self.items
 
     @property
     def pending(self) -> int:
@@ -110,6 +118,7 @@ class Summary:
         """Return the counts for `--json`."""
         return {
             **{name: getattr(self, name) for name in _JSON},
+            **_imported(self.imported),
             "hits": self.sources[Source.HIT],
             "coalesced": self.sources[Source.COALESCED],
             "answers_lost": self.lost,
@@ -119,7 +128,7 @@ class Summary:
 
 
 _JSON: Final = (
-    *("rows", "invalid_rows", "items", "pending", "companies", "purchases", "hit_rate"),
+    *("rows", "invalid_rows", "repeated", "items", "pending", "companies", "purchases", "hit_rate"),
     *("spent_micros", "saved_micros", "uncertain_micros", "simulated"),
 )
 
@@ -157,8 +166,12 @@ def verdict(summary: Summary) -> str:
 
 def _lines(summary: Summary, items: str) -> Iterable[tuple[str, str, str]]:
     rate = "-" if summary.hit_rate is None else f"{summary.hit_rate:.0%}"
-    yield "rows", str(summary.rows), _remark(summary.invalid_rows, "could not be used")
-    yield items, str(summary.items), _remark(summary.pending, "not finished")
+    invalid = _remark(summary.invalid_rows, "could not be used")
+    repeated = _remark(summary.repeated, "repeated")
+    yield "rows", str(summary.rows), _together(invalid, repeated)
+    imported = _imported_in_words(summary.imported)
+    pending = _remark(summary.pending, "not finished")
+    yield items, str(summary.items), _together(imported, pending)
     yield "distinct companies", str(summary.companies), ""
     yield "purchases", str(summary.purchases), ""
     yield "hits", str(summary.sources[Source.HIT]), "fresh in the memo"
@@ -178,6 +191,18 @@ def _lines(summary: Summary, items: str) -> Iterable[tuple[str, str, str]]:
         if status is ItemStatus.DISCARDED:
             for code, discarded in summary.discards.most_common():
                 yield f"  {code}", str(discarded), ""
+
+
+def _imported(report: ImportReport | None) -> dict[str, int]:
+    return {} if report is None else asdict(report)
+
+
+def _imported_in_words(report: ImportReport | None) -> str:
+    return _together(*(_remark(count, name) for name, count in _imported(report).items()))
+
+
+def _together(*remarks: str) -> str:
+    return ", ".join(filter(None, remarks))
 
 
 def _remark(count: int, what: str) -> str:
@@ -201,6 +226,7 @@ class Estimate:
     ambiguous: int
     price_micros: int
     max_cost_micros: int | None
+    imported: ImportReport | None = None
 
     @property
     def to_buy(self) -> int:
@@ -223,17 +249,27 @@ class Estimate:
         """Return the estimate for `--json`."""
         names = ("rows", "items", "companies", "fresh", "ambiguous", "to_buy", "affordable")
         counts = {name: getattr(self, name) for name in (*names, "price_micros")}
-        return {**counts, "cost_micros_at_most": self.cost_micros}
+        return {**counts, "cost_micros_at_most": self.cost_micros, **_imported(self.imported)}
+
+
+async def in_parts(mentions: Iterable[Mention]) -> AsyncIterator[Sequence[Mention]]:
+    """Yield *mentions* some at a time."""
+    iterator = iter(mentions)
+    while some := list(islice(iterator, AT_ONCE)):
+        yield some
 
 
 async def estimate(
-    runtime: Runtime, mentions: Iterable[Mention], *, rows: int, max_cost_micros: int | None
+    runtime: Runtime,
+    mentions: AsyncIterable[Sequence[Mention]],
+    *,
+    rows: int,
+    max_cost_micros: int | None,
 ) -> Estimate:
     """Look at the companies of *mentions*, one for each item, without buying."""
     companies = Distinct()
     items = fresh = ambiguous = 0
-    iterator = iter(mentions)
-    while some := list(islice(iterator, AT_ONCE)):
+    async for some in mentions:
         items += len(some)
         for preview in await runtime.purchasing.enricher.preview(some):
             # An ambiguous name has the key of one of its companies.
@@ -256,9 +292,10 @@ def show_estimate(found: Estimate, *, as_json: bool) -> None:
 
 def _estimate_table(found: Estimate) -> Table:
     is_capped = found.affordable < found.to_buy
+    usable = f"{found.items} distinct and usable"
     return figures(
         [
-            ("rows", str(found.rows), f"{found.items} distinct and usable"),
+            ("rows", str(found.rows), _together(usable, _imported_in_words(found.imported))),
             ("distinct companies", str(found.companies), ""),
             ("fresh in the memo", str(found.fresh), "cost nothing"),
             ("ambiguous names", str(found.ambiguous), "nothing is bought for them"),

@@ -109,7 +109,7 @@ leads: Final = Table(
     Column("id", Uuid, primary_key=True),
     Column("company", Prose, nullable=False),
     Column("contact", Prose, nullable=False),
-    Column("email", Prose, nullable=False),
+    Column("email", Prose, nullable=False),  # "" where the lead has none
     Column("website", Prose),
     Column("country", Prose),
     Column("phone", Prose),

@@ -115,7 +115,7 @@ class LeadRecord(_Frozen):
     id: UUID
     empresa: str
     contacto: str
-    correo: str
+    correo: str | None
     sitio_web: str | None
     pais: str | None = Field(description="ISO 3166-1 alpha-2 code.")
     telefono: str | None

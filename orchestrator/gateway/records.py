@@ -42,6 +42,7 @@ from orchestrator.leads import (
     next_versions,
     opportunity_id,
     opportunity_key,
+    supersede_decisions,
 )
 
 from .models import (
@@ -188,6 +189,8 @@ class Records:
             await self._change(connection, leads, lead_id, fields.values, expected)
             statement = _LEADS.where(leads.c.id == lead_id)
             record = _to_lead((await connection.execute(statement)).mappings().one())
+            if fields.values.keys() - {"estado"}:
+                await supersede_decisions(connection, {lead_id: record.version - 1})
             return record, {lead_key(lead_id): record.version}
 
         return await self._writes.run("change a lead", [lead_key(lead_id)], work)
@@ -441,7 +444,7 @@ def _to_lead(row: RowMapping) -> LeadRecord:
         id=row["id"],
         empresa=row["company"],
         contacto=row["contact"],
-        correo=row["email"],
+        correo=row["email"] or None,
         sitio_web=row["website"],
         pais=row["country"],
         telefono=row["phone"],

@@ -124,7 +124,7 @@ class GivenLead(BaseModel):
 
     company: FilledText = _named("company", examples=["Telefónica, S.A."])
     contact: FilledText = _named("contact", examples=["Ana Ruiz"])
-    email: FilledText = _named("email", examples=["ana.ruiz@telefonica.example"])
+    email: Text | None = _named("email", default=None, examples=["ana.ruiz@telefonica.example"])
     website: Text | None = _named("website", default=None, examples=["www.telefonica.example"])
     country: Text | None = _named("country", default=None, examples=["España"])
     phone: Text | None = _named("phone", default=None, examples=["+34 911 234 567"])

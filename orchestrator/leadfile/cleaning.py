@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-_PLACEHOLDERS: Final = Path(__file__).with_name("data") / "placeholders.toml"
+_DATA: Final = Path(__file__).with_name("data")
+_PLACEHOLDERS: Final = _DATA / "placeholders.toml"
+_ROLES: Final = _DATA / "roles.toml"
+_SIGNS: Final = re.compile(r"[\d._+-]+")
 #: No cell with an address, a site or a phone in it is longer.
 _LONGEST: Final = 1_000
 _ERROR: Final = re.compile(r"#N/[ADV]|#NV|#[¡¿]?[A-Za-zÀ-ÿ/0-9_ ]{1,20}[!?]|Err:\d{3}")
@@ -60,6 +63,24 @@ def blank_kind(text: str, folded: str) -> Blank | None:
 def _placeholders() -> dict[str, Blank]:
     sections = tomllib.loads(_PLACEHOLDERS.read_text("utf-8"))
     return {text: Blank(kind) for kind, texts in sections.items() for text in texts}
+
+
+@cache
+def _roles() -> frozenset[str]:
+    return frozenset(tomllib.loads(_ROLES.read_text("utf-8"))["roles"])
+
+
+def is_role_address(email: str) -> bool:
+    """Return whether *email*, in lower case, is read by several people of a company.
+
+    >>> is_role_address("info.es@a.test"), is_role_address("no-reply@a.test")
+    (True, True)
+    >>> is_role_address("ana.sales@a.test")
+    False
+    """
+    local = email.partition("@")[0]
+    first = next(filter(None, _SIGNS.split(local)), "")
+    return first in _roles() or _SIGNS.sub("", local) in _roles()
 
 
 def other_field(text: str) -> str | None:

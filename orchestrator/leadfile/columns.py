@@ -22,7 +22,7 @@ class LeadField(StrEnum):
     NOTES = "notes"
 
 
-FOR_PIPELINE = frozenset({LeadField.COMPANY, LeadField.CONTACT, LeadField.EMAIL})
+FOR_PIPELINE = frozenset({LeadField.COMPANY, LeadField.CONTACT})
 """What `run` needs of every row."""
 FOR_ENRICHMENT = frozenset({LeadField.COMPANY})
 """What a list of companies needs of every row."""

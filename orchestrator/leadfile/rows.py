@@ -20,7 +20,7 @@ from orchestrator.infra.distinct import Distinct
 
 from . import cells as checks
 from .cells import looks_like_formula, shown, unguard, visible
-from .cleaning import Blank, blank_kind, damage_in, other_field
+from .cleaning import Blank, blank_kind, damage_in, is_role_address, other_field
 from .columns import FOR_PIPELINE, Choice, Columns, LeadField, find_columns
 from .csv_format import Record, has_broken_bytes
 from .folding import fold
@@ -99,21 +99,25 @@ def lead_id(fields: LeadFields) -> UUID:
     """Return the identity of a lead: its e-mail (without case) and its company key.
 
     The same person at the same company is the same lead in every file and on every day, so
-    importing a file twice makes no second lead; a new employer makes a new one.
+    importing a file twice makes no second lead; a new employer makes a new one. Where the address
+    belongs to no person (`info@`), or is missing, the name tells people apart.
     """
     email = (fields.email or "").casefold()
-    # No e-mail address and no company key contains a line break.
-    return uuid5(_LEADS, f"{email}\n{fields.company_key}")
+    # No e-mail address, company key or folded name contains a line break.
+    parts = [email, fields.company_key]
+    if fields.contact and (not email or is_role_address(email)):
+        parts.append(fold(fields.contact))
+    return uuid5(_LEADS, "\n".join(parts))
 
 
 def lead_from(fields: LeadFields) -> Lead:
     """Return the lead of a row that was read `FOR_PIPELINE`.
 
     Raises:
-        ValueError: The contact or the e-mail is missing: the row was read for less.
+        ValueError: The contact is missing: the row was read for less.
     """
-    if fields.contact is None or fields.email is None:
-        raise ValueError("a lead needs a contact and an e-mail")
+    if fields.contact is None:
+        raise ValueError("a lead needs a contact")
     return Lead(id=lead_id(fields), **{name: getattr(fields, name) for name in LeadField})
 
 
@@ -322,7 +326,8 @@ class _FieldReader:
 
     def _checked(self, field: LeadField, check: Callable[[str], str]) -> str | None:
         """Return the first usable value of *field*; without any, the first has a problem."""
-        needed = field in self._sheet.needs
+        needs = self._sheet.needs
+        needed = field in needs
         first: tuple[int, checks.BadValueError] | None = None
         for choice in self._sheet.columns.get(field, ()):
             text = self._joined(choice)
@@ -334,7 +339,9 @@ class _FieldReader:
                 first = first or (choice[0], bad)
         if first is not None:
             column, found = first
-            level = Level.ERROR if needed else Level.WARNING
+            # A lead without its address would be another one than the lead with it, corrected.
+            keeps_out = needed or (field is LeadField.EMAIL and LeadField.CONTACT in needs)
+            level = Level.ERROR if keeps_out else Level.WARNING
             self._add(field, found.message, found.hint, level, column)
         elif needed:
             typed = "".join(self._cells(field)).strip(" \t")

@@ -8,12 +8,14 @@ from .models import (
     ImportReport,
     LeadFilter,
     LeadStatus,
+    OnConflict,
     Opportunity,
     Recorded,
     StoredDecision,
     UnknownLead,
     drafting,
     lead_key,
+    merged,
     opportunity_id,
     opportunity_key,
 )
@@ -21,7 +23,7 @@ from .moves import Move, add_moves
 from .outbox import HandOver, HandOverState, Outbox
 from .relay import OutboxRelay, Webhook, open_webhook
 from .store import LeadStore
-from .versions import next_versions
+from .versions import next_versions, supersede_decisions
 
 __all__ = [
     "HandOver",
@@ -31,6 +33,7 @@ __all__ = [
     "LeadStatus",
     "LeadStore",
     "Move",
+    "OnConflict",
     "Opportunity",
     "Outbox",
     "OutboxRelay",
@@ -41,8 +44,10 @@ __all__ = [
     "add_moves",
     "drafting",
     "lead_key",
+    "merged",
     "next_versions",
     "open_webhook",
     "opportunity_id",
     "opportunity_key",
+    "supersede_decisions",
 ]

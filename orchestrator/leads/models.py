@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from agents.case import Decision, OpportunityDraft, Verdict
+from agents.case import Decision, Lead, OpportunityDraft, Verdict
 from orchestrator.infra.bounds import FilledText, Flag, Instant
 
 #: Namespace of opportunity ids. It never changes, or leads would get a second opportunity.
@@ -73,12 +73,48 @@ def drafting(decisions: Sequence[Decision]) -> tuple[Decision, OpportunityDraft]
     return next(drafted, None)
 
 
+class OnConflict(StrEnum):
+    """Who wins where a lead that is stored is imported again. What is blank never does."""
+
+    REPLACE = "replace"
+    """The later import."""
+    FILL = "fill"
+    """What is stored; the later import fills in what is blank there."""
+    KEEP = "keep"
+    """The stored lead stays as it is."""
+
+
+#: What makes the lead the one that it is.
+_IDENTITY: Final = frozenset({"id", "email"})
+
+
+def merged(stored: Lead, later: Lead, rule: OnConflict) -> Lead:
+    """Return *stored* as it is after an import of the same lead as *later*."""
+    if rule is OnConflict.KEEP:
+        return stored
+    changes = {
+        name: value
+        for name, value in later
+        if value and name not in _IDENTITY
+        if rule is OnConflict.REPLACE or not getattr(stored, name)
+    }
+    return stored.model_copy(update=changes)
+
+
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """How many of the given leads were stored, and how many were there already."""
+    """How many of the given leads were not stored before, were changed, and are as they were."""
 
-    new: int
-    existing: int
+    new: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "ImportReport") -> "ImportReport":
+        return ImportReport(
+            self.new + other.new,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from sqlalchemy import (
     Select,
     Subquery,
     and_,
+    bindparam,
     case,
     exists,
     func,
     or_,
     select,
+    update,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -35,18 +37,22 @@ from .models import (
     Judgement,
     LeadFilter,
     LeadStatus,
+    OnConflict,
     Opportunity,
     Recorded,
     StoredDecision,
     UnknownLead,
     lead_key,
+    merged,
 )
 from .recording import record_all, to_decision
-from .versions import move_leads, next_versions
+from .versions import move_leads, next_versions, supersede_decisions
 
 #: Leads of one transaction or query: short for other writers and for the event loop, and
 #: far below the 32,766 variables that SQLite allows in a statement.
 CHUNK: Final = 2_000
+#: Leads that are updated together: so many keys of the cache are closed within its patience.
+CLOSED: Final = 500
 
 _IS_DISCARD: Final = decisions.c.verdict == Verdict.DISCARD.value
 #: The decisions of one run are confirmed at one instant; a discard among them ends the run.
@@ -73,25 +79,102 @@ class LeadStore:
         self._recorder = Batcher(self._record_all, shared=DatabaseUnavailable)
         self._reader = Batcher(self._read_all, shared=DatabaseUnavailable)
 
-    async def import_leads(self, new: Sequence[Lead]) -> ImportReport:
-        """Store the leads of *new* whose id is not stored yet; the others stay as they are.
+    async def import_leads(
+        self, new: Sequence[Lead], *, on_conflict: OnConflict = OnConflict.REPLACE
+    ) -> ImportReport:
+        """Store the leads of *new*; one whose id is stored, or given before, is merged.
+
+        What was decided about a lead that changes stands no longer: see `supersede_decisions`.
+
+        Args:
+            new: In the order in which they count.
+            on_conflict: Who wins.
+
+        Returns:
+            Counts of distinct leads.
 
         Atomic: By chunks of 2,000; after an interruption, importing the same leads again
             completes the work.
         """
-        inserted = 0
+        report = ImportReport()
         for chunk in in_chunks(new, CHUNK):
-            now = self._clock()
-            in_order = sorted(chunk, key=lambda lead: lead.id)
-            async with writing(self._engine, "import leads") as connection:
-                keys = [lead_key(lead.id) for lead in in_order]
-                versions = await next_versions(connection, keys)
-                rows = [
-                    {**lead.model_dump(), "imported_at": now, "version": versions[key]}
-                    for lead, key in zip(in_order, keys, strict=True)
-                ]
-                inserted += len(await insert_new(connection, leads.c.id, rows))
-        return ImportReport(new=inserted, existing=len(new) - inserted)
+            distinct: dict[UUID, Lead] = {}
+            for lead in chunk:
+                earlier = distinct.get(lead.id)
+                distinct[lead.id] = merged(earlier, lead, on_conflict) if earlier else lead
+            inserted = await self._insert(distinct)
+            others = {each: lead for each, lead in distinct.items() if each not in inserted}
+            updated = await self._update(others, on_conflict)
+            report += ImportReport(len(inserted), updated, len(others) - updated)
+        return report
+
+    async def _insert(self, new: Mapping[UUID, Lead]) -> set[UUID]:
+        now, ids = self._clock(), sorted(new)
+        async with writing(self._engine, "import leads") as connection:
+            versions = await next_versions(connection, list(map(lead_key, ids)))
+            rows = [
+                {**_row(new[each]), "imported_at": now, "version": versions[lead_key(each)]}
+                for each in ids
+            ]
+            return await insert_new(connection, leads.c.id, rows)
+
+    async def preview_import(
+        self, new: Sequence[Lead], *, on_conflict: OnConflict = OnConflict.REPLACE
+    ) -> tuple[list[Lead], ImportReport]:
+        """Return what *new*, all distinct, would become in an import, and what it would report."""
+        stored = await self.leads([lead.id for lead in new])
+        after = [
+            merged(stored[lead.id], lead, on_conflict) if lead.id in stored else lead
+            for lead in new
+        ]
+        updated = sum(lead.id in stored and lead != stored[lead.id] for lead in after)
+        return after, ImportReport(len(new) - len(stored), updated, len(stored) - updated)
+
+    async def _update(self, later: Mapping[UUID, Lead], rule: OnConflict) -> int:
+        """Merge *later* into the stored leads; return how many that changes."""
+        stored = {} if rule is OnConflict.KEEP else await self.leads(later)
+        changing = [
+            each for each, lead in stored.items() if merged(lead, later[each], rule) != lead
+        ]
+
+        async def work(connection: AsyncConnection) -> tuple[int, Mapping[str, int]]:
+            versions = await self._merge(connection, {each: later[each] for each in some}, rule)
+            return len(versions), {lead_key(each): version for each, version in versions.items()}
+
+        updated = 0
+        for some in in_chunks(sorted(changing), CLOSED):
+            if self._writes is None:
+                async with writing(self._engine, "update leads") as connection:
+                    updated += (await work(connection))[0]
+            else:
+                keys = list(map(lead_key, some))
+                updated += (await self._writes.run("update leads", keys, work)).result
+        return updated
+
+    async def _merge(
+        self, connection: AsyncConnection, later: Mapping[UUID, Lead], rule: OnConflict
+    ) -> dict[UUID, int]:
+        """Merge *later* in a transaction; return the new versions of what has changed."""
+        in_order = select(leads).where(leads.c.id.in_(later)).order_by(leads.c.id)
+        found = await connection.execute(in_order.with_for_update(key_share=True))
+        before: dict[UUID, int] = {}
+        rows = []
+        for row in found.mappings():
+            stored = _to_lead(row)
+            lead = merged(stored, later[stored.id], rule)
+            if lead != stored:
+                before[stored.id] = row["version"]
+                rows.append({f"new_{name}": value for name, value in _row(lead).items()})
+        if rows:
+            changed = {
+                **{name: bindparam(f"new_{name}") for name in Lead.model_fields if name != "id"},
+                "version": leads.c.version + 1,
+                "changed_at": self._clock(),
+            }
+            statement = update(leads).where(leads.c.id == bindparam("new_id")).values(changed)
+            await connection.execute(statement, rows)
+            await supersede_decisions(connection, before)
+        return {each: version + 1 for each, version in before.items()}
 
     async def lead(self, lead_id: UUID) -> Lead | None:
         """Return a lead, None if it is not stored. Concurrent calls share one query."""
@@ -104,10 +187,7 @@ class LeadStore:
     async def leads(self, ids: Collection[UUID]) -> dict[UUID, Lead]:
         """Return the leads of *ids* by id; an unknown id is left out."""
         rows = await self._rows("read leads", *_among(leads.c.id, ids))
-        return {
-            row["id"]: Lead.model_validate({name: row[name] for name in Lead.model_fields})
-            for row in rows
-        }
+        return {row["id"]: _to_lead(row) for row in rows}
 
     async def chosen(self, wanted: LeadFilter | None, policy: Mapping[str, str]) -> list[UUID]:
         """Return the ids of the leads of *wanted*, of all leads for None, the oldest first.
@@ -260,6 +340,15 @@ def _latest_decisions() -> Subquery:
     rank = func.row_number().over(partition_by=decisions.c.lead_id, order_by=_LATEST_FIRST)
     ranked = select(decisions.c.lead_id, decisions.c.verdict, rank.label("rank")).subquery()
     return select(ranked).where(ranked.c.rank == 1).subquery()
+
+
+def _row(lead: Lead) -> dict[str, Any]:
+    return {**lead.model_dump(), "email": lead.email or ""}
+
+
+def _to_lead(row: RowMapping) -> Lead:
+    values = {name: row[name] for name in Lead.model_fields}
+    return Lead.model_validate({**values, "email": row["email"] or None})
 
 
 def _to_opportunity(row: RowMapping) -> Opportunity:

@@ -7,12 +7,13 @@ its state, and whether it has an opportunity.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
-from sqlalchemy import case, select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.database import in_chunks
-from orchestrator.database.schema import deleted_versions, leads
+from orchestrator.database.schema import decisions, deleted_versions, leads
 
 from .models import Judgement, Recorded, drafting, lead_key
 
@@ -71,3 +72,23 @@ async def move_leads(
             changed = await connection.execute(moving.returning(leads.c.id, leads.c.version))
             versions |= {lead_key(lead_id): version for lead_id, version in changed}
     return versions
+
+
+async def supersede_decisions(connection: AsyncConnection, versions: Mapping[UUID, int]) -> None:
+    """Keep what was decided about leads from standing, now that their fields change.
+
+    The basis of each decision then names, behind `@v`, the version of the lead that it rests on.
+    So the same evidence leads to a judgement of its own.
+
+    Args:
+        connection: In the transaction that changes the leads.
+        versions: The version of each lead before the change.
+    """
+    behind = bindparam("behind", type_=decisions.c.basis.type)
+    statement = (
+        update(decisions)
+        .where(decisions.c.lead_id == bindparam("changed"), ~decisions.c.basis.contains("@v"))
+        .values(basis=decisions.c.basis.concat(behind))
+    )
+    rows = [{"changed": each, "behind": f"@v{versions[each]}"} for each in sorted(versions)]
+    await connection.execute(statement, rows)

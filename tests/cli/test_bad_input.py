@@ -27,7 +27,7 @@ def _rows(path: Path, *, encoding: str = "utf-8", delimiter: str = ",") -> list[
         ('"  ",Ana,ana@x.example\n', "company"),
         ("Mango,Ana,not-an-address\n", "email is not an e-mail address"),
         ("Mango,Ana,Gil,ana@x.example\n", "has 4 cells"),
-        ("Mango,Ana\n", "email is missing"),
+        ("Mango\n", "contact is missing"),
         (f"{'x' * 10_000_000},Ana,ana@x.example\n", "company"),
     ],
     ids=["no company", "blank name", "e-mail", "too many cells", "too few cells", "10 MB cell"],

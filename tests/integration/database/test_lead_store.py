@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import open_engine, reading, schema, writing
 from orchestrator.leads import (
+    ImportReport,
     LeadFilter,
     LeadStatus,
     LeadStore,
+    OnConflict,
     Recorded,
     UnknownLead,
     opportunity_id,
@@ -38,39 +40,84 @@ def store(engine: AsyncEngine) -> LeadStore:
 
 
 async def test_the_same_file_twice_makes_no_second_lead(store: LeadStore) -> None:
-    """Importing again reports every lead as existing and stores none."""
+    """Importing again reports every lead as unchanged and stores none."""
     leads = [lead(number) for number in range(5)]
 
     first = await store.import_leads(leads)
     second = await store.import_leads([*leads, lead(5)])
 
-    assert (first.new, first.existing) == (5, 0)
-    assert (second.new, second.existing) == (1, 5)
+    assert first == ImportReport(new=5)
+    assert second == ImportReport(new=1, unchanged=5)
     assert len(await store.chosen(None, {})) == 6
 
 
-async def test_a_stored_lead_stays_as_it_was(store: LeadStore) -> None:
-    """A later import never overwrites what is stored, not even blank fields."""
-    await store.import_leads([lead(1, phone=None)])
+@pytest.mark.parametrize(
+    ("rule", "contact", "phone"),
+    [
+        (OnConflict.REPLACE, "Eva Sanz", "+34 600 000 000"),
+        (OnConflict.FILL, "Ana Riz", "+34 600 000 000"),
+        (OnConflict.KEEP, "Ana Riz", None),
+    ],
+)
+async def test_who_wins_is_a_rule(
+    store: LeadStore, rule: OnConflict, contact: str, phone: str | None
+) -> None:
+    """A later import replaces what is stored, fills it in, or changes nothing; so says the report.
 
-    await store.import_leads([lead(1, phone="+34 600 000 000", company="Other")])
+    A blank erases nothing, whatever the rule.
+    """
+    stored = lead(1, contact="Ana Riz", phone=None, website="www.one.example")
+    later = lead(1, contact="Eva Sanz", phone="+34 600 000 000", website=None)
+    await store.import_leads([stored])
 
-    assert await store.leads([lead(1).id]) == {lead(1).id: lead(1)}
+    after, foretold = await store.preview_import([later], on_conflict=rule)
+    report = await store.import_leads([later], on_conflict=rule)
+
+    assert after == [await store.lead(stored.id)]
+    assert after == [stored.model_copy(update={"contact": contact, "phone": phone})]
+    assert report == foretold
+    assert report.updated == (rule is not OnConflict.KEEP)
+
+
+async def test_a_lead_that_changes_is_judged_anew(store: LeadStore) -> None:
+    """A judgement that differs counts, though it rests on the same evidence; the old one is kept.
+
+    A lead that does not change keeps its judgement.
+    """
+    await store.import_leads([lead(1), lead(2)])
+    for number in (1, 2):
+        await store.record(lead(number).id, [discard()], "acme", basis="p1")
+
+    await store.import_leads([lead(1, country="MX"), lead(2)])
+    changed, same = [
+        await store.record(lead(number).id, [advance()], "acme", basis="p1") for number in (1, 2)
+    ]
+
+    assert (changed.created, not changed.standing) == (True, True)
+    assert same.standing
+    assert [each.basis for each in await store.decisions_of(lead(1).id)] == ["p1@v2", "p1"]
+
+
+async def test_a_lead_needs_no_address(store: LeadStore) -> None:
+    """It is stored without one, and comes back without one."""
+    await store.import_leads([lead(1, email=None)])
+
+    assert await store.lead(lead(1).id) == lead(1, email=None)
 
 
 async def test_one_import_may_name_a_lead_twice(store: LeadStore) -> None:
-    """The first of two leads with one id is stored and the other counts as existing."""
+    """The later of two leads with one id counts, and both count as one."""
     report = await store.import_leads([lead(1), lead(2), lead(1, company="Other")])
 
-    assert (report.new, report.existing) == (2, 1)
-    assert (await store.leads([lead(1).id]))[lead(1).id].company == "Company 1"
+    assert report == ImportReport(new=2)
+    assert (await store.leads([lead(1).id]))[lead(1).id].company == "Other"
 
 
 async def test_importing_nothing_is_no_error(store: LeadStore) -> None:
     """A file without a usable row imports zero leads."""
     report = await store.import_leads([])
 
-    assert (report.new, report.existing) == (0, 0)
+    assert report == ImportReport()
 
 
 async def test_many_leads_cross_the_chunks(store: LeadStore) -> None:

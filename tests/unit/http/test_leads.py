@@ -311,7 +311,7 @@ async def test_lists_have_pages_and_filters(api: Api) -> None:
     query = {"origen": "web", "pais": "es", "estado": "nuevo", "empresa": "company"}
     both = (await api.client.get("/leads", params=query)).json()["leads"]
     assert {each["empresa"] for each in both} == {"Company 3", "Company 5", "Company 7"}
-    by_mail = (await api.client.get("/leads", params={"correo": LEAD.email.upper()})).json()
+    by_mail = (await api.client.get("/leads", params={"correo": str(LEAD.email).upper()})).json()
     assert [each["id"] for each in by_mail["leads"]] == [str(LEAD.id)]
     none = await api.client.get("/leads", params={"desde": "2999-01-01T00:00:00Z"})
     assert none.json() == {"leads": [], "next_cursor": None}

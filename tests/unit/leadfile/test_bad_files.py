@@ -6,7 +6,13 @@ from typing import NoReturn
 
 import pytest
 
-from orchestrator.leadfile import FOR_ENRICHMENT, LeadFileError, read_lead_file
+from orchestrator.leadfile import (
+    FOR_ENRICHMENT,
+    FOR_PIPELINE,
+    LeadField,
+    LeadFileError,
+    read_lead_file,
+)
 
 GivenFile = Callable[[str | bytes], Path]
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01"
@@ -59,12 +65,14 @@ def test_a_missing_company_column_lists_the_columns_found(given_file: GivenFile)
     )
 
 
-def test_the_pipeline_needs_people_and_addresses_too(given_file: GivenFile) -> None:
-    """A list of companies is enough to enrich, but not to run the pipeline."""
+def test_the_pipeline_needs_people_too(given_file: GivenFile) -> None:
+    """A list of companies is enough to enrich, but not to run the pipeline; more may be needed."""
     path = given_file("empresa\nAcme\n")
 
-    with pytest.raises(LeadFileError, match="has no contact and no email column"):
+    with pytest.raises(LeadFileError, match="has no contact column"):
         read_lead_file(path)
+    with pytest.raises(LeadFileError, match="has no contact and no email column"):
+        read_lead_file(path, needs=FOR_PIPELINE | {LeadField.EMAIL})
 
     assert read_lead_file(path, needs=FOR_ENRICHMENT).length == 1
 

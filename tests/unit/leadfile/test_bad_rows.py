@@ -34,7 +34,6 @@ def _only_sentence(lead_file: LeadFile, row: int, level: Level = Level.ERROR) ->
         ),
         ("Acme,,ana@acme.example,,,", "contact is missing; fill it in or delete the row"),
         ("Acme", "contact is missing; fill it in or delete the row"),
-        ("Acme,Ana,,,,", "email is missing; fill it in or delete the row"),
         (
             "Acme,Ana,ana@,,,",
             "email is not an e-mail address (There must be something after the @-sign); correct it",

@@ -42,7 +42,7 @@ def test_people_of_the_example_live_on_reserved_domains(example: LeadFile) -> No
     """The demo names no real mailbox."""
     leads = [row.lead for row in example.rows() if row.lead]
 
-    assert all((lead.email or "").lower().endswith(RESERVED) for lead in leads)
+    assert all(lead.email.lower().endswith(RESERVED) for lead in leads if lead.email)
     assert all(".example" in lead.website for lead in leads if lead.website)
 
 
@@ -51,14 +51,13 @@ def test_the_example_holds_bad_rows_of_every_kind(example: LeadFile) -> None:
     levels = Counter(problem.level for problem in problems_of(example))
     sentences = " ".join(map(str, problems_of(example)))
 
-    assert sum(row.lead is None for row in example.rows()) == levels[Level.ERROR] == 7
+    assert sum(row.lead is None for row in example.rows()) == levels[Level.ERROR] == 6
     assert levels[Level.WARNING] == 4
     for kind in (
         "company is missing",
         "company holds only invisible characters",
         "could be any of many companies",
         "email is not an e-mail address",
-        "email is missing",
         "contact is missing",
         "cells, but the header names 8 columns",
         "is no country that is known",

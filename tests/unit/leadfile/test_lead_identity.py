@@ -42,7 +42,19 @@ def test_a_row_becomes_a_lead_of_the_agents() -> None:
     assert (lead.company, lead.contact, lead.email) == ("Acme S.A.", "Ana Gil", "ana@acme.example")
 
 
+@pytest.mark.parametrize("email", ["info@acme.example", "ventas.mx@acme.example", None])
+def test_two_people_behind_one_address_are_two_leads(email: str | None) -> None:
+    """A name tells them apart, where there is no address, too; its case and accents do not."""
+    ana, luis = (
+        LeadFields("Acme", "acme", contact=name, email=email) for name in ("Ana Gil", "Luis Paz")
+    )
+    typed_otherwise = LeadFields("Acme", "acme", contact="ANA  GÍL", email=email)
+
+    assert lead_id(ana) != lead_id(luis)
+    assert lead_id(typed_otherwise) == lead_id(ana)
+
+
 def test_a_row_of_a_company_list_is_no_lead() -> None:
-    """A lead needs a contact and an e-mail."""
-    with pytest.raises(ValueError, match="needs a contact and an e-mail"):
+    """A lead needs a contact."""
+    with pytest.raises(ValueError, match="needs a contact"):
         lead_from(LeadFields("Acme", "acme"))
