@@ -23,8 +23,7 @@ from orchestrator.doctor.redis_rules import DryRun, try_dry
 from orchestrator.infra.redis_address import RedisAddress
 from orchestrator.infra.redis_client import FIXES, open_redis, refusal_code
 from orchestrator.memo import Durability, NotDurable
-from orchestrator.memo.records import read_durable
-from orchestrator.memo.store import BARRIER
+from orchestrator.memo.store import BARRIER, read_durable
 from orchestrator.settings import Settings
 
 #: Which setting names the database of each purpose.

@@ -6,7 +6,7 @@ opaque JSON objects under the keys that it is given. `entry.py` is pure, `lua/` 
 atomic, `memo.py` drives both.
 """
 
-from orchestrator.memo.entry import Entry
+from orchestrator.memo.entry import Entry, Failure
 from orchestrator.memo.errors import (
     CorruptEntry,
     LeaseLost,
@@ -19,7 +19,6 @@ from orchestrator.memo.errors import (
 from orchestrator.memo.flight import (
     Abandoned,
     Abandonment,
-    Failure,
     FailureCodec,
     Flight,
     Loaded,
@@ -29,7 +28,7 @@ from orchestrator.memo.flight import (
 )
 from orchestrator.memo.memo import RECORD_UNREADABLE, Memo
 from orchestrator.memo.options import Durability, MemoOptions
-from orchestrator.memo.records import LeftRecord, Records
+from orchestrator.memo.store import LeftRecord, Records
 
 __all__ = [
     "RECORD_UNREADABLE",

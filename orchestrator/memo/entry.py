@@ -1,4 +1,4 @@
-"""The stored forms of the memo, and the reply of `begin`, which carries them. Pure.
+"""The stored forms of the memo, how entries are read, and the reply of `begin`, which carries them.
 
 An entry is one JSON object, so that any service of the platform can read it:
 `{"v": 1, "written_by", "status", "stored_at_ms", "expires_at_ms", "payload"}`. `written_by`
@@ -14,13 +14,18 @@ A lookup without a fresh entry asks `begin`, which answers one of four:
           ──> Leading      no flight loads: load, then commit or release
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, cast
 
 import orjson
+from redis.asyncio import Redis
 
+from orchestrator.infra.redis_client import store_errors
 from orchestrator.memo.errors import CorruptEntry
 
 #: Version of the stored form. Readers accept this and every earlier one.
@@ -28,7 +33,11 @@ SCHEMA_VERSION: Final = 1
 #: Added to a follower's wait, so that it asks again just after the lease can have expired.
 LEASE_MARGIN: Final = timedelta(milliseconds=5)
 
+#: Keys of one MGET. Larger ones hold up every other client of the server for longer.
+READ_BATCH: Final = 500
+
 JsonObject = dict[str, Any]
+_Value = asyncio.Future["bytes | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,14 @@ class Fresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A leader's failure as it is shared: `encoded` is JSON, and bars another load for `ttl`."""
+
+    encoded: JsonObject
+    ttl: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The last load failed, and the key may not be loaded for `retry_in`."""
 
@@ -169,3 +186,99 @@ def read_begin_reply(key: str, reply: Sequence[Any]) -> BeginReply:
         return Following(timedelta(milliseconds=reply[1]) + LEASE_MARGIN, bytes(reply[3]).decode())
     generation, now_ms, record = reply[1:4]
     return Leading(int(generation), int(now_ms), None if record is None else decode_record(record))
+
+
+class Reader:
+    """Reads entries: reads that come together travel as one MGET.
+
+    One connection of its own and one command at a time: what is asked for while a command is
+    under way leaves with the next, so the busier the loop, the larger the batches
+    (docs/architecture.md, "Why reads are coalesced"). One per event loop; `aclose` it.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        # Keeps the connection that its first command takes from the pool: to take one and give
+        # it back for every read would be a third of what a read costs.
+        self._redis = redis.client()
+        self._waiting: dict[str, list[_Value]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    def get(self, key: str) -> _Value:
+        """Return the future value of *key*; None where there is none.
+
+        A caller may cancel its own future. `StoreUnavailable` reaches every caller of a batch.
+        """
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._waiting.setdefault(key, []).append(future)
+        if self._reading is None:
+            # Begins in the loop's next round, after all that is about to be asked in this one.
+            self._reading = loop.create_task(self._read(), name="memo-reads")
+        return future
+
+    async def get_many(
+        self, keys: Sequence[str]
+    ) -> AsyncIterator[Iterable[tuple[str, bytes | None]]]:
+        """Yield each of *keys* with its value, in order, in batches of at most `READ_BATCH`.
+
+        Raises:
+            StoreUnavailable: Redis is unavailable.
+        """
+        for start in range(0, len(keys), READ_BATCH):
+            batch = keys[start : start + READ_BATCH]
+            yield zip(batch, await self._mget(batch), strict=True)
+
+    async def aclose(self) -> None:
+        """Let reads under way end, then give the connection back. The pool stays open."""
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+        await self._redis.aclose()
+
+    async def _read(self) -> None:
+        try:
+            while self._waiting:
+                keys = list(islice(self._waiting, READ_BATCH))
+                waiting = [self._waiting.pop(key) for key in keys]
+                try:
+                    values = await self._mget(keys)
+                except Exception as error:  # noqa: BLE001 - handed to every caller of the batch
+                    for future in (each for futures in waiting for each in futures):
+                        if not future.done():
+                            future.set_exception(error)
+                    continue
+                for value, futures in zip(values, waiting, strict=True):
+                    for future in futures:
+                        if not future.done():  # else its caller has cancelled it
+                            future.set_result(value)
+        finally:
+            self._reading = None
+
+    async def _mget(self, keys: Sequence[str]) -> list[bytes | None]:
+        with store_errors("read"):
+            return cast("list[bytes | None]", await self._redis.mget(keys))  # it never decodes
+
+
+class DecodedEntries:
+    """Decodes stored entries, each of the *most* recently read ones once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # By key alone: to hash an entry's bytes would take a quarter of the time that it spares.
+        self._decoded: OrderedDict[str, tuple[bytes, Entry]] = OrderedDict()
+
+    def read(self, key: str, stored: bytes) -> Entry:
+        """Return the entry that *stored*, the value of *key*, is.
+
+        Raises:
+            CorruptEntry: See `decode`; nothing is kept of it.
+        """
+        known = self._decoded.get(key)
+        if known is not None and known[0] == stored:
+            self._decoded.move_to_end(key)
+            return known[1]
+        entry = decode(key, stored)
+        self._decoded[key] = stored, entry
+        self._decoded.move_to_end(key)
+        if len(self._decoded) > self._most:
+            self._decoded.popitem(last=False)
+        return entry

@@ -20,12 +20,15 @@ from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.redis_client import DAMAGE, StoreRefused, store_errors
 from orchestrator.memo.entry import (
     BeginReply,
+    DecodedEntries,
     Entry,
     Failed,
+    Failure,
     Following,
     Fresh,
     JsonObject,
     Leading,
+    Reader,
     decode,
     decode_record,
     json_object,
@@ -34,21 +37,19 @@ from orchestrator.memo.entry import (
 from orchestrator.memo.errors import CorruptEntry, LeaseLost, LoadFailed, StillLoading
 from orchestrator.memo.flight import (
     Abandonment,
-    Failure,
     FailureCodec,
+    FlightResult,
+    Leader,
     Loader,
     NotShared,
     Outcome,
     Source,
 )
 from orchestrator.memo.follower import Notices, Processes
-from orchestrator.memo.leader import FlightResult, Leader
 from orchestrator.memo.options import MemoOptions
-from orchestrator.memo.records import Records
 from orchestrator.memo.store import (
-    DecodedEntries,
     Keys,
-    Reader,
+    Records,
     Scripts,
     is_readable,
     new_token,

@@ -22,8 +22,7 @@ from orchestrator.memo import (
     Records,
 )
 from orchestrator.memo.entry import Failed, Following, Fresh, Leading, read_begin_reply
-from orchestrator.memo.flight import Loader
-from orchestrator.memo.leader import Leader
+from orchestrator.memo.flight import Leader, Loader
 from orchestrator.memo.store import Keys, Scripts, process_of
 from orchestrator.purchasing import (
     SEND_WITHIN,

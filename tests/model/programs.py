@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import redis.exceptions
 import structlog
 
-import orchestrator.memo.leader
-import orchestrator.memo.records
+import orchestrator.memo.flight
+import orchestrator.memo.store
 import orchestrator.purchasing.purchase
 from orchestrator.surfsense import AnswerLost, RunInterrupted, ServiceUnavailable
 
@@ -223,9 +223,9 @@ def logical_time(facts: Facts) -> Iterator[None]:
     clock = SimpleNamespace(monotonic=facts.monotonic)
     sleeping = SimpleNamespace(sleep=_sleep, create_task=create_task)
     replacements: list[tuple[Any, str, Any]] = [
-        (orchestrator.memo.leader, "time", clock),
-        (orchestrator.memo.leader, "asyncio", sleeping),
-        (orchestrator.memo.records, "monotonic", facts.monotonic),
+        (orchestrator.memo.flight, "time", clock),
+        (orchestrator.memo.flight, "asyncio", sleeping),
+        (orchestrator.memo.store, "monotonic", facts.monotonic),
         (orchestrator.purchasing.purchase, "asyncio", sleeping),
         (orchestrator.purchasing.purchase, "uuid", SimpleNamespace(uuid4=facts.hex)),
     ]

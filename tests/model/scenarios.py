@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orchestrator.purchasing.purchase as buying
-from orchestrator.memo import Durability, Memo, Records, records
+from orchestrator.memo import Durability, Memo, Records, store
 from orchestrator.memo.store import Keys
 from orchestrator.purchasing import Entered
 from orchestrator.purchasing.books import Books
@@ -354,7 +354,7 @@ MUTATIONS = (
         "an intent is confirmed by a primary that does not have it",
         FAILOVER,
         (bought_once,),
-        patch=(records, "is_of", _is_there_anyhow),
+        patch=(store, "is_of", _is_there_anyhow),
     ),
     Mutation(
         "after a settlement the record is dropped whatever it says",

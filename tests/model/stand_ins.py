@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import orjson
 
-from orchestrator.memo import LeaseLost, records
+from orchestrator.memo import LeaseLost, store
 from orchestrator.memo.store import Keys
 from orchestrator.purchasing import ArchivedAnswer, Entered, LedgerEntry
 from orchestrator.purchasing.intents import PurchaseRecord
@@ -128,8 +128,8 @@ class Confirmations:
 
     async def confirm(self, keys: Keys, token: str) -> None:
         """Have a record confirmed."""
-        (record,) = await records.read_durable(self._redis, [keys.record])
-        if not records.is_of(token, record):
+        (record,) = await store.read_durable(self._redis, [keys.record])
+        if not store.is_of(token, record):
             raise LeaseLost(keys.entry)
 
 

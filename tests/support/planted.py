@@ -24,8 +24,7 @@ from orchestrator.database import open_engine
 from orchestrator.infra.redis_client import load_script
 from orchestrator.memo import MemoOptions, store
 from orchestrator.memo.follower import Processes
-from orchestrator.memo.records import Records
-from orchestrator.memo.store import Keys
+from orchestrator.memo.store import Keys, Records
 from orchestrator.purchasing.books import Books
 from orchestrator.surfsense import Accepted, SendGuard, WorkspaceSeller
 

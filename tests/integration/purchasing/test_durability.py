@@ -11,8 +11,7 @@ from redis.asyncio import Redis
 from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo import Durability, LeaseLost, NotDurable, Source
-from orchestrator.memo.records import Confirmations
-from orchestrator.memo.store import Keys
+from orchestrator.memo.store import Confirmations, Keys
 from orchestrator.purchasing import Enrichment
 from tests.integration.purchasing.conftest import CAPPED, FREE, World, Worlds
 from tests.support.async_waiting import eventually

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Entry, Flight, LeaseLost, Loaded, Memo, Outcome, Source
-from orchestrator.memo.leader import FlightResult
+from orchestrator.memo.flight import FlightResult
 from tests.support.loading import SoldOutCodec
 
 RESULT = FlightResult(Outcome("k", Source.BOUGHT, Entry("found", {}, 1, 2), 0), stored=True)
