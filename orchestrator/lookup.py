@@ -19,8 +19,14 @@ from orchestrator.handlers import CompanyHandler, ItemStatus
 from orchestrator.handlers.company import report_of_failure
 from orchestrator.handlers.explanation import Explanation
 from orchestrator.identity import Mention, as_key, is_refined, step_key
-from orchestrator.identity.decisions import IdentityDecision, IdentityRules, in_force, undone_by
-from orchestrator.identity.resolution import NameAssignment, Resolved
+from orchestrator.identity.resolution import (
+    IdentityDecision,
+    IdentityRules,
+    NameAssignment,
+    Resolved,
+    in_force,
+    undone_by,
+)
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext, NotNow, Report, Tries
 from orchestrator.leads import StoredDecision
 from orchestrator.memo import Entry

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from orchestrator.identity import Form, InvalidCompanyName, parse_name
-from orchestrator.identity.forms import FORMS
+from orchestrator.identity.stripping import FORMS
 
 _LONG_SPELLING = 5
 """Letters of a form's spelling that no initials have."""

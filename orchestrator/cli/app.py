@@ -133,7 +133,7 @@ def _exit_code_of(error: Exception) -> Exit | None:
     from orchestrator.cli.session import EmbeddedStackUnavailable  # noqa: PLC0415
     from orchestrator.database import DatabaseUnavailable, SchemaMismatch  # noqa: PLC0415
     from orchestrator.identity import InvalidCompanyName  # noqa: PLC0415
-    from orchestrator.identity.decisions import BadDecision  # noqa: PLC0415
+    from orchestrator.identity.resolution import BadDecision  # noqa: PLC0415
     from orchestrator.infra.redis_client import StoreUnavailable  # noqa: PLC0415
     from orchestrator.jobs import JobGone, NotNow, UnreadableJob  # noqa: PLC0415
     from orchestrator.leadfile import LeadFileError  # noqa: PLC0415

@@ -14,15 +14,15 @@ from orchestrator.cli.console import dollars, err, out, print_json, table
 from orchestrator.cli.options import AsJson, CompanyName, Country, Website, check_name
 from orchestrator.cli.session import with_runtime
 from orchestrator.identity import Identity, Mention, Removal, as_key, company_domain
-from orchestrator.identity.decisions import (
+from orchestrator.identity.index import REFRESH_AFTER
+from orchestrator.identity.resolution import (
     BadDecision,
     DecisionKind,
     IdentityDecision,
+    MatchReason,
     NewDecision,
     undone_by,
 )
-from orchestrator.identity.index import REFRESH_AFTER
-from orchestrator.identity.resolution import MatchReason
 from orchestrator.lookup import Resolution, decision_json, resolve
 from orchestrator.purchasing import entry_key
 

@@ -14,7 +14,6 @@ from .company import (
     parse_name,
     step_key,
 )
-from .forms import Form
 from .identify import (
     MAX_REFINED_LENGTH,
     Facts,
@@ -26,7 +25,7 @@ from .identify import (
     is_refined,
     mention_of,
 )
-from .stripping import Removal
+from .stripping import Form, Removal
 
 __all__ = [
     "KEY_VERSION",

@@ -8,9 +8,8 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
-from .forms import FORMS
-from .words import words_of
-from .writing import split_words
+from .stripping import FORMS
+from .writing import split_words, words_of
 
 _LONGEST: Final = 300
 """Characters; a longer text is no name with an addition, and is left alone."""

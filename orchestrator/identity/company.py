@@ -13,10 +13,8 @@ from itertools import groupby
 from typing import Final, NamedTuple
 
 from .additions import may_have, take_off
-from .forms import FORMS, Form
-from .stripping import ARTICLE, Removal, Stripped, strip
-from .words import words_of
-from .writing import split_words, symbols, tidy
+from .stripping import ARTICLE, FORMS, Form, Removal, Stripped, strip
+from .writing import split_words, symbols, tidy, words_of
 
 #: Begins the keys of SurfSense results in the memo's database: a contract with other services.
 SURFSENSE_PREFIX: Final = "surfsense:"

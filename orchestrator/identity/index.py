@@ -28,18 +28,14 @@ from orchestrator.database.schema import (
     settled,
 )
 from orchestrator.identity import Facts, Identity, identify
-from orchestrator.identity.decisions import (
-    DecisionKind,
-    IdentityDecision,
-    NewDecision,
-    check,
-    in_force,
-)
 from orchestrator.identity.identify import of_key
 from orchestrator.identity.resolution import (
+    DecisionKind,
+    IdentityDecision,
     IndexState,
     MatchReason,
     NameAssignment,
+    NewDecision,
     Resolved,
     after_merges,
     assign_all,
@@ -48,7 +44,9 @@ from orchestrator.identity.resolution import (
     by_facts,
     by_key,
     by_name,
+    check,
     companies_of,
+    in_force,
 )
 from orchestrator.infra.batching import Batcher
 from orchestrator.infra.clock import Clock

@@ -1,6 +1,7 @@
 """Reduces the ways of writing a name to one: Unicode forms, case, accents, entities, punctuation.
 
-Knows characters, not companies: legal forms are in `forms`, wording is in `company`.
+Knows characters, not companies: legal forms are in `stripping`, wording is in `company`. `words_of`
+reads `words.toml`, the lists of words that the modules beside it know.
 
 Characters younger than Unicode 14, the version of the oldest Python supported, separate words on
 every Python: a newer one calls them letters, 3.11 calls them nothing, and a key must not depend on
@@ -9,9 +10,21 @@ the Python that makes it. Other properties that keys are made of have not change
 
 import html
 import re
+import tomllib
 import unicodedata
 from bisect import bisect_right
+from pathlib import Path
 from typing import Final
+
+_LISTS: Final[dict[str, str]] = tomllib.loads(
+    Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
+)
+
+
+def words_of(name: str) -> frozenset[str]:
+    """Return the list *name* of the file."""
+    return frozenset(_LISTS[name].split())
+
 
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _APOSTROPHES: Final = frozenset(

@@ -14,7 +14,7 @@ from celery import Celery
 from orchestrator.app import Runtime, build
 from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.identity import company_key
-from orchestrator.identity.decisions import DecisionKind, NewDecision
+from orchestrator.identity.resolution import DecisionKind, NewDecision
 from orchestrator.jobs import JobFilter
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load

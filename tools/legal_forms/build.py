@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from orchestrator.identity import parse_name
-from orchestrator.identity.forms import NAME
+from orchestrator.identity.stripping import NAME
 from orchestrator.identity.writing import split_words
 from tools.legal_forms.elf import ElfForm
 from tools.legal_forms.spellings import HandForm

@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass
 
-from orchestrator.identity.forms import NAME, Form
+from orchestrator.identity.stripping import NAME, Form
 from orchestrator.identity.writing import split_words
 
 _AND = ("and", "&", "und", "u")

@@ -10,9 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import DatabaseForbids, DatabaseUnavailable, writing
 from orchestrator.identity import Mention, identify
-from orchestrator.identity.decisions import BadDecision, DecisionKind, NewDecision
 from orchestrator.identity.index import CompanyIndex, IdentityDecisions
-from orchestrator.identity.resolution import MatchReason
+from orchestrator.identity.resolution import BadDecision, DecisionKind, MatchReason, NewDecision
 from orchestrator.infra.clock import utc_now
 from orchestrator.purchasing import Ledger
 from tests.support.async_waiting import eventually

@@ -18,8 +18,8 @@ from orchestrator.handlers import (
     Rejudge,
 )
 from orchestrator.identity import Mention
-from orchestrator.identity.decisions import DecisionKind, NewDecision
 from orchestrator.identity.index import IdentityDecisions
+from orchestrator.identity.resolution import DecisionKind, NewDecision
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobContext
 from orchestrator.leads import LeadStore

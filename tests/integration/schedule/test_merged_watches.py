@@ -1,8 +1,8 @@
 """A schedule of companies that people have made one."""
 
 from orchestrator.identity import company_key
-from orchestrator.identity.decisions import DecisionKind, NewDecision
 from orchestrator.identity.index import IdentityDecisions
+from orchestrator.identity.resolution import DecisionKind, NewDecision
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobKind
 from orchestrator.leads import LeadStore

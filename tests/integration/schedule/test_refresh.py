@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.handlers import RefreshHandler
 from orchestrator.identity import Mention
-from orchestrator.identity.decisions import DecisionKind, NewDecision
 from orchestrator.identity.index import IdentityDecisions
+from orchestrator.identity.resolution import DecisionKind, NewDecision
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import DeadLetter, GivenUp, JobContext
 from orchestrator.purchasing import BillingContext, EvidenceArchive, EvidenceReader

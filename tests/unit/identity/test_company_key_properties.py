@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from orchestrator.identity import parse_name
-from orchestrator.identity.forms import FORMS
+from orchestrator.identity.stripping import FORMS
 from tests.support.company_keys import ANYTHING, NAMES
 from tools.key_fuzz import check, key_or_none, random_name
 

@@ -9,7 +9,7 @@ import pytest
 
 import orchestrator.identity
 from orchestrator.identity import company_key, parse_name
-from orchestrator.identity.forms import Form, load_forms
+from orchestrator.identity.stripping import Form, load_forms
 from orchestrator.identity.writing import split_words
 
 TABLE = Path(orchestrator.identity.__file__).with_name("legal_forms.tsv")

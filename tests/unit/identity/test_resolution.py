@@ -5,24 +5,22 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator.identity import Facts, identify
-from orchestrator.identity.decisions import (
+from orchestrator.identity.identify import query_name
+from orchestrator.identity.resolution import (
     BadDecision,
     DecisionKind,
     IdentityDecision,
-    NewDecision,
-    check,
-    in_force,
-)
-from orchestrator.identity.identify import query_name
-from orchestrator.identity.resolution import (
     IndexState,
     MatchReason,
     NameAssignment,
+    NewDecision,
     Resolved,
     assign,
     by_assignment,
     by_facts,
+    check,
     companies_of,
+    in_force,
 )
 
 MERGE, SPLIT, ALIAS, UNDO = DecisionKind
