@@ -59,6 +59,7 @@ from orchestrator.messaging import CeleryNotifier, Workers, create_app
 from orchestrator.purchasing import (
     SEND_WITHIN,
     TTL_JITTER,
+    Books,
     Budget,
     Caps,
     Costs,
@@ -72,7 +73,6 @@ from orchestrator.purchasing import (
     Purchaser,
     Research,
     ReuseStatistics,
-    Settlement,
     StepOffers,
     Sweeper,
 )
@@ -314,8 +314,14 @@ async def build(
         account = open_account(settings, http, clock=clock)
         seller = open_seller(settings, http, account=account, clock=clock)
         archive = EvidenceArchive(engine)
-        settlement = Settlement(
-            budget, ledger, archive, price_micros=seller.price_micros, clock=clock
+        books = Books(
+            seller,
+            budget,
+            ledger,
+            archive,
+            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, TTL_JITTER),
+            honours_key=settings.honours_idempotency_key,
+            clock=clock,
         )
         pace = pace_of(settings, jobs_redis, account)
         if pace is not None:
@@ -323,13 +329,10 @@ async def build(
         orphans = OrphanedRuns(memo_redis, clock=clock)
         durability = Durability(settings.intent_durability)
         purchaser = Purchaser(
-            seller,
-            settlement,
+            books,
             orphans,
-            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, TTL_JITTER),
             slots=Slots(settings.max_in_flight),
             send_within=SEND_WITHIN + durability.patience,
-            honours_key=settings.honours_idempotency_key,
             pace=pace,
         )
         memo = Memo(
@@ -343,7 +346,7 @@ async def build(
             ),
             clock=clock,
         )
-        sweeper = Sweeper(memo, purchaser, settlement, orphans, clock=clock)
+        sweeper = Sweeper(memo, purchaser, orphans, clock=clock)
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)

@@ -13,8 +13,8 @@ from orchestrator.purchasing.archive import (
     EvidenceReference,
     archived_outcome,
     archived_steps,
-    keep_answers,
 )
+from orchestrator.purchasing.books import Books
 from orchestrator.purchasing.budget import (
     SOFT_SHARE,
     Account,
@@ -46,7 +46,7 @@ from orchestrator.purchasing.intents import (
     Stage,
     UnreadableRecord,
 )
-from orchestrator.purchasing.ledger import Entered, Ledger, LedgerEntry, Settlement
+from orchestrator.purchasing.ledger import Entered, Ledger, LedgerEntry
 from orchestrator.purchasing.offers import StepOffers
 from orchestrator.purchasing.orphans import OrphanedRuns
 from orchestrator.purchasing.outcome import (
@@ -73,6 +73,7 @@ __all__ = [
     "Account",
     "ArchivedAnswer",
     "BillingContext",
+    "Books",
     "Budget",
     "BudgetExhausted",
     "Caps",
@@ -105,7 +106,6 @@ __all__ = [
     "ReuseStatistics",
     "Rules",
     "Scope",
-    "Settlement",
     "ShuttingDown",
     "Stage",
     "StepOffers",
@@ -121,7 +121,6 @@ __all__ = [
     "archived_steps",
     "day_account",
     "entry_key",
-    "keep_answers",
     "repeated_source",
     "run_account",
     "scope_of",

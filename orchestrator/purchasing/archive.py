@@ -4,27 +4,25 @@ An answer is archived with its purchase's entry in the ledger, which may come se
 answer was served, and is pruned after a while. So any of them may be missing.
 """
 
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import RowMapping, Select, delete, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.case import ClaimField, Evidence
-from orchestrator.database import in_chunks, insert_new, reading, writing
+from orchestrator.database import in_chunks, reading, writing
 from orchestrator.database.schema import evidence, settled
 from orchestrator.evidence.model import Step
 from orchestrator.identity import entry_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Entry, Memo
+from orchestrator.purchasing.ledger import unpack
 from orchestrator.purchasing.outcome import (
     Enrichment,
     EnrichmentStatus,
-    JsonObject,
     as_of,
     enrichment_of,
     purchases_in,
@@ -35,8 +33,6 @@ from orchestrator.surfsense.verbs import step_of
 
 #: Answers of one statement: far below what SQLite takes as parameters, and a few MB at most.
 CHUNK: Final = 500
-#: How zlib's output begins at every level, and JSON of an object never does.
-_COMPRESSED: Final = b"\x78"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,37 +217,6 @@ def _evidence_of(
     answers: Sequence[ArchivedAnswer], only: frozenset[ClaimField] | None
 ) -> Evidence | None:
     return archived_outcome(answers).evidence_about(only) if answers else None
-
-
-async def keep_answers(
-    connection: AsyncConnection, packed: Mapping[str, bytes], now: datetime
-) -> None:
-    """Store *packed* answers by purchase id, in the transaction that enters their purchases.
-
-    Idempotent: An answer that is there already stays as it is.
-    """
-    rows = [
-        {"purchase_id": purchase_id, "body": packed[purchase_id], "archived_at": now}
-        for purchase_id in sorted(packed)
-    ]
-    await insert_new(connection, evidence.c.purchase_id, rows)
-
-
-def pack(answer: JsonObject) -> bytes:
-    """Return the stored form of *answer*: JSON, compressed where that makes it smaller.
-
-    Of answers as the sandbox gives them (2.2 KB) a third is left; packing costs 0.1 ms.
-    """
-    plain = orjson.dumps(answer)
-    packed = zlib.compress(plain)
-    return packed if len(packed) < len(plain) else plain
-
-
-def unpack(body: bytes) -> JsonObject:
-    """Return the answer that `pack` made *body* from."""
-    plain = zlib.decompress(body) if body.startswith(_COMPRESSED) else body
-    answer: JsonObject = orjson.loads(plain)
-    return answer
 
 
 def _answers() -> Select[Any]:

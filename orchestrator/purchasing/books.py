@@ -7,17 +7,21 @@ what was paid, whatever happens in between.
 import random
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import NoReturn
 
 import structlog
 
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.database.schema import PurchaseOutcome
+from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo import Flight, Loaded, RecordGone, Source
+from orchestrator.purchasing.archive import EvidenceArchive
+from orchestrator.purchasing.budget import Budget
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
-from orchestrator.purchasing.ledger import Settlement
-from orchestrator.purchasing.outcome import Freshness, payload_of, status_of
+from orchestrator.purchasing.ledger import Ledger
+from orchestrator.purchasing.outcome import EnrichmentStatus, Freshness, payload_of, status_of
 from orchestrator.surfsense import Answer, AnswerLost, MalformedAnswer, Seller, to_record
 
 log = structlog.get_logger(__name__)
@@ -26,16 +30,70 @@ _MS = timedelta(milliseconds=1)
 
 
 class Books:
-    """The books of one process's purchases."""
+    """The books of one process's purchases: what is held, charged, given back and uncertain.
+
+    Attributes:
+        seller: Who sells; `seller_of` is who sells one step.
+        ledger: What was settled.
+        archive: What purchases have brought.
+        honours_key: The seller charges once for all requests with one Idempotency-Key, so that
+            repeating one is free.
+    """
 
     def __init__(
-        self, seller: Seller, settlement: Settlement, freshness: Freshness, *, honours_key: bool
+        self,
+        seller: Seller,
+        budget: Budget,
+        ledger: Ledger,
+        archive: EvidenceArchive,
+        *,
+        freshness: Freshness,
+        honours_key: bool = False,
+        clock: Clock = utc_now,
     ) -> None:
-        """Enter what *seller* sells; see `Purchaser` for the rest."""
-        self._seller = seller
-        self._settlement = settlement
+        """Enter what *seller* sells; *freshness* says how long an answer bars another purchase."""
+        self.seller = seller
+        self.ledger = ledger
+        self.archive = archive
+        self.honours_key = honours_key
+        self._budget = budget
         self._freshness = freshness
-        self._honours_key = honours_key
+        self._clock = clock
+
+    def seller_of(self, request: PurchaseRequest) -> Seller:
+        """Return who sells what *request* asks for."""
+        if request.step is None:
+            return self.seller
+        return self.seller.of_step(request.step, request.body or {}, request.price_micros)
+
+    def price_of(self, record: PurchaseRecord) -> int:
+        """Return the most that *record*'s attempt costs, in micro-USD: what it reserves."""
+        price_micros = record.request.price_micros
+        return self.seller.price_micros if price_micros is None else price_micros
+
+    async def reserve(self, record: PurchaseRecord) -> None:
+        """Hold the worst case of *record*'s attempt in all of its accounts, or in none.
+
+        Raises:
+            BudgetExhausted: A cap refuses it.
+            StoreUnavailable, DatabaseUnavailable: Nothing may be bought.
+        """
+        await self._budget.reserve(
+            record.ledger_id,
+            self.price_of(record),
+            record.accounts,
+            refresh=record.request.billing.refresh,
+        )
+
+    async def release(self, record: PurchaseRecord) -> None:
+        """Give back what *record*'s attempt holds: it has cost nothing.
+
+        A hold that cannot be given back, because Redis is unavailable, lapses.
+        """
+        try:
+            await self._budget.release(record.ledger_id, self.price_of(record), record.accounts)
+        except StoreUnavailable as away:
+            log.warning("purchase.hold_not_released", error=str(away))
 
     def loaded(self, record: PurchaseRecord, answer: Answer, source: Source) -> Loaded:
         """Return *answer* as the memo stores it, with what is owed for it."""
@@ -47,8 +105,8 @@ class Books:
                 PurchaseOutcome(status),
                 answer.cost_micros,
                 estimated=answer.cost_estimated,
-                protocol=self._seller.protocol,
-                settled_at=self._settlement.clock(),
+                protocol=self.seller.protocol,
+                settled_at=self._clock(),
             ),
             answer=payload_of(
                 answer,
@@ -58,21 +116,31 @@ class Books:
                 request.subject,
             ),
         )
-
-        async def settle() -> None:
-            await self.settle(bought)
-
         return Loaded(
             status,
             bought.answer or {},
-            self._freshness.ttl(status, random.random()),  # noqa: S311 - as above
+            self._freshness.ttl(status, random.random()),  # noqa: S311 - spreads expiries
             # The seller's data is no older: when exactly it was read is not known.
             record.started_at_ms,
             source,
             record=bought.to_json(),
-            settle=settle,
+            settle=partial(self.settle, bought),
             postponed_by=(StoreUnavailable, DatabaseUnavailable),
         )
+
+    async def archived(self, record: PurchaseRecord) -> Loaded | None:
+        """Return the answer of *record*'s attempt, if it was archived and never reached the memo.
+
+        Raises:
+            DatabaseUnavailable: The archive cannot be read, so nothing may be bought.
+        """
+        answers = await self.archive.of([record.ledger_id])
+        if record.ledger_id not in answers:
+            return None
+        answer = answers[record.ledger_id]
+        status = EnrichmentStatus(answer.outcome)
+        ttl = self._freshness.ttl(status, random.random())  # noqa: S311 - spreads expiries
+        return Loaded(status, dict(answer.payload), ttl, record.started_at_ms, Source.ADOPTED)
 
     async def charge(
         self, record: PurchaseRecord, outcome: PurchaseOutcome, cost_micros: int | None = None
@@ -82,33 +150,43 @@ class Books:
             outcome,
             self.price_of(record) if cost_micros is None else cost_micros,
             estimated=cost_micros is None,
-            protocol=self._seller.protocol,
-            settled_at=self._settlement.clock(),
+            protocol=self.seller.protocol,
+            settled_at=self._clock(),
         )
-        price_micros = record.request.price_micros
-        await self._settlement.settle(entry, record.accounts, price_micros=price_micros)
+        await self.settle(replace(record, ledger_entry=entry, answer=None))
 
     async def settle(self, record: PurchaseRecord) -> None:
-        """Enter *record*, which is BOUGHT, into the ledger; see `Settlement.settle`."""
-        assert record.ledger_entry is not None  # noqa: S101 - a BOUGHT record has one
-        await self._settlement.settle(
-            record.ledger_entry, record.accounts, record.answer, record.request.price_micros
+        """Enter *record*, which has its entry, into ledger and archive, once, then pay for it.
+
+        Resolves an attempt that was entered as uncertain.
+
+        Raises:
+            StoreUnavailable, DatabaseUnavailable: It may or may not be settled; repeat it.
+        """
+        entry, accounts, price_micros = record.ledger_entry, record.accounts, self.price_of(record)
+        assert entry is not None  # noqa: S101 - a BOUGHT record has one
+        entered = await self.ledger.settle(entry, record.answer)
+        was_micros = entered.was_micros
+        is_known = not entered.is_new and was_micros is None
+        if is_known and not await self.ledger.has(entry.purchase_id):
+            # Another purchase has its run, and pays for it.
+            log.warning("purchase.run_of_another", company_key=entry.company_key)
+            await self._budget.release(entry.purchase_id, price_micros, accounts)
+            return
+        await self._budget.settle(
+            entry.purchase_id,
+            price_micros,
+            entry.cost_micros if was_micros is None else was_micros,
+            accounts,
+            is_new=entered.is_new,
         )
-
-    async def release(self, record: PurchaseRecord) -> None:
-        """Give back what *record*'s attempt holds: it has cost nothing."""
-        price_micros = record.request.price_micros
-        await self._settlement.release(record.ledger_id, record.accounts, price_micros)
-
-    def seller_of(self, request: PurchaseRequest) -> Seller:
-        """Return who sells what *request* asks for."""
-        if request.step is None:
-            return self._seller
-        return self._seller.of_step(request.step, request.body or {}, request.price_micros)
-
-    def price_of(self, record: PurchaseRecord) -> int:
-        """Return the most that *record*'s attempt costs, in micro-USD."""
-        return self.seller_of(record.request).price_micros
+        if was_micros is not None:
+            log.info("purchase.resolved", company_key=entry.company_key, outcome=entry.outcome)
+            difference = entry.cost_micros - was_micros
+            # No account has a trace of it, so each that it concerns is read from the ledger again.
+            await self._budget.settle(
+                f"{entry.purchase_id}!", 0, difference, accounts, is_new=False
+            )
 
     async def resolve_as_free(self, record: PurchaseRecord) -> None:
         """Note that *record*'s attempt has cost nothing, if a successor entered it as uncertain.
@@ -116,7 +194,7 @@ class Books:
         Raises:
             StoreUnavailable, DatabaseUnavailable: It may or may not be noted; repeat it.
         """
-        if await self._settlement.ledger.has(record.ledger_id):
+        if await self.ledger.has(record.ledger_id):
             await self.charge(record, PurchaseOutcome.NOT_CHARGED, 0)
 
     async def write_off(self, flight: Flight, record: PurchaseRecord) -> PurchaseRecord:
@@ -132,7 +210,7 @@ class Books:
         lost = record.as_lost(to_record(error))
         try:
             # A buyer whose attempt is repeated must not call it free.
-            await flight.amend_record(lost.to_json(), take=self._honours_key)
+            await flight.amend_record(lost.to_json(), take=self.honours_key)
         except RecordGone:
             # Its buyer has settled it in the meantime, or withdrawn it: then it was free.
             await self.resolve_as_free(record)
@@ -159,7 +237,7 @@ class Books:
         else:
             await self.charge(record, PurchaseOutcome.UNCERTAIN)
             shared = AnswerLost(error.company, error.cause, price_micros)
-        if isinstance(shared, MalformedAnswer) or not self._honours_key:
+        if isinstance(shared, MalformedAnswer) or not self.honours_key:
             shared.retry_in = max(self.window_left(flight, record), _MS)
         await flight.write_record(record.as_lost(to_record(shared)).to_json())
         raise shared from error

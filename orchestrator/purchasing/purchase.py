@@ -6,7 +6,6 @@ the next leader where it stood. `intents.first_step` decides what a record asks 
 
 import asyncio
 import contextlib
-import random
 import uuid
 from dataclasses import replace
 from datetime import timedelta
@@ -25,9 +24,7 @@ from orchestrator.purchasing.intents import (
     Stage,
     first_step,
 )
-from orchestrator.purchasing.ledger import Settlement
 from orchestrator.purchasing.orphans import OrphanedRuns
-from orchestrator.purchasing.outcome import EnrichmentStatus, Freshness
 from orchestrator.surfsense import (
     Accepted,
     Answer,
@@ -37,7 +34,6 @@ from orchestrator.surfsense import (
     NotSent,
     RateLimited,
     RunInterrupted,
-    Seller,
     SendGuard,
     ServiceUnavailable,
     from_record,
@@ -81,44 +77,34 @@ class Purchaser:
         books: Enter what becomes of the attempts.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a rule of its own
+    def __init__(
         self,
-        seller: Seller,
-        settlement: Settlement,
+        books: Books,
         orphans: OrphanedRuns,
         *,
-        freshness: Freshness,
         slots: Slots,
         reconcile_grace: timedelta = RECONCILE_GRACE,
         send_within: timedelta = SEND_WITHIN,
-        honours_key: bool = False,
         pace: Pace | None = None,
     ) -> None:
-        """Buy from *seller*.
+        """Buy from the seller of *books*.
 
         Args:
-            seller: Sells answers.
-            settlement: Enters what they cost.
+            books: Enter what answers cost.
             orphans: Remembers runs that were given up.
-            freshness: For how long an answer bars another purchase.
             slots: As many as there may be purchases at once.
             reconcile_grace: For how long a run may be missing from the seller's list.
             send_within: How long after its intent a POST may leave.
-            honours_key: The seller charges once for all requests with one Idempotency-Key, so that
-                repeating one is free.
             pace: Says when a POST may leave; None where the seller sets no limit.
         """
         self.slots = slots
-        self._seller = seller
-        self._settlement = settlement
+        self.books = books
+        self._seller = books.seller
         self._orphans = orphans
-        self._freshness = freshness
         self._reconcile_grace = reconcile_grace
         self._send_within = send_within
-        self._answer_within = send_within + seller.answers_within + ANSWER_MARGIN
-        self._honours_key = honours_key
+        self._answer_within = send_within + books.seller.answers_within + ANSWER_MARGIN
         self._pace = pace
-        self.books = Books(seller, settlement, freshness, honours_key=honours_key)
         self._draining = False
 
     def drain(self) -> None:
@@ -142,7 +128,7 @@ class Purchaser:
         try:
             if self._draining:
                 raise ShuttingDown
-            record = _record_of(flight)
+            record = None if flight.record is None else PurchaseRecord.from_json(flight.record)
             if record is not None:
                 recovered = await self._recover(flight, record, request)
                 if isinstance(recovered, Loaded):
@@ -172,7 +158,7 @@ class Purchaser:
             NothingToCollect: There is none.
             EnrichmentError: Of the class that says what to do.
         """
-        record = _record_of(flight)
+        record = None if flight.record is None else PurchaseRecord.from_json(flight.record)
         if record is not None:
             recovered = await self._recover(flight, record, None)
             if isinstance(recovered, Loaded):
@@ -225,7 +211,7 @@ class Purchaser:
         Raises:
             EnrichmentError: It was charged, or may have been, and has no answer.
         """
-        adopted = await self._archived(record)
+        adopted = await self.books.archived(record)
         if adopted is not None:
             return await self._if_wanted(flight, record, adopted)
         if record.stage is not Stage.LOST:
@@ -233,7 +219,7 @@ class Purchaser:
             record = await self.books.write_off(flight, record)
         if self.books.is_over(flight, record):
             return None
-        if request is not None and self._honours_key:
+        if request is not None and self.books.honours_key:
             loaded = await self._send(flight, record.same_attempt())
             return await self._if_wanted(flight, record, loaded)
         if request is not None and record.may_be_bought_again(request):
@@ -241,7 +227,7 @@ class Purchaser:
             return await self._send(flight, _next_attempt(flight, record, request))
         assert record.failure is not None  # noqa: S101 - a LOST record has one
         error = from_record(record.failure)
-        if not self._honours_key:
+        if not self.books.honours_key:
             error.retry_in = self.books.window_left(flight, record)
         raise error
 
@@ -305,12 +291,7 @@ class Purchaser:
         if self._draining:  # since it waited for its turn
             raise ShuttingDown
         if record.failure is None:  # else it counts as spent already
-            await self._settlement.reserve(
-                record.ledger_id,
-                record.accounts,
-                record.request.price_micros,
-                refresh=record.request.billing.refresh,
-            )
+            await self.books.reserve(record)
 
     async def _give_back(self, turn: Turn | None) -> None:
         """Leave *turn* to another purchase: nothing is sent."""
@@ -318,22 +299,20 @@ class Purchaser:
             with contextlib.suppress(StoreUnavailable):  # it lapses
                 await self._pace.unused(turn)
 
-    async def _report(self, turn: Turn | None, error: EnrichmentError | None) -> None:
-        """Tell the gate how the POST of *turn* has ended."""
+    async def _submit(self, record: PurchaseRecord, turn: Turn | None) -> Accepted | Answer:
+        """Send the POST, and tell the gate of *turn* how it has ended."""
+        seller, failed = self.books.seller_of(record.request), None
+        try:
+            reply = await seller.submit(record.request.company, purchase_id=record.purchase_id)
+        except EnrichmentError as error:
+            failed = error
         if turn is not None and self._pace is not None:
             try:
-                await self._pace.ended(turn, error)
+                await self._pace.ended(turn, failed)
             except StoreUnavailable as away:
                 log.warning("purchase.pace_not_told", error=str(away))
-
-    async def _submit(self, record: PurchaseRecord, turn: Turn | None) -> Accepted | Answer:
-        seller, company = self.books.seller_of(record.request), record.request.company
-        try:
-            reply = await seller.submit(company, purchase_id=record.purchase_id)
-        except EnrichmentError as error:
-            await self._report(turn, error)
-            raise
-        await self._report(turn, None)
+        if failed is not None:
+            raise failed
         return reply
 
     async def _post(self, flight: Flight, record: PurchaseRecord, turn: Turn | None) -> Loaded:
@@ -343,7 +322,10 @@ class Purchaser:
             LeaseLost: It did not leave while the lease was surely held; nothing was sent.
             EnrichmentError: Of the class that says what to do.
         """
-        guard = _send_guard(flight, record)
+        # What the socket asks before the POST's first byte leaves.
+        guard = SendGuard(
+            lambda: flight.may_send() and flight.now_ms() < (record.send_before_ms or 0)
+        )
         try:
             with guarded(guard):
                 reply = await self._submit(record, turn)
@@ -496,20 +478,6 @@ class Purchaser:
         await flight.drop_record()
         return None
 
-    async def _archived(self, record: PurchaseRecord) -> Loaded | None:
-        """Return the answer of *record*'s attempt, if it was archived and never reached the memo.
-
-        Raises:
-            DatabaseUnavailable: The archive cannot be read, so nothing may be bought.
-        """
-        answers = await self._settlement.archive.of([record.ledger_id])
-        if record.ledger_id not in answers:
-            return None
-        answer = answers[record.ledger_id]
-        status = EnrichmentStatus(answer.outcome)
-        ttl = self._freshness.ttl(status, random.random())  # noqa: S311 - spreads expiries
-        return Loaded(status, dict(answer.payload), ttl, record.started_at_ms, Source.ADOPTED)
-
     async def _runs_of_others(self, record: PurchaseRecord) -> frozenset[str]:
         """Return the runs of other attempts: those in the ledger, and orphaned ones."""
         orphans = await self._orphans.of(record.request.company_key)
@@ -518,16 +486,12 @@ class Purchaser:
 
     async def settled_runs_of_others(self, record: PurchaseRecord) -> frozenset[str]:
         """Return the runs that the ledger has for other attempts at *record*'s company."""
-        purchases = await self._settlement.ledger.purchases_of(record.request.company_key)
+        purchases = await self.books.ledger.purchases_of(record.request.company_key)
         return frozenset(
             each.run_id
             for each in purchases
             if each.run_id and each.purchase_id != record.ledger_id
         )
-
-
-def _record_of(flight: Flight) -> PurchaseRecord | None:
-    return None if flight.record is None else PurchaseRecord.from_json(flight.record)
 
 
 def _next_attempt(
@@ -540,12 +504,3 @@ def _is_wanted(flight: Flight, record: PurchaseRecord, loaded: Loaded) -> bool:
     """Return whether the answer is fresh, and was not invalidated since."""
     expires_at_ms = loaded.loaded_at_ms + loaded.ttl // _MS
     return record.generation == flight.generation and expires_at_ms > flight.now_ms()
-
-
-def _send_guard(flight: Flight, record: PurchaseRecord) -> SendGuard:
-    """Return what the socket asks before the POST's first byte leaves."""
-
-    def may_leave() -> bool:
-        return flight.may_send() and flight.now_ms() < (record.send_before_ms or 0)
-
-    return SendGuard(may_leave)

@@ -16,7 +16,6 @@ from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo import Flight, LeftRecord, Loaded, Memo, MemoError, NotShared, Source
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
-from orchestrator.purchasing.ledger import Settlement
 from orchestrator.purchasing.orphans import OrphanedRuns, next_look
 from orchestrator.purchasing.purchase import NothingToCollect, Purchaser
 from orchestrator.surfsense import AnswerLost, EnrichmentError, MalformedAnswer
@@ -36,7 +35,6 @@ class Sweeper:
         self,
         memo: Memo,
         purchaser: Purchaser,
-        settlement: Settlement,
         orphans: OrphanedRuns,
         *,
         clock: Clock = utc_now,
@@ -46,7 +44,6 @@ class Sweeper:
     ) -> None:
         self._memo = memo
         self._purchaser = purchaser
-        self._settlement = settlement
         self._orphans = orphans
         self._clock = clock
         self._patience = patience
@@ -152,9 +149,7 @@ class Sweeper:
     async def _finish(self, left: LeftRecord) -> None:
         record = PurchaseRecord.from_json(left.record)
         if record.stage is Stage.BOUGHT and record.ledger_entry is not None:
-            await self._settlement.settle(
-                record.ledger_entry, record.accounts, record.answer, record.request.price_micros
-            )
+            await self._purchaser.books.settle(record)
             await self._memo.records.discard(left)
         else:
             try:

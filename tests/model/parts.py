@@ -27,6 +27,7 @@ from orchestrator.memo.store import Keys, Scripts, process_of
 from orchestrator.purchasing import (
     SEND_WITHIN,
     BillingContext,
+    Books,
     Budget,
     EvidenceArchive,
     Freshness,
@@ -34,7 +35,6 @@ from orchestrator.purchasing import (
     OrphanedRuns,
     Purchaser,
     PurchaseRequest,
-    Settlement,
     Sweeper,
 )
 from orchestrator.surfsense import (
@@ -197,37 +197,31 @@ class _Memo:
 class _Parts(NamedTuple):
     memo: _Memo
     purchaser: Purchaser
-    settlement: Settlement
     orphans: OrphanedRuns
 
 
 @lru_cache(maxsize=1)  # made once for all replays: what a flight knows is in its coroutine
 def _parts(rules: Rules, facts: Facts) -> _Parts:
-    settlement = Settlement(
-        cast("Budget", stand_ins.Budget()),
-        cast("Ledger", stand_ins.Ledger()),
-        cast("EvidenceArchive", stand_ins.Archive()),
-        price_micros=stand_ins.PRICE,
-        clock=lambda: _SETTLED_AT,
-    )
     orphans = cast(
         "OrphanedRuns", stand_ins.OrphanedRuns() if rules.has_orphans else stand_ins.NoOrphans()
     )
     seller = stand_ins.Seller(
         gives_run_ids=rules.gives_run_ids, answers_within=rules.answers_within
     )
-    purchaser = Purchaser(
+    books = Books(
         cast("Seller", seller),
-        settlement,
-        orphans,
+        cast("Budget", stand_ins.Budget()),
+        cast("Ledger", stand_ins.Ledger()),
+        cast("EvidenceArchive", stand_ins.Archive()),
         freshness=Freshness(rules.fresh_for, rules.fresh_for),
-        slots=Slots(1),
-        reconcile_grace=GRACE,
-        send_within=rules.send_within,
         honours_key=rules.honours_key,
+        clock=lambda: _SETTLED_AT,
+    )
+    purchaser = Purchaser(
+        books, orphans, slots=Slots(1), reconcile_grace=GRACE, send_within=rules.send_within
     )
     memo = _Memo(cast("Redis", _Redis(rules.lua)), facts, rules.durability)
-    return _Parts(memo, purchaser, settlement, orphans)
+    return _Parts(memo, purchaser, orphans)
 
 
 def program(rules: Rules, name: str) -> Program:
@@ -262,7 +256,6 @@ def _sweep(rules: Rules, name: str) -> Callable[[Facts], Coroutine[Any, Any, str
         sweeper = Sweeper(
             cast("Memo", parts.memo),
             parts.purchaser,
-            parts.settlement,
             parts.orphans,
             clock=facts.clock,
             patience=timedelta(0),

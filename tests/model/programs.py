@@ -1,6 +1,6 @@
 """Runs the project's own coroutines step by step, as programs of the model.
 
-`Leader`, `Records`, `Purchaser`, `Settlement` and `Sweeper` are the real ones. Wherever they
+`Leader`, `Records`, `Purchaser`, `Books` and `Sweeper` are the real ones. Wherever they
 would talk to Redis, the seller or the ledger, they stop with an `Ask`; the explorer decides
 what happens in the meantime, and hands in a reply. A coroutine cannot be copied, but what it
 does depends on the replies it had alone: a local state is the list of these, by number, and

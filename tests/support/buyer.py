@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +29,7 @@ from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.purchasing import (
     SEND_WITHIN,
     BillingContext,
+    Books,
     Budget,
     Caps,
     Enricher,
@@ -36,11 +37,10 @@ from orchestrator.purchasing import (
     EvidenceArchive,
     Freshness,
     Ledger,
-    LedgerEntry,
     OrphanedRuns,
     Purchaser,
+    PurchaseRecord,
     ReuseStatistics,
-    Settlement,
     Sweeper,
 )
 from orchestrator.settings import Settings, load
@@ -148,38 +148,25 @@ class MortalSeller:
         return MortalSeller(self._seller.of_step(step, body, price_micros), self._fate)
 
 
-class MortalSettlement(Settlement):
-    """A settlement whose caller dies around it."""
+class MortalBooks(Books):
+    """Books whose caller dies around what it enters."""
 
     fate: Fate
 
-    async def reserve(
-        self,
-        purchase_id: str,
-        accounts: Sequence[str],
-        price_micros: int | None = None,
-        *,
-        refresh: bool = False,
-    ) -> None:
+    async def reserve(self, record: PurchaseRecord) -> None:
         """Reserve, and die before or after; first let the test know who leads."""
         if self.fate.step is not Step.NEVER:
             sys.stdout.write("leading\n")
             sys.stdout.flush()
             await asyncio.to_thread(sys.stdin.readline)
         self.fate.at(Step.BEFORE_RESERVE)
-        await super().reserve(purchase_id, accounts, price_micros, refresh=refresh)
+        await super().reserve(record)
         self.fate.at(Step.AFTER_RESERVE)
 
-    async def settle(
-        self,
-        entry: LedgerEntry,
-        accounts: Sequence[str],
-        answer: dict[str, Any] | None = None,
-        price_micros: int | None = None,
-    ) -> None:
+    async def settle(self, record: PurchaseRecord) -> None:
         """Settle, and die before or after."""
         self.fate.at(Step.BEFORE_SETTLE)
-        await super().settle(entry, accounts, answer, price_micros)
+        await super().settle(record)
         self.fate.at(Step.AFTER_SETTLE)
 
 
@@ -198,7 +185,7 @@ class Buyer:
 async def open_buyer(
     settings: Settings, step: Step = Step.NEVER, *, reconcile_grace: timedelta = GRACE
 ) -> AsyncIterator[Buyer]:
-    """Wire a buyer as `bootstrap` does, with a mortal seller and settlement."""
+    """Wire a buyer as `bootstrap` does, with a mortal seller and books."""
     fate = Fate(step)
     async with AsyncExitStack() as stack:
         engine = open_engine(settings.database_url.get_secret_value())
@@ -219,19 +206,18 @@ async def open_buyer(
         seller = MortalSeller(open_seller(settings, http), fate)
         ledger, reuse = Ledger(engine, utc_now), ReuseStatistics(engine)
         stack.push_async_callback(reuse.aclose)
-        settlement = MortalSettlement(
+        books = MortalBooks(
+            seller,
             Budget(jobs_redis, ledger, Caps()),
             ledger,
             EvidenceArchive(engine),
-            price_micros=seller.price_micros,
+            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
         )
-        settlement.fate = fate
+        books.fate = fate
         orphans, durability = OrphanedRuns(memo_redis), Durability(settings.intent_durability)
         purchaser = Purchaser(
-            seller,
-            settlement,
+            books,
             orphans,
-            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
             slots=Slots(settings.max_in_flight),
             reconcile_grace=reconcile_grace,
             send_within=SEND_WITHIN + durability.patience,
@@ -244,7 +230,7 @@ async def open_buyer(
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
-        sweeper = Sweeper(memo, purchaser, settlement, orphans, patience=timedelta(seconds=0))
+        sweeper = Sweeper(memo, purchaser, orphans, patience=timedelta(seconds=0))
         enricher = Enricher(memo, purchaser, counters, reuse, CompanyIndex(engine, utc_now))
         yield Buyer(enricher, memo, ledger, EvidenceArchive(engine), sweeper)
 

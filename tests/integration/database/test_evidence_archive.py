@@ -4,13 +4,13 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import reading, schema, writing
 from orchestrator.database.pruner import Pruner
-from orchestrator.purchasing import EvidenceArchive, Ledger, PurchaseOutcome, keep_answers
+from orchestrator.purchasing import EvidenceArchive, Ledger, PurchaseOutcome
 from tests.support.cases import NOW, purchase
 
 LONG = {"answer": {"descripcion": "Logística y transporte. " * 200}}
@@ -81,9 +81,10 @@ async def test_an_answer_and_its_purchase_are_stored_together_or_not_at_all(
     engine: AsyncEngine,
 ) -> None:
     """There is no answer without its purchase in the ledger."""
+    row = {"purchase_id": "purchase-9", "body": b"{}", "archived_at": NOW}
     with pytest.raises(IntegrityError):
         async with writing(engine, "keep an answer without a purchase") as connection:
-            await keep_answers(connection, {"purchase-9": b"{}"}, NOW)
+            await connection.execute(insert(schema.evidence).values(row))
 
     async with reading(engine, "look") as connection:
         assert (await connection.execute(select(schema.evidence))).all() == []

@@ -21,6 +21,7 @@ from orchestrator.memo import Durability, Memo, MemoOptions
 from orchestrator.purchasing import (
     SEND_WITHIN,
     BillingContext,
+    Books,
     Budget,
     Caps,
     Enricher,
@@ -31,11 +32,10 @@ from orchestrator.purchasing import (
     OrphanedRuns,
     Purchaser,
     ReuseStatistics,
-    Settlement,
     Sweeper,
     run_account,
 )
-from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
+from tests.support.surfsense import FakeRunSeller, FakeSeller
 
 FREE = BillingContext("job-free", "default")
 CAPPED = BillingContext("job-capped", "default", capped=True)
@@ -94,17 +94,21 @@ class Worlds:
         ledger, reuse = Ledger(engine, utc_now), ReuseStatistics(engine)
         budget = Budget(jobs_redis, ledger, Caps())
         self._stack.push_async_callback(reuse.aclose)
-        settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
+        books = Books(
+            seller,
+            budget,
+            ledger,
+            EvidenceArchive(engine),
+            freshness=Freshness(timedelta(hours=2), timedelta(minutes=30)),
+            honours_key=honours_key,
+        )
         orphans = OrphanedRuns(memo_redis)
         purchaser = Purchaser(
-            seller,
-            settlement,
+            books,
             orphans,
-            freshness=Freshness(timedelta(hours=2), timedelta(minutes=30)),
             slots=Slots(50),
             reconcile_grace=GRACE,
             send_within=SEND_WITHIN + durability.patience,
-            honours_key=honours_key,
         )
         memo = Memo(
             memo_redis,
@@ -114,7 +118,6 @@ class Worlds:
         sweeper = Sweeper(
             memo,
             purchaser,
-            settlement,
             orphans,
             patience=timedelta(0),
             period=timedelta(seconds=1),

@@ -1,8 +1,11 @@
 """What an attempt holds in the budget, from its reservation to its settlement."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from redis.asyncio import Redis
@@ -12,17 +15,18 @@ from orchestrator.database import open_engine, upgrade
 from orchestrator.infra.clock import utc_now
 from orchestrator.purchasing import (
     BillingContext,
+    Books,
     Budget,
     Caps,
     EvidenceArchive,
+    Freshness,
     Ledger,
-    LedgerEntry,
     PurchaseOutcome,
     RefreshRefused,
-    Settlement,
 )
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.purchasing.ledger import UNSETTLED
+from orchestrator.surfsense import Seller
 from tests.support.books import total_spent
 
 PRICE = 100
@@ -46,19 +50,21 @@ def _record(purchase_id: str, *, refresh: bool = False) -> PurchaseRecord:
     )
 
 
-async def _reserve(settlement: Settlement, record: PurchaseRecord) -> None:
-    refresh = record.request.billing.refresh
-    await settlement.reserve(record.ledger_id, record.accounts, refresh=refresh)
+def _books(budget: Budget, ledger: Ledger, engine: AsyncEngine) -> Books:
+    hour = timedelta(hours=1)
+    seller = cast("Seller", SimpleNamespace(price_micros=PRICE, protocol="enrich"))
+    return Books(seller, budget, ledger, EvidenceArchive(engine), freshness=Freshness(hour, hour))
 
 
-def _entry(record: PurchaseRecord, cost_micros: int) -> LedgerEntry:
-    return record.entry(
+def _bought(record: PurchaseRecord, cost_micros: int) -> PurchaseRecord:
+    entry = record.entry(
         PurchaseOutcome.FOUND,
         cost_micros,
         estimated=False,
         protocol="enrich",
         settled_at=utc_now(),
     )
+    return replace(record, ledger_entry=entry)
 
 
 async def _used(budget: Budget, record: PurchaseRecord) -> set[tuple[int, int]]:
@@ -72,16 +78,16 @@ async def test_a_page_is_held_then_given_back_or_settled(
     """In every account alike: its run, its tenant, its day, the installation."""
     ledger = Ledger(engine, utc_now)
     budget = Budget(jobs_redis, ledger, Caps())
-    settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
+    books = _books(budget, ledger, engine)
     voided, bought = _record("p1"), _record("p2")
 
-    await _reserve(settlement, voided)
-    await _reserve(settlement, bought)
+    await books.reserve(voided)
+    await books.reserve(bought)
     held = await _used(budget, bought)
-    await settlement.release(voided.ledger_id, voided.accounts)
-    ledger_entry = _entry(bought, 60)
+    await books.release(voided)
+    bought = _bought(bought, 60)
     for _ in range(2):
-        await settlement.settle(ledger_entry, bought.accounts)
+        await books.settle(bought)
 
     assert held == {(0, 2 * PRICE)}
     assert await _used(budget, bought) == {(60, 0)}
@@ -91,11 +97,11 @@ async def test_a_refresh_stops_at_the_soft_cap(jobs_redis: Redis, engine: AsyncE
     """Refreshes are refused first; lookups that a caller waits for are still bought."""
     ledger = Ledger(engine, utc_now)
     budget = Budget(jobs_redis, ledger, Caps(tenant_micros=PRICE, soft_share=0.5))
-    settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
+    books = _books(budget, ledger, engine)
 
     with pytest.raises(RefreshRefused, match="tenant:north"):
-        await _reserve(settlement, _record("p1", refresh=True))
-    await _reserve(settlement, _record("p2"))
+        await books.reserve(_record("p1", refresh=True))
+    await books.reserve(_record("p2"))
 
     assert await _used(budget, _record("p2")) == {(0, PRICE)}
 
@@ -106,12 +112,12 @@ async def test_refreshes_have_a_cap_of_their_own_for_a_day(
     """Up to it, and no further; lookups of callers are not held against it."""
     ledger = Ledger(engine, utc_now)
     budget = Budget(jobs_redis, ledger, Caps(refresh_day_micros=PRICE))
-    settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
+    books = _books(budget, ledger, engine)
 
-    await _reserve(settlement, _record("p1", refresh=True))
+    await books.reserve(_record("p1", refresh=True))
     with pytest.raises(RefreshRefused, match="refresh:"):
-        await _reserve(settlement, _record("p2", refresh=True))
-    await _reserve(settlement, _record("p3"))
+        await books.reserve(_record("p2", refresh=True))
+    await books.reserve(_record("p3"))
 
 
 async def test_a_refresh_cap_counts_refreshes_of_the_ledger_alone(
@@ -120,15 +126,14 @@ async def test_a_refresh_cap_counts_refreshes_of_the_ledger_alone(
     """Redis may forget: the account opens again with what refreshes have cost, and no more."""
     ledger = Ledger(engine, utc_now)
     budget = Budget(jobs_redis, ledger, Caps(refresh_day_micros=PRICE))
-    settlement = Settlement(budget, ledger, EvidenceArchive(engine), price_micros=PRICE)
+    books = _books(budget, ledger, engine)
     for record, price in ((_record("p1", refresh=True), 1), (_record("p2"), PRICE)):
-        await _reserve(settlement, record)
-        ledger_entry = _entry(record, price)
-        await settlement.settle(ledger_entry, record.accounts)
+        await books.reserve(record)
+        await books.settle(_bought(record, price))
     await jobs_redis.flushdb()
 
     with pytest.raises(RefreshRefused, match="refresh:"):
-        await _reserve(settlement, _record("p3", refresh=True))
+        await books.reserve(_record("p3", refresh=True))
     (account,) = {name for name in _record("p4", refresh=True).accounts if "refresh:" in name}
     assert (await budget.account(account)).spent_micros == 1
 
@@ -140,16 +145,15 @@ async def test_a_settlement_cut_off_after_the_ledger_is_counted_once_when_repeat
     clock = [utc_now()]
     ledger = Ledger(engine, lambda: clock[0])
     budget = Budget(jobs_redis, ledger, Caps())
-    archive = EvidenceArchive(engine)
-    settlement = Settlement(budget, ledger, archive, price_micros=PRICE)
-    record = _record("p1")
-    ledger_entry = _entry(record, 60)
-    await ledger.settle(ledger_entry)  # and here the process ends
+    books = _books(budget, ledger, engine)
+    record = _bought(_record("p1"), 60)
+    assert record.ledger_entry is not None
+    await ledger.settle(record.ledger_entry)  # and here the process ends
     clock[0] += UNSETTLED + timedelta(seconds=1)
-    await _reserve(settlement, _record("p2"))
+    await books.reserve(_record("p2"))
 
     for _ in range(2):
-        await settlement.settle(ledger_entry, record.accounts)
+        await books.settle(record)
 
     spent = {micros for micros, _ in await _used(budget, record)}
     assert spent == {await total_spent(ledger)} == {60}
