@@ -78,7 +78,7 @@ from orchestrator.purchasing import (
 )
 from orchestrator.schedule import DueSet, RefreshPolicy, Scheduler, Watches
 from orchestrator.settings import ConfigurationError, Settings, webhook_key
-from orchestrator.surfsense import Account, open_account, open_http, open_seller
+from orchestrator.surfsense import Account, open_http, open_seller
 from orchestrator.surfsense.pace import Pace, Rate
 
 log = structlog.get_logger(__name__)
@@ -311,8 +311,8 @@ async def build(
         ledger, reuse = Ledger(engine, clock), ReuseStatistics(engine)
         stack.push_async_callback(reuse.aclose)
         budget = Budget(jobs_redis, ledger, caps_of(settings))
-        account = open_account(settings, http, clock=clock)
-        seller = open_seller(settings, http, account=account, clock=clock)
+        account = Account(http, workspace=settings.surfsense_workspace_id, clock=clock)
+        seller = open_seller(settings, http, account, clock=clock)
         archive = EvidenceArchive(engine)
         books = Books(
             seller,

@@ -14,7 +14,6 @@ from orchestrator.surfsense.answers import (
     NotFound,
     retry_after_s,
 )
-from orchestrator.surfsense.enrich import EnrichSeller
 from orchestrator.surfsense.errors import (
     AccessDenied,
     AnswerLost,
@@ -35,7 +34,7 @@ from orchestrator.surfsense.errors import (
 from orchestrator.surfsense.evidence import evidence_from, is_simulated
 from orchestrator.surfsense.http import Http, Reply, SendGuard, current_guard, guarded, open_http
 from orchestrator.surfsense.pace import Breaker, Pace, PaceState, Rate, Turn
-from orchestrator.surfsense.seller import Seller, open_account, open_seller
+from orchestrator.surfsense.seller import EnrichSeller, Seller, open_seller
 from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
 
 __all__ = [
@@ -77,7 +76,6 @@ __all__ = [
     "from_record",
     "guarded",
     "is_simulated",
-    "open_account",
     "open_http",
     "open_seller",
     "retry_after_s",

@@ -1,15 +1,21 @@
-"""The port through which purchases are made by either protocol, and the choice between them."""
+"""The port through which purchases are made, its protocol `enrich`, and the choice of protocol.
+
+By `enrich`, `POST {SURFSENSE_URL}/enrich` is answered at once or lost. `workspace` has a module of
+its own.
+"""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
+import orjson
+
 from orchestrator.evidence.model import Step
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.settings import Settings
 from orchestrator.surfsense.account import Account
-from orchestrator.surfsense.answers import Accepted, Answer
-from orchestrator.surfsense.enrich import EnrichSeller
+from orchestrator.surfsense.answers import Accepted, Answer, verdict_on
+from orchestrator.surfsense.errors import RunUnknown
 from orchestrator.surfsense.http import Http
 from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
 
@@ -88,17 +94,99 @@ class Seller(Protocol):
         """Stop a run. True means that it was stopped and is not charged; False, that it may be."""
 
 
-def open_account(settings: Settings, http: Http, *, clock: Clock = utc_now) -> Account:
-    """Return what `workspace` asks besides purchases: see `Account`."""
-    return Account(http, workspace=settings.surfsense_workspace_id, clock=clock)
+class EnrichSeller:
+    """A `Seller` without run ids."""
+
+    protocol: ClassVar[str] = "enrich"
+    gives_run_ids: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        http: Http,
+        *,
+        price_micros: int,
+        answers_within: timedelta,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.price_micros = price_micros
+        self.answers_within = answers_within
+        self._http = http
+        self._clock = clock
+
+    def of_step(
+        self, step: Step, body: Mapping[str, Any], price_micros: int | None
+    ) -> "EnrichSeller":
+        """Return this seller, which sells all there is in one purchase."""
+        del step, body, price_micros
+        return self
+
+    async def submit(self, company: str, *, purchase_id: str) -> Answer:
+        """Return the answer about *company*. Costs money on every call.
+
+        Args:
+            company: The name as it was typed.
+            purchase_id: Identity of this purchase; sent as `Idempotency-Key`, which a
+                server may ignore, and as `X-Request-ID`, to be found in its log.
+
+        Raises:
+            EnrichmentError: Of the class that says what to do; `AnswerLost` when the
+                request may have been accepted but was not answered within `answers_within`.
+        """
+        reply = await self._http.send(
+            "POST",
+            "/enrich",
+            company=company,
+            within=self.answers_within,
+            body=orjson.dumps({"empresa": company}),
+            request_id=purchase_id,
+        )
+        return verdict_on(
+            reply.status,
+            reply.headers,
+            reply.body,
+            company=company,
+            price_micros=self.price_micros,
+            now=self._clock(),
+        )
+
+    async def collect(self, run_id: str, *, company: str) -> Answer:
+        """Refuse: there are no runs in this protocol.
+
+        Raises:
+            RunUnknown: Always; the run is of another protocol, configured earlier.
+        """
+        raise RunUnknown(company, run_id)
+
+    async def look(
+        self,
+        run_id: str,  # noqa: ARG002 - the port's signature
+        *,
+        company: str,  # noqa: ARG002 - (as above)
+    ) -> Answer | None:
+        """Return None: there are no runs in this protocol."""
+        return None
+
+    async def find(
+        self,
+        company: str,  # noqa: ARG002 - the port's signature
+        *,
+        submitted_after: datetime,  # noqa: ARG002 - (as above)
+        exclude: Collection[str] = (),  # noqa: ARG002 - (as above)
+    ) -> str | None:
+        """Return None, which says nothing: this protocol keeps no record of purchases."""
+        return None
+
+    async def cancel(self, run_id: str) -> bool:  # noqa: ARG002 - the port's signature
+        """Return False: what was sent is completed and charged."""
+        return False
 
 
 def open_seller(
-    settings: Settings, http: Http, *, account: Account | None = None, clock: Clock = utc_now
+    settings: Settings, http: Http, account: Account, *, clock: Clock = utc_now
 ) -> Seller:
     """Return the seller of `SURFSENSE_PROTOCOL`, which sends through *http* and closes nothing.
 
-    *account* is what `workspace` buys by; one of its own unless given.
+    *account* is what `workspace` buys by.
     """
     timeout = settings.surfsense_timeout
     match settings.surfsense_protocol:
@@ -110,7 +198,6 @@ def open_seller(
                 clock=clock,
             )
         case "workspace":
-            account = account or open_account(settings, http, clock=clock)
             api = WorkspaceApi(http, workspace_id=account.workspace_id, clock=clock)
             return WorkspaceSeller(
                 api,

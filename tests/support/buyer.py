@@ -44,7 +44,7 @@ from orchestrator.purchasing import (
     Sweeper,
 )
 from orchestrator.settings import Settings, load
-from orchestrator.surfsense import Accepted, Answer, Seller, open_http, open_seller
+from orchestrator.surfsense import Accepted, Account, Answer, Seller, open_http, open_seller
 from tests.support.children import Children
 
 BILLING = BillingContext(None, "default")
@@ -203,7 +203,8 @@ async def open_buyer(
                 timeout=settings.surfsense_timeout,
             )
         )
-        seller = MortalSeller(open_seller(settings, http), fate)
+        account = Account(http, workspace=settings.surfsense_workspace_id)
+        seller = MortalSeller(open_seller(settings, http, account), fate)
         ledger, reuse = Ledger(engine, utc_now), ReuseStatistics(engine)
         stack.push_async_callback(reuse.aclose)
         books = MortalBooks(

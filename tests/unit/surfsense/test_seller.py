@@ -7,6 +7,7 @@ import respx
 from orchestrator import settings
 from orchestrator.infra.clock import utc_now
 from orchestrator.surfsense import (
+    Account,
     EnrichSeller,
     Found,
     Http,
@@ -35,10 +36,15 @@ def handler(_request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"empresa": "Acme", "cost_micros": 1})
 
 
+def _open(http: Http, **variables: str) -> Seller:
+    chosen = settings.load(**variables)
+    return open_seller(chosen, http, Account(http, workspace=chosen.surfsense_workspace_id))
+
+
 def seller_with(variables: dict[str, str]) -> Seller:
     """Return the seller of an environment."""
     http = Http(BASE["SURFSENSE_URL"], OverHttpx(httpx.MockTransport(handler)))
-    return open_seller(settings.load(**BASE, **variables), http)
+    return _open(http, **BASE, **variables)
 
 
 def test_the_protocol_chooses_the_seller() -> None:
@@ -85,7 +91,7 @@ async def test_the_workspace_may_be_named_by_number_or_name(wanted: str | None) 
     http = Http("https://s.example/api/v1", OverHttpx(httpx.MockTransport(router.async_handler)))
     chosen = {} if wanted is None else {"SURFSENSE_WORKSPACE_ID": wanted}
     del (variables := dict(WORKSPACE))["SURFSENSE_WORKSPACE_ID"]
-    seller = open_seller(settings.load(**BASE, **variables, **chosen), http)
+    seller = _open(http, **BASE, **variables, **chosen)
 
     stopped = [await seller.cancel(run_id) for run_id in ("run_1", "run_2")]
 
@@ -99,7 +105,7 @@ async def test_without_a_workspace_nothing_is_sent() -> None:
     router.get(url__startswith="https://s.example/api/v1/workspaces?").respond(text="<html>")
     http = Http("https://s.example", OverHttpx(httpx.MockTransport(router.async_handler)))
     variables = WORKSPACE | {"SURFSENSE_WORKSPACE_ID": "Ventas"}
-    seller = open_seller(settings.load(**BASE, **variables), http)
+    seller = _open(http, **BASE, **variables)
 
     with pytest.raises(ServiceUnavailable, match="workspaces"):
         await seller.submit("Acme", purchase_id="p-1")
