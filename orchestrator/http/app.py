@@ -24,6 +24,7 @@ from . import (
     failed_items,
     health,
     jobs,
+    lead_files,
     leads,
     metrics,
     opportunities,
@@ -99,7 +100,16 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         redoc_url=None,
     )
     # `failed` is no job id, so the failed items come before the jobs.
-    for part in (submitting, failed_items, jobs, leads, opportunities, dashboard, metrics):
+    for part in (
+        submitting,
+        failed_items,
+        jobs,
+        lead_files,
+        leads,
+        opportunities,
+        dashboard,
+        metrics,
+    ):
         app.include_router(part.router, dependencies=KEY_DOCUMENTED)
     app.include_router(health.router)
     app.include_router(reference.router)

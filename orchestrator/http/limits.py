@@ -24,8 +24,19 @@ PATIENCE_S: Final = 30.0
 BYTES_PER_S: Final = 16_000
 
 JOBS_PATH: Final = "/api/v1/jobs"
+IMPORT_PATH: Final = "/leads/import"
 CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"
+#: What a lead file may be declared as. Its content tells what it is.
+FILE_TYPES: Final = (
+    *(CSV, "text/tab-separated-values", NDJSON, "application/json", "application/octet-stream"),
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    *("application/vnd.oasis.opendocument.spreadsheet", "application/vnd.ms-excel"),
+    *("application/gzip", "application/x-gzip"),
+    *("application/zip", "application/x-zip-compressed"),
+)
+#: The media types of uploads, by address.
+UPLOADED: Final = {JOBS_PATH: (CSV, NDJSON), IMPORT_PATH: FILE_TYPES}
 
 
 def media_type_of(scope: Scope) -> str:
@@ -35,8 +46,8 @@ def media_type_of(scope: Scope) -> str:
 
 
 def is_upload(scope: Scope) -> bool:
-    """Say whether a request brings a list of companies that is read as it comes."""
-    return scope["path"] == JOBS_PATH and media_type_of(scope) in {CSV, NDJSON}
+    """Say whether a request brings a list or a file, which is never in memory whole."""
+    return media_type_of(scope) in UPLOADED.get(scope["path"], ())
 
 
 class BodyLimit:

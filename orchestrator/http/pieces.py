@@ -140,8 +140,13 @@ class PieceRoute(APIRoute):
 _DIGEST: Final = "emasai.body_digest"
 
 
+def set_digest(request: Request, digest: str) -> None:
+    """Say what identifies a body that is no JSON."""
+    request.scope[_DIGEST] = digest
+
+
 def digest_of(request: Request) -> str:
-    """Return the identity of the request's JSON body, however it was spelled; "" without one."""
+    """Return the identity of the request's body, of JSON however it was spelled; "" without one."""
     digest: str = request.scope.get(_DIGEST, "")
     return digest
 

@@ -23,7 +23,7 @@ from orchestrator.leadfile.cells import shown
 from orchestrator.settings import ApiKey, ApiScope
 
 from .errors import FieldFault, Refusal, Refused, invalid_request
-from .limits import CSV, JOBS_PATH, NDJSON, is_upload, media_type_of
+from .limits import CSV, IMPORT_PATH, JOBS_PATH, NDJSON, is_upload, media_type_of
 
 #: For the OpenAPI document only. `Guard` checks the key before a body is read, which FastAPI does
 #: ahead of every dependency.
@@ -65,7 +65,7 @@ _NO_JSON = Refusal(
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "unsupported_media_type",
     "The body must be JSON; send it with the header 'Content-Type: application/json'. "
-    f"POST {JOBS_PATH} takes '{CSV}' and '{NDJSON}', too.",
+    f"POST {JOBS_PATH} takes '{CSV}' and '{NDJSON}', too, and POST {IMPORT_PATH} files.",
 )
 
 

@@ -210,7 +210,7 @@ def _about(wanted: EnrichRequest | PipelineRequest) -> str | None:
     return wanted.filter.about
 
 
-_GONE = Refusal(
+BROKEN_OFF: Final = Refusal(
     HTTPStatus.BAD_REQUEST,
     "broken_off",
     "The upload broke off; nothing was accepted, send it again.",
@@ -253,7 +253,7 @@ async def accept_upload(
                 runtime, new, mentions, job_id=job_id, idempotency_key=request_key
             )
         except ClientDisconnect:
-            raise Refused(_GONE) from None
+            raise Refused(BROKEN_OFF) from None
     if is_known:
         response.headers[REPLAYED] = "true"
     response.headers["Location"] = url_of(job.job_id)

@@ -5,7 +5,7 @@ A file of any length is read row by row, and its results are written row by row.
 
 from .columns import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
 from .countries import country_code
-from .files import LeadFileError, check_writable, replacing
+from .files import LeadFileError, Spool, check_writable, replacing
 from .mentions import checked_mention, mention_from, mention_in
 from .reader import LeadFile, read_lead_file
 from .results import RESULT_COLUMNS, ResultCells, ResultTable, shared, without_result
@@ -24,6 +24,7 @@ __all__ = [
     "ResultCells",
     "ResultTable",
     "RowProblem",
+    "Spool",
     "check_writable",
     "checked_mention",
     "country_code",

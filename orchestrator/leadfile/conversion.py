@@ -9,11 +9,12 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import orjson
 
@@ -25,6 +26,8 @@ _MOST_UNPACKED: Final = 2 << 30
 #: Bytes of JSON that is one array and has to be in memory.
 _MOST_JSON: Final = 100 << 20
 _PIECE: Final = 1 << 16
+#: What a damaged archive raises while it is unpacked.
+_UNSOUND: Final = (gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
 _UNPACK_IT: Final = "unpack it and name one file"
 _SAVE_AS_CSV: Final = "open it in its program and save it as CSV"
 
@@ -46,7 +49,7 @@ def converted(path: Path, spool: Spool) -> Converted:
     for _ in range(2):  # a workbook may be compressed once more
         beginning = next(spool.chunks(), b"")
         if beginning.startswith(b"\x1f\x8b"):
-            spool = _unpacked(path, gzip.GzipFile(fileobj=spool.reader()))
+            spool = _unpacked(path, partial(gzip.open, spool.reader()))
         elif not beginning.startswith(b"PK\x03\x04"):
             break
         else:
@@ -55,7 +58,7 @@ def converted(path: Path, spool: Spool) -> Converted:
                 return _workbook(path, spool)
             archive, name = inside
             with archive:
-                spool = _unpacked(path, archive.open(name))
+                spool = _unpacked(path, partial(archive.open, name))
     beginning = next(spool.chunks(), b"")
     start = beginning[:200].decode("utf-8-sig", "ignore").lstrip()
     if start.startswith("{") or (start.startswith("[") and start[1:].lstrip().startswith("{")):
@@ -63,29 +66,29 @@ def converted(path: Path, spool: Spool) -> Converted:
     return Converted(spool)
 
 
-def _unpacked(path: Path, packed: Any) -> Spool:  # noqa: ANN401 - gzip's and zipfile's differ
+def _unpacked(path: Path, open_packed: Callable[[], IO[bytes] | gzip.GzipFile]) -> Spool:
     def pieces() -> Iterator[bytes]:
         size = 0
-        while piece := packed.read(_PIECE):
-            size += len(piece)
-            if size > _MOST_UNPACKED:
-                raise LeadFileError(str(path), "is too large when it is unpacked", "split it")
-            yield piece
+        # Here, since a `BadGzipFile` outside would count as an error of the disk.
+        try:
+            with open_packed() as packed:
+                while piece := packed.read(_PIECE):
+                    size += len(piece)
+                    if size > _MOST_UNPACKED:
+                        reason = "is too large when it is unpacked"
+                        raise LeadFileError(str(path), reason, "split it")
+                    yield piece
+        except _UNSOUND as error:
+            raise LeadFileError(str(path), "cannot be unpacked", "send it again, whole") from error
 
-    try:
-        with packed:
-            return Spool(path, pieces())
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
-        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
-            raise
-        raise LeadFileError(str(path), "cannot be unpacked", "send it again, whole") from error
+    return Spool(path, pieces())
 
 
 def _inside(path: Path, spool: Spool) -> tuple[zipfile.ZipFile, str] | None:
     """Return the one file of an archive; None of a workbook, which is an archive, too."""
     try:
         archive = zipfile.ZipFile(spool.reader())
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         reason = "looks like an Excel workbook (or another zip file), but is not whole"
         raise LeadFileError(str(path), reason, "send it again, whole") from error
     names = [

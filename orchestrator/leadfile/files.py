@@ -73,18 +73,21 @@ class Spool:
     copy has no name, so the operating system drops it with the process.
     """
 
-    def __init__(self, path: Path, pieces: Iterable[bytes] | None = None) -> None:
-        """Copy *path*, which may be a pipe, or the *pieces* that it has become.
+    def __init__(
+        self, path: Path, pieces: Iterable[bytes] | None = None, *, copy: BinaryIO | None = None
+    ) -> None:
+        """Copy *path*, which may be a pipe, or the *pieces* that it has become; or keep a *copy*.
 
         Raises:
             LeadFileError: It cannot be read, or there is no room for a copy.
         """
         with _translated(path):
-            if pieces is not None:
-                self._copy = _copy_of(pieces)
-            else:
+            if copy is None and pieces is not None:
+                copy = _copy_of(pieces)
+            elif copy is None:
                 with path.open("rb") as original:
-                    self._copy = _copy_of(iter(lambda: original.read(_CHUNK), b""))
+                    copy = _copy_of(iter(lambda: original.read(_CHUNK), b""))
+        self._copy = copy
         weakref.finalize(self, self._copy.close)
 
     def reader(self) -> io.BufferedReader:

@@ -152,6 +152,7 @@ def read_lead_file(
     needs: frozenset[LeadField] = FOR_PIPELINE,
     columns: Mapping[LeadField, Sequence[str]] = MappingProxyType({}),
     encoding: str | None = None,
+    spool: Spool | None = None,
 ) -> LeadFile:
     """Open *path*, of any size, and return it with its rows still to be read.
 
@@ -164,6 +165,7 @@ def read_lead_file(
             (`FOR_PIPELINE` or `FOR_ENRICHMENT`).
         columns: The names of columns whose names do not say what they hold.
         encoding: What Python calls the encoding; found out where it is None.
+        spool: The bytes of the file where it has come another way; *path* only names it then.
 
     Returns:
         Every row in its order, the bad ones with their problems instead of a lead. Blank rows
@@ -173,7 +175,7 @@ def read_lead_file(
         LeadFileError: The file as a whole cannot be used: unreadable, empty, without rows, not
             a CSV, or without a needed column.
     """
-    text_of = converted(path, Spool(path))
+    text_of = converted(path, spool or Spool(path))
     spool = text_of.spool
     beginning = next(spool.chunks(), b"")
     _check_signature(path, beginning)

@@ -44,6 +44,7 @@ async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> N
         "/api/v1/jobs/{job_id}/cancel": {"post"},
         "/api/v1/orchestrator/enriquecer-lead": {"post"},
         "/leads": {"get", "post"},
+        "/leads/import": {"post"},
         "/leads/{lead_id}": {"get", "patch", "delete"},
         "/oportunidades": {"get", "post"},
         "/oportunidades/{oportunidad_id}": {"get", "patch"},

@@ -29,6 +29,12 @@ def _zipped(**files: bytes) -> bytes:
     return packed.getvalue()
 
 
+def _changed(archive: bytes, offset: int, value: int) -> bytes:
+    """Return *archive* with one byte of the entry in its directory changed."""
+    at = archive.index(b"PK\x01\x02") + offset
+    return archive[:at] + bytes([value]) + archive[at + 1 :]
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -78,12 +84,15 @@ def test_rows_have_the_numbers_of_their_sheet(given_file: GivenFile) -> None:
     [
         (_zipped(a=CSV, b=CSV), "is an archive of 2 files; unpack it and name one file"),
         (gzip.compress(CSV, mtime=0)[:-20], "cannot be unpacked; send it again, whole"),
+        (b"\x1f\x8b is no gzip", "cannot be unpacked; send it again, whole"),
+        (_changed(_zipped(a=CSV), 8, 1), "cannot be unpacked; send it again, whole"),
+        (_changed(_zipped(a=CSV), 6, 99), "looks like an Excel workbook (or another zip file)"),
         (workbook(Leads=[[""]]), "is a workbook without any cell; add a row"),
         (b'{"company": ', "is not sound JSON; write one object a line"),
         (b'{"company": "A"}\n[1]\n', "has no object in place 2; write one object a line"),
     ],
     # Not of the contents, which have the instant of their making.
-    ids=["two files", "cut", "empty", "no JSON", "no object"],
+    ids=["two files", "cut", "damaged", "password", "version", "empty", "no JSON", "no object"],
 )
 def test_what_cannot_be_unpacked_is_one_sentence(
     given_file: GivenFile, content: bytes, sentence: str
