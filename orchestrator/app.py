@@ -35,7 +35,7 @@ from orchestrator.handlers import (
 )
 from orchestrator.identity.index import CompanyIndex, IdentityDecisions
 from orchestrator.infra.background import Supervisor
-from orchestrator.infra.clock import TOLERANCE, Clock, ServerClock, ahead_of
+from orchestrator.infra.clock import TOLERANCE, Clock, ServerClock, ahead_of, utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis, redis_time
 from orchestrator.infra.slots import Slots
@@ -78,7 +78,16 @@ from orchestrator.purchasing import (
 )
 from orchestrator.schedule import DueSet, RefreshPolicy, Scheduler, Watches
 from orchestrator.settings import ConfigurationError, Settings, webhook_key
-from orchestrator.surfsense import Account, open_http, open_seller
+from orchestrator.surfsense import (
+    Account,
+    EnrichSeller,
+    Http,
+    RunTimeouts,
+    Seller,
+    WorkspaceApi,
+    WorkspaceSeller,
+    open_http,
+)
 from orchestrator.surfsense.pace import Pace, Rate
 
 log = structlog.get_logger(__name__)
@@ -469,6 +478,27 @@ async def _open_relay(
         return None
     key, url = webhook_key(settings.webhook_secret), settings.webhook_url.get_secret_value()
     return OutboxRelay(outbox, await stack.enter_async_context(open_webhook(url, key, clock)))
+
+
+def open_seller(
+    settings: Settings, http: Http, account: Account, *, clock: Clock = utc_now
+) -> Seller:
+    """Return the seller of `SURFSENSE_PROTOCOL`, which sends through *http* and closes nothing.
+
+    *account* is what `workspace` buys by.
+    """
+    timeout = settings.surfsense_timeout
+    match settings.surfsense_protocol:
+        case "enrich":
+            return EnrichSeller(
+                http, price_micros=settings.price_micros, answers_within=timeout, clock=clock
+            )
+        case "workspace":
+            return WorkspaceSeller(
+                WorkspaceApi(http, workspace_id=account.workspace_id, clock=clock),
+                prices=lambda: account.prices,
+                timeouts=RunTimeouts(accept=min(RunTimeouts().accept, timeout), answer=timeout),
+            )
 
 
 def pace_of(settings: Settings, redis: Redis, account: Account | None = None) -> Pace | None:

@@ -217,8 +217,9 @@ def query_name(key: str, identity: Identity) -> str:
     name, _, rest = key.partition(MARK)
     words = identity.display_name if name == identity.name_key else name.replace("_", " ")
     fact = rest.partition(MARK)[0]
-    if fact == _bounded(identity.facts.domain or ""):
-        fact = identity.facts.domain or ""
+    domain = identity.facts.domain
+    if domain and fact == _bounded(domain):
+        fact = domain
     elif "." not in fact:
         fact = fact.upper() if len(fact) == _COUNTRY_LENGTH else ""
     return f"{words} ({fact})" if fact else words

@@ -10,7 +10,7 @@ take turns over the whole fleet, so two leads of one name never miss each other.
 
 import asyncio
 import time
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -81,24 +81,44 @@ class CompanyIndex:
         """Return the company that *identity* means; see `resolve_all`."""
         return (await self.resolve_all([identity]))[0]
 
-    async def resolve_all(self, identities: Sequence[Identity]) -> list[Resolved]:
+    async def resolve_all(
+        self, identities: Sequence[Identity], *, enters: bool = True
+    ) -> list[Resolved]:
         """Return the companies that *identities* mean, and assign the names that have a domain.
 
         Names without one are resolved after those assignments, wherever they stand. For them, and
-        for what this process has met before, nothing is read from the database.
+        for what this process has met before, nothing is read from the database. Unless it *enters*
+        assignments, all is as if it had, and none is stored.
 
         Raises:
             DatabaseUnavailable: It does not answer, and what is needed is not in memory.
         """
-        state = await self._current()
-        assignable = _assignable(identities, state)
-        keys = await self._assignments.assign(assignable, state.rules.splits)
-        has_new_names = any(
+        state = newest = await self._current()
+        decided = [by_decision(each, state) for each in identities]
+        assignable = [
+            each
+            for each, known in zip(identities, decided, strict=True)
+            if known is None and each.is_assignable
+        ]
+        assign = self._assignments.assign if enters else self._assignments.preview
+        keys = await assign(assignable, state.rules.splits) if assignable else []
+        if enters and any(
             key != each.name_key and each.name_key not in state.shared
             for each, key in zip(assignable, keys, strict=True)
-        )
-        newest = await self._current(renewed=True) if has_new_names else state
-        return await self._resolved(identities, iter(keys), state, newest)
+        ):
+            newest = await self._current(renewed=True)
+        found: list[Resolved] = []
+        key_of_next = iter(keys)
+        for identity, known in zip(identities, decided, strict=True):
+            if known is not None:
+                found.append(known)
+            elif identity.is_assignable:
+                found.append(by_assignment(identity, next(key_of_next), state))
+            elif identity.distinctive:
+                found.append(by_facts(identity, newest))
+            else:
+                found.append(await self._by_domain(identity, newest))
+        return found
 
     async def preview(self, identity: Identity) -> Resolved:
         """Return what `resolve` would, without assigning a name; see `preview_all`."""
@@ -110,10 +130,7 @@ class CompanyIndex:
         Raises:
             DatabaseUnavailable: It does not answer, and what is needed is not in memory.
         """
-        state = await self._current()
-        assignable = _assignable(identities, state)
-        keys = await self._assignments.preview(assignable, state.rules.splits)
-        return await self._resolved(identities, iter(keys), state, state)
+        return await self.resolve_all(identities, enters=False)
 
     async def resolve_key(self, company_key: str, name: str | None = None) -> Resolved:
         """Return the company that has *company_key*, or had it once, and is called *name*.
@@ -134,7 +151,7 @@ class CompanyIndex:
         """
         rules = (await self._current()).rules
         key, _ = rules.final(company_key)
-        return (key, *rules.former_keys(key), *rules.aliases_of(key))
+        return (key, *rules.merged.get(key, ()), *rules.aliases_of(key))
 
     async def companies_of(self, name_key: str) -> dict[str, tuple[NameAssignment, ...]]:
         """Return the companies that have a name, the oldest first: by key, its assignments.
@@ -153,27 +170,6 @@ class CompanyIndex:
         """
         async with reading(self._engine, "read the assignments of a name") as connection:
             return (await _read_assignments(connection, [name_key])).get(name_key, [])
-
-    async def _resolved(
-        self,
-        identities: Sequence[Identity],
-        keys: Iterator[str],
-        state: IndexState,
-        newest: IndexState,
-    ) -> list[Resolved]:
-        """Return the companies; *keys* are of those that `_assignable` returns for *state*."""
-        found: list[Resolved] = []
-        for identity in identities:
-            decided = by_decision(identity, state)
-            if decided is not None:
-                found.append(decided)
-            elif identity.is_assignable:
-                found.append(by_assignment(identity, next(keys), state))
-            elif identity.distinctive:
-                found.append(by_facts(identity, newest))
-            else:
-                found.append(await self._by_domain(identity, newest))
-        return found
 
     async def _by_domain(self, identity: Identity, state: IndexState) -> Resolved:
         """Return the company of a name that says nothing, by its domain."""
@@ -218,11 +214,6 @@ class CompanyIndex:
             shared = await _read_assignments(connection, sorted(names))
         self._version = version
         return IndexState(rules, {name: tuple(each) for name, each in shared.items()})
-
-
-def _assignable(identities: Iterable[Identity], state: IndexState) -> list[Identity]:
-    """Return those of *identities* whose company depends on the assignments of their names."""
-    return [each for each in identities if each.is_assignable and not by_decision(each, state)]
 
 
 class _Request(NamedTuple):
@@ -270,8 +261,6 @@ class _Assignments:
         Raises:
             DatabaseUnavailable: The database does not answer.
         """
-        if not identities:
-            return []
         names = sorted({each.name_key for each in identities})
         async with reading(self._engine, "read name assignments") as connection:
             assignments = await _read_assignments(connection, names)

@@ -108,10 +108,6 @@ class IdentityRules:
             key, numbers = rule.key, (*numbers, rule.number)
         return key, numbers
 
-    def former_keys(self, key: str) -> tuple[str, ...]:
-        """Return all keys that were merged into *key*, in order."""
-        return self.merged.get(key, ())
-
     def aliases_of(self, key: str) -> tuple[str, ...]:
         """Return the names' keys that lead to *key* by an alias, in order.
 
@@ -251,10 +247,6 @@ class IndexState:
     rules: IdentityRules = field(default_factory=IdentityRules)
     shared: Mapping[str, tuple[NameAssignment, ...]] = field(default_factory=dict)
 
-    def is_split(self, name_key: str) -> bool:
-        """Return whether a person has decided that the name means several companies."""
-        return name_key in self.rules.splits
-
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -319,7 +311,7 @@ def companies_of(
 ) -> dict[str, tuple[NameAssignment, ...]]:
     """Return the companies that have a name: by the current key of each, its assignments."""
     found: dict[str, tuple[NameAssignment, ...]] = {}
-    is_split = state.is_split(name_key)
+    is_split = name_key in state.rules.splits
     for assignment in assignments:
         key, _ = state.rules.final(_key_of(assignment, name_key, is_split=is_split))
         found[key] = (*found.get(key, ()), assignment)
@@ -330,7 +322,7 @@ def by_facts(identity: Identity, state: IndexState) -> Resolved:
     """Return which company of a name is meant, by country and legal form alone."""
     name, facts = identity.name_key, identity.facts
     assignments = state.shared.get(name, ())
-    is_split = state.is_split(name)
+    is_split = name in state.rules.splits
     if not is_split and not assignments:
         return after_merges(by_name(identity), state)
     numbers = (state.rules.splits[name],) if is_split else ()
@@ -404,7 +396,7 @@ def assign_all(
 def after_merges(resolved: Resolved, state: IndexState) -> Resolved:
     """Return *resolved* with the key that its key was merged into, if it was."""
     key, numbers = state.rules.final(resolved.key)
-    former = state.rules.former_keys(key)
+    former = state.rules.merged.get(key, ())
     if not numbers and not former:
         return resolved
     return Resolved(

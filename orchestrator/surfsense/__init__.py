@@ -1,19 +1,11 @@
 """Buying evidence from SurfSense: both protocols, what answers mean, and what goes wrong.
 
 `Seller` is the port; `EnrichSeller` and `WorkspaceSeller` speak SurfSense's two protocols over
-`http`; `pace` says when a purchase may leave. What is decided about answers is pure: `answers`,
-`evidence`, `runs`, `search`.
+`http`; `pace` says when a purchase may leave. What is decided about answers is pure:
+`evidence`, `runs`, `search`, and the functions of `seller`.
 """
 
 from orchestrator.surfsense.account import Account, Workspace
-from orchestrator.surfsense.answers import (
-    Accepted,
-    Ambiguous,
-    Answer,
-    Found,
-    NotFound,
-    retry_after_s,
-)
 from orchestrator.surfsense.errors import (
     AccessDenied,
     AnswerLost,
@@ -34,7 +26,16 @@ from orchestrator.surfsense.errors import (
 from orchestrator.surfsense.evidence import evidence_from, is_simulated
 from orchestrator.surfsense.http import Http, Reply, SendGuard, current_guard, guarded, open_http
 from orchestrator.surfsense.pace import Breaker, Pace, PaceState, Rate, Turn
-from orchestrator.surfsense.seller import EnrichSeller, Seller, open_seller
+from orchestrator.surfsense.seller import (
+    Accepted,
+    Ambiguous,
+    Answer,
+    EnrichSeller,
+    Found,
+    NotFound,
+    Seller,
+    retry_after_s,
+)
 from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
 
 __all__ = [
@@ -77,7 +78,6 @@ __all__ = [
     "guarded",
     "is_simulated",
     "open_http",
-    "open_seller",
     "retry_after_s",
     "to_record",
 ]

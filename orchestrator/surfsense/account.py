@@ -26,7 +26,6 @@ from pydantic import (
 
 from orchestrator.evidence.model import Step
 from orchestrator.infra.clock import Clock, utc_now
-from orchestrator.surfsense.answers import failure_on
 from orchestrator.surfsense.capabilities import (
     LIST_PRICES,
     Capabilities,
@@ -45,6 +44,7 @@ from orchestrator.surfsense.errors import (
 )
 from orchestrator.surfsense.http import Http
 from orchestrator.surfsense.refusals import one_line, refusal_in
+from orchestrator.surfsense.seller import failure_on
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -28,7 +28,6 @@ from redis.asyncio import Redis
 from orchestrator.infra.background import end_task
 from orchestrator.infra.redis_client import StoreUnavailable, load_script, store_errors
 from orchestrator.infra.slots import Lane
-from orchestrator.surfsense.answers import LONGEST_RETRY_AFTER_S
 from orchestrator.surfsense.errors import (
     AccessDenied,
     AnswerLost,
@@ -37,6 +36,7 @@ from orchestrator.surfsense.errors import (
     RateLimited,
     ServiceUnavailable,
 )
+from orchestrator.surfsense.seller import LONGEST_RETRY_AFTER_S
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,6 @@ from pydantic import (
     TypeAdapter,
 )
 
-from orchestrator.surfsense.answers import Answer, NotFound, answer_in
 from orchestrator.surfsense.errors import (
     EnrichmentError,
     MalformedAnswer,
@@ -27,6 +26,7 @@ from orchestrator.surfsense.errors import (
     SourceRefused,
 )
 from orchestrator.surfsense.refusals import is_refused_by_source, one_line
+from orchestrator.surfsense.seller import Answer, NotFound, answer_in
 
 #: Error of a run that was under way when its server restarted. It is not final: another process of
 #: the server may still be at work on the run, and a late success is charged.

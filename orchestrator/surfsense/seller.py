@@ -1,23 +1,206 @@
-"""The port through which purchases are made, its protocol `enrich`, and the choice of protocol.
+"""The port through which purchases are made, what their answers mean, and the protocol `enrich`.
 
-By `enrich`, `POST {SURFSENSE_URL}/enrich` is answered at once or lost. `workspace` has a module of
-its own.
+By `enrich`, `POST {SURFSENSE_URL}/enrich` is answered at once or lost. The protocol `workspace`
+has a module of its own.
 """
 
+import re
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, ClassVar, Protocol
 
 import orjson
 
 from orchestrator.evidence.model import Step
 from orchestrator.infra.clock import Clock, utc_now
-from orchestrator.settings import Settings
-from orchestrator.surfsense.account import Account
-from orchestrator.surfsense.answers import Accepted, Answer, verdict_on
-from orchestrator.surfsense.errors import RunUnknown
+from orchestrator.surfsense.errors import (
+    AccessDenied,
+    AnswerLost,
+    EnrichmentError,
+    MalformedAnswer,
+    RateLimited,
+    RequestRejected,
+    RunUnknown,
+    ServiceUnavailable,
+    SourceRefused,
+)
+from orchestrator.surfsense.evidence import Envelope, Estado
 from orchestrator.surfsense.http import Http
-from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, WorkspaceSeller
+from orchestrator.surfsense.refusals import Refusal, refusal_in
+
+_DENIED = frozenset({401, 402, 403})
+#: The work was never begun: the service cannot take requests at the moment (503; RFC 9110, 15.6.4),
+#: or a proxy could not reach it (521-523, 525, 526 and 530 of Cloudflare). Any other 5xx may come
+#: from a failure, or from a proxy that gave up, after the work was begun and charged.
+_NEVER_BEGUN = frozenset({503, 521, 522, 523, 525, 526, 530})
+
+_WRONG_URL = "there is no /enrich at SURFSENSE_URL; is it the origin of the service?"
+_REDIRECT = "it redirects; set SURFSENSE_URL to the final address"
+
+#: Seconds to wait when `Retry-After` is missing or unreadable: SurfSense counts in windows of one
+#: minute and sends no header for its own limit.
+RATE_WINDOW_S = 60
+#: Longest `Retry-After` in seconds that is believed.
+LONGEST_RETRY_AFTER_S = 3600
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_AMOUNT = re.compile(r"(\d{1,9})(?:\.\d*)?\s*(?:(s|m|h)[a-z]*)?", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """SurfSense took the purchase and works on it. `run_id` is durable: write it down at once."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """SurfSense knows the company. `payload` is its whole answer, unknown fields included."""
+
+    payload: dict[str, Any]
+    cost_micros: int
+    cost_estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """SurfSense looked and knows no such company."""
+
+    cost_micros: int
+    cost_estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """The name may mean any of `candidates`, which may be empty."""
+
+    candidates: tuple[str, ...]
+    payload: dict[str, Any]
+    cost_micros: int
+    cost_estimated: bool
+
+
+Answer = Found | NotFound | Ambiguous
+"""What was bought. `cost_estimated` says that the answer did not name its price."""
+
+
+def verdict_on(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    company: str,
+    price_micros: int,
+    now: datetime,
+) -> Answer:
+    """Return the answer of a `POST /enrich`.
+
+    Args:
+        status: The HTTP status.
+        headers: By lower-case or case-insensitive name.
+        body: As received, of any content type.
+        company: The name as it was asked for.
+        price_micros: Cost of a 200 that names none; a 404 that names none is free.
+        now: Aware UTC instant at which the answer arrived.
+
+    Raises:
+        EnrichmentError: Of the class that says what to do.
+    """
+    match status:
+        case 200:
+            payload = _parsed(body)
+            if not isinstance(payload, dict):
+                raise MalformedAnswer(company, "the body is not a JSON object")
+            return answer_in(payload, price_micros)
+        case 404:
+            payload = _parsed(body)
+            if not isinstance(payload, dict) or payload == {"detail": "Not Found"}:
+                raise RequestRejected(company, 404, _WRONG_URL)
+            return NotFound(*_cost(Envelope.model_validate(payload), 0))
+        case _:
+            raise failure_on(status, headers, body, company=company, now=now)
+
+
+def failure_on(
+    status: int, headers: Mapping[str, str], body: bytes, *, company: str, now: datetime
+) -> EnrichmentError:
+    """Return the error that a *status* other than the expected one means; see `verdict_on`."""
+    failure: EnrichmentError
+    refusal = refusal_in(body)
+    match status // 100:
+        case 4 if status == HTTPStatus.TOO_MANY_REQUESTS:
+            failure = RateLimited(company, retry_after_s(headers.get("retry-after"), now))
+        case 4 if status in _DENIED and refusal.is_by_source:
+            failure = SourceRefused(company, refusal.reason or refusal.code)
+        case 4 if status in _DENIED:
+            failure = AccessDenied(company, status, refusal.reason)
+        case 4:
+            failure = RequestRejected(company, status, refusal.reason or "it gave no reason")
+        case 5 if status in _NEVER_BEGUN:
+            failure = ServiceUnavailable(company, _answered(status, refusal))
+        case 5:
+            failure = AnswerLost(company, _answered(status, refusal))
+        case 3:
+            failure = RequestRejected(company, status, _REDIRECT)
+        case _:
+            failure = MalformedAnswer(company, f"status {status} instead of 200")
+    return failure
+
+
+def answer_in(payload: dict[str, Any], price_micros: int) -> Answer:
+    """Return what *payload*, a company's JSON object, says; *price_micros* if it names no cost."""
+    envelope = Envelope.model_validate(payload)
+    cost, estimated = _cost(envelope, price_micros)
+    if not payload or envelope.estado is Estado.NOT_FOUND:
+        return NotFound(cost, estimated)
+    if envelope.estado is Estado.AMBIGUOUS:
+        names = tuple(candidate.name for candidate in envelope.candidates)
+        return Ambiguous(names, payload, cost, estimated)
+    return Found(payload, cost, estimated)
+
+
+def retry_after_s(header: str | None, now: datetime) -> int:
+    """Return the seconds that a 429 asks to wait, from 0 to `LONGEST_RETRY_AFTER_S`.
+
+    Args:
+        header: `Retry-After` as seconds, as an HTTP date, or in words such as "1 minute",
+            which SurfSense sends; anything else counts as missing.
+        now: Aware UTC instant at which the answer arrived.
+    """
+    text = (header or "").strip()
+    amount = _AMOUNT.fullmatch(text)
+    if amount is not None:
+        seconds = int(amount[1]) * _UNITS[(amount[2] or "s").lower()]
+    else:
+        try:
+            instant = parsedate_to_datetime(text)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return RATE_WINDOW_S
+        if instant.tzinfo is None:  # "-0000" and a missing zone both mean UTC here
+            instant = instant.replace(tzinfo=UTC)
+        seconds = round((instant - now).total_seconds())
+    return min(max(seconds, 0), LONGEST_RETRY_AFTER_S)
+
+
+def _cost(envelope: Envelope, otherwise_micros: int) -> tuple[int, bool]:
+    if envelope.cost_micros is None:
+        return otherwise_micros, True
+    return envelope.cost_micros, False
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _answered(status: int, refusal: Refusal) -> str:
+    said = f": {refusal.reason.rstrip('.')}" if refusal.reason else ""
+    return f"it answered {status}{said}"
 
 
 class Seller(Protocol):
@@ -179,31 +362,3 @@ class EnrichSeller:
     async def cancel(self, run_id: str) -> bool:  # noqa: ARG002 - the port's signature
         """Return False: what was sent is completed and charged."""
         return False
-
-
-def open_seller(
-    settings: Settings, http: Http, account: Account, *, clock: Clock = utc_now
-) -> Seller:
-    """Return the seller of `SURFSENSE_PROTOCOL`, which sends through *http* and closes nothing.
-
-    *account* is what `workspace` buys by.
-    """
-    timeout = settings.surfsense_timeout
-    match settings.surfsense_protocol:
-        case "enrich":
-            return EnrichSeller(
-                http,
-                price_micros=settings.price_micros,
-                answers_within=timeout,
-                clock=clock,
-            )
-        case "workspace":
-            api = WorkspaceApi(http, workspace_id=account.workspace_id, clock=clock)
-            return WorkspaceSeller(
-                api,
-                prices=lambda: account.prices,
-                timeouts=RunTimeouts(
-                    accept=min(RunTimeouts().accept, timeout),
-                    answer=timeout,
-                ),
-            )

@@ -21,7 +21,6 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.evidence.model import Step
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.surfsense.account import API_PREFIX
-from orchestrator.surfsense.answers import Accepted, Answer, failure_on
 from orchestrator.surfsense.capabilities import LIST_PRICES, StepPrice, cost_of
 from orchestrator.surfsense.errors import (
     AnswerLost,
@@ -51,6 +50,7 @@ from orchestrator.surfsense.search import (
     payload_from,
     search_request,
 )
+from orchestrator.surfsense.seller import Accepted, Answer, failure_on
 from orchestrator.surfsense.verbs import VERBS, answer_of, is_request
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from orchestrator.surfsense import (
     ServiceUnavailable,
     errors,
 )
-from orchestrator.surfsense.answers import failure_on
+from orchestrator.surfsense.seller import failure_on
 from tests.model.invariants import ALWAYS, QUIET
 from tests.support.cases import NOW
 from tests.support.project import ROOT, project_files_like, read

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from orchestrator.app import open_seller
 from orchestrator.database import open_engine
 from orchestrator.evidence.model import Step as EvidenceStep
 from orchestrator.identity import Mention
@@ -44,7 +45,7 @@ from orchestrator.purchasing import (
     Sweeper,
 )
 from orchestrator.settings import Settings, load
-from orchestrator.surfsense import Accepted, Account, Answer, Seller, open_http, open_seller
+from orchestrator.surfsense import Accepted, Account, Answer, Seller, open_http
 from tests.support.children import Children
 
 BILLING = BillingContext(None, "default")

@@ -23,7 +23,7 @@ from orchestrator.surfsense import (
     RequestRejected,
     ServiceUnavailable,
 )
-from orchestrator.surfsense.answers import (
+from orchestrator.surfsense.seller import (
     LONGEST_RETRY_AFTER_S,
     RATE_WINDOW_S,
     retry_after_s,

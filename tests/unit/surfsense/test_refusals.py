@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from orchestrator.infra.bounds import is_storable
 from orchestrator.surfsense import AccessDenied, AnswerLost, ServiceUnavailable, SourceRefused
-from orchestrator.surfsense.answers import failure_on
 from orchestrator.surfsense.refusals import (
     LONGEST_REASON,
     is_refused_by_source,
     one_line,
     refusal_in,
 )
+from orchestrator.surfsense.seller import failure_on
 from tests.support.cases import NOW
 
 

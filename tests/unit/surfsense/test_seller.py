@@ -5,6 +5,7 @@ import pytest
 import respx
 
 from orchestrator import settings
+from orchestrator.app import open_seller
 from orchestrator.infra.clock import utc_now
 from orchestrator.surfsense import (
     Account,
@@ -15,7 +16,6 @@ from orchestrator.surfsense import (
     Seller,
     ServiceUnavailable,
     WorkspaceSeller,
-    open_seller,
 )
 from tests.support.over_httpx import OverHttpx
 
