@@ -12,8 +12,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from .additions import may_have, take_off
-from .stripping import ARTICLE, FORMS, Form, Removal, Stripped, strip
+from .stripping import ARTICLE, FORMS, Form, Removal, Stripped, may_have, strip, take_off
 from .writing import split_words, symbols, tidy, words_of
 
 #: Begins the keys of SurfSense results in the memo's database: a contract with other services.

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.identity import company_key
-from orchestrator.identity.additions import take_off
+from orchestrator.identity.stripping import take_off
 
 ONE_COMPANY = [
     ["Starbucks", "Starbucks #1234", "Starbucks Store #88", "STARBUCKS #1234", "Starbucks (#1234)"],
