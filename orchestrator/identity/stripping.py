@@ -348,7 +348,7 @@ def _strip_front(stripped: Stripped, country: str | None) -> Stripped | None:
     return stripped
 
 
-_LONGEST: Final = 300
+_LONGEST_NAME: Final = 300
 """Characters; a longer text is no name with an addition, and is left alone."""
 _SIGNS: Final = frozenset("#([:/\u2105ÃÂ")
 _TELLING_WORDS: Final = words_of("telling_words")
@@ -438,7 +438,7 @@ def take_off(name: str) -> Written:
     >>> take_off("Norte Digital LLC d/b/a Faro").name, take_off("Norte SL (CIF B12345678)").name
     ('Norte Digital LLC', 'Norte SL')
     """
-    if len(name) > _LONGEST:
+    if len(name) > _LONGEST_NAME:
         return Written(name, ())
     text, additions = unicodedata.normalize("NFC", name), []
     for part in (_repair, _without_care_of, _before_trade_name, _without_branch, _without_code):
