@@ -322,10 +322,7 @@ class Purchaser:
             LeaseLost: It did not leave while the lease was surely held; nothing was sent.
             EnrichmentError: Of the class that says what to do.
         """
-        # What the socket asks before the POST's first byte leaves.
-        guard = SendGuard(
-            lambda: flight.may_send() and flight.now_ms() < (record.send_before_ms or 0)
-        )
+        guard = _send_guard(flight, record)
         try:
             with guarded(guard):
                 reply = await self._submit(record, turn)
@@ -504,3 +501,8 @@ def _is_wanted(flight: Flight, record: PurchaseRecord, loaded: Loaded) -> bool:
     """Return whether the answer is fresh, and was not invalidated since."""
     expires_at_ms = loaded.loaded_at_ms + loaded.ttl // _MS
     return record.generation == flight.generation and expires_at_ms > flight.now_ms()
+
+
+def _send_guard(flight: Flight, record: PurchaseRecord) -> SendGuard:
+    """Return what the socket asks before the POST's first byte leaves."""
+    return SendGuard(lambda: flight.may_send() and flight.now_ms() < (record.send_before_ms or 0))
