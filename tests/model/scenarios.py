@@ -414,7 +414,7 @@ MUTATIONS = (
         "the archive is not asked",
         ENRICH_FAILOVER,
         (answer_is_known,),
-        patch=(buying.Purchaser, "_archived", _looks_nowhere),
+        patch=(Books, "archived", _looks_nowhere),
     ),
     Mutation(
         "a leader that gives a purchase up takes its record",
