@@ -9,6 +9,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
+# The tests start some hundred processes; none of them should compile the program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-lowest test-newest docs check static mutants bench up clean
 

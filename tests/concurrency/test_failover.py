@@ -14,13 +14,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from orchestrator.database import upgrade
 from orchestrator.embedded.servers import Valkey, start_sandbox
 from orchestrator.identity import company_key
 from orchestrator.memo import NotDurable, Source
 from orchestrator.settings import Settings, load
 from tests.support.buyer import BILLING, RUNS, Step, cue, open_buyer, start_buyer
 from tests.support.children import Children
+from tests.support.database import migrated_file
 from tests.support.sandbox import charges
 from tests.support.valkey import (
     client_of,
@@ -82,11 +82,10 @@ async def pair(surfsense: tuple[Path, str], tmp_path: Path) -> AsyncIterator[Pai
     """Run two servers, the second as the replica of the first; both write to disk at once."""
     home, url = surfsense
     variables = {
-        "DATABASE_URL": f"sqlite:///{tmp_path}/emasai.db",
+        "DATABASE_URL": migrated_file(tmp_path),
         "SURFSENSE_URL": url,
         **RUNS,
     }
-    await upgrade(variables["DATABASE_URL"])
     with running_valkey(tmp_path / "one") as primary, running_valkey(tmp_path / "two") as replica:
         for server in (primary, replica):
             async with client_of(server, 0) as client:

@@ -4,17 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from orchestrator.database import open_engine, upgrade
+from orchestrator.database import open_engine
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
+from tests.support.database import migrated_file
 
 
 @asynccontextmanager
 async def open_index(folder: Path) -> AsyncIterator[CompanyIndex]:
     """Open an index that knows nothing yet, in a SQLite file in *folder*."""
-    url = f"sqlite:///{folder}/companies.db"
-    await upgrade(url)
-    engine = open_engine(url)
+    engine = open_engine(migrated_file(folder))
     try:
         yield CompanyIndex(engine, utc_now)
     finally:

@@ -3,7 +3,6 @@
 Valkey, SQLite and a seller of our own, worker processes and commands, each under the test's hand.
 """
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -14,12 +13,10 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 import psutil
 
 from orchestrator.app import Runtime, build
-from orchestrator.database import upgrade
 from orchestrator.dispatch import submit
 from orchestrator.embedded.servers import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable
@@ -29,6 +26,7 @@ from orchestrator.settings import load
 from tests.support.async_waiting import eventually
 from tests.support.audit import Audit, audit
 from tests.support.crew import Crew, CrewMember, crew_of
+from tests.support.database import migrated_file
 from tests.support.hostile_seller import PRICES, HostileSeller, running_seller
 from tests.support.project import ROOT
 from tests.support.valkey import bring_back, kill, running_valkey
@@ -236,7 +234,7 @@ async def running_installation(
         ours = {
             **VARIABLES,
             "REDIS_URL": f"{valkey.url}/1",
-            "DATABASE_URL": f"sqlite:///{folder / 'emasai.sqlite'}",
+            "DATABASE_URL": migrated_file(folder),
             "SURFSENSE_URL": seller.url,
             "SURFSENSE_PROTOCOL": protocol,
             "EMASAI_PRICE_MICROS": str(PRICES[protocol]),
@@ -246,10 +244,8 @@ async def running_installation(
         settings = load(**ours)
         notifier = CeleryNotifier(create_app(settings))
         async with AsyncExitStack() as runtime:
-            async with _migrating():
-                await upgrade(ours["DATABASE_URL"])
-                ours_built = build(settings, notifier=notifier, chunk_items=CHUNK_ITEMS)
-                parts = await runtime.enter_async_context(ours_built)
+            ours_built = build(settings, notifier=notifier, chunk_items=CHUNK_ITEMS)
+            parts = await runtime.enter_async_context(ours_built)
             installation = Installation(folder, valkey, seller, ours, crew, parts)
             try:
                 yield installation
@@ -257,11 +253,3 @@ async def running_installation(
                 installation.end()
                 crew.end()
         await notifier.aclose()
-
-
-def _migrating() -> asyncio.Lock:
-    """Return what keeps two installations of one loop from migrating at once: Alembic cannot."""
-    return _migrations.setdefault(asyncio.get_running_loop(), asyncio.Lock())
-
-
-_migrations: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()

@@ -16,7 +16,6 @@ import pytest
 import sqlalchemy as sa
 
 from orchestrator.app import build
-from orchestrator.database import upgrade
 from orchestrator.dispatch import submit
 from orchestrator.doctor import Level, examine
 from orchestrator.doctor.redis_rules import acl_rules
@@ -27,6 +26,7 @@ from orchestrator.jobs import Job, JobKind, NewJob
 from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.crew import crew_of
+from tests.support.database import migrated_file
 from tests.support.project import read
 from tests.support.redis_servers import (
     Installation,
@@ -110,11 +110,10 @@ def test_an_installation_works_and_survives_a_restart(
     with _opened(row, folder) as installation:
         variables = {
             **installation.variables,
-            "DATABASE_URL": f"sqlite:///{folder}/emasai.db",
+            "DATABASE_URL": migrated_file(folder),
             "SURFSENSE_URL": url,
             "EMASAI_MAX_IN_FLIGHT": "4",
         }
-        asyncio.run(upgrade(variables["DATABASE_URL"]))
         with crew_of(variables, folder) as crew:
             worker = crew.start("worker")
             job = asyncio.run(_submit(variables, companies))
@@ -131,7 +130,7 @@ def test_an_installation_works_and_survives_a_restart(
     assert done.done == COMPANIES
     assert done.tally.get("failed", 0) == 0
     assert bill() == Counter(keys)
-    assert _ledger(folder / "emasai.db") == bill()
+    assert _ledger(folder / "emasai.sqlite") == bill()
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.database import upgrade
 from orchestrator.embedded.servers import Sandbox, Valkey, start_sandbox
+from tests.support.database import migrated_file
 from tests.support.valkey import client_of, running_valkey
 
 
@@ -46,10 +46,8 @@ async def server(valkey: Valkey) -> AsyncIterator[Redis]:
 @pytest.fixture
 async def variables(valkey: Valkey, sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
     """Return the environment of a healthy installation."""
-    variables = {
+    return {
         "REDIS_URL": f"{valkey.url}/1",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/emasai.db",
+        "DATABASE_URL": migrated_file(tmp_path),
         "SURFSENSE_URL": sandbox.url,
     }
-    await upgrade(variables["DATABASE_URL"])
-    return variables

@@ -1,13 +1,12 @@
 """The extra `embedded`: a configured installation works without it, other commands name it."""
 
-import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from orchestrator.database import upgrade
 from orchestrator.embedded.servers import start_sandbox
+from tests.support.database import migrated_file
 from tests.support.valkey import running_valkey
 
 #: Refuses the modules that a configured installation must not import.
@@ -74,8 +73,7 @@ def test_nothing_else_imports_the_embedded_stack() -> None:
 def test_a_configured_installation_buys_without_it(tmp_path: Path) -> None:
     """Commands on real servers need neither the embedded stack nor its packages."""
     sandbox = start_sandbox(tmp_path / "sandbox", tmp_path / "sandbox.log")
-    database_url = f"sqlite:///{tmp_path / 'emasai.sqlite'}"
-    asyncio.run(upgrade(database_url))
+    database_url = migrated_file(tmp_path)
     try:
         with running_valkey(tmp_path / "valkey") as valkey:
             variables = {

@@ -24,6 +24,7 @@ from orchestrator.infra.redis_client import open_redis
 from orchestrator.leads import LeadStore
 from tests.support.cases import lead
 from tests.support.children import Children
+from tests.support.database import migrated_file
 from tests.support.gateway_process import LEADS
 from tests.support.history import Read, Write, faults
 from tests.support.postgres import PostgresServer, postgres_or_skip
@@ -43,11 +44,12 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a migrated database with the leads."""
-    url = f"sqlite:///{tmp_path}/emasai.db"
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         url = server.create_database(f"test_{uuid4().hex}")
-    await upgrade(url)
+        await upgrade(url)
+    else:
+        url = migrated_file(tmp_path)
     engine = open_engine(url)
     await LeadStore(engine, utc_now).import_leads([lead(number) for number in range(LEADS)])
     await engine.dispose()

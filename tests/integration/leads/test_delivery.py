@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from orchestrator.database import open_engine, upgrade
+from orchestrator.database import open_engine
 from orchestrator.infra.background import Supervisor, end_task
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import HandOverState, LeadStore, Outbox, OutboxRelay, Webhook, open_webhook
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
 from tests.support.children import Children
+from tests.support.database import migrated_file
 from tests.support.receiver import SECRET, SECRET_TEXT, Receiver, open_receiver
 
 SOON = timedelta(milliseconds=20)
@@ -24,14 +25,13 @@ SOON = timedelta(milliseconds=20)
 
 @pytest.fixture
 def database(tmp_path: Path) -> str:
-    """Return the URL of a SQLite file."""
-    return f"sqlite:///{tmp_path}/emasai.db"
+    """Return the URL of a migrated SQLite file."""
+    return migrated_file(tmp_path)
 
 
 @pytest.fixture
 async def engine(database: str) -> AsyncIterator[AsyncEngine]:
     """Return an engine on the migrated file."""
-    await upgrade(database)
     engine = open_engine(database)
     yield engine
     await engine.dispose()

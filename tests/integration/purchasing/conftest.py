@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import open_engine, upgrade
+from orchestrator.database import open_engine
 from orchestrator.embedded.servers import Valkey
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
@@ -35,6 +35,7 @@ from orchestrator.purchasing import (
     Sweeper,
     run_account,
 )
+from tests.support.database import migrated_file
 from tests.support.surfsense import FakeRunSeller, FakeSeller
 
 FREE = BillingContext("job-free", "default")
@@ -136,9 +137,7 @@ class Worlds:
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """Return an engine on a migrated SQLite file."""
-    url = f"sqlite:///{tmp_path}/emasai.db"
-    await upgrade(url)
-    engine = open_engine(url)
+    engine = open_engine(migrated_file(tmp_path))
     yield engine
     await engine.dispose()
 

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import open_engine, upgrade
+from orchestrator.database import open_engine
 from orchestrator.infra.clock import utc_now
 from orchestrator.purchasing import (
     Account,
@@ -22,6 +22,7 @@ from orchestrator.purchasing import (
 )
 from tests.support.books import FixedBalances, total_spent
 from tests.support.cases import purchase
+from tests.support.database import migrated_file
 
 PRICE = 100
 DAY = datetime.now(UTC)
@@ -31,9 +32,7 @@ ACCOUNTS = accounts_of(tenant="default", day=DAY.date(), job_id="job-1")
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """Return an engine on a migrated SQLite file."""
-    url = f"sqlite:///{tmp_path}/emasai.db"
-    await upgrade(url)
-    engine = open_engine(url)
+    engine = open_engine(migrated_file(tmp_path))
     yield engine
     await engine.dispose()
 

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import open_engine, upgrade
+from orchestrator.database import open_engine
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
@@ -23,6 +23,7 @@ from orchestrator.purchasing import (
     ReuseStatistics,
 )
 from orchestrator.purchasing.intents import PurchaseRequest
+from tests.support.database import migrated_file
 
 BILLING = BillingContext(None, "default")
 
@@ -43,9 +44,7 @@ class FakePurchaser(Purchaser):
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """Return an engine on a migrated SQLite file."""
-    url = f"sqlite:///{tmp_path}/emasai.db"
-    await upgrade(url)
-    engine = open_engine(url)
+    engine = open_engine(migrated_file(tmp_path))
     yield engine
     await engine.dispose()
 

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import open_engine, upgrade
+from orchestrator.database import open_engine
 from orchestrator.infra.clock import utc_now
 from orchestrator.purchasing import (
     BillingContext,
@@ -28,6 +28,7 @@ from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Sta
 from orchestrator.purchasing.ledger import UNSETTLED
 from orchestrator.surfsense import Seller
 from tests.support.books import total_spent
+from tests.support.database import migrated_file
 
 PRICE = 100
 
@@ -35,9 +36,7 @@ PRICE = 100
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """Return an engine on a migrated SQLite file."""
-    url = f"sqlite:///{tmp_path}/emasai.db"
-    await upgrade(url)
-    engine = open_engine(url)
+    engine = open_engine(migrated_file(tmp_path))
     yield engine
     await engine.dispose()
 

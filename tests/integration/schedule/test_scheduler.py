@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import open_engine, upgrade
+from orchestrator.database import open_engine
 from orchestrator.embedded.servers import Valkey
 from orchestrator.identity import company_key
 from orchestrator.identity.index import CompanyIndex
@@ -35,6 +35,7 @@ from orchestrator.schedule.due_set import DUE
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
 from tests.support.children import Children
+from tests.support.database import migrated_file
 from tests.support.job_records import AcceptingRecords
 
 DAY = timedelta(days=1)
@@ -101,8 +102,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path, jobs_redis: Redis) -> AsyncIterator[World]:
     """Return a scheduler on a SQLite file and a real Valkey."""
-    database = f"sqlite:///{tmp_path}/emasai.db"
-    await upgrade(database)
+    database = migrated_file(tmp_path)
     engine = open_engine(database)
     records = AcceptingRecords(jobs_redis, ttl=timedelta(hours=1))
     yield World(

@@ -35,6 +35,10 @@ class Api:
 
 OpenApi = Callable[..., AbstractAsyncContextManager[Api]]
 
+#: The first application with keys, and the first without. FastAPI builds a route when it is first
+#: asked for, and the OpenAPI document takes half a second, so all tests share those of these two.
+_first: dict[bool, FastAPI] = {}
+
 
 @pytest.fixture
 def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
@@ -54,12 +58,15 @@ def open_api() -> OpenApi:
     async def opened(settings: Settings, base_url: str = "http://localhost") -> AsyncIterator[Api]:
         notifier = FakeNotifier()
         app = create_api(settings, notifier=notifier)
+        first = _first.setdefault(bool(settings.api_keys), app)
+        app.router.routes, app.openapi_schema = first.router.routes, first.openapi_schema
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url=base_url) as client,
         ):
             yield Api(app, client, notifier)
+        first.openapi_schema = app.openapi_schema
 
     return opened
 
