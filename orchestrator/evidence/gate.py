@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
 from agents.cdao.vocabulary import fold as words_of
-from orchestrator.evidence.hosts import host_of, kind_of, registrable
+from orchestrator.evidence.hosts import folded_label, host_of, kind_of, registrable
 from orchestrator.evidence.model import Agreement, Belonging, Hit, JobAd, Page, Place, Step, Subject
 from orchestrator.evidence.names import likeness
 from orchestrator.evidence.passages import MOST_READ, fold
-from orchestrator.evidence.places import belongs
+from orchestrator.evidence.places import belongs, is_on_its_domain, same_phone
 from orchestrator.evidence.vocabulary import may_be_one, spans_of, towns_of
 from orchestrator.evidence.website import WebsiteChoice, choose, page_belongs
 from orchestrator.identity import InvalidCompanyName, company_key
@@ -35,7 +35,8 @@ _MOST_ITEMS: Final = 100
 #: Characters of a result's title or description that are read; a search engine shows 300.
 _LONGEST_SHOWN: Final = 1_000
 _PART_OF_SITE: Final = "it is a page of the site that names the company"
-_UNSEEN_WORDING: Final = "a search shows the company, but never under this place's name"
+_UNSEEN_WORDING: Final = "nothing but this place shows the company under that name"
+_NAME_ALONE: Final = "its site has the company's name, and no other fact of it"
 _FOREIGN_SITE: Final = "other pages of its site are not the company's"
 
 
@@ -101,76 +102,113 @@ def pass_gate(subject: Subject, answers: Answers) -> Gated:
     answers = answers.in_order()
     hits = answers.search or ()
     places = _judge_places(subject, answers.maps or (), hits)
-    site, pages, is_backed = _judge_site(subject, answers, _agreeing(places))
-    is_verified = any(_agrees(found) for _, found in pages)
-    if is_verified and subject.domain is None:
+    site = _judge_site(subject, answers, _agreeing(places))
+    is_verified = any(_agrees(found) for _, found in site.pages)
+    if is_verified:
         # What is proven about the website tells its places from those of namesakes.
-        subject = replace(subject, domain=site.domain)
-        places = _judge_places(subject, answers.maps or (), hits)
+        subject = replace(subject, domain=subject.domain or site.choice.domain)
+        said = "\n".join(page.text[:MOST_READ] for page, found in site.pages if _agrees(found))
+        places = _judge_places(subject, answers.maps or (), hits, said)
     own = _agreeing(places)
+    domain = site.choice.domain if site.is_tied else None
     sources = (
         *(_of_place(*judged) for judged in places),
-        *(_of_hit(hit, _judge_hit(subject, hit, site.domain, own)) for hit in hits),
-        *(_of_page(*judged) for judged in pages),
+        *(_of_hit(hit, _judge_hit(subject, hit, domain, own)) for hit in hits),
+        *(_of_page(*judged) for judged in site.pages),
         *(_of_job(job, _judge_job(subject, job, own)) for job in answers.jobs or ()),
     )
-    return Gated(site, sources, is_verified, is_backed)
+    return Gated(site.choice, sources, is_verified, site.is_backed)
 
 
 def _judge_places(
-    subject: Subject, places: Iterable[Place], hits: Sequence[Hit]
+    subject: Subject, places: Iterable[Place], hits: Sequence[Hit], site: str = ""
 ) -> list[tuple[Place, Belonging]]:
+    """Judge places; *site* is what the verified pages of the company say, if there are any."""
     judged = []
     for place in places:
         found = belongs(subject, place)
+        if found.agreement is Agreement.WEAK and (fact := _told_by(site, subject, place)):
+            found = Belonging(Agreement.AGREE, (*found.reasons, f"the company's site has {fact}"))
         if _agrees(found) and _is_doubted(subject, place, hits):
             found = Belonging(Agreement.WEAK, (*found.reasons, _UNSEEN_WORDING))
         judged.append((place, found))
     return judged
 
 
-def _is_doubted(subject: Subject, place: Place, hits: Sequence[Hit]) -> bool:
-    """Return whether a search shows the company, and never with the words that *place* adds.
+def _told_by(site: str, subject: Subject, place: Place) -> str | None:
+    """Return the fact that shows a *place* of the company's name to be one of its *site*."""
+    if not likeness(subject.name, place.title).is_same:
+        return None
+    if place.phone and _has_number([place.phone], _letters_and_digits(site)):
+        return "its phone number"
+    city = words_of(place.city or "")
+    # A company names other towns than its own, too: those of its customers.
+    is_told = bool(city) and not subject.city and f"_{city}_" in f"_{words_of(site)}_"
+    return "its town" if is_told and f"_{city}_" not in f"_{words_of(subject.name)}_" else None
 
-    "Textil Acme" may be Acme, but not if directories list an Acme in its town, and no result has
-    the place's other words, its phone or its site.
+
+def _is_doubted(subject: Subject, place: Place, hits: Iterable[Hit]) -> bool:
+    """Return whether *place* adds words to the name that nothing else shows.
+
+    "Textil Acme" may be Acme, or its neighbour. It is Acme if a result of a search has the
+    place's other words, its phone or its site.
     """
-    if likeness(subject.name, place.title).is_exact or is_on(place.website, subject.domain):
+    if (
+        likeness(subject.name, place.title).is_exact
+        or is_on(place.website, subject.domain)
+        or same_phone(subject, place)
+    ):
         return False
     added = set(split_words(place.title)) - set(split_words(subject.name))
-    listed = False
-    for hit in hits:
-        text = f"{hit.title[:_LONGEST_SHOWN]} {hit.description[:_LONGEST_SHOWN]}"
-        numbers = [place.phone] if place.phone else []
-        if (
-            is_on(place.website, host_of(hit.url))
-            or added <= set(split_words(text))
-            or _has_number(numbers, _letters_and_digits(text))
-        ):
-            return False
-        listed = listed or _agrees(_judge_hit(subject, hit, None, ()))
-    return listed
+    label = folded_label(registrable(host_of(place.website or "") or ""))
+    if is_on_its_domain(subject, place) and not any(word in label for word in added):
+        return False
+    numbers = [place.phone] if place.phone else []
+    return bool(added) and not any(
+        is_on(place.website, host_of(hit.url))
+        or added <= set(split_words(text := _shown(hit)))
+        or _has_number(numbers, _letters_and_digits(text))
+        for hit in hits
+    )
 
 
-def _judge_site(
-    subject: Subject, answers: Answers, places: Sequence[Place]
-) -> tuple[WebsiteChoice, list[tuple[Page, Belonging]], bool]:
-    """Return the website, the crawled pages with their belongings, and whether it is backed.
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """The website, its crawled pages with their belongings, and how sure it is.
+
+    Attributes:
+        choice: The site.
+        pages: Crawled pages, those of other sites, too.
+        is_backed: It is the lead's own domain, a place that agrees has it, or a page names the
+            company.
+        is_tied: It is the lead's own domain, or it has more of the company than the name.
+    """
+
+    choice: WebsiteChoice
+    pages: list[tuple[Page, Belonging]]
+    is_backed: bool
+    is_tied: bool
+
+
+def _judge_site(subject: Subject, answers: Answers, places: Sequence[Place]) -> _Site:
+    """Return the website.
 
     Args:
         subject: Who is asked for.
         answers: In order.
         places: Those that agree.
     """
-    site = choose(subject, answers.search or (), places)
+    hits = answers.search or ()
+    site = choose(subject, hits, places)
     pages = _judge_pages(subject, answers.crawl or (), site.domain)
     is_backed = _is_backed(subject, site.domain, places)
-    if not is_backed and (town := _where_else(subject, places, pages)):
-        pages = [(page, _refused(found, town)) for page, found in pages]
+    is_tied = is_backed or _is_tied(subject, site.domain, hits, pages, places)
+    if not is_tied:
+        pages = [(page, _refused(found)) for page, found in pages]
     is_backed = is_backed or any(_agrees(found) for _, found in pages)
     if site.domain and (lost := _why_lost(site.domain, pages, is_backed=is_backed)):
-        return WebsiteChoice(None, None, (lost,), site.candidates), pages, False
-    return site, pages, is_backed
+        return _Site(WebsiteChoice(None, None, (lost,), site.candidates), pages, False, False)
+    return _Site(site, pages, is_backed, is_tied)
 
 
 def _agreeing(places: Iterable[tuple[Place, Belonging]]) -> list[Place]:
@@ -258,30 +296,36 @@ def _is_backed(subject: Subject, domain: str | None, places: Iterable[Place]) ->
     return is_on(subject.domain, domain) or any(is_on(place.website, domain) for place in places)
 
 
-def _where_else(
-    subject: Subject, places: Sequence[Place], pages: Iterable[tuple[Page, Belonging]]
-) -> str | None:
-    """Return where a site is that names another town and never the company's: a namesake's.
+def _is_tied(
+    subject: Subject,
+    domain: str | None,
+    hits: Iterable[Hit],
+    pages: Iterable[tuple[Page, Belonging]],
+    places: Sequence[Place],
+) -> bool:
+    """Return whether the results or pages of a site have a fact of the company beside its name.
 
-    None if it names the company's town, region, phone or tax id, or no town at all.
+    That is its town or region, a phone number or the tax id. Where no such fact is known, of a
+    company of which name and country are all, the site is as sure as the name.
     """
-    text = "\n".join(page.text[:MOST_READ] for page, found in pages if _agrees(found))
     cities = _cities(subject, places)
-    if not text or not cities or _tie(subject, text, None, places):
-        return None
     phones = [place.phone for place in places if place.phone]
-    if _has_number(phones, _letters_and_digits(text)):
-        return None
+    if not subject.has_second_fact and not cities and not phones:
+        return True
+    said = [_shown(hit) for hit in hits if is_on(hit.url, domain)]
+    said += [page.text[:MOST_READ] for page, found in pages if _agrees(found)]
+    text = "\n".join(said)
+    if _tie(subject, text, None, places) or _has_number(phones, _letters_and_digits(text)):
+        return True
     ours = [town for city in cities for town in towns_of(city) if not town.is_country]
     named = [town for span in spans_of(split_words(text)) for town in span.towns]
-    if not ours or may_be_one(ours, [town for town in named if not town.is_country]):
-        return None
-    others = sorted(town.name for town in named if not town.is_country)
-    return others[0] if others else None
+    return may_be_one(ours, [town for town in named if not town.is_country])
 
 
-def _refused(found: Belonging, town: str) -> Belonging:
-    return Belonging(Agreement.CONFLICT, (f"its site is about {town}", *found.reasons))
+def _refused(found: Belonging) -> Belonging:
+    if not _agrees(found):
+        return found
+    return Belonging(Agreement.CONFLICT, (_NAME_ALONE, *found.reasons))
 
 
 def _why_lost(
@@ -314,10 +358,13 @@ def _judge_hit(
         return Belonging(Agreement.WEAK, ("its site may be another company's",))
     if likeness(subject.name, hit.title).score < 1:
         return Belonging(Agreement.WEAK, ("its title does not name the company",))
-    shown = f"{hit.title[:_LONGEST_SHOWN]} {hit.description[:_LONGEST_SHOWN]}"
-    if tie := _tie(subject, shown, domain, places):
+    if tie := _tie(subject, _shown(hit), domain, places):
         return Belonging(Agreement.AGREE, ("its title names the company", f"it names {tie}"))
     return Belonging(Agreement.WEAK, ("it names the company, and no other fact of it",))
+
+
+def _shown(hit: Hit) -> str:
+    return f"{hit.title[:_LONGEST_SHOWN]} {hit.description[:_LONGEST_SHOWN]}"
 
 
 def _tie(subject: Subject, text: str, domain: str | None, places: Sequence[Place]) -> str | None:
@@ -351,8 +398,9 @@ def _judge_job(subject: Subject, job: JobAd, places: Sequence[Place]) -> Belongi
     if not likeness(subject.name, job.company).is_same:
         return Belonging(Agreement.CONFLICT, ("the employer has another name",))
     cities, city = _cities(subject, places), words_of(job.city or "")
-    if cities and city and not any(f"_{one}_" in f"_{city}_" for one in cities):
-        return Belonging(Agreement.WEAK, ("the employer has this name, but in another town",))
+    is_known = bool(cities) or subject.has_second_fact
+    if is_known and not any(f"_{one}_" in f"_{city}_" for one in cities):
+        return Belonging(Agreement.WEAK, ("the employer has this name, perhaps in another town",))
     return Belonging(Agreement.AGREE, ("the employer has this name",))
 
 

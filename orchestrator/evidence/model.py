@@ -36,7 +36,7 @@ class Subject:
             social networks never.
         country: ISO 3166-1 alpha-2.
         city: As the lead gives it.
-        phones: E.164.
+        phones: E.164; of the company, not of a person.
         tax_id: As the lead gives it.
     """
 
@@ -46,6 +46,17 @@ class Subject:
     city: str | None = None
     phones: tuple[str, ...] = ()
     tax_id: str | None = None
+
+    @property
+    def has_second_fact(self) -> bool:
+        """Whether anything but name and country is known, which namesakes may share.
+
+        >>> Subject("Acme", country="ES").has_second_fact
+        False
+        >>> Subject("Acme", city="Bilbao").has_second_fact
+        True
+        """
+        return bool(self.domain or self.city or self.phones or self.tax_id)
 
 
 def language_of(country: str | None) -> str:

@@ -26,7 +26,8 @@ def belongs(subject: Subject, place: Place) -> Belonging:
 
     AGREE needs the same domain or phone with a name that does not contradict, or the same name in
     the same town. CONFLICT is another domain, country or name. The rest is WEAK: a namesake
-    elsewhere, a name with a part that is not asked for, a name of generic words only.
+    elsewhere, a name with a part that is not asked for, a name of generic words only. Of a company
+    of which nothing but name and country is known, a whole name that few can have is enough.
     """
     same_domain = _same_domain(subject, place)
     name = likeness(subject.name, place.title)
@@ -53,14 +54,14 @@ def _agreement_of_name(subject: Subject, place: Place, name: Likeness) -> Agreem
         return Agreement.CONFLICT
     same_town = _same_town(subject, place)
     if same_town is None:
-        # Without a town, only a whole name that few companies can have is enough.
-        is_sure = name.is_exact and not (name.is_generic or name.is_misspelt or name.towns)
-        return Agreement.AGREE if is_sure else Agreement.WEAK
-    is_named = name.is_same or (name.is_leading and _is_on_its_domain(subject, place))
+        is_rare = name.is_exact and not (name.is_generic or name.is_misspelt or name.towns)
+        is_all = is_rare and not subject.has_second_fact
+        return Agreement.AGREE if is_all else Agreement.WEAK
+    is_named = name.is_same or (name.is_leading and is_on_its_domain(subject, place))
     return Agreement.AGREE if same_town and is_named else Agreement.WEAK
 
 
-def _is_on_its_domain(subject: Subject, place: Place) -> bool:
+def is_on_its_domain(subject: Subject, place: Place) -> bool:
     """Return whether the domain of the place's website is made of the company's name alone."""
     host = host_of(place.website or "")
     if not host or kind_of(host) is not None:
@@ -86,7 +87,7 @@ def _reasons(
         yield f"its name {shown!r} lacks {', '.join(name.missing[:3])}"
     else:
         yield f"its name {shown!r} has more or other words"
-        if name.is_leading and _is_on_its_domain(subject, place):
+        if name.is_leading and is_on_its_domain(subject, place):
             yield f"its domain {host_of(place.website or '')} is made of the company's name"
     same_town = _same_town(subject, place)
     if same_town is not None:

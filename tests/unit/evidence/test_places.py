@@ -1,6 +1,7 @@
 """Whether a place on Maps is the company that is asked for."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,6 @@ def agreement(subject: Subject, place: Place) -> Agreement:
         replace(PLACE, city="Bilbo"),
         replace(PLACE, city="Bizkaia"),
         replace(PLACE, city=None, address="Calle Mayor 4, 48001 Bilbao"),
-        replace(PLACE, city=None, country=None),
         replace(PLACE, title="Talleres Arriaga Hnos. Zubieta", website="https://arriaga.es/"),
         replace(PLACE, website="https://www.facebook.com/talleresarriaga"),
         replace(PLACE, website="https://otra-cosa.es/"),
@@ -42,6 +42,7 @@ def test_the_same_name_in_the_same_town_agrees(place: Place) -> None:
     "place",
     [
         replace(PLACE, city="Vigo"),
+        replace(PLACE, city=None),
         replace(PLACE, title="Talleres Arriaga Mendieta"),
         replace(PLACE, title="Talleres"),
         replace(PLACE, title="Arriaga Abogados"),
@@ -168,3 +169,22 @@ def test_any_place_is_judged(name: str, title: str, other: str) -> None:
     subject = Subject(name, city=other, country="ES", phones=("+34944000111",), domain=other)
     place = Place(title, address=title, city=other, country="ES", website=title, phone=other)
     assert belongs(subject, place).reasons
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({}, Agreement.AGREE),
+        ({"city": "Bilbao"}, Agreement.AGREE),
+        ({"city": "Vigo"}, Agreement.WEAK),
+        ({"domain": "arriaga.example"}, Agreement.WEAK),
+        ({"phones": ("+34986000111",)}, Agreement.WEAK),
+    ],
+)
+def test_what_is_known_besides_the_name_must_agree(
+    facts: dict[str, Any], expected: Agreement
+) -> None:
+    """The whole name is enough only where it is all that is asked for."""
+    named = replace(PLACE, website=None)
+
+    assert agreement(Subject("Talleres Arriaga", country="ES", **facts), named) is expected
