@@ -99,7 +99,7 @@ class ModelJob:
         if self.state.is_final:
             return
         chunk.finished = chunk.finished or done
-        if chunk.token == token:
+        if chunk.place is Place.HELD and chunk.token in {token, None}:
             chunk.losses = 0
             if rests and not done:
                 chunk.place, chunk.token = Place.RESTING, None

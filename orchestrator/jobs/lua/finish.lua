@@ -5,14 +5,17 @@
 --   rest_ms  how long a chunk that is handed back is not to be taken
 --   failed   '1' the work has failed outside the items of the chunk, which is counted
 --
--- Ends a worker's lease on a chunk.
+-- Ends a worker's lease on a chunk, also one that has lapsed while no worker took its chunk: the
+-- call may have waited for a silent store.
 -- Keeps: only the holder ends a lease; a job ends when no chunk is left; an expired record is not
 -- restored. An orderly end resets the count of lost workers.
 local job_id, chunk, token = ARGV[2], ARGV[3], ARGV[4]
 local done, rest_ms = ARGV[5], tonumber(ARGV[6])
 local record, lease = job_key(job_id), job_key(job_id, 'claim:' .. chunk)
 
-local is_holder = redis.call('GET', lease) == token
+local holder = redis.call('GET', lease)
+local is_holder = holder == token
+  or not holder and redis.call('SISMEMBER', job_key(job_id, 'held'), chunk) == 1
 if is_holder then
   redis.call('DEL', lease)
 end

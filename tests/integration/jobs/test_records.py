@@ -392,6 +392,19 @@ async def test_a_lease_that_lapsed_in_a_silence_is_taken_again(
         await eventually(is_taken_again, "the lease is there again")
 
 
+async def test_a_chunk_that_is_handed_back_behind_a_silence_is_no_loss(
+    records: AcceptingRecords, jobs_redis: Redis
+) -> None:
+    """Two of them would have its items done one after another, as those of a poisonous chunk."""
+    await records.accept("j1", NEW, chunk_size=5)
+    async with records.taken(Lane.PIPELINE):
+        await jobs_redis.delete(JobKeys("j1").chunk_lease(0))
+
+    async with records.taken(Lane.PIPELINE) as lease:
+        assert lease is not None
+        assert (lease.chunk, lease.losses) == (0, 0)
+
+
 async def test_results_that_a_failover_has_lost_are_worked_for_again(
     records: AcceptingRecords, jobs_redis: Redis
 ) -> None:
