@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from bench.entries import FAILURES, TTL_S, stored_entry
 from bench.measure import console, judge, race, show, times_of
 from bench.servers import running_valkey
+from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.identity import Mention, parse_name
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.counters import Counters
@@ -51,7 +52,7 @@ async def _measure(stock: Redis, redis: Redis, index: CompanyIndex, repeats: int
     # A preview buys and counts nothing.
     nothing = cast("Purchaser", None), Counters(redis), cast("ReuseStatistics", None)
     enricher = Enricher(memo, *nothing, index)
-    mentions = [Mention(name) for name in names]
+    asked = [(Mention(name), wants_profile) for name in names]
 
     async def gets() -> object:
         return [await stock.get(key) for key in keys[:SAMPLE]]
@@ -77,7 +78,7 @@ async def _measure(stock: Redis, redis: Redis, index: CompanyIndex, repeats: int
     figures = await race(
         {
             GETS: lambda: _per_name(gets, SAMPLE),
-            PREVIEW: lambda: _per_name(lambda: enricher.preview(mentions), NAMES),
+            PREVIEW: lambda: _per_name(lambda: enricher.preview(asked), NAMES),
             "peek_many, all keys": lambda: _per_name(lambda: memo.peek_many(keys), NAMES),
             DISTINCT_KEYS: lambda: _per_name(distinct_keys, NAMES),
             "keys of the distinct names alone": lambda: _per_name(keys_of_names, NAMES),

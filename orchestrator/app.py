@@ -94,8 +94,6 @@ log = structlog.get_logger(__name__)
 
 #: How long a hand-over is listed after its delivery; an undelivered one always is.
 HANDOVERS_KEPT: Final = timedelta(days=90)
-#: Names the pace gate of a workspace that is not named, since the token may use only one.
-ONLY_WORKSPACE: Final = "only"
 #: Seconds that the comparison of clocks may take at the start.
 COMPARE_S: Final = 2.0
 
@@ -501,18 +499,18 @@ def open_seller(
             )
 
 
-def pace_of(settings: Settings, redis: Redis, account: Account | None = None) -> Pace | None:
+def pace_of(settings: Settings, redis: Redis, account: Account) -> Pace | None:
     """Return the gate that all buyers of the workspace pass; by `enrich` there is none.
 
-    *account* says whether there is credit again after a 402.
+    *account* knows its number, and whether there is credit again after a 402.
     """
     if settings.surfsense_protocol != "workspace":
         return None
     return Pace(
         redis,
-        workspace=settings.surfsense_workspace_id or ONLY_WORKSPACE,
+        workspace=account.workspace_id,
         rate=Rate(settings.posts_per_minute),
-        has_credit=None if account is None else account.has_credit,
+        has_credit=account.has_credit,
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 import structlog
 
 from orchestrator.app import Runtime
+from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers import (
     BOUGHT_AGAIN,
     CompanyIntake,
@@ -558,8 +559,9 @@ async def _to_buy(
     named = [item.mention for item in failed_items if item.company_key is not None]
     # A lead that was not there may be by now, with any company.
     to_buy = sum(not item.company for item in failed_items)
-    for preview in await runtime.purchasing.enricher.preview(named):
+    asked = [(mention, wants_profile) for mention in named]
+    for preview in await runtime.purchasing.enricher.preview(asked):
         known = len(companies)
         is_new = companies.number(preview.company_key) == known
-        to_buy += is_new and not preview.is_ambiguous and not preview.fresh
+        to_buy += is_new and preview.buys
     return to_buy

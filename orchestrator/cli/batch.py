@@ -22,18 +22,21 @@ from orchestrator.cli.follow import ProgressDisplay, follow
 from orchestrator.cli.preview import show_reading
 from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
 from orchestrator.cli.summary import (
+    Asked,
     Estimate,
     Summary,
     estimate,
+    leads_asked,
     show_estimate,
     summary_table,
     verdict,
 )
 from orchestrator.dispatch import Terms, submit_stream
 from orchestrator.evidence.columns import CompanyColumns
+from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers import ItemResult, ItemStatus, LeadResult, ResultReader, evidence_key
 from orchestrator.handlers.result import EvidenceKey
-from orchestrator.identity import Mention, mention_of
+from orchestrator.identity import mention_of
 from orchestrator.infra.background import raise_if_cancelled
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.jobs import Job, JobKind, NewJob, Origin
@@ -206,17 +209,17 @@ async def preview(
 ) -> Estimate:
     """Return what doing *batch* would buy, and what it would change of stored leads."""
 
-    async def mentions() -> AsyncIterator[list[Mention]]:
+    async def asked() -> AsyncIterator[list[Asked]]:
         for some in in_parts(reading.read()):
             if batch.leads is None:
-                yield list(map(mention_of, some))
+                yield [(mention_of(each), wants_profile) for each in some]
                 continue
             leads, report = await batch.leads.preview(runtime, some)
             reading.imported += report
-            yield list(map(mention_of, leads))
+            yield [*leads_asked(runtime, leads)]
 
     rows = batch.lead_file.length
-    found = await estimate(runtime, mentions(), rows=rows, max_cost_micros=max_cost_micros)
+    found = await estimate(runtime, asked(), rows=rows, max_cost_micros=max_cost_micros)
     return found if batch.leads is None else replace(found, imported=reading.imported)
 
 

@@ -35,6 +35,7 @@ from orchestrator.cli.options import (
 from orchestrator.cli.session import LONGEST_S, Patience, patiently, with_runtime
 from orchestrator.cli.summary import Estimate, estimate, in_parts, show_estimate, summarize
 from orchestrator.dispatch import Terms
+from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers import STILL_LOADING, CompanyResult
 from orchestrator.handlers.result import own_key
 from orchestrator.identity import Mention, mention_of
@@ -117,7 +118,7 @@ def _item_of(lead: LeadFields) -> str:
 
 
 def _estimate_names(mentions: list[Mention], terms: Terms, *, as_json: bool) -> None:
-    usable = [mention for mention in mentions if own_key(mention) is not None]
+    usable = [(mention, wants_profile) for mention in mentions if own_key(mention) is not None]
 
     async def work(runtime: Runtime) -> Estimate:
         cap = terms.max_cost_micros

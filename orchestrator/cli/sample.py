@@ -187,8 +187,8 @@ async def _time(
 ) -> tuple[Range | None, float | None]:
     """Return how long the rest takes, in seconds, and the purchases a minute that limit it."""
     purchases, pace = projection.purchases, runtime.purchasing.pace
-    if pace is not None:
-        state = await pace.state()
+    state = None if pace is None else await pace.state()
+    if state is not None:
         expected, low, high = (
             state.time_for(int(calls)).total_seconds()
             for calls in (purchases.expected, purchases.low, purchases.high)

@@ -21,10 +21,16 @@ from orchestrator.cli.console import Exit, figures, notice, out, print_json, spa
 from orchestrator.cli.costs import read_budgets
 from orchestrator.cli.follow import follow
 from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
-from orchestrator.cli.summary import Estimate, estimate, in_parts, show_estimate, summarize
+from orchestrator.cli.summary import (
+    Estimate,
+    estimate,
+    in_parts,
+    leads_asked,
+    show_estimate,
+    summarize,
+)
 from orchestrator.dispatch import Terms, submit
 from orchestrator.handlers import Change, LeadResult, RejudgedLead
-from orchestrator.identity import mention_of
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import Job, JobKind, Origin
 from orchestrator.leadfile import country_code, lead_id, read_lead_file
@@ -177,9 +183,8 @@ def estimate_stored(selection: Selection, terms: Terms, *, as_json: bool) -> Non
     async def work(runtime: Runtime) -> Estimate:
         items = await selection.items(runtime)
         leads = await runtime.leads.store.leads([UUID(item) for item in items])
-        mentions, cap = map(mention_of, leads.values()), terms.max_cost_micros
-        parts = in_parts(mentions)
-        return await estimate(runtime, parts, rows=len(items), max_cost_micros=cap)
+        asked, cap = in_parts(leads_asked(runtime, leads.values())), terms.max_cost_micros
+        return await estimate(runtime, asked, rows=len(items), max_cost_micros=cap)
 
     show_estimate(with_runtime(work), as_json=as_json)
 

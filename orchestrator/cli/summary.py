@@ -1,20 +1,27 @@
 """What a run would buy, and its counts afterwards: as a table for people, as JSON for programs."""
 
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import IntEnum
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from rich.table import Table
 
+from agents.case import Case, Lead
 from orchestrator.app import Runtime
 from orchestrator.cli.console import Exit, dollars, figures, out, print_json
 from orchestrator.handlers import BOUGHT_AGAIN, ItemResult, ItemStatus
-from orchestrator.identity import Mention
+from orchestrator.handlers.lead import wants_of
+from orchestrator.identity import Mention, mention_of
 from orchestrator.infra.distinct import Distinct
 from orchestrator.leads import ImportReport
 from orchestrator.memo import Source
+from orchestrator.purchasing import Preview, Wants
+
+#: A company, and what is wanted of it: None if nothing is.
+Asked: TypeAlias = tuple[Mention, Wants | None]
 
 #: Companies that an estimate looks at together.
 AT_ONCE: Final = 2_000
@@ -224,6 +231,7 @@ class Estimate:
     companies: int
     fresh: int
     ambiguous: int
+    unneeded: int
     price_micros: int
     max_cost_micros: int | None
     imported: ImportReport | None = None
@@ -231,7 +239,7 @@ class Estimate:
     @property
     def to_buy(self) -> int:
         """How many companies have to be bought."""
-        return self.companies - self.fresh - self.ambiguous
+        return self.companies - self.fresh - self.ambiguous - self.unneeded
 
     @property
     def affordable(self) -> int:
@@ -247,39 +255,78 @@ class Estimate:
 
     def as_json(self) -> dict[str, Any]:
         """Return the estimate for `--json`."""
-        names = ("rows", "items", "companies", "fresh", "ambiguous", "to_buy", "affordable")
-        counts = {name: getattr(self, name) for name in (*names, "price_micros")}
+        names = ("rows", "items", "companies", "fresh", "ambiguous", "unneeded", "to_buy")
+        counts = {name: getattr(self, name) for name in (*names, "affordable", "price_micros")}
         return {**counts, "cost_micros_at_most": self.cost_micros, **_imported(self.imported)}
 
 
-async def in_parts(mentions: Iterable[Mention]) -> AsyncIterator[Sequence[Mention]]:
-    """Yield *mentions* some at a time."""
-    iterator = iter(mentions)
+async def in_parts(asked: Iterable[Asked]) -> AsyncIterator[Sequence[Asked]]:
+    """Yield what is *asked* some at a time."""
+    iterator = iter(asked)
     while some := list(islice(iterator, AT_ONCE)):
         yield some
 
 
+class _Found(IntEnum):
+    """What becomes of a company; of several leads of one, the last of these counts."""
+
+    UNNEEDED = 0
+    AMBIGUOUS = 1
+    FRESH = 2
+    TO_BUY = 3
+
+    @classmethod
+    def by(cls, preview: Preview) -> "_Found":
+        if preview.buys:
+            return cls.TO_BUY
+        if preview.is_ambiguous:
+            return cls.AMBIGUOUS
+        return cls.FRESH if preview.fresh else cls.UNNEEDED
+
+
+def leads_asked(runtime: Runtime, leads: Iterable[Lead]) -> Iterator[Asked]:
+    """Yield the company of each lead, and what the agents want of it; None if nothing."""
+    pipeline, now = runtime.leads.pipeline, runtime.clock()
+    for lead in leads:
+        case = Case(lead=lead, now=now)
+        is_sought = any(agent.wants_evidence(case) for agent in pipeline.agents)
+        yield mention_of(lead), wants_of(pipeline, lead, now) if is_sought else None
+
+
 async def estimate(
     runtime: Runtime,
-    mentions: AsyncIterable[Sequence[Mention]],
+    asked: AsyncIterable[Sequence[Asked]],
     *,
     rows: int,
     max_cost_micros: int | None,
 ) -> Estimate:
-    """Look at the companies of *mentions*, one for each item, without buying."""
-    companies = Distinct()
-    items = fresh = ambiguous = 0
-    async for some in mentions:
+    """Look at the companies that are *asked* for, one for each item, without buying.
+
+    Args:
+        runtime: Whose memo is looked at.
+        asked: Parts of them, each company with what is wanted of it.
+        rows: How many rows the items come from.
+        max_cost_micros: The cap of the run.
+    """
+    companies, found, items = Distinct(), bytearray(), 0
+    async for some in asked:
         items += len(some)
         for preview in await runtime.purchasing.enricher.preview(some):
             # An ambiguous name has the key of one of its companies.
-            named = f"{preview.company_key}\0{preview.is_ambiguous}"
-            before = len(companies)
-            if companies.number(named) == before:
-                fresh += preview.fresh
-                ambiguous += preview.is_ambiguous
-    price = runtime.purchasing.price_micros
-    return Estimate(rows, items, len(companies), fresh, ambiguous, price, max_cost_micros)
+            number = companies.number(f"{preview.company_key}\0{preview.is_ambiguous}")
+            if number == len(found):
+                found.append(_Found.UNNEEDED)
+            found[number] = max(found[number], _Found.by(preview))
+    return Estimate(
+        rows,
+        items,
+        len(companies),
+        fresh=found.count(_Found.FRESH),
+        ambiguous=found.count(_Found.AMBIGUOUS),
+        unneeded=found.count(_Found.UNNEEDED),
+        price_micros=runtime.purchasing.price_micros,
+        max_cost_micros=max_cost_micros,
+    )
 
 
 def show_estimate(found: Estimate, *, as_json: bool) -> None:
@@ -291,7 +338,7 @@ def show_estimate(found: Estimate, *, as_json: bool) -> None:
 
 
 def _estimate_table(found: Estimate) -> Table:
-    is_capped = found.affordable < found.to_buy
+    is_capped, has_unneeded = found.affordable < found.to_buy, found.unneeded > 0
     usable = f"{found.items} distinct and usable"
     return figures(
         [
@@ -299,6 +346,7 @@ def _estimate_table(found: Estimate) -> Table:
             ("distinct companies", str(found.companies), ""),
             ("fresh in the memo", str(found.fresh), "cost nothing"),
             ("ambiguous names", str(found.ambiguous), "nothing is bought for them"),
+            *([("decided without", str(found.unneeded), "by the lead's domain")] * has_unneeded),
             ("to buy", str(found.to_buy), f"{dollars(found.price_micros)} each at most"),
             *([("within the cap", str(found.affordable), "the rest is skipped")] * is_capped),
             ("cost at most", dollars(found.cost_micros), ""),

@@ -17,6 +17,7 @@ from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis
 from orchestrator.purchasing import Account, Budget, Costs, Ledger, UncertainCost, accounts_of
 from orchestrator.settings import Settings
+from orchestrator.surfsense import open_account, open_http
 from orchestrator.surfsense.pace import Breaker, PaceState
 
 #: The period in which uncertain purchases are reported.
@@ -88,11 +89,20 @@ def judge_doubt(recent: UncertainCost) -> list[Diagnosis]:
 async def check_pace(settings: Settings) -> list[Diagnosis]:
     """Read the gate that paid calls pass."""
     try:
-        async with open_redis(settings.redis_jobs_url) as client:
-            pace = pace_of(settings, client)
-            return [] if pace is None else [judge_pace(await pace.state())]
+        url, key = settings.surfsense_url.get_secret_value(), settings.surfsense_api_key
+        async with (
+            open_redis(settings.redis_jobs_url) as client,
+            open_http(url, api_key=key, timeout=settings.surfsense_timeout) as http,
+        ):
+            pace = pace_of(settings, client, open_account(settings, http))
+            if pace is None:
+                return []
+            state = await pace.state()
     except StoreUnavailable:
         return [warning("pace", "unknown: Redis is unavailable", SEE_OTHERS)]
+    if state is None:
+        return [warning("pace", "unknown: SurfSense does not say which workspace", SEE_OTHERS)]
+    return [judge_pace(state)]
 
 
 def judge_pace(state: PaceState) -> Diagnosis:

@@ -78,6 +78,17 @@ class Judged:
         return evidence is not None and evidence.simulated
 
 
+def wants_of(pipeline: Pipeline, lead: Lead, now: datetime) -> Wants:
+    """Return which evidence about the company of *lead* the agents want at *now*."""
+    case = Case(lead=lead, now=now)
+
+    def wants(evidence: Evidence | None, fields: frozenset[ClaimField]) -> bool:
+        known = case if evidence is None else case.with_evidence(evidence)
+        return any(agent.wants(known, fields) for agent in pipeline.agents)
+
+    return wants
+
+
 class _Judging:
     """The judgement of one lead at one instant. Evidence is sought once at most."""
 
@@ -254,7 +265,7 @@ class LeadHandler:
         async def seek() -> Enrichment:
             await context.step("lookup")
             found = await enrich_patiently(
-                self._enricher, company, context, wants=self._wants(lead, now)
+                self._enricher, company, context, wants=wants_of(self._pipeline, lead, now)
             )
             await context.step("judge")
             return found
@@ -267,16 +278,6 @@ class LeadHandler:
         judged, recorded = outcome
         result = subject.judged(lead, judged, recorded, self._pipeline.version)
         return _report(result, judged.enrichment, judged.decision)
-
-    def _wants(self, lead: Lead, now: datetime) -> Wants:
-        """Return whether an agent wants more evidence about the company of *lead*."""
-        case = Case(lead=lead, now=now)
-
-        def wants(evidence: Evidence | None, fields: frozenset[ClaimField]) -> bool:
-            known = case if evidence is None else case.with_evidence(evidence)
-            return any(agent.wants(known, fields) for agent in self._pipeline.agents)
-
-        return wants
 
 
 class Rejudge:

@@ -45,11 +45,24 @@ _LOSSES = 2
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a lookup of a company would find: its key, and whether its entry is fresh."""
+    """What a lookup of a company would find.
+
+    Attributes:
+        company_key: The company.
+        is_ambiguous: Whether it may be another one; then nothing is bought.
+        fresh: Whether its entry is fresh, and has all that the lookup wants.
+        is_wanted: Whether the lookup wants any evidence.
+    """
 
     company_key: str
     is_ambiguous: bool
     fresh: bool
+    is_wanted: bool = True
+
+    @property
+    def buys(self) -> bool:
+        """Whether something would be bought."""
+        return self.is_wanted and not (self.fresh or self.is_ambiguous)
 
 
 class Enricher:
@@ -130,15 +143,12 @@ class Enricher:
             steps.update((each.purchase_id, each) for each in taken if each.purchase_id)
             return loaded
 
-        def is_enough(entry: Entry) -> bool:
-            return research is None or research.is_enough(company, entry, wants)
-
         look_up = partial(
             self._memo.get,
             entry_key(company.key),
             load,
             patience=patience,
-            is_enough=is_enough,
+            is_enough=partial(self._is_enough, company, wants),
         )
         outcome = await self._inherited(company) if company.former else None
         if outcome is None and billing.buy_again is not None:
@@ -223,36 +233,50 @@ class Enricher:
         found = {
             key_of[key]: replace(enrichment_of(key_of[key], Source.HIT, entry), answer={})
             async for key, entry in self._memo.peek_each(key_of)
-            if self._research is None
-            or self._research.is_enough(named[key_of[key]], entry, wants_profile)
+            if self._is_enough(named[key_of[key]], wants_profile, entry)
         }
         for each in companies:
             if each.former and (inherited := await self._inherited(each)):
                 found[each.key] = enrichment_of(each.key, Source.HIT, inherited.entry)
         return [found.get(each.key) for each in companies]
 
-    async def preview(self, mentions: Sequence[Mention]) -> list[Preview]:
-        """Return what lookups of *mentions* would find. Costs nothing, assigns no name.
+    async def preview(self, asked: Sequence[tuple[Mention, Wants | None]]) -> list[Preview]:
+        """Return what lookups would find that want so much. Costs nothing, assigns no name.
+
+        Args:
+            asked: Each company with what is wanted of it; None if nothing is.
 
         Raises:
             InvalidCompanyName: A name has no key.
             StoreUnavailable: Redis is unavailable.
             DatabaseUnavailable: The index cannot be read.
         """
-        distinct = list(dict.fromkeys(mentions))
-        companies = await self._index.preview_all([each.identify() for each in distinct])
-        # Whether an entry can be read is all that counts: thousands of them would be a burden.
-        keys = [entry_key(each.key) for each in companies]
-        fresh = {key async for key, _ in self._memo.peek_each(keys)}
-        previews = {
-            mention: Preview(
-                each.key,
-                each.is_ambiguous,
-                not each.is_ambiguous and (key in fresh or await self._inherited(each) is not None),
-            )
-            for mention, each, key in zip(distinct, companies, keys, strict=True)
+        distinct = list(dict.fromkeys(mention for mention, _ in asked))
+        identified = await self._index.preview_all([each.identify() for each in distinct])
+        companies = dict(zip(distinct, identified, strict=True))
+        lookups = [(companies[mention], wants) for mention, wants in asked]
+        of_key: dict[str, list[int]] = {}
+        for number, (company, wants) in enumerate(lookups):
+            if wants is not None and not company.is_ambiguous:
+                of_key.setdefault(entry_key(company.key), []).append(number)
+        # Entry by entry: thousands of them would be a burden.
+        fresh: set[int] = set()
+        async for key, entry in self._memo.peek_each(of_key):
+            fresh |= {number for number in of_key[key] if self._is_enough(*lookups[number], entry)}
+        inherited = {
+            each.key
+            for each in {company.key: company for company in identified if company.former}.values()
+            if await self._inherited(each) is not None
         }
-        return [previews[mention] for mention in mentions]
+        return [
+            Preview(
+                company.key,
+                company.is_ambiguous,
+                number in fresh or (company.key in inherited and not company.is_ambiguous),
+                wants is not None,
+            )
+            for number, (company, wants) in enumerate(lookups)
+        ]
 
     async def entry_of(self, company: Resolved) -> Entry | None:
         """Return the entry that answers a lookup of *company* now; None if it would buy.
@@ -263,6 +287,14 @@ class Enricher:
         if inherited := await self._inherited(company):
             return inherited.entry
         return await self._memo.peek(entry_key(company.key))
+
+    def _is_enough(self, company: Resolved, wants: Wants | None, entry: Entry) -> bool:
+        """Return whether *entry* has all that is wanted of *company*."""
+        return (
+            self._research is None
+            or wants is None
+            or self._research.is_enough(company, entry, wants)
+        )
 
     async def _inherited(self, company: Resolved) -> Outcome | None:
         """Return what was found under a key that was merged into *company*'s, while it is fresh.

@@ -243,7 +243,11 @@ class Purchaser:
         request = record.request
         while True:
             with flight.abandonable():
-                turn = await self._pace.turn(request.billing.lane, company=request.company)
+                turn = await self._pace.turn(
+                    request.billing.lane,
+                    company=request.company,
+                    most_micros=request.price_micros or 0,
+                )
             if record.failure is None:
                 record = replace(record, started_at_ms=flight.past_ms())
             try:

@@ -17,13 +17,20 @@ import structlog
 
 from agents.case import ClaimField, Evidence
 from orchestrator.evidence.model import Step, Subject
-from orchestrator.evidence.waterfall import Offer, Stop, next_step, offers_for, wants_profile
+from orchestrator.evidence.waterfall import Offer, Stop, offers_for, wants_profile
 from orchestrator.identity import step_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Abandoned, Entry, Flight, Loaded, Memo, Source
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
 from orchestrator.purchasing.purchase import NothingToCollect, Purchaser
-from orchestrator.purchasing.steps import Answered, StepTaken, assembled, subject_json
+from orchestrator.purchasing.steps import (
+    Answered,
+    Progress,
+    StepTaken,
+    assembled,
+    steps_in,
+    subject_json,
+)
 from orchestrator.surfsense import (
     AccessDenied,
     EnrichmentError,
@@ -79,15 +86,13 @@ class Research:
         subject = subject_of(company)
         as_of = datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
         evidence = evidence_from(company.query_name, payload["answer"], as_of)
-        chosen = next_step(
+        progress = Progress(
             offers_for(has_place=_has_place(subject)),
-            tried={Step(each["step"]) for each in payload["steps"]},
+            steps_in(payload),
             has_site="website" in payload["answer"] or subject.domain is not None,
-            spent_micros=sum(each["cost_micros"] for each in payload["steps"]),
             ceiling_micros=self._ceiling_micros,
-            wants=partial(wants, evidence),
         )
-        return isinstance(chosen, Stop)
+        return isinstance(progress.next(partial(wants, evidence)), Stop)
 
     def abandon(self, company_key: str) -> None:
         """Stop the steps of a company that no caller waits for."""
@@ -156,18 +161,16 @@ class Research:
         evidence = None
         if brought:
             evidence = evidence_from(company.query_name, answer.payload, min(instants.values()))
-        choose = partial(
-            next_step,
+        progress = Progress(
             offers,
-            tried=taken.keys(),
+            taken.values(),
             has_site=answer.site is not None,
-            spent_micros=sum(each.cost_micros for each in taken.values()),
             ceiling_micros=self._ceiling_micros,
         )
-        chosen = choose(wants=partial(wants, evidence))
+        chosen = progress.next(partial(wants, evidence))
         is_profile = isinstance(chosen, Stop) and (
             wants is wants_profile
-            or isinstance(choose(wants=partial(wants_profile, evidence)), Stop)
+            or isinstance(progress.next(partial(wants_profile, evidence)), Stop)
         )
         return _State(answer, chosen, is_profile)
 

@@ -27,15 +27,13 @@ from orchestrator.evidence.waterfall import (
     Skip,
     Stop,
     Wants,
-    next_step,
     offers_for,
-    skipped,
     unanswered,
     wants_profile,
 )
 from orchestrator.evidence.website import WebsiteChoice
 from orchestrator.purchasing.outcome import JsonObject
-from orchestrator.purchasing.steps import StepTaken, answers_of, assembled, is_whole
+from orchestrator.purchasing.steps import Progress, StepTaken, answers_of, assembled, is_whole
 from orchestrator.surfsense import evidence_from
 
 Kept = Mapping[Step, Mapping[str, Any]]
@@ -311,23 +309,20 @@ class _Research:
         *stopped* that is, of a profile and of an agent, explain it.
         """
         stop = Stop(stopped) if stopped in set(Stop) else None
-        offers, tried = self._offers, [each.step for each in steps]
-        left = [offer.step for offer in offers if offer.step not in tried]
+        tried = {each.step for each in steps}
+        left = [offer.step for offer in self._offers if offer.step not in tried]
         if is_whole(kept.values()):
             return stop, dict.fromkeys(left, Skip.DECIDED), True
-        site = site_of(self.subject, answers_of(kept)).url
+        progress = Progress(
+            self._offers,
+            steps,
+            has_site=site_of(self.subject, answers_of(kept)).url is not None,
+            ceiling_micros=self.rules.ceiling_micros,
+        )
         for wants, for_profile in self._wishes(evidence, steps):
-            chosen = next_step(
-                offers,
-                tried=tried,
-                has_site=site is not None,
-                spent_micros=sum(each.cost_micros for each in steps),
-                ceiling_micros=self.rules.ceiling_micros,
-                wants=wants,
-            )
+            chosen = progress.next(wants)
             if isinstance(chosen, Stop) and stop in {None, chosen}:
-                why = skipped(offers, tried=tried, has_site=site is not None, wants=wants)
-                return chosen, {step: why[step] for step in left}, for_profile
+                return chosen, progress.skipped(wants), for_profile
         return stop, dict.fromkeys(left), False
 
     def _wishes(

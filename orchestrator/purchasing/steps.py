@@ -4,7 +4,7 @@ The entry of a step, and its archived answer, keep what was read of SurfSense's 
 can be assembled again, by the rules of today, from what was bought before.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.evidence.model import Step, Subject
 from orchestrator.evidence.profile import FIELD_NAMES, Answers, assemble
+from orchestrator.evidence.waterfall import Offer, Skip, Stop, Wants, next_step, skipped
 from orchestrator.memo import Entry, Source
 from orchestrator.purchasing.outcome import EnrichmentStatus
 from orchestrator.surfsense.verbs import kept_in
@@ -138,6 +139,42 @@ def is_whole(kept: Iterable[Mapping[str, Any]]) -> bool:
 
 def _is_company(answer: Mapping[str, Any]) -> bool:
     return bool(answer) and "step" not in answer
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the research of a company has come: by this the next step is chosen.
+
+    Attributes:
+        offers: What can be bought about it.
+        steps: What was bought already, with or without success.
+        has_site: Whether its website is known, so that it can be crawled.
+        ceiling_micros: What it may cost at most, in micro-USD.
+    """
+
+    offers: Sequence[Offer]
+    steps: Collection[StepTaken]
+    has_site: bool
+    ceiling_micros: int
+
+    def next(self, wants: Wants) -> Offer | Stop:
+        """Return what to buy next, or why nothing more is: see `next_step`."""
+        return next_step(
+            self.offers,
+            tried=self._tried,
+            has_site=self.has_site,
+            spent_micros=sum(each.cost_micros for each in self.steps),
+            ceiling_micros=self.ceiling_micros,
+            wants=wants,
+        )
+
+    def skipped(self, wants: Wants) -> dict[Step, Skip]:
+        """Return why each step that was not tried is not bought, once `next` stops."""
+        return skipped(self.offers, tried=self._tried, has_site=self.has_site, wants=wants)
+
+    @property
+    def _tried(self) -> frozenset[Step]:
+        return frozenset(each.step for each in self.steps)
 
 
 def subject_json(subject: Subject) -> JsonObject:

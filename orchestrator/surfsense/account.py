@@ -11,7 +11,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from math import inf
 from time import monotonic
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 import structlog
 from pydantic import (
@@ -30,7 +30,6 @@ from orchestrator.surfsense.capabilities import (
     LIST_PRICES,
     Capabilities,
     StepPrice,
-    most_it_costs,
     read_capabilities,
 )
 from orchestrator.surfsense.errors import (
@@ -48,6 +47,9 @@ from orchestrator.surfsense.seller import failure_on
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+#: Returns the number of the workspace; errors carry the name of the company.
+FindWorkspace: TypeAlias = Callable[[str], Awaitable[str]]
 
 API_PREFIX: Final = "/api/v1"
 #: How long verbs and prices are believed, and how soon they are asked again where that fails.
@@ -201,7 +203,7 @@ class Account:
             AccessDenied: There is none, or there are several; `reason` names them.
         """
         if self._wanted is not None and is_workspace_id(self._wanted):
-            return self._wanted
+            return str(int(self._wanted))  # of 007 and 7 there is one
         return await self._chosen.get(company)
 
     async def credit(self, company: str = "") -> int | None:
@@ -212,8 +214,8 @@ class Account:
         """
         return (await self._get("/users/me", _USER, company)).credit_micros_balance
 
-    async def has_credit(self, company: str = "") -> bool:
-        """Return whether any step could be paid, as far as is known.
+    async def has_credit(self, most_micros: int, company: str = "") -> bool:
+        """Return whether a call that costs *most_micros* could be paid, as far as is known.
 
         True, too, where only the owner of the workspace could tell: then a purchase finds out.
         """
@@ -222,8 +224,7 @@ class Account:
         if not any(each.is_owner for each in listed if str(each.id) == number):
             return True
         left = await self.credit(company)
-        most = max(most_it_costs(step, self.prices) for step in Step)
-        return left is None or not most or left >= most
+        return left is None or not most_micros or left >= most_micros
 
     async def capabilities(self, company: str = "") -> Capabilities:
         """Return which steps the workspace serves, and at which prices.

@@ -20,7 +20,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from math import inf
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 from redis.asyncio import Redis
@@ -28,6 +28,7 @@ from redis.asyncio import Redis
 from orchestrator.infra.background import end_task
 from orchestrator.infra.redis_client import StoreUnavailable, load_script, store_errors
 from orchestrator.infra.slots import Lane
+from orchestrator.surfsense.account import FindWorkspace
 from orchestrator.surfsense.errors import (
     AccessDenied,
     AnswerLost,
@@ -59,6 +60,9 @@ PASSED_OVER: Final[Mapping[Lane, int]] = {Lane.PIPELINE: 4, Lane.REFRESH: 9}
 
 _US = timedelta(microseconds=1)
 _MS = timedelta(milliseconds=1)
+
+#: Returns whether a call that costs so many micro-USD could be paid.
+HasCredit: TypeAlias = Callable[[int], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,8 @@ class Lines:
     """Callers that wait, by lane. The most urgent lane goes first, and none is passed over."""
 
     def __init__(self) -> None:
-        self._lines: dict[Lane, dict[asyncio.Future[Turn], None]] = {lane: {} for lane in Lane}
+        # With the most that each one's call can cost, in micro-USD.
+        self._lines: dict[Lane, dict[asyncio.Future[Turn], int]] = {lane: {} for lane in Lane}
         self._passed_over = Counter[Lane]()
         #: Set when the last one has left, and when an interactive one has come.
         self.changed = asyncio.Event()
@@ -183,10 +188,10 @@ class Lines:
         """Return how many wait, by lane."""
         return {lane: len(line) for lane, line in self._lines.items()}
 
-    def join(self, lane: Lane) -> "asyncio.Future[Turn]":
-        """Return a new caller at the end of its lane's line."""
+    def join(self, lane: Lane, most_micros: int = 0) -> "asyncio.Future[Turn]":
+        """Return a new caller at the end of its lane's line, whose call costs so much at most."""
         caller: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
-        self._lines[lane][caller] = None
+        self._lines[lane][caller] = most_micros
         if lane is Lane.INTERACTIVE:
             self.changed.set()
         return caller
@@ -200,6 +205,12 @@ class Lines:
     def is_urgent(self) -> bool:
         """Whether the next one is interactive."""
         return self._next_lane() is Lane.INTERACTIVE
+
+    @property
+    def next_micros(self) -> int:
+        """What the call of the next one can cost; 0 if none waits."""
+        lane = self._next_lane()
+        return 0 if lane is None else next(iter(self._lines[lane].values()))
 
     def next(self) -> "asyncio.Future[Turn] | None":
         """Take the caller whose turn it is out of its line; None if none waits."""
@@ -252,9 +263,9 @@ class Pace:
         self,
         redis: Redis,
         *,
-        workspace: str,
+        workspace: str | FindWorkspace,
         rate: Rate | None = None,
-        has_credit: Callable[[], Awaitable[bool]] | None = None,
+        has_credit: HasCredit | None = None,
         trip: int = TRIP,
         probe_pause: timedelta = PROBE_PAUSE,
         probe_within: timedelta = PROBE_WITHIN,
@@ -264,10 +275,11 @@ class Pace:
 
         Args:
             redis: Where the gate is.
-            workspace: Whose limit it is.
+            workspace: Whose limit it is: its number, or what finds it for the company that an
+                error names, as `Account.workspace_id` does. All names of one share one gate.
             rate: What the service allows.
-            has_credit: Asks the service, for free, whether a call could be paid; None where it
-                cannot be asked: then a call finds out, once in *credit_pause*.
+            has_credit: Asks the service, for free, whether a call of so much could be paid; None
+                where it cannot be asked: then a call finds out, once in *credit_pause*.
             trip: Failures in a row that open the breaker.
             probe_pause: Pause between two probes.
             probe_within: After which a probe that reports nothing is given up.
@@ -275,7 +287,7 @@ class Pace:
         """
         self.rate = rate or Rate()
         self._redis = redis
-        self._keys = [f"pace1:{part}{workspace}" for part in ("", "free:", "lent:")]
+        self._workspace = workspace
         self._has_credit = has_credit
         self._trip = trip
         self._probe_pause = probe_pause
@@ -288,7 +300,7 @@ class Pace:
         # The time reserved ahead, its epoch, and whether urgent callers may take it.
         self._held: tuple[int, int, int] | None = None
 
-    async def turn(self, lane: Lane, *, company: str) -> Turn:
+    async def turn(self, lane: Lane, *, company: str, most_micros: int = 0) -> Turn:
         """Return when a call may leave, however long that takes; use it at once.
 
         A caller that is cancelled meanwhile takes no time from the others.
@@ -296,12 +308,15 @@ class Pace:
         Args:
             lane: The most urgent goes first; one that is less so is passed over a few times only.
             company: The name that errors carry.
+            most_micros: What the call can cost: after a 402 there must be credit for so much.
 
         Raises:
             AccessDenied: With 402: there is no credit, as far as is known.
+            EnrichmentError: The number of the workspace cannot be found.
             StoreUnavailable: The gate cannot be asked; nothing may leave.
         """
-        caller = self._lines.join(lane)
+        await self._keys(company)
+        caller = self._lines.join(lane, most_micros)
         if self._pacer is None:
             self._pacer = asyncio.create_task(self._run(), name="pacer")
         try:
@@ -400,16 +415,20 @@ class Pace:
         if await self._tell("credit"):
             log.info("pace.credit_is_back")
 
-    async def state(self) -> PaceState:
-        """Return the state of the gate.
+    async def state(self) -> PaceState | None:
+        """Return the state of the gate; None where the workspace's number is not known now.
 
         Raises:
             StoreUnavailable: It cannot be read.
         """
+        try:
+            gate_key, *_ = await self._keys()
+        except EnrichmentError:
+            return None
         with store_errors("pace state"):
             async with self._redis.pipeline(transaction=False) as both:
                 both.time()
-                both.hgetall(self._keys[0])
+                both.hgetall(gate_key)
                 (seconds, micros), found = await both.execute()
         refusal = found.pop(b"refusal", b"").decode()
         gate = {name.decode(): int(value) for name, value in found.items()}
@@ -476,6 +495,12 @@ class Pace:
             case [_, refusal]:
                 self._refuse(_NoCredit(refusal.decode()))
 
+    async def _keys(self, company: str = "") -> list[str]:
+        found = self._workspace
+        if not isinstance(found, str):
+            found = self._workspace = await found(company)
+        return [f"pace1:{part}{found}" for part in ("", "free:", "lent:")]
+
     async def _ask(self) -> list[Any]:
         rate = self.rate
         args = [
@@ -485,13 +510,13 @@ class Pace:
             *(self._trip, self._probe_within // _US, self._credit_pause // _US, GATE_TTL // _MS),
         ]
         with store_errors("pace turn"):
-            reply: list[Any] = await self._script(keys=self._keys, args=args)
+            reply: list[Any] = await self._script(keys=await self._keys(), args=args)
         return reply
 
     async def _tell(self, event: str, *details: int | str) -> bool:
         args: list[str | int] = [GATE_TTL // _MS, event, *details]
         with store_errors(f"pace {event}"):
-            return bool(await self._event_script(keys=self._keys, args=args))
+            return bool(await self._event_script(keys=await self._keys(), args=args))
 
     async def _wait(self, longest_s: float) -> None:
         """Wait, but not beyond the next look, nor while it may be another caller's turn."""
@@ -504,7 +529,8 @@ class Pace:
 
     async def _may_buy_again(self) -> bool:
         try:
-            return self._has_credit is None or await self._has_credit()
+            most_micros = self._lines.next_micros
+            return self._has_credit is None or await self._has_credit(most_micros)
         except EnrichmentError as error:
             log.info("pace.credit_unknown", reason=error.code)
             return False

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.evidence.model import Step
 from orchestrator.infra.clock import Clock, utc_now
-from orchestrator.surfsense.account import API_PREFIX
+from orchestrator.surfsense.account import API_PREFIX, FindWorkspace
 from orchestrator.surfsense.capabilities import LIST_PRICES, StepPrice, cost_of
 from orchestrator.surfsense.errors import (
     AnswerLost,
@@ -56,8 +56,6 @@ from orchestrator.surfsense.verbs import VERBS, answer_of, is_request
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-FindWorkspace = Callable[[str], Awaitable[str]]
 
 #: Most rows that one page of the list of runs may have.
 PAGE = 100

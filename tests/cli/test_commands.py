@@ -48,12 +48,14 @@ def test_a_dry_run_says_what_would_be_bought_and_buys_nothing(
     leads = _leads(tmp_path / "leads.csv", name, name.lower(), _unheard_of())
     with leads.open("a", encoding="utf-8") as file:
         file.write("S.A.,Ana,ana@gmail.com\n")
+        file.write(f"{_unheard_of()},Eva,eva@competitor.example\n")
 
     preview = json.loads(emasai("run", leads, "--dry-run", "--json").out)
     explained = json.loads(emasai("explain", name, "--json").out)
 
     assert preview["to_buy"] == 2
     assert preview["ambiguous"] == 1
+    assert preview["unneeded"] == 1, "a competitor is discarded for nothing"
     assert preview["cost_micros_at_most"] == 2 * preview["price_micros"]
     assert explained["purchases"] == []
 

@@ -118,7 +118,7 @@ async def test_a_buyer_that_stood_still_may_not_write_late(
     company = f"Compañía x{uuid4().hex[:10]}"
     process = await _lead(children, stack, company, Step.AFTER_SETTLE)
     cue(process)
-    key = (await survivor.enricher.preview([Mention(company)]))[0].company_key
+    key = (await survivor.enricher.preview([(Mention(company), None)]))[0].company_key
     await _until_noted(survivor, key)
 
     process.send_signal(signal.SIGSTOP)

@@ -9,6 +9,7 @@ from agents.protocol import Pipeline
 from orchestrator.database import DatabaseUnavailable, open_engine
 from orchestrator.database.schema import identity_claims
 from orchestrator.embedded.servers import Valkey
+from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers import (
     CompanyHandler,
     CompanyResult,
@@ -134,7 +135,9 @@ async def test_merged_companies_share_what_was_bought(world: World, engine: Asyn
     merge = await _decide(engine, DecisionKind.MERGE, "facebook", "meta")
 
     merged = [await world.enricher.enrich(name, FREE) for name in ("Meta", "Facebook, Inc.")]
-    previews = await world.enricher.preview([Mention("Meta"), Mention("Facebook")])
+    previews = await world.enricher.preview(
+        [(Mention(name), wants_profile) for name in ("Meta", "Facebook")]
+    )
     await _decide(engine, DecisionKind.UNDO, str(merge), None)
     apart = await world.enricher.enrich("Meta", FREE)
 
@@ -195,7 +198,7 @@ async def test_looking_claims_nothing(
     evidence_reader = EvidenceReader(EvidenceArchive(engine), world.memo)
     rejudge = Rejudge(scenario.store, evidence_reader, world.index, scenario.pipeline, utc_now)
 
-    await world.enricher.preview([Mention("Acme", "globex.de", "DE")])
+    await world.enricher.preview([(Mention("Acme", "globex.de", "DE"), wants_profile)])
     await rejudge.judge(str(GERMANY.id))
     (result,) = await scenario.judge(SPAIN)
 

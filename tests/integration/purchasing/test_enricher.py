@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.memo import Source, StillLoading
 from orchestrator.purchasing import (
@@ -186,12 +187,13 @@ async def test_glancing_costs_nothing(world: World) -> None:
     await world.enricher.enrich("Acme", FREE)
 
     previews = await world.enricher.preview(
-        [Mention("Beta"), Mention("ACME S.A."), Mention("S.L.")]
+        [(Mention(name), wants_profile) for name in ("Beta", "ACME S.A.", "S.L.")]
     )
 
     assert [preview.company_key for preview in previews][:2] == ["beta", "acme"]
     assert [preview.fresh for preview in previews] == [False, True, False]
     assert [preview.is_ambiguous for preview in previews] == [False, False, True]
+    assert [preview.buys for preview in previews] == [True, False, False]
     assert len(world.seller.asked) == 1
 
 

@@ -197,6 +197,23 @@ async def test_an_answer_that_lacks_what_another_caller_wants_is_completed(
     assert third.saved_micros == PRICES[Step.MAPS] + PRICES[Step.CRAWL]
 
 
+async def test_a_preview_says_whether_a_caller_would_buy_more(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """A fresh entry that lacks what is wanted is not enough; nothing is bought to find that out."""
+    world = open_world(worlds, shared_valkey, shop)
+    company = await world.enricher.identify(MENTION)
+    await world.enricher.enrich(company, FREE, wants=only(Step.MAPS))
+
+    previews = await world.enricher.preview(
+        [(MENTION, only(Step.MAPS)), (MENTION, only(Step.CRAWL)), (MENTION, None)]
+    )
+
+    assert [preview.buys for preview in previews] == [False, True, False]
+    assert [preview.fresh for preview in previews] == [True, False, False]
+    assert shop.sold == [Step.MAPS]
+
+
 async def test_a_step_that_fails_for_now_is_all_that_is_bought_again(
     worlds: Worlds, shared_valkey: Valkey, shop: StepShop
 ) -> None:

@@ -19,6 +19,7 @@ from orchestrator.surfsense import (
     Breaker,
     NotSent,
     Pace,
+    PaceState,
     Rate,
     RateLimited,
     RequestRejected,
@@ -60,6 +61,12 @@ async def _turn(pace: Pace, lane: Lane = Lane.PIPELINE) -> Turn:
     return await pace.turn(lane, company="Acme")
 
 
+async def _state(pace: Pace) -> PaceState:
+    state = await pace.state()
+    assert state is not None
+    return state
+
+
 async def _turns(count: int, *paces: Pace) -> list[int]:
     """Return the times of *count* calls of each, in order."""
     turns = await asyncio.gather(*(_turn(pace) for pace in paces for _ in range(count)))
@@ -76,7 +83,7 @@ async def test_calls_of_all_processes_leave_at_one_rate(pace: Pace, other: Pace)
 
     assert times[1] - times[0] < SPACING_US
     assert all(time - times[0] >= (n - 1) * SPACING_US for n, time in enumerate(times))
-    assert (await pace.state()).left_lately == 20
+    assert (await _state(pace)).left_lately == 20
 
 
 async def test_workspaces_do_not_wait_for_each_other(jobs_redis: Redis, pace: Pace) -> None:
@@ -86,7 +93,7 @@ async def test_workspaces_do_not_wait_for_each_other(jobs_redis: Redis, pace: Pa
     elsewhere = Pace(jobs_redis, workspace="2", rate=FAST)
     await _turn(elsewhere)
 
-    assert (await elsewhere.state()).next_in < timedelta(minutes=1)
+    assert (await _state(elsewhere)).next_in < timedelta(minutes=1)
 
 
 async def test_a_429_moves_the_schedule_of_all(pace: Pace, other: Pace, jobs_redis: Redis) -> None:
@@ -96,7 +103,7 @@ async def test_a_429_moves_the_schedule_of_all(pace: Pace, other: Pace, jobs_red
     await asyncio.sleep(0)
 
     await other.limited(1)
-    state = await pace.state()
+    state = await _state(pace)
     not_before = int(await jobs_redis.hget("pace1:1", "not_before") or 0)
     times = sorted([time for each in await asyncio.gather(*waiting) for time in each])
 
@@ -110,13 +117,13 @@ async def test_a_429_never_brings_calls_forward(pace: Pace) -> None:
     """A second 429 that asks for less changes nothing; one of no sense waits for one spacing."""
     await pace.limited(3600)
     await pace.limited(1)
-    state = await pace.state()
+    state = await _state(pace)
     await pace.limited(-5)
     await pace.limited(10**9)
 
     assert timedelta(seconds=3500) < state.limited_for
     assert state.time_for(1) > timedelta(seconds=3500)
-    assert (await pace.state()).limited_for <= timedelta(seconds=3600 * 1.05)
+    assert (await _state(pace)).limited_for <= timedelta(seconds=3600 * 1.05)
 
 
 async def test_without_credit_nothing_leaves(pace: Pace, other: Pace) -> None:
@@ -131,7 +138,7 @@ async def test_without_credit_nothing_leaves(pace: Pace, other: Pace) -> None:
         await waiting
     with pytest.raises(AccessDenied):
         await _turn(pace)
-    state = await other.state()
+    state = await _state(other)
     assert refused.value.args == ("Acme", 402, "3 micro-USD are left")
     assert not state.has_credit
     assert state.refusal == "3 micro-USD are left"
@@ -151,9 +158,9 @@ async def test_one_process_asks_for_credit(shared_valkey: Valkey) -> None:
     balance = False
 
     def gate(redis: Redis, name: str) -> Pace:
-        async def has_credit() -> bool:
+        async def has_credit(most_micros: int) -> bool:
             asked.append(name)
-            return balance
+            return balance and most_micros == 0
 
         pause = timedelta(seconds=1.5)
         return Pace(redis, workspace="1", rate=FAST, has_credit=has_credit, credit_pause=pause)
@@ -186,6 +193,57 @@ async def test_one_process_asks_for_credit(shared_valkey: Valkey) -> None:
         assert len(await _turns(1, *gates)) == 3
 
 
+async def test_credit_for_the_next_call_opens_the_gate(jobs_redis: Redis) -> None:
+    """Not for the dearest one that there could be: a place costs less than job ads."""
+
+    async def has_credit(most_micros: int) -> bool:
+        return most_micros <= 4_000
+
+    pace = Pace(jobs_redis, workspace="1", rate=FAST, has_credit=has_credit, credit_pause=SHORTLY)
+    await pace.out_of_credit()
+
+    async def leaves(most_micros: int) -> bool:
+        try:
+            await pace.turn(Lane.PIPELINE, company="Acme", most_micros=most_micros)
+        except AccessDenied:
+            return False
+        return True
+
+    await asyncio.sleep(SHORTLY.total_seconds())
+    assert not await leaves(17_500)
+    await eventually(lambda: leaves(3_500), "the cheaper call leaves")
+
+
+async def test_all_names_of_a_workspace_share_one_gate(jobs_redis: Redis, pace: Pace) -> None:
+    """By its number, which is looked up once, and by nothing else."""
+    asked: list[str] = []
+
+    async def number(company: str) -> str:
+        asked.append(company)
+        return "1"
+
+    named = Pace(jobs_redis, workspace=number, rate=FAST)
+    await pace.limited(3600)
+
+    assert (await _state(named)).limited_for > timedelta(minutes=59)
+    await pace.credit_is_back()
+    assert (await _state(named)).has_credit
+    assert len(asked) == 1
+
+
+async def test_an_unknown_workspace_lets_no_call_leave(jobs_redis: Redis) -> None:
+    """The caller gets the reason under its company's name; what is shown of the gate is unknown."""
+
+    async def number(company: str) -> str:
+        raise ServiceUnavailable(company, "away")
+
+    pace = Pace(jobs_redis, workspace=number, rate=FAST)
+
+    assert await pace.state() is None
+    with pytest.raises(ServiceUnavailable, match="Acme"):
+        await _turn(pace)
+
+
 async def test_a_service_that_cannot_be_asked_is_tried(jobs_redis: Redis) -> None:
     """Without a way of asking, calls go on after the pause: the next 402 closes the gate again."""
     pace = Pace(jobs_redis, workspace="1", rate=FAST, credit_pause=SHORTLY)
@@ -205,8 +263,8 @@ async def test_a_service_that_cannot_be_asked_is_tried(jobs_redis: Redis) -> Non
 async def test_an_unanswered_question_for_credit_keeps_the_gate_closed(jobs_redis: Redis) -> None:
     """Only a clear yes opens it."""
 
-    async def has_credit() -> bool:
-        raise ServiceUnavailable("", "away")
+    async def has_credit(most_micros: int) -> bool:
+        raise ServiceUnavailable("", f"no answer whether there are {most_micros}")
 
     pace = Pace(jobs_redis, workspace="1", rate=FAST, has_credit=has_credit, credit_pause=SHORTLY)
     await pace.out_of_credit()
@@ -237,7 +295,7 @@ async def test_a_service_that_fails_is_tried_by_one_probe(jobs_redis: Redis, oth
     await pace.failed(probe)
     done, rest = await asyncio.wait(rest, return_when=asyncio.FIRST_COMPLETED)
     second = done.pop().result()
-    state = await other.state()
+    state = await _state(other)
     assert not (await asyncio.wait(rest, timeout=2 * SHORTLY.total_seconds()))[0]
     await other.succeeded()
     others = [await each for each in rest]
@@ -246,7 +304,7 @@ async def test_a_service_that_fails_is_tried_by_one_probe(jobs_redis: Redis, oth
     assert second.is_probe
     assert state.breaker is Breaker.OPEN
     assert not any(turn.is_probe for turn in others)
-    assert (await pace.state()).breaker is Breaker.CLOSED
+    assert (await _state(pace)).breaker is Breaker.CLOSED
 
 
 async def test_failures_that_are_no_probe_s_do_not_bring_the_next_one(jobs_redis: Redis) -> None:
@@ -307,7 +365,7 @@ async def test_what_a_call_s_end_says_of_the_service(
     await pace.failed(await _turn(pace))
 
     await pace.ended(await _turn(pace), error)
-    state = await pace.state()
+    state = await _state(pace)
 
     assert state.failures == failures
     assert (state.limited_for > timedelta(0)) is limited
@@ -335,10 +393,10 @@ async def test_a_cancelled_wait_takes_no_time_from_others(jobs_redis: Redis) -> 
 
 
 async def _is_reserved(pace: Pace) -> None:
-    first = (await pace.state()).next_in
+    first = (await _state(pace)).next_in
 
     async def moved() -> bool:
-        return (await pace.state()).next_in > first
+        return (await _state(pace)).next_in > first
 
     await eventually(moved, "a time is reserved")
 
@@ -420,7 +478,7 @@ async def test_state_says_who_waits(pace: Pace) -> None:
     waiting = [asyncio.create_task(_turn(pace, lane)) for lane in (Lane.REFRESH, Lane.INTERACTIVE)]
     await asyncio.sleep(0)
 
-    state = await pace.state()
+    state = await _state(pace)
 
     assert state.waiting == {Lane.INTERACTIVE: 1, Lane.PIPELINE: 0, Lane.REFRESH: 1}
     assert 1179 < state.per_minute < 1180

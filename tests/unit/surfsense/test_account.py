@@ -196,24 +196,26 @@ async def test_credit_is_missing_only_where_that_is_known(
     balance: int | None,
     has_credit: bool,  # noqa: FBT001 - (as above)
 ) -> None:
-    """The dearest step, five job ads, must be covered; the owner alone can read the credit."""
+    """The call that comes next must be covered; the owner alone can read the credit."""
     row = NORTH.model_dump() | {"is_owner": owner}
     surfsense = Planted(workspaces=(200, [row]), me=(200, {"credit_micros_balance": balance}))
 
-    assert await surfsense.account("3").has_credit() is has_credit
+    assert await surfsense.account("3").has_credit(17_500) is has_credit
 
 
 async def test_without_billing_no_credit_is_missing() -> None:
-    """An installation of one's own charges nothing."""
+    """An installation of one's own charges nothing: its steps cost 0."""
     surfsense = Planted(
         workspaces=(200, [NORTH.model_dump() | {"is_owner": True}]),
         me=(200, {"credit_micros_balance": 0}),
-        capabilities=(200, [verb(step, pricing=[]) for step in Step]),
     )
-    account = surfsense.account()
-    await account.refresh()
 
-    assert await account.has_credit()
+    assert await surfsense.account("3").has_credit(0)
+
+
+async def test_a_workspace_has_one_number_however_it_is_written() -> None:
+    """Its gate is found by it."""
+    assert await Planted().account("007").workspace_id() == "7"
 
 
 async def test_verbs_are_read_once_and_kept_while_surfsense_is_away(
