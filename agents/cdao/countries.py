@@ -6,7 +6,7 @@ them. Countries that are not named here are understood by their code only.
 
 from agents.case import Localized
 
-from .vocabulary import fold
+from .vocabulary import as_word
 
 _NAMED = """
 AD Andorra|Andorra
@@ -134,7 +134,7 @@ _NAMES = {
 }
 _OTHER_CODES = frozenset(_UNNAMED.split())
 _CODES = _ALIASES | {
-    fold(name): code for code, both in _NAMES.items() for name in (both.en, both.es)
+    as_word(name): code for code, both in _NAMES.items() for name in (both.en, both.es)
 }
 
 
@@ -143,7 +143,7 @@ def country_code(text: str) -> str | None:
     code = text.strip().upper()
     if code in _NAMES or code in _OTHER_CODES:
         return code
-    return _CODES.get(fold(text))
+    return _CODES.get(as_word(text))
 
 
 def country_name(code: str) -> Localized:

@@ -215,15 +215,19 @@ _NEWS_CATEGORIES = {category.value: category for category in NewsCategory} | {
 }
 
 
-def fold(text: str) -> str:
-    """Reduce *text* to lower-case words without accents, joined by underscores."""
+def as_word(text: str) -> str:
+    """Return *text* as a word of a vocabulary is written: `food_and_beverages`.
+
+    >>> as_word("Food & Beverages"), as_word("Côte d'Ivoire")
+    ('food_and_beverages', 'cote_d_ivoire')
+    """
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return "_".join(re.findall(r"[a-z0-9]+", bare.casefold().replace("&", " and ")))
 
 
 def read_sector(text: str) -> Sector | None:
     """Return the sector that *text* names, however it is spaced, hyphenated or cased."""
-    return _SECTORS.get(fold(text))
+    return _SECTORS.get(as_word(text))
 
 
 def read_size_band(text: str) -> SizeBand | None:
@@ -239,4 +243,4 @@ def size_band_of(headcount: int) -> SizeBand:
 
 def read_news_category(prefix: str) -> NewsCategory | None:
     """Return the category that the word or words before a headline's colon name."""
-    return _NEWS_CATEGORIES.get(fold(prefix))
+    return _NEWS_CATEGORIES.get(as_word(prefix))

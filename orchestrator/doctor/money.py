@@ -17,7 +17,8 @@ from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis
 from orchestrator.purchasing import Account, Budget, Costs, Ledger, UncertainCost, accounts_of
 from orchestrator.settings import Settings
-from orchestrator.surfsense import open_account, open_http
+from orchestrator.surfsense import Account as SurfSenseAccount
+from orchestrator.surfsense import open_http
 from orchestrator.surfsense.pace import Breaker, PaceState
 
 #: The period in which uncertain purchases are reported.
@@ -94,7 +95,8 @@ async def check_pace(settings: Settings) -> list[Diagnosis]:
             open_redis(settings.redis_jobs_url) as client,
             open_http(url, api_key=key, timeout=settings.surfsense_timeout) as http,
         ):
-            pace = pace_of(settings, client, open_account(settings, http))
+            account = SurfSenseAccount(http, workspace=settings.surfsense_workspace_id)
+            pace = pace_of(settings, client, account)
             if pace is None:
                 return []
             state = await pace.state()

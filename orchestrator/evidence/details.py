@@ -30,11 +30,11 @@ from .passages import (
     LONGEST_QUOTE,
     MOST_READ,
     Quoted,
-    fold,
     line_at,
     plain,
     quoted,
     sentences_in,
+    single_spaced,
     skeleton,
 )
 from .phones import e164
@@ -241,8 +241,8 @@ class _PageReader:
     ) -> Observed:
         return Observed(
             field=field,
-            value=value if isinstance(value, int) else fold(value),
-            quote=fold(quote),
+            value=value if isinstance(value, int) else single_spaced(value),
+            quote=single_spaced(quote),
             method=method,
             step=Step.CRAWL,
             source_url=self.page.url,
@@ -257,9 +257,9 @@ def _quote_of(found: Quoted | TaxId) -> str:
             parts += email.span()
     parts.append(len(found.quote))
     for start, end in zip(parts[::2], parts[1::2], strict=True):
-        if fold(found.written) in found.quote[start:end]:
-            return fold(found.quote[start:end])
-    return fold(found.written)
+        if single_spaced(found.written) in found.quote[start:end]:
+            return single_spaced(found.quote[start:end])
+    return single_spaced(found.written)
 
 
 @cache
@@ -389,7 +389,7 @@ def _of_place(place: Place) -> Iterator[Observed]:
             yield Observed(
                 field=field,
                 value=plain(value),
-                quote=fold(quote),
+                quote=single_spaced(quote),
                 method=Method.MAPS_FIELD,
                 step=Step.MAPS,
                 source_url=place.url,
@@ -436,7 +436,7 @@ def _searched(
     return Observed(
         field=field,
         value=value,
-        quote=fold(quote),
+        quote=single_spaced(quote),
         method=Method.SEARCH_RESULT,
         step=Step.SEARCH,
         source_url=hit.url,
@@ -479,7 +479,7 @@ def _advertised(
     return Observed(
         field=ClaimField.HIRING,
         value=value,
-        quote=fold(quote),
+        quote=single_spaced(quote),
         method=Method.JOB_AD,
         step=Step.JOBS,
         source_url=job.url,

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
-from agents.cdao.vocabulary import fold as words_of
+from agents.cdao.vocabulary import as_word
 from orchestrator.evidence.hosts import folded_label, host_of, kind_of, registrable
 from orchestrator.evidence.model import Agreement, Belonging, Hit, JobAd, Page, Place, Step, Subject
 from orchestrator.evidence.names import likeness
-from orchestrator.evidence.passages import MOST_READ, fold
+from orchestrator.evidence.passages import MOST_READ, single_spaced
 from orchestrator.evidence.places import belongs, is_on_its_domain, same_phone
 from orchestrator.evidence.vocabulary import may_be_one, spans_of, towns_of
 from orchestrator.evidence.website import WebsiteChoice, choose, page_belongs
@@ -141,10 +141,10 @@ def _told_by(site: str, subject: Subject, place: Place) -> str | None:
         return None
     if place.phone and _has_number([place.phone], _letters_and_digits(site)):
         return "its phone number"
-    city = words_of(place.city or "")
+    city = as_word(place.city or "")
     # A company names other towns than its own, too: those of its customers.
-    is_told = bool(city) and not subject.city and f"_{city}_" in f"_{words_of(site)}_"
-    return "its town" if is_told and f"_{city}_" not in f"_{words_of(subject.name)}_" else None
+    is_told = bool(city) and not subject.city and f"_{city}_" in f"_{as_word(site)}_"
+    return "its town" if is_told and f"_{city}_" not in f"_{as_word(subject.name)}_" else None
 
 
 def _is_doubted(subject: Subject, place: Place, hits: Iterable[Hit]) -> bool:
@@ -369,7 +369,7 @@ def _shown(hit: Hit) -> str:
 
 def _tie(subject: Subject, text: str, domain: str | None, places: Sequence[Place]) -> str | None:
     """Return the fact about the company, besides its name, that *text* has."""
-    words, bare = f"_{words_of(text)}_", _letters_and_digits(text)
+    words, bare = f"_{as_word(text)}_", _letters_and_digits(text)
     for city in _cities(subject, places):
         if f"_{city}_" in words:
             return "its town"
@@ -388,8 +388,8 @@ def _has_number(phones: Iterable[str], bare: str) -> bool:
 
 def _cities(subject: Subject, places: Sequence[Place]) -> set[str]:
     """Return the folded towns of the company; one that is part of its name tells nothing."""
-    named = f"_{words_of(subject.name)}_"
-    cities = {words_of(city or "") for city in (subject.city, *(place.city for place in places))}
+    named = f"_{as_word(subject.name)}_"
+    cities = {as_word(city or "") for city in (subject.city, *(place.city for place in places))}
     return {city for city in cities if city and f"_{city}_" not in named}
 
 
@@ -397,7 +397,7 @@ def _judge_job(subject: Subject, job: JobAd, places: Sequence[Place]) -> Belongi
     """Judge an ad by its employer. A search for ads brings those of other employers, too."""
     if not likeness(subject.name, job.company).is_same:
         return Belonging(Agreement.CONFLICT, ("the employer has another name",))
-    cities, city = _cities(subject, places), words_of(job.city or "")
+    cities, city = _cities(subject, places), as_word(job.city or "")
     is_known = bool(cities) or subject.has_second_fact
     if is_known and not any(f"_{one}_" in f"_{city}_" for one in cities):
         return Belonging(Agreement.WEAK, ("the employer has this name, perhaps in another town",))
@@ -433,4 +433,4 @@ def _of_job(job: JobAd, belonging: Belonging) -> Source:
 
 
 def _joined(cells: Iterable[str | None]) -> str:
-    return fold("\n".join(cell[:MOST_READ] for cell in cells if cell))
+    return single_spaced("\n".join(cell[:MOST_READ] for cell in cells if cell))

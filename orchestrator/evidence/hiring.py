@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from .model import Page
-from .passages import LONGEST_QUOTE, fold, plain, quoted
+from .passages import LONGEST_QUOTE, plain, quoted, single_spaced
 from .word_lists import Marks, Phrases, WordFile, load, phrases_of
 
 _MOST_TITLES: Final = 15
@@ -71,5 +71,5 @@ def _titles(text: str) -> Iterator[tuple[str, str]]:
             continue
         named = Marks(title, _phrases()).all("titles")
         if (named and named[0].start < _FIRST_WORDS) or _FOR_ALL.search(title):
-            titles.setdefault(title, fold(line[0]))
+            titles.setdefault(title, single_spaced(line[0]))
     yield from titles.items()

@@ -13,7 +13,7 @@ from agents.cdao.vocabulary import NewsCategory
 from orchestrator.identity import InvalidCompanyName, company_key
 
 from .model import Hit
-from .passages import fold, plain, quoted, sentence_at, skeleton
+from .passages import plain, quoted, sentence_at, single_spaced, skeleton
 from .word_lists import Marks, Phrases, WordFile, load, phrases_of
 
 _FEWEST_ADVISERS_WORDS: Final = 4
@@ -145,7 +145,7 @@ def date_of(hit: Hit) -> datetime | None:
         found = _ISO_DATE.search(text)
         if found and (date := _date(*map(int, found.groups()))):
             return date
-        written = _WRITTEN_DATE.search(skeleton(fold(text)))
+        written = _WRITTEN_DATE.search(skeleton(single_spaced(text)))
         month = _MONTHS.get(written["month"][:3]) if written else None
         if written and month:
             day = int(written["day"] or written["day2"] or 1)

@@ -1,7 +1,7 @@
 """The sentence or cell that a value stands in, and text without markup.
 
 A cell is a line: of a table, a list, an address. Every quote that this package gives comes from
-`passage`, so that it occurs word for word in `fold(text)` of the text that it was read from.
+`passage`, so that it occurs word for word in the `single_spaced` text that it was read from.
 """
 
 import html
@@ -79,10 +79,10 @@ def skeleton(text: str) -> str:
     return text.translate(_SKELETON)
 
 
-def fold(text: str) -> str:
+def single_spaced(text: str) -> str:
     r"""Return *text* with each run of blanks and control characters as one space.
 
-    >>> fold(" Tel:\t\x1b91 \n")
+    >>> single_spaced(" Tel:\t\x1b91 \n")
     'Tel: 91'
     """
     return _BLANKS.sub(" ", text).strip()
@@ -95,7 +95,7 @@ def plain(text: str) -> str:
     'Acme makes tools & parts'
     """
     bare = _TAG.sub(" ", html.unescape(_TAG.sub(" ", _LINK.sub(r"\1", text))))
-    return fold(_MARKS.sub(" ", bare))
+    return single_spaced(_MARKS.sub(" ", bare))
 
 
 def passage(text: str, start: int, end: int) -> str:
@@ -163,7 +163,7 @@ def _bounded(text: str, first: int, start: int, end: int, last: int) -> str:
         first = _next_word(text, start - before, start)
     if last - end > spare - before:
         last = max(end, text.rfind(" ", end, end + spare - before))
-    return fold(text[first:last])
+    return single_spaced(text[first:last])
 
 
 def _next_word(text: str, at: int, start: int) -> int:

@@ -50,7 +50,7 @@ from orchestrator.evidence.model import (
     Subject,
     language_of,
 )
-from orchestrator.evidence.passages import LONGEST_QUOTE, fold, plain
+from orchestrator.evidence.passages import LONGEST_QUOTE, plain, single_spaced
 from orchestrator.evidence.sectors import SectorGuess, sector_in_text, sector_of_category
 from orchestrator.evidence.website import WebsiteChoice
 
@@ -160,7 +160,7 @@ def assemble(subject: Subject, answers: Answers, bought_at: Mapping[Step, dateti
     judged = judge(_statement(subject, gated, *each) for each in found.items())
     values = {field: _best_of(field, judged[field], gated) for field in judged}
     sources = _shown(gated, values, found)
-    payload: dict[str, Any] = {"empresa": _cut(fold(subject.name), _LONGEST_SHOWN)}
+    payload: dict[str, Any] = {"empresa": _cut(single_spaced(subject.name), _LONGEST_SHOWN)}
     for field, name in FIELD_NAMES.items():
         data = [_datum(value, bought_at) for value in values.get(field, ())]
         if data:
@@ -264,11 +264,14 @@ def _websites(gated: Gated, agreeing: Iterable[Source]) -> Iterator[Observed]:
     for source in agreeing:
         match source.item:
             case Place(website=str() as address) if is_on(address, site.domain):
-                quote, method = fold(address), Method.MAPS_FIELD
+                quote, method = single_spaced(address), Method.MAPS_FIELD
             case Hit() if is_on(source.url, site.domain):
-                quote, method = fold(source.item.title), Method.WEBSITE_SCORE
+                quote, method = single_spaced(source.item.title), Method.WEBSITE_SCORE
             case Page(title=title):
-                quote, method = fold(title) or fold(source.item.url), Method.PAGE_TEXT
+                quote, method = (
+                    single_spaced(title) or single_spaced(source.item.url),
+                    Method.PAGE_TEXT,
+                )
             case _:
                 continue
         yield Observed(
@@ -344,7 +347,7 @@ def _sector(
     return Observed(
         field=ClaimField.SECTOR,
         value=guess.sector.value,
-        quote=fold(quote),
+        quote=single_spaced(quote),
         method=method,
         step=step,
         source_url=url,
@@ -362,11 +365,11 @@ def _cleaned(observed: Observed) -> Iterator[Observed]:
         case ClaimField.DESCRIPTION:
             text = _cut(plain(value), _LONGEST_DESCRIPTION)
         case ClaimField.SOCIAL:
-            text = fold(value)
+            text = single_spaced(value)
             if len(text) > _LONGEST_VALUE or not text.startswith(("http://", "https://")):
                 return
         case _:
-            text = _cut(fold(value), _LONGEST_VALUE)
+            text = _cut(single_spaced(value), _LONGEST_VALUE)
     if text:
         yield replace(observed, value=text)
 
@@ -378,7 +381,7 @@ def _grounded(stated: Iterable[Observed], gated: Gated) -> Iterator[tuple[Observ
         if source.agrees:
             sources[source.step, source.url].append(source)
     for observed in stated:
-        quote = fold(observed.quote)
+        quote = single_spaced(observed.quote)
         if not quote or not _is_in_quote(observed, quote):
             continue
         for source in sources[observed.step, observed.source_url]:
@@ -456,7 +459,7 @@ def _shown(
     shown = [
         SourceShown(
             step=source.step,
-            title=_cut(fold(source.title), _LONGEST_SHOWN),
+            title=_cut(single_spaced(source.title), _LONGEST_SHOWN),
             url=source.url,
             agreement=source.belonging.agreement,
             reasons=_reasons(source.belonging.reasons),
@@ -503,7 +506,7 @@ def _log(
 
 
 def _reasons(reasons: Sequence[str]) -> tuple[str, ...]:
-    return tuple(_cut(fold(reason), _LONGEST_SHOWN) for reason in reasons[:_MOST_REASONS])
+    return tuple(_cut(single_spaced(reason), _LONGEST_SHOWN) for reason in reasons[:_MOST_REASONS])
 
 
 def _cut(text: str, most: int) -> str:

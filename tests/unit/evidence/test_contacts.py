@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.evidence.contacts import TaxId, contacts_in, is_company_mailbox
-from orchestrator.evidence.passages import LONGEST_QUOTE, Quoted, fold
+from orchestrator.evidence.passages import LONGEST_QUOTE, Quoted, single_spaced
 
 EMAILS: list[tuple[str | None, str, list[str]]] = [
     ("ES", "Usamos Google Analytics. Contacto: info@acme.es", ["info@acme.es"]),
@@ -586,8 +586,8 @@ def test_each_value_stands_in_its_quote_and_the_quote_in_the_text(
 
     values: tuple[Quoted | TaxId, ...] = (*contacts.emails, *contacts.phones, *contacts.tax_ids)
     for found in values:
-        assert found.quote in fold(text)
-        assert fold(found.written) in found.quote
+        assert found.quote in single_spaced(text)
+        assert single_spaced(found.written) in found.quote
         assert len(found.quote) <= LONGEST_QUOTE
     for phone in contacts.phones:
         digits = "".join(filter(str.isdigit, phone.written))

@@ -16,7 +16,7 @@ from orchestrator.evidence.headcount import headcount_in
 from orchestrator.evidence.hosts import HostKind
 from orchestrator.evidence.model import Hit, JobAd, Method, Observed, Page, Place, Subject
 from orchestrator.evidence.news import category_of, date_of, names_company, notices_in
-from orchestrator.evidence.passages import fold, plain
+from orchestrator.evidence.passages import plain, single_spaced
 from orchestrator.evidence.technologies import MOST_BELIEVABLE, technologies_in
 
 HOME = Page(
@@ -409,12 +409,12 @@ def test_each_quote_stands_in_its_page(text: str, title: str, listed: tuple[str,
         phones=listed,
         socials=listed,
     )
-    source = fold("\n".join((page.title, page.description, page.text, *listed)))
+    source = single_spaced("\n".join((page.title, page.description, page.text, *listed)))
 
     for one in of_pages([page], "ES"):
         assert one.quote
         assert one.quote in source
-        assert one.value == (one.value if isinstance(one.value, int) else fold(one.value))
+        assert one.value == (one.value if isinstance(one.value, int) else single_spaced(one.value))
         if one.field in {ClaimField.DESCRIPTION, ClaimField.TECHNOLOGY, ClaimField.NEWS}:
             said = re.sub("^(?:closure|insolvency): ", "", str(one.value))
             assert letters(said) in letters(plain(one.quote))
@@ -428,7 +428,7 @@ def test_each_quote_stands_in_its_hit_place_or_ad(
     hit = Hit(1, title, "https://talleresrua.example/", description)
     place = Place(title=title, description=description, phone=company, permanently_closed=True)
     ad = JobAd(title, company)
-    source = fold(f"{title}\n{description}\n{company}")
+    source = single_spaced(f"{title}\n{description}\n{company}")
 
     found = [
         *of_hits([hit], SUBJECT, "talleresrua.example"),
@@ -437,4 +437,6 @@ def test_each_quote_stands_in_its_hit_place_or_ad(
     ]
 
     assert all(one.quote in source for one in found)
-    assert all(one.value == fold(str(one.value)) or isinstance(one.value, int) for one in found)
+    assert all(
+        one.value == single_spaced(str(one.value)) or isinstance(one.value, int) for one in found
+    )

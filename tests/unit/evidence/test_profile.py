@@ -25,7 +25,7 @@ from orchestrator.evidence.model import (
     Step,
     Subject,
 )
-from orchestrator.evidence.passages import fold
+from orchestrator.evidence.passages import single_spaced
 from orchestrator.evidence.profile import (
     EVIDENCE,
     FIELD_NAMES,
@@ -415,7 +415,7 @@ def _text_of(answers: Answers) -> str:
     """Return all cells of all items, folded as quotes are."""
     items = [item for items in _fields_of(answers) for item in items or ()]
     cells = [cell for item in items for cell in _cells_of(item)]
-    return fold("\n".join([CLOSED_CELL, *cells]))
+    return single_spaced("\n".join([CLOSED_CELL, *cells]))
 
 
 def _fields_of(answers: Answers) -> list[tuple[Any, ...] | None]:
