@@ -24,6 +24,7 @@ from . import (
     failed_items,
     health,
     jobs,
+    lead_details,
     lead_files,
     leads,
     metrics,
@@ -35,7 +36,7 @@ from .errors import KNOWN_ERRORS, REQUEST_ID, Refusal, answer_error
 from .health import HealthChecks
 from .limits import BodyLimit
 from .openapi import DocumentedApi
-from .security import KEY_DOCUMENTED, OPEN_PATH, Guard
+from .security import KEY_DOCUMENTED, OPEN_PATHS, Guard
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +107,7 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         jobs,
         lead_files,
         leads,
+        lead_details,
         opportunities,
         dashboard,
         metrics,
@@ -171,7 +173,7 @@ def _request_id(scope: Scope) -> str:
 
 def _log_line(scope: Scope, status: int | None, seconds: float) -> None:
     # Health is asked for every few seconds.
-    write = log.debug if scope["path"] == OPEN_PATH else log.info
+    write = log.debug if scope["path"] in OPEN_PATHS else log.info
     write(
         "request.answered",
         method=scope["method"],

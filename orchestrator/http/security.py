@@ -31,8 +31,8 @@ KEY_DOCUMENTED = (
     Security(HTTPBearer(auto_error=False)),
     Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
 )
-#: Open without a key: it says only whether the backends answer.
-OPEN_PATH: Final = "/health"
+#: Open without a key, as they stand: they say only whether the backends answer.
+OPEN_PATHS: Final = ("/health", "/health/live", "/health/ready")
 #: Open to every key.
 DOCUMENTATION: Final = ("/docs", "/openapi.json")
 METRICS_PATH: Final = "/metrics"
@@ -149,7 +149,7 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         scope[_CALLER] = Caller()
-        if scope["path"] == OPEN_PATH:
+        if scope["path"] in OPEN_PATHS and not scope["query_string"]:
             return None
         headers = Headers(scope=scope)
         if not self._keys:

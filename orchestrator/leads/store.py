@@ -260,6 +260,12 @@ class LeadStore:
         """Return what was decided about a lead, the latest last."""
         return await self._decisions(decisions.c.lead_id == lead_id)
 
+    async def latest_decisions_of(self, lead_id: UUID, limit: int) -> list[StoredDecision]:
+        """Return the *limit* latest decisions about a lead, the latest first."""
+        its = select(decisions).where(decisions.c.lead_id == lead_id)
+        statement = its.order_by(*_LATEST_FIRST).limit(limit)
+        return [to_decision(row) for row in await self._rows("read decisions", statement)]
+
     async def decisions_for_company(self, company_key: str) -> list[StoredDecision]:
         """Return what was decided about all leads of a company, the latest last."""
         return await self._decisions(decisions.c.company_key == company_key)

@@ -4,7 +4,7 @@ Reads the ledger and the reuse statistics; what a purchase has saved counts wher
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -114,12 +114,15 @@ class Costs:
             rows = await connection.execute(statement)
             return {source: (int(hits), int(purchases)) for source, hits, purchases in rows}
 
-    async def by(self, by: CostsBy, *, since: datetime | None = None) -> list[Cost]:
+    async def by(
+        self, by: CostsBy, *, since: datetime | None = None, among: Collection[str] | None = None
+    ) -> list[Cost]:
         """Return the costs per day, tenant, source or company key, in the order of the key.
 
         Args:
             by: What to add up by.
             since: Aware instant; purchases settled at or after it count. None counts all.
+            among: Only these tenants, sources or company keys.
         """
         use = _use_by_purchase()
         cost = settled.c.cost_micros
@@ -137,6 +140,8 @@ class Costs:
         ).select_from(settled.outerjoin(use, use.c.purchase_id == settled.c.purchase_id))
         if since is not None:
             statement = statement.where(settled.c.settled_at >= since)
+        if among is not None:
+            statement = statement.where(key.in_(among))
         async with reading(self._engine, "read the ledger") as connection:
             rows = await connection.execute(statement.group_by(key).order_by(key))
             # PostgreSQL sums BIGINT as a decimal number.

@@ -148,6 +148,18 @@ class Ledger:
             names = LedgerEntry.model_fields
             return [LedgerEntry.model_validate({n: row[n] for n in names}) for row in rows]
 
+    async def latest_of(self, company_keys: Collection[str], limit: int) -> list[LedgerEntry]:
+        """Return the *limit* latest purchases about companies, the latest first."""
+        statement = (
+            select(settled)
+            .where(settled.c.company_key.in_(company_keys))
+            .order_by(settled.c.settled_at.desc(), settled.c.purchase_id.desc())
+            .limit(limit)
+        )
+        async with reading(self._engine, "read the ledger") as connection:
+            rows = (await connection.execute(statement)).mappings()
+            return [LedgerEntry.model_validate(dict(row)) for row in rows]
+
     async def _has_all(self, purchase_ids: Sequence[str]) -> list[bool]:
         async with reading(self._engine, "read the ledger") as connection:
             known = await _entered(connection, set(purchase_ids))

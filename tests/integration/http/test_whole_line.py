@@ -9,6 +9,7 @@ from orchestrator.database import open_engine
 from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore, Opportunity
+from tests.support.workbooks import workbook
 
 from .conftest import PATIENCE_S, finished, running_api
 
@@ -47,6 +48,34 @@ def test_a_lead_becomes_an_opportunity_or_a_discard(
     assert listed["result"]["lead_id"] == accepted["lead_id"]
     assert decisions == 1
     assert (opportunity is not None) == (listed["result"]["status"] == "opportunity")
+
+
+def test_a_file_of_leads_is_judged_and_explained(client: httpx.Client) -> None:
+    """From the upload of a workbook to each lead's decision, evidence and purchase."""
+    rows = [
+        ["Empresa", "Contacto", "Correo", "País"],
+        ["Conservas Ribera, S.A.", "Ana", "ana@conservasribera.example", "ES"],
+        ["Conservas Ribera SA", "Jon", "jon@conservasribera.example", "ES"],
+        ["", "Eva", "eva@ribera.example", ""],
+    ]
+    headers = {"content-type": "application/octet-stream"}
+
+    sent = client.post("/leads/import", content=workbook(Leads=rows), headers=headers)
+
+    accepted = sent.json()
+    assert sent.status_code == 202
+    assert (accepted["leads"], accepted["faults"][0]["row"]) == (2, 4)
+    results = [each["result"] for each in finished(client, accepted["url"])["results"]]
+    for result in results:
+        url = f"/leads/{result['lead_id']}"
+        (decided,) = client.get(f"{url}/decisions").json()["decisions"]
+        evidence = client.get(f"{url}/evidence").json()["evidence"]
+        bought = client.get(f"{url}/purchases").json()
+        assert decided["decision"]["details"]["findings"]
+        assert all(0 <= value["confidence"] <= 1 for value in evidence["values"])
+        assert decided["basis"] == bought["purchases"][0]["purchase_id"]
+        assert bought["total"]["purchases"] == 1  # both leads are of one company
+        assert client.get(url).json()["estado"] in {"oportunidad", "descartado"}
 
 
 def test_who_gives_up_and_asks_again_pays_once(client: httpx.Client, stack: EmbeddedStack) -> None:

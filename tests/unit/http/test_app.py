@@ -46,11 +46,16 @@ async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> N
         "/leads": {"get", "post"},
         "/leads/import": {"post"},
         "/leads/{lead_id}": {"get", "patch", "delete"},
+        "/leads/{lead_id}/decisions": {"get"},
+        "/leads/{lead_id}/evidence": {"get"},
+        "/leads/{lead_id}/purchases": {"get"},
         "/oportunidades": {"get", "post"},
         "/oportunidades/{oportunidad_id}": {"get", "patch"},
         "/oportunidades/{oportunidad_id}/historial": {"get"},
         "/dashboard/metrics": {"get"},
         "/health": {"get"},
+        "/health/live": {"get"},
+        "/health/ready": {"get"},
         "/metrics": {"get"},
     }
 
@@ -64,7 +69,7 @@ async def test_every_operation_is_described_with_its_errors(document: dict[str, 
             errors = {s: r for s, r in operation["responses"].items() if s >= "400"}
             assert operation["summary"]
             assert operation["description"]
-            if path == "/health":
+            if path.startswith("/health"):
                 continue
             assert {"400", "401", "403", "421", "422", "500", "503"} <= set(errors)
             for status, error in errors.items():
@@ -104,7 +109,8 @@ async def test_the_key_is_documented(document: dict[str, Any]) -> None:
         for operation in methods.values()
     }
 
-    assert secured.pop("/health") is None
+    for path in ("/health", "/health/live", "/health/ready"):
+        assert secured.pop(path) is None
     assert all(found == [{"HTTPBearer": []}, {"APIKeyHeader": []}] for found in secured.values())
 
 

@@ -26,6 +26,36 @@ async def test_a_healthy_installation_answers_as_documented(api: Api) -> None:
     assert answer.text == '{"status":"healthy","database":"connected","redis":"connected"}'
 
 
+async def test_details_are_told_on_request(api: Api) -> None:
+    """Every server with the time that it took, and the workers; the documented fields stay."""
+    body = (await api.client.get("/health", params={"detail": "1"})).json()
+
+    documented = {"status": "healthy", "database": "connected", "redis": "connected"}
+    assert {name: body[name] for name in documented} == documented
+    assert set(body["parts"]) == {"database", "redis", "redis_jobs", "redis_gateway"}
+    for part in body["parts"].values():
+        assert part["state"] == "connected"
+        assert part["latency_ms"] >= 0
+    assert body["workers"] == 0
+    assert (await api.client.get("/health", params={"detail": "yes"})).status_code == 422
+    plain = await api.client.get("/health", params={"detail": "0"})
+    assert set(plain.json()) == set(documented)
+
+
+async def test_details_need_a_key(settings: Settings, open_api: OpenApi) -> None:
+    """Health itself, liveness and readiness need none."""
+    key = "k" * 32
+    keyed = settings.model_copy(update={"api_key": SecretStr(key)})
+    async with open_api(keyed, "http://10.0.0.1") as api:
+        get = api.client.get
+        open_ones = [await get(path) for path in ("/health", "/health/live", "/health/ready")]
+        refused = await get("/health", params={"detail": "1"})
+        told = await get("/health", params={"detail": "1"}, headers={"X-API-Key": key})
+
+    assert {answer.status_code for answer in open_ones} == {200}
+    assert (refused.status_code, told.status_code) == (401, 200)
+
+
 def replace_by_folder(database: Path) -> None:
     """Make the file *database* impossible to open."""
     database.unlink()
@@ -70,6 +100,9 @@ async def test_redis_that_is_away_is_told_until_it_is_back(
             server.child.end()
 
             sick = await api.client.get("/health")
+            alive = await api.client.get("/health/live")
+            unready = await api.client.get("/health/ready")
+            told = await api.client.get("/health", params={"detail": "1"})
             refused = [
                 await api.client.post("/api/v1/jobs", json=wanted),
                 await api.client.get("/api/v1/jobs/" + "0" * 32),
@@ -80,6 +113,14 @@ async def test_redis_that_is_away_is_told_until_it_is_back(
 
     assert sick.status_code == 503
     assert sick.json()["redis"] == "disconnected"
+    assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
+    assert unready.status_code == told.status_code == 503
+    assert unready.json() == {"status": "not_ready", "away": ["redis", "redis_jobs"]}
+    assert told.json()["parts"]["redis_jobs"] == {"state": "disconnected", "latency_ms": None}
+    assert (told.json()["parts"]["database"]["state"], told.json()["workers"]) == (
+        "connected",
+        None,
+    )
     assert [answer.status_code for answer in refused] == [503, 503]
     assert all(answer.headers["retry-after"] == "5" for answer in refused)
     assert all(answer.json()["error"]["code"] == "redis_unavailable" for answer in refused)
