@@ -92,6 +92,47 @@ email = ["Work mail", "Other mail"]  # the second where the first is blank
 
 The fields are `company`, `contact`, `email`, `website`, `country`, `phone`, `source` and `notes`.
 Every column that is named must be in the file.
+
+## What is wrong with a file
+
+A row makes a lead if it has a company and a contact; `--require email` asks for more. What is wrong
+is told after reading, errors first, once for each kind with its rows: `leads.csv, 6 rows (3-7, 12):
+country 'Narnia' ...`. An error keeps a row out; after a warning it goes through without that field.
+An e-mail address that cannot be read is an error, a missing one is not: such a lead is judged by
+its company. `--errors errors.csv` writes the rows that were kept out as they stand, with their
+reason behind them: correct them there and run that file. Sentences are in the language of
+`EMASAI_LANGUAGE`.
+
+## Results
+
+Results are beside the lead file: `leads.csv` leads to `leads.out.csv`, `t.tsv` to `t.out.tsv`, a
+workbook to `leads.out.xlsx`; `-o` names another file. What is the user's own stays byte for byte:
+encoding, mark, delimiter, quotes and line ends, cells that look like a formula, too. So the file
+opens where the original did; a workbook opens everywhere (`-o leads.xlsx`). Rows stay in their
+order. Behind them stand our columns ([what they hold](evidence.md#columns-of-result-files)), the
+last one being `emasai_warnings`. Those of an earlier run are replaced, rows with too few cells are
+filled up, and cells behind the last column go behind ours. What a spreadsheet could run in our
+columns has an apostrophe before it.
+
+A workbook has cells with types, a header that stays in sight, filters, and two more sheets: the
+summary of the run, and its problems by row. Formulas and formats of the original are not in it, but
+the values that they show; nor are its other sheets.
+
+## A file that is run again
+
+The same person at the same company is the same lead in every file: by e-mail address and company,
+and by name, too, where the address is read by several people (`info@`) or missing. Of rows that
+repeat a lead the first counts. A lead that is stored already is updated:
+
+| `--on-conflict` | |
+|---|---|
+| `replace` (default) | what the file says replaces what is stored |
+| `fill` | it fills in what is blank there |
+| `keep` | nothing changes |
+
+A blank cell erases nothing. A lead that changes is identified and judged anew, on evidence that is
+known where its company is still the same. The summary counts new, updated, unchanged and repeated
+leads, and so does `--dry-run`, which looks for the companies of the leads as they would be stored.
 """
 
 

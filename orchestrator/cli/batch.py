@@ -6,15 +6,16 @@ Of the file a few thousand rows are in memory at a time, on the way in and on th
 import asyncio
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from agents.case import Language, Lead
+from agents.case import Language, Lead, Localized
 from orchestrator.app import Runtime
 from orchestrator.cli.console import err, notice, out, print_json
 from orchestrator.cli.costs import Budgets, budgets_json, read_budgets, show_warnings
@@ -28,6 +29,7 @@ from orchestrator.cli.summary import (
     estimate,
     leads_asked,
     show_estimate,
+    summary_lines,
     summary_table,
     verdict,
 )
@@ -41,14 +43,17 @@ from orchestrator.infra.background import raise_if_cancelled
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.jobs import Job, JobKind, NewJob, Origin
 from orchestrator.leadfile import (
+    REASON_COLUMN,
     LeadFields,
     LeadFile,
     Level,
+    Problems,
     ResultCells,
-    ResultTable,
-    check_writable,
+    check_output,
     lead_from,
-    replacing,
+    open_results,
+    output_path,
+    said_of,
     shared,
     without_result,
 )
@@ -61,18 +66,23 @@ PART: Final = 2_000
 NO_LEAD: Final = 2**32 - 1
 #: Companies whose columns are remembered from part to part: 0.9 kB each.
 KNOWN: Final = 2_000
-#: Problems of rows that are printed; the output file has all of them.
-SHOWN: Final = 20
+#: Kinds of problems that are printed.
+SHOWN: Final = 30
 #: Rows read between two updates of the progress.
 _STRIDE: Final = 1_000
 
-_STYLE: Final = {Level.ERROR: "red", Level.WARNING: "yellow"}
+_STYLE: Final = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "dim"}
+_MORE_KINDS: Final = Localized(
+    en="... and {count} more kinds of problems.", es="... y {count} clases más de problemas."
+)
 _YES_NO: Final = {"en": {True: "yes", False: "no"}, "es": {True: "sí", False: "no"}}
 _NOT_ACCEPTED = "Stopped while the file was being read: nothing was accepted, and nothing bought."
 _MAYBE_ACCEPTED = (
     "Stopped while the job was being accepted. `emasai jobs list` shows whether it was; the same "
     "command continues it, and buys nothing twice."
 )
+#: What the items of a job are called.
+_ITEMS: Final = {JobKind.PIPELINE: "leads", JobKind.ENRICH: "companies"}
 _PENDING = "They stay accepted: run the same command again to continue."
 
 
@@ -119,25 +129,63 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where results go: `output` beside the lead file by default, `errors` nowhere."""
+
+    output: Path | None = None
+    errors: Path | None = None
+
+    def checked(self, lead_file: LeadFile) -> "Outputs":
+        """Return where those of *lead_file* go.
+
+        Raises:
+            LeadFileError: They could not be written.
+        """
+        output = self.output or output_path(lead_file)
+        if output.is_dir() and self.output is not None:
+            output /= output_path(lead_file).name
+        for path in filter(None, (output, self.errors)):
+            check_output(path, lead_file)
+        return Outputs(output, self.errors)
+
+
+NO_OUTPUTS: Final = Outputs()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A job, the summary of its results, and its budgets. No job if there was no usable lead."""
 
     job: Job | None
     summary: Summary
     budgets: Budgets
+    outputs: Outputs = NO_OUTPUTS
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        files = {"output": self.outputs.output, "errors": self.outputs.errors}
+        return {
+            "job_id": self.job and self.job.job_id,
+            **{name: str(path) for name, path in files.items() if path is not None},
+            **self.summary.as_json(),
+            "budgets": budgets_json(self.budgets),
+        }
 
 
 class Reading:
     """One pass over the rows of a file; reading again starts anew.
 
     `numbers` has, for each row that was read, the number of its lead, or `NO_LEAD`: four bytes
-    a row, by which its result is found again.
+    a row, by which its result is found again. `told` has a 1 for each row with errors or warnings.
     """
 
-    def __init__(self, lead_file: LeadFile, *, quiet: bool) -> None:
+    def __init__(self, lead_file: LeadFile, *, quiet: bool, tells: Language | None) -> None:
+        """Read *lead_file*; *tells* is the language in which its problems are printed, if any."""
         self._file = lead_file
         self._quiet = quiet
+        self._tells = tells
         self.numbers = array("I")
+        self.told = bytearray()
         self.leads = 0
         self.imported = ImportReport()
         self.is_complete = False
@@ -147,11 +195,16 @@ class Reading:
         """How many rows make no lead."""
         return self.numbers.count(NO_LEAD)
 
+    @property
+    def warned_rows(self) -> int:
+        """How many rows make a lead, with a warning."""
+        return self.told.count(1) - self.invalid_rows
+
     def read(self) -> Iterator[LeadFields]:
-        """Yield the leads in order, each once; print problems and progress on the way."""
+        """Yield the leads in order, each once; print progress on the way, problems in the end."""
         self.numbers, self.leads, self.is_complete = array("I"), 0, False
-        self.imported = ImportReport()
-        rows, problems = self._file.length, 0
+        self.told, self.imported = bytearray(), ImportReport()
+        rows, problems = self._file.length, Problems()
         columns = (
             *(TextColumn("reading"), BarColumn(), MofNCompleteColumn()),
             *(TextColumn("rows, left"), TimeRemainingColumn()),
@@ -159,9 +212,8 @@ class Reading:
         with ProgressDisplay(*columns, total=rows, quiet=self._quiet) as display:
             for row in self._file.rows():
                 for problem in row.problems:
-                    problems += 1
-                    if problems <= SHOWN:
-                        err.print(f"{problem}.", style=_STYLE[problem.level])
+                    problems.add(problem)
+                self.told.append(any(each.level is not Level.NOTE for each in row.problems))
                 self.numbers.append(NO_LEAD if row.lead_number is None else row.lead_number)
                 if len(self.numbers) % _STRIDE == 0:
                     read = len(self.numbers)
@@ -169,39 +221,44 @@ class Reading:
                 if row.lead is not None and not row.is_repetition:
                     self.leads += 1
                     yield row.lead
-        if problems > SHOWN:
-            err.print(
-                f"... and {problems - SHOWN} more; the output file has the reason for each row."
-            )
+        if self._tells is not None:
+            _show(problems, self._tells)
         self.is_complete = True
 
 
-def run_file(
-    batch: Batch, output: Path | None, *, items: str, dry_run: bool, as_json: bool
-) -> None:
+def _show(problems: Problems, language: Language) -> None:
+    sentences = list(problems.sentences(language))
+    for level, sentence in sentences[:SHOWN]:
+        err.print(sentence, style=_STYLE[level], soft_wrap=True)
+    if len(sentences) > SHOWN:
+        err.print(_MORE_KINDS.in_language(language).format(count=len(sentences) - SHOWN))
+
+
+def run_file(batch: Batch, outputs: Outputs, *, items: str, dry_run: bool, as_json: bool) -> None:
     """Do *batch*, print its outcome, and exit; in a dry run, print what it would buy."""
 
     async def look(runtime: Runtime) -> Estimate:
-        reading = Reading(lead_file, quiet=as_json)
+        reading = Reading(lead_file, quiet=as_json, tells=runtime.settings.language)
         cap = batch.terms.max_cost_micros
         return await preview(runtime, batch, reading, max_cost_micros=cap)
 
     async def work(runtime: Runtime) -> Outcome:
-        return await run_batch(runtime, batch, target, quiet=as_json)
+        return await run_batch(runtime, batch, outputs, quiet=as_json)
 
     lead_file = batch.lead_file
-    for sentence in lead_file.left_out:
-        notice(f"{lead_file.path}:", f"{sentence}: no rows.")
-    for sentence in lead_file.guesses:
-        notice(f"{lead_file.path}:", f"{sentence}; --column says which column it is if not.")
+    _tell_of(lead_file)
     if dry_run:
         if not as_json:
             show_reading(lead_file)
         show_estimate(with_runtime(look), as_json=as_json)
         return
-    target = output or lead_file.path.with_suffix(".out.csv")
-    check_writable(target)
-    finish(with_runtime(work, workers=WORKERS), items=items, as_json=as_json, target=target)
+    outputs = outputs.checked(lead_file)
+    finish(with_runtime(work, workers=WORKERS), items=items, as_json=as_json)
+
+
+def _tell_of(lead_file: LeadFile) -> None:
+    for sentence in lead_file.left_out:
+        notice(f"{lead_file.path}:", f"{sentence}: no rows.")
 
 
 async def preview(
@@ -223,13 +280,14 @@ async def preview(
     return found if batch.leads is None else replace(found, imported=reading.imported)
 
 
-async def run_batch(runtime: Runtime, batch: Batch, target: Path, *, quiet: bool) -> Outcome:
-    """Have the workers do *batch*, and write the file with its results to *target*.
+async def run_batch(runtime: Runtime, batch: Batch, outputs: Outputs, *, quiet: bool) -> Outcome:
+    """Have the workers do *batch*, and write the files with its results.
 
     After Ctrl-C the file is written too, with the results so far; the other rows are `pending`,
     and the same command continues them.
     """
-    patience, reading = Patience(), Reading(batch.lead_file, quiet=quiet)
+    patience, language = Patience(), runtime.settings.language
+    reading = Reading(batch.lead_file, quiet=quiet, tells=language)
     try:
         # Submitting again finds the same job, unless that is finished.
         job = await patiently(lambda: _submit(runtime, batch, reading), patience)
@@ -239,9 +297,10 @@ async def run_batch(runtime: Runtime, batch: Batch, target: Path, *, quiet: bool
     if job is not None:
         job = await follow(runtime, job, quiet=quiet)
     # Starts anew where a backend becomes unavailable in the middle.
-    summary = await patiently(lambda: _write_back(runtime, batch, reading, job, target), patience)
+    summary = await patiently(lambda: _write_back(runtime, batch, reading, job, outputs), patience)
     context = None if job is None else job.context
-    return Outcome(job, summary, await patiently(lambda: read_budgets(runtime, context), patience))
+    budgets = await patiently(lambda: read_budgets(runtime, context), patience)
+    return Outcome(job, summary, budgets, outputs)
 
 
 async def _submit(runtime: Runtime, batch: Batch, reading: Reading) -> Job | None:
@@ -268,32 +327,50 @@ async def _items(runtime: Runtime, batch: Batch, reading: Reading) -> AsyncItera
 
 
 async def _write_back(
-    runtime: Runtime, batch: Batch, reading: Reading, job: Job | None, target: Path
+    runtime: Runtime, batch: Batch, reading: Reading, job: Job | None, outputs: Outputs
 ) -> Summary:
     """Write the file with the results of *job*, and count them."""
-    table, language = ResultTable(batch.lead_file), runtime.settings.language
+    lead_file, language = batch.lead_file, runtime.settings.language
     known = KnownCompanies(runtime.jobs.results)
     imported = None if batch.leads is None else reading.imported
-    summary = Summary(len(reading.numbers), reading.invalid_rows, reading.leads, imported)
+    summary = Summary(
+        len(reading.numbers), reading.invalid_rows, reading.leads, imported, reading.warned_rows
+    )
     leads = 0
-    with replacing(target) as file:
-        file.write(table.beginning())
-        for rows in in_parts(zip(batch.lead_file.records(), reading.numbers, strict=True)):
-            results = await _results(runtime, batch, job, {number for _, number in rows})
-            await known.read(results.values())
-            for record, number in rows:
-                result = results.get(number)
+    with ExitStack() as files:
+        results = files.enter_context(
+            open_results(outputs.output or output_path(lead_file), lead_file, language)
+        )
+        rejected = None
+        if outputs.errors is not None:
+            opened = open_results(outputs.errors, lead_file, language, (REASON_COLUMN,))
+            rejected = files.enter_context(opened)
+        rows = zip(lead_file.records(), reading.numbers, reading.told, strict=True)
+        for some in in_parts(rows):
+            found = await _results(runtime, batch, job, {number for _, number, _ in some})
+            await known.read(found.values())
+            for record, number, is_told in some:
+                result = found.get(number)
                 is_first = number == leads
                 leads += is_first
+                row = lead_file.read(record) if is_told or result is None else None
                 if result is None:
-                    cells = without_result(batch.lead_file.read(record))
+                    cells = without_result(row or lead_file.read(record), language)
                 else:
                     cells = cells_of(result, language, known.of(result))
                     if is_first:
                         summary.add(result)
                     else:
                         cells = shared(cells)
-                file.write(table.row(record, cells))
+                if row is not None:
+                    warnings = said_of(row, Level.WARNING, language)
+                    cells = replace(cells, warnings=warnings)
+                    for problem in row.problems:
+                        results.problem(problem)
+                    if rejected is not None and row.lead is None:
+                        rejected.row(record, (cells.reason,))
+                results.row(record, cells.cells())
+        results.summary(summary_lines(summary, _ITEMS[batch.kind], language))
     return summary
 
 
@@ -362,30 +439,34 @@ def _source_of(result: ItemResult) -> str:
     return result.source or ""
 
 
-def finish(
-    outcome: Outcome, *, items: str, as_json: bool, about: str = "", target: Path | None = None
-) -> None:
+def finish(outcome: Outcome, *, items: str, as_json: bool, about: str = "") -> None:
     """Print the outcome of a job, and exit with its exit code.
 
-    *items* is the word for its items, *about* its subject, *target* the file with its results.
+    *items* is the word for its items, *about* its subject.
     """
-    job, summary = outcome.job, outcome.summary
     if as_json:
-        output = {} if target is None else {"output": str(target)}
-        found = {"job_id": job and job.job_id, **output, **summary.as_json()}
-        print_json({**found, "budgets": budgets_json(outcome.budgets)})
+        print_json(outcome.as_json())
     else:
-        out.print(summary_table(summary, items=items))
-        if target is not None:
-            out.print(f"Results are in {target}.", soft_wrap=True)
-        if about and job is not None:
-            out.print(f"Job {job.job_id}: {about}.")
-        if sentence := verdict(summary):
-            out.print(sentence, style="green")
-        show_warnings(outcome.budgets)
-    if summary.pending:
-        notice(f"{summary.pending} are not finished.", _PENDING)
-    raise typer.Exit(summary.exit_code)
+        show_outcome(outcome, items=items, about=about)
+    if pending := outcome.summary.pending:
+        notice(f"{pending} are not finished.", _PENDING)
+    raise typer.Exit(outcome.summary.exit_code)
+
+
+def show_outcome(outcome: Outcome, *, items: str, about: str = "") -> None:
+    """Print the outcome of a job for people."""
+    job, summary, outputs = outcome.job, outcome.summary, outcome.outputs
+    out.print(summary_table(summary, items=items))
+    if outputs.output is not None:
+        out.print(f"Results are in {outputs.output}.", soft_wrap=True)
+    if outputs.errors is not None:
+        sentence = f"Rows that could not be used ({summary.invalid_rows}) are in {outputs.errors}."
+        out.print(sentence, soft_wrap=True)
+    if about and job is not None:
+        out.print(f"Job {job.job_id}: {about}.")
+    if sentence := verdict(summary):
+        out.print(sentence, style="green")
+    show_warnings(outcome.budgets)
 
 
 def in_parts(things: Iterable[T], size: int = PART) -> Iterator[list[T]]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agents.case import Language
 from orchestrator.app import Runtime
-from orchestrator.cli.batch import Batch, run_file
+from orchestrator.cli.batch import Batch, Outputs, run_file
 from orchestrator.cli.console import dollars, err, out, print_json, table
 from orchestrator.cli.costs import read_budgets, show_warnings
 from orchestrator.cli.evidence import show_evidence
@@ -22,6 +22,7 @@ from orchestrator.cli.options import (
     Deadline,
     DryRun,
     EncodingName,
+    ErrorsFile,
     MappingFile,
     MaxCost,
     Output,
@@ -58,6 +59,7 @@ def enrich(  # noqa: PLR0913 - each is an option
         list[str], typer.Argument(metavar="NAME... | FILE.csv", help="Companies, or a file.")
     ],
     output: Output = None,
+    errors: ErrorsFile = None,
     *,
     columns: ColumnNames = None,
     mapping: MappingFile = None,
@@ -101,7 +103,9 @@ def enrich(  # noqa: PLR0913 - each is an option
             only, needs=FOR_ENRICHMENT, columns=parse_columns(columns, mapping), encoding=encoding
         )
         batch = Batch(lead_file, JobKind.ENRICH, _item_of, CompanyResult, terms)
-        run_file(batch, output, items="companies", dry_run=dry_run, as_json=as_json)
+        run_file(
+            batch, Outputs(output, errors), items="companies", dry_run=dry_run, as_json=as_json
+        )
         return
     if output or columns or mapping or encoding:
         raise typer.BadParameter("--output, --column, --mapping and --encoding are for files only")

@@ -152,7 +152,24 @@ BuyAgain = Annotated[
 
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="For a file; FILE.out.csv by default."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="For a file: where its results go, as text or, by the name .xlsx, as a workbook. By "
+        "default beside it, in its own format: leads.csv leads to leads.out.csv. For several "
+        "files: a folder.",
+    ),
+]
+
+ErrorsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--errors",
+        metavar="FILE",
+        help="For a file: where the rows go that could not be used, as they stand, each with its "
+        "reason: correct them there and run that file.",
+    ),
 ]
 
 ColumnNames = Annotated[

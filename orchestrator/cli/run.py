@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from orchestrator.cli.batch import Batch, LeadImport, run_file
+from orchestrator.cli.batch import Batch, LeadImport, Outputs, run_file
 from orchestrator.cli.options import (
     AsJson,
     BuyAgain,
@@ -14,6 +14,7 @@ from orchestrator.cli.options import (
     Deadline,
     DryRun,
     EncodingName,
+    ErrorsFile,
     MappingFile,
     MaxCost,
     OnConflictRule,
@@ -37,6 +38,7 @@ def run(  # noqa: PLR0913 - each is an option
         typer.Argument(metavar="LEADS.csv", help="The lead file; with --rejudge also a job id."),
     ] = None,
     output: Output = None,
+    errors: ErrorsFile = None,
     *,
     columns: ColumnNames = None,
     mapping: MappingFile = None,
@@ -94,7 +96,7 @@ def run(  # noqa: PLR0913 - each is an option
         batch = Batch(lead_file, JobKind.PIPELINE, _item_of, LeadResult, terms, store)
         if sample is not None:
             run_sample(batch, sample, as_json=as_json)
-        run_file(batch, output, items="leads", dry_run=dry_run, as_json=as_json)
+        run_file(batch, Outputs(output, errors), items="leads", dry_run=dry_run, as_json=as_json)
         return
     if output is not None or columns or mapping or encoding or required:
         raise typer.BadParameter(

@@ -120,7 +120,8 @@ async def take_sample(runtime: Runtime, batch: Batch, size: int, *, quiet: bool)
 
     After Ctrl-C the sample is what has a result by then.
     """
-    patience, reading = Patience(), Reading(batch.lead_file, quiet=quiet)
+    patience, language = Patience(), runtime.settings.language
+    reading = Reading(batch.lead_file, quiet=quiet, tells=language)
     leads = sum(1 for _ in reading.read())
     rows = _rows_at(batch, sample_positions(leads, size)) if leads else []
     if not rows:
@@ -138,7 +139,6 @@ async def take_sample(runtime: Runtime, batch: Batch, size: int, *, quiet: bool)
         most_calls=len(Step) if by_steps else 1,
     )
     time, per_minute = await patiently(lambda: _time(runtime, job, projection), patience)
-    language = runtime.settings.language
     return Sample(job, rows, known, projection, time, per_minute, language)
 
 
@@ -178,7 +178,7 @@ async def _with_results(runtime: Runtime, job: Job, rows: Sequence[SampledRow]) 
 
 async def _estimate(runtime: Runtime, batch: Batch) -> Estimate:
     """Look at all companies of the file; those of the sample are known by now."""
-    reading = Reading(batch.lead_file, quiet=True)
+    reading = Reading(batch.lead_file, quiet=True, tells=None)
     return await preview(runtime, batch, reading, max_cost_micros=None)
 
 

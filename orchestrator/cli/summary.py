@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from rich.table import Table
 
-from agents.case import Case, Lead
+from agents.case import Case, Language, Lead
 from orchestrator.app import Runtime
 from orchestrator.cli.console import Exit, dollars, figures, out, print_json
 from orchestrator.handlers import BOUGHT_AGAIN, ItemResult, ItemStatus
@@ -43,6 +43,7 @@ class Summary:
     invalid_rows: int
     items: int
     imported: ImportReport | None = None
+    warned_rows: int = 0
     spent_micros: int = 0
     saved_micros: int = 0
     uncertain_micros: int = 0
@@ -135,7 +136,8 @@ class Summary:
 
 
 _JSON: Final = (
-    *("rows", "invalid_rows", "repeated", "items", "pending", "companies", "purchases", "hit_rate"),
+    *("rows", "invalid_rows", "warned_rows", "repeated", "items", "pending"),
+    *("companies", "purchases", "hit_rate"),
     *("spent_micros", "saved_micros", "uncertain_micros", "simulated"),
 )
 
@@ -152,7 +154,7 @@ def summarize(
 
 def summary_table(summary: Summary, *, items: str) -> Table:
     """Return the closing table of a run; *items* names its items."""
-    return figures(_lines(summary, items))
+    return figures(summary_lines(summary, items))
 
 
 def verdict(summary: Summary) -> str:
@@ -171,49 +173,87 @@ def verdict(summary: Summary) -> str:
     return ""
 
 
-def _lines(summary: Summary, items: str) -> Iterable[tuple[str, str, str]]:
+def summary_lines(
+    summary: Summary, items: str, language: Language = "en"
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the figures of a run, each with its name and a remark; *items* names its items."""
+
+    def said(text: str) -> str:
+        return _IN_SPANISH.get(text, text) if language == "es" else text
+
+    def remark(count: int, what: str) -> str:
+        return f"{count} {said(what)}" if count else ""
+
     rate = "-" if summary.hit_rate is None else f"{summary.hit_rate:.0%}"
-    invalid = _remark(summary.invalid_rows, "could not be used")
-    repeated = _remark(summary.repeated, "repeated")
-    yield "rows", str(summary.rows), _together(invalid, repeated)
-    imported = _imported_in_words(summary.imported)
-    pending = _remark(summary.pending, "not finished")
-    yield items, str(summary.items), _together(imported, pending)
-    yield "distinct companies", str(summary.companies), ""
-    yield "purchases", str(summary.purchases), ""
-    yield "hits", str(summary.sources[Source.HIT]), "fresh in the memo"
-    yield "coalesced", str(summary.sources[Source.COALESCED]), "shared a purchase in flight"
-    yield "hit rate", rate, "lookups that cost nothing"
-    yield "spent", dollars(summary.spent_micros), "simulated" if summary.simulated else ""
+    remarks = (
+        remark(summary.invalid_rows, "could not be used"),
+        remark(summary.repeated, "repeated"),
+        remark(summary.warned_rows, "with warnings"),
+    )
+    yield said("rows"), str(summary.rows), _together(*remarks)
+    imported = (remark(count, name) for name, count in _imported(summary.imported).items())
+    pending = remark(summary.pending, "not finished")
+    yield said(items), str(summary.items), _together(*imported, pending)
+    yield said("distinct companies"), str(summary.companies), ""
+    yield said("purchases"), str(summary.purchases), ""
+    yield said("hits"), str(summary.sources[Source.HIT]), said("fresh in the memo")
+    coalesced = str(summary.sources[Source.COALESCED])
+    yield said("coalesced"), coalesced, said("shared a purchase in flight")
+    yield said("hit rate"), rate, said("lookups that cost nothing")
+    simulated = said("simulated") if summary.simulated else ""
+    yield said("spent"), dollars(summary.spent_micros), simulated
     if summary.uncertain_micros:
-        yield (
-            "uncertain",
-            dollars(summary.uncertain_micros),
-            "may have been charged, unanswered",
-        )
-    yield "saved", dollars(summary.saved_micros), "what those lookups would have cost"
+        uncertain = dollars(summary.uncertain_micros)
+        yield said("uncertain"), uncertain, said("may have been charged, unanswered")
+    saved = dollars(summary.saved_micros)
+    yield said("saved"), saved, said("what those lookups would have cost")
     for status in ItemStatus:
         if count := summary.statuses[status]:
-            yield _PLURAL.get(status, status), str(count), ""
+            yield said(_PLURAL.get(status, status)), str(count), ""
         if status is ItemStatus.DISCARDED:
             for code, discarded in summary.discards.most_common():
                 yield f"  {code}", str(discarded), ""
+
+
+#: Words of the summary. Codes are the same in every language.
+_IN_SPANISH: Final = {
+    "rows": "filas",
+    "companies": "empresas",
+    "could not be used": "no se pudieron usar",
+    "repeated": "repetidas",
+    "with warnings": "con avisos",
+    "new": "nuevos",
+    "updated": "actualizados",
+    "unchanged": "sin cambios",
+    "not finished": "sin terminar",
+    "distinct companies": "empresas distintas",
+    "purchases": "compras",
+    "hits": "aciertos",
+    "fresh in the memo": "vigentes en la memoria",
+    "coalesced": "compartidas",
+    "shared a purchase in flight": "compartieron una compra en curso",
+    "hit rate": "tasa de aciertos",
+    "lookups that cost nothing": "consultas que no costaron nada",
+    "spent": "gastado",
+    "simulated": "simulado",
+    "uncertain": "incierto",
+    "may have been charged, unanswered": "quizá cobrado, sin respuesta",
+    "saved": "ahorrado",
+    "what those lookups would have cost": "lo que habrían costado esas consultas",
+    "opportunities": "oportunidades",
+    "discarded": "descartados",
+    "ambiguous": "ambiguos",
+    "failed": "fallidos",
+    "skipped: budget": "omitidos: presupuesto",
+}
 
 
 def _imported(report: ImportReport | None) -> dict[str, int]:
     return {} if report is None else asdict(report)
 
 
-def _imported_in_words(report: ImportReport | None) -> str:
-    return _together(*(_remark(count, name) for name, count in _imported(report).items()))
-
-
 def _together(*remarks: str) -> str:
     return ", ".join(filter(None, remarks))
-
-
-def _remark(count: int, what: str) -> str:
-    return f"{count} {what}" if count else ""
 
 
 _PLURAL: dict[str, str] = {
@@ -340,9 +380,10 @@ def show_estimate(found: Estimate, *, as_json: bool) -> None:
 def _estimate_table(found: Estimate) -> Table:
     is_capped, has_unneeded = found.affordable < found.to_buy, found.unneeded > 0
     usable = f"{found.items} distinct and usable"
+    imported = (f"{count} {name}" for name, count in _imported(found.imported).items() if count)
     return figures(
         [
-            ("rows", str(found.rows), _together(usable, _imported_in_words(found.imported))),
+            ("rows", str(found.rows), _together(usable, *imported)),
             ("distinct companies", str(found.companies), ""),
             ("fresh in the memo", str(found.fresh), "cost nothing"),
             ("ambiguous names", str(found.ambiguous), "nothing is bought for them"),

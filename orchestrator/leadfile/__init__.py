@@ -5,15 +5,27 @@ A file of any length is read row by row, and its results are written row by row.
 
 from .columns import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
 from .countries import country_code
-from .files import LeadFileError, Spool, check_writable, replacing
+from .files import LeadFileError, Spool
+from .flaws import Level, Problems, RowProblem
 from .mentions import checked_mention, mention_from, mention_in
 from .reader import LeadFile, read_lead_file
-from .results import RESULT_COLUMNS, ResultCells, ResultTable, shared, without_result
-from .rows import LeadFields, LeadRow, Level, RowProblem, lead_from, lead_id, read_lead
+from .results import (
+    REASON_COLUMN,
+    RESULT_COLUMNS,
+    ResultCells,
+    check_output,
+    open_results,
+    output_path,
+    said_of,
+    shared,
+    without_result,
+)
+from .rows import LeadFields, LeadRow, lead_from, lead_id, read_lead
 
 __all__ = [
     "FOR_ENRICHMENT",
     "FOR_PIPELINE",
+    "REASON_COLUMN",
     "RESULT_COLUMNS",
     "LeadField",
     "LeadFields",
@@ -21,20 +33,22 @@ __all__ = [
     "LeadFileError",
     "LeadRow",
     "Level",
+    "Problems",
     "ResultCells",
-    "ResultTable",
     "RowProblem",
     "Spool",
-    "check_writable",
+    "check_output",
     "checked_mention",
     "country_code",
     "lead_from",
     "lead_id",
     "mention_from",
     "mention_in",
+    "open_results",
+    "output_path",
     "read_lead",
     "read_lead_file",
-    "replacing",
+    "said_of",
     "shared",
     "without_result",
 ]

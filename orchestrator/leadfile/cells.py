@@ -19,11 +19,14 @@ from urllib.parse import SplitResult, urlsplit
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
+from agents.case import Localized
 from orchestrator.evidence.hosts import HostKind, kind_of
 from orchestrator.infra.bounds import is_invisible
 
+from . import flaws
 from .cleaning import addresses_in, phones_in, websites_in
 from .countries import country_code
+from .flaws import Flaw
 
 _LABEL = r"(?!-)[^\W_](?:[\w-]{0,61}[^\W_])?"
 _MAX_HOST = 253
@@ -41,22 +44,26 @@ _GUARDED = re.compile(rf"'(?= *[{_TRIGGERS}])")
 
 #: Pages there are about a company or a person; their hosts are never its own.
 _NO_SITES: Final = {
-    HostKind.SOCIAL: "a page of a social network",
-    HostKind.LINKS: "a shortened link",
-    HostKind.MAPS: "a map",
-    HostKind.SEARCH: "a page of a search engine",
-    HostKind.PLATFORM: "a platform for the sites of others",
-    HostKind.FILES: "a store of files",
+    HostKind.SOCIAL: Localized(en="a page of a social network", es="una página de una red social"),
+    HostKind.LINKS: Localized(en="a shortened link", es="un enlace acortado"),
+    HostKind.MAPS: Localized(en="a map", es="un mapa"),
+    HostKind.SEARCH: Localized(en="a page of a search engine", es="una página de un buscador"),
+    HostKind.PLATFORM: Localized(
+        en="a platform for the sites of others", es="una plataforma para webs de otros"
+    ),
+    HostKind.FILES: Localized(en="a store of files", es="un almacén de ficheros"),
 }
 
 
 class BadValueError(ValueError):
     """A cell that is not what its column says: what is wrong, and what to do."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message, hint)
-        self.message = message
-        self.hint = hint
+    def __init__(self, flaw: Flaw) -> None:
+        super().__init__(flaw)
+        self.flaw = flaw
+
+    def __str__(self) -> str:
+        return self.flaw.message()
 
 
 def visible(text: str) -> str:
@@ -128,7 +135,7 @@ def email_address(text: str) -> str:
             except EmailNotValidError:
                 continue
         reason = str(error).rstrip(".")
-        raise BadValueError(f"is not an e-mail address ({reason})", "correct it") from None
+        raise BadValueError(Flaw(flaws.NO_EMAIL, reason)) from None
 
 
 def _valid_address(text: str) -> str:
@@ -148,10 +155,7 @@ def country(text: str) -> str:
     """
     code = country_code(text)
     if code is None:
-        raise BadValueError(
-            f"'{shown(text)}' is no country that is known; it is left out",
-            "write its name in English or Spanish, or its ISO code",
-        )
+        raise BadValueError(Flaw(flaws.NO_COUNTRY, shown(text)))
     return code
 
 
@@ -167,13 +171,13 @@ def website(text: str) -> str:
             return _own_site(site)
         except BadValueError as bad:
             # What it is says more than that it is written wrong.
-            refused = bad if refused is None or "own site" in bad.message else refused
+            is_other = bad.flaw.kind == flaws.OTHER_SITE
+            refused = bad if refused is None or is_other else refused
     raise refused or _no_website(text)
 
 
 def _no_website(text: str) -> BadValueError:
-    message = f"'{shown(text)}' is not the address of a website; it is left out"
-    return BadValueError(message, "write it like www.example.com")
+    return BadValueError(Flaw(flaws.NO_WEBSITE, shown(text)))
 
 
 def _own_site(text: str) -> str:
@@ -183,9 +187,7 @@ def _own_site(text: str) -> str:
     if parts is None or parts.scheme not in {"http", "https"} or not _is_host(parts, host):
         raise _no_website(text)
     if (kind := _host_kind(host)) in _NO_SITES:
-        what = _NO_SITES[kind]
-        message = f"'{shown(text)}' is {what}, not the company's own site; it is left out"
-        raise BadValueError(message, "write its own, like www.example.com")
+        raise BadValueError(Flaw(flaws.OTHER_SITE, shown(text), _NO_SITES[kind]))
     rest = parts._replace(scheme="", netloc="").geturl()
     if not has_scheme and rest in {"", "/"}:
         return parts.netloc.lower()
@@ -222,10 +224,7 @@ def phone(text: str, country_code: str | None) -> str:
     for number in (text, *phones_in(text)):
         if _can_be_dialled(number, country_code):
             return number
-    raise BadValueError(
-        "does not look like a phone number; it is kept as it is",
-        "write it with its country, like +34 911 234 567",
-    )
+    raise BadValueError(Flaw(flaws.NO_PHONE))
 
 
 def _can_be_dialled(text: str, country_code: str | None) -> bool:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from agents.case import Localized
+
 _DATA: Final = Path(__file__).with_name("data")
 _PLACEHOLDERS: Final = _DATA / "placeholders.toml"
 _ROLES: Final = _DATA / "roles.toml"
@@ -94,13 +96,23 @@ def other_field(text: str) -> str | None:
     return "e-mail address" if _ADDRESS.fullmatch(text) else None
 
 
-def damage_in(text: str) -> str | None:
+def damage_in(text: str) -> Localized | None:
     """Return what has damaged *text*, None where nothing seems to have."""
     if "\ufffd" in text:
-        return "has lost letters"
+        return _LOST_LETTERS
     if not text.isascii() and _MOJIBAKE.search(text):
-        return "was read in another encoding than it was written in"
-    return "has question marks for letters" if "?" in text and _LOST.search(text) else None
+        return _OTHER_ENCODING
+    return _QUESTION_MARKS if "?" in text and _LOST.search(text) else None
+
+
+_LOST_LETTERS: Final = Localized(en="has lost letters", es="ha perdido letras")
+_OTHER_ENCODING: Final = Localized(
+    en="was read in another encoding than it was written in",
+    es="se ha leído en otra codificación que la suya",
+)
+_QUESTION_MARKS: Final = Localized(
+    en="has question marks for letters", es="tiene interrogaciones en lugar de letras"
+)
 
 
 def _plain(text: str) -> str:

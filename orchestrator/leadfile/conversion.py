@@ -4,9 +4,9 @@ The result is a private copy in UTF-8, with the mark by which spreadsheet progra
 """
 
 import codecs
-import csv
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,6 +38,7 @@ class Converted:
 
     spool: Spool
     left_out: tuple[str, ...] = ()
+    is_workbook: bool = False
 
 
 def converted(path: Path, spool: Spool) -> Converted:
@@ -113,14 +114,13 @@ def _workbook(path: Path, spool: Spool) -> Converted:
                 sheet = book.get_sheet_by_index(number)
                 if not any(any(map(_text, row)) for row in sheet.iter_rows()):
                     continue
-                text = _as_csv(path, (tuple(map(_text, row)) for row in sheet.iter_rows()))
+                text = _as_csv(path, sheet.iter_rows())
                 others = [shown(each, 30) for each in book.sheet_names[number + 1 :]]
                 if not others:
-                    return Converted(text)
+                    return Converted(text, is_workbook=True)
                 names = ", ".join(others[:5])
-                return Converted(
-                    text, (f"Only the sheet '{shown(name, 30)}' is read, not {names}",)
-                )
+                sentence = f"Only the sheet '{shown(name, 30)}' is read, not {names}"
+                return Converted(text, (sentence,), is_workbook=True)
     except CalamineError as error:
         reason = "looks like a workbook, but cannot be read"
         raise LeadFileError(str(path), reason, _SAVE_AS_CSV) from error
@@ -180,17 +180,42 @@ def _objects(path: Path, spool: Spool, *, is_array: bool) -> Iterator[dict[str, 
             raise LeadFileError(str(path), "is not sound JSON", hint) from error
 
 
-def _as_csv(path: Path, rows: Iterable[Sequence[str]]) -> Spool:
+def _as_csv(path: Path, rows: Iterable[Sequence[object]]) -> Spool:
     def pieces() -> Iterator[bytes]:
         yield codecs.BOM_UTF8
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\r\n")
         for row in rows:
-            writer.writerow(row)
-            if buffer.tell() > _PIECE:
-                yield buffer.getvalue().encode("utf-8", "replace")
-                buffer.seek(0)
-                buffer.truncate()
-        yield buffer.getvalue().encode("utf-8", "replace")
+            yield (",".join(map(_csv_cell, row)) + "\r\n").encode("utf-8", "replace")
 
     return Spool(path, pieces())
+
+
+def _csv_cell(value: object) -> str:
+    """Return *value* as a cell: texts are quoted and others are not, which `typed_cells` reads."""
+    text = _text(value)
+    if not text or (not isinstance(value, str) and "," not in text):
+        return text
+    return '"' + text.replace('"', '""') + '"'
+
+
+_CELL: Final = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)')
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?")
+
+
+def typed_cells(text: str) -> Iterator[str | float | bool | datetime]:
+    r"""Yield the cells of a converted record, as what they were in their workbook.
+
+    >>> list(typed_cells('"007",7,TRUE,2026-11-30,\r\n'))
+    ['007', 7.0, True, datetime.datetime(2026, 11, 30, 0, 0), '']
+    """
+    for quoted, bare, _ in _CELL.findall(text):
+        if not bare:
+            yield quoted.replace('""', '"')
+        elif bare in {"TRUE", "FALSE"}:
+            yield bare == "TRUE"
+        elif _INSTANT.fullmatch(bare):
+            yield datetime.fromisoformat(bare)
+        else:
+            try:
+                yield float(bare)
+            except ValueError:
+                yield bare

@@ -184,12 +184,17 @@ class Separators:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The cells of one record and the lines it stands on, counted from 1 as an editor does."""
+    """The cells of one record and the lines it stands on, counted from 1 as an editor does.
+
+    `text` is the record as it is written, with its line end; "" where more cells could not be
+    written behind it.
+    """
 
     line: int
     last_line: int
     cells: tuple[str, ...]
     has_open_quote: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +268,7 @@ def unwrapped(record: Record, separators: Separators, columns: int | None = None
     inner = list(read_records(StringIO(record.cells[0], newline=""), separators))
     if len(inner) != 1 or (columns is not None and len(inner[0].cells) != columns):
         return record
-    return replace(record, cells=inner[0].cells)
+    return replace(record, cells=inner[0].cells, text="")
 
 
 def _candidates(
@@ -341,11 +346,13 @@ class _Lines(Iterator[str]):
         self._characters += len(line)
         return line
 
-    def end_record(self) -> None:
-        """Forget the lines that were taken: their record is whole."""
+    def end_record(self) -> str:
+        """Forget the lines that were taken, and return them: their record is whole."""
+        text = self._taken[0] if len(self._taken) == 1 else "".join(self._taken)
         self.before += len(self._taken)
         self._taken = []
         self._characters = 0
+        return text
 
     def take_back(self) -> str:
         """Return the first line that was taken; the others are given out again."""
@@ -365,10 +372,10 @@ def _read_until_broken(
     )
     try:
         for cells in reader:
-            record = Record(source.before + 1, source.before + source.taken, tuple(cells))
-            source.end_record()
+            first, last = source.before + 1, source.before + source.taken
+            text = source.end_record()
             if cells:
-                yield record
+                yield Record(first, last, tuple(cells), text=text)
     except (csv.Error, _TooLongError):
         spans_lines = source.taken > 1
         line = source.take_back()
@@ -385,4 +392,5 @@ def _read_alone(line: str, number: int, separators: Separators, *, spans_lines: 
         quotechar=separators.quote,
         quoting=csv.QUOTE_NONE if has_open_quote else csv.QUOTE_MINIMAL,
     )
-    return Record(number, number, tuple(next(reader)), has_open_quote)
+    text = "" if has_open_quote else line
+    return Record(number, number, tuple(next(reader)), has_open_quote, text)

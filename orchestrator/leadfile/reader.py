@@ -98,6 +98,8 @@ class LeadFile:
     """What is in the file and no row of the table, in sentences."""
     by_cells: frozenset[LeadField] = frozenset()
     """The fields whose columns are known by their cells: their names do not say it."""
+    is_workbook: bool = False
+    """Whether records are those of a workbook, whose cells have types (`typed_cells`)."""
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -207,6 +209,7 @@ def read_lead_file(
         preamble=table.preamble,
         left_out=(*text_of.left_out, *_left_out(table, shape, begins)),
         by_cells=by_cells,
+        is_workbook=text_of.is_workbook,
     )
 
 

@@ -6,58 +6,28 @@ is left out with a warning.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from operator import itemgetter
 from typing import Final
 from uuid import UUID, uuid5
 
 from pydantic import TypeAdapter, ValidationError
 
-from agents.case import Lead
+from agents.case import Lead, Localized
 from orchestrator.identity import InvalidCompanyName, ParsedName, company_domain, parse_name
 from orchestrator.infra.bounds import Notes, Text, complaint_of
 from orchestrator.infra.distinct import Distinct
 
 from . import cells as checks
+from . import flaws
 from .cells import looks_like_formula, shown, unguard, visible
 from .cleaning import Blank, blank_kind, damage_in, is_role_address, other_field
 from .columns import FOR_PIPELINE, Choice, Columns, LeadField, find_columns
 from .csv_format import Record, has_broken_bytes
+from .flaws import MAX_CELL_CHARS, Flaw, Level, RowProblem
 from .folding import fold
 
 # Changing it would make a second lead of every lead that was ever imported.
 _LEADS: Final = UUID("5d0a4b0e-6a57-5c0e-9d0b-0c6f3c0f4e2a")
-
-MAX_CELL_CHARS = 100_000
-"""Three times what Excel can hold; more in one cell is a mistake, such as a file pasted into it."""
-
-
-class Level(StrEnum):
-    """An `ERROR` keeps a row out; after a `WARNING` it goes through."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class RowProblem:
-    """One thing wrong with one row; `str()` is the sentence for the owner of the file.
-
-    `row` is the line on which the row starts, the header being on line 1, as an editor and
-    a spreadsheet count. `field` is the column as the file calls it, "" for the row as a whole;
-    `message` reads on from it.
-    """
-
-    file: str
-    row: int
-    field: str
-    message: str
-    hint: str
-    level: Level = Level.ERROR
-
-    def __str__(self) -> str:
-        subject = f"{self.field} " if self.field else ""
-        return f"{self.file}, row {self.row}: {subject}{self.message}; {self.hint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +130,14 @@ class Sheet:
         return reader.lead(), reader.problems
 
     def problem(
-        self, row: int, column: int | None, message: str, hint: str, level: Level = Level.ERROR
+        self, row: int, column: int | None, flaw: Flaw, level: Level = Level.ERROR
     ) -> RowProblem:
         """Return a problem of one cell, or of the row as a whole where *column* is None."""
         field = ""
         if column is not None:
             name = visible(self.header[column]) if column < len(self.header) else ""
             field = name or f"cell {column + 1}"
-        return RowProblem(self.file, row, field, message, hint, level)
+        return RowProblem(self.file, row, field, flaw, level)
 
     def _shape_problems(self, record: Record) -> Iterator[RowProblem]:
         """Yield what is wrong with the shape of *record* and the characters of its cells.
@@ -176,8 +146,7 @@ class Sheet:
         """
         row, columns = record.line, len(self.header)
         if record.has_open_quote:
-            message = "the row opens a quote that is never closed"
-            yield self.problem(row, None, message, "close the quote or remove it")
+            yield self.problem(row, None, Flaw(flaws.OPEN_QUOTE))
         elif len(record.cells) > columns:
             yield from self._surplus(record, columns)
         for column, cell in enumerate(record.cells):
@@ -189,13 +158,15 @@ class Sheet:
         Not where a cell right of the names is what its column says.
         """
         cells, row = record.cells, record.line
-        message = f"the row has {len(cells)} cells, but the header names {columns} columns"
+        what = Localized(
+            en=f"{len(cells)} cells, but the header names {columns} columns",
+            es=f"{len(cells)} celdas, pero la cabecera nombra {columns} columnas",
+        )
         if not self._is_in_place(cells):
-            hint = "put quotes around the cell that contains the delimiter"
-            yield self.problem(row, None, message, hint)
+            yield self.problem(row, None, Flaw(flaws.TOO_MANY_CELLS, what=what))
         elif any(map(visible, cells[columns:])):
-            hint = "what stands behind them is not read"
-            yield self.problem(row, None, message, hint, Level.WARNING)
+            flaw = Flaw(flaws.SURPLUS, what=what)
+            yield self.problem(row, None, flaw, Level.WARNING)
 
     def _is_in_place(self, cells: Sequence[str]) -> bool:
         names = [
@@ -225,19 +196,13 @@ class Sheet:
 
     def _cell_problems(self, row: int, column: int, cell: str) -> Iterator[RowProblem]:
         if len(cell) > MAX_CELL_CHARS:
-            message = (
-                f"has {len(cell):,} characters, but {MAX_CELL_CHARS:,} is the most a cell may have"
-            )
-            yield self.problem(row, column, message, "shorten it")
+            yield self.problem(row, column, Flaw(flaws.TOO_LONG, f"{len(cell):,}"))
         if "\0" in cell:
-            yield self.problem(row, column, "contains NUL characters", "remove them")
+            yield self.problem(row, column, Flaw(flaws.NUL))
         if has_broken_bytes(cell):
-            message = "contains bytes that are not UTF-8, unlike the rest of the file"
-            yield self.problem(row, column, message, "type the cell again and save as UTF-8")
+            yield self.problem(row, column, Flaw(flaws.BROKEN_BYTES))
         if looks_like_formula(cell):
-            message = "looks like a formula to a spreadsheet"
-            hint = "it is written with a leading apostrophe, which keeps it text"
-            yield self.problem(row, column, message, hint, Level.WARNING)
+            yield self.problem(row, column, Flaw(flaws.FORMULA), Level.NOTE)
 
 
 def _has_error(problems: Sequence[RowProblem]) -> bool:
@@ -269,12 +234,8 @@ class _FieldReader:
         if name is None or company is None or _has_error(self.problems):
             return None
         if not company.distinctive and not domain:
-            self._add(
-                LeadField.COMPANY,
-                f"'{shown(name)}' could be any of many companies; nothing is bought for it",
-                "write the full name or add its website",
-                Level.WARNING,
-            )
+            flaw = Flaw(flaws.ANY_COMPANY, shown(name))
+            self._add(LeadField.COMPANY, flaw, Level.WARNING)
         return LeadFields(
             company=name,
             company_key=company.key,
@@ -289,8 +250,7 @@ class _FieldReader:
 
     def _undamaged(self, text: str) -> str:
         if damage := damage_in(text):
-            hint = "type it again, or save the file as UTF-8 from its program, or use --encoding"
-            raise checks.BadValueError(f"'{shown(text)}' {damage}; nothing is bought for it", hint)
+            raise checks.BadValueError(Flaw(flaws.DAMAGED, shown(text), damage))
         return text
 
     def _website_in(self, text: str) -> str | None:
@@ -311,17 +271,15 @@ class _FieldReader:
             return typed
         if domain:
             return domain
-        what = f"a{'n' * (other == 'e-mail address')} {other}" if other else "a placeholder"
-        message = f"'{shown(typed)}' is {what}, not the name of a company; nothing is bought for it"
-        self._add(LeadField.COMPANY, message, "write the name of the company or its website")
+        flaw = Flaw(flaws.NOT_A_NAME, shown(typed), _NO_NAMES[other])
+        self._add(LeadField.COMPANY, flaw)
         return None
 
     def _identified(self, name: str) -> ParsedName | None:
         try:
             return parse_name(name)
-        except InvalidCompanyName as error:
-            message = f"'{shown(name)}' is not a company name ({error.reason})"
-            self._add(LeadField.COMPANY, message, "write the name of the company")
+        except InvalidCompanyName:
+            self._add(LeadField.COMPANY, Flaw(flaws.NO_COMPANY, shown(name)))
             return None
 
     def _checked(self, field: LeadField, check: Callable[[str], str]) -> str | None:
@@ -342,11 +300,10 @@ class _FieldReader:
             # A lead without its address would be another one than the lead with it, corrected.
             keeps_out = needed or (field is LeadField.EMAIL and LeadField.CONTACT in needs)
             level = Level.ERROR if keeps_out else Level.WARNING
-            self._add(field, found.message, found.hint, level, column)
+            self._add(field, found.flaw, level, column)
         elif needed:
             typed = "".join(self._cells(field)).strip(" \t")
-            message = "holds only invisible characters" if typed else "is missing"
-            self._add(field, message, "fill it in or delete the row")
+            self._add(field, Flaw(flaws.INVISIBLE if typed else flaws.MISSING))
         return None
 
     def _says_nothing(self, text: str) -> bool:
@@ -366,7 +323,7 @@ class _FieldReader:
         if doubtful is None:
             return None
         text, column, found = doubtful
-        self._add(LeadField.PHONE, found.message, found.hint, Level.WARNING, column)
+        self._add(LeadField.PHONE, found.flaw, Level.WARNING, column)
         return text
 
     def _text(self, field: LeadField) -> str:
@@ -388,14 +345,13 @@ class _FieldReader:
     def _add(
         self,
         field: LeadField,
-        message: str,
-        hint: str,
+        flaw: Flaw,
         level: Level = Level.ERROR,
         column: int | None = None,
     ) -> None:
         if column is None:
             column = self._sheet.columns[field][0][0]
-        self.problems.append(self._sheet.problem(self._line, column, message, hint, level))
+        self.problems.append(self._sheet.problem(self._line, column, flaw, level))
 
 
 def _joined_name(parts: Sequence[str]) -> str:
@@ -416,6 +372,14 @@ def _joined_name(parts: Sequence[str]) -> str:
     return " ".join(kept)
 
 
+#: What stands in the place of a company's name, by what `other_field` calls it.
+_NO_NAMES: Final = {
+    None: Localized(en="a placeholder", es="un texto de relleno"),
+    "date": Localized(en="a date", es="una fecha"),
+    "number": Localized(en="a number", es="un número"),
+    "website": Localized(en="a website", es="una web"),
+    "e-mail address": Localized(en="an e-mail address", es="una dirección de correo"),
+}
 #: Fields in which a placeholder is a blank.
 _BLANK_IF_SAID: Final = frozenset((LeadField.EMAIL, LeadField.WEBSITE, LeadField.COUNTRY))
 _ANCHORS: Final[tuple[tuple[LeadField, Callable[[str], object]], ...]] = (

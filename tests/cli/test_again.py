@@ -69,3 +69,39 @@ def test_every_person_of_a_company_is_a_lead(emasai: Emasai, tmp_path: Path) -> 
     assert (ran["rows"], ran["items"], ran["repeated"], ran["invalid_rows"]) == (4, 3, 1, 0)
     assert required.code == 3
     assert "row 5: email is missing" in required.err
+
+
+def test_rejected_rows_are_corrected_in_a_file_of_their_own(emasai: Emasai, tmp_path: Path) -> None:
+    """They stand there as they were, with their reason, and that file is a lead file."""
+    leads, errors, email = tmp_path / "leads.csv", tmp_path / "errors.csv", f"x{uuid4().hex[:8]}"
+    bad = f'Mango;"Eva ""E."" Gil";{email}@;;nota'
+    text = f"empresa;contacto;correo;web;notas\r\n{bad}\r\nZara;Ana;ana@zara.test;;\r\n"
+    leads.write_bytes(text.encode("cp1252"))
+
+    ended = emasai("run", leads, "--errors", errors)
+    header, row = errors.read_bytes().splitlines()
+    errors.write_bytes(errors.read_bytes().replace(f"{email}@".encode(), b"eva@mango.test"))
+    corrected = emasai("run", errors, "--json")
+
+    assert ended.code == 3
+    assert f"Rows that could not be used (1) are in {errors}." in ended.out
+    assert header == b"empresa;contacto;correo;web;notas;emasai_reason"
+    assert row.startswith(f'{bad};"correo is not an e-mail address'.encode())
+    assert (corrected.code, json.loads(corrected.out)["items"]) == (0, 1)
+
+
+def test_results_are_in_the_language_of_the_installation(
+    emasai: Emasai, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is printed and what is written: errors first, warnings beside their rows."""
+    monkeypatch.setenv("EMASAI_LANGUAGE", "es")
+    leads = tmp_path / "leads.tsv"
+    leads.write_text("empresa\tcontacto\tpaís\nZara\tAna\tNarnia\n\tEva\t\n", encoding="utf-8")
+
+    ended = emasai("run", leads)
+
+    with (tmp_path / "leads.out.tsv").open(encoding="utf-8", newline="") as file:
+        warned, rejected = csv.DictReader(file, delimiter="\t")
+    assert f"{leads}, fila 3: empresa falta; rellénelo o borre la fila." in ended.err
+    assert warned["emasai_warnings"].startswith("país 'Narnia' no es ningún país conocido")
+    assert rejected["emasai_reason"] == "empresa falta; rellénelo o borre la fila"

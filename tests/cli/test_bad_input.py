@@ -98,17 +98,18 @@ def test_a_duplicate_row_shares_the_result_and_is_paid_once(emasai: Emasai, tmp_
     assert float(second["emasai_cost_usd"]) == 0
 
 
-def test_a_cell_that_a_spreadsheet_would_run_is_guarded(emasai: Emasai, tmp_path: Path) -> None:
-    """No cell of the output starts a formula."""
+def test_what_is_the_users_own_is_not_changed(emasai: Emasai, tmp_path: Path) -> None:
+    """Nor is a cell that a spreadsheet would run: it is told of."""
     leads, output = tmp_path / "leads.csv", tmp_path / "out.csv"
     leads.write_text(
         "company,contact,email,notes\nZara,Ana,ana@zara.example,=HYPERLINK(1)\n", encoding="utf-8"
     )
 
-    emasai("run", leads, "-o", output)
+    ended = emasai("run", leads, "-o", output)
 
     (row,) = _rows(output)
-    assert row["notes"] == "'=HYPERLINK(1)"
+    assert row["notes"] == "=HYPERLINK(1)"
+    assert "row 2: notes looks like a formula to a spreadsheet" in ended.err
 
 
 @pytest.mark.parametrize(

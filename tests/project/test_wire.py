@@ -19,6 +19,7 @@ import pytest
 
 import agents
 import orchestrator
+from orchestrator.leadfile.flaws import MISSING, Flaw
 from orchestrator.messaging import app as names
 from tests.support.project import ROOT, project_files_like
 
@@ -38,6 +39,7 @@ _SAMPLES: dict[object, object] = {
     tuple[str, ...]: ("one", "two"),
     Path: Path("a.log"),
     UUID: UUID(int=7),
+    Flaw: Flaw(MISSING),
 }
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from orchestrator.leadfile import (
     LeadFile,
     ResultCells,
-    ResultTable,
     RowProblem,
-    replacing,
+    open_results,
     without_result,
 )
 
@@ -20,9 +19,10 @@ def problems_of(lead_file: LeadFile) -> list[RowProblem]:
 
 def write_results(lead_file: LeadFile, results: Mapping[int, ResultCells], path: Path) -> None:
     """Write *lead_file* to *path*, with *results* by the line on which their row starts."""
-    table = ResultTable(lead_file)
-    with replacing(path) as file:
-        file.write(table.beginning())
+    with open_results(path, lead_file, "en") as table:
         for record in lead_file.records():
-            result = results.get(record.line) or without_result(lead_file.read(record))
-            file.write(table.row(record, result))
+            row = lead_file.read(record)
+            table.row(record, (results.get(record.line) or without_result(row, "en")).cells())
+            for problem in row.problems:
+                table.problem(problem)
+        table.summary([("rows", "1", "")])

@@ -93,7 +93,9 @@ async def test_a_swallowed_ctrl_c_ends_the_reading(
             await _ctrl_c(is_swallowed=True)
 
     monkeypatch.setattr(batch, "submit_stream", submit)
-    work = batch.run_batch(_runtime(), _batch(tmp_path, 3 * batch.PART), tmp_path, quiet=True)
+    work = batch.run_batch(
+        _runtime(), _batch(tmp_path, 3 * batch.PART), batch.Outputs(tmp_path), quiet=True
+    )
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(work)
@@ -118,7 +120,7 @@ async def test_a_ctrl_c_swallowed_by_the_last_step_of_accepting_ends_the_watchin
     target = tmp_path / "out.csv"
 
     outcome = await asyncio.create_task(
-        batch.run_batch(_runtime(), _batch(tmp_path, 3), target, quiet=True)
+        batch.run_batch(_runtime(), _batch(tmp_path, 3), batch.Outputs(target), quiet=True)
     )
 
     assert outcome.job == JOB
@@ -141,7 +143,7 @@ async def test_a_ctrl_c_in_the_last_step_of_accepting_promises_nothing(
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(
-            batch.run_batch(_runtime(), _batch(tmp_path, 3), tmp_path, quiet=True)
+            batch.run_batch(_runtime(), _batch(tmp_path, 3), batch.Outputs(tmp_path), quiet=True)
         )
 
     printed = " ".join(capsys.readouterr().err.split())

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.leadfile import LeadFileError, check_writable, replacing
+from orchestrator.leadfile import check_output, output_path, read_lead_file
+from orchestrator.leadfile.files import LeadFileError, check_writable, replacing
 
 
 def test_an_interrupted_write_leaves_the_old_content(tmp_path: Path) -> None:
@@ -111,6 +112,36 @@ def test_an_impossible_output_is_refused_in_one_sentence(
         check_writable(path)
 
     assert str(refused.value).startswith(f"{path} {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("leads.csv", "leads.out.csv"),
+        ("t.tsv", "t.out.tsv"),
+        ("list.TXT", "list.out.TXT"),
+        ("a.b.csv", "a.b.out.csv"),
+        ("leads", "leads.out.csv"),
+        ("leads.csv.gz", "leads.out.csv"),
+        ("really-text.xls", "really-text.out.csv"),
+    ],
+)
+def test_results_are_called_after_their_leads(tmp_path: Path, name: str, output: str) -> None:
+    """With the suffix by which programs know the format."""
+    path = tmp_path / name
+    path.write_text("company,contact\nAcme,Ana\n", encoding="utf-8")
+
+    assert output_path(read_lead_file(path)) == tmp_path / output
+
+
+@pytest.mark.parametrize("name", ["out.ods", "out.xls", "out.json"])
+def test_a_format_that_is_only_read_is_refused(tmp_path: Path, name: str) -> None:
+    """Text under the name of a workbook would not open."""
+    path = tmp_path / "leads.csv"
+    path.write_text("company,contact\nAcme,Ana\n", encoding="utf-8")
+
+    with pytest.raises(LeadFileError, match="is only read; name a"):
+        check_output(tmp_path / name, read_lead_file(path))
 
 
 @pytest.fixture

@@ -227,15 +227,15 @@ def test_a_comma_in_an_unquoted_name_never_buys_another_company(
 
 
 def test_a_formula_is_announced_and_does_not_cost_the_lead(given_file: GivenFile) -> None:
-    """The user learns which cell will be written with a guard."""
+    """The user is told of the cell, which is left as it is."""
     path = given_file(f"{HEADER}=cmd|' /C calc'!A0,Ana,ana@acme.example,,,+34 911 234 567\n")
 
     lead_file = read_lead_file(path)
 
     assert next(lead_file.rows()).lead is not None
-    assert _only_sentence(lead_file, 2, Level.WARNING) == (
+    assert _only_sentence(lead_file, 2, Level.NOTE) == (
         "company looks like a formula to a spreadsheet; "
-        "it is written with a leading apostrophe, which keeps it text"
+        "it is written as it stands; look at it before you open the output"
     )
 
 
@@ -263,7 +263,7 @@ def test_a_column_without_a_name_is_called_by_its_place(given_file: GivenFile) -
 
     lead_file = read_lead_file(path)
 
-    assert _only_sentence(lead_file, 2, Level.WARNING).startswith("cell 4 looks like a formula")
+    assert _only_sentence(lead_file, 2, Level.NOTE).startswith("cell 4 looks like a formula")
 
 
 def test_a_repeated_lead_has_the_number_of_its_first_row(given_file: GivenFile) -> None:

@@ -67,7 +67,7 @@ def test_cells_of_a_workbook_are_read_as_people_see_them(
     assert row.cells == ("Ñandú", "Ana", "ana@acme.test", "34911234567")
     assert lead_file.left_out == ("Only the sheet 'Leads' is read, not Old",)
     write_results(lead_file, {}, tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_bytes().startswith(b"\xef\xbb\xbfcompany,")
+    assert (tmp_path / "out.csv").read_bytes().startswith(b'\xef\xbb\xbf"company",')
 
 
 def test_rows_have_the_numbers_of_their_sheet(given_file: GivenFile) -> None:

@@ -31,7 +31,7 @@ def test_the_result_columns_are_a_contract() -> None:
         "emasai_status emasai_company_key emasai_viable emasai_score emasai_value emasai_currency "
         "emasai_next_step emasai_reason emasai_outcome_source emasai_as_of emasai_cost_usd "
         "emasai_uncertain_usd emasai_website emasai_sector emasai_size emasai_country "
-        "emasai_phone emasai_email emasai_confidence emasai_source_urls"
+        "emasai_phone emasai_email emasai_confidence emasai_source_urls emasai_warnings"
     )
 
 
@@ -43,9 +43,9 @@ def test_results_stand_beside_their_rows(given_file: GivenFile, tmp_path: Path) 
 
     assert output.read_text(encoding="utf-8").splitlines() == [
         f"company,contact,email,{','.join(RESULT_COLUMNS)}",
-        "Acme,Ana,ana@acme.example,enriched,acme,yes,72,50000,EUR,call,,,,0.0465,,,,,,,,,",
+        "Acme,Ana,ana@acme.example,enriched,acme,yes,72,50000,EUR,call,,,,0.0465,,,,,,,,,,",
         "Zara,Eva,eva@zara.example,pending,zara,,,,,,not finished; run the same command again"
-        + 12 * ",",
+        + 13 * ",",
     ]
 
 
@@ -64,10 +64,9 @@ def test_a_bad_row_keeps_its_place_and_says_why(given_file: GivenFile, tmp_path:
     write_results(read_lead_file(path), {}, output)
 
     row = _table(output)[2]
-    assert (row["contact"], row["email"], row["emasai_status"]) == ("'@Eva", "eva@", "invalid")
+    assert (row["contact"], row["email"], row["emasai_status"]) == ("@Eva", "eva@", "invalid")
     assert row["emasai_reason"] == (
-        f"{path}, row 4: company is missing; fill it in or delete the row. "
-        f"{path}, row 4: email is not an e-mail address "
+        "company is missing; fill it in or delete the row. email is not an e-mail address "
         "(There must be something after the @-sign); correct it"
     )
 
@@ -83,41 +82,39 @@ def test_an_output_can_be_the_next_input(given_file: GivenFile, tmp_path: Path) 
     assert [row["emasai_status"] for row in _table(second)] == ["enriched", "pending"]
 
 
-def test_a_guarded_name_is_still_the_same_company(given_file: GivenFile, tmp_path: Path) -> None:
-    """Reading our own output finds the lead that was written."""
-    output = tmp_path / "out.csv"
+def test_a_guarded_name_is_still_the_same_company(given_file: GivenFile) -> None:
+    """Outputs of earlier versions have an apostrophe before such names."""
     original = read_lead_file(given_file("company,contact,email\n@Home,Ana,a@home.example\n"))
+    lead = next(original.rows()).lead
 
-    write_results(original, {}, output)
+    guarded = read_lead_file(given_file("company,contact,email\n'@Home,Ana,a@home.example\n"))
 
-    assert output.read_text(encoding="utf-8").splitlines()[1].startswith("'@Home,")
-    assert next(read_lead_file(output).rows()).lead == next(original.rows()).lead
+    assert next(guarded.rows()).lead == lead
 
 
-def test_formulas_of_the_input_and_of_results_are_guarded(
+def test_formulas_of_results_are_guarded_and_those_of_the_user_are_not(
     given_file: GivenFile, tmp_path: Path
 ) -> None:
-    """Evidence from the internet must not run on the user's machine; phones stay intact."""
+    """Evidence from the internet must not run on the user's machine; what is theirs is theirs."""
     path = given_file("company,contact,email,phone\nAcme,=1+1,a@acme.example,+34 911 234 567\n")
     output = tmp_path / "out.csv"
 
     write_results(read_lead_file(path), {2: ResultCells("enriched", reason="@SUM(A1)")}, output)
 
     row = _table(output)[0]
-    assert (row["contact"], row["phone"]) == ("'=1+1", "+34 911 234 567")
+    assert (row["contact"], row["phone"]) == ("=1+1", "+34 911 234 567")
     assert row["emasai_reason"] == "'@SUM(A1)"
 
 
-def test_no_cell_of_a_line_escapes_the_guard(given_file: GivenFile, tmp_path: Path) -> None:
-    """A surplus cell behind the results, nor what another delimiter than the file's makes one."""
-    path = given_file("company;contact;email\nAcme;Ana;a@acme.example;b;=cmd\n")
+def test_no_cell_of_ours_escapes_the_guard(given_file: GivenFile, tmp_path: Path) -> None:
+    """Nor what another delimiter than the file's makes one."""
+    path = given_file("company;contact;email\nAcme;Ana;a@acme.example\n")
     output = tmp_path / "out.csv"
     result = ResultCells("invalid", company_key="a,=cmd", reason="Acme;=cmd\x1b[31m")
 
     write_results(read_lead_file(path), {2: result}, output)
 
     line = output.read_text(encoding="utf-8").splitlines()[1]
-    assert line.endswith(";b;'=cmd")
     assert ";a,'=cmd;" in line
     assert '"Acme;\'=cmd\\x1b[31m"' in line
 
