@@ -8,7 +8,7 @@ receives it. The leader keeps the lease alive while the loader works, then commi
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -134,44 +134,6 @@ class Abandonment:
             self._inside = None
 
 
-class RecordWriter(Protocol):
-    """How a loader writes down what it is about to do, or has done."""
-
-    async def __call__(
-        self, record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
-    ) -> None:
-        """Replace the record. Acknowledged by the server when it returns.
-
-        Args:
-            record: What the next leader has to know.
-            durably: Return only once it is where `MemoOptions.durability` wants it.
-            hold: How long the flight is followed at least while its process is alive, even if it
-                cannot renew its lease: until what the record announces must have ended.
-
-        Raises:
-            LeaseLost: Another leader has taken over: what the record announces must not begin.
-            NotDurable: It is written, but not where it must be.
-            StoreUnavailable: Redis is unavailable; it may be written or not.
-        """
-
-
-class RecordAmender(Protocol):
-    """How a loader replaces the record that an earlier leader has left."""
-
-    async def __call__(self, record: JsonObject, *, take: bool = False) -> None:
-        """Replace it, if it is still there, and leave it to its writer.
-
-        Args:
-            record: What the next leader has to know.
-            take: Take it from its writer, which can neither use nor drop it any more.
-
-        Raises:
-            RecordGone: Its writer has dropped it since.
-            LeaseLost: Another leader has taken over.
-            StoreUnavailable: Redis is unavailable; it may be written or not.
-        """
-
-
 class FailureCodec(Protocol):
     """How the loader's own errors travel to followers in other processes."""
 
@@ -188,9 +150,8 @@ class FailureCodec(Protocol):
         """Say whether an answer that is no longer fresh is better than *error*."""
 
 
-@dataclass(frozen=True, slots=True)
 class Flight:
-    """The leader's view of one running load.
+    """One running load, as its loader sees it: what may be asked and written down under the lease.
 
     Attributes:
         key: The entry's key.
@@ -198,33 +159,103 @@ class Flight:
         record: What an earlier leader that never finished had written down, if anything.
         generation: Number of invalidations before the flight began. What was begun in an
             earlier one is no answer any more.
-        now_ms: Reads the Redis server's clock, without asking the server: it shows this, or
-            less by the time that `begin` took at most.
-        past_ms: The same, from below: it shows at least this.
-        leads: Says, without asking the server, whether the lease is certainly still held.
-            Where it is not, another leader may be at work.
-        may_send: Says whether it is held for so long that what is sent now leaves in time.
         abandonable: Marks what may be interrupted once no caller waits for the flight any more;
             raises `Abandoned` then.
-        write_record: Replaces the record.
-        amend_record: Replaces the record that an earlier leader has left, and leaves it to that
-            one: should its answer come after all, it is stored.
-        drop_record: Removes the record of this flight and returns whether it was there. A record
-            that is not dropped outlives a failed flight, for the next leader to read.
+        held_until: Monotonic instant up to which followers wait for it, if a record has asked for
+            that.
     """
 
-    key: str
-    token: str
-    record: JsonObject | None
-    now_ms: Callable[[], int]
-    past_ms: Callable[[], int]
-    leads: Callable[[], bool]
-    may_send: Callable[[], bool]
-    write_record: RecordWriter
-    drop_record: Callable[[], Awaitable[bool]]
-    amend_record: RecordAmender
-    generation: int = 0
-    abandonable: Callable[[], AbstractContextManager[None]] = nullcontext
+    def __init__(
+        self,
+        records: Records,
+        keys: Keys,
+        token: str,
+        leading: Leading,
+        lease: LeaseClock,
+        abandonment: Abandonment,
+        *,
+        asked_at: float,
+    ) -> None:
+        self.key = keys.entry
+        self.token = token
+        self.record = leading.record
+        self.generation = leading.generation
+        self.abandonable: Callable[[], AbstractContextManager[None]] = abandonment.possible
+        self.held_until = 0.0
+        self._records = records
+        self._keys = keys
+        self._begun_ms = leading.now_ms
+        self._lease = lease
+        self._asked_at = asked_at
+        self._answered_at = time.monotonic()
+
+    def now_ms(self) -> int:
+        """Return the Redis server's time, or less by the time that `begin` took at most."""
+        return self._begun_ms + int((time.monotonic() - self._asked_at) * 1000)
+
+    def past_ms(self) -> int:
+        """Return a time that the Redis server's clock has reached for certain."""
+        return self._begun_ms + int((time.monotonic() - self._answered_at) * 1000)
+
+    def leads(self) -> bool:
+        """Return whether the lease is certainly still held, without asking the server.
+
+        Where it is not, another leader may be at work.
+        """
+        return self._lease.is_certain
+
+    def may_send(self) -> bool:
+        """Return whether the lease is held for so long that what is sent now leaves in time."""
+        return self._lease.is_safe
+
+    async def write_record(
+        self, record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
+    ) -> None:
+        """Replace the record. Acknowledged by the server when it returns.
+
+        Args:
+            record: What the next leader has to know.
+            durably: Return only once it is where `MemoOptions.durability` wants it.
+            hold: How long the flight is followed at least while its process is alive, even if it
+                cannot renew its lease: until what the record announces must have ended.
+
+        Raises:
+            LeaseLost: Another leader has taken over: what the record announces must not begin.
+            NotDurable: It is written, but not where it must be.
+            StoreUnavailable: Redis is unavailable; it may be written or not.
+        """
+        written_at = time.monotonic()
+        # Before it is sent: the server may carry it out though its reply is lost.
+        self.held_until = max(self.held_until, written_at + hold.total_seconds())
+        if await self._records.write(self._keys, self.token, record, hold=hold):
+            self._lease.proven(written_at)
+        if durably:
+            await self._records.confirm(self._keys, self.token)
+
+    async def amend_record(self, record: JsonObject, *, take: bool = False) -> None:
+        """Replace the record that an earlier leader has left, and leave it to that one.
+
+        Should its answer come after all, it is stored.
+
+        Args:
+            record: What the next leader has to know.
+            take: Take it from its writer, which can neither use nor drop it any more.
+
+        Raises:
+            RecordGone: Its writer has dropped it since.
+            LeaseLost: Another leader has taken over.
+            StoreUnavailable: Redis is unavailable; it may be written or not.
+        """
+        assert self.record is not None  # noqa: S101 - there is no other to amend
+        writer = self.token if take else self.record["written_by"]
+        await self._records.write(self._keys, self.token, record, writer=writer)
+
+    async def drop_record(self) -> bool:
+        """Remove the record of this flight; return whether it was there.
+
+        A record that is not dropped outlives a failed flight, for the next leader to read.
+        """
+        return await self._records.drop(self._keys, self.token, with_failure=True)
 
 
 Loader = Callable[[Flight], Awaitable[Loaded]]
@@ -240,71 +271,6 @@ class FlightResult:
 
     outcome: Outcome
     stored: bool
-
-
-class _LeaseHolder:
-    """One flight: what its loader may ask and write down while it holds the lease.
-
-    Attributes:
-        held_until: Monotonic instant up to which followers wait for it, if a record has asked for
-            that.
-    """
-
-    def __init__(
-        self, records: Records, keys: Keys, token: str, leading: Leading, *, asked_at: float
-    ) -> None:
-        self.keys = keys
-        self.token = token
-        self.held_until = 0.0
-        self._records = records
-        self._leading = leading
-        self._asked_at = asked_at
-        self._answered_at = time.monotonic()
-        self._clock: LeaseClock | None = None
-
-    def flight(self, clock: LeaseClock, abandonment: Abandonment) -> Flight:
-        """Return the loader's view of it, while *clock* shows how long the lease is held."""
-        self._clock = clock
-        return Flight(
-            key=self.keys.entry,
-            token=self.token,
-            record=self._leading.record,
-            now_ms=self.now_ms,
-            past_ms=self.past_ms,
-            leads=lambda: clock.is_certain,
-            may_send=lambda: clock.is_safe,
-            write_record=self.write_record,
-            drop_record=self.drop_record,
-            amend_record=self.amend_record,
-            generation=self._leading.generation,
-            abandonable=abandonment.possible,
-        )
-
-    def now_ms(self) -> int:
-        return self._leading.now_ms + int((time.monotonic() - self._asked_at) * 1000)
-
-    def past_ms(self) -> int:
-        return self._leading.now_ms + int((time.monotonic() - self._answered_at) * 1000)
-
-    async def write_record(
-        self, record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
-    ) -> None:
-        written_at = time.monotonic()
-        # Before it is sent: the server may carry it out though its reply is lost.
-        self.held_until = max(self.held_until, written_at + hold.total_seconds())
-        is_renewed = await self._records.write(self.keys, self.token, record, hold=hold)
-        if is_renewed and self._clock is not None:
-            self._clock.proven(written_at)
-        if durably:
-            await self._records.confirm(self.keys, self.token)
-
-    async def amend_record(self, record: JsonObject, *, take: bool = False) -> None:
-        assert self._leading.record is not None  # noqa: S101 - there is no other to amend
-        writer = self.token if take else self._leading.record["written_by"]
-        await self._records.write(self.keys, self.token, record, writer=writer)
-
-    async def drop_record(self) -> bool:
-        return await self._records.drop(self.keys, self.token, with_failure=True)
 
 
 class Leader:
@@ -356,28 +322,30 @@ class Leader:
             asked_at: `time.monotonic()` before `begin` was asked.
             abandonment: Ends the flight early, where *load* allows it.
         """
-        holder = _LeaseHolder(self._records, keys, token, leading, asked_at=asked_at)
-        async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as clock:
+        async with self._renewal.keeping(keys.lease, token, asked_at=asked_at) as lease:
+            flight = Flight(
+                self._records, keys, token, leading, lease, abandonment, asked_at=asked_at
+            )
             try:
-                loaded = await load(holder.flight(clock, abandonment))
+                loaded = await load(flight)
                 expires_at_ms = loaded.loaded_at_ms + loaded.ttl // _MS
                 entry = Entry(loaded.status, loaded.payload, loaded.loaded_at_ms, expires_at_ms)
                 body, record = encode(entry, token=token), b""
                 if loaded.record is not None:
                     record = encode_record(loaded.record, token=token)
             except BaseException as error:
-                await self._step_down(holder, error)
+                await self._step_down(keys, flight, error)
                 raise
             commit = partial(
                 self._scripts.commit, keys, token, leading.generation, entry, body, record
             )
             stored = await self._commit(keys, commit)
-        settle = partial(self._settle, holder, loaded, record)
+        settle = partial(self._settle, keys, token, loaded, record)
         settled = await settle(keep_record=stored is None)
         if stored is None:
             late = self._store_late(keys, commit, settle, expires_at_ms, settled=settled)
             self._go_on(late, f"store {keys.entry}")
-        outcome = Outcome(keys.entry, loaded.source, entry, entry.age_ms(holder.now_ms()))
+        outcome = Outcome(keys.entry, loaded.source, entry, entry.age_ms(flight.now_ms()))
         return FlightResult(outcome, stored=bool(stored))
 
     async def _commit(self, keys: Keys, commit: Commit) -> bool | None:
@@ -418,7 +386,7 @@ class Leader:
         task.add_done_callback(self._late.discard)
 
     async def _settle(
-        self, holder: _LeaseHolder, loaded: Loaded, record: bytes, *, keep_record: bool
+        self, keys: Keys, token: str, loaded: Loaded, record: bytes, *, keep_record: bool
     ) -> bool:
         """Do what is left to do about the answer, which its callers get in any case.
 
@@ -430,7 +398,6 @@ class Leader:
         """
         if loaded.settle is None:
             return True
-        keys, token = holder.keys, holder.token
         try:
             await loaded.settle()
         except loaded.postponed_by as unavailable:
@@ -443,26 +410,26 @@ class Leader:
             await self._records.drop(keys, token, body=record or None)
         return True
 
-    async def _step_down(self, holder: _LeaseHolder, error: BaseException) -> None:
+    async def _step_down(self, keys: Keys, flight: Flight, error: BaseException) -> None:
         """Tell the followers why, typed where possible; let go of the lease in any case."""
-        keys, failure = holder.keys, self._shared_form(holder.keys, error)
+        failure = self._shared_form(keys, error)
         try:
-            wait_ms = await self._scripts.release(keys, holder.token, failure)
+            wait_ms = await self._scripts.release(keys, flight.token, failure)
         except (RedisError, OSError) as lost:
             log.warning("memo.release_failed", key=keys.entry, error=type(lost).__name__)
-            if time.monotonic() < holder.held_until:
-                self._go_on(self._release_late(holder, failure), f"release {keys.entry}")
+            if time.monotonic() < flight.held_until:
+                self._go_on(self._release_late(keys, flight, failure), f"release {keys.entry}")
             # Else the lease expires by itself; followers ask again then.
             return
         if isinstance(error, Exception) and wait_ms > 0:
             self._failures.postponed(error, timedelta(milliseconds=wait_ms))
 
-    async def _release_late(self, holder: _LeaseHolder, failure: Failure | None) -> None:
+    async def _release_late(self, keys: Keys, flight: Flight, failure: Failure | None) -> None:
         """Go on letting go of a lease that would live for long."""
-        while time.monotonic() < holder.held_until:
+        while time.monotonic() < flight.held_until:
             await asyncio.sleep(LATE_RETRY_S)
             try:
-                await self._scripts.release(holder.keys, holder.token, failure)
+                await self._scripts.release(keys, flight.token, failure)
             except (RedisError, OSError):
                 continue
             return

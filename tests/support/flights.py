@@ -1,6 +1,7 @@
 """A flight by hand, for what buys on its behalf: its record is a list, its clock the test's."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 
 from orchestrator.memo import Flight, LeaseLost
@@ -37,24 +38,48 @@ class WrittenRecords:
         return True
 
 
-def flight_of(
-    records: WrittenRecords,
-    now_ms: Callable[[], int],
-    *,
-    record: JsonObject | None = None,
-    leads: bool = True,
-    may_send: bool = True,
-) -> Flight:
-    """Return a flight for `KEY` that has found *record* and writes down in *records*."""
-    return Flight(
-        key=KEY,
-        token="t",
-        record=record,
-        now_ms=now_ms,
-        past_ms=now_ms,
-        leads=lambda: leads,
-        may_send=lambda: may_send,
-        write_record=records.write,
-        drop_record=records.drop,
-        amend_record=records.mark,
-    )
+class FlightByHand(Flight):
+    """A flight for `KEY` that has found *record* and writes down in *records*."""
+
+    def __init__(
+        self,
+        records: WrittenRecords,
+        now_ms: Callable[[], int],
+        *,
+        record: JsonObject | None = None,
+        leads: bool = True,
+        may_send: bool = True,
+    ) -> None:
+        """Show *now_ms* as the server's time."""
+        self.key, self.token, self.record, self.generation = KEY, "t", record, 0
+        self.abandonable = nullcontext
+        self._by_hand, self._now_ms = records, now_ms
+        self._leads, self._may_send = leads, may_send
+
+    def now_ms(self) -> int:
+        """Return the test's time."""
+        return self._now_ms()
+
+    past_ms = now_ms
+
+    def leads(self) -> bool:
+        """Return what the test says."""
+        return self._leads
+
+    def may_send(self) -> bool:
+        """Return what the test says."""
+        return self._may_send
+
+    async def write_record(
+        self, record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
+    ) -> None:
+        """Keep *record*."""
+        await self._by_hand.write(record, durably=durably, hold=hold)
+
+    async def amend_record(self, record: JsonObject, *, take: bool = False) -> None:
+        """Keep *record*."""
+        await self._by_hand.mark(record, take=take)
+
+    async def drop_record(self) -> bool:
+        """Remember that it was dropped."""
+        return await self._by_hand.drop()

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,7 +13,7 @@ from orchestrator.purchasing import PurchaseOutcome
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.surfsense import Accepted, Answer, AnswerLost, RunInterrupted
 from tests.integration.purchasing.conftest import CAPPED, GRACE, World, Worlds
-from tests.support.flights import WrittenRecords, flight_of
+from tests.support.flights import FlightByHand, WrittenRecords
 from tests.support.surfsense import PRICE, FakeRunSeller
 
 REQUEST = PurchaseRequest("Acme", "acme", CAPPED)
@@ -64,7 +63,7 @@ def _flight(
     leads: bool = True,
     may_send: bool = True,
 ) -> Flight:
-    return flight_of(notes, lambda: BEGAN_MS, record=record, leads=leads, may_send=may_send)
+    return FlightByHand(notes, lambda: BEGAN_MS, record=record, leads=leads, may_send=may_send)
 
 
 def _abandoned(flight: Flight, *, at: int) -> Flight:
@@ -80,7 +79,8 @@ def _abandoned(flight: Flight, *, at: int) -> Flight:
         raise Abandoned
         yield
 
-    return replace(flight, abandonable=lambda: left() if next(chances) >= at else nullcontext())
+    flight.abandonable = lambda: left() if next(chances) >= at else nullcontext()
+    return flight
 
 
 async def _held(world: World) -> tuple[int, int]:
@@ -163,8 +163,7 @@ async def test_the_grace_of_a_lost_reply_counts_from_when_it_was_lost(
     """A seller that is slow to answer may be slow to list what it has accepted, too."""
     seller = _Slow()
     world = worlds.open(shared_valkey, seller)
-    flight = _flight(WrittenRecords())
-    flight = replace(flight, now_ms=lambda: seller.now_ms, past_ms=lambda: seller.now_ms)
+    flight = FlightByHand(WrittenRecords(), lambda: seller.now_ms)
 
     loaded = await world.purchaser.buy(flight, REQUEST)
 

@@ -13,7 +13,7 @@ from orchestrator.purchasing import SEND_WITHIN
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.surfsense import ServiceUnavailable
 from tests.integration.purchasing.conftest import CAPPED, GRACE, World, Worlds
-from tests.support.flights import WrittenRecords, flight_of
+from tests.support.flights import FlightByHand, WrittenRecords
 from tests.support.surfsense import PRICE, FakeRunSeller, FakeSeller
 
 REQUEST = PurchaseRequest("Acme", "acme", CAPPED)
@@ -40,7 +40,7 @@ def _announced(record: PurchaseRecord, send_before_ms: int) -> PurchaseRecord:
 def _flight(
     notes: WrittenRecords, *, may_send: bool, now_ms: Callable[[], int] = lambda: 1000
 ) -> Flight:
-    return flight_of(notes, now_ms, leads=may_send, may_send=may_send)
+    return FlightByHand(notes, now_ms, leads=may_send, may_send=may_send)
 
 
 async def test_a_leader_that_may_have_lost_its_lease_sends_nothing(
@@ -88,7 +88,7 @@ async def test_a_successor_waits_from_the_instant_after_which_nothing_left(
     left = PurchaseRecord(Stage.INTENT, "p1", 1, BEGAN_MS, REQUEST)
     left = _announced(left, BEGAN_MS - GRACE_MS if is_long_ago else BEGAN_MS + 60_000)
     flight = _flight(WrittenRecords(), may_send=True, now_ms=lambda: next(clock))
-    flight = replace(flight, record=left.to_json())
+    flight.record = left.to_json()
 
     await world.purchaser.buy(flight, REQUEST)
 
@@ -123,8 +123,9 @@ async def test_that_there_is_no_run_counts_only_of_a_list_asked_for_after_the_gr
     world = worlds.open(shared_valkey, seller)
     left = _announced(PurchaseRecord(Stage.INTENT, "p1", 1, BEGAN_MS, REQUEST), BEGAN_MS)
     flight = _flight(WrittenRecords(), may_send=True, now_ms=lambda: seller.now_ms)
+    flight.record = left.to_json()
 
-    loaded = await world.purchaser.buy(replace(flight, record=left.to_json()), REQUEST)
+    loaded = await world.purchaser.buy(flight, REQUEST)
 
     assert (loaded.source, seller.looks) == (Source.ADOPTED, 2)
     assert seller.asked == []
