@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from bench.entries import FAILURES
 from bench.measure import Figure, console, grid, race, summary, timed
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Durability, Flight, Loaded, Memo, MemoOptions
 from tests.support.valkey import calls_of, client_of, follow, running_valkey

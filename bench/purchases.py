@@ -31,7 +31,7 @@ from bench.measure import QUICK_REPEATS, console, grid, judge, rounds, summary
 from bench.peers.enqueue import COMPANIES
 from bench.servers import commands_processed
 from orchestrator.embedded.child import free_port
-from orchestrator.embedded.servers import start_valkey
+from orchestrator.embedded.stack import start_valkey
 from tests.support.project import ROOT
 
 DELAY_MS = 200

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from redis import Redis
 
-from orchestrator.embedded.servers import start_sandbox, start_valkey
+from orchestrator.embedded.stack import start_sandbox, start_valkey
 
 #: The memo's database, as in the product.
 MEMO_DB = 1

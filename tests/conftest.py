@@ -10,7 +10,7 @@ import structlog
 from hypothesis import settings
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import open_redis
 from tests.support.children import Children, open_children
 from tests.support.lasting import CONTROL_DB, lasting_keys

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from tests.support.async_waiting import eventually
 from tests.support.lasting import CONTROL_DB
 from tests.support.loading import KEY

@@ -6,7 +6,7 @@ from asyncio.subprocess import Process
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.purchasing import Budget, BudgetExhausted
 from tests.support.books import FixedBalances
 from tests.support.budget_process import ACCOUNTS, caps

@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from orchestrator.embedded.servers import Valkey, start_sandbox
+from orchestrator.embedded.stack import Valkey, start_sandbox
 from orchestrator.identity import company_key
 from orchestrator.memo import NotDurable, Source
 from orchestrator.settings import Settings, load

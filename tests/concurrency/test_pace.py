@@ -10,7 +10,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.surfsense import Rate
 from tests.support.children import Children
 from tests.support.valkey import bring_back, kill, running_valkey

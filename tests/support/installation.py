@@ -18,7 +18,7 @@ import psutil
 
 from orchestrator.app import Runtime, build
 from orchestrator.dispatch import submit
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Job, JobFilter, JobKind, NewJob
 from orchestrator.messaging import CeleryNotifier, create_app

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import redis as blocking
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey, start_valkey
+from orchestrator.embedded.stack import Valkey, start_valkey
 from tests.support.async_waiting import eventually
 from tests.support.lasting import guarded
 from tests.support.waiting import wait_until

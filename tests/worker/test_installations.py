@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from orchestrator.app import build
 from orchestrator.dispatch import submit
 from orchestrator.doctor import Level, examine
-from orchestrator.doctor.redis_rules import acl_rules
-from orchestrator.embedded.servers import start_sandbox
+from orchestrator.doctor.redis import acl_rules
+from orchestrator.embedded.stack import start_sandbox
 from orchestrator.identity import company_key
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import Job, JobKind, NewJob

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from orchestrator.embedded.sandbox.app import Sandbox
+from orchestrator.embedded.sandbox.auth import TRANSPORT
 from orchestrator.embedded.sandbox.behaviour import SandboxOptions, problems
-from orchestrator.embedded.sandbox.wire import TRANSPORT
 
 #: Connections that may wait to be accepted: a fleet's burst must not be refused.
 BACKLOG = 2048

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.embedded.sandbox.auth import Auth, Refused
+from orchestrator.embedded.sandbox.auth import Auth, Json, Refused, body_of, deliver, unavailable
 from orchestrator.embedded.sandbox.behaviour import (
     Behaviour,
     Fault,
@@ -30,10 +30,8 @@ from orchestrator.embedded.sandbox.behaviour import (
 from orchestrator.embedded.sandbox.bill import Bill, Purchase
 from orchestrator.embedded.sandbox.fake_data import invent
 from orchestrator.embedded.sandbox.runs import RunSimulator, RunStore
-from orchestrator.embedded.sandbox.wire import Json, body_of, deliver, unavailable
-from orchestrator.embedded.sandbox.workspace_api import WorkspaceApi
+from orchestrator.embedded.sandbox.workspace_api import WorkspaceApi, Worlds
 from orchestrator.embedded.sandbox.world.truth import catalogue_of, truth_about
-from orchestrator.embedded.sandbox.worlds import Worlds
 from orchestrator.identity import InvalidCompanyName, company_key
 from orchestrator.infra.clock import utc_now
 

@@ -1,16 +1,23 @@
-"""What each verb of SurfSense's workspace API answers in the invented world, and for how much."""
+"""What each verb of SurfSense's workspace API answers in the invented world, and for how much.
+
+In the simple world one page of `google_search.scrape` tells all: an item has the real one's fields,
+about the invented company; and under `empresa`, which no item of SurfSense has, the JSON object
+that `/enrich` answers: agents decide alike by either protocol.
+"""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+from urllib.parse import quote_plus
 
 from orchestrator.embedded.sandbox.behaviour import Behaviour
 from orchestrator.embedded.sandbox.fake_data import (
     JOB_MICROS,
     PAGE_MICROS,
     SEARCH_MICROS,
+    invent,
     uniform,
 )
 from orchestrator.embedded.sandbox.requests import (
@@ -22,13 +29,104 @@ from orchestrator.embedded.sandbox.requests import (
     Request,
     SearchRequest,
 )
-from orchestrator.embedded.sandbox.search import search, topic_of
 from orchestrator.embedded.sandbox.world.companies import World
 from orchestrator.embedded.sandbox.world.company import Company, Trait
-from orchestrator.embedded.sandbox.world.crawl import contacts_of, crawled, pages_charged
 from orchestrator.embedded.sandbox.world.hits import Query, result_page
 from orchestrator.embedded.sandbox.world.openings import jobs_at, jobs_found
+from orchestrator.embedded.sandbox.world.pages import contacts_of, crawled, pages_charged
 from orchestrator.embedded.sandbox.world.places import companies_on_maps, place_of
+from orchestrator.identity import InvalidCompanyName, company_key
+
+_QUOTED = re.compile(r'"([^"]+)"')
+#: A quoted name, and the domain or country that distinguishes companies of the name.
+_DETAILED = re.compile(r'"([^"]+)" (\S+\.\S+|[A-Z]{2})')
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Result of one search: its company, as typed and by key, its items, and their price."""
+
+    name: str
+    key: str
+    outcome: str
+    items: list[dict[str, Any]]
+    cost_micros: int
+
+
+def topic_of(phrase: str) -> tuple[str, str]:
+    """Return the company that a search phrase is about, as typed and by its key."""
+    quoted, detailed = _QUOTED.search(phrase), _DETAILED.fullmatch(phrase)
+    name = quoted[1].strip() if quoted else phrase
+    if detailed:
+        name = f"{name} ({detailed[2]})"
+    try:
+        return name, company_key(name)
+    except InvalidCompanyName:
+        return name, ""
+
+
+def search(
+    phrase: str, request: SearchRequest, behaviour: Behaviour, now: datetime
+) -> SearchResult:
+    """Return the result of *phrase*: an item per page; none, for free, of an unknown company."""
+    name, key = topic_of(phrase)
+    answer = invent(
+        name,
+        key,
+        now,
+        not_found_rate=behaviour.not_found_rate,
+        ambiguous_rate=behaviour.ambiguous_rate,
+    )
+    if not key or answer["estado"] == "no_encontrada":
+        return SearchResult(name, key, "no_encontrada", [], 0)
+    pages = request.max_pages_per_query
+    micros = pages * SEARCH_MICROS
+    price = {"cost_micros": micros, "cost_items": {"google_search.page": micros}}
+    results = _organic_results(answer)
+    items = [_item(phrase, page, [] if page > 1 else results) for page in range(1, pages + 1)]
+    items[0]["empresa"] = answer | price
+    return SearchResult(name, key, answer["estado"], items, micros)
+
+
+def _item(phrase: str, page: int, results: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "searchQuery": {
+            "term": phrase,
+            "url": f"https://www.google.com/search?q={quote_plus(phrase)}",
+            "device": "DESKTOP",
+            "page": page,
+            "type": "SEARCH",
+            "domain": "google.com",
+            "languageCode": "",
+        },
+        "resultsTotal": len(results),
+        "organicResults": results,
+        "paidResults": [],
+        "paidProducts": [],
+        "relatedQueries": [],
+        "peopleAlsoAsk": [],
+    }
+
+
+def _organic_results(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return hits on the invented company's own pages, its site first."""
+    site = [answer["website"]] if "website" in answer else []
+    urls = [datum["value"] for datum in [*site, *answer.get("socials", [])]]
+    description = answer.get("description", {}).get("value", answer["aviso"])
+    return [
+        {
+            "title": answer["empresa"],
+            "url": url,
+            "displayedUrl": url,
+            "description": description,
+            "emphasizedKeywords": [answer["empresa"]],
+            "siteLinks": [],
+            "type": "organic",
+            "position": position,
+        }
+        for position, url in enumerate(urls, start=1)
+    ]
+
 
 _PLACE_ID = re.compile(r"ChIJ[\w-]{10,40}")
 

@@ -1,6 +1,10 @@
-"""SurfSense's workspace API: verbs, runs, capabilities, workspaces, and who pays."""
+"""SurfSense's workspace API: verbs, runs, capabilities, workspaces, and who pays.
+
+`Worlds` says which world it is about: the simple one, or the one that is hard to read.
+"""
 
 from collections.abc import AsyncIterator
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -10,10 +14,20 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from orchestrator.embedded.sandbox.auth import Auth, Refused, invalid
-from orchestrator.embedded.sandbox.behaviour import Fault, PollFault, fault_of
+from orchestrator.embedded.sandbox.auth import (
+    Auth,
+    Json,
+    Refused,
+    body_of,
+    deliver,
+    invalid,
+    reset_connection,
+    silence,
+    unavailable,
+)
+from orchestrator.embedded.sandbox.behaviour import Fault, PollFault, SandboxOptions, fault_of
 from orchestrator.embedded.sandbox.bill import Bill
-from orchestrator.embedded.sandbox.requests import REQUESTS, Request
+from orchestrator.embedded.sandbox.requests import REQUESTS, Request, capability_of
 from orchestrator.embedded.sandbox.runs import (
     BLOCKED,
     RUNNING,
@@ -22,17 +36,26 @@ from orchestrator.embedded.sandbox.runs import (
     RunStore,
     upstream_error,
 )
-from orchestrator.embedded.sandbox.schemas import capability_of
 from orchestrator.embedded.sandbox.verbs import Result, key_in
-from orchestrator.embedded.sandbox.wire import (
-    Json,
-    body_of,
-    deliver,
-    reset_connection,
-    silence,
-    unavailable,
-)
-from orchestrator.embedded.sandbox.worlds import Worlds
+from orchestrator.embedded.sandbox.world.companies import World
+
+
+class Worlds:
+    """The real world of the options' seed, made when it is first asked for."""
+
+    def __init__(self, options: SandboxOptions, auth: Auth) -> None:
+        self._seed, self._size = options.world_seed, options.catalogue_size
+        self._auth = auth
+
+    @cached_property
+    def real(self) -> World:
+        """The world that is as hard to read as the real one."""
+        return World(self._seed, self._size)
+
+    def current(self) -> World | None:
+        """Return the world in force; None for the simple one."""
+        return self.real if self._auth.behaviour.world == "real" else None
+
 
 #: Balance of a new account where no credit is set; runs are unlimited then.
 NEW_ACCOUNT_MICROS = 5_000_000

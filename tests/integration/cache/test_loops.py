@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from orchestrator import cache
 from orchestrator.cache import HitRate, Kind, hit_rates
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.counters import Counters
 from orchestrator.settings import ConfigurationError
 from tests.support.valkey import client_of

@@ -10,7 +10,7 @@ from redis.asyncio import ConnectionPool, Redis
 
 from orchestrator import cache
 from orchestrator.cache import ResultStore
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.identity import InvalidCompanyName
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Source
 from orchestrator.memo.entry import decode, encode

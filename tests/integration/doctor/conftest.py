@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Sandbox, Valkey, start_sandbox
+from orchestrator.embedded.stack import Sandbox, Valkey, start_sandbox
 from tests.support.database import migrated_file
 from tests.support.valkey import client_of, running_valkey
 

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.doctor import Diagnosis, Level, examine
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.counters import Counters
 from orchestrator.jobs import Command, JobKind, NewJob
 from orchestrator.settings import load

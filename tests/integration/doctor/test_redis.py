@@ -7,8 +7,8 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.doctor import Diagnosis, Level, examine
-from orchestrator.doctor.redis_rules import acl_rules
-from orchestrator.embedded.servers import Valkey
+from orchestrator.doctor.redis import acl_rules
+from orchestrator.embedded.stack import Valkey
 from orchestrator.settings import load
 from tests.support.valkey import client_of, cut_off, follow, running_valkey
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orchestrator.embedded.servers import start_sandbox
+from orchestrator.embedded.stack import start_sandbox
 from tests.support.database import migrated_file
 from tests.support.valkey import running_valkey
 

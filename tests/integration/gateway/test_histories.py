@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from orchestrator.database import open_engine, upgrade
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import Repairs
 from orchestrator.infra.background import Supervisor, end_task

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis as blocking
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from tests.support.fence_model import (
     Mutation,
     Program,

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from orchestrator.database import open_engine, reading
 from orchestrator.database.schema import cache_outbox
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites, Repairs
 from orchestrator.gateway import LeadFields, Records

@@ -13,8 +13,7 @@ import httpx
 import pytest
 
 from orchestrator.embedded.child import Child
-from orchestrator.embedded.servers import Valkey
-from orchestrator.embedded.stack import EmbeddedStack
+from orchestrator.embedded.stack import EmbeddedStack, Valkey
 from tests.support.database import migrated_file
 from tests.support.stack import running_stack
 from tests.support.valkey import running_valkey

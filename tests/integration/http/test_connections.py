@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.http import serving
 from orchestrator.http.serving import BoundedProtocol
 from tests.support.async_waiting import eventually

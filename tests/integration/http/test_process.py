@@ -11,7 +11,7 @@ from time import monotonic
 import httpx
 
 from orchestrator.embedded.child import Child
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 
 from .conftest import PATIENCE_S
 

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from orchestrator.embedded.child import Child
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from tests.support.waiting import wait_until
 
 ROWS = 60_000

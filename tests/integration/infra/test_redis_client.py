@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.doctor import Level, examine
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis, store_errors
 from orchestrator.messaging import BrokerAway, Queues, create_app
 from orchestrator.settings import load

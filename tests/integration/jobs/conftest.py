@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.app import Runtime, build
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.jobs import PoisonTracker
 from orchestrator.settings import Settings, load
 from tests.support.database import migrated_file

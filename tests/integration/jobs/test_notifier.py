@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import Lane
 from orchestrator.messaging import CeleryNotifier, create_app

@@ -5,7 +5,7 @@ import signal
 
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.jobs import (
     ChunkRunner,
     JobKind,

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import load_script, open_redis
 from orchestrator.jobs import Command, JobKind, JobState, Lane, NewJob, Report
 from orchestrator.jobs.keys import ROOT, JobKeys, LaneKeys

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import FailureCodec, Memo, MemoOptions
 from tests.support.loading import SoldOutCodec

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.lease import RENEWALS
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.memo import Flight, LeaseLost, Loaded, Memo, MemoOptions, Source

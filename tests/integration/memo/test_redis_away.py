@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import StoreFull, StoreRefused, StoreUnavailable, open_redis
 from orchestrator.memo import Memo, MemoOptions, Source
 from tests.support.loading import KEY, Loader, SoldOutCodec

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import load_script, open_redis
 from tests.support.loading import KEY
 from tests.support.script_flight import FAILURE, KEYS, ScriptFlight, text_of

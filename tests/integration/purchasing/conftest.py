@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import open_engine
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters

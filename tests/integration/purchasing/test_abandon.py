@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.background import end_task
 from orchestrator.memo import Source
 from orchestrator.purchasing import Enrichment

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.memo import Abandoned, Flight, LeaseLost, Source
 from orchestrator.memo.entry import JsonObject
 from orchestrator.purchasing import PurchaseOutcome

@@ -8,7 +8,7 @@ from agents.case import Lead
 from agents.protocol import Pipeline
 from orchestrator.database import DatabaseUnavailable, open_engine
 from orchestrator.database.schema import identity_claims
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers import (
     CompanyHandler,

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo import Durability, LeaseLost, NotDurable, Source
 from orchestrator.memo.store import Confirmations, Keys

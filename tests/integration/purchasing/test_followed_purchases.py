@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.memo import Source
 from orchestrator.memo.store import Keys, process_key, process_of
 from orchestrator.purchasing import Enrichment, PurchaseOutcome

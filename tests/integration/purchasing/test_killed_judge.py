@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.protocol import Pipeline
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.handlers import LeadHandler, LeadResult
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import HandOverState, LeadStore, Outbox

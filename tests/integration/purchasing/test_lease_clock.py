@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.memo import Flight, LeaseLost, Source
 from orchestrator.purchasing import SEND_WITHIN
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage

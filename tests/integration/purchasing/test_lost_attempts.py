@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo import Source
 from orchestrator.purchasing import BillingContext, Enrichment, PurchaseOutcome

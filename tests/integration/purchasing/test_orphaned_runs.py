@@ -10,7 +10,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.memo import Source
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage
 from orchestrator.purchasing.orphans import WATCHED_FOR, next_look

@@ -9,7 +9,7 @@ from typing import Any, Self
 import pytest
 
 from agents.case import ClaimField, Evidence
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.evidence.model import Step
 from orchestrator.evidence.waterfall import UNITS, Offer, offers_for, wants_profile
 from orchestrator.identity import Mention

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.memo import Source
 from orchestrator.purchasing import BillingContext, PurchaseOutcome
 from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Stage

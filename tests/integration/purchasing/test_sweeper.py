@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.background import Supervisor, end_task
 from orchestrator.memo import Source
 from orchestrator.purchasing import BillingContext, EvidenceArchive, PurchaseOutcome

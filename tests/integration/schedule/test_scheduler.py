@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import open_engine
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.identity import company_key
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.infra.clock import utc_now

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.background import end_task
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis
 from orchestrator.infra.slots import Lane

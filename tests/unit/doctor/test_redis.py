@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.doctor.diagnosis import Diagnosis, Level
 from orchestrator.doctor.redis import (
+    NEEDS,
     ServerFacts,
     Trial,
     explain_replicas,
@@ -18,7 +19,6 @@ from orchestrator.doctor.redis import (
     judge_trial,
     read_facts,
 )
-from orchestrator.doctor.redis_rules import NEEDS
 from orchestrator.infra.redis_address import RedisAddress
 from tests.support.project import project_files_like
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.embedded.sandbox import Behaviour
-from orchestrator.embedded.sandbox.requests import REQUESTS, CrawlRequest
-from orchestrator.embedded.sandbox.schemas import FIELDS, capability_of
+from orchestrator.embedded.sandbox.requests import FIELDS, REQUESTS, CrawlRequest, capability_of
 from orchestrator.embedded.sandbox.verbs import Result, Scene, perform, without_nulls
 from orchestrator.embedded.sandbox.world.companies import World
 from orchestrator.embedded.sandbox.world.company import Company

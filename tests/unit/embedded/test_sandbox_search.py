@@ -13,7 +13,7 @@ from orchestrator.embedded.sandbox.behaviour import (
     fault_of,
 )
 from orchestrator.embedded.sandbox.requests import SearchRequest
-from orchestrator.embedded.sandbox.search import search, topic_of
+from orchestrator.embedded.sandbox.verbs import search, topic_of
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ALL_KNOWN = Behaviour(not_found_rate=0, ambiguous_rate=0)

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from orchestrator.app import Runtime
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.http import create_api
 from orchestrator.jobs import Report
 from orchestrator.settings import Settings, load
