@@ -35,7 +35,7 @@ from orchestrator.surfsense.capabilities import (
     most_it_costs,
     read_capabilities,
 )
-from orchestrator.surfsense.refusals import one_line
+from orchestrator.surfsense.errors import one_line
 
 API: Final = "/api/v1"
 KEY_FIX: Final = (

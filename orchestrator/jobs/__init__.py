@@ -5,7 +5,6 @@ a worker looks for it, within a second; a doubled one changes nothing.
 """
 
 from orchestrator.infra.slots import Lane
-from orchestrator.jobs.backlog import Backlog, LaneBacklog
 from orchestrator.jobs.chunk import Handler, PoisonTracker
 from orchestrator.jobs.errors import (
     AlreadyRequeued,
@@ -19,7 +18,14 @@ from orchestrator.jobs.errors import (
 from orchestrator.jobs.idempotency import IDEMPOTENCY_TTL, IdempotencyKeys, KeyedRequest, Replay
 from orchestrator.jobs.intake import Intake, Part, UnsealedJob
 from orchestrator.jobs.keys import idempotency_name
-from orchestrator.jobs.listing import JobCursor, JobFilter, JobList, TimelineEvent
+from orchestrator.jobs.listing import (
+    Backlog,
+    JobCursor,
+    JobFilter,
+    JobList,
+    LaneBacklog,
+    TimelineEvent,
+)
 from orchestrator.jobs.model import (
     CHUNK_ITEMS,
     Command,

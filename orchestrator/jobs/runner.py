@@ -14,10 +14,12 @@ from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.logs import error_class
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.infra.slots import Lane, Slots
-from orchestrator.jobs.capacity import MAX_ITEMS, Capacity, ChunkInFlight
 from orchestrator.jobs.chunk import (
+    MAX_ITEMS,
     POISON_ATTEMPTS,
     REST,
+    Capacity,
+    ChunkInFlight,
     ChunkWork,
     Handler,
     PoisonTracker,

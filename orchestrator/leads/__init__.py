@@ -20,8 +20,7 @@ from .models import (
     opportunity_key,
 )
 from .moves import Move, add_moves
-from .outbox import HandOver, HandOverState, Outbox
-from .relay import OutboxRelay, Webhook, open_webhook
+from .outbox import HandOver, HandOverState, Outbox, OutboxRelay, Webhook, open_webhook
 from .store import LeadStore
 from .versions import next_versions, supersede_decisions
 

@@ -4,19 +4,22 @@ Job state lives in our own records, so Celery needs no result backend, no canvas
 these are where Celery on Redis hurts its users.
 """
 
-from orchestrator.messaging.app import BrokerAway, CeleryNotifier, Queues, create_app
-from orchestrator.messaging.heartbeat import Heartbeat, Workers, WorkerSelf, WorkerState
-from orchestrator.messaging.inbox import message_refused, quote_nothing, refuse
-from orchestrator.messaging.profile import (
+from orchestrator.messaging.app import (
     ETA_TASKS,
     PROFILE,
     TRANSPORT,
     VISIBILITY_TIMEOUT_S,
     WORKER_THREADS,
+    BrokerAway,
+    CeleryNotifier,
+    Queues,
     Rule,
     broker_settings,
+    create_app,
     fingerprint,
 )
+from orchestrator.messaging.heartbeat import Heartbeat, Workers, WorkerSelf, WorkerState
+from orchestrator.messaging.inbox import message_refused, quote_nothing, refuse
 from orchestrator.messaging.watchdog import STALL_PATIENCE, Look, Stall, StallClock, Watchdog
 
 __all__ = [

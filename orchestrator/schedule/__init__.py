@@ -4,7 +4,6 @@ Watches are durable in SQL; Redis only says quickly which of them are due. Any w
 tick, and any number of them: each watch is enqueued once a period.
 """
 
-from .due_set import DueSet
 from .model import (
     EVERY_MAX,
     EVERY_MIN,
@@ -17,7 +16,7 @@ from .model import (
     watch_id,
 )
 from .scheduler import Scheduler, Submit
-from .watches import RefreshPolicy, Watches
+from .watches import DueSet, RefreshPolicy, Watches
 
 __all__ = [
     "EVERY_MAX",

@@ -22,9 +22,8 @@ from orchestrator.infra.background import Loop
 from orchestrator.infra.clock import Clock
 from orchestrator.jobs import Job, JobKind, JobRecords, JobState, Lane, NewJob, Origin
 
-from .due_set import DueSet
 from .model import Action, RunEnd, Watch, WatchKind, action_for, new_watch
-from .watches import RefreshPolicy, Watches
+from .watches import DueSet, RefreshPolicy, Watches
 
 log = structlog.get_logger(__name__)
 

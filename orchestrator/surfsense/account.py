@@ -39,10 +39,11 @@ from orchestrator.surfsense.errors import (
     MalformedAnswer,
     RequestRejected,
     ServiceUnavailable,
+    one_line,
+    refusal_in,
     renamed,
 )
 from orchestrator.surfsense.http import Http
-from orchestrator.surfsense.refusals import one_line, refusal_in
 from orchestrator.surfsense.seller import failure_on
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from orchestrator.evidence.model import Step
 from orchestrator.evidence.waterfall import UNIT_PRICES, UNITS
-from orchestrator.surfsense.refusals import one_line
+from orchestrator.surfsense.errors import one_line
 from orchestrator.surfsense.verbs import VERBS
 
 JsonObject = Mapping[str, Any]

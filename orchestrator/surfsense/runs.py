@@ -24,8 +24,9 @@ from orchestrator.surfsense.errors import (
     RunInterrupted,
     ServiceUnavailable,
     SourceRefused,
+    is_refused_by_source,
+    one_line,
 )
-from orchestrator.surfsense.refusals import is_refused_by_source, one_line
 from orchestrator.surfsense.seller import Answer, NotFound, answer_in
 
 #: Error of a run that was under way when its server restarted. It is not final: another process of

@@ -22,14 +22,15 @@ from orchestrator.surfsense.errors import (
     EnrichmentError,
     MalformedAnswer,
     RateLimited,
+    Refusal,
     RequestRejected,
     RunUnknown,
     ServiceUnavailable,
     SourceRefused,
+    refusal_in,
 )
 from orchestrator.surfsense.evidence import Envelope, Estado
 from orchestrator.surfsense.http import Http
-from orchestrator.surfsense.refusals import Refusal, refusal_in
 
 _DENIED = frozenset({401, 402, 403})
 #: The work was never begun: the service cannot take requests at the moment (503; RFC 9110, 15.6.4),

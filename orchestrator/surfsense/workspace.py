@@ -41,17 +41,19 @@ from orchestrator.surfsense.runs import (
     Started,
     verdict_on_run,
 )
-from orchestrator.surfsense.search import (
+from orchestrator.surfsense.seller import Accepted, Answer, failure_on
+from orchestrator.surfsense.verbs import (
     CAPABILITY,
     SEARCH_PAGE_MICROS,
     VERB_PATH,
+    VERBS,
+    answer_of,
+    is_request,
     is_search_for,
     is_searchable,
     payload_from,
     search_request,
 )
-from orchestrator.surfsense.seller import Accepted, Answer, failure_on
-from orchestrator.surfsense.verbs import VERBS, answer_of, is_request
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from orchestrator.jobs import (
     PoisonTracker,
     Report,
 )
-from orchestrator.jobs.capacity import AHEAD
+from orchestrator.jobs.chunk import AHEAD
 from tests.support.async_waiting import eventually
 from tests.support.job_records import AcceptingRecords
 from tests.support.notifier import FakeNotifier

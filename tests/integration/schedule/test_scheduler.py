@@ -31,7 +31,7 @@ from orchestrator.schedule import (
     new_rule,
     new_watch,
 )
-from orchestrator.schedule.due_set import DUE
+from orchestrator.schedule.watches import DUE
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
 from tests.support.children import Children

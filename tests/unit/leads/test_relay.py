@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from orchestrator.leads.outbox import MOST_ATTEMPTS
-from orchestrator.leads.relay import (
+from orchestrator.leads.outbox import (
     LONGEST_PAUSE,
+    MOST_ATTEMPTS,
     Delivered,
     Later,
     Refused,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orchestrator.infra.bounds import is_storable
 from orchestrator.surfsense import AccessDenied, AnswerLost, ServiceUnavailable, SourceRefused
-from orchestrator.surfsense.refusals import (
+from orchestrator.surfsense.errors import (
     LONGEST_REASON,
     is_refused_by_source,
     one_line,

@@ -21,7 +21,7 @@ from orchestrator.surfsense import (
     SourceRefused,
 )
 from orchestrator.surfsense.runs import Run, Started, verdict_on_run
-from orchestrator.surfsense.search import payload_from
+from orchestrator.surfsense.verbs import payload_from
 
 PRICE = 5_500
 ITEM = {"empresa": {"empresa": "Acme", "cost_micros": 22_000}}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.identity import InvalidCompanyName, company_key
-from orchestrator.surfsense.search import (
+from orchestrator.surfsense.verbs import (
     is_search_for,
     is_searchable,
     payload_from,

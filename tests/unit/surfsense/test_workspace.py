@@ -20,7 +20,7 @@ from orchestrator.surfsense import (
     ServiceUnavailable,
     WorkspaceApi,
 )
-from orchestrator.surfsense.search import CAPABILITY, VERB_PATH, search_request
+from orchestrator.surfsense.verbs import CAPABILITY, VERB_PATH, search_request
 from tests.support.over_httpx import OverHttpx
 from tests.unit.surfsense.test_enrich import Failing, RecordedSleep
 
