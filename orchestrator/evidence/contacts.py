@@ -38,7 +38,6 @@ _DOMAIN: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _SPELLED_DOT: Final = re.compile(_DOT, re.IGNORECASE)
-_SPELLED_AT: Final = frozenset({" at ", " arroba "})
 _ENDING: Final = re.compile(r"[a-z]{2,24}")
 
 

@@ -113,11 +113,6 @@ class Identity(NamedTuple):
         """Whether the index assigns its name, with its domain, to a company."""
         return self.distinctive and self.facts.domain is not None and MARK not in self.key
 
-    @property
-    def refined_key(self) -> str | None:
-        """The key with all facts in it; None without any."""
-        return refine(self.name_key, self.facts)
-
 
 def identify(name: str, *, country: str | None = None, domain: str | None = None) -> Identity:
     """Return which company *name* means, as far as the arguments say it.

@@ -25,7 +25,7 @@ def test_a_name_that_says_who_is_meant_has_one_key_whatever_else_is_known(name: 
     known = identify(name, country="MX", domain="acme.com")
 
     assert known.key == identify(name).key == company_key(name)
-    assert known.refined_key == f"{known.key}~acme.com"
+    assert refine(known.name_key, known.facts) == f"{known.key}~acme.com"
 
 
 def test_a_legal_form_needs_a_domain() -> None:
