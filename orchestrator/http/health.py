@@ -214,7 +214,7 @@ async def live() -> Liveness:
     responses={HTTPStatus.SERVICE_UNAVAILABLE.value: {"model": Readiness}},
 )
 async def ready(checks: ChecksOfApp, response: Response) -> Readiness:
-    """Say whether requests for work can be accepted; 503 while a backend is unavailable. Do not restart."""
+    """Say whether work can be accepted; 503 while a backend is unavailable. Do not restart."""
     state = await checks.ready()
     if state.away:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
