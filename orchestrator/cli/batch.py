@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from agents.case import Language, Lead, Localized
 from orchestrator.app import Runtime
 from orchestrator.cli.console import err, notice, out, print_json
-from orchestrator.cli.costs import Budgets, budgets_json, read_budgets, show_warnings
+from orchestrator.cli.costs import show_warnings
 from orchestrator.cli.follow import ProgressDisplay, follow
 from orchestrator.cli.preview import show_reading
 from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
@@ -58,6 +58,7 @@ from orchestrator.leadfile import (
     without_result,
 )
 from orchestrator.leads import ImportReport, OnConflict
+from orchestrator.spending import Budgets, budgets_json, read_budgets
 
 T = TypeVar("T")
 #: Rows that are submitted, or written, together.

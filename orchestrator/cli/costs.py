@@ -1,6 +1,5 @@
 """`emasai costs` and `emasai budget`: what was spent and saved, and what may still be spent."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -14,8 +13,8 @@ from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, notice, out, print_json, table
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import with_runtime
-from orchestrator.jobs import JobContext
-from orchestrator.purchasing import Account, Cost, CostsBy, accounts_of, run_account, total
+from orchestrator.purchasing import Cost, CostsBy, top_costs, total
+from orchestrator.spending import Budgets, budgets_json, read_all_budgets
 
 #: Rows that are shown; the others are summed up in one row.
 SHOWN: Final = 30
@@ -62,20 +61,9 @@ def costs_json(cost: Cost) -> dict[str, Any]:
     return {name: getattr(cost, name) for name in _COST_FIELDS}
 
 
-def top_costs(found: Iterable[Cost], by: CostsBy, *, most: int = SHOWN) -> list[Cost]:
-    """Return at most *most* rows, the latest days or the largest sums, and a row for the rest."""
-    if by is CostsBy.DAY:
-        by_day = sorted(found, key=lambda cost: cost.key)
-        shown, rest, name = by_day[-most:], by_day[:-most], "earlier"
-    else:
-        dearest = sorted(found, key=lambda cost: (-cost.spent_micros, cost.key))
-        shown, rest, name = dearest[:most], dearest[most:], "others"
-    return [*shown, total(rest, f"{len(rest)} {name}")] if rest else shown
-
-
 def costs_table(found: list[Cost], by: CostsBy, *, width: int) -> RenderableType:
     """Return the table of *found* with its plot, for a terminal of *width* columns."""
-    rows = top_costs(found, by)
+    rows = top_costs(found, by, most=SHOWN)
     largest = max(max(cost.spent_micros, cost.saved_micros) for cost in rows)
     bars = [_bars(cost, largest) for cost in rows]
     beside = width >= WIDE
@@ -128,10 +116,6 @@ def _bars(cost: Cost, largest: int) -> Group:
     return Group(*(Bar(largest or 1, 0, size, width=BAR, color=color) for size, color in sizes))
 
 
-#: Accounts by name.
-Budgets = dict[str, Account]
-
-
 def budget(
     *,
     job: Annotated[
@@ -142,38 +126,13 @@ def budget(
     """Show what is spent, held and left of each budget."""
 
     async def work(runtime: Runtime) -> Budgets:
-        return await _read(runtime, await _names(runtime, job))
+        return await read_all_budgets(runtime, job)
 
     budgets = with_runtime(work)
     if as_json:
         print_json(budgets_json(budgets))
     else:
         out.print(_budget_table(budgets))
-
-
-async def read_budgets(runtime: Runtime, context: JobContext | None) -> Budgets:
-    """Read the accounts that a purchase for the job of *context* would use now."""
-    names = accounts_of(
-        tenant=runtime.settings.tenant if context is None else context.tenant,
-        day=runtime.clock().date(),
-        job_id=context.job_id if context is not None and context.capped else None,
-    )
-    return await _read(runtime, names)
-
-
-def budgets_json(budgets: Budgets) -> list[dict[str, Any]]:
-    """Return *budgets* for `--json`."""
-    return [
-        {
-            "account": name,
-            "cap_micros": state.cap_micros,
-            "spent_micros": state.spent_micros,
-            "held_micros": state.held_micros,
-            "left_micros": state.left_micros,
-            "soft_cap_reached": state.is_past_soft_cap,
-        }
-        for name, state in budgets.items()
-    ]
 
 
 def show_warnings(budgets: Budgets) -> None:
@@ -184,21 +143,6 @@ def show_warnings(budgets: Budgets) -> None:
             notice(
                 f"The budget of {name} is nearly used up:", f"{used} of {cap} (`emasai budget`)."
             )
-
-
-async def _names(runtime: Runtime, job: str | None) -> list[str]:
-    """Return the accounts of today, with those of every tenant that has purchases."""
-    tenants = {cost.key for cost in await runtime.purchasing.costs.by(CostsBy.TENANT)} | {
-        runtime.settings.tenant
-    }
-    day = runtime.clock().date()
-    by_tenant = (accounts_of(tenant=tenant, day=day, refresh=True) for tenant in sorted(tenants))
-    names = dict.fromkeys(name for names in by_tenant for name in reversed(names))
-    return [*names, *([] if job is None else [run_account(job)])]
-
-
-async def _read(runtime: Runtime, names: list[str] | tuple[str, ...]) -> Budgets:
-    return {name: await runtime.purchasing.budget.account(name) for name in names}
 
 
 def _budget_table(budgets: Budgets) -> Table:

@@ -12,7 +12,7 @@ from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, Outputs, run_file
 from orchestrator.cli.console import dollars, err, out, print_json, table
-from orchestrator.cli.costs import read_budgets, show_warnings
+from orchestrator.cli.costs import show_warnings
 from orchestrator.cli.evidence import show_evidence
 from orchestrator.cli.options import (
     AsJson,
@@ -45,6 +45,7 @@ from orchestrator.jobs import JobKind
 from orchestrator.leadfile import FOR_ENRICHMENT, LeadFields, read_lead_file
 from orchestrator.lookup import billing_context, look_up_all, read_evidence
 from orchestrator.purchasing import EvidenceShown
+from orchestrator.spending import read_budgets
 
 #: Names that are looked up side by side.
 AT_ONCE: Final = 50

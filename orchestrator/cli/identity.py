@@ -2,29 +2,27 @@
 
 import getpass
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
+from orchestrator import deciding
 from orchestrator.app import Runtime
-from orchestrator.cli.console import dollars, err, out, print_json, table
+from orchestrator.cli.console import err, out, print_json, table
 from orchestrator.cli.options import AsJson, CompanyName, Country, Website, check_name
 from orchestrator.cli.session import with_runtime
-from orchestrator.identity import Identity, Mention, Removal, as_key, company_domain
+from orchestrator.deciding import Affected, Author, Entered
+from orchestrator.identity import Identity, Mention, Removal
 from orchestrator.identity.index import REFRESH_AFTER
 from orchestrator.identity.resolution import (
     BadDecision,
-    DecisionKind,
     IdentityDecision,
     MatchReason,
-    NewDecision,
     undone_by,
 )
 from orchestrator.lookup import Resolution, decision_json, resolve
-from orchestrator.purchasing import entry_key
 
 identity = typer.Typer(
     name="identity",
@@ -43,8 +41,8 @@ By = Annotated[
     typer.Option("--by", metavar="WHO", help="The person who decides; you by default."),
 ]
 
-#: Checks a decision before it is stored; returns its consequences, for people.
-Before = Callable[[Runtime], Awaitable[list[str]]]
+#: Enters a decision of an author.
+Enter = Callable[[Runtime, Author], Awaitable[Entered]]
 
 _WHY: Final = {
     MatchReason.NAME: ": by its name",
@@ -76,18 +74,17 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Make two companies one: looked up, bought and reported under the second one's key."""
-    subject, target = as_key(losing), as_key(winning)
 
-    async def before(runtime: Runtime) -> list[str]:
-        for key in (subject, target):
-            await check_known(runtime, key)
-        final, *_ = await runtime.identity.index.merged_keys(target)
-        histories = [await affected_by(runtime, key) for key in (subject, final)]
-        if all(histories) and not yes:
+    def confirm(histories: Sequence[Affected]) -> None:
+        if not yes:
             _confirm(histories)
-        return [f"Both have the key {final} from now on.", *_what_stays(histories[0], final)]
 
-    _decide(_new(DecisionKind.MERGE, subject, target, by, why), before, as_json=as_json)
+    _decide(
+        lambda runtime, author: deciding.merge(runtime, losing, winning, author, confirm),
+        by,
+        why,
+        as_json=as_json,
+    )
 
 
 @identity.command()
@@ -99,15 +96,7 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Declare that a name means several companies: the name alone no longer buys anything."""
-    subject = as_key(name)
-
-    async def before(runtime: Runtime) -> list[str]:
-        return [
-            f"Its companies have keys such as {subject}~acme.com or {subject}~mx from now on.",
-            *_what_stays(await affected_by(runtime, subject), subject),
-        ]
-
-    _decide(_new(DecisionKind.SPLIT, subject, None, by, why), before, as_json=as_json)
+    _decide(lambda runtime, author: deciding.split(runtime, name, author), by, why, as_json=as_json)
 
 
 @identity.command()
@@ -123,20 +112,14 @@ def alias(
     as_json: AsJson = False,
 ) -> None:
     """Make a spelling, or all leads of a domain, lead to a company."""
-    subject = company_domain(spelling) if is_domain else as_key(spelling)
-    if subject is None:
-        raise BadDecision(f"{spelling} is not the domain of a company: free mail, or no domain")
-    target = as_key(company)
-
-    async def before(runtime: Runtime) -> list[str]:
-        await check_known(runtime, target)
-        final, *_ = await runtime.identity.index.merged_keys(target)
-        if is_domain:
-            return [f"Every lead of {subject} has the key {final}, whatever its name."]
-        stays = _what_stays(await affected_by(runtime, subject), final)
-        return [f"Every lead of that name has the key {final}.", *stays]
-
-    _decide(_new(DecisionKind.ALIAS, subject, target, by, why), before, as_json=as_json)
+    _decide(
+        lambda runtime, author: deciding.alias(
+            runtime, spelling, company, author, is_domain=is_domain
+        ),
+        by,
+        why,
+        as_json=as_json,
+    )
 
 
 @identity.command()
@@ -148,11 +131,9 @@ def undo(
     as_json: AsJson = False,
 ) -> None:
     """Undo a decision; it stays in the list, and so does this one."""
-
-    async def before(_: Runtime) -> list[str]:
-        return ["Each key means what it meant before; purchases made since keep their keys."]
-
-    _decide(_new(DecisionKind.UNDO, str(number), None, by, why), before, as_json=as_json)
+    _decide(
+        lambda runtime, author: deciding.undo(runtime, number, author), by, why, as_json=as_json
+    )
 
 
 @identity.command("list")
@@ -188,12 +169,6 @@ def show(
         print_resolution(found)
 
 
-def _new(
-    kind: DecisionKind, subject: str, target: str | None, by: str | None, why: str
-) -> NewDecision:
-    return NewDecision(kind, subject, target, (_user() if by is None else by).strip(), why.strip())
-
-
 def _user() -> str:
     try:
         return getpass.getuser()
@@ -201,25 +176,21 @@ def _user() -> str:
         raise BadDecision("this account has no name; give --by") from None
 
 
-def _decide(new: NewDecision, before: Before, *, as_json: bool) -> None:
-    async def work(runtime: Runtime) -> tuple[IdentityDecision, list[str]]:
-        await runtime.identity.decisions.check(new)
-        consequences = await before(runtime)
-        return await runtime.identity.decisions.enter(new), consequences
-
-    entered, consequences = with_runtime(work)
+def _decide(enter: Enter, by: str | None, why: str, *, as_json: bool) -> None:
+    author = Author(_user() if by is None else by, why)
+    entered = with_runtime(lambda runtime: enter(runtime, author))
     if as_json:
-        print_json(decision_json(entered))
+        print_json(decision_json(entered.decision))
         return
     seconds = REFRESH_AFTER.total_seconds()
     for text in (
-        f"Entered as {entered}; in force everywhere within {seconds:.0f} s.",
-        *consequences,
+        f"Entered as {entered.decision}; in force everywhere within {seconds:.0f} s.",
+        *entered.consequences,
     ):
         out.print(text)
 
 
-def _confirm(histories: list["Affected"]) -> None:
+def _confirm(histories: Sequence[Affected]) -> None:
     """Ask for confirmation that two companies with histories are one.
 
     Raises:
@@ -230,12 +201,6 @@ def _confirm(histories: list["Affected"]) -> None:
         raise BadDecision(f"both have a history ({sides}); if they are one company, give --yes")
     err.print(f"Both have a history: {sides}.")
     typer.confirm("Are they one company?", abort=True, err=True)
-
-
-def _what_stays(history: "Affected", key: str) -> list[str]:
-    if not history:
-        return []
-    return [f"Existing records stay, and `emasai explain {key}` shows them: {history}."]
 
 
 def _table(decisions: list[IdentityDecision]) -> Table:
@@ -252,55 +217,6 @@ def _table(decisions: list[IdentityDecision]) -> Table:
             each.why,
         )
     return listed
-
-
-@dataclass(frozen=True, slots=True)
-class Affected:
-    """The purchases and opportunities under one key that a decision affects."""
-
-    key: str
-    purchases: int
-    spent_micros: int
-    opportunities: int
-
-    def __bool__(self) -> bool:
-        """Whether there is any."""
-        return bool(self.purchases or self.opportunities)
-
-    def __str__(self) -> str:
-        bought = f"purchases {self.purchases} ({dollars(self.spent_micros)})"
-        return f"{self.key}: {bought}, opportunities {self.opportunities}"
-
-
-async def affected_by(runtime: Runtime, key: str) -> Affected:
-    """Count the purchases and opportunities under *key*.
-
-    Raises:
-        DatabaseUnavailable: The database does not answer.
-    """
-    purchases = await runtime.purchasing.ledger.purchases_of(key)
-    leads = {stored.lead_id for stored in await runtime.leads.store.decisions_for_company(key)}
-    return Affected(
-        key,
-        len(purchases),
-        sum(purchase.cost_micros for purchase in purchases),
-        len(await runtime.leads.store.opportunities_of(leads)),
-    )
-
-
-async def check_known(runtime: Runtime, key: str) -> None:
-    """Check that something is known of the company with *key*.
-
-    Raises:
-        BadDecision: Nothing is: probably a typo.
-        DatabaseUnavailable: The database does not answer.
-    """
-    is_known = await runtime.identity.decisions.is_known(key)
-    if not is_known and await runtime.purchasing.memo.peek(entry_key(key)) is None:
-        raise BadDecision(
-            f"nothing is known of a company with the key {key}; "
-            "for another spelling of a known one, use: emasai identity alias"
-        )
 
 
 def print_resolution(found: Resolution) -> None:

@@ -1,29 +1,20 @@
 """`emasai schedule`: which companies are looked up again, how often, and the last outcome."""
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.app import Runtime, Schedule
+from orchestrator import watching
+from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, notice, out, print_json, span, table
 from orchestrator.cli.options import AsJson, CompanyNames, Tenant, parse_duration
 from orchestrator.cli.session import with_runtime
-from orchestrator.identity import Mention
-from orchestrator.identity.resolution import Resolved
-from orchestrator.schedule import (
-    EVERY_MAX,
-    EVERY_MIN,
-    Watch,
-    WatchKind,
-    new_rule,
-    new_watch,
-    watch_id,
-)
+from orchestrator.schedule import EVERY_MAX, EVERY_MIN, Watch, WatchKind
+from orchestrator.watching import AmbiguousCompany, Choice, NotWatched
 
 schedule = typer.Typer(
     name="schedule", help="Look up companies again at intervals.", no_args_is_help=True
@@ -51,23 +42,14 @@ def add(
     period = parse_every(every)
     _check_choice(names, open_opportunities=open_opportunities)
 
-    async def work(runtime: Runtime) -> list[Watch]:
-        whose, now = tenant or runtime.settings.tenant, runtime.clock()
-        if open_opportunities:
-            new = [new_rule(tenant=whose, every=period, now=now)]
-        else:
-            found = [
-                new_watch(name, tenant=whose, every=period, now=now, company_key=company.key)
-                for name, company in await _companies_named(runtime, names or ())
-            ]
-            new = list({watch.id: watch for watch in found}.values())
-        await runtime.schedule.watches.add(new)
-        await runtime.schedule.due.put({watch.id: watch.next_at for watch in new})
+    async def work(runtime: Runtime, chosen: Choice) -> list[Watch]:
+        new = await watching.watch(runtime, chosen, period)
         if period < runtime.settings.redis_ttl:
             notice(f"An answer is fresh for {span(runtime.settings.redis_ttl)}:", _FRESH)
         return new
 
-    _report(with_runtime(work), "Watching", as_json=as_json)
+    chosen = _chosen(names, tenant, open_opportunities, work)
+    _report(chosen, "Watching", as_json=as_json)
 
 
 @schedule.command(name="list")
@@ -81,7 +63,7 @@ def list_(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
 
     watches, now = with_runtime(work)
     if as_json:
-        print_json([_as_json(watch, now) for watch in watches])
+        print_json([watching.watch_json(watch, now) for watch in watches])
     elif watches:
         out.print(_table(watches, now))
     else:
@@ -97,8 +79,8 @@ def pause(
     as_json: AsJson = False,
 ) -> None:
     """Stop looking up companies until `resume`; without names, all of them."""
-    chosen = _Choice(names, tenant, open_opportunities)
-    _report(chosen.change(_pause), "Paused", as_json=as_json)
+    chosen = _chosen(names, tenant, open_opportunities, watching.pause)
+    _report(chosen, "Paused", as_json=as_json)
 
 
 @schedule.command()
@@ -110,8 +92,8 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Continue paused companies; without names, all of them."""
-    chosen = _Choice(names, tenant, open_opportunities)
-    _report(chosen.change(_resume), "Resumed", as_json=as_json)
+    chosen = _chosen(names, tenant, open_opportunities, watching.resume)
+    _report(chosen, "Resumed", as_json=as_json)
 
 
 @schedule.command()
@@ -124,87 +106,33 @@ def remove(
 ) -> None:
     """Stop watching companies; with --open-opportunities, the rule and the companies it added."""
     _check_choice(names, open_opportunities=open_opportunities)
-    chosen = _Choice(names, tenant, open_opportunities)
-    _report(chosen.change(_remove), "Removed", as_json=as_json)
+    chosen = _chosen(names, tenant, open_opportunities, watching.remove)
+    _report(chosen, "Removed", as_json=as_json)
 
 
-async def _pause(schedule: Schedule, chosen: list[Watch]) -> None:
-    await schedule.watches.pause([watch.id for watch in chosen], paused=True)
-    await schedule.due.drop([watch.id for watch in chosen])
-
-
-async def _resume(schedule: Schedule, chosen: list[Watch]) -> None:
-    await schedule.watches.pause([watch.id for watch in chosen], paused=False)
-    await schedule.due.put({watch.id: watch.next_at for watch in chosen})
-
-
-async def _remove(schedule: Schedule, chosen: list[Watch]) -> None:
-    await schedule.watches.remove([watch.id for watch in chosen])
-    await schedule.due.drop([watch.id for watch in chosen])
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The watches that the options of a command mean; without names or a rule, all of a tenant."""
-
-    names: Collection[str] | None
-    tenant: str | None
-    open_opportunities: bool
-
-    def change(self, change: Callable[[Schedule, list[Watch]], Awaitable[None]]) -> list[Watch]:
-        """Apply *change* to the watches, and return them.
-
-        Raises:
-            typer.BadParameter: A company is not watched.
-        """
-
-        async def work(runtime: Runtime) -> list[Watch]:
-            chosen = await self._watches(runtime)
-            await change(runtime.schedule, chosen)
-            return chosen
-
-        return with_runtime(work)
-
-    async def _watches(self, runtime: Runtime) -> list[Watch]:
-        whose = self.tenant or runtime.settings.tenant
-        watches = await runtime.schedule.watches.of_tenant(whose)
-        if self.open_opportunities:
-            return [watch for watch in watches if watch.kind is not WatchKind.COMPANY]
-        if not self.names:
-            return watches
-        by_id = {watch.id: watch for watch in watches}
-        wanted = {
-            name: [watch_id(whose, key) for key in (company.key, company.identity.key)]
-            for name, company in await _meant(runtime, self.names)
-        }
-        unknown = [name for name, ids in wanted.items() if not by_id.keys() & set(ids)]
-        if unknown:
-            raise typer.BadParameter(f"not watched: {', '.join(unknown)} (`emasai schedule list`)")
-        # Including one that was added before its company was merged into another.
-        chosen = dict.fromkeys(each for ids in wanted.values() for each in ids if each in by_id)
-        return [by_id[each] for each in chosen]
-
-
-async def _meant(runtime: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
-    """Return each of *names* or keys with its company."""
-    identities = [Mention(name).identify() for name in names]
-    return list(zip(names, await runtime.identity.index.preview_all(identities), strict=True))
-
-
-async def _companies_named(runtime: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
-    """Return each of *names* with its company.
+def _chosen(
+    names: Collection[str] | None,
+    tenant: str | None,
+    open_opportunities: bool,  # noqa: FBT001 - as the commands have it
+    change: Callable[[Runtime, Choice], Awaitable[list[Watch]]],
+) -> list[Watch]:
+    """Apply *change* to the watches that the options of a command mean, and return them.
 
     Raises:
-        typer.BadParameter: A name means several companies, or none.
+        typer.BadParameter: A company is not watched, or its name means several.
     """
-    meant = await _meant(runtime, names)
-    for name, company in meant:
-        if company.is_ambiguous:
-            raise typer.BadParameter(
-                f"{name} is ambiguous; give the key of the company, which "
-                f"`emasai identity show '{name}'` lists"
-            )
-    return meant
+
+    async def work(runtime: Runtime) -> list[Watch]:
+        whose = tenant or runtime.settings.tenant
+        try:
+            return await change(runtime, Choice(whose, names or (), open_opportunities))
+        except NotWatched as error:
+            raise typer.BadParameter(f"{error} (`emasai schedule list`)") from None
+        except AmbiguousCompany as error:
+            listed = f"which `emasai identity show '{error.name}'` lists"
+            raise typer.BadParameter(f"{error}, {listed}") from None
+
+    return with_runtime(work)
 
 
 def parse_every(text: str) -> timedelta:
@@ -235,24 +163,6 @@ def _report(watches: list[Watch], what: str, *, as_json: bool) -> None:
     if count or not rules:
         subjects.append(f"{count} compan{'y' if count == 1 else 'ies'}")
     out.print(f"{what} {' and '.join(subjects)}.")
-
-
-def _as_json(watch: Watch, now: datetime) -> dict[str, Any]:
-    return {
-        "id": str(watch.id),
-        "kind": watch.kind.value,
-        "tenant": watch.tenant,
-        "company": watch.company or None,
-        "company_key": watch.company_key or None,
-        "every_s": watch.every // timedelta(seconds=1),
-        "paused": watch.paused,
-        "running": watch.job_id is not None,
-        "due_in_s": max(0, round((watch.next_at - now).total_seconds())),
-        "next_at": watch.next_at.isoformat(),
-        "last_run_at": watch.ran_at and watch.ran_at.isoformat(),
-        "last_outcome": watch.outcome,
-        "spent_micros": watch.spent_micros,
-    }
 
 
 def _table(watches: list[Watch], now: datetime) -> Table:

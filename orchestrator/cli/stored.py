@@ -18,7 +18,6 @@ from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.batch import Outcome, finish
 from orchestrator.cli.console import Exit, figures, notice, out, print_json, span
-from orchestrator.cli.costs import read_budgets
 from orchestrator.cli.follow import follow
 from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
 from orchestrator.cli.summary import (
@@ -35,6 +34,7 @@ from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import Job, JobKind, Origin
 from orchestrator.leadfile import country_code, lead_id, read_lead_file
 from orchestrator.leads import LeadFilter
+from orchestrator.spending import read_budgets
 
 Result = TypeVar("Result", bound=LeadResult)
 

@@ -23,14 +23,17 @@ from . import (
     dashboard,
     failed_items,
     health,
+    identity,
     jobs,
     lead_details,
     lead_files,
     leads,
     metrics,
+    money,
     opportunities,
     reference,
     submitting,
+    watches,
 )
 from .errors import KNOWN_ERRORS, REQUEST_ID, Refusal, answer_error
 from .health import HealthChecks
@@ -110,6 +113,9 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         lead_details,
         opportunities,
         dashboard,
+        identity,
+        money,
+        watches,
         metrics,
     ):
         app.include_router(part.router, dependencies=KEY_DOCUMENTED)

@@ -11,7 +11,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from agents.case import Claim, Lead
 from orchestrator.app import Runtime
@@ -26,6 +26,7 @@ from orchestrator.lookup import read_evidence, resolve
 from orchestrator.purchasing import CostsBy, LedgerEntry, total
 
 from .errors import documented
+from .money import CostSum
 from .requests import RuntimeOfApp
 from .versions import WHOLE_INSTALLATION
 
@@ -150,26 +151,6 @@ class MadePurchase(LedgerEntry):
 
     served: dict[str, int]
     saved_micros: int
-
-
-class CostSum(BaseModel):
-    """What purchases have cost and saved, in millionths of a US dollar.
-
-    `charged_micros` is on the seller's bill, `uncertain_micros` may be: their answers were lost.
-    `estimated_micros` of the sum were not named by the seller. `served` lookups were answered by
-    what was bought, for which they would have paid `saved_micros`.
-    """
-
-    model_config = ConfigDict(from_attributes=True)
-
-    purchases: int
-    spent_micros: int
-    estimated_micros: int
-    charged_micros: int
-    uncertain_micros: int
-    served: int
-    saved_micros: int
-    net_micros: int
 
 
 class LeadPurchases(BaseModel):

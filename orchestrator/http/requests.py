@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Depends, Header, Query, Request
 from fastapi.openapi.models import Example
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -25,6 +26,7 @@ from pydantic_core import CoreSchema, core_schema
 from orchestrator.app import Runtime
 from orchestrator.dispatch import Terms
 from orchestrator.gateway import LeadState
+from orchestrator.identity import InvalidCompanyName, as_key
 from orchestrator.infra import bounds
 from orchestrator.infra.bounds import (
     MAX_COST_USD,
@@ -183,6 +185,19 @@ _BUY_AGAIN: Final = (
     "Whether companies whose earlier purchase has lost its answer are bought once more, although "
     "that may have been charged; false if it is not said. What is known is not bought again."
 )
+
+
+def _names_a_company(text: str) -> str:
+    try:
+        as_key(text)
+    except InvalidCompanyName as error:
+        complaint = f"is not a company name ({error.reason}); write the company's name"
+        raise ValueError(complaint) from None
+    return text
+
+
+#: A company by any name, or by its key.
+CompanyText = Annotated[FilledText, AfterValidator(_names_a_company)]
 
 
 class WorkLimits(BaseModel):

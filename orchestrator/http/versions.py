@@ -48,13 +48,13 @@ NOT_MODIFIED: Final = {
 
 
 def whole_installation(caller: CallerOfRequest) -> None:
-    """Refuse keys that are bound to a tenant: leads belong to the installation.
+    """Refuse keys that are bound to a tenant: leads, companies and costs are of all tenants.
 
     Raises:
         Refused: The key is bound to one.
     """
     if caller.tenant is not None:
-        message = "Leads belong to no tenant; use a key that is not bound to one."
+        message = "This concerns all tenants; use a key that is not bound to one."
         raise Refused(Refusal(HTTPStatus.FORBIDDEN, "other_tenant", message))
 
 

@@ -36,6 +36,7 @@ from orchestrator.purchasing.costs import (
     Reuse,
     ReuseStatistics,
     UncertainCost,
+    top_costs,
     total,
 )
 from orchestrator.purchasing.enricher import Enricher, Preview
@@ -129,5 +130,6 @@ __all__ = [
     "steps_in",
     "subject_from",
     "subject_of",
+    "top_costs",
     "total",
 ]

@@ -92,6 +92,17 @@ def total(costs: Iterable[Cost], key: str = "in all") -> Cost:
     )
 
 
+def top_costs(found: Iterable[Cost], by: CostsBy, *, most: int) -> list[Cost]:
+    """Return at most *most* rows, the latest days or the largest sums, and a row for the rest."""
+    if by is CostsBy.DAY:
+        by_day = sorted(found, key=lambda cost: cost.key)
+        shown, rest, name = by_day[-most:], by_day[:-most], "earlier"
+    else:
+        dearest = sorted(found, key=lambda cost: (-cost.spent_micros, cost.key))
+        shown, rest, name = dearest[:most], dearest[most:], "others"
+    return [*shown, total(rest, f"{len(rest)} {name}")] if rest else shown
+
+
 class Costs:
     """Reads what was spent and saved.
 

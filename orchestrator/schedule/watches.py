@@ -100,6 +100,15 @@ class Watches:
         async with reading(self._engine, "read watches") as connection:
             return list(_readable((await connection.execute(statement)).mappings()))
 
+    async def page(self, tenant: str, *, after: UUID | None, limit: int) -> list[Watch]:
+        """Return *limit* watches of *tenant* behind the id *after*, in the order of their ids."""
+        its = select(watches).where(watches.c.tenant == tenant)
+        if after is not None:
+            its = its.where(watches.c.id > after)
+        statement = its.order_by(watches.c.id).limit(limit)
+        async with reading(self._engine, "read watches") as connection:
+            return list(_readable((await connection.execute(statement)).mappings()))
+
     async def instants(self) -> AsyncIterator[dict[UUID, datetime]]:
         """Yield when each watch that is not paused is due, some at a time."""
         last = UUID(int=0)

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from orchestrator.cli import batch
-from orchestrator.cli.costs import Budgets
 from orchestrator.cli.follow import follow
 from orchestrator.dispatch import Terms
 from orchestrator.evidence.columns import CompanyColumns
 from orchestrator.handlers import CompanyResult, ItemStatus, evidence_key
 from orchestrator.jobs import Job, JobKind, JobState, Lane, Origin
 from orchestrator.leadfile import FOR_ENRICHMENT, read_lead_file
+from orchestrator.spending import Budgets
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 JOB = Job(

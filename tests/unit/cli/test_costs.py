@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from orchestrator.cli.costs import costs_table, top_costs
-from orchestrator.purchasing import Cost, CostsBy, total
+from orchestrator.cli.costs import costs_table
+from orchestrator.purchasing import Cost, CostsBy, top_costs, total
 
 _MONEY = st.integers(0, 10**9)
 _COSTS = st.lists(
