@@ -13,7 +13,7 @@ READY  := $(VENV)/ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest docs check static mutants bench up clean
+.PHONY: help demo test test-contract test-lowest test-newest docs check static mutants bench up clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -63,6 +63,16 @@ test-newest: ## Run the unit tests on the newest Python that is here
 		$(MAKE) VENV=.venv-newest PYTHON="$$newest" .venv-newest/ready && .venv-newest/bin/python -m pytest -n 2 tests/unit; \
 	fi
 
+# Apart from the rest: it brings Hypothesis and pytest at versions of its own.
+CONTRACT := .venv-contract
+$(CONTRACT)/ready: constraints-contract.txt
+	@test -x $(CONTRACT)/bin/python || $(PYTHON) -m venv $(CONTRACT)
+	@$(CONTRACT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints-contract.txt
+	@touch $(CONTRACT)/ready
+
+test-contract: $(READY) $(CONTRACT)/ready ## Hold the HTTP API against its OpenAPI document, for two minutes
+	@$(BIN)/python -m tests.support.contract $(CONTRACT)/bin/schemathesis
+
 static: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -107,4 +117,4 @@ up: $(READY) ## Run the embedded stack with its API until Ctrl-C
 	@$(BIN)/emasai up
 
 clean: ## Remove the virtual environment and the embedded stack's data
-	rm -rf $(VENV) $(LOWEST) $(MUTANTS) $(PEERS) $(DOCS) .venv-newest site .emasai
+	rm -rf $(VENV) $(LOWEST) $(MUTANTS) $(PEERS) $(DOCS) $(CONTRACT) .venv-newest site .emasai

@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.app import build, connect_runtime
@@ -35,14 +36,17 @@ from . import (
     submitting,
     watches,
 )
+from .contract import Contract
 from .errors import KNOWN_ERRORS, REQUEST_ID, Refusal, answer_error
 from .health import HealthChecks
 from .limits import BodyLimit
-from .openapi import DocumentedApi
+from .openapi import UNVERSIONED, DocumentedApi
 from .security import KEY_DOCUMENTED, OPEN_PATHS, Guard
 
 log = structlog.get_logger(__name__)
 
+#: Shorter answers gain nothing by compression.
+COMPRESSED_BYTES: Final = 2_000
 # What a caller sends ends up in our logs, so only what can do no harm there is taken over.
 _SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 #: Answers are about persons and money: not for caches, nor for guesses of browsers.
@@ -52,6 +56,9 @@ _INTERNAL = Refusal(
     "internal_error",
     f"An internal error stopped this request; the server's log has it under the {REQUEST_ID}.",
 )
+
+#: What the platform calls by names without a version is there by those with one, too.
+_VERSIONED = re.compile(rf"^/api/v1(/(?:{'|'.join(UNVERSIONED)})(?:/|$))")
 
 DESCRIPTION = """\
 Asks for enrichment of companies and for the judgement of leads, and says how far it got.
@@ -95,6 +102,8 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         middleware=[
             Middleware(RequestLog),
             Middleware(Guard, keys=settings.api_keys),
+            Middleware(Contract),
+            Middleware(GZipMiddleware, minimum_size=COMPRESSED_BYTES, compresslevel=6),
             Middleware(BodyLimit),
         ],
         exception_handlers=dict.fromkeys(KNOWN_ERRORS, answer_error),
@@ -139,6 +148,7 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         scope[REQUEST_ID] = _request_id(scope)
+        scope["path"] = _VERSIONED.sub(r"\1", scope["path"])
         answer = _Answer(scope[REQUEST_ID], send)
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=answer.request_id):

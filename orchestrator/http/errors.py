@@ -329,12 +329,13 @@ def _of_gateway(
 
 def _methods_at(request: Request) -> list[str]:
     """Return the methods that the address knows; the framework names those of one route alone."""
-    return [
+    known = [
         method
-        for method in ("GET", "HEAD", "POST", "PATCH", "DELETE")
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
         for scope in [{**request.scope, "method": method}]
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     ]
+    return [*known, "HEAD"] if "GET" in known else known
 
 
 def _plain(error: HTTPException) -> Refusal:

@@ -177,7 +177,6 @@ ChecksOfApp = Annotated[HealthChecks, Depends(_checks)]
 router = APIRouter(tags=["health"])
 
 
-@router.head("/health", include_in_schema=False)
 @router.get(
     "/health",
     summary="Health",

@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -30,6 +30,7 @@ from orchestrator.jobs import (
 )
 from orchestrator.leadfile.cells import guard_parts
 
+from .contract import media_type_of_answer
 from .errors import documented, not_found
 from .limits import CSV, JOBS_PATH, MAX_RESULTS, NDJSON
 from .requests import CallerOfRequest, RuntimeOfApp
@@ -335,8 +336,8 @@ async def stream_results(
     job_id: str,
     runtime: RuntimeOfApp,
     caller: CallerOfRequest,
+    request: Request,
     *,
-    accept: Annotated[str, Header(description="`text/csv`, or NDJSON.")] = NDJSON,
     offset: Annotated[int, Query(ge=0, description="Number of the first row.")] = 0,
     evidence: Annotated[bool, Query(description="Whether to add evidence (NDJSON).")] = True,
 ) -> StreamingResponse:
@@ -346,7 +347,7 @@ async def stream_results(
     header `Accept: text/csv`, has no evidence.
     """
     job = await found_job(runtime, caller, job_id)
-    if accept.split(";")[0].strip().lower() == CSV:
+    if media_type_of_answer(request.scope) == CSV:
         lines, media_type = _csv(runtime, job, offset), f"{CSV}; charset=utf-8"
     else:
         lines, media_type = _ndjson(runtime, job, offset, with_evidence=evidence), NDJSON

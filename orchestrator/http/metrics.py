@@ -51,7 +51,10 @@ UNDELIVERED: Final = (HandOverState.PENDING, HandOverState.DEAD)
         **documented(),
         HTTPStatus.OK.value: {
             "description": "Metrics in Prometheus' text format, or OpenMetrics if asked for.",
-            "content": {"text/plain": {"example": 'emasai_waiting_chunks{lane="pipeline"} 7.0'}},
+            "content": {
+                "text/plain": {"example": 'emasai_waiting_chunks{lane="pipeline"} 7.0'},
+                "application/openmetrics-text": {},
+            },
         },
     },
 )

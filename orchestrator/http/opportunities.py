@@ -92,10 +92,15 @@ class OpportunityRequest(_Given):
     motivo: FilledText | None = Field(default=None, description=_WHY)
 
 
+def _changes(schema: dict[str, Any]) -> None:
+    without_defaults(schema)
+    schema["anyOf"] = [{"required": [name]} for name in schema["properties"] if name not in _ABOUT]
+
+
 class OpportunityChanges(_Given):
     """What changes of an opportunity. Other fields stay."""
 
-    model_config = ConfigDict(json_schema_extra=without_defaults)
+    model_config = ConfigDict(json_schema_extra=_changes)
 
     # A default is never read: only what a request names is changed.
     estado: OpportunityState = OpportunityState.NUEVA

@@ -24,6 +24,7 @@ PROBLEMS: Final = {
     "unknown_lead": (404, "There is no such lead"),
     "unknown_oportunidad": (404, "There is no such opportunity"),
     "unknown_method": (405, "The address does not know the method"),
+    "not_acceptable": (406, "The answer has none of the accepted media types"),
     "slow_body": (408, "The body came too slowly"),
     "both_have_history": (409, "Both companies have a history"),
     "decision_refused": (409, "The decision contradicts what is known"),

@@ -11,7 +11,6 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -70,7 +69,8 @@ def _named(name: str, **about: Any) -> Any:  # noqa: ANN401 - as `pydantic.Field
 
 def _in_either_language(schema: dict[str, Any]) -> None:
     """Document a lead as one of two objects. Mixed names are read, too."""
-    kind = {name: schema.pop(name) for name in ("type", "additionalProperties")}
+    kept = {"type", "additionalProperties", "minProperties"} & schema.keys()
+    kind = {name: schema.pop(name) for name in sorted(kept)}
     properties, required = schema.pop("properties"), schema.pop("required", [])
     spanish = {SPANISH.get(name, name): about for name, about in properties.items()}
     schema["anyOf"] = [
@@ -92,6 +92,7 @@ def without_defaults(schema: dict[str, Any]) -> None:
 
 def _changes_in_either_language(schema: dict[str, Any]) -> None:
     without_defaults(schema)
+    schema["minProperties"] = 1
     _in_either_language(schema)
 
 
@@ -134,24 +135,8 @@ class GivenLead(BaseModel):
     notes: Notes | None = _named("notes", default=None)
 
 
-def _whole_number(value: object) -> object:
-    """Read digits as an address has them; pydantic would take " 5 " and 5.0, too."""
-    if not (isinstance(value, str) and value.isascii() and value.isdigit()):
-        raise ValueError("must be a whole number; correct it")
-    return int(value) if len(value) <= _MOST_DIGITS else MAX_COST_USD * MICROS_PER_USD + 1
-
-
-def _true_or_false(value: object) -> object:
-    """Read a flag as JSON writes it; pydantic would take "yes", "on" and "1", too."""
-    if value not in {"true", "false"}:
-        raise ValueError("must be true or false; correct it")
-    return value == "true"
-
-
 #: The fields of a lead, or of a company, as a lead file has them.
 Cells = tuple[str, ...]
-#: Digits of a number in an address; none that could be meant has more.
-_MOST_DIGITS: Final = 20
 _T = TypeVar("_T")
 
 
@@ -175,7 +160,15 @@ class _Kept(Generic[_T]):
 
 
 _Items = Annotated[list[_T], Field(min_length=1, max_length=MAX_ITEMS), ITEM_BY_ITEM]
-_ONE_CAP: Final[JsonDict] = {"not": {"required": ["max_cost_micros", "max_cost_usd"]}}
+_ONE_CAP: Final[JsonDict] = {
+    "not": {
+        "required": ["max_cost_micros", "max_cost_usd"],
+        "properties": {
+            "max_cost_micros": {"type": "integer"},
+            "max_cost_usd": {"type": ["number", "string"]},
+        },
+    }
+}
 _TWO_CAPS: Final = "has both 'max_cost_micros' and 'max_cost_usd'; give one of them"
 _TENANT: Final = "Whose money is spent; the key's tenant, or the installation's, if it is not said."
 _MICROS: Final = "What this job may spend, in millionths of a US dollar."
@@ -231,7 +224,7 @@ class AddressLimits:
 
     tenant: Annotated[Tenant | None, Query(description=_TENANT)] = None
     max_cost_micros: Annotated[
-        Annotated[CostMicros, BeforeValidator(_whole_number)] | None, Query(description=_MICROS)
+        int | None, Query(ge=0, le=MAX_COST_USD * MICROS_PER_USD, description=_MICROS)
     ] = None
     max_cost_usd: Annotated[CostUsd | None, Query(description=_USD)] = None
     deadline: Annotated[Until | None, Query(description=_DEADLINE)] = None
@@ -241,9 +234,7 @@ class AddressLimits:
 class AddressTerms(AddressLimits):
     """The same of `PaidWork`."""
 
-    buy_again: Annotated[
-        Annotated[bool, BeforeValidator(_true_or_false)] | None, Query(description=_BUY_AGAIN)
-    ] = None
+    buy_again: Annotated[bool | None, Query(description=_BUY_AGAIN)] = None
 
 
 def terms_of(body: WorkLimits | None, address: AddressLimits) -> Terms:
@@ -304,10 +295,17 @@ class LeadReference(PaidWork):
     lead_id: UUID
 
 
+def _in_either_language_with_one_cap(schema: dict[str, Any]) -> None:
+    _in_either_language(schema)
+    schema.update(_ONE_CAP)
+
+
 class LeadAlone(GivenLead, PaidWork):
     """A whole lead, with the limits of the work on it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_either_language)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra=_in_either_language_with_one_cap
+    )
 
 
 def _kind_of_lead(body: object) -> str:

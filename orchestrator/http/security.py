@@ -5,24 +5,21 @@ under a host name of its own (DNS rebinding) or across origins, and each may spe
 """
 
 import hmac
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from orchestrator.leadfile.cells import shown
 from orchestrator.settings import ApiKey, ApiScope
 
-from .errors import FieldFault, Refusal, Refused, invalid_request
+from .errors import Refusal, Refused
 from .limits import CSV, IMPORT_PATH, JOBS_PATH, NDJSON, is_upload, media_type_of
 
 #: For the OpenAPI document only. `Guard` checks the key before a body is read, which FastAPI does
@@ -36,10 +33,6 @@ OPEN_PATHS: Final = ("/health", "/health/live", "/health/ready")
 #: Open to every key.
 DOCUMENTATION: Final = ("/docs", "/openapi.json")
 METRICS_PATH: Final = "/metrics"
-_MOST_PARAMETERS: Final = 1_000
-_PLACEHOLDER: Final = re.compile(r"\\{\w+\\}")
-#: Name of a parameter -> whether it may be given several times.
-_Names = Mapping[str, bool]
 _CALLER: Final = "emasai.caller"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -127,21 +120,18 @@ class Guard:
 
     It asks for a key, or without keys for a host name that means this machine. Web pages of other
     origins may change nothing, and cannot send JSON: its content type is asked for, whatever the
-    framework would make of a body without one. A query must have documented names only.
+    framework would make of a body without one.
     """
 
     def __init__(self, app: ASGIApp, *, keys: Sequence[ApiKey]) -> None:
         self._app = app
-        self._query_names = _QueryNames()
         self._keys = [(key.secret.get_secret_value().encode(), key) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401, 403, 415, 421 or 422, or pass the request on with its `Caller`."""
+        """Answer 401, 403, 415 or 421, or pass the request on with its `Caller`."""
         refusal = None
         if scope["type"] == "http":
-            refusal = (
-                self._refusal(scope) or _change_refusal(scope) or self._query_names.refusal(scope)
-            )
+            refusal = self._refusal(scope) or _change_refusal(scope)
         if refusal is None:
             await self._app(scope, receive, send)
         else:
@@ -221,75 +211,3 @@ def _host(headers: Headers) -> str:
 def _given_key(headers: Headers) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-
-
-class _QueryNames:
-    """The query parameters of each address, by the OpenAPI document: a misspelt limit is none."""
-
-    def __init__(self) -> None:
-        self._known: list[tuple[re.Pattern[str], dict[str, _Names]]] | None = None
-
-    def refusal(self, scope: Scope) -> Refusal | None:
-        """Return the answer to a query with unknown names; None if there are none."""
-        if not scope["query_string"]:
-            return None
-        return _query_refusal(scope["query_string"], self._names_at(scope))
-
-    def _names_at(self, scope: Scope) -> _Names | None:
-        """Return what the address of a request knows; None where there is nothing."""
-        if scope["path"].startswith(DOCUMENTATION):
-            return {}
-        if self._known is None:
-            self._known = _known_in(scope["app"].openapi())
-        for pattern, methods in self._known:
-            if pattern.fullmatch(scope["path"]):
-                return methods.get(scope["method"], {})
-        return None
-
-
-def _known_in(document: dict[str, Any]) -> list[tuple[re.Pattern[str], dict[str, _Names]]]:
-    # Addresses without a placeholder first: `failed` is no id.
-    paths = sorted(document["paths"].items(), key=lambda each: "{" in each[0])
-    return [
-        (
-            re.compile(_PLACEHOLDER.sub("[^/]+", re.escape(path))),
-            {method.upper(): _names_of(operation) for method, operation in operations.items()},
-        )
-        for path, operations in paths
-    ]
-
-
-def _names_of(operation: dict[str, Any]) -> _Names:
-    return {
-        each["name"]: "array" in str(each["schema"])
-        for each in operation.get("parameters", ())
-        if each["in"] == "query"
-    }
-
-
-def _query_refusal(query: bytes, known: _Names | None) -> Refusal | None:
-    if known is None:
-        return None
-    try:
-        pairs = parse_qsl(
-            query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS
-        )
-    except ValueError:
-        return invalid_request([_query_fault("", "has too many parameters")])
-    counts = Counter(name for name, _ in pairs)
-    faults = [
-        _query_fault(name, "is not known here; remove it, or correct its name")
-        for name in counts
-        if name not in known
-    ]
-    faults += [
-        _query_fault(name, "is given more than once; give it once")
-        for name, count in counts.items()
-        if count > 1 and known.get(name) is False
-    ]
-    return invalid_request(faults) if faults else None
-
-
-def _query_fault(name: str, complaint: str) -> FieldFault:
-    named = shown(name)
-    return FieldFault(field=named, message=f"{named or 'The address'} {complaint}.")

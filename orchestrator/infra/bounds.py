@@ -24,7 +24,9 @@ from pydantic import (
     StrictBool,
     StrictInt,
     StringConstraints,
+    WithJsonSchema,
 )
+from pydantic.config import JsonDict
 
 from orchestrator.infra.clock import utc_now
 
@@ -128,14 +130,26 @@ def _amount(value: object) -> object:
     return value
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_storable)]
+#: As `_CONTROL`, for readers of schemas.
+_WITHOUT_CONTROLS: Final[JsonDict] = {
+    "pattern": r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+}
+Text = Annotated[
+    str,
+    Field(max_length=MAX_TEXT, json_schema_extra=_WITHOUT_CONTROLS),
+    AfterValidator(_storable),
+]
 FilledText = Annotated[
     str,
-    Field(min_length=1, max_length=MAX_TEXT),
+    Field(min_length=1, max_length=MAX_TEXT, json_schema_extra=_WITHOUT_CONTROLS),
     AfterValidator(_storable),
     AfterValidator(_not_blank),
 ]
-Notes = Annotated[str, Field(max_length=MAX_NOTES), AfterValidator(_storable)]
+Notes = Annotated[
+    str,
+    Field(max_length=MAX_NOTES, json_schema_extra=_WITHOUT_CONTROLS),
+    AfterValidator(_storable),
+]
 
 #: Whose money is spent. Part of Redis keys, of ledger rows and of log lines.
 Tenant = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -146,7 +160,17 @@ IdempotencyKey = Annotated[
 
 CostMicros = Annotated[StrictInt, Field(ge=0, le=MAX_COST_USD * MICROS_PER_USD)]
 CostUsd = Annotated[
-    Decimal, BeforeValidator(_amount), Field(ge=0, le=MAX_COST_USD, decimal_places=6)
+    Decimal,
+    BeforeValidator(_amount),
+    Field(ge=0, le=MAX_COST_USD, decimal_places=6),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": MAX_COST_USD},
+                {"type": "string", "pattern": f"^{_AMOUNT.pattern}$"},
+            ]
+        }
+    ),
 ]
 Flag = StrictBool
 

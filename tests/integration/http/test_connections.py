@@ -14,10 +14,9 @@ from starlette.types import Receive, Scope, Send
 from orchestrator.embedded.stack import Valkey
 from orchestrator.http import serving
 from orchestrator.http.serving import BoundedProtocol
+from tests.support.api_process import running_api
 from tests.support.async_waiting import eventually
 from tests.support.database import migrated_file
-
-from .conftest import running_api
 
 LIMIT = 8
 #: Instead of seconds, so that the test has to wait for none of them.

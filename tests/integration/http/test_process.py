@@ -12,8 +12,7 @@ import httpx
 
 from orchestrator.embedded.child import Child
 from orchestrator.embedded.stack import Valkey
-
-from .conftest import PATIENCE_S
+from tests.support.api_process import PATIENCE_S
 
 WANTED = {"kind": "enrich", "companies": ["Acme"]}
 

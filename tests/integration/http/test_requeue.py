@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
+from tests.support.api_process import running_api
 from tests.support.stack import running_stack
 
-from .conftest import finished, running_api
+from .conftest import finished
 
 JOBS = "/api/v1/jobs"
 COMPANIES = [f"Requeued Company {n}" for n in range(12)]

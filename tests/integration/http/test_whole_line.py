@@ -9,9 +9,10 @@ from orchestrator.database import open_engine
 from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore, Opportunity
+from tests.support.api_process import PATIENCE_S, running_api
 from tests.support.workbooks import workbook
 
-from .conftest import PATIENCE_S, finished, running_api
+from .conftest import finished
 
 ENRIQUECER = "/api/v1/orchestrator/enriquecer-lead"
 LEAD = {"empresa": "Mercadona, S.A.", "contacto": "Ana", "correo": "ana@mercadona.example"}

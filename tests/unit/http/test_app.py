@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from orchestrator.http.app import RequestLog
+from orchestrator.http.openapi import operations_in
 from orchestrator.http.problems import PROBLEMS
 from orchestrator.http.reference import page_of
 from orchestrator.http.requests import JOB_EXAMPLES, LEAD_EXAMPLES, SPANISH
@@ -29,7 +30,9 @@ async def document(api: Api) -> dict[str, Any]:
 
 async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> None:
     """Other services rely on these addresses and methods."""
-    addresses = {path: set(methods) for path, methods in document["paths"].items()}
+    addresses: dict[str, set[str]] = {}
+    for path, method, _ in operations_in(document):
+        addresses.setdefault(path, set()).add(method)
 
     assert addresses == {
         "/api/v1/jobs": {"get", "post"},
@@ -76,28 +79,51 @@ async def test_every_operation_is_described_with_its_errors(document: dict[str, 
     """Each has a summary, a description, and examples of the one shape of its errors."""
     shape = {"$ref": "#/components/schemas/Problem"}
 
-    for path, methods in document["paths"].items():
-        for operation in methods.values():
-            errors = {s: r for s, r in operation["responses"].items() if s >= "400"}
-            assert operation["summary"]
-            assert operation["description"]
-            if path.startswith("/health"):
-                continue
-            assert {"400", "401", "403", "421", "422", "500", "503"} <= set(errors)
-            for status, error in errors.items():
-                content = error["content"]["application/problem+json"]
-                assert content["schema"] == shape
-                assert {e["value"]["status"] for e in content["examples"].values()} == {int(status)}
+    for path, _, operation in operations_in(document):
+        errors = {s: r for s, r in operation["responses"].items() if s >= "400"}
+        assert operation["summary"]
+        assert operation["description"]
+        if path.startswith("/health"):
+            continue
+        assert {"400", "401", "403", "421", "422", "500", "503"} <= set(errors)
+        for status, error in errors.items():
+            content = error["content"]["application/problem+json"]
+            assert content["schema"] == shape
+            assert {e["value"]["status"] for e in content["examples"].values()} == {int(status)}
 
 
 async def test_every_answer_is_documented_with_its_headers(document: dict[str, Any]) -> None:
     """Those of every answer, and those of its status."""
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            for status, answer in operation["responses"].items():
-                expected = {"X-Request-ID", "Cache-Control"}
-                expected |= {"503": {"Retry-After"}, "401": {"WWW-Authenticate"}}.get(status, set())
-                assert expected <= set(answer["headers"])
+    for _, _, operation in operations_in(document):
+        for status, answer in operation["responses"].items():
+            expected = {"X-Request-ID", "Cache-Control"}
+            expected |= {
+                "202": {"Location"},
+                "401": {"WWW-Authenticate"},
+                "409": {"Retry-After"},
+                "503": {"Retry-After"},
+            }.get(status, set())
+            assert expected <= set(answer["headers"])
+
+
+async def test_every_door_that_takes_work_documents_its_key(document: dict[str, Any]) -> None:
+    """A repeated request is known by a header of its answer."""
+    doors = {
+        path
+        for path, _, operation in operations_in(document)
+        for status, answer in operation["responses"].items()
+        if "Idempotent-Replayed" in answer["headers"] and status < "300"
+    }
+
+    assert doors == {
+        "/api/v1/jobs",
+        "/api/v1/jobs/requeue",
+        "/api/v1/jobs/{job_id}/requeue",
+        "/api/v1/orchestrator/enriquecer-lead",
+        "/leads",
+        "/leads/import",
+        "/oportunidades",
+    }
 
 
 async def test_the_document_is_the_same_whatever_the_settings(
@@ -115,11 +141,7 @@ async def test_the_document_is_the_same_whatever_the_settings(
 
 async def test_the_key_is_documented(document: dict[str, Any]) -> None:
     """Either header will do; only health needs none."""
-    secured = {
-        path: operation.get("security")
-        for path, methods in document["paths"].items()
-        for operation in methods.values()
-    }
+    secured = {path: operation.get("security") for path, _, operation in operations_in(document)}
 
     for path in ("/health", "/health/live", "/health/ready"):
         assert secured.pop(path) is None
@@ -201,10 +223,9 @@ async def test_the_page_names_every_operation_with_its_parameters(api: Api) -> N
     document = (await api.client.get("/openapi.json")).json()
     page = _Page((await api.client.get("/docs")).text)
 
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            assert f"{method.upper()} {path}" in page.text
-            assert all(each["name"] in page.text for each in operation.get("parameters", ()))
+    for path, method, operation in operations_in(document):
+        assert f"{method.upper()} {path}" in page.text
+        assert all(each["name"] in page.text for each in operation.get("parameters", ()))
     assert all(name in page.text for name in document["components"]["schemas"])
 
 
