@@ -12,6 +12,9 @@ READY  := $(VENV)/ready
 # The tests start some hundred processes; none of them should compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Processes that run the tests.
+PROCESSES := 6
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-contract test-lowest test-newest docs check static mutants bench up clean
 
@@ -38,8 +41,8 @@ demo: $(READY) ## Run the example's leads through the whole pipeline (simulated 
 
 test: $(READY) ## Run all tests on real servers
 	@$(BIN)/python -m tests.support.provide
-	@# Files with many tests are not begun first: the slowest have few, and would be what all wait for.
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@# Slow tests mostly wait, so there are more processes than cores (tests/support/distribution.py).
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # What pyproject.toml allows is what works: the list has our dependencies at their lower bounds.
 LOWEST := .venv-lowest

@@ -1,5 +1,6 @@
 """What every test gets: a clean environment, and a real Valkey that is left as it was found."""
 
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -9,10 +10,13 @@ import redis as blocking
 import structlog
 from hypothesis import settings
 from redis.asyncio import Redis
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import open_redis
 from tests.support.children import Children, open_children
+from tests.support.distribution import part_of, spread
 from tests.support.lasting import CONTROL_DB, lasting_keys
 from tests.support.valkey import running_valkey
 
@@ -35,6 +39,30 @@ def pytest_configure() -> None:
     # A background job of a script ignores Ctrl-C, and so would the commands of the tests.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have slow tests begin early, after the files were shuffled."""
+    items[:] = spread(items)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking all tests again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+class _ByPart(LoadFileScheduling):  # type: ignore[misc] # has no types
+    """Gives each process parts of the run."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return part_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Distribute by parts where `--dist loadfile` asks for files."""
+    return _ByPart(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)

@@ -108,6 +108,7 @@ async def _main(role: str, database: str, redis_url: str, log: Path, plant: str)
                 began = monotonic()
                 found = await records.lead(record_id)
                 note("read", record_id, began, monotonic(), found.version)
+                await asyncio.sleep(random.random() / 50)  # noqa: S311 - no secret
 
         async def write_on(task: int) -> None:
             for number in range(1_000_000):

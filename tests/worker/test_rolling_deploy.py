@@ -1,12 +1,12 @@
 """Workers are replaced one by one at work: nothing is lost, nothing is paid for twice."""
 
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
 from typing import Self
-
-import sqlalchemy
 
 from orchestrator.identity import company_key
 from orchestrator.messaging import VISIBILITY_TIMEOUT_S
@@ -15,7 +15,7 @@ from tests.support.sandbox import charges, twice
 from tests.support.site import Site, new_company, site_of
 from tests.support.waiting import wait_until
 
-WORKERS = 3
+WORKERS = 2
 #: Purchases that wait for each other, so that there is always something under way.
 SLOW = {"EMASAI_MAX_IN_FLIGHT": "4"}
 LATENCY_MS = 400
@@ -32,12 +32,9 @@ WORKSPACE = {
 
 def _in_ledger(site: Site, outcome: str = "%") -> set[str]:
     """Return the companies of which a purchase has ended, with *outcome* or with any."""
-    engine = sqlalchemy.create_engine(f"sqlite:///{site.stack.home / 'emasai.sqlite'}")
-    statement = "SELECT company_key FROM purchases WHERE outcome LIKE :outcome"
-    with engine.connect() as connection:
-        found = set(connection.scalars(sqlalchemy.text(statement), {"outcome": outcome}))
-    engine.dispose()
-    return found
+    statement = "SELECT company_key FROM purchases WHERE outcome LIKE ?"
+    with closing(sqlite3.connect(site.stack.home / "emasai.sqlite")) as connection:
+        return {key for (key,) in connection.execute(statement, (outcome,))}
 
 
 class Feeder:
@@ -107,7 +104,7 @@ def _roll(
 
 
 def test_a_rolling_deploy_loses_nothing_and_pays_once(tmp_path: Path) -> None:
-    """Each of three workers is stopped and replaced at work, and ends with 0."""
+    """Each of two workers is stopped and replaced at work, and ends with 0."""
     with site_of(tmp_path, **SLOW) as site:
         site.order_latency(LATENCY_MS)
 

@@ -153,7 +153,7 @@ async def test_planted_faults_are_found(
     run = Run(children, database, f"{server.url}/0", tmp_path)
     processes = [await run.start(role, plant) for role in ("reader", "reader", "writer")]
 
-    async with asyncio.timeout(100):
+    async with asyncio.timeout(300):
         while not faults(*run.history()):
             await asyncio.sleep(PART_S)
             assert all(process.returncode is None for process in processes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import orjson
@@ -20,21 +21,33 @@ from orchestrator.embedded.sandbox.world.companies import World
 from orchestrator.embedded.sandbox.world.company import Company, Trait
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-WORLD = World(seed=1, catalogue_size=900)
-COMPANIES = [company for company, _ in WORLD.listed()]
+
+
+@cache
+def the_world() -> World:
+    """Return the world of all tests here, which takes a second to invent."""
+    return World(seed=1, catalogue_size=900)
+
+
+@cache
+def listed() -> list[Company]:
+    """Return the companies of its catalogue."""
+    return [company for company, _ in the_world().listed()]
+
+
 CALM = Behaviour(world="real", wall_rate=0, searxng_rate=0)
 
 
 def answer(request: Request, behaviour: Behaviour = CALM, attempt: int = 1) -> Result:
     """Return what the real world answers."""
-    return perform(request, Scene(WORLD, behaviour, NOW, attempt))
+    return perform(request, Scene(the_world(), behaviour, NOW, attempt))
 
 
 def one_with(*traits: Trait, but: Trait | None = None) -> Company:
     """Return a company of the catalogue that has all *traits*, and not *but*."""
     return next(
         company
-        for company in COMPANIES
+        for company in listed()
         if company.traits.issuperset(traits)
         and but not in company.traits
         and Trait.WALLED not in company.traits - set(traits)
@@ -69,13 +82,13 @@ def test_directories_and_social_networks_may_come_first() -> None:
     """An outranked site stands at rank 2 to 5; any other site comes first."""
     outranked = [
         own_ranks(company)[0]
-        for company in COMPANIES
+        for company in listed()
         if Trait.OUTRANKED in company.traits
         and not company.traits & {Trait.NAMESAKE_FIRST, Trait.WALLED}
     ]
     first = next(
         c
-        for c in COMPANIES
+        for c in listed()
         if c.domain and not c.traits & {Trait.OUTRANKED, Trait.NAMESAKE_FIRST, Trait.WALLED}
     )
 
@@ -123,7 +136,7 @@ def test_a_subsidiary_stands_on_its_groups_site() -> None:
 def test_another_company_of_the_name_may_be_ranked_first() -> None:
     """In the search, and on Maps where no location is asked for."""
     company = one_with(Trait.NAMESAKE_FIRST, but=Trait.UNFINDABLE)
-    domains = [other.domain for other in WORLD.namesakes(company.id)]
+    domains = [other.domain for other in the_world().namesakes(company.id)]
 
     first = hits_of(company)[0]
 
@@ -132,7 +145,7 @@ def test_another_company_of_the_name_may_be_ranked_first() -> None:
 
 def test_a_location_brings_the_place_that_is_meant() -> None:
     """The same search shows another one without it."""
-    company = next(c for c in COMPANIES if Trait.NAMESAKE_FIRST in c.traits and c.has_place)
+    company = next(c for c in listed() if Trait.NAMESAKE_FIRST in c.traits and c.has_place)
     elsewhere = places_of(company, max_places=1)
     here = places_of(company, max_places=1, location=f"{company.city}, España")
 
@@ -153,7 +166,7 @@ def test_maps_may_not_know_the_company(trait: Trait) -> None:
 
 def test_a_closed_company_is_marked_on_maps() -> None:
     """Permanently."""
-    company = next(c for c in COMPANIES if Trait.CLOSED in c.traits and c.has_place)
+    company = next(c for c in listed() if Trait.CLOSED in c.traits and c.has_place)
     places = places_of(company, location=company.city)
 
     assert places[0]["permanentlyClosed"] is True
@@ -161,7 +174,7 @@ def test_a_closed_company_is_marked_on_maps() -> None:
 
 def test_a_soft_404_is_a_success_that_is_charged() -> None:
     """As in SurfSense, which tells no HTTP status."""
-    company = next(c for c in COMPANIES if Trait.SOFT_404 in c.traits and c.has_readable_site)
+    company = next(c for c in listed() if Trait.SOFT_404 in c.traits and c.has_readable_site)
 
     result = crawl_of(company, pages=4)
 
@@ -175,7 +188,7 @@ def test_a_legal_page_names_other_peoples_contacts() -> None:
     """The designer's and the authority's, beside the company's own."""
     company = next(
         c
-        for c in COMPANIES
+        for c in listed()
         if {Trait.DESIGNER} <= c.traits and c.has_readable_site and Trait.SOFT_404 not in c.traits
     )
 
@@ -187,7 +200,7 @@ def test_a_legal_page_names_other_peoples_contacts() -> None:
 
 def test_dirty_text_has_what_breaks_careless_readers() -> None:
     """Over all such sites: markup, control characters, line separators."""
-    dirty = [c for c in COMPANIES if Trait.DIRTY_TEXT in c.traits and c.has_readable_site]
+    dirty = [c for c in listed() if Trait.DIRTY_TEXT in c.traits and c.has_readable_site]
 
     text = "".join(page["markdown"] for c in dirty for page in crawl_of(c).items)
 
@@ -202,7 +215,7 @@ def test_an_answer_may_have_five_megabytes() -> None:
     company = next(
         c
         for number in range(5_000)
-        if Trait.HUGE in (c := WORLD.company(f"grande{number}_ancha")).traits
+        if Trait.HUGE in (c := the_world().company(f"grande{number}_ancha")).traits
         and c.has_readable_site
     )
 
@@ -267,7 +280,7 @@ def test_a_search_on_one_site_stays_there() -> None:
     """Both by `site` and by a domain behind the quoted name."""
     company = next(
         c
-        for c in COMPANIES
+        for c in listed()
         if c.domain and Trait.OUTRANKED in c.traits and Trait.WALLED not in c.traits
     )
     domain = company.domain or ""
@@ -282,7 +295,7 @@ def test_a_search_on_one_site_stays_there() -> None:
 
 def test_job_ads_of_other_employers_are_charged_too() -> None:
     """A page of one employer has that employer's alone."""
-    company = next(c for c in COMPANIES if c.jobs and c.random("strangers").between(0, 3))
+    company = next(c for c in listed() if c.jobs and c.random("strangers").between(0, 3))
     page = f"https://es.indeed.com/cmp/{company.slug}/jobs"
 
     found = answer(JobsRequest(search_queries=[f'"{company.brand}"'], country="es"))
@@ -309,7 +322,7 @@ def test_the_bill_has_every_purchase_under_the_companys_key(
     request_for: Callable[[Company], Request],
 ) -> None:
     """Also that of a crawl, which knows hosts alone."""
-    companies = [c for c in COMPANIES if c.has_readable_site and c.jobs][:20]
+    companies = [c for c in listed() if c.has_readable_site and c.jobs][:20]
 
     keys = [{each.key for each in answer(request_for(c)).charges} for c in companies]
 
@@ -320,7 +333,7 @@ def test_the_bill_has_every_purchase_under_the_companys_key(
 def test_a_crawl_follows_the_patterns_of_its_request() -> None:
     """Start URLs in any case, of the links those that one pattern wants and none excludes."""
     company = next(
-        c for c in COMPANIES if c.has_readable_site and len(crawl_of(c, pages=20).items) > 5
+        c for c in listed() if c.has_readable_site and len(crawl_of(c, pages=20).items) > 5
     )
     start = f"https://www.{company.domain}/"
     whole = CrawlRequest(startUrls=[start], maxCrawlDepth=1, maxCrawlPages=20)
@@ -349,7 +362,7 @@ def test_a_pattern_that_is_none_fails_upstream() -> None:
 
 def test_contacts_of_a_crawl_say_where_they_stand() -> None:
     """`siteWide` is what at least half of the pages with contacts have."""
-    company = next(c for c in COMPANIES if c.has_readable_site and c.phone_links and c.socials)
+    company = next(c for c in listed() if c.has_readable_site and c.phone_links and c.socials)
 
     contacts = crawl_of(company).contacts
 
@@ -379,7 +392,7 @@ def test_everything_is_free_where_billing_is_off() -> None:
 
 def test_a_place_can_be_asked_for_again() -> None:
     """By the id and by the address that Maps has shown."""
-    company = next(c for c in COMPANIES if c.has_place and Trait.NAMESAKE_FIRST not in c.traits)
+    company = next(c for c in listed() if c.has_place and Trait.NAMESAKE_FIRST not in c.traits)
     (shown,) = places_of(company, max_places=1, include_details=True)
 
     again = answer(MapsRequest(place_ids=[shown["placeId"]], urls=[shown["url"]]))
@@ -393,7 +406,7 @@ def test_reviews_are_charged_one_by_one() -> None:
     """On top of their place."""
     company = next(
         c
-        for c in COMPANIES
+        for c in listed()
         if c.has_place and (places_of(c, include_details=True)[0]["reviewsCount"] or 0) > 3
     )
 

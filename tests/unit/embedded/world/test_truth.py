@@ -1,6 +1,7 @@
 """The invented world's companies: plausible, well-formed, and the same every time."""
 
 from collections import Counter
+from functools import cache
 from types import ModuleType
 
 import phonenumbers
@@ -25,8 +26,19 @@ from orchestrator.embedded.sandbox.world.tax_ids import KINDS, formatted, invent
 from orchestrator.embedded.sandbox.world.truth import catalogue_of, truth_about
 from orchestrator.identity import company_key
 
-WORLD = World(seed=3, catalogue_size=600)
-COMPANIES = [company for company, _ in WORLD.listed()]
+
+@cache
+def the_world() -> World:
+    """Return the world of all tests here, which takes a second to invent."""
+    return World(seed=3, catalogue_size=600)
+
+
+@cache
+def listed() -> list[Company]:
+    """Return the companies of its catalogue."""
+    return [company for company, _ in the_world().listed()]
+
+
 VALIDATORS: dict[str, ModuleType] = {
     "CIF": cif,
     "RFC": rfc,
@@ -41,7 +53,7 @@ VALIDATORS: dict[str, ModuleType] = {
 
 def all_near(company: Company) -> list[Company]:
     """Return *company* and those that are taken for it."""
-    return [company, *WORLD.namesakes(company.id), WORLD.neighbour(company)]
+    return [company, *the_world().namesakes(company.id), the_world().neighbour(company)]
 
 
 @example("北京公司")
@@ -49,7 +61,7 @@ def all_near(company: Company) -> list[Company]:
 @settings(max_examples=60)
 def test_any_name_has_a_company(name: str) -> None:
     """Whatever is asked for, the truth is complete, or the name names no company."""
-    truth = truth_about(WORLD, name)
+    truth = truth_about(the_world(), name)
 
     if truth is not None:
         assert truth["sector"] in set(Sector)
@@ -65,18 +77,18 @@ def test_the_truth_depends_on_seed_and_name_alone() -> None:
     asked_late.company("something_else")
     other = World(seed=4, catalogue_size=1)
 
-    assert [c for c, _ in asked_late.listed()] == COMPANIES[:50]
-    assert asked_late.company("acme") == WORLD.company("acme")
-    assert asked_late.namesakes(COMPANIES[0].id) == WORLD.namesakes(COMPANIES[0].id)
-    assert other.company("acme") != WORLD.company("acme")
+    assert [c for c, _ in asked_late.listed()] == listed()[:50]
+    assert asked_late.company("acme") == the_world().company("acme")
+    assert asked_late.namesakes(listed()[0].id) == the_world().namesakes(listed()[0].id)
+    assert other.company("acme") != the_world().company("acme")
 
 
 def test_a_spelling_does_not_matter() -> None:
     """Legal form, case and the city after the name lead to the same company."""
-    company = COMPANIES[0]
+    company = listed()[0]
 
     keys = {
-        WORLD.key_of(name)
+        the_world().key_of(name)
         for name in (
             company.name,
             company.brand.upper(),
@@ -86,13 +98,13 @@ def test_a_spelling_does_not_matter() -> None:
     }
 
     assert keys == {company.id}
-    assert WORLD.key_of("Acme S.L. Bilbao") == WORLD.key_of("ACME") == "acme"
-    assert WORLD.key_of("  ") is None
+    assert the_world().key_of("Acme S.L. Bilbao") == the_world().key_of("ACME") == "acme"
+    assert the_world().key_of("  ") is None
 
 
 def test_phones_are_valid_in_their_country() -> None:
     """Of every city, so that a reader of numbers accepts them."""
-    for company in COMPANIES:
+    for company in listed():
         for phone in company.phones:
             number = phonenumbers.parse(phone)
             assert phonenumbers.is_valid_number_for_region(number, company.country), company
@@ -111,14 +123,14 @@ def test_tax_ids_have_valid_check_digits(kind: str) -> None:
 
 def test_every_company_of_the_catalogue_has_its_own_host() -> None:
     """No two share a site, whether asked for or taken for another; all hosts are reserved."""
-    near = {each.id: each for company in COMPANIES for each in all_near(company)}
+    near = {each.id: each for company in listed() for each in all_near(company)}
     domains = Counter(company.domain for company in near.values() if company.domain)
 
     assert {domain for domain, count in domains.items() if count > 1} == set()
     assert all(domain.endswith(".example") and domain.count(".") == 1 for domain in domains)
     for company in near.values():
         if company.domain:
-            site = WORLD.site_at(f"www.{company.domain}")
+            site = the_world().site_at(f"www.{company.domain}")
             assert site is not None
             assert site.company == company
 
@@ -128,10 +140,10 @@ def test_a_host_is_found_again_after_a_restart() -> None:
     asked = next(
         company
         for number in range(100)
-        if (company := WORLD.company(f"vidrios{number}_del_sol")).domain
+        if (company := the_world().company(f"vidrios{number}_del_sol")).domain
         and Trait.NAMESAKES in company.traits
     )
-    other = WORLD.namesakes(asked.id)[0]
+    other = the_world().namesakes(asked.id)[0]
     fresh = World(seed=3, catalogue_size=1)
 
     sites = [fresh.site_at(host) for host in (other.domain or "", asked.domain or "")]
@@ -145,11 +157,11 @@ def test_a_host_is_found_again_after_a_restart() -> None:
 
 def test_others_of_the_name_are_other_companies() -> None:
     """They share the brand, and neither place nor phone, host nor tax id."""
-    named = [company for company in COMPANIES if Trait.NAMESAKES in company.traits]
+    named = [company for company in listed() if Trait.NAMESAKES in company.traits]
 
     assert len(named) > 50
     for company in named:
-        for other in WORLD.namesakes(company.id):
+        for other in the_world().namesakes(company.id):
             assert other.brand == company.brand
             assert (other.country, other.city) != (company.country, company.city)
             assert other.domain != company.domain
@@ -159,20 +171,20 @@ def test_others_of_the_name_are_other_companies() -> None:
 
 def test_all_hard_cases_occur_in_a_realistic_mix() -> None:
     """None is missing from a thousand companies, and most companies can be found."""
-    met = Counter(trait for company in COMPANIES for trait in company.traits)
-    sizes = {company.size_band for company in COMPANIES}
+    met = Counter(trait for company in listed() for trait in company.traits)
+    sizes = {company.size_band for company in listed()}
 
     assert set(Trait) - {Trait.HUGE} <= set(met)
-    assert 0.04 < met[Trait.NO_WEBSITE] / len(COMPANIES) < 0.25
-    assert 0.25 < met[Trait.OUTRANKED] / len(COMPANIES) < 0.65
-    assert 0.8 < sum(company.is_findable for company in COMPANIES) / len(COMPANIES) < 0.97
+    assert 0.04 < met[Trait.NO_WEBSITE] / len(listed()) < 0.25
+    assert 0.25 < met[Trait.OUTRANKED] / len(listed()) < 0.65
+    assert 0.8 < sum(company.is_findable for company in listed()) / len(listed()) < 0.97
     assert len(sizes) == 6
-    assert {company.sector for company in COMPANIES} == set(Sector)
+    assert {company.sector for company in listed()} == set(Sector)
 
 
 def test_what_needs_a_site_occurs_on_sites_alone() -> None:
     """The labels of a company without site do not speak of it."""
-    for company in COMPANIES:
+    for company in listed():
         if company.domain is None:
             assert not company.traits & {Trait.SOFT_404, Trait.DESIGNER, Trait.OUTRANKED}
         assert bool(company.emails) == (company.domain is not None)
@@ -180,23 +192,23 @@ def test_what_needs_a_site_occurs_on_sites_alone() -> None:
 
 def test_the_catalogue_says_what_leads_say() -> None:
     """Names always, facts sometimes, and whatever tells a company from others of its name."""
-    rows = catalogue_of(WORLD)
+    rows = catalogue_of(the_world())
 
-    assert len(rows) == len(COMPANIES)
-    assert [company_key(row["company"]) for row in rows] == [c.id for c in COMPANIES]
+    assert len(rows) == len(listed())
+    assert [company_key(row["company"]) for row in rows] == [c.id for c in listed()]
     assert 0 < sum("website" in row for row in rows) < len(rows) / 2
-    for row, company in zip(rows, COMPANIES, strict=True):
-        for other in WORLD.namesakes(company.id):
+    for row, company in zip(rows, listed(), strict=True):
+        for other in the_world().namesakes(company.id):
             known = (row["country"], row.get("city", company.city))
             assert known != (other.country, other.city)
 
 
 def test_the_truth_tells_what_can_be_found_where() -> None:
     """A company that no source knows is not findable, and nothing is stated of it."""
-    unknown = next(c for c in COMPANIES if Trait.UNFINDABLE in c.traits)
-    known = next(c for c in COMPANIES if c.has_place and c.has_readable_site and c.tax_id_on_site)
+    unknown = next(c for c in listed() if Trait.UNFINDABLE in c.traits)
+    known = next(c for c in listed() if c.has_place and c.has_readable_site and c.tax_id_on_site)
 
-    nothing, much = truth_about(WORLD, unknown.name), truth_about(WORLD, known.name)
+    nothing, much = truth_about(the_world(), unknown.name), truth_about(the_world(), known.name)
 
     assert nothing is not None
     assert much is not None
