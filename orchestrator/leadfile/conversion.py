@@ -7,19 +7,23 @@ import codecs
 import gzip
 import io
 import re
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
 import orjson
 
+from . import sheet_process
 from .cells import shown
 from .files import LeadFileError, Spool
+from .sheet_process import UNREADABLE
 
 #: Bytes that a compressed file may become: a few kilobytes can be made to fill any disk.
 _MOST_UNPACKED: Final = 2 << 30
@@ -28,6 +32,15 @@ _MOST_JSON: Final = 100 << 20
 _PIECE: Final = 1 << 16
 #: What a damaged archive raises while it is unpacked.
 _UNSOUND: Final = (gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
+#: The program that reads workbooks.
+_READER: Final = Path(sheet_process.__file__)
+#: How it writes what JSON has not.
+_TAGGED: Final[dict[str, Callable[[Any], object]]] = {
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "seconds": lambda seconds: timedelta(seconds=seconds),
+}
 _UNPACK_IT: Final = "unpack it and name one file"
 _SAVE_AS_CSV: Final = "open it in its program and save it as CSV"
 
@@ -105,26 +118,41 @@ def _inside(path: Path, spool: Spool) -> tuple[zipfile.ZipFile, str] | None:
 
 
 def _workbook(path: Path, spool: Spool) -> Converted:
-    # Imported where it is needed: most files are text.
-    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415
+    command = [sys.executable, "-P", str(_READER)]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command, stdin=spool.file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as reader:
+        lines = map(orjson.loads, reader.stdout or ())
+        try:
+            sheets = next(lines, None)
+            text = _as_csv(path, (map(_cell, row) for row in lines))
+        except orjson.JSONDecodeError as error:
+            raise _too_large(path) from error  # the reader has died in the middle of a line
+    if reader.returncode == UNREADABLE:
+        raise LeadFileError(str(path), "looks like a workbook, but cannot be read", _SAVE_AS_CSV)
+    if reader.returncode:
+        raise _too_large(path)
+    if sheets is None:
+        raise LeadFileError(str(path), "is a workbook without any cell", "add a row for each lead")
+    name, *others = (shown(each, 30) for each in sheets)
+    if not others:
+        return Converted(text, is_workbook=True)
+    sentence = f"Only the sheet '{name}' is read, not {', '.join(others[:5])}"
+    return Converted(text, (sentence,), is_workbook=True)
 
-    try:
-        with CalamineWorkbook.from_filelike(spool.reader()) as book:
-            for number, name in enumerate(book.sheet_names):
-                sheet = book.get_sheet_by_index(number)
-                if not any(any(map(_text, row)) for row in sheet.iter_rows()):
-                    continue
-                text = _as_csv(path, sheet.iter_rows())
-                others = [shown(each, 30) for each in book.sheet_names[number + 1 :]]
-                if not others:
-                    return Converted(text, is_workbook=True)
-                names = ", ".join(others[:5])
-                sentence = f"Only the sheet '{shown(name, 30)}' is read, not {names}"
-                return Converted(text, (sentence,), is_workbook=True)
-    except CalamineError as error:
-        reason = "looks like a workbook, but cannot be read"
-        raise LeadFileError(str(path), reason, _SAVE_AS_CSV) from error
-    raise LeadFileError(str(path), "is a workbook without any cell", "add a row for each lead")
+
+def _too_large(path: Path) -> LeadFileError:
+    reason = "takes more memory than a workbook may, or is damaged"
+    hint = f"remove what stands far from the table, or {_SAVE_AS_CSV}"
+    return LeadFileError(str(path), reason, hint)
+
+
+def _cell(value: object) -> object:
+    """Return a cell of a workbook from its form in JSON."""
+    if not isinstance(value, dict):
+        return value
+    ((tag, content),) = value.items()
+    return _TAGGED[tag](content)
 
 
 def _text(value: object) -> str:
@@ -180,7 +208,7 @@ def _objects(path: Path, spool: Spool, *, is_array: bool) -> Iterator[dict[str, 
             raise LeadFileError(str(path), "is not sound JSON", hint) from error
 
 
-def _as_csv(path: Path, rows: Iterable[Sequence[object]]) -> Spool:
+def _as_csv(path: Path, rows: Iterable[Iterable[object]]) -> Spool:
     def pieces() -> Iterator[bytes]:
         yield codecs.BOM_UTF8
         for row in rows:

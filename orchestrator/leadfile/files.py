@@ -94,6 +94,11 @@ class Spool:
         """Return the bytes as a file of its own position, which can be moved."""
         return self._opened(0)
 
+    @property
+    def file(self) -> BinaryIO:
+        """The copy itself, for another process. Its position is not used here."""
+        return self._copy
+
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes, some at a time."""
         with self._opened(0) as file:

@@ -79,6 +79,28 @@ def test_a_file_of_leads_is_judged_and_explained(client: httpx.Client) -> None:
         assert client.get(url).json()["estado"] in {"oportunidad", "descartado"}
 
 
+def test_an_installation_is_run_over_http(client: httpx.Client) -> None:
+    """Readiness with its workers, costs, a decision in force, a watch: through the real process."""
+    who = {"by": "ana.ruiz", "why": "Two companies."}
+    client.post(ENRIQUECER, json=LEAD, params={"wait_s": 60}, timeout=PATIENCE_S)
+
+    ready = client.get("/health/ready")
+    health = client.get("/health", params={"detail": "1"}).json()
+    costs = client.get("/api/v1/costs", params={"by": "company"}).json()
+    budgets = client.get("/api/v1/budget").json()["budgets"]
+    watched = client.post("/api/v1/watches", json={"names": ["Mercadona"], "every_s": 3_600})
+    entered = client.post("/api/v1/identity/split", json={"name": "Construcciones Norte"} | who)
+
+    assert (ready.status_code, health["workers"]) == (200, 1)
+    assert costs["total"]["charged_micros"] == sum(row["charged_micros"] for row in costs["costs"])
+    spent = {each["account"]: each["spent_micros"] for each in budgets}
+    assert spent["global"] == costs["total"]["spent_micros"] > 0
+    assert (watched.status_code, entered.status_code) == (201, 201)
+    assert entered.json()["decision"]["subject"] == "construcciones_norte"
+    decisions = client.get("/api/v1/identity/decisions").json()["decisions"]
+    assert [each["number"] for each in decisions] == [1]
+
+
 def test_who_gives_up_and_asks_again_pays_once(client: httpx.Client, stack: EmbeddedStack) -> None:
     """A caller that does not wait is told so; the next one gets the judgement, on one purchase."""
     lead = LEAD | {"empresa": "Talleres Arriaga, S.L."}

@@ -22,7 +22,8 @@ from tests.support.notifier import FakeNotifier
 
 JOBS = "/api/v1/jobs"
 LEAD_DOOR = "/api/v1/orchestrator/enriquecer-lead"
-EXAMPLES = 400
+LEAD_ID = "b5a7c1de-8f0e-5d83-9a0c-3f6f6cf4a0b1"
+EXAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,56 @@ paths = st.sampled_from(
     ids,
     st.sampled_from(["", "/results", "/failed", "/requeue", "/pause", "/resume", "/cancel"]),
 )
+doors = st.sampled_from(
+    [
+        *("/leads", "/leads/import", "/oportunidades", "/dashboard/metrics", "/health/ready"),
+        *("/api/v1/identity", "/api/v1/identity/decisions", "/api/v1/costs", "/api/v1/budget"),
+        *(f"/api/v1/identity/{kind}" for kind in ("merge", "split", "alias", "undo")),
+        *(f"/api/v1/watches{what}" for what in ("", "/pause", "/resume", "/remove")),
+        f"/oportunidades/{LEAD_ID}/historial",
+        *(f"/leads/{LEAD_ID}{what}" for what in ("", "/decisions", "/evidence", "/purchases")),
+    ]
+)
+door_bodies = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("name", "company", "into", "spelling", "by", "why", "number"), scalars),
+        **dict.fromkeys(("names", "is_domain", "both_have_history", "every_s"), anything),
+        **dict.fromkeys(("open_opportunities", "tenant", "estado", "por", "motivo"), scalars),
+        **lead,
+    },
+).map(lambda body: json.dumps(body).encode())
+door_queries = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                *("by", "since", "limit", "job", "after", "antes_de", "name", "website", "country"),
+                *(
+                    "detail",
+                    "company",
+                    "contact",
+                    "encoding",
+                    "estado",
+                    "desde",
+                    "correo",
+                    "tenant",
+                ),
+            ]
+        ),
+        scalars.map(str),
+    ),
+    max_size=3,
+).map(lambda pairs: urlencode(pairs, errors="replace").encode())
+others_of_platform = st.builds(
+    lambda method, path, query, kind, body: Sent(
+        method, path, query, [(b"content-type", kind)], body
+    ),
+    st.sampled_from(["GET", "POST", "POST", "PATCH", "DELETE"]),
+    doors,
+    st.just(b"") | door_queries,
+    st.sampled_from([b"application/json", b"text/csv", b"application/octet-stream"]),
+    door_bodies | json_bodies | uploads | raw,
+)
 works = st.builds(
     lambda path, query, body, more: Sent(
         "POST", path, query, [(b"content-type", b"application/json"), *more], body
@@ -260,7 +311,7 @@ others = st.builds(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(sent=works | upload_requests | others)
+@given(sent=works | upload_requests | others_of_platform | others)
 def test_no_request_is_an_error_of_ours(running: Running, sent: Sent) -> None:
     """Each is answered as the caller's, and the list of jobs continues for all callers."""
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:

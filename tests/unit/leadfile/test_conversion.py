@@ -106,6 +106,39 @@ def test_what_cannot_be_unpacked_is_one_sentence(
     assert str(refused.value).startswith(f"{path} {sentence}")
 
 
+def test_a_small_workbook_cannot_fill_the_memory(given_file: GivenFile) -> None:
+    """A cell in the last corner of a sheet makes a billion of them; this process goes on."""
+    far = (
+        b'<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row></sheetData>'
+    )
+    path = given_file(_with_cells(workbook(Leads=ROWS), far))
+
+    with pytest.raises(LeadFileError, match="takes more memory than a workbook may"):
+        read_lead_file(path)
+
+
+def test_instants_and_times_of_a_workbook_are_written_out(given_file: GivenFile) -> None:
+    """As people see them in its program."""
+    cells = b"".join(
+        b'<c r="%s" t="d"><v>%s</v></c>' % each
+        for each in ((b"A3", b"Acme"), (b"B3", b"Ana"), (b"C3", b"2026-11-30T18:00:00"))
+    )
+    path = given_file(_with_cells(workbook(Leads=ROWS), b'<row r="3">%s</row></sheetData>' % cells))
+
+    *_, last = read_lead_file(path).rows()
+
+    assert last.cells[2] == "2026-11-30 18:00:00"
+
+
+def _with_cells(book: bytes, end: bytes) -> bytes:
+    """Return *book* with *end* in place of the end of its sheets."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b"</sheetData>", end))
+    return changed.getvalue()
+
+
 def test_a_small_file_cannot_fill_the_disk(
     given_file: GivenFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
