@@ -60,6 +60,7 @@ class _ByPart(LoadFileScheduling):  # type: ignore[misc] # has no types
         return part_of(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
     """Distribute by parts where `--dist loadfile` asks for files."""
     return _ByPart(config, log) if config.getoption("dist") == "loadfile" else None
