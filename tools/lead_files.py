@@ -118,6 +118,13 @@ A workbook has cells with types, a header that stays in sight, filters, and two 
 summary of the run, and its problems by row. Formulas and formats of the original are not in it, but
 the values that they show; nor are its other sheets.
 
+## Several files
+
+`emasai run january.csv february.xlsx folder/` does one after another, each with results of its own
+(`-o` then names a folder); of a folder, the files with a usual suffix that are no results. One that
+cannot be used is told of, and the others are done. `--max-cost` is for all of them together. A dry
+run shows each as if it were the only one.
+
 ## A file that is run again
 
 The same person at the same company is the same lead in every file: by e-mail address and company,

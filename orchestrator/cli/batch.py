@@ -223,6 +223,8 @@ class Reading:
                     self.leads += 1
                     yield row.lead
         if self._tells is not None:
+            for sentence in self._file.left_out:
+                notice(f"{self._file.path}:", f"{sentence}: no rows.")
             _show(problems, self._tells)
         self.is_complete = True
 
@@ -239,15 +241,12 @@ def run_file(batch: Batch, outputs: Outputs, *, items: str, dry_run: bool, as_js
     """Do *batch*, print its outcome, and exit; in a dry run, print what it would buy."""
 
     async def look(runtime: Runtime) -> Estimate:
-        reading = Reading(lead_file, quiet=as_json, tells=runtime.settings.language)
-        cap = batch.terms.max_cost_micros
-        return await preview(runtime, batch, reading, max_cost_micros=cap)
+        return await look_at(runtime, batch, quiet=as_json)
 
     async def work(runtime: Runtime) -> Outcome:
         return await run_batch(runtime, batch, outputs, quiet=as_json)
 
     lead_file = batch.lead_file
-    _tell_of(lead_file)
     if dry_run:
         if not as_json:
             show_reading(lead_file)
@@ -257,9 +256,10 @@ def run_file(batch: Batch, outputs: Outputs, *, items: str, dry_run: bool, as_js
     finish(with_runtime(work, workers=WORKERS), items=items, as_json=as_json)
 
 
-def _tell_of(lead_file: LeadFile) -> None:
-    for sentence in lead_file.left_out:
-        notice(f"{lead_file.path}:", f"{sentence}: no rows.")
+async def look_at(runtime: Runtime, batch: Batch, *, quiet: bool) -> Estimate:
+    """Return what doing *batch* would buy; print what is wrong with its file."""
+    reading = Reading(batch.lead_file, quiet=quiet, tells=runtime.settings.language)
+    return await preview(runtime, batch, reading, max_cost_micros=batch.terms.max_cost_micros)
 
 
 async def preview(

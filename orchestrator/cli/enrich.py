@@ -14,6 +14,7 @@ from orchestrator.cli.batch import Batch, Outputs, run_file
 from orchestrator.cli.console import dollars, err, out, print_json, table
 from orchestrator.cli.costs import show_warnings
 from orchestrator.cli.evidence import show_evidence
+from orchestrator.cli.files import SUFFIXES
 from orchestrator.cli.options import (
     AsJson,
     BuyAgain,
@@ -51,7 +52,6 @@ from orchestrator.spending import read_budgets
 AT_ONCE: Final = 50
 
 
-_FILE_SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".ods", ".json", ".ndjson", ".gz", ".zip")
 _IN_FLIGHT = "Waiting until purchases in flight are stored; nothing is bought twice."
 
 
@@ -92,7 +92,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     """
     terms = parse_terms(max_cost, deadline, tenant, buy_again=buy_again)
     only = Path(names[0])
-    is_file = len(names) == 1 and (only.suffix.lower() in _FILE_SUFFIXES or only.is_file())
+    is_file = len(names) == 1 and (only.suffix.lower() in SUFFIXES or only.is_file())
     if (website or country) and (is_file or len(names) > 1):
         raise typer.BadParameter("--website and --country are for one name; a file has columns")
     if is_file:
@@ -108,7 +108,7 @@ def enrich(  # noqa: PLR0913 - each is an option
             batch, Outputs(output, errors), items="companies", dry_run=dry_run, as_json=as_json
         )
         return
-    if output or columns or mapping or encoding:
+    if output or errors or columns or mapping or encoding:
         raise typer.BadParameter("--output, --column, --mapping and --encoding are for files only")
     limit = None if patience is None else parse_duration(patience)
     mentions = [Mention(check_name(name), website, country) for name in names]

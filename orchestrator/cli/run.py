@@ -1,5 +1,7 @@
 """`emasai run`: leads of a file, or stored leads, go through the whole pipeline."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -7,6 +9,7 @@ from uuid import UUID
 import typer
 
 from orchestrator.cli.batch import Batch, LeadImport, Outputs, run_file
+from orchestrator.cli.files import estimate_files, lead_files, run_files
 from orchestrator.cli.options import (
     AsJson,
     BuyAgain,
@@ -26,16 +29,20 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.sample import run_sample
 from orchestrator.cli.stored import CONDITIONS, Selection, estimate_stored, rejudge, run_stored
+from orchestrator.dispatch import Terms
 from orchestrator.handlers import LeadResult
 from orchestrator.jobs import JobKind
-from orchestrator.leadfile import FOR_PIPELINE, LeadFields, lead_id, read_lead_file
+from orchestrator.leadfile import FOR_PIPELINE, LeadField, LeadFields, lead_id, read_lead_file
 from orchestrator.leads import OnConflict
 
 
 def run(  # noqa: PLR0913 - each is an option
     leads: Annotated[
-        str | None,
-        typer.Argument(metavar="LEADS.csv", help="The lead file; with --rejudge also a job id."),
+        list[str] | None,
+        typer.Argument(
+            metavar="[LEADS.csv...]",
+            help="Lead files, or folders with such; with --rejudge one file or a job id.",
+        ),
     ] = None,
     output: Output = None,
     errors: ErrorsFile = None,
@@ -76,39 +83,82 @@ def run(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Enrich and judge leads: opportunities and discards, with their reasons."""
     terms = parse_terms(max_cost, deadline, tenant, buy_again=buy_again)
-    if again and (max_cost or deadline or buy_again or output):
+    if again and (max_cost or deadline or buy_again or output or errors):
         raise typer.BadParameter(
             "--rejudge buys nothing and writes no file: leave out --max-cost, --deadline, "
-            "--buy-again and --output"
+            "--buy-again, --output and --errors"
         )
-    if sample is not None and (again or lead_ids or where or output or dry_run):
+    if sample is not None and (again or lead_ids or where or output or errors or dry_run):
         raise typer.BadParameter(
             "--sample is for a lead file and writes none: leave out --rejudge, --lead-id, "
-            "--where, --output and --dry-run"
+            "--where, --output, --errors and --dry-run"
         )
     if not (again or lead_ids or where):
-        if leads is None:
+        if not leads:
             raise typer.BadParameter("give a lead file, --lead-id, --where or --rejudge")
-        named = parse_columns(columns, mapping)
         needs = FOR_PIPELINE.union(required or ())
-        lead_file = read_lead_file(Path(leads), needs=needs, columns=named, encoding=encoding)
-        store = LeadImport(on_conflict)
-        batch = Batch(lead_file, JobKind.PIPELINE, _item_of, LeadResult, terms, store)
-        if sample is not None:
-            run_sample(batch, sample, as_json=as_json)
-        run_file(batch, Outputs(output, errors), items="leads", dry_run=dry_run, as_json=as_json)
+        named = parse_columns(columns, mapping)
+        opener = _Opener(terms, needs, named, encoding, LeadImport(on_conflict))
+        outputs = Outputs(output, errors)
+        _run_files(leads, opener, outputs, sample, dry_run=dry_run, as_json=as_json)
         return
-    if output is not None or columns or mapping or encoding or required:
+    if output is not None or errors is not None or columns or mapping or encoding or required:
         raise typer.BadParameter(
-            "--output, --column, --mapping, --encoding and --require belong to a lead file"
+            "--output, --errors, --column, --mapping, --encoding and --require belong to a file"
         )
-    selection = Selection.of(leads, lead_ids or (), where or ())
+    selection = Selection.of(leads or (), lead_ids or (), where or ())
     if again:
         rejudge(selection, terms, dry_run=dry_run, as_json=as_json)
     elif dry_run:
         estimate_stored(selection, terms, as_json=as_json)
     else:
         run_stored(selection, terms, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """How lead files are read, and what is done with their leads."""
+
+    terms: Terms
+    needs: frozenset[LeadField]
+    columns: Mapping[LeadField, Sequence[str]]
+    encoding: str | None
+    leads: LeadImport
+
+    def __call__(self, path: Path, cap_micros: int | None) -> Batch:
+        """Return the batch of a file, which may cost this much.
+
+        Raises:
+            LeadFileError: The file cannot be used.
+        """
+        lead_file = read_lead_file(
+            path, needs=self.needs, columns=self.columns, encoding=self.encoding
+        )
+        terms = replace(self.terms, max_cost_micros=cap_micros)
+        return Batch(lead_file, JobKind.PIPELINE, _item_of, LeadResult, terms, self.leads)
+
+
+def _run_files(
+    names: Sequence[str],
+    opener: _Opener,
+    outputs: Outputs,
+    sample: int | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    paths, cap = lead_files(names), opener.terms.max_cost_micros
+    if len(paths) == 1:
+        batch = opener(paths[0], cap)
+        if sample is not None:
+            run_sample(batch, sample, as_json=as_json)
+        run_file(batch, outputs, items="leads", dry_run=dry_run, as_json=as_json)
+    elif sample is not None:
+        raise typer.BadParameter("--sample is for one file")
+    elif dry_run:
+        estimate_files(paths, opener, cap_micros=cap, as_json=as_json)
+    else:
+        run_files(paths, opener, outputs, cap_micros=cap, items="leads", as_json=as_json)
 
 
 def _item_of(lead: LeadFields) -> str:

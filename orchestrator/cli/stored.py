@@ -67,21 +67,24 @@ class Selection:
     job_id: str | None = None
 
     @classmethod
-    def of(cls, subject: str | None, lead_ids: Sequence[UUID], where: Sequence[str]) -> "Selection":
+    def of(
+        cls, subjects: Sequence[str], lead_ids: Sequence[UUID], where: Sequence[str]
+    ) -> "Selection":
         """Return the leads of one of: a file, a job, ids, or conditions; of none: all leads.
 
         Raises:
             typer.BadParameter: More than one of them, or an unknown condition.
             LeadFileError: The file cannot be read.
         """
-        if bool(subject) + bool(lead_ids) + bool(where) > 1:
+        if len(subjects) + bool(lead_ids) + bool(where) > 1:
             raise typer.BadParameter("give a file or a job, or --lead-id, or --where; not several")
         if lead_ids:
             return cls(f"{len(lead_ids)} leads by id", tuple(map(str, lead_ids)))
         if where:
             return cls(f"where {', '.join(where)}", conditions=parse_conditions(where))
-        if subject is None:
+        if not subjects:
             return cls("all leads")
+        subject = subjects[0]
         if _JOB_ID.fullmatch(subject) and not Path(subject).exists():
             return cls(f"job {subject}", job_id=subject)
         rows = read_lead_file(Path(subject)).rows()
