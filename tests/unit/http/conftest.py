@@ -14,6 +14,7 @@ from orchestrator.embedded.stack import Valkey
 from orchestrator.http import create_api
 from orchestrator.jobs import Report
 from orchestrator.settings import Settings, load
+from tests.support.async_waiting import eventually
 from tests.support.database import migrated_file
 from tests.support.notifier import FakeNotifier
 
@@ -76,6 +77,20 @@ async def api(settings: Settings, open_api: OpenApi) -> AsyncIterator[Api]:
     """Return a running application without a key."""
     async with open_api(settings) as opened:
         yield opened
+
+
+async def close_connections(api: Api) -> None:
+    """Close the connections to the database, none of which is in use then.
+
+    One that is, of the repairs that begin with the application, would be left open.
+    """
+    engine = api.runtime.backends.engine
+
+    async def is_idle() -> bool:
+        return engine.pool.status().endswith("Checked out connections: 0")
+
+    await eventually(is_idle, "no connection is in use")
+    await engine.dispose()
 
 
 async def failed_job(api: Api, *, tenant: str = "acme") -> str:

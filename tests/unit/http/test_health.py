@@ -15,7 +15,7 @@ from orchestrator.settings import Settings, load
 from tests.support.database import migrated_file
 from tests.support.valkey import running_valkey
 
-from .conftest import Api, OpenApi
+from .conftest import Api, OpenApi, close_connections
 
 
 async def test_a_healthy_installation_answers_as_documented(api: Api) -> None:
@@ -71,7 +71,7 @@ async def healthy_again(api: Api) -> None:
 
 async def test_a_database_that_is_away_is_told(api: Api, tmp_path: Path) -> None:
     """Without its database the installation is unhealthy, and asking for work is refused."""
-    await api.runtime.backends.engine.dispose()
+    await close_connections(api)
     replace_by_folder(tmp_path / "emasai.sqlite")
 
     answer = await api.client.get("/health")

@@ -14,7 +14,7 @@ from orchestrator.purchasing import PurchaseOutcome, day_account
 from orchestrator.settings import Settings
 from tests.support.cases import pace_state, purchase
 
-from .conftest import Api, OpenApi
+from .conftest import Api, OpenApi, close_connections
 
 
 async def values_of(api: Api) -> dict[str, float]:
@@ -114,7 +114,7 @@ async def test_workers_lookups_and_money_are_told(settings: Settings, open_api: 
 async def test_what_cannot_be_read_is_left_out(api: Api, tmp_path: Path) -> None:
     """Without its database the installation still scales: the lanes are there."""
     before = await values_of(api)
-    await api.runtime.backends.engine.dispose()
+    await close_connections(api)
     await asyncio.to_thread((tmp_path / "emasai.sqlite").write_text, "no database any more" * 100)
 
     values = await values_of(api)
