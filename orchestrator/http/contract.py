@@ -29,8 +29,6 @@ _WEIGHT: Final = re.compile(
 )
 _NO_GZIP: Final = re.compile(r"gzip\s*;\s*q\s*=\s*0(?:\.0*)?\s*(?:,|$)", re.IGNORECASE)
 _MEDIA_TYPE: Final = "emasai.media_type"
-#: What the document leaves out: itself, and the page of it.
-_UNLISTED: Final = {"/docs": ("text/html",), "/openapi.json": ("application/json",)}
 
 
 def preferred(accept: str, offered: Sequence[str]) -> str | None:
@@ -118,7 +116,11 @@ class _Operation:
         )
 
 
-_UNLISTED_OPERATIONS: Final = {path: _Operation({}, types) for path, types in _UNLISTED.items()}
+#: What the document leaves out: itself, and the page of it.
+_UNLISTED: Final = {
+    "/docs": {"GET": _Operation({}, ("text/html",))},
+    "/openapi.json": {"GET": _Operation({}, ("application/json",))},
+}
 
 
 class Contract:
@@ -129,7 +131,7 @@ class Contract:
         self._known: list[tuple[re.Pattern[str], dict[str, _Operation]]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 406 or 422, or pass the request on; what is not known is for the router."""
+        """Answer 405, 406 or 422, or pass the request on; unknown addresses are the router's."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif scope["method"] == "HEAD":
@@ -138,14 +140,19 @@ class Contract:
             await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        operation = self._operation_at(scope)
-        if operation is not None:
-            refusal = _refusal(scope, operation)
-            if refusal is not None:
-                await refusal.response(scope)(scope, receive, send)
-                return
-            _restrict_encoding(scope, operation)
-        await self._app(scope, receive, send)
+        refusal = self._refusal(scope)
+        answer = self._app if refusal is None else refusal.response(scope)
+        await answer(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        operations = self._operations_at(scope)
+        if operations is None:
+            return None
+        operation = operations.get(scope["method"])
+        if operation is None:
+            return _unknown_method(operations)
+        _restrict_encoding(scope, operation)
+        return _query_refusal(scope, operation) or _media_refusal(scope, operation)
 
     async def _answer_head(self, scope: Scope, send: Send) -> None:
         """Answer as to GET, without the body, of which no more is made than its beginning."""
@@ -172,16 +179,13 @@ class Contract:
             # What the router has found is for the log.
             scope.update(as_get, method="HEAD")
 
-    def _operation_at(self, scope: Scope) -> _Operation | None:
-        path, method = scope["path"], scope["method"]
-        if path in _UNLISTED_OPERATIONS:
-            return _UNLISTED_OPERATIONS[path]
+    def _operations_at(self, scope: Scope) -> Mapping[str, _Operation] | None:
+        """Return what an address knows, by method; None where there is nothing."""
+        path = scope["path"]
         if self._known is None:
             self._known = _known_in(scope["app"].openapi())
-        for pattern, methods in self._known:
-            if pattern.fullmatch(path):
-                return methods.get(method)
-        return None
+        found = (methods for pattern, methods in self._known if pattern.fullmatch(path))
+        return _UNLISTED.get(path) or next(found, None)
 
 
 def _known_in(document: dict[str, Any]) -> list[tuple[re.Pattern[str], dict[str, _Operation]]]:
@@ -195,11 +199,14 @@ def _known_in(document: dict[str, Any]) -> list[tuple[re.Pattern[str], dict[str,
     ]
 
 
-def _refusal(scope: Scope, operation: _Operation) -> Refusal | None:
-    if scope["query_string"]:
-        refusal = _query_refusal(scope["query_string"], operation.parameters)
-        if refusal is not None:
-            return refusal
+def _unknown_method(known: Mapping[str, _Operation]) -> Refusal:
+    methods = sorted({*known, "HEAD"} if "GET" in known else known)
+    message = "This address does not know this method; the header Allow lists those it knows."
+    headers = {"Allow": ", ".join(methods)}
+    return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "unknown_method", message, headers=headers)
+
+
+def _media_refusal(scope: Scope, operation: _Operation) -> Refusal | None:
     if not operation.media_types:
         return None
     accept = ",".join(Headers(scope=scope).getlist("accept"))
@@ -221,7 +228,8 @@ def _restrict_encoding(scope: Scope, operation: _Operation) -> None:
         scope["headers"] = [each for each in scope["headers"] if each[0] != b"accept-encoding"]
 
 
-def _query_refusal(query: bytes, known: Mapping[str, _Parameter]) -> Refusal | None:
+def _query_refusal(scope: Scope, operation: _Operation) -> Refusal | None:
+    query, known = scope["query_string"], operation.parameters
     try:
         pairs = parse_qsl(
             query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS

@@ -4,7 +4,7 @@ Faults that pydantic finds are worded in `infra.bounds`, for all entry points al
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, Final, assert_never
@@ -17,7 +17,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 from starlette.types import Scope
 
 from orchestrator.database import DatabaseFull, DatabaseUnavailable
@@ -232,10 +231,6 @@ _PLAIN: Final = {
         "unknown_address",
         "There is nothing at this address; /openapi.json lists what there is.",
     ),
-    HTTPStatus.METHOD_NOT_ALLOWED: (
-        "unknown_method",
-        "This address does not know this method; the header Allow lists those it knows.",
-    ),
     HTTPStatus.REQUEST_TIMEOUT: (
         "slow_body",
         "The body came too slowly; send it again, as fast as the connection takes it.",
@@ -269,8 +264,6 @@ KNOWN_ERRORS: Final = (
 async def answer_error(request: Request, error: Exception) -> Response:
     """Answer one of the `KNOWN_ERRORS`."""
     refusal = _refusal_for(error)
-    if refusal.status is HTTPStatus.METHOD_NOT_ALLOWED:
-        refusal = replace(refusal, headers={"Allow": ", ".join(_methods_at(request))})
     if refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
         log.warning("api.part_away", part=refusal.code, error=type(error).__name__)
     return refusal.response(request.scope)
@@ -325,17 +318,6 @@ def _of_gateway(
             return Refusal(HTTPStatus.CONFLICT, "opportunity_exists", f"{error}; change that one.")
         case _:
             assert_never(error)
-
-
-def _methods_at(request: Request) -> list[str]:
-    """Return the methods that the address knows; the framework names those of one route alone."""
-    known = [
-        method
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-        for scope in [{**request.scope, "method": method}]
-        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
-    ]
-    return [*known, "HEAD"] if "GET" in known else known
 
 
 def _plain(error: HTTPException) -> Refusal:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic.config import JsonDict
 
 from orchestrator import watching
 from orchestrator.app import Runtime
@@ -29,10 +30,19 @@ _WHOSE: Final = "Whose watches; the key's tenant, or the installation's, if it i
 _CHANGED: Final[dict[str, Any]] = {"responses": documented(HTTPStatus.NOT_FOUND, *BODY_ERRORS)}
 
 
+_BY_NAME: Final[JsonDict] = {"required": ["names"], "properties": {"names": {"minItems": 1}}}
+_BY_RULE: Final[JsonDict] = {
+    "required": ["open_opportunities"],
+    "properties": {"open_opportunities": {"const": True}},
+}
+
+
 class WatchSelection(BaseModel):
     """Watches of a tenant: of companies by name or key, or those of its rule; else all of them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"not": {"allOf": [_BY_NAME, _BY_RULE]}}
+    )
 
     names: Annotated[list[CompanyText], Field(max_length=_MOST_NAMES)] = Field(
         default=[], examples=[["Telefónica, S.A."]]
@@ -50,6 +60,8 @@ class WatchSelection(BaseModel):
 
 
 class _OneSelection(WatchSelection):
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_BY_NAME, _BY_RULE]})
+
     @model_validator(mode="after")
     def _is_said(self) -> Self:
         if not (self.names or self.open_opportunities):

@@ -56,6 +56,11 @@ def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
     """Mend a case that is meant to be valid."""
     if not case.meta.generation.mode.is_positive:
         return
+    for name in case.headers or {}:
+        if name.lower() == "idempotency-key":
+            case.headers[name] = str(uuid4())
+        elif name.lower() == "if-match":
+            case.headers[name] = "*"
     if case.path == "/leads/import":
         case.body, case.query = LEADS, {}
         return
@@ -68,11 +73,6 @@ def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
     case.query = {name: value for name, value in query.items() if name not in said}
     if case.path.endswith("/jobs/requeue") and "tenant" not in said:
         case.query["tenant"] = "acme"
-    for name in case.headers or {}:
-        if name.lower() == "idempotency-key":
-            case.headers[name] = str(uuid4())
-        elif name.lower() == "if-match":
-            case.headers[name] = "*"
 
 
 def sound_body(case: Any) -> Any:
@@ -94,12 +94,14 @@ def sound(value: Any, name: str = "") -> Any:  # noqa: PLR0911 - a case each
             return [sound(each, "company" if name == "companies" else name) for each in value]
         case str() if field in SOUND and value:
             return SOUND[field]
-        case str() if name in INSTANTS:
+        case str() if name in INSTANTS and "T" in value:
             return (datetime.now(UTC) + timedelta(hours=1)).isoformat()
         case str() if value and not any(unicodedata.category(c)[0] in "LNPS" for c in value):
             return "-"  # it would be blank
         case str() | int() | float() if name == "max_cost_usd":
             return 2
+        case bool() if name == "is_domain":
+            return False
         case float() if value.is_integer():
             return int(value)
         case _:

@@ -115,7 +115,7 @@ async def test_every_door_that_takes_work_documents_its_key(document: dict[str, 
         if "Idempotent-Replayed" in answer["headers"] and status < "300"
     }
 
-    assert doors == {
+    assert doors >= {
         "/api/v1/jobs",
         "/api/v1/jobs/requeue",
         "/api/v1/jobs/{job_id}/requeue",
