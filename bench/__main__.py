@@ -14,6 +14,7 @@ from bench import (
     durability,
     enqueue,
     flights,
+    gateway_history,
     hit,
     hostile_body,
     hostile_seller,
@@ -59,6 +60,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "start": start.main,
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "schedule": schedule.main,
+    "gateway-history": gateway_history.main,
     "chaos": chaos.main,
     "standstill": standstill.main,
     "hostile-seller": hostile_seller.main,

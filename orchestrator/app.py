@@ -25,7 +25,7 @@ from orchestrator.database.pruner import Pruner
 from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites, Repairs
-from orchestrator.gateway import Records
+from orchestrator.gateway import Comparison, Records
 from orchestrator.handlers import (
     CompanyHandler,
     LeadHandler,
@@ -172,6 +172,7 @@ class Gateway:
     records: Records
     cache: Cache
     repairs: Repairs
+    comparison: Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +269,14 @@ def company_ceiling(settings: Settings) -> int:
     """Return what one company may cost by `workspace`, in micro-USD."""
     is_set = "price_micros" in settings.model_fields_set
     return settings.price_micros if is_set else DEFAULT_CEILING_MICROS
+
+
+def _gateway(
+    engine: AsyncEngine, fence: Fence, cache: Cache, counters: Counters, clock: Clock
+) -> Gateway:
+    records = Records(engine, fence, FencedWrites(engine, fence, clock), clock)
+    repairs = Repairs(engine, fence, clock)
+    return Gateway(records, cache, repairs, Comparison(records, counters))
 
 
 @asynccontextmanager
@@ -419,10 +428,12 @@ async def build(
                 notifier=notifier,
             ),
             Leads(store, pipeline, rejudge, outbox),
-            Gateway(
-                Records(engine, fence, FencedWrites(engine, fence, clock), clock),
+            _gateway(
+                engine,
+                fence,
                 Cache(memo_redis, gateway_redis, counters, default_ttl=settings.redis_ttl),
-                Repairs(engine, fence, clock),
+                counters,
+                clock,
             ),
             Schedule(watches, due),
             Worker(

@@ -1,4 +1,4 @@
-"""Checks budgets, purchases whose answers were lost, the pace gate, and hit rates of caches."""
+"""Checks budgets, purchases whose answers were lost, the pace gate, and what caches do."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,6 +11,7 @@ from orchestrator.cache import HitRate, hit_rates
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.doctor.database import usable_engine
 from orchestrator.doctor.diagnosis import SEE_OTHERS, Diagnosis, fault, ok, warning
+from orchestrator.gateway import COMPARED, DIVERGED
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
@@ -34,6 +35,10 @@ _CHECK: Final = "budget"
 _REQUEUE: Final = (
     "`emasai jobs failed --reason answer_lost` lists them, and `emasai jobs requeue --reason "
     "answer_lost` buys them once more; compare `emasai costs` with the seller's bill."
+)
+_DIVERGED: Final = (
+    "Look for Cache-Status `deferred` in answers to writes, for failovers of the gateway's Redis, "
+    "and for services that change leads past the API; the copies are dropped already."
 )
 _TOP_UP: Final = "Top the workspace's owner up; calls go on within a minute."
 _SLOWER: Final = (
@@ -126,7 +131,8 @@ async def check_hit_rates(settings: Settings) -> list[Diagnosis]:
     """Read the fleet's counters of the last days."""
     async with open_redis(settings.redis_jobs_url) as client:
         try:
-            return judge_hit_rates(await Counters(client).read(DAYS))
+            counts = await Counters(client).read(DAYS)
+            return [*judge_hit_rates(counts), *judge_comparisons(counts)]
         except (RedisError, OSError):
             return [warning("hit rate", "unknown: Redis is unavailable", SEE_OTHERS)]
 
@@ -137,6 +143,17 @@ def judge_hit_rates(counts: Mapping[str, int]) -> list[Diagnosis]:
     if not rates:
         return [ok("hit rate", f"no lookups in the last {DAYS} days")]
     return [_judge_rate(rate) for rate in rates]
+
+
+def judge_comparisons(counts: Mapping[str, int]) -> list[Diagnosis]:
+    """Judge what was compared of cached leads and opportunities with the database. Pure."""
+    compared, diverged = counts.get(COMPARED, 0), counts.get(DIVERGED, 0)
+    if not compared:
+        return []
+    if diverged:
+        what = f"{diverged} of {compared:,} cached leads were not the database's ({DAYS} days)"
+        return [fault("cache", what, _DIVERGED)]
+    return [ok("cache", f"{compared:,} cached leads compared with the database: none is older")]
 
 
 def _judge_rate(rate: HitRate) -> Diagnosis:

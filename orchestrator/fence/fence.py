@@ -7,21 +7,22 @@ Generations are random and never repeat, so a server that has lost its memory ac
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final, TypeVar
 from uuid import uuid4
 
 import structlog
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
+from orchestrator.infra.batching import ScriptBatcher
 from orchestrator.infra.logs import ThrottledLog
-from orchestrator.infra.redis_client import Call, call_together, load_script
+from orchestrator.infra.redis_client import load_script
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 #: In front of every key of the fences, which other services must leave alone.
 FENCE_PREFIX: Final = "gateway1:"
@@ -63,6 +64,10 @@ class Fence:
         self._fence_ttl_ms = (ttl + max(_OUTLIVES, closed_for)) // _MS
         self._closed_ms = closed_for // _MS
         self.closed_for = closed_for
+        # Readers of one loop tick share a round trip, and do not wait for writers: those may wait
+        # for the server's disk.
+        self._reads = ScriptBatcher(redis)
+        self._changes = ScriptBatcher(redis)
         self.read_script = load_script(redis, "orchestrator.fence", "read")
         self.fill_script = load_script(redis, "orchestrator.fence", "fill")
         self.close_script = load_script(redis, "orchestrator.fence", "close")
@@ -76,12 +81,8 @@ class Fence:
         fence knows to be the latest.
         """
         args = (_generation(), self._fence_ttl_ms)
-        answers = await self._ask(
-            "read", self.read_script, [(fence_keys(key), args)], READ_PATIENCE_S
-        )
-        if answers is None:
-            return Miss(None)
-        match answers[0]:
+        asked = self._reads.call(self.read_script, fence_keys(key), args)
+        match await self._ask("read", asked, READ_PATIENCE_S):
             case [b"entry", generation, version, ttl_ms, value]:
                 if not value.startswith(b'{"version":%b,' % version):
                     return Miss(generation.decode())
@@ -104,15 +105,14 @@ class Fence:
         if generation is None:
             return False
         args = (generation, version, value, self._ttl_ms, self._fence_ttl_ms)
-        call = (fence_keys(key)[:2], args)
-        answers = await self._ask("fill", self.fill_script, [call], READ_PATIENCE_S)
-        return answers == [b"stored"]
+        asked = self._changes.call(self.fill_script, fence_keys(key)[:2], args)
+        return await self._ask("fill", asked, READ_PATIENCE_S) == b"stored"
 
     async def close(self, keys: Collection[str], token: str) -> bool:
         """Close *keys* for the write *token*; False if Redis has not said that they are."""
         args = (_generation(), token, self._closed_ms, self._fence_ttl_ms)
-        calls = [(fence_keys(key), args) for key in keys]
-        return await self._ask("close", self.close_script, calls, WRITE_PATIENCE_S) is not None
+        calls = (self._changes.call(self.close_script, fence_keys(key), args) for key in keys)
+        return await self._ask("close", asyncio.gather(*calls), WRITE_PATIENCE_S) is not None
 
     async def open(self, versions: Mapping[str, int], token: str) -> bool:
         """End the write *token* for the keys of *versions*; False if Redis has not said so.
@@ -121,19 +121,21 @@ class Fence:
             versions: What was committed, by key; 0 where nothing was.
             token: Of the write.
         """
-        calls = [
-            (fence_keys(key), (_generation(), token, version, self._fence_ttl_ms))
+        calls = (
+            self._changes.call(
+                self.open_script,
+                fence_keys(key),
+                (_generation(), token, version, self._fence_ttl_ms),
+            )
             for key, version in versions.items()
-        ]
-        return await self._ask("open", self.open_script, calls, WRITE_PATIENCE_S) is not None
+        )
+        return await self._ask("open", asyncio.gather(*calls), WRITE_PATIENCE_S) is not None
 
-    async def _ask(
-        self, operation: str, script: AsyncScript, calls: Sequence[Call], patience_s: float
-    ) -> list[Any] | None:
-        """Return the answers, None if Redis does not give them all in time."""
+    async def _ask(self, operation: str, asked: Awaitable[T], patience_s: float) -> T | None:
+        """Return the answer, None if Redis does not give it in time."""
         try:
             async with asyncio.timeout(patience_s):
-                return await call_together(self._redis, script, calls)
+                return await asked
         except (RedisError, OSError) as error:
             self._throttled.warning(
                 "fence.redis_away", operation=operation, error=type(error).__name__

@@ -3,6 +3,7 @@
 Reads go through the cache of the documented keys, writes invalidate it (`orchestrator.fence`).
 """
 
+from .comparison import COMPARED, DIVERGED, Comparison
 from .dashboard import DashboardMetrics, dashboard_metrics
 from .models import (
     MOVES,
@@ -27,8 +28,11 @@ from .models import (
 from .records import Read, Records
 
 __all__ = [
+    "COMPARED",
+    "DIVERGED",
     "MOVES",
     "Author",
+    "Comparison",
     "DashboardMetrics",
     "LeadFields",
     "LeadListFilter",

@@ -3,12 +3,16 @@
 Every change raises the row's version in the same UPDATE. A deletion leaves its version behind.
 """
 
-from collections.abc import Mapping
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     RowMapping,
     Select,
@@ -24,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.database import insert_into, reading
+from orchestrator.database import DatabaseUnavailable, insert_into, reading
 from orchestrator.database.schema import (
     deleted_versions,
     leads,
@@ -34,6 +38,7 @@ from orchestrator.database.schema import (
 from orchestrator.fence import Fence, Hit
 from orchestrator.fence.writes import FencedWrites, Written
 from orchestrator.identity import company_key
+from orchestrator.infra.batching import Batcher
 from orchestrator.infra.clock import Clock
 from orchestrator.leads import (
     Move,
@@ -74,6 +79,10 @@ RecordT = TypeVar("RecordT", LeadRecord, OpportunityRecord)
 
 #: Versions that a write is meant for; None for any.
 Expected = frozenset[int] | None
+#: Share of the reads from the cache that are compared with the database, and how many of them
+#: wait for that at most.
+SAMPLED_SHARE: Final = 0.01
+MOST_SAMPLED: Final = 100
 _LEAD: Final = "lead"
 _OPPORTUNITY: Final = "oportunidad"
 _LEADS: Final = select(leads, opportunities.c.id.label("opportunity_id")).select_from(
@@ -96,6 +105,26 @@ class Read:
     stored: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Versions of one record in the cache and in the database, which has None of a deleted one."""
+
+    kind: str
+    cached: int
+    stored: int | None
+    is_divergent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a record is: its cache key, and what reads its row."""
+
+    key: str
+    rows: Batcher[UUID, RowMapping | None]
+    kind: str
+    record_id: UUID
+
+
 class Records:
     """Leads and opportunities of one database, with cached copies under the documented keys.
 
@@ -109,6 +138,14 @@ class Records:
         self._fence = fence
         self._writes = writes
         self._clock = clock
+        self._sampled: deque[_Source] = deque(maxlen=MOST_SAMPLED)
+        # Concurrent misses share a query. It begins after all of them have asked for it.
+        self._lead_rows = Batcher(
+            partial(self._rows_of, _LEADS, leads.c.id), shared=DatabaseUnavailable
+        )
+        self._opportunity_rows = Batcher(
+            partial(self._rows_of, _OPPORTUNITIES, opportunities.c.id), shared=DatabaseUnavailable
+        )
 
     async def lead(self, lead_id: UUID) -> Read:
         """Return a lead, cached or read now.
@@ -116,8 +153,7 @@ class Records:
         Raises:
             NotStored: There is none.
         """
-        statement = _LEADS.where(leads.c.id == lead_id)
-        return await self._read(lead_key(lead_id), statement, _LEAD, lead_id)
+        return await self._read(_Source(lead_key(lead_id), self._lead_rows, _LEAD, lead_id))
 
     async def opportunity(self, record_id: UUID) -> Read:
         """Return an opportunity, cached or read now.
@@ -125,23 +161,57 @@ class Records:
         Raises:
             NotStored: There is none.
         """
-        statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
-        return await self._read(opportunity_key(record_id), statement, _OPPORTUNITY, record_id)
+        key = opportunity_key(record_id)
+        return await self._read(_Source(key, self._opportunity_rows, _OPPORTUNITY, record_id))
 
-    async def _read(self, key: str, statement: Select[Any], kind: str, record_id: UUID) -> Read:
-        found = await self._fence.read(key)
+    async def _read(self, source: _Source) -> Read:
+        found = await self._fence.read(source.key)
         if isinstance(found, Hit):
+            if random.random() < SAMPLED_SHARE:  # noqa: S311 - no secret
+                self._sampled.append(source)
             return Read(found.value, found.version, found.age_s, stored=True)
-        # A transaction of its own, begun after the generation was given: it sees every commit
-        # that came before.
-        async with reading(self._engine, f"read a {kind}") as connection:
-            row = (await connection.execute(statement)).mappings().one_or_none()
+        # Its transaction begins after the generation was given: it sees every commit that came
+        # before.
+        row = await source.rows.submit(source.record_id)
         if row is None:
-            raise NotStored(kind, record_id)
-        record = _to_lead(row) if kind == _LEAD else _to_opportunity(row)
+            raise NotStored(source.kind, source.record_id)
+        record = _to_lead(row) if source.kind == _LEAD else _to_opportunity(row)
         value = record.model_dump_json().encode()
-        stored = await self._fence.fill(key, found.generation, record.version, value)
+        stored = await self._fence.fill(source.key, found.generation, record.version, value)
         return Read(value, record.version, None, stored)
+
+    async def compare_sampled(self) -> AsyncIterator[Compared]:
+        """Compare what was sampled of cached reads with the database, each once.
+
+        A copy that diverges is dropped.
+        """
+        while self._sampled:
+            compared = await self._compare(self._sampled.popleft())
+            if compared is not None:
+                yield compared
+
+    async def _compare(self, source: _Source) -> Compared | None:
+        found = await self._fence.read(source.key)
+        if not isinstance(found, Hit):
+            return None
+        row = await source.rows.submit(source.record_id)
+        version: int | None = None if row is None else row["version"]
+        is_divergent = False
+        if version != found.version:
+            # A write in between has closed the key, or dropped the copy.
+            again = await self._fence.read(source.key)
+            is_divergent = isinstance(again, Hit) and again.version == found.version
+        if is_divergent:
+            await self._fence.open({source.key: version or 0}, uuid4().hex)
+        return Compared(source.kind, found.version, version, is_divergent)
+
+    async def _rows_of(
+        self, statement: Select[Any], column: Column[UUID], ids: Sequence[UUID]
+    ) -> list[RowMapping | None]:
+        async with reading(self._engine, f"read {column.table.name}") as connection:
+            among = statement.where(column.in_(sorted(set(ids))))
+            found = {row["id"]: row for row in (await connection.execute(among)).mappings()}
+        return [found.get(record_id) for record_id in ids]
 
     async def list_leads(
         self, wanted: LeadListFilter, *, after: PageCursor | None, limit: int

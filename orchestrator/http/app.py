@@ -88,11 +88,13 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         )
         async with opened as runtime, contextlib.aclosing(HealthChecks(runtime)) as checks:
             app.state.runtime, app.state.checks = runtime, checks
-            repairs = runtime.worker.supervisor.start(runtime.gateway.repairs.loop)
+            loops = (runtime.gateway.repairs.loop, runtime.gateway.comparison.loop)
+            running = [runtime.worker.supervisor.start(loop) for loop in loops]
             try:
                 yield
             finally:
-                await end_task(repairs)
+                for each in running:
+                    await end_task(each)
 
     app = DocumentedApi(
         title="EMASAI orchestrator",

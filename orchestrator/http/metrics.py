@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from orchestrator.app import Runtime
 from orchestrator.cache import hit_rates
 from orchestrator.database import DatabaseUnavailable
+from orchestrator.gateway import COMPARED, DIVERGED
 from orchestrator.infra.counters import REFUSED
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import LaneBacklog
@@ -182,6 +183,18 @@ def count_families(counts: Mapping[str, int]) -> Iterator[Family]:
         "Messages and tasks that workers have refused since midnight UTC.",
         "what",
         {name: counts.get(f"{REFUSED}{name}", 0) for name in REFUSALS},
+    )
+    yield from comparison_families(counts)
+
+
+def comparison_families(counts: Mapping[str, int]) -> Iterator[Family]:
+    """Yield how many cached leads and opportunities were compared with the database on a day."""
+    diverged = counts.get(DIVERGED, 0)
+    yield _counter(
+        "emasai_cache_comparisons",
+        "Cached leads and opportunities compared with the database since midnight UTC.",
+        "result",
+        {"same": counts.get(COMPARED, 0) - diverged, "diverged": diverged},
     )
 
 

@@ -4,7 +4,7 @@ Queries and transactions; how a judgement is written is in `recording`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
 from orchestrator.database import DatabaseUnavailable, in_chunks, insert_new, reading, writing
 from orchestrator.database.schema import decisions, leads, opportunities
-from orchestrator.fence.writes import FencedWrites
+from orchestrator.fence.writes import FencedWrites, Work
 from orchestrator.infra.batching import Batcher
 from orchestrator.infra.clock import Clock
 
@@ -44,10 +44,12 @@ from .models import (
     UnknownLead,
     lead_key,
     merged,
+    opportunity_key,
 )
 from .recording import record_all, to_decision
 from .versions import move_leads, next_versions, supersede_decisions
 
+T = TypeVar("T")
 #: Leads of one transaction or query: short for other writers and for the event loop, and
 #: far below the 32,766 variables that SQLite allows in a statement.
 CHUNK: Final = 2_000
@@ -110,13 +112,25 @@ class LeadStore:
 
     async def _insert(self, new: Mapping[UUID, Lead]) -> set[UUID]:
         now, ids = self._clock(), sorted(new)
-        async with writing(self._engine, "import leads") as connection:
+
+        async def work(connection: AsyncConnection) -> tuple[set[UUID], Mapping[str, int]]:
             versions = await next_versions(connection, list(map(lead_key, ids)))
             rows = [
                 {**_row(new[each]), "imported_at": now, "version": versions[lead_key(each)]}
                 for each in ids
             ]
-            return await insert_new(connection, leads.c.id, rows)
+            inserted = await insert_new(connection, leads.c.id, rows)
+            # A copy of a lead that was deleted must not be taken for one that comes back.
+            back = {lead_key(each): versions[lead_key(each)] for each in inserted}
+            return inserted, {key: version for key, version in back.items() if version > 1}
+
+        return await self._write("import leads", [], work)
+
+    async def _write(self, operation: str, keys: Sequence[str], work: Work[T]) -> T:
+        if self._writes is not None:
+            return (await self._writes.run(operation, keys, work)).result
+        async with writing(self._engine, operation) as connection:
+            return (await work(connection))[0]
 
     async def preview_import(
         self, new: Sequence[Lead], *, on_conflict: OnConflict = OnConflict.REPLACE
@@ -143,12 +157,7 @@ class LeadStore:
 
         updated = 0
         for some in in_chunks(sorted(changing), CLOSED):
-            if self._writes is None:
-                async with writing(self._engine, "update leads") as connection:
-                    updated += (await work(connection))[0]
-            else:
-                keys = list(map(lead_key, some))
-                updated += (await self._writes.run("update leads", keys, work)).result
+            updated += await self._write("update leads", list(map(lead_key, some)), work)
         return updated
 
     async def _merge(
@@ -238,13 +247,13 @@ class LeadStore:
         async def work(connection: AsyncConnection) -> tuple[list[Recorded], Mapping[str, int]]:
             now = self._clock()
             recorded = await record_all(connection, judgements, now)
-            return recorded, await move_leads(connection, judgements, recorded, now)
+            moved = await move_leads(connection, judgements, recorded, now)
+            # Nor must a copy of an opportunity that was deleted with its lead: it is dropped.
+            created = (each.opportunity_id for each in recorded if each.created)
+            return recorded, {**moved, **{opportunity_key(each): 0 for each in created if each}}
 
-        if self._writes is None:
-            async with writing(self._engine, "record decisions") as connection:
-                return (await work(connection))[0]
         keys = sorted({lead_key(each.lead_id) for each in judgements})
-        return (await self._writes.run("record decisions", keys, work)).result
+        return await self._write("record decisions", keys, work)
 
     async def opportunity_of(self, lead_id: UUID) -> Opportunity | None:
         """Return the opportunity of a lead, if it has one."""

@@ -3,9 +3,9 @@
 import gc
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.model.invariants import ALWAYS, QUIET, Promise
 from tests.model.parts import KEYS
@@ -62,7 +62,7 @@ class Explorer:
     def explore(self, *, most_states: int | None = None) -> Report:
         """Visit every state; stop at the first broken promise, which is one of the shortest."""
         started = time.monotonic()
-        with _without_collector(), logical_time(self._steps.programs.facts):
+        with without_collector(), logical_time(self._steps.programs.facts):
             first = self._steps.first()
             parents: dict[World, tuple[World | None, str]] = {first: (None, "")}
             queue = deque([first])
@@ -78,7 +78,7 @@ class Explorer:
                     parents[after] = (world, label)
                     promise = self._broken(after, self._always)
                     if promise is not None:
-                        broken = Counterexample(promise, _trace(parents, after))
+                        broken = Counterexample(promise, trace(parents, after))
                         break
                     queue.append(after)
                 if is_end and broken is None:
@@ -108,11 +108,11 @@ class Explorer:
             steps.append(label)
             broken = self._broken(end, self._always)
             if broken is not None:
-                return Counterexample(broken, [*_trace(parents, world), *steps])
+                return Counterexample(broken, [*trace(parents, world), *steps])
         broken = self._broken(end, self._quiet)
         if broken is None:
             return None
-        return Counterexample(broken, [*_trace(parents, world), *steps])
+        return Counterexample(broken, [*trace(parents, world), *steps])
 
     def _last_act(self, world: World) -> Iterator[tuple[str, World]]:
         calm = world
@@ -151,7 +151,7 @@ class Explorer:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Keep the garbage collector from walking all states again and again: a fifth of the time."""
     gc.disable()
     try:
@@ -160,7 +160,8 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-def _trace(parents: dict[World, tuple[World | None, str]], world: World | None) -> list[str]:
+def trace(parents: Mapping[Any, tuple[Any, str]], world: Any) -> list[str]:
+    """Return what happened before *world*."""
     steps: list[str] = []
     while world is not None:
         parent, label = parents[world]

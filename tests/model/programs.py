@@ -162,9 +162,9 @@ class Programs:
         facts.now_ms = started_ms
         facts.late = []
         coroutine = self.make(program)(facts)
+        seen: list[_Seen] = []
         try:
             pending: Ask = coroutine.send(None)
-            seen: list[_Seen] = []
             for answer, at_ms, certain in history:
                 facts.now_ms = at_ms or 0
                 facts.certain = bool(certain)

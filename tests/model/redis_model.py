@@ -11,9 +11,9 @@ from lupa.lua51 import LuaRuntime  # type: ignore[import-untyped] # it has no st
 
 
 class Value(NamedTuple):
-    """What a key holds: bytes, or a sorted set as pairs of member and score."""
+    """What a key holds: bytes; or pairs of member and score, of field and bytes."""
 
-    data: bytes | tuple[tuple[str, float], ...]
+    data: bytes | tuple[tuple[str, Any], ...]
     expires_at_ms: int | None
 
 
@@ -47,45 +47,47 @@ def sorted_set(store: Store, key: str) -> dict[str, float]:
     return {}
 
 
-class _Server:
+class Server:
     """The commands, on the keys of one script."""
 
     def __init__(self, values: dict[str, Value], now_ms: int) -> None:
         self.values = values
-        self._now_ms = now_ms
+        self.now_ms = now_ms
 
     def call(self, command: bytes, *raw: bytes | float) -> Any:
+        """Execute *command*."""
         args = [_text(arg) for arg in raw]
         run: Callable[..., Any] = getattr(self, f"_{command.decode().lower()}")
         return run(*args)
 
-    def _live(self, key: str) -> Value | None:
+    def live(self, key: str) -> Value | None:
+        """Return what is under *key* and has not expired."""
         value = self.values.get(key)
-        if value is None or (value.expires_at_ms or self._now_ms + 1) <= self._now_ms:
+        if value is None or (value.expires_at_ms or self.now_ms + 1) <= self.now_ms:
             return None
         return value
 
     def _time(self) -> list[bytes]:
-        return [str(self._now_ms // 1000).encode(), str(self._now_ms % 1000 * 1000).encode()]
+        return [str(self.now_ms // 1000).encode(), str(self.now_ms % 1000 * 1000).encode()]
 
     def _get(self, key: str) -> bytes | bool:
-        value = self._live(key)
+        value = self.live(key)
         return False if value is None else bytes(value.data)  # type: ignore[arg-type] # a string
 
     def _set(self, key: str, data: str, *options: str) -> bool:
         words = [option.upper() for option in options]
-        if "NX" in words and self._live(key) is not None:
+        if "NX" in words and self.live(key) is not None:
             return False
         expires: int | None = None
         if "PX" in words:
-            expires = self._now_ms + int(options[words.index("PX") + 1])
+            expires = self.now_ms + int(options[words.index("PX") + 1])
         elif "PXAT" in words:
             expires = int(options[words.index("PXAT") + 1])
         self.values[key] = Value(data.encode(), expires)
         return True
 
     def _del(self, *keys: str) -> int:
-        gone = [key for key in keys if self._live(key) is not None]
+        gone = [key for key in keys if self.live(key) is not None]
         for key in keys:
             self.values.pop(key, None)
         return len(gone)
@@ -93,24 +95,24 @@ class _Server:
     _unlink = _del
 
     def _pexpiretime(self, key: str) -> int:
-        value = self._live(key)
+        value = self.live(key)
         if value is None:
             return -2
         return -1 if value.expires_at_ms is None else value.expires_at_ms
 
     def _pttl(self, key: str) -> int:
         at = self._pexpiretime(key)
-        return at if at < 0 else at - self._now_ms
+        return at if at < 0 else at - self.now_ms
 
     def _pexpire(self, key: str, ms: str) -> int:
-        value = self._live(key)
+        value = self.live(key)
         if value is None or isinstance(value.data, tuple):  # the list of records stays
             return int(value is not None)
-        self.values[key] = value._replace(expires_at_ms=self._now_ms + int(ms))
+        self.values[key] = value._replace(expires_at_ms=self.now_ms + int(ms))
         return 1
 
     def _incr(self, key: str) -> int:
-        value = self._live(key)
+        value = self.live(key)
         count = 1 if value is None else int(bytes(value.data)) + 1  # type: ignore[arg-type] # a string
         data = str(count).encode()
         self.values[key] = Value(data, None) if value is None else value._replace(data=data)
@@ -123,7 +125,7 @@ class _Server:
         return self._replace_set(key, {}, (member,))
 
     def _replace_set(self, key: str, added: dict[str, float], gone: tuple[str, ...]) -> int:
-        value = self._live(key)
+        value = self.live(key)
         members = {} if value is None else dict(value.data)  # type: ignore[arg-type] # a sorted set
         before = len(members)
         members.update(added)
@@ -143,9 +145,10 @@ class _Server:
 class Scripts:
     """Executes Lua scripts against a store. Results are kept by all that they depend on."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: type[Server] = Server) -> None:
+        self._make_server = server
         self._lua = LuaRuntime(encoding=None, unpack_returned_tuples=True)
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._functions: dict[str, Callable[..., Any]] = {}
         self._results: dict[Any, tuple[tuple[tuple[str, Value], ...], Reply]] = {}
         self.executed = 0
@@ -176,7 +179,7 @@ class Scripts:
         if text not in self._functions:
             body = f"return function(KEYS, ARGV)\n{text}\nend"
             self._functions[text] = self._lua.execute(body.encode())
-        self._server = _Server(values, now_ms)
+        self._server = self._make_server(values, now_ms)
         keys_table = self._lua.table_from([key.encode() for key in keys])
         args_table = self._lua.table_from([_bytes(arg) for arg in args])
         reply = _reply(self._functions[text](keys_table, args_table))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orchestrator.purchasing.purchase as buying
 from orchestrator.memo import Durability, Memo, Records, store
@@ -181,8 +181,16 @@ class Mutation(NamedTuple):
         return self.scenario._replace(rules=self.scenario.rules._replace(lua=self.lua))
 
 
+class Patched(Protocol):
+    """A mutation of either protocol."""
+
+    @property
+    def patch(self) -> tuple[Any, str, Any] | None:
+        """What is replaced: its owner, its name, and by what."""
+
+
 @contextmanager
-def applied(mutation: Mutation) -> Iterator[None]:
+def applied(mutation: Patched) -> Iterator[None]:
     """Break the Python side of *mutation* for a while; scripts are broken in its scenario."""
     if mutation.patch is None:
         yield

@@ -1,7 +1,7 @@
 """A process that reads and writes leads, and writes down what it was told, for `history`.
 
 `python -m tests.support.gateway_process ROLE DATABASE REDIS LOG PLANT`, with the role `reader`,
-`writer` or `mortal`: a writer that kills itself between a commit and its last step. It goes on
+`eager`, `writer` or `mortal`: a writer that kills itself between a commit and its last step. It goes on
 until it is ended. With the plant `naive` or `careless` it works as the classes of these names do.
 """
 
@@ -15,6 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
+import uvloop
+
 from orchestrator.database import open_engine
 from orchestrator.fence import Fence, Hit, Miss
 from orchestrator.fence.writes import FencedWrites
@@ -24,7 +26,9 @@ from orchestrator.infra.redis_client import open_redis
 from tests.support.cases import lead
 
 LEADS = 4
-TASKS = {"reader": 8, "writer": 2, "mortal": 2}
+TASKS = {"reader": 8, "eager": 32, "writer": 2, "mortal": 2}
+#: Roles that read; one that is eager makes no pauses.
+READS = ("reader", "eager")
 #: Completed writes after which a mortal process dies in the next one.
 LIVES = 5
 
@@ -96,10 +100,11 @@ async def _main(role: str, database: str, redis_url: str, log: Path, plant: str)
     kind = FENCES[plant or ("mortal" if role == "mortal" else "")]
     fence = kind(redis, ttl=timedelta(hours=1))
     records = Records(engine, fence, FencedWrites(engine, fence, utc_now), utc_now)
-    with log.open("a", encoding="ascii", buffering=1) as lines:
+    # A line of a writer is written at once: what was begun is known, whatever happens then. The
+    # last reads of a process that is killed are not.
+    with log.open("a", encoding="ascii", buffering=-1 if role in READS else 1) as lines:
 
         def note(*words: object) -> None:
-            # A line is one write: what was begun is known, whatever happens then.
             lines.write(" ".join(map(str, words)) + "\n")
 
         async def read_on() -> None:
@@ -107,8 +112,10 @@ async def _main(role: str, database: str, redis_url: str, log: Path, plant: str)
                 record_id = lead(random.randrange(LEADS)).id  # noqa: S311 - no secret
                 began = monotonic()
                 found = await records.lead(record_id)
-                note("read", record_id, began, monotonic(), found.version)
-                await asyncio.sleep(random.random() / 50)  # noqa: S311 - no secret
+                is_hit = int(found.age_s is not None)
+                note("read", record_id, began, monotonic(), found.version, is_hit)
+                if role == "reader":
+                    await asyncio.sleep(random.random() / 50)  # noqa: S311 - no secret
 
         async def write_on(task: int) -> None:
             for number in range(1_000_000):
@@ -123,9 +130,9 @@ async def _main(role: str, database: str, redis_url: str, log: Path, plant: str)
         print("ready", flush=True)  # noqa: T201 - how the test is told
         async with asyncio.TaskGroup() as group:
             for task in range(TASKS[role]):
-                group.create_task(read_on() if role == "reader" else write_on(task))
+                group.create_task(read_on() if role in READS else write_on(task))
 
 
 if __name__ == "__main__":
     _, ROLE, DATABASE, REDIS, LOG, PLANT = sys.argv
-    asyncio.run(_main(ROLE, DATABASE, REDIS, Path(LOG), PLANT))
+    uvloop.run(_main(ROLE, DATABASE, REDIS, Path(LOG), PLANT))

@@ -6,7 +6,6 @@ caches. The same runs with faults that are planted must be found.
 
 import asyncio
 import signal
-from asyncio.subprocess import Process
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,19 +13,16 @@ from uuid import uuid4
 
 import pytest
 
-from orchestrator.database import open_engine, upgrade
+from orchestrator.database import open_engine
 from orchestrator.embedded.stack import Valkey
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import Repairs
 from orchestrator.infra.background import Supervisor, end_task
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis
-from orchestrator.leads import LeadStore
-from tests.support.cases import lead
 from tests.support.children import Children
 from tests.support.database import migrated_file
-from tests.support.gateway_process import LEADS
-from tests.support.history import Read, Write, faults
+from tests.support.gateway_run import GatewayRun, fill_database
 from tests.support.postgres import PostgresServer, postgres_or_skip
 from tests.support.valkey import client_of, running_valkey, standing_still
 
@@ -44,15 +40,11 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a migrated database with the leads."""
+    url = migrated_file(tmp_path)
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         url = server.create_database(f"test_{uuid4().hex}")
-        await upgrade(url)
-    else:
-        url = migrated_file(tmp_path)
-    engine = open_engine(url)
-    await LeadStore(engine, utc_now).import_leads([lead(number) for number in range(LEADS)])
-    await engine.dispose()
+    await fill_database(url)
     return url
 
 
@@ -63,50 +55,13 @@ def server(tmp_path: Path) -> Iterator[Valkey]:
         yield running
 
 
-class Run:
-    """Processes on one database and one cache, and what they were told."""
-
-    def __init__(self, children: Children, database: str, redis_url: str, folder: Path) -> None:
-        self._children = children
-        self._places = (database, redis_url)
-        self._folder = folder
-        self._logs: list[Path] = []
-
-    async def start(self, role: str, plant: str = "") -> Process:
-        """Start a process; it reads or writes until it is ended."""
-        log = self._folder / f"{len(self._logs)}.log"
-        self._logs.append(log)
-        module = ("-m", "tests.support.gateway_process")
-        return await self._children.start(
-            *module, role, *self._places, str(log), plant, ready=b"ready"
-        )
-
-    def history(self) -> tuple[list[Read], list[Write]]:
-        """Return all that was read and written; a line that a killed process cut off is none."""
-        reads: list[Read] = []
-        begun: dict[str, Write] = {}
-        for log in self._logs:
-            for line in log.read_text("ascii").splitlines(keepends=True):
-                match line.split() if line.endswith("\n") else []:
-                    case ["read", key, began, ended, version]:
-                        reads.append(Read(key, float(began), float(ended), int(version)))
-                    case ["begin", name, key, began]:
-                        begun[name] = Write(key, float(began))
-                    case ["end", name, ended, version, deferred]:
-                        first = begun[name]
-                        begun[name] = Write(
-                            first.key, first.began, float(ended), int(version), deferred == "1"
-                        )
-        return reads, list(begun.values())
-
-
 @pytest.mark.timeout(600)
 async def test_no_read_is_stale_whatever_dies_or_stands_still(
     database: str, server: Valkey, children: Children, tmp_path: Path
 ) -> None:
     """A writer dies after its commit, a reader is suspended, Redis is flushed and silent."""
     redis_url = f"{server.url}/0"
-    run = Run(children, database, redis_url, tmp_path)
+    run = GatewayRun(children, database, redis_url, tmp_path)
     engine, redis = open_engine(database), open_redis(redis_url)
     repairs = Repairs(engine, Fence(redis, ttl=timedelta(hours=1)), utc_now)
     repairing = Supervisor().start(repairs.loop)
@@ -135,13 +90,13 @@ async def test_no_read_is_stale_whatever_dies_or_stands_still(
     await redis.aclose()
     await engine.dispose()
 
-    reads, writes = run.history()
+    reads, writes = list(run.reads()), run.writes()
     assert mortal.returncode == -signal.SIGKILL
     print(f"{len(reads)} reads, {len(writes)} writes")  # noqa: T201 - for -rP
     assert len(reads) > 200
     assert sum(write.ended is None for write in writes) >= 1
     assert sum(write.version is not None and not write.deferred for write in writes) > 20
-    assert faults(reads, writes) == []
+    assert run.faults() == []
 
 
 @pytest.mark.timeout(600)
@@ -150,11 +105,11 @@ async def test_planted_faults_are_found(
     database: str, server: Valkey, children: Children, tmp_path: Path, plant: str
 ) -> None:
     """The pattern without a fence, and a fill that ignores what came between, return old rows."""
-    run = Run(children, database, f"{server.url}/0", tmp_path)
+    run = GatewayRun(children, database, f"{server.url}/0", tmp_path)
     processes = [await run.start(role, plant) for role in ("reader", "reader", "writer")]
 
     async with asyncio.timeout(300):
-        while not faults(*run.history()):
+        while not run.faults():
             await asyncio.sleep(PART_S)
             assert all(process.returncode is None for process in processes)
     for process in processes:

@@ -11,7 +11,7 @@ from orchestrator.database import SchemaState
 from orchestrator.doctor.database import judge_schema
 from orchestrator.doctor.diagnosis import Level, public_address
 from orchestrator.doctor.examine import check_folder, check_policy, judge_python
-from orchestrator.doctor.money import judge_doubt, judge_hit_rates
+from orchestrator.doctor.money import judge_comparisons, judge_doubt, judge_hit_rates
 from orchestrator.doctor.surfsense import judge_health
 from orchestrator.infra.redis_address import RedisAddress
 from orchestrator.purchasing import UncertainCost
@@ -95,6 +95,17 @@ def test_no_lookups_are_no_fault() -> None:
     (diagnosis,) = judge_hit_rates({})
 
     assert diagnosis.level is Level.OK
+
+
+def test_cached_leads_that_diverge_from_the_database_are_a_fault() -> None:
+    """One in a million is too many; where nothing was compared, nothing is said."""
+    assert judge_comparisons({}) == []
+
+    (same,) = judge_comparisons({"comparisons.all": 1_000_000})
+    (diverged,) = judge_comparisons({"comparisons.all": 1_000_000, "comparisons.diverged": 1})
+
+    assert (same.level, diverged.level) == (Level.OK, Level.FAULT)
+    assert diverged.what.startswith("1 of 1,000,000 cached leads")
 
 
 def test_purchases_without_an_answer_are_reported_with_their_possible_cost() -> None:
