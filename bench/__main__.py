@@ -14,6 +14,7 @@ from bench import (
     durability,
     enqueue,
     flights,
+    gateway,
     gateway_history,
     hit,
     hostile_body,
@@ -60,6 +61,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "start": start.main,
     "key": key.main,  # on generated names; on real ones, too, where a folder is given
     "schedule": schedule.main,
+    "gateway": gateway.main,
     "gateway-history": gateway_history.main,
     "chaos": chaos.main,
     "standstill": standstill.main,

@@ -18,7 +18,7 @@ from time import perf_counter
 
 from bench.measure import QUICK_REPEATS, console, grid, judge
 from orchestrator.database import open_engine
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import Repairs
 from orchestrator.infra.background import Supervisor, end_task

@@ -40,6 +40,9 @@ from orchestrator.settings import ConfigurationError
 BUSY_TIMEOUT_S: Final = 30
 #: Seconds that a PostgreSQL server may work on one statement, waiting for locks included.
 STATEMENT_TIMEOUT_S: Final = 20
+#: Seconds of these that it may wait for one lock, so that a stuck transaction does not take all
+#: connections of the processes that wait for it.
+LOCK_TIMEOUT_S: Final = 10
 #: How long a PostgreSQL server may stay silent. It ends statements itself before that, unless the
 #: process stands still or a pooler keeps the statement waiting.
 ANSWER_TIMEOUT: Final = timedelta(seconds=STATEMENT_TIMEOUT_S + 5)
@@ -64,6 +67,7 @@ _SQLITE_PRAGMAS: Final = (
 #: Timeouts (ms) of every PostgreSQL transaction. They are set within it: behind a pooler in
 #: transaction mode the next transaction has another session, and startup parameters are refused.
 _POSTGRES_TIMEOUTS: Final = {
+    "lock_timeout": LOCK_TIMEOUT_S * 1000,
     "statement_timeout": STATEMENT_TIMEOUT_S * 1000,
     "idle_in_transaction_session_timeout": 2 * BUSY_TIMEOUT_S * 1000,
 }

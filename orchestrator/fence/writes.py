@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.database import DatabaseUnavailable, reading, writing
@@ -137,22 +137,38 @@ class Repairs:
     async def repair(self) -> int:
         """Complete what is due, up to `AT_ONCE`; return how many writes that were.
 
-        Idempotent: Several processes may repair the same writes.
+        Idempotent: Several processes share the work; one that dies leaves its part to the others.
 
         Raises:
             StoreUnavailable: Redis does not answer; the writes stay due.
             DatabaseUnavailable: The database does not answer.
         """
-        due = select(cache_outbox.c.token, cache_outbox.c.versions).where(
-            cache_outbox.c.due_at <= self._clock()
-        )
-        oldest_first = due.order_by(cache_outbox.c.due_at).limit(AT_ONCE)
-        async with reading(self._engine, "read uncompleted writes") as connection:
-            rows = (await connection.execute(oldest_first)).all()
-        for token, versions in rows:
+        repaired = 0
+        for token, versions in await self._claimed():
             if not await self._fence.open(versions, token):
                 raise StoreUnavailable("repair cached rows")
             async with writing(self._engine, "complete writes") as connection:
                 await connection.execute(delete(cache_outbox).where(cache_outbox.c.token == token))
             log.info("fence.repaired", keys=len(versions))
-        return len(rows)
+            repaired += 1
+        return repaired
+
+    async def _claimed(self) -> list[tuple[str, dict[str, int]]]:
+        """Return what is due, and let others leave it alone until `GRACE` is over again."""
+        now = self._clock()
+        is_due = cache_outbox.c.due_at <= now
+        async with reading(self._engine, "look for uncompleted writes") as connection:
+            # An idle process must not take SQLite's write lock every two seconds.
+            if not await connection.scalar(select(exists().where(is_due))):
+                return []
+        due = select(cache_outbox.c.token).where(is_due).order_by(cache_outbox.c.due_at)
+        chosen = due.limit(AT_ONCE).with_for_update(skip_locked=True).cte("chosen")
+        claiming = (
+            update(cache_outbox)
+            .where(cache_outbox.c.token.in_(select(chosen.c.token)), is_due)
+            .values(due_at=now + GRACE)
+            .returning(cache_outbox.c.token, cache_outbox.c.versions)
+        )
+        async with writing(self._engine, "claim uncompleted writes") as connection:
+            rows = (await connection.execute(claiming)).all()
+        return [(token, versions) for token, versions in rows]

@@ -126,6 +126,9 @@ class _Connection:
         thawed = (tuple(map(_thawed, row)) for row in rows)
         return IteratorResult(SimpleResultMetaData(names), thawed)
 
+    async def scalar(self, statement: Any) -> Any:
+        return (await self.execute(statement)).scalar()
+
     async def scalars(self, statement: Any, parameters: Any = None) -> Any:
         return (await self.execute(statement, parameters)).scalars()
 

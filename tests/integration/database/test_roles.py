@@ -58,6 +58,8 @@ async def application(owner_url: str) -> AsyncIterator[AsyncEngine]:
         "DROP TABLE purchases CASCADE",
         "ALTER TABLE purchases RENAME TO sales",
         "ALTER FUNCTION purchases_refuse_change() RENAME TO harmless",
+        "UPDATE resolutions SET cost_micros = 0",
+        "DELETE FROM resolutions",
         "UPDATE identity_decisions SET why = ''",
         "DELETE FROM identity_decisions",
         "UPDATE alembic_version SET version_num = '0001'",

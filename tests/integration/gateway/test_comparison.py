@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 import orchestrator.gateway.records
 from orchestrator.database import open_engine, writing
 from orchestrator.database.schema import leads
-from orchestrator.embedded.servers import Valkey
+from orchestrator.embedded.stack import Valkey
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites
 from orchestrator.gateway import COMPARED, DIVERGED, Comparison, LeadFields, Records

@@ -1,12 +1,17 @@
 """The writer's side of the fence while Redis is silent, and its repair."""
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
-from sqlalchemy import func, select
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import func, insert, select, text, update
 
-from orchestrator.database import open_engine, reading
-from orchestrator.database.schema import cache_outbox
+from orchestrator.database import DatabaseUnavailable, open_engine, reading, upgrade, writing
+from orchestrator.database.engine import LOCK_TIMEOUT_S
+from orchestrator.database.schema import cache_outbox, leads
 from orchestrator.embedded.stack import Valkey
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites, Repairs
@@ -16,7 +21,29 @@ from orchestrator.infra.redis_client import open_redis
 from orchestrator.leads import LeadStore
 from tests.support.cases import lead
 from tests.support.database import migrated_file
+from tests.support.postgres import PostgresServer, postgres_or_skip
 from tests.support.valkey import running_valkey, standing_still
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    """Run one server for all tests; skip without one, except in CI, where nothing is skipped."""
+    with postgres_or_skip() as server:
+        yield server
+
+
+class Noting(Fence):
+    """Opens keys by writing down for which write."""
+
+    def __init__(self, opened: list[str]) -> None:
+        super().__init__(Redis(), ttl=timedelta(hours=1))
+        self._opened = opened
+
+    async def open(self, versions: Mapping[str, int], token: str) -> bool:
+        """Note *token*."""
+        del versions
+        self._opened.append(token)
+        return True
 
 
 async def test_a_write_that_redis_was_not_told_of_is_deferred_and_repaired(tmp_path: Path) -> None:
@@ -52,3 +79,42 @@ async def _defer_and_repair(server: Valkey, database: str) -> None:
         assert (await connection.execute(count)).scalar_one() == 0
     await redis.aclose()
     await engine.dispose()
+
+
+async def test_processes_that_repair_do_not_wait_for_each_other(postgres: PostgresServer) -> None:
+    """What another one has claimed is passed over, and left alone until it had its time."""
+    url = postgres.create_database(f"test_{uuid4().hex}")
+    await upgrade(url)
+    engine = open_engine(url)
+    row = {"versions": {"lead:1": 2}, "due_at": utc_now()}
+    async with writing(engine, "leave writes uncompleted") as connection:
+        rows = [{**row, "token": token} for token in ("a", "b")]
+        await connection.execute(insert(cache_outbox), rows)
+    opened: list[str] = []
+
+    async with writing(engine, "claim one") as other:
+        claimed = select(cache_outbox).where(cache_outbox.c.token == "a").with_for_update()
+        await other.execute(claimed)
+        await Repairs(engine, Noting(opened), utc_now).repair()
+
+    assert opened == ["b"]
+    await engine.dispose()
+
+
+async def test_a_lock_is_waited_for_in_bounded_time(postgres: PostgresServer) -> None:
+    """A transaction that is stuck does not take the connections of all who wait for it."""
+    url = postgres.create_database(f"test_{uuid4().hex}")
+    await upgrade(url)
+    await LeadStore(engine := open_engine(url), utc_now).import_leads([lead(1)])
+    impatient = open_engine(f"{url}&options=-c%20lock_timeout%3D50ms")
+    change = update(leads).values(notes="x")
+
+    async with writing(engine, "change a lead") as connection:
+        await connection.execute(change)
+        assert await connection.scalar(text("SHOW lock_timeout")) == f"{LOCK_TIMEOUT_S}s"
+        with pytest.raises(DatabaseUnavailable, match="could not change it, too"):
+            async with writing(impatient, "change it, too") as waiting:
+                await waiting.execute(change)
+
+    await engine.dispose()
+    await impatient.dispose()
