@@ -52,7 +52,7 @@ class Setting:
 
     async def start(self, plant: str = "") -> None:
         """Start all processes."""
-        self._readers = [await self.run.start("reader", plant) for _ in range(READERS)]
+        self._readers = [await self.run.start("eager", plant) for _ in range(READERS)]
         self._writers = [await self.run.start("writer", plant) for _ in range(WRITERS)]
 
     async def strike(self) -> None:
