@@ -2,8 +2,8 @@
 
 `python -m tests.support.gateway_process ROLE DATABASE REDIS LOG PLANT`, with the role `reader`,
 `eager` (a reader without pauses), `writer` or `mortal`: a writer that kills itself between a commit
-and its last step. It goes on until it is ended. With the plant `naive` or `careless` it works as the
-classes of these names do.
+and its last step. It goes on until it is ended. With the plant `naive` or `careless` it works as
+the classes of these names do.
 """
 
 import asyncio
