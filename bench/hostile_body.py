@@ -20,7 +20,7 @@ from time import perf_counter
 import psutil
 
 from bench.measure import console, grid, judge
-from orchestrator.embedded.child import Child
+from orchestrator.embedded.stack import Child
 from tests.support.database import migrated_file
 from tests.support.valkey import running_valkey
 

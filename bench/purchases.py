@@ -30,8 +30,7 @@ import redis
 from bench.measure import QUICK_REPEATS, console, grid, judge, rounds, summary
 from bench.peers.enqueue import COMPANIES
 from bench.servers import commands_processed
-from orchestrator.embedded.child import free_port
-from orchestrator.embedded.stack import start_valkey
+from orchestrator.embedded.stack import free_port, start_valkey
 from tests.support.project import ROOT
 
 DELAY_MS = 200

@@ -92,8 +92,7 @@ def embedded_stack(*, workers: int) -> Iterator["EmbeddedStack"]:
     """
     try:
         # Neither it nor its packages are needed, or installed, where the environment is configured.
-        from orchestrator.embedded.child import StackError  # noqa: PLC0415 - see above
-        from orchestrator.embedded.stack import open_stack  # noqa: PLC0415 - (as above)
+        from orchestrator.embedded.stack import StackError, open_stack  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise EmbeddedStackUnavailable(_NOT_INSTALLED.format(package=error.name)) from error
     try:

@@ -10,7 +10,7 @@ from time import monotonic
 
 import httpx
 
-from orchestrator.embedded.child import Child
+from orchestrator.embedded.stack import Child
 
 _SERVE = (
     "import sys; from orchestrator.http import serve; "

@@ -23,7 +23,7 @@ import httpx
 import orjson
 from aiohttp import web
 
-from orchestrator.embedded.child import Child, free_port
+from orchestrator.embedded.stack import Child, free_port
 from tests.support.waiting import wait_until
 
 #: Micro-USD of a company by `enrich`, and of a run.

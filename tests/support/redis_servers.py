@@ -13,8 +13,7 @@ from urllib.parse import quote
 
 import redis
 
-from orchestrator.embedded.child import Child, free_port
-from orchestrator.embedded.stack import valkey_binary
+from orchestrator.embedded.stack import Child, free_port, valkey_binary
 from tests.support.waiting import wait_until
 
 #: As docs/operations.md wants a server to be, and a socket beside its port.

@@ -16,7 +16,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from orchestrator.embedded.child import Child, free_port
+from orchestrator.embedded.stack import Child, free_port
 from tests.support.project import ROOT
 from tests.support.site import Site, site_of
 from tests.support.waiting import wait_until

@@ -9,8 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from orchestrator.embedded.child import Child
-from orchestrator.embedded.stack import EmbeddedStack, Valkey
+from orchestrator.embedded.stack import Child, EmbeddedStack, Valkey
 from tests.support.api_process import PATIENCE_S, running_api
 from tests.support.database import migrated_file
 from tests.support.stack import running_stack

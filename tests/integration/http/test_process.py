@@ -10,8 +10,7 @@ from time import monotonic
 
 import httpx
 
-from orchestrator.embedded.child import Child
-from orchestrator.embedded.stack import Valkey
+from orchestrator.embedded.stack import Child, Valkey
 from tests.support.api_process import PATIENCE_S
 
 WANTED = {"kind": "enrich", "companies": ["Acme"]}

@@ -9,8 +9,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from orchestrator.embedded.child import Child
-from orchestrator.embedded.stack import Valkey
+from orchestrator.embedded.stack import Child, Valkey
 from tests.support.waiting import wait_until
 
 ROWS = 60_000

@@ -2,7 +2,7 @@
 
 `World` makes a company of any name that is asked for, the same for the same seed and name, and
 keeps a catalogue of companies for benches. What SurfSense's verbs say about a company is decided
-in `hits.py`, `places.py`, `pages.py` and `openings.py`; `maker.py` decides what is true.
+in `hits.py`, `places.py`, `pages.py` and `openings.py`; `company.py` decides what is true.
 """
 
 import re
@@ -12,8 +12,7 @@ from typing import Literal, NamedTuple
 
 from orchestrator.embedded.sandbox.world import vocabulary
 from orchestrator.embedded.sandbox.world.catalogue import Given, invent_names
-from orchestrator.embedded.sandbox.world.company import Company, Trait
-from orchestrator.embedded.sandbox.world.maker import Maker
+from orchestrator.embedded.sandbox.world.company import Company, Maker, Trait
 from orchestrator.identity import InvalidCompanyName, company_key
 
 #: Most other companies of a name.

@@ -7,8 +7,7 @@ from urllib.parse import quote_plus, urlsplit
 from orchestrator.embedded.sandbox.fake_data import SeededRandom
 from orchestrator.embedded.sandbox.world import vocabulary
 from orchestrator.embedded.sandbox.world.companies import World
-from orchestrator.embedded.sandbox.world.company import Company, Trait
-from orchestrator.embedded.sandbox.world.maker import slug_of
+from orchestrator.embedded.sandbox.world.company import Company, Trait, slug_of
 from orchestrator.embedded.sandbox.world.pages import group_name, group_url, own_urls
 from orchestrator.embedded.sandbox.world.wording import displayed, wording_of
 

@@ -15,8 +15,7 @@ from orchestrator.embedded.sandbox.fake_data import SeededRandom
 from orchestrator.embedded.sandbox.requests import CrawlRequest
 from orchestrator.embedded.sandbox.world import vocabulary
 from orchestrator.embedded.sandbox.world.companies import Site, World
-from orchestrator.embedded.sandbox.world.company import Company, Trait
-from orchestrator.embedded.sandbox.world.maker import slug_of
+from orchestrator.embedded.sandbox.world.company import Company, Trait, slug_of
 from orchestrator.embedded.sandbox.world.wording import Wording, wording_of
 
 #: Links of a page of `Trait.HUGE`, and characters around each; its text is cut at `maxLength`.

@@ -7,8 +7,7 @@ import phonenumbers
 
 from orchestrator.embedded.sandbox.fake_data import SeededRandom
 from orchestrator.embedded.sandbox.world import vocabulary
-from orchestrator.embedded.sandbox.world.company import Company
-from orchestrator.embedded.sandbox.world.maker import e164
+from orchestrator.embedded.sandbox.world.company import Company, e164
 from orchestrator.embedded.sandbox.world.tax_ids import formatted, invent_tax_id
 from orchestrator.embedded.sandbox.world.vocabulary import Language
 
