@@ -1,4 +1,4 @@
-"""EMASAI's orchestrator: looks companies up once, and runs leads past the agents.
+"""EMASAI's orchestrator: looks companies up once, and has agents judge leads.
 
 ::
 

@@ -1,4 +1,4 @@
-"""One lead past the agents of the pipeline: judged in a job, or judged again without buying."""
+"""Judges one lead by the agents of the pipeline: in a job, or again without buying."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

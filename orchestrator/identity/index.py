@@ -1,7 +1,7 @@
 """The company index: which company a name means, given its domain and country, right now.
 
 Each process holds the decisions, and the assignments of the few names that several companies
-share, in memory, and checks for news after `REFRESH_AFTER`: one small read then, none for the
+share, in memory, and checks for changes after `REFRESH_AFTER`: one small read then, none for the
 lookups in between. So a decision takes effect everywhere within that time.
 
 All three are in the database: name assignments and decisions never change, once entered. Writers

@@ -1,4 +1,4 @@
-"""The way in for jobs: stored part by part in bounded memory, then visible at once."""
+"""Accepts jobs: stored part by part in bounded memory, then visible at once."""
 
 import asyncio
 from array import array

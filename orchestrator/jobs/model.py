@@ -1,4 +1,4 @@
-"""Where a job is, and what may be asked of it there. Pure: Redis only compares and sets.
+"""The states of a job, and the transitions that each allows. Pure: Redis only compares and sets.
 
     accepted -> running -> done | expired
         |          |

@@ -1,4 +1,4 @@
-"""The way out: what was reported of a job, row by row, in order and in bounded memory."""
+"""Reads what was reported of a job: row by row, in order and in bounded memory."""
 
 import struct
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence

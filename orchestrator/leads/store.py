@@ -1,4 +1,4 @@
-"""Stored leads, what was decided about them, and the opportunities that came of it.
+"""Stored leads, what was decided about them, and the opportunities that resulted.
 
 Queries and transactions; how a judgement is written is in `recording`.
 """

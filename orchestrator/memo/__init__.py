@@ -2,8 +2,8 @@
 
 One caller of a cold key becomes the *leader* and loads; all others are *followers* and are
 notified when it is done. The package knows nothing of companies, prices or HTTP: it stores
-opaque JSON objects under the keys that it is given. `entry.py` is pure, `lua/` is what must be
-atomic, `memo.py` drives both.
+opaque JSON objects under the keys that it is given. `memo.py` drives a lookup, `flight.py` leads a
+load, `follower.py` waits for one; `lua/` is what must be atomic, `store.py` calls it.
 """
 
 from orchestrator.memo.entry import Entry, Failure

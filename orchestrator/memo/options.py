@@ -1,4 +1,4 @@
-"""How the memo behaves."""
+"""The options of a memo: its durations, and where a record must be before it counts."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,8 +1,8 @@
 """The Celery application: its hardened profile, tasks and queues, wake-ups, and waiting messages.
 
-Each setting of the profile has its reason, and where it was suffered from. `docs/operations.md`
-shows it as a table, which a test holds against this file. Threads are issues of celery/celery, or
-of celery/kombu where it says so.
+Each setting of the profile has its reason, and the issue that reports the fault it prevents: of
+celery/celery, or of celery/kombu where it says so. `docs/operations.md` shows the profile as a
+table, which a test compares with this file.
 
 Renaming a task or a queue needs a deployment plan: messages under the old name may be on their way.
 """

@@ -1,6 +1,6 @@
 """Celery's consumer and kombu's Redis channels, made to check what they take (see `inbox`).
 
-Loaded by name, and only by who opens a connection: it needs Celery's whole worker.
+Imported by name, and only in processes that open a connection: it needs Celery's whole worker.
 """
 
 import logging

@@ -3,9 +3,9 @@
 Celery on Redis may lose its connection without an error and wait on it without end, most of all
 after a restart of the broker; seen from outside, the process looks alive. A worker is stalled when
 
-- messages were waiting in one of its queues at every look for `STALL_PATIENCE`, it had room for
-  one, and received none of any kind; or
-- its event loop, on which all work runs, has not taken a turn for as long.
+- messages have waited in one of its queues at every check for `STALL_PATIENCE`, while it had a free
+  thread and received no message of any kind; or
+- its event loop, on which all work runs, has not turned for as long.
 
 A broker that does not answer the watchdog is unavailable to all workers, which is no stall: time
 begins anew once it is back, since Celery needs some to connect again.
@@ -27,7 +27,7 @@ from orchestrator.infra.background import Supervisor
 STALL_PATIENCE: Final = timedelta(seconds=60)
 #: Exit code of a worker that has ended itself since it was stalled.
 EXIT_STALLED: Final = os.EX_TEMPFAIL
-#: Time between two looks; shorter where patience is.
+#: Time between two checks; shorter where patience is.
 PERIOD: Final = timedelta(seconds=1)
 #: Looks within what patience allows, at least: one alone proves little.
 LOOKS: Final = 5

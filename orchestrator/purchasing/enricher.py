@@ -1,4 +1,4 @@
-"""The door to evidence: a name goes in, an outcome with its age and price comes out.
+"""Looks companies up by name: returns an outcome with its age and its price.
 
 The company index decides which company a name means. Everything after that, memo, purchase record,
 budget and ledger, knows the company by its key.

@@ -1,7 +1,7 @@
 """The intent log: what is written down of a purchase, and what the next leader must do about it.
 
-Pure. A purchase record is what the memo keeps for a flight (its *note*); Redis has acknowledged it
-before the step that it announces.
+Pure. A purchase record is what the memo keeps for a flight; Redis has acknowledged it before the
+step that it announces.
 
     (none) ──> INTENT ──POST──> ACCEPTED ──answer──> BOUGHT ──ledger──> (none)
                   └── no answer can be had ──> LOST ──the freshness window ends──> (none)

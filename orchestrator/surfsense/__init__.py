@@ -2,7 +2,7 @@
 
 `Seller` is the port; `EnrichSeller` and `WorkspaceSeller` speak SurfSense's two protocols over
 `http`; `pace` says when a purchase may leave. What is decided about answers is pure:
-`evidence`, `runs`, `search`, and the functions of `seller`.
+`evidence`, `runs`, `verbs`, and the functions of `seller`.
 """
 
 from orchestrator.surfsense.account import Account, Workspace

@@ -1,6 +1,6 @@
 """What all endpoints of the sandbox share: keys, the rate limit, counts, errors, JSON and bodies.
 
-Answers that do not come, or break off, are sent here, too.
+Faults of answers are simulated here, too: none, half of one, a broken one.
 """
 
 import asyncio
