@@ -19,10 +19,9 @@ from .models import (
     opportunity_id,
     opportunity_key,
 )
-from .moves import Move, add_moves
 from .outbox import HandOver, HandOverState, Outbox, OutboxRelay, Webhook, open_webhook
 from .store import LeadStore
-from .versions import next_versions, supersede_decisions
+from .versions import Move, add_moves, next_versions, supersede_decisions
 
 __all__ = [
     "HandOver",

@@ -24,9 +24,8 @@ from .models import (
     opportunity_id,
     opportunity_key,
 )
-from .moves import FIRST_STATE, Move, add_moves
 from .outbox import hand_over_row
-from .versions import next_versions
+from .versions import FIRST_STATE, Move, add_moves, next_versions
 
 Row = dict[str, Any]
 

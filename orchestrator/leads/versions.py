@@ -1,19 +1,20 @@
-"""Versions and states of leads, as the pipeline moves them.
+"""Versions and states of leads, as the pipeline moves them; the states of opportunities.
 
 The version of a lead is raised by every change of what the gateway answers about it: its fields,
-its state, and whether it has an opportunity.
+its state, and whether it has an opportunity. Of an opportunity each change of state adds a row.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import bindparam, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.database import in_chunks
-from orchestrator.database.schema import decisions, deleted_versions, leads
+from orchestrator.database.schema import decisions, deleted_versions, leads, opportunity_moves
 
 from .models import Judgement, Recorded, drafting, lead_key
 
@@ -92,3 +93,29 @@ async def supersede_decisions(connection: AsyncConnection, versions: Mapping[UUI
     )
     rows = [{"changed": each, "behind": f"@v{versions[each]}"} for each in sorted(versions)]
     await connection.execute(statement, rows)
+
+
+#: The state in which every opportunity begins.
+FIRST_STATE = "nueva"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One move. `version` is the opportunity's after it; `before` is None of a new opportunity.
+
+    `moved_by` and `why` are as the caller has said them, or the agent that made the opportunity.
+    """
+
+    opportunity_id: UUID
+    version: int
+    before: str | None
+    after: str
+    moved_by: str | None
+    why: str | None
+    moved_at: datetime
+
+
+async def add_moves(connection: AsyncConnection, moves: Sequence[Move]) -> None:
+    """Store *moves* in the transaction that makes them."""
+    if moves:
+        await connection.execute(insert(opportunity_moves), [asdict(move) for move in moves])
