@@ -366,8 +366,9 @@ class Orchestrator:
     ) -> JobHandle[LeadResult]:
         """Accept a job that runs leads past the agents; workers do it.
 
-        Whole leads are stored first: the same person at the same company is the same lead. The
-        other arguments, and the errors, are those of `submit`.
+        Whole leads are stored first: the same person at the same company is the same lead, which
+        what is given now updates; None erases nothing. The other arguments, and the errors, are
+        those of `submit`.
         """
         terms = _terms(tenant, max_cost_micros, deadline, buy_again=buy_again)
         new = self._job(terms, JobKind.PIPELINE, leads, about)

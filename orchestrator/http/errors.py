@@ -43,7 +43,7 @@ LISTED_FAULTS = 100
 class FieldFault(BaseModel):
     """One thing wrong with a request.
 
-    `field` is its path in the request ("leads[2].email"; "" for the request as a whole), `item`
+    `field` is its path in the request ("leads[2].contact"; "" for the request as a whole), `item`
     the number of the list's item, from 0, and `message` a sentence that says what to do.
     """
 

@@ -170,6 +170,29 @@ async def test_the_pipeline_moves_leads_and_their_versions(api: Api) -> None:
     assert third["oportunidad_id"] == str(opportunity_id(other.id))
 
 
+async def test_a_lead_that_changes_is_judged_anew(api: Api) -> None:
+    """By a later import, and by a person: what was decided before stands no longer.
+
+    A cached copy of the lead shows the change at once.
+    """
+    store = api.runtime.leads.store
+    await store.record(LEAD.id, [discard()], "acme", basis="b1")
+    await api.client.get(URL)
+
+    await store.import_leads([LEAD.model_copy(update={"phone": "+34 600 000 000"})])
+    imported = (await api.client.get(URL)).json()
+    second = await store.record(LEAD.id, [discard(code="poor_fit")], "acme", basis="b1")
+    await api.client.patch(URL, json={"estado": "contactado"})
+    same = await store.record(LEAD.id, [advance()], "acme", basis="b1")
+    await api.client.patch(URL, json={"telefono": "+34 600 000 001"})
+    third = await store.record(LEAD.id, [advance()], "acme", basis="b1")
+
+    assert imported["telefono"] == "+34 600 000 000"
+    assert not second.standing
+    assert same.standing, "a new state is no other lead"
+    assert third.created
+
+
 async def test_an_opportunity_goes_its_way(api: Api) -> None:
     """It invalidates its lead, is made once, and moves by allowed steps only."""
     await api.client.get(URL)
