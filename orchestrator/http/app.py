@@ -83,6 +83,7 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.openapi()  # half a second, for which the first request does not have to wait
         opened = (
             connect_runtime(settings) if notifier is None else build(settings, notifier=notifier)
         )
