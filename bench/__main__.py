@@ -27,6 +27,7 @@ from bench import (
     killed,
     killed_purchase,
     pace,
+    pace_file,
     purchases,
     schedule,
     stampede,
@@ -54,6 +55,7 @@ ALL: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "invalidation": invalidation.main,
     "purchases": purchases.main,
     "pace": pace.main,
+    "pace-file": pace_file.main,
     "job": job.main,
     "jobs": jobs.main,
     "throughput": throughput.main,
@@ -85,6 +87,9 @@ def main() -> None:
     parser.add_argument(
         "--equities", type=Path, help="folder of listed companies, to see which are told apart"
     )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the world that verdicts and world look at"
+    )
     options = parser.parse_args()
     unknown = set(options.names) - set(ALL)
     if unknown:
@@ -92,6 +97,8 @@ def main() -> None:
     configure_logging("error")
     keep_responsive()  # as workers do, for all that is measured alike
     ALL["key"] = partial(key.main, folder=options.folder, equities=options.equities)
+    for each in (world, verdicts):
+        ALL[each.__name__.removeprefix("bench.")] = partial(each.main, seed=options.seed)
     for name in options.names or ALL:
         uvloop.run(ALL[name](QUICK_REPEATS if options.quick else REPEATS))
 

@@ -1,6 +1,6 @@
 """The seller of the sandbox's real world, asked in this process and without HTTP."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from orchestrator.embedded.sandbox.requests import REQUESTS
 from orchestrator.embedded.sandbox.verbs import Scene, perform, without_nulls
 from orchestrator.embedded.sandbox.world.companies import World
 from orchestrator.embedded.sandbox.world.truth import catalogue_of, truth_about
-from orchestrator.evidence.model import Step, Subject
+from orchestrator.evidence.model import Page, Step, Subject
 from orchestrator.evidence.profile import Answers
 from orchestrator.surfsense.verbs import VERBS, answer_of, kept_in, request_of
 
@@ -26,9 +26,9 @@ FREE_MAIL = "gmail.com"
 class Seller:
     """Sells what the verbs bring about the companies of one world."""
 
-    def __init__(self, repeats: int) -> None:
-        """Invent the catalogue of a run of *repeats*."""
-        self.world = World(catalogue_size=_COMPANIES if repeats == REPEATS else _FEW_COMPANIES)
+    def __init__(self, repeats: int, seed: int) -> None:
+        """Invent the catalogue of a run of *repeats* from *seed*."""
+        self.world = World(seed, _COMPANIES if repeats == REPEATS else _FEW_COMPANIES)
         self._scene = Scene(self.world, Behaviour(world="real"), NOW, attempt=1)
 
     def catalogue(self) -> Iterator[tuple[JsonObject, JsonObject]]:
@@ -39,11 +39,13 @@ class Seller:
             yield row, truth
 
     def buy(
-        self, step: Step, subject: Subject, site: str | None = None
+        self, step: Step, subject: Subject, site: str | None = None, pages: Sequence[str] = ()
     ) -> tuple[tuple[Any, ...], int]:
         """Return what *step* brings about *subject*, and what it costs in micro-USD."""
         kind = REQUESTS[VERBS[step].capability]
-        result = perform(kind.model_validate(request_of(step, subject, site=site)), self._scene)
+        result = perform(
+            kind.model_validate(request_of(step, subject, site=site, pages=pages)), self._scene
+        )
         items = kept_in(step, answer_of(step, without_nulls(result.items)))
         return items, sum(charge.micros for charge in result.charges)
 
@@ -53,9 +55,15 @@ def answers_of(items: Mapping[Step, tuple[Any, ...]]) -> Answers:
     return Answers(
         maps=items.get(Step.MAPS),
         search=items.get(Step.SEARCH),
-        crawl=items.get(Step.CRAWL),
+        crawl=pages_in(items),
         jobs=items.get(Step.JOBS),
     )
+
+
+def pages_in(items: Mapping[Step, tuple[Any, ...]]) -> tuple[Page, ...] | None:
+    """Return the pages of the site, of those that were bought; None if none were."""
+    crawled = [items[step] for step in (Step.CRAWL, Step.PAGES) if step in items]
+    return tuple(page for pages in crawled for page in pages) if crawled else None
 
 
 def domain_of(row: JsonObject) -> str | None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -28,8 +28,10 @@ from bench.measure import console, grid
 from bench.real_world import FREE_MAIL, NOW, JsonObject, Seller, answers_of, domain_of
 from orchestrator.evidence.hosts import host_of
 from orchestrator.evidence.model import Step, Subject
-from orchestrator.evidence.profile import assemble, site_of
-from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS, Stop, next_step, offers_for
+from orchestrator.evidence.profile import assemble
+from orchestrator.evidence.site_pages import pages_to_read
+from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS, Stop, offers_for
+from orchestrator.purchasing.steps import Progress, StepTaken
 from orchestrator.surfsense import evidence_from
 
 Wants: TypeAlias = Callable[[Case, frozenset[ClaimField]], bool]
@@ -58,29 +60,49 @@ class Dossier:
             city=row.get("city") if has_town else None,
         )
         self._seller = seller
-        self._items: dict[tuple[Step, str | None], tuple[tuple[Any, ...], int]] = {}
-        self._known: dict[frozenset[tuple[Step, str | None]], tuple[Evidence, str | None]] = {}
+        self._items: dict[_Request, tuple[tuple[Any, ...], int]] = {}
+        self._known: dict[frozenset[_Request], _Found] = {}
 
-    def buy(self, step: Step, site: str | None) -> int:
-        """Buy *step*, a crawl of *site*; return the price in micro-USD."""
-        if (step, site) not in self._items:
-            self._items[step, site] = self._seller.buy(step, self._subject, site)
-        return self._items[step, site][1]
+    def buy(self, request: "_Request") -> int:
+        """Buy what is asked for; return the price in micro-USD."""
+        if request not in self._items:
+            self._items[request] = self._seller.buy(
+                request.step, self._subject, request.site, request.pages
+            )
+        return self._items[request][1]
 
-    def known(self, bought: dict[Step, str | None]) -> tuple[Evidence, str | None]:
-        """Return what the steps *bought* say, and the website that is known then."""
-        key = frozenset(bought.items())
+    def known(self, bought: Iterable["_Request"]) -> "_Found":
+        """Return what the steps *bought* say, and what could be read of the website then."""
+        key = frozenset(bought)
         if key not in self._known:
-            answers = answers_of({each: self._items[each, site][0] for each, site in key})
-            payload = assemble(self._subject, answers, dict.fromkeys(Step, NOW)).payload
-            evidence = evidence_from(self._subject.name, payload, NOW)
-            self._known[key] = evidence, site_of(self._subject, answers).url
+            answers = answers_of({each.step: self._items[each][0] for each in key})
+            found = assemble(self._subject, answers, dict.fromkeys(Step, NOW))
+            evidence = evidence_from(self._subject.name, found.payload, NOW)
+            site = found.website.url
+            pages = pages_to_read(answers.crawl or (), found.payload) if site else ()
+            self._known[key] = _Found(evidence, site, pages)
         return self._known[key]
 
     @property
     def has_place(self) -> bool:
         """Whether the lead says where the company is."""
         return self._subject.country is not None
+
+
+class _Request(NamedTuple):
+    """A step with what is read: the home page of a site, or further pages."""
+
+    step: Step
+    site: str | None = None
+    pages: tuple[str, ...] = ()
+
+
+class _Found(NamedTuple):
+    """What is known of a company, its site, and the pages of it that could be read next."""
+
+    evidence: Evidence
+    site: str | None
+    pages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +140,9 @@ class Outcome:
         return tuple(name for name, fact in zip(_FACTS, known, strict=True) if not fact)
 
 
-async def main(repeats: int) -> None:
+async def main(repeats: int, *, seed: int = 0) -> None:
     """Print verdicts and money by what is bought, what verdicts rest on, and what they lack."""
-    seller, policy = Seller(repeats), default_policy()
+    seller, policy = Seller(repeats, seed), default_policy()
     rows = [*seller.catalogue()]
     dossiers = [Dossier(seller, *each) for each in rows]
     with_town = [Dossier(seller, *each, has_town=True) for each in rows]
@@ -167,29 +189,35 @@ def _everything(_case: Case, _fields: frozenset[ClaimField]) -> bool:
 def _researched(dossier: Dossier, policy: Policy, wants: Wants, ceiling_micros: int) -> Outcome:
     case = Case(lead=dossier.lead, now=NOW)
     offers = offers_for(has_place=dossier.has_place)
-    bought: dict[Step, str | None] = {}
-    micros = 0
+    bought: list[_Request] = []
+    taken: list[StepTaken] = []
     while True:
-        evidence, site = dossier.known(bought)
+        evidence, site, pages = dossier.known(bought)
         known = case.with_evidence(evidence)
-        chosen = next_step(
+        progress = Progress(
             offers,
-            tried=bought,
+            taken,
             has_site=site is not None,
-            spent_micros=micros,
+            pages=len(pages),
             ceiling_micros=ceiling_micros,
-            wants=partial(wants, known),
         )
+        chosen = progress.next(partial(wants, known))
         if isinstance(chosen, Stop):
             break
-        bought[chosen.step] = site if chosen.step is Step.CRAWL else None
-        micros += dossier.buy(chosen.step, bought[chosen.step])
+        step = chosen.step
+        request = _Request(
+            step,
+            site if step is Step.CRAWL else None,
+            pages if step is Step.PAGES else (),
+        )
+        taken.append(StepTaken(step, cost_micros=dossier.buy(request)))
+        bought.append(request)
     return Outcome(
         dossier=dossier,
         decision=CdaoAgent(policy).decide(known),
         profile=build_profile(dossier.lead, evidence, policy.evidence, NOW),
-        steps=tuple(bought),
-        micros=micros,
+        steps=tuple(each.step for each in taken),
+        micros=sum(each.cost_micros for each in taken),
         stop=chosen,
     )
 

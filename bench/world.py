@@ -14,6 +14,7 @@ from bench.real_world import NOW, JsonObject, Seller, answers_of, domain_of
 from orchestrator.evidence.hosts import host_of
 from orchestrator.evidence.model import Step, Subject
 from orchestrator.evidence.profile import Assembled, assemble, site_of
+from orchestrator.evidence.site_pages import pages_to_read
 
 #: Traits that decide whether and where a company has a site: each has a line of its own.
 _SITUATIONS = (
@@ -24,9 +25,9 @@ _SITUATIONS = (
 _MOST_SHOWN = 20
 
 
-async def main(repeats: int) -> None:
+async def main(repeats: int, *, seed: int = 0) -> None:
     """Print precision and recall of each field, and where another company's site was taken."""
-    seller = Seller(repeats)
+    seller = Seller(repeats, seed)
     scores: defaultdict[str, Counter[str]] = defaultdict(Counter)
     sites: dict[str, Counter[str]] = {each: Counter() for each in ("all", *_SITUATIONS)}
     wrong: list[tuple[str, ...]] = []
@@ -58,6 +59,8 @@ def _research(seller: Seller, lead: JsonObject) -> Assembled:
     bought = {step: seller.buy(step, subject)[0] for step in (Step.MAPS, Step.SEARCH, Step.JOBS)}
     if site := site_of(subject, answers_of(bought)).url:
         bought[Step.CRAWL], _ = seller.buy(Step.CRAWL, subject, site)
+        if pages := pages_to_read(bought[Step.CRAWL], ()):
+            bought[Step.PAGES], _ = seller.buy(Step.PAGES, subject, pages=pages)
     return assemble(subject, answers_of(bought), dict.fromkeys(Step, NOW))
 
 

@@ -155,7 +155,13 @@ _CHECK: Final = "surfsense"
 _AGAIN: Final = "Look at the service's own log, and run the doctor again in a minute."
 _UPGRADE: Final = "Upgrade SurfSense to 0.0.35 or later, which has all verbs."
 #: What an item of a step is.
-_ITEM: Final = {Step.MAPS: "place", Step.SEARCH: "page", Step.CRAWL: "page", Step.JOBS: "job ad"}
+_ITEM: Final = {
+    Step.MAPS: "place",
+    Step.SEARCH: "page",
+    Step.CRAWL: "page",
+    Step.PAGES: "page",
+    Step.JOBS: "job ad",
+}
 
 
 def workspace_to_ask(answers: Answers, wanted: str | None) -> str | None:
@@ -262,9 +268,9 @@ def judge_verbs(found: Capabilities) -> list[Diagnosis]:
     """Judge which steps can be bought, and how their verbs differ from what is used."""
     check = f"{_CHECK} verbs"
     diagnoses = [ok(check, f"{', '.join(found.offers)} can be bought")]
-    for step, why in found.off.items():
-        what = f"{why}; the step {step} is not bought"
-        diagnoses.append(warning(check, what, _UPGRADE))
+    for why in dict.fromkeys(found.off.values()):  # two steps are of one verb
+        steps = ", ".join(step for step, each in found.off.items() if each == why)
+        diagnoses.append(warning(check, f"{why}; not bought: {steps}", _UPGRADE))
     for sentence in found.drift:
         fix = "Compare the two versions' release notes; what no longer arrives counts as unknown."
         diagnoses.append(warning(check, sentence, fix))

@@ -23,6 +23,9 @@ class Step(StrEnum):
     MAPS = "maps"
     SEARCH = "search"
     CRAWL = "crawl"
+    """The home page of the company's site."""
+    PAGES = "pages"
+    """Pages of that site that tell more, which the home page links."""
     JOBS = "jobs"
 
 
@@ -105,7 +108,8 @@ class Place:
 class Page:
     """One crawled page with its content. `text` is markdown, `title` and `description` metadata.
 
-    `emails`, `phones` and `socials` are what the crawler found in the whole page, its footer too.
+    `emails`, `phones` and `socials` are what the crawler found in the whole page, its footer too;
+    `links` lead to pages of the site that may tell more of the company.
     """
 
     url: str
@@ -115,6 +119,7 @@ class Page:
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     socials: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -474,9 +474,14 @@ def _log(
     answers: Answers, sources: Sequence[SourceShown], website: WebsiteChoice
 ) -> dict[str, Any]:
     """Return what a person must see afterwards, as bounded JSON."""
-    steps = zip(Step, (answers.maps, answers.search, answers.crawl, answers.jobs), strict=True)
+    steps = {
+        Step.MAPS: answers.maps,
+        Step.SEARCH: answers.search,
+        Step.CRAWL: answers.crawl,
+        Step.JOBS: answers.jobs,
+    }
     return {
-        "steps": {step.value: len(items) for step, items in steps if items is not None},
+        "steps": {step.value: len(items) for step, items in steps.items() if items is not None},
         "sources": [
             {
                 "step": source.step.value,

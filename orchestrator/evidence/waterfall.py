@@ -19,7 +19,7 @@ Fields: TypeAlias = frozenset[ClaimField]
 Wants: TypeAlias = Callable[[Fields], bool]
 
 DEFAULT_CEILING_MICROS = 17_000
-"""What is spent on one company at most, in micro-USD: one place, one search and one crawl."""
+"""What is spent on one company at most, in micro-USD: one place, one search and its site."""
 
 PRIOR_PURCHASES = 20
 """How many purchases of the default yield a measured one is mixed with."""
@@ -30,12 +30,18 @@ _LEAST_RATE = 0.01
 UNITS: Mapping[Step, int] = MappingProxyType(
     # Maps charges for each place, and the first is the company or none is: a second one would
     # leave no money for a search after it.
-    {Step.MAPS: 1, Step.SEARCH: 1, Step.CRAWL: 4, Step.JOBS: 5}
+    {Step.MAPS: 1, Step.SEARCH: 1, Step.CRAWL: 1, Step.PAGES: 3, Step.JOBS: 5}
 )
 """How many units (places, pages, jobs) a step buys at most."""
 
 UNIT_PRICES: Mapping[Step, int] = MappingProxyType(
-    {Step.MAPS: 3_500, Step.SEARCH: 5_500, Step.CRAWL: 2_000, Step.JOBS: 3_500}
+    {
+        Step.MAPS: 3_500,
+        Step.SEARCH: 5_500,
+        Step.CRAWL: 2_000,
+        Step.PAGES: 2_000,
+        Step.JOBS: 3_500,
+    }
 )
 """List price of a unit, in micro-USD; the live price of the workspace goes before."""
 
@@ -62,11 +68,14 @@ FIELDS: Mapping[Step, Fields] = MappingProxyType(
             }
         ),
         Step.CRAWL: frozenset(ClaimField) - {ClaimField.NEWS},
+        Step.PAGES: frozenset(ClaimField) - {ClaimField.NEWS},
         Step.JOBS: frozenset({ClaimField.HIRING}),
     }
 )
 """What a step can be expected to bring. What it brings only now and then is used when it comes,
 but is no reason to buy: a search may show news or a headcount, and mostly shows none."""
+
+_FIND_A_SITE = frozenset({Step.MAPS, Step.SEARCH})
 
 PROFILE_CONFIDENCE = 0.5
 """From here on a value is more probably right than wrong, and one source for it is enough."""
@@ -80,7 +89,13 @@ PROFILE_FIELDS: tuple[Fields, ...] = (
 )
 """What makes a profile complete: of each set one field."""
 
-_RATES_WITH_PLACE = {Step.MAPS: 0.7, Step.SEARCH: 0.8, Step.CRAWL: 0.85, Step.JOBS: 0.3}
+_RATES_WITH_PLACE = {
+    Step.MAPS: 0.7,
+    Step.SEARCH: 0.8,
+    Step.CRAWL: 0.85,
+    Step.PAGES: 0.85,
+    Step.JOBS: 0.3,
+}
 # Without a country or a city, the first place of that name is often a namesake.
 _RATES_BY_NAME = _RATES_WITH_PLACE | {Step.MAPS: 0.35}
 
@@ -216,10 +231,12 @@ def skipped(
     helpful = {offer.step for plan in plans for offer in plan}
     reasons: dict[Step, Skip] = {}
     for step in left:
-        if step is Step.CRAWL and not has_site:
+        # Pages that the home page would link share its fate.
+        needed = Step.CRAWL if step is Step.PAGES and Step.CRAWL in left else step
+        if needed is Step.CRAWL and not has_site:
             reasons[step] = Skip.NO_SITE
         else:
-            reasons[step] = Skip.TOO_EXPENSIVE if step in helpful else Skip.UNHELPFUL
+            reasons[step] = Skip.TOO_EXPENSIVE if needed in helpful else Skip.UNHELPFUL
     return reasons
 
 
@@ -267,19 +284,16 @@ def _smallest_plans(
         for chosen in map(frozenset, combinations(left, size)):
             if any(plan <= chosen for plan in found):
                 continue
-            if _is_possible(chosen, has_site=has_site) and wants(_all_fields(chosen)):
+            if _is_possible(chosen, tried, has_site=has_site) and wants(_all_fields(chosen)):
                 found.append(chosen)
                 yield chosen
 
 
-def _is_possible(plan: Collection[Offer], *, has_site: bool) -> bool:
-    return (
-        has_site
-        or all(offer.step is not Step.CRAWL for offer in plan)
-        or any(
-            offer.step is not Step.CRAWL and ClaimField.WEBSITE in offer.fields for offer in plan
-        )
-    )
+def _is_possible(plan: Collection[Offer], tried: Collection[Step], *, has_site: bool) -> bool:
+    steps = {offer.step for offer in plan}
+    if Step.PAGES in steps and Step.CRAWL not in tried:
+        return False  # the home page links them, and may be enough
+    return has_site or Step.CRAWL not in steps or not steps.isdisjoint(_FIND_A_SITE)
 
 
 def _all_fields(offers: Collection[Offer]) -> Fields:
@@ -305,6 +319,7 @@ _NAMES = {
     Step.MAPS: Localized(en="Google Maps", es="Google Maps"),
     Step.SEARCH: Localized(en="Google search", es="la búsqueda de Google"),
     Step.CRAWL: Localized(en="the company's website", es="la web de la empresa"),
+    Step.PAGES: Localized(en="more pages of its website", es="más páginas de su web"),
     Step.JOBS: Localized(en="Indeed", es="Indeed"),
 }
 _NOT_BOUGHT = {

@@ -90,6 +90,7 @@ class Research:
             offers_for(has_place=_has_place(subject)),
             steps_in(payload),
             has_site="website" in payload["answer"] or subject.domain is not None,
+            pages=len(payload.get("pages", ())),
             ceiling_micros=self._ceiling_micros,
         )
         return isinstance(progress.next(partial(wants, evidence)), Stop)
@@ -127,7 +128,7 @@ class Research:
                 company.key,
                 billing,
                 chosen.step,
-                request_of(chosen.step, subject, site=state.answer.site),
+                request_of(chosen.step, subject, site=state.answer.site, pages=state.answer.pages),
                 chosen.price_micros,
                 subject_json(subject),
             )
@@ -165,6 +166,7 @@ class Research:
             offers,
             taken.values(),
             has_site=answer.site is not None,
+            pages=len(answer.pages),
             ceiling_micros=self._ceiling_micros,
         )
         chosen = progress.next(partial(wants, evidence))
@@ -229,6 +231,7 @@ def _loaded(flight: Flight, company: Resolved, steps: Sequence[StepTaken], state
         "cost_estimated": False,
         "bought_for": None,
         "steps": [each.to_json() for each in steps],
+        "pages": [*state.answer.pages],
         "is_whole": state.answer.is_whole,
         "is_profile": state.is_profile,
         "stopped": state.chosen.value if isinstance(state.chosen, Stop) else None,

@@ -22,6 +22,7 @@ from orchestrator.evidence.profile import (
     sources_in,
     website_in,
 )
+from orchestrator.evidence.site_pages import pages_to_read
 from orchestrator.evidence.waterfall import (
     Offer,
     Skip,
@@ -194,7 +195,7 @@ def show_steps(
     oldest = min(dated.values(), default=None)
     research = _Research(subject, rules)
     evidence = None if oldest is None else evidence_from(subject.name, answer, oldest)
-    stop, reasons, for_profile = research.reasons(in_order, kept, evidence, stopped)
+    stop, reasons, for_profile = research.reasons(in_order, kept, answer, evidence, stopped)
     return EvidenceShown(
         company_key,
         is_current=is_current,
@@ -276,7 +277,15 @@ class _Research:
             claims = evidence_from(self.subject.name, known[step], dated[step]).claims
             return tuple(dict.fromkeys(claim.field for claim in claims))
         sources = assemble(self.subject, answers_of(known), dated).sources
-        taken = {name for source in sources if source.step is step for name in source.taken}
+        own = {item.get("url") for item in known[step].get("items", ())}
+        is_site = step in {Step.CRAWL, Step.PAGES}
+        taken = {
+            name
+            for source in sources
+            if (is_site and source.step is Step.CRAWL and source.url in own)
+            or (not is_site and source.step is step)
+            for name in source.taken
+        }
         return tuple(field for name, field in _FIELDS.items() if name in taken)
 
     def _judged(
@@ -300,6 +309,7 @@ class _Research:
         self,
         steps: Sequence[StepTaken],
         kept: Kept,
+        answer: Mapping[str, Any],
         evidence: Evidence | None,
         stopped: str | None,
     ) -> tuple[Stop | None, Mapping[Step, Skip | None], bool]:
@@ -313,10 +323,12 @@ class _Research:
         left = [offer.step for offer in self._offers if offer.step not in tried]
         if is_whole(kept.values()):
             return stop, dict.fromkeys(left, Skip.DECIDED), True
+        answers = answers_of(kept)
         progress = Progress(
             self._offers,
             steps,
-            has_site=site_of(self.subject, answers_of(kept)).url is not None,
+            has_site=site_of(self.subject, answers).url is not None,
+            pages=len(pages_to_read(answers.crawl or (), answer)),
             ceiling_micros=self.rules.ceiling_micros,
         )
         for wants, for_profile in self._wishes(evidence, steps):

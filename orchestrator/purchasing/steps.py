@@ -5,15 +5,16 @@ can be assembled again, by the rules of today, from what was bought before.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.evidence.model import Step, Subject
+from orchestrator.evidence.model import Page, Step, Subject
 from orchestrator.evidence.profile import FIELD_NAMES, Answers, assemble
-from orchestrator.evidence.waterfall import Offer, Skip, Stop, Wants, next_step, skipped
+from orchestrator.evidence.site_pages import pages_to_read
+from orchestrator.evidence.waterfall import UNITS, Offer, Skip, Stop, Wants, next_step, skipped
 from orchestrator.memo import Entry, Source
 from orchestrator.purchasing.outcome import EnrichmentStatus
 from orchestrator.surfsense.verbs import kept_in
@@ -92,9 +93,14 @@ def answers_of(kept: Mapping[Step, Mapping[str, Any]]) -> Answers:
     return Answers(
         maps=read.get(Step.MAPS),
         search=read.get(Step.SEARCH),
-        crawl=read.get(Step.CRAWL),
+        crawl=_pages(read),
         jobs=read.get(Step.JOBS),
     )
+
+
+def _pages(read: Mapping[Step, tuple[Any, ...]]) -> tuple[Page, ...] | None:
+    crawled = [read[step] for step in (Step.CRAWL, Step.PAGES) if step in read]
+    return tuple(page for pages in crawled for page in pages) if crawled else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +108,13 @@ class Answered:
     """What the steps that were bought say together.
 
     `payload` has the form of `POST /enrich`; `site` is what a crawl would read, None where no site
-    is known. `is_whole`: one step has brought all there is.
+    is known, and `pages` what could be read after its home page. `is_whole`: one step has brought
+    all there is.
     """
 
     payload: JsonObject
     site: str | None = None
+    pages: tuple[str, ...] = ()
     is_whole: bool = False
 
     @property
@@ -126,10 +134,19 @@ def assembled(
     whole = next(filter(_is_company, kept.values()), None)
     if whole is not None:
         return Answered(dict(whole), is_whole=True)
-    found = assemble(subject, answers_of(kept), bought_at)
+    answers = answers_of(kept)
+    found = assemble(subject, answers, _dated(bought_at))
     if any(each.get("simulado") for each in kept.values()):
         found.payload["simulado"] = True
-    return Answered(found.payload, found.website.url)
+    pages = pages_to_read(answers.crawl or (), found.payload) if found.website.url else ()
+    return Answered(found.payload, found.website.url, pages)
+
+
+def _dated(bought_at: Mapping[Step, datetime]) -> Mapping[Step, datetime]:
+    """Return when each source was read: all pages of a site are the crawl's."""
+    if Step.PAGES not in bought_at:
+        return bought_at
+    return {Step.CRAWL: bought_at[Step.PAGES], **bought_at}
 
 
 def is_whole(kept: Iterable[Mapping[str, Any]]) -> bool:
@@ -149,18 +166,20 @@ class Progress:
         offers: What can be bought about it.
         steps: What was bought already, with or without success.
         has_site: Whether its website is known, so that it can be crawled.
+        pages: How many pages its site links that tell more.
         ceiling_micros: What it may cost at most, in micro-USD.
     """
 
     offers: Sequence[Offer]
     steps: Collection[StepTaken]
     has_site: bool
+    pages: int
     ceiling_micros: int
 
     def next(self, wants: Wants) -> Offer | Stop:
         """Return what to buy next, or why nothing more is: see `next_step`."""
         return next_step(
-            self.offers,
+            self._possible,
             tried=self._tried,
             has_site=self.has_site,
             spent_micros=sum(each.cost_micros for each in self.steps),
@@ -170,7 +189,24 @@ class Progress:
 
     def skipped(self, wants: Wants) -> dict[Step, Skip]:
         """Return why each step that was not tried is not bought, once `next` stops."""
-        return skipped(self.offers, tried=self._tried, has_site=self.has_site, wants=wants)
+        why = skipped(self._possible, tried=self._tried, has_site=self.has_site, wants=wants)
+        missing = {each.step for each in self.offers} - self._tried - why.keys()
+        is_decided = Skip.DECIDED in why.values()
+        # Pages that the home page does not link.
+        return why | dict.fromkeys(missing, Skip.DECIDED if is_decided else Skip.UNHELPFUL)
+
+    @property
+    def _possible(self) -> tuple[Offer, ...]:
+        """The offers, once the home page was read with as many pages as it links."""
+        if Step.CRAWL not in self._tried:
+            return tuple(self.offers)
+        return tuple(
+            replace(each, price_micros=each.price_micros * self.pages // UNITS[Step.PAGES])
+            if each.step is Step.PAGES
+            else each
+            for each in self.offers
+            if self.pages or each.step is not Step.PAGES
+        )
 
     @property
     def _tried(self) -> frozenset[Step]:

@@ -56,6 +56,16 @@ def _fields(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+_CRAWL: Final = Use(
+    unit="page",
+    limit="maxCrawlPages",
+    request=_fields("startUrls maxCrawlDepth maxCrawlPages maxLength"),
+    answer=_fields(
+        "url status markdown metadata.title metadata.description contacts.emails "
+        "contacts.phones contacts.socials links.url links.kind"
+    ),
+)
+
 USED: Final[Mapping[Step, Use]] = {
     Step.MAPS: Use(
         unit="place",
@@ -75,15 +85,8 @@ USED: Final[Mapping[Step, Use]] = {
             "organicResults.description organicResults.siteLinks organicResults.date"
         ),
     ),
-    Step.CRAWL: Use(
-        unit="page",
-        limit="maxCrawlPages",
-        request=_fields("startUrls maxCrawlDepth maxCrawlPages maxLength includeUrlPatterns"),
-        answer=_fields(
-            "url status markdown metadata.title metadata.description contacts.emails "
-            "contacts.phones contacts.socials"
-        ),
-    ),
+    Step.CRAWL: _CRAWL,
+    Step.PAGES: _CRAWL,
     Step.JOBS: Use(
         unit="job",
         limit="max_items",
@@ -133,7 +136,9 @@ class Capabilities:
     @property
     def drift(self) -> tuple[str, ...]:
         """How the verbs differ from what purchases use, a sentence each."""
-        return tuple(sentence for offer in self.offers.values() for sentence in offer.drift)
+        # Two steps are of one verb.
+        sentences = (sentence for offer in self.offers.values() for sentence in offer.drift)
+        return tuple(dict.fromkeys(sentences))
 
 
 def read_capabilities(listed: Iterable[object]) -> Capabilities:
@@ -181,8 +186,8 @@ def most_it_costs(step: Step, prices: Mapping[Step, StepPrice] = LIST_PRICES) ->
 
     SurfSense compares it with the credit before it starts a run.
 
-    >>> most_it_costs(Step.CRAWL)
-    8000
+    >>> most_it_costs(Step.CRAWL), most_it_costs(Step.PAGES)
+    (2000, 6000)
     """
     return UNITS[step] * prices.get(step, LIST_PRICES[step]).item_micros
 
@@ -263,7 +268,7 @@ def _micros(value: object) -> int | None:
 
 
 def _is_charged(step: Step, item: JsonObject) -> bool:
-    if step is Step.CRAWL:
+    if step in {Step.CRAWL, Step.PAGES}:
         return item.get("status") == "success"
     if step is Step.SEARCH:
         query = item.get("searchQuery")

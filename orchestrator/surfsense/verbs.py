@@ -9,9 +9,10 @@ is recognized by reading the phrase back.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,6 +20,7 @@ from babel import Locale
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.evidence.model import Hit, JobAd, Page, Place, Step, Subject, language_of
+from orchestrator.evidence.site_pages import telling_links
 from orchestrator.identity import InvalidCompanyName, company_key
 
 #: The verb that runs are made of, its path, and its price for one page of results in micro-USD.
@@ -161,9 +163,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """How SurfSense calls a step: `google_maps.scrape`, and the path of its POST."""
+    """How SurfSense calls a step: `google_maps.scrape`, and the path of its POST.
+
+    `own_source` is what the ledger calls it where two steps are of one verb.
+    """
 
     capability: str
+    own_source: str | None = None
 
     @property
     def path(self) -> str:
@@ -181,13 +187,14 @@ class Verb:
         >>> Verb("google_maps.scrape").source
         'google_maps'
         """
-        return self.capability.partition(".")[0]
+        return self.own_source or self.capability.partition(".")[0]
 
 
 VERBS: Final[Mapping[Step, Verb]] = {
     Step.MAPS: Verb("google_maps.scrape"),
     Step.SEARCH: Verb("google_search.scrape"),
     Step.CRAWL: Verb("web.crawl"),
+    Step.PAGES: Verb("web.crawl", own_source="web_pages"),
     Step.JOBS: Verb("indeed.scrape"),
 }
 
@@ -195,8 +202,6 @@ _STEPS: Final = {verb.source: step for step, verb in VERBS.items()}
 
 #: Places of one search: the first is nearly always the best match, and each is charged.
 MAPS_PLACES: Final = 1
-#: Pages of one crawl: home, contact, about, legal.
-CRAWL_PAGES: Final = 4
 #: Job ads of one search, of which other employers' are charged, too.
 JOB_ADS: Final = 5
 #: Days that a job ad counts as hiring.
@@ -207,12 +212,8 @@ PAGE_CHARACTERS: Final = 12_000
 LONGEST_TEXT: Final = 2_000
 #: Items of an answer that are read, and addresses of a page.
 MOST_ITEMS: Final = 50
-
-#: Links that are followed from the home page: contact, about, legal notice, careers.
-_TELLING_PAGES: Final = (
-    r"(?i)/[^/?#]*(contact|about|empresa|quienes|nosotros|sobre|legal|aviso|impressum|imprint|"
-    r"privac|conocenos|institucional|compan|trabaj|careers)[^/?#]*/?$"
-)
+#: Links of a page that are looked at: menus come first, footers last.
+MOST_LINKS: Final = 2_000
 
 
 def step_of(source: str) -> Step | None:
@@ -224,7 +225,9 @@ def step_of(source: str) -> Step | None:
     return _STEPS.get(source)
 
 
-def request_of(step: Step, subject: Subject, *, site: str | None = None) -> JsonObject:
+def request_of(
+    step: Step, subject: Subject, *, site: str | None = None, pages: Sequence[str] = ()
+) -> JsonObject:
     """Return the request body of *step* about *subject*.
 
     Fields that would narrow the answer are set even where they are blank: a run is recognized by
@@ -233,7 +236,8 @@ def request_of(step: Step, subject: Subject, *, site: str | None = None) -> Json
     Args:
         step: What is to be bought.
         subject: The company.
-        site: The website to crawl; needed for `CRAWL` alone.
+        site: The website whose home page is read; needed for `CRAWL` alone.
+        pages: The addresses that are read; needed for `PAGES` alone.
 
     >>> request_of(Step.SEARCH, Subject("Talleres Arriaga SL", country="ES"))["queries"]
     ['Talleres Arriaga SL']
@@ -257,13 +261,9 @@ def request_of(step: Step, subject: Subject, *, site: str | None = None) -> Json
                 "site": None,
             }
         case Step.CRAWL:
-            return {
-                "startUrls": [home_of(site or "")],
-                "maxCrawlDepth": 1,
-                "maxCrawlPages": CRAWL_PAGES,
-                "maxLength": PAGE_CHARACTERS,
-                "includeUrlPatterns": [_TELLING_PAGES],
-            }
+            return _crawl_of([home_of(site or "")])
+        case Step.PAGES:
+            return _crawl_of(pages)
         case Step.JOBS:
             return {
                 "search_queries": [f'"{name}"'],
@@ -272,6 +272,15 @@ def request_of(step: Step, subject: Subject, *, site: str | None = None) -> Json
                 "max_items_per_query": JOB_ADS,
                 "from_days": JOBS_SINCE_DAYS,
             }
+
+
+def _crawl_of(urls: Sequence[str]) -> JsonObject:
+    return {
+        "startUrls": [*urls],
+        "maxCrawlDepth": 0,
+        "maxCrawlPages": len(urls),
+        "maxLength": PAGE_CHARACTERS,
+    }
 
 
 def is_askable(subject: Subject) -> bool:
@@ -317,7 +326,7 @@ def answer_of(step: Step, items: Sequence[JsonObject]) -> JsonObject:
             read = places_in(items)
         case Step.SEARCH:
             read = hits_in(items)
-        case Step.CRAWL:
+        case Step.CRAWL | Step.PAGES:
             read = pages_in(items)
         case Step.JOBS:
             read = job_ads_in(items)
@@ -388,12 +397,20 @@ def pages_in(items: Iterable[Mapping[str, Any]]) -> tuple[Page, ...]:
             emails=tuple(_texts(_object(item.get("contacts")).get("emails"))),
             phones=tuple(_texts(_object(item.get("contacts")).get("phones"))),
             socials=tuple(_texts(_object(item.get("contacts")).get("socials"))),
+            links=telling_links(url, _links_in(item)),
         )
         for item in _first(items)
         if item.get("status") == "success"
         and (url := _text(item.get("url")))
         and isinstance(text := item.get("markdown") or "", str)
     )
+
+
+def _links_in(item: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the addresses that a page links within its site; a page may have thousands."""
+    for link in islice(_objects(item.get("links")), MOST_LINKS):
+        if link.get("kind") == "internal" and (url := _text(link.get("url"))):
+            yield url
 
 
 def job_ads_in(items: Iterable[Mapping[str, Any]]) -> tuple[JobAd, ...]:
@@ -416,6 +433,7 @@ _KEPT: Final[Mapping[Step, TypeAdapter[tuple[Any, ...]]]] = {
     Step.MAPS: TypeAdapter(tuple[Place, ...]),
     Step.SEARCH: TypeAdapter(tuple[Hit, ...]),
     Step.CRAWL: TypeAdapter(tuple[Page, ...]),
+    Step.PAGES: TypeAdapter(tuple[Page, ...]),
     Step.JOBS: TypeAdapter(tuple[JobAd, ...]),
 }
 

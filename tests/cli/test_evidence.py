@@ -70,7 +70,7 @@ def test_the_evidence_is_shown_step_by_step_and_again_afterwards(
     assert bought["cost_micros"] == sum(costs) == research["cost_micros"] > 0
     assert all(step["bounds"]["lowest"] <= step["score"] for step in research["steps"])
     assert {*(each["step"] for each in research["steps"]), *research["not_bought"]} == {
-        *("maps", "search", "crawl", "jobs")
+        *("maps", "search", "crawl", "pages", "jobs")
     }
     assert research["stopped"] in {"decided", "exhausted", "capped"}
     assert all(each["reasons"] for each in research["sources"] if each["agreement"] == "agree")

@@ -9,16 +9,18 @@ from orchestrator.surfsense.verbs import VERBS
 
 JsonObject = dict[str, Any]
 
+_CRAWL: list[JsonObject] = [
+    {"unit": "page", "micros_per_unit": 2_000},
+    {"unit": "captcha_attempt", "micros_per_unit": 3_000},
+]
 PRICING: dict[Step, list[JsonObject]] = {
     Step.MAPS: [
         {"unit": "place", "micros_per_unit": 3_500},
         {"unit": "review", "micros_per_unit": 1_500},
     ],
     Step.SEARCH: [{"unit": "page", "micros_per_unit": 5_500}],
-    Step.CRAWL: [
-        {"unit": "page", "micros_per_unit": 2_000},
-        {"unit": "captcha_attempt", "micros_per_unit": 3_000},
-    ],
+    Step.CRAWL: _CRAWL,
+    Step.PAGES: _CRAWL,
     Step.JOBS: [{"unit": "job", "micros_per_unit": 3_500}],
 }
 
@@ -55,7 +57,8 @@ def verb(
 
 def every_verb() -> list[JsonObject]:
     """Return all verbs that are used, and one that is not."""
-    return [{"name": "youtube.scrape", "pricing": []}, *map(verb, Step)]
+    one_each = {VERBS[step].capability: verb(step) for step in Step}
+    return [{"name": "youtube.scrape", "pricing": []}, *one_each.values()]
 
 
 def _add(schema: JsonObject, path: list[str]) -> None:

@@ -55,10 +55,20 @@ PAGE = {
     "metadata": {"title": "Talleres Arriaga SL", "description": "Calderería y mecanizado."},
     "contacts": {"emails": ["info@talleresarriaga.example"], "phones": [], "socials": []},
 }
+LEGAL = PAGE | {
+    "url": f"{SITE}aviso-legal",
+    "markdown": "# Aviso legal\n\nTalleres Arriaga SL, Calle Mayor 4, 48001 Bilbao.",
+}
+#: To what the home page has not said.
+LINKS = [
+    {"kind": "internal", "url": f"{SITE}{path}"}
+    for path in ("contacto", "empresa", "aviso-legal", "blog")
+]
 ITEMS: Mapping[Step, list[dict[str, Any]]] = {
     Step.MAPS: [PLACE],
     Step.SEARCH: [{"organicResults": [HIT]}],
     Step.CRAWL: [PAGE],
+    Step.PAGES: [LEGAL],
     Step.JOBS: [],
 }
 PRICES = {offer.step: offer.price_micros for offer in offers_for(has_place=True)}
@@ -76,10 +86,12 @@ class StepShop(FakeRunSeller):
         self.items = {step: list(items) for step, items in ITEMS.items()}
         self.errors: dict[Step, list[Exception]] = {step: [] for step in Step}
         self.bill = dict.fromkeys(Step, 0)
+        self.asked_for: dict[Step, Mapping[str, Any]] = {}
 
     def of_step(self, step: Step, body: Mapping[str, Any], price_micros: int | None) -> Self:
         """Return the seller of *step*, with the same books."""
         assert body
+        self.asked_for[step] = body
         bound = copy(self)
         bound.step = step
         bound.price_micros = price_micros or 0
@@ -195,6 +207,26 @@ async def test_an_answer_that_lacks_what_another_caller_wants_is_completed(
     assert second.answer["emails"][0]["value"] == EMAIL
     assert third.source is Source.HIT
     assert third.saved_micros == PRICES[Step.MAPS] + PRICES[Step.CRAWL]
+
+
+async def test_more_pages_are_read_where_the_home_page_was_not_enough(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """Those that it links and that may say what is missing, each at the price of a page."""
+    shop.items[Step.CRAWL] = [PAGE | {"links": LINKS}]
+    world = open_world(worlds, shared_valkey, shop)
+
+    def wants(evidence: Evidence | None, fields: frozenset[ClaimField]) -> bool:
+        del evidence
+        return ClaimField.TAX_ID in fields
+
+    company = await world.enricher.identify(Mention(NAME, SITE, "ES"))
+    found = await world.enricher.enrich(company, FREE, wants=wants)
+
+    assert shop.sold == [Step.CRAWL, Step.PAGES]
+    assert shop.asked_for[Step.PAGES]["startUrls"] == [f"{SITE}aviso-legal"]
+    assert shop.bill == dict.fromkeys(Step, 0) | {Step.CRAWL: 2_000, Step.PAGES: 2_000}
+    assert f"{SITE}aviso-legal" in {each["url"] for each in found.answer["evidence"]["sources"]}
 
 
 async def test_a_preview_says_whether_a_caller_would_buy_more(

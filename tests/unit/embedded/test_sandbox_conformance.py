@@ -39,7 +39,7 @@ def answer(step: Step, company: Company) -> Result:
     kind = REQUESTS[VERBS[step].capability]
     site = f"https://www.{company.domain or 'nothing.example'}/"
     subject = Subject(company.name, country=company.country, city=company.city)
-    body = request_of(step, subject, site=site) | {"include_details": True}
+    body = request_of(step, subject, site=site, pages=[site]) | {"include_details": True}
     behaviour = Behaviour(world="real", wall_rate=0, searxng_rate=0)
     return perform(kind.model_validate(body), Scene(WORLD, behaviour, NOW, 1))
 
@@ -131,7 +131,8 @@ _SUBJECTS = st.builds(
 def test_our_requests_ask_for_what_there_is(subject: Subject, step: Step) -> None:
     """Of any company: no field is unknown, and none is out of its limits."""
     kind = REQUESTS[VERBS[step].capability]
-    body = request_of(step, subject, site="https://www.acme.example/")
+    site = "https://www.acme.example/"
+    body = request_of(step, subject, site=site, pages=[f"{site}aviso-legal"])
 
     assert body.keys() <= kind.model_fields.keys()
     if is_askable(subject):

@@ -128,7 +128,7 @@ def test_a_site_that_cannot_be_found_is_not_crawled() -> None:
 
 def test_half_a_plan_is_not_bought() -> None:
     """A search is not bought for a crawl that the ceiling forbids after it."""
-    wants, spent = wanting({CRAWL_ONLY}), DEFAULT_CEILING_MICROS - 5_500 - 8_000
+    wants, spent = wanting({CRAWL_ONLY}), DEFAULT_CEILING_MICROS - 5_500 - 2_000
 
     steps = [choose(wants, tried=[Step.MAPS], spent=paid) for paid in (spent, spent + 1)]
 
@@ -141,7 +141,7 @@ def test_steps_that_help_only_together_are_bought() -> None:
 
     steps = [
         choose(wants, has_site=True),
-        choose(wants, has_site=True, spent=DEFAULT_CEILING_MICROS - 11_499),
+        choose(wants, has_site=True, spent=DEFAULT_CEILING_MICROS - 5_499),
     ]
 
     assert steps == [Step.CRAWL, Stop.CAPPED]
@@ -167,7 +167,7 @@ def test_a_dead_end_is_seen_at_once() -> None:
 
         return choose(wants, tried=tried, has_site=True), asked[1:]
 
-    dead_end = ask(F.COUNTRY, tried=[Step.MAPS, Step.CRAWL])
+    dead_end = ask(F.COUNTRY, tried=[Step.MAPS, Step.CRAWL, Step.PAGES])
     step, weighed = ask(MAPS_ONLY, CRAWL_ONLY)
 
     assert dead_end == (Stop.EXHAUSTED, [FIELDS[Step.SEARCH] | FIELDS[Step.JOBS]])
@@ -188,7 +188,8 @@ def test_what_was_sought_in_vain_is_exhausted() -> None:
     """A field that all its steps did not bring is still wanted, but nothing can be done."""
     wants = wanting({F.SECTOR})
 
-    stops = [choose(wants, tried=[*Step]), choose(wants, tried=[Step.MAPS, Step.CRAWL])]
+    site = [Step.CRAWL, Step.PAGES]
+    stops = [choose(wants, tried=[*Step]), choose(wants, tried=[Step.MAPS, *site])]
 
     assert stops == [Stop.EXHAUSTED, Stop.EXHAUSTED]
 
@@ -212,26 +213,43 @@ def test_the_ceiling_is_what_may_be_spent(ceiling: int, expected: Step | Stop) -
 @pytest.mark.parametrize(
     ("wants", "has_site", "expected"),
     [
-        (wanting({F.SIZE_BAND}), True, {Step.CRAWL: Skip.TOO_EXPENSIVE, Step.JOBS: Skip.UNHELPFUL}),
-        (wanting({F.SIZE_BAND}), False, {Step.CRAWL: Skip.NO_SITE, Step.JOBS: Skip.UNHELPFUL}),
-        (wanting({F.HIRING}), False, {Step.CRAWL: Skip.NO_SITE, Step.JOBS: Skip.TOO_EXPENSIVE}),
-        (wanting(), True, {Step.CRAWL: Skip.DECIDED, Step.JOBS: Skip.DECIDED}),
+        (wanting({F.SIZE_BAND}), True, (Skip.TOO_EXPENSIVE, Skip.UNHELPFUL)),
+        (wanting({F.SIZE_BAND}), False, (Skip.NO_SITE, Skip.UNHELPFUL)),
+        (wanting({F.HIRING}), False, (Skip.NO_SITE, Skip.TOO_EXPENSIVE)),
+        (wanting(), True, (Skip.DECIDED, Skip.DECIDED)),
     ],
 )
 def test_each_step_that_is_not_bought_has_its_reason(
-    wants: Wants, *, has_site: bool, expected: dict[Step, Skip]
+    wants: Wants, *, has_site: bool, expected: tuple[Skip, Skip]
 ) -> None:
-    """A person sees for each step that is left what was in its way."""
+    """A person sees for each step that is left what was in its way; further pages wait for home."""
+    site, jobs = expected
+
     skips = skipped(DEFAULT_OFFERS, tried=[Step.MAPS, Step.SEARCH], has_site=has_site, wants=wants)
 
-    assert skips == expected
+    assert skips == {Step.CRAWL: site, Step.PAGES: site, Step.JOBS: jobs}
 
 
-def test_the_default_ceiling_is_one_place_one_search_and_one_crawl() -> None:
+def test_further_pages_are_read_after_the_home_page() -> None:
+    """They are known by its links, and are bought only if it was not enough."""
+    wants = wanting({F.SIZE_BAND})
+
+    steps = [choose(wants, has_site=True, tried=tried) for tried in ([], [Step.CRAWL])]
+
+    assert steps == [Step.CRAWL, Step.PAGES]
+
+
+def test_the_default_ceiling_is_one_place_one_search_and_one_site() -> None:
     """What identifies and describes a company fits; open positions do not."""
     prices = {offer.step: offer.price_micros for offer in DEFAULT_OFFERS}
 
-    assert prices == {Step.MAPS: 3_500, Step.SEARCH: 5_500, Step.CRAWL: 8_000, Step.JOBS: 17_500}
+    assert prices == {
+        Step.MAPS: 3_500,
+        Step.SEARCH: 5_500,
+        Step.CRAWL: 2_000,
+        Step.PAGES: 6_000,
+        Step.JOBS: 17_500,
+    }
     assert sum(prices.values()) - prices[Step.JOBS] == DEFAULT_CEILING_MICROS
 
 
@@ -277,6 +295,7 @@ def test_a_purchase_is_possible_affordable_and_of_use(
     if isinstance(choice, Offer):
         assert choice.step not in tried
         assert choice.step is not Step.CRAWL or has_site
+        assert choice.step is not Step.PAGES or Step.CRAWL in tried
         assert 5 + choice.price_micros <= ceiling
         untried = [offer for offer in offers if offer.step not in tried]
         assert wants(_union(untried))
@@ -439,7 +458,7 @@ def test_measured_yields_and_live_prices_go_before() -> None:
 
     assert [(offer.step, offer.price_micros, offer.hit_rate) for offer in offers] == [
         (Step.MAPS, 0, default_hit_rates(has_place=False)[Step.MAPS]),
-        (Step.CRAWL, 4_000, 0.5),
+        (Step.CRAWL, 1_000, 0.5),
     ]
     assert (
         default_hit_rates(has_place=False)[Step.MAPS] < default_hit_rates(has_place=True)[Step.MAPS]

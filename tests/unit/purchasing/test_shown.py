@@ -137,7 +137,7 @@ def test_what_was_not_bought_says_why() -> None:
     assert shown.stopped is Stop.EXHAUSTED
     assert shown.not_bought is not None
     assert shown.not_bought[Step.CRAWL] is Skip.NO_SITE
-    assert set(shown.not_bought) == {Step.CRAWL, Step.JOBS}
+    assert set(shown.not_bought) == {Step.CRAWL, Step.PAGES, Step.JOBS}
 
 
 def test_a_complete_profile_explains_why_nothing_more_was_bought() -> None:
@@ -150,7 +150,8 @@ def test_a_complete_profile_explains_why_nothing_more_was_bought() -> None:
     )
 
     assert (shown.stopped, shown.for_profile) == (Stop.DECIDED, True)
-    assert shown.not_bought == {Step.SEARCH: Skip.DECIDED, Step.JOBS: Skip.DECIDED}
+    left = [Step.SEARCH, Step.PAGES, Step.JOBS]
+    assert shown.not_bought == dict.fromkeys(left, Skip.DECIDED)
 
 
 def test_a_stop_that_no_rule_explains_is_not_explained() -> None:
@@ -158,7 +159,7 @@ def test_a_stop_that_no_rule_explains_is_not_explained() -> None:
     shown = show_steps("key", SUBJECT, taken(Step.MAPS), ANSWERS, RULES, stopped="capped")
 
     assert shown.stopped is Stop.CAPPED
-    assert shown.not_bought == {Step.SEARCH: None, Step.CRAWL: None, Step.JOBS: None}
+    assert shown.not_bought == dict.fromkeys([Step.SEARCH, Step.CRAWL, Step.PAGES, Step.JOBS])
 
 
 def test_an_unknown_stop_is_none() -> None:
