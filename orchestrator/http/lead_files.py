@@ -204,7 +204,7 @@ async def import_leads(
     *,
     idempotency_key: IdempotencyKey = None,
 ) -> LeadsImported:
-    """Store the leads of a file, unless they are stored, and run them past the agents.
+    """Store the leads of a file, update those that are stored, and run them past the agents.
 
     A workbook (.xlsx, .ods), CSV in any usual dialect and encoding, or JSON objects, one a line or
     in an array; each also compressed by gzip, or alone in a zip: up to a million rows. The content
