@@ -216,7 +216,8 @@ ids = st.sampled_from(["0" * 32, "failed", "..", "%00", "\0", "\u00e9", ""]) | s
 paths = st.sampled_from(
     [
         *(JOBS, LEAD_DOOR, f"{JOBS}/failed", f"{JOBS}/requeue", "/health", "/metrics", "/docs"),
-        *("/openapi.json", "/", f"{JOBS}/"),
+        *("/openapi.json", "/", f"{JOBS}/", "/leads", "/oportunidades", "/leads/x"),
+        *("/api/v1/identity", "/api/v1/costs", "/api/v1/budget", "/api/v1/watches"),
     ]
 ) | st.builds(
     "{}/{}{}".format,
@@ -278,16 +279,22 @@ works = st.builds(
     lambda path, query, body, more: Sent(
         "POST", path, query, [(b"content-type", b"application/json"), *more], body
     ),
-    st.sampled_from([JOBS, LEAD_DOOR, f"{JOBS}/requeue", f"{JOBS}/{'0' * 32}/requeue"]),
+    st.sampled_from(
+        [
+            *(JOBS, LEAD_DOOR, f"{JOBS}/requeue", f"{JOBS}/{'0' * 32}/requeue"),
+            *("/leads", "/oportunidades", "/api/v1/watches", "/api/v1/identity/alias"),
+        ]
+    ),
     st.just(b"") | queries,
     json_bodies,
     st.just([]) | headers,
 )
 upload_requests = st.builds(
-    lambda kind, query, body, more: Sent(
-        "POST", JOBS, query, [(b"content-type", kind), *more], body
+    lambda kind, path, query, body, more: Sent(
+        "POST", path, query, [(b"content-type", kind), *more], body
     ),
     st.sampled_from([b"text/csv", b"application/x-ndjson"]),
+    st.sampled_from([JOBS, "/leads/import"]),
     st.just(b"") | queries,
     uploads | lines | json_bodies | raw,
     st.just([]) | headers,
