@@ -171,7 +171,7 @@ class Scheduler:
             found[watch.id] = watch
         known = await self._watches.of(found)
         new = [watch for watch in found.values() if watch.id not in known]
-        await self._watches.derive(new)
+        await self._watches.derive(rule, new)
         await self._due.put({watch.id: watch.next_at for watch in new})
         await self._postpone([rule], None)
 

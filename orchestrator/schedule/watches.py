@@ -74,9 +74,15 @@ class Watches:
                 statement = insert.on_conflict_do_update(index_elements=["id"], set_=changes)
                 await connection.execute(statement, rows)
 
-    async def derive(self, found: Sequence[Watch]) -> None:
-        """Store watches that a rule has *found*, unless they are there already."""
+    async def derive(self, rule: Watch, found: Sequence[Watch]) -> None:
+        """Store watches that *rule* has found, unless they are there already.
+
+        Atomic: Nothing is stored for a rule that was removed since it was read.
+        """
+        its = select(watches.c.id).where(watches.c.id == rule.id).with_for_update()
         async with writing(self._engine, "derive watches") as connection:
+            if await connection.scalar(its) is None:
+                return
             for rows in _rows(found):
                 statement = insert_into(watches, connection).on_conflict_do_nothing()
                 await connection.execute(statement, rows)
@@ -131,10 +137,17 @@ class Watches:
         await self._change("pause watches", ids, {"paused": paused})
 
     async def remove(self, ids: Collection[UUID]) -> None:
-        """Remove *ids*; a run in flight ends without an effect."""
+        """Remove *ids*, with a rule all that it has found; runs in flight end without an effect."""
+        c = watches.c
+        rules: list[str] = []
         async with writing(self._engine, "remove watches") as connection:
             for chunk in in_chunks(sorted(set(ids)), CHUNK):
-                await connection.execute(delete(watches).where(watches.c.id.in_(chunk)))
+                removed = delete(watches).where(c.id.in_(chunk)).returning(c.kind, c.tenant)
+                rows = await connection.execute(removed)
+                rules += [tenant for kind, tenant in rows if kind == WatchKind.RULE]
+            # Also what it has found since *ids* were read: `derive` waits for the rule's row.
+            its = delete(watches).where(c.tenant.in_(rules), c.kind == WatchKind.DERIVED)
+            await connection.execute(its)
 
     async def begin(self, ids: Collection[UUID], job_id: str, ended: Collection[str]) -> set[UUID]:
         """Claim a run of *ids* for the job *job_id*; return those that it got.

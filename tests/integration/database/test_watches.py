@@ -9,11 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.identity import company_key
 from orchestrator.leads import LeadStore
-from orchestrator.schedule import RefreshPolicy, RunEnd, Watch, Watches, WatchKind, new_watch
+from orchestrator.schedule import (
+    RefreshPolicy,
+    RunEnd,
+    Watch,
+    Watches,
+    WatchKind,
+    new_rule,
+    new_watch,
+)
 from tests.support.cases import NOW, advance, discard, lead
 from tests.support.ticking import SetClock
 
 DAY = timedelta(days=1)
+RULE = new_rule(tenant="default", every=7 * DAY, now=NOW)
 
 
 @pytest.fixture
@@ -42,15 +51,29 @@ async def test_adding_again_changes_the_period_and_nothing_that_was_learned(
 ) -> None:
     """A watch that a rule has found becomes a person's own; a rule takes over no person's watch."""
     derived = replace(_due("Acme Andina"), kind=WatchKind.DERIVED, digest="d1", spent_micros=7)
-    await watches.derive([derived])
+    await watches.add([RULE])
+    await watches.derive(RULE, [derived])
     own = replace(_due("Acme Andina"), every=3 * DAY)
 
     await watches.add([own])
-    await watches.derive([derived])
+    await watches.derive(RULE, [derived])
 
     (stored,) = (await watches.of([derived.id])).values()
     assert (stored.kind, stored.every) == (WatchKind.COMPANY, 3 * DAY)
     assert (stored.digest, stored.spent_micros) == ("d1", 7)
+
+
+async def test_a_removed_rule_leaves_nothing_that_it_has_found(watches: Watches) -> None:
+    """Neither what it found since its watches were read, nor what a scheduler stores late."""
+    early, late = (replace(_due(name), kind=WatchKind.DERIVED) for name in ("Acme", "Banco"))
+    own = _due("Cobre")
+    await watches.add([RULE, own])
+    await watches.derive(RULE, [early])
+
+    await watches.remove([RULE.id])
+    await watches.derive(RULE, [late])
+
+    assert await watches.of_tenant("default") == [own]
 
 
 async def test_of_several_claims_one_gets_a_run(watches: Watches) -> None:
@@ -71,7 +94,8 @@ async def test_of_several_claims_one_gets_a_run(watches: Watches) -> None:
 async def test_runs_end_together_and_each_once(watches: Watches) -> None:
     """With outcome, cost and digest; changed evidence asks for a judgement, at once."""
     same, changed = (replace(_due(name), digest="old") for name in ("Acme Andina", "Banco Azul"))
-    await watches.derive([same, changed])
+    await watches.add([RULE])
+    await watches.derive(RULE, [same, changed])
     await watches.begin([same.id, changed.id], "j1", [])
     ends = [
         RunEnd(watch, "j1", "enriched", cost_micros=5, digest=digest)
