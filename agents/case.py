@@ -41,8 +41,9 @@ class Money(_Frozen):
 class Lead(_Frozen):
     """A person at a company who may buy.
 
-    `country` is an ISO 3166-1 alpha-2 code, `website` an http(s) URL or a bare host,
-    `phone` as it was typed. Without an e-mail, the company is all that is judged.
+    `country` is an ISO 3166-1 alpha-2 code, `website` an http(s) URL or a bare host; `city`, the
+    company's town, and `phone` are as they were typed. Without an e-mail, the company is all that
+    is judged.
     """
 
     id: UUID
@@ -51,6 +52,7 @@ class Lead(_Frozen):
     email: str | None = None
     website: str | None = None
     country: str | None = None
+    city: str | None = None
     phone: str | None = None
     source: str | None = None
     notes: str | None = None

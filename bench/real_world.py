@@ -12,6 +12,7 @@ from orchestrator.embedded.sandbox.world.companies import World
 from orchestrator.embedded.sandbox.world.truth import catalogue_of, truth_about
 from orchestrator.evidence.model import Page, Step, Subject
 from orchestrator.evidence.profile import Answers
+from orchestrator.identity import company_phone
 from orchestrator.surfsense.verbs import VERBS, answer_of, kept_in, request_of
 
 JsonObject = dict[str, Any]
@@ -64,6 +65,19 @@ def pages_in(items: Mapping[Step, tuple[Any, ...]]) -> tuple[Page, ...] | None:
     """Return the pages of the site, of those that were bought; None if none were."""
     crawled = [items[step] for step in (Step.CRAWL, Step.PAGES) if step in items]
     return tuple(page for pages in crawled for page in pages) if crawled else None
+
+
+def subject_of(row: JsonObject) -> Subject:
+    """Return who is asked for when a lead has what *row* says, as `Mention.of_lead` has it."""
+    country = row.get("country")
+    phone = company_phone(row.get("phone"), country)
+    return Subject(
+        row["company"],
+        domain=domain_of(row),
+        country=country,
+        city=row.get("city"),
+        phones=(phone,) if phone else (),
+    )
 
 
 def domain_of(row: JsonObject) -> str | None:

@@ -2,8 +2,9 @@
 
 Each lead goes through the waterfall as in `purchasing.research`, in this process and without HTTP,
 and is judged by the packaged policy: with the stop rule, with every step that the ceiling allows,
-with every step, and with the stop rule as if the product knew the town of each lead that has one.
-Most tables are about companies that can be found; `world` measures how evidence is read.
+with every step; and with the stop rule as if no lead knew its town and phone, and as if each knew
+its town. For a lead that knows name and country alone, nothing is bought. Most tables are about
+companies that can be found; `world` measures how evidence is read.
 """
 
 from collections import Counter
@@ -25,9 +26,9 @@ from agents.cdao import (
     default_policy,
 )
 from bench.measure import console, grid
-from bench.real_world import FREE_MAIL, NOW, JsonObject, Seller, answers_of, domain_of
+from bench.real_world import FREE_MAIL, NOW, JsonObject, Seller, answers_of, subject_of
 from orchestrator.evidence.hosts import host_of
-from orchestrator.evidence.model import Step, Subject
+from orchestrator.evidence.model import Step
 from orchestrator.evidence.profile import assemble
 from orchestrator.evidence.site_pages import pages_to_read
 from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS, Stop, offers_for
@@ -47,18 +48,11 @@ _FACTS = ("sector", "country", "website", "contact", "size")
 class Dossier:
     """A lead, the truth about its company, and what can be bought about it, each thing once."""
 
-    def __init__(
-        self, seller: Seller, row: JsonObject, truth: JsonObject, *, has_town: bool = False
-    ) -> None:
-        """Research as `purchasing.research` does, or also by the town, where the row has one."""
+    def __init__(self, seller: Seller, row: JsonObject, truth: JsonObject) -> None:
+        """Research by what *row* says, as `purchasing.research` does."""
         self.truth = truth
         self.lead = _lead_of(row)
-        self._subject = Subject(
-            row["company"],
-            domain=domain_of(row),
-            country=row.get("country"),
-            city=row.get("city") if has_town else None,
-        )
+        self._subject = subject_of(row)
         self._seller = seller
         self._items: dict[_Request, tuple[tuple[Any, ...], int]] = {}
         self._known: dict[frozenset[_Request], _Found] = {}
@@ -86,7 +80,12 @@ class Dossier:
     @property
     def has_place(self) -> bool:
         """Whether the lead says where the company is."""
-        return self._subject.country is not None
+        return bool(self._subject.country or self._subject.city)
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether its company could not be told from another of its name."""
+        return not self._subject.has_second_fact
 
 
 class _Request(NamedTuple):
@@ -145,13 +144,15 @@ async def main(repeats: int, *, seed: int = 0) -> None:
     seller, policy = Seller(repeats, seed), default_policy()
     rows = [*seller.catalogue()]
     dossiers = [Dossier(seller, *each) for each in rows]
-    with_town = [Dossier(seller, *each, has_town=True) for each in rows]
+    without = [Dossier(seller, _without(row, "city", "phone"), truth) for row, truth in rows]
+    with_town = [Dossier(seller, row | {"city": truth["city"]}, truth) for row, truth in rows]
     wants = CdaoAgent(policy).wants
     rules: dict[str, tuple[list[Dossier], Wants, int]] = {
         "stop rule": (dossiers, wants, DEFAULT_CEILING_MICROS),
         "all below the ceiling": (dossiers, _everything, DEFAULT_CEILING_MICROS),
         "all steps": (dossiers, _everything, _NO_CEILING),
-        "stop rule, town known": (with_town, wants, DEFAULT_CEILING_MICROS),
+        "stop rule, no town or phone": (without, wants, DEFAULT_CEILING_MICROS),
+        "stop rule, every town": (with_town, wants, DEFAULT_CEILING_MICROS),
     }
     outcomes = {
         name: [_researched(each, policy, wanted, ceiling) for each in leads]
@@ -170,6 +171,10 @@ async def main(repeats: int, *, seed: int = 0) -> None:
     _show_undecided(found["stop rule"])
 
 
+def _without(row: JsonObject, *facts: str) -> JsonObject:
+    return {name: value for name, value in row.items() if name not in facts}
+
+
 def _lead_of(row: JsonObject) -> Lead:
     """Return the lead of a row; without a known address it writes from free mail."""
     return Lead(
@@ -179,6 +184,8 @@ def _lead_of(row: JsonObject) -> Lead:
         email=f"ana@{row.get('email_domain', FREE_MAIL)}",
         website=row.get("website"),
         country=row.get("country"),
+        city=row.get("city"),
+        phone=row.get("phone"),
     )
 
 
@@ -188,7 +195,8 @@ def _everything(_case: Case, _fields: frozenset[ClaimField]) -> bool:
 
 def _researched(dossier: Dossier, policy: Policy, wants: Wants, ceiling_micros: int) -> Outcome:
     case = Case(lead=dossier.lead, now=NOW)
-    offers = offers_for(has_place=dossier.has_place)
+    # Nothing is looked up for it: `purchasing.enricher`.
+    offers = () if dossier.is_ambiguous else offers_for(has_place=dossier.has_place)
     bought: list[_Request] = []
     taken: list[StepTaken] = []
     while True:
@@ -391,7 +399,9 @@ def _show_undecided(leads: Sequence[Outcome]) -> None:
     for missing, count in groups.most_common():
         alike = [each for each in undecided if (", ".join(each.missing) or "nothing") == missing]
         scores = sorted(each.decision.score or 0 for each in alike)
-        stops = Counter(each.stop for each in alike)
+        stops = Counter(
+            "name alone" if each.dossier.is_ambiguous else each.stop.value for each in alike
+        )
         told = ", ".join(f"{stop} {number}" for stop, number in stops.most_common())
         table.add_row(missing, f"{count:,}", f"{scores[0]}-{scores[-1]}", told)
     console.print(table)

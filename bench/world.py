@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bench.measure import console, grid
-from bench.real_world import NOW, JsonObject, Seller, answers_of, domain_of
+from bench.real_world import NOW, JsonObject, Seller, answers_of, domain_of, subject_of
 from orchestrator.evidence.hosts import host_of
-from orchestrator.evidence.model import Step, Subject
+from orchestrator.evidence.model import Step
 from orchestrator.evidence.profile import Assembled, assemble, site_of
 from orchestrator.evidence.site_pages import pages_to_read
 
@@ -20,6 +20,8 @@ from orchestrator.evidence.site_pages import pages_to_read
 _SITUATIONS = (
     *("no_website", "parked", "parent_site", "unfindable", "namesakes", "outranked"),
     *("odd_domain", "soft_404", "dirty_text", "maps_other", "maps_missing"),
+    # Whether the lead knows more of its company than name and country.
+    *("second_fact", "name_alone"),
 )
 #: Wrong websites that are shown.
 _MOST_SHOWN = 20
@@ -36,7 +38,8 @@ async def main(repeats: int, *, seed: int = 0) -> None:
         for field, score in _scores(truth, found).items():
             scores[field].update(score)
         site = _score_of_site(lead, truth, found)
-        for situation in {"all", *truth["traits"]} & sites.keys():
+        known = "second_fact" if subject_of(lead).has_second_fact else "name_alone"
+        for situation in {"all", known, *truth["traits"]} & sites.keys():
             sites[situation].update(site)
         if site["wrong"]:
             place = f"{lead.get('city', '')} {lead.get('country', '')}"
@@ -49,13 +52,7 @@ async def main(repeats: int, *, seed: int = 0) -> None:
 
 def _research(seller: Seller, lead: JsonObject) -> Assembled:
     """Return what is known of a company once every step has been bought."""
-    subject = Subject(
-        lead["company"],
-        domain=domain_of(lead),
-        country=lead.get("country"),
-        city=lead.get("city"),
-        phones=tuple(filter(None, [lead.get("phone")])),
-    )
+    subject = subject_of(lead)
     bought = {step: seller.buy(step, subject)[0] for step in (Step.MAPS, Step.SEARCH, Step.JOBS)}
     if site := site_of(subject, answers_of(bought)).url:
         bought[Step.CRAWL], _ = seller.buy(Step.CRAWL, subject, site)

@@ -79,7 +79,8 @@ T = TypeVar("T")
 #: What the results of a job are.
 R = TypeVar("R", bound=ItemResult)
 
-#: A company: its name, or a mapping with `company`, and `website` and `country` if known.
+#: A company: its name, or a mapping with `company`, and `website`, `country`, `city` and `phone`
+#: if known.
 CompanyLike = str | Mapping[str, object] | Mention
 #: A lead: the id of a stored one, or a whole one, with English or Spanish names of its fields.
 LeadLike = UUID | Lead | Mapping[str, object]
@@ -262,7 +263,7 @@ class Orchestrator:
         """Look one company up, in this process; it is bought if nothing fresh is known.
 
         Args:
-            company: Its name, or a mapping with `company`, `website` and `country`.
+            company: Its name, or a mapping with `company`, `website`, `country` and `city`.
             tenant: Whose money is spent; `EMASAI_TENANT` by default.
             max_cost_micros: What this call may spend, in millionths of a US dollar.
             deadline: Aware; a lookup that has not begun by then fails.
@@ -508,7 +509,7 @@ def _mention(number: int, company: CompanyLike) -> Mention:
 
 
 def _fields_of(mention: Mention) -> Iterator[tuple[str, str | None]]:
-    return zip(("company", "website", "country"), mention, strict=True)
+    return zip(("company", "website", "country", "city", "phone"), mention, strict=True)
 
 
 def _lead(number: int, lead: LeadLike) -> Lead | UUID:

@@ -39,6 +39,7 @@ from orchestrator.purchasing import (
     StepTaken,
     archived_steps,
     entry_key,
+    is_about,
     run_account,
     show_answer,
     show_steps,
@@ -307,14 +308,17 @@ async def _shown(runtime: Runtime, company: Resolved, mention: Mention) -> Evide
     steps = steps_in(entry.payload)
     payloads = await _payloads_of(runtime, company, steps)
     stored = next((each["subject"] for each in payloads.values() if each.get("subject")), None)
+    subject = subject_of(company)
+    is_same = is_about(entry.payload, subject)
+    stored = entry.payload.get("subject") or stored
     return show_steps(
         company.key,
-        subject_from(stored, company.query_name) if stored else subject_of(company),
+        subject_from(stored, company.query_name) if stored and is_same else subject,
         steps,
         {step: each.get("answer", {}) for step, each in payloads.items()},
         _rules(runtime, company, mention),
         stopped=entry.payload.get("stopped"),
-        answer=entry.payload.get("answer") or {},
+        answer=(entry.payload.get("answer") or {}) if is_same else None,
     )
 
 
@@ -331,9 +335,11 @@ async def _shown_from_archive(
         return show_answer(
             company.key, company.query_name, newest.payload, newest.as_of, is_current=False
         )
+    subject = subject_of(company)
+    stored = newest.payload.get("subject")
     return show_steps(
         company.key,
-        subject_from(newest.payload.get("subject"), company.query_name),
+        subject if subject.has_second_fact else subject_from(stored, company.query_name),
         [_archived_step(step, each) for step, each in by_step.items()],
         {step: each.payload.get("answer", {}) for step, each in by_step.items()},
         _rules(runtime, company, mention),
@@ -378,6 +384,7 @@ def _rules(runtime: Runtime, company: Resolved, mention: Mention) -> Rules:
         email="",
         website=mention.website or facts.domain,
         country=mention.country or facts.country,
+        city=mention.city,
     )
 
     agents = runtime.leads.pipeline.agents

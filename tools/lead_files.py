@@ -26,6 +26,7 @@ _KINDS: Final = {
     "phone": "a phone number",
     "website": "the company's website",
     "country": "the country",
+    "city": "the company's town",
     "source": "where the lead came from",
     "notes": "notes",
     "work": "beside another word: at work, read first",

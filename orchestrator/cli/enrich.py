@@ -18,6 +18,7 @@ from orchestrator.cli.files import SUFFIXES
 from orchestrator.cli.options import (
     AsJson,
     BuyAgain,
+    City,
     ColumnNames,
     Country,
     Deadline,
@@ -76,6 +77,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     ] = None,
     website: Website = None,
     country: Country = None,
+    city: City = None,
     with_evidence: Annotated[
         bool,
         typer.Option(
@@ -93,8 +95,9 @@ def enrich(  # noqa: PLR0913 - each is an option
     terms = parse_terms(max_cost, deadline, tenant, buy_again=buy_again)
     only = Path(names[0])
     is_file = len(names) == 1 and (only.suffix.lower() in SUFFIXES or only.is_file())
-    if (website or country) and (is_file or len(names) > 1):
-        raise typer.BadParameter("--website and --country are for one name; a file has columns")
+    if (website or country or city) and (is_file or len(names) > 1):
+        complaint = "--website, --country and --city are for one name; a file has columns"
+        raise typer.BadParameter(complaint)
     if is_file:
         if patience:
             raise typer.BadParameter("--patience is for names only; --max-cost limits a file")
@@ -111,7 +114,7 @@ def enrich(  # noqa: PLR0913 - each is an option
     if output or errors or columns or mapping or encoding:
         raise typer.BadParameter("--output, --column, --mapping and --encoding are for files only")
     limit = None if patience is None else parse_duration(patience)
-    mentions = [Mention(check_name(name), website, country) for name in names]
+    mentions = [Mention(check_name(name), website, country, city) for name in names]
     if dry_run:
         _estimate_names(mentions, terms, as_json=as_json)
     else:

@@ -11,7 +11,7 @@ from orchestrator.app import Runtime
 from orchestrator.cli.console import dollars, out, print_json
 from orchestrator.cli.evidence import show_evidence
 from orchestrator.cli.identity import print_resolution
-from orchestrator.cli.options import AsJson, CompanyName, CompanyNames, Country, Website
+from orchestrator.cli.options import AsJson, City, CompanyName, CompanyNames, Country, Website
 from orchestrator.cli.session import with_runtime
 from orchestrator.evidence.waterfall import name_of
 from orchestrator.identity import Mention
@@ -30,10 +30,12 @@ def explain(
     *,
     website: Website = None,
     country: Country = None,
+    city: City = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what is known of a company: key, purchases, evidence and decisions."""
-    history = with_runtime(lambda runtime: read_history(runtime, Mention(name, website, country)))
+    mention = Mention(name, website, country, city)
+    history = with_runtime(lambda runtime: read_history(runtime, mention))
     if as_json:
         print_json(history.as_json())
     else:

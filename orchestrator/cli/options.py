@@ -125,6 +125,7 @@ Website = Annotated[
     str | None, typer.Option(metavar="WEBSITE", help="Its website, as a lead has it.")
 ]
 Country = Annotated[str | None, typer.Option(metavar="CODE", help="Its country, like MX.")]
+City = Annotated[str | None, typer.Option(metavar="TOWN", help="Its town, like Bilbao.")]
 
 MaxCost = Annotated[str | None, typer.Option(metavar="USD", help="Buy for this much at most.")]
 Deadline = Annotated[

@@ -112,6 +112,7 @@ leads: Final = Table(
     Column("email", Prose, nullable=False),  # "" where the lead has none
     Column("website", Prose),
     Column("country", Prose),
+    Column("city", Prose),
     Column("phone", Prose),
     Column("source", Prose),
     Column("notes", Prose),

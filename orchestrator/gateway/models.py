@@ -118,6 +118,7 @@ class LeadRecord(_Frozen):
     correo: str | None
     sitio_web: str | None
     pais: str | None = Field(description="ISO 3166-1 alpha-2 code.")
+    ciudad: str | None = None  # an earlier version has cached leads without it
     telefono: str | None
     origen: str | None
     notas: str | None

@@ -517,6 +517,7 @@ def _to_lead(row: RowMapping) -> LeadRecord:
         correo=row["email"] or None,
         sitio_web=row["website"],
         pais=row["country"],
+        ciudad=row["city"],
         telefono=row["phone"],
         origen=row["source"],
         notas=row["notes"],

@@ -167,9 +167,7 @@ def report_of_failure(
     found = {"company_key": company_key} if enrichment is None else provenance(enrichment)
     result = CompanyResult(
         status=why.status,
-        company=mention.name,
-        website=mention.website,
-        country=mention.country,
+        **named(mention),
         code=why.code,
         reason=why.reason,
         candidates=() if enrichment is None else enrichment.candidates,

@@ -135,7 +135,15 @@ def explain_given_up(why: GivenUp) -> Explanation:
 def explain_ambiguity(enrichment: Enrichment) -> Explanation:
     """Return why a name is ambiguous: its candidates, or that it is no name, and what helps."""
     names = ", ".join(enrichment.candidates[:NAMED])
-    if enrichment.source is None and not enrichment.shared:
+    if enrichment.by_name:
+        reason = Localized(
+            en="Other companies may have this name, and nothing else is known by which evidence "
+            "could be told from theirs, so nothing was bought; add the company's website or town.",
+            es="Otras empresas pueden tener este nombre y no se conoce nada más que distinga la "
+            "información de unas y otras, así que no se compró nada; añada la página web o la "
+            "ciudad de la empresa.",
+        )
+    elif enrichment.source is None and not enrichment.shared:
         reason = Localized(
             en="The name is only a legal form or a symbol, so nothing was bought; "
             "write the company's own name, or add its website.",

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agents.case import Localized
+from orchestrator.handlers.result import mention_in
 from orchestrator.identity import Mention
 from orchestrator.jobs import DeadLetter, Failure, FailureFilter, Failures, Job, JobKind
 from orchestrator.surfsense import (
@@ -155,7 +156,7 @@ def _failed_item(job: Job, item: Failure, result: Mapping[str, Any]) -> FailedIt
         job_id=job.job_id,
         number=item.number,
         lead_id=result.get("lead_id"),
-        mention=Mention(result["company"], result.get("website"), result.get("country")),
+        mention=mention_in(result),
         company_key=result.get("company_key"),
         code=item.code,
         reason=None if reason is None else Localized.model_validate(reason),

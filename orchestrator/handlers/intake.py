@@ -17,6 +17,7 @@ from orchestrator.handlers.explanation import Explanation, explain
 from orchestrator.handlers.result import ItemStatus
 from orchestrator.identity import Identity, InvalidCompanyName, Mention
 from orchestrator.identity.resolution import Resolved
+from orchestrator.identity.writing import split_words
 from orchestrator.infra.background import Turns
 from orchestrator.infra.distinct import Distinct
 from orchestrator.jobs import SEGMENT_ROWS, Part, Report, Segment, UnsealedJob
@@ -49,8 +50,12 @@ class _New:
             return f"\0{self.text}"
         if self.company.is_ambiguous:
             return f"\0{self.company.key}"
-        has_facts = any(self.company.identity.facts[:2])
-        return f"{self.company.key}\0" if has_facts else self.company.key
+        identity = self.company.identity
+        # Companies of one name in two towns are two, although they share a key.
+        town = "_".join(split_words(identity.city or ""))
+        return (
+            f"{self.company.key}\0{town}" if town or any(identity.facts[:2]) else self.company.key
+        )
 
 
 class CompanyIntake:

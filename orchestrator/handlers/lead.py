@@ -9,6 +9,7 @@ from uuid import UUID
 from agents.case import Case, ClaimField, Decision, Evidence, Lead, Localized, Verdict
 from agents.protocol import Pipeline
 from orchestrator.database import DatabaseUnavailable
+from orchestrator.evidence.profile import EVIDENCE
 from orchestrator.handlers.company import enrich_patiently
 from orchestrator.handlers.explanation import (
     Explanation,
@@ -21,6 +22,7 @@ from orchestrator.handlers.result import (
     ItemStatus,
     LeadResult,
     RejudgedLead,
+    named,
     own_key,
     provenance,
     tally_of,
@@ -38,6 +40,7 @@ from orchestrator.purchasing import (
     EvidenceReader,
     Wants,
     ambiguous_outcome,
+    subject_of,
 )
 
 
@@ -199,7 +202,7 @@ class _Subject:
         return LeadResult(
             status=ItemStatus.OPPORTUNITY if viable else ItemStatus.DISCARDED,
             lead_id=str(lead.id),
-            company=lead.company,
+            **named(mention_of(lead)),
             code=decision.code,
             reason=decision.reason,
             viable=viable,
@@ -390,7 +393,11 @@ class Rejudge:
     async def _known_evidence(self, company: Resolved) -> Enrichment | NotJudged:
         if company.is_ambiguous:
             return ambiguous_outcome(company)
-        return await self._evidence.latest(company) or NotJudged(_NOTHING_KEPT)
+        found = await self._evidence.latest(company)
+        if found is None:
+            return NotJudged(_NOTHING_KEPT)
+        is_by_name = EVIDENCE in found.answer and not subject_of(company).has_second_fact
+        return ambiguous_outcome(company) if is_by_name else found
 
 
 UNKNOWN_LEAD = Explanation(

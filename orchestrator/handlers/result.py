@@ -16,6 +16,7 @@ from agents.case import Decision, Evidence, Localized, OpportunityDraft
 from orchestrator.database import in_chunks
 from orchestrator.evidence.columns import COLUMN_FIELDS, CompanyColumns, columns_of
 from orchestrator.identity import InvalidCompanyName, Mention
+from orchestrator.identity.resolution import by_name
 from orchestrator.jobs import Job, JobKind, JobResults, RowResult
 from orchestrator.memo import Source
 from orchestrator.purchasing import (
@@ -24,6 +25,7 @@ from orchestrator.purchasing import (
     EvidenceReader,
     EvidenceReference,
     repeated_source,
+    subject_of,
 )
 
 JsonObject = dict[str, Any]
@@ -49,15 +51,19 @@ class ItemResult(BaseModel):
 
     `source` is how the evidence came about, None where nothing was looked up; `found` is whether
     SurfSense knows the company, None where no source said anything. For an ambiguous one,
-    `candidates` are the companies that may be meant. `reason` is one sentence, `code` its
-    machine-readable form. `uncertain_micros` is what
-    a purchase may have cost whose answer was lost.
+    `candidates` are the companies that may be meant. `website`, `country`, `city` and `phone` were
+    given beside the company's name. `reason` is one sentence, `code` its machine-readable form.
+    `uncertain_micros` is what a purchase may have cost whose answer was lost.
     """
 
     model_config = ConfigDict(frozen=True)
 
     status: ItemStatus
     company: str
+    website: str | None = None
+    country: str | None = None
+    city: str | None = None
+    phone: str | None = None
     company_key: str | None = None
     code: str | None = None
     reason: Localized | None = None
@@ -113,21 +119,26 @@ class RejudgedLead(LeadResult):
 class CompanyResult(ItemResult):
     """A company's result: what is claimed about it, with its source and age.
 
-    `website` and `country` were given beside its name; `purchase_id` identifies the evidence in
-    the ledger.
+    `purchase_id` identifies the evidence in the ledger.
     """
 
-    website: str | None = None
-    country: str | None = None
     purchase_id: str | None = None
     evidence: Evidence | None = None
 
 
-def named(mention: Mention) -> dict[str, str]:
+#: What may be given beside a company's name, as its result has it.
+_FACTS: Final = Mention._fields[1:]
+
+
+def named(mention: Mention) -> JsonObject:
     """Return the fields of a company's result that name it."""
-    name, website, country = mention
-    given = {"company": name, "website": website, "country": country}
-    return {field: text for field, text in given.items() if text is not None}
+    given = zip(("company", *_FACTS), mention, strict=True)
+    return {field: text for field, text in given if text is not None}
+
+
+def mention_in(result: Mapping[str, Any]) -> Mention:
+    """Return the mention of which `named` made fields of *result*."""
+    return Mention(result["company"], *(result.get(field) for field in _FACTS))
 
 
 def own_key(mention: Mention) -> str | None:
@@ -216,8 +227,8 @@ def _again(status: ItemStatus, source: Source, saved: int) -> Mapping[str, int]:
     }
 
 
-#: Identifies the evidence of a result: company key, purchase id, as-of instant.
-EvidenceKey: TypeAlias = tuple[str | None, str | None, datetime | None]
+#: Identifies the evidence of a result: company key, purchase id, as-of instant, facts given.
+EvidenceKey: TypeAlias = tuple[Any, ...]
 
 #: Companies whose evidence is read together: about 1 MB of it.
 _TOGETHER: Final = 100
@@ -226,7 +237,8 @@ _TOGETHER: Final = 100
 def evidence_key(result: ItemResult) -> EvidenceKey:
     """Return what identifies the evidence that *result* rests on."""
     purchase_id = result.purchase_id if isinstance(result, CompanyResult | LeadResult) else None
-    return result.company_key, purchase_id, result.as_of
+    given = (getattr(result, fact) for fact in _FACTS)
+    return result.company_key, purchase_id, result.as_of, *given
 
 
 _OF_COMPANIES: Final = frozenset({JobKind.ENRICH, JobKind.REFRESH})
@@ -290,14 +302,14 @@ class ResultReader:
         Raises:
             StoreUnavailable, DatabaseUnavailable: Redis or the database is unavailable.
         """
-        wanted = {evidence_key(each): each for each in results if each.as_of and each.found}
+        wanted = {
+            evidence_key(each): each
+            for each in results
+            if each.as_of and each.found and each.company_key
+        }
         found: dict[EvidenceKey, CompanyColumns] = {}
         for keys in in_chunks(list(wanted), _TOGETHER):
-            references = [
-                EvidenceReference(key, purchase_id, as_of)
-                for key, purchase_id, as_of in keys
-                if key is not None and as_of is not None
-            ]
+            references = [_reference(wanted[key].model_dump()) for key in keys]
             evidence = await self._reader.find(references, only=COLUMN_FIELDS)
             for key, each in zip(keys, evidence, strict=True):
                 if each is not None:
@@ -324,12 +336,18 @@ class ResultReader:
 
 
 def _key(kept: Mapping[str, Any]) -> tuple[Any, ...]:
-    return kept.get("company_key"), kept.get("purchase_id"), kept.get("as_of")
+    given = (kept.get(fact) for fact in _FACTS)
+    return kept.get("company_key"), kept.get("purchase_id"), kept.get("as_of"), *given
 
 
 def _reference(kept: Mapping[str, Any]) -> EvidenceReference:
-    as_of = datetime.fromisoformat(kept["as_of"])
-    return EvidenceReference(kept["company_key"], kept.get("purchase_id"), as_of)
+    as_of = kept["as_of"]
+    return EvidenceReference(
+        kept["company_key"],
+        kept.get("purchase_id"),
+        as_of if isinstance(as_of, datetime) else datetime.fromisoformat(as_of),
+        subject_of(by_name(mention_in(kept).identify())),
+    )
 
 
 def _of_row(row: RowResult, result: JsonObject) -> JsonObject:
@@ -338,7 +356,7 @@ def _of_row(row: RowResult, result: JsonObject) -> JsonObject:
         return result
     repeated = {**result, "cost_micros": 0}
     if row.spelling is not None:
-        repeated |= dict.fromkeys(("website", "country")) | named(Mention.of(row.spelling))
+        repeated |= dict.fromkeys(_FACTS) | named(Mention.of(row.spelling))
     if result["source"] is not None:
         repeated["source"] = repeated_source(Source(result["source"])).value
         repeated["saved_micros"] = result["cost_micros"] + result["saved_micros"]

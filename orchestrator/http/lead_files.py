@@ -86,6 +86,7 @@ class FileQuery:
     email: Annotated[_Names | None, Query(description="Columns of the e-mail.")] = None
     website: Annotated[_Names | None, Query(description="Columns of the website.")] = None
     country: Annotated[_Names | None, Query(description="Columns of the country.")] = None
+    city: Annotated[_Names | None, Query(description="Columns of the town.")] = None
     phone: Annotated[_Names | None, Query(description="Columns of the phone number.")] = None
     source: Annotated[_Names | None, Query(description="Columns of the source.")] = None
     notes: Annotated[_Names | None, Query(description="Columns of notes.")] = None

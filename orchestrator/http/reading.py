@@ -328,6 +328,8 @@ class _Header:
             website=self._cell(LeadField.WEBSITE, cells),
             email=self._cell(LeadField.EMAIL, cells),
             country=self._cell(LeadField.COUNTRY, cells),
+            city=self._cell(LeadField.CITY, cells),
+            phone=self._cell(LeadField.PHONE, cells),
         )
 
     def _cell(self, field: LeadField, cells: list[str]) -> str:

@@ -57,6 +57,7 @@ SPANISH: Final = {
     "email": "correo",
     "website": "sitio_web",
     "country": "pais",
+    "city": "ciudad",
     "phone": "telefono",
     "source": "origen",
     "notes": "notas",
@@ -108,6 +109,7 @@ class LeadChanges(BaseModel):
     email: FilledText = _named("email", default="")
     website: Text | None = _named("website", default=None)
     country: Text | None = _named("country", default=None)
+    city: Text | None = _named("city", default=None)
     phone: Text | None = _named("phone", default=None)
     source: Text | None = _named("source", default=None)
     notes: Notes | None = _named("notes", default=None)
@@ -130,6 +132,7 @@ class GivenLead(BaseModel):
     email: Text | None = _named("email", default=None, examples=["ana.ruiz@telefonica.example"])
     website: Text | None = _named("website", default=None, examples=["www.telefonica.example"])
     country: Text | None = _named("country", default=None, examples=["España"])
+    city: Text | None = _named("city", default=None, examples=["Bilbao"])
     phone: Text | None = _named("phone", default=None, examples=["+34 911 234 567"])
     source: Text | None = _named("source", default=None, examples=["web form"])
     notes: Notes | None = _named("notes", default=None)

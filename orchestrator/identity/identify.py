@@ -45,7 +45,9 @@ _PAGES: Final = (
 _CATEGORY_LABEL: Final = 3
 #: Separates the parts of a mention as a text; no usable name has it.
 _SEPARATOR: Final = "\0"
-_PARTS: Final = 3
+#: Parts of a mention as a text, with and without town and phone.
+_PARTS: Final = frozenset({3, 5})
+_LONGEST_PHONE: Final = 40
 
 
 class Facts(NamedTuple):
@@ -83,7 +85,8 @@ class Identity(NamedTuple):
     """Which company a name and its facts mean, as far as they say it themselves.
 
     `key` is the name's own (`name_key`), refined only where the name is not `distinctive` and
-    a domain is known. `removed` lists what came off the name and why.
+    a domain is known. `removed` lists what came off the name and why. `city` and `phone` (E.164)
+    change no key: they tell whether evidence is about this company.
     """
 
     key: str
@@ -92,6 +95,8 @@ class Identity(NamedTuple):
     removed: tuple[Removal, ...]
     distinctive: bool
     facts: Facts
+    city: str | None = None
+    phone: str | None = None
 
     @property
     def legal_form(self) -> str | None:
@@ -249,45 +254,65 @@ class NamesCompany(Protocol):
     def country(self) -> str | None:
         """An ISO 3166-1 alpha-2 code."""
 
+    @property
+    def city(self) -> str | None:
+        """The company's town."""
+
+    @property
+    def phone(self) -> str | None:
+        """A phone number, as it was typed."""
+
 
 class Mention(NamedTuple):
     """A company as a lead or a caller names it: a name, and facts beside it.
 
-    `website` is a host or a URL, `country` an ISO 3166-1 alpha-2 code. A page at a social network
-    counts as unknown.
+    `website` is a host or a URL, `country` an ISO 3166-1 alpha-2 code, `city` a town as people
+    write it, `phone` the company's in E.164. A page at a social network counts as unknown.
     """
 
     name: str
     website: str | None = None
     country: str | None = None
+    city: str | None = None
+    phone: str | None = None
 
     @classmethod
     def of(cls, text: str) -> "Mention":
         """Parse what `text` returns; any other text is a name."""
         if _SEPARATOR not in text:
             return cls(text)
-        parts = text.split(_SEPARATOR)
-        if len(parts) != _PARTS:
+        name, *facts = text.split(_SEPARATOR)
+        if len(facts) + 1 not in _PARTS:
             return cls(text)
-        name, website, country = parts
-        return cls(name, website or None, country or None)
+        return cls(name, *(fact or None for fact in facts))
 
     @classmethod
     def of_lead(
-        cls, name: str, *, website: str | None, email: str | None, country: str | None
+        cls,
+        name: str,
+        *,
+        website: str | None = None,
+        email: str | None = None,
+        country: str | None = None,
+        city: str | None = None,
+        phone: str | None = None,
     ) -> "Mention":
         """Return how a lead names its company: by the domain of its website, else of its e-mail.
 
-        The e-mail address itself is left out: it is personal, and would differ in every lead.
+        The e-mail address itself is left out: it is personal, and would differ in every lead; so
+        is a phone number that may be a person's.
         """
-        return cls(name, company_domain(website) or company_domain(email), country)
+        domain = company_domain(website) or company_domain(email)
+        city = " ".join((city or "").split()) or None
+        return cls(name, domain, country, city, company_phone(phone, country))
 
     @property
     def text(self) -> str:
         """The mention as one text, as jobs keep their items: the name alone where it is all."""
-        if not self.website and not self.country:
+        facts = [fact or "" for fact in self[1:]]
+        if not any(facts):
             return self.name
-        return _SEPARATOR.join((self.name, self.website or "", self.country or ""))
+        return _SEPARATOR.join((self.name, *(facts if any(facts[2:]) else facts[:2])))
 
     def identify(self) -> Identity:
         """Return which company is meant, as far as the mention says it.
@@ -298,14 +323,21 @@ class Mention(NamedTuple):
             InvalidCompanyName: The name is blank.
         """
         if is_refined(self.name):
-            return of_key(as_key(self.name))
-        return identify(self.name, country=self.country, domain=self.website)
+            identity = of_key(as_key(self.name))
+        else:
+            identity = identify(self.name, country=self.country, domain=self.website)
+        return identity._replace(city=self.city, phone=self.phone)
 
 
 def mention_of(lead: NamesCompany) -> Mention:
     """Return how *lead* names its company."""
     return Mention.of_lead(
-        lead.company, website=lead.website, email=lead.email, country=lead.country
+        lead.company,
+        website=lead.website,
+        email=lead.email,
+        country=lead.country,
+        city=lead.city,
+        phone=lead.phone,
     )
 
 
@@ -334,6 +366,37 @@ def company_domain(address: str | None) -> str | None:
     if host is None or listed_parent(host, _PAGES) or is_public_mail(host):
         return None
     return host
+
+
+@lru_cache(maxsize=4_096)
+def company_phone(text: str | None, country: str | None) -> str | None:
+    """Return *text*, a phone number as typed, in E.164 if it is certainly no person's; else None.
+
+    That is a valid number of a fixed line or a service. A mobile one may be a person's, as any may
+    be in countries whose numbers do not tell (MX, US).
+
+    Args:
+        text: As people type it.
+        country: ISO 3166-1 alpha-2, for a number without country code.
+
+    >>> company_phone("944 123 456", "ES"), company_phone("+34 600 123 456", None)
+    ('+34944123456', None)
+    """
+    if not text:
+        return None
+    # Imported on first use: a name alone needs none.
+    import phonenumbers  # noqa: PLC0415
+
+    kinds = phonenumbers.PhoneNumberType
+    companies = {kinds.FIXED_LINE, kinds.TOLL_FREE, kinds.SHARED_COST, kinds.UAN}
+    try:
+        number = phonenumbers.parse(text[:_LONGEST_PHONE], country)
+    except phonenumbers.NumberParseException:
+        return None
+    # Of what is no valid number, the type is unknown.
+    if phonenumbers.number_type(number) not in companies:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def brand(domain: str) -> str:

@@ -29,6 +29,7 @@ from .countries import country_code
 from .flaws import Flaw
 
 _LABEL = r"(?!-)[^\W_](?:[\w-]{0,61}[^\W_])?"
+_MAX_CITY: Final = 100
 _MAX_HOST = 253
 _HOST = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}")
 
@@ -212,6 +213,17 @@ def _is_host(parts: SplitResult, host: str) -> bool:
     # Nor an IP address, which names no company.
     has_user = parts.username is not None or host.rpartition(".")[2].isdecimal()
     return not has_user and len(host) <= _MAX_HOST and _HOST.fullmatch(host) is not None
+
+
+def city(text: str) -> str:
+    """Return *text* if it may be a town.
+
+    Raises:
+        BadValueError: It has no letters, or is too long; the caller leaves it out.
+    """
+    if len(text) <= _MAX_CITY and any(map(str.isalpha, text)) and "@" not in text:
+        return text
+    raise BadValueError(Flaw(flaws.NO_CITY, shown(text)))
 
 
 def phone(text: str, country_code: str | None) -> str:

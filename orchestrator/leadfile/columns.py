@@ -17,6 +17,7 @@ class LeadField(StrEnum):
     EMAIL = "email"
     WEBSITE = "website"
     COUNTRY = "country"
+    CITY = "city"
     PHONE = "phone"
     SOURCE = "source"
     NOTES = "notes"
@@ -40,6 +41,7 @@ _SIMPLE: Final = (
     (LeadField.EMAIL, Holds.EMAIL, _PERSON_FIRST),
     (LeadField.WEBSITE, Holds.WEBSITE, _COMPANY_FIRST),
     (LeadField.COUNTRY, Holds.COUNTRY, _COMPANY_FIRST[:-1]),  # no home of a person
+    (LeadField.CITY, Holds.CITY, _COMPANY_FIRST[:-1]),
     (LeadField.PHONE, Holds.PHONE, _COMPANY_FIRST),
     (LeadField.SOURCE, Holds.SOURCE, _PERSON_FIRST),
     (LeadField.NOTES, Holds.NOTES, _PERSON_FIRST),

@@ -137,6 +137,12 @@ NO_EMAIL: Final = _kind(
     "correct it",
     "corríjalo",
 )
+NO_CITY: Final = _kind(
+    "'{text}' is not the name of a town; it is left out",
+    "'{text}' no es el nombre de una ciudad; se omite",
+    "write its name, like Bilbao",
+    "escriba su nombre, como Bilbao",
+)
 NO_COUNTRY: Final = _kind(
     "'{text}' is no country that is known; it is left out",
     "'{text}' no es ningún país conocido; se deja fuera",

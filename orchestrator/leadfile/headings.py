@@ -34,6 +34,7 @@ _BESIDE: Final = {
     "phone": _ENTITIES | {"number"},
     "website": _COMPANIES | {"address", "record", "name"},
     "country": _ADDRESSES | {"region", "code", "id"},
+    "city": _ADDRESSES | {"name"},
     "source": frozenset(("person", "record")),
     "notes": _ENTITIES,
     **dict.fromkeys(("given", "middle", "surname", "full"), frozenset(("person", "record"))),
@@ -54,6 +55,7 @@ class Holds(StrEnum):
     EMAIL = "email"
     WEBSITE = "website"
     COUNTRY = "country"
+    CITY = "city"
     PHONE = "phone"
     SOURCE = "source"
     NOTES = "notes"

@@ -11,12 +11,24 @@ from orchestrator.infra.bounds import FilledText, Text, complaint_of
 from .countries import country_code
 
 _COMPANY: Final = ("company", "empresa")
-_WEBSITE: Final = ("website", "sitio_web")
-_COUNTRY: Final = ("country", "pais")
+_ABOUT: Final = (
+    ("website", "sitio_web"),
+    ("country", "pais"),
+    ("city", "ciudad"),
+    ("phone", "telefono"),
+)
 
 
-def mention_from(name: str, *, website: str = "", email: str = "", country: str = "") -> Mention:
-    """Return the mention that cells make; an unusable website or country is left out.
+def mention_from(
+    name: str,
+    *,
+    website: str = "",
+    email: str = "",
+    country: str = "",
+    city: str = "",
+    phone: str = "",
+) -> Mention:
+    """Return the mention that cells make; an unusable website, country or phone is left out.
 
     With a blank name the other cells are ignored: they identify no company.
     """
@@ -27,13 +39,16 @@ def mention_from(name: str, *, website: str = "", email: str = "", country: str 
         website=website.strip() or None,
         email=email.strip() or None,
         country=country_code(country) if country else None,
+        city=city,
+        phone=phone,
     )
 
 
 def mention_in(given: object) -> Mention:
-    """Return the mention in *given*: a name, or an object with `company`, `website`, `country`.
+    """Return the mention in *given*: a name, or an object with `company`.
 
-    The Spanish names of these fields are accepted, too; other fields are ignored.
+    It may have `website`, `country`, `city` and `phone`. The Spanish names of these fields are
+    accepted, too; other fields are ignored.
 
     Raises:
         ValueError: It is neither; the message reads on from what it is about.
@@ -45,16 +60,17 @@ def mention_in(given: object) -> Mention:
         raise ValueError(  # noqa: TRY004 - it came over the wire
             'must be a text or an object with a "company"'
         )
-    website, country = _first(given, _WEBSITE, ""), _first(given, _COUNTRY, "")
-    if not isinstance(website, str) or not isinstance(country, str):
-        raise ValueError(  # noqa: TRY004 - as above
-            'must have a "website" and a "country" that are texts, if any'
+    about = {names[0]: _first(given, names, "") for names in _ABOUT}
+    texts = {field: value for field, value in about.items() if isinstance(value, str)}
+    if len(texts) < len(about):
+        raise ValueError(
+            'must have a "website", "country", "city" and "phone" that are texts, if any'
         )
-    return mention_from(name, website=website, country=country)
+    return mention_from(name, **texts)
 
 
 _NAME: Final = TypeAdapter(FilledText)
-_ABOUT: Final = TypeAdapter(Text | None)
+_FACT: Final = TypeAdapter(Text | None)
 
 
 def checked_mention(given: object) -> Mention:
@@ -66,8 +82,8 @@ def checked_mention(given: object) -> Mention:
     mention = mention_in(given)
     try:
         _NAME.validate_python(mention.name)
-        for about in (mention.website, mention.country):
-            _ABOUT.validate_python(about)
+        for fact in mention[1:]:
+            _FACT.validate_python(fact)
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
         raise ValueError(complaint_of(fault)) from None

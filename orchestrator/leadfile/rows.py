@@ -35,7 +35,7 @@ class LeadFields:
     """The fields of a lead in a row, checked and normalised.
 
     `email` has its domain in lower case, `country` is an ISO 3166-1 alpha-2 code, `website` an
-    http(s) URL or a bare host, `phone` as it was typed.
+    http(s) URL or a bare host, `city` and `phone` as they were typed.
     """
 
     company: str
@@ -44,6 +44,7 @@ class LeadFields:
     email: str | None = None
     website: str | None = None
     country: str | None = None
+    city: str | None = None
     phone: str | None = None
     source: str | None = None
     notes: str | None = None
@@ -243,6 +244,7 @@ class _FieldReader:
             email=email,
             website=website,
             country=country,
+            city=self._checked(LeadField.CITY, checks.city),
             phone=phone,
             source=self._text(LeadField.SOURCE) or None,
             notes=self._text(LeadField.NOTES) or None,
@@ -381,7 +383,9 @@ _NO_NAMES: Final = {
     "e-mail address": Localized(en="an e-mail address", es="una dirección de correo"),
 }
 #: Fields in which a placeholder is a blank.
-_BLANK_IF_SAID: Final = frozenset((LeadField.EMAIL, LeadField.WEBSITE, LeadField.COUNTRY))
+_BLANK_IF_SAID: Final = frozenset(
+    (LeadField.EMAIL, LeadField.WEBSITE, LeadField.COUNTRY, LeadField.CITY)
+)
 _ANCHORS: Final[tuple[tuple[LeadField, Callable[[str], object]], ...]] = (
     (LeadField.EMAIL, checks.email_address),
     (LeadField.WEBSITE, checks.website),

@@ -61,9 +61,9 @@ from orchestrator.purchasing.outcome import (
 )
 from orchestrator.purchasing.purchase import RECONCILE_GRACE, SEND_WITHIN, Purchaser, ShuttingDown
 from orchestrator.purchasing.recovery import Sweeper
-from orchestrator.purchasing.research import Offers, Research, Wants, subject_of
+from orchestrator.purchasing.research import Offers, Research, Wants
 from orchestrator.purchasing.shown import EvidenceShown, Rules, StepShown, show_answer, show_steps
-from orchestrator.purchasing.steps import StepTaken, steps_in, subject_from
+from orchestrator.purchasing.steps import StepTaken, is_about, steps_in, subject_from, subject_of
 
 __all__ = [
     "RECONCILE_GRACE",
@@ -122,6 +122,7 @@ __all__ = [
     "archived_steps",
     "day_account",
     "entry_key",
+    "is_about",
     "repeated_source",
     "run_account",
     "scope_of",

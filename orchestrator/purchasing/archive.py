@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agents.case import ClaimField, Evidence
 from orchestrator.database import in_chunks, reading, writing
 from orchestrator.database.schema import evidence, settled
-from orchestrator.evidence.model import Step
+from orchestrator.evidence.model import Step, Subject
 from orchestrator.identity import entry_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Entry, Memo
@@ -27,7 +27,7 @@ from orchestrator.purchasing.outcome import (
     enrichment_of,
     purchases_in,
 )
-from orchestrator.purchasing.steps import assembled, subject_from
+from orchestrator.purchasing.steps import assembled, is_about, subject_from, subject_of
 from orchestrator.surfsense import is_simulated
 from orchestrator.surfsense.verbs import step_of
 
@@ -53,11 +53,15 @@ class ArchivedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceReference:
-    """Identifies evidence: of which company, of which purchase or purchases, as of when."""
+    """Identifies evidence: of which company, of which purchase or purchases, as of when.
+
+    `subject` is for whom it was judged; None for an answer that is no matter of judgement.
+    """
 
     company_key: str
     purchase_id: str | None
     as_of: datetime
+    subject: Subject | None = None
 
     @property
     def purchase_ids(self) -> tuple[str, ...]:
@@ -131,11 +135,17 @@ class EvidenceReader:
             DatabaseUnavailable: The archive cannot be read.
             StoreUnavailable: Nothing is in the archive, and Redis is unavailable.
         """
-        keys = (company.key, *company.former)
-        kept = [archived_outcome(each) for each in (await self._archive.latest(keys)).values()]
+        keys, subject = (company.key, *company.former), subject_of(company)
+        archived = (await self._archive.latest(keys)).values()
+        judged_for = subject if subject.has_second_fact else None
+        kept = [archived_outcome(each, judged_for) for each in archived]
         if not kept:
             entries = await self._memo.peek_many([entry_key(key) for key in keys])
-            kept = [enrichment_of(company.key, None, entry) for entry in entries if entry]
+            kept = [
+                enrichment_of(company.key, None, entry)
+                for entry in entries
+                if entry and _may_serve(entry, subject)
+            ]
         newest = max(kept, key=_informativeness, default=None)
         return None if newest is None else replace(newest, company_key=company.key)
 
@@ -153,7 +163,7 @@ class EvidenceReader:
         entries = await self._memo.peek_many([entry_key(each.company_key) for each in references])
         found = [
             enrichment_of(each.company_key, None, entry).evidence_about(only)
-            if entry is not None and as_of(entry) == each.as_of
+            if entry is not None and as_of(entry) == each.as_of and _may_serve(entry, each.subject)
             else None
             for each, entry in zip(references, entries, strict=True)
         ]
@@ -165,19 +175,25 @@ class EvidenceReader:
         }
         archived = await self._archive.of(missing) if missing else {}
         return [
-            _evidence_of([archived[id_] for id_ in each.purchase_ids if id_ in archived], only)
-            if known is None
-            else known
+            _evidence_of(each, archived, only) if known is None else known
             for each, known in zip(references, found, strict=True)
         ]
 
 
-def archived_outcome(answers: Sequence[ArchivedAnswer]) -> Enrichment:
+def _may_serve(entry: Entry, subject: Subject | None) -> bool:
+    """Return whether *entry* is no answer that was judged for others than *subject*."""
+    return subject is None or "steps" not in entry.payload or is_about(entry.payload, subject)
+
+
+def archived_outcome(
+    answers: Sequence[ArchivedAnswer], subject: Subject | None = None
+) -> Enrichment:
     """Return the outcome that *answers* record. Nothing is looked up, so it has no source.
 
     Args:
         answers: About one company, the newest first. If that one was bought as a step, those
             that were bought as steps are assembled; else it counts alone.
+        subject: For whom the steps are judged; None for whom they were bought for.
     """
     newest = answers[0]
     by_step = archived_steps(answers)
@@ -188,7 +204,7 @@ def archived_outcome(answers: Sequence[ArchivedAnswer]) -> Enrichment:
         return replace(outcome, as_of=newest.as_of, purchase_id=newest.purchase_id)
     name = str(newest.payload.get("company", ""))
     answer = assembled(
-        subject_from(newest.payload.get("subject"), name),
+        subject or subject_from(newest.payload.get("subject"), name),
         {step: each.payload.get("answer", {}) for step, each in by_step.items()},
         {step: each.as_of for step, each in by_step.items()},
     )
@@ -214,9 +230,12 @@ def archived_steps(answers: Sequence[ArchivedAnswer]) -> dict[Step, ArchivedAnsw
 
 
 def _evidence_of(
-    answers: Sequence[ArchivedAnswer], only: frozenset[ClaimField] | None
+    wanted: EvidenceReference,
+    archived: Mapping[str, ArchivedAnswer],
+    only: frozenset[ClaimField] | None,
 ) -> Evidence | None:
-    return archived_outcome(answers).evidence_about(only) if answers else None
+    answers = [archived[id_] for id_ in wanted.purchase_ids if id_ in archived]
+    return archived_outcome(answers, wanted.subject).evidence_about(only) if answers else None
 
 
 def _answers() -> Select[Any]:

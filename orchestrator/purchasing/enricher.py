@@ -5,7 +5,7 @@ budget and ledger, knows the company by its key.
 """
 
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -30,7 +30,7 @@ from orchestrator.purchasing.outcome import (
 )
 from orchestrator.purchasing.purchase import Purchaser
 from orchestrator.purchasing.research import Research, Wants
-from orchestrator.purchasing.steps import StepTaken
+from orchestrator.purchasing.steps import StepTaken, is_about, subject_of
 from orchestrator.surfsense import AnswerLost, MalformedAnswer
 
 #: Names of the counts of lookups. One that had to go to SurfSense is a miss, even if that failed.
@@ -115,7 +115,9 @@ class Enricher:
     ) -> Enrichment:
         """Return what is known about *company*, identified or by its name; buy it if need be.
 
-        Where it is `ambiguous` which company is meant, nothing is bought. After *patience* the call
+        Where it is `ambiguous` which company is meant, nothing is bought. That is also so where
+        evidence is to decide something (*wants* is not `wants_profile`), and nothing beside name
+        and country is known by which it would be told from a namesake's. After *patience* the call
         fails; a purchase under way still completes, is charged once, and is found by later lookups.
         Where a company takes several purchases, each is made only while *wants* asks for what it
         brings.
@@ -130,7 +132,7 @@ class Enricher:
         """
         if isinstance(company, str):
             company = await self.identify(Mention(company))
-        if company.is_ambiguous:
+        if self._is_ambiguous(company, wants):
             return ambiguous_outcome(company)
         request = PurchaseRequest(company.query_name, company.key, billing)
         research, steps = self._research, dict[str, StepTaken]()
@@ -227,18 +229,21 @@ class Enricher:
         Raises:
             StoreUnavailable: Redis is unavailable.
         """
-        key_of = {entry_key(each.key): each.key for each in companies}
+        numbers = defaultdict[str, list[int]](list)
+        for number, each in enumerate(companies):
+            numbers[entry_key(each.key)].append(number)
+        found: list[Enrichment | None] = [None] * len(companies)
         # Entry by entry: decoded, thousands of them would take ten times their size.
-        named = {each.key: each for each in companies}
-        found = {
-            key_of[key]: replace(enrichment_of(key_of[key], Source.HIT, entry), answer={})
-            async for key, entry in self._memo.peek_each(key_of)
-            if self._is_enough(named[key_of[key]], wants_profile, entry)
-        }
-        for each in companies:
+        async for key, entry in self._memo.peek_each(numbers):
+            for number in numbers[key]:
+                company = companies[number]
+                if self._is_enough(company, wants_profile, entry):
+                    known = enrichment_of(company.key, Source.HIT, entry)
+                    found[number] = replace(known, answer={})
+        for number, each in enumerate(companies):
             if each.former and (inherited := await self._inherited(each)):
-                found[each.key] = enrichment_of(each.key, Source.HIT, inherited.entry)
-        return [found.get(each.key) for each in companies]
+                found[number] = enrichment_of(each.key, Source.HIT, inherited.entry)
+        return found
 
     async def preview(self, asked: Sequence[tuple[Mention, Wants | None]]) -> list[Preview]:
         """Return what lookups would find that want so much. Costs nothing, assigns no name.
@@ -271,7 +276,7 @@ class Enricher:
         return [
             Preview(
                 company.key,
-                company.is_ambiguous,
+                self._is_ambiguous(company, wants),
                 number in fresh or (company.key in inherited and not company.is_ambiguous),
                 wants is not None,
             )
@@ -287,6 +292,18 @@ class Enricher:
         if inherited := await self._inherited(company):
             return inherited.entry
         return await self._memo.peek(entry_key(company.key))
+
+    def _is_ambiguous(self, company: Resolved, wants: Wants | None) -> bool:
+        """Return whether nothing says which company is meant.
+
+        Where evidence has to decide something, a name and a country do not.
+        """
+        if company.is_ambiguous:
+            return True
+        is_for_profile = wants is None or wants is wants_profile
+        if self._research is None or is_for_profile:
+            return False
+        return not subject_of(company).has_second_fact
 
     def _is_enough(self, company: Resolved, wants: Wants | None, entry: Entry) -> bool:
         """Return whether *entry* has all that is wanted of *company*."""
@@ -308,7 +325,16 @@ class Enricher:
         own, *former = await self._memo.peek_many(keys)
         if own is not None and _is_found(own):
             return None
-        entry = next((each for each in former if each is not None and _is_found(each)), None)
+        subject = subject_of(company)
+        entry = next(
+            (
+                each
+                for each in former
+                if each is not None and _is_found(each)
+                if "steps" not in each.payload or is_about(each.payload, subject)
+            ),
+            None,
+        )
         if entry is None:
             return None
         age_ms = entry.age_ms(round(self._clock().timestamp() * 1000))

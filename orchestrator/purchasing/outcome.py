@@ -3,7 +3,8 @@
 The payload of a memo entry is `{"answer", "candidates", "company", "purchase_id", "cost_micros",
 "cost_estimated", "bought_for"}`; its status is one of `found`, `not_found`, `ambiguous`, `unknown`.
 An answer that was assembled from several purchases has their ids, joined by `+`, the sum of their
-costs, and each of them in `steps`; the entry of one of these steps has the `subject` it is about.
+costs, and each of them in `steps`, and the `subject` for which they were judged; the entry of one
+of these steps has the `subject` for which it was bought.
 """
 
 from collections.abc import Collection, Mapping
@@ -81,7 +82,8 @@ class Enrichment:
     """The outcome of one lookup.
 
     `source` is None where nothing was looked up: the name is `ambiguous`, because several companies
-    share it (`shared`) or because it says nothing; or the archive was read. `cost_micros` is what
+    share it (`shared`), because nothing is known that would tell it from others of its name
+    (`by_name`), or because it says nothing; or the archive was read. `cost_micros` is what
     this lookup paid, `saved_micros` what it would have paid without the memo. `purchase_id`
     identifies the evidence in the ledger: one id, or several joined by `+`. `unpaid` are those
     purchases, with their prices, that this lookup did not pay for. `answer` is SurfSense's object,
@@ -99,6 +101,7 @@ class Enrichment:
     saved_micros: int = 0
     simulated: bool = False
     shared: bool = False
+    by_name: bool = False
     query_name: str = ""
     answer: Mapping[str, Any] = field(default_factory=dict, repr=False)
     unpaid: tuple[tuple[str, int], ...] = field(default=(), compare=False)
@@ -148,12 +151,16 @@ def repeated_source(source: Source) -> Source:
 
 
 def ambiguous_outcome(company: Resolved) -> Enrichment:
-    """Return the outcome for a name that identifies no single company: nothing is looked up."""
+    """Return the outcome for a name that identifies no single company: nothing is looked up.
+
+    Either *company* is ambiguous, or its name is all that is known of it.
+    """
     return Enrichment(
         company.key,
         EnrichmentStatus.AMBIGUOUS,
         candidates=company.candidates,
         shared=company.reason is MatchReason.SHARED,
+        by_name=not company.is_ambiguous,
     )
 
 

@@ -28,8 +28,10 @@ from orchestrator.purchasing.steps import (
     Progress,
     StepTaken,
     assembled,
+    is_about,
     steps_in,
     subject_json,
+    subject_of,
 )
 from orchestrator.surfsense import (
     AccessDenied,
@@ -54,13 +56,6 @@ INCOMPLETE_FOR: Final = timedelta(minutes=5)
 _MS = timedelta(milliseconds=1)
 
 
-def subject_of(company: Resolved) -> Subject:
-    """Return who is asked for when *company* is researched."""
-    facts = company.identity.facts
-    name = company.identity.display_name or company.query_name
-    return Subject(name, domain=facts.domain, country=facts.country)
-
-
 class Research:
     """Assembles answers; buys the steps that they need."""
 
@@ -76,11 +71,14 @@ class Research:
     def is_enough(self, company: Resolved, entry: Entry, wants: Wants) -> bool:
         """Return whether *entry* has all that a caller wants, as far as it can be had.
 
-        An entry without steps has all there is.
+        An entry without steps has all there is. One that was assembled for a caller who knows
+        other facts of the company may be about a namesake.
         """
         payload = entry.payload
         if "steps" not in payload or payload.get("is_whole"):
             return True
+        if not is_about(payload, subject_of(company)):
+            return False
         if wants is wants_profile and "is_profile" in payload:
             return bool(payload["is_profile"])  # a file of known companies asks this of each
         subject = subject_of(company)
@@ -230,6 +228,7 @@ def _loaded(flight: Flight, company: Resolved, steps: Sequence[StepTaken], state
         "cost_micros": sum(each.cost_micros for each in steps),
         "cost_estimated": False,
         "bought_for": None,
+        "subject": subject_json(subject_of(company)),
         "steps": [each.to_json() for each in steps],
         "pages": [*state.answer.pages],
         "is_whole": state.answer.is_whole,

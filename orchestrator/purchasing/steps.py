@@ -15,6 +15,8 @@ from orchestrator.evidence.model import Page, Step, Subject
 from orchestrator.evidence.profile import FIELD_NAMES, Answers, assemble
 from orchestrator.evidence.site_pages import pages_to_read
 from orchestrator.evidence.waterfall import UNITS, Offer, Skip, Stop, Wants, next_step, skipped
+from orchestrator.identity.identify import brand
+from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Entry, Source
 from orchestrator.purchasing.outcome import EnrichmentStatus
 from orchestrator.surfsense.verbs import kept_in
@@ -215,7 +217,8 @@ class Progress:
 
 def subject_json(subject: Subject) -> JsonObject:
     """Return *subject* as purchase records and archived answers keep it."""
-    return {name: value for name, value in asdict(subject).items() if value}
+    known = {name: value for name, value in asdict(subject).items() if value}
+    return known | ({"phones": list(subject.phones)} if subject.phones else {})
 
 
 def subject_from(stored: Mapping[str, Any] | None, company: str) -> Subject:
@@ -223,3 +226,32 @@ def subject_from(stored: Mapping[str, Any] | None, company: str) -> Subject:
     if not stored:
         return Subject(company)
     return Subject(**{**stored, "phones": tuple(stored.get("phones", ()))})
+
+
+def subject_of(company: Resolved) -> Subject:
+    """Return who is asked for when *company* is researched."""
+    identity = company.identity
+    return Subject(
+        identity.display_name or company.query_name,
+        domain=identity.facts.domain,
+        country=identity.facts.country,
+        city=identity.city,
+        phones=(identity.phone,) if identity.phone else (),
+    )
+
+
+def is_about(payload: Mapping[str, Any], subject: Subject) -> bool:
+    """Return whether the assembled answer in an entry's *payload* also answers for *subject*.
+
+    It does if all that is known of *subject* was known of the one that it was judged for. A town,
+    phone or domain that was not known then may show the evidence to be a namesake's.
+    """
+    judged_for = payload.get("subject") or {}
+    domain = judged_for.get("domain")
+    # Not by the name: every spelling of it has the same key.
+    return (
+        (not subject.domain or bool(domain and brand(subject.domain) == brand(domain)))
+        and (not subject.country or subject.country == judged_for.get("country"))
+        and (not subject.city or subject.city == judged_for.get("city"))
+        and set(subject.phones) <= set(judged_for.get("phones", ()))
+    )

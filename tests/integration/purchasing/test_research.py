@@ -7,14 +7,22 @@ from datetime import timedelta
 from typing import Any, Self
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.case import ClaimField, Evidence
 from orchestrator.embedded.stack import Valkey
 from orchestrator.evidence.model import Step
 from orchestrator.evidence.waterfall import UNITS, Offer, offers_for, wants_profile
+from orchestrator.handlers.explanation import explain_ambiguity
 from orchestrator.identity import Mention
 from orchestrator.memo import Source
-from orchestrator.purchasing import EnrichmentStatus
+from orchestrator.purchasing import (
+    EnrichmentStatus,
+    EvidenceArchive,
+    EvidenceReader,
+    EvidenceReference,
+    subject_of,
+)
 from orchestrator.purchasing.research import Research
 from orchestrator.surfsense import (
     Accepted,
@@ -29,7 +37,7 @@ from tests.integration.purchasing.conftest import FREE, World, Worlds
 from tests.support.surfsense import FakeRunSeller
 
 NAME = "Talleres Arriaga SL"
-MENTION = Mention(NAME, country="ES")
+MENTION = Mention(NAME, country="ES", city="Bilbao")
 EMAIL = "info@talleresarriaga.example"
 SITE = "https://talleresarriaga.example/"
 PLACE = {
@@ -321,3 +329,80 @@ async def test_a_profile_that_is_complete_is_enough() -> None:
     """The default of a lookup without a lead asks for no more than it uses."""
     assert wants_profile(None, frozenset({ClaimField.SECTOR}))
     assert not wants_profile(None, frozenset({ClaimField.NEWS}))
+
+
+async def test_what_was_bought_for_one_town_is_not_served_for_another(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """Namesakes share a key and what was bought; each lead is judged by its own facts."""
+    world = open_world(worlds, shared_valkey, shop)
+    bilbao, sevilla, unknown = [
+        await world.enricher.identify(Mention(NAME, country="ES", city=city))
+        for city in ("Bilbao", "Sevilla", None)
+    ]
+
+    first = await world.enricher.enrich(bilbao, FREE)
+    bought = len(shop.sold)
+    other = await world.enricher.enrich(sevilla, FREE)
+    again = await world.enricher.enrich(bilbao, FREE)
+    by_name = await world.enricher.enrich(unknown, FREE)
+
+    assert bilbao.key == sevilla.key
+    assert first.answer["website"]["value"] == SITE
+    assert other.status is EnrichmentStatus.UNKNOWN
+    assert again.answer["emails"] == first.answer["emails"]
+    assert by_name.answer == again.answer
+    # What is sold is sold once for the key: what the other lead bought more were further steps.
+    assert len(shop.sold) == len(set(shop.sold)) >= bought
+    assert [each and each.status for each in await world.enricher.known([bilbao, sevilla])] == [
+        EnrichmentStatus.FOUND,
+        None,
+    ]
+
+
+async def test_a_lead_by_name_and_country_alone_is_ambiguous_and_buys_nothing(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop
+) -> None:
+    """A profile may be shown by name; a verdict never rests on it."""
+    world = open_world(worlds, shared_valkey, shop)
+    mention = Mention(NAME, country="ES")
+    company = await world.enricher.identify(mention)
+
+    lead = await world.enricher.enrich(company, FREE, wants=only(Step.MAPS))
+    (preview,) = await world.enricher.preview([(mention, only(Step.MAPS))])
+
+    assert (lead.status, lead.source) == (EnrichmentStatus.AMBIGUOUS, None)
+    assert "website or town" in explain_ambiguity(lead).reason.en
+    assert preview.is_ambiguous
+    assert not preview.buys
+    assert shop.sold == []
+    assert (await world.enricher.enrich(company, FREE)).status is EnrichmentStatus.FOUND
+
+
+async def test_the_archive_is_judged_by_the_facts_of_who_asks(
+    worlds: Worlds, shared_valkey: Valkey, shop: StepShop, engine: AsyncEngine
+) -> None:
+    """Neither a rejudgement nor a result file takes the evidence of a namesake."""
+    world = open_world(worlds, shared_valkey, shop)
+    bilbao, sevilla = [
+        await world.enricher.identify(Mention(NAME, country="ES", city=city))
+        for city in ("Bilbao", "Sevilla")
+    ]
+    found = await world.enricher.enrich(bilbao, FREE)
+    await world.memo.invalidate(f"surfsense:{bilbao.key}")
+    reader = EvidenceReader(EvidenceArchive(engine), world.memo)
+
+    ours, theirs = await reader.latest(bilbao), await reader.latest(sevilla)
+    assert found.as_of is not None
+    of_ours, of_theirs = await reader.find(
+        [
+            EvidenceReference(bilbao.key, found.purchase_id, found.as_of, subject_of(each))
+            for each in (bilbao, sevilla)
+        ]
+    )
+
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.status, theirs.status) == (EnrichmentStatus.FOUND, EnrichmentStatus.UNKNOWN)
+    assert of_ours == found.evidence
+    assert of_theirs is None

@@ -12,6 +12,7 @@ from orchestrator.identity import (
     as_key,
     company_domain,
     company_key,
+    company_phone,
     identify,
 )
 from orchestrator.identity.identify import brand, of_key, refine
@@ -223,3 +224,36 @@ def test_people_of_one_company_mention_it_alike() -> None:
     }
 
     assert len(texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "country", "phone"),
+    [
+        ("944 123 456", "ES", "+34944123456"),
+        ("+34 944 12 34 56", None, "+34944123456"),
+        ("900 123 456", "ES", "+34900123456"),
+        ("600 123 456", "ES", None),
+        ("55 5123 4567", "MX", None),
+        ("944 123 456", None, None),
+        ("ext. 12", "ES", None),
+        ("9" * 500, "ES", None),
+        (None, "ES", None),
+    ],
+)
+def test_a_phone_names_a_company_unless_it_may_be_a_persons(
+    typed: str | None, country: str | None, phone: str | None
+) -> None:
+    """A mobile number stays with its lead, and so does one that may be one."""
+    assert company_phone(typed, country) == phone
+
+
+def test_town_and_phone_change_no_key_and_stay_with_the_mention() -> None:
+    """A job keeps them with the company's name; namesakes share a key."""
+    mention = Mention.of_lead("Acme", country="ES", city=" San \t Sebastián ", phone="944123456")
+    identity = mention.identify()
+
+    assert mention == Mention("Acme", None, "ES", "San Sebastián", "+34944123456")
+    assert Mention.of(mention.text) == mention
+    assert (identity.city, identity.phone) == ("San Sebastián", "+34944123456")
+    assert identity.key == Mention("Acme").identify().key
+    assert Mention.of("Acme\0acme.mx\0MX") == Mention("Acme", "acme.mx", "MX")

@@ -40,6 +40,11 @@ from orchestrator.leadfile.headings import heading, understood
         ("Company Domain Name", "website"),
         ("Página Web", "website"),
         ("Primary Address Country", "country"),
+        ("Billing City", "city"),
+        ("Ciudad de la empresa", "city"),
+        ("Município", "city"),
+        ("Ort", "city"),
+        ("Ville", "city"),
         ("country_id", "country"),
         ("Land", "country"),
         ("LEADSOURCE", "source"),
@@ -151,3 +156,10 @@ def test_every_word_is_written_as_names_are_compared() -> None:
     phrases = [phrase for phrases in understood().values() for phrase in phrases]
 
     assert all(phrase == phrase.casefold() and phrase.isascii() for phrase in phrases)
+
+
+def test_the_town_of_the_company_goes_before_the_persons() -> None:
+    """A person may live elsewhere; the town of a home is not read."""
+    header = ["Contact city", "Home city", "Company city", "City"]
+
+    assert find_columns(header)[LeadField.CITY] == ((2,), (3,), (0,))

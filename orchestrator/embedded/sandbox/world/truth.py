@@ -1,6 +1,6 @@
 """What the seller alone knows: the truth about a company, and what leads say of the catalogue."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -36,12 +36,9 @@ def catalogue_of(world: World) -> list[dict[str, Any]]:
     """Return the catalogue as leads know companies: names, and some facts of some of them.
 
     Keys are `company`, `country`, `city`, `website`, `email_domain` and `phone`; of these
-    `company` is always there; what tells it from the others of its name is, too.
+    `company` is always there. Nothing says whether other companies have its name.
     """
-    return [
-        _lead(company, given.typed, world.namesakes(company.id))
-        for company, given in world.listed()
-    ]
+    return [_lead(company, given.typed) for company, given in world.listed()]
 
 
 def stated(world: World, company: Company) -> dict[str, list[str]]:
@@ -115,13 +112,12 @@ def _as_json(company: Company) -> dict[str, Any]:
     }
 
 
-def _lead(company: Company, typed: str, namesakes: Collection[Company]) -> dict[str, Any]:
+def _lead(company: Company, typed: str) -> dict[str, Any]:
     random = company.random("lead")
-    has_near = any(each.country == company.country for each in namesakes)
     site = company.domain and f"https://www.{company.domain}/"
     known = {
-        "country": (1 if namesakes else 0.85, company.country),
-        "city": (1 if has_near else 0.5, company.city),
+        "country": (0.85, company.country),
+        "city": (0.5, company.city),
         "website": (0.35, site),
         "email_domain": (0.6, company.domain or "gmail.com"),
         "phone": (0.15, company.phones[0]),

@@ -191,16 +191,16 @@ def test_what_needs_a_site_occurs_on_sites_alone() -> None:
 
 
 def test_the_catalogue_says_what_leads_say() -> None:
-    """Names always, facts sometimes, and whatever tells a company from others of its name."""
+    """Names always, facts sometimes, and of a company with namesakes no more than of others."""
     rows = catalogue_of(the_world())
 
     assert len(rows) == len(listed())
     assert [company_key(row["company"]) for row in rows] == [c.id for c in listed()]
     assert 0 < sum("website" in row for row in rows) < len(rows) / 2
-    for row, company in zip(rows, listed(), strict=True):
-        for other in the_world().namesakes(company.id):
-            known = (row["country"], row.get("city", company.city))
-            assert known != (other.country, other.city)
+    with_others = [
+        row for row, each in zip(rows, listed(), strict=True) if the_world().namesakes(each.id)
+    ]
+    assert 0 < sum("city" in row for row in with_others) < len(with_others)
 
 
 def test_the_truth_tells_what_can_be_found_where() -> None:
