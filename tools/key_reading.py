@@ -21,6 +21,7 @@ from orchestrator.identity.stripping import FORMS
 
 _LONG_SPELLING = 5
 """Letters of a form's spelling that no initials have."""
+_UNDECOMPOSED = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "\u0131": "i"})
 
 
 class Name(NamedTuple):
@@ -68,12 +69,14 @@ def _rest(name: Name) -> str:
     while is_shorter:
         ending = next((n for n, text, form in FORMS.endings(words) if _sure(text, form, name)), 0)
         words, is_shorter = words[: len(words) - ending], ending > 0
-    return "".join(words)
+    leadings = FORMS.leadings(words)
+    start = next((n for n, text, form, _ in leadings if _sure(text, form, name)), 0)
+    return "".join(words[start:])
 
 
 def _plain(text: str) -> str:
     """Return *text* in small letters without accents, its other characters as spaces."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_UNDECOMPOSED)
     kept = (c for c in decomposed if unicodedata.category(c) != "Mn")
     return "".join(c if c.isalnum() or c in "&+" else "" if c in "'.\u2019`" else " " for c in kept)
 

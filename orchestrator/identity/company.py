@@ -12,7 +12,17 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from .stripping import ARTICLE, FORMS, Form, Removal, Stripped, may_have, strip, take_off
+from .stripping import (
+    ARTICLE,
+    FORMS,
+    Form,
+    Removal,
+    Stripped,
+    ends_with_place,
+    may_have,
+    strip,
+    take_off,
+)
 from .writing import split_words, symbols, tidy, words_of
 
 #: Begins the keys of SurfSense results in the memo's database: a contract with other services.
@@ -227,7 +237,7 @@ def _reduce(words: list[str], name: str, country: str | None = None) -> Stripped
         is_same = reworded is stripped.words and reworded[0] is words[0]
         if is_same and len(reworded[-1]) > 1 and all(map(str.isascii, reworded[-2:])):
             return stripped
-        again = strip(reworded, "", country)
+        again = strip(reworded, name if ends_with_place(name) else "", country)
         if again.words == stripped.words:
             return stripped
         removed = stripped.removed + again.removed

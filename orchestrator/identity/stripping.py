@@ -180,6 +180,8 @@ _BEFORE_A_SERIES: Final = words_of("before_a_series")
 _ROMANCE_NOUNS: Final = words_of("romance_nouns")
 _DOUBTFUL_IN_FRONT: Final = words_of("doubtful_in_front")
 _INDONESIAN: Final = words_of("indonesian")
+_DOUBTFUL_ABROAD: Final = words_of("doubtful_abroad")
+_PLACE_IN_BRACKETS: Final = re.compile(r"\(\s*[a-z]\s?[a-z]\s*\)\W*$", re.IGNORECASE)
 _LONGEST_TOKEN: Final = 24
 """Characters at the end of a name in which a dotted initialism stands."""
 _IBERIAN: Final = words_of("spanish_countries") | {"PT", "BR"}
@@ -263,20 +265,27 @@ def _is_sure(rest: list[str], text: str, form: Form, name: str, country: str | N
     if form.kind == "note":
         # `V.A.` may be initials of the name.
         return not _SHORT_INITIALS.fullmatch(text) or _follows_own_form(rest, form)
-    is_short = len(text.replace(" ", "")) == _TWO_CAPITALS and "*" not in form.countries
+    letters = text.replace(" ", "")
+    is_short = len(letters) == _TWO_CAPITALS and "*" not in form.countries
     # Most funds are limited partnerships: there, L.P. is no series.
     if is_short and rest[-1] in _BEFORE_A_SERIES and form.label != "LP":
         return False
     if country in form.countries:
         return True
+    is_place = len(letters) == _TWO_CAPITALS and ends_with_place(name)
+    if is_place or (country is not None and letters in _DOUBTFUL_ABROAD):
+        return False
     if text == _SPA:
         return country is None and not _TITLED_SPA.search(name) and rest[-1] not in _BATH
-    if is_short and len(text) == _TWO_CAPITALS and form.kind == "form":
-        # A Spanish name has initials at its end rather than a form of the Netherlands.
-        return _IBERIAN.intersection(form.countries) != frozenset() or _ROMANCE_NOUNS.isdisjoint(
-            (rest[0], rest[-1])
-        )
-    return True
+    # A Spanish name has initials at its end rather than a form of the Netherlands.
+    is_foreign = is_short and form.kind == "form" and _IBERIAN.isdisjoint(form.countries)
+    is_together = len(text) == _TWO_CAPITALS
+    return not (is_foreign and is_together) or _ROMANCE_NOUNS.isdisjoint((rest[0], rest[-1]))
+
+
+def ends_with_place(name: str) -> bool:
+    """Return whether *name* ends with two letters in brackets: `Faro (SA)` is in South Africa."""
+    return _PLACE_IN_BRACKETS.search(name) is not None
 
 
 def _is_sure_in_front(text: str, rest: list[str], form: Form, country: str | None) -> bool:
