@@ -34,6 +34,7 @@ _UPGRADE_AT_THE_SIGNAL = (
     "input(); assert asyncio.run(upgrade(sys.argv[1])).is_current"
 )
 _UNDO_0009 = (
+    "ALTER TABLE leads DROP COLUMN city",
     "DROP TABLE opportunity_moves",
     "DROP TABLE cache_outbox",
     "DROP TABLE deleted_versions",
