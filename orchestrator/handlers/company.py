@@ -149,7 +149,7 @@ async def enrich_patiently(
 def report_of(mention: Mention, enrichment: Enrichment) -> Report:
     """Return what a job keeps of a company that was looked up."""
     if enrichment.status is EnrichmentStatus.AMBIGUOUS:
-        return report_of_failure(mention, explain_ambiguity(enrichment), enrichment)
+        return report_of_failure(mention, explain_ambiguity(enrichment, mention), enrichment)
     status = _STATUS[enrichment.status]
     result = {"status": status.value, **named(mention), **provenance(enrichment)}
     result["purchase_id"] = enrichment.purchase_id

@@ -10,7 +10,7 @@ import structlog
 from agents.case import Localized
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.handlers.result import ItemStatus
-from orchestrator.identity import InvalidCompanyName
+from orchestrator.identity import InvalidCompanyName, Mention, company_domain
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.jobs import DeadLetter, GivenUp, NotNow, Report
 from orchestrator.memo import RECORD_UNREADABLE, LeaseLost, LoadFailed, StillLoading
@@ -132,8 +132,11 @@ def explain_given_up(why: GivenUp) -> Explanation:
     return _failed(why.code, en, es)
 
 
-def explain_ambiguity(enrichment: Enrichment) -> Explanation:
-    """Return why a name is ambiguous: its candidates, or that it is no name, and what helps."""
+def explain_ambiguity(enrichment: Enrichment, mention: Mention) -> Explanation:
+    """Return why a name is ambiguous: its candidates, or that it is no name, and what helps.
+
+    A website that *mention* has is not asked for again.
+    """
     names = ", ".join(enrichment.candidates[:NAMED])
     if enrichment.by_name:
         reason = Localized(
@@ -152,11 +155,14 @@ def explain_ambiguity(enrichment: Enrichment) -> Explanation:
         )
     else:
         these = f" ({names})" if names else ""
+        en = "; write the full name, or add its website"
+        es = "; escriba el nombre completo o añada su página web"
+        if company_domain(mention.website):
+            en = ", and its domain does not settle which; write the full name"
+            es = " y su dominio no aclara cuál; escriba el nombre completo"
         reason = Localized(
-            en=f"The name may mean several companies{these}; "
-            "write the full name, or add its website.",
-            es=f"El nombre puede ser de varias empresas{these}; "
-            "escriba el nombre completo o añada su página web.",
+            en=f"The name may mean several companies{these}{en}.",
+            es=f"El nombre puede ser de varias empresas{these}{es}.",
         )
     return Explanation(ItemStatus.AMBIGUOUS, "ambiguous_name", reason)
 

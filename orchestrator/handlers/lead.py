@@ -145,7 +145,7 @@ class _Judging:
         if self._sought is None:
             sought = await self._seek()
             if isinstance(sought, Enrichment) and sought.status is EnrichmentStatus.AMBIGUOUS:
-                sought = NotJudged(explain_ambiguity(sought), sought)
+                sought = NotJudged(explain_ambiguity(sought, mention_of(self._lead)), sought)
             self._sought = sought
         return self._sought
 

@@ -372,7 +372,7 @@ async def test_a_lead_by_name_and_country_alone_is_ambiguous_and_buys_nothing(
     (preview,) = await world.enricher.preview([(mention, only(Step.MAPS))])
 
     assert (lead.status, lead.source) == (EnrichmentStatus.AMBIGUOUS, None)
-    assert "website or town" in explain_ambiguity(lead).reason.en
+    assert "website or town" in explain_ambiguity(lead, mention).reason.en
     assert preview.is_ambiguous
     assert not preview.buys
     assert shop.sold == []

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.handlers.explanation import NAMED, explain, explain_ambiguity
 from orchestrator.handlers.result import ItemStatus
-from orchestrator.identity import InvalidCompanyName
+from orchestrator.identity import InvalidCompanyName, Mention
 from orchestrator.memo import LoadFailed, Source, StillLoading
 from orchestrator.purchasing import (
     BudgetExhausted,
@@ -139,7 +139,7 @@ def test_candidates_are_named_up_to_a_handful() -> None:
     """The sentence stays a sentence."""
     names = [f"Acme {number}" for number in range(NAMED + 1)]
 
-    explanation = explain_ambiguity(_ambiguous(*names))
+    explanation = explain_ambiguity(_ambiguous(*names), Mention("Acme"))
 
     assert explanation.status is ItemStatus.AMBIGUOUS
     for sentence in (explanation.reason.en, explanation.reason.es):
@@ -149,7 +149,7 @@ def test_candidates_are_named_up_to_a_handful() -> None:
 
 def test_a_bare_legal_form_was_not_looked_up() -> None:
     """Without a lookup the reason is the name itself, and that nothing was bought."""
-    reason = explain_ambiguity(_ambiguous(source=None)).reason
+    reason = explain_ambiguity(_ambiguous(source=None), Mention("Acme")).reason
 
     assert "nothing was bought" in reason.en
     assert "no se compró nada" in reason.es
@@ -157,4 +157,21 @@ def test_a_bare_legal_form_was_not_looked_up() -> None:
 
 def test_an_answer_without_candidates_asks_for_the_full_name() -> None:
     """SurfSense may say that a name is ambiguous and leave it at that."""
-    assert "write the full name" in explain_ambiguity(_ambiguous()).reason.en
+    reason = explain_ambiguity(_ambiguous(), Mention("Acme")).reason
+
+    assert "write the full name, or add its website" in reason.en
+
+
+def test_a_website_that_was_given_is_not_asked_for() -> None:
+    """Who has followed the advice is not given it again; a page at a network is no website."""
+    own, network = "https://www.acme.example", "https://www.linkedin.com/company/acme"
+    given, useless = (
+        explain_ambiguity(_ambiguous("Acme Iberia"), Mention("Acme", website)).reason
+        for website in (own, network)
+    )
+
+    assert "add its website" not in given.en
+    assert "añada su página web" not in given.es
+    assert "Acme Iberia" in given.en
+    assert "add its website" in useless.en
+    assert "añada su página web" in useless.es
