@@ -129,11 +129,11 @@ def test_the_behaviours_that_the_tests_change_exist() -> None:
 def test_result_files_have_what_is_known_of_each_company(
     emasai: Emasai, tmp_path: Path, company: str
 ) -> None:
-    """For companies and for leads alike, and on every row of a company."""
+    """For companies and for leads that know as much of them, and on every row of a company."""
     companies, leads = tmp_path / "companies.csv", tmp_path / "leads.csv"
     companies.write_text(f'empresa\n"{company}"\n', encoding="utf-8")
     leads.write_text(
-        f'company,contact,email\n"{company}",Ana,ana@x.example\n"{company}",Eva,eva@x.example\n',
+        f'company,contact,email\n"{company}",Ana,ana@gmail.com\n"{company}",Eva,eva@gmail.com\n',
         encoding="utf-8",
     )
     emasai("enrich", company)  # in this process, which speaks `workspace`
