@@ -102,7 +102,7 @@ def test_stored_leads_are_run_by_a_filter(emasai: Emasai, leads: Path) -> None:
         (("leads.csv", "--where", "country=ES"), "not several"),
         (("--rejudge", "--max-cost", "1"), "buys nothing"),
         (("0" * 32, "--rejudge"), "there is no job"),
-        (("--where", "country=ES", "-o", "out.csv"), "belong to a lead file"),
+        (("--where", "country=ES", "-o", "out.csv"), "belong to a file"),
     ],
     ids=str,
 )
