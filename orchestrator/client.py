@@ -63,6 +63,7 @@ from orchestrator.jobs import (
     lane_of,
 )
 from orchestrator.leadfile import Level, checked_mention, lead_from, read_lead
+from orchestrator.leads import OnConflict
 from orchestrator.lookup import (
     CompanyHistory,
     billing_context,
@@ -364,12 +365,13 @@ class Orchestrator:
         buy_again: bool = False,
         idempotency_key: str | None = None,
         about: str | None = None,
+        on_conflict: OnConflict = OnConflict.REPLACE,
     ) -> JobHandle[LeadResult]:
         """Accept a job that runs leads past the agents; workers do it.
 
         Whole leads are stored first: the same person at the same company is the same lead, which
-        what is given now updates; None erases nothing. The other arguments, and the errors, are
-        those of `submit`.
+        what is given now updates (*on_conflict* says who wins); None erases nothing. The other
+        arguments, and the errors, are those of `submit`.
         """
         terms = _terms(tenant, max_cost_micros, deadline, buy_again=buy_again)
         new = self._job(terms, JobKind.PIPELINE, leads, about)
@@ -379,7 +381,7 @@ class Orchestrator:
             async for some in _blocks(leads):
                 read = [_lead(number + n, each) for n, each in enumerate(some)]
                 whole = [each for each in read if isinstance(each, Lead)]
-                await self.runtime.leads.store.import_leads(whole)
+                await self.runtime.leads.store.import_leads(whole, on_conflict=on_conflict)
                 yield [str(each.id if isinstance(each, Lead) else each) for each in read]
                 number += len(some)
 

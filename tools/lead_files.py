@@ -50,7 +50,7 @@ are read, and what they would cost.
 |---|---|
 | CSV | comma, semicolon, tab or bar; UTF-8, UTF-16, Windows-1252, Mac Roman, cp850, `--encoding` |
 | `.xlsx`, `.ods` | the first sheet with a table |
-| NDJSON, JSON | an object a line, or an array of objects |
+| NDJSON, JSON | an object (or a company's name) a line, or an array of objects |
 | `.gz`, `.zip` | one of these files, compressed |
 
 The table may stand below titles, notes, comments and `sep=`; blank rows and the footer of a report

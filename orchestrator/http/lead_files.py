@@ -1,55 +1,34 @@
 """`POST /leads/import`: a lead file, by the reader of the command line, stored and judged.
 
-The file is kept on disk until its rows are stored, and read in a thread: a few hundred rows are in
-memory at a time.
+Which rows are faulty is said in the answer.
 """
 
-import asyncio
-import hashlib
-import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from itertools import islice
-from pathlib import Path
 from typing import Annotated, Final
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field
-from starlette.requests import ClientDisconnect
 
 from agents.case import Lead
 from orchestrator.app import Runtime
 from orchestrator.cache import Kind, key_of
 from orchestrator.dispatch import Terms, submit_stream
-from orchestrator.infra.bounds import MAX_ROWS, FilledText
 from orchestrator.jobs import JobKind, Origin, RequestKey
 from orchestrator.leadfile import (
     LeadField,
     LeadFile,
-    LeadFileError,
     LeadRow,
-    Level,
-    RowProblem,
-    Spool,
     lead_from,
-    read_lead_file,
 )
+from orchestrator.leads import OnConflict
 
-from .errors import (
-    BODY_ERRORS,
-    LISTED_FAULTS,
-    FieldFault,
-    Refusal,
-    Refused,
-    documented,
-)
+from .errors import BODY_ERRORS, LISTED_FAULTS, Refused, documented
 from .jobs import url_of
 from .limits import CSV, FILE_TYPES, IMPORT_PATH
-from .pieces import set_digest
 from .requests import (
+    FILE_SCHEMA,
     CallerOfRequest,
     IdempotencyKey,
     RuntimeOfApp,
@@ -57,70 +36,18 @@ from .requests import (
     check_time_is_left,
     terms_of,
 )
-from .submitting import BROKEN_OFF, JobAccepted, accepted, keyed_request, replayed_job
+from .spooling import FileQuery, RowFault, no_usable_row, opened, parts_of, spooled, turn
+from .submitting import JobAccepted, accepted, keyed_request, replayed_job
 from .versions import WHOLE_INSTALLATION
 
 router = APIRouter(tags=["leads"], dependencies=[WHOLE_INSTALLATION])
 
-#: How the file is called in sentences: what came over HTTP has no name.
-_NAME: Final = Path("The file")
-#: Rows that are read, and stored, together.
-_PART: Final = 500
-#: Bytes that are written to disk together.
-_BLOCK: Final = 1 << 20
-#: Seconds that a file waits for the one before it: some are in memory whole while they are opened.
-_PATIENCE_S: Final = 30.0
-_FILE_SCHEMA: Final = {"type": "string", "format": "binary"}
+_WHO_WINS: Final = (
+    "What an import changes of a stored lead: everything it says, what was blank, or nothing."
+)
 _EXAMPLE: Final = (
     "Empresa;Contacto;Correo;País\nTelefónica, S.A.;Ana Ruiz;ana.ruiz@telefonica.example;España\n"
 )
-_Names = Annotated[list[FilledText], Field(max_length=20)]
-
-
-@dataclass(frozen=True, slots=True)
-class FileQuery:
-    """How a file is to be read: names of columns that do not say what they hold, by field."""
-
-    company: Annotated[_Names | None, Query(description="Columns of the company.")] = None
-    contact: Annotated[_Names | None, Query(description="Columns of the person.")] = None
-    email: Annotated[_Names | None, Query(description="Columns of the e-mail.")] = None
-    website: Annotated[_Names | None, Query(description="Columns of the website.")] = None
-    country: Annotated[_Names | None, Query(description="Columns of the country.")] = None
-    city: Annotated[_Names | None, Query(description="Columns of the town.")] = None
-    phone: Annotated[_Names | None, Query(description="Columns of the phone number.")] = None
-    source: Annotated[_Names | None, Query(description="Columns of the source.")] = None
-    notes: Annotated[_Names | None, Query(description="Columns of notes.")] = None
-    encoding: Annotated[
-        FilledText | None, Query(description="Such as cp1252; found out by default.")
-    ] = None
-
-    @property
-    def columns(self) -> dict[LeadField, list[str]]:
-        """The names by field, in the order in which they are tried."""
-        return {each: names for each in LeadField if (names := getattr(self, each))}
-
-
-class RowFault(BaseModel):
-    """What is wrong with a row of the file.
-
-    `row` is the line that it begins on, from 1, `field` the column as the file calls it, "" for the
-    row as a whole. With `is_error` the row makes no lead; otherwise the value was left out.
-    """
-
-    row: int
-    field: str
-    message: str
-    is_error: bool
-
-    @classmethod
-    def of(cls, problem: RowProblem) -> "RowFault":
-        """Return *problem* as it is answered."""
-        return cls(
-            row=problem.row,
-            field=problem.field,
-            message=_worded(f"{problem.message}; {problem.hint}."),
-            is_error=problem.level is Level.ERROR,
-        )
 
 
 class LeadsImported(JobAccepted):
@@ -172,8 +99,7 @@ def _is_new(row: LeadRow) -> bool:
 
 async def _parts(file: LeadFile, counts: _Counts) -> AsyncIterator[list[Lead]]:
     """Yield the different leads of *file*, some at a time."""
-    rows = file.rows()
-    while part := await asyncio.to_thread(lambda: list(islice(rows, _PART))):
+    async for part in parts_of(file):
         for row in part:
             counts.add(row)
         leads = [lead_from(row.lead) for row in part if row.lead and not row.is_repetition]
@@ -190,7 +116,7 @@ async def _parts(file: LeadFile, counts: _Counts) -> AsyncIterator[list[Lead]]:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {each: {"schema": _FILE_SCHEMA} for each in FILE_TYPES}
+            "content": {each: {"schema": FILE_SCHEMA} for each in FILE_TYPES}
             | {CSV: {"schema": {"type": "string"}, "example": _EXAMPLE}},
         }
     },
@@ -203,6 +129,7 @@ async def import_leads(
     caller: CallerOfRequest,
     response: Response,
     *,
+    on_conflict: Annotated[OnConflict, Query(description=_WHO_WINS)] = OnConflict.REPLACE,
     idempotency_key: IdempotencyKey = None,
 ) -> LeadsImported:
     """Store the leads of a file, update those that are stored, and run them past the agents.
@@ -210,7 +137,8 @@ async def import_leads(
     A workbook (.xlsx, .ods), CSV in any usual dialect and encoding, or JSON objects, one a line or
     in an array; each also compressed by gzip, or alone in a zip: up to a million rows. The content
     tells what it is, whatever the type in the header. Columns are found by their names; parameters
-    name those that are not, as `--column` of the command line does.
+    name those that are not, as `--column` of the command line does, and `on_conflict` says which
+    values of a stored lead are updated.
 
     Rows without a usable lead are left out, and `faults` says why; the others are one job, and
     `Location` names it. Without any usable row the answer is 422. The cached `lead:*` are dropped.
@@ -220,17 +148,17 @@ async def import_leads(
     terms = terms_of(None, address)
     tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)
     terms = replace(terms, tenant=tenant)
-    spool = await _spooled(request)
+    spool = await spooled(request)
     async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
         before = await replayed_job(runtime, keyed, response)
         if keyed is not None and keyed.replay is not None and before is not None:
             response.headers["Location"] = url_of(before.job_id)
             return LeadsImported.model_validate(keyed.replay.note)
         check_time_is_left(terms)
-        async with _turn(request):
-            file = await _opened(spool, wanted)
+        async with turn(request):
+            file = await opened(spool, wanted)
             request_key = None if keyed is None else keyed.key
-            answer = await _imported(runtime, file, terms, request_key)
+            answer = await _imported(runtime, file, terms, request_key, on_conflict)
         if keyed is not None:
             await keyed.settled(
                 answer.model_dump(mode="json", exclude_unset=True), job_id=answer.job_id
@@ -239,74 +167,12 @@ async def import_leads(
     return answer
 
 
-async def _spooled(request: Request) -> Spool:
-    """Return the body, which is on disk then; the request is identified by its content.
-
-    Raises:
-        Refused: It broke off, or there is no room for it.
-    """
-    digest, block = hashlib.sha256(), bytearray()
-    with ExitStack() as on_failure:
-        try:
-            copy = on_failure.enter_context(tempfile.TemporaryFile())
-            async for chunk in request.stream():
-                digest.update(chunk)
-                block += chunk
-                if len(block) > _BLOCK:
-                    await asyncio.to_thread(copy.write, block)
-                    block = bytearray()
-            copy.write(block)
-            copy.flush()
-        except ClientDisconnect:
-            raise Refused(BROKEN_OFF) from None
-        except OSError:
-            raise Refused(_NO_ROOM) from None
-        on_failure.pop_all()
-    set_digest(request, digest.hexdigest())
-    return Spool(_NAME, copy=copy)
-
-
-@asynccontextmanager
-async def _turn(request: Request) -> AsyncIterator[None]:
-    """Let one file of the process be read at a time."""
-    state = request.app.state
-    if not hasattr(state, "reading_file"):
-        state.reading_file = asyncio.Lock()
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            await state.reading_file.acquire()
-    except TimeoutError:
-        raise Refused(_BUSY) from None
-    try:
-        yield
-    finally:
-        state.reading_file.release()
-
-
-async def _opened(spool: Spool, wanted: FileQuery) -> LeadFile:
-    """Return the file with its rows still to be read.
-
-    Raises:
-        Refused: It cannot be used at all.
-    """
-    columns, encoding = wanted.columns, wanted.encoding
-    try:
-        file = await asyncio.to_thread(
-            read_lead_file, _NAME, columns=columns, encoding=encoding, spool=spool
-        )
-    except LeadFileError as error:
-        if getattr(error.__cause__, "errno", None) is not None:
-            raise Refused(_NO_ROOM) from error
-        message = _worded(f"{error}.")
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
-        raise Refused(Refusal(status, "unreadable_file", message)) from error
-    if file.length > MAX_ROWS:
-        raise Refused(_TOO_LONG)
-    return file
-
-
 async def _imported(
-    runtime: Runtime, file: LeadFile, terms: Terms, request_key: RequestKey | None
+    runtime: Runtime,
+    file: LeadFile,
+    terms: Terms,
+    request_key: RequestKey | None,
+    on_conflict: OnConflict,
 ) -> LeadsImported:
     """Store the leads of *file* and submit them as a job.
 
@@ -317,11 +183,11 @@ async def _imported(
     parts = _parts(file, counts)
     first = await anext(parts, None)
     if first is None:
-        raise Refused(_unusable(counts))
+        raise Refused(no_usable_row(counts.rows, "lead", counts.faults))
 
     async def items() -> AsyncIterator[Sequence[str]]:
         async for leads in _chained(first, parts):
-            report = await runtime.leads.store.import_leads(leads)
+            report = await runtime.leads.store.import_leads(leads, on_conflict=on_conflict)
             counts.stored += report.new
             yield [str(lead.id) for lead in leads]
 
@@ -342,36 +208,3 @@ async def _chained(
     yield first
     async for each in parts:
         yield each
-
-
-def _worded(sentence: str) -> str:
-    """Return a sentence of the command line as it reads here."""
-    return sentence.replace("--column ", "the parameter ").replace("--encoding", "'encoding'")
-
-
-def _unusable(counts: _Counts) -> Refusal:
-    message = f"None of the {counts.rows:,} rows has a usable lead; correct what is listed."
-    faults = [
-        FieldFault(field=fault.field, item=fault.row, message=f"Row {fault.row}: {fault.message}")
-        for fault in counts.faults
-    ]
-    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "no_usable_row", message, faults)
-
-
-_NO_ROOM: Final = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "disk_full",
-    "There is no room on the server's disk for this file; nothing was stored, try again later.",
-    headers={"Retry-After": "60"},
-)
-_BUSY: Final = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "busy",
-    "Another file is being read; nothing was stored, send this one again in a minute.",
-    headers={"Retry-After": "60"},
-)
-_TOO_LONG: Final = Refusal(
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "too_large",
-    f"A file has at most {MAX_ROWS:,} rows; split it into several.",
-)

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import MAX_BODY_BYTES, TOO_LARGE
 
-#: Of a list that is read as it comes.
+#: Of a file, which is kept on disk.
 MAX_UPLOAD_BYTES: Final = 1_000_000_000
 #: Results of one page.
 MAX_RESULTS: Final = 1_000
@@ -27,16 +27,20 @@ JOBS_PATH: Final = "/api/v1/jobs"
 IMPORT_PATH: Final = "/leads/import"
 CSV: Final = "text/csv"
 NDJSON: Final = "application/x-ndjson"
+JSON: Final = "application/json"
 #: What a lead file may be declared as. Its content tells what it is.
 FILE_TYPES: Final = (
-    *(CSV, "text/tab-separated-values", NDJSON, "application/json", "application/octet-stream"),
+    *(CSV, "text/tab-separated-values", NDJSON, JSON, "application/octet-stream"),
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     *("application/vnd.oasis.opendocument.spreadsheet", "application/vnd.ms-excel"),
     *("application/gzip", "application/x-gzip"),
     *("application/zip", "application/x-zip-compressed"),
 )
 #: The media types of uploads, by address.
-UPLOADED: Final = {JOBS_PATH: (CSV, NDJSON), IMPORT_PATH: FILE_TYPES}
+UPLOADED: Final = {
+    JOBS_PATH: tuple(each for each in FILE_TYPES if each != JSON),
+    IMPORT_PATH: FILE_TYPES,
+}
 
 
 def media_type_of(scope: Scope) -> str:

@@ -46,7 +46,7 @@ from orchestrator.leadfile import LeadField
 from orchestrator.leads import LeadFilter
 
 from .errors import COMPANY, NAME, FieldFault, Refused, field_fault, invalid_request
-from .limits import CSV, NDJSON
+from .limits import CSV, JOBS_PATH, NDJSON, UPLOADED
 from .pieces import ITEM_BY_ITEM, PieceRoute
 from .security import Caller, caller_of
 
@@ -458,7 +458,8 @@ UPLOADS: Final = {
     CSV: "company;country\nTelefónica, S.A.;ES\nMercado Libre;AR\n",
     NDJSON: '{"company": "Telefónica, S.A.", "country": "ES"}\n"Mercado Libre"\n',
 }
-UPLOAD_BODIES: Final = {
+FILE_SCHEMA: Final[dict[str, object]] = {"type": "string", "format": "binary"}
+UPLOAD_BODIES: Final = {each: {"schema": FILE_SCHEMA} for each in UPLOADED[JOBS_PATH]} | {
     media_type: {"schema": {"type": "string"}, "example": body}
     for media_type, body in UPLOADS.items()
 }

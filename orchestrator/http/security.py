@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from orchestrator.settings import ApiKey, ApiScope
 
 from .errors import Refusal, Refused
-from .limits import CSV, IMPORT_PATH, JOBS_PATH, NDJSON, is_upload, media_type_of
+from .limits import IMPORT_PATH, JOBS_PATH, is_upload, media_type_of
 
 #: For the OpenAPI document only. `Guard` checks the key before a body is read, which FastAPI does
 #: ahead of every dependency.
@@ -58,7 +58,7 @@ _NO_JSON = Refusal(
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "unsupported_media_type",
     "The body must be JSON; send it with the header 'Content-Type: application/json'. "
-    f"POST {JOBS_PATH} takes '{CSV}' and '{NDJSON}', too, and POST {IMPORT_PATH} files.",
+    f"POST {JOBS_PATH} and POST {IMPORT_PATH} take files, too.",
 )
 
 

@@ -8,7 +8,7 @@ while that one is in flight. Another request with the same key is refused with 4
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
@@ -16,10 +16,9 @@ from urllib.parse import parse_qsl
 from uuid import UUID, uuid4
 
 import orjson
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
-from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -33,12 +32,13 @@ from orchestrator.jobs import (
     KeyedRequest,
     Origin,
 )
+from orchestrator.leadfile import FOR_ENRICHMENT
 
-from .errors import BODY_ERRORS, Refusal, Refused, documented, not_found
+from .errors import BODY_ERRORS, Refused, documented, field_fault, invalid_request, not_found
 from .jobs import url_of
-from .limits import JOBS_PATH, MAX_WAIT_S, is_upload, media_type_of
+from .limits import JOBS_PATH, MAX_WAIT_S, NDJSON, is_upload, media_type_of
 from .pieces import digest_of
-from .reading import ReadLeads, mentions_in, read_companies, read_leads
+from .reading import ReadLeads, UploadedCompanies, read_companies, read_leads
 from .requests import (
     JOB_EXAMPLES,
     LEAD_EXAMPLES,
@@ -57,6 +57,7 @@ from .requests import (
     check_time_is_left,
     terms_of,
 )
+from .spooling import FileQuery, opened, spooled, turn
 
 REPLAYED: Final = "Idempotent-Replayed"
 #: How long a caller waits for the answer changes nothing of the request.
@@ -131,6 +132,7 @@ class LeadAnswer(BaseModel):
 )
 async def accept_job(
     wanted: Annotated[JobRequest, Body(openapi_examples=JOB_EXAMPLES)],
+    file: Annotated[FileQuery, Depends()],
     address: TermsInAddress,
     runtime: RuntimeOfApp,
     caller: CallerOfRequest,
@@ -151,10 +153,11 @@ async def accept_job(
     ids or by a filter, or whole ones, which are stored first: the same person at the same
     company is the same lead, however often it is sent.
 
-    A list of up to a million companies is uploaded as `text/csv` (with a column `company` or
-    `empresa`) or `application/x-ndjson` (a company a line); it is read as it comes, and accepted
-    as a whole or not at all. Names that cannot be used get a result that says why.
+    A file of up to a million companies is uploaded as for `POST /leads/import`, with the same
+    parameters for its columns; as `application/x-ndjson`, lines may also be mere names. Each row
+    is an item; one without a usable company fails, and `warnings` says why.
     """
+    _check_no_file(file)
     terms = terms_of(wanted, address)
     tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)
     terms = replace(terms, tenant=tenant)
@@ -175,6 +178,13 @@ async def accept_job(
             await keyed.settled({"warnings": warnings}, job_id=job.job_id)
     response.headers["Location"] = url_of(job.job_id)
     return accepted(job, warnings, existing=job.job_id != job_id)
+
+
+def _check_no_file(file: FileQuery) -> None:
+    given = [each.name for each in fields(file) if getattr(file, each.name) is not None]
+    if given:
+        faults = [field_fault((name,), "is for an uploaded file; remove it") for name in given]
+        raise Refused(invalid_request(faults))
 
 
 async def _items(
@@ -210,13 +220,6 @@ def _about(wanted: EnrichRequest | PipelineRequest) -> str | None:
     return wanted.filter.about
 
 
-BROKEN_OFF: Final = Refusal(
-    HTTPStatus.BAD_REQUEST,
-    "broken_off",
-    "The upload broke off; nothing was accepted, send it again.",
-)
-
-
 @_uploads.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
@@ -225,6 +228,7 @@ BROKEN_OFF: Final = Refusal(
 )
 async def accept_upload(
     request: Request,
+    wanted: Annotated[FileQuery, Depends()],
     address: TermsInAddress,
     runtime: RuntimeOfApp,
     caller: CallerOfRequest,
@@ -232,7 +236,7 @@ async def accept_upload(
     *,
     idempotency_key: IdempotencyKey = None,
 ) -> JobAccepted:
-    """Accept the companies of a CSV or NDJSON upload of up to a million rows.
+    """Accept the companies of a file of up to a million rows.
 
     An idempotency key works as for a JSON body. The upload is still read to its end: only
     there it shows whether it is the same request.
@@ -242,22 +246,24 @@ async def accept_upload(
     terms = replace(terms, tenant=tenant)
     job_id = uuid4().hex
     new = terms.new_job(runtime, JobKind.ENRICH, origin=Origin.API)
-    mentions = mentions_in(request.stream(), media_type_of(request.scope))
+    is_json = media_type_of(request.scope) == NDJSON
     async with keyed_request(runtime, request, tenant, idempotency_key, is_read=False) as keyed:
         is_known = keyed is not None and not keyed.key.lease
         if not is_known:
             check_time_is_left(terms)
         request_key = None if keyed is None else keyed.key
-        try:
+        spool = await spooled(request)
+        async with turn(request):
+            file = await opened(spool, wanted, FOR_ENRICHMENT, is_json=is_json)
+            companies = UploadedCompanies(file)
+            mentions = companies.mentions()
             job = await submit_stream(
                 runtime, new, mentions, job_id=job_id, idempotency_key=request_key
             )
-        except ClientDisconnect:
-            raise Refused(BROKEN_OFF) from None
     if is_known:
         response.headers[REPLAYED] = "true"
     response.headers["Location"] = url_of(job.job_id)
-    return accepted(job, [], existing=job.job_id != job_id)
+    return accepted(job, companies.warnings, existing=job.job_id != job_id)
 
 
 WaitS = Annotated[

@@ -7,7 +7,7 @@ from .columns import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
 from .countries import country_code
 from .files import LeadFileError, Spool
 from .flaws import Level, Problems, RowProblem
-from .mentions import checked_mention, mention_from, mention_in
+from .mentions import checked_mention
 from .reader import LeadFile, read_lead_file
 from .results import (
     REASON_COLUMN,
@@ -42,8 +42,6 @@ __all__ = [
     "country_code",
     "lead_from",
     "lead_id",
-    "mention_from",
-    "mention_in",
     "open_results",
     "output_path",
     "read_lead",

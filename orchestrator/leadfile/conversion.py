@@ -16,17 +16,21 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TextIO
 
 import orjson
 
 from . import sheet_process
 from .cells import shown
+from .columns import LeadField
+from .csv_format import MAX_RECORD
 from .files import LeadFileError, Spool
 from .sheet_process import UNREADABLE
 
 #: Bytes that a compressed file may become: a few kilobytes can be made to fill any disk.
 _MOST_UNPACKED: Final = 2 << 30
+#: Names of fields of JSON objects; a spreadsheet has room for few more.
+_MOST_NAMES: Final = 1_000
 #: Bytes of JSON that is one array and has to be in memory.
 _MOST_JSON: Final = 100 << 20
 _PIECE: Final = 1 << 16
@@ -42,6 +46,7 @@ _TAGGED: Final[dict[str, Callable[[Any], object]]] = {
     "seconds": lambda seconds: timedelta(seconds=seconds),
 }
 _UNPACK_IT: Final = "unpack it and name one file"
+_WRITE_OBJECTS: Final = "write one object a line, or one array of objects"
 _SAVE_AS_CSV: Final = "open it in its program and save it as CSV"
 
 
@@ -54,7 +59,7 @@ class Converted:
     is_workbook: bool = False
 
 
-def converted(path: Path, spool: Spool) -> Converted:
+def converted(path: Path, spool: Spool, *, is_json: bool = False) -> Converted:
     """Return the text of *spool*, the copy of *path*; of text, the same.
 
     Raises:
@@ -75,7 +80,8 @@ def converted(path: Path, spool: Spool) -> Converted:
                 spool = _unpacked(path, partial(archive.open, name))
     beginning = next(spool.chunks(), b"")
     start = beginning[:200].decode("utf-8-sig", "ignore").lstrip()
-    if start.startswith("{") or (start.startswith("[") and start[1:].lstrip().startswith("{")):
+    looks_json = start.startswith("{") or re.match(r"\[\s*\{", start) is not None
+    if looks_json or (is_json and start):
         return Converted(_json(path, spool, is_array=start.startswith("[")))
     return Converted(spool)
 
@@ -173,7 +179,12 @@ def _text(value: object) -> str:
 
 
 def _json(path: Path, spool: Spool, *, is_array: bool) -> Spool:
-    names = dict.fromkeys(name for row in _objects(path, spool, is_array=is_array) for name in row)
+    names: dict[str, None] = {}
+    for each in _objects(path, spool, is_array=is_array):
+        names |= dict.fromkeys(each)
+        if len(names) > _MOST_NAMES:  # each of them is a column of each row
+            reason = f"has more than {_MOST_NAMES:,} different names of fields"
+            raise LeadFileError(str(path), reason, "use the same names in all objects")
 
     def rows() -> Iterator[Sequence[str]]:
         yield tuple(names)
@@ -190,22 +201,39 @@ def _json_text(value: object) -> str:
 
 
 def _objects(path: Path, spool: Spool, *, is_array: bool) -> Iterator[dict[str, Any]]:
-    hint = "write one object a line, or one array of objects"
+    """Yield the objects; a mere text is one with the name of a company."""
     with io.TextIOWrapper(spool.reader(), encoding="utf-8-sig", errors="replace") as text:
-        try:
-            if is_array:
-                whole = text.read(_MOST_JSON + 1)
-                if len(whole) > _MOST_JSON:
-                    raise LeadFileError(str(path), "is too long for one JSON array", hint)
-                found: Iterable[Any] = orjson.loads(whole)
-            else:
-                found = (orjson.loads(line) for line in text if line.strip())
-            for number, each in enumerate(found, start=1):
-                if not isinstance(each, dict):
-                    raise LeadFileError(str(path), f"has no object in place {number:,}", hint)
+        values = _array(path, text) if is_array else _by_line(path, text)
+        for number, each in enumerate(values, start=1):
+            if isinstance(each, str):
+                yield {LeadField.COMPANY: each}
+            elif isinstance(each, dict):
                 yield each
-        except orjson.JSONDecodeError as error:
-            raise LeadFileError(str(path), "is not sound JSON", hint) from error
+            else:
+                raise LeadFileError(str(path), f"has no object in place {number:,}", _WRITE_OBJECTS)
+
+
+def _array(path: Path, text: TextIO) -> Iterator[object]:
+    whole = text.read(_MOST_JSON + 1)
+    if len(whole) > _MOST_JSON:
+        raise LeadFileError(str(path), "is too long for one JSON array", _WRITE_OBJECTS)
+    yield from _parsed(path, whole, "")
+
+
+def _by_line(path: Path, text: TextIO) -> Iterator[object]:
+    for number, line in enumerate(iter(lambda: text.readline(MAX_RECORD + 1), ""), start=1):
+        if len(line) > MAX_RECORD:
+            reason = f"has more than {MAX_RECORD:,} characters on line {number:,}"
+            raise LeadFileError(str(path), reason, _WRITE_OBJECTS)
+        if line.strip():
+            yield _parsed(path, line, f" on line {number:,}")
+
+
+def _parsed(path: Path, text: str, where: str) -> Any:  # noqa: ANN401 - whatever it is
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise LeadFileError(str(path), f"is not sound JSON{where}", _WRITE_OBJECTS) from error
 
 
 def _as_csv(path: Path, rows: Iterable[Iterable[object]]) -> Spool:

@@ -1,4 +1,4 @@
-"""From the cells of a row, or an object of a list, to the mention of a company."""
+"""From an object of a list to the mention of a company."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,31 +17,6 @@ _ABOUT: Final = (
     ("city", "ciudad"),
     ("phone", "telefono"),
 )
-
-
-def mention_from(
-    name: str,
-    *,
-    website: str = "",
-    email: str = "",
-    country: str = "",
-    city: str = "",
-    phone: str = "",
-) -> Mention:
-    """Return the mention that cells make; an unusable website, country or phone is left out.
-
-    With a blank name the other cells are ignored: they identify no company.
-    """
-    if not name.strip():
-        return Mention(name)
-    return Mention.of_lead(
-        name,
-        website=website.strip() or None,
-        email=email.strip() or None,
-        country=country_code(country) if country else None,
-        city=city,
-        phone=phone,
-    )
 
 
 def mention_in(given: object) -> Mention:
@@ -66,7 +41,23 @@ def mention_in(given: object) -> Mention:
         raise ValueError(
             'must have a "website", "country", "city" and "phone" that are texts, if any'
         )
-    return mention_from(name, **texts)
+    return _mention(name, **texts)
+
+
+def _mention(name: str, *, website: str, country: str, city: str, phone: str) -> Mention:
+    """Return the mention that texts make; an unusable website, country or phone is left out.
+
+    With a blank name the others are ignored: they identify no company.
+    """
+    if not name.strip():
+        return Mention(name)
+    return Mention.of_lead(
+        name,
+        website=website.strip() or None,
+        country=country_code(country) if country else None,
+        city=city,
+        phone=phone,
+    )
 
 
 _NAME: Final = TypeAdapter(FilledText)

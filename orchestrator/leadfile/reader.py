@@ -54,6 +54,8 @@ _TEXTS = (
     ("<!doctype", "is a web page, though its name may be that of a spreadsheet"),
     ("<table", "is a web page, though its name may be that of a spreadsheet"),
 )
+#: Characters of a line: a file that is one must not fill the memory.
+_MAX_LINE: Final = 20_000_000
 _FOOTER: Final = re.compile(
     r"(?i)\s*(?:copyright|©|\(c\)|confidential|"
     r"generated (?:by|on)|exported (?:by|on|from)|created by|"
@@ -155,6 +157,8 @@ def read_lead_file(
     columns: Mapping[LeadField, Sequence[str]] = MappingProxyType({}),
     encoding: str | None = None,
     spool: Spool | None = None,
+    is_json: bool = False,
+    max_line: int = _MAX_LINE,
 ) -> LeadFile:
     """Open *path*, of any size, and return it with its rows still to be read.
 
@@ -168,6 +172,8 @@ def read_lead_file(
         columns: The names of columns whose names do not say what they hold.
         encoding: What Python calls the encoding; found out where it is None.
         spool: The bytes of the file where it has come another way; *path* only names it then.
+        is_json: Whether it is said to be JSON, and need not look so: a list of names does not.
+        max_line: Characters of a line. No other thread runs while one is taken apart.
 
     Returns:
         Every row in its order, the bad ones with their problems instead of a lead. Blank rows
@@ -177,14 +183,14 @@ def read_lead_file(
         LeadFileError: The file as a whole cannot be used: unreadable, empty, without rows, not
             a CSV, or without a needed column.
     """
-    text_of = converted(path, spool or Spool(path))
+    text_of = converted(path, spool or Spool(path), is_json=is_json)
     spool = text_of.spool
     beginning = next(spool.chunks(), b"")
     _check_signature(path, beginning)
     found = detect_encoding(spool.chunks()) if encoding is None else _named(encoding, beginning)
     wanted = [name for names in columns.values() for name in names]
     with _text(spool, found) as text:
-        table = find_table(_beginning(path, text), wanted)
+        table = find_table(_beginning(path, text, max_line), wanted)
     if table.header is None:
         raise LeadFileError(str(path), "is empty", _NAME_THE_COLUMNS)
     header, begins = table.header.cells, table.header.last_line
@@ -192,7 +198,7 @@ def read_lead_file(
         header = tuple(f"column {number}" for number in range(1, len(header) + 1))
         begins = table.header.line - 1
     with _text(spool, found) as text:
-        records = _records(_lines(path, text), table.dialect, len(header))
+        records = _records(_lines(path, text, max_line), table.dialect, len(header))
         shape = _Shape.of(records, begins, len(header))
     if not shape.rows:
         raise LeadFileError(str(path), "has a header but no rows", "add a row for each lead")
@@ -253,11 +259,11 @@ def _check_signature(path: Path, beginning: bytes) -> None:
             raise LeadFileError(str(path), reason, _SAVE_AS_CSV)
 
 
-def _beginning(path: Path, text: TextIO) -> list[str]:
+def _beginning(path: Path, text: TextIO, max_line: int) -> list[str]:
     """Return the lines in which the header stands."""
     lines: list[str] = []
     characters = 0
-    for line in _lines(path, text):
+    for line in _lines(path, text, max_line):
         lines.append(line)
         characters += len(line)
         if characters > MAX_RECORD:
@@ -267,10 +273,13 @@ def _beginning(path: Path, text: TextIO) -> list[str]:
     return lines
 
 
-def _lines(path: Path, text: TextIO) -> Iterator[str]:
+def _lines(path: Path, text: TextIO, max_line: int) -> Iterator[str]:
     read, codec = 0, text.encoding
     try:
-        for line in text:
+        while line := text.readline(max_line + 1):
+            if len(line) > max_line:
+                reason = f"has more than {max_line:,} characters on line {read + 1:,}"
+                raise LeadFileError(str(path), reason, "remove or shorten it")
             yield line
             read += 1
     except UnicodeDecodeError:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from orchestrator.cache import Kind, key_of
-from orchestrator.http import lead_files
+from orchestrator.http import spooling
 from orchestrator.settings import Settings
 from tests.support.workbooks import workbook
 
@@ -166,7 +166,7 @@ async def test_a_file_that_is_too_long_is_refused(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its rows are counted before any of them is stored."""
-    monkeypatch.setattr(lead_files, "MAX_ROWS", 1)
+    monkeypatch.setattr(spooling, "MAX_ROWS", 1)
 
     answer = await sent(api, CSV, "text/csv")
 
@@ -204,12 +204,36 @@ async def test_a_repeated_file_stores_nothing_twice(api: Api) -> None:
     assert (other.status_code, elsewhere.status_code) == (422, 422)
 
 
+@pytest.mark.parametrize(
+    ("rule", "phone", "contact"),
+    [
+        ({}, "+34 600 000 001", "Ana R."),
+        ({"on_conflict": "fill"}, "+34 600 000 001", "Ana Ruiz"),
+        ({"on_conflict": "keep"}, None, "Ana Ruiz"),
+    ],
+    ids=["replace", "fill", "keep"],
+)
+async def test_who_wins_over_a_stored_lead_may_be_said(
+    api: Api, rule: dict[str, str], phone: str | None, contact: str
+) -> None:
+    """As by `--on-conflict`: the later file unless it is said otherwise."""
+    await sent(api, "company,contact,email\nAcme,Ana Ruiz,ana@acme.example\n", "text/csv")
+    later = "company,contact,email,phone\nAcme,Ana R.,ana@acme.example,+34 600 000 001\n"
+
+    answer = await sent(api, later, "text/csv", params=rule)
+    unknown = await sent(api, later, "text/csv", params={"on_conflict": "both"})
+
+    (lead,) = await leads_of(api)
+    assert (answer.status_code, unknown.status_code) == (202, 422)
+    assert (lead["telefono"], lead["contacto"]) == (phone, contact)
+
+
 async def test_one_file_is_read_at_a_time(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next one waits for it, but not without end."""
     answers = await asyncio.gather(*(sent(api, CSV, "text/csv") for _ in range(3)))
     assert {answer.status_code for answer in answers} == {202}
 
-    monkeypatch.setattr(lead_files, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(spooling, "_PATIENCE_S", 0.01)
     async with api.app.state.reading_file:
         busy = await sent(api, CSV, "text/csv")
 

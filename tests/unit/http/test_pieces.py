@@ -17,9 +17,7 @@ from pydantic import TypeAdapter
 
 from orchestrator.http import pieces
 from orchestrator.http.errors import LISTED_FAULTS, Refused
-from orchestrator.http.limits import CSV
 from orchestrator.http.pieces import BodyReader, FaultyItems
-from orchestrator.http.reading import mentions_in
 from orchestrator.http.requests import LISTS
 from orchestrator.infra import background
 
@@ -183,35 +181,6 @@ async def test_others_go_on_while_a_body_is_read() -> None:
     turns = await _turns_while(BodyReader(body, LISTS).read())
 
     assert turns >= 5_000
-
-
-@pytest.mark.usefixtures("_every_turn")
-async def test_others_go_on_while_an_upload_is_read() -> None:
-    """A block of a few kilobytes is a step, whatever is in it."""
-
-    async def chunks() -> Any:  # noqa: ANN401 - an asynchronous generator
-        yield b"company\n" + b"Acme\n" * 100_000
-
-    async def drained() -> None:
-        async for _ in mentions_in(chunks(), CSV):
-            pass
-
-    assert await _turns_while(drained()) >= 100
-
-
-async def test_an_open_quote_takes_no_longer_than_its_text() -> None:
-    """Each character is looked at once: in a quote that is never closed, too."""
-
-    async def chunks() -> Any:  # noqa: ANN401 - an asynchronous generator
-        yield b'company\n"'
-        while True:  # where each line end is looked at anew, this takes minutes
-            yield b"\n" * 65_536
-
-    with pytest.raises(Refused) as raised:
-        async for _ in mentions_in(chunks(), CSV):
-            pass
-
-    assert "close its quote" in raised.value.refusal.message
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_rows_have_the_numbers_of_their_sheet(given_file: GivenFile) -> None:
         (_changed(_zipped(a=CSV), 8, 1), "cannot be unpacked; send it again, whole"),
         (_changed(_zipped(a=CSV), 6, 99), "looks like an Excel workbook (or another zip file)"),
         (workbook(Leads=[[""]]), "is a workbook without any cell; add a row"),
-        (b'{"company": ', "is not sound JSON; write one object a line"),
+        (b'{"company": ', "is not sound JSON on line 1; write one object a line"),
         (b'{"company": "A"}\n[1]\n', "has no object in place 2; write one object a line"),
     ],
     # Not of the contents, which have the instant of their making.
