@@ -239,6 +239,9 @@ def _strip_end(words: list[str], name: str, country: str | None) -> Stripped | N
         ):
             break
         if form.kind in {"form", "kept"} and main is not None and main is not form:
+            is_doubtful = form.kind == "kept" and text.replace(" ", "") in _DOUBTFUL_ABROAD
+            if is_doubtful and country not in form.countries:
+                break  # "Faro EV Private Limited" is called Faro EV
             return None
         if form.kind != "note":
             main = main or form
@@ -364,6 +367,9 @@ _TELLING_WORDS: Final = words_of("telling_words")
 _DIGITS: Final = frozenset("0123456789")
 _NUMBERED: Final = re.compile(r"\d{4}|\d\.\d{3}\.\d{3}")
 
+_WHOLE_QUOTED: Final = re.compile(
+    r"""\s*["\u00ab\u201c\u201e]([^"\u00ab\u00bb\u201c-\u201e]+)["\u00bb\u201c\u201d]\s*"""
+)
 _CARE_OF: Final = re.compile(r"^(?:c/o|\u2105)[\s:.]+|(?<=[\s,;(])(?:[cC]/[oO]|\u2105)[\s:.]+")
 """In front in small letters only: `C/O Sales` is a company."""
 _TRADING_AS: Final = re.compile(
@@ -449,7 +455,7 @@ def take_off(name: str) -> Written:
     """
     if len(name) > _LONGEST_NAME:
         return Written(name, ())
-    text, additions = unicodedata.normalize("NFC", name), []
+    text, additions = _unquoted(unicodedata.normalize("NFC", name)), []
     for part in (_repair, _without_care_of, _before_trade_name, _without_branch, _without_code):
         rest = part(text)
         if rest != text and split_words(rest):
@@ -459,6 +465,11 @@ def take_off(name: str) -> Written:
                 additions.append(text[text.find("(") + 1 : text.rfind(")")])
             text = rest
     return Written(text if additions or text != name else name, tuple(additions))
+
+
+def _unquoted(name: str) -> str:
+    """Return *name* without the quotes around all of it."""
+    return quoted[1] if (quoted := _WHOLE_QUOTED.fullmatch(name)) else name
 
 
 def _repair(name: str) -> str:

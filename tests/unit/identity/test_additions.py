@@ -8,6 +8,7 @@ from orchestrator.identity.stripping import take_off
 ONE_COMPANY = [
     ["Starbucks", "Starbucks #1234", "Starbucks Store #88", "STARBUCKS #1234", "Starbucks (#1234)"],
     ["Norte", "Norte Tienda 12", "Norte, Sucursal Nº 3", "Norte S.A. Sucursal en España"],
+    ["Norte", '"Norte S.A. Sucursal en España"', "«Norte, Sucursal Nº 3»"],
     [
         "Norte Digital",
         "Norte Digital d/b/a Faro",
