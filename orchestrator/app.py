@@ -25,7 +25,7 @@ from orchestrator.database.pruner import Pruner
 from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites, Repairs
-from orchestrator.gateway import Comparison, Records
+from orchestrator.gateway import Comparison, Persons, Records
 from orchestrator.handlers import (
     CompanyHandler,
     LeadHandler,
@@ -170,6 +170,7 @@ class Gateway:
     """Leads and opportunities as other services read and write them, and the cache around them."""
 
     records: Records
+    persons: Persons
     cache: Cache
     repairs: Repairs
     comparison: Comparison
@@ -274,9 +275,10 @@ def company_ceiling(settings: Settings) -> int:
 def _gateway(
     engine: AsyncEngine, fence: Fence, cache: Cache, counters: Counters, clock: Clock
 ) -> Gateway:
-    records = Records(engine, fence, FencedWrites(engine, fence, clock), clock)
+    writes = FencedWrites(engine, fence, clock)
+    records, persons = Records(engine, fence, writes, clock), Persons(engine, writes, clock)
     repairs = Repairs(engine, fence, clock)
-    return Gateway(records, cache, repairs, Comparison(records, counters))
+    return Gateway(records, persons, cache, repairs, Comparison(records, counters))
 
 
 @asynccontextmanager

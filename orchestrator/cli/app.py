@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "db": ("db", "Show or upgrade the schema of the database."),
     "handover": ("handover", "List hand-overs of opportunities to the sales agent; retry them."),
     "schedule": ("schedule", "Look up companies again at intervals."),
+    "person": ("person", "Export, or erase, what is kept about a person."),
     "identity": ("identity", "Decide which names, domains and keys are one company, permanently."),
 }
 #: The options of the sandbox are its own: they are passed on unchanged.

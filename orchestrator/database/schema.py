@@ -201,6 +201,20 @@ deleted_versions: Final = Table(
     Column("deleted_at", Instant, nullable=False),
 )
 
+# What was erased about persons, and when, as a proof: how many rows, and nothing about whom. Rows
+# never change (triggers refuse it).
+erasures: Final = Table(
+    "erasures",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("leads", Integer, nullable=False),
+    Column("decisions", Integer, nullable=False),
+    Column("opportunities", Integer, nullable=False),
+    Column("hand_overs", Integer, nullable=False),
+    Column("archived_answers", Integer, nullable=False),
+    Column("erased_at", Instant, nullable=False),
+)
+
 # Writes whose cached copies may not have been dropped yet: the new version of each key. Written in
 # the transaction of the change, removed when the cache has been told.
 cache_outbox: Final = Table(

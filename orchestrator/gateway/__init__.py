@@ -25,6 +25,7 @@ from .models import (
     PageCursor,
     VersionMismatch,
 )
+from .persons import KeptLead, Persons, RowCounts
 from .records import Read, Records
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Author",
     "Comparison",
     "DashboardMetrics",
+    "KeptLead",
     "LeadFields",
     "LeadListFilter",
     "LeadRecord",
@@ -49,8 +51,10 @@ __all__ = [
     "OpportunityState",
     "Page",
     "PageCursor",
+    "Persons",
     "Read",
     "Records",
+    "RowCounts",
     "VersionMismatch",
     "dashboard_metrics",
 ]

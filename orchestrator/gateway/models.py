@@ -104,11 +104,13 @@ class OpportunityExists(Exception):
         return f"the lead {self.lead_id} has an opportunity already"
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """A part of an answer."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class LeadRecord(_Frozen):
+class LeadRecord(Frozen):
     """A lead. `version` comes first: cached copies are recognised by it."""
 
     version: int
@@ -128,21 +130,21 @@ class LeadRecord(_Frozen):
     actualizado_en: AwareDatetime
 
 
-class Amount(_Frozen):
+class Amount(Frozen):
     """An estimate in whole units of an ISO 4217 currency."""
 
     importe: Annotated[int, Field(ge=0, le=1_000_000_000_000)]
     moneda: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
-class NextStep(_Frozen):
+class NextStep(Frozen):
     """What sales should do next, in both languages."""
 
     en: str
     es: str
 
 
-class OpportunityRecord(_Frozen):
+class OpportunityRecord(Frozen):
     """An opportunity. `simulado` marks one that rests on invented evidence."""
 
     version: int
@@ -159,7 +161,7 @@ class OpportunityRecord(_Frozen):
     actualizado_en: AwareDatetime
 
 
-class OpportunityMove(_Frozen):
+class OpportunityMove(Frozen):
     """One move of an opportunity. `de` is null where it was made, `quien` where nothing was said.
 
     `version` is the opportunity's after the move. `quien` is what the request has said in `por`,
@@ -174,7 +176,7 @@ class OpportunityMove(_Frozen):
     cuando: AwareDatetime
 
 
-class OpportunityHistory(_Frozen):
+class OpportunityHistory(Frozen):
     """The state of an opportunity, those that it may go to, and its moves, the latest first."""
 
     id: UUID

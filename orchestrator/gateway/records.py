@@ -7,6 +7,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
@@ -85,7 +86,7 @@ SAMPLED_SHARE: Final = 0.01
 MOST_SAMPLED: Final = 100
 _LEAD: Final = "lead"
 _OPPORTUNITY: Final = "oportunidad"
-_LEADS: Final = select(leads, opportunities.c.id.label("opportunity_id")).select_from(
+LEADS: Final = select(leads, opportunities.c.id.label("opportunity_id")).select_from(
     leads.outerjoin(opportunities, opportunities.c.lead_id == leads.c.id)
 )
 _OPPORTUNITIES: Final = select(opportunities)
@@ -141,7 +142,7 @@ class Records:
         self._sampled: deque[_Source] = deque(maxlen=MOST_SAMPLED)
         # Concurrent misses share a query. It begins after all of them have asked for it.
         self._lead_rows = Batcher(
-            partial(self._rows_of, _LEADS, leads.c.id), shared=DatabaseUnavailable
+            partial(self._rows_of, LEADS, leads.c.id), shared=DatabaseUnavailable
         )
         self._opportunity_rows = Batcher(
             partial(self._rows_of, _OPPORTUNITIES, opportunities.c.id), shared=DatabaseUnavailable
@@ -175,7 +176,7 @@ class Records:
         row = await source.rows.submit(source.record_id)
         if row is None:
             raise NotStored(source.kind, source.record_id)
-        record = _to_lead(row) if source.kind == _LEAD else _to_opportunity(row)
+        record = lead_from_row(row) if source.kind == _LEAD else opportunity_from_row(row)
         value = record.model_dump_json().encode()
         stored = await self._fence.fill(source.key, found.generation, record.version, value)
         return Read(value, record.version, None, stored)
@@ -217,9 +218,9 @@ class Records:
         self, wanted: LeadListFilter, *, after: PageCursor | None, limit: int
     ) -> Page[LeadRecord]:
         """Return leads from the database, newest first."""
-        statement = _LEADS.where(*_lead_conditions(wanted))
+        statement = LEADS.where(*_lead_conditions(wanted))
         at = leads.c.imported_at
-        return _page(await self._rows(statement, leads, at, after, limit), _to_lead, limit)
+        return _page(await self._rows(statement, leads, at, after, limit), lead_from_row, limit)
 
     async def list_opportunities(
         self, wanted: OpportunityListFilter, *, after: PageCursor | None, limit: int
@@ -228,7 +229,7 @@ class Records:
         statement = _OPPORTUNITIES.where(*_opportunity_conditions(wanted))
         at = opportunities.c.created_at
         rows = await self._rows(statement, opportunities, at, after, limit)
-        return _page(rows, _to_opportunity, limit)
+        return _page(rows, opportunity_from_row, limit)
 
     async def _rows(
         self,
@@ -257,8 +258,8 @@ class Records:
 
         async def work(connection: AsyncConnection) -> tuple[LeadRecord, Mapping[str, int]]:
             await self._change(connection, leads, lead_id, fields.values, expected)
-            statement = _LEADS.where(leads.c.id == lead_id)
-            record = _to_lead((await connection.execute(statement)).mappings().one())
+            statement = LEADS.where(leads.c.id == lead_id)
+            record = lead_from_row((await connection.execute(statement)).mappings().one())
             if fields.values.keys() - {"estado"}:
                 await supersede_decisions(connection, {lead_id: record.version - 1})
             return record, {lead_key(lead_id): record.version}
@@ -278,13 +279,7 @@ class Records:
         async def work(connection: AsyncConnection) -> tuple[None, Mapping[str, int]]:
             locked = await _locked(connection, leads, lead_id, for_deletion=True)
             row = _checked(locked, leads, lead_id, expected)
-            of_lead = select(opportunities.c.id, opportunities.c.version)
-            its = of_lead.where(opportunities.c.lead_id == lead_id).with_for_update()
-            gone = {lead_key(lead_id): row["version"] + 1}
-            for record_id, version in await connection.execute(its):
-                gone[opportunity_key(record_id)] = version + 1
-            await connection.execute(delete(leads).where(leads.c.id == lead_id))
-            await _leave_versions(connection, gone, self._clock())
+            gone = await remove_leads(connection, {lead_id: row["version"]}, self._clock())
             return None, gone
 
         return await self._writes.run("delete a lead", keys, work)
@@ -317,7 +312,7 @@ class Records:
         if not rows:
             raise NotStored(_OPPORTUNITY, record_id)
         estado = OpportunityState(rows[0]["estado"])
-        made = [_to_move(row) for row in rows if row["version"] is not None]
+        made = [move_from_row(row) for row in rows if row["version"] is not None]
         return OpportunityHistory(
             id=record_id, estado=estado, permitidos=allowed_moves(estado), historial=made
         )
@@ -342,7 +337,7 @@ class Records:
                 connection, opportunities, record_id, fields.values, expected
             )
             statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
-            record = _to_opportunity((await connection.execute(statement)).mappings().one())
+            record = opportunity_from_row((await connection.execute(statement)).mappings().one())
             if record.estado != estado:
                 await add_moves(connection, [_move(record, estado, author)])
             return record, {opportunity_key(record_id): record.version}
@@ -371,7 +366,7 @@ class Records:
             values = {"estado": LeadState.OPORTUNIDAD.value}
             await self._change(connection, leads, new.lead_id, values, None)
             statement = _OPPORTUNITIES.where(opportunities.c.id == record_id)
-            record = _to_opportunity((await connection.execute(statement)).mappings().one())
+            record = opportunity_from_row((await connection.execute(statement)).mappings().one())
             await add_moves(connection, [_move(record, None, author)])
             return record, {key: version, its_lead: lead["version"] + 1}
 
@@ -448,8 +443,26 @@ def _move(record: OpportunityRecord, before: str | None, author: Author) -> Move
     return Move(record.id, record.version, before, record.estado, author.name, author.why, at)
 
 
+async def remove_leads(
+    connection: AsyncConnection, versions: Mapping[UUID, int], now: datetime
+) -> dict[str, int]:
+    """Delete leads, locked in their *versions*, with what was concluded about them.
+
+    Returns:
+        The version that each deleted lead and opportunity leaves behind, by its cache key.
+    """
+    gone = {lead_key(each): version + 1 for each, version in versions.items()}
+    theirs = select(opportunities.c.id, opportunities.c.version)
+    in_order = theirs.where(opportunities.c.lead_id.in_(versions)).order_by(opportunities.c.id)
+    for record_id, version in await connection.execute(in_order.with_for_update()):
+        gone[opportunity_key(record_id)] = version + 1
+    await connection.execute(delete(leads).where(leads.c.id.in_(versions)))
+    await _leave_versions(connection, gone, now)
+    return gone
+
+
 async def _leave_versions(
-    connection: AsyncConnection, gone: Mapping[str, int], now: object
+    connection: AsyncConnection, gone: Mapping[str, int], now: datetime
 ) -> None:
     new = insert_into(deleted_versions, connection)
     statement = new.on_conflict_do_update(
@@ -508,7 +521,8 @@ def _page(rows: list[RowMapping], convert: Any, limit: int) -> Page[Any]:  # noq
     return Page(records, after)
 
 
-def _to_lead(row: RowMapping) -> LeadRecord:
+def lead_from_row(row: RowMapping) -> LeadRecord:
+    """Return the lead of a row of `LEADS`."""
     return LeadRecord(
         version=row["version"],
         id=row["id"],
@@ -528,7 +542,8 @@ def _to_lead(row: RowMapping) -> LeadRecord:
     )
 
 
-def _to_move(row: RowMapping) -> OpportunityMove:
+def move_from_row(row: RowMapping) -> OpportunityMove:
+    """Return the move of *row*."""
     return OpportunityMove(
         version=row["version"],
         de=row["before"],
@@ -539,7 +554,8 @@ def _to_move(row: RowMapping) -> OpportunityMove:
     )
 
 
-def _to_opportunity(row: RowMapping) -> OpportunityRecord:
+def opportunity_from_row(row: RowMapping) -> OpportunityRecord:
+    """Return the opportunity of *row*."""
     return OpportunityRecord(
         version=row["version"],
         id=row["id"],

@@ -34,6 +34,7 @@ _UPGRADE_AT_THE_SIGNAL = (
     "input(); assert asyncio.run(upgrade(sys.argv[1])).is_current"
 )
 _UNDO_0009 = (
+    "DROP TABLE erasures",
     "ALTER TABLE leads DROP COLUMN city",
     "DROP TABLE opportunity_moves",
     "DROP TABLE cache_outbox",
@@ -52,6 +53,7 @@ async def _undo_0009(connection: AsyncConnection) -> None:
         await connection.execute(text(statement))
     if connection.dialect.name == "postgresql":
         await connection.execute(text("DROP FUNCTION opportunity_moves_refuse_change"))
+        await connection.execute(text("DROP FUNCTION erasures_refuse_change"))
 
 
 @pytest.fixture

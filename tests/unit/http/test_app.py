@@ -64,6 +64,8 @@ async def test_the_documented_addresses_are_there(document: dict[str, Any]) -> N
         "/api/v1/identity/undo": {"post"},
         "/api/v1/costs": {"get"},
         "/api/v1/budget": {"get"},
+        "/api/v1/persons/erase": {"post"},
+        "/api/v1/persons/export": {"post"},
         "/api/v1/watches": {"get", "post"},
         "/api/v1/watches/pause": {"post"},
         "/api/v1/watches/resume": {"post"},
