@@ -5,9 +5,12 @@ The sandbox sells all verbs about its invented world; its own bill says what was
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from orchestrator.jobs import Job
@@ -108,9 +111,15 @@ def _costs(jobs: list[Job], again: Job) -> int:
 
 
 def _bought_twice(sandbox: SandboxProcess) -> list[str]:
-    return [
-        f"{verb} {company}: {each['purchases']}"
-        for verb, sold in sandbox.bill()["verbs"].items()
-        for company, each in sold["companies"].items()
-        if each["purchases"] > 1
-    ]
+    """Return what was charged more than once; the pages of a site are steps of their own."""
+    runs_path = sandbox.bill_path.with_name("bill.runs.jsonl")
+    inputs = {run["id"]: run["input"] for run in _lines(runs_path) if "input" in run}
+    charges = Counter(
+        f"{charge['verb']} {charge['key']} {orjson.dumps(inputs[charge['purchase_id']]).decode()}"
+        for charge in _lines(sandbox.bill_path)
+    )
+    return [charge for charge, count in charges.items() if count > 1]
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    return map(orjson.loads, path.read_bytes().splitlines())
