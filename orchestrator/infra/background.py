@@ -28,8 +28,9 @@ from orchestrator.infra.logs import ThrottledLog, error_class
 
 log = structlog.get_logger(__name__)
 
-#: Seconds until a task that did not end is cancelled again.
-AGAIN_S = 0.1
+#: Seconds until a task that did not end is cancelled again. Far longer than it takes to close a
+#: connection of the database, which the first cancellation begins: a second does not wait for that.
+AGAIN_S: Final = 1.0
 #: Pause after a failed round, unless the loop's own pause is shorter; each further doubles it.
 FIRST_PAUSE: Final = timedelta(seconds=1)
 #: Longest pause after failed rounds, unless the loop's own pause is longer: a backend that is back

@@ -20,6 +20,7 @@ SOUND = {
     "website": "www.minera.example",
     "country": "CL",
     "phone": "+56 2 2345 6789",
+    "city": "Antofagasta",
 }
 SPANISH = {
     "empresa": "company",
@@ -28,6 +29,7 @@ SPANISH = {
     "sitio_web": "website",
     "pais": "country",
     "telefono": "phone",
+    "ciudad": "city",
 }
 COMPANIES = {
     "text/csv": "company\nMinera Los Andes\n",
@@ -35,7 +37,7 @@ COMPANIES = {
 }
 LEADS = "company;contact;email;country\nMinera Los Andes;Ana Ruiz;ana.ruiz@minera.example;CL\n"
 #: How a file is to be read, which no JSON is.
-FILE = {*SPANISH.values(), "city", "source", "notes", "encoding"}
+FILE = {*SPANISH.values(), "source", "notes", "encoding"}
 INSTANTS = {"deadline", "since", "desde", "hasta", "imported_since"}
 LIMITS = ("tenant", "deadline", "buy_again", "max_cost_micros", "max_cost_usd")
 CAPS = {"max_cost_micros", "max_cost_usd"}
