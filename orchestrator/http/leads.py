@@ -175,7 +175,7 @@ async def change_lead(
 ) -> Response:
     """Change fields of a lead; its id stays, and its version rises.
 
-    A website or country that cannot be used is refused.
+    A website, country or town that cannot be used is refused.
     """
     values: dict[str, Any] = dict(read_changes(wanted))
     if "estado" in wanted.model_fields_set:
