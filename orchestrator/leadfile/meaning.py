@@ -26,8 +26,8 @@ from .folding import fold
 
 #: Rows whose cells are looked at; more would say the same.
 SAMPLED_ROWS: Final = 200
-#: The share of a column's cells that must have the form of a value: a few are always damaged.
-_MOST: Final = 0.9
+#: One in so many cells of a column need not have the form of its values: a few are always damaged.
+_ONE_IN: Final = 10
 #: The share of the rows in which a name must be found in the address beside it. Many addresses
 #: have another name than the company's, or none of the person's.
 _MANY: Final = 0.5
@@ -45,34 +45,45 @@ def fields_by_cells(
         among: The numbers of the columns whose meaning is not known.
         known: The columns whose names say what they hold.
     """
+    missing = _FOUND.difference(known)
+    if not missing:
+        return {}
     table = _Table(rows)
     free = [number for number in sorted(among) if any(table.column(number))]
+    formed = {
+        field: [number for number in free if table.has_most(number, has_form)]
+        for field, has_form in _FORMS.items()
+        if field in missing
+    }
     found: dict[LeadField, tuple[Choice, ...]] = {}
-
-    def missing(field: LeadField) -> bool:
-        return field not in known and field not in found
-
-    formed = {field: _of_form(table, free, has_form) for field, has_form in _FORMS.items()}
-    emails = formed[LeadField.EMAIL]
-    if emails and missing(LeadField.EMAIL):
-        found[LeadField.EMAIL] = _each(emails)
-    email = _first(known, found, LeadField.EMAIL)
-    sites = [n for n in formed[LeadField.WEBSITE] if n not in emails]
-    if missing(LeadField.WEBSITE) and (site := _own_site(table, sites, email)) is not None:
+    for field in (LeadField.EMAIL, LeadField.PHONE):
+        if formed.get(field):
+            found[field] = _each(formed[field])
+    email = _first({**known, **found}, LeadField.EMAIL)
+    site = _own_site(table, formed.get(LeadField.WEBSITE, []), email)
+    if site is not None:
         found[LeadField.WEBSITE] = ((site,),)
-    phones = [n for n in formed[LeadField.PHONE] if n not in emails]
-    if phones and missing(LeadField.PHONE):
-        found[LeadField.PHONE] = _each(phones)
-    countries = formed[LeadField.COUNTRY]
-    if len(countries) == 1 and missing(LeadField.COUNTRY):
+    countries = formed.get(LeadField.COUNTRY, [])
+    if len(countries) == 1:
         found[LeadField.COUNTRY] = _each(countries)
-    names = [n for n in free if table.share(n, _may_be_name) >= _MOST]
-    if missing(LeadField.COMPANY):
-        domains = table.domains(_first(known, found, LeadField.WEBSITE), email)
-        if (company := _company(table, names, domains)) is not None:
+    if missing & {LeadField.COMPANY, LeadField.CONTACT}:
+        names = [number for number in free if table.has_most(number, _may_be_name)]
+        found |= _names(table, names, missing, {**known, **found})
+    return found
+
+
+def _names(
+    table: "_Table", names: Sequence[int], missing: Collection[LeadField], known: Columns
+) -> dict[LeadField, tuple[Choice, ...]]:
+    """Return which of *names* hold companies and people, as far as these are missing."""
+    found: dict[LeadField, tuple[Choice, ...]] = {}
+    email = _first(known, LeadField.EMAIL)
+    company = _first(known, LeadField.COMPANY)
+    if LeadField.COMPANY in missing:
+        company = _company(table, names, table.domains(_first(known, LeadField.WEBSITE), email))
+        if company is not None:
             found[LeadField.COMPANY] = ((company,),)
-    if missing(LeadField.CONTACT) and email is not None:
-        company = _first(known, found, LeadField.COMPANY)
+    if LeadField.CONTACT in missing and email is not None:
         people = _people(table, [n for n in names if n != company], email)
         if people:
             found[LeadField.CONTACT] = people
@@ -105,6 +116,19 @@ class _Table:
         """Return the share of the filled cells for which *shows* is true."""
         filled = [cell for cell in self.column(number) if cell]
         return fmean(map(shows, filled)) if filled else 0.0
+
+    def has_most(self, number: int, shows: Callable[[str], bool]) -> bool:
+        """Return whether *shows* is true for all filled cells but one in ten.
+
+        Most columns hold something else: no more of their cells is looked at than shows that.
+        """
+        filled = [cell for cell in self.column(number) if cell]
+        others = 0
+        for cell in filled:
+            others += not shows(cell)
+            if others * _ONE_IN > len(filled):
+                return False
+        return bool(filled)
 
     def domains(self, website: int | None, email: int | None) -> list[str | None]:
         """Return the company's domain in each row, as far as website or e-mail tell it."""
@@ -163,24 +187,22 @@ _FORMS: Final[Mapping[LeadField, Callable[[str], bool]]] = {
 }
 
 
+_FOUND: Final = frozenset((*_FORMS, LeadField.COMPANY, LeadField.CONTACT))
+"""The fields whose columns are known by their cells."""
+
+
 def _may_be_name(text: str) -> bool:
     has_form = any(has_form(text) for has_form in _FORMS.values())
     is_page = "." in text and "/" in text
     return not has_form and not is_page and other_field(text) is None
 
 
-def _of_form(table: _Table, free: Sequence[int], has_form: Callable[[str], bool]) -> list[int]:
-    return [number for number in free if table.share(number, has_form) >= _MOST]
-
-
 def _each(numbers: Iterable[int]) -> tuple[Choice, ...]:
     return tuple((number,) for number in numbers)
 
 
-def _first(
-    known: Columns, found: Mapping[LeadField, tuple[Choice, ...]], field: LeadField
-) -> int | None:
-    choices = known.get(field) or found.get(field)
+def _first(columns: Columns, field: LeadField) -> int | None:
+    choices = columns.get(field)
     return choices[0][0] if choices else None
 
 
@@ -267,9 +289,8 @@ def _people(table: _Table, names: Sequence[int], email: int) -> tuple[Choice, ..
 
 def _is_written(table: _Table, number: int) -> bool:
     """Return whether the cells are written as names are: a user's name has digits or no capital."""
-    return (
-        table.share(number, lambda cell: cell[0].isupper() and not any(map(str.isdigit, cell)))
-        >= _MOST
+    return table.has_most(
+        number, lambda cell: cell[0].isupper() and not any(map(str.isdigit, cell))
     )
 
 
