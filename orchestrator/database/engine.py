@@ -26,8 +26,10 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
+import aiosqlite
 import orjson
 from sqlalchemy import URL, Column, Connection, Table, event, exc, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -115,7 +117,7 @@ def open_engine(url: str, *, answer_timeout: timedelta | None = ANSWER_TIMEOUT) 
 
 def _open_sqlite(url: URL) -> AsyncEngine:
     # isolation_level None: the driver opens no transaction of its own; `_begin` does.
-    ours: dict[str, Any] = {"isolation_level": None, "factory": _SqliteConnection}
+    ours: dict[str, Any] = {"isolation_level": None, "async_creator_fn": _connect_sqlite}
     if "timeout" not in url.query:
         ours["timeout"] = BUSY_TIMEOUT_S
     engine = create_async_engine(
@@ -129,6 +131,28 @@ def _open_sqlite(url: URL) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+class _SqliteThread(aiosqlite.Connection):
+    """A connection's thread, which ends before the event loop that it answers is closed.
+
+    The pool does not await the end of one that it could not open, or had to terminate; a closed
+    loop would take no answer, and the thread would end with a traceback.
+    """
+
+    def stop(self) -> "asyncio.Future[Any] | None":
+        stopped = super().stop()
+        if stopped is not None and stopped.get_loop().is_running():
+            # `asyncio.run` closes the loop when what runs in its executor has ended.
+            stopped.get_loop().run_in_executor(None, self._thread.join)
+        return stopped
+
+
+def _connect_sqlite(path: str, **options: Any) -> _SqliteThread:  # noqa: ANN401 - passed on
+    connect = partial(sqlite3.connect, path, factory=_SqliteConnection, **options)
+    connection = _SqliteThread(connect, iter_chunk_size=64)
+    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does: no process waits for it
+    return connection
 
 
 class _SqliteConnection(sqlite3.Connection):

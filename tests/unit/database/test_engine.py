@@ -1,7 +1,10 @@
 """How a database URL becomes an engine, and what its failures are called."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from threading import Event
+from threading import enumerate as enumerate_threads
 
 import pytest
 from sqlalchemy import text
@@ -100,6 +103,28 @@ async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None
             pass
 
     await engine.dispose()
+
+
+def test_the_thread_of_a_connection_ends_before_its_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that could not be opened leaves no thread that answers a closed loop."""
+    file = tmp_path / "leads.csv"
+    file.write_text("company,email\n" * 100)
+
+    async def read() -> None:
+        engine = open_engine(f"sqlite:///{file}")
+        async with reading(engine, "read leads"):
+            pass
+
+    # The thread is late with each of its answers, as on a busy machine.
+    monkeypatch.setattr("aiosqlite.core.LOG.debug", lambda *_: Event().wait(0.05))
+    threads = set(enumerate_threads())
+
+    with pytest.raises(DatabaseUnavailable):
+        asyncio.run(read())
+
+    assert set(enumerate_threads()) == threads
 
 
 async def test_a_fault_of_ours_keeps_its_name(engine: AsyncEngine) -> None:
