@@ -35,7 +35,7 @@ COMMANDS: Final = {
         "Run the SurfSense sandbox alone; `emasai sandbox --help` lists its options.",
     ),
     "jobs": ("jobs", "List, pause, resume and cancel jobs; requeue failed items."),
-    "db": ("db", "Show or upgrade the schema of the database."),
+    "db": ("db", "Show or migrate the schema of the database."),
     "handover": ("handover", "List hand-overs of opportunities to the sales agent; retry them."),
     "schedule": ("schedule", "Look up companies again at intervals."),
     "person": ("person", "Export, or erase, what is kept about a person."),

@@ -1,24 +1,29 @@
-"""`emasai db`: shows and upgrades the schema of the database. No other command does."""
+"""`emasai db`: shows and migrates the schema of the database. No other command does."""
 
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 
-from orchestrator.cli.console import Exit, err, out, print_json
+from orchestrator.cli.console import Exit, err, figures, out, print_json
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.session import configured
 from orchestrator.database import (
+    DataWouldBeLost,
+    DowngradeRefused,
     SchemaState,
     current_state,
+    downgrade,
     grant_to_application,
+    preview_downgrade,
     upgrade,
 )
 from orchestrator.settings import DatabaseSettings, is_configured, load_database
 
 db = typer.Typer(
-    name="db", help="Show or upgrade the schema of the database.", no_args_is_help=True
+    name="db", help="Show or migrate the schema of the database.", no_args_is_help=True
 )
 
 
@@ -37,6 +42,46 @@ def upgrade_(*, as_json: AsJson = False) -> None:
         else:
             state = asyncio.run(_upgrade_as(owner.get_secret_value(), application))
     _show(state, as_json=as_json)
+
+
+@db.command("downgrade")
+def downgrade_(
+    revision: Annotated[
+        str,
+        typer.Argument(metavar="REVISION", help="What the earlier version needs, or `base`."),
+    ],
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be undone and lost.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Even if data is lost.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take the schema back to that of an earlier version; refused if data is lost, without --yes.
+
+    Stop all workers and the API first, install the earlier version afterwards. With
+    DATABASE_OWNER_URL it uses that role.
+    """
+    with _settings() as settings:
+        url = (settings.database_owner_url or settings.database_url).get_secret_value()
+        try:
+            if dry_run:
+                way = asyncio.run(preview_downgrade(url, revision))
+            else:
+                way = asyncio.run(downgrade(url, revision, may_lose=yes))
+        except DataWouldBeLost as refused:
+            raise typer.BadParameter(f"{refused}; back it up, then give --yes") from None
+        except DowngradeRefused as refused:
+            raise typer.BadParameter(str(refused)) from None
+    if as_json:
+        print_json({"undone": way.undone, "lost": way.lost, "dry_run": dry_run})
+        return
+    if way.lost:
+        remark = "would be lost" if dry_run else "lost"
+        out.print(figures((what, str(count), remark) for what, count in way.lost.items()))
+    verb = "would be undone" if dry_run else "undone"
+    undone = ", ".join(way.undone)
+    out.print(f"Revisions {verb}: {undone}." if undone else "The database is there already.")
 
 
 @db.command()

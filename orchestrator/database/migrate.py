@@ -1,18 +1,18 @@
-"""Brings a database to the schema of this version, reports its revision, and grants its rights.
+"""Brings a database to the schema of this version or back, reports its revision, grants its rights.
 
-The revisions are in `migrations/versions`, packaged with the program. They only go forward: the way
-back is the backup. Only `emasai db upgrade` and the embedded stack migrate: a command of a newer
-version must not lock out the workers that run. Alembic takes 12 MB and a tenth of a second to
-import, so it is imported only where a database is behind.
+The revisions are in `migrations/versions`, packaged with the program. Only `emasai db` and the
+embedded stack migrate: a command of a newer version must not lock out the workers that run. Alembic
+takes 12 MB and a tenth of a second to import, so it is imported only where revisions are run.
 
 On PostgreSQL there may be two roles: the owner migrates, the application reads and writes rows. The
 application's role owns nothing, so it cannot drop a table or the trigger that refuses changes of an
 append-only one; and it is granted no more than that trigger admits.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,6 +28,9 @@ from .engine import (
     reading,
     writing,
 )
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 #: Number of the advisory lock under which PostgreSQL is migrated ("emasai" in ASCII).
@@ -46,6 +49,8 @@ _TABLES: Final = text(
 )
 #: Alembic's own table: only a migration writes it.
 _REVISIONS: Final = "alembic_version"
+#: Alembic's name for a database without our tables.
+BASE: Final = "base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,76 @@ async def upgrade(url: str) -> SchemaState:
     try:
         async with writing(engine, "migrate its schema") as connection:
             return await connection.run_sync(upgrade_within)
+    finally:
+        await engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class Downgrade:
+    """The way back to an earlier revision.
+
+    `undone` are the revisions behind it, the latest first; `lost` the numbers of rows, or values of
+    rows, that the earlier schema has no place for, by what they are.
+    """
+
+    current: str | None
+    undone: Sequence[str]
+    lost: Mapping[str, int]
+
+
+class DowngradeRefused(Exception):
+    """The schema cannot go back as it was asked for; nothing was changed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class DataWouldBeLost(DowngradeRefused):
+    """The earlier schema has no place for some rows or values."""
+
+
+async def preview_downgrade(url: str, revision: str) -> Downgrade:
+    """Return what `downgrade` would undo and lose, without changing anything.
+
+    Raises:
+        As `downgrade`, but for losses.
+    """
+    engine = open_engine(url)
+    try:
+        if _is_missing_file(engine.url):
+            raise DowngradeRefused("there is no database at this address")
+        async with reading(engine, "count what a downgrade would lose") as connection:
+            return await connection.run_sync(_way_back, revision)
+    finally:
+        await engine.dispose()
+
+
+async def downgrade(url: str, revision: str, *, may_lose: bool) -> Downgrade:
+    """Take the schema of *url* back to *revision*; `BASE` removes all tables.
+
+    Args:
+        url: Names the role that owns the tables.
+        revision: As of now, or earlier. The version of the program that needs it can run then.
+        may_lose: Go back even if rows are lost by it.
+
+    Atomic: In one transaction, with the tables locked that lose something.
+
+    Raises:
+        DowngradeRefused: There is no such revision, or the database is not there yet.
+        DataWouldBeLost: Without *may_lose*.
+        SchemaTooNew: A newer program migrated it, and alone knows the way back.
+        DatabaseUnavailable: It cannot be reached or is locked.
+    """
+    engine = open_engine(url, answer_timeout=None)
+    try:
+        if _is_missing_file(engine.url):
+            raise DowngradeRefused("there is no database at this address")
+        async with writing(engine, "take its schema back") as connection:
+            return await connection.run_sync(_downgrade_within, revision, may_lose)
     finally:
         await engine.dispose()
 
@@ -128,23 +203,78 @@ def _is_missing_file(url: URL) -> bool:
 
 def upgrade_within(connection: Connection) -> SchemaState:
     """Migrate in the transaction of *connection*; other upgrades wait until it ends."""
-    if connection.dialect.name == "postgresql":
-        # SQLite's write lock is already ours; PostgreSQL needs one that says "migrating".
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    _lock_schema(connection)
     state = _state(connection)
     if state.is_current:
         return state
     if isinstance(state.mismatch, SchemaTooNew):
         raise state.mismatch
-    _run_revisions(connection)
+    from alembic import command  # noqa: PLC0415 - see above
+
+    command.upgrade(_config(connection), "head")
     return _state(connection)
 
 
-def _run_revisions(connection: Connection) -> None:
-    """Run the missing revisions in the transaction of *connection*."""
-    from alembic import command  # noqa: PLC0415 - see above
+def _downgrade_within(connection: Connection, revision: str, may_lose: bool) -> Downgrade:  # noqa: FBT001 - run_sync passes no names
+    _lock_schema(connection)
+    way = _way_back(connection, revision, locking=connection.dialect.name == "postgresql")
+    if any(way.lost.values()) and not may_lose:
+        losses = ", ".join(f"{count} {what}" for what, count in way.lost.items() if count)
+        raise DataWouldBeLost(f"a downgrade to {revision} would lose: {losses}")
+    if way.undone:
+        from alembic import command  # noqa: PLC0415 - see above
+
+        command.downgrade(_config(connection), revision)
+    return way
+
+
+def _lock_schema(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # SQLite's write lock is already ours; PostgreSQL needs one that says "migrating".
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def _way_back(connection: Connection, revision: str, *, locking: bool = False) -> Downgrade:
+    """Return what lies between the schema of *connection* and *revision*.
+
+    With *locking*, what would be lost stays as it is until the transaction ends.
+    """
+    state = _state(connection)
+    if isinstance(state.mismatch, SchemaTooNew):
+        raise state.mismatch
+    if revision not in {BASE, *_revisions()}:
+        known = ", ".join(sorted(_revisions()))
+        raise DowngradeRefused(f"there is no revision {revision}; there are {known} and {BASE}")
+    current, goal = state.current or "", revision if revision != BASE else ""
+    if goal > current:
+        raise DowngradeRefused(
+            f"the database is at revision {state.current or BASE}, which is before {revision}"
+        )
+    undone = sorted((each for each in _revisions() if goal < each <= current), reverse=True)
+    lost: dict[str, int] = {}
+    for what, source in _losses(undone).items():
+        if locking:
+            connection.execute(text(f"LOCK TABLE {source.split()[0]}"))
+        lost[what] = connection.scalar(text(f"SELECT count(*) FROM {source}")) or 0  # noqa: S608 - from the revisions
+    return Downgrade(state.current, undone, lost)
+
+
+def _losses(undone: Sequence[str]) -> dict[str, str]:
+    """Return what each of these revisions loses, with the rows that it counts."""
+    if not undone:
+        return {}
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+
+    scripts = ScriptDirectory.from_config(_config())
+    losses: dict[str, str] = {}
+    for number in undone:
+        losses |= scripts.get_revision(number).module.loses
+    return losses
+
+
+def _config(connection: Connection | None = None) -> "Config":
     from alembic.config import Config  # noqa: PLC0415 - see above
 
     config = Config()
@@ -152,7 +282,7 @@ def _run_revisions(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
 
 
 def _state(connection: Connection) -> SchemaState:

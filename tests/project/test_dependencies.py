@@ -10,8 +10,6 @@ import yaml
 
 from tests.support.project import ROOT, project_files_like, pyproject, read
 
-#: Loaded by SQLAlchemy, by the name that it finds in a database URL.
-_DRIVERS = {"aiosqlite"}
 #: Imported as parts of what is declared: the same project versions them together.
 _PARTS = {"kombu": "celery", "pydantic-core": "pydantic", "starlette": "fastapi"}
 _OURS = {"agents", "orchestrator", "tasks"}
@@ -61,7 +59,7 @@ def test_what_is_declared_is_imported() -> None:
     """No dependency of production is a burden that nothing uses there."""
     declared = _names(pyproject()["project"]["dependencies"])
 
-    assert declared - _used() == _DRIVERS
+    assert declared - _used() == set()
 
 
 def test_the_broker_s_own_needs_are_declared() -> None:

@@ -24,3 +24,10 @@ def make_append_only(table: str) -> None:
         f"CREATE TRIGGER {table}_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse_change()"
     )
+
+
+def drop_append_only(table: str) -> None:
+    """Drop *table* with what refuses its changes."""
+    op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"DROP FUNCTION {table}_refuse_change")

@@ -8,13 +8,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.database import (
     SchemaMismatch,
     SchemaTooNew,
     SchemaTooOld,
     current_state,
+    downgrade,
     open_engine,
     reading,
     require_current,
@@ -33,27 +33,6 @@ _UPGRADE_AT_THE_SIGNAL = (
     "import asyncio, sys; from orchestrator.database import upgrade; "
     "input(); assert asyncio.run(upgrade(sys.argv[1])).is_current"
 )
-_UNDO_0009 = (
-    "DROP TABLE erasures",
-    "ALTER TABLE leads DROP COLUMN city",
-    "DROP TABLE opportunity_moves",
-    "DROP TABLE cache_outbox",
-    "DROP TABLE deleted_versions",
-    "DROP INDEX ix_leads_imported_at",
-    *(
-        f"ALTER TABLE {table} DROP COLUMN {column}"
-        for table in ("leads", "opportunities")
-        for column in ("version", "estado", "changed_at")
-    ),
-)
-
-
-async def _undo_0009(connection: AsyncConnection) -> None:
-    for statement in _UNDO_0009:
-        await connection.execute(text(statement))
-    if connection.dialect.name == "postgresql":
-        await connection.execute(text("DROP FUNCTION opportunity_moves_refuse_change"))
-        await connection.execute(text("DROP FUNCTION erasures_refuse_change"))
 
 
 @pytest.fixture
@@ -111,13 +90,7 @@ async def test_a_ledger_with_a_doubled_run_is_kept(url: str) -> None:
     """What an older version has entered twice stays as it is; nothing new is entered twice."""
     engine = open_engine(url)
     ledger = Ledger(engine, utc_now)
-    async with writing(engine, "go back to the version before") as connection:
-        await connection.execute(text("DROP INDEX ix_purchases_run_id"))
-        await connection.execute(text("DROP TABLE resolutions"))
-        if engine.dialect.name == "postgresql":
-            await connection.execute(text("DROP FUNCTION resolutions_refuse_change"))
-        await _undo_0009(connection)
-        await connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
+    await downgrade(url, "0006", may_lose=False)
     for number in (1, 2):
         await ledger.settle(purchase(number, run_id="run-7"))
 
@@ -137,9 +110,7 @@ async def test_leads_of_an_older_version_have_the_state_that_was_decided(url: st
     await store.import_leads([lead(number) for number in (1, 2, 3)])
     await store.record(lead(1).id, [advance()], "one", basis="b")
     await store.record(lead(2).id, [discard()], "two", basis="b")
-    async with writing(engine, "go back to the version before") as connection:
-        await _undo_0009(connection)
-        await connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
+    await downgrade(url, "0008", may_lose=True)
 
     await upgrade(url)
 

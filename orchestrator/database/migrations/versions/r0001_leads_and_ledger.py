@@ -3,10 +3,16 @@
 import sqlalchemy as sa
 from alembic import op
 
-from orchestrator.database.migrations.append_only import make_append_only
+from orchestrator.database.migrations.append_only import drop_append_only, make_append_only
 
 revision = "0001"
 down_revision = None
+loses = {
+    "leads": "leads",
+    "decisions about leads": "decisions",
+    "opportunities": "opportunities",
+    "purchases in the ledger": "purchases",
+}
 
 
 def upgrade() -> None:
@@ -16,6 +22,13 @@ def upgrade() -> None:
     _create_opportunities()
     _create_purchases()
     make_append_only("purchases")
+
+
+def downgrade() -> None:
+    """Drop all tables."""
+    for table in ("opportunities", "decisions", "leads"):
+        op.drop_table(table)
+    drop_append_only("purchases")
 
 
 def _create_leads() -> None:

@@ -5,6 +5,10 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
+loses = {
+    "counts of reuse": "servings",
+    "run ids of purchases": "purchases WHERE run_id IS NOT NULL",
+}
 
 
 def upgrade() -> None:
@@ -19,3 +23,10 @@ def upgrade() -> None:
     )
     op.add_column("purchases", sa.Column("run_id", sa.Text(), nullable=True))
     op.create_index("ix_purchases_job_id", "purchases", ["job_id"])
+
+
+def downgrade() -> None:
+    """Drop the table, the column and the index."""
+    op.drop_index("ix_purchases_job_id", "purchases")
+    op.drop_column("purchases", "run_id")
+    op.drop_table("servings")

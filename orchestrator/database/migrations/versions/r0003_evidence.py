@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
+loses = {"archived answers": "evidence"}
 
 
 def upgrade() -> None:
@@ -20,3 +21,8 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_evidence_archived_at", "evidence", ["archived_at"])
+
+
+def downgrade() -> None:
+    """Drop the evidence archive."""
+    op.drop_table("evidence")

@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0003"
+loses = {"hand-overs": "handovers"}
 
 
 def upgrade() -> None:
@@ -31,3 +32,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("opportunity_id", name="uq_handovers_opportunity_id"),
     )
     op.create_index("ix_handovers_state", "handovers", ["state", "due_at"])
+
+
+def downgrade() -> None:
+    """Drop the outbox."""
+    op.drop_table("handovers")

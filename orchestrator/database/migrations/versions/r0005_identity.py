@@ -3,10 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
-from orchestrator.database.migrations.append_only import make_append_only
+from orchestrator.database.migrations.append_only import drop_append_only, make_append_only
 
 revision = "0005"
 down_revision = "0004"
+loses = {
+    "name assignments": "identity_claims",
+    "decisions about companies": "identity_decisions",
+}
 
 
 def upgrade() -> None:
@@ -40,3 +44,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_identity_decisions"),
     )
     make_append_only("identity_decisions")
+
+
+def downgrade() -> None:
+    """Drop both tables."""
+    op.drop_table("identity_claims")
+    drop_append_only("identity_decisions")

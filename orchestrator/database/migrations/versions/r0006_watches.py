@@ -5,6 +5,10 @@ from alembic import op
 
 revision = "0006"
 down_revision = "0005"
+loses = {
+    "watches": "watches",
+    "marks of refreshes": "purchases WHERE refresh",
+}
 
 
 def upgrade() -> None:
@@ -34,3 +38,9 @@ def upgrade() -> None:
         "purchases",
         sa.Column("refresh", sa.Boolean(), server_default=sa.false(), nullable=False),
     )
+
+
+def downgrade() -> None:
+    """Drop the table and the column."""
+    op.drop_column("purchases", "refresh")
+    op.drop_table("watches")

@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0007"
 down_revision = "0006"
+loses: dict[str, str] = {}
 
 
 def upgrade() -> None:
@@ -20,3 +21,8 @@ def upgrade() -> None:
         sqlite_where=unless,
         postgresql_where=unless,
     )
+
+
+def downgrade() -> None:
+    """Drop the index."""
+    op.drop_index("ix_purchases_run_id", "purchases")

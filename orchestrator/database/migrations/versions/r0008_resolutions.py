@@ -3,10 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
-from orchestrator.database.migrations.append_only import make_append_only
+from orchestrator.database.migrations.append_only import drop_append_only, make_append_only
 
 revision = "0008"
 down_revision = "0007"
+loses = {"resolutions of uncertain purchases": "resolutions"}
 
 
 def upgrade() -> None:
@@ -27,3 +28,8 @@ def upgrade() -> None:
         sa.CheckConstraint("cost_micros >= 0", name="ck_resolutions_cost_micros"),
     )
     make_append_only("resolutions")
+
+
+def downgrade() -> None:
+    """Drop the table of resolutions."""
+    drop_append_only("resolutions")

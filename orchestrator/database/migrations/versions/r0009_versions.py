@@ -5,6 +5,12 @@ from alembic import op
 
 revision = "0009"
 down_revision = "0008"
+loses = {
+    "versions and states of leads": "leads WHERE version > 1",
+    "versions and states of opportunities": "opportunities WHERE version > 1",
+    "versions of what was deleted": "deleted_versions",
+    "repairs of cached copies": "cache_outbox",
+}
 
 _FIRST_STATES = {"leads": "nuevo", "opportunities": "nueva"}
 
@@ -36,6 +42,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_cache_outbox_due_at", "cache_outbox", ["due_at"])
     _set_states()
+
+
+def downgrade() -> None:
+    """Drop the columns and the tables."""
+    op.drop_table("cache_outbox")
+    op.drop_table("deleted_versions")
+    op.drop_index("ix_leads_imported_at", "leads")
+    for table in _FIRST_STATES:
+        for column in ("changed_at", "estado", "version"):
+            op.drop_column(table, column)
 
 
 def _set_states() -> None:

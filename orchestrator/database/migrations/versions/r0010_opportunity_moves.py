@@ -3,8 +3,15 @@
 import sqlalchemy as sa
 from alembic import op
 
+from orchestrator.database.migrations.append_only import drop_append_only
+
 revision = "0010"
 down_revision = "0009"
+loses = {
+    "moves of opportunities": (
+        "opportunity_moves WHERE before IS NOT NULL OR moved_by IS NOT NULL OR why IS NOT NULL"
+    )
+}
 
 _REFUSAL = "opportunity_moves is append-only"
 # A cascade deletes the opportunity before its moves.
@@ -41,6 +48,11 @@ def upgrade() -> None:
         _refuse_on_sqlite()
     else:
         _refuse_on_postgresql()
+
+
+def downgrade() -> None:
+    """Drop the table of moves."""
+    drop_append_only("opportunity_moves")
 
 
 def _refuse_on_sqlite() -> None:

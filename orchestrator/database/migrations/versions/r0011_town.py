@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0011"
 down_revision = "0010"
+loses = {"towns of leads": "leads WHERE city IS NOT NULL"}
 
 
 def upgrade() -> None:
@@ -13,3 +14,8 @@ def upgrade() -> None:
     A process of the version before can go on reading and writing.
     """
     op.add_column("leads", sa.Column("city", sa.Text()))
+
+
+def downgrade() -> None:
+    """Drop the column."""
+    op.drop_column("leads", "city")

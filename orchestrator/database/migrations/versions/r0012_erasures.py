@@ -3,10 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
-from orchestrator.database.migrations.append_only import make_append_only
+from orchestrator.database.migrations.append_only import drop_append_only, make_append_only
 
 revision = "0012"
 down_revision = "0011"
+loses = {"records of erasures": "erasures"}
 
 
 def upgrade() -> None:
@@ -23,3 +24,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_erasures"),
     )
     make_append_only("erasures")
+
+
+def downgrade() -> None:
+    """Drop the table of erasures."""
+    drop_append_only("erasures")
