@@ -8,8 +8,8 @@ import asyncio
 import random
 import select
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -196,6 +196,9 @@ class Transport(Protocol):
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Return the answer."""
 
+    def stream(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[bytes]:
+        """Yield the body of a GET as it comes; nothing if the answer is no success."""
+
     async def aclose(self) -> None:
         """Close all connections."""
 
@@ -214,9 +217,20 @@ class _Connections:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        session = self._session
-        if session is None:
-            session = self._session = aiohttp.ClientSession(
+        async with self._request(method, url, headers, body) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def stream(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[bytes]:
+        async with self._request("GET", url, headers) as response:
+            if response.ok:
+                async for chunk in response.content.iter_any():
+                    yield chunk
+
+    def _request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=0, keepalive_timeout=KEEP_S, ssl=self._tls or True
                 ),
@@ -225,10 +239,9 @@ class _Connections:
                 timeout=self._timeout,
                 trust_env=self._through_proxy,
             )
-        async with session.request(
+        return self._session.request(
             method, url, headers=headers, data=body or None, allow_redirects=False
-        ) as response:
-            return Reply(response.status, response.headers, await response.read())
+        )
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -289,9 +302,7 @@ class Http:
             AnswerLost: The request may have been accepted, but was not answered in time.
             MalformedAnswer: The answer's content encoding is broken.
         """
-        headers = {"Accept": "application/json"}
-        if self._api_key is not None:
-            headers["Authorization"] = f"Bearer {self._api_key.get_secret_value()}"
+        headers = self._headers("application/json")
         if body:
             headers["Content-Type"] = "application/json"
         if request_id is not None:
@@ -313,6 +324,24 @@ class Http:
             # No HTTP, or a header or address that cannot be sent. Without the original, which
             # quotes the request's headers and so the API key.
             raise _unanswered(company, f"a fault of HTTP: {type(error).__name__}") from None
+
+    async def stream(self, path: str) -> AsyncGenerator[bytes]:
+        """Yield the body of a GET of *path* as it comes, and end where it ends or breaks.
+
+        It is asked for once; a failure is not an error here, since no caller relies on it.
+        """
+        headers = self._headers("text/event-stream")
+        # Errors quote headers, and so the API key: none of them goes further.
+        with suppress(aiohttp.ClientError, TimeoutError, ValueError, TypeError):
+            async with aclosing(self._transport.stream(self.base_url + path, headers)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    def _headers(self, accept: str) -> dict[str, str]:
+        headers = {"Accept": accept}
+        if self._api_key is not None:
+            headers["Authorization"] = f"Bearer {self._api_key.get_secret_value()}"
+        return headers
 
     async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Return the answer to a request, which is repeated while none of it can have been sent."""

@@ -6,7 +6,14 @@ purchase whose run id was lost, `WorkspaceSeller` is the port.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+)
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +38,7 @@ from orchestrator.surfsense.errors import (
     ServiceUnavailable,
     TransientEnrichmentError,
 )
+from orchestrator.surfsense.events import LookTimes
 from orchestrator.surfsense.http import Http, Reply, Sleep
 from orchestrator.surfsense.runs import (
     RUN,
@@ -179,6 +187,10 @@ class WorkspaceApi:
         if reply.status == HTTPStatus.NOT_FOUND and not _is_bare(reply):
             raise RunUnknown(company, run_id)
         return self._read(reply, RUN, company)
+
+    async def events(self, run_id: str, company: str) -> AsyncGenerator[bytes]:
+        """Return the event stream of the run, which counts towards no limit; to be closed."""
+        return self._http.stream(await self._path(f"/runs/{run_id}/events", company))
 
     async def runs(self, capability: str, *, offset: int, company: str) -> list[RunRow]:
         """Return a page of this workspace's runs of a verb, newest first, *offset* rows on."""
@@ -391,7 +403,7 @@ class RunFinder:
 
 
 class WorkspaceSeller:
-    """A `Seller` with run ids. Waiting holds no thread and, between looks, no connection.
+    """A `Seller` with run ids. Waiting holds no thread, and a connection for few runs only.
 
     `prices` tells what a run of a step costs that does not say so.
     """
@@ -412,8 +424,8 @@ class WorkspaceSeller:
         self._prices = prices
         self._api = api
         self._timeouts = timeouts or RunTimeouts()
-        self._sleep = sleep
         self._finder = RunFinder(api, timeouts=self._timeouts, sleep=sleep)
+        self._looks = LookTimes(sleep, api.events)
         self._inquiry: Inquiry = CompanySearch()
 
     def of_step(
@@ -503,10 +515,10 @@ class WorkspaceSeller:
     ) -> Run | None:
         """Look at a run until *is_over*; return it as last seen, None if it was never seen."""
         seen: Run | None = None
+        times = self._looks.times(self._timeouts.pauses(within), run_id, company)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within.total_seconds()):
-                for pause in self._timeouts.pauses(within):
-                    await self._sleep(pause)
+            async with asyncio.timeout(within.total_seconds()), contextlib.aclosing(times):
+                async for _ in times:
                     seen = await self._look(run_id, company) or seen
                     if seen is not None and is_over(seen):
                         break

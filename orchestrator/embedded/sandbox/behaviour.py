@@ -30,6 +30,9 @@ class Behaviour(BaseModel):
     poll_error_rate: Rate = Field(default=0, description="answers 503 to a look at runs")
     poll_reset_rate: Rate = Field(default=0, description="resets the connection of a look")
     poll_timeout_rate: Rate = Field(default=0, description="never answers a look")
+    events_elsewhere: bool = Field(
+        default=False, description="events come from another process than the run's: no end in them"
+    )
     interrupted_then_succeeds_rate: Rate = Field(
         default=0, description="runs that a restart interrupts, succeed later and are charged"
     )

@@ -172,15 +172,15 @@ class WorkspaceApi:
         return StreamingResponse(self._events(run), media_type="text/event-stream")
 
     async def _events(self, run: Run) -> AsyncIterator[bytes]:
-        if run.status == RUNNING:
-            yield _event("run.started", run_id=f"run_{run.id}")
+        if run.status == RUNNING and not self._auth.behaviour.events_elsewhere:
+            yield _event("run.started", run_id=f"run_{run.id}", capability=run.capability)
             yield _event("run.progress", phase="working", message=run.capability)
             while not await self._simulator.ends_within(run, HEARTBEAT_S):
                 yield _event("run.heartbeat")
         ended = self._runs.get(run.id) or run
-        more: dict[str, Any] = {"item_count": ended.item_count}
+        more: dict[str, Any] = {"run_id": f"run_{run.id}", "item_count": ended.item_count}
         if ended.error is not None:
-            more = {"error": ended.error}
+            more["error"] = ended.error
         yield _event("run.finished", status=ended.status, **more)
 
     async def show_capabilities(self, request: HttpRequest) -> Response:

@@ -17,6 +17,8 @@ from orchestrator.surfsense import (
 )
 
 PATIENCE = timedelta(seconds=20)
+#: Looks in quick succession, so that tests don't wait.
+OFTEN = timedelta(milliseconds=10), timedelta(milliseconds=50)
 
 
 @asynccontextmanager
@@ -38,14 +40,16 @@ async def run_seller_of(
     accept: timedelta = PATIENCE,
     answer: timedelta = PATIENCE,
     grace: timedelta = timedelta(milliseconds=100),
+    looks: tuple[timedelta, timedelta] = OFTEN,
 ) -> AsyncIterator[WorkspaceSeller]:
-    """Open a seller with run ids that looks often and waits as long as it is told."""
+    """Open a seller with run ids that waits as long as it is told.
+
+    *looks* are the first and the longest pause between two looks.
+    """
     key = None if api_key is None else SecretStr(api_key)
     async with open_http(url, api_key=key, timeout=PATIENCE) as http:
         api = WorkspaceApi(http, workspace_id=workspace_id)
-        # Looks in quick succession, so that tests don't wait.
-        often = timedelta(milliseconds=10), timedelta(milliseconds=50)
-        yield WorkspaceSeller(api, timeouts=RunTimeouts(accept, answer, grace, *often))
+        yield WorkspaceSeller(api, timeouts=RunTimeouts(accept, answer, grace, *looks))
 
 
 async def error_of(

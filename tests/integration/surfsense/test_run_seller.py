@@ -19,6 +19,8 @@ from tests.integration.surfsense.buying import client_of, run_seller_of
 from tests.integration.surfsense.sandbox_process import SandboxProcess
 
 SOON = timedelta(milliseconds=300)
+#: No look before the wait is over, unless events ask for one.
+NEVER = timedelta(hours=1), timedelta(hours=1)
 
 
 async def test_a_run_is_bought_and_collected(sandbox: SandboxProcess) -> None:
@@ -57,6 +59,33 @@ async def test_a_run_can_be_collected_again(sandbox: SandboxProcess) -> None:
 
     assert first == second
     assert sandbox.bill()["purchases"] == 1
+
+
+async def test_a_run_is_collected_as_soon_as_its_events_say_that_it_has_ended(
+    sandbox: SandboxProcess,
+) -> None:
+    """Long before the next look, and after the end as well as before."""
+    sandbox.behave(latency_min_ms=200, latency_max_ms=200)
+
+    async with run_seller_of(sandbox.url, answer=NEVER[0], looks=NEVER) as seller:
+        accepted = await seller.submit("Acme", purchase_id="p-1")
+        answers = [await seller.collect(accepted.run_id, company="Acme") for _ in range(2)]
+
+    assert isinstance(answers[0], Found)
+    assert answers == [answers[0]] * 2
+    assert sandbox.bill()["purchases"] == 1
+
+
+async def test_events_of_another_process_end_no_wait(sandbox: SandboxProcess) -> None:
+    """They say that the run has finished, and is running: the next look comes at its time."""
+    sandbox.behave(latency_min_ms=1_500, latency_max_ms=1_500, events_elsewhere=True)
+    second = timedelta(seconds=1)
+
+    async with run_seller_of(sandbox.url, looks=(second, second)) as seller:
+        accepted = await seller.submit("Acme", purchase_id="p-1")
+        answer = await seller.collect(accepted.run_id, company="Acme")
+
+    assert isinstance(answer, Found)
 
 
 async def test_unknown_and_ambiguous_companies_are_answers(sandbox: SandboxProcess) -> None:

@@ -34,6 +34,11 @@ from tests.integration.surfsense.raw_server import (
     say,
 )
 
+_RUN = (
+    b'{"id":"run_1","status":"success","created_at":"2026-11-23T12:00:00Z","cost_micros":5500,'
+    b'"output_text":"{\\"empresa\\":{\\"empresa\\":\\"Acme\\"}}"}'
+)
+_AN_ENDED_RUN = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(_RUN), _RUN)
 BROKEN_GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd"
 
 
@@ -192,3 +197,69 @@ def _behind(error: BaseException | None) -> Iterator[BaseException]:
         yield from _behind(error.__cause__)
         if not error.__suppress_context__:
             yield from _behind(error.__context__)
+
+
+def an_endless_stream(text: bytes, *, gone: asyncio.Event) -> Misbehaviour:
+    """Return a server that streams *text* without end, and sets *gone* once the client is."""
+
+    async def misbehave(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        try:
+            while True:
+                writer.write(text)
+                await writer.drain()
+                await asyncio.sleep(0)
+        except ConnectionError:
+            gone.set()
+
+    return misbehave
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"x" * 100_000, id="one line"),
+        pytest.param(b"data: {}\n\n" * 1_000, id="many events"),
+        pytest.param(b'data: {"type":"run.finished","status":"running"}\n\n', id="never ends"),
+    ],
+)
+async def test_an_endless_stream_of_events_is_left(text: bytes) -> None:
+    """The run is collected by the looks, and the connection is closed."""
+    gone = asyncio.Event()
+    server = RawServer(an_endless_stream(text, gone=gone), say(_AN_ENDED_RUN))
+    second = timedelta(seconds=1)
+
+    async with (
+        server.serve(),
+        run_seller_of(server.url, looks=(second, second)) as seller,
+        asyncio.timeout(PATIENCE.total_seconds()),
+    ):
+        answer = await seller.collect("run_1", company="Acme")
+        await gone.wait()
+
+    assert isinstance(answer, Found)
+    assert server.requests == 2
+
+
+@pytest.mark.parametrize(
+    "misbehave",
+    [
+        pytest.param(reset, id="reset"),
+        pytest.param(hang_up, id="hang up"),
+        pytest.param(keep_silent, id="silent"),
+        pytest.param(say(b"SSH-2.0-OpenSSH\r\n\r\n"), id="another protocol"),
+        pytest.param(say(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), id="none"),
+        pytest.param(say(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ndata: {"), id="cut"),
+        pytest.param(say(BROKEN_GZIP), id="broken encoding"),
+    ],
+)
+async def test_events_that_cannot_be_read_change_nothing(misbehave: Misbehaviour) -> None:
+    """They are given up, and the run is looked at in its time."""
+    server = RawServer(misbehave, say(_AN_ENDED_RUN))
+    second = timedelta(seconds=1)
+
+    async with server.serve(), run_seller_of(server.url, looks=(second, second)) as seller:
+        answer = await seller.collect("run_1", company="Acme")
+
+    assert isinstance(answer, Found)
+    assert server.requests <= 3  # aiohttp repeats a GET once whose connection ends unanswered

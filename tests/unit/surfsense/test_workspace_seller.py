@@ -35,14 +35,16 @@ UNWELL: dict[str, Any] = {}
 
 
 class Looks:
-    """A server whose run is seen as the script says, its last state without end."""
+    """A server whose run is seen as the script says, its last state without end; has no events."""
 
     def __init__(self, *script: dict[str, Any]) -> None:
         self._script = script
         self.count = 0
 
-    def __call__(self, _request: httpx.Request) -> httpx.Response:
+    def __call__(self, request: httpx.Request) -> httpx.Response:
         """Show the run, or be unwell."""
+        if request.url.path.endswith("/events"):
+            return httpx.Response(404)
         seen = self._script[min(self.count, len(self._script) - 1)]
         self.count += 1
         if not seen:
