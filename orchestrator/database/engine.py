@@ -31,7 +31,19 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 import orjson
-from sqlalchemy import URL, Column, Connection, Table, event, exc, make_url, text
+from sqlalchemy import (
+    URL,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    event,
+    exc,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -487,6 +499,23 @@ async def insert_new(
         return set()
     statement = insert_into(key.table, connection).on_conflict_do_nothing().returning(key)
     return set((await connection.scalars(statement, rows)).all())
+
+
+def free_rows(
+    key: Column[KeyT],
+    condition: ColumnElement[bool],
+    order_by: ColumnElement[Any],
+    limit: int | None = None,
+) -> Select[KeyT]:
+    """Return a query for the keys of up to *limit* rows, locked for this transaction.
+
+    Rows that other transactions have locked are passed over, so that processes which share work
+    never wait for each other. SQLite, with its one writer, does without locks.
+    """
+    free = select(key).where(condition).order_by(order_by).limit(limit)
+    # A common table expression is run once; a subquery might be run, and lock, again.
+    chosen = free.with_for_update(skip_locked=True).cte("chosen")
+    return select(chosen.c[key.name])
 
 
 def in_chunks(items: Sequence[ItemT], size: int) -> Iterator[Sequence[ItemT]]:

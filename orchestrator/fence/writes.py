@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.database import DatabaseUnavailable, reading, writing
+from orchestrator.database import DatabaseUnavailable, free_rows, reading, writing
 from orchestrator.database.schema import cache_outbox
 from orchestrator.infra.background import Loop
 from orchestrator.infra.batching import Batcher
@@ -161,11 +161,10 @@ class Repairs:
             # An idle process must not take SQLite's write lock every two seconds.
             if not await connection.scalar(select(exists().where(is_due))):
                 return []
-        due = select(cache_outbox.c.token).where(is_due).order_by(cache_outbox.c.due_at)
-        chosen = due.limit(AT_ONCE).with_for_update(skip_locked=True).cte("chosen")
+        due = free_rows(cache_outbox.c.token, is_due, cache_outbox.c.due_at, AT_ONCE)
         claiming = (
             update(cache_outbox)
-            .where(cache_outbox.c.token.in_(select(chosen.c.token)), is_due)
+            .where(cache_outbox.c.token.in_(due), is_due)
             .values(due_at=now + GRACE)
             .returning(cache_outbox.c.token, cache_outbox.c.versions)
         )

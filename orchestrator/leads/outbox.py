@@ -30,7 +30,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.case import Decision, OpportunityDraft
-from orchestrator.database import reading, writing
+from orchestrator.database import free_rows, reading, writing
 from orchestrator.database.schema import handovers
 from orchestrator.infra.background import Loop
 from orchestrator.infra.clock import Clock
@@ -161,22 +161,14 @@ class Outbox:
         if not await self._is_any(is_due):
             return []
         has_tries = handovers.c.attempts < self._most_attempts
-        chosen = (
-            select(handovers.c.event_id)
-            .where(is_due, has_tries)
-            .order_by(handovers.c.due_at)
-            .limit(limit)
-            # Others pass over what is being claimed. SQLite, with its one writer, does without.
-            .with_for_update(skip_locked=True)
-            .cte("chosen")
-        )
+        its_id, due_at = handovers.c.event_id, handovers.c.due_at
         claiming = (
             update(handovers)
-            .where(handovers.c.event_id.in_(select(chosen.c.event_id)), is_due)
+            .where(its_id.in_(free_rows(its_id, is_due & has_tries, due_at, limit)), is_due)
             .values(token=token, attempts=handovers.c.attempts + 1)
             .returning(handovers.c.event_id, handovers.c.body, handovers.c.attempts)
         )
-        spent = update(handovers).where(is_due, ~has_tries)
+        spent = update(handovers).where(its_id.in_(free_rows(its_id, is_due & ~has_tries, due_at)))
         given_up = {"state": HandOverState.DEAD.value, "reason": "its deliverers died"}
         async with writing(self._engine, "claim hand-overs") as connection:
             await connection.execute(spent.values(**given_up))
@@ -245,22 +237,19 @@ class Outbox:
         again: only its creation makes one.
 
         Returns:
-            How many were dropped; fewer than *limit* if none is left.
+            How many were dropped; fewer than *limit* if none is left that others do not drop.
         """
         # Delivered rows are due at most one claim later, so the index on `due_at` finds the oldest.
-        oldest = (
-            select(handovers.c.event_id)
-            .where(
-                handovers.c.state == HandOverState.DELIVERED.value,
-                handovers.c.due_at < before,
-                handovers.c.delivered_at < before,
-            )
-            .order_by(handovers.c.due_at)
-            .limit(limit)
+        is_old = (
+            (handovers.c.state == HandOverState.DELIVERED.value)
+            & (handovers.c.due_at < before)
+            & (handovers.c.delivered_at < before)
         )
+        oldest = free_rows(handovers.c.event_id, is_old, handovers.c.due_at, limit)
         async with writing(self._engine, "prune the outbox") as connection:
-            statement = delete(handovers).where(handovers.c.event_id.in_(oldest))
-            return (await connection.execute(statement)).rowcount
+            its_id = handovers.c.event_id
+            dropping = delete(handovers).where(its_id.in_(oldest)).returning(its_id)
+            return len((await connection.execute(dropping)).all())
 
     async def _is_any(self, condition: ColumnElement[bool]) -> bool:
         # A read first: an idle worker must not take SQLite's write lock every second.

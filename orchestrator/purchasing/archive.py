@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.case import ClaimField, Evidence
-from orchestrator.database import in_chunks, reading, writing
+from orchestrator.database import free_rows, in_chunks, reading, writing
 from orchestrator.database.schema import evidence, settled
 from orchestrator.evidence.model import Step, Subject
 from orchestrator.identity import entry_key
@@ -100,17 +100,14 @@ class EvidenceArchive:
         """Drop up to *limit* of the answers that were stored before *before*, oldest first.
 
         Returns:
-            How many were dropped; fewer than *limit* say that none is left.
+            How many were dropped; fewer than *limit* say that none is left that others do not drop.
         """
-        oldest = (
-            select(evidence.c.purchase_id)
-            .where(evidence.c.archived_at < before)
-            .order_by(evidence.c.archived_at)
-            .limit(limit)
-        )
+        is_old = evidence.c.archived_at < before
+        oldest = free_rows(evidence.c.purchase_id, is_old, evidence.c.archived_at, limit)
         async with writing(self._engine, "prune the evidence archive") as connection:
-            statement = delete(evidence).where(evidence.c.purchase_id.in_(oldest))
-            return (await connection.execute(statement)).rowcount
+            its_id = evidence.c.purchase_id
+            dropping = delete(evidence).where(its_id.in_(oldest)).returning(its_id)
+            return len((await connection.execute(dropping)).all())
 
     async def _read(self, statements: Iterable[Select[Any]]) -> list[ArchivedAnswer]:
         async with reading(self._engine, "read the evidence archive") as connection:

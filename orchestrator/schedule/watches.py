@@ -29,7 +29,14 @@ from redis.asyncio import Redis
 from sqlalchemy import RowMapping, and_, delete, func, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from orchestrator.database import DatabaseUnavailable, in_chunks, insert_into, reading, writing
+from orchestrator.database import (
+    DatabaseUnavailable,
+    free_rows,
+    in_chunks,
+    insert_into,
+    reading,
+    writing,
+)
 from orchestrator.database.schema import (
     decisions,
     leads,
@@ -153,19 +160,17 @@ class Watches:
         """Claim a run of *ids* for the job *job_id*; return those that it got.
 
         Atomic: Of several claims, one gets a watch. None gets one that is paused, not due, or
-            has a run that is not among the jobs that have *ended*.
+            has a run that is not among the jobs that have *ended*, nor waits for one that is being
+            changed: that one is due again when the lease of its scheduler is over.
         """
         c = watches.c
         free = or_(c.job_id.is_(None), c.job_id.in_(sorted(ended)))
         begun: set[UUID] = set()
         async with writing(self._engine, "begin runs") as connection:
             for chunk in in_chunks(sorted(set(ids)), CHUNK):
-                statement = (
-                    update(watches)
-                    .where(c.id.in_(chunk), free, ~c.paused, c.next_at <= self._clock())
-                    .values(job_id=job_id)
-                    .returning(c.id)
-                )
+                its = c.id.in_(chunk) & free & ~c.paused & (c.next_at <= self._clock())
+                taken = c.id.in_(free_rows(c.id, its, c.id))
+                statement = update(watches).where(taken).values(job_id=job_id).returning(c.id)
                 begun.update((await connection.scalars(statement)).all())
         return begun
 

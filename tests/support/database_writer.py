@@ -1,17 +1,23 @@
-"""A process that writes: `python -m tests.support.database_writer record|settle URL COUNT`.
+"""A process that writes: `python -m tests.support.database_writer ACTION URL COUNT`.
 
-It says "ready", waits for a line, writes COUNT things at once and prints the number of each
-that is committed and new. Tests start several, and kill some.
+It says "ready", waits for a line, does the action with COUNT things and prints the number of each
+that it got: with `record` and `settle` those that are committed and new, with `claim` (hand-overs)
+and `begin` (watches) those that no other process has. Tests start several, and kill some.
 """
 
 import asyncio
 import sys
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
 
 from orchestrator.database import open_engine
 from orchestrator.infra.clock import utc_now
-from orchestrator.leads import LeadStore
+from orchestrator.leads import LeadStore, Outbox
+from orchestrator.leads.outbox import event_id
 from orchestrator.purchasing import Ledger
-from tests.support.cases import advance, lead, purchase
+from orchestrator.schedule import Watch, Watches, new_watch
+from tests.support.cases import NOW, advance, lead, purchase
 
 
 async def _write(action: str, url: str, count: int) -> None:
@@ -33,7 +39,30 @@ async def _write(action: str, url: str, count: int) -> None:
     await engine.dispose()
 
 
+async def _take(action: str, url: str, count: int) -> None:
+    engine = open_engine(url)
+    if action == "claim":
+        outbox = Outbox(engine, utc_now)
+        known = {event_id(lead(number).id): number for number in range(count)}
+        while claimed := await outbox.claim(3):
+            for each in claimed:
+                print(known[each.event_id])  # noqa: T201 - how the test is told
+    else:
+        ids = {watch(number).id: number for number in range(count)}
+        for begun in await Watches(engine, utc_now).begin(list(ids), uuid4().hex, ()):
+            print(ids[begun])  # noqa: T201 - how the test is told
+    await engine.dispose()
+
+
+def watch(number: int) -> Watch:
+    """Return the watch of *number*, which is due."""
+    tenant, week = "default", timedelta(days=7)
+    new = new_watch(f"Company {number}", tenant=tenant, every=week, now=NOW)
+    return replace(new, next_at=NOW)
+
+
 if __name__ == "__main__":
     print("ready", flush=True)  # noqa: T201 - how the test is told
     sys.stdin.readline()
-    asyncio.run(_write(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    _do = _take if sys.argv[1] in {"claim", "begin"} else _write
+    asyncio.run(_do(sys.argv[1], sys.argv[2], int(sys.argv[3])))

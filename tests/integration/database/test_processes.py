@@ -2,17 +2,25 @@
 
 import asyncio
 from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
 
-from sqlalchemy import text
+import pytest
+from sqlalchemy import Column, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import reading
+from orchestrator.database import reading, writing
+from orchestrator.database.schema import handovers, watches
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadFilter, LeadStatus, LeadStore
+from orchestrator.leads.outbox import event_id
 from orchestrator.purchasing import Ledger
+from orchestrator.schedule import Watches
 from tests.support.books import total_spent
-from tests.support.cases import lead, purchase
+from tests.support.cases import advance, lead, purchase
 from tests.support.children import Children
+from tests.support.database_writer import watch
 
 
 async def _start(children: Children, action: str, url: str, count: int) -> Process:
@@ -76,3 +84,36 @@ async def test_a_killed_writer_loses_nothing_it_acknowledged(
     if engine.dialect.name == "sqlite":
         async with reading(engine, "check the file") as connection:
             assert await connection.scalar(text("PRAGMA integrity_check")) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("action", "key"), [("claim", handovers.c.event_id), ("begin", watches.c.id)]
+)
+async def test_processes_take_what_is_due_without_waiting_for_each_other(
+    url: str, engine: AsyncEngine, children: Children, action: str, key: Column[UUID]
+) -> None:
+    """Each row goes to one of them; those that a process holds, which stands still, to none."""
+    store = LeadStore(engine, utc_now)
+    await store.import_leads([lead(number) for number in range(40)])
+    recording = (store.record(lead(n).id, [advance()], "acme", basis="p") for n in range(40))
+    await asyncio.gather(*recording)
+    await Watches(engine, utc_now).add([watch(number) for number in range(40)])
+
+    async with _holding(engine, key) as held:
+        taken = await _write_together(children, 3, action, url, 40)
+
+    assert taken == [number for number in range(40) if _key(action, number) not in held]
+
+
+@asynccontextmanager
+async def _holding(engine: AsyncEngine, key: Column[UUID]) -> AsyncIterator[set[UUID]]:
+    """Hold ten rows as a process does that stands still while it takes them."""
+    if engine.dialect.name == "sqlite":  # it has one writer: the others do wait
+        yield set()
+        return
+    async with writing(engine, "take rows, and stand still") as connection:
+        yield set(await connection.scalars(select(key).limit(10).with_for_update()))
+
+
+def _key(action: str, number: int) -> UUID:
+    return event_id(lead(number).id) if action == "claim" else watch(number).id
