@@ -163,9 +163,12 @@ def _pairs(
 
 async def _keys(index: CompanyIndex, leads: Iterable[tuple[str, str | None, str | None]]) -> Keys:
     found = await asyncio.gather(
-        *(index.resolve(identify(name, country=where, domain=site)) for name, where, site in leads)
+        *(
+            index.resolve_all([identify(name, country=where, domain=site)])
+            for name, where, site in leads
+        )
     )
-    return [None if each.is_ambiguous else each.key for each in found]
+    return [None if each.is_ambiguous else each.key for (each,) in found]
 
 
 @asynccontextmanager

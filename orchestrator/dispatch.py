@@ -219,7 +219,7 @@ async def _fill(
         async for some in items:
             await unsealed.add(some)
         return None
-    companies = CompanyIntake(runtime.purchasing.enricher, unsealed)
+    companies = CompanyIntake(runtime.purchasing.enricher, runtime.identity.index, unsealed)
     async for some in items:
         await companies.add(some)
     await companies.end()

@@ -16,6 +16,7 @@ from orchestrator.handlers.company import report_of, report_of_failure
 from orchestrator.handlers.explanation import Explanation, explain
 from orchestrator.handlers.result import ItemStatus
 from orchestrator.identity import Identity, InvalidCompanyName, Mention
+from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
 from orchestrator.identity.writing import split_words
 from orchestrator.infra.background import Turns
@@ -65,8 +66,9 @@ class CompanyIntake:
     each that is known.
     """
 
-    def __init__(self, enricher: Enricher, unsealed: UnsealedJob) -> None:
+    def __init__(self, enricher: Enricher, index: CompanyIndex, unsealed: UnsealedJob) -> None:
         self._enricher = enricher
+        self._index = index
         self._unsealed = unsealed
         self._spellings = Distinct()
         self._item_of_spelling = array("I")
@@ -139,7 +141,7 @@ class CompanyIntake:
             numbers.append(spelling)
         known = [each.identity for each in new if each.identity is not None]
         try:
-            companies = iter(await self._enricher.resolve(known))
+            companies = iter(await self._index.resolve_all(known))
         except DatabaseUnavailable as error:
             # The work is accepted: workers identify its companies once the database answers.
             log.warning("intake.not_identified", error=str(error))

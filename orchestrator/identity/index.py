@@ -77,10 +77,6 @@ class CompanyIndex:
         self._checked_at = 0.0
         self._checking = asyncio.Lock()
 
-    async def resolve(self, identity: Identity) -> Resolved:
-        """Return the company that *identity* means; see `resolve_all`."""
-        return (await self.resolve_all([identity]))[0]
-
     async def resolve_all(
         self, identities: Sequence[Identity], *, enters: bool = True
     ) -> list[Resolved]:
@@ -121,7 +117,7 @@ class CompanyIndex:
         return found
 
     async def preview(self, identity: Identity) -> Resolved:
-        """Return what `resolve` would, without assigning a name; see `preview_all`."""
+        """Return what `resolve_all` would for one, without assigning its name."""
         return (await self.preview_all([identity]))[0]
 
     async def preview_all(self, identities: Sequence[Identity]) -> list[Resolved]:

@@ -6,19 +6,19 @@ together: each on its own would need a connection, and leave too few for the wor
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 
 import structlog
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
 
 from orchestrator.infra.background import end_task
-from orchestrator.infra.batching import Batcher
+from orchestrator.infra.batching import ScriptBatcher
 from orchestrator.infra.logs import error_class
-from orchestrator.infra.redis_client import call_together, load_script
+from orchestrator.infra.redis_client import load_script
 
 log = structlog.get_logger(__name__)
 
@@ -29,26 +29,27 @@ RENEWALS = 3
 MARGIN = 1 / 3
 
 
+@dataclass(slots=True)
 class LeaseClock:
-    """Until when the holder certainly has its lease, by its own clock alone."""
+    """Until when the holder certainly has its lease, by its own clock alone.
 
-    def __init__(self, lease_s: float, asked_at: float) -> None:
-        self._lease_s = lease_s
-        self._until = asked_at + lease_s
+    Attributes:
+        lease_s: The length of the lease.
+        asked_at: `time.monotonic()` before the last request that took or extended it was sent.
+    """
 
-    def proven(self, asked_at: float) -> None:
-        """Record that a request which was sent at *asked_at* has extended the lease."""
-        self._until = asked_at + self._lease_s
+    lease_s: float
+    asked_at: float
 
     @property
     def is_certain(self) -> bool:
         """Whether no other process can have the lease now, however long this one was suspended."""
-        return monotonic() < self._until
+        return monotonic() < self.asked_at + self.lease_s
 
     @property
     def is_safe(self) -> bool:
         """Whether that stays so for long enough to finish what begins now."""
-        return monotonic() + MARGIN * self._lease_s < self._until
+        return monotonic() + MARGIN * self.lease_s < self.asked_at + self.lease_s
 
 
 class Renewal:
@@ -58,10 +59,10 @@ class Renewal:
         self, redis: Redis, lease: timedelta, *, script: AsyncScript | None = None
     ) -> None:
         """Renew leases of the length *lease*, by *script* where it does more than that."""
-        self._redis = redis
         self._renew = script or load_script(redis, "orchestrator.infra", "renew")
-        self._lease = lease
-        self._due = Batcher(self._renew_all, shared=(RedisError, OSError))
+        self._scripts = ScriptBatcher(redis)
+        self._lease_s = lease.total_seconds()
+        self._lease_ms = lease // timedelta(milliseconds=1)
 
     @contextlib.asynccontextmanager
     async def keeping(
@@ -77,9 +78,7 @@ class Renewal:
             token: Its owner.
             asked_at: `time.monotonic()` before the request that took the lease; now if not given.
         """
-        lease_clock = LeaseClock(
-            self._lease.total_seconds(), monotonic() if asked_at is None else asked_at
-        )
+        lease_clock = LeaseClock(self._lease_s, monotonic() if asked_at is None else asked_at)
         heartbeat = asyncio.create_task(self._beat(key, token, lease_clock), name=f"lease {key}")
         try:
             yield lease_clock
@@ -88,17 +87,12 @@ class Renewal:
 
     async def _beat(self, key: str, token: str, lease_clock: LeaseClock) -> None:
         while True:
-            await asyncio.sleep(self._lease.total_seconds() / RENEWALS)
+            await asyncio.sleep(self._lease_s / RENEWALS)
             asked_at = monotonic()
             try:
-                if not await self._due.submit((key, token)):
+                if not await self._scripts.call(self._renew, (key,), (token, self._lease_ms)):
                     log.warning("lease.lost", key=key)
                     return
-                lease_clock.proven(asked_at)
+                lease_clock.asked_at = asked_at
             except Exception as error:  # noqa: BLE001 - the next renewal may go well
                 log.warning("lease.renewal_failed", key=key, error=error_class(error))
-
-    async def _renew_all(self, leases: Sequence[tuple[str, str]]) -> list[bool]:
-        lease_ms = self._lease // timedelta(milliseconds=1)
-        calls = [((key,), (token, lease_ms)) for key, token in leases]
-        return [bool(renewed) for renewed in await call_together(self._redis, self._renew, calls)]

@@ -101,12 +101,12 @@ class Abandoned(NotShared):
         return "no caller waits for it any more"
 
 
+@dataclass(slots=True, eq=False)
 class Abandonment:
     """Whether one flight shall end early. Its loader decides where it can."""
 
-    def __init__(self) -> None:
-        self._asked = False
-        self._inside: asyncio.Task[object] | None = None
+    _asked: bool = False
+    _inside: asyncio.Task[object] | None = None
 
     def ask(self) -> None:
         """End the flight, now or when it next comes to where it can be ended."""
@@ -159,6 +159,8 @@ class Flight:
         record: What an earlier leader that never finished had written down, if anything.
         generation: Number of invalidations before the flight began. What was begun in an
             earlier one is no answer any more.
+        lease: Says, without asking the server, whether the flight certainly leads still. Where it
+            does not, another leader may be at work; what is sent while it is safe leaves in time.
         abandonable: Marks what may be interrupted once no caller waits for the flight any more;
             raises `Abandoned` then.
         held_until: Monotonic instant up to which followers wait for it, if a record has asked for
@@ -180,12 +182,12 @@ class Flight:
         self.token = token
         self.record = leading.record
         self.generation = leading.generation
+        self.lease = lease
         self.abandonable: Callable[[], AbstractContextManager[None]] = abandonment.possible
         self.held_until = 0.0
         self._records = records
         self._keys = keys
         self._begun_ms = leading.now_ms
-        self._lease = lease
         self._asked_at = asked_at
         self._answered_at = time.monotonic()
 
@@ -196,17 +198,6 @@ class Flight:
     def past_ms(self) -> int:
         """Return a time that the Redis server's clock has reached for certain."""
         return self._begun_ms + int((time.monotonic() - self._answered_at) * 1000)
-
-    def leads(self) -> bool:
-        """Return whether the lease is certainly still held, without asking the server.
-
-        Where it is not, another leader may be at work.
-        """
-        return self._lease.is_certain
-
-    def may_send(self) -> bool:
-        """Return whether the lease is held for so long that what is sent now leaves in time."""
-        return self._lease.is_safe
 
     async def write_record(
         self, record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)
@@ -228,7 +219,7 @@ class Flight:
         # Before it is sent: the server may carry it out though its reply is lost.
         self.held_until = max(self.held_until, written_at + hold.total_seconds())
         if await self._records.write(self._keys, self.token, record, hold=hold):
-            self._lease.proven(written_at)
+            self.lease.asked_at = written_at
         if durably:
             await self._records.confirm(self._keys, self.token)
 

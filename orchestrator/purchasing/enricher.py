@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from orchestrator.evidence.waterfall import wants_profile
-from orchestrator.identity import Identity, Mention, entry_key
+from orchestrator.identity import Mention, entry_key
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock, utc_now
@@ -89,21 +89,13 @@ class Enricher:
         self._clock = clock
 
     async def identify(self, mention: Mention) -> Resolved:
-        """Return which company is meant, on the way to its lookup: see `resolve`.
+        """Return which company is meant; a name that comes with a domain is assigned to it.
 
         Raises:
             InvalidCompanyName: The name has no key.
             DatabaseUnavailable: The index cannot be read.
         """
         return (await self._index.resolve_all([mention.identify()]))[0]
-
-    async def resolve(self, identities: Sequence[Identity]) -> list[Resolved]:
-        """Return which companies are meant; names that come with a domain are assigned to it.
-
-        Raises:
-            DatabaseUnavailable: The index cannot be read.
-        """
-        return await self._index.resolve_all(identities)
 
     async def enrich(
         self,

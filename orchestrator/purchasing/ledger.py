@@ -6,10 +6,10 @@ spent is decided by the budget; what is not settled yet is in the intent log.
 
 import zlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -180,7 +180,10 @@ class Ledger:
             s.purchase.purchase_id: s.packed for s in reversed(batch) if s.packed is not None
         }
         async with writing(self._engine, "settle purchases") as connection:
-            in_order = sorted(rows.values(), key=_place)
+            # One order by both unique columns: purchases of one run meet there, whatever their ids.
+            in_order = sorted(
+                rows.values(), key=lambda row: (row["run_id"] or "", row["purchase_id"])
+            )
             new = await insert_new(connection, purchases.c.purchase_id, in_order)
             known = rows.keys() - new
             entered = new | await _entered(connection, known) if known else new
@@ -223,11 +226,6 @@ def unpack(body: bytes) -> JsonObject:
     plain = zlib.decompress(body) if body.startswith(_COMPRESSED) else body
     answer: JsonObject = orjson.loads(plain)
     return answer
-
-
-def _place(row: Mapping[str, Any]) -> tuple[str, str]:
-    # One order by both unique columns: purchases of one run meet there, whatever their ids.
-    return row["run_id"] or "", row["purchase_id"]
 
 
 async def _entered(connection: AsyncConnection, purchase_ids: Collection[str]) -> set[str]:

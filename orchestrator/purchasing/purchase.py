@@ -253,7 +253,7 @@ class Purchaser:
             try:
                 return await self._send_now(flight, record, turn)
             except RateLimited:
-                if not flight.leads():
+                if not flight.lease.is_certain:
                     raise
 
     async def _send_now(self, flight: Flight, record: PurchaseRecord, turn: Turn | None) -> Loaded:
@@ -264,8 +264,12 @@ class Purchaser:
             BudgetExhausted, DatabaseUnavailable: Nothing was sent.
             StoreUnavailable: Nothing was sent; the intent is withdrawn, if Redis is there.
         """
+        if self._draining:  # since it waited for its turn
+            await self._give_back(turn)
+            raise ShuttingDown
         try:
-            await self._reserve(record)
+            if record.failure is None:  # else it counts as spent already
+                await self.books.reserve(record)
         except BaseException:
             await self._give_back(turn)
             raise
@@ -290,12 +294,6 @@ class Purchaser:
             await self.books.release(record)
             raise
         return await self._post(flight, record, turn)
-
-    async def _reserve(self, record: PurchaseRecord) -> None:
-        if self._draining:  # since it waited for its turn
-            raise ShuttingDown
-        if record.failure is None:  # else it counts as spent already
-            await self.books.reserve(record)
 
     async def _give_back(self, turn: Turn | None) -> None:
         """Leave *turn* to another purchase: nothing is sent."""
@@ -332,7 +330,7 @@ class Purchaser:
                 reply = await self._submit(record, turn)
         except NotSent as error:
             await self.books.void(flight, record)
-            if not flight.may_send():
+            if not flight.lease.is_safe:
                 raise LeaseLost(flight.key) from error
             cause = f"no connection within {self._send_within.total_seconds():g} s"
             raise ServiceUnavailable(error.company, cause) from error
@@ -435,7 +433,7 @@ class Purchaser:
     async def _is_stopped(self, flight: Flight, record: PurchaseRecord, run_id: str) -> bool:
         """Stop the run, if that is still possible: then it costs nothing."""
         # Without the lease another leader may be waiting for the same run.
-        return flight.leads() and await self.books.seller_of(record.request).cancel(run_id)
+        return flight.lease.is_certain and await self.books.seller_of(record.request).cancel(run_id)
 
     async def _adopt(self, flight: Flight, record: PurchaseRecord) -> Loaded | None:
         """Collect what another leader has bought; None if it is not wanted any more."""
@@ -509,4 +507,6 @@ def _is_wanted(flight: Flight, record: PurchaseRecord, loaded: Loaded) -> bool:
 
 def _send_guard(flight: Flight, record: PurchaseRecord) -> SendGuard:
     """Return what the socket asks before the POST's first byte leaves."""
-    return SendGuard(lambda: flight.may_send() and flight.now_ms() < (record.send_before_ms or 0))
+    return SendGuard(
+        lambda: flight.lease.is_safe and flight.now_ms() < (record.send_before_ms or 0)
+    )

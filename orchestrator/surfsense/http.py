@@ -58,6 +58,7 @@ CONNECT_PATIENCE_S = 2.0
 KEEP_S = 1.0
 
 
+@dataclass(slots=True, eq=False)
 class SendGuard:
     """Guards one paid request: asked right before its bytes leave, and notes whether they did.
 
@@ -70,9 +71,8 @@ class SendGuard:
             whatever has gone wrong.
     """
 
-    def __init__(self, may_leave: Callable[[], bool]) -> None:
-        self.may_leave = may_leave
-        self.has_left = False
+    may_leave: Callable[[], bool]
+    has_left: bool = False
 
 
 _guard: ContextVar[SendGuard | None] = ContextVar("send_guard", default=None)

@@ -66,6 +66,7 @@ class Facts:
 
     now_ms: int = 0
     certain: bool = True
+    asked_at: float = 0.0
     clock_was_read: bool = False
     tenure_was_read: bool = False
     prefix: str = ""
@@ -86,9 +87,6 @@ class Facts:
         """Stand in for `LeaseClock`: whether the lease is certainly still held."""
         self.tenure_was_read = True
         return self.certain
-
-    def proven(self, asked_at: float) -> None:
-        """Change nothing: the explorer has seen the reply that proves it."""
 
     async def finish(self) -> None:
         """Do what the process goes on with after its callers have their answer."""

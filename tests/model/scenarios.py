@@ -215,7 +215,7 @@ def _buys_on_loss(record: PurchaseRecord | None, *, gives_run_ids: bool) -> Firs
 
 
 def _asks_only_for_the_lease(flight: Any, _: PurchaseRecord) -> Any:
-    return SendGuard(flight.may_send)
+    return SendGuard(lambda: flight.lease.is_safe)
 
 
 async def _drops_before_it_writes(records: Any, keys: Any, token: str, _: Any, **__: Any) -> None:

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
+from orchestrator.infra.lease import LeaseClock
 from orchestrator.memo import Flight, LeaseLost
 from orchestrator.memo.entry import JsonObject
 
@@ -38,6 +41,14 @@ class WrittenRecords:
         return True
 
 
+@dataclass(frozen=True)
+class _Lease:
+    """Stand in for `LeaseClock`: held as the test says."""
+
+    is_certain: bool
+    is_safe: bool
+
+
 class FlightByHand(Flight):
     """A flight for `KEY` that has found *record* and writes down in *records*."""
 
@@ -54,21 +65,13 @@ class FlightByHand(Flight):
         self.key, self.token, self.record, self.generation = KEY, "t", record, 0
         self.abandonable = nullcontext
         self._by_hand, self._now_ms = records, now_ms
-        self._leads, self._may_send = leads, may_send
+        self.lease = cast("LeaseClock", _Lease(is_certain=leads, is_safe=may_send))
 
     def now_ms(self) -> int:
         """Return the test's time."""
         return self._now_ms()
 
     past_ms = now_ms
-
-    def leads(self) -> bool:
-        """Return what the test says."""
-        return self._leads
-
-    def may_send(self) -> bool:
-        """Return what the test says."""
-        return self._may_send
 
     async def write_record(
         self, record: JsonObject, *, durably: bool = False, hold: timedelta = timedelta(0)

@@ -9,9 +9,15 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import DatabaseForbids, DatabaseUnavailable, writing
-from orchestrator.identity import Mention, identify
+from orchestrator.identity import Identity, Mention, identify
 from orchestrator.identity.index import CompanyIndex, IdentityDecisions
-from orchestrator.identity.resolution import BadDecision, DecisionKind, MatchReason, NewDecision
+from orchestrator.identity.resolution import (
+    BadDecision,
+    DecisionKind,
+    MatchReason,
+    NewDecision,
+    Resolved,
+)
 from orchestrator.infra.clock import utc_now
 from orchestrator.purchasing import Ledger
 from tests.support.async_waiting import eventually
@@ -24,6 +30,10 @@ GERMANY = identify("Acme GmbH", country="DE", domain="globex.de")
 
 def _index(engine: AsyncEngine) -> CompanyIndex:
     return CompanyIndex(engine, utc_now, refresh_after=timedelta(0))
+
+
+async def _meant(index: CompanyIndex, identity: Identity) -> Resolved:
+    return (await index.resolve_all([identity]))[0]
 
 
 def _refuse(*_: object) -> None:
@@ -44,7 +54,7 @@ async def test_two_processes_never_take_two_companies_for_one(
     here, there = _index(engine), _index(other_engine)
 
     for spain, germany in pairs:  # one by one: a list of them would be entered in one transaction
-        one, other = await asyncio.gather(here.resolve(spain), there.resolve(germany))
+        one, other = await asyncio.gather(_meant(here, spain), _meant(there, germany))
 
         plain = one.identity.name_key
         assert {one.key, other.key} in (
@@ -55,20 +65,20 @@ async def test_two_processes_never_take_two_companies_for_one(
 
 async def test_a_claim_outlives_its_process(engine: AsyncEngine, other_engine: AsyncEngine) -> None:
     """The same domain leads to the same key, in every process and any order."""
-    first, second = await _index(engine).resolve(SPAIN), await _index(engine).resolve(GERMANY)
+    first, second = await _meant(_index(engine), SPAIN), await _meant(_index(engine), GERMANY)
 
     there = _index(other_engine)
 
-    assert (await there.resolve(GERMANY)).key == second.key == "acme~globex.de"
-    assert (await there.resolve(SPAIN)).key == first.key == "acme"
-    assert (await there.resolve(identify("Acme"))).is_ambiguous
-    assert (await there.resolve(identify("Acme", country="ES"))).key == "acme"
+    assert (await _meant(there, GERMANY)).key == second.key == "acme~globex.de"
+    assert (await _meant(there, SPAIN)).key == first.key == "acme"
+    assert (await _meant(there, identify("Acme"))).is_ambiguous
+    assert (await _meant(there, identify("Acme", country="ES"))).key == "acme"
 
 
 async def test_a_list_is_resolved_as_a_whole(engine: AsyncEngine) -> None:
     """The bare name is ambiguous as soon as the list has two companies of it, in any order."""
     index = CompanyIndex(engine, utc_now)
-    assert (await index.resolve(identify("Acme"))).key == "acme"
+    assert (await _meant(index, identify("Acme"))).key == "acme"
 
     bare, spain, germany = await index.resolve_all([identify("Acme"), SPAIN, GERMANY])
 
@@ -96,7 +106,7 @@ async def test_a_refined_key_stands_for_its_company(engine: AsyncEngine) -> None
     index = _index(engine)
     await index.resolve_all([SPAIN, GERMANY])
 
-    meant = await index.resolve(Mention("acme~globex.de").identify())
+    meant = await _meant(index, Mention("acme~globex.de").identify())
     await IdentityDecisions(engine, utc_now).enter(SPLIT)
 
     assert (meant.key, meant.reason) == ("acme~globex.de", MatchReason.KEY)
@@ -110,12 +120,12 @@ async def test_a_decision_takes_effect_in_a_running_process(
 ) -> None:
     """Within its refresh; until then nothing is read for a lookup."""
     running = CompanyIndex(other_engine, utc_now, refresh_after=timedelta(milliseconds=200))
-    before = await running.resolve(identify("Acme"))
+    before = await _meant(running, identify("Acme"))
 
     await IdentityDecisions(engine, utc_now).enter(SPLIT)
 
     async def is_split() -> bool:
-        return (await running.resolve(identify("Acme"))).is_ambiguous
+        return (await _meant(running, identify("Acme"))).is_ambiguous
 
     assert not before.is_ambiguous
     await eventually(is_split, "the split is in force")
@@ -124,11 +134,11 @@ async def test_a_decision_takes_effect_in_a_running_process(
 async def test_a_split_refines_what_a_process_has_met_before(engine: AsyncEngine) -> None:
     """A key that is remembered from before the split is the name's own, which is ambiguous now."""
     index = _index(engine)
-    before = await index.resolve(SPAIN)
+    before = await _meant(index, SPAIN)
 
     await IdentityDecisions(engine, utc_now).enter(SPLIT)
 
-    assert (before.key, (await index.resolve(SPAIN)).key) == ("acme", "acme~acme.es")
+    assert (before.key, (await _meant(index, SPAIN)).key) == ("acme", "acme~acme.es")
 
 
 async def test_a_company_includes_the_keys_of_its_other_spellings(engine: AsyncEngine) -> None:
@@ -149,7 +159,7 @@ async def test_a_bare_name_is_not_resolved_without_the_claims_that_have_just_ref
 ) -> None:
     """What was in memory before would lead it to the first company, whichever is meant."""
     index = CompanyIndex(engine, utc_now, refresh_after=timedelta(hours=1))
-    assert (await index.resolve(identify("Acme"))).key == "acme"
+    assert (await _meant(index, identify("Acme"))).key == "acme"
 
     def go_away(_: Connection) -> None:
         event.listen(engine.sync_engine, "before_cursor_execute", _refuse)
@@ -179,7 +189,7 @@ async def test_a_name_that_says_nothing_means_the_only_company_bought_under_its_
     for number, (company, outcome) in enumerate(outcomes.items()):
         await ledger.settle(purchase(number, company_key=company, outcome=outcome))
 
-    resolved = await index.resolve(identify("S.A.", domain="grupo.es"))
+    resolved = await _meant(index, identify("S.A.", domain="grupo.es"))
 
     assert (resolved.key, resolved.reason) == (key, MatchReason.DOMAIN)
 

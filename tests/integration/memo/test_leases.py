@@ -148,7 +148,7 @@ async def test_a_leader_is_certain_of_its_lease_from_its_request_on_and_not_from
     await _is_over(memo_redis)
 
     (flight,) = loader.flights
-    assert not flight.leads()
+    assert not flight.lease.is_certain
     loader.gate.set()
     await leading
 
@@ -168,7 +168,7 @@ async def test_a_renewal_counts_from_its_request_on_and_not_from_the_reply(
     slow_server.let_through()
     await _is_over(memo_redis)
 
-    assert not flight.leads()
+    assert not flight.lease.is_certain
     loader.gate.set()
     await leading
 
