@@ -14,13 +14,13 @@ from typing import Any, Final, TypeVar
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from agents.case import Language, Lead, Localized
 from orchestrator.app import Runtime
-from orchestrator.cli.console import err, notice, out, print_json
+from orchestrator.cli.console import err, notice, out, print_json, table
 from orchestrator.cli.costs import show_warnings
 from orchestrator.cli.follow import ProgressDisplay, follow
-from orchestrator.cli.preview import show_reading
 from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
 from orchestrator.cli.summary import (
     Asked,
@@ -41,9 +41,11 @@ from orchestrator.handlers.result import EvidenceKey
 from orchestrator.identity import mention_of
 from orchestrator.infra.background import raise_if_cancelled
 from orchestrator.infra.bounds import MICROS_PER_USD
+from orchestrator.infra.printable import printable
 from orchestrator.jobs import Job, JobKind, NewJob, Origin
 from orchestrator.leadfile import (
     REASON_COLUMN,
+    LeadField,
     LeadFields,
     LeadFile,
     Level,
@@ -72,6 +74,8 @@ SHOWN: Final = 30
 #: Rows read between two updates of the progress.
 _STRIDE: Final = 1_000
 
+#: Leads that are shown before anything is bought.
+_FIRST: Final = 5
 _STYLE: Final = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "dim"}
 _MORE_KINDS: Final = Localized(
     en="... and {count} more kinds of problems.", es="... y {count} clases más de problemas."
@@ -475,3 +479,21 @@ def in_parts(things: Iterable[T], size: int = PART) -> Iterator[list[T]]:
     iterator = iter(things)
     while part := list(islice(iterator, size)):
         yield part
+
+
+def show_reading(lead_file: LeadFile) -> None:
+    """Print which columns hold what, which are not read, and the first leads."""
+    columns = table("field", "column")
+    for field, names in lead_file.mapping.items():
+        known = " (by its cells)" if field in lead_file.by_cells else ""
+        columns.add_row(field, Text(printable(", else ".join(names) + known)))
+    out.print(columns)
+    if ignored := [name for name in lead_file.ignored if name]:
+        out.print(Text(printable(f"Not read: {', '.join(ignored)}.")), soft_wrap=True)
+    fields = [field for field in LeadField if field in lead_file.mapping]
+    leads = table("row", *fields)
+    rows = (row for row in lead_file.rows() if row.lead is not None)
+    for row in islice(rows, _FIRST):
+        values = (getattr(row.lead, field) or "" for field in fields)
+        leads.add_row(str(row.number), *(Text(printable(value)) for value in values))
+    out.print(leads)

@@ -245,7 +245,7 @@ def create_app(settings: Settings) -> Celery:
     app.conf.update(
         **broker_settings(settings.broker_url),
         worker_consumer="orchestrator.messaging.consumer:CheckingConsumer",
-        include=["tasks.work", "tasks.enqueue"],
+        include=["tasks.bodies"],
         task_default_queue=QUEUE_PIPELINE,
         # Each with its own exchange: by default they share one and its key, so that a message
         # published to it by name reaches all queues.

@@ -48,7 +48,6 @@ from orchestrator.purchasing.intents import (
     UnreadableRecord,
 )
 from orchestrator.purchasing.ledger import Entered, Ledger, LedgerEntry
-from orchestrator.purchasing.offers import StepOffers
 from orchestrator.purchasing.orphans import OrphanedRuns
 from orchestrator.purchasing.outcome import (
     TTL_JITTER,
@@ -61,7 +60,7 @@ from orchestrator.purchasing.outcome import (
 )
 from orchestrator.purchasing.purchase import RECONCILE_GRACE, SEND_WITHIN, Purchaser, ShuttingDown
 from orchestrator.purchasing.recovery import Sweeper
-from orchestrator.purchasing.research import Offers, Research, Wants
+from orchestrator.purchasing.research import Offers, Research, StepOffers, Wants
 from orchestrator.purchasing.shown import EvidenceShown, Rules, StepShown, show_answer, show_steps
 from orchestrator.purchasing.steps import StepTaken, is_about, steps_in, subject_from, subject_of
 

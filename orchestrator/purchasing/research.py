@@ -7,20 +7,32 @@ steps are. An entry that lacks a step which the caller wants is assembled anew.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import structlog
 
 from agents.case import ClaimField, Evidence
+from orchestrator.database import DatabaseUnavailable
 from orchestrator.evidence.model import Step, Subject
-from orchestrator.evidence.waterfall import Offer, Stop, offers_for, wants_profile
+from orchestrator.evidence.waterfall import (
+    Offer,
+    Stop,
+    default_hit_rates,
+    hit_rate,
+    offers_for,
+    wants_profile,
+)
 from orchestrator.identity import step_key
 from orchestrator.identity.resolution import Resolved
+from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.memo import Abandoned, Entry, Flight, Loaded, Memo, Source
+from orchestrator.purchasing.costs import Costs
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
 from orchestrator.purchasing.purchase import NothingToCollect, Purchaser
 from orchestrator.purchasing.steps import (
@@ -35,13 +47,15 @@ from orchestrator.purchasing.steps import (
 )
 from orchestrator.surfsense import (
     AccessDenied,
+    Account,
     EnrichmentError,
     PermanentEnrichmentError,
     SourceRefused,
     evidence_from,
 )
+from orchestrator.surfsense.capabilities import LIST_PRICES
 from orchestrator.surfsense.errors import renamed
-from orchestrator.surfsense.verbs import is_askable, request_of
+from orchestrator.surfsense.verbs import VERBS, is_askable, request_of
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +66,10 @@ Offers: TypeAlias = Callable[[bool], Awaitable[Sequence[Offer]]]
 
 #: How long an answer is kept that lacks a step which failed.
 INCOMPLETE_FOR: Final = timedelta(minutes=5)
+#: Purchases that count for the yield.
+MEASURED_OVER: Final = timedelta(days=30)
+#: For how many seconds a measured yield is used.
+KEPT_S: Final = 600.0
 
 _MS = timedelta(milliseconds=1)
 
@@ -210,6 +228,53 @@ class _State:
     answer: Answered
     chosen: Offer | Stop
     is_profile: bool
+
+
+class StepOffers:
+    """The offers of one workspace; as `Offers`."""
+
+    def __init__(self, account: Account, costs: Costs, clock: Clock = utc_now) -> None:
+        self._account = account
+        self._clock = clock
+        self._costs = costs
+        self._counts = MappingProxyType[str, tuple[int, int]]({})
+        self._counted_at = float("-inf")
+
+    async def __call__(self, has_place: bool) -> tuple[Offer, ...]:  # noqa: FBT001 - as the port
+        """Return what is offered for a company whose place is known, or is not.
+
+        Raises:
+            AccessDenied: The token may not use the workspace.
+        """
+        await self._count()
+        rates = {
+            step: hit_rate(assumed, *self._counts.get(VERBS[step].source, (0, 0)))
+            for step, assumed in default_hit_rates(has_place=has_place).items()
+        }
+        return offers_for(
+            has_place=has_place, unit_prices=await self._unit_prices(), hit_rates=rates
+        )
+
+    async def _unit_prices(self) -> Mapping[Step, int]:
+        """Return the price of one item of each step that is sold, at list prices if need be."""
+        try:
+            prices = (await self._account.capabilities()).prices
+        except AccessDenied:
+            raise
+        except EnrichmentError as error:
+            log.warning("offers.prices_unknown", error=error.code)
+            prices = LIST_PRICES
+        return {step: price.item_micros for step, price in prices.items()}
+
+    async def _count(self) -> None:
+        """Read how often each step brought something, unless that was read lately."""
+        if time.monotonic() - self._counted_at < KEPT_S:
+            return
+        self._counted_at = time.monotonic()
+        try:
+            self._counts = MappingProxyType(await self._costs.yields(self._clock() - MEASURED_OVER))
+        except DatabaseUnavailable as away:  # an order is not worth a failed lookup
+            log.warning("offers.yield_unknown", error=str(away))
 
 
 def _loaded(flight: Flight, company: Resolved, steps: Sequence[StepTaken], state: _State) -> Loaded:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.preview import show_reading
+from orchestrator.cli.batch import show_reading
 from orchestrator.leadfile import LeadField, read_lead_file
 
 

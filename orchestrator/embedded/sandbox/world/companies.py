@@ -11,8 +11,13 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from orchestrator.embedded.sandbox.world import vocabulary
-from orchestrator.embedded.sandbox.world.catalogue import Given, invent_names
-from orchestrator.embedded.sandbox.world.company import Company, Maker, Trait
+from orchestrator.embedded.sandbox.world.company import (
+    Company,
+    Given,
+    Maker,
+    Trait,
+    invent_names,
+)
 from orchestrator.identity import InvalidCompanyName, company_key
 
 #: Most other companies of a name.

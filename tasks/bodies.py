@@ -1,4 +1,4 @@
-"""The documented tasks by which other services ask for work.
+"""The bodies of the Celery tasks: two by which other services ask for work, two that wake workers.
 
 `send_task("emasai.enrich", kwargs={"companies": [...]})` and
 `send_task("emasai.run_pipeline", kwargs={"lead_ids": [...]})`, on the queue `pipeline`.
@@ -7,6 +7,7 @@ logged (`task.refused`) and counted.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
@@ -26,9 +27,10 @@ from orchestrator.infra.bounds import (
     path_of,
 )
 from orchestrator.infra.counters import REFUSED
-from orchestrator.jobs import JobKind, KeyReused, NewJob
+from orchestrator.jobs import JobKind, KeyReused, Lane, NewJob
 from orchestrator.leadfile import checked_mention
-from orchestrator.messaging.app import TASK_ENRICH, TASK_RUN_PIPELINE
+from orchestrator.messaging import refuse
+from orchestrator.messaging.app import TASK_ENRICH, TASK_RUN_PIPELINE, TASK_TICK, TASK_WORK
 from tasks.runtime import worker
 
 log = structlog.get_logger(__name__)
@@ -92,6 +94,33 @@ def run_pipeline(self: Task[Any, Any], /, *args: object, **kwargs: object) -> No
     """
     asked = _read(self, _RunPipeline, ("lead_ids", *_OPTIONS), args, kwargs)
     _accept(self, JobKind.PIPELINE, tuple(map(str, asked.lead_ids)), asked)
+
+
+@app.task(name=TASK_WORK, shared=False, typing=False)
+def work(*args: object, **kwargs: object) -> None:
+    """Have work of the lane `lane` taken up; returns at once, so that no thread waits.
+
+    Idempotent: without work, or without free capacity, nothing happens.
+    Retries: none by Celery; every worker looks for work each second.
+    """
+    lane = kwargs.get("lane", args[0] if args else None)
+    if not (isinstance(lane, str) and lane in set(Lane)):
+        refuse("unknown lane")
+        return
+    runtime = worker()
+    if runtime.parts is not None:
+        runtime.soon(runtime.parts.worker.runner.wake, Lane(lane))
+
+
+@app.task(name=TASK_TICK, shared=False, typing=False)
+def tick(*_: object, **__: object) -> None:
+    """Enqueue every company that is due; takes no arguments, and ignores any.
+
+    Idempotent: whatever ticks, and how often, each company is enqueued once a period.
+    """
+    runtime = worker()
+    if runtime.parts is not None:
+        runtime.call(runtime.parts.worker.scheduler.tick(partial(submit, runtime.parts)))
 
 
 def _read(
