@@ -152,7 +152,7 @@ class Resolution:
             "candidates": list(self.company.candidates),
             "name_key": identity.name_key,
             "display_name": identity.display_name,
-            "legal_form": identity.legal_form,
+            "legal_form": identity.facts.legal_form,
             "domain": identity.facts.domain,
             "country": identity.facts.country,
             "removed": [

@@ -57,11 +57,6 @@ class Bounds:
     verdicts: frozenset[AssessmentCode]
 
     @property
-    def may_end(self) -> frozenset[AssessmentCode]:
-        """The possible codes that end the matter whatever the score."""
-        return self.verdicts.intersection(DECISIVE.values())
-
-    @property
     def may_advance(self) -> bool:
         """Whether the lead can be viable."""
         return AssessmentCode.VIABLE in self.verdicts

@@ -227,7 +227,9 @@ def print_resolution(found: Resolution) -> None:
     for part in company.identity.removed:
         out.print(f"  without {part.text!r}, {_reason(part)}")
     if _keeps_its_form(company.identity):
-        out.print(f"  with the legal form {company.identity.legal_form}, which distinguishes it")
+        out.print(
+            f"  with the legal form {company.identity.facts.legal_form}, which distinguishes it"
+        )
     for decision in found.decisions:
         out.print(f"  by {decision}: {decision.by}, {decision.decided_at:%Y-%m-%d}, {decision.why}")
     for key in found.keys[1:]:
@@ -239,7 +241,8 @@ def print_resolution(found: Resolution) -> None:
 
 def _keeps_its_form(identity: Identity) -> bool:
     labels = {part.form.label for part in identity.removed}
-    return identity.legal_form is not None and identity.legal_form not in labels
+    form = identity.facts.legal_form
+    return form is not None and form not in labels
 
 
 def _reason(part: Removal) -> str:

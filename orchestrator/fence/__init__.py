@@ -6,8 +6,7 @@ side, which needs the database, is imported as `orchestrator.fence.writes`: serv
 the documented cache functions need none.
 """
 
-from .fence import CLOSED_FOR, FENCE_PREFIX, Fence, Hit, Miss
-from .shared import SharedRows
+from .fence import CLOSED_FOR, FENCE_PREFIX, Fence, Hit, Miss, SharedRows
 
 __all__ = [
     "CLOSED_FOR",

@@ -7,6 +7,7 @@ Generations are random and never repeat, so a server that has lost its memory ac
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +20,7 @@ from redis.exceptions import RedisError
 
 from orchestrator.infra.batching import ScriptBatcher
 from orchestrator.infra.logs import ThrottledLog
-from orchestrator.infra.redis_client import load_script
+from orchestrator.infra.redis_client import call_together, load_script, scan_batches
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -35,6 +36,7 @@ _OUTLIVES: Final = timedelta(hours=1)
 READ_PATIENCE_S: Final = 0.5
 #: Seconds that a writer waits for each of its two steps.
 WRITE_PATIENCE_S: Final = 2.0
+_VERSIONED: Final = re.compile(rb'\{"version":([1-9][0-9]*)[,}]')
 _MS: Final = timedelta(milliseconds=1)
 
 
@@ -141,6 +143,42 @@ class Fence:
                 "fence.redis_away", operation=operation, error=type(error).__name__
             )
             return None
+
+
+class SharedRows:
+    """Cached rows as other services store and drop them, by the platform's documented functions.
+
+    They name no generation, so a value is stored only if its version is known to be the latest.
+    Reading is a plain GET: nothing older is ever left under the key. Raises what redis-py raises.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.put_script = load_script(redis, "orchestrator.fence", "put")
+
+    async def put(self, key: str, value: bytes, ttl_ms: int) -> bool:
+        """Store *value*, JSON, unless it may be out of date; say whether it is stored.
+
+        A value that begins with `{"version":` is not stored if the fence knows another version, or
+        none. One without is stored unless a write is under way: nothing else is known of it.
+        """
+        found = _VERSIONED.match(value)
+        args = (value, ttl_ms, b"" if found is None else found[1])
+        answers = await call_together(self._redis, self.put_script, [(fence_keys(key), args)])
+        return answers == [1]
+
+    async def drop(self, key: str) -> None:
+        """Drop *key* for good: no read that has begun can store it again.
+
+        The fence goes first, with its generation, which never comes back.
+        """
+        entry, fence, _ = fence_keys(key)
+        await self._redis.unlink(fence, entry)
+
+    async def forget(self, pattern: str) -> None:
+        """Void all reads under way of keys that match the glob *pattern*; their entries stay."""
+        async for fences in scan_batches(self._redis, f"{FENCE_PREFIX}fence:{pattern}"):
+            await self._redis.unlink(*fences)
 
 
 def fence_keys(key: str) -> tuple[str, str, str]:

@@ -99,11 +99,6 @@ class Identity(NamedTuple):
     phone: str | None = None
 
     @property
-    def legal_form(self) -> str | None:
-        """The label of the legal form that the name has, if it has one."""
-        return self.facts.legal_form
-
-    @property
     def is_ambiguous(self) -> bool:
         """Whether nothing says which company is meant, so that nothing may be bought."""
         return not self.distinctive and self.facts.domain is None

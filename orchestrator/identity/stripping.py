@@ -98,10 +98,6 @@ class FormTable:
         text = " ".join(words)
         return text in self._endings or text in self._leadings
 
-    def all_endings(self, kind: Kind) -> set[str]:
-        """Return the spellings of the forms of one *kind* that follow a name."""
-        return {text for text, form in self._endings.items() if form.kind == kind}
-
     def ending(self, text: str) -> Form | None:
         """Return the form that names end with in the spelling *text*."""
         return self._endings.get(text)

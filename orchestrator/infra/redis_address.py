@@ -6,7 +6,7 @@ the start by all. No message quotes a URL, which holds a password.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final
@@ -100,10 +100,6 @@ class RedisAddress:
         if self.username is None and self.password is None:
             return ""
         return f"{quote(self.username or '', safe='')}:{quote(self.password or '', safe='')}@"
-
-    def on(self, database: int) -> "RedisAddress":
-        """Return the address of another *database* of the same server."""
-        return replace(self, database=database)
 
     def __str__(self) -> str:
         return f"{self.server}/{self.database}"

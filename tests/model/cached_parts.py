@@ -17,7 +17,6 @@ from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 
 import orchestrator.cache
 import orchestrator.fence.fence
-import orchestrator.fence.shared
 import orchestrator.fence.writes
 import orchestrator.gateway.records
 import orchestrator.leads.store
@@ -202,13 +201,13 @@ def modelled(facts: Facts) -> Iterator[None]:
         return name
 
     fence, writes = orchestrator.fence.fence, orchestrator.fence.writes
-    shared, records = orchestrator.fence.shared, orchestrator.gateway.records
+    records = orchestrator.gateway.records
     waiting = SimpleNamespace(timeout=lambda _: nullcontext(), gather=_gather)
     replacements: list[tuple[Any, str, Any]] = [
         (fence, "asyncio", waiting),
         (fence, "ScriptBatcher", _ScriptBatcher),
-        (shared, "call_together", _call_together),
-        *((module, "load_script", load_script) for module in (fence, shared)),
+        (fence, "call_together", _call_together),
+        (fence, "load_script", load_script),
         *((module, "uuid4", facts.hex) for module in (fence, writes)),
         (writes, "monotonic", facts.monotonic),
         *((module, "Batcher", _Batcher) for module in (writes, records)),

@@ -19,6 +19,7 @@ from agents.cdao import (
     plausible_bounds,
     score_bounds,
 )
+from agents.cdao.assessment import DECISIVE
 from tests.unit.agents.builders import (
     NO_TARGET_SECTORS,
     NOW,
@@ -252,7 +253,7 @@ def test_a_settled_website_may_still_become_decisive(host: str, code: Assessment
 
     bounds = [plausible_bounds(case, policy, frozenset(fields)) for fields in ({F.WEBSITE}, ())]
 
-    assert [each.may_end for each in bounds] == [{code}, set()]
+    assert [each.verdicts.intersection(DECISIVE.values()) for each in bounds] == [{code}, set()]
 
 
 def test_every_end_is_foretold() -> None:
@@ -261,13 +262,6 @@ def test_every_end_is_foretold() -> None:
 
     assert (bounds.lowest, bounds.highest) == (0, 100)
     assert bounds.verdicts == set(AssessmentCode)
-    assert bounds.may_end == {
-        AssessmentCode.OWN_DOMAIN,
-        AssessmentCode.COMPETITOR,
-        AssessmentCode.COMPANY_CLOSED,
-        AssessmentCode.COMPANY_INSOLVENT,
-        AssessmentCode.OUTSIDE_MARKET,
-    }
 
 
 def test_what_is_final_hides_what_comes_after() -> None:
@@ -276,11 +270,11 @@ def test_what_is_final_hides_what_comes_after() -> None:
 
     bounds = score_bounds(case, POLICY, EVERYTHING)
 
-    assert bounds.verdicts == bounds.may_end == {
+    assert bounds.verdicts == {
         AssessmentCode.OWN_DOMAIN,
         AssessmentCode.COMPETITOR,
         AssessmentCode.COMPANY_CLOSED,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
