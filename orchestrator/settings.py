@@ -59,6 +59,7 @@ REMOVED: Final[Mapping[str, str]] = {
     "sentinel://...?master_name=NAME",
     "EMASAI_SENTINEL_PASSWORD": "write the Sentinels' password into the address, "
     "sentinel://...?sentinel_password=...",
+    "EMASAI_SIMULATED": "the sandbox says by itself that its evidence is invented",
     "EMASAI_SOFT_CAP_SHARE": "warnings begin, and refreshes stop, at 80 % of a cap",
     "EMASAI_STALL_S": "a worker that stands still for 60 seconds ends itself",
     "EMASAI_TTL_JITTER": "a freshness is up to 5 % shorter, at random",
@@ -491,8 +492,6 @@ class Settings(_Database, RedisSettings):
     log_level: LogLevel = Field("info", validation_alias="EMASAI_LOG_LEVEL")
     """What is logged: `debug`, `info`, `warning` or `error`. Unset, the `emasai` command logs
     errors alone beside its own output."""
-    simulated: bool = Field(default=False, validation_alias="EMASAI_SIMULATED")
-    """States that `SURFSENSE_URL` is a sandbox, whose evidence is invented."""
 
     @property
     def api_keys(self) -> tuple[ApiKey, ...]:

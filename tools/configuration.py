@@ -21,9 +21,8 @@ ROOT: Final = Path(__file__).parents[1]
 #: Settings that docker-compose.yml requires, with the hint that is right there.
 _TO_FILL_IN: Final = {
     "SURFSENSE_URL": """\
-To try everything with invented data: `docker compose --profile sandbox up`, with the two lines
-  SURFSENSE_URL=http://sandbox:8090
-  EMASAI_SIMULATED=true""",
+To try everything with invented data: `docker compose --profile sandbox up`, with the line
+  SURFSENSE_URL=http://sandbox:8090""",
     "EMASAI_API_KEY": "Required by docker-compose.yml.",
 }
 _PAGE: Final = """\

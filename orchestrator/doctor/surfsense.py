@@ -348,7 +348,7 @@ async def check_surfsense(settings: Settings) -> list[Diagnosis]:
     speaks_workspace = settings.surfsense_protocol == "workspace"
     async with open_http(url, api_key=settings.surfsense_api_key, timeout=PATIENCE) as http:
         answers = await _ask(http, _PATHS if speaks_workspace else _OF_ENRICH)
-        address = judge_address(answers, simulated=settings.simulated)
+        address = judge_address(answers)
         if address.level is Level.FAULT:
             at_origin = await _ask_origin(http)
             return [address if at_origin is None else judge_path(answers, at_origin)]
@@ -386,8 +386,8 @@ async def _get(http: Http, path: str) -> Answer:
     return read_answer(reply)
 
 
-def judge_address(answers: Answers, *, simulated: bool) -> Diagnosis:
-    """Judge what is at an address; *simulated* is what the settings say. Pure.
+def judge_address(answers: Answers) -> Diagnosis:
+    """Judge what is at an address. Pure.
 
     A `/health` that is refused is only a warning where the rest of the service answers.
     """
@@ -396,17 +396,13 @@ def judge_address(answers: Answers, *, simulated: bool) -> Diagnosis:
         what = f"{where} cannot be reached ({health.cause or 'no answer'})"
         fix = "Start the service, or correct host, port and scheme of SURFSENSE_URL."
         return fault(_CHECK, what, fix)
-    diagnosis = judge_health(
-        where, health.status, health.body, simulated=simulated, is_page=health.is_page
-    )
+    diagnosis = judge_health(where, health.status, health.body, is_page=health.is_page)
     if diagnosis.level is Level.FAULT and answers.is_seller:
         return replace(diagnosis, level=Level.WARNING)
     return diagnosis
 
 
-def judge_health(
-    where: str, status: int, body: object, *, simulated: bool, is_page: bool = False
-) -> Diagnosis:
+def judge_health(where: str, status: int, body: object, *, is_page: bool = False) -> Diagnosis:
     """Judge the answer of `GET /health` at the public address *where*. Pure.
 
     *body* is its JSON, None for another format; *is_page* says that it is a web page.
@@ -418,7 +414,7 @@ def judge_health(
         what = f"{where} does not report that it is healthy"
         fix = "Check that SURFSENSE_URL names SurfSense and not another service."
         return fault(_CHECK, what, fix)
-    if simulated or health.get("simulated") is True:
+    if health.get("simulated") is True:
         fix = "Set SURFSENSE_URL to the real service before you rely on any result."
         return warning(_CHECK, f"{where} is the sandbox: its data is invented", fix)
     return ok(_CHECK, f"{where} is healthy")

@@ -382,7 +382,6 @@ def _started(home: Path, workers: int) -> Iterator[EmbeddedStack]:
             "REDIS_URL": f"{valkey.url}/1",
             "DATABASE_URL": database_url,
             "SURFSENSE_URL": sandbox.url,
-            "EMASAI_SIMULATED": "true",
         }
         crew = [_worker(number, variables, logs) for number in range(1, workers + 1)]
         children.extend(crew)

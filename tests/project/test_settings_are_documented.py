@@ -20,7 +20,7 @@ def test_the_page_and_the_example_are_generated() -> None:
 
 def test_settings_are_few() -> None:
     """A new setting takes the place of one that no installation turns."""
-    assert len(all_settings()) <= 36
+    assert len(all_settings()) <= 35
 
 
 def test_compose_hands_every_setting_on() -> None:

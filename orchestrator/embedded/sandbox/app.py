@@ -129,8 +129,8 @@ class Sandbox:
         return answer
 
     async def health(self, _request: Request) -> Response:
-        """Answer as a healthy SurfSense."""
-        return Json({"status": "ok"})
+        """Answer as a healthy SurfSense, and say what this is."""
+        return Json({"status": "ok", "simulated": True})
 
     async def show_bill(self, _request: Request) -> Response:
         """Return the bill, and what was asked for."""

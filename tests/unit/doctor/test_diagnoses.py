@@ -39,18 +39,10 @@ def test_surfsense_is_judged_by_its_health_endpoint(
     status: int, body: object, level: Level, fix: str
 ) -> None:
     """A missing key differs from a forbidden one, and each answer has its fix."""
-    diagnosis = judge_health(WHERE, status, body, simulated=False)
+    diagnosis = judge_health(WHERE, status, body)
 
     assert diagnosis.level is level
     assert fix in (diagnosis.fix or "")
-
-
-def test_the_sandbox_is_never_taken_for_the_real_service() -> None:
-    """Where the settings say that data is simulated, the doctor says so too."""
-    diagnosis = judge_health(WHERE, 200, {"status": "ok"}, simulated=True)
-
-    assert diagnosis.level is Level.WARNING
-    assert "invented" in diagnosis.what
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,6 @@ def test_everything_else_has_a_documented_default(environment: pytest.MonkeyPatc
     assert settings.redis_ttl == timedelta(hours=2)
     assert settings.surfsense_protocol == "enrich"
     assert settings.stale_for == timedelta(0)
-    assert not settings.simulated
 
 
 def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +242,7 @@ EVERY_KIND = {
     "REDIS_TTL": "60",
     "EMASAI_TENANT": "acme",
     "EMASAI_LANGUAGE": "es",
-    "EMASAI_SIMULATED": "true",
+    "EMASAI_HONOURS_IDEMPOTENCY_KEY": "true",
     "EMASAI_CAP_DAY_MICROS": "7",
 }
 
