@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import redis as blocking
@@ -16,8 +17,10 @@ from xdist.scheduler import LoadFileScheduling
 from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import open_redis
 from tests.support.children import Children, open_children
+from tests.support.database import migrated_database, migrated_file
 from tests.support.distribution import part_of, spread
 from tests.support.lasting import CONTROL_DB, lasting_keys
+from tests.support.postgres import PostgresServer, postgres_or_skip
 from tests.support.valkey import running_valkey
 
 _OURS = ("REDIS_", "SURFSENSE_", "EMASAI_", "DATABASE_URL", "CELERY_", "GATEWAY_")
@@ -78,6 +81,21 @@ def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     """Run one server for all tests that do not kill it; emptied after each."""
     with running_valkey(tmp_path_factory.mktemp("valkey")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Run one server for all tests; skip without one, except in CI, where nothing is skipped."""
+    with postgres_or_skip() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a migrated database of the test's own."""
+    if request.param == "sqlite":
+        return migrated_file(tmp_path)
+    return migrated_database(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture(autouse=True)

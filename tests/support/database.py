@@ -1,7 +1,7 @@
 """Databases of tests that are as an installation's: migrated before anything opens them.
 
-A SQLite database is a copy of one that this process has migrated: Alembic takes a tenth of a
-second, and most tests need a database of their own. `tests/integration/database` migrates for real.
+Each is a copy of one that this process has migrated: Alembic takes a tenth of a second, and most
+tests need a database of their own. `tests/integration/database/test_migrations.py` migrates.
 """
 
 import asyncio
@@ -9,8 +9,14 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
-from orchestrator.database import upgrade
+from orchestrator.database import grant_to_application, upgrade
+from tests.support.postgres import OWNER, PostgresServer
+
+#: A role that may use the tables of `migrated_database`, and owns none.
+APPLICATION = "emasai_app"
+_TEMPLATE = "migrated"
 
 
 def migrated_file(folder: Path) -> str:
@@ -28,3 +34,21 @@ def _migrated() -> bytes:
         path = Path(folder) / "emasai.sqlite"
         thread.submit(asyncio.run, upgrade(f"sqlite:///{path}")).result()
         return path.read_bytes()
+
+
+def migrated_database(server: PostgresServer) -> str:
+    """Return the URL of a new, migrated database of *server*; an event loop may run."""
+    _migrate_template(server)
+    return server.create_database(f"test_{uuid4().hex}", _TEMPLATE)
+
+
+@cache
+def _migrate_template(server: PostgresServer) -> None:
+    url = server.create_database(_TEMPLATE)
+
+    async def migrate() -> None:
+        await upgrade(url)
+        await grant_to_application(url, url.replace(f"//{OWNER}@", f"//{APPLICATION}@"))
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, migrate()).result()

@@ -47,12 +47,13 @@ class PostgresServer:
         """The number of its main process."""
         return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
-    def create_database(self, name: str) -> str:
-        """Create an empty database and return its URL."""
+    def create_database(self, name: str, template: str = "template0") -> str:
+        """Create a copy of *template*, by default an empty one, and return its URL."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             # template0 has no users; the default template may have some for a moment.
-            statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 STRATEGY file_copy")
-            connection.execute(statement.format(sql.Identifier(name)))
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+            names = (sql.Identifier(name), sql.Identifier(template))
+            connection.execute(statement.format(*names))
         return self.url(name)
 
 

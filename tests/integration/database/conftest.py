@@ -6,21 +6,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import grant_to_application, open_engine, upgrade
+from orchestrator.database import open_engine
+from tests.support.database import APPLICATION, migrated_database, migrated_file
 from tests.support.pgbouncer import PgBouncer, PgBouncerUnavailable, running_pgbouncer
-from tests.support.postgres import OWNER, PostgresServer, postgres_or_skip
-
-#: The role of everything but migrations where the pooler is asked.
-APPLICATION = "emasai_app"
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """Run one server for all tests; skip without one, except in CI, where nothing is skipped."""
-    with postgres_or_skip() as server:
-        yield server
+from tests.support.postgres import OWNER, PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -36,28 +28,33 @@ def pgbouncer(postgres: PostgresServer) -> Iterator[PgBouncer]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "pgbouncer"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of a database without tables."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/emasai.db"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    name = f"test_{uuid4().hex}"
-    url = server.create_database(name)
-    if request.param == "postgresql":
-        return url
-    pooler: PgBouncer = request.getfixturevalue("pgbouncer")
-    return pooler.url(name)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Return which database the test uses, and how it is reached."""
+    return str(request.param)
 
 
 @pytest.fixture
-async def url(empty_url: str) -> str:
+def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database without tables."""
+    if kind == "sqlite":
+        return f"sqlite:///{tmp_path}/emasai.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.create_database(f"test_{uuid4().hex}")
+    return url if kind == "postgresql" else _through_pooler(request, url, OWNER)
+
+
+@pytest.fixture
+def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a migrated database; through the pooler, for a role that owns nothing."""
-    await upgrade(empty_url)
-    if "port=6432" not in empty_url:
-        return empty_url
-    application = empty_url.replace(f"//{OWNER}@", f"//{APPLICATION}@")
-    await grant_to_application(empty_url, application)
-    return application
+    if kind == "sqlite":
+        return migrated_file(tmp_path)
+    url = migrated_database(request.getfixturevalue("postgres"))
+    return url if kind == "postgresql" else _through_pooler(request, url, APPLICATION)
+
+
+def _through_pooler(request: pytest.FixtureRequest, url: str, role: str) -> str:
+    pooler: PgBouncer = request.getfixturevalue("pgbouncer")
+    return pooler.url(str(make_url(url).database), role)
 
 
 @pytest.fixture

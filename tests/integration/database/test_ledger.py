@@ -86,7 +86,7 @@ async def test_purchases_of_one_run_at_once_count_once(ledger: Ledger) -> None:
     assert await total_spent(ledger) == 4 * 46_500
 
 
-@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("kind", ["postgresql"])
 async def test_purchases_of_the_same_runs_from_two_processes_never_wait_for_each_other(
     engine: AsyncEngine, other_engine: AsyncEngine
 ) -> None:

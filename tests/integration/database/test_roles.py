@@ -20,9 +20,9 @@ from orchestrator.database import (
 from orchestrator.infra.clock import utc_now
 from orchestrator.purchasing import Ledger
 from orchestrator.settings import ConfigurationError
-from tests.integration.database.conftest import APPLICATION
 from tests.support.books import total_spent
 from tests.support.cases import purchase
+from tests.support.database import APPLICATION
 from tests.support.postgres import PostgresServer
 
 

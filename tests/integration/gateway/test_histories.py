@@ -9,7 +9,6 @@ import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -21,31 +20,18 @@ from orchestrator.infra.background import Supervisor, end_task
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis
 from tests.support.children import Children
-from tests.support.database import migrated_file
 from tests.support.gateway_run import GatewayRun, fill_database
-from tests.support.postgres import PostgresServer, postgres_or_skip
 from tests.support.valkey import client_of, running_valkey, standing_still
 
 #: How long each part of a run lasts at least.
 PART_S = 0.7
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    """Run one server for all tests; skip without one, except in CI, where nothing is skipped."""
-    with postgres_or_skip() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of a migrated database with the leads."""
-    url = migrated_file(tmp_path)
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.create_database(f"test_{uuid4().hex}")
-    await fill_database(url)
-    return url
+@pytest.fixture
+async def database(database_url: str) -> str:
+    """Return the URL of a database with the leads."""
+    await fill_database(database_url)
+    return database_url
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """The writer's side of the fence while Redis is silent, and its repair."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, insert, select, text, update
 
-from orchestrator.database import DatabaseUnavailable, open_engine, reading, upgrade, writing
+from orchestrator.database import DatabaseUnavailable, open_engine, reading, writing
 from orchestrator.database.engine import LOCK_TIMEOUT_S
 from orchestrator.database.schema import cache_outbox, leads
 from orchestrator.embedded.stack import Valkey
@@ -20,16 +19,9 @@ from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.leads import LeadStore
 from tests.support.cases import lead
-from tests.support.database import migrated_file
-from tests.support.postgres import PostgresServer, postgres_or_skip
+from tests.support.database import migrated_database, migrated_file
+from tests.support.postgres import PostgresServer
 from tests.support.valkey import running_valkey, standing_still
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    """Run one server for all tests; skip without one, except in CI, where nothing is skipped."""
-    with postgres_or_skip() as server:
-        yield server
 
 
 class Noting(Fence):
@@ -83,8 +75,7 @@ async def _defer_and_repair(server: Valkey, database: str) -> None:
 
 async def test_processes_that_repair_do_not_wait_for_each_other(postgres: PostgresServer) -> None:
     """What another one has claimed is passed over, and left alone until it had its time."""
-    url = postgres.create_database(f"test_{uuid4().hex}")
-    await upgrade(url)
+    url = migrated_database(postgres)
     engine = open_engine(url)
     row = {"versions": {"lead:1": 2}, "due_at": utc_now()}
     async with writing(engine, "leave writes uncompleted") as connection:
@@ -103,8 +94,7 @@ async def test_processes_that_repair_do_not_wait_for_each_other(postgres: Postgr
 
 async def test_a_lock_is_waited_for_in_bounded_time(postgres: PostgresServer) -> None:
     """A transaction that is stuck does not take the connections of all who wait for it."""
-    url = postgres.create_database(f"test_{uuid4().hex}")
-    await upgrade(url)
+    url = migrated_database(postgres)
     await LeadStore(engine := open_engine(url), utc_now).import_leads([lead(1)])
     impatient = open_engine(f"{url}&options=-c%20lock_timeout%3D50ms")
     change = update(leads).values(notes="x")
