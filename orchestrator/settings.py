@@ -289,10 +289,10 @@ def _api_keys(secret: SecretStr) -> SecretStr:
 _OF_FILES: Final = ("sqlite", "unix:")
 
 
-def stripped(text: str) -> str:
+def strip_blanks(text: str) -> str:
     r"""Return *text* without surrounding white space, line ends and byte order marks.
 
-    >>> stripped("\ufeffsk-abc\r\n")
+    >>> strip_blanks("\ufeffsk-abc\r\n")
     'sk-abc'
     """
     return text.strip().strip("\ufeff").strip()
@@ -313,7 +313,7 @@ class EnvironmentSettings(BaseSettings):
         return {
             name: value
             for name, value in variables.items()
-            if not isinstance(value, str) or stripped(value)
+            if not isinstance(value, str) or strip_blanks(value)
         }
 
     @field_validator("*", mode="before")
@@ -321,7 +321,7 @@ class EnvironmentSettings(BaseSettings):
     def _clean(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
-        text = stripped(value)
+        text = strip_blanks(value)
         if not is_storable(text):
             raise ValueError("has a control character, or is not text in UTF-8; write it anew")
         is_address = (info.field_name or "").endswith("_url") and not text.startswith(_OF_FILES)
@@ -451,7 +451,7 @@ class Settings(_Database, RedisSettings):
     it: 118 for 120."""
     stale_for: SecondsOrZero = Field(timedelta(0), validation_alias="EMASAI_STALE_FOR_S")
     """How long a copy is kept beyond its freshness, to be served, marked stale, while SurfSense is
-    down; 0 keeps none."""
+    unavailable; 0 keeps none."""
     not_found_ttl: Seconds = Field(timedelta(minutes=30), validation_alias="EMASAI_NOT_FOUND_TTL_S")
     """How long SurfSense's answer "no such company" is believed."""
     failure_ttl: Seconds = Field(timedelta(seconds=15), validation_alias="EMASAI_FAILURE_TTL_S")
@@ -525,7 +525,7 @@ def is_configured() -> bool:
     One part is enough: half a configuration must be completed, never filled up with
     simulated parts, or invented evidence would enter a real memo.
     """
-    return any(stripped(os.environ.get(name, "")) for name in REQUIRED)
+    return any(strip_blanks(os.environ.get(name, "")) for name in REQUIRED)
 
 
 def load(**overrides: object) -> Settings:
@@ -566,7 +566,7 @@ def removed_settings() -> tuple[str, ...]:
     return tuple(
         f"{name} is no longer a setting: {instead}; remove it"
         for name, instead in REMOVED.items()
-        if stripped(os.environ.get(name, ""))
+        if strip_blanks(os.environ.get(name, ""))
     )
 
 

@@ -127,7 +127,7 @@ def has_threads(worker: CeleryWorker) -> bool:
     return get_implementation(worker.pool_cls) is TaskPool
 
 
-def overruled(app: Celery, worker: CeleryWorker) -> tuple[str, ...]:
+def overruled_settings(app: Celery, worker: CeleryWorker) -> tuple[str, ...]:
     """Return the settings of the profile that do not hold in *worker*, though they should."""
     held = {rule.name: app.conf[rule.name] for rule in PROFILE if rule.name not in MAY_DIFFER}
     held["worker_prefetch_multiplier"] = worker.prefetch_multiplier
@@ -241,7 +241,7 @@ class WorkerRuntime:
             version=version("emasai-orchestrator"),
             profile=fingerprint(),
             policy=parts.leads.policy_version,
-            overruled=overruled(app, self._worker),
+            overruled=overruled_settings(app, self._worker),
         )
 
     def _end_stalled(self, stall: Stall, queues: frozenset[str]) -> None:

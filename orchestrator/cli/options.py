@@ -26,7 +26,7 @@ _UNTIL: Final = TypeAdapter(bounds.Until)
 _COST: Final = TypeAdapter(bounds.CostUsd)
 
 
-def bounded(bound: TypeAdapter[T], value: object, *, of: str = "") -> T:
+def check_bound(bound: TypeAdapter[T], value: object, *, of: str = "") -> T:
     """Return *value* as every entry point accepts it; *of* names it in the error.
 
     Raises:
@@ -46,7 +46,7 @@ def check_text(text: str) -> str:
     Raises:
         typer.BadParameter: No entry point accepts it.
     """
-    return bounded(_TEXT, text)
+    return check_bound(_TEXT, text)
 
 
 def check_name(text: str) -> str:
@@ -55,7 +55,7 @@ def check_name(text: str) -> str:
     Raises:
         typer.BadParameter: No entry point accepts it.
     """
-    return bounded(_NAME, text, of=f"{text[:20]!r}")
+    return check_bound(_NAME, text, of=f"{text[:20]!r}")
 
 
 def _names(texts: list[str] | None) -> list[str] | None:
@@ -63,7 +63,7 @@ def _names(texts: list[str] | None) -> list[str] | None:
 
 
 def _tenant(text: str | None) -> str | None:
-    return None if text is None else bounded(_TENANT, text)
+    return None if text is None else check_bound(_TENANT, text)
 
 
 def parse_duration(text: str) -> timedelta:
@@ -289,12 +289,12 @@ def parse_terms(
     """
     micros = until = None
     if max_cost is not None:
-        micros = bounds.micros_of(bounded(_COST, max_cost.removeprefix("$")))
+        micros = bounds.micros_of(check_bound(_COST, max_cost.removeprefix("$")))
     if deadline is not None:
         # By one instant: a short length of time must not have passed by the time it is checked.
         now = utc_now()
         instant = parse_instant(deadline, now, ago=False)
-        until = bounded(_UNTIL, instant, of=f"the deadline {deadline}")
+        until = check_bound(_UNTIL, instant, of=f"the deadline {deadline}")
         if until <= now:
             raise typer.BadParameter(f"the deadline {deadline} has passed; give a later one")
     return Terms(micros, until, tenant, buy_again)

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from orchestrator.app import Runtime
 from orchestrator.cli.console import Exit, figures, notice, out, print_json
-from orchestrator.cli.options import AsJson, bounded
+from orchestrator.cli.options import AsJson, check_bound
 from orchestrator.cli.session import with_runtime
 from orchestrator.persons import (
     EmailAddress,
@@ -33,7 +33,7 @@ _COUNTS: Final = (
 
 
 def _checked(text: str) -> str:
-    return bounded(_ADDRESS, text)
+    return check_bound(_ADDRESS, text)
 
 
 Email = Annotated[

@@ -403,8 +403,8 @@ class SchemaTooNew(SchemaMismatch):
 
 
 @contextmanager
-def translated(operation: str) -> Iterator[None]:
-    """Raise DatabaseUnavailable(*operation*) for every error that passes by itself."""
+def database_errors(operation: str) -> Iterator[None]:
+    """Turn errors that pass by themselves into `DatabaseUnavailable(operation)`."""
     try:
         yield
     except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
@@ -437,7 +437,7 @@ async def reading(engine: AsyncEngine, operation: str) -> AsyncIterator[AsyncCon
     Raises:
         DatabaseUnavailable: With *operation*, which completes "could not ...".
     """
-    with translated(operation):
+    with database_errors(operation):
         async with engine.connect() as connection:
             yield connection
 
@@ -451,7 +451,7 @@ async def writing(engine: AsyncEngine, operation: str) -> AsyncIterator[AsyncCon
     Raises:
         DatabaseUnavailable: With *operation*, which completes "could not ...".
     """
-    with translated(operation):
+    with database_errors(operation):
         async with engine.execution_options(**{WRITES: True}).begin() as connection:
             yield connection
 

@@ -22,7 +22,7 @@ from orchestrator.infra.redis_client import (
 from orchestrator.jobs.errors import AlreadyRequeued, KeyInFlight, KeyReused
 from orchestrator.jobs.keys import ROOT, JobKeys
 from orchestrator.jobs.model import CHUNK_ITEMS, Item, NewJob, Report, RequestKey, WorkDigest
-from orchestrator.jobs.repair import undamaged
+from orchestrator.jobs.repair import with_repair
 from orchestrator.jobs.stored import SEGMENT_ROWS, TALLY, Numbers, Segment, pack_row_counts
 
 #: How long the parts of a job live if the job is never sealed.
@@ -174,7 +174,7 @@ class UnsealedJob:
         async def accept() -> bytes:
             return cast("bytes", await self._intake.accept(keys=[ROOT], args=args))
 
-        sealed = await undamaged(self._redis, "job accept", accept, job_id=self.job_id)
+        sealed = await with_repair(self._redis, "job accept", accept, job_id=self.job_id)
         if sealed.decode() != self.job_id:
             await self.discard()
         if not sealed:

@@ -17,7 +17,7 @@ from orchestrator.infra.slots import Lane
 from orchestrator.jobs.errors import UnreadableJob
 from orchestrator.jobs.keys import ALL, ROOT, UNREADABLE, JobKeys, LaneKeys
 from orchestrator.jobs.model import Job, JobState
-from orchestrator.jobs.repair import undamaged
+from orchestrator.jobs.repair import with_repair
 from orchestrator.jobs.stored import job_of
 
 #: Records of one read.
@@ -56,7 +56,7 @@ async def walk(
     # How many at the instant `top` were met: as many jobs as fit into a millisecond.
     met = 0
     while True:
-        page, jobs = await undamaged(
+        page, jobs = await with_repair(
             redis, "job list", partial(_page, redis, key, top, since_ms, met)
         )
         for place, job in zip(page, jobs, strict=True):
@@ -256,7 +256,7 @@ class Backlog:
 
     async def lanes(self) -> list[LaneBacklog]:
         """Return the backlog of every lane, in one round trip, however much waits."""
-        *found, (seconds, micros) = await undamaged(self._redis, "job backlog", self._read)
+        *found, (seconds, micros) = await with_repair(self._redis, "job backlog", self._read)
         now_ms = seconds * 1000 + micros // 1000
         each = (found[start : start + 4] for start in range(0, len(found), 4))
         return [
@@ -266,7 +266,7 @@ class Backlog:
 
     async def waited(self, lane: Lane) -> timedelta | None:
         """Return how long the next tenant of *lane* has waited for its turn; None without one."""
-        return await undamaged(self._redis, "job line", partial(self._waited, LaneKeys(lane)))
+        return await with_repair(self._redis, "job line", partial(self._waited, LaneKeys(lane)))
 
     async def _read(self) -> list[Any]:
         pipe = self._redis.pipeline(transaction=True)

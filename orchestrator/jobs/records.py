@@ -24,7 +24,7 @@ from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
 from orchestrator.jobs.keys import ACTIVE, ROOT, JobKeys
 from orchestrator.jobs.listing import is_wrong_type, read_jobs, readable
 from orchestrator.jobs.model import Command, Item, Job, JobState, Report, origins, target
-from orchestrator.jobs.repair import set_aside, undamaged
+from orchestrator.jobs.repair import set_aside, with_repair
 from orchestrator.jobs.stored import ROW_COUNT, TALLY, items_in, job_of, row_count_in
 
 T = TypeVar("T")
@@ -129,7 +129,7 @@ class JobRecords:
         async def read() -> list[bytes]:
             return cast("list[bytes]", await self._redis.zrange(ACTIVE, 0, -1))
 
-        return [readable(job_id) for job_id in await self._undamaged("job active", read)]
+        return [readable(job_id) for job_id in await self._with_repair("job active", read)]
 
     async def command(self, job_id: str, command: Command) -> JobState | None:
         """Ask *command* of a job; return the state that it is in after that, None without a job.
@@ -145,7 +145,7 @@ class JobRecords:
             return cast("bytes | None", await self._move(keys=[ROOT], args=args))
 
         await self.job(job_id)
-        state = await self._undamaged(f"job {command}", move, job_id=job_id)
+        state = await self._with_repair(f"job {command}", move, job_id=job_id)
         return None if state is None else JobState(state.decode())
 
     async def set_aside(self, job_id: str) -> None:
@@ -169,7 +169,7 @@ class JobRecords:
             args: list[Any] = [self._ttl_ms, lane, token, self._lease_ms]
             return cast("list[Any] | None", await self._take(keys=[ROOT], args=args))
 
-        taken = await self._undamaged("job take", take)
+        taken = await self._with_repair("job take", take)
         if taken is None:
             yield None
             return
@@ -188,7 +188,7 @@ class JobRecords:
             await self._finish(keys=[ROOT], args=args)
 
         with suppress(UnreadableJob):  # it is set aside, and its lease lapses
-            await self._undamaged("job finish", finish, job_id=lease.job_id)
+            await self._with_repair("job finish", finish, job_id=lease.job_id)
 
     async def items_of(self, lease: ChunkLease) -> list[tuple[int, Item]]:
         """Return the items of a chunk that have no result yet, with their numbers.
@@ -245,7 +245,7 @@ class JobRecords:
             found = await self._redis.hmget(JobKeys(job_id).results, numbers)
             return cast("list[bytes | None]", found)
 
-        known = await self._undamaged("job items", read, job_id=job_id)
+        known = await self._with_repair("job items", read, job_id=job_id)
         return [item for item, result in zip(items, known, strict=True) if result is None]
 
     async def row_counts(self, job: Job, items: Sequence[tuple[int, Item]]) -> list[int]:
@@ -259,7 +259,7 @@ class JobRecords:
             bounds = ROW_COUNT.size * first, ROW_COUNT.size * (last + 1) - 1
             return cast("bytes", await self._redis.getrange(key, *bounds))
 
-        packed = await self._undamaged("job row counts", read, job_id=job.job_id)
+        packed = await self._with_repair("job row counts", read, job_id=job.job_id)
         counts = [row_count_in(packed, number - first) for number, _ in items]
         # More rows than there are: something else has written the counts.
         return [count if count <= job.total else 1 for count in counts]
@@ -286,7 +286,7 @@ class JobRecords:
                 # One of the jobs may be damaged: the batch is split until it is found.
                 raise NotTogether from refused
         else:
-            counted = await self._undamaged(
+            counted = await self._with_repair(
                 "job report",
                 lambda: call_together(self._redis, self._report, calls),
                 job_id=reports[0][0],
@@ -294,10 +294,10 @@ class JobRecords:
         answers = {job_id: iter(each) for job_id, each in zip(args_of, counted, strict=True)}
         return [bool(next(answers[job_id])) for job_id, _, _ in reports]
 
-    async def _undamaged(
+    async def _with_repair(
         self, operation: str, step: Callable[[], Awaitable[T]], *, job_id: str | None = None
     ) -> T:
-        return await undamaged(self._redis, operation, step, job_id=job_id, ttl=self._ttl)
+        return await with_repair(self._redis, operation, step, job_id=job_id, ttl=self._ttl)
 
 
 def _report_args(number: int, report: Report) -> list[Any]:

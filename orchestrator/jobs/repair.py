@@ -31,7 +31,7 @@ _MS: Final = timedelta(milliseconds=1)
 _ANY_JOB: Final = ROOT + "?" * 32
 
 
-async def undamaged(
+async def with_repair(
     redis: Redis,
     operation: str,
     step: Callable[[], Awaitable[T]],

@@ -15,7 +15,7 @@ from .models import (
     UnknownLead,
     drafting,
     lead_key,
-    merged,
+    merge_leads,
     opportunity_id,
     opportunity_key,
 )
@@ -42,7 +42,7 @@ __all__ = [
     "add_moves",
     "drafting",
     "lead_key",
-    "merged",
+    "merge_leads",
     "next_versions",
     "open_webhook",
     "opportunity_id",

@@ -88,7 +88,7 @@ class OnConflict(StrEnum):
 _IDENTITY: Final = frozenset({"id", "email"})
 
 
-def merged(stored: Lead, later: Lead, rule: OnConflict) -> Lead:
+def merge_leads(stored: Lead, later: Lead, rule: OnConflict) -> Lead:
     """Return *stored* as it is after an import of the same lead as *later*."""
     if rule is OnConflict.KEEP:
         return stored

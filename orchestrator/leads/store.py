@@ -43,7 +43,7 @@ from .models import (
     StoredDecision,
     UnknownLead,
     lead_key,
-    merged,
+    merge_leads,
     opportunity_key,
 )
 from .recording import record_all, to_decision
@@ -103,7 +103,7 @@ class LeadStore:
             distinct: dict[UUID, Lead] = {}
             for lead in chunk:
                 earlier = distinct.get(lead.id)
-                distinct[lead.id] = merged(earlier, lead, on_conflict) if earlier else lead
+                distinct[lead.id] = merge_leads(earlier, lead, on_conflict) if earlier else lead
             inserted = await self._insert(distinct)
             others = {each: lead for each, lead in distinct.items() if each not in inserted}
             updated = await self._update(others, on_conflict)
@@ -138,7 +138,7 @@ class LeadStore:
         """Return what *new*, all distinct, would become in an import, and what it would report."""
         stored = await self.leads([lead.id for lead in new])
         after = [
-            merged(stored[lead.id], lead, on_conflict) if lead.id in stored else lead
+            merge_leads(stored[lead.id], lead, on_conflict) if lead.id in stored else lead
             for lead in new
         ]
         updated = sum(lead.id in stored and lead != stored[lead.id] for lead in after)
@@ -148,7 +148,7 @@ class LeadStore:
         """Merge *later* into the stored leads; return how many that changes."""
         stored = {} if rule is OnConflict.KEEP else await self.leads(later)
         changing = [
-            each for each, lead in stored.items() if merged(lead, later[each], rule) != lead
+            each for each, lead in stored.items() if merge_leads(lead, later[each], rule) != lead
         ]
 
         async def work(connection: AsyncConnection) -> tuple[int, Mapping[str, int]]:
@@ -170,7 +170,7 @@ class LeadStore:
         rows = []
         for row in found.mappings():
             stored = _to_lead(row)
-            lead = merged(stored, later[stored.id], rule)
+            lead = merge_leads(stored, later[stored.id], rule)
             if lead != stored:
                 before[stored.id] = row["version"]
                 rows.append({f"new_{name}": value for name, value in _row(lead).items()})

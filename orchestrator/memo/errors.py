@@ -29,7 +29,7 @@ class NotDurable(StoreUnavailable):
     def __str__(self) -> str:
         return (
             f"an intent to buy could not be confirmed: {self.reason}; nothing was bought, "
-            "`emasai doctor` says what to mend"
+            "`emasai doctor` names the fix"
         )
 
 

@@ -126,7 +126,7 @@ def process_of(token: str) -> str:
     return token.partition(".")[0]
 
 
-def listed(entry: str, token: str) -> str:
+def record_member(entry: str, token: str) -> str:
     """Return the member of `RECORDED` for the record that *token* has written for *entry*."""
     return f"{token} {entry}"
 
@@ -192,7 +192,7 @@ class Scripts:
         """Write *body* as the record of *writer*, and list it; return what `record.lua` says."""
         names = (keys.lease, keys.record, RECORDED)
         args: list[Any] = [token, body, self._record_ttl_ms, self._lease_ms, hold // _MS]
-        args += [int(amends), listed(keys.entry, writer)]
+        args += [int(amends), record_member(keys.entry, writer)]
         return cast("int", await self._call(self._write_record, names, args))
 
     async def drop_record(
@@ -200,7 +200,7 @@ class Scripts:
     ) -> bool:
         """Remove the record that *token* wrote, or only if it is still *body*."""
         names = [keys.record, RECORDED, *([keys.failure] if with_failure else [])]
-        args = (body or token, listed(keys.entry, token))
+        args = (body or token, record_member(keys.entry, token))
         return bool(await self._call(self._drop_record, names, args))
 
     async def drop_failure(self, keys: Keys, stored: bytes) -> None:
@@ -216,7 +216,7 @@ class Scripts:
         until_ms = entry.expires_at_ms
         stale_until_ms = until_ms + self._stale_for_ms if self._stale_for_ms else 0
         args: list[Any] = [token, generation, body, until_ms, CHANNEL, keys.entry]
-        args += [record, self._record_ttl_ms, stale_until_ms, listed(keys.entry, token)]
+        args += [record, self._record_ttl_ms, stale_until_ms, record_member(keys.entry, token)]
         return cast("bytes", await self._call(self._commit, names, args)).decode()
 
     async def release(
@@ -457,7 +457,7 @@ class Records:
 
     async def look_again(self, left: LeftRecord, *, after: timedelta) -> None:
         """Put off the next look at a record."""
-        member = listed(left.key, left.record["written_by"])
+        member = record_member(left.key, left.record["written_by"])
         with store_errors("record"):
             await self._redis.zadd(RECORDED, {member: self._ms(after)}, xx=True)
 

@@ -288,7 +288,7 @@ class EnrichmentFailures:
             error.retry_in = retry_in
 
     def may_serve_stale(self, error: Exception) -> bool:
-        """Return whether SurfSense is down, so that an old answer is better than none."""
+        """Return whether SurfSense is unavailable, so that an old answer is better than none."""
         return isinstance(error, TransientEnrichmentError)
 
     def _ttl(self, error: EnrichmentError) -> timedelta:

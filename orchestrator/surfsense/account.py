@@ -231,7 +231,7 @@ class Account:
         """Return which steps the workspace serves, and at which prices.
 
         It is read once for all that wait for it, and again after `KEEP`; the last one counts while
-        SurfSense is away.
+        SurfSense is unavailable.
         """
         return await self._verbs.get(company)
 
@@ -243,7 +243,7 @@ class Account:
     async def refresh(self) -> None:
         """Find the workspace and read its verbs, so that the first purchase need not wait.
 
-        For a background loop, which repeats it while SurfSense is away.
+        For a background loop, which repeats it while SurfSense is unavailable.
         """
         try:
             await self.capabilities()

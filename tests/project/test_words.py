@@ -23,6 +23,7 @@ RENAMED: Final = {
     r"(?i)\bpermits?\b": "send guard",
     # Operators watch for the log events `stray.*`.
     r"\bstrays?\b(?!\.)": "orphaned run",
+    r"\bmend(s|ed|ing)?\b": "fix",
     r"(?i)\bdesks?\b|\bworkshop\b|\binvention\b": "enrich endpoint, run simulator, fake data",
 }
 #: Words that hide who acts, and idioms that have a plain word.
@@ -34,7 +35,7 @@ UNPLAIN: Final = {
     r"\ball the same\b": "still",
     r"\banother than\b": "other than, different from",
     r"\bslip of the pen\b": "probably a typo",
-    r"\b(of ours is|server is|Redis is|backend is) (away|down)\b": "a backend is unavailable",
+    r"\b(ours|server|Redis|backend|SurfSense|database|broker) is (away|down)\b": "is unavailable",
 }
 #: Not read: the history, and other languages.
 _LEFT_OUT: Final = ("CHANGELOG.md", "README.es.md", "tests/project/test_words.py")

@@ -123,7 +123,7 @@ async def test_a_server_without_a_file_sells_nothing(
 
         refusal = await _refused(world)
         assert "Redis cannot say whether it is on disk (" in str(refusal)
-        assert "nothing was bought, `emasai doctor` says what to mend" in str(refusal)
+        assert "nothing was bought, `emasai doctor` names the fix" in str(refusal)
 
         await admin.config_set("appendonly", "yes")
         await _until_rewritten(admin)

@@ -261,7 +261,7 @@ async def test_live_prices_are_known_once_they_were_read() -> None:
 
 
 async def test_a_start_reads_workspace_and_verbs() -> None:
-    """So that the first purchase need not wait; a loop repeats it while SurfSense is away."""
+    """So that the first purchase need not wait; a loop repeats it until SurfSense answers."""
     surfsense = Planted(workspaces=(503, b""), capabilities=(200, every_verb()))
     account = surfsense.account()
 
