@@ -69,6 +69,8 @@ KEEPALIVE_S: Final = 30
 #: processes stays within the 100 that PostgreSQL allows by default.
 POOL_SIZE: Final = 4
 MAX_OVERFLOW: Final = 4
+#: Seconds for which a caller waits for one of them on PostgreSQL.
+POOL_TIMEOUT_S: Final = 10
 #: Execution option that marks a transaction as one that writes.
 WRITES: Final = "emasai_writes"
 
@@ -214,7 +216,7 @@ def _open_postgres(url: URL, answer_timeout: timedelta | None) -> AsyncEngine:
         pool_pre_ping=True,
         pool_size=POOL_SIZE,
         max_overflow=MAX_OVERFLOW,
-        pool_timeout=STATEMENT_TIMEOUT_S,
+        pool_timeout=POOL_TIMEOUT_S,
         hide_parameters=True,
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
@@ -241,14 +243,22 @@ def _connector(answer_timeout: timedelta | None) -> Callable[..., Awaitable[Any]
     class Connection(AsyncConnection[Any]):
         """Gives up a server that does not answer: its own timeouts do not help against that."""
 
+        _deadline: asyncio.Timeout | None = None
+
         async def wait(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
             seconds = None if answer_timeout is None else answer_timeout.total_seconds()
             try:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(seconds) as self._deadline:
                     return await super().wait(*args, **kwargs)
             except TimeoutError:
                 self.pgconn.finish()  # what the server still does with it is unknown
                 raise OperationalError(f"the server did not answer within {seconds} s") from None
+
+        async def cancel_safe(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - the driver's
+            if self._deadline is not None and self._deadline.expired():
+                # It would not answer this either, and be waited for once more.
+                raise asyncio.CancelledError
+            await super().cancel_safe(timeout=timeout)
 
     return Connection.connect
 

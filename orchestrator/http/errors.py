@@ -34,6 +34,8 @@ REQUEST_ID: Final = "X-Request-ID"
 MAX_BODY_BYTES: Final = 10_000_000
 #: Seconds after which a client should repeat what an unavailable backend could not do.
 RETRY_AFTER_S = 5
+#: The same where a person has to make room, or change a server.
+FULL_RETRY_S = 60
 #: Seconds after which a repeated request should ask whether the first one has been answered.
 IN_FLIGHT_RETRY_S = 1
 #: Faults of one request that are listed; more have one cause.
@@ -290,11 +292,11 @@ def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912 -
             return _of_gateway(error)
         case StoreRefused():
             code = "redis_full" if isinstance(error, StoreFull) else "redis_refuses"
-            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, code, f"{error}.")
+            return _later(code, f"{error}.", FULL_RETRY_S)
         case StoreUnavailable() | RedisError():
             return _away("Redis", "redis_unavailable")
         case DatabaseFull():
-            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "database_full", f"{error}.")
+            return _later("database_full", f"{error}.", FULL_RETRY_S)
         case DatabaseUnavailable():
             return _away("The database", "database_unavailable")
         case _:
@@ -327,10 +329,13 @@ def _plain(error: HTTPException) -> Refusal:
 
 
 def _away(what: str, code: str) -> Refusal:
-    return Refusal(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        code,
+    message = (
         f"{what} does not answer; repeat the request in {RETRY_AFTER_S} seconds, "
-        "nothing is accepted or bought twice.",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
+        "nothing is accepted or bought twice."
     )
+    return _later(code, message, RETRY_AFTER_S)
+
+
+def _later(code: str, message: str, seconds: int) -> Refusal:
+    headers = {"Retry-After": str(seconds)}
+    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers=headers)

@@ -37,9 +37,12 @@ class PostgresServer:
         """Return the URL of *database* as it would stand in `DATABASE_URL`."""
         return f"postgresql://{role}@/{database}?host={self.folder}"
 
-    def restart(self) -> None:
-        """End it without a word to its clients, and start it again with what it has kept."""
+    def stop(self) -> None:
+        """End it without a word to its clients."""
         _run(find_binaries() / "pg_ctl", self.folder, "stop", "-w", "-m", "immediate")
+
+    def start(self) -> None:
+        """Start it again with what it has kept."""
         _start(self.folder)
 
     @property

@@ -49,7 +49,8 @@ def _restart_pooler(_: PostgresServer, pooler: PgBouncer) -> None:
 
 
 def _restart_server(server: PostgresServer, _: PgBouncer) -> None:
-    server.restart()
+    server.stop()
+    server.start()
 
 
 @pytest.mark.parametrize("restart", [_restart_pooler, _restart_server])
