@@ -15,7 +15,8 @@ ROOT: Final = Path(__file__).parents[1]
 #: What each kind of word means in a table of people who never saw the data file.
 _KINDS: Final = {
     "company": "the company",
-    "customer": "the company, where no column is called by a word of the row above",
+    "account": "the company, read where the columns of the row above are blank",
+    "customer": "the company, where no column is called by a word of the rows above",
     "full": "the contact's whole name",
     "given": "the contact's given name",
     "middle": "the contact's middle name",
@@ -53,8 +54,10 @@ are read, and what they would cost.
 | NDJSON, JSON | an object (or a company's name) a line, or an array of objects |
 | `.gz`, `.zip` | one of these files, compressed |
 
-The table may stand below titles, notes, comments and `sep=`; blank rows and the footer of a report
-are no rows, and each of these is said. A file may have no header: where its first line holds a
+The table may stand below titles, notes, comments and `sep=`; blank rows, sums, the footer of a
+report, and lines that name the columns once more (with the titles of groups above them) are no
+rows, and each of these is said. A line above the names may say whose the columns below are
+(`Contact`, `Company`). A file may have no header: where its first line holds a
 value (an e-mail address, a website, a phone, a country, a legal form) and no known name, it is a
 row, and the columns are called `column 1`, `column 2` and so on.
 
@@ -78,6 +81,12 @@ the domains of the websites and e-mail addresses beside them in at least half of
 (`Tejidos Norte`, `tejidosnorte.test`), or, without any domain, if half of them end with a legal
 form; it holds people if they are in the addresses (`ana.ruiz@`). Where two columns show the same,
 neither is read. What was found out so is said before the run.
+
+Cells also correct names: a column of keys of records (`0015e00001AbCdEEAV`), of numbers or of yes
+and no holds neither companies nor people; a `Name` whose cells have legal forms is the company's;
+and one website in all rows, beside mail of several companies, is that of a form. A link, an address
+or a domain in brackets behind a name (`Norte (norte.test)`) is none of the name, and serves as the
+e-mail address or website where there is no other.
 
 Never read by its cells is a column with one of these words in its name: {others}.
 

@@ -233,7 +233,9 @@ def phone(text: str, country_code: str | None) -> str:
         BadValueError: None could, from *country_code* or, with +, from anywhere. The caller keeps
             it, with a warning.
     """
-    for number in (text, *phones_in(text)):
+    numbers = list(phones_in(text))
+    # A word before a number would be kept with it.
+    for number in (*numbers, text) if text[:1].isalpha() else (text, *numbers):
         if _can_be_dialled(number, country_code):
             return number
     raise BadValueError(Flaw(flaws.NO_PHONE))

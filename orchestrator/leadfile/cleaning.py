@@ -35,6 +35,8 @@ _PHONE_WORD: Final = re.compile(
     r"\s*[.:]*\s*(?=[+(\d])",
     re.IGNORECASE,
 )
+#: Of links, and of the lead forms of social networks.
+_PHONE_MARK: Final = re.compile(r"(?:tel|p):(?=[+\d])")
 _SCIENTIFIC: Final = re.compile(r"\+?(\d)[.,](\d+)E\+?(\d{1,2})", re.IGNORECASE)
 _WHOLE_NUMBER: Final = re.compile(r"(\+?\d{6,})[.,]0+")
 _NUMBER: Final = re.compile(r"[+(]?[\d\s().+/-]{6,}")
@@ -45,6 +47,46 @@ _DATE: Final = re.compile(
 _MOJIBAKE: Final = re.compile(r"[ÃÂ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\ufffd]|â€")  # noqa: RUF001
 #: A letter that its program could not write.
 _LOST: Final = re.compile(r"(?<=[^\W\d_])\?(?=[^\W\d_])|(?:^|(?<=\s))\?+(?=[^\W\d_]{2})")
+
+
+#: A name with a link, an address or a path behind it, as linked records are exported.
+_WITH_LINK: Final = re.compile(
+    r"(.*\S)\s*[(<\[]\s*(\S*(?:://|@)\S+|\.{1,2}/\S+|(?:[\w-]+\.)+[a-zA-Z]{2,})\s*[)>\]]", re.DOTALL
+)
+#: Keys of records: a UUID, those of Salesforce, Airtable and MongoDB, numbered ones, numbers.
+_RECORD_ID: Final = re.compile(
+    r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?=\D*\d)(?:[0-9a-z]{15}|[0-9a-z]{17,18})|"
+    r"[0-9a-f]{24}|(?=\D*\d)[a-z]+(?:_[0-9a-z]+)+|\d+"
+)
+
+_YES_OR_NO: Final = frozenset(
+    (
+        "true",
+        "false",
+        "yes",
+        "no",
+        "y",
+        "n",
+        "si",
+        "sí",
+        "sim",
+        "não",
+        "ja",
+        "nein",
+        "oui",
+        "non",
+        "verdadero",
+        "falso",
+        "wahr",
+        "falsch",
+        "vrai",
+        "faux",
+        "x",
+        "✓",
+        "☑",
+        "☐",
+    )
+)
 
 
 class Blank(StrEnum):
@@ -94,6 +136,27 @@ def other_field(text: str) -> str | None:
     if " " not in text and ("://" in text or text.lower().startswith("www.")):
         return "website"
     return "e-mail address" if _ADDRESS.fullmatch(text) else None
+
+
+def is_for_programs(text: str) -> bool:
+    """Return whether *text* may be the key of a record, or a yes or no, of some program.
+
+    >>> is_for_programs("0015e00001AbCdEEAV"), is_for_programs("false"), is_for_programs("3M")
+    (True, True, False)
+    """
+    return _RECORD_ID.fullmatch(text) is not None or text.casefold() in _YES_OR_NO
+
+
+def without_link(text: str) -> tuple[str, str]:
+    """Return the name in *text*, and the link, address or path in brackets behind it.
+
+    >>> without_link("Ana Ruiz (ana@a.test)"), without_link("Norte (Grupo)")
+    (('Ana Ruiz', 'ana@a.test'), ('Norte (Grupo)', ''))
+    """
+    if text[-1:] not in {")", ">", "]"} or len(text) > _LONGEST:
+        return text, ""
+    found = _WITH_LINK.fullmatch(text)
+    return (found[1], found[2]) if found else (text, "")
 
 
 def damage_in(text: str) -> Localized | None:
@@ -169,8 +232,8 @@ def phones_in(text: str) -> Iterator[str]:
     >>> list(phones_in("Tel. 911 23 45 67 / 3.4911234567E10")), list(phones_in("3.49E+10"))
     (['911 23 45 67', '+34911234567'], [])
     """
-    for part in re.split(r"\s*(?:[;|\n]|\s/\s|\sy\s|,\s)\s*", _plain(text)):
-        number = _PHONE_WORD.sub("", part.removeprefix("tel:").lstrip("='")).strip()
+    for part in re.split(r"\s*(?:[;|\n]|:::|\s/\s|\sy\s|,\s)\s*", _plain(text)):
+        number = _PHONE_WORD.sub("", _PHONE_MARK.sub("", part).lstrip("='")).strip()
         number = number.replace("(0)", "")
         if scientific := _SCIENTIFIC.fullmatch(number):
             first, digits, power = scientific.groups()

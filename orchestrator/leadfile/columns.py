@@ -61,6 +61,7 @@ def find_columns(
     given: Mapping[LeadField, Sequence[str]] = MappingProxyType({}),
     *,
     of_companies: bool = False,
+    groups: Sequence[str] = (),
 ) -> Columns:
     """Return the columns of *header* that are understood; the others are kept, not read.
 
@@ -69,6 +70,7 @@ def find_columns(
         given: The names of the columns of some fields, as the owner of the file gave them; those
             of one field are alternatives.
         of_companies: The file may be a list of companies, whose `Name` is the company's.
+        groups: Whose value each column holds, from a line above the names; blank where unsaid.
 
     Raises:
         UnknownColumnError: A name of *given* is none of *header*; the message is the name.
@@ -77,12 +79,15 @@ def find_columns(
     headings = {
         number: meaning
         for number, name in enumerate(header)
-        if number not in taken.values() and (meaning := heading(name)) is not None
+        if number not in taken.values()
+        and (meaning := heading(_in_group(name, groups, number))) is not None
     }
     found: dict[LeadField, tuple[Choice, ...]] = {}
-    companies = _of(headings, Holds.COMPANY, _COMPANY_FIRST) or _of(
-        headings, Holds.CUSTOMER, _COMPANY_FIRST
-    )
+    companies = [
+        number
+        for holds in (Holds.COMPANY, Holds.ACCOUNT)
+        for number in _of(headings, holds, _COMPANY_FIRST)
+    ] or _of(headings, Holds.CUSTOMER, _COMPANY_FIRST)
     people = _people(headings)
     names = _of(headings, Holds.NAME, _PERSON_FIRST)
     if of_companies and not companies and people == _each(names):
@@ -91,9 +96,24 @@ def find_columns(
     found[LeadField.CONTACT] = people
     for field, holds, order in _SIMPLE:
         found[field] = _each(_of(headings, holds, order))
+    found[LeadField.CITY] = _in_country(found, headings)
     for field, named in given.items():
         found[field] = _each(taken[name] for name in named)
     return MappingProxyType({field: choices for field, choices in found.items() if choices})
+
+
+def _in_group(name: str, groups: Sequence[str], number: int) -> str:
+    return f"{groups[number]} - {name}" if number < len(groups) and groups[number] else name
+
+
+def _in_country(
+    found: Mapping[LeadField, tuple[Choice, ...]], headings: Mapping[int, Heading]
+) -> tuple[Choice, ...]:
+    """Return the columns of towns, without a person's where the country is the company's."""
+    cities, countries = found[LeadField.CITY], found[LeadField.COUNTRY]
+    if not countries or headings[countries[0][0]].whose not in _COMPANY_FIRST[:2]:
+        return cities
+    return tuple(choice for choice in cities if headings[choice[0]].whose is not Whose.PERSON)
 
 
 def _place_of(header: Sequence[str], name: str) -> int:
@@ -132,13 +152,20 @@ def _people(headings: Mapping[int, Heading]) -> tuple[Choice, ...]:
             Holds.NAME,
         )
     )
+    # `Lead name` may be the title of a record, so the parts of the name go before it.
+    titles = [number for number in full if headings[number].whose is Whose.PERSON]
     parts: tuple[int, ...] = ()
     if given and surnames:
         parts = (given[0], *middle[:1], *surnames[:2])
     elif given:
         # In French and German a `Nom` or `Name` beside a given name is the surname.
-        parts = (given[0], *middle[:1], *names[:1])
+        parts = (given[0], *middle[:1], *(names or titles)[:1])
     elif surnames:
-        parts = (*(names or contacts)[:1], *surnames[:2])
-    choices = (*_each(full), *([parts] if parts else ()), *_each(contacts))
+        parts = (*(names or contacts)[:1], *middle[:1], *surnames[:2])
+    choices = (
+        *_each(number for number in full if number not in titles),
+        *([parts] if parts else ()),
+        *_each(titles),
+        *_each(contacts),
+    )
     return tuple(dict.fromkeys(choices)) or _each(names)

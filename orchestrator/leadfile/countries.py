@@ -34,8 +34,14 @@ _TWO_STATES: Final = frozenset(
     ("china", "congo", "korea", "corea", "coree", "mexico", "georgia", "victoria", "macedonia")
 )
 
-# Names in everyday use that neither ISO 3166 nor CLDR lists.
+# Names in everyday use that neither ISO 3166 nor CLDR lists, and what vehicles have.
 _EVERYDAY: Final = {
+    "AT": "a",
+    "BE": "b",
+    "FR": "f",
+    "IT": "i",
+    "LU": "l",
+    "PT": "p",
     "AE": "uae,emiratos,emiratos arabes,eau,vae",
     "BA": "bosnia",
     "BO": "estado plurinacional de bolivia",
@@ -46,9 +52,9 @@ _EVERYDAY: Final = {
     "CN": "prc,pr china,republica popular china,rp china,mainland china,china continental",
     "CV": "cape verde",
     "CZ": "czech republic,republica checa,tschechische republik",
-    "DE": "bundesrepublik deutschland,brd,republica federal de alemania",
+    "DE": "d,bundesrepublik deutschland,brd,republica federal de alemania",
     "DO": "rep dominicana,dominicana,r dominicana",
-    "ES": "españa peninsular,reino de españa,espanya,españa islas,espana peninsula",
+    "ES": "e,españa peninsular,reino de españa,espanya,españa islas,espana peninsula",
     "GB": "uk,great britain,gran bretaña,england,inglaterra,scotland,escocia,wales,gales,gb uk,"
     "grossbritannien,grande bretagne,angleterre,irlanda del norte,northern ireland",
     "HK": "hong kong sar,hong kong sar china,hongkong",

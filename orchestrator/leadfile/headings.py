@@ -19,25 +19,32 @@ _WORDS: Final = Path(__file__).with_name("data") / "columns.toml"
 _OF_OTHERS: Final = "of_others"
 _LONGEST: Final = 120
 _BRACKETS: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
+#: Between whose value it is and which: no phrase goes across.
+_PATH: Final = re.compile(r"\s+[-–—>|]+\s+|::?")  # noqa: RUF001
 _GROUP: Final = re.compile(r"\s+[-–—>|]+\s+|::?|(?<=[\w)])[./](?=\w)|\s/\s|\\")  # noqa: RUF001
-_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)")
 _ORDINAL: Final = re.compile(r"(\d{1,2})(?:o|a|er|era|do|da|nd|st|rd|th|e|eme)?")
 #: Shorter words are no parts of a compound: too many names would have them by chance.
 _SHORTEST_PART: Final = 3
 _FREE: Final = frozenset(("work", "home", "first", "later", "plain", "link", "joint"))
-_COMPANIES: Final = frozenset(("company", "customer"))
-_ENTITIES: Final = _COMPANIES | {"person", "record"}
+_COMPANIES: Final = frozenset(("company", "account", "customer"))
+_NAMED: Final = _COMPANIES | {"person"}
+_RECORDS: Final = frozenset(("record", "deal"))
+_ENTITIES: Final = _NAMED | _RECORDS
+#: What counts in brackets: `Phone (work)`, but not `Company (text)`.
+_ASIDE: Final = frozenset(("work", "home", "first", "later", "link", "joint"))
+_PARTS: Final = frozenset(("given", "middle", "surname"))
 _ADDRESSES: Final = _ENTITIES | {"address"}
 #: What may stand beside each value.
 _BESIDE: Final = {
     "email": _ADDRESSES,
     "phone": _ENTITIES | {"number"},
-    "website": _COMPANIES | {"address", "record", "name"},
+    "website": _COMPANIES | _RECORDS | {"address", "name"},
     "country": _ADDRESSES | {"region", "code", "id"},
     "city": _ADDRESSES | {"name"},
-    "source": frozenset(("person", "record")),
+    "source": _RECORDS | {"person"},
     "notes": _ENTITIES,
-    **dict.fromkeys(("given", "middle", "surname", "full"), frozenset(("person", "record"))),
+    **dict.fromkeys((*sorted(_PARTS), "full"), _RECORDS | {"person"}),
 }
 
 
@@ -45,6 +52,7 @@ class Holds(StrEnum):
     """What a column holds, more finely than the fields of a lead."""
 
     COMPANY = "company"
+    ACCOUNT = "account"
     CUSTOMER = "customer"
     PERSON = "person"
     FULL = "full"
@@ -89,16 +97,33 @@ def heading(name: str) -> Heading | None:
     >>> heading("Company size"), heading("companyName").holds.value
     (None, 'company')
     """
-    bare = _BRACKETS.sub(" ", name[:_LONGEST]) if len(name) <= _LONGEST else ""
+    bare = _BRACKETS.sub(_aside, name) if len(name) <= _LONGEST else ""
     groups = [_words_in(part) for part in _GROUP.split(bare)]
     words = [word for group in groups for word in group]
-    kinds = list(_kinds(words))
-    if not kinds or None in kinds:
+    path = [list(_kinds(_words_in(part))) for part in _PATH.split(bare)]
+    kinds = [kind for part in path for kind in part]
+    # `Is a company` is no company.
+    if not kinds or None in kinds or words[0] == "is":
         return None
     known = [kind for kind in kinds if kind is not None]
+    if len(path) > 1 and _PARTS.intersection(path[-1]):
+        known = [kind for kind in known if kind != "name"]
     last = [kind for kind in _kinds(groups[-1]) if kind is not None]
     holds = _held(known, last if len(groups) > 1 else [])
     return None if holds is None else Heading(holds, _whose(known), _turn(known, words))
+
+
+@lru_cache(maxsize=256)
+def group(name: str) -> str:
+    """Return whose values stand below *name*, a title of several columns: a word of `heading`.
+
+    >>> group("Contact details"), group("Datos de empresa"), group("Notes")
+    ('contact', 'company', '')
+    """
+    said = {kind for kind in _kinds(_words_in(name[:_LONGEST])) if kind in _NAMED}
+    words = {"person": "contact", "company": "company", "account": "company", "customer": "company"}
+    found = {words[kind] for kind in said}
+    return found.pop() if len(found) == 1 else ""
 
 
 @lru_cache(maxsize=4_096)
@@ -146,6 +171,12 @@ def _vocabulary() -> frozenset[str]:
     return frozenset(word for phrase in _phrases() for word in phrase)
 
 
+def _aside(brackets: re.Match[str]) -> str:
+    """Return what *brackets* say of whose value it is, else nothing."""
+    words = _words_in(brackets[0])
+    return f" {' '.join(words)} " if words and _ASIDE.issuperset(_kinds(words)) else " "
+
+
 def _words_in(text: str) -> list[str]:
     return [part for word in fold(_CAMEL.sub(" ", text)).split() for part in _parts(word)]
 
@@ -191,18 +222,15 @@ def _held(kinds: Sequence[str], last_group: Sequence[str]) -> Holds | None:
         return Holds(value) if beside <= _BESIDE[value] else None
     if values or not set(content) <= _ENTITIES | {"name"}:
         return None
-    return _named(kinds, [kind for kind in last_group if kind in _ENTITIES - {"record"}])
+    return _named(kinds, [kind for kind in last_group if kind in _NAMED])
 
 
 def _named(kinds: Sequence[str], last_group: Sequence[str]) -> Holds | None:
     """Return whose name it is: `Contact company` and `Empresa del contacto` are companies."""
-    entities = [kind for kind in kinds if kind in _ENTITIES - {"record"}]
+    entities = [kind for kind in kinds if kind in _NAMED]
     has_name = "name" in kinds
     if not entities:
-        if not has_name:
-            return None
-        about = {"work": None, "home": None}
-        return None if about.keys() & set(kinds) else Holds.NAME
+        return Holds.NAME if has_name and not {"work", "home", "deal"} & set(kinds) else None
     entity = (last_group or entities)[-1]
     if not last_group and "link" in kinds:
         entity = entities[0]

@@ -19,7 +19,7 @@ from orchestrator.identity import InvalidCompanyName, company_domain, parse_name
 
 from . import cells as checks
 from .cells import unguard, visible
-from .cleaning import Blank, blank_kind, other_field
+from .cleaning import Blank, blank_kind, is_for_programs, other_field
 from .columns import Choice, Columns, LeadField
 from .countries import country_code
 from .folding import fold
@@ -57,8 +57,10 @@ def fields_by_cells(
     }
     found: dict[LeadField, tuple[Choice, ...]] = {}
     for field in (LeadField.EMAIL, LeadField.PHONE):
-        if formed.get(field):
-            found[field] = _each(formed[field])
+        # What every row has is a colleague's.
+        several = [n for n in formed.get(field, []) if not table.is_constant(n)]
+        if several:
+            found[field] = _each(several)
     email = _first({**known, **found}, LeadField.EMAIL)
     site = _own_site(table, formed.get(LeadField.WEBSITE, []), email)
     if site is not None:
@@ -90,6 +92,37 @@ def _names(
     return found
 
 
+def corrected(
+    columns: Columns, rows: Sequence[Sequence[str]], names: Collection[int]
+) -> dict[LeadField, tuple[Choice, ...]]:
+    """Return *columns* without those whose cells are not what their names say.
+
+    Keys of records are neither companies nor people. One site for companies with different mail
+    is that of a form or a portal. A column called `Name` or the like, one of *names*, holds
+    companies if half of its cells have a legal form.
+    """
+    table = _Table(rows)
+    found = dict(columns)
+    mail = set(filter(None, table.domains(None, _first(columns, LeadField.EMAIL))))
+    if len(mail) > 1:
+        for field in (LeadField.COMPANY, LeadField.WEBSITE):
+            choices = found.get(field, ())
+            several = tuple(each for each in choices if not table.is_constant(each[0]))
+            found[field] = several or (choices if field is LeadField.COMPANY else ())
+    for field in (LeadField.COMPANY, LeadField.CONTACT):
+        found[field] = tuple(
+            choice
+            for choice in found.get(field, ())
+            if not any(table.has_most(number, is_for_programs) for number in choice)
+        )
+    people = [number for choice in found[LeadField.CONTACT] for number in choice]
+    are_names = bool(people) and set(people) <= set(names)
+    if are_names and all(table.share(number, _has_legal_form) >= _MANY for number in people):
+        found[LeadField.COMPANY] += _each(people)
+        found[LeadField.CONTACT] = ()
+    return {field: choices for field, choices in found.items() if choices}
+
+
 def is_row(cells: Iterable[str]) -> bool:
     """Return whether *cells* hold a value, as no names of columns do: the file has no header."""
     texts = [visible(unguard(cell)) for cell in cells]
@@ -116,6 +149,11 @@ class _Table:
         """Return the share of the filled cells for which *shows* is true."""
         filled = [cell for cell in self.column(number) if cell]
         return fmean(map(shows, filled)) if filled else 0.0
+
+    def is_constant(self, number: int) -> bool:
+        """Return whether several rows have the same cell, and none has another."""
+        filled = list(filter(None, self.column(number)))
+        return len(filled) > 1 and len(set(filled)) == 1
 
     def has_most(self, number: int, shows: Callable[[str], bool]) -> bool:
         """Return whether *shows* is true for all filled cells but one in ten.

@@ -6,6 +6,7 @@ footer of a report.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,8 +35,8 @@ from .csv_format import (
     unwrapped,
 )
 from .files import LeadFileError, Spool
-from .headings import heading, is_of_others
-from .meaning import SAMPLED_ROWS, fields_by_cells, is_row
+from .headings import Holds, group, heading, is_of_others
+from .meaning import SAMPLED_ROWS, corrected, fields_by_cells, is_row
 from .rows import LeadRow, Sheet
 
 _SAVE_AS_CSV = "open it in its program and save it as CSV"
@@ -67,6 +68,14 @@ _FOOTER: Final = re.compile(
     r"gerado (?:por|em)|relat[oó]rio gerado|erstellt (?:von|am)|vertraulich|seite \d|gesamt|"
     r"g[eé]n[eé]r[eé] (?:par|le)|confidentiel)"
 )
+#: What stands before the sums below a column of numbers.
+_TOTAL: Final = re.compile(
+    r"(?i)(?:grand |sub)?totals?|(?:sub)?totales|total (?:general|geral|général)|suma|soma|"
+    r"(?:gesamt)?summe|gesamt|insgesamt|somme|sum|count|recuento|contagem|anzahl|nombre total"
+)
+_SUM: Final = re.compile(r"[\d\s.,%€$£()+-]*")
+#: Lines below the header in which the columns may be named once more, in other words.
+_NEAR: Final = 2
 #: The most narrow table in which a line of one cell behind a blank line is no row.
 _WIDE: Final = 3
 _NAME_THE_COLUMNS = "name the columns on its first line and add a row for each lead"
@@ -102,11 +111,17 @@ class LeadFile:
     """The fields whose columns are known by their cells: their names do not say it."""
     is_workbook: bool = False
     """Whether records are those of a workbook, whose cells have types (`typed_cells`)."""
+    surplus: int = 0
+    """How many of the columns stand behind those that the header names."""
 
     @property
     def header(self) -> tuple[str, ...]:
         """The columns as the file calls them."""
         return self.sheet.header
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self.header[: len(self.header) - self.surplus]
 
     @property
     def mapping(self) -> dict[LeadField, tuple[str, ...]]:
@@ -134,7 +149,8 @@ class LeadFile:
     def records(self) -> Iterator[Record]:
         """Yield the cells of all rows, in order; each call begins at the first row."""
         with _text(self.spool, self.encoding) as lines:
-            for record in _records(lines, self.dialect, len(self.header)):
+            records = _records(lines, self.dialect, len(self.header))
+            for record in _below(records, self._names, self.begins, Counter()):
                 if record.line <= self.begins or _is_blank(record):
                     continue
                 if self.ends is not None and record.line > self.ends:
@@ -199,10 +215,12 @@ def read_lead_file(
         begins = table.header.line - 1
     with _text(spool, found) as text:
         records = _records(_lines(path, text, max_line), table.dialect, len(header))
-        shape = _Shape.of(records, begins, len(header))
+        skipped: Counter[str] = Counter()
+        shape = _Shape.of(_below(records, header, begins, skipped), begins, len(header))
     if not shape.rows:
         raise LeadFileError(str(path), "has a header but no rows", "add a row for each lead")
-    known, by_cells = _columns_of(path, header, needs, columns, shape.sample)
+    groups = _groups(table, header)
+    known, by_cells = _columns_of(path, header, groups, needs, columns, shape.sample)
     return LeadFile(
         path,
         found,
@@ -213,9 +231,10 @@ def read_lead_file(
         begins=begins,
         ends=shape.ends,
         preamble=table.preamble,
-        left_out=(*text_of.left_out, *_left_out(table, shape, begins)),
+        left_out=(*text_of.left_out, *_left_out(table, shape, begins, skipped)),
         by_cells=by_cells,
         is_workbook=text_of.is_workbook,
+        surplus=shape.surplus,
     )
 
 
@@ -237,6 +256,64 @@ def _records(lines: Iterator[str] | TextIO, dialect: Dialect, columns: int) -> I
     for record in read_records(lines, dialect.separators):
         is_whole_line = len(record.cells) == 1 and columns > 1
         yield unwrapped(record, dialect.separators, columns) if is_whole_line else record
+
+
+def _below(
+    records: Iterator[Record], header: tuple[str, ...], begins: int, skipped: Counter[str]
+) -> Iterator[Record]:
+    """Yield *records* without what stands below line *begins* and is no row.
+
+    Boards are exported group by group: each has a title and the *header* again. Other programs
+    have a second line of names below the first, and reports have sums. What is left out is
+    counted in *skipped*.
+    """
+    title: Record | None = None
+    known = find_columns(header)
+    near = begins + _NEAR
+    for record in records:
+        if record.line > begins and (
+            record.cells == header or (record.line <= near and _is_header(record.cells, known))
+        ):
+            skipped["header"] += 1
+            skipped["title"] += title is not None and not _is_blank(title)
+            title = None
+            continue
+        if record.line > begins and _is_total(record):
+            skipped["total"] += 1
+            continue
+        if title is not None:
+            yield title
+            title = None
+        if len(header) > 1 and _is_alone(record):
+            title = record
+        else:
+            yield record
+    if title is not None:
+        yield title
+
+
+def _is_header(cells: Sequence[str], known: Columns) -> bool:
+    """Return whether *cells* are names of columns that hold what is *known* of the columns."""
+    found = find_columns(cells)
+    is_same = len(found) > 1 and all(known.get(field) == at for field, at in found.items())
+    return is_same or all(cell[:1] == "{" and cell[-1:] == "}" for cell in cells)
+
+
+def _groups(table: Table, header: Sequence[str]) -> list[str]:
+    """Return whose value each column holds, where the line above the *header* says it.
+
+    A cell of that line stands above the first column of its group: it was merged over all.
+    """
+    above = list(read_records(table.preamble.splitlines(keepends=True), table.dialect.separators))
+    filled = [record for record in above if not _is_blank(record)]
+    cells = filled[-1].cells[: len(header)] if filled else ()
+    if len(set(map(group, cells)) - {""}) <= 1:
+        return []
+    groups = [""]
+    for cell in (*cells, *[""] * (len(header) - len(cells))):
+        # Below a title that says nothing, nothing is a company's or a person's.
+        groups.append((group(cell) or cell) if visible(cell) else groups[-1])
+    return groups[1:]
 
 
 def _is_blank(record: Record) -> bool:
@@ -355,6 +432,17 @@ def _is_alone(record: Record) -> bool:
     return len(record.cells) == 1 or not any(map(str.strip, record.cells[1:]))
 
 
+def _is_total(record: Record) -> bool:
+    """Return whether *record* has a word for a total, and numbers, but nothing else."""
+    if _TOTAL.match(next(filter(None, record.cells), "").lstrip()) is None:
+        return False
+    cells = list(filter(None, (cell.strip(" :") for cell in record.cells)))
+    words = sum(_TOTAL.fullmatch(cell) is not None for cell in cells)
+    return 0 < words < len(cells) and all(
+        _SUM.fullmatch(cell) or _TOTAL.fullmatch(cell) for cell in cells
+    )
+
+
 def _may_be_footer(record: Record, columns: int, *, has_gap: bool) -> bool:
     """Return whether *record* looks like a line that a report program writes below its table."""
     if columns == 1 or record.has_open_quote or not _is_alone(record):
@@ -363,7 +451,9 @@ def _may_be_footer(record: Record, columns: int, *, has_gap: bool) -> bool:
     return is_apart or _FOOTER.match(record.cells[0]) is not None
 
 
-def _left_out(table: Table, shape: _Shape, begins: int) -> Iterator[str]:
+def _left_out(
+    table: Table, shape: _Shape, begins: int, skipped: Mapping[str, int]
+) -> Iterator[str]:
     """Yield a sentence for each part of the file that is no row."""
     if table.preamble and table.header is not None:
         lines = table.header.line - 1
@@ -373,6 +463,13 @@ def _left_out(table: Table, shape: _Shape, begins: int) -> Iterator[str]:
         yield f"{_lines_in_words(lines)} above {what} on line {lines + 1}"
     if shape.blank:
         yield f"{shape.blank:,} blank row{'s' * (shape.blank > 1)}"
+    if skipped["header"]:
+        titles = (
+            f", and {_lines_in_words(skipped['title'])} of titles above" if skipped["title"] else ""
+        )
+        yield f"{_lines_in_words(skipped['header'])} with the names of the columns again{titles}"
+    if skipped["total"]:
+        yield f"{_lines_in_words(skipped['total'])} with sums"
     if shape.footer:
         first = shown(shape.footer[0], 40)
         yield f"{_lines_in_words(len(shape.footer))} below the table, from '{first}' on"
@@ -385,6 +482,7 @@ def _lines_in_words(count: int) -> str:
 def _columns_of(
     path: Path,
     header: tuple[str, ...],
+    groups: Sequence[str],
     needs: frozenset[LeadField],
     given: Mapping[LeadField, Sequence[str]],
     sample: Sequence[Sequence[str]],
@@ -393,10 +491,17 @@ def _columns_of(
     names = ", ".join(shown(visible(cell), 30) or "(no name)" for cell in header[:20])
     of_companies = LeadField.CONTACT not in needs
     try:
-        columns = find_columns(header, given, of_companies=of_companies)
+        columns = find_columns(header, given, of_companies=of_companies, groups=groups)
     except UnknownColumnError as unknown:
         reason = f"has no column '{shown(str(unknown), 40)}' (its columns: {names})"
         raise LeadFileError(str(path), reason, "write its name as in the file") from None
+    if not given.keys() & {LeadField.COMPANY, LeadField.CONTACT}:
+        mere_names = [
+            number
+            for number, name in enumerate(header)
+            if (meaning := heading(name)) is not None and meaning.holds is Holds.NAME
+        ]
+        columns = corrected(columns, sample, mere_names)
     read = {number for choices in columns.values() for choice in choices for number in choice}
     unnamed = [
         number

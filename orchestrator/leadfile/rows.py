@@ -20,7 +20,14 @@ from orchestrator.infra.distinct import Distinct
 from . import cells as checks
 from . import flaws
 from .cells import looks_like_formula, shown, unguard, visible
-from .cleaning import Blank, blank_kind, damage_in, is_role_address, other_field
+from .cleaning import (
+    Blank,
+    blank_kind,
+    damage_in,
+    is_role_address,
+    other_field,
+    without_link,
+)
 from .columns import FOR_PIPELINE, Choice, Columns, LeadField, find_columns
 from .csv_format import Record, has_broken_bytes
 from .flaws import MAX_CELL_CHARS, Flaw, Level, RowProblem
@@ -221,14 +228,16 @@ class _FieldReader:
 
     def lead(self) -> LeadFields | None:
         """Return the fields, None where an error stands against the row."""
-        typed = self._checked(LeadField.COMPANY, self._undamaged)
+        typed, site = without_link(self._checked(LeadField.COMPANY, self._undamaged) or "")
         website = self._checked(LeadField.WEBSITE, checks.website)
         country = self._checked(LeadField.COUNTRY, checks.country)
-        contact = self._checked(LeadField.CONTACT, str)
+        contact, address = without_link(self._checked(LeadField.CONTACT, str) or "")
         email = self._checked(LeadField.EMAIL, checks.email_address)
+        if email is None and "@" in address:
+            email = self._usable(checks.email_address, address)
         phone = self._phone(country)
-        if typed and other_field(typed) == "website" and website is None:
-            website = self._website_in(typed)
+        if website is None and (other_field(typed) == "website" or _is_host(site)):
+            website = self._usable(checks.website, site or typed)
         domain = company_domain(website) or company_domain(email)
         name = self._company_name(typed, domain) if typed else None
         company = self._identified(name) if name else None
@@ -240,7 +249,7 @@ class _FieldReader:
         return LeadFields(
             company=name,
             company_key=company.key,
-            contact=contact,
+            contact=_without_company(contact, name) or None,
             email=email,
             website=website,
             country=country,
@@ -251,13 +260,13 @@ class _FieldReader:
         )
 
     def _undamaged(self, text: str) -> str:
-        if damage := damage_in(text):
+        if damage := damage_in(without_link(text)[0]):
             raise checks.BadValueError(Flaw(flaws.DAMAGED, shown(text), damage))
         return text
 
-    def _website_in(self, text: str) -> str | None:
+    def _usable(self, check: Callable[[str], str], text: str) -> str | None:
         try:
-            return checks.website(text)
+            return check(text)
         except checks.BadValueError:
             return None
 
@@ -354,6 +363,27 @@ class _FieldReader:
         if column is None:
             column = self._sheet.columns[field][0][0]
         self.problems.append(self._sheet.problem(self._line, column, flaw, level))
+
+
+def _is_host(text: str) -> bool:
+    return bool(text) and not {"/", "@"} & set(text)
+
+
+def _without_company(contact: str, company: str) -> str:
+    """Return *contact* without the *company* before or behind it, as address books write it.
+
+    >>> _without_company("Norte SL, Ana Ruiz", "Norte SL"), _without_company("Ruiz, Ana", "Ruiz")
+    ('Ana Ruiz', 'Ruiz, Ana')
+    """
+    for rest in (contact[len(company) :], contact[: -len(company)]):
+        person = rest.strip(" ,|/-–·")  # noqa: RUF001
+        is_parted = len(rest) - len(person) > 1 and " " in person
+        if is_parted and contact.casefold() in {
+            (company + rest).casefold(),
+            (rest + company).casefold(),
+        }:
+            return person
+    return contact
 
 
 def _joined_name(parts: Sequence[str]) -> str:
