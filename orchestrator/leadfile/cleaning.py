@@ -53,6 +53,7 @@ _LOST: Final = re.compile(r"(?<=[^\W\d_])\?(?=[^\W\d_])|(?:^|(?<=\s))\?+(?=[^\W\
 _WITH_LINK: Final = re.compile(
     r"(.*\S)\s*[(<\[]\s*(\S*(?:://|@)\S+|\.{1,2}/\S+|(?:[\w-]+\.)+[a-zA-Z]{2,})\s*[)>\]]", re.DOTALL
 )
+_BETWEEN_LINKS: Final = re.compile(r"(?<=[)>\]])\s*[;,]\s*")
 #: Keys of records: a UUID, those of Salesforce, Airtable and MongoDB, numbered ones, numbers.
 _RECORD_ID: Final = re.compile(
     r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?=\D*\d)(?:[0-9a-z]{15}|[0-9a-z]{17,18})|"
@@ -155,7 +156,8 @@ def without_link(text: str) -> tuple[str, str]:
     """
     if text[-1:] not in {")", ">", "]"} or len(text) > _LONGEST:
         return text, ""
-    found = _WITH_LINK.fullmatch(text)
+    # Of several linked records, the first one.
+    found = _WITH_LINK.fullmatch(_BETWEEN_LINKS.split(text)[0])
     return (found[1], found[2]) if found else (text, "")
 
 

@@ -22,7 +22,10 @@ _BRACKETS: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
 #: Between whose value it is and which: no phrase goes across.
 _PATH: Final = re.compile(r"\s+[-–—>|]+\s+|::?")  # noqa: RUF001
 _GROUP: Final = re.compile(r"\s+[-–—>|]+\s+|::?|(?<=[\w)])[./](?=\w)|\s/\s|\\")  # noqa: RUF001
+_AROUND: Final = re.compile(r"[\[\](){}<>]")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)")
+#: What a program writes before the names of its own tables: `C_FirstName`.
+_PREFIX: Final = re.compile(r"\A[A-Za-z]{1,2}_(?=[A-Z][a-z])")
 _ORDINAL: Final = re.compile(r"(\d{1,2})(?:o|a|er|era|do|da|nd|st|rd|th|e|eme)?")
 #: Shorter words are no parts of a compound: too many names would have them by chance.
 _SHORTEST_PART: Final = 3
@@ -97,7 +100,12 @@ def heading(name: str) -> Heading | None:
     >>> heading("Company size"), heading("companyName").holds.value
     (None, 'company')
     """
-    bare = _BRACKETS.sub(_aside, name) if len(name) <= _LONGEST else ""
+    name = _PREFIX.sub("", name) if len(name) <= _LONGEST else ""
+    # `Address (City)`: what says it may stand in the brackets.
+    return _meaning(_BRACKETS.sub(_aside, name)) or _meaning(_AROUND.sub(" - ", name))
+
+
+def _meaning(bare: str) -> Heading | None:
     groups = [_words_in(part) for part in _GROUP.split(bare)]
     words = [word for group in groups for word in group]
     path = [list(_kinds(_words_in(part))) for part in _PATH.split(bare)]
@@ -214,6 +222,9 @@ def _kinds(words: Sequence[str]) -> Iterator[str | None]:
 def _held(kinds: Sequence[str], last_group: Sequence[str]) -> Holds | None:
     content = [kind for kind in kinds if kind not in _FREE]
     values = {kind for kind in content if kind in _BESIDE}
+    if len(values - {"full"}) == 1 and values - {"full"} <= _PARTS:
+        values = values - {"full"}
+        content = [kind for kind in content if kind != "full"]
     if values in ({"given", "surname"}, {"given", "surname", "name"}):
         return Holds.FULL
     if len(values) == 1:

@@ -11,6 +11,7 @@ bought.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
+from types import MappingProxyType
 from typing import Final
 
 from orchestrator.evidence.hosts import folded_label, registrable
@@ -20,9 +21,10 @@ from orchestrator.identity import InvalidCompanyName, company_domain, parse_name
 from . import cells as checks
 from .cells import unguard, visible
 from .cleaning import Blank, blank_kind, is_for_programs, other_field
-from .columns import Choice, Columns, LeadField
+from .columns import Choice, Columns, LeadField, find_columns
 from .countries import country_code
 from .folding import fold
+from .headings import Holds, heading, is_of_others
 
 #: Rows whose cells are looked at; more would say the same.
 SAMPLED_ROWS: Final = 200
@@ -92,16 +94,78 @@ def _names(
     return found
 
 
-def corrected(
-    columns: Columns, rows: Sequence[Sequence[str]], names: Collection[int]
+def columns_in(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    given: Mapping[LeadField, Sequence[str]] = MappingProxyType({}),
+    *,
+    of_companies: bool = False,
+    groups: Sequence[str] = (),
+) -> tuple[Columns, frozenset[LeadField]]:
+    """Return the columns of each field, and the fields that are known by their cells only.
+
+    Args:
+        header: The names of the columns.
+        rows: The first rows, `SAMPLED_ROWS` at most.
+        given: As for `find_columns`, like the others.
+        of_companies: See there.
+        groups: See there.
+
+    Raises:
+        UnknownColumnError: See there.
+    """
+    columns = find_columns(header, given, of_companies=of_companies, groups=groups)
+    if given.keys() & _NAMED:
+        found = fields_by_cells(rows, _unnamed(header, columns), columns)
+        return MappingProxyType({**columns, **found}), frozenset(found)
+    table = _Table(rows)
+    blank = {number for number in range(len(header)) if not any(table.column(number))}
+    later = {
+        field: columns[field]
+        for field in _NAMED & columns.keys()
+        if all(blank.issuperset(choice) for choice in columns[field])
+    }
+    if later:  # another column, that says less by its name, may hold what is blank there
+        filled = ["" if number in blank else name for number, name in enumerate(header)]
+        others = find_columns(filled, of_companies=of_companies, groups=groups)
+        columns = {**columns, **{field: others.get(field, ()) for field in later}}
+    known = _corrected(columns, table, header)
+    among = _unnamed(header, known)
+    spare = {choice[0] for choice in known.get(LeadField.CONTACT, ())[1:] if len(choice) == 1}
+    if LeadField.COMPANY not in known:
+        # What is called the contact's beside the parts of a person's name may be the company's.
+        among |= spare
+    found = fields_by_cells(rows, among, known)
+    taken = {number for choices in found.values() for choice in choices for number in choice}
+    for field, choices in {**known, **found}.items():
+        kept = tuple(each for each in choices if field in found or not taken & set(each))
+        known[field] = tuple(dict.fromkeys((*kept, *later.get(field, ()))))
+    for field, choices in later.items():
+        known.setdefault(field, choices)
+    return MappingProxyType(known), frozenset(found)
+
+
+_NAMED: Final = frozenset((LeadField.COMPANY, LeadField.CONTACT))
+
+
+def _unnamed(header: Sequence[str], known: Columns) -> set[int]:
+    read = {number for choices in known.values() for choice in choices for number in choice}
+    return {
+        number
+        for number, name in enumerate(header)
+        if number not in read and heading(name) is None and not is_of_others(name)
+    }
+
+
+def _corrected(
+    columns: Columns, table: "_Table", header: Sequence[str]
 ) -> dict[LeadField, tuple[Choice, ...]]:
     """Return *columns* without those whose cells are not what their names say.
 
     Keys of records are neither companies nor people. One site for companies with different mail
-    is that of a form or a portal. A column called `Name` or the like, one of *names*, holds
-    companies if half of its cells have a legal form.
+    is that of a form or a portal. A column called `Name` or the like holds companies if half of
+    its cells have a legal form.
     """
-    table = _Table(rows)
     found = dict(columns)
     mail = set(filter(None, table.domains(None, _first(columns, LeadField.EMAIL))))
     if len(mail) > 1:
@@ -116,11 +180,16 @@ def corrected(
             if not any(table.has_most(number, is_for_programs) for number in choice)
         )
     people = [number for choice in found[LeadField.CONTACT] for number in choice]
-    are_names = bool(people) and set(people) <= set(names)
+    are_names = bool(people) and all(_is_mere_name(header[number]) for number in people)
     if are_names and all(table.share(number, _has_legal_form) >= _MANY for number in people):
         found[LeadField.COMPANY] += _each(people)
         found[LeadField.CONTACT] = ()
     return {field: choices for field, choices in found.items() if choices}
+
+
+def _is_mere_name(name: str) -> bool:
+    meaning = heading(name)
+    return meaning is not None and meaning.holds is Holds.NAME
 
 
 def is_row(cells: Iterable[str]) -> bool:

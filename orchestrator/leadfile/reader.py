@@ -35,8 +35,8 @@ from .csv_format import (
     unwrapped,
 )
 from .files import LeadFileError, Spool
-from .headings import Holds, group, heading, is_of_others
-from .meaning import SAMPLED_ROWS, corrected, fields_by_cells, is_row
+from .headings import group
+from .meaning import SAMPLED_ROWS, columns_in, is_row
 from .rows import LeadRow, Sheet
 
 _SAVE_AS_CSV = "open it in its program and save it as CSV"
@@ -73,6 +73,8 @@ _TOTAL: Final = re.compile(
     r"(?i)(?:grand |sub)?totals?|(?:sub)?totales|total (?:general|geral|général)|suma|soma|"
     r"(?:gesamt)?summe|gesamt|insgesamt|somme|sum|count|recuento|contagem|anzahl|nombre total"
 )
+#: `Visitors: 812`
+_COUNT: Final = re.compile(r"[:=]\s*\d[\d.,]*\s*\Z")
 _SUM: Final = re.compile(r"[\d\s.,%€$£()+-]*")
 #: Lines below the header in which the columns may be named once more, in other words.
 _NEAR: Final = 2
@@ -447,8 +449,10 @@ def _may_be_footer(record: Record, columns: int, *, has_gap: bool) -> bool:
     """Return whether *record* looks like a line that a report program writes below its table."""
     if columns == 1 or record.has_open_quote or not _is_alone(record):
         return False
-    is_apart = has_gap and len(record.cells) == 1 and columns >= _WIDE
-    return is_apart or _FOOTER.match(record.cells[0]) is not None
+    is_apart = has_gap and columns >= _WIDE
+    if is_apart and (len(record.cells) == 1 or _COUNT.search(record.cells[0])):
+        return True
+    return _FOOTER.match(record.cells[0]) is not None
 
 
 def _left_out(
@@ -487,33 +491,20 @@ def _columns_of(
     given: Mapping[LeadField, Sequence[str]],
     sample: Sequence[Sequence[str]],
 ) -> tuple[Columns, frozenset[LeadField]]:
-    """Return the columns of each field, and the fields that are known by their cells only."""
+    """Return `columns_in` of a file that has all columns that it *needs*."""
     names = ", ".join(shown(visible(cell), 30) or "(no name)" for cell in header[:20])
     of_companies = LeadField.CONTACT not in needs
     try:
-        columns = find_columns(header, given, of_companies=of_companies, groups=groups)
+        columns, by_cells = columns_in(
+            header, sample, given, of_companies=of_companies, groups=groups
+        )
     except UnknownColumnError as unknown:
         reason = f"has no column '{shown(str(unknown), 40)}' (its columns: {names})"
         raise LeadFileError(str(path), reason, "write its name as in the file") from None
-    if not given.keys() & {LeadField.COMPANY, LeadField.CONTACT}:
-        mere_names = [
-            number
-            for number, name in enumerate(header)
-            if (meaning := heading(name)) is not None and meaning.holds is Holds.NAME
-        ]
-        columns = corrected(columns, sample, mere_names)
-    read = {number for choices in columns.values() for choice in choices for number in choice}
-    unnamed = [
-        number
-        for number, name in enumerate(header)
-        if number not in read and heading(name) is None and not is_of_others(name)
-    ]
-    by_cells = fields_by_cells(sample, unnamed, columns)
-    columns = MappingProxyType({**columns, **by_cells})
     missing = [name for name in LeadField if name in needs and name not in columns]
     if missing:
         reason = f"has no {' and no '.join(missing)} column (its columns: {names})"
         hint = " and ".join(_NAME_IT[name] for name in missing)
         option = f"or say which it is: --column {missing[0]}=NAME"
         raise LeadFileError(str(path), reason, f"{hint}, {option}")
-    return columns, frozenset(by_cells)
+    return columns, by_cells
