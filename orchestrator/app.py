@@ -362,6 +362,7 @@ async def build(
                 durability=durability,
                 record_ttl=max(MemoOptions().record_ttl, 2 * settings.redis_ttl),
             ),
+            supervisor=supervisor,
             clock=clock,
         )
         sweeper = Sweeper(memo, purchaser, orphans, clock=clock)

@@ -33,20 +33,18 @@ class Pruner:
         clock: Clock,
         *,
         keep: timedelta,
-        period: timedelta = PERIOD,
         batch: int = BATCH,
     ) -> None:
         self.what = what
         self._kept = kept
         self._clock = clock
         self._keep = keep
-        self._period = period
         self._batch = batch
 
     @property
     def loop(self) -> Loop:
         """The loop that every worker runs."""
-        return Loop(f"pruner of {self.what}", self.prune, self._period)
+        return Loop(f"pruner of {self.what}", self.prune, PERIOD)
 
     async def prune(self) -> int:
         """Drop all that is due, a short transaction at a time; return how many rows."""

@@ -59,13 +59,11 @@ class Miss:
 class Fence:
     """Reads, fills, closes and opens cached rows. A Redis that is unavailable is no error here."""
 
-    def __init__(self, redis: Redis, *, ttl: timedelta, closed_for: timedelta = CLOSED_FOR) -> None:
-        """Keep entries for *ttl*; a write that does not come back closes its keys *closed_for*."""
+    def __init__(self, redis: Redis, *, ttl: timedelta) -> None:
+        """Keep entries for *ttl*."""
         self._redis = redis
         self._ttl_ms = ttl // _MS
-        self._fence_ttl_ms = (ttl + max(_OUTLIVES, closed_for)) // _MS
-        self._closed_ms = closed_for // _MS
-        self.closed_for = closed_for
+        self._fence_ttl_ms = (ttl + max(_OUTLIVES, CLOSED_FOR)) // _MS
         # Readers of one loop tick share a round trip, and do not wait for writers: those may wait
         # for the server's disk.
         self._reads = ScriptBatcher(redis)
@@ -112,7 +110,7 @@ class Fence:
 
     async def close(self, keys: Collection[str], token: str) -> bool:
         """Close *keys* for the write *token*; False if Redis has not said that they are."""
-        args = (_generation(), token, self._closed_ms, self._fence_ttl_ms)
+        args = (_generation(), token, CLOSED_FOR // _MS, self._fence_ttl_ms)
         calls = (self._changes.call(self.close_script, fence_keys(key), args) for key in keys)
         return await self._ask("close", asyncio.gather(*calls), WRITE_PATIENCE_S) is not None
 

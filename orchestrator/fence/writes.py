@@ -25,7 +25,7 @@ from orchestrator.infra.clock import Clock
 from orchestrator.infra.logs import error_class
 from orchestrator.infra.redis_client import StoreUnavailable
 
-from .fence import Fence
+from .fence import CLOSED_FOR, Fence
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +98,7 @@ class FencedWrites:
 
     def _check_still_closed(self, operation: str, seconds: float) -> None:
         """Undo a write whose process stood still for so long that its keys may be open again."""
-        if seconds > self._fence.closed_for.total_seconds() / 2:
+        if seconds > CLOSED_FOR.total_seconds() / 2:
             raise DatabaseUnavailable(operation)
 
     def _row(self, token: str, versions: Mapping[str, int]) -> dict[str, object]:

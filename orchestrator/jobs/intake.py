@@ -60,12 +60,10 @@ class Intake:
         redis: Redis,
         *,
         ttl: timedelta,
-        unsealed_ttl: timedelta = UNSEALED_TTL,
         chunk_items: int = CHUNK_ITEMS,
     ) -> None:
         self.redis = redis
         self.ttl_ms = ttl // _MS
-        self.unsealed_ttl = unsealed_ttl
         self.chunk_items = chunk_items
         self.accept = load_script(redis, "orchestrator.jobs", "job", "accept")
 
@@ -85,7 +83,7 @@ class UnsealedJob:
         self._intake = intake
         self._redis = intake.redis
         self._new = new
-        self._unsealed_ms = intake.unsealed_ttl // _MS
+        self._unsealed_ms = UNSEALED_TTL // _MS
         self._renewed_at = monotonic()
         self._keys = JobKeys(job_id)
         self._digest = WorkDigest(new)
@@ -216,7 +214,7 @@ class UnsealedJob:
             if limit and int(memory["used_memory"]) > MOST_USED * limit:
                 raise StoreFull("job accept")
             await pipe.execute()
-            if monotonic() - self._renewed_at > self._intake.unsealed_ttl.total_seconds() / 3:
+            if monotonic() - self._renewed_at > UNSEALED_TTL.total_seconds() / 3:
                 await self._renew(self._unsealed_ms)
                 self._renewed_at = monotonic()
 

@@ -320,9 +320,9 @@ def verdict_on(status: int, retry_after: str | None, now: datetime) -> Verdict:
     return Later(f"answered {status}", wait)
 
 
-def pause_after(attempts: int, first: timedelta = FIRST_PAUSE) -> timedelta:
+def pause_after(attempts: int) -> timedelta:
     """Return how long to wait after *attempts* failures, at random up to twice as long."""
-    backoff = EqualJitterBackoff(LONGEST_PAUSE.total_seconds(), first.total_seconds())
+    backoff = EqualJitterBackoff(LONGEST_PAUSE.total_seconds(), FIRST_PAUSE.total_seconds())
     # The exponent is bounded: the longest pause is reached long before.
     return timedelta(seconds=backoff.compute(min(attempts - 1, 30)))
 

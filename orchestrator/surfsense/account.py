@@ -176,16 +176,6 @@ class Account:
         self._told: Capabilities | None = None
         self._verbs = _Shared(self._read_capabilities, keep=KEEP)
 
-    async def verify_token(self, company: str = "") -> str:
-        """Return what kind of token it is, as `pat`.
-
-        Raises:
-            AccessDenied: It is wrong or has expired.
-            RequestRejected: There is no SurfSense at SURFSENSE_URL.
-        """
-        answer = await self._get("/verify-token", _TOKEN, company)
-        return answer.method
-
     async def workspaces(self, company: str = "") -> tuple[Workspace, ...]:
         """Return the workspaces that the token may use; none if API access is on in none."""
         found: list[Workspace] = []
@@ -215,16 +205,16 @@ class Account:
         """
         return (await self._get("/users/me", _USER, company)).credit_micros_balance
 
-    async def has_credit(self, most_micros: int, company: str = "") -> bool:
+    async def has_credit(self, most_micros: int) -> bool:
         """Return whether a call that costs *most_micros* could be paid, as far as is known.
 
         True, too, where only the owner of the workspace could tell: then a purchase finds out.
         """
-        number = await self.workspace_id(company)
-        listed = await self.workspaces(company)
+        number = await self.workspace_id()
+        listed = await self.workspaces()
         if not any(each.is_owner for each in listed if str(each.id) == number):
             return True
-        left = await self.credit(company)
+        left = await self.credit()
         return left is None or not most_micros or left >= most_micros
 
     async def capabilities(self, company: str = "") -> Capabilities:
@@ -337,14 +327,9 @@ class _Shared(Generic[T]):
             self._until = monotonic() + KEEP_AFTER_FAILURE.total_seconds()
 
 
-class _Token(BaseModel):
-    method: str = "unknown"
-
-
 class _User(BaseModel):
     credit_micros_balance: Annotated[int | None, WrapValidator(_or_none)] = None
 
 
-_TOKEN: Final = TypeAdapter(_Token)
 _USER: Final = TypeAdapter(_User)
 _LISTED: Final[TypeAdapter[list[object]]] = TypeAdapter(list[object])

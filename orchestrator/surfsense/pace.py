@@ -266,7 +266,6 @@ class Pace:
         workspace: str | FindWorkspace,
         rate: Rate | None = None,
         has_credit: HasCredit | None = None,
-        trip: int = TRIP,
         probe_pause: timedelta = PROBE_PAUSE,
         probe_within: timedelta = PROBE_WITHIN,
         credit_pause: timedelta = CREDIT_PAUSE,
@@ -280,7 +279,6 @@ class Pace:
             rate: What the service allows.
             has_credit: Asks the service, for free, whether a call of so much could be paid; None
                 where it cannot be asked: then a call finds out, once in *credit_pause*.
-            trip: Failures in a row that open the breaker.
             probe_pause: Pause between two probes.
             probe_within: After which a probe that reports nothing is given up.
             credit_pause: Between two questions for credit.
@@ -289,7 +287,6 @@ class Pace:
         self._redis = redis
         self._workspace = workspace
         self._has_credit = has_credit
-        self._trip = trip
         self._probe_pause = probe_pause
         self._probe_within = probe_within
         self._credit_pause = credit_pause
@@ -382,8 +379,8 @@ class Pace:
             StoreUnavailable: The gate was not told.
         """
         pause_us = self._probe_pause // _US
-        if await self._tell("failed", int(turn.is_probe), self._trip, pause_us):
-            log.warning("pace.breaker_opened", failures=self._trip)
+        if await self._tell("failed", int(turn.is_probe), TRIP, pause_us):
+            log.warning("pace.breaker_opened", failures=TRIP)
 
     async def succeeded(self) -> None:
         """Note that the service works.
@@ -455,7 +452,7 @@ class Pace:
             next_in=max(next_us, 0) * _US,
             limited_for=max(gate.get("not_before", 0) - now_us, 0) * _US,
             failures=failures,
-            breaker=Breaker.OPEN if failures >= self._trip else Breaker.CLOSED,
+            breaker=Breaker.OPEN if failures >= TRIP else Breaker.CLOSED,
             has_credit="ask_at" not in gate,
             refusal=refusal,
         )
@@ -507,7 +504,7 @@ class Pace:
             *(self._held or (0, 0, 0)),
             int(self._lines.is_urgent),
             *(rate.spacing // _US, rate.burst, rate.late // _US),
-            *(self._trip, self._probe_within // _US, self._credit_pause // _US, GATE_TTL // _MS),
+            *(TRIP, self._probe_within // _US, self._credit_pause // _US, GATE_TTL // _MS),
         ]
         with store_errors("pace turn"):
             reply: list[Any] = await self._script(keys=await self._keys(), args=args)

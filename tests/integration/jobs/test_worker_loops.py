@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from orchestrator.app import build
 from orchestrator.dispatch import worker_loops
 from orchestrator.infra.background import Loop, Supervisor, end_task
+from orchestrator.memo import Flight, Loaded
 from orchestrator.settings import Settings
 from tests.support.async_waiting import eventually
 from tests.support.notifier import FakeNotifier
@@ -93,6 +94,21 @@ async def test_a_loop_goes_on_after_an_unknown_error(
             assert not task.done()
         finally:
             await end_task(task)
+
+
+async def test_the_memo_s_own_loops_are_watched_too(
+    settings: Settings, notifier: FakeNotifier
+) -> None:
+    """They begin with the first flight, under the supervisor whose failures the doctor names."""
+    supervisor = Supervisor()
+
+    async def load(flight: Flight) -> Loaded:
+        return Loaded("found", {}, timedelta(minutes=1), flight.past_ms())
+
+    async with build(settings, notifier=notifier, supervisor=supervisor) as runtime:
+        await runtime.purchasing.memo.get("surfsense:acme", load)
+
+    assert {"memo-heartbeat", "memo-notices"} <= supervisor.failures.keys()
 
 
 def _failing_once(loop: Loop) -> Loop:

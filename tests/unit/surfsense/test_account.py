@@ -159,16 +159,12 @@ async def test_long_lists_are_read_page_by_page() -> None:
     assert len(listed) == 5 * PAGE == len(surfsense.asked) * PAGE
 
 
-async def test_token_and_credit_are_asked_outside_the_prefix() -> None:
-    """SurfSense has both at its origin, whatever the address ends with."""
-    surfsense = Planted(
-        verify_token=(200, {"message": "Token is valid", "method": "pat"}),
-        me=(200, {"email": "x@y.example", "credit_micros_balance": 21_000}),
-    )
-    account = surfsense.account()
+async def test_credit_is_asked_outside_the_prefix() -> None:
+    """SurfSense has it at its origin, whatever the address ends with."""
+    surfsense = Planted(me=(200, {"email": "x@y.example", "credit_micros_balance": 21_000}))
 
-    assert (await account.verify_token(), await account.credit()) == ("pat", 21_000)
-    assert surfsense.asked == ["/verify-token", "/users/me"]
+    assert await surfsense.account().credit() == 21_000
+    assert surfsense.asked == ["/users/me"]
 
 
 @pytest.mark.parametrize(
