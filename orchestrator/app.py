@@ -71,6 +71,7 @@ from orchestrator.purchasing import (
     Ledger,
     OrphanedRuns,
     Purchaser,
+    Questions,
     Research,
     ReuseStatistics,
     StepOffers,
@@ -131,6 +132,7 @@ class Purchasing:
     ledger: Ledger
     costs: Costs
     archive: EvidenceArchive
+    questions: Questions
     reuse: ReuseStatistics
     counters: Counters
 
@@ -369,12 +371,15 @@ async def build(
         counters = Counters(jobs_redis)
         stack.push_async_callback(counters.aclose)
         stack.push_async_callback(memo.aclose)
-        index = CompanyIndex(engine, clock)
+        index, questions = (
+            CompanyIndex(engine, clock),
+            Questions(memo_redis, entries_live=settings.redis_ttl + settings.stale_for),
+        )
         costs, research, price_micros = Costs(engine), None, seller.price_micros
         if settings.surfsense_protocol == "workspace":
             price_micros = company_ceiling(settings)
             offers = StepOffers(account, costs, clock)
-            research = Research(memo, purchaser, offers, ceiling_micros=price_micros)
+            research = Research(memo, purchaser, offers, questions, ceiling_micros=price_micros)
         enricher = Enricher(memo, purchaser, counters, reuse, index, research=research, clock=clock)
         fence = Fence(gateway_redis, ttl=timedelta(seconds=TTL_S[Kind.LEAD]))
         store = LeadStore(engine, clock, writes=FencedWrites(engine, fence, clock))
@@ -416,6 +421,7 @@ async def build(
                 ledger=ledger,
                 costs=costs,
                 archive=archive,
+                questions=questions,
                 reuse=reuse,
                 counters=counters,
             ),

@@ -18,7 +18,7 @@ from orchestrator.evidence.model import Step
 from orchestrator.handlers import CompanyHandler, ItemStatus
 from orchestrator.handlers.company import report_of_failure
 from orchestrator.handlers.explanation import Explanation
-from orchestrator.identity import Mention, as_key, is_refined, step_key
+from orchestrator.identity import Mention, as_key, is_refined
 from orchestrator.identity.resolution import (
     IdentityDecision,
     IdentityRules,
@@ -330,16 +330,17 @@ async def _shown_from_archive(
     if answers is None:
         return None
     newest = answers[0]
-    by_step = archived_steps(answers)
+    subject = subject_of(company)
+    judged_for = subject if subject.has_second_fact else None
+    by_step = archived_steps(answers, judged_for)
     if not by_step:
         return show_answer(
             company.key, company.query_name, newest.payload, newest.as_of, is_current=False
         )
-    subject = subject_of(company)
     stored = newest.payload.get("subject")
     return show_steps(
         company.key,
-        subject if subject.has_second_fact else subject_from(stored, company.query_name),
+        judged_for or subject_from(stored, company.query_name),
         [_archived_step(step, each) for step, each in by_step.items()],
         {step: each.payload.get("answer", {}) for step, each in by_step.items()},
         _rules(runtime, company, mention),
@@ -361,8 +362,8 @@ async def _payloads_of(
 ) -> dict[Step, Mapping[str, Any]]:
     """Return the payloads of *steps*, from their entries or the archive; some may be gone."""
     wanted = {each.purchase_id: each.step for each in steps if each.purchase_id}
-    keys = [step_key(key, step) for key in (company.key, *company.former) for step in Step]
-    entries = await runtime.purchasing.memo.peek_many(keys)
+    keys = await runtime.purchasing.questions.of(company.key, *company.former)
+    entries = await runtime.purchasing.memo.peek_many([*keys])
     payloads = [each.payload for each in entries if each is not None]
     found = {
         wanted[payload["purchase_id"]]: payload
@@ -412,7 +413,7 @@ async def forget(runtime: Runtime, names: Sequence[str]) -> int:
     known = {one for name in names for one in await _all_keys(runtime, as_key(name))}
     memo = runtime.purchasing.memo
     # Steps first: none of them may come back in an answer that is assembled meanwhile.
-    await memo.invalidate(*(step_key(key, step) for key in known for step in Step))
+    await memo.invalidate(*await runtime.purchasing.questions.of(*known))
     return await memo.invalidate(*map(entry_key, known))
 
 

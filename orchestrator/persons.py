@@ -19,14 +19,12 @@ from agents.case import Lead
 from orchestrator.app import Runtime
 from orchestrator.database import in_chunks
 from orchestrator.evidence.contacts import is_company_mailbox
-from orchestrator.evidence.model import Step
 from orchestrator.gateway import KeptLead, RowCounts
 from orchestrator.identity import (
     InvalidCompanyName,
     company_domain,
     entry_key,
     mention_of,
-    step_key,
 )
 from orchestrator.infra.bounds import FilledText
 from orchestrator.infra.redis_client import store_errors
@@ -230,11 +228,8 @@ async def _archived(
 async def _in_memo(
     runtime: Runtime, keys: set[str], names: re.Pattern[str]
 ) -> AsyncIterator[NamingAnswer]:
-    entries = [
-        each
-        for key in sorted(keys)
-        for each in (entry_key(key), *(step_key(key, step) for step in Step))
-    ]
+    steps = await runtime.purchasing.questions.of(*keys)
+    entries = sorted([*map(entry_key, keys), *steps])
     async for key, entry in runtime.purchasing.memo.peek_each(entries):
         if passages := list(_passages(entry.payload, names)):
             yield NamingAnswer(id=key, is_archived=False, passages=passages)

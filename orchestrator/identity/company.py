@@ -405,9 +405,14 @@ def entry_key(key: str) -> str:
     return SURFSENSE_PREFIX + key
 
 
-def step_key(key: str, step: str) -> str:
+def step_key(key: str, step: str, asked: str = "") -> str:
     """Return the key of one *step* towards a company's result, beside `entry_key`.
 
-    No company key contains a colon.
+    No company key contains a colon. *asked* has the facts that the step is asked by: companies of
+    one name in two towns share a key, and each question about them has an entry of its own.
+
+    >>> step_key("acme", "maps"), step_key("acme", "maps", "bilbao es")
+    ('surfsense:acme:maps', 'surfsense:acme:maps:c18283cb3ead1465')
     """
-    return f"{SURFSENSE_PREFIX}{key}:{step}"
+    digest = hashlib.blake2b(asked.encode(), digest_size=8).hexdigest()
+    return f"{SURFSENSE_PREFIX}{key}:{step}{f':{digest}' if asked else ''}"

@@ -224,6 +224,11 @@ class Memo:
         flying.abandonment.ask()
         return True
 
+    def abandon_below(self, prefix: str) -> None:
+        """Abandon the loads of all keys that begin with *prefix*."""
+        for key in [each for each in self._flying if each.startswith(prefix)]:
+            self.abandon(key)
+
     async def end_if_gone(self, key: str, leader: str) -> bool:
         """End the flight of *leader* for *key* if its process is certainly gone.
 

@@ -59,6 +59,7 @@ from orchestrator.purchasing.outcome import (
     repeated_source,
 )
 from orchestrator.purchasing.purchase import RECONCILE_GRACE, SEND_WITHIN, Purchaser, ShuttingDown
+from orchestrator.purchasing.questions import Questions
 from orchestrator.purchasing.recovery import Sweeper
 from orchestrator.purchasing.research import Offers, Research, StepOffers, Wants
 from orchestrator.purchasing.shown import EvidenceShown, Rules, StepShown, show_answer, show_steps
@@ -100,6 +101,7 @@ __all__ = [
     "PurchaseRecord",
     "PurchaseRequest",
     "Purchaser",
+    "Questions",
     "RefreshRefused",
     "Research",
     "Reuse",

@@ -27,12 +27,20 @@ from orchestrator.purchasing.outcome import (
     enrichment_of,
     purchases_in,
 )
-from orchestrator.purchasing.steps import assembled, is_about, subject_from, subject_of
+from orchestrator.purchasing.steps import (
+    assembled,
+    best_of_steps,
+    is_about,
+    subject_from,
+    subject_of,
+)
 from orchestrator.surfsense import is_simulated
 from orchestrator.surfsense.verbs import step_of
 
 #: Answers of one statement: far below what SQLite takes as parameters, and a few MB at most.
 CHUNK: Final = 500
+#: Answers of one source about one key that are read: those of so many companies of one name.
+OF_ONE_SOURCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +92,10 @@ class EvidenceArchive:
         return {answer.purchase_id: answer for answer in await self._read(chunks)}
 
     async def latest(self, company_keys: Collection[str]) -> dict[str, list[ArchivedAnswer]]:
-        """Return the newest kept answer of each source about each of *company_keys*.
+        """Return the newest kept answers of each source about each of *company_keys*.
 
-        Whatever their outcomes; the newest first.
+        Several, since companies of one name may share a key; whatever their outcomes, the newest
+        first.
         """
         chunks = (_newest(chunk) for chunk in _distinct(company_keys))
         found: dict[str, list[ArchivedAnswer]] = {}
@@ -193,7 +202,7 @@ def archived_outcome(
         subject: For whom the steps are judged; None for whom they were bought for.
     """
     newest = answers[0]
-    by_step = archived_steps(answers)
+    by_step = archived_steps(answers, subject)
     if not by_step:
         at_ms = round(newest.as_of.timestamp() * 1000)
         entry = Entry(newest.outcome, newest.payload, at_ms, at_ms)
@@ -216,14 +225,19 @@ def archived_outcome(
     )
 
 
-def archived_steps(answers: Sequence[ArchivedAnswer]) -> dict[Step, ArchivedAnswer]:
+def archived_steps(
+    answers: Sequence[ArchivedAnswer], subject: Subject | None = None
+) -> dict[Step, ArchivedAnswer]:
     """Return those of *answers*, the newest first, that make one answer step by step.
 
-    None if the newest one was not bought as a step.
+    None if the newest one was not bought as a step. Of each step the newest one that was bought
+    for *subject*, or for whom the newest of all was bought; else the newest.
     """
     if step_of(answers[0].source) is None:
         return {}
-    return {step: each for each in answers if (step := step_of(each.source)) is not None}
+    steps = [(step_of(each.source), each) for each in answers]
+    asker = subject or subject_from(answers[0].payload.get("subject"), "")
+    return best_of_steps(((step, each) for step, each in steps if step is not None), asker)
 
 
 def _evidence_of(
@@ -257,7 +271,7 @@ def _newest(company_keys: Sequence[str]) -> Select[Any]:
         .where(settled.c.company_key.in_(company_keys))
         .subquery()
     )
-    newest = select(ranked.c.purchase_id).where(ranked.c.rank == 1)
+    newest = select(ranked.c.purchase_id).where(ranked.c.rank <= OF_ONE_SOURCE)
     return _answers().where(evidence.c.purchase_id.in_(newest))
 
 

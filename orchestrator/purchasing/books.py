@@ -113,7 +113,8 @@ class Books:
                 request.company,
                 record.ledger_id,
                 request.billing.bought_for,
-                request.subject,
+                subject=request.subject,
+                asked=request.asked,
             ),
         )
         return Loaded(

@@ -81,7 +81,8 @@ class PurchaseRequest:
 
     `step` is None where one purchase brings all there is: by the protocol `enrich`, and in records
     of earlier versions. `body` is the request of a step, `price_micros` the most that it costs;
-    None stands for the seller's price. `subject` is what was known of the company, as JSON.
+    None stands for the seller's price. `subject` is what was known of the company, as JSON, and
+    `asked` the part of it that the step is asked by; None in records of earlier versions.
     """
 
     company: str
@@ -91,13 +92,18 @@ class PurchaseRequest:
     body: JsonObject | None = None
     price_micros: int | None = None
     subject: JsonObject | None = None
+    asked: str | None = None
 
     @property
     def entry_key(self) -> str:
         """The key of the memo entry that the answer becomes."""
         if self.step is None:
             return entry_key(self.company_key)
-        return step_key(self.company_key, self.step)
+        return step_key(self.company_key, self.step, self.asked or "")
+
+    def asks_as(self, other: "PurchaseRequest") -> bool:
+        """Return whether the answer is one to *other*, too; so it was before a step had `asked`."""
+        return self.step is other.step and self.asked in {None, other.asked}
 
     @property
     def source(self) -> str:
@@ -180,6 +186,7 @@ class PurchaseRecord:
                     body=stored.get("body"),
                     price_micros=stored.get("price_micros"),
                     subject=stored.get("subject"),
+                    asked=stored.get("asked"),
                 ),
                 run_id=stored.get("run_id"),
                 ledger_entry=None if entry is None else LedgerEntry.model_validate(entry),
@@ -213,6 +220,7 @@ class PurchaseRecord:
             "body": self.request.body,
             "price_micros": self.request.price_micros,
             "subject": self.request.subject,
+            "asked": self.request.asked,
             "run_id": self.run_id,
             "generation": self.generation,
             "send_before_ms": self.send_before_ms,

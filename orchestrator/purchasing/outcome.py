@@ -244,11 +244,13 @@ def payload_of(
     company: str,
     purchase_id: str,
     bought_for: tuple[str | None, int] | None,
+    *,
     subject: JsonObject | None = None,
+    asked: str | None = None,
 ) -> JsonObject:
     """Return the entry's payload for *answer*, bought as *purchase_id* under the name *company*."""
-    about = {} if subject is None else {"subject": subject}
-    return about | {
+    about = {"subject": subject, "asked": asked}
+    return {name: known for name, known in about.items() if known is not None} | {
         "answer": {} if isinstance(answer, NotFound) else answer.payload,
         "candidates": list(answer.candidates) if isinstance(answer, Ambiguous) else [],
         "company": company,

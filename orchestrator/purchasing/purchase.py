@@ -443,7 +443,7 @@ class Purchaser:
     async def adopt_orphan(self, flight: Flight, request: PurchaseRequest) -> Loaded | None:
         """Return what a run of *request* that was given up has brought after all, if anything."""
         for record in await self._orphans.of(request.company_key):
-            if record.request.step is not request.step:
+            if not record.request.asks_as(request):
                 continue
             if record.run_id in await self.settled_runs_of_others(record):
                 continue

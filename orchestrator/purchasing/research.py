@@ -28,22 +28,26 @@ from orchestrator.evidence.waterfall import (
     offers_for,
     wants_profile,
 )
-from orchestrator.identity import step_key
+from orchestrator.identity import entry_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.memo import Abandoned, Entry, Flight, Loaded, Memo, Source
 from orchestrator.purchasing.costs import Costs
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
 from orchestrator.purchasing.purchase import NothingToCollect, Purchaser
+from orchestrator.purchasing.questions import Questions
 from orchestrator.purchasing.steps import (
     Answered,
     Progress,
     StepTaken,
     assembled,
+    best_of_steps,
     is_about,
+    is_foreign,
     steps_in,
     subject_json,
     subject_of,
+    told_by,
 )
 from orchestrator.surfsense import (
     AccessDenied,
@@ -55,7 +59,7 @@ from orchestrator.surfsense import (
 )
 from orchestrator.surfsense.capabilities import LIST_PRICES
 from orchestrator.surfsense.errors import renamed
-from orchestrator.surfsense.verbs import VERBS, is_askable, request_of
+from orchestrator.surfsense.verbs import VERBS, asked_by, is_askable, request_of
 
 log = structlog.get_logger(__name__)
 
@@ -78,11 +82,18 @@ class Research:
     """Assembles answers; buys the steps that they need."""
 
     def __init__(
-        self, memo: Memo, purchaser: Purchaser, offers: Offers, *, ceiling_micros: int
+        self,
+        memo: Memo,
+        purchaser: Purchaser,
+        offers: Offers,
+        questions: Questions,
+        *,
+        ceiling_micros: int,
     ) -> None:
         """Buy through *purchaser* what *offers* name, at most *ceiling_micros* a company."""
         self._memo = memo
         self._purchaser = purchaser
+        self._questions = questions
         self._offers = offers
         self._ceiling_micros = ceiling_micros
 
@@ -113,8 +124,7 @@ class Research:
 
     def abandon(self, company_key: str) -> None:
         """Stop the steps of a company that no caller waits for."""
-        for step in Step:
-            self._memo.abandon(step_key(company_key, step))
+        self._memo.abandon_below(f"{entry_key(company_key)}:")
 
     async def load(
         self, flight: Flight, company: Resolved, billing: BillingContext, wants: Wants
@@ -128,7 +138,7 @@ class Research:
         if flight.record is not None and (earlier := await self._finish(flight)):
             return earlier, ()
         subject = subject_of(company)
-        taken = await self._still_known(company.key)
+        taken = await self._still_known(company.key, subject)
         try:
             offers = await self._offers(_has_place(subject)) if is_askable(subject) else ()
         except EnrichmentError as error:  # what SurfSense sells was asked for all companies
@@ -147,6 +157,7 @@ class Research:
                 request_of(chosen.step, subject, site=state.answer.site, pages=state.answer.pages),
                 chosen.price_micros,
                 subject_json(subject),
+                asked_by(chosen.step, subject, site=state.answer.site),
             )
             try:
                 taken[chosen.step] = await self._take(flight, request)
@@ -199,17 +210,26 @@ class Research:
         except NothingToCollect:
             return None
 
-    async def _still_known(self, company_key: str) -> dict[Step, StepTaken]:
-        """Return the steps whose answers are still fresh: they cost nothing."""
-        entries = await self._memo.peek_many([step_key(company_key, step) for step in Step])
-        return {
-            step: StepTaken.of(step, entry, Source.HIT)
-            for step, entry in zip(Step, entries, strict=True)
-            if entry is not None
-        }
+    async def _still_known(self, company_key: str, subject: Subject) -> dict[Step, StepTaken]:
+        """Return the steps whose answers are still fresh, and are about *subject*.
+
+        The answer to another question about the name counts if it has something about *subject*.
+        Else the question of *subject* is open: if it was asked before, its answer is a hit.
+        """
+        steps = await self._questions.of(company_key)
+        entries = [(steps[key], each) async for key, each in self._memo.peek_each(steps)]
+        best = best_of_steps(entries, subject)
+        taken = {step: StepTaken.of(step, each, Source.HIT) for step, each in best.items()}
+        foreign = {step for step, each in best.items() if is_foreign(step, each.payload, subject)}
+        if foreign:
+            kept = {step: each.answer for step, each in taken.items()}
+            foreign -= await asyncio.to_thread(told_by, subject, kept)
+        return {step: each for step, each in taken.items() if step not in foreign}
 
     async def _take(self, flight: Flight, request: PurchaseRequest) -> StepTaken:
         assert request.step is not None  # noqa: S101 - a step's request has one
+        if request.asked:
+            await self._questions.add(request.company_key, request.step, request.asked)
         try:
             with flight.abandonable():
                 outcome = await self._memo.get(

@@ -6,12 +6,12 @@ can be assembled again, by the rules of today, from what was bought before.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.evidence.model import Page, Step, Subject
+from orchestrator.evidence.model import Agreement, Page, Step, Subject
 from orchestrator.evidence.profile import FIELD_NAMES, Answers, assemble
 from orchestrator.evidence.site_pages import pages_to_read
 from orchestrator.evidence.waterfall import UNITS, Offer, Skip, Stop, Wants, next_step, skipped
@@ -19,7 +19,7 @@ from orchestrator.identity.identify import brand
 from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Entry, Source
 from orchestrator.purchasing.outcome import EnrichmentStatus
-from orchestrator.surfsense.verbs import kept_in
+from orchestrator.surfsense.verbs import asked_by, kept_in
 
 JsonObject = dict[str, Any]
 
@@ -142,6 +142,62 @@ def assembled(
         found.payload["simulado"] = True
     pages = pages_to_read(answers.crawl or (), found.payload) if found.website.url else ()
     return Answered(found.payload, found.website.url, pages)
+
+
+class Stored(Protocol):
+    """What one step brought: an entry of the memo, or an archived answer."""
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """What `outcome.payload_of` made of it."""
+
+
+StoredT = TypeVar("StoredT", bound=Stored)
+
+
+def best_of_steps(found: Iterable[tuple[Step, StoredT]], subject: Subject) -> dict[Step, StoredT]:
+    """Return one of *found* for each step: the first that was bought for *subject*, else the first.
+
+    Companies of one name may share a key. Further pages are those of the home page's site.
+    """
+    ordered = sorted(found, key=lambda each: _distance(each[0], each[1], subject))
+    best: dict[Step, StoredT] = {}
+    for step, each in ordered:
+        best.setdefault(step, each)
+    home = best.get(Step.CRAWL)
+    if home is not None:
+        best.pop(Step.PAGES, None)
+        pages = (each for step, each in ordered if step is Step.PAGES)
+        of_site = next((each for each in pages if _asked(each) == _asked(home)), None)
+        best |= {} if of_site is None else {Step.PAGES: of_site}
+    return best
+
+
+def is_foreign(step: Step, payload: Mapping[str, Any], subject: Subject) -> bool:
+    """Return whether *payload* answers another question about the name than that of *subject*.
+
+    What was bought before questions were told apart answers all.
+    """
+    return payload.get("asked") not in {None, asked_by(step, subject, site=subject.domain)}
+
+
+def _distance(step: Step, stored: Stored, subject: Subject) -> tuple[bool, bool]:
+    payload = stored.payload
+    return is_foreign(step, payload, subject), not is_about(payload, subject)
+
+
+def _asked(stored: Stored) -> object:
+    return stored.payload.get("asked")
+
+
+def told_by(subject: Subject, kept: Mapping[Step, Mapping[str, Any]]) -> frozenset[Step]:
+    """Return the steps of *kept* that have something about *subject*; takes milliseconds of CPU."""
+    if is_whole(kept.values()):
+        return frozenset(kept)
+    dated = dict.fromkeys(kept, datetime.min.replace(tzinfo=UTC))
+    sources = assemble(subject, answers_of(kept), _dated(dated)).sources
+    told = {each.step for each in sources if each.agreement is Agreement.AGREE}
+    return frozenset(told | ({Step.PAGES} if Step.CRAWL in told else set()))
 
 
 def _dated(bought_at: Mapping[Step, datetime]) -> Mapping[Step, datetime]:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from orchestrator.evidence.model import Hit, JobAd, Page, Place, Step, Subject, language_of
 from orchestrator.evidence.site_pages import telling_links
 from orchestrator.identity import InvalidCompanyName, company_key
+from orchestrator.identity.writing import split_words
 
 #: The verb that runs are made of, its path, and its price for one page of results in micro-USD.
 CAPABILITY = "google_search.scrape"
@@ -272,6 +273,26 @@ def request_of(
                 "max_items_per_query": JOB_ADS,
                 "from_days": JOBS_SINCE_DAYS,
             }
+
+
+def asked_by(step: Step, subject: Subject, *, site: str | None = None) -> str:
+    """Return the facts by which *step* is asked about companies of one name; blank for none.
+
+    Two of them that are asked by other facts are two questions, also if they have one key.
+
+    >>> asked_by(Step.MAPS, Subject("Acme", country="ES", city="BILBAO"))
+    'bilbao es'
+    >>> asked_by(Step.CRAWL, Subject("Acme"), site="https://www.acme.es/contacto")
+    'acme.es'
+    """
+    match step:
+        case Step.MAPS | Step.SEARCH:
+            facts = (subject.city, subject.country)
+            return " ".join(word for fact in facts if fact for word in split_words(fact))
+        case Step.CRAWL | Step.PAGES:
+            return urlsplit(home_of(site or "")).netloc.removeprefix("www.")
+        case Step.JOBS:
+            return (subject.country or "").casefold()
 
 
 def _crawl_of(urls: Sequence[str]) -> JsonObject:

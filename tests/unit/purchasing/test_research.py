@@ -1,14 +1,14 @@
 """What goes wrong before the first step of a company is bought."""
 
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, cast
 
 import pytest
 
 from orchestrator.identity import identify
 from orchestrator.identity.resolution import MatchReason, Resolved
-from orchestrator.memo import Flight, Memo
+from orchestrator.memo import Entry, Flight
 from orchestrator.purchasing import BillingContext
-from orchestrator.purchasing.purchase import Purchaser
 from orchestrator.purchasing.research import Research
 from orchestrator.surfsense import AccessDenied, EnrichmentError, ServiceUnavailable
 
@@ -18,9 +18,17 @@ class NothingKnown:
 
     record = None
 
-    async def peek_many(self, keys: list[str]) -> list[None]:
-        """Return no entry for each key."""
-        return [None] * len(keys)
+    async def of(self, company_key: str) -> tuple[str, ...]:
+        """Return no question."""
+        del company_key
+        return ()
+
+    async def peek_each(self, keys: Iterable[str]) -> AsyncIterator[tuple[str, Entry]]:
+        """Yield nothing."""
+        entries: tuple[tuple[str, Entry], ...] = ()
+        del keys
+        for found in entries:
+            yield found
 
 
 @pytest.mark.parametrize(
@@ -34,7 +42,7 @@ async def test_what_cannot_be_offered_is_said_of_the_company(error: EnrichmentEr
 
     nothing: Any = NothingKnown()
     company = Resolved(identify("Acme"), "acme", MatchReason.NAME)
-    research = Research(cast("Memo", nothing), cast("Purchaser", nothing), offers, ceiling_micros=1)
+    research = Research(nothing, nothing, offers, nothing, ceiling_micros=1)
 
     with pytest.raises(type(error), match=r"^Acme: SurfSense"):
         await research.load(

@@ -30,7 +30,8 @@ _MIDDLES = {
 def companies_on_maps(world: World, key: str | None, location: str | None) -> list[Company]:
     """Return whose places Maps shows for the company of *key*, the best match first.
 
-    A search always shows what is near, also where the company itself has no place.
+    A search always shows what is near, also where the company itself has no place; of companies of
+    one name it shows the one in *location* first.
     """
     if key is None:
         return []
@@ -40,8 +41,9 @@ def companies_on_maps(world: World, key: str | None, location: str | None) -> li
         return []
     if Trait.MAPS_OTHER in company.traits:
         return [*namesakes, *near] if Trait.NAMESAKE_FIRST in company.traits else near
-    is_first = Trait.NAMESAKE_FIRST not in company.traits or _is_in(company, location)
-    return [company, *namesakes, *near] if is_first else [*namesakes, company, *near]
+    is_first = Trait.NAMESAKE_FIRST not in company.traits
+    found = [company, *namesakes] if is_first else [*namesakes, company]
+    return [*sorted(found, key=lambda each: not _is_in(each, location)), *near]
 
 
 def place_of(
