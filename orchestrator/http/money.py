@@ -1,16 +1,17 @@
 """What was spent and saved, and what may still be spent: `emasai costs` and `emasai budget`."""
 
+import contextlib
 import re
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from orchestrator.purchasing import CostsBy, top_costs, total
+from orchestrator.purchasing import CostsBy, CostsCursor
 from orchestrator.spending import budgets_json, read_all_budgets
 
-from .errors import documented
+from .errors import Refused, documented, field_fault, invalid_request
 from .limits import MAX_RESULTS
 from .requests import RuntimeOfApp
 from .versions import WHOLE_INSTALLATION
@@ -18,6 +19,10 @@ from .versions import WHOLE_INSTALLATION
 router = APIRouter(prefix="/api/v1", tags=["money"], dependencies=[WHOLE_INSTALLATION])
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+#: What the last row has cost, and its key.
+_CURSOR: Final = re.compile(r"^[0-9]{1,18}-[^\x00]{1,1000}$")
 
 
 def _written_out(value: object) -> object:
@@ -54,11 +59,15 @@ class CostRow(CostSum):
 
 
 class Costs(BaseModel):
-    """What was spent and saved by each `key`, and in all."""
+    """What was spent and saved by each `key`, and in all.
+
+    The next page is asked for with `next_cursor`, which the last one has not.
+    """
 
     by: CostsBy
     costs: list[CostRow]
     total: CostSum
+    next_cursor: str | None = Field(examples=["46500-acme"])
 
 
 @router.get("/costs", summary="See what was spent and saved", responses=documented())
@@ -71,16 +80,40 @@ async def read_costs(
         Query(description="First UTC day that counts.", examples=["2026-11-01"]),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="Rows of the answer.")] = 100,
+    cursor: Annotated[
+        str | None,
+        Query(pattern=_CURSOR.pattern, description="`next_cursor` of the last page by the same."),
+    ] = None,
 ) -> Costs:
     """Add up purchases and what they have saved, as `emasai costs`.
 
-    Of more than `limit` rows these are the latest days, or the largest sums, and a last row for the
-    rest. Money in millionths of a US dollar.
+    Of more than `limit` rows these are the latest days, or the largest sums, and a last row for
+    those behind them. Money in millionths of a US dollar.
     """
     begin = None if since is None else datetime.combine(since, time.min, UTC)
-    found = await runtime.purchasing.costs.by(by, since=begin)
-    rows = [CostRow.model_validate(cost) for cost in top_costs(found, by, most=limit)]
-    return Costs(by=by, costs=rows, total=CostSum.model_validate(total(found)))
+    after = None if cursor is None else _cursor_of(cursor, by)
+    page = await runtime.purchasing.costs.page(by, most=limit, since=begin, after=after)
+    rows = [*page.rows, *([page.rest] if page.rest else [])]
+    return Costs(
+        by=by,
+        costs=[CostRow.model_validate(cost) for cost in rows],
+        total=CostSum.model_validate(page.total),
+        next_cursor=None if page.after is None else f"{page.after.spent_micros}-{page.after.key}",
+    )
+
+
+def _cursor_of(text: str, by: CostsBy) -> CostsCursor:
+    spent, _, key = text.partition("-")
+    if by is CostsBy.DAY and not _is_day(key):
+        complaint = "is not of a page by day; take the `next_cursor` of one"
+        raise Refused(invalid_request([field_fault(("cursor",), complaint)]))
+    return CostsCursor(int(spent), key)
+
+
+def _is_day(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return _DAY.fullmatch(text) is not None and date.fromisoformat(text) is not None
+    return False
 
 
 class BudgetState(BaseModel):

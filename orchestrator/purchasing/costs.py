@@ -6,12 +6,12 @@ Reads the ledger and the reuse statistics; what a purchase has saved counts wher
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import DatabaseUnavailable, in_chunks, insert_into, reading, writing
@@ -96,11 +96,33 @@ def top_costs(found: Iterable[Cost], by: CostsBy, *, most: int) -> list[Cost]:
     """Return at most *most* rows, the latest days or the largest sums, and a row for the rest."""
     if by is CostsBy.DAY:
         by_day = sorted(found, key=lambda cost: cost.key)
-        shown, rest, name = by_day[-most:], by_day[:-most], "earlier"
+        shown, rest = by_day[-most:], by_day[:-most]
     else:
         dearest = sorted(found, key=lambda cost: (-cost.spent_micros, cost.key))
-        shown, rest, name = dearest[:most], dearest[most:], "others"
-    return [*shown, total(rest, f"{len(rest)} {name}")] if rest else shown
+        shown, rest = dearest[:most], dearest[most:]
+    return [*shown, total(rest, f"{len(rest)} {_rest_name(by)}")] if rest else shown
+
+
+def _rest_name(by: CostsBy) -> str:
+    return "earlier" if by is CostsBy.DAY else "others"
+
+
+@dataclass(frozen=True, slots=True)
+class CostsCursor:
+    """The last row of a page: what its `key` has cost, by which pages are ordered, but for days."""
+
+    spent_micros: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostsPage:
+    """Some rows; `rest` is the sum of those behind them, `total` of all, `after` the next page."""
+
+    rows: list[Cost]
+    rest: Cost | None
+    total: Cost
+    after: CostsCursor | None
 
 
 class Costs:
@@ -135,28 +157,56 @@ class Costs:
             since: Aware instant; purchases settled at or after it count. None counts all.
             among: Only these tenants, sources or company keys.
         """
-        use = _use_by_purchase()
-        cost = settled.c.cost_micros
-        uncertain = _is_uncertain()
-        sums = (
-            case((uncertain, 0), else_=cost),
-            case((uncertain, cost), else_=0),
-            case((settled.c.estimated, cost), else_=0),
-            use.c.served,
-            use.c.saved_micros,
-        )
-        key = _GROUPS[by]
-        statement = select(
-            key, func.count(), *(func.coalesce(func.sum(each), 0) for each in sums)
-        ).select_from(settled.outerjoin(use, use.c.purchase_id == settled.c.purchase_id))
-        if since is not None:
-            statement = statement.where(settled.c.settled_at >= since)
-        if among is not None:
-            statement = statement.where(key.in_(among))
+        grouped = _grouped(by, since, among)
         async with reading(self._engine, "read the ledger") as connection:
-            rows = await connection.execute(statement.group_by(key).order_by(key))
-            # PostgreSQL sums BIGINT as a decimal number.
-            return [Cost(str(name), *map(int, numbers)) for name, *numbers in rows]
+            rows = await connection.execute(select(grouped).order_by(grouped.c.key))
+            return [_cost(*row) for row in rows]
+
+    async def page(
+        self,
+        by: CostsBy,
+        *,
+        most: int,
+        since: datetime | None = None,
+        after: CostsCursor | None = None,
+    ) -> CostsPage:
+        """Return *most* rows behind *after*: the largest sums first, or the latest days.
+
+        Days are in their order within a page. Only the rows of the page are read into memory.
+
+        Args:
+            by: What to add up by.
+            most: Rows of the page.
+            since: As of `by`.
+            after: Of a page by the same; its key is a day where days are added up.
+        """
+        grouped = _grouped(by, since)
+        key, spent = grouped.c.key, grouped.c.charged + grouped.c.uncertain
+        order = [key.desc()] if by is CostsBy.DAY else [spent.desc(), key]
+
+        def behind(cursor: CostsCursor) -> ColumnElement[bool]:
+            if by is CostsBy.DAY:
+                return key < date.fromisoformat(cursor.key)
+            return or_(
+                spent < cursor.spent_micros, and_(spent == cursor.spent_micros, key > cursor.key)
+            )
+
+        numbers = [grouped.c[name] for name in _NUMBERS]
+        sums = [func.coalesce(func.sum(each), 0) for each in numbers]
+        statement = select(grouped).order_by(*order).limit(most)
+        if after is not None:
+            statement = statement.where(behind(after))
+        async with reading(self._engine, "read the ledger") as connection:
+            rows = [_cost(*row) for row in await connection.execute(statement)]
+            total = _cost("in all", *(await connection.execute(select(*sums))).one())
+            rest, last = None, None
+            if rows:
+                last = CostsCursor(rows[-1].spent_micros, rows[-1].key)
+                others = select(func.count(), *sums).select_from(grouped).where(behind(last))
+                count, *left = (await connection.execute(others)).one()
+                rest = _cost(f"{count} {_rest_name(by)}", *left) if count else None
+        rows = rows[::-1] if by is CostsBy.DAY else rows
+        return CostsPage(rows, rest, total, None if rest is None else last)
 
     async def uncertain(self, since: datetime) -> UncertainCost:
         """Return what is uncertain of the purchases that were entered at or after *since*."""
@@ -256,6 +306,38 @@ class ReuseStatistics:
                 },
             )
             await connection.execute(statement, rows)
+
+
+#: Columns of `_grouped` beside the key, in the order of the fields of `Cost`.
+_NUMBERS: Final = ("purchases", "charged", "uncertain", "estimated", "served", "saved")
+
+
+def _grouped(by: CostsBy, since: datetime | None, among: Collection[str] | None = None) -> Subquery:
+    """Return the sums of each key."""
+    use = _use_by_purchase()
+    cost, uncertain, key = settled.c.cost_micros, _is_uncertain(), _GROUPS[by]
+    summed = (
+        case((uncertain, 0), else_=cost),
+        case((uncertain, cost), else_=0),
+        case((settled.c.estimated, cost), else_=0),
+        use.c.served,
+        use.c.saved_micros,
+    )
+    sums = [func.coalesce(func.sum(each), 0) for each in summed]
+    named = [each.label(name) for name, each in zip(_NUMBERS, (func.count(), *sums), strict=True)]
+    statement = select(key.label("key"), *named).select_from(
+        settled.outerjoin(use, use.c.purchase_id == settled.c.purchase_id)
+    )
+    if since is not None:
+        day = since.astimezone(UTC).date()  # has an index
+        statement = statement.where(settled.c.settled_day >= day, settled.c.settled_at >= since)
+    if among is not None:
+        statement = statement.where(key.in_(among))
+    return statement.group_by(key).subquery("costs")
+
+
+def _cost(key: object, *numbers: Any) -> Cost:  # noqa: ANN401 - PostgreSQL sums to a decimal number
+    return Cost(str(key), *map(int, numbers))
 
 
 def _is_uncertain() -> ColumnElement[bool]:

@@ -142,3 +142,33 @@ async def test_recent_doubt_is_what_was_entered_since_and_not_resolved(
     assert both == UncertainCost(2, 3_000_000_005)
     assert await costs.uncertain(NOW) == UncertainCost(1, 3_000_000_000)
     assert await costs.uncertain(NOW + timedelta(days=1)) == UncertainCost(0, 0)
+
+
+@pytest.mark.parametrize("by", CostsBy)
+async def test_pages_have_each_row_once_and_the_sum_of_those_behind(
+    ledger: Ledger, costs: Costs, by: CostsBy
+) -> None:
+    """The largest first, or the latest days; each page with what is behind it adds up."""
+    for number, micros in enumerate((5, 70, 5, 0, 300)):
+        day = NOW + timedelta(days=number)
+        changes = {"tenant": f"t{number}", "source": f"s{number}", "company_key": f"c{number}"}
+        await ledger.settle(purchase(number, cost_micros=micros, settled_at=day, **changes))
+    every = await costs.by(by, since=NOW)
+
+    pages = [await costs.page(by, most=2, since=NOW)]
+    while pages[-1].after is not None:
+        pages.append(await costs.page(by, most=2, since=NOW, after=pages[-1].after))
+
+    rows = [row for page in pages for row in page.rows]
+    assert [len(page.rows) for page in pages] == [2, 2, 1]
+    assert sorted(rows, key=lambda row: row.key) == every
+    assert {page.total for page in pages} == {total(every)}
+    for number, page in enumerate(pages):
+        behind = [row for later in pages[number + 1 :] for row in later.rows]
+        name = f"{len(behind)} {'earlier' if by is CostsBy.DAY else 'others'}"
+        assert page.rest == (total(behind, name) if behind else None)
+    keys = [row.key for row in rows]
+    if by is CostsBy.DAY:
+        assert [keys[:2], keys[4:]] == [["2026-11-26", "2026-11-27"], ["2026-11-23"]]
+    else:
+        assert [key[1:] for key in keys] == ["4", "1", "0", "2", "3"]

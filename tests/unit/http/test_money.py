@@ -48,6 +48,33 @@ async def test_rows_beyond_the_limit_are_one_row(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("_spent")
+@pytest.mark.parametrize("by", ["company", "day"])
+async def test_rows_are_read_page_by_page(api: Api, by: str) -> None:
+    """Each once; the last page has no cursor."""
+    params: dict[str, str | int] = {"by": by, "limit": 1}
+    keys = []
+    while True:
+        body = (await api.client.get("/api/v1/costs", params=params)).json()
+        keys.append(body["costs"][0]["key"])
+        if body["next_cursor"] is None:
+            break
+        params["cursor"] = body["next_cursor"]
+
+    assert len(set(keys)) == len(keys) == {"company": 4, "day": 3}[by]
+
+
+@pytest.mark.parametrize(
+    "cursor", ["5", "5-acme", "5-2026-13-01", "5-\0", f"{'9' * 19}-2026-11-23"]
+)
+async def test_a_cursor_that_no_page_has_given_is_refused(api: Api, cursor: str) -> None:
+    """With the name of the parameter."""
+    answer = await api.client.get("/api/v1/costs", params={"by": "day", "cursor": cursor})
+
+    assert answer.status_code == 422
+    assert [fault["field"] for fault in answer.json()["fields"]] == ["cursor"]
+
+
+@pytest.mark.usefixtures("_spent")
 async def test_costs_may_begin_on_a_day(api: Api) -> None:
     """Days are written out; seconds since 1970 are none."""
     day = f"{NOW - timedelta(days=1):%Y-%m-%d}"
