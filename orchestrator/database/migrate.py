@@ -37,10 +37,13 @@ _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _LOCK: Final = 0x656D61736169
 #: How long one process waits for another's migration, and for the tables themselves.
 _LOCK_TIMEOUT: Final = "5min"
-#: Tables of this program that may only be added to: they have the refusing trigger of
-#: `migrations/append_only.py`.
+#: Tables of this program that may only be added to: they have a refusing trigger with this name.
+#: Where it refuses changes of some columns alone, those that it leaves out.
 _APPEND_ONLY: Final = text(
-    "SELECT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+    "SELECT relname, ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = tgrelid "
+    "AND attnum > 0 AND NOT attisdropped AND cardinality(tgattr::int2[]) > 0 "
+    "AND attnum <> ALL (tgattr::int2[])) AS free "
+    "FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
     "WHERE relnamespace = current_schema()::regnamespace AND tgname = relname || '_refuse_change'"
 )
 _TABLES: Final = text(
@@ -345,20 +348,23 @@ def _grant(connection: Connection, role: str, password: object) -> None:
     if password:
         login += sql.SQL(" PASSWORD {}").format(sql.Literal(str(password)))
     schema = connection.scalar(text("SELECT current_schema()"))
-    append_only = frozenset(connection.scalars(_APPEND_ONLY))
+    append_only = {row.relname: row.free for row in connection.execute(_APPEND_ONLY)}
     statements = [
         login,
         sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(str(schema)), name),
     ]
     for table in connection.scalars(_TABLES).all():
-        rights = "SELECT, INSERT, UPDATE, DELETE"
+        rights: sql.Composable = sql.SQL("SELECT, INSERT, UPDATE, DELETE")
         if table in append_only:
-            rights = "SELECT, INSERT"
+            rights = sql.SQL("SELECT, INSERT")
+            if columns := append_only[table]:
+                listed = sql.SQL(", ").join(map(sql.Identifier, columns))
+                rights += sql.SQL(", UPDATE ({})").format(listed)
         elif table == _REVISIONS:
-            rights = "SELECT"
+            rights = sql.SQL("SELECT")
         statements += [
             sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.Identifier(table), name),
-            sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(rights), sql.Identifier(table), name),
+            sql.SQL("GRANT {} ON {} TO {}").format(rights, sql.Identifier(table), name),
         ]
     sequences = sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {} TO {}")
     statements.append(sequences.format(sql.Identifier(str(schema)), name))

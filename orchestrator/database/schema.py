@@ -35,6 +35,7 @@ from sqlalchemy import (
     false,
     func,
     select,
+    text,
 )
 
 
@@ -122,10 +123,13 @@ leads: Final = Table(
     Column("estado", String(16), nullable=False, server_default="nuevo"),
     Column("changed_at", Instant),
     Index(None, "imported_at", "id"),
+    # lower(trim(email)), as PostgreSQL writes it.
+    Index("ix_leads_email", text("lower(TRIM(BOTH FROM email))")),
 )
 
 # One row for each agent, version of its rules and `basis` (what identifies the evidence):
-# judging the same again confirms the row instead of adding one.
+# judging the same again confirms the row instead of adding one. What was decided never changes, and
+# goes only with its lead (triggers refuse anything else).
 decisions: Final = Table(
     "decisions",
     metadata,

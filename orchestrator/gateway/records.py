@@ -482,7 +482,8 @@ def _lead_conditions(wanted: LeadListFilter) -> list[ColumnElement[bool]]:
     if wanted.origen is not None:
         conditions.append(func.lower(leads.c.source) == wanted.origen.lower())
     if wanted.correo is not None:
-        conditions.append(func.lower(leads.c.email) == wanted.correo.lower())
+        # As the index has it.
+        conditions.append(func.lower(func.trim(leads.c.email)) == wanted.correo.lower())
     if wanted.empresa is not None:
         conditions.append(
             func.lower(leads.c.company).contains(wanted.empresa.lower(), autoescape=True)

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from orchestrator.database import open_engine, reading, schema, writing
+from orchestrator.database import DatabaseForbids, open_engine, reading, schema, writing
+from orchestrator.infra.clock import utc_now
 from orchestrator.leads import (
     ImportReport,
     LeadFilter,
@@ -19,6 +21,7 @@ from orchestrator.leads import (
     UnknownLead,
     opportunity_id,
 )
+from orchestrator.leads.versions import supersede_decisions
 from tests.support.cases import NOW, advance, discard, lead
 
 
@@ -310,3 +313,33 @@ async def test_erasing_a_lead_erases_what_was_concluded_about_it(
     async with reading(engine, "count") as connection:
         for table in (schema.decisions, schema.opportunities):
             assert await connection.scalar(select(func.count()).select_from(table)) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE decisions SET verdict = 'discard'",
+        "UPDATE decisions SET reason_es = 'x', confirmed_at = decided_at",
+        "UPDATE decisions SET basis = 'other'",
+        "UPDATE decisions SET basis = basis || 'x@v1'",
+        "DELETE FROM decisions",
+    ],
+)
+async def test_what_was_decided_stays_as_it_was(engine: AsyncEngine, change: str) -> None:
+    """The database refuses to rewrite it; it may be superseded, and goes with its lead."""
+    store = LeadStore(engine, utc_now)
+    await store.import_leads([lead(1)])
+    await store.record(lead(1).id, [advance()], "acme", basis="b_%")
+    before = await store.decisions_of(lead(1).id)
+
+    with pytest.raises((DBAPIError, DatabaseForbids), match=r"append-only|may not tamper"):
+        async with writing(engine, "tamper") as connection:
+            await connection.execute(text(change))
+
+    assert await store.decisions_of(lead(1).id) == before
+    async with writing(engine, "supersede, and delete") as connection:
+        await supersede_decisions(connection, {lead(1).id: 1})
+        superseded = await connection.scalar(select(schema.decisions.c.basis))
+        await connection.execute(text("DELETE FROM leads"))
+    assert superseded == "b_%@v1"
+    assert await store.decisions_of(lead(1).id) == []

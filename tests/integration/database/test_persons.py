@@ -10,9 +10,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import DatabaseForbids, reading, schema, writing
+from orchestrator.database.schema import leads
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites
-from orchestrator.gateway import Author, OpportunityFields, Persons, Records, RowCounts
+from orchestrator.gateway import (
+    Author,
+    LeadListFilter,
+    OpportunityFields,
+    Persons,
+    Records,
+    RowCounts,
+)
+from orchestrator.gateway.records import _lead_conditions
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore, lead_key, opportunity_id, opportunity_key
 from orchestrator.purchasing import Ledger
@@ -181,3 +190,23 @@ async def test_records_of_erasures_do_not_change(
     with pytest.raises((DBAPIError, DatabaseForbids), match=r"append-only|may not tamper"):
         async with writing(engine, "tamper") as connection:
             await connection.execute(text(statement))
+
+
+async def test_a_person_is_found_without_reading_all_leads(engine: AsyncEngine) -> None:
+    """By the search of `emasai person`, and by that of `GET /leads?correo=`."""
+    conditions = (
+        func.lower(func.trim(leads.c.email)) == ANA,
+        *_lead_conditions(LeadListFilter(correo=ANA)),
+    )
+    for condition in conditions:
+        query = select(leads.c.id).where(condition)
+        async with reading(engine, "explain a search") as connection:
+            text_of = str(query.compile(engine.sync_engine, compile_kwargs={"literal_binds": True}))
+            if engine.dialect.name == "sqlite":
+                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text_of}")
+            else:  # it reads a table of few rows whole
+                await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+                plan = await connection.exec_driver_sql(f"EXPLAIN {text_of}")
+            found = " ".join(str(row) for row in plan)
+
+        assert "ix_leads_email" in found
