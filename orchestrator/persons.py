@@ -209,7 +209,7 @@ async def _find(runtime: Runtime, email: str) -> _Found:
             identities.append(mention_of(lead).identify())
     for company in await runtime.identity.index.preview_all(identities):
         keys.update((company.key, *company.former))
-    names = _naming(email, leads)
+    names = _name_pattern(email, leads)
     if names is None:
         return _Found(ids, [])
     answers = [each async for each in _archived(runtime, keys, names)]
@@ -235,8 +235,8 @@ async def _in_memo(
             yield NamingAnswer(id=key, is_archived=False, passages=passages)
 
 
-def _naming(email: str, leads: Sequence[Lead]) -> re.Pattern[str] | None:
-    """Return what finds the person in a text; None if nothing would tell the person from others.
+def _name_pattern(email: str, leads: Sequence[Lead]) -> re.Pattern[str] | None:
+    """Return a pattern of the person's names; None if none of them is the person's alone.
 
     A function's mailbox (`info@`), a single word (`Ana`) and a company's number name no person.
     """

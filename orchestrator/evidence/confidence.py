@@ -64,7 +64,7 @@ class Statement:
         observed: The value, grounded in its source.
         origin: Who states it: two statements of one origin are one source. The registrable domain
             of a web page, or the name of the step for Maps and job boards.
-        is_own_site: Whether it stands on the company's own site.
+        is_own_site: Whether it is on the company's own site.
         is_proof: Whether the page alone verifies what it states literally: it is on the domain that
             the lead itself uses, or (of a tax id) it names the company.
     """

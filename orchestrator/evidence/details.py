@@ -2,7 +2,7 @@
 
 The caller passes only what passed the identity gate. Personal data is left out: mailboxes of people
 and their profiles. Each kind of detail has its module; here they become observed values. The words
-for descriptions, profiles and addresses stand in `data/details.toml`.
+for descriptions, profiles and addresses are in `data/details.toml`.
 """
 
 import re

@@ -64,7 +64,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One item with what the gate says of it. `text` is folded; a quote must stand in it."""
+    """One item with what the gate says of it. `text` is folded; a quote must be part of it."""
 
     step: Step
     item: Item

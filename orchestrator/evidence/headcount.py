@@ -1,6 +1,6 @@
 """How many people a page says that its company employs; not its customers, nor those it trains.
 
-The words stand in `data/headcount.toml`.
+The words are in `data/headcount.toml`.
 """
 
 import re

@@ -1,6 +1,6 @@
 """News of a company: what its own pages say about its end, and what headlines say about it.
 
-The words stand in `data/news.toml`. A headline without a clear word is no news.
+The words are in `data/news.toml`. A headline without a clear word is no news.
 """
 
 import re

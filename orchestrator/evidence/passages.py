@@ -1,4 +1,4 @@
-"""The sentence or cell that a value stands in, and text without markup.
+"""The sentence or cell that contains a value, and text without markup.
 
 A cell is a line: of a table, a list, an address. Every quote that this package gives comes from
 `passage`, so that it occurs word for word in the `single_spaced` text that it was read from.
@@ -41,7 +41,7 @@ _MARKS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """A value with the sentence or cell that it stands in.
+    """A value with the sentence or cell that contains it.
 
     `quote` is part of the folded text, and `written`, the value as it stands there, is part of
     `quote` when it is folded, too.
@@ -53,7 +53,7 @@ class Quoted:
 
 
 def quoted(text: str, value: str, start: int, end: int) -> Quoted:
-    """Return *value*, which stands in *text* from *start* to *end*, with its passage."""
+    """Return *value*, found in *text* from *start* to *end*, with its passage."""
     return Quoted(value, passage(text, start, end), text[start:end])
 
 

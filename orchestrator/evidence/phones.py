@@ -160,7 +160,7 @@ def _label_of(marks: ContactMarks, start: int) -> str:
 
 
 def _is_alone(text: str, run: re.Match[str]) -> bool:
-    """Return whether nothing else stands in the cell of a number."""
+    """Return whether nothing else is in the cell of a number."""
     first, last = line_at(text, *run.span())
     before = _CELL_END.split(text[first : run.start()])[-1]
     behind = _CELL_END.split(text[run.end() : last])[0]

@@ -375,7 +375,7 @@ def _cleaned(observed: Observed) -> Iterator[Observed]:
 
 
 def _grounded(stated: Iterable[Observed], gated: Gated) -> Iterator[tuple[Observed, Source]]:
-    """Yield each value with the source that its quote stands in; what stands in none is dropped."""
+    """Yield each value with the source that contains its quote; a value without one is dropped."""
     sources: dict[tuple[Step, str | None], list[Source]] = defaultdict(list)
     for source in gated.sources:
         if source.agrees:

@@ -1,6 +1,6 @@
 """Companies' tax and register numbers in a text: what follows a label and has a right check digit.
 
-The countries, labels and shapes stand in `data/tax_ids.toml`. People's numbers are none of them.
+The countries, labels and shapes are in `data/tax_ids.toml`. People's numbers are none of them.
 """
 
 import re
@@ -48,7 +48,7 @@ _UNITED_KINGDOM: Final = re.compile(r"\bengland\b|\bscotland\b|\bwales\b|\bnorth
 class TaxId:
     """A company's number at the tax office or register of companies.
 
-    `quote` is the sentence or cell it stands in, `written` the number as it stands there. `type` is
+    `quote` is the sentence or cell that contains it, `written` the number as it is there. `type` is
     its name in its country (CIF, RFC, CNPJ, ...), `country` is alpha-2, and `value` has no
     separators but for the hyphen before the check digit of a RUT and a NIT. `is_checked` says that
     its check digit is right: else its kind has none, or is issued with wrong ones.

@@ -1,7 +1,7 @@
 """Products that a page says its company uses, or works with for its customers.
 
 A name alone is none: shops list what they sell, and advertisements what applicants should know. The
-words stand in `data/technologies.toml`.
+words are in `data/technologies.toml`.
 """
 
 from collections.abc import Sequence

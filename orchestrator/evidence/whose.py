@@ -1,6 +1,6 @@
 """Whose a contact in a company's page is: its own, or that of a web designer, host or authority.
 
-The words before it tell; they stand in `data/contacts.toml`, with those that announce a phone
+The words before it tell; they are in `data/contacts.toml`, with those that announce a phone
 number.
 """
 

@@ -127,11 +127,11 @@ class Marks:
         return found
 
     def all(self, kind: str) -> list[Mark]:
-        """Return where the phrases of *kind* stand."""
+        """Return the positions of the phrases of *kind*."""
         return self._marks.get(kind, [])
 
     def last(self, kind: str, start: int, end: int) -> Mark | None:
-        """Return the last phrase of *kind* that stands between *start* and *end*."""
+        """Return the last phrase of *kind* between *start* and *end*."""
         marks = self.all(kind)
         at = bisect_left(marks, (end,)) - 1
         while at >= 0 and marks[at].start >= start:
@@ -141,5 +141,5 @@ class Marks:
         return None
 
     def has(self, kind: str, start: int = 0, end: int | None = None) -> bool:
-        """Return whether a phrase of *kind* stands between *start* and *end*."""
+        """Return whether a phrase of *kind* is between *start* and *end*."""
         return self.last(kind, start, len(self.bare) if end is None else end) is not None

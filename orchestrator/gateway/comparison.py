@@ -1,7 +1,7 @@
 """Compares a share of what the cache has answered with the database, while the system runs.
 
-The promise that no read is stale is proved beforehand (docs/protocol.md); this looks whether it is
-kept. Divergences are counted for `/metrics` and `emasai doctor`, and their copies are dropped.
+The promise that no read is stale is proved beforehand (docs/protocol.md); this checks it at run
+time. Divergences are counted for `/metrics` and `emasai doctor`, and their copies are dropped.
 """
 
 from datetime import timedelta

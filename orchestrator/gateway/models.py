@@ -81,7 +81,7 @@ class VersionMismatch(Exception):
 
 
 class MoveRefused(ValueError):
-    """An opportunity in the state *before* can not go to *after*."""
+    """An opportunity in the state *before* cannot go to *after*."""
 
     def __init__(self, before: str, after: str) -> None:
         super().__init__(before, after)
@@ -162,7 +162,7 @@ class OpportunityRecord(Frozen):
 
 
 class OpportunityMove(Frozen):
-    """One move of an opportunity. `de` is null where it was made, `quien` where nothing was said.
+    """One move of an opportunity. `de` is null for the first one, `quien` if no author is given.
 
     `version` is the opportunity's after the move. `quien` is what the request has said in `por`,
     or the agent that made the opportunity.

@@ -100,8 +100,8 @@ class ErasedRows:
     counts: RowCounts
 
 
-def folded(email: str) -> str:
-    """Return *email* as addresses are compared: in no case, and in one form of its letters."""
+def fold_email(email: str) -> str:
+    """Return the form by which addresses are compared: case-folded, in Unicode's NFC."""
     return unicodedata.normalize("NFC", email.strip()).casefold()
 
 
@@ -114,15 +114,15 @@ class Persons:
         self._clock = clock
 
     async def leads_of(self, email: str) -> list[UUID]:
-        """Return the ids of the leads with *email*, in whatever case they have it."""
-        wanted = folded(email)
+        """Return the ids of the leads with *email*, compared without regard to case."""
+        wanted = fold_email(email)
         statement = select(leads.c.id, leads.c.email).order_by(leads.c.id)
         if email.isascii():
             # Databases fold ASCII alike, and other letters not at all, or by their locale.
             statement = statement.where(func.lower(func.trim(leads.c.email)) == wanted)
         async with reading(self._engine, "look for a person") as connection:
             found = await connection.execute(statement)
-            return [lead_id for lead_id, stored in found if folded(stored) == wanted]
+            return [lead_id for lead_id, stored in found if fold_email(stored) == wanted]
 
     async def named_in(self, email: str, theirs: Collection[UUID]) -> list[str]:
         """Return the cache keys of what else names *email* in a text that people have written.

@@ -92,7 +92,7 @@ class EvidenceStep(BaseModel):
 class CompanyEvidence(BaseModel):
     """All that was found about a company. `values` are the claims that an agent judges by.
 
-    Each value has the sentence that it stands in (`quote`), its `source_url`, `as_of`, and a
+    Each value has the sentence that contains it (`quote`), its `source_url`, `as_of`, and a
     `confidence` from 0 to 1. `is_current`: it is what a lookup would return now; else it is what
     the archive keeps. `sources` are all that was looked at, also what is not the company's.
     """

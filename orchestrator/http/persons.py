@@ -28,7 +28,7 @@ router = APIRouter(
 
 
 class Person(BaseModel):
-    """A person, by e-mail address; how it spells upper and lower case does not matter."""
+    """A person, by e-mail address, compared without regard to case."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +36,7 @@ class Person(BaseModel):
 
 
 class PersonErasure(Person):
-    """Whose data is erased; with `dry_run` nothing is."""
+    """The person whose data is erased; with `dry_run` nothing is erased."""
 
     dry_run: Flag = False
 

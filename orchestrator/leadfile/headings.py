@@ -1,6 +1,6 @@
 """What the name of a column says: which value it holds, and whose.
 
-The words stand in `data/columns.toml`, which sales-ops can edit. A name is understood only if all
+The words are in `data/columns.toml`, which sales-ops can edit. A name is understood only if all
 of its words are known: `Company size` holds no company, `Lead owner` no contact. Pure.
 """
 

@@ -339,7 +339,7 @@ def _check_signature(path: Path, beginning: bytes) -> None:
 
 
 def _beginning(path: Path, text: TextIO, max_line: int) -> list[str]:
-    """Return the lines in which the header stands."""
+    """Return the lines of the header."""
     lines: list[str] = []
     characters = 0
     for line in _lines(path, text, max_line):

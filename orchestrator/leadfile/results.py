@@ -1,7 +1,7 @@
 """The columns that a run adds to a lead file, and the file written again with them.
 
 What is the user's own stays as it is, byte for byte: encoding, delimiter, quotes and line end of
-each row. Result columns stand behind it; those of an earlier run are replaced. What differs on
+each row. Result columns follow it; those of an earlier run are replaced. What differs on
 purpose: blank lines are not kept, rows with too few cells are filled up, and cells behind the last
 column go behind the results, so that every cell stays under its column. A character of a result
 that the encoding lacks becomes its closest ASCII, and a result that a spreadsheet would run is

@@ -133,7 +133,7 @@ class Sheet:
     def read(
         self, cells: Sequence[str], line: int = 0
     ) -> tuple[LeadFields | None, list[RowProblem]]:
-        """Return the fields in *cells*, None where an error stands, and the problems."""
+        """Return the fields in *cells*, None if there is an error, and the problems."""
         reader = _FieldReader(self, cells, line)
         return reader.lead(), reader.problems
 
@@ -227,7 +227,7 @@ class _FieldReader:
         self.problems: list[RowProblem] = []
 
     def lead(self) -> LeadFields | None:
-        """Return the fields, None where an error stands against the row."""
+        """Return the fields, None if the row has an error."""
         typed, site = without_link(self._checked(LeadField.COMPANY, self._undamaged) or "")
         website = self._checked(LeadField.WEBSITE, checks.website)
         country = self._checked(LeadField.COUNTRY, checks.country)
@@ -427,7 +427,7 @@ _NOTES: Final = TypeAdapter(Notes)
 
 
 def read_lead(given: Mapping[str, object]) -> tuple[LeadFields | None, list[RowProblem]]:
-    """Return what a mapping says about a lead, None where an error stands, and its problems.
+    """Return what a mapping says about a lead, None if there is an error, and its problems.
 
     The names of its fields are those of a lead file's columns, English or Spanish; None is blank.
 
