@@ -22,6 +22,7 @@ from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis
 from orchestrator.jobs import JobRecords
 from orchestrator.schedule import DueSet, Watches, new_watch
+from tests.support.job_records import open_items
 
 SCHEDULERS = 5
 COMPANIES, FEW = 50_000, 2_000
@@ -108,5 +109,5 @@ async def _enqueued(records: JobRecords) -> Counter[str]:
     for job_id in await records.active():
         job = await records.job(job_id)
         for chunk in range(job.chunks if job else 0):
-            found.update(item for _, item in await records.open_items(job_id, chunk))
+            found.update(item for _, item in await open_items(records, job_id, chunk))
     return found

@@ -201,13 +201,6 @@ class JobRecords:
             raise UnreadableChunk(lease.job_id, lease.chunk)
         return items if lease.is_first else await self._open(lease.job_id, items)
 
-    async def open_items(self, job_id: str, chunk: int) -> list[tuple[int, Item]]:
-        """Return what `items_of` returns of any chunk, whether a worker has it or not."""
-        items = await self._items(job_id, chunk)
-        if items is None:
-            raise UnreadableChunk(job_id, chunk)
-        return await self._open(job_id, items)
-
     async def lost_items(self, job: Job, chunk: int) -> list[tuple[int, Item]]:
         """Return the numbers of the open items of a *chunk* that cannot be read, with no items.
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from orchestrator.jobs import Intake, Job, JobRecords, NewJob
+from orchestrator.jobs import Intake, Item, Job, JobRecords, NewJob
 from orchestrator.jobs.model import WorkDigest
 
 #: Items that are stored together.
@@ -29,6 +29,13 @@ class AcceptingRecords(JobRecords):
         job = await self.job(await unsealed.seal())
         assert job is not None
         return job
+
+
+async def open_items(records: JobRecords, job_id: str, chunk: int) -> list[tuple[int, Item]]:
+    """Return what `items_of` returns of any chunk, whether a worker has it or not."""
+    items = await records._items(job_id, chunk)  # noqa: SLF001 - a worker asks for its own chunk
+    assert items is not None
+    return await records._open(job_id, items)  # noqa: SLF001 - (as above)
 
 
 def work_digest(new: NewJob) -> str:

@@ -23,7 +23,7 @@ from orchestrator.jobs import (
 from orchestrator.jobs.keys import ROOT, JobKeys, LaneKeys
 from tests.support.async_waiting import eventually
 from tests.support.commands import commands, forget_commands
-from tests.support.job_records import AcceptingRecords
+from tests.support.job_records import AcceptingRecords, open_items
 from tests.support.vanishing import vanish_with_a_chunk
 
 
@@ -154,7 +154,7 @@ async def test_the_count_is_right_after_whatever_happens(
         for _ in range(8):
             async with records.taken(Lane.PIPELINE) as lease:
                 if lease is not None and dice.random() < 0.6:
-                    for number, _ in await records.open_items(lease.job_id, lease.chunk):
+                    for number, _ in await open_items(records, lease.job_id, lease.chunk):
                         await records.report(lease.job_id, number, Report({}))
                     lease.done = True
                 elif lease is not None and dice.random() < 0.5:

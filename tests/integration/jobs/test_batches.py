@@ -15,6 +15,7 @@ from orchestrator.identity import Mention
 from orchestrator.infra.redis_client import StoreFull
 from orchestrator.jobs import SEGMENT_ROWS, Job, JobKind, JobState, NewJob, Report
 from orchestrator.jobs.keys import JobKeys
+from tests.support.job_records import open_items
 from tests.support.known_companies import KNOWN_PRICE as PRICE
 from tests.support.known_companies import know
 
@@ -76,7 +77,7 @@ async def test_a_repeated_company_is_worked_on_once(runtime: Runtime) -> None:
     """Its first row pays, the others are told for nothing, each under its own spelling."""
     names = ["Acme", "Zara", "ACME S.A.", "Acme", "zara"]
     job = await submit_stream(runtime, ORDER, in_parts(names))
-    items = await runtime.jobs.records.open_items(job.job_id, 0)
+    items = await open_items(runtime.jobs.records, job.job_id, 0)
     kept = {"status": "failed", "company": "Acme", "source": "bought", "cost_micros": PRICE}
 
     await runtime.jobs.records.report(job.job_id, 0, Report(kept))
@@ -111,7 +112,7 @@ async def test_unusable_names_get_their_result_and_stop_nothing(runtime: Runtime
     ]
     assert all(result["reason"]["es"] for result in results[1:5])
     assert job.done == 4
-    assert await runtime.jobs.records.open_items(job.job_id, 0) == [(0, "Acme"), (5, "Zara")]
+    assert await open_items(runtime.jobs.records, job.job_id, 0) == [(0, "Acme"), (5, "Zara")]
 
 
 async def test_a_stream_is_the_same_work_as_the_list(runtime: Runtime) -> None:
@@ -198,8 +199,8 @@ async def test_equal_streams_at_once_are_one_job(runtime: Runtime) -> None:
     jobs = await asyncio.gather(*(submit_stream(runtime, ORDER, in_parts(names)) for _ in range(5)))
 
     assert len({job.job_id for job in jobs}) == 1
-    open_items = await runtime.jobs.records.open_items(jobs[0].job_id, 9)
-    assert open_items == [(18, "Company 18"), (19, "Company 19")]
+    items = await open_items(runtime.jobs.records, jobs[0].job_id, 9)
+    assert items == [(18, "Company 18"), (19, "Company 19")]
 
 
 async def peak_of(runtime: Runtime, rows: int) -> int:
@@ -238,7 +239,7 @@ async def test_companies_of_one_name_are_items_of_their_own(runtime: Runtime) ->
 
     job = await submit_stream(runtime, ORDER, in_parts(rows))
 
-    items = await runtime.jobs.records.open_items(job.job_id, 0)
+    items = await open_items(runtime.jobs.records, job.job_id, 0)
     bare, *_, again = await results_of(runtime, job)
     assert [Mention.of(item) for _, item in items] == [spain, germany]
     assert await runtime.jobs.records.row_counts(job, items) == [2, 1]
@@ -256,7 +257,7 @@ async def test_a_name_that_means_nobody_shares_no_item_with_one_that_does(
 
     job = await submit_stream(runtime, ORDER, in_parts(["Acme", "Acme, S.L."]))
 
-    assert await runtime.jobs.records.open_items(job.job_id, 0) == [(1, "Acme, S.L.")]
+    assert await open_items(runtime.jobs.records, job.job_id, 0) == [(1, "Acme, S.L.")]
     assert job.tally["status:ambiguous"] == 1
 
 
@@ -281,7 +282,7 @@ async def test_who_names_a_company_by_website_does_not_depend_on_who_does_not(
 
     job = await submit_stream(runtime, ORDER, in_parts(rows))
 
-    items = await runtime.jobs.records.open_items(job.job_id, 0)
+    items = await open_items(runtime.jobs.records, job.job_id, 0)
     assert [Mention.of(item) for _, item in items] == [Mention("Acme"), Mention("Acme", "acme.es")]
 
 

@@ -22,7 +22,7 @@ from orchestrator.jobs import (
 )
 from orchestrator.jobs.keys import JobKeys, LaneKeys
 from tests.support.async_waiting import eventually
-from tests.support.job_records import AcceptingRecords
+from tests.support.job_records import AcceptingRecords, open_items
 from tests.support.results import reported_results
 from tests.support.vanishing import vanish_with_a_chunk
 
@@ -39,7 +39,7 @@ async def _finish_next(records: AcceptingRecords) -> tuple[str, int]:
     """Take the next chunk, report its items, and return which it was."""
     async with records.taken(Lane.PIPELINE) as lease:
         assert lease is not None
-        for number, item in await records.open_items(lease.job_id, lease.chunk):
+        for number, item in await open_items(records, lease.job_id, lease.chunk):
             await records.report(lease.job_id, number, Report({"item": item}))
         lease.done = True
     return lease.job_id, lease.chunk
@@ -62,7 +62,7 @@ async def test_an_accepted_job_is_there_as_it_was_asked_for(records: AcceptingRe
     assert abs(datetime.now(UTC) - job.accepted_at) < timedelta(minutes=1)
     assert await records.active() == ["j1"]
     assert (job.lane, job.origin, job.started_at) == (Lane.PIPELINE, Origin.TASK, None)
-    assert await records.open_items("j1", 1) == [(2, "c"), (3, "d")]
+    assert await open_items(records, "j1", 1) == [(2, "c"), (3, "d")]
 
 
 async def test_equal_unfinished_work_is_the_same_job(records: AcceptingRecords) -> None:
@@ -233,7 +233,7 @@ async def test_a_result_counts_once(records: AcceptingRecords, jobs_redis: Redis
     assert counted == [True, False, False]
     assert job.tally == {"done": 1, "spent_micros": 10}
     assert await reported_results(jobs_redis, job) == [(3, {"try": 0})]
-    assert [number for number, _ in await records.open_items("j1", 0)] == [0, 1, 2, 4]
+    assert [number for number, _ in await open_items(records, "j1", 0)] == [0, 1, 2, 4]
 
 
 async def test_results_come_in_order_however_many(
@@ -272,7 +272,7 @@ async def test_an_unknown_job_is_nothing(records: AcceptingRecords) -> None:
     assert await _take(records) is None
     assert await records.states(["j1"]) == [None]
     assert await records.command("j1", Command.CANCEL) is None
-    assert await records.open_items("j1", 0) == []
+    assert await open_items(records, "j1", 0) == []
 
 
 async def test_without_redis_records_say_so() -> None:
@@ -316,7 +316,7 @@ async def test_a_chunk_that_was_finished_by_whom_it_was_taken_from_is_not_taken_
         await jobs_redis.delete(JobKeys("j1").chunk_lease(0))  # as if its lease had lapsed
         await jobs_redis.zadd(LaneKeys(Lane.PIPELINE).held, {"j1:0": 0})
         assert await vanish_with_a_chunk(jobs_redis) == 1
-        for number, item in await records.open_items("j1", 0):
+        for number, item in await open_items(records, "j1", 0):
             await records.report("j1", number, Report({"item": item}))
         lease.done = True
 

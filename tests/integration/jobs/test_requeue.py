@@ -31,6 +31,7 @@ from orchestrator.jobs import (
 )
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.purchasing import run_account
+from tests.support.job_records import open_items
 from tests.support.known_companies import know
 from tests.support.notifier import FakeNotifier
 
@@ -67,7 +68,7 @@ async def items_of(runtime: Runtime, job: Job | None) -> list[str]:
     """Return what *job* works on."""
     assert job is not None
     chunks = [
-        await runtime.jobs.records.open_items(job.job_id, chunk) for chunk in range(job.chunks)
+        await open_items(runtime.jobs.records, job.job_id, chunk) for chunk in range(job.chunks)
     ]
     return [item for chunk in chunks for _, item in chunk]
 

@@ -27,7 +27,7 @@ from orchestrator.jobs import (
 )
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
-from tests.support.job_records import AcceptingRecords
+from tests.support.job_records import AcceptingRecords, open_items
 from tests.support.notifier import FakeNotifier
 from tests.support.results import reported_results
 
@@ -234,7 +234,7 @@ async def test_an_item_that_cannot_be_reported_stays_open_alone(
     runner = ChunkRunner(deaf, poison, {JobKind.ENRICH: handler}, notifier)
 
     assert await runner.run_one(Lane.PIPELINE) == 3
-    assert await deaf.open_items("j1", 0) == [(1, "b")]
+    assert await open_items(deaf, "j1", 0) == [(1, "b")]
 
 
 async def _job(records: AcceptingRecords) -> Job:
@@ -327,7 +327,7 @@ async def test_a_store_that_is_away_leaves_the_item_open(
 
     assert await runner.run_one(Lane.PIPELINE) == 3
 
-    assert await records.open_items("j1", 0) == [(1, "b")]
+    assert await open_items(records, "j1", 0) == [(1, "b")]
     assert "failed:internal_error" not in (await _job(records)).tally
 
 

@@ -36,7 +36,7 @@ from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
 from tests.support.children import Children
 from tests.support.database import migrated_file
-from tests.support.job_records import AcceptingRecords
+from tests.support.job_records import AcceptingRecords, open_items
 
 DAY = timedelta(days=1)
 LEASE = timedelta(milliseconds=300)
@@ -282,7 +282,7 @@ async def _enqueued(world: World) -> Counter[str]:
     for job_id in await world.records.active():
         job = await world.records.job(job_id)
         for chunk in range(job.chunks if job else 0):
-            found.update(item for _, item in await world.records.open_items(job_id, chunk))
+            found.update(item for _, item in await open_items(world.records, job_id, chunk))
     return found
 
 

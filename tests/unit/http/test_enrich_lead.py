@@ -8,6 +8,7 @@ import pytest
 from orchestrator.jobs import JobFilter, Lane, Report
 from tests.support.async_waiting import eventually
 from tests.support.cases import lead
+from tests.support.job_records import open_items
 
 from .conftest import Api
 
@@ -44,7 +45,7 @@ async def test_a_whole_lead_is_stored_and_run(api: Api, body: dict[str, str]) ->
     accepted = answer.json()
     lead_id = UUID(accepted["lead_id"])
     stored = (await api.runtime.leads.store.leads([lead_id]))[lead_id]
-    items = await api.runtime.jobs.records.open_items(accepted["job_id"], 0)
+    items = await open_items(api.runtime.jobs.records, accepted["job_id"], 0)
     assert answer.status_code == 202
     assert accepted == {
         "job_id": accepted["job_id"],

@@ -13,6 +13,7 @@ from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import Job, Report
 from orchestrator.leadfile import LeadFields, lead_id
 from orchestrator.purchasing import run_account
+from tests.support.job_records import open_items
 
 from .conftest import Api, failed_job
 
@@ -38,7 +39,7 @@ async def test_companies_become_a_job_that_is_stored_and_announced(api: Api) -> 
         "existing": False,
     }
     assert api.notifier.notified == ["interactive"]
-    assert await api.runtime.jobs.records.open_items(job_id, 0) == [
+    assert await open_items(api.runtime.jobs.records, job_id, 0) == [
         (0, "Telefónica, S.A."),
         (1, "Mercado Libre"),
     ]
@@ -58,7 +59,7 @@ async def test_a_company_may_come_with_website_and_country(api: Api) -> None:
 
     records = api.runtime.jobs.records
     items = [
-        item for chunk in (0, 1) for _, item in await records.open_items(body["job_id"], chunk)
+        item for chunk in (0, 1) for _, item in await open_items(records, body["job_id"], chunk)
     ]
     assert [Mention.of(item) for item in items] == [
         Mention("Acme"),
@@ -100,7 +101,7 @@ async def test_whole_leads_are_stored_once_and_run(api: Api) -> None:
     body = (await api.client.post("/api/v1/jobs", json=wanted)).json()
 
     stored = await api.runtime.leads.store.chosen(None, {})
-    items = await api.runtime.jobs.records.open_items(body["job_id"], 0)
+    items = await open_items(api.runtime.jobs.records, body["job_id"], 0)
     assert body["total"] == 2
     assert len(stored) == 1
     assert items[0][1] == items[1][1]
@@ -112,7 +113,7 @@ async def test_a_lead_has_the_same_id_as_in_a_file(api: Api) -> None:
 
     body = (await api.client.post("/api/v1/jobs", json={"kind": "pipeline", "leads": [ANA]})).json()
 
-    items = await api.runtime.jobs.records.open_items(body["job_id"], 0)
+    items = await open_items(api.runtime.jobs.records, body["job_id"], 0)
     assert items == [(0, str(in_file))]
 
 
@@ -122,7 +123,7 @@ async def test_a_lead_is_kept_without_what_is_no_website_and_no_country(api: Api
 
     body = (await api.client.post("/api/v1/jobs", json={"kind": "pipeline", "leads": [odd]})).json()
 
-    ((_, item),) = await api.runtime.jobs.records.open_items(body["job_id"], 0)
+    ((_, item),) = await open_items(api.runtime.jobs.records, body["job_id"], 0)
     lead = (await api.runtime.leads.store.leads([UUID(item)]))[UUID(item)]
     assert (lead.website, lead.country, lead.phone) == (None, None, "+34 911 234 567")
     assert [warning.split()[0] for warning in body["warnings"]] == [
@@ -138,7 +139,7 @@ async def test_stored_leads_are_run_by_their_ids(api: Api) -> None:
 
     body = (await api.client.post("/api/v1/jobs", json=wanted)).json()
 
-    items = await api.runtime.jobs.records.open_items(body["job_id"], 0)
+    items = await open_items(api.runtime.jobs.records, body["job_id"], 0)
     assert items == [(0, str(ids[0])), (1, str(ids[1]))]
 
 
@@ -151,9 +152,9 @@ async def test_stored_leads_are_run_by_a_filter(api: Api) -> None:
 
     body = (await api.client.post("/api/v1/jobs", json=wanted)).json()
 
-    (_, second) = await api.runtime.jobs.records.open_items(stored["job_id"], 0)
+    (_, second) = await open_items(api.runtime.jobs.records, stored["job_id"], 0)
     job = await api.runtime.jobs.records.job(body["job_id"])
-    assert await api.runtime.jobs.records.open_items(body["job_id"], 0) == [(0, second[1])]
+    assert await open_items(api.runtime.jobs.records, body["job_id"], 0) == [(0, second[1])]
     assert job is not None
     assert job.about == 'leads where {"country":"MX","status":"never_judged"}'
     assert job.policy == api.runtime.leads.policy_version

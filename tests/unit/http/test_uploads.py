@@ -14,6 +14,7 @@ from orchestrator.http.limits import CSV, NDJSON
 from orchestrator.http.requests import UPLOADS
 from orchestrator.identity import Mention
 from orchestrator.jobs import Report
+from tests.support.job_records import open_items
 from tests.support.workbooks import workbook
 
 from .conftest import Api
@@ -38,7 +39,7 @@ async def sent(
 async def mentions_of(api: Api, answer: httpx.Response) -> list[Mention]:
     """Return the companies of the job that an upload became."""
     assert answer.status_code == 202, answer.text
-    items = await api.runtime.jobs.records.open_items(answer.json()["job_id"], 0)
+    items = await open_items(api.runtime.jobs.records, answer.json()["job_id"], 0)
     return [Mention.of(text) for _, text in items]
 
 
