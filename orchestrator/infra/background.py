@@ -15,7 +15,8 @@ import gc
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -63,6 +64,35 @@ async def end_task(task: "asyncio.Task[Any]") -> None:
         await asyncio.wait([task], timeout=AGAIN_S)
     if not task.cancelled():
         task.exception()  # marks it as seen
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` if the block takes longer, as `asyncio.timeout` does.
+
+    It cancels again until the block has ended, for the reason that `end_task` gives.
+    """
+    loop, task = asyncio.get_running_loop(), _current_task()
+    before, times = task.cancelling(), 0
+    timer: asyncio.TimerHandle
+
+    def cancel() -> None:
+        nonlocal times, timer
+        times += 1
+        task.cancel()
+        timer = loop.call_later(AGAIN_S, cancel)
+
+    timer = loop.call_later(seconds, cancel)
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if times and task.cancelling() - times <= before:
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+        for _ in range(times):
+            task.uncancel()
 
 
 def raise_if_cancelled() -> None:
@@ -201,7 +231,7 @@ class _Health:
 def _current_task() -> "asyncio.Task[Any]":
     task = asyncio.current_task()
     if task is None:
-        raise RuntimeError("a loop runs in a task")
+        raise RuntimeError("there is no task to cancel")
     return task
 
 

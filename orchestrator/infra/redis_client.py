@@ -8,7 +8,6 @@ StoreUnavailable(operation, reason)     no answer, or none yet: try again later
     └── StoreFull(operation, reason)    it has too little memory left
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from orchestrator.infra.background import time_limit
 from orchestrator.infra.redis_address import RedisAddress
 
 #: Seconds that a command may take in all: to find a connection, to connect, to be sent again.
@@ -54,11 +54,11 @@ class _Pipeline(Pipeline):
     """A pipeline that ends in bounded time."""
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's
-        async with asyncio.timeout(_limit_s(self.connection_pool)):
+        with time_limit(_limit_s(self.connection_pool)):
             return await super().execute(raise_on_error)
 
     async def immediate_execute_command(self, *args: object, **options: object) -> object:
-        async with asyncio.timeout(_limit_s(self.connection_pool)):
+        with time_limit(_limit_s(self.connection_pool)):
             return await super().immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's
 
 
@@ -66,11 +66,12 @@ class _Client(Redis):
     """A client whose commands end in bounded time, whatever the server does.
 
     Timeouts of sockets alone do not ensure that: a command has several steps (find a connection,
-    open it, log in, ask), and each of them has its own timeout and its own retries.
+    open it, log in, ask), and each of them has its own timeout and its own retries. Nor does one
+    cancellation: redis-py swallows it if it arrives while a command is sent.
     """
 
     async def execute_command(self, *args: object, **options: object) -> object:
-        async with asyncio.timeout(_limit_s(self.connection_pool)):
+        with time_limit(_limit_s(self.connection_pool)):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 - redis-py's

@@ -12,7 +12,13 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from orchestrator.infra.background import Loop, Supervisor, end_task, raise_if_cancelled
+from orchestrator.infra.background import (
+    Loop,
+    Supervisor,
+    end_task,
+    raise_if_cancelled,
+    time_limit,
+)
 from tests.support.async_waiting import eventually
 
 
@@ -33,6 +39,50 @@ async def test_a_task_ends_even_if_it_swallows_cancellations(cancellations: int)
     await end_task(task)
 
     assert task.cancelled()
+
+
+@pytest.mark.parametrize("cancellations", [0, 1])
+async def test_a_time_limit_ends_what_swallows_cancellations(cancellations: int) -> None:
+    """The block ends with `TimeoutError`, and the task that it is in goes on."""
+    with pytest.raises(TimeoutError), time_limit(0):
+        await _swallow(cancellations)
+
+    assert _cancelling() == 0
+
+
+async def test_a_time_limit_leaves_alone_what_ends_in_time() -> None:
+    """A result, an error, a cancellation that was caught: each is as without the limit."""
+    with time_limit(0):
+        result = 5
+    with pytest.raises(KeyError), time_limit(0):
+        raise KeyError
+    await asyncio.sleep(0)
+    with time_limit(0), contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    await asyncio.sleep(0)
+
+    assert (result, _cancelling()) == (5, 0)
+
+
+async def test_a_time_limit_is_not_another_cancellation() -> None:
+    """A task that is cancelled is cancelled, also if the limit comes before it has ended."""
+
+    async def work(limit_s: float) -> None:
+        with time_limit(limit_s):
+            await _swallow(1)
+
+    for limit_s in (60, 0):
+        task = asyncio.create_task(work(limit_s))
+        await asyncio.sleep(0)
+        await end_task(task)
+
+        assert task.cancelled()
+
+
+def _cancelling() -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    return task.cancelling()
 
 
 async def test_a_swallowed_cancellation_can_be_raised_again() -> None:
