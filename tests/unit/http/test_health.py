@@ -161,7 +161,7 @@ async def test_a_question_under_way_is_ended_with_the_application() -> None:
 
 
 #: A request may take as long as one command, and then as long as a busy machine needs.
-PATIENCE_S = 3 * SOCKET_TIMEOUT_S
+PATIENCE_S = 5 * SOCKET_TIMEOUT_S
 WANTED = {"kind": "enrich", "companies": [f"Company {n}" for n in range(30)]}
 
 
