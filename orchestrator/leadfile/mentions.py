@@ -17,17 +17,31 @@ _ABOUT: Final = (
     ("city", "ciudad"),
     ("phone", "telefono"),
 )
+_NAME: Final = TypeAdapter(FilledText)
+_FACT: Final = TypeAdapter(Text | None)
 
 
-def mention_in(given: object) -> Mention:
+def checked_mention(given: object) -> Mention:
     """Return the mention in *given*: a name, or an object with `company`.
 
     It may have `website`, `country`, `city` and `phone`. The Spanish names of these fields are
-    accepted, too; other fields are ignored.
+    accepted, too; other fields are ignored. The bounds are those of every entry point.
 
     Raises:
-        ValueError: It is neither; the message reads on from what it is about.
+        ValueError: It is neither, or out of bounds; the message reads on from what it is about.
     """
+    mention = _mention_in(given)
+    try:
+        _NAME.validate_python(mention.name)
+        for fact in mention[1:]:
+            _FACT.validate_python(fact)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        raise ValueError(complaint_of(fault)) from None
+    return mention
+
+
+def _mention_in(given: object) -> Mention:
     if isinstance(given, str):
         return Mention(given)
     name = _first(given, _COMPANY) if isinstance(given, Mapping) else None
@@ -58,27 +72,6 @@ def _mention(name: str, *, website: str, country: str, city: str, phone: str) ->
         city=city,
         phone=phone,
     )
-
-
-_NAME: Final = TypeAdapter(FilledText)
-_FACT: Final = TypeAdapter(Text | None)
-
-
-def checked_mention(given: object) -> Mention:
-    """Return `mention_in` of *given*, within the bounds of every entry point.
-
-    Raises:
-        ValueError: It is none, or out of bounds; the message reads on from what it is about.
-    """
-    mention = mention_in(given)
-    try:
-        _NAME.validate_python(mention.name)
-        for fact in mention[1:]:
-            _FACT.validate_python(fact)
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        raise ValueError(complaint_of(fault)) from None
-    return mention
 
 
 def _first(given: Mapping[str, object], names: tuple[str, ...], default: object = None) -> object:
