@@ -80,11 +80,11 @@ from orchestrator.purchasing import (
 from orchestrator.schedule import DueSet, RefreshPolicy, Scheduler, Watches
 from orchestrator.settings import ConfigurationError, Settings, webhook_key
 from orchestrator.surfsense import (
-    Account,
     EnrichSeller,
     Http,
     RunTimeouts,
     Seller,
+    SurfSenseAccount,
     WorkspaceApi,
     WorkspaceSeller,
     open_http,
@@ -110,7 +110,7 @@ class Backends:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Identities:
     """Which company a name means, and what people have decided about that."""
 
     index: CompanyIndex
@@ -193,7 +193,7 @@ class Worker:
     `account` is what purchases by `workspace` rest on; None by `enrich`.
     """
 
-    account: Account | None
+    account: SurfSenseAccount | None
     runner: ChunkRunner
     purchaser: Purchaser
     sweeper: Sweeper
@@ -215,7 +215,7 @@ class Runtime:
     settings: Settings
     clock: Clock
     backends: Backends
-    identity: Identity
+    identity: Identities
     purchasing: Purchasing
     jobs: Jobs
     leads: Leads
@@ -331,7 +331,7 @@ async def build(
         ledger, reuse = Ledger(engine, clock), ReuseStatistics(engine)
         stack.push_async_callback(reuse.aclose)
         budget = Budget(jobs_redis, ledger, caps_of(settings))
-        account = Account(http, workspace=settings.surfsense_workspace_id, clock=clock)
+        account = SurfSenseAccount(http, workspace=settings.surfsense_workspace_id, clock=clock)
         seller = open_seller(settings, http, account, clock=clock)
         archive = EvidenceArchive(engine)
         books = Books(
@@ -411,7 +411,7 @@ async def build(
             settings,
             clock,
             Backends(engine, memo_redis, jobs_redis, gateway_redis),
-            Identity(index, IdentityDecisions(engine, clock)),
+            Identities(index, IdentityDecisions(engine, clock)),
             Purchasing(
                 enricher=enricher,
                 memo=memo,
@@ -499,7 +499,7 @@ async def _open_relay(
 
 
 def open_seller(
-    settings: Settings, http: Http, account: Account, *, clock: Clock = utc_now
+    settings: Settings, http: Http, account: SurfSenseAccount, *, clock: Clock = utc_now
 ) -> Seller:
     """Return the seller of `SURFSENSE_PROTOCOL`, which sends through *http* and closes nothing.
 
@@ -519,7 +519,7 @@ def open_seller(
             )
 
 
-def pace_of(settings: Settings, redis: Redis, account: Account) -> Pace | None:
+def pace_of(settings: Settings, redis: Redis, account: SurfSenseAccount) -> Pace | None:
     """Return the gate that all buyers of the workspace pass; by `enrich` there is none.
 
     *account* knows its number, and whether there is credit again after a 402.

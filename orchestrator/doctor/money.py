@@ -18,8 +18,7 @@ from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis
 from orchestrator.purchasing import Account, Budget, Costs, Ledger, UncertainCost, accounts_of
 from orchestrator.settings import Settings
-from orchestrator.surfsense import Account as SurfSenseAccount
-from orchestrator.surfsense import open_http
+from orchestrator.surfsense import SurfSenseAccount, open_http
 from orchestrator.surfsense.pace import Breaker, PaceState
 
 #: The period in which uncertain purchases are reported.

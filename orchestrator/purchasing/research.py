@@ -51,10 +51,10 @@ from orchestrator.purchasing.steps import (
 )
 from orchestrator.surfsense import (
     AccessDenied,
-    Account,
     EnrichmentError,
     PermanentEnrichmentError,
     SourceRefused,
+    SurfSenseAccount,
     evidence_from,
 )
 from orchestrator.surfsense.capabilities import LIST_PRICES
@@ -253,7 +253,7 @@ class _State:
 class StepOffers:
     """The offers of one workspace; as `Offers`."""
 
-    def __init__(self, account: Account, costs: Costs, clock: Clock = utc_now) -> None:
+    def __init__(self, account: SurfSenseAccount, costs: Costs, clock: Clock = utc_now) -> None:
         self._account = account
         self._clock = clock
         self._costs = costs

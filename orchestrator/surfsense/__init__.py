@@ -5,7 +5,7 @@
 `evidence`, `runs`, `verbs`, and the functions of `seller`.
 """
 
-from orchestrator.surfsense.account import Account, Workspace
+from orchestrator.surfsense.account import SurfSenseAccount, Workspace
 from orchestrator.surfsense.errors import (
     AccessDenied,
     AnswerLost,
@@ -41,7 +41,6 @@ from orchestrator.surfsense.workspace import RunTimeouts, WorkspaceApi, Workspac
 __all__ = [
     "Accepted",
     "AccessDenied",
-    "Account",
     "Ambiguous",
     "Answer",
     "AnswerLost",
@@ -67,6 +66,7 @@ __all__ = [
     "SendGuard",
     "ServiceUnavailable",
     "SourceRefused",
+    "SurfSenseAccount",
     "TransientEnrichmentError",
     "Turn",
     "Workspace",

@@ -161,7 +161,7 @@ def _listing(usable: list[Workspace]) -> str:
     return ", ".join(map(str, usable[:NAMED])) + more
 
 
-class Account:
+class SurfSenseAccount:
     """What one token may do. Nothing here starts work or costs money.
 
     Its methods raise `EnrichmentError` under the name of *company*, and nothing else.

@@ -275,7 +275,7 @@ class Pace:
         Args:
             redis: Where the gate is.
             workspace: Whose limit it is: its number, or what finds it for the company that an
-                error names, as `Account.workspace_id` does. All names of one share one gate.
+                error names, as `SurfSenseAccount.workspace_id` does. All its names share one gate.
             rate: What the service allows.
             has_credit: Asks the service, for free, whether a call of so much could be paid; None
                 where it cannot be asked: then a call finds out, once in *credit_pause*.

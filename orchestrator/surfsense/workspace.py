@@ -129,7 +129,7 @@ class WorkspaceApi:
     """The runs of one workspace. Its methods raise `EnrichmentError` and nothing else.
 
     `workspace_id` is a number, or what finds it for the company that an error names, as
-    `Account.workspace_id` does; it is asked before each request.
+    `SurfSenseAccount.workspace_id` does; it is asked before each request.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ from orchestrator.purchasing import (
     Sweeper,
 )
 from orchestrator.settings import Settings, load
-from orchestrator.surfsense import Accepted, Account, Answer, Seller, open_http
+from orchestrator.surfsense import Accepted, Answer, Seller, SurfSenseAccount, open_http
 from tests.support.children import Children
 
 BILLING = BillingContext(None, "default")
@@ -204,7 +204,7 @@ async def open_buyer(
                 timeout=settings.surfsense_timeout,
             )
         )
-        account = Account(http, workspace=settings.surfsense_workspace_id)
+        account = SurfSenseAccount(http, workspace=settings.surfsense_workspace_id)
         seller = MortalSeller(open_seller(settings, http, account), fate)
         ledger, reuse = Ledger(engine, utc_now), ReuseStatistics(engine)
         stack.push_async_callback(reuse.aclose)

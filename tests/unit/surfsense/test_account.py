@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from orchestrator.evidence.model import Step
 from orchestrator.surfsense import (
     AccessDenied,
-    Account,
     EnrichmentError,
     Http,
     RateLimited,
     RequestRejected,
     ServiceUnavailable,
+    SurfSenseAccount,
     Workspace,
 )
 from orchestrator.surfsense.account import MOST_BYTES, PAGE, UnusableWorkspace, choose_workspace
@@ -47,10 +47,10 @@ class Planted:
         content = body if isinstance(body, bytes) else orjson.dumps(body)
         return httpx.Response(status, content=content)
 
-    def account(self, wanted: str | None = None) -> Account:
+    def account(self, wanted: str | None = None) -> SurfSenseAccount:
         """Return what asks it."""
         http = Http("https://s.example/api/v1", OverHttpx(httpx.MockTransport(self)))
-        return Account(http, workspace=wanted)
+        return SurfSenseAccount(http, workspace=wanted)
 
 
 @pytest.mark.parametrize(

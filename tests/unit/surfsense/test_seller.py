@@ -8,13 +8,13 @@ from orchestrator import settings
 from orchestrator.app import open_seller
 from orchestrator.infra.clock import utc_now
 from orchestrator.surfsense import (
-    Account,
     EnrichSeller,
     Found,
     Http,
     RunUnknown,
     Seller,
     ServiceUnavailable,
+    SurfSenseAccount,
     WorkspaceSeller,
 )
 from tests.support.over_httpx import OverHttpx
@@ -38,7 +38,9 @@ def handler(_request: httpx.Request) -> httpx.Response:
 
 def _open(http: Http, **variables: str) -> Seller:
     chosen = settings.load(**variables)
-    return open_seller(chosen, http, Account(http, workspace=chosen.surfsense_workspace_id))
+    return open_seller(
+        chosen, http, SurfSenseAccount(http, workspace=chosen.surfsense_workspace_id)
+    )
 
 
 def seller_with(variables: dict[str, str]) -> Seller:
