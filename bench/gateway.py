@@ -1,4 +1,8 @@
-"""What the gateway's cache is worth, what its protocol costs, and both databases side by side."""
+"""What the gateway's cache is worth, what its protocol costs, and both databases side by side.
+
+First through real API processes over loopback, of which the CPU counts; then by the functions that
+they call, in this process.
+"""
 
 import asyncio
 import tempfile
@@ -6,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from uuid import UUID, uuid4
@@ -14,10 +19,11 @@ from redis.asyncio import Redis
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bench.gateway_http import PATTERNS, Api, NaiveFence, NoFence, running_api
 from bench.measure import console, grid, rounds, summary
 from orchestrator.database import open_engine, upgrade, writing
 from orchestrator.database.schema import leads
-from orchestrator.fence import Fence, Hit, Miss
+from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites
 from orchestrator.gateway import LeadFields, Records
 from orchestrator.infra.clock import utc_now
@@ -30,28 +36,9 @@ from tests.support.valkey import running_valkey
 
 LEADS, READERS, WRITERS = 200, 32, 8
 READS, WRITES, ENTRIES = 3_000, 300, 600
+#: Requests of one run.
+HTTP_READS, HTTP_WRITES = 2_000, 300
 _IDS = [lead(number).id for number in range(LEADS)]
-
-
-class NoFence(Fence):
-    """No cache: each read asks the database."""
-
-    async def read(self, key: str) -> Hit | Miss:  # noqa: ARG002 - the same signature
-        """Miss, and allow no fill."""
-        return Miss(None)
-
-
-class NaiveFence(Fence):
-    """The pattern that is usually written: get, query, set."""
-
-    async def read(self, key: str) -> Hit | Miss:
-        """Get it."""
-        value = await self._redis.get(key)
-        return Hit(value, 1, 0) if isinstance(value, bytes) else Miss("any")
-
-    async def fill(self, key: str, generation: str | None, version: int, value: bytes) -> bool:  # noqa: ARG002 - the same signature
-        """Set it."""
-        return bool(await self._redis.set(key, value, ex=3600))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +48,9 @@ class Cost:
     per_core_s: float
     per_s: float
     p99_s: float
+
+
+Contender = Callable[[], Awaitable[Cost]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +76,70 @@ async def main(repeats: int) -> None:
             name: await stack.enter_async_context(_place(url, f"{redis_server.url}/{number}"))
             for number, (name, url) in enumerate(urls.items())
         }
-        contenders = {
+        over_http: dict[str, Contender] = {}
+        for number, (name, url) in enumerate(urls.items()):
+            for turn, pattern in enumerate(PATTERNS):
+                redis_url, gateway_db = redis_server.url, 4 + len(PATTERNS) * number + turn
+                variables = {
+                    "DATABASE_URL": url,
+                    "REDIS_URL": f"{redis_url}/1",
+                    "GATEWAY_REDIS_URL": f"{redis_url}/{gateway_db}",
+                    "SURFSENSE_URL": "http://127.0.0.1:9",
+                }
+                opening = running_api(pattern, variables, Path(folder))
+                api = await stack.enter_async_context(opening)
+                for what, run in _requests(api, pattern, is_ours=turn == 0).items():
+                    over_http[f"{name}: {what}"] = run
+        await _race("through the API process", over_http, repeats)
+        within = {
             f"{name}: {what}": run
             for name, place in places.items()
             for what, run in _contenders(place).items()
         }
-        costs: dict[str, list[Cost]] = {name: [] for name in contenders}
-        for name in rounds(contenders, repeats):
-            costs[name].append(await contenders[name]())
-    _show(costs)
+        await _race("in one process", within, repeats)
+
+
+async def _race(where: str, contenders: Mapping[str, Contender], repeats: int) -> None:
+    """Run every contender once a round, and show what each has cost."""
+    costs: dict[str, list[Cost]] = {name: [] for name in contenders}
+    for name in rounds(contenders, repeats):
+        costs[name].append(await contenders[name]())
+    _show(where, costs)
+
+
+def _requests(api: Api, pattern: str, *, is_ours: bool) -> Mapping[str, Contender]:
+    """Return what is measured of one API process."""
+
+    async def read(number: int) -> None:
+        await api.ask("GET", f"/leads/{_id(number)}")
+
+    async def reads() -> Cost:
+        for number in range(LEADS):
+            await read(number)
+        return await _measure(HTTP_READS, READERS, read, api.cpu_s)
+
+    async def write(number: int) -> None:
+        await api.ask("PATCH", f"/leads/{_id(number)}", {"notas": f"{number}"})
+
+    async def accept(number: int) -> None:
+        del number
+        body = {"kind": "enrich", "companies": [f"Company {uuid4().hex}"]}
+        await api.ask("POST", "/api/v1/jobs", body)
+
+    of_one = {f"GET /leads/ID, {pattern}": reads}
+    if not is_ours:
+        return of_one
+    return of_one | {
+        "PATCH /leads/ID": lambda: _measure(HTTP_WRITES, WRITERS, write, api.cpu_s),
+        "POST /api/v1/jobs, one company": lambda: _measure(HTTP_WRITES, WRITERS, accept, api.cpu_s),
+        "GET /leads/ID/purchases (ledger)": lambda: _measure(
+            HTTP_WRITES, WRITERS, partial(_ledger, api), api.cpu_s
+        ),
+    }
+
+
+async def _ledger(api: Api, number: int) -> None:
+    await api.ask("GET", f"/leads/{_id(number)}/purchases")
 
 
 @asynccontextmanager
@@ -111,7 +156,7 @@ async def _place(url: str, redis_url: str) -> AsyncIterator[Place]:
         await engine.dispose()
 
 
-def _contenders(place: Place) -> Mapping[str, Callable[[], Awaitable[Cost]]]:
+def _contenders(place: Place) -> Mapping[str, Contender]:
     """Return what is measured on one database."""
     engine, redis = place.engine, place.redis
     hour = timedelta(hours=1)
@@ -122,7 +167,7 @@ def _contenders(place: Place) -> Mapping[str, Callable[[], Awaitable[Cost]]]:
     naive = Records(engine, NaiveFence(place.plain_redis, ttl=hour), writes, utc_now)
     ledger, store = Ledger(engine, utc_now), LeadStore(engine, utc_now, writes=writes)
 
-    def reading(records: Records) -> Callable[[], Awaitable[Cost]]:
+    def reading(records: Records) -> Contender:
         async def run() -> Cost:
             await redis.flushdb()
             for each in _IDS:
@@ -148,7 +193,7 @@ def _contenders(place: Place) -> Mapping[str, Callable[[], Awaitable[Cost]]]:
         basis = uuid4().hex
         await store.record(_id(number), [advance()], "acme", basis=basis)
 
-    def doing(work: Callable[[int], Awaitable[None]], times: int) -> Callable[[], Awaitable[Cost]]:
+    def doing(work: Callable[[int], Awaitable[None]], times: int) -> Contender:
         return lambda: _measure(times, WRITERS, work)
 
     return {
@@ -166,8 +211,13 @@ def _id(number: int) -> UUID:
     return _IDS[number * 7 % LEADS]
 
 
-async def _measure(times: int, at_once: int, work: Callable[[int], Awaitable[object]]) -> Cost:
-    """Call *work* so often, *at_once* at a time."""
+async def _measure(
+    times: int,
+    at_once: int,
+    work: Callable[[int], Awaitable[object]],
+    cpu_s: Callable[[], float] = process_time,
+) -> Cost:
+    """Call *work* so often, *at_once* at a time; *cpu_s* says what was used of the CPU."""
     numbers = iter(range(times))
     waits: list[float] = []
 
@@ -177,16 +227,16 @@ async def _measure(times: int, at_once: int, work: Callable[[int], Awaitable[obj
             await work(number)
             waits.append(perf_counter() - began)
 
-    began, cpu = perf_counter(), process_time()
+    began, cpu = perf_counter(), cpu_s()
     async with asyncio.TaskGroup() as group:
         for _ in range(at_once):
             group.create_task(go_on())
-    took, cpu = perf_counter() - began, process_time() - cpu
+    took, cpu = perf_counter() - began, cpu_s() - cpu
     return Cost(times / cpu, times / took, sorted(waits)[times * 99 // 100])
 
 
-def _show(costs: Mapping[str, list[Cost]]) -> None:
-    title = f"{LEADS} leads; {READERS} readers or {WRITERS} writers at a time, in one process"
+def _show(where: str, costs: Mapping[str, list[Cost]]) -> None:
+    title = f"{LEADS} leads; {READERS} readers or {WRITERS} others at a time, {where}"
     table = grid(title, ("what", "a CPU second", "a second", "p99, ms"))
     for name, runs in costs.items():
         table.add_row(
