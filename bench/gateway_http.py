@@ -104,6 +104,6 @@ async def _wait_until_it_listens(child: Child, api: Api) -> None:
 
 
 if __name__ == "__main__":
-    orchestrator.app.Fence = PATTERNS[sys.argv[1]]  # type: ignore[misc] # in its place
+    orchestrator.app.Fence = PATTERNS[sys.argv[1]]  # type: ignore[attr-defined] # in its place
     configure_logging("info")
     serve(load(), port=int(sys.argv[2]))
