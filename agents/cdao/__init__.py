@@ -5,41 +5,32 @@ all under a policy that the sales organisation writes.
 """
 
 from .agent import RULES_VERSION, CdaoAgent
-from .assessment import Assessment, assess
 from .bounds import Bounds, plausible_bounds, score_bounds
 from .findings import Finding, find, score_of
 from .policy import Policy, PolicyError, default_policy, default_policy_text, parse_policy
-from .profile import CompanyProfile, ContactPoint, Known, NewsItem, build_profile
+from .profile import CompanyProfile, Known, build_profile
 from .vocabulary import (
     AssessmentCode,
     FindingName,
     NewsCategory,
-    RequiredFact,
     Sector,
     SizeBand,
-    StepCode,
 )
 
 __all__ = [
     "RULES_VERSION",
-    "Assessment",
     "AssessmentCode",
     "Bounds",
     "CdaoAgent",
     "CompanyProfile",
-    "ContactPoint",
     "Finding",
     "FindingName",
     "Known",
     "NewsCategory",
-    "NewsItem",
     "Policy",
     "PolicyError",
-    "RequiredFact",
     "Sector",
     "SizeBand",
-    "StepCode",
-    "assess",
     "build_profile",
     "default_policy",
     "default_policy_text",

@@ -14,7 +14,6 @@ from .engine import (
     insert_into,
     insert_new,
     open_engine,
-    parse_url,
     reading,
     writing,
 )
@@ -54,7 +53,6 @@ __all__ = [
     "insert_into",
     "insert_new",
     "open_engine",
-    "parse_url",
     "preview_downgrade",
     "reading",
     "require_current",

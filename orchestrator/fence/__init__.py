@@ -6,10 +6,9 @@ side, which needs the database, is imported as `orchestrator.fence.writes`: serv
 the documented cache functions need none.
 """
 
-from .fence import CLOSED_FOR, FENCE_PREFIX, Fence, Hit, Miss, SharedRows
+from .fence import FENCE_PREFIX, Fence, Hit, Miss, SharedRows
 
 __all__ = [
-    "CLOSED_FOR",
     "FENCE_PREFIX",
     "Fence",
     "Hit",

@@ -6,7 +6,6 @@ Reads go through the cache of the documented keys, writes invalidate it (`orches
 from .comparison import COMPARED, DIVERGED, Comparison
 from .dashboard import DashboardMetrics, dashboard_metrics
 from .models import (
-    MOVES,
     Author,
     LeadFields,
     LeadListFilter,
@@ -21,7 +20,6 @@ from .models import (
     OpportunityListFilter,
     OpportunityRecord,
     OpportunityState,
-    Page,
     PageCursor,
     VersionMismatch,
 )
@@ -31,7 +29,6 @@ from .records import Read, Records
 __all__ = [
     "COMPARED",
     "DIVERGED",
-    "MOVES",
     "Author",
     "Comparison",
     "DashboardMetrics",
@@ -49,7 +46,6 @@ __all__ = [
     "OpportunityListFilter",
     "OpportunityRecord",
     "OpportunityState",
-    "Page",
     "PageCursor",
     "Persons",
     "Read",

@@ -4,7 +4,6 @@ The company index, which reads the database, is imported as `orchestrator.identi
 """
 
 from .company import (
-    KEY_VERSION,
     MAX_KEY_LENGTH,
     SURFSENSE_PREFIX,
     InvalidCompanyName,
@@ -29,7 +28,6 @@ from .identify import (
 from .stripping import Form, Removal
 
 __all__ = [
-    "KEY_VERSION",
     "MAX_KEY_LENGTH",
     "MAX_REFINED_LENGTH",
     "SURFSENSE_PREFIX",

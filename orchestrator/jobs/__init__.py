@@ -5,17 +5,16 @@ a worker looks for it, within a second; a doubled one changes nothing.
 """
 
 from orchestrator.infra.slots import Lane
-from orchestrator.jobs.chunk import Handler, PoisonTracker
+from orchestrator.jobs.chunk import PoisonTracker
 from orchestrator.jobs.errors import (
     AlreadyRequeued,
     JobGone,
     KeyInFlight,
     KeyReused,
     RemovedJob,
-    UnreadableChunk,
     UnreadableJob,
 )
-from orchestrator.jobs.idempotency import IDEMPOTENCY_TTL, IdempotencyKeys, KeyedRequest, Replay
+from orchestrator.jobs.idempotency import IDEMPOTENCY_TTL, IdempotencyKeys, KeyedRequest
 from orchestrator.jobs.intake import Intake, Part, UnsealedJob
 from orchestrator.jobs.keys import idempotency_name
 from orchestrator.jobs.listing import (
@@ -39,13 +38,12 @@ from orchestrator.jobs.model import (
     NewJob,
     NotNow,
     Origin,
-    Pause,
     Report,
     RequestKey,
     Tries,
     lane_of,
 )
-from orchestrator.jobs.records import ChunkLease, JobRecords
+from orchestrator.jobs.records import JobRecords
 from orchestrator.jobs.results import Failure, FailureFilter, Failures, JobResults, RowResult
 from orchestrator.jobs.runner import ChunkRunner, Notifier
 from orchestrator.jobs.stored import SEGMENT_ROWS, Numbers, Segment
@@ -56,7 +54,6 @@ __all__ = [
     "SEGMENT_ROWS",
     "AlreadyRequeued",
     "Backlog",
-    "ChunkLease",
     "ChunkRunner",
     "Command",
     "DeadLetter",
@@ -64,7 +61,6 @@ __all__ = [
     "FailureFilter",
     "Failures",
     "GivenUp",
-    "Handler",
     "IdempotencyKeys",
     "Intake",
     "Item",
@@ -89,17 +85,14 @@ __all__ = [
     "Numbers",
     "Origin",
     "Part",
-    "Pause",
     "PoisonTracker",
     "RemovedJob",
-    "Replay",
     "Report",
     "RequestKey",
     "RowResult",
     "Segment",
     "TimelineEvent",
     "Tries",
-    "UnreadableChunk",
     "UnreadableJob",
     "UnsealedJob",
     "idempotency_name",

@@ -15,7 +15,6 @@ from .models import (
     UnknownLead,
     drafting,
     lead_key,
-    merge_leads,
     opportunity_id,
     opportunity_key,
 )
@@ -42,7 +41,6 @@ __all__ = [
     "add_moves",
     "drafting",
     "lead_key",
-    "merge_leads",
     "next_versions",
     "open_webhook",
     "opportunity_id",

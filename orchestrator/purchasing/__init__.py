@@ -4,7 +4,7 @@ The memo decides who buys, the budget whether, the SurfSense client how; the led
 what it cost, and the archive what it brought.
 """
 
-from orchestrator.database.schema import UNCERTAIN, PurchaseOutcome
+from orchestrator.database.schema import PurchaseOutcome
 from orchestrator.identity import entry_key
 from orchestrator.purchasing.archive import (
     ArchivedAnswer,
@@ -45,7 +45,6 @@ from orchestrator.purchasing.intents import (
     BillingContext,
     PurchaseRecord,
     PurchaseRequest,
-    Stage,
     UnreadableRecord,
 )
 from orchestrator.purchasing.ledger import Entered, Ledger, LedgerEntry
@@ -62,7 +61,7 @@ from orchestrator.purchasing.outcome import (
 from orchestrator.purchasing.purchase import RECONCILE_GRACE, SEND_WITHIN, Purchaser, ShuttingDown
 from orchestrator.purchasing.questions import Questions
 from orchestrator.purchasing.recovery import Sweeper
-from orchestrator.purchasing.research import Offers, Research, StepOffers, Wants
+from orchestrator.purchasing.research import Research, StepOffers, Wants
 from orchestrator.purchasing.shown import EvidenceShown, Rules, StepShown, show_answer, show_steps
 from orchestrator.purchasing.steps import StepTaken, is_about, steps_in, subject_from, subject_of
 
@@ -71,7 +70,6 @@ __all__ = [
     "SEND_WITHIN",
     "SOFT_SHARE",
     "TTL_JITTER",
-    "UNCERTAIN",
     "Account",
     "ArchivedAnswer",
     "BillingContext",
@@ -95,7 +93,6 @@ __all__ = [
     "Freshness",
     "Ledger",
     "LedgerEntry",
-    "Offers",
     "OpeningBalance",
     "OrphanedRuns",
     "Preview",
@@ -111,7 +108,6 @@ __all__ = [
     "Rules",
     "Scope",
     "ShuttingDown",
-    "Stage",
     "StepOffers",
     "StepShown",
     "StepTaken",

@@ -15,7 +15,7 @@ from .model import (
     new_watch,
     watch_id,
 )
-from .scheduler import Scheduler, Submit
+from .scheduler import Scheduler
 from .watches import DueSet, RefreshPolicy, Watches
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "RefreshPolicy",
     "RunEnd",
     "Scheduler",
-    "Submit",
     "Watch",
     "WatchKind",
     "Watches",
