@@ -8,7 +8,6 @@ patterns that are known to be wrong take the place of the fence, and the checker
 import asyncio
 import signal
 import tempfile
-from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -24,7 +23,7 @@ from orchestrator.fence.writes import Repairs
 from orchestrator.infra.background import Supervisor, end_task
 from orchestrator.infra.clock import utc_now
 from orchestrator.infra.redis_client import open_redis
-from tests.support.children import open_children
+from tests.support.children import ForkedChild, open_children
 from tests.support.gateway_run import GatewayRun, fill_database
 from tests.support.history import Read, faults
 from tests.support.postgres import running_postgres
@@ -47,8 +46,8 @@ class Setting:
         self.run = run
         self.struck: Counter[str] = Counter()
         self._server = server
-        self._readers: list[Process] = []
-        self._writers: list[Process] = []
+        self._readers: list[ForkedChild] = []
+        self._writers: list[ForkedChild] = []
 
     async def start(self, plant: str = "") -> None:
         """Start all processes."""

@@ -1,7 +1,6 @@
 """Caps under many processes."""
 
 import asyncio
-from asyncio.subprocess import Process
 
 import pytest
 from redis.asyncio import Redis
@@ -10,14 +9,14 @@ from orchestrator.embedded.stack import Valkey
 from orchestrator.purchasing import Budget, BudgetExhausted
 from tests.support.books import FixedBalances
 from tests.support.budget_process import ACCOUNTS, caps
-from tests.support.children import Children
+from tests.support.children import Children, ForkedChild
 
 PRICE, CAP = 46_500, 300 * 46_500
 
 
-async def _start(children: Children, server: Valkey, name: str) -> Process:
+async def _start(children: Children, server: Valkey, name: str) -> ForkedChild:
     arguments = (f"{server.url}/3", name, "200", str(PRICE), str(CAP))
-    return await children.start("-m", "tests.support.budget_process", *arguments, ready=b"ready")
+    return await children.fork("tests.support.budget_process", *arguments, ready=b"ready")
 
 
 async def _exhaust(budget: Budget) -> None:
@@ -35,14 +34,14 @@ async def test_caps_hold_under_eight_processes(
     budget = Budget(jobs_redis, FixedBalances(), caps(CAP))
     processes = await asyncio.gather(*(_start(children, shared_valkey, f"p{n}") for n in range(8)))
 
-    outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+    outputs = await asyncio.gather(*(process.finish(b"go\n") for process in processes))
     # The last settlements may give back what every reservation had asked for before.
     with pytest.raises(BudgetExhausted):
         await _exhaust(budget)
 
     states = [await budget.account(name) for name in ACCOUNTS]
-    allowed = sum(int(stdout.splitlines()[-1]) for stdout, _ in outputs)
-    warnings = sum(stdout.count(b"budget.soft_cap_reached") for stdout, _ in outputs)
+    allowed = sum(int(stdout.splitlines()[-1]) for stdout in outputs)
+    warnings = sum(stdout.count(b"budget.soft_cap_reached") for stdout in outputs)
     assert len({(state.spent_micros, state.held_micros) for state in states}) == 1
     assert states[0].used_micros <= CAP
     assert CAP - states[0].used_micros < PRICE

@@ -6,7 +6,6 @@ answer, the company is charged once, and the ledger is the bill.
 
 import asyncio
 import signal
-from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -24,7 +23,7 @@ from orchestrator.purchasing import archived_outcome
 from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
 from tests.support.buyer import BILLING, RUNS, Buyer, Step, cue, open_buyer, start_buyer
-from tests.support.children import Children
+from tests.support.children import Children, ForkedChild
 from tests.support.sandbox import charges
 from tests.support.stack import running_stack
 
@@ -56,7 +55,7 @@ async def survivor(settings: Settings) -> AsyncIterator[Buyer]:
         yield buyer
 
 
-async def _lead(children: Children, stack: EmbeddedStack, company: str, step: Step) -> Process:
+async def _lead(children: Children, stack: EmbeddedStack, company: str, step: Step) -> ForkedChild:
     return await start_buyer(children, company, step, {**stack.variables, **RUNS})
 
 

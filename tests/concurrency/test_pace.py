@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-from asyncio.subprocess import Process
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from redis.asyncio import Redis
 
 from orchestrator.embedded.stack import Valkey
 from orchestrator.surfsense import Rate
-from tests.support.children import Children
+from tests.support.children import Children, ForkedChild
 from tests.support.valkey import bring_back, kill, running_valkey
 
 #: 20 calls a second.
@@ -20,17 +19,15 @@ PER_MINUTE = 1200
 _US = timedelta(microseconds=1)
 
 
-async def _start(children: Children, server: Valkey, callers: int, calls: int) -> Process:
+async def _start(children: Children, server: Valkey, callers: int, calls: int) -> ForkedChild:
     arguments = (f"{server.url}/3", str(callers), str(calls), str(PER_MINUTE))
-    process = await children.start("-m", "tests.support.pace_process", *arguments, ready=b"ready")
-    assert process.stdin is not None
+    process = await children.fork("tests.support.pace_process", *arguments, ready=b"ready")
     process.stdin.write(b"go\n")
     return process
 
 
-async def _times(process: Process) -> list[int]:
+async def _times(process: ForkedChild) -> list[int]:
     """Return the times of the calls of a process that has ended as it should."""
-    assert process.stdout is not None
     *times, last = (await process.stdout.read()).split()
     assert last == b"done"
     return [int(time) for time in times]
@@ -58,9 +55,8 @@ async def test_eight_processes_keep_to_one_rate(shared_valkey: Valkey, children:
     _assert_paced([time for each in times for time in each])
 
 
-async def _printed(process: Process) -> list[int]:
+async def _printed(process: ForkedChild) -> list[int]:
     """Return the times that a process has printed by now; it stands still."""
-    assert process.stdout is not None
     times = []
     with contextlib.suppress(TimeoutError):
         while True:
@@ -76,7 +72,6 @@ async def test_a_process_that_stood_still_sends_no_burst(
     stopped, other = await asyncio.gather(
         *(_start(children, shared_valkey, 10, 25) for _ in range(2))
     )
-    assert stopped.stdout is not None
     first = int(await stopped.stdout.readline())
 
     os.kill(stopped.pid, signal.SIGSTOP)
@@ -98,10 +93,7 @@ async def test_a_server_that_dies_loses_no_call_and_allows_no_burst(
     """Callers wait until it is back; the schedule goes on where it was."""
     with running_valkey(tmp_path) as server:
         processes = await asyncio.gather(*(_start(children, server, 5, 20) for _ in range(2)))
-        first = []
-        for process in processes:
-            assert process.stdout is not None
-            first.append(int(await process.stdout.readline()))
+        first = [int(await process.stdout.readline()) for process in processes]
 
         await asyncio.to_thread(kill, server)
         await asyncio.to_thread(bring_back, server)

@@ -9,7 +9,6 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ from orchestrator.purchasing import (
 )
 from orchestrator.settings import Settings, load
 from orchestrator.surfsense import Accepted, Answer, Seller, SurfSenseAccount, open_http
-from tests.support.children import Children
+from tests.support.children import Children, ForkedChild
 
 BILLING = BillingContext(None, "default")
 #: Settings by which runs survive their buyer, and a dead one is noticed soon.
@@ -244,18 +243,17 @@ async def start_buyer(
     variables: Mapping[str, str],
     *,
     website: str = "",
-) -> Process:
+) -> ForkedChild:
     """Start a process that leads the purchase of *company*, and waits for its `cue`."""
-    return await children.start(
-        *("-m", "tests.support.buyer", company, step.value, website),
+    return await children.fork(
+        *("tests.support.buyer", company, step.value, website),
         ready=b"leading",
         env={**os.environ, **variables},
     )
 
 
-def cue(process: Process) -> None:
+def cue(process: ForkedChild) -> None:
     """Let a started buyer go on, to its death."""
-    assert process.stdin is not None
     process.stdin.write(b"go\n")
 
 

@@ -3,10 +3,9 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from tests.support.project import ROOT
+from tests.support.forking import ForkedProcess
 from tests.support.waiting import wait_until
 
 #: Seconds that a worker may take to start or to end on a busy machine.
@@ -29,16 +28,15 @@ class CrewMember:
     ) -> None:
         self.name = f"{name}@test"
         self.log = folder / f"{name}.log"
-        command = [sys.executable, "-m", "celery", "-A", app, "worker"]
         quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [*command, "--pool", "threads", "--hostname", self.name, *quiet, *options],
+        command = ["celery", "-A", app, "worker", "--pool", "threads", "--hostname", self.name]
+        with self.log.open("ab") as file:
+            output = Connection(os.dup(file.fileno()), readable=False)
+        with output:
+            self.process = ForkedProcess(
+                [*command, *quiet, *options],
                 env={**os.environ, **variables},
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                files={1: output, 2: output},
             )
 
     @property

@@ -1,6 +1,5 @@
 """Processes on one database and one cache, and the history of what they were told."""
 
-from asyncio.subprocess import Process
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from orchestrator.database import open_engine, upgrade
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore
 from tests.support.cases import lead
-from tests.support.children import Children
+from tests.support.children import Children, ForkedChild
 from tests.support.gateway_process import LEADS
 from tests.support.history import Read, Write, faults
 
@@ -34,13 +33,13 @@ class GatewayRun:
         self._folder = folder
         self._logs: list[Path] = []
 
-    async def start(self, role: str, plant: str = "") -> Process:
+    async def start(self, role: str, plant: str = "") -> ForkedChild:
         """Start a process; it reads or writes until it is ended."""
         log = self._folder / f"{len(self._logs)}.log"
         self._logs.append(log)
-        module = ("-m", "tests.support.gateway_process")
-        return await self._children.start(
-            *module, role, *self._places, str(log), plant, ready=b"ready"
+        module = "tests.support.gateway_process"
+        return await self._children.fork(
+            module, role, *self._places, str(log), plant, ready=b"ready"
         )
 
     def operations(self) -> int:

@@ -180,7 +180,7 @@ async def test_processes_that_start_together_migrate_once(
     empty_url: str, children: Children
 ) -> None:
     """Four processes upgrade the same empty database at the same time and all succeed."""
-    command = ("-c", _UPGRADE_AT_THE_SIGNAL, empty_url)
+    command = (_UPGRADE_AT_THE_SIGNAL, empty_url)
     processes = [await children.start(*command, stderr=PIPE) for _ in range(4)]
 
     finished = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))

@@ -1,7 +1,6 @@
 """Several real processes on one database, some of them killed."""
 
 import asyncio
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -19,13 +18,13 @@ from orchestrator.purchasing import Ledger
 from orchestrator.schedule import Watches
 from tests.support.books import total_spent
 from tests.support.cases import advance, lead, purchase
-from tests.support.children import Children
+from tests.support.children import Children, ForkedChild
 from tests.support.database_writer import watch
 
 
-async def _start(children: Children, action: str, url: str, count: int) -> Process:
-    module = ("-m", "tests.support.database_writer")
-    return await children.start(*module, action, url, str(count), ready=b"ready")
+async def _start(children: Children, action: str, url: str, count: int) -> ForkedChild:
+    module = "tests.support.database_writer"
+    return await children.fork(module, action, url, str(count), ready=b"ready")
 
 
 async def _write_together(
@@ -34,9 +33,9 @@ async def _write_together(
     """Return the numbers that the processes report as new, in order, with repetitions."""
     starting = (_start(children, action, url, count) for _ in range(processes))
     started = await asyncio.gather(*starting)
-    outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in started))
+    outputs = await asyncio.gather(*(process.finish(b"go\n") for process in started))
     assert [process.returncode for process in started] == [0] * processes
-    return sorted(int(line) for stdout, _ in outputs for line in stdout.split())
+    return sorted(int(line) for output in outputs for line in output.split())
 
 
 async def test_four_processes_record_the_same_leads(
@@ -68,14 +67,12 @@ async def test_a_killed_writer_loses_nothing_it_acknowledged(
 ) -> None:
     """After kill -9 the database is whole, unlocked, and has every acknowledged purchase."""
     writer = await _start(children, "settle", url, 50_000)
-    assert writer.stdin is not None
-    assert writer.stdout is not None
     writer.stdin.write(b"go\n")
     acknowledged = [await writer.stdout.readline() for _ in range(700)]
 
     writer.kill()
 
-    acknowledged += (await writer.communicate())[0].splitlines()[:-1]  # the last may be cut
+    acknowledged += (await writer.finish()).splitlines()[:-1]  # the last may be cut
     assert writer.returncode != 0, "it was done before it was killed"
     ledger = Ledger(engine, utc_now)
     stored = {each.purchase_id for each in await ledger.purchases_of("acme")}

@@ -60,7 +60,7 @@ async def test_poison_ends_as_a_dead_letter_and_takes_nobody_along(
 
     async def is_over() -> bool:
         nonlocal deaths
-        worker = await children.start("-m", "tests.support.mortal_worker", f"{shared_valkey.url}/3")
+        worker = await children.fork("tests.support.mortal_worker", f"{shared_valkey.url}/3")
         deaths += await worker.wait() == -signal.SIGKILL
         job = await records.job("j1")
         return job is not None and job.state is JobState.DONE

@@ -232,7 +232,7 @@ async def test_a_deliverer_killed_in_mid_delivery_is_followed(
     """Killed after the effect and before the answer: sent again, and without a second effect."""
     await _opportunities(engine, 1)
     receiver.hold.clear()
-    process = await children.start("-c", _DELIVER, database, receiver.url)
+    process = await children.start(_DELIVER, database, receiver.url)
     await asyncio.wait_for(receiver.came.wait(), 100)
 
     process.send_signal(signal.SIGKILL)

@@ -25,8 +25,8 @@ async def test_a_lead_whose_judge_was_killed_has_one_effect(
     store = LeadStore(engine, utc_now)
     await store.import_leads([LEAD])
     database = engine.url.render_as_string(hide_password=False)
-    program = ("-m", "tests.support.lead_process")
-    process = await children.start(*program, shared_valkey.url, database, step)
+    program = "tests.support.lead_process"
+    process = await children.fork(program, shared_valkey.url, database, step)
     assert await process.wait() == -signal.SIGKILL
 
     # Where the dead one had decided already, this one's later mind does not count.

@@ -34,7 +34,7 @@ from orchestrator.schedule import (
 from orchestrator.schedule.watches import DUE
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
-from tests.support.children import Children
+from tests.support.children import Children, ForkedChild
 from tests.support.database import migrated_file
 from tests.support.job_records import AcceptingRecords, open_items
 
@@ -249,7 +249,6 @@ async def test_many_schedulers_enqueue_each_company_once(
     await world.watch(*(f"Compañía {n}" for n in range(MANY)))
     processes = [await _start(children, shared_valkey, world.database) for _ in range(3)]
     for process in processes:
-        assert process.stdin is not None
         process.stdin.write(b"go\n")
 
     async def is_at_work() -> object:
@@ -257,7 +256,7 @@ async def test_many_schedulers_enqueue_each_company_once(
 
     await eventually(is_at_work, "the first job is accepted")
     processes[0].kill()
-    await asyncio.gather(*(process.communicate() for process in processes))
+    await asyncio.gather(*(process.finish() for process in processes))
 
     async def is_complete() -> bool:
         await world.tick()
@@ -267,10 +266,10 @@ async def test_many_schedulers_enqueue_each_company_once(
     assert set((await _enqueued(world)).values()) == {1}
 
 
-async def _start(children: Children, server: Valkey, database: str) -> asyncio.subprocess.Process:
+async def _start(children: Children, server: Valkey, database: str) -> ForkedChild:
     lease_ms = LEASE // timedelta(milliseconds=1)
-    return await children.start(
-        *("-m", "tests.support.schedule_process"),
+    return await children.fork(
+        "tests.support.schedule_process",
         *(server.url, database, str(lease_ms * 10), str(BATCH)),
         ready=b"ready",
     )
