@@ -12,7 +12,7 @@ from orchestrator.cli import main
 from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.settings import REQUIRED
 from tests.support.sandbox import everybody_known
-from tests.support.stack import running_stack
+from tests.support.stack import working_stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     for name in REQUIRED:
         os.environ.pop(name, None)
     home = tmp_path_factory.mktemp("home")
-    with running_stack(home, workers=1) as running, everybody_known(running):
+    with working_stack(home) as running, everybody_known(running):
         yield running
 
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from tests.support.api_process import running_api
 from tests.support.project import ROOT
-from tests.support.stack import running_stack
+from tests.support.stack import working_stack
 
 OPTIONS = (
     *("run", "--checks", "all", "--continue-on-failure", "--seed", "1"),
@@ -34,7 +34,7 @@ def main(schemathesis: str, *options: str) -> int:
         "SCHEMATHESIS_HOOKS": "tests.support.contract_hooks",
         "PYTHONPATH": str(ROOT),
     }
-    with TemporaryDirectory() as folder, running_stack(Path(folder), workers=1) as stack:
+    with TemporaryDirectory() as folder, working_stack(Path(folder)) as stack:
         variables = {**stack.variables, "EMASAI_API_KEY": key}
         with running_api(variables, Path(folder) / "api.log") as (_, client):
             command = [

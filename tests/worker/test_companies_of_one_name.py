@@ -20,7 +20,7 @@ from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.async_waiting import eventually
 from tests.support.sandbox import charges, everybody_known
-from tests.support.stack import running_stack
+from tests.support.stack import working_stack
 
 Results = list[dict[str, Any]]
 
@@ -29,7 +29,7 @@ Results = list[dict[str, Any]]
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Run a whole stack with one worker, on a sandbox that knows every company."""
     with (
-        running_stack(tmp_path_factory.mktemp("home"), workers=1) as running,
+        working_stack(tmp_path_factory.mktemp("home")) as running,
         everybody_known(running),
     ):
         yield running

@@ -16,13 +16,13 @@ from orchestrator.settings import load
 from tests.support.async_waiting import eventually
 from tests.support.cases import lead
 from tests.support.sandbox import charges
-from tests.support.stack import running_stack
+from tests.support.stack import working_stack
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Run a whole stack with one worker."""
-    with running_stack(tmp_path_factory.mktemp("home"), workers=1) as running:
+    with working_stack(tmp_path_factory.mktemp("home")) as running:
         yield running
 
 

@@ -26,7 +26,7 @@ from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.jobs import JobGone, JobState
 from orchestrator.messaging.app import TASK_ENRICH, TASK_RUN_PIPELINE
 from tests.support.project import ROOT
-from tests.support.stack import running_stack
+from tests.support.stack import working_stack
 
 _BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
 EXAMPLES = _BLOCK.findall((ROOT / "docs/python.md").read_text("utf-8"))
@@ -38,7 +38,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Return a stack with one worker, for all tests of this module."""
-    with running_stack(tmp_path_factory.mktemp("stack"), workers=1) as running:
+    with working_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 

@@ -92,17 +92,16 @@ def test_a_configured_installation_buys_without_it(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_named_with_its_fix(tmp_path: Path) -> None:
     """With nothing configured, a command says in one line what to install."""
-    for package in _PACKAGES:
-        for arguments in (("up",), ("enrich", "Acme")):
-            ended = _emasai(
-                *arguments, blocked=(package,), variables={"EMASAI_HOME": str(tmp_path / "home")}
-            )
+    for package, arguments in zip(_PACKAGES, (("up",), ("enrich", "Acme")), strict=True):
+        ended = _emasai(
+            *arguments, blocked=(package,), variables={"EMASAI_HOME": str(tmp_path / "home")}
+        )
 
-            assert ended.returncode == 1
-            last_line = ended.stderr.replace("\n", " ")
-            assert f"needs the package {package}" in last_line
-            assert "pip install 'emasai-orchestrator[embedded]'" in last_line
-            assert "Traceback" not in ended.stderr
+        assert ended.returncode == 1
+        last_line = ended.stderr.replace("\n", " ")
+        assert f"needs the package {package}" in last_line
+        assert "pip install 'emasai-orchestrator[embedded]'" in last_line
+        assert "Traceback" not in ended.stderr
 
 
 def test_the_sandbox_alone_needs_none_of_the_packages() -> None:

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.embedded.stack import Child, EmbeddedStack, Valkey
 from tests.support.api_process import PATIENCE_S, running_api
 from tests.support.database import migrated_file
-from tests.support.stack import running_stack
+from tests.support.stack import working_stack
 from tests.support.valkey import running_valkey
 
 
@@ -31,7 +31,7 @@ def finished(client: httpx.Client, url: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Run Valkey, the sandbox and one worker."""
-    with running_stack(tmp_path_factory.mktemp("stack"), workers=1) as running:
+    with working_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 

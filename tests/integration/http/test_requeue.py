@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
 from tests.support.api_process import running_api
-from tests.support.stack import running_stack
+from tests.support.stack import working_stack
 
 from .conftest import finished
 
@@ -23,7 +23,7 @@ def stack(
 ) -> Iterator[EmbeddedStack]:
     """Run Valkey, the sandbox and one worker that tries again soon."""
     monkeypatch.setenv("EMASAI_FAILURE_TTL_S", "0.1")
-    with running_stack(tmp_path_factory.mktemp("stack"), workers=1) as running:
+    with working_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
