@@ -131,7 +131,7 @@ def _print_usage(error: typer.BadParameter) -> int:
 def _exit_code_of(error: Exception) -> Exit | None:
     """Return the exit code for an error that a user can understand; None for an unexpected one."""
     # A command that raises one of these has imported their modules.
-    from orchestrator.cli.session import EmbeddedStackUnavailable  # noqa: PLC0415
+    from orchestrator.cli.installation import EmbeddedStackUnavailable  # noqa: PLC0415
     from orchestrator.database import DatabaseUnavailable, SchemaMismatch  # noqa: PLC0415
     from orchestrator.identity import InvalidCompanyName  # noqa: PLC0415
     from orchestrator.identity.resolution import BadDecision  # noqa: PLC0415

@@ -21,7 +21,8 @@ from orchestrator.app import Runtime
 from orchestrator.cli.console import err, notice, out, print_json, table
 from orchestrator.cli.costs import show_warnings
 from orchestrator.cli.follow import ProgressDisplay, follow
-from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
+from orchestrator.cli.installation import WORKERS
+from orchestrator.cli.session import Patience, patiently, with_runtime
 from orchestrator.cli.summary import (
     Asked,
     Estimate,

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.console import Exit, err, figures, out, print_json
+from orchestrator.cli.installation import configured
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.session import configured
 from orchestrator.database import (
     DataWouldBeLost,
     DowngradeRefused,

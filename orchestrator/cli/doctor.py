@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.console import Exit, out, print_json
+from orchestrator.cli.installation import configured, home
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.session import configured, home
 from orchestrator.doctor import Diagnosis, Level, examine
 from orchestrator.settings import is_configured
 

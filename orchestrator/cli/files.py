@@ -10,7 +10,8 @@ import typer
 from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, Outcome, Outputs, look_at, run_batch, show_outcome
 from orchestrator.cli.console import Exit, err, notice, out, print_json
-from orchestrator.cli.session import WORKERS, with_runtime
+from orchestrator.cli.installation import WORKERS
+from orchestrator.cli.session import with_runtime
 from orchestrator.cli.summary import Estimate, show_estimate
 from orchestrator.leadfile import LeadFileError
 

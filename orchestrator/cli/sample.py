@@ -14,8 +14,9 @@ from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, Reading, preview
 from orchestrator.cli.console import Exit, dollars, figures, out, print_json, span, table
 from orchestrator.cli.follow import follow
+from orchestrator.cli.installation import WORKERS
 from orchestrator.cli.projection import Projection, Range, mean_of, sample_positions
-from orchestrator.cli.session import WORKERS, Patience, patiently, with_runtime
+from orchestrator.cli.session import Patience, patiently, with_runtime
 from orchestrator.cli.summary import Estimate
 from orchestrator.dispatch import submit_stream
 from orchestrator.evidence.model import Step

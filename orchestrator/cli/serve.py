@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.console import err
-from orchestrator.cli.session import WORKERS, embedded_stack, home
+from orchestrator.cli.installation import WORKERS, embedded_stack, home
 from orchestrator.infra.logs import configure_logging
 from orchestrator.settings import load, load_api
 

