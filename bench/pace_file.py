@@ -14,13 +14,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-import httpx
-
 from bench.measure import QUICK_REPEATS, console, grid, judge
 from orchestrator.infra.redis_client import open_redis
 from tests.integration.surfsense.sandbox_process import SandboxProcess
 from tests.support.async_waiting import eventually
 from tests.support.installation import Installation, running_installation
+from tests.support.loopback import loopback
 
 LEADS, FEW_LEADS = 2_000, 100
 #: Calls a minute, on both sides.
@@ -69,7 +68,7 @@ async def _measure(folder: Path, sandbox: SandboxProcess) -> None:
 
 def _write_leads(file: Path, sandbox: SandboxProcess) -> int:
     """Write what leads know of each company of the world; return how many there are."""
-    rows = httpx.get(f"{sandbox.url}/__catalogue", timeout=60).raise_for_status().json()
+    rows = loopback.get(f"{sandbox.url}/__catalogue", timeout=60).raise_for_status().json()
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(("company", "contact", "email", "website", "country"))

@@ -7,12 +7,12 @@ from itertools import count, islice
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from orchestrator.embedded.sandbox import Behaviour
 from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai
+from tests.support.loopback import loopback
 from tests.support.waiting import wait_until
 
 COLUMNS = tuple(
@@ -39,11 +39,11 @@ def company(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
     monkeypatch.setenv("SURFSENSE_API_KEY", "sandbox-key")
     url = stack.variables["SURFSENSE_URL"]
     calm = {"world": "real", "wall_rate": 0, "searxng_rate": 0}
-    before = httpx.post(f"{url}/__faults", json={}).raise_for_status().json()
-    httpx.post(f"{url}/__faults", json=calm).raise_for_status()
-    names = httpx.get(f"{url}/__catalogue").raise_for_status().json()
+    before = loopback.post(f"{url}/__faults", json={}).raise_for_status().json()
+    loopback.post(f"{url}/__faults", json=calm).raise_for_status()
+    names = loopback.get(f"{url}/__catalogue").raise_for_status().json()
     truths = (
-        httpx.get(f"{url}/__truth", params={"company": each["company"]}).json() for each in names
+        loopback.get(f"{url}/__truth", params={"company": each["company"]}).json() for each in names
     )
     suitable = (
         str(truth["name"])
@@ -51,7 +51,7 @@ def company(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
         if truth["findable"] and not truth["namesakes"] and truth["stated"].get("website")
     )
     yield next(islice(suitable, next(_NUMBERS), None))
-    httpx.post(f"{url}/__faults", json={name: before[name] for name in calm}).raise_for_status()
+    loopback.post(f"{url}/__faults", json={name: before[name] for name in calm}).raise_for_status()
 
 
 def test_the_evidence_is_shown_step_by_step_and_again_afterwards(

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.identity import company_key
 from tests.cli.conftest import Emasai
+from tests.support.loopback import loopback
 from tests.support.sandbox import charges, everybody_known
 from tests.support.waiting import wait_until
 
@@ -23,7 +23,7 @@ def _new_companies(count: int) -> list[str]:
 
 def _bill_micros(stack: EmbeddedStack) -> int:
     url = f"{stack.variables['SURFSENSE_URL']}/__bill"
-    total: int = httpx.get(url).raise_for_status().json()["total_micros"]
+    total: int = loopback.get(url).raise_for_status().json()["total_micros"]
     return total
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
 from tests.cli.conftest import Emasai
+from tests.support.loopback import loopback
 from tests.support.sandbox import charges, everybody_known
 from tests.support.waiting import wait_until
 
@@ -26,7 +26,7 @@ def losing(stack: EmbeddedStack) -> Iterator[Losing]:
     url = f"{stack.variables['SURFSENSE_URL']}/__faults"
 
     def change(loses: bool) -> None:  # noqa: FBT001 - read as a switch
-        httpx.post(url, json={"reset_rate": float(loses)}).raise_for_status()
+        loopback.post(url, json={"reset_rate": float(loses)}).raise_for_status()
 
     with everybody_known(stack):
         change(True)
@@ -47,7 +47,7 @@ def bought(stack: EmbeddedStack, names: list[str]) -> list[int]:
 
 def billed(stack: EmbeddedStack, name: str) -> int:
     """Return what the seller has charged for *name* in all."""
-    bill = httpx.get(f"{stack.variables['SURFSENSE_URL']}/__bill").raise_for_status().json()
+    bill = loopback.get(f"{stack.variables['SURFSENSE_URL']}/__bill").raise_for_status().json()
     return int(bill["companies"][name.lower().replace(" ", "_")]["micros"])
 
 

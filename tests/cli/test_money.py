@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from orchestrator.cli.console import dollars
 from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.purchasing import SOFT_SHARE
 from tests.cli.conftest import Emasai
+from tests.support.loopback import loopback
 
 
 def _unheard_of(count: int = 1) -> list[str]:
@@ -42,7 +42,7 @@ def test_the_ledger_equals_the_seller_s_bill(
     def books() -> list[tuple[int, ...]]:
         """Return the purchases so far, also of tests that lose answers, by each account."""
         costs = json.loads(emasai("costs", "--by", by, "--json").out)
-        bill = httpx.get(f"{stack.variables['SURFSENSE_URL']}/__bill").raise_for_status().json()
+        bill = loopback.get(f"{stack.variables['SURFSENSE_URL']}/__bill").raise_for_status().json()
         spent_micros = costs["total"]["spent_micros"]
         return [
             (costs["total"]["purchases"], bill["purchases"]),

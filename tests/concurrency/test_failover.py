@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from orchestrator.embedded.stack import Valkey, start_sandbox
@@ -21,6 +20,7 @@ from orchestrator.settings import Settings, load
 from tests.support.buyer import BILLING, RUNS, Step, cue, open_buyer, start_buyer
 from tests.support.children import Children
 from tests.support.database import migrated_file
+from tests.support.loopback import loopback
 from tests.support.sandbox import charges
 from tests.support.valkey import (
     client_of,
@@ -71,7 +71,7 @@ def surfsense(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, 
     sandbox = start_sandbox(home / "sandbox", home / "sandbox.log")
     try:
         faults = {"latency_min_ms": 300, "latency_max_ms": 300, "not_found_rate": 0}
-        httpx.post(f"{sandbox.url}/__faults", json=faults).raise_for_status()
+        loopback.post(f"{sandbox.url}/__faults", json=faults).raise_for_status()
         yield home, sandbox.url
     finally:
         sandbox.child.end()

@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import orjson
 import pytest
 
@@ -24,6 +23,7 @@ from orchestrator.settings import Settings, load
 from tests.support.async_waiting import eventually
 from tests.support.buyer import BILLING, RUNS, Buyer, Step, cue, open_buyer, start_buyer
 from tests.support.children import Children, ForkedChild
+from tests.support.loopback import loopback
 from tests.support.sandbox import charges
 from tests.support.stack import running_stack
 
@@ -38,7 +38,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Run servers and the sandbox, without any worker."""
     with running_stack(tmp_path_factory.mktemp("home"), workers=0) as stack:
         faults = {"latency_min_ms": 300, "latency_max_ms": 300, "not_found_rate": 0}
-        httpx.post(f"{stack.variables['SURFSENSE_URL']}/__faults", json=faults).raise_for_status()
+        loopback.post(
+            f"{stack.variables['SURFSENSE_URL']}/__faults", json=faults
+        ).raise_for_status()
         yield stack
 
 

@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from tests.support.forking import ForkedProcess
+from tests.support.forking import forked
 from tests.support.waiting import wait_until
 
 #: Seconds that a worker may take to start or to end on a busy machine.
@@ -30,14 +29,9 @@ class CrewMember:
         self.log = folder / f"{name}.log"
         quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
         command = ["celery", "-A", app, "worker", "--pool", "threads", "--hostname", self.name]
-        with self.log.open("ab") as file:
-            output = Connection(os.dup(file.fileno()), readable=False)
-        with output:
-            self.process = ForkedProcess(
-                [*command, *quiet, *options],
-                env={**os.environ, **variables},
-                files={1: output, 2: output},
-            )
+        self.process = forked(
+            [*command, *quiet, *options], env={**os.environ, **variables}, log=self.log
+        )
 
     @property
     def is_alive(self) -> bool:

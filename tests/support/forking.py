@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from tests.support.project import ROOT
 
@@ -21,11 +22,13 @@ FORKS = multiprocessing.get_context("forkserver")
 #: What workers import, but for `orchestrator.celery_app`, which reads the environment at that.
 FORKS.set_forkserver_preload(
     [
+        "aiohttp.web",
         "celery.app.events",
         "celery.apps.worker",
         "celery.bin.celery",
         "celery.worker.components",
         "celery.worker.consumer",
+        "httpx",
         "kombu.transport.redis",
         "orchestrator.dispatch",
         "orchestrator.leadfile",
@@ -88,6 +91,14 @@ class ForkedProcess:
     def kill(self) -> None:
         """End it at once, unless it has ended."""
         self.send_signal(signal.SIGKILL)
+
+
+def forked(arguments: Sequence[str], *, env: Mapping[str, str], log: Path) -> ForkedProcess:
+    """Start a module as `python -m` does; what it writes is added to *log*."""
+    with log.open("ab") as file:
+        output = Connection(os.dup(file.fileno()), readable=False)
+    with output:
+        return ForkedProcess(arguments, env=env, files={1: output, 2: output})
 
 
 def _run(arguments: list[str], env: dict[str, str], files: dict[int, Connection]) -> None:

@@ -23,7 +23,9 @@ import httpx
 import orjson
 from aiohttp import web
 
-from orchestrator.embedded.stack import Child, free_port
+from orchestrator.embedded.stack import free_port
+from tests.support.forking import forked
+from tests.support.loopback import loopback
 from tests.support.waiting import wait_until
 
 #: Micro-USD of a company by `enrich`, and of a run.
@@ -244,7 +246,7 @@ class HostileSeller:
 
     def behave(self, behaviour: Behaviour) -> None:
         """Have it behave so from now on."""
-        httpx.post(f"{self.url}/__behave", json=asdict(behaviour)).raise_for_status()
+        loopback.post(f"{self.url}/__behave", json=asdict(behaviour)).raise_for_status()
 
     def in_flight(self) -> int:
         """Return how many orders it is at work on."""
@@ -255,7 +257,7 @@ class HostileSeller:
         return int(self._state()["orders"])
 
     def _state(self) -> JsonObject:
-        found: JsonObject = httpx.get(f"{self.url}/__state").raise_for_status().json()
+        found: JsonObject = loopback.get(f"{self.url}/__state").raise_for_status().json()
         return found
 
 
@@ -264,13 +266,13 @@ def running_seller(folder: Path) -> Iterator[HostileSeller]:
     """Run a seller that keeps its bill in *folder* for the duration of the block."""
     folder.mkdir(parents=True, exist_ok=True)
     port, bill = free_port(), folder / "bill.jsonl"
-    command = [sys.executable, "-m", "tests.support.hostile_seller", str(bill), str(port)]
-    child = Child("seller", command, env={}, log=folder / "seller.log")
+    command = ("tests.support.hostile_seller", str(bill), str(port))
+    process = forked(command, env=os.environ, log=folder / "seller.log")
     url = f"http://127.0.0.1:{port}"
 
     def answers() -> bool:
         try:
-            return httpx.get(f"{url}/health").is_success
+            return loopback.get(f"{url}/health").is_success
         except httpx.TransportError:
             return False
 
@@ -278,7 +280,8 @@ def running_seller(folder: Path) -> Iterator[HostileSeller]:
         wait_until(answers, description="the seller answers")
         yield HostileSeller(url, bill)
     finally:
-        child.end(grace_s=0)
+        process.kill()
+        process.wait()
 
 
 if __name__ == "__main__":

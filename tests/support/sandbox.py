@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from orchestrator.embedded.stack import EmbeddedStack
+from tests.support.loopback import loopback
 
 
 def charges(home: Path) -> Counter[str]:
@@ -28,8 +27,8 @@ def twice(charged: Mapping[str, int]) -> set[str]:
 def everybody_known(stack: EmbeddedStack) -> Iterator[None]:
     """Have the sandbox of *stack* know every company, whatever it is called, during the block."""
     url = f"{stack.variables['SURFSENSE_URL']}/__faults"
-    before: dict[str, Any] = httpx.post(url, json={}).raise_for_status().json()
+    before: dict[str, Any] = loopback.post(url, json={}).raise_for_status().json()
     rates = ("not_found_rate", "ambiguous_rate")
-    httpx.post(url, json=dict.fromkeys(rates, 0)).raise_for_status()
+    loopback.post(url, json=dict.fromkeys(rates, 0)).raise_for_status()
     yield
-    httpx.post(url, json={rate: before[rate] for rate in rates}).raise_for_status()
+    loopback.post(url, json={rate: before[rate] for rate in rates}).raise_for_status()

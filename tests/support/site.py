@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import httpx
 import redis
 from celery import Celery
 
@@ -21,6 +20,7 @@ from orchestrator.messaging import BrokerAway, CeleryNotifier, Queues, create_ap
 from orchestrator.messaging.app import QUEUE_PIPELINE, TASK_ENRICH
 from orchestrator.settings import load
 from tests.support.crew import Crew, crew_of
+from tests.support.loopback import loopback
 from tests.support.sandbox import charges
 from tests.support.stack import running_stack
 from tests.support.tcp_proxy import TcpProxy, proxy_of
@@ -47,7 +47,7 @@ class Site:
         """Have SurfSense take its time."""
         url = self.stack.variables["SURFSENSE_URL"]
         faults = {"latency_min_ms": milliseconds, "latency_max_ms": milliseconds}
-        httpx.post(f"{url}/__faults", json=faults).raise_for_status()
+        loopback.post(f"{url}/__faults", json=faults).raise_for_status()
 
     def enrich(self, *companies: str, queue: str = QUEUE_PIPELINE) -> None:
         """Ask for companies, as other services do."""

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import psutil
 import pytest
 
 from orchestrator.identity import company_key
+from tests.support.loopback import loopback
 from tests.support.sandbox import charges
 from tests.support.waiting import wait_until
 from tests.worker.conftest import Command
@@ -35,7 +35,7 @@ def test_a_command_waits_through_a_restart(
     faults = {"latency_min_ms": 700, "latency_max_ms": 700}
     faults |= {"not_found_rate": 0, "ambiguous_rate": 0}
     url = f"{command.variable('SURFSENSE_URL')}/__faults"
-    httpx.post(url, json=faults).raise_for_status()
+    loopback.post(url, json=faults).raise_for_status()
     wait_until(lambda: sum(charges(command.home).values()) > 1, description="some")
 
     _valkey(command).kill()

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -27,6 +26,7 @@ from orchestrator.messaging import CeleryNotifier, create_app
 from orchestrator.settings import load
 from tests.support.crew import crew_of
 from tests.support.database import migrated_file
+from tests.support.loopback import loopback
 from tests.support.project import read
 from tests.support.redis_servers import (
     Installation,
@@ -81,7 +81,7 @@ def sandbox_url() -> Iterator[tuple[str, Path]]:
     sandbox = start_sandbox(home / "sandbox", home / "sandbox.log")
     faults = {"latency_min_ms": 500, "latency_max_ms": 500}
     faults |= {"not_found_rate": 0, "ambiguous_rate": 0}
-    httpx.post(f"{sandbox.url}/__faults", json=faults).raise_for_status()
+    loopback.post(f"{sandbox.url}/__faults", json=faults).raise_for_status()
     yield sandbox.url, home
     sandbox.child.end()
     shutil.rmtree(home)

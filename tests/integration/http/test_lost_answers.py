@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
+from tests.support.loopback import loopback
 from tests.support.sandbox import charges, everybody_known
 
 from .conftest import finished
@@ -30,7 +31,7 @@ def _losing(stack: EmbeddedStack) -> Iterator[None]:
 def lose(stack: EmbeddedStack, rate: float) -> None:
     """Have the sandbox charge that share of all requests, and reset their connections."""
     url = f"{stack.variables['SURFSENSE_URL']}/__faults"
-    httpx.post(url, json={"reset_rate": rate}).raise_for_status()
+    loopback.post(url, json={"reset_rate": rate}).raise_for_status()
 
 
 def bought(stack: EmbeddedStack, names: list[str]) -> list[int]:

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.embedded.stack import EmbeddedStack
 from tests.support.api_process import running_api
+from tests.support.loopback import loopback
 from tests.support.stack import working_stack
 
 from .conftest import finished
@@ -36,14 +37,16 @@ def client(stack: EmbeddedStack) -> Iterator[httpx.Client]:
 
 def bill(stack: EmbeddedStack) -> dict[str, Any]:
     """Return what the seller itself says that it has sold, by company key."""
-    answer = httpx.get(f"{stack.variables['SURFSENSE_URL']}/__bill").json()
+    answer = loopback.get(f"{stack.variables['SURFSENSE_URL']}/__bill").json()
     companies: dict[str, Any] = answer["companies"]
     return companies
 
 
 def break_surfsense(stack: EmbeddedStack, rate: float) -> None:
     """Have the sandbox refuse that share of all requests."""
-    changed = httpx.post(f"{stack.variables['SURFSENSE_URL']}/__faults", json={"error_rate": rate})
+    changed = loopback.post(
+        f"{stack.variables['SURFSENSE_URL']}/__faults", json={"error_rate": rate}
+    )
     assert changed.is_success
 
 

@@ -10,6 +10,7 @@ from orchestrator.embedded.stack import EmbeddedStack
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore, Opportunity
 from tests.support.api_process import PATIENCE_S, running_api
+from tests.support.loopback import loopback
 from tests.support.workbooks import workbook
 
 from .conftest import finished
@@ -20,7 +21,7 @@ LEAD = {"empresa": "Mercadona, S.A.", "contacto": "Ana", "correo": "ana@mercadon
 
 def billed(stack: EmbeddedStack, company: str) -> dict[str, int]:
     """Return what the seller itself has charged for *company*, a company key."""
-    bill = httpx.get(f"{stack.variables['SURFSENSE_URL']}/__bill").json()
+    bill = loopback.get(f"{stack.variables['SURFSENSE_URL']}/__bill").json()
     charged: dict[str, int] = bill["companies"][company]
     return charged
 

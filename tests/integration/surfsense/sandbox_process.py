@@ -12,6 +12,7 @@ import httpx
 import orjson
 
 from orchestrator.embedded.sandbox import Behaviour
+from tests.support.loopback import loopback
 
 FAULTLESS = Behaviour(
     latency_min_ms=0,
@@ -70,20 +71,20 @@ class SandboxProcess:
 
     def order(self, behaviour: Mapping[str, object]) -> None:
         """Change how it behaves, by the names of `Behaviour`."""
-        httpx.post(f"{self.url}/__faults", json=dict(behaviour)).raise_for_status()
+        loopback.post(f"{self.url}/__faults", json=dict(behaviour)).raise_for_status()
 
     def reset(self) -> None:
         """Forget the bill and all counts."""
-        httpx.post(f"{self.url}/__reset").raise_for_status()
+        loopback.post(f"{self.url}/__reset").raise_for_status()
 
     def bill(self) -> dict[str, Any]:
         """Return the seller's own account."""
-        summary: dict[str, Any] = httpx.get(f"{self.url}/__bill").raise_for_status().json()
+        summary: dict[str, Any] = loopback.get(f"{self.url}/__bill").raise_for_status().json()
         return summary
 
     def catalogue(self) -> list[str]:
         """Return the names of the companies of its real world."""
-        leads = httpx.get(f"{self.url}/__catalogue").raise_for_status().json()
+        leads = loopback.get(f"{self.url}/__catalogue").raise_for_status().json()
         return [lead["company"] for lead in leads]
 
     def scrapers(self, path: str, workspace_id: str = "1") -> str:
@@ -93,26 +94,26 @@ class SandboxProcess:
     def start_run(self, **request: object) -> httpx.Response:
         """POST a search as any buyer may."""
         url = self.scrapers("google_search/scrape")
-        return httpx.post(url, params={"mode": "async"}, json=request)
+        return loopback.post(url, params={"mode": "async"}, json=request)
 
     def cancel_run(self, run_id: str) -> httpx.Response:
         """POST a cancellation."""
-        return httpx.post(self.scrapers(f"runs/{run_id}/cancel"))
+        return loopback.post(self.scrapers(f"runs/{run_id}/cancel"))
 
     def post(self, url: str, content: object, **headers: str) -> httpx.Response:
         """POST *content* as JSON."""
-        return httpx.post(url, json=content, headers=headers)
+        return loopback.post(url, json=content, headers=headers)
 
     def runs(self, **query: str | int) -> list[dict[str, Any]]:
         """Return the list of runs, newest first."""
-        answer = httpx.get(self.scrapers("runs"), params=query).raise_for_status()
+        answer = loopback.get(self.scrapers("runs"), params=query).raise_for_status()
         rows: list[dict[str, Any]] = answer.json()
         return rows
 
     def run(self, run_id: str) -> dict[str, Any]:
         """Return a run in full."""
         detail: dict[str, Any] = (
-            httpx.get(self.scrapers(f"runs/{run_id}")).raise_for_status().json()
+            loopback.get(self.scrapers(f"runs/{run_id}")).raise_for_status().json()
         )
         return detail
 

@@ -4,7 +4,6 @@ import asyncio
 import socket
 from datetime import timedelta
 
-import httpx
 import pytest
 
 from orchestrator.surfsense import (
@@ -18,6 +17,7 @@ from orchestrator.surfsense import (
 )
 from tests.integration.surfsense.buying import client_of, error_of
 from tests.integration.surfsense.sandbox_process import FAULTLESS, SandboxProcess
+from tests.support.loopback import loopback
 
 
 async def test_what_is_sold_is_on_the_bill(sandbox: SandboxProcess) -> None:
@@ -179,7 +179,7 @@ async def test_a_wrong_base_url_is_not_a_missing_company(sandbox: SandboxProcess
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"empresa": 1}', b"x" * 70_000])
 def test_a_body_that_is_no_request_is_refused(sandbox: SandboxProcess, body: bytes) -> None:
     """Neither nonsense nor a flood brings it down."""
-    response = httpx.post(f"{sandbox.url}/enrich", content=body)
+    response = loopback.post(f"{sandbox.url}/enrich", content=body)
 
     assert response.status_code == 422
     assert response.json()["error"]["code"] == "VALIDATION_ERROR"
@@ -188,13 +188,13 @@ def test_a_body_that_is_no_request_is_refused(sandbox: SandboxProcess, body: byt
 @pytest.mark.parametrize("body", [b"", b"[]", b'"a"', b'{"error_rate": 7}', b'{"eror_rate": 0}'])
 def test_an_impossible_order_changes_nothing(sandbox: SandboxProcess, body: bytes) -> None:
     """A test that misspells a fault is told so."""
-    response = httpx.post(f"{sandbox.url}/__faults", content=body)
+    response = loopback.post(f"{sandbox.url}/__faults", content=body)
 
-    unchanged = httpx.post(f"{sandbox.url}/__faults", json={}).json()
+    unchanged = loopback.post(f"{sandbox.url}/__faults", json={}).json()
     assert response.status_code == 422
     assert unchanged == FAULTLESS.model_dump()
 
 
 def test_health_is_surfsenses(sandbox: SandboxProcess) -> None:
     """The same path and body as the real service."""
-    assert httpx.get(f"{sandbox.url}/health").json() == {"status": "ok"}
+    assert loopback.get(f"{sandbox.url}/health").json() == {"status": "ok"}

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.surfsense.envelope import error_in
 from tests.integration.surfsense.sandbox_process import FAULTLESS, SandboxProcess
+from tests.support.loopback import loopback
 
 Json = dict[str, Any]
 
@@ -32,8 +33,8 @@ def world(process: SandboxProcess) -> SandboxProcess:
 
 def truths(world: SandboxProcess) -> Iterator[Json]:
     """Yield the truth about each company of the catalogue."""
-    for row in httpx.get(f"{world.url}/__catalogue").json():
-        yield httpx.get(f"{world.url}/__truth", params={"company": row["company"]}).json()
+    for row in loopback.get(f"{world.url}/__catalogue").json():
+        yield loopback.get(f"{world.url}/__truth", params={"company": row["company"]}).json()
 
 
 def a_company(world: SandboxProcess, is_it: Callable[[Json], object]) -> Json:
@@ -49,7 +50,7 @@ def with_site(truth: Json) -> bool:
 def call(world: SandboxProcess, verb: str, body: Json, **query: str) -> httpx.Response:
     """POST to a verb."""
     url = world.scrapers(verb.replace(".", "/"), query.pop("workspace", "1"))
-    return httpx.post(url, params=query, json=body)
+    return loopback.post(url, params=query, json=body)
 
 
 def event_in(line: str) -> Json:
@@ -120,7 +121,7 @@ def test_the_capabilities_have_four_verbs(world: SandboxProcess) -> None:
     """Less those that a version lacks, whose paths do not exist then."""
     world.behave(has_maps=False)
 
-    names = {row["name"] for row in httpx.get(world.scrapers("capabilities")).json()}
+    names = {row["name"] for row in loopback.get(world.scrapers("capabilities")).json()}
     missing = call(world, "google_maps.scrape", {"search_queries": ["Acme"]})
     unknown = call(world, "reddit.scrape", {})
 
@@ -165,15 +166,15 @@ def test_workspaces_have_names_and_limits_of_their_own(world: SandboxProcess) ->
     there = call(world, "google_maps.scrape", body, workspace="2")
 
     url = f"{world.url}/api/v1/workspaces"
-    rows = httpx.get(url).json()
+    rows = loopback.get(url).json()
     assert [(row["id"], row["name"]) for row in rows] == [(1, "Sandbox"), (2, "Sales")]
-    assert httpx.get(url, params={"skip": 1, "limit": 5}).json() == rows[1:]
+    assert loopback.get(url, params={"skip": 1, "limit": 5}).json() == rows[1:]
     assert [response.status_code for response in (*here, there)] == [200, 429, 200]
     assert "retry-after" not in here[1].headers
     assert len(world.runs()) == 1
     run_id = there.headers["x-run-id"]
-    assert httpx.get(world.scrapers(f"runs/{run_id}")).status_code == 404
-    assert httpx.get(world.scrapers(f"runs/{run_id}", "2")).status_code == 200
+    assert loopback.get(world.scrapers(f"runs/{run_id}")).status_code == 404
+    assert loopback.get(world.scrapers(f"runs/{run_id}", "2")).status_code == 200
 
 
 async def test_a_run_that_hangs_can_be_cancelled(world: SandboxProcess) -> None:
@@ -242,7 +243,7 @@ def test_events_tell_the_course_of_a_run(world: SandboxProcess) -> None:
         first = event_in(next(lines))
         world.cancel_run(run_id)
         during = [event_in(line) for line in lines if line]
-    (after,) = [event_in(line) for line in httpx.get(url).text.split("\n") if line]
+    (after,) = [event_in(line) for line in loopback.get(url).text.split("\n") if line]
 
     assert (first["type"], first["run_id"]) == ("run.started", run_id)
     assert [event["type"] for event in during] == ["run.progress", "run.finished"]
@@ -271,8 +272,8 @@ async def test_a_restart_keeps_runs_and_companies(
 
 def test_the_truth_is_for_the_operator(world: SandboxProcess) -> None:
     """It needs a name; the catalogue can be cut short."""
-    few = httpx.get(f"{world.url}/__catalogue", params={"limit": 3}).json()
-    none = httpx.get(f"{world.url}/__truth")
+    few = loopback.get(f"{world.url}/__catalogue", params={"limit": 3}).json()
+    none = loopback.get(f"{world.url}/__truth")
 
     assert len(few) == 3
     assert all(row["company"] for row in few)
@@ -281,7 +282,7 @@ def test_the_truth_is_for_the_operator(world: SandboxProcess) -> None:
 
 def test_the_documented_protocol_stands_beside_it(world: SandboxProcess) -> None:
     """`POST /enrich` answers as ever, and is on the bill as such."""
-    answer = httpx.post(f"{world.url}/enrich", json={"empresa": "Acme"}).json()
+    answer = loopback.post(f"{world.url}/enrich", json={"empresa": "Acme"}).json()
 
     assert answer["estado"] == "encontrada"
     assert [*world.bill()["verbs"]] == ["enrich"]

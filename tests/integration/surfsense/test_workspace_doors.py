@@ -2,11 +2,11 @@
 
 import re
 
-import httpx
 import orjson
 
 from tests.integration.surfsense.envelope import error_in
 from tests.integration.surfsense.sandbox_process import SandboxProcess
+from tests.support.loopback import loopback
 
 ACME = {"queries": ['"Acme"'], "max_pages_per_query": 1}
 
@@ -143,7 +143,7 @@ async def test_a_cancelled_run_costs_nothing(sandbox: SandboxProcess) -> None:
 
 def test_capabilities_tell_the_price(sandbox: SandboxProcess) -> None:
     """The one verb that the sandbox does, with the schema of its request."""
-    (capability,) = httpx.get(sandbox.scrapers("capabilities")).json()
+    (capability,) = loopback.get(sandbox.scrapers("capabilities")).json()
 
     assert capability["name"] == "google_search.scrape"
     assert capability["pricing"] == [{"unit": "page", "micros_per_unit": 5_500}]
@@ -154,8 +154,8 @@ def test_a_request_id_is_echoed(sandbox: SandboxProcess) -> None:
     """In the header, and in the envelope of an error."""
     mine = {"X-Request-ID": "p-1"}
 
-    fine = httpx.get(f"{sandbox.url}/health", headers=mine)
-    failed = httpx.get(sandbox.scrapers("runs/x"), headers=mine)
+    fine = loopback.get(f"{sandbox.url}/health", headers=mine)
+    failed = loopback.get(sandbox.scrapers("runs/x"), headers=mine)
 
     assert fine.headers["x-request-id"] == failed.headers["x-request-id"] == "p-1"
     assert failed.json()["error"]["request_id"] == "p-1"

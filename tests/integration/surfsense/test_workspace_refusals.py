@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.surfsense.envelope import error_in
 from tests.integration.surfsense.sandbox_process import SandboxProcess
+from tests.support.loopback import loopback
 
 ACME = {"queries": ['"Acme"'], "max_pages_per_query": 1}
 
@@ -16,7 +17,7 @@ ACME = {"queries": ['"Acme"'], "max_pages_per_query": 1}
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"offset": -1}, {"limit": "x"}])
 def test_an_impossible_page_is_refused(sandbox: SandboxProcess, query: dict[str, Any]) -> None:
     """The bounds are SurfSense's."""
-    response = httpx.get(sandbox.scrapers("runs"), params=query)
+    response = loopback.get(sandbox.scrapers("runs"), params=query)
 
     assert error_in(response)[:2] == (422, "VALIDATION_ERROR")
 
@@ -24,7 +25,7 @@ def test_an_impossible_page_is_refused(sandbox: SandboxProcess, query: dict[str,
 @pytest.mark.parametrize("run_id", ["run_1", "x", "00000000-0000-0000-0000-000000000000"])
 def test_a_run_that_is_not_there_is_not_found(sandbox: SandboxProcess, run_id: str) -> None:
     """In the envelope: only a path that does not exist is answered bare."""
-    shown = httpx.get(sandbox.scrapers(f"runs/{run_id}"))
+    shown = loopback.get(sandbox.scrapers(f"runs/{run_id}"))
     cancelled = sandbox.cancel_run(run_id)
 
     assert error_in(shown) == error_in(cancelled) == (404, "NOT_FOUND", "Run not found.")
@@ -64,7 +65,7 @@ def test_an_unknown_path_or_method_is_answered_bare(
 )
 def test_a_request_beyond_the_model_is_refused(sandbox: SandboxProcess, content: bytes) -> None:
     """With the fields that are wrong; no row is written."""
-    response = httpx.post(sandbox.scrapers("google_search/scrape?mode=async"), content=content)
+    response = loopback.post(sandbox.scrapers("google_search/scrape?mode=async"), content=content)
 
     assert error_in(response)[:2] == (422, "VALIDATION_ERROR")
     assert response.json()["error"]["fields"][0].keys() == {"loc", "msg"}
@@ -89,10 +90,10 @@ def test_a_run_that_cannot_be_written_is_not_started(sandbox: SandboxProcess) ->
 
 def test_another_workspace_is_forbidden(sandbox: SandboxProcess) -> None:
     """Whether or not it exists."""
-    started = httpx.post(
+    started = loopback.post(
         sandbox.scrapers("google_search/scrape?mode=async", "7"), content=orjson.dumps(ACME)
     )
-    listed = httpx.get(sandbox.scrapers("runs", "7"))
+    listed = loopback.get(sandbox.scrapers("runs", "7"))
 
     assert error_in(started) == error_in(listed)
     assert error_in(started)[:2] == (403, "FORBIDDEN")
@@ -138,7 +139,7 @@ async def test_the_gates_stand_in_the_documented_order(
     key = {"Authorization": "Bearer ss_pat_right"}
 
     def status(url: str, content: bytes, headers: dict[str, str]) -> int:
-        return httpx.post(url, content=content, headers=headers).status_code
+        return loopback.post(url, content=content, headers=headers).status_code
 
     good = orjson.dumps(ACME)
     statuses = [
@@ -159,8 +160,8 @@ def test_a_token_can_be_verified(own_sandbox: Callable[..., SandboxProcess]) -> 
     sandbox = own_sandbox("--api-key", "ss_pat_right")
     url = f"{sandbox.url}/verify-token"
 
-    bearer = httpx.get(url, headers={"Authorization": "Bearer ss_pat_right"})
-    bare = httpx.get(url, headers={"Authorization": "ss_pat_right"})
+    bearer = loopback.get(url, headers={"Authorization": "Bearer ss_pat_right"})
+    bare = loopback.get(url, headers={"Authorization": "ss_pat_right"})
 
     assert bearer.json() == bare.json() == {"message": "Token is valid", "method": "pat"}
-    assert error_in(httpx.get(url))[:2] == (401, "UNAUTHORIZED")
+    assert error_in(loopback.get(url))[:2] == (401, "UNAUTHORIZED")
