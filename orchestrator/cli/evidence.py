@@ -12,7 +12,7 @@ from rich.text import Text
 from agents.case import Claim, Language, Localized
 from orchestrator.cli.console import dollars, out, table
 from orchestrator.evidence.model import Agreement
-from orchestrator.evidence.waterfall import name_of, why
+from orchestrator.evidence.waterfall import step_name, why
 from orchestrator.purchasing import EvidenceShown, StepShown
 
 #: Characters of a text from the web in a table; the JSON has all of it.
@@ -63,7 +63,7 @@ def not_bought(shown: EvidenceShown, language: Language) -> Iterator[str]:
         )
         yield f"{sentence[:1].upper()}{sentence[1:]}."
     for step, reason in (shown.not_bought or {}).items():
-        name = name_of(step, language)
+        name = step_name(step, language)
         if reason is None:
             yield f"  {name}: {_UNEXPLAINED.in_language(language)}"
         else:
@@ -89,7 +89,7 @@ def _steps(shown: EvidenceShown, language: Language) -> Table:
     steps = _table(*columns, right=("cost", "found", "score"))
     for step in shown.steps:
         steps.add_row(
-            name_of(step.step, language),
+            step_name(step.step, language),
             dollars(step.cost_micros),
             "" if step.bought_at is None else f"{step.bought_at:%Y-%m-%d %H:%M:%S}",
             "" if step.items is None else str(step.items),
@@ -114,7 +114,7 @@ def _sources(shown: EvidenceShown, language: Language) -> Table:
     for source in shown.sources:
         sources.add_row(
             "\n".join(filter(None, (source.title, source.url))),
-            name_of(source.step, language),
+            step_name(source.step, language),
             Text(source.agreement.value, style=_STYLE[source.agreement]),
             "; ".join(source.reasons),
             ", ".join(source.taken),

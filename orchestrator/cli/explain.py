@@ -13,7 +13,7 @@ from orchestrator.cli.evidence import show_evidence
 from orchestrator.cli.identity import print_resolution
 from orchestrator.cli.options import AsJson, City, CompanyName, CompanyNames, Country, Website
 from orchestrator.cli.session import with_runtime
-from orchestrator.evidence.waterfall import name_of
+from orchestrator.evidence.waterfall import step_name
 from orchestrator.identity import Mention
 from orchestrator.leads import StoredDecision
 from orchestrator.lookup import CompanyHistory, entry_json, forget, read_history
@@ -112,7 +112,7 @@ def _purchases(history: CompanyHistory) -> Table:
 def _source_of(purchase: LedgerEntry, language: Language) -> str:
     """Return how people call where something was bought."""
     step = step_of(purchase.source)
-    return purchase.source if step is None else name_of(step, language)
+    return purchase.source if step is None else step_name(step, language)
 
 
 def _decisions(decisions: list[StoredDecision], language: Language) -> Table:

@@ -25,7 +25,7 @@ from .hiring import openings_on
 from .hosts import HostKind, host_of, kind_of, registrable
 from .model import Hit, JobAd, Method, Observed, Page, Place, Step, Subject
 from .names import likeness
-from .news import category_of, date_of, headline_of, is_headline, names_company, notices_in
+from .news import category_of, date_of, headline_names, headline_of, is_headline, notices_in
 from .passages import (
     LONGEST_QUOTE,
     MOST_READ,
@@ -426,7 +426,7 @@ def _news_of(hit: Hit, subject: Subject) -> Iterator[Observed]:
         return
     headline = headline_of(hit)
     category = category_of(headline)
-    if category and is_headline(headline) and names_company(headline, subject.name):
+    if category and is_headline(headline) and headline_names(headline, subject.name):
         yield _searched(ClaimField.NEWS, _news(category, headline), hit.title, hit, date_of(hit))
 
 

@@ -111,12 +111,12 @@ def headline_of(hit: Hit) -> str:
     return title
 
 
-def names_company(headline: str, name: str) -> bool:
+def headline_names(headline: str, name: str) -> bool:
     """Return whether *headline* has the words of *name* one after another, as a name.
 
-    >>> names_company("Talleres Arriaga abre en Bilbao", "Talleres Arriaga S.L.")
+    >>> headline_names("Talleres Arriaga abre en Bilbao", "Talleres Arriaga S.L.")
     True
-    >>> names_company("La nube crece en Bilbao", "Nube S.L.")
+    >>> headline_names("La nube crece en Bilbao", "Nube S.L.")
     False
     """
     words = _words_of(name)

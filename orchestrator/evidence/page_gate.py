@@ -20,7 +20,7 @@ from orchestrator.identity.writing import split_words
 from .hosts import folded_label, host_of, registrable
 from .model import Agreement, Belonging, Page, Subject
 from .names import LabelFit, Likeness, label_fit, likeness, name_of
-from .places import e164
+from .places import possible_number
 from .vocabulary import towns_of, words
 
 _SIGNS: Final = Path(__file__).with_name("data") / "page_signs.tsv"
@@ -134,7 +134,7 @@ def _facts(subject: Subject, page: Page, host: str | None, said: list[str]) -> _
     name = name_of(subject.name)
     domain = registrable(host) if host else None
     phones = dict.fromkeys(page.phones[:_MOST_VALUES])
-    numbers = [e164(phone, subject.country) for phone in phones]
+    numbers = [possible_number(phone, subject.country) for phone in phones]
     return _Facts(
         is_own_domain=bool(domain and subject.domain)
         and domain == registrable(subject.domain or ""),

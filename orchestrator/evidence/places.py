@@ -121,10 +121,10 @@ def same_phone(subject: Subject, place: Place) -> bool:
     """Return whether the place's number, read as one of its country, is one of the company's."""
     if not place.phone or not subject.phones:
         return False
-    return e164(place.phone, place.country or subject.country) in subject.phones
+    return possible_number(place.phone, place.country or subject.country) in subject.phones
 
 
-def e164(phone: str, country: str | None) -> str | None:
+def possible_number(phone: str, country: str | None) -> str | None:
     """Return *phone*, as shown in *country*, in E.164; None if it's not a possible number."""
     try:
         number = phonenumbers.parse(phone[:_LONGEST_PHONE], (country or "").upper() or None)

@@ -107,7 +107,7 @@ def sector_of_category(category: str, *, language: str | None = None) -> SectorG
     Without a *language* the words of all three count. None for a category that is in no sector of
     ours, and for one without a known word.
     """
-    words = split_words(category[:_LONGEST_SENTENCE])
+    words = plain_words(category[:_LONGEST_SENTENCE])
     spoken = (language,) if language in LANGUAGES else LANGUAGES
     found = [
         (entry.weight, -at if one != "en" else at, len(entry.words), entry.label)
@@ -126,7 +126,7 @@ def sector_of_category(category: str, *, language: str | None = None) -> SectorG
 
 def guess_language(text: str) -> str:
     """Return es, pt or en, by the common words of *text*; es when there are none."""
-    words = Counter(split_words(text[:4_000]))
+    words = Counter(plain_words(text[:4_000]))
     scores = {one: sum(words[word] for word in _COMMON[one].split()) for one in LANGUAGES}
     return max(LANGUAGES, key=lambda language: scores[language])
 
@@ -198,7 +198,7 @@ def read_text(text: str, language: str, name: str, learned: LearnedTable | None)
     every: list[str] = []
     factor = _FIRST_SENTENCE
     for sentence in (name[:_LONGEST_SENTENCE], *_sentences(text[:_MOST_CHARACTERS])):
-        words = split_words(sentence)
+        words = plain_words(sentence)
         own = learned.points(words) if learned else {}
         found = [entry for _, entry in word_list.find(words)]
         for entry in found:
@@ -230,7 +230,7 @@ def _sentences(text: str) -> Iterator[str]:
             yield rest
 
 
-def split_words(text: str) -> list[str]:
+def plain_words(text: str) -> list[str]:
     """Return the words of *text* in lower case and without accents."""
     folded = unicodedata.normalize("NFKD", text.casefold())
     return _WORD.findall(_MARKS.sub("", folded))

@@ -374,7 +374,7 @@ _BOUGHT = Localized(
 )
 
 
-def name_of(step: Step, language: Language) -> str:
+def step_name(step: Step, language: Language) -> str:
     """Return how people call the source of *step*."""
     return _NAMES[step].in_language(language)
 

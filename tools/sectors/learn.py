@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from orchestrator.evidence.sectors import singular, split_words
+from orchestrator.evidence.sectors import plain_words, singular
 from tools.sectors.data import Row
 
 _HEAD = """\
@@ -53,8 +53,8 @@ def learn(rows: list[Row]) -> str:
 
 
 def _words(row: Row, names: set[str]) -> list[str]:
-    own = set(split_words(row.company))
-    words = (singular(word) for word in split_words(row.text) if word not in own)
+    own = set(plain_words(row.company))
+    words = (singular(word) for word in plain_words(row.text) if word not in own)
     return [word for word in words if _is_common(word) and word not in names]
 
 
@@ -68,7 +68,7 @@ def _names(rows: list[Row]) -> set[str]:
     for row in rows:
         for sentence in re.split(r"(?<=[.!?;:])\s+", row.text):
             for written in re.findall(r"[^\W_]+", sentence)[1:]:
-                for word in map(singular, split_words(written)):
+                for word in map(singular, plain_words(written)):
                     every[word] += 1
                     capitals[word] += written[0].isupper()
     return {word for word, count in every.items() if capitals[word] > _NAME * count}

@@ -15,7 +15,7 @@ from orchestrator.evidence.details import of_hits, of_jobs, of_pages, of_places,
 from orchestrator.evidence.headcount import headcount_in
 from orchestrator.evidence.hosts import HostKind
 from orchestrator.evidence.model import Hit, JobAd, Method, Observed, Page, Place, Subject
-from orchestrator.evidence.news import category_of, date_of, names_company, notices_in
+from orchestrator.evidence.news import category_of, date_of, headline_names, notices_in
 from orchestrator.evidence.passages import plain, single_spaced
 from orchestrator.evidence.technologies import MOST_BELIEVABLE, technologies_in
 
@@ -289,9 +289,9 @@ def test_a_headline_must_name_the_company(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_word_is_no_name() -> None:
     """`La nube crece` is not about a company called Nube."""
-    assert names_company("Nube crece en Bilbao", "Nube S.L.")
-    assert not names_company("La nube crece en Bilbao", "Nube S.L.")
-    assert not names_company("Rúa y Talleres", "Talleres Rúa")
+    assert headline_names("Nube crece en Bilbao", "Nube S.L.")
+    assert not headline_names("La nube crece en Bilbao", "Nube S.L.")
+    assert not headline_names("Rúa y Talleres", "Talleres Rúa")
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ from orchestrator.evidence.waterfall import (
     Wants,
     default_hit_rates,
     hit_rate,
-    name_of,
     next_step,
     offers_for,
     skipped,
+    step_name,
     wants_profile,
     why,
 )
@@ -520,6 +520,6 @@ def test_a_person_reads_why_in_both_languages() -> None:
 
 def test_every_source_has_a_name() -> None:
     """People read names instead of the steps' words."""
-    assert name_of(Step.CRAWL, "en") == "the company's website"
-    assert name_of(Step.CRAWL, "es") == "la web de la empresa"
-    assert all(name_of(step, "en") != step for step in Step)
+    assert step_name(Step.CRAWL, "en") == "the company's website"
+    assert step_name(Step.CRAWL, "es") == "la web de la empresa"
+    assert all(step_name(step, "en") != step for step in Step)
