@@ -169,9 +169,6 @@ def hit_rate(assumed: float, hits: int, purchases: int) -> float:
     return (assumed * PRIOR_PURCHASES + hits) / (PRIOR_PURCHASES + purchases)
 
 
-DEFAULT_OFFERS = offers_for(has_place=True)
-
-
 def next_step(
     offers: Sequence[Offer],
     *,

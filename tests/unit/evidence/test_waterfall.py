@@ -11,7 +11,6 @@ from agents.cdao import CdaoAgent, default_policy
 from orchestrator.evidence.model import Step
 from orchestrator.evidence.waterfall import (
     DEFAULT_CEILING_MICROS,
-    DEFAULT_OFFERS,
     FIELDS,
     PROFILE_CONFIDENCE,
     Fields,
@@ -225,7 +224,9 @@ def test_each_step_that_is_not_bought_has_its_reason(
     """A person sees for each step that is left what was in its way; further pages wait for home."""
     site, jobs = expected
 
-    skips = skipped(DEFAULT_OFFERS, tried=[Step.MAPS, Step.SEARCH], has_site=has_site, wants=wants)
+    skips = skipped(
+        offers_for(has_place=True), tried=[Step.MAPS, Step.SEARCH], has_site=has_site, wants=wants
+    )
 
     assert skips == {Step.CRAWL: site, Step.PAGES: site, Step.JOBS: jobs}
 
@@ -241,7 +242,7 @@ def test_further_pages_are_read_after_the_home_page() -> None:
 
 def test_the_default_ceiling_is_one_place_one_search_and_one_site() -> None:
     """What identifies and describes a company fits; open positions do not."""
-    prices = {offer.step: offer.price_micros for offer in DEFAULT_OFFERS}
+    prices = {offer.step: offer.price_micros for offer in offers_for(has_place=True)}
 
     assert prices == {
         Step.MAPS: 3_500,
@@ -504,7 +505,7 @@ def test_a_profile_is_bought_until_it_is_complete(
 
 def test_a_person_reads_why_in_both_languages() -> None:
     """Each choice has a sentence of its own in each language, with the score where it is known."""
-    choices = [DEFAULT_OFFERS[0], *Stop, *Skip]
+    choices = [offers_for(has_place=True)[0], *Stop, *Skip]
 
     sentences = {why(choice, language) for choice in choices for language in ("en", "es")}
 
