@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -20,7 +19,6 @@ from orchestrator.infra.clock import utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.leads import LeadStore
 from tests.support.cases import lead
-from tests.support.database import migrated_file
 from tests.support.valkey import client_of, empty
 
 LEAD = lead(1)
@@ -45,13 +43,13 @@ class Gateway:
 
 @pytest.fixture
 async def gateway(
-    shared_valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared_valkey: Valkey, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Gateway]:
     """Return a gateway that has one lead."""
     monkeypatch.setattr(orchestrator.gateway.records, "SAMPLED_SHARE", 1.0)
     await empty(shared_valkey)
     async with client_of(shared_valkey, 0) as redis:
-        gateway = Gateway(redis, migrated_file(tmp_path))
+        gateway = Gateway(redis, database_url)
         await LeadStore(gateway.engine, utc_now).import_leads([LEAD])
         yield gateway
         await gateway.engine.dispose()

@@ -38,11 +38,17 @@ def notifier() -> FakeNotifier:
 
 
 @pytest.fixture
-def settings(shared_valkey: Valkey, tmp_path: Path) -> Settings:
+def database(tmp_path: Path) -> str:
+    """Return the URL of a migrated SQLite file; some modules put PostgreSQL beside it."""
+    return migrated_file(tmp_path)
+
+
+@pytest.fixture
+def settings(shared_valkey: Valkey, database: str) -> Settings:
     """Return the settings of an installation whose SurfSense is never called."""
     return load(
         REDIS_URL=f"{shared_valkey.url}/1",
-        DATABASE_URL=migrated_file(tmp_path),
+        DATABASE_URL=database,
         SURFSENSE_URL="http://127.0.0.1:1",
     )
 

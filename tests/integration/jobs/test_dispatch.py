@@ -20,6 +20,12 @@ from tests.support.notifier import FakeNotifier
 NEW = NewJob(JobKind.ENRICH, ("Acme", "Beta", "Gamma"), "default")
 
 
+@pytest.fixture
+def database(database_url: str) -> str:
+    """Return the URL of a migrated database, of each kind in turn."""
+    return database_url
+
+
 async def test_accepted_work_is_announced(runtime: Runtime, notifier: FakeNotifier) -> None:
     """The record exists before any worker is woken."""
     job = await submit(runtime, NEW)

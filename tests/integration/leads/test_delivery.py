@@ -4,7 +4,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,22 +16,15 @@ from orchestrator.leads import HandOverState, LeadStore, Outbox, OutboxRelay, We
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
 from tests.support.children import Children
-from tests.support.database import migrated_file
 from tests.support.receiver import SECRET, SECRET_TEXT, Receiver, open_receiver
 
 SOON = timedelta(milliseconds=20)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
-    """Return the URL of a migrated SQLite file."""
-    return migrated_file(tmp_path)
-
-
-@pytest.fixture
-async def engine(database: str) -> AsyncIterator[AsyncEngine]:
-    """Return an engine on the migrated file."""
-    engine = open_engine(database)
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Return an engine on a migrated database."""
+    engine = open_engine(database_url)
     yield engine
     await engine.dispose()
 
@@ -222,7 +214,7 @@ asyncio.run(main())
 
 
 async def test_a_deliverer_killed_in_mid_delivery_is_followed(
-    database: str,
+    database_url: str,
     engine: AsyncEngine,
     outbox: Outbox,
     webhook: Webhook,
@@ -232,7 +224,7 @@ async def test_a_deliverer_killed_in_mid_delivery_is_followed(
     """Killed after the effect and before the answer: sent again, and without a second effect."""
     await _opportunities(engine, 1)
     receiver.hold.clear()
-    process = await children.start(_DELIVER, database, receiver.url)
+    process = await children.start(_DELIVER, database_url, receiver.url)
     await asyncio.wait_for(receiver.came.wait(), 100)
 
     process.send_signal(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Processes that enrich: real Valkey, real SQLite, and a SurfSense that keeps its own bill."""
+"""Processes that enrich: real Valkey, a real database, and a SurfSense that keeps its own bill."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -135,9 +135,15 @@ class Worlds:
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """Return an engine on a migrated SQLite file."""
-    engine = open_engine(migrated_file(tmp_path))
+def database(tmp_path: Path) -> str:
+    """Return the URL of a migrated SQLite file; some modules put PostgreSQL beside it."""
+    return migrated_file(tmp_path)
+
+
+@pytest.fixture
+async def engine(database: str) -> AsyncIterator[AsyncEngine]:
+    """Return an engine on a migrated database."""
+    engine = open_engine(database)
     yield engine
     await engine.dispose()
 

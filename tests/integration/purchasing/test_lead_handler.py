@@ -45,6 +45,12 @@ class FakeAgent:
 
 
 @pytest.fixture
+def database(database_url: str) -> str:
+    """Return the URL of a migrated database, of each kind in turn."""
+    return database_url
+
+
+@pytest.fixture
 async def store(engine: AsyncEngine) -> LeadStore:
     """Return a store with one lead."""
     store = LeadStore(engine, utc_now)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -22,7 +21,6 @@ from orchestrator.purchasing import (
 )
 from tests.support.books import FixedBalances, total_spent
 from tests.support.cases import purchase
-from tests.support.database import migrated_file
 
 PRICE = 100
 DAY = datetime.now(UTC)
@@ -30,9 +28,9 @@ ACCOUNTS = accounts_of(tenant="default", day=DAY.date(), job_id="job-1")
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """Return an engine on a migrated SQLite file."""
-    engine = open_engine(migrated_file(tmp_path))
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Return an engine on a migrated database."""
+    engine = open_engine(database_url)
     yield engine
     await engine.dispose()
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -28,15 +27,14 @@ from orchestrator.purchasing.intents import PurchaseRecord, PurchaseRequest, Sta
 from orchestrator.purchasing.ledger import UNSETTLED
 from orchestrator.surfsense import Seller
 from tests.support.books import total_spent
-from tests.support.database import migrated_file
 
 PRICE = 100
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """Return an engine on a migrated SQLite file."""
-    engine = open_engine(migrated_file(tmp_path))
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Return an engine on a migrated database."""
+    engine = open_engine(database_url)
     yield engine
     await engine.dispose()
 

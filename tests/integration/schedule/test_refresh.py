@@ -23,6 +23,12 @@ RUN = JobContext("j1", "default", capped=False)
 
 
 @pytest.fixture
+def database(database_url: str) -> str:
+    """Return the URL of a migrated database, of each kind in turn."""
+    return database_url
+
+
+@pytest.fixture
 def watches(engine: AsyncEngine) -> Watches:
     """Return the watches of the same database."""
     return Watches(engine, utc_now)

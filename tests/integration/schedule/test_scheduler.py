@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -35,7 +34,6 @@ from orchestrator.schedule.watches import DUE
 from tests.support.async_waiting import eventually
 from tests.support.cases import advance, lead
 from tests.support.children import Children, ForkedChild
-from tests.support.database import migrated_file
 from tests.support.job_records import AcceptingRecords, open_items
 
 DAY = timedelta(days=1)
@@ -100,13 +98,12 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, jobs_redis: Redis) -> AsyncIterator[World]:
-    """Return a scheduler on a SQLite file and a real Valkey."""
-    database = migrated_file(tmp_path)
-    engine = open_engine(database)
+async def world(database_url: str, jobs_redis: Redis) -> AsyncIterator[World]:
+    """Return a scheduler on a real database and a real Valkey."""
+    engine = open_engine(database_url)
     records = AcceptingRecords(jobs_redis, ttl=timedelta(hours=1))
     yield World(
-        *(engine, database, jobs_redis, Watches(engine, utc_now), records),
+        *(engine, database_url, jobs_redis, Watches(engine, utc_now), records),
         DueSet(jobs_redis, lease=LEASE),
     )
     await engine.dispose()
