@@ -19,7 +19,7 @@ from .model import Agreement, Hit, Place, Subject
 from .names import LabelFit, Likeness, label_fit, likeness, name_of
 from .page_gate import Sign, page_belongs, sign_of
 from .places import belongs
-from .vocabulary import Town, may_be_one, spans_of, towns_of
+from .vocabulary import Town, may_be_one, spans_of, towns_of, words
 
 __all__ = ["LEAD", "MARK", "Candidate", "WebsiteChoice", "choose", "page_belongs"]
 
@@ -100,7 +100,8 @@ def choose(subject: Subject, hits: Sequence[Hit], places: Sequence[Place]) -> We
     """Return the subject's website: its own domain if that is known, else the best candidate.
 
     Hosts that are never a company's own are no candidates. None is chosen below `MARK`, nor with
-    less than `LEAD` before a site of another name.
+    less than `LEAD` before a site of another name, nor where the name is all that is known and
+    several companies seem to have it.
     """
     sites = _sites(subject, hits, places)
     candidates = tuple(
@@ -108,7 +109,47 @@ def choose(subject: Subject, hits: Sequence[Hit], places: Sequence[Place]) -> We
     )
     if subject.domain and not _is_foreign_host(subject, subject.domain):
         return _own(subject.domain, candidates)
-    return _best(candidates)
+    choice = _best(candidates)
+    if subject.has_second_fact or choice.domain is None:
+        return choice
+    reason = _why_a_namesake(subject, choice.domain, sites, candidates)
+    return WebsiteChoice(None, None, (reason,), candidates) if reason else choice
+
+
+def _why_a_namesake(
+    subject: Subject, domain: str, sites: Sequence[_Site], candidates: Sequence[Candidate]
+) -> str | None:
+    """Return why the site of *domain* may be another company's of the name; None for no reason.
+
+    A domain that is made of the name is the likeliest. Another one may be a namesake's if there is
+    a second site under the name; or, unless the company's place has it, if it is made of the name
+    and more, as by a company that was not the first to take the name.
+    """
+    label = folded_label(domain)
+    if label_fit(subject.name, label) is not LabelFit.FOREIGN:
+        return None
+    likely = {each.domain for each in candidates if each.score > 0}
+    named = {
+        site.domain
+        for site in sites
+        if any(likeness(subject.name, hit.title).is_exact for hit in site.hits)
+    }
+    if (named & likely) - {domain}:
+        return f"several companies have this name: {', '.join(sorted(named & likely | {domain}))}"
+    if any(site.has_place for site in sites if site.domain == domain):
+        return None
+    is_longer = _is_name_and_more(subject, label)
+    return f"{domain} is made of the name and more" if is_longer else None
+
+
+def _is_name_and_more(subject: Subject, label: str) -> bool:
+    """Return whether *label* has the name, and more than joining words or the country."""
+    rest = label.replace("-", "")
+    for word in name_of(subject.name).words:
+        if word not in rest:
+            return False
+        rest = rest.replace(word, "", 1)
+    return rest not in words().joining and rest != (subject.country or "").casefold()
 
 
 def _own(domain: str, candidates: tuple[Candidate, ...]) -> WebsiteChoice:

@@ -88,10 +88,13 @@ def _whole(phrase: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _words_of(text: str) -> tuple[str, list[tuple[str, int]]]:
-    """Return the skeleton of *text* and its words with their places; each page is asked often."""
+def _words_of(text: str) -> tuple[str, Mapping[str, list[int]]]:
+    """Return the skeleton of *text* and where each word stands in it; a page is asked often."""
     bare = skeleton(text)
-    return bare, [(_key(bare, word), word.start()) for word in _WORD.finditer(bare)]
+    places: dict[str, list[int]] = defaultdict(list)
+    for word in _WORD.finditer(bare):
+        places[_key(bare, word)].append(word.start())
+    return bare, places
 
 
 class Marks:
@@ -104,7 +107,7 @@ class Marks:
 
     def __init__(self, text: str, phrases: Phrases) -> None:
         self.text = text
-        self.bare, self._words = _words_of(text)
+        self.bare, self._places = _words_of(text)
         self._marks = self.find(phrases)
 
     def find(self, phrases: Phrases) -> Mapping[str, list[Mark]]:
@@ -115,8 +118,10 @@ class Marks:
         found: dict[str, list[Mark]] = defaultdict(list)
         ends: dict[str, int] = {}
         bare = self.bare
-        for word, start in self._words:
-            for kind, pattern in phrases.get(word, ()):
+        begins = phrases.keys() & self._places.keys()
+        places = ((start, first) for first in begins for start in self._places[first])
+        for start, word in sorted(places):
+            for kind, pattern in phrases[word]:
                 if start < ends.get(kind, 0) or bare[max(0, start - 1) : start] in _WITHIN_ADDRESS:
                     continue
                 match = pattern.match(bare, start)

@@ -280,3 +280,50 @@ def assert_is_consistent(choice: WebsiteChoice) -> None:
         best = choice.candidates[0]
         assert (best.domain, best.url) == (choice.domain, choice.url)
         assert best.score >= MARK
+
+
+OBRAS = Subject("Obras Herreruela", country="ES")
+IN_RIO = ("Obras Herreruela", "https://www.obras-herreruela-rio.example/")
+PLACE_IN_RIO = Place("Obras Herreruela", website=IN_RIO[1])
+BY_NAME = ("Obras Herreruela", "https://www.obrasherreruela.example/")
+BY_LETTERS = ("Obras Herreruela", "https://www.oh1974.example/", "Obras Herreruela, desde 1974")
+
+
+@pytest.mark.parametrize(
+    ("found", "places", "reason"),
+    [
+        ((IN_RIO, BY_LETTERS), (PLACE_IN_RIO,), "several companies have this name"),
+        ((IN_RIO, BY_LETTERS[:2]), (PLACE_IN_RIO,), "several companies have this name"),
+        (((*IN_RIO, "Obras Herreruela"),), (), "obras-herreruela-rio.example is made of"),
+    ],
+)
+def test_a_name_alone_does_not_choose_among_namesakes(
+    found: tuple[tuple[str, str]], places: tuple[Place, ...], reason: str
+) -> None:
+    """The sites are candidates, and none is named; where the town is known, one is."""
+    choice = choose(OBRAS, results(*found), places)
+
+    assert choice.domain is None
+    assert choice.reasons[0].startswith(reason)
+    assert choice.candidates[0].domain == "obras-herreruela-rio.example"
+    assert choose(replace(OBRAS, city="Rio"), results(*found), places).domain is not None
+
+
+@pytest.mark.parametrize(
+    ("found", "places", "domain"),
+    [
+        ((BY_NAME, BY_LETTERS), (), "obrasherreruela.example"),
+        ((IN_RIO,), (PLACE_IN_RIO,), "obras-herreruela-rio.example"),
+        ((BY_LETTERS,), (), "oh1974.example"),
+        (
+            (("Obras Herreruela", "https://obrasyherreruela.example/", "Obras Herreruela"),),
+            (),
+            "obrasyherreruela.example",
+        ),
+    ],
+)
+def test_a_name_alone_has_a_website_where_nothing_shows_a_second_company(
+    found: tuple[tuple[str, str]], places: tuple[Place, ...], domain: str
+) -> None:
+    """One that is made of the name, that its place has, or that has nothing of the name."""
+    assert choose(OBRAS, results(*found), places).domain == domain

@@ -1,5 +1,8 @@
 """Lists of words: their files are checked, and their phrases are found in a text in one pass."""
 
+import re
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -49,6 +52,40 @@ def test_the_last_phrase_within_bounds() -> None:
     assert marks.last("phone", 1, 10) is None
     assert marks.last("fax", 0, 11) == Mark(4, 7)
     assert marks.last("unknown", 0, 11) is None
+
+
+class CountedPhrases(dict[str, tuple[tuple[str, re.Pattern[str]], ...]]):
+    """Phrases that count how often they are asked for a word."""
+
+    asked = 0
+
+    def __getitem__(self, word: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+        """Return the phrases that begin with *word*."""
+        self.asked += 1
+        return super().__getitem__(word)
+
+    def get(self, word: str, default: Any = None) -> Any:  # noqa: ANN401 - as dict has it
+        """Return the phrases that begin with *word*, else *default*."""
+        self.asked += 1
+        return super().get(word, default)
+
+
+def test_words_that_begin_no_phrase_cost_nothing() -> None:
+    """A text is split into words once; a list of phrases looks at those that it begins with."""
+    phrases = CountedPhrases(phrases_of({"kind": ["tel", "fax"]}))
+    text = " ".join(f"w{number}" for number in range(10_000))
+
+    marks = Marks(f"tel {text} fax", phrases)
+
+    assert len(marks.all("kind")) == 2
+    assert phrases.asked == 2
+
+
+def test_phrases_are_found_in_the_order_of_the_text() -> None:
+    """Whatever the order of their words in the list is."""
+    marks = Marks("fax tel fax tel", phrases_of({"kind": ["tel", "fax"]}))
+
+    assert marks.all("kind") == [Mark(0, 3), Mark(4, 7), Mark(8, 11), Mark(12, 15)]
 
 
 def test_the_longest_phrase_counts() -> None:
