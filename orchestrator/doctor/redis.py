@@ -78,7 +78,7 @@ class Needs:
 NEEDS: Final[Mapping[str, Needs]] = {
     "memo": Needs(
         (*_OURS, "publish {channel} x", "subscribe {channel}", "unsubscribe"),
-        ("surfsense:*", "memo1:*", "strays1:*"),
+        ("surfsense:*", "memo1:*", "strays1:*", "questions1:*"),
         ("memo1:settled",),
     ),
     "jobs": Needs(

@@ -261,3 +261,13 @@ def test_every_command_of_a_script_is_tried_and_allowed() -> None:
 
     assert {"hlen", "sismember", "type"} <= used
     assert used - tried == set()
+
+
+def test_every_kind_of_our_keys_is_allowed() -> None:
+    """A user with the documented rules may use whatever keys the code builds."""
+    ours = (path for path in project_files_like("*.py") if "orchestrator" in path.parts)
+    sources = [path.read_text("utf-8") for path in ours]
+    built = {f"{kind}*" for text in sources for kind in re.findall(r'"([a-z]+1:)', text)}
+
+    assert "memo1:*" in built
+    assert built - {key for needs in NEEDS.values() for key in needs.keys} == set()
