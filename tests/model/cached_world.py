@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from orchestrator.database.schema import leads
 from tests.model.cached_parts import ABSENT, LEAD, Database, Rows, Statement, program
-from tests.model.programs import Answer, Ask, Done, Programs
+from tests.model.programs import ENDED, Answer, Ask, Done, Programs
 from tests.model.redis_model import Scripts, Server, Store, Value, freeze, text_of
 from tests.support.cases import NOW
 
@@ -176,7 +176,8 @@ class Machine:
     def of(self, world: World) -> Iterator[Move]:
         """Yield every next state."""
         for index, process in enumerate(world.processes):
-            yield from self._steps_of(world, index, process)
+            if not _waits_for_its_like(world, index):
+                yield from self._steps_of(world, index, process)
         left = world.left
         # A transaction ends within a minute: its server, or the writer itself, sees to that.
         if left.ticks and all(process.staged is None for process in world.processes):
@@ -200,7 +201,7 @@ class Machine:
         label = f"{name}: {_label(pending)}"
         yield f"{label}{_result(self, after, index)}", after, True
         if left.crash and process.floor is not None:
-            dead = process._replace(gone=True, local=-1, staged=None)
+            dead = process._replace(gone=True, local=ENDED, staged=None)
             yield f"{name} dies before it", world.spend("crash").with_process(index, dead), False
         if pending.kind in ("script", "redis"):
             if left.silent:
@@ -294,6 +295,18 @@ class Machine:
         world = world.with_process(index, process._replace(local=local))
         ended = self.programs.pending(local)
         return _judged(world, index, ended.result) if isinstance(ended, Done) else world
+
+
+def _waits_for_its_like(world: World, index: int) -> bool:
+    """Say whether a process before it, of the same letter, has not begun, either.
+
+    Of two that are alike the first one begins first: what happens otherwise is the same but for
+    the names.
+    """
+    if not index:
+        return False
+    one, other = world.processes[index - 1 : index + 1]
+    return one.name[0] == other.name[0] and one.floor is None and other.floor is None
 
 
 def _judged(world: World, index: int, result: str) -> World:

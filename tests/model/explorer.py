@@ -1,4 +1,4 @@
-"""Visits every state that a scenario can reach, breadth first, and says how it got there."""
+"""Visits every state that a scenario can reach, and says how it got there."""
 
 import gc
 import time
@@ -13,16 +13,10 @@ from tests.model.programs import Ask, logical_time
 from tests.model.redis_model import text_of
 from tests.model.scenario import Scenario
 from tests.model.steps import Steps
-from tests.model.world import (
-    Faults,
-    Process,
-    World,
-    noted,
-)
+from tests.model.world import Process, World, noted
 
 #: Steps between two sleeps of the last act; more would be a livelock.
 _MOST_STEPS = 400
-_NO_FAULTS = Faults(ticks=0)
 
 
 class Counterexample(NamedTuple):
@@ -59,8 +53,12 @@ class Explorer:
         #: States of last acts that were seen already, and ended well.
         self._calm: set[World] = set()
 
-    def explore(self, *, most_states: int | None = None) -> Report:
-        """Visit every state; stop at the first broken promise, which is one of the shortest."""
+    def explore(self, *, deepest_first: bool = False) -> Report:
+        """Visit every state; stop at the first broken promise, which is one of the shortest.
+
+        Where one is sure to be broken, it is met after fewer states if the deepest are visited
+        first; then the way to it is a longer one.
+        """
         started = time.monotonic()
         with without_collector(), logical_time(self._steps.programs.facts):
             first = self._steps.first()
@@ -69,7 +67,7 @@ class Explorer:
             ends = 0
             broken: Counterexample | None = None
             while queue and broken is None:
-                world = queue.popleft()
+                world = queue.pop() if deepest_first else queue.popleft()
                 is_end = True
                 for label, after, is_progress in self._steps.of(world):
                     is_end = is_end and not is_progress
@@ -84,8 +82,6 @@ class Explorer:
                 if is_end and broken is None:
                     ends += 1
                     broken = self._check_quiet(parents, world)
-                if most_states is not None and len(parents) > most_states:
-                    break
         return Report(len(parents), ends, time.monotonic() - started, broken)
 
     def _broken(self, world: World, promises: tuple[Promise, ...]) -> str | None:
@@ -99,7 +95,7 @@ class Explorer:
     ) -> Counterexample | None:
         """Let everything come to rest, with a sweeper going round, and look again."""
         steps: list[str] = []
-        end = world._replace(left=_NO_FAULTS)
+        end = self._steps.at_rest(world)
         for label, after in self._last_act(end):
             end = after
             if end in self._calm:

@@ -5,6 +5,7 @@ and the sweeper has gone round. Each returns whether it holds.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import orjson
 
@@ -118,9 +119,12 @@ def answer_is_known(world: World, scenario: Scenario) -> bool:
 
 def _run_of_entry(world: World) -> int | None:
     stored = text_of(world.store, KEYS.entry)
-    if stored is None:
-        return None
-    return int(orjson.loads(stored)["payload"]["answer"]["run"][1:])
+    return None if stored is None else _run_in(stored)
+
+
+@cache
+def _run_in(entry: bytes) -> int:
+    return int(orjson.loads(entry)["payload"]["answer"]["run"][1:])
 
 
 Promise = Callable[[World, Scenario], bool]

@@ -224,6 +224,12 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
     return _Parts(memo, purchaser, orphans)
 
 
+def is_alike(name: str, other: str) -> bool:
+    """Say whether the programs of two processes are the same but for the names."""
+    kinds = [(each[0] == "S", each[0] in REQUESTERS) for each in (name, other)]
+    return kinds[0] == kinds[1]
+
+
 def program(rules: Rules, name: str) -> Program:
     """Return the program called *name*: a sweep if it begins with S, else a lookup."""
     return _sweep(rules, name) if name.startswith("S") else _lookup(rules, name)

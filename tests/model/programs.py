@@ -117,13 +117,17 @@ class _Node:
     pending: Ask | Done
 
 
+#: The local state of a program that has ended, whatever its result.
+ENDED = 0
+
+
 @dataclass
 class Programs:
     """All programs and the local states that were met, by number."""
 
     make: Callable[[str], Program]
     facts: Facts = field(default_factory=Facts)
-    _nodes: list[_Node] = field(default_factory=list)
+    _nodes: list[_Node] = field(default_factory=lambda: [_Node("", 0, (), Done(""))])
     _numbers: dict[Any, int] = field(default_factory=dict)
     _next: dict[Any, int] = field(default_factory=dict)
 

@@ -25,7 +25,7 @@ def test_no_order_of_events_breaks_a_promise(scenario: Scenario) -> None:
 def test_a_broken_protocol_is_found_out(mutation: Mutation) -> None:
     """What the protocol does not do for nothing is missed at once."""
     with applied(mutation):
-        report = Explorer(mutation.mutant, mutation.breaks).explore()
+        report = Explorer(mutation.mutant, mutation.breaks).explore(deepest_first=True)
 
     assert report.counterexample is not None
     broken = report.counterexample.invariant
@@ -41,7 +41,7 @@ def test_every_promise_is_broken_on_purpose() -> None:
 
 def test_settled_runs_have_to_be_left_out() -> None:
     """Within the allowance for clocks, an old run would else be taken for a lost one."""
-    report = Explorer(UNEXCLUDED, (counted_once, invalidation_wins)).explore()
+    report = Explorer(UNEXCLUDED, (counted_once, invalidation_wins)).explore(deepest_first=True)
 
     assert report.counterexample is not None
     assert report.counterexample.invariant in {counted_once.__name__, invalidation_wins.__name__}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -117,9 +118,12 @@ class World(NamedTuple):
 
 def name_of(ask: Ask) -> str:
     """Return the name of what is asked for; a script's own name for a script."""
-    if ask.kind != "script":
-        return ask.kind
-    found = _NAME.match(ask.detail[0])
+    return _script_name(ask.detail[0]) if ask.kind == "script" else ask.kind
+
+
+@cache
+def _script_name(text: str) -> str:
+    found = _NAME.match(text)
     assert found is not None
     return found[1]
 
@@ -130,6 +134,8 @@ class Machine(Selling):
     def __init__(self, renew: str, rules: Rules, *, knows_settled: bool) -> None:
         super().__init__(knows_settled=knows_settled, honours_key=rules.honours_key)
         self._rules = rules
+        answers_within = TICK if rules.gives_run_ids else rules.answers_within
+        self._answers_within_ms = ms(answers_within)
         self.scripts = Scripts()
         self._renew = renew
 
@@ -148,10 +154,9 @@ class Machine(Selling):
 
     def is_late(self, world: World, waits_for: Callable[[Process], str | None]) -> bool:
         """Return whether a process is about to get an answer, which takes no longer than this."""
-        within_ms = TICK_MS if self._rules.gives_run_ids else ms(self._rules.answers_within)
-        next_ms = world.now_ms + TICK_MS
-        over = {run.id for run in world.runs if run.posted_ms + within_ms < next_ms}
-        return any(waits_for(process) in over for process in world.processes)
+        sent_before_ms = world.now_ms + TICK_MS - self._answers_within_ms
+        over = {run.id for run in world.runs if run.posted_ms < sent_before_ms}
+        return bool(over) and any(waits_for(process) in over for process in world.processes)
 
     def tick(self, world: World, *, silent: bool = False) -> World:
         """Let a lease's time pass; processes that run have renewed theirs at its end.
@@ -229,8 +234,7 @@ class Machine(Selling):
             key
             for key in keys
             for process in world.processes
-            if key == process_key(process_of(process.token))
-            and not is_gone(world, process_of(process.token))
+            if key == _heartbeat(process.token) and not is_gone(world, process_of(process.token))
         ]
         values = {**dict(world.store), **{key: Value(b"", None) for key in alive}}
         store = freeze(values, world.now_ms) if alive else world.store
@@ -349,6 +353,11 @@ def is_gone(world: World, name: str) -> bool:
         (process.gone or process.lapsed) and process_of(process.token) == name
         for process in world.processes
     )
+
+
+@cache
+def _heartbeat(token: str) -> str:
+    return process_key(process_of(token))
 
 
 def ledger_id(purchase_id: str, attempt: int) -> str:
