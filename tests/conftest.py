@@ -35,6 +35,7 @@ settings.load_profile("emasai")
 
 def pytest_configure() -> None:
     """Forget what the developer's shell says about servers, before anything is imported."""
+    gc.disable()  # until all tests are collected: next to nothing of that is garbage
     for name in [name for name in os.environ if name.startswith(_OURS)]:
         del os.environ[name]
     # Tables are as wide as in a big window, wherever the tests run.
@@ -54,6 +55,7 @@ def pytest_collection_finish() -> None:
     """Keep the garbage collector from walking all tests again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 class _ByPart(LoadFileScheduling):  # type: ignore[misc] # has no types
