@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 
@@ -27,6 +28,9 @@ from orchestrator.handlers import (
     read_failed_items,
     retry_of,
 )
+from orchestrator.handlers.lead import Asked, leads_asked
+from orchestrator.handlers.result import own_key
+from orchestrator.identity import mention_of
 from orchestrator.infra.background import Loop
 from orchestrator.infra.distinct import Distinct
 from orchestrator.infra.logs import error_class
@@ -556,12 +560,15 @@ async def _to_buy(
     """Return how many companies of *failed_items* would be bought, but for those of *companies*."""
     if job.kind is JobKind.REJUDGE:
         return 0
-    named = [item.mention for item in failed_items if item.company_key is not None]
-    # A lead that was not there may be by now, with any company.
-    to_buy = sum(not item.company for item in failed_items)
-    asked = [(mention, wants_profile) for mention in named]
+    named = [item for item in failed_items if item.company_key is not None]
+    asked: list[Asked] = [(each.mention, wants_profile) for each in named if each.lead_id is None]
+    ids = [UUID(item.lead_id) for item in failed_items if item.lead_id is not None]
+    stored = (await runtime.leads.store.leads(ids)).values()
+    leads = [each for each in stored if own_key(mention_of(each)) is not None]
+    asked += leads_asked(runtime.leads.pipeline, leads, runtime.clock())
+    # A lead that is not there may be soon, with any company.
+    to_buy = len(set(ids)) - len(stored)
     for preview in await runtime.purchasing.enricher.preview(asked):
         known = len(companies)
-        is_new = companies.number(preview.company_key) == known
-        to_buy += is_new and preview.buys
+        to_buy += preview.buys and companies.number(preview.company_key) == known
     return to_buy

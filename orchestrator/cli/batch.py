@@ -24,11 +24,9 @@ from orchestrator.cli.follow import ProgressDisplay, follow
 from orchestrator.cli.installation import WORKERS
 from orchestrator.cli.session import Patience, patiently, with_runtime
 from orchestrator.cli.summary import (
-    Asked,
     Estimate,
     Summary,
     estimate,
-    leads_asked,
     show_estimate,
     summary_lines,
     summary_table,
@@ -38,6 +36,7 @@ from orchestrator.dispatch import Terms, submit_stream
 from orchestrator.evidence.columns import CompanyColumns
 from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers import ItemResult, ItemStatus, LeadResult, ResultReader, evidence_key
+from orchestrator.handlers.lead import Asked, leads_asked
 from orchestrator.handlers.result import EvidenceKey
 from orchestrator.identity import mention_of
 from orchestrator.infra.background import raise_if_cancelled
@@ -279,7 +278,7 @@ async def preview(
                 continue
             leads, report = await batch.leads.preview(runtime, some)
             reading.imported += report
-            yield [*leads_asked(runtime, leads)]
+            yield [*leads_asked(runtime.leads.pipeline, leads, runtime.clock())]
 
     rows = batch.lead_file.length
     found = await estimate(runtime, asked(), rows=rows, max_cost_micros=max_cost_micros)

@@ -25,12 +25,12 @@ from orchestrator.cli.summary import (
     Estimate,
     estimate,
     in_parts,
-    leads_asked,
     show_estimate,
     summarize,
 )
 from orchestrator.dispatch import Terms, submit
 from orchestrator.handlers import Change, LeadResult, RejudgedLead
+from orchestrator.handlers.lead import leads_asked
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import Job, JobKind, Origin
 from orchestrator.leadfile import country_code, lead_id, read_lead_file
@@ -187,8 +187,9 @@ def estimate_stored(selection: Selection, terms: Terms, *, as_json: bool) -> Non
     async def work(runtime: Runtime) -> Estimate:
         items = await selection.items(runtime)
         leads = await runtime.leads.store.leads([UUID(item) for item in items])
-        asked, cap = in_parts(leads_asked(runtime, leads.values())), terms.max_cost_micros
-        return await estimate(runtime, asked, rows=len(items), max_cost_micros=cap)
+        asked = leads_asked(runtime.leads.pipeline, leads.values(), runtime.clock())
+        cap = terms.max_cost_micros
+        return await estimate(runtime, in_parts(asked), rows=len(items), max_cost_micros=cap)
 
     show_estimate(with_runtime(work), as_json=as_json)
 

@@ -5,23 +5,19 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Se
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from rich.table import Table
 
-from agents.case import Case, Language, Lead
+from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.console import Exit, dollars, figures, out, print_json
 from orchestrator.handlers import BOUGHT_AGAIN, ItemResult, ItemStatus
-from orchestrator.handlers.lead import wants_of
-from orchestrator.identity import Mention, mention_of
+from orchestrator.handlers.lead import Asked
 from orchestrator.infra.distinct import Distinct
 from orchestrator.leads import ImportReport
 from orchestrator.memo import Source
-from orchestrator.purchasing import Preview, Wants
-
-#: A company, and what is wanted of it: None if nothing is.
-Asked: TypeAlias = tuple[Mention, Wants | None]
+from orchestrator.purchasing import Preview
 
 #: Companies that an estimate looks at together.
 AT_ONCE: Final = 2_000
@@ -322,15 +318,6 @@ class _Found(IntEnum):
         if preview.is_ambiguous:
             return cls.AMBIGUOUS
         return cls.FRESH if preview.fresh else cls.UNNEEDED
-
-
-def leads_asked(runtime: Runtime, leads: Iterable[Lead]) -> Iterator[Asked]:
-    """Yield the company of each lead, and what the agents want of it; None if nothing."""
-    pipeline, now = runtime.leads.pipeline, runtime.clock()
-    for lead in leads:
-        case = Case(lead=lead, now=now)
-        is_sought = any(agent.wants_evidence(case) for agent in pipeline.agents)
-        yield mention_of(lead), wants_of(pipeline, lead, now) if is_sought else None
 
 
 async def estimate(

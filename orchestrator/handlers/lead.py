@@ -1,9 +1,9 @@
 """Judges one lead by the agents of the pipeline: in a job, or again without buying."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from agents.case import Case, ClaimField, Decision, Evidence, Lead, Localized, Verdict
@@ -27,7 +27,7 @@ from orchestrator.handlers.result import (
     provenance,
     tally_of,
 )
-from orchestrator.identity import mention_of
+from orchestrator.identity import Mention, mention_of
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock
@@ -53,6 +53,8 @@ class NotJudged:
 
 
 Seek = Callable[[], Awaitable[Enrichment | NotJudged]]
+#: A company, and what is wanted of it: None if nothing is.
+Asked: TypeAlias = tuple[Mention, Wants | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,14 @@ def wants_of(pipeline: Pipeline, lead: Lead, now: datetime) -> Wants:
         return any(agent.wants(known, fields) for agent in pipeline.agents)
 
     return wants
+
+
+def leads_asked(pipeline: Pipeline, leads: Iterable[Lead], now: datetime) -> Iterator[Asked]:
+    """Yield the company of each lead, and what the agents want of it; None if nothing."""
+    for lead in leads:
+        case = Case(lead=lead, now=now)
+        is_sought = any(agent.wants_evidence(case) for agent in pipeline.agents)
+        yield mention_of(lead), wants_of(pipeline, lead, now) if is_sought else None
 
 
 class _Judging:

@@ -31,6 +31,7 @@ from orchestrator.jobs import (
 )
 from orchestrator.jobs.keys import JobKeys
 from orchestrator.purchasing import run_account
+from tests.support.cases import lead
 from tests.support.job_records import open_items
 from tests.support.known_companies import know
 from tests.support.notifier import FakeNotifier
@@ -220,6 +221,28 @@ async def test_a_dry_run_says_how_many_and_at_what_cost_and_does_nothing(
     assert costs == [5, 2 * PRICE, PRICE]
     assert await runtime.jobs.records.active() == active
     assert [each.items for each in await requeued(runtime)] == [2, 2, 2]
+
+
+async def test_a_preview_asks_what_the_leads_would_ask_for(runtime: Runtime) -> None:
+    """As they are stored now: one that its own domain decides buys nothing, and twins buy once.
+
+    One that is not stored may be soon.
+    """
+    decided = lead(1, company="Acme", website="competitor.example")
+    twins = [lead(number, company="Beta", website="https://beta.example") for number in (2, 3)]
+    await runtime.leads.store.import_leads([decided, *twins])
+    ids = tuple(str(each.id) for each in (decided, *twins, lead(4)))
+    job = await submit(runtime, NewJob(JobKind.PIPELINE, ids, "acme"))
+    for number, lead_id in enumerate(ids):
+        result = {"status": "failed", "lead_id": lead_id, "company": "Acme", "company_key": "acme"}
+        await runtime.jobs.records.report(
+            job.job_id, number, Report(result, failure="rate_limited", attempts=1)
+        )
+
+    (one,) = [each async for each in preview_requeue(runtime, ALL)]
+
+    assert one.items == len(ids)
+    assert one.cost_micros_at_most == 2 * PRICE
 
 
 async def test_what_was_bought_meanwhile_is_no_work(runtime: Runtime, memo_redis: Redis) -> None:
