@@ -168,7 +168,7 @@ def _health(parts: Mapping[Part, PartHealth]) -> Health:
     return Health(status="healthy" if is_healthy else "unhealthy", database=database, redis=redis)
 
 
-def _checks(request: Request) -> HealthChecks:
+async def _checks(request: Request) -> HealthChecks:  # as `requests._runtime`
     checks: HealthChecks = request.app.state.checks
     return checks
 

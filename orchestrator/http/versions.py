@@ -47,7 +47,7 @@ NOT_MODIFIED: Final = {
 }
 
 
-def whole_installation(caller: CallerOfRequest) -> None:
+async def whole_installation(caller: CallerOfRequest) -> None:
     """Refuse keys that are bound to a tenant: leads, companies and costs are of all tenants.
 
     Raises:
