@@ -14,6 +14,7 @@ import orjson
 import structlog
 from sqlalchemy import StaticPool, create_engine, update
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
+from sqlalchemy.schema import CreateTable
 
 import orchestrator.cache
 import orchestrator.fence.fence
@@ -64,7 +65,9 @@ class Database:
         self._engine = create_engine(
             "sqlite://", poolclass=StaticPool, json_serializer=lambda x: orjson.dumps(x).decode()
         )
-        metadata.create_all(self._engine)
+        with self._engine.begin() as connection:
+            for table in metadata.sorted_tables:
+                connection.execute(CreateTable(table))
         self._done: dict[Any, tuple[Rows, Any]] = {}
 
     def close(self) -> None:
