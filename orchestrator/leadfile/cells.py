@@ -13,6 +13,7 @@ own columns are guarded as whole cells only.
 
 import re
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -233,9 +234,9 @@ def phone(text: str, country_code: str | None) -> str:
         BadValueError: None could, from *country_code* or, with +, from anywhere. The caller keeps
             it, with a warning.
     """
-    numbers = list(phones_in(text))
     # A word before a number would be kept with it.
-    for number in (*numbers, text) if text[:1].isalpha() else (text, *numbers):
+    begins_with_word = text[:1].isalpha()
+    for number in chain([] if begins_with_word else [text], phones_in(text), [text]):
         if _can_be_dialled(number, country_code):
             return number
     raise BadValueError(Flaw(flaws.NO_PHONE))

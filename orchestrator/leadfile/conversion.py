@@ -131,7 +131,7 @@ def _workbook(path: Path, spool: Spool) -> Converted:
         lines = map(orjson.loads, reader.stdout or ())
         try:
             sheets = next(lines, None)
-            text = _as_csv(path, (map(_cell, row) for row in lines))
+            text = _as_csv(path, (map(_cell, row) for row in lines), most=_MOST_UNPACKED)
         except orjson.JSONDecodeError as error:
             raise _too_large(path) from error  # the reader has died in the middle of a line
     if reader.returncode == UNREADABLE:
@@ -236,11 +236,16 @@ def _parsed(path: Path, text: str, where: str) -> Any:  # noqa: ANN401 - whateve
         raise LeadFileError(str(path), f"is not sound JSON{where}", _WRITE_OBJECTS) from error
 
 
-def _as_csv(path: Path, rows: Iterable[Iterable[object]]) -> Spool:
+def _as_csv(path: Path, rows: Iterable[Iterable[object]], most: int | None = None) -> Spool:
     def pieces() -> Iterator[bytes]:
         yield codecs.BOM_UTF8
+        size = 0
         for row in rows:
-            yield (",".join(map(_csv_cell, row)) + "\r\n").encode("utf-8", "replace")
+            piece = (",".join(map(_csv_cell, row)) + "\r\n").encode("utf-8", "replace")
+            size += len(piece)
+            if most is not None and size > most:
+                raise _too_large(path)
+            yield piece
 
     return Spool(path, pieces())
 

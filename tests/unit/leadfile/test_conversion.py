@@ -3,12 +3,13 @@
 import gzip
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
-from orchestrator.leadfile import LeadFileError, read_lead_file
+from orchestrator.leadfile import LeadFileError, read_lead_file, sheet_process
 from orchestrator.leadfile import conversion as conversion_module
 from tests.support.lead_files import write_results
 from tests.support.workbooks import Sheet, workbook
@@ -147,4 +148,91 @@ def test_a_small_file_cannot_fill_the_disk(
     path = given_file(gzip.compress(CSV + b"x" * 200_000, mtime=0))
 
     with pytest.raises(LeadFileError, match="is too large when it is unpacked"):
+        read_lead_file(path)
+
+
+#: XML after which a workbook is read row by row; it is written in a few kilobytes.
+PADDING = b"<!--%s-->" % (b" " * (33 << 20))
+
+
+def _large(book: bytes, end: bytes = b"") -> bytes:
+    return _with_cells(book, end + b"</sheetData>" + PADDING)
+
+
+def test_a_large_workbook_is_read_as_a_small_one(given_file: GivenFile) -> None:
+    """Also below a blank sheet, with rows and cells left out, and with its numbers."""
+    rows: Sheet = [["Leads of March"], ["", ""], *ROWS, ["", "Eva", "", "", 1.5, True]]
+    book = workbook(Empty=[[""]], Leads=rows, Old=ROWS)
+
+    small = read_lead_file(given_file(book))
+    expected = [(row.number, _filled(row.cells)) for row in small.rows()]
+    large = read_lead_file(given_file(_large(book)))
+
+    assert [(row.number, _filled(row.cells)) for row in large.rows()] == expected
+    assert large.left_out == small.left_out
+
+
+def test_each_type_of_cell_is_the_same_in_both_readers() -> None:
+    """Shared, rich and computed texts, and what a number is by its format."""
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as book:
+        sheet = book.add_worksheet("A&B")
+        sheet.write_row(1, 1, ["Ñandú", " a\nb ", True, False, 7, -1.5, "Ñandú"])
+        sheet.write_rich_string(2, 0, "a", book.add_format({"bold": True}), "b", "c")
+        sheet.write_formula(3, 0, "=1+1", None, 2)
+        sheet.write_formula(3, 1, '="a"&"b"', None, "ab")
+        sheet.write_formula(3, 2, "=1/0", None, "#DIV/0!")
+        formats = [
+            "yyyy-mm-dd",
+            "dd/mm/yy hh:mm",
+            "hh:mm",
+            "[h]:mm",
+            '0 "days"',
+            "[Red]0.0",
+            14,
+            22,
+        ]
+        for row, code in enumerate([*formats, 20, 46, "General"], start=4):
+            style = book.add_format()
+            style.set_num_format(code)
+            sheet.write_row(row, 0, [0.25, 1, 46_000, 46_000.5], style)
+
+    (loaded,), (streamed,) = sheet_process.loaded(file), sheet_process.streamed(file)
+
+    assert loaded[0] == streamed[0] == "A&B"
+    assert [_filled(row) for row in loaded[1]()] == [_filled(row) for row in streamed[1]()]
+
+
+def _filled(row: Sequence[object]) -> dict[int, object]:
+    return {column: cell for column, cell in enumerate(row) if cell != ""}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b'<row r="1"><c r="A1"><v>1</v></c></row>',
+        b'<row r="9999999"><c r="A9999999"><v>1</v></c></row>',
+        b'<row r="9"><c r="ZZZ9"><v>1</v></c></row>',
+        b'<row r="9"><c r="A9" t="s"><v>7</v></c></row>',
+        b'<row r="9"><c r="A9"><v>x</v></c></row>',
+        b"<row>",
+    ],
+)
+def test_unsound_xml_of_a_large_workbook_is_one_sentence(given_file: GivenFile, end: bytes) -> None:
+    """Rows out of order, cells beyond any sheet, texts that are not there."""
+    path = given_file(_large(workbook(Leads=ROWS), end))
+
+    with pytest.raises(LeadFileError, match="looks like a workbook, but cannot be read"):
+        read_lead_file(path)
+
+
+def test_a_large_workbook_cannot_fill_the_disk(
+    given_file: GivenFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cell at the end of each row makes all cells before it."""
+    monkeypatch.setattr(conversion_module, "_MOST_UNPACKED", 1_000_000)
+    far = b"".join(b'<row r="%d"><c r="XFD%d"><v>1</v></c></row>' % (n, n) for n in range(3, 99))
+    path = given_file(_large(workbook(Leads=ROWS), far))
+
+    with pytest.raises(LeadFileError, match="takes more memory than a workbook may"):
         read_lead_file(path)
