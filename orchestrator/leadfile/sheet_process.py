@@ -47,6 +47,9 @@ Sheets = Sequence[tuple[str, Callable[[], Iterable[Row]]]]
 class UnreadableError(ValueError):
     """The XML of a workbook is not what the standard says."""
 
+    def __init__(self) -> None:
+        super().__init__("the XML of the workbook is not what the standard says")
+
 
 def main() -> int:
     """Return the exit code."""
