@@ -48,7 +48,7 @@ class UnreadableError(ValueError):
     """The XML of a workbook is not what the standard says."""
 
     def __init__(self) -> None:
-        super().__init__("the XML of the workbook is not what the standard says")
+        super().__init__()
 
 
 def main() -> int:
