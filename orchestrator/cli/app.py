@@ -4,6 +4,7 @@ Commands are imported when they are used, so that `emasai --help` starts without
 Redis, SQL and HTTP. An error ends as one sentence and one exit code, never as a traceback.
 """
 
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
@@ -64,7 +65,13 @@ class LazyGroup(TyperGroup):
 
 def load_command(name: str) -> TyperCommand | TyperGroup:
     """Import the command of that *name*."""
-    defined = getattr(importlib.import_module(f"orchestrator.cli.{COMMANDS[name][0]}"), name)
+    # Nothing of what is imported is garbage, and looking for some takes an eighth of the time.
+    gc.disable()
+    try:
+        module = importlib.import_module(f"orchestrator.cli.{COMMANDS[name][0]}")
+    finally:
+        gc.enable()
+    defined = getattr(module, name)
     if isinstance(defined, typer.Typer):
         group: TyperGroup = typer.main.get_group(defined)
         return group
