@@ -6,6 +6,7 @@ does. The time that it takes is what the limit allows, if the machine is fast en
 
 import asyncio
 import csv
+import signal
 import subprocess
 import tempfile
 from collections import Counter
@@ -85,7 +86,7 @@ async def _run(installation: Installation, file: Path) -> int | None:
     try:
         return await asyncio.to_thread(command.wait, LONGEST.total_seconds())
     except subprocess.TimeoutExpired:
-        command.terminate()
+        command.send_signal(signal.SIGTERM)
         return None
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.support.project import ROOT
 
 FORKS = multiprocessing.get_context("forkserver")
-#: What workers import, but for `orchestrator.celery_app`, which reads the environment at that.
+#: What workers, API and commands import, but what reads the environment: `celery_app`, tasks.
 FORKS.set_forkserver_preload(
     [
         "aiohttp.web",
@@ -31,6 +31,7 @@ FORKS.set_forkserver_preload(
         "httpx",
         "kombu.transport.redis",
         "orchestrator.dispatch",
+        "orchestrator.http",
         "orchestrator.leadfile",
         "orchestrator.messaging.consumer",
         "sqlalchemy.dialects.sqlite.aiosqlite",

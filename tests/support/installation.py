@@ -5,8 +5,6 @@ Valkey, SQLite and a seller of our own, worker processes and commands, each unde
 
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -27,8 +25,8 @@ from tests.support.async_waiting import eventually
 from tests.support.audit import Audit, audit
 from tests.support.crew import Crew, CrewMember, crew_of
 from tests.support.database import migrated_file
+from tests.support.forking import ForkedProcess, forked
 from tests.support.hostile_seller import PRICES, HostileSeller, running_seller
-from tests.support.project import ROOT
 from tests.support.valkey import bring_back, kill, running_valkey
 
 #: Items of a chunk of a job that a test submits: several chunks of a few companies.
@@ -54,7 +52,7 @@ class Installation:
     variables: dict[str, str]
     crew: Crew
     parts: Runtime
-    commands: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    commands: list[ForkedProcess] = field(default_factory=list)
 
     @property
     def database(self) -> Path:
@@ -92,21 +90,17 @@ class Installation:
 
         await eventually(are_there, f"{count} workers are there", within_s=90)
 
-    def start_command(self, *arguments: str) -> "subprocess.Popen[bytes]":
+    def start_command(self, *arguments: str) -> ForkedProcess:
         """Start `emasai` with *arguments*; what it prints goes to the folder's `commands.log`."""
-        with (self.folder / "commands.log").open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.cli", *arguments],
-                env={**os.environ, **self.variables},
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        process = forked(
+            ("orchestrator.cli", *arguments),
+            env={**os.environ, **self.variables},
+            log=self.folder / "commands.log",
+        )
         self.commands.append(process)
         return process
 
-    def start_file_command(self, companies: Sequence[str]) -> "subprocess.Popen[bytes]":
+    def start_file_command(self, companies: Sequence[str]) -> ForkedProcess:
         """Start `emasai enrich` with a file of *companies*."""
         path = self.folder / f"companies{len(self.commands)}.csv"
         path.write_text("\n".join(["empresa", *companies, ""]), "utf-8")

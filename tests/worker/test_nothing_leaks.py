@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +14,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from orchestrator.embedded.stack import Child, free_port
-from tests.support.project import ROOT
+from orchestrator.embedded.stack import free_port
+from tests.support.crew import PATIENCE_S
+from tests.support.forking import forked
 from tests.support.site import Site, site_of
 from tests.support.waiting import wait_until
 
@@ -49,8 +48,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
 @contextlib.contextmanager
 def _api(site: Site, log: Path) -> Iterator[httpx.Client]:
     port = free_port()
-    command = [sys.executable, "-m", "orchestrator.cli", "api", "--port", str(port)]
-    child = Child("api", command, env={**site.stack.variables, **SETTINGS}, log=log)
+    command = ("orchestrator.cli", "api", "--port", str(port))
+    process = forked(command, env={**os.environ, **site.stack.variables, **SETTINGS}, log=log)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
 
@@ -63,20 +62,14 @@ def _api(site: Site, log: Path) -> Iterator[httpx.Client]:
             wait_until(listens, description="the API listens")
             yield client
     finally:
-        child.end()
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE_S)
 
 
-def _command(site: Site, *arguments: str | Path) -> str:
-    """Return what a command has written to the terminal."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
-        env={**os.environ, **site.stack.variables, **SETTINGS},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return ended.stdout + ended.stderr
+def _command(site: Site, log: Path, *arguments: str | Path) -> None:
+    """Run a command; what it writes is added to *log*."""
+    command = ("orchestrator.cli", *map(str, arguments))
+    forked(command, env={**os.environ, **site.stack.variables, **SETTINGS}, log=log).wait()
 
 
 def _lead(**changes: object) -> dict[str, object]:
@@ -141,13 +134,16 @@ def test_no_marker_of_a_person_or_a_key_reaches_a_log(site: Site, tmp_path: Path
     worker.wait_until_ready(site.celery)
     api_log = tmp_path / "api.log"
 
-    printed = [_command(site, "run", leads, "--json"), _command(site, "enrich", "Acme")]
+    commands_log = tmp_path / "commands.log"
+
+    _command(site, commands_log, "run", leads, "--json")
+    _command(site, commands_log, "enrich", "Acme")
     with _api(site, api_log) as client:
         _ask_over_http(client)
         _ask_by_tasks(site)
         _break_the_database(site)
         _ask_over_http(client)
-        printed.append(_command(site, "run", leads, "--json", "--deadline", "20s"))
+        _command(site, commands_log, "run", leads, "--json", "--deadline", "20s")
         wait_until(
             lambda: bool(worker.events("item.failed")),
             description="an item fails for the broken database",
@@ -155,10 +151,11 @@ def test_no_marker_of_a_person_or_a_key_reaches_a_log(site: Site, tmp_path: Path
     worker.send(signal.SIGTERM)
     worker.exit_code()
 
-    logs = {"worker": worker.log.read_text("utf-8"), "api": api_log.read_text("utf-8")}
-    logs |= {f"command {number}": text for number, text in enumerate(printed)}
+    files = {"worker": worker.log, "api": api_log, "commands": commands_log}
+    logs = {name: file.read_text("utf-8") for name, file in files.items()}
     assert [
         (name, marker) for name, text in logs.items() for marker in MARKERS if marker in text
     ] == []
     assert "request.answered" in logs["api"]
+    assert '"rows"' in logs["commands"]
     assert all(json.loads(line) for line in logs["worker"].splitlines() if line.startswith("{"))

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from orchestrator.embedded.stack import Child, EmbeddedStack, Valkey
-from tests.support.api_process import PATIENCE_S, running_api
+from orchestrator.embedded.stack import EmbeddedStack, Valkey
+from tests.support.api_process import PATIENCE_S, ApiProcess, running_api
 from tests.support.database import migrated_file
 from tests.support.stack import working_stack
 from tests.support.valkey import running_valkey
@@ -50,7 +50,7 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def api(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[Child, httpx.Client]]:
+def api(valkey: Valkey, tmp_path: Path) -> Iterator[tuple[ApiProcess, httpx.Client]]:
     """Run the API on that server, without workers."""
     variables = {
         "REDIS_URL": f"{valkey.url}/1",

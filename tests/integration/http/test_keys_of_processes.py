@@ -1,7 +1,5 @@
 """Idempotency keys of two API processes, one of which is killed."""
 
-import os
-import signal
 import socket
 from pathlib import Path
 
@@ -48,7 +46,7 @@ def test_a_key_holds_for_all_processes_and_outlives_none(valkey: Valkey, tmp_pat
         wait_until(lambda: store.exists(key) == 1, description="the key is in flight")
         busy = _upload(other, "k2")
 
-        os.kill(mortal.identity.pid, signal.SIGKILL)
+        mortal.kill()
         wait_until(lambda: _upload(other, "k2").status_code == 202, description="its key is free")
 
     assert replayed.json()["job_id"] == first.json()["job_id"]

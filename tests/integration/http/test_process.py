@@ -10,8 +10,8 @@ from time import monotonic
 
 import httpx
 
-from orchestrator.embedded.stack import Child, Valkey
-from tests.support.api_process import PATIENCE_S
+from orchestrator.embedded.stack import Valkey
+from tests.support.api_process import PATIENCE_S, ApiProcess
 
 WANTED = {"kind": "enrich", "companies": ["Acme"]}
 
@@ -28,7 +28,7 @@ def until(client: httpx.Client, status: int) -> httpx.Response:
 
 
 def test_redis_killed_is_told_and_recovered_from(
-    api: tuple[Child, httpx.Client], valkey: Valkey
+    api: tuple[ApiProcess, httpx.Client], valkey: Valkey
 ) -> None:
     """A killed Redis means 503 with when to come back; accepted work is still there afterwards."""
     _, client = api
@@ -53,7 +53,7 @@ def test_redis_killed_is_told_and_recovered_from(
 
 
 def test_health_is_told_in_time_while_redis_hangs(
-    api: tuple[Child, httpx.Client], valkey: Valkey
+    api: tuple[ApiProcess, httpx.Client], valkey: Valkey
 ) -> None:
     """A server that takes connections and never answers does not hold up the answer."""
     _, client = api
@@ -68,7 +68,7 @@ def test_health_is_told_in_time_while_redis_hangs(
     assert answer.json()["redis"] == "disconnected"
 
 
-def test_a_signal_ends_the_process_in_order(api: tuple[Child, httpx.Client]) -> None:
+def test_a_signal_ends_the_process_in_order(api: tuple[ApiProcess, httpx.Client]) -> None:
     """SIGTERM is an ordinary end: connections are closed, nothing is said of errors."""
     child, client = api
     client.post("/api/v1/jobs", json=WANTED)

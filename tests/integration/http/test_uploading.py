@@ -1,7 +1,5 @@
 """Big uploads to a real API process: as a whole, and cut short by `kill -9`."""
 
-import os
-import signal
 import socket
 from collections.abc import Iterator
 
@@ -9,7 +7,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from orchestrator.embedded.stack import Child, Valkey
+from orchestrator.embedded.stack import Valkey
+from tests.support.api_process import ApiProcess
 from tests.support.waiting import wait_until
 
 ROWS = 60_000
@@ -49,7 +48,7 @@ def begun(client: httpx.Client, jobs: Redis) -> socket.socket:
     return connection
 
 
-def test_a_big_upload_is_one_job(api: tuple[Child, httpx.Client]) -> None:
+def test_a_big_upload_is_one_job(api: tuple[ApiProcess, httpx.Client]) -> None:
     """Every row counts, companies are items once, and unusable rows are answered in their place."""
     _, client = api
 
@@ -64,12 +63,12 @@ def test_a_big_upload_is_one_job(api: tuple[Child, httpx.Client]) -> None:
 
 
 def test_kill_in_mid_upload_leaves_only_what_expires(
-    api: tuple[Child, httpx.Client], jobs: Redis
+    api: tuple[ApiProcess, httpx.Client], jobs: Redis
 ) -> None:
     """`kill -9` of the process: nothing is half visible, and what was stored is gone in an hour."""
     child, client = api
     with begun(client, jobs):
-        os.kill(child.identity.pid, signal.SIGKILL)
+        child.kill()
         wait_until(lambda: not child.is_alive, description="the API is dead")
 
     left = jobs.keys("jobs1:*")
