@@ -295,7 +295,8 @@ def _key_of_symbols(name: str) -> str:
     text = symbols(name)
     if not text:
         raise InvalidCompanyName(name, "it is blank")
-    return text if len(text) <= MAX_KEY_LENGTH else f"x{_digest(text)}"
+    is_fit = len(text) <= MAX_KEY_LENGTH and ":" not in text
+    return text if is_fit else f"x{_digest(text)}"
 
 
 def _reword(words: list[str], name: str, language: frozenset[str] | None) -> list[str]:

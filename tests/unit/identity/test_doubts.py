@@ -1,7 +1,7 @@
 """Where a name can be read in two ways, a doubt is a split: two keys, not one for two companies."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from orchestrator.identity import company_key, identify, parse_name, step_key
 from tests.support.company_keys import ANYTHING
@@ -143,6 +143,7 @@ def test_a_key_of_one_reading_keeps_it() -> None:
 
 
 @given(ANYTHING)
+@example(":")
 def test_no_key_contains_a_colon(name: str) -> None:
     """A colon separates a company's key from the step in `surfsense:<key>:<step>`."""
     key = key_or_none(name)
