@@ -57,7 +57,7 @@ are read, and what they would cost.
 The table may stand below titles, notes, comments and `sep=`; blank rows, sums, the footer of a
 report, and lines that name the columns once more (with the titles of groups above them) are no
 rows, and each of these is said. A line above the names may say whose the columns below are
-(`Contact`, `Company`). A file may have no header: where its first line holds a
+(`Contact`, `Company`). A file, also below a title, may have no header: where its first line holds a
 value (an e-mail address, a website, a phone, a country, a legal form) and no known name, it is a
 row, and the columns are called `column 1`, `column 2` and so on.
 

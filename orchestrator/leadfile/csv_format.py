@@ -53,6 +53,8 @@ _NON_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]")
 _DELIMITERS = (",", ";", "\t", "|")
 _SEP: Final = re.compile(r'"?sep=(.)"?[,;\t]*', re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"[^\s@]@[^\s@]+\.[a-zA-Z]{2}")
+#: Cells of a lead: a company, a person and an address.
+_LEAD: Final = 3
 #: Records in which the header is looked for.
 _SEARCHED: Final = 40
 _NO_LIMIT = 2**31 - 1
@@ -242,9 +244,17 @@ def find_table(lines: Sequence[str], wanted: Iterable[str] = ()) -> Table:
     below = ["\n", *lines[1:]] if said else lines
     delimiters = (said[1],) if said else _DELIMITERS
     best: tuple[tuple[object, ...], Separators, Record] | None = None
-    for separators in (Separators(delimiter, quote) for delimiter in delimiters):
-        first = list(islice(read_records(below, separators), _SEARCHED))
-        for fitness, record in _candidates(first, separators, frozenset(wanted)):
+    firsts = {
+        separators: [
+            unwrapped(record, separators)
+            for record in islice(read_records(below, separators), _SEARCHED)
+        ]
+        for separators in (Separators(delimiter, quote) for delimiter in delimiters)
+    }
+    # Above rows of leads, a cell alone is a title, whatever it says.
+    least = 2 if any(map(_has_leads, firsts.values())) else 1
+    for separators, first in firsts.items():
+        for fitness, record in _candidates(first, frozenset(wanted), least):
             if best is None or fitness > best[0]:
                 best = fitness, separators, record
     if best is None:
@@ -271,25 +281,37 @@ def unwrapped(record: Record, separators: Separators, columns: int | None = None
     return replace(record, cells=inner[0].cells, text="")
 
 
-def _candidates(
-    records: Sequence[Record], separators: Separators, wanted: frozenset[str]
-) -> Iterator[tuple[tuple[object, ...], Record]]:
-    """Yield what could be a header, with how well it fits."""
-    records = [unwrapped(record, separators) for record in records]
+def _usual_width(records: Sequence[Record]) -> int:
     widths = Counter(len(record.cells) for record in records)
-    usual = max(widths, key=lambda width: (widths[width], width), default=0)
+    return max(widths, key=lambda width: (widths[width], width), default=0)
+
+
+def _has_leads(records: Sequence[Record]) -> bool:
+    """Return whether most *records* have several cells, one of them with an e-mail address."""
+    leads = sum(
+        len(record.cells) >= _LEAD and any(map(_ADDRESS.search, record.cells)) for record in records
+    )
+    return _usual_width(records) >= _LEAD and leads * 2 > len(records)
+
+
+def _candidates(
+    records: Sequence[Record], wanted: frozenset[str], least: int
+) -> Iterator[tuple[tuple[object, ...], Record]]:
+    """Yield what could be a header, with how well it fits: *least* cells at least have text."""
+    usual = _usual_width(records)
     for number, record in enumerate(records):
         columns = find_columns(record.cells, of_companies=True)
         found = len(wanted.intersection(record.cells))
         is_first = all(each.cells[0].startswith("#") for each in records[:number])
         # Below the first record, a cell such as `Cliente` may be a value.
         counts = found or is_first or len(columns) > 1
-        if any(_ADDRESS.search(cell) for cell in record.cells):
+        is_title = sum(map(bool, record.cells)) < least
+        if is_title or any(_ADDRESS.search(cell) for cell in record.cells):
             counts = False
         known = len(columns) if counts else 0
         has_company = bool(known) and LeadField.COMPANY in columns
         is_comment = record.cells[0].startswith("#")
-        is_usual = bool(known) or (len(record.cells) == usual and not is_comment)
+        is_usual = bool(known) or (len(record.cells) == usual and not is_comment and not is_title)
         yield (found, has_company, known, is_usual, -number, len(record.cells)), record
 
 
