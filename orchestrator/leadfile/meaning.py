@@ -282,7 +282,9 @@ def _is_phone(text: str) -> bool:
 
 def _is_country(text: str) -> bool:
     """Return whether *text* names a country: a code may be a language, a state or a legal form."""
-    is_name = len(text) > _LONGEST_CODE and country_code(text) is not None
+    # `oven, spain` are keywords, `Madrid, Spain` is a place.
+    is_list = "," in text and not text[0].isupper()
+    is_name = len(text) > _LONGEST_CODE and not is_list and country_code(text) is not None
     return is_name and not _has_legal_form(text)
 
 

@@ -56,6 +56,7 @@ def _by_cells(*rows: Sequence[str]) -> dict[str, tuple[tuple[int, ...], ...]]:
         ([("portal.test", "Hornos"), ("portal.test", "Tintas")], "website"),
         ([("linkedin.com/company/hornosduero", "rosa@hornosduero.test")], "company"),
         ([("Spain", "Portugal", "Hornos")], "country"),
+        ([("oven, spain", "Hornos")], "country"),
     ],
 )
 def test_a_doubt_is_no_meaning(rows: list[tuple[str, ...]], field: str) -> None:
