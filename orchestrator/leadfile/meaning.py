@@ -142,6 +142,8 @@ def columns_in(
         known[field] = tuple(dict.fromkeys((*kept, *later.get(field, ()))))
     for field, choices in later.items():
         known.setdefault(field, choices)
+    if LeadField.COMPANY in columns:  # where no column has better names, these are the names
+        known.setdefault(LeadField.COMPANY, columns[LeadField.COMPANY])
     return MappingProxyType(known), frozenset(found)
 
 

@@ -105,6 +105,15 @@ def test_names_of_columns_go_before_cells(given_file: GivenFile) -> None:
     assert lead_file.ignored == ("Owner mail", "Fax")
 
 
+def test_the_only_column_of_companies_is_read_whatever_its_cells_are(given_file: GivenFile) -> None:
+    """A cell that looks like the key of a record is a company, if there is no better one."""
+    path = given_file("empresa\nacme_04c8aa12\n")
+
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    assert lead_file.mapping == {"company": ("empresa",)}
+
+
 @pytest.mark.parametrize("needs", [FOR_PIPELINE, FOR_ENRICHMENT])
 def test_a_file_may_have_no_header(given_file: GivenFile, needs: frozenset[LeadField]) -> None:
     """Its first line is a row, not lost as the names of the columns."""
