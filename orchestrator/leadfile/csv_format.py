@@ -244,7 +244,7 @@ def find_table(lines: Sequence[str], wanted: Iterable[str] = ()) -> Table:
     below = ["\n", *lines[1:]] if said else lines
     delimiters = (said[1],) if said else _DELIMITERS
     best: tuple[tuple[object, ...], Separators, Record] | None = None
-    firsts = {
+    beginnings = {
         separators: [
             unwrapped(record, separators)
             for record in islice(read_records(below, separators), _SEARCHED)
@@ -252,8 +252,8 @@ def find_table(lines: Sequence[str], wanted: Iterable[str] = ()) -> Table:
         for separators in (Separators(delimiter, quote) for delimiter in delimiters)
     }
     # Above rows of leads, a cell alone is a title, whatever it says.
-    least = 2 if any(map(_has_leads, firsts.values())) else 1
-    for separators, first in firsts.items():
+    least = 2 if any(map(_has_leads, beginnings.values())) else 1
+    for separators, first in beginnings.items():
         for fitness, record in _candidates(first, frozenset(wanted), least):
             if best is None or fitness > best[0]:
                 best = fitness, separators, record
