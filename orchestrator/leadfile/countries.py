@@ -1,6 +1,7 @@
 """Countries as people write them: by code, by name in many languages, by flag, or twice.
 
-Names are CLDR's in English, Spanish, Portuguese, German and French, and each country's own.
+Names are CLDR's in English, Spanish, Portuguese, German, French, Catalan, Italian and Dutch, and
+each country's own.
 """
 
 import gettext
@@ -15,7 +16,7 @@ from babel.languages import get_official_languages
 
 from .folding import fold
 
-_LOCALES: Final = ("en", "es", "es_419", "es_MX", "pt", "pt_PT", "de", "fr", "ca")
+_LOCALES: Final = ("en", "es", "es_419", "es_MX", "pt", "pt_PT", "de", "fr", "ca", "it", "nl")
 _LONGEST: Final = 100
 _IN_BRACKETS: Final = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
 _BRACKETED: Final = re.compile(r"[(\[]([^()\[\]]*)[)\]]")

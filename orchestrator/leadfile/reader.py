@@ -70,8 +70,9 @@ _FOOTER: Final = re.compile(
 )
 #: What stands before the sums below a column of numbers.
 _TOTAL: Final = re.compile(
-    r"(?i)(?:grand |sub)?totals?|(?:sub)?totales|total (?:general|geral|général)|suma|soma|"
-    r"(?:gesamt)?summe|gesamt|insgesamt|somme|sum|count|recuento|contagem|anzahl|nombre total"
+    r"(?i)(?:(?:grand|general|geral|général|sub-?totals?|subtotales|totals?|totales|suma|soma|"
+    r"summe|gesamt|gesamtsumme|insgesamt|somme|nombre|sum|counts?|records?|recuento|contagem|"
+    r"anzahl)\b *)+"
 )
 #: `Visitors: 812`
 _COUNT: Final = re.compile(r"[:=]\s*\d[\d.,]*\s*\Z")

@@ -101,6 +101,18 @@ def test_the_footer_of_a_report_is_no_row(given_file: GivenFile, footer: str) ->
     assert "below the table" in lead_file.left_out[-1]
 
 
+@pytest.mark.parametrize("total", ["Total,,,7", "Suma total,Recuento,2,", ',,Gesamt:,"1.000,50"'])
+def test_sums_are_no_rows(given_file: GivenFile, total: str) -> None:
+    """Neither below a table nor in it; a company of that name has more than numbers."""
+    path = given_file(f"{HEADER}{total}\n{ROWS}Total,Luz,luz@total.example,FR\n{total}\n")
+
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    companies = [row.lead and row.lead.company for row in lead_file.rows()]
+    assert companies == ["Acme", "Zara", "Total"]
+    assert lead_file.left_out == ("2 lines with sums",)
+
+
 @pytest.mark.parametrize(
     "last", ["Mango\n", "Mango,,,\n", "\nMango,,,\n", "\nX\nB,Eva,e@b.example,\n"]
 )
