@@ -117,12 +117,14 @@ reason behind them: correct them there and run that file. Sentences are in the l
 
 Results are beside the lead file: `leads.csv` leads to `leads.out.csv`, `t.tsv` to `t.out.tsv`, a
 workbook to `leads.out.xlsx`; `-o` names another file. What is the user's own stays byte for byte:
-encoding, mark, delimiter, quotes and line ends, cells that look like a formula, too. So the file
-opens where the original did; a workbook opens everywhere (`-o leads.xlsx`). Rows stay in their
-order. Behind them stand our columns ([what they hold](evidence.md#columns-of-result-files)), the
-last one being `emasai_warnings`. Those of an earlier run are replaced, rows with too few cells are
-filled up, and cells behind the last column go behind ours. What a spreadsheet could run in our
-columns has an apostrophe before it.
+encoding, delimiter, quotes and line ends, cells that look like a formula, too. Only the byte order
+mark (`EF BB BF`) is added where it is missing and the text in UTF-8, the user's or ours, has a
+character beyond ASCII, since Excel shows `Ã±` without it; scripts read such a file as `utf-8-sig`.
+So the file opens by a double click where the original did, and as a workbook everywhere
+(`-o leads.xlsx`). Rows stay in their order. Behind them stand our columns ([what they
+hold](evidence.md#columns-of-result-files)), the last one being `emasai_warnings`. Those of an
+earlier run are replaced, rows with too few cells are filled up, and cells behind the last column go
+behind ours. What a spreadsheet could run in our columns has an apostrophe before it.
 
 A workbook has cells with types, a header that stays in sight, filters, and two more sheets: the
 summary of the run, and its problems by row. Formulas and formats of the original are not in it, but

@@ -130,12 +130,13 @@ def named_encoding(name: str, beginning: bytes) -> Encoding:
     Raises:
         LookupError: Python knows no text encoding of this name.
     """
-    codec = codecs.lookup(name)
-    "".encode(codec.name)  # a LookupError for what is no encoding of text, such as hex
+    codec = codecs.lookup(name).name.removesuffix("-sig")
+    "".encode(codec)  # a LookupError for what is no encoding of text, such as hex
     marked = _marked(beginning)
-    if marked is not None and marked.bom and marked.codec.startswith(codec.name):
+    if marked is not None and marked.codec.startswith(codec):
         return marked
-    return Encoding(codec.name)
+    # By the name of a family, Python would write a mark before each piece.
+    return Encoding(f"{codec}-le" if codec in {"utf-16", "utf-32"} else codec)
 
 
 def _marked(beginning: bytes) -> Encoding | None:

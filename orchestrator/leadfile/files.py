@@ -177,6 +177,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         _sync_folder(target.parent)
 
 
+def put_before(file: BinaryIO, beginning: bytes) -> None:
+    """Move all that was written to *file* behind *beginning*; writing goes on at the end."""
+    file.seek(0)
+    carried = beginning
+    while piece := file.read(_CHUNK):
+        file.seek(-len(piece), os.SEEK_CUR)
+        moved = carried + piece
+        file.write(moved[: len(piece)])
+        carried = moved[len(piece) :]
+    file.write(carried)
+
+
 def check_writable(path: Path) -> None:
     """Check, before any money is spent, that *path* can be written; leave it untouched.
 
@@ -202,7 +214,7 @@ def _temporary_beside(target: Path) -> Iterator[BinaryIO]:
     # Not tempfile: its files are readable by their owner alone, whatever the umask says.
     temporary = target.with_name(f".emasai-{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("x+b") as file:
             yield file
     finally:
         temporary.unlink(missing_ok=True)

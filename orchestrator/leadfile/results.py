@@ -1,13 +1,15 @@
 """The columns that a run adds to a lead file, and the file written again with them.
 
 What is the user's own stays as it is, byte for byte: encoding, delimiter, quotes and line end of
-each row. Result columns follow it; those of an earlier run are replaced. What differs on
+each row. UTF-8 beyond ASCII gets a byte order mark if it had none, without which Excel reads it as
+Windows-1252. Result columns follow it; those of an earlier run are replaced. What differs on
 purpose: blank lines are not kept, rows with too few cells are filled up, and cells behind the last
 column go behind the results, so that every cell stays under its column. A character of a result
 that the encoding lacks becomes its closest ASCII, and a result that a spreadsheet would run is
 guarded, with every part of it that another delimiter would make a cell (see `cells`).
 """
 
+import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -19,8 +21,8 @@ from agents.case import Language, Localized
 from orchestrator.infra.printable import printable
 
 from .cells import guard_parts, visible
-from .csv_format import Record
-from .files import LeadFileError, check_writable, replacing
+from .csv_format import Encoding, Record
+from .files import LeadFileError, check_writable, put_before, replacing
 from .flaws import Level, RowProblem
 from .reader import LeadFile
 from .rows import LeadRow
@@ -118,14 +120,16 @@ class TextResults:
     def __init__(
         self, file: BinaryIO, lead_file: LeadFile, columns: Sequence[str] = RESULT_COLUMNS
     ) -> None:
-        """Write the byte order mark, if there is one, the lines above the header, and it."""
+        """Write the lines above the header, and it, to *file*, which is read too (`put_before`)."""
         self._file = file
         self._encoding, self._dialect = lead_file.encoding, lead_file.dialect
         self._width = len(lead_file.header)
         self._kept = kept_columns(lead_file)
         names = [*(lead_file.header[i] for i in self._kept), *columns]
-        file.write(lead_file.encoding.bom + self._encoding.encode(lead_file.preamble))
-        file.write(self._encoding.encode(self._dialect.line(names)))
+        self._lacks_mark = self._encoding == Encoding("utf-8")
+        file.write(self._encoding.bom)
+        self._write(lead_file.preamble)
+        self._write(self._dialect.line(names))
 
     def row(self, record: Record, ours: Sequence[str]) -> None:
         """Write a row and our cells beside it."""
@@ -137,7 +141,15 @@ class TextResults:
         else:
             own = (cells[i] if i < len(cells) else "" for i in self._kept)
             line = self._dialect.line([*own, *safe, *cells[self._width :]])
-        self._file.write(self._encoding.encode(line))
+        self._write(line)
+
+    def _write(self, text: str) -> None:
+        data = self._encoding.encode(text)
+        # Known as late as here: a file in ASCII may get an accent from any of our cells.
+        if self._lacks_mark and not data.isascii():
+            self._lacks_mark = False
+            put_before(self._file, codecs.BOM_UTF8)
+        self._file.write(data)
 
     def _beside(self, text: str, missing: int, ours: Sequence[str]) -> str:
         """Return the row *text* as it stands, its *missing* cells, and *ours*."""

@@ -13,7 +13,7 @@ HEADER = "company,contact,email,website,country\n"
 
 
 def _statuses(path: Path) -> list[str]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return [row["emasai_status"] for row in csv.DictReader(file)]
 
 
@@ -100,7 +100,7 @@ def test_results_are_in_the_language_of_the_installation(
 
     ended = emasai("run", leads)
 
-    with (tmp_path / "leads.out.tsv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "leads.out.tsv").open(encoding="utf-8-sig", newline="") as file:
         warned, rejected = csv.DictReader(file, delimiter="\t")
     assert f"{leads}, fila 3: empresa falta; rellénelo o borre la fila." in ended.err
     assert warned["emasai_warnings"].startswith("país 'Narnia' no es ningún país conocido")

@@ -15,7 +15,7 @@ GOOD = "Zara,Ana Ruiz,ana@zara.example\n"
 HEADER = "company,contact,email\n"
 
 
-def _rows(path: Path, *, encoding: str = "utf-8", delimiter: str = ",") -> list[dict[str, str]]:
+def _rows(path: Path, *, encoding: str = "utf-8-sig", delimiter: str = ",") -> list[dict[str, str]]:
     with path.open(encoding=encoding, newline="") as file:
         return list(csv.DictReader(file, delimiter=delimiter))
 
@@ -80,7 +80,8 @@ def test_the_output_is_written_in_the_manner_of_the_input(
     ended = emasai("run", leads, "-o", output)
 
     assert ended.code == 0
-    (row,) = _rows(output, encoding=encoding, delimiter=delimiter)
+    read_as = encoding if encoding == "cp1252" else "utf-8-sig"
+    (row,) = _rows(output, encoding=read_as, delimiter=delimiter)
     assert row["empresa"] == "Telefónica"
     assert row["emasai_status"]
     assert output.read_bytes().count(newline.encode()) == 2

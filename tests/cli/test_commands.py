@@ -72,7 +72,7 @@ def test_a_cap_on_the_cost_holds_and_ends_with_4(emasai: Emasai, tmp_path: Path)
     assert ended.code == 4
     assert 0 < summary["spent_micros"] <= 100_000
     assert summary["statuses"]["skipped_budget"] >= 4
-    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
         first, *_ = list(csv.DictReader(file))
     assert first["emasai_status"] != "skipped_budget"
 

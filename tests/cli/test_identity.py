@@ -118,7 +118,7 @@ def _keys_of(emasai: Emasai, listing: Path) -> set[str]:
     """Return under which keys workers look up the companies of a file."""
     results = listing.with_suffix(".out.csv")
     emasai("enrich", listing, "-o", results)
-    with results.open(encoding="utf-8", newline="") as file:
+    with results.open(encoding="utf-8-sig", newline="") as file:
         return {row["emasai_company_key"] for row in csv.DictReader(file)}
 
 

@@ -48,7 +48,7 @@ def test_memory_does_not_grow_with_the_rows_of_a_file(
     many = _peak_kb(stack, tmp_path / "peak", "enrich", long, "--json")
 
     assert many < 1.07 * few
-    with (tmp_path / "50000.out.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "50000.out.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = [(row["fila"], row["emasai_status"]) for row in csv.DictReader(file)]
     assert [number for number, _ in rows] == list(map(str, range(50_000)))
     assert {status for _, status in rows} <= {"enriched", "not_found", "ambiguous"}
@@ -65,7 +65,7 @@ def test_a_company_named_twice_is_one_purchase_on_two_rows(emasai: Emasai, tmp_p
     summary = json.loads(ended.out)
     assert ended.code == 3  # for the row between them
     assert (summary["items"], summary["companies"], summary["purchases"]) == (2, 1, 1)
-    with output.open(encoding="utf-8", newline="") as file:
+    with output.open(encoding="utf-8-sig", newline="") as file:
         first, bad, second = csv.DictReader(file)
     assert first["emasai_status"] == second["emasai_status"] != bad["emasai_status"] == "invalid"
     assert first["emasai_company_key"] == second["emasai_company_key"]

@@ -136,7 +136,7 @@ def test_the_losses_of_a_file_are_queued_again_by_their_reason(
 
     ended = emasai("enrich", path, "-o", output, "--json")
     summary = json.loads(ended.out)
-    with output.open(encoding="utf-8", newline="") as file:
+    with output.open(encoding="utf-8-sig", newline="") as file:
         uncertain = [float(row["emasai_uncertain_usd"]) for row in csv.DictReader(file)]
     shown = emasai("enrich", path, "-o", output).out
     job = ("--job", summary["job_id"])

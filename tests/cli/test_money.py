@@ -159,6 +159,6 @@ def test_a_run_s_own_budget_can_be_seen(emasai: Emasai, tmp_path: Path) -> None:
     assert run["spent_micros"] == summary["spent_micros"]
     assert [each["cap_micros"] for each in others] == [None, None, None]
     assert run["account"] in emasai("budget", "--job", summary["job_id"]).out
-    with output.open(encoding="utf-8", newline="") as file:
+    with output.open(encoding="utf-8-sig", newline="") as file:
         reasons = {row["emasai_reason"] for row in csv.DictReader(file)}
     assert "Not bought: the budget of this run is used up." in reasons

@@ -1,5 +1,6 @@
 """The output is the input, with what was found out beside each row."""
 
+import codecs
 import csv
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.leadfile import (
+    FOR_ENRICHMENT,
     RESULT_COLUMNS,
     ResultCells,
     read_lead_file,
@@ -21,7 +23,7 @@ FOUND = ResultCells("enriched", "acme", "yes", "72", "50000", "EUR", "call", cos
 
 
 def _table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -163,6 +165,62 @@ def test_a_broken_byte_comes_back_as_it_was(given_file: GivenFile, tmp_path: Pat
     write_results(read_lead_file(path), {}, output)
 
     assert output.read_bytes().splitlines()[1].startswith(row + b";invalid;")
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("compañía,notes\nAcme,x\n", ""),
+        ("company,notes\nAcme,x\nZara,ñu\n", ""),
+        ("company,notes\nAcme,x\nZara,y\n", "Encaja; está cerca"),
+        (f"company,notes\nAcme,x\nZara,{'y' * 200_000}\nIkea,ñu\n", ""),
+    ],
+    ids=["header", "cell", "result", "far behind"],
+)
+def test_utf8_beyond_ascii_opens_in_excel(
+    given_file: GivenFile, tmp_path: Path, table: str, reason: str
+) -> None:
+    """Without a mark Excel would show `Ã±`, whether the accent is the user's or ours."""
+    path, output = given_file(table), tmp_path / "out.csv"
+    results = {3: ResultCells("enriched", reason=reason)} if reason else {}
+
+    write_results(read_lead_file(path, needs=FOR_ENRICHMENT), results, output)
+
+    data = output.read_bytes()
+    assert data.startswith(codecs.BOM_UTF8)
+    assert data.count(codecs.BOM_UTF8) == 1
+    own, written = table.splitlines(), data.decode("utf-8-sig").splitlines()
+    assert [line[: len(mine)] for line, mine in zip(written, own, strict=True)] == own
+    assert reason in written[-1]
+
+
+@pytest.mark.parametrize("accent", ["", "ñ"], ids=["ASCII", "beyond"])
+def test_a_result_is_read_again_as_its_original(
+    given_file: GivenFile, tmp_path: Path, accent: str
+) -> None:
+    """The mark is no part of the first column, and stands once however often a file is run."""
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    path = given_file(f"company,contact\nAcme{accent},Ana\n")
+
+    write_results(read_lead_file(path), {}, first)
+    write_results(read_lead_file(first), {}, second)
+
+    assert second.read_bytes() == first.read_bytes()
+    assert first.read_bytes().startswith(codecs.BOM_UTF8) is bool(accent)
+    assert read_lead_file(first).mapping == read_lead_file(path).mapping
+
+
+@pytest.mark.parametrize("name", ["utf-8-sig", "utf_16", "utf-32"])
+def test_a_named_family_of_encodings_is_written_once_marked(
+    given_file: GivenFile, tmp_path: Path, name: str
+) -> None:
+    """Python puts a mark before each text that it encodes by such a name."""
+    path, output = given_file("company,contact\nPeña,Ana\n".encode(name)), tmp_path / "out.csv"
+
+    write_results(read_lead_file(path, encoding=name), {}, output)
+
+    assert output.read_bytes().decode(name).startswith("company,contact,emasai_status")
+    assert "\ufeff" not in output.read_bytes().decode(name)
 
 
 def test_the_input_may_be_the_output(given_file: GivenFile) -> None:
