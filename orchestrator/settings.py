@@ -52,7 +52,7 @@ REMOVED: Final[Mapping[str, str]] = {
     "EMASAI_POISON_ATTEMPTS": "an item that kills its worker is begun three times",
     "EMASAI_POLL_FIRST_S": "a run is first looked at after 0.2 s",
     "EMASAI_POLL_MAX_S": "looks at a run are at most 5 s apart",
-    "EMASAI_RECONCILE_GRACE_S": "a run that was not confirmed has 3 seconds to be listed",
+    "EMASAI_RECONCILE_GRACE_S": "a run that was not confirmed has 10 seconds to be listed",
     "EMASAI_REFRESH_AHEAD_S": "an entry is bought anew when it has expired, or by a watch",
     "EMASAI_REFRESH_READS": "an entry is bought anew when it has expired, or by a watch",
     "EMASAI_SENTINEL_MASTER": "write the master's name into the address, "

@@ -49,8 +49,9 @@ SEND_WITHIN: Final = timedelta(seconds=2)
 #: Added to the time that an answer may take, for what its buyer does before and after the POST.
 ANSWER_MARGIN: Final = timedelta(seconds=2)
 #: How long after its POST a run may be missing from SurfSense's list. SurfSense writes the run down
-#: before it answers the POST, so this is slack for a POST that was slow to arrive.
-RECONCILE_GRACE: Final = timedelta(seconds=3)
+#: before it answers the POST, so this is slack for a POST that was slow to arrive. Long, since a
+#: run that is listed later is paid for twice, and only what was never confirmed waits for it.
+RECONCILE_GRACE: Final = timedelta(seconds=10)
 
 _MS = timedelta(milliseconds=1)
 
