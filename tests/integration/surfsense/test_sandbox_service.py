@@ -196,5 +196,7 @@ def test_an_impossible_order_changes_nothing(sandbox: SandboxProcess, body: byte
 
 
 def test_health_is_surfsenses(sandbox: SandboxProcess) -> None:
-    """The same path and body as the real service."""
-    assert loopback.get(f"{sandbox.url}/health").json() == {"status": "ok"}
+    """The same path and field as the real service; besides, it says what it is."""
+    body = loopback.get(f"{sandbox.url}/health").json()
+
+    assert body == {"status": "ok", "simulated": True}
