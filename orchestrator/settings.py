@@ -33,6 +33,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from agents.case import Language
 from orchestrator.infra.bounds import Tenant, is_storable
 from orchestrator.infra.redis_address import SCHEMES, RedisAddress, with_database
 
@@ -390,6 +391,7 @@ class CommandSettings(EnvironmentSettings):
     """Folder of the embedded stack, which runs where nothing is configured (the `emasai` command
     only)."""
     log_level: LogLevel = Field("error", validation_alias="EMASAI_LOG_LEVEL")
+    language: Language = Field("en", validation_alias="EMASAI_LANGUAGE")
 
 
 class Settings(_Database, RedisSettings):
@@ -477,8 +479,8 @@ class Settings(_Database, RedisSettings):
     """The tenant on whose behalf a request buys that names none."""
     policy_file: Path | None = Field(None, validation_alias="EMASAI_POLICY_FILE")
     """The CDAO agent's policy. Unset: the shipped one, `agents/cdao/policy.toml`."""
-    language: Literal["en", "es"] = Field("en", validation_alias="EMASAI_LANGUAGE")
-    """Language of reasons and next steps in result files: `en` or `es`."""
+    language: Language = Field("en", validation_alias="EMASAI_LANGUAGE")
+    """Language of reasons, next steps and what is wrong with a lead file: `en` or `es`."""
     api_key: Annotated[SecretStr, AfterValidator(_check_api_key)] | None = Field(
         None, validation_alias="EMASAI_API_KEY"
     )

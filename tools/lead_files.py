@@ -110,8 +110,8 @@ is told after reading, errors first, once for each kind with its rows: `leads.cs
 country 'Narnia' ...`. An error keeps a row out; after a warning it goes through without that field.
 An e-mail address that cannot be read is an error, a missing one is not: such a lead is judged by
 its company. `--errors errors.csv` writes the rows that were kept out as they stand, with their
-reason behind them: correct them there and run that file. Sentences are in the language of
-`EMASAI_LANGUAGE`.
+reason behind them: correct them there and run that file. Sentences, also those on why a file is
+refused or what of it is left out, are in the language of `EMASAI_LANGUAGE`.
 
 ## Results
 

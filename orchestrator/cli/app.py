@@ -109,7 +109,7 @@ def main() -> None:
             code = _exit_code_of(error)
             if code is None:
                 raise
-            err.print(f"emasai: {error}", style="red")
+            err.print(f"emasai: {_sentence_of(error)}", style="red")
     sys.exit(code)
 
 
@@ -156,3 +156,16 @@ def _exit_code_of(error: Exception) -> Exit | None:
     if isinstance(error, wrong_input):
         return Exit.USAGE
     return Exit.FAILED if isinstance(error, failures) else None
+
+
+def _sentence_of(error: Exception) -> str:
+    """Return what a known *error* says, in the user's language where it has several."""
+    from orchestrator import settings  # noqa: PLC0415 - see `_exit_code_of`
+    from orchestrator.leadfile import LeadFileError  # noqa: PLC0415
+
+    if not isinstance(error, LeadFileError):
+        return str(error)
+    try:
+        return error.sentence(settings.load_command().language)
+    except settings.ConfigurationError:  # it is reported once the file can be used
+        return str(error)

@@ -80,6 +80,13 @@ _STYLE: Final = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "dim"}
 _MORE_KINDS: Final = Localized(
     en="... and {count} more kinds of problems.", es="... y {count} clases más de problemas."
 )
+_LEFT_OUT: Final = Localized(en="not read as rows", es="no se lee como fila")
+_FIELD: Final = Localized(en="field", es="campo")
+_COLUMN: Final = Localized(en="column", es="columna")
+_ROW: Final = Localized(en="row", es="fila")
+_BY_CELLS: Final = Localized(en=" (by its cells)", es=" (por sus celdas)")
+_ELSE: Final = Localized(en=", else ", es=", si no, ")
+_NOT_READ: Final = Localized(en="Not read: {names}.", es="No se lee: {names}.")
 _YES_NO: Final = {"en": {True: "yes", False: "no"}, "es": {True: "sí", False: "no"}}
 _NOT_ACCEPTED = "Stopped while the file was being read: nothing was accepted, and nothing bought."
 _MAYBE_ACCEPTED = (
@@ -227,8 +234,9 @@ class Reading:
                     self.leads += 1
                     yield row.lead
         if self._tells is not None:
-            for sentence in self._file.left_out:
-                notice(f"{self._file.path}:", f"{sentence}: no rows.")
+            for phrase in self._file.left_out:
+                left_out = _LEFT_OUT.in_language(self._tells)
+                notice(f"{self._file.path}, {left_out}:", f"{phrase.in_language(self._tells)}.")
             _show(problems, self._tells)
         self.is_complete = True
 
@@ -245,6 +253,8 @@ def run_file(batch: Batch, outputs: Outputs, *, items: str, dry_run: bool, as_js
     """Do *batch*, print its outcome, and exit; in a dry run, print what it would buy."""
 
     async def look(runtime: Runtime) -> Estimate:
+        if not as_json:
+            show_reading(lead_file, runtime.settings.language)
         return await look_at(runtime, batch, quiet=as_json)
 
     async def work(runtime: Runtime) -> Outcome:
@@ -252,8 +262,6 @@ def run_file(batch: Batch, outputs: Outputs, *, items: str, dry_run: bool, as_js
 
     lead_file = batch.lead_file
     if dry_run:
-        if not as_json:
-            show_reading(lead_file)
         show_estimate(with_runtime(look), as_json=as_json)
         return
     outputs = outputs.checked(lead_file)
@@ -481,17 +489,18 @@ def in_parts(things: Iterable[T], size: int = PART) -> Iterator[list[T]]:
         yield part
 
 
-def show_reading(lead_file: LeadFile) -> None:
+def show_reading(lead_file: LeadFile, language: Language) -> None:
     """Print which columns hold what, which are not read, and the first leads."""
-    columns = table("field", "column")
+    columns = table(_FIELD.in_language(language), _COLUMN.in_language(language))
     for field, names in lead_file.mapping.items():
-        known = " (by its cells)" if field in lead_file.by_cells else ""
-        columns.add_row(field, Text(printable(", else ".join(names) + known)))
+        known = _BY_CELLS.in_language(language) if field in lead_file.by_cells else ""
+        columns.add_row(field, Text(printable(_ELSE.in_language(language).join(names) + known)))
     out.print(columns)
     if ignored := [name for name in lead_file.ignored if name]:
-        out.print(Text(printable(f"Not read: {', '.join(ignored)}.")), soft_wrap=True)
+        sentence = _NOT_READ.in_language(language).format(names=", ".join(ignored))
+        out.print(Text(printable(sentence)), soft_wrap=True)
     fields = [field for field in LeadField if field in lead_file.mapping]
-    leads = table("row", *fields)
+    leads = table(_ROW.in_language(language), *fields)
     rows = (row for row in lead_file.rows() if row.lead is not None)
     for row in islice(rows, _FIRST):
         values = (getattr(row.lead, field) or "" for field in fields)

@@ -13,7 +13,7 @@ from orchestrator.cli.console import Exit, err, notice, out, print_json
 from orchestrator.cli.installation import WORKERS
 from orchestrator.cli.session import with_runtime
 from orchestrator.cli.summary import Estimate, show_estimate
-from orchestrator.leadfile import LeadFileError
+from orchestrator.leadfile import LeadFileError, file_flaws
 
 #: Suffixes of what may be a lead file.
 SUFFIXES: Final = (".csv", ".tsv", ".txt", ".xlsx", ".ods", ".json", ".ndjson", ".gz", ".zip")
@@ -72,7 +72,8 @@ class _Work:
                 batch, outputs = self._opened(path, cap)
             except LeadFileError as error:
                 self.unusable[path] = error
-                err.print(f"emasai: {error}", style="red", soft_wrap=True)
+                sentence = error.sentence(runtime.settings.language)
+                err.print(f"emasai: {sentence}", style="red", soft_wrap=True)
                 continue
             outcome = await run_batch(runtime, batch, outputs, quiet=self.as_json)
             self.outcomes[path] = outcome
@@ -86,9 +87,9 @@ class _Work:
     def _opened(self, path: Path, cap: int | None) -> tuple[Batch, Outputs]:
         batch = self.open_batch(path, cap)
         outputs = self.outputs.checked(batch.lead_file)
-        if any(outputs.output == each.outputs.output for each in self.outcomes.values()):
-            reason = "has the results of another of the files"
-            raise LeadFileError(str(outputs.output), reason, f"run {path} by itself")
+        taken = {each.outputs.output for each in self.outcomes.values()}
+        if outputs.output is not None and outputs.output in taken:
+            raise LeadFileError.of(outputs.output, file_flaws.TAKEN, file=path)
         return batch, outputs
 
     def _cap_left(self) -> int | None:

@@ -198,7 +198,7 @@ async def _imported(
         **accepted(job, [], existing=job.job_id != job_id).model_dump(exclude_unset=True),
         **vars(counts),
         columns={each: list(names) for each, names in file.mapping.items()},
-        left_out=list(file.left_out),
+        left_out=[each.en for each in file.left_out],
     )
 
 

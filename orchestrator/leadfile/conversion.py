@@ -20,11 +20,14 @@ from typing import IO, Any, Final, TextIO
 
 import orjson
 
-from . import sheet_process
+from agents.case import Localized
+
+from . import file_flaws, sheet_process
 from .cells import shown
 from .columns import LeadField
 from .csv_format import MAX_RECORD
 from .files import LeadFileError, Spool
+from .flaws import Kind, filled
 from .sheet_process import UNREADABLE
 
 #: Bytes that a compressed file may become: a few kilobytes can be made to fill any disk.
@@ -45,17 +48,14 @@ _TAGGED: Final[dict[str, Callable[[Any], object]]] = {
     "time": time.fromisoformat,
     "seconds": lambda seconds: timedelta(seconds=seconds),
 }
-_UNPACK_IT: Final = "unpack it and name one file"
-_WRITE_OBJECTS: Final = "write one object a line, or one array of objects"
-_SAVE_AS_CSV: Final = "open it in its program and save it as CSV"
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """The text of a file, and what is in it and was not taken, in sentences."""
+    """The text of a file, and what is in it and was not taken."""
 
     spool: Spool
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[Localized, ...] = ()
     is_workbook: bool = False
 
 
@@ -95,11 +95,10 @@ def _unpacked(path: Path, open_packed: Callable[[], IO[bytes] | gzip.GzipFile]) 
                 while piece := packed.read(_PIECE):
                     size += len(piece)
                     if size > _MOST_UNPACKED:
-                        reason = "is too large when it is unpacked"
-                        raise LeadFileError(str(path), reason, "split it")
+                        raise LeadFileError.of(path, file_flaws.UNPACKS_TOO_LARGE)
                     yield piece
         except _UNSOUND as error:
-            raise LeadFileError(str(path), "cannot be unpacked", "send it again, whole") from error
+            raise LeadFileError.of(path, file_flaws.DAMAGED_ARCHIVE) from error
 
     return Spool(path, pieces())
 
@@ -109,8 +108,7 @@ def _inside(path: Path, spool: Spool) -> tuple[zipfile.ZipFile, str] | None:
     try:
         archive = zipfile.ZipFile(spool.reader())
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        reason = "looks like an Excel workbook (or another zip file), but is not whole"
-        raise LeadFileError(str(path), reason, "send it again, whole") from error
+        raise LeadFileError.of(path, file_flaws.CUT_WORKBOOK) from error
     names = [
         name
         for name in archive.namelist()
@@ -119,7 +117,7 @@ def _inside(path: Path, spool: Spool) -> tuple[zipfile.ZipFile, str] | None:
     if any(name.startswith("xl/workbook.") or name == "content.xml" for name in names):
         return None
     if len(names) != 1:
-        raise LeadFileError(str(path), f"is an archive of {len(names)} files", _UNPACK_IT)
+        raise LeadFileError.of(path, file_flaws.SEVERAL_FILES, count=len(names))
     return archive, names[0]
 
 
@@ -133,24 +131,19 @@ def _workbook(path: Path, spool: Spool) -> Converted:
             sheets = next(lines, None)
             text = _as_csv(path, (map(_cell, row) for row in lines), most=_MOST_UNPACKED)
         except orjson.JSONDecodeError as error:
-            raise _too_large(path) from error  # the reader has died in the middle of a line
+            # The reader has died in the middle of a line.
+            raise LeadFileError.of(path, file_flaws.LARGE_WORKBOOK) from error
     if reader.returncode == UNREADABLE:
-        raise LeadFileError(str(path), "looks like a workbook, but cannot be read", _SAVE_AS_CSV)
+        raise LeadFileError.of(path, file_flaws.UNREADABLE_WORKBOOK)
     if reader.returncode:
-        raise _too_large(path)
+        raise LeadFileError.of(path, file_flaws.LARGE_WORKBOOK)
     if sheets is None:
-        raise LeadFileError(str(path), "is a workbook without any cell", "add a row for each lead")
+        raise LeadFileError.of(path, file_flaws.EMPTY_WORKBOOK)
     name, *others = (shown(each, 30) for each in sheets)
     if not others:
         return Converted(text, is_workbook=True)
-    sentence = f"Only the sheet '{name}' is read, not {', '.join(others[:5])}"
-    return Converted(text, (sentence,), is_workbook=True)
-
-
-def _too_large(path: Path) -> LeadFileError:
-    reason = "takes more memory than a workbook may, or is damaged"
-    hint = f"remove what stands far from the table, or {_SAVE_AS_CSV}"
-    return LeadFileError(str(path), reason, hint)
+    unread = filled(file_flaws.OTHER_SHEETS, name=name, others=", ".join(others[:5]))
+    return Converted(text, (unread,), is_workbook=True)
 
 
 def _cell(value: object) -> object:
@@ -183,8 +176,7 @@ def _json(path: Path, spool: Spool, *, is_array: bool) -> Spool:
     for each in _objects(path, spool, is_array=is_array):
         names |= dict.fromkeys(each)
         if len(names) > _MOST_NAMES:  # each of them is a column of each row
-            reason = f"has more than {_MOST_NAMES:,} different names of fields"
-            raise LeadFileError(str(path), reason, "use the same names in all objects")
+            raise LeadFileError.of(path, file_flaws.MANY_NAMES, most=_MOST_NAMES)
 
     def rows() -> Iterator[Sequence[str]]:
         yield tuple(names)
@@ -210,30 +202,29 @@ def _objects(path: Path, spool: Spool, *, is_array: bool) -> Iterator[dict[str, 
             elif isinstance(each, dict):
                 yield each
             else:
-                raise LeadFileError(str(path), f"has no object in place {number:,}", _WRITE_OBJECTS)
+                raise LeadFileError.of(path, file_flaws.NO_OBJECT, number=number)
 
 
 def _array(path: Path, text: TextIO) -> Iterator[object]:
     whole = text.read(_MOST_JSON + 1)
     if len(whole) > _MOST_JSON:
-        raise LeadFileError(str(path), "is too long for one JSON array", _WRITE_OBJECTS)
-    yield from _parsed(path, whole, "")
+        raise LeadFileError.of(path, file_flaws.LONG_ARRAY)
+    yield from _parsed(path, whole, file_flaws.UNSOUND_ARRAY)
 
 
 def _by_line(path: Path, text: TextIO) -> Iterator[object]:
     for number, line in enumerate(iter(lambda: text.readline(MAX_RECORD + 1), ""), start=1):
         if len(line) > MAX_RECORD:
-            reason = f"has more than {MAX_RECORD:,} characters on line {number:,}"
-            raise LeadFileError(str(path), reason, _WRITE_OBJECTS)
+            raise LeadFileError.of(path, file_flaws.LONG_OBJECT, most=MAX_RECORD, line=number)
         if line.strip():
-            yield _parsed(path, line, f" on line {number:,}")
+            yield _parsed(path, line, file_flaws.UNSOUND_LINE, line=number)
 
 
-def _parsed(path: Path, text: str, where: str) -> Any:  # noqa: ANN401 - whatever it is
+def _parsed(path: Path, text: str, unsound: Kind, **place: int) -> Any:  # noqa: ANN401 - of JSON
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise LeadFileError(str(path), f"is not sound JSON{where}", _WRITE_OBJECTS) from error
+        raise LeadFileError.of(path, unsound, **place) from error
 
 
 def _as_csv(path: Path, rows: Iterable[Iterable[object]], most: int | None = None) -> Spool:
@@ -244,7 +235,7 @@ def _as_csv(path: Path, rows: Iterable[Iterable[object]], most: int | None = Non
             piece = (",".join(map(_csv_cell, row)) + "\r\n").encode("utf-8", "replace")
             size += len(piece)
             if most is not None and size > most:
-                raise _too_large(path)
+                raise LeadFileError.of(path, file_flaws.LARGE_WORKBOOK)
             yield piece
 
     return Spool(path, pieces())

@@ -4,7 +4,6 @@ LeadFileError(path, reason, hint)    the file as a whole cannot be read or writt
 """
 
 import contextlib
-import errno
 import io
 import os
 import secrets
@@ -13,7 +12,12 @@ import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Self, TextIO
+
+from agents.case import Language, Localized
+
+from . import file_flaws
+from .flaws import Kind, filled
 
 #: Bytes per read.
 _CHUNK = 1 << 16
@@ -28,29 +32,23 @@ class LeadFileError(Exception):
         hint: What to do about it, as an imperative.
     """
 
-    def __init__(self, path: str, reason: str, hint: str) -> None:
+    def __init__(self, path: str, reason: Localized, hint: Localized) -> None:
         super().__init__(path, reason, hint)
         self.path = path
         self.reason = reason
         self.hint = hint
 
+    @classmethod
+    def of(cls, path: Path, kind: Kind, **values: object) -> Self:
+        """Return the error of a *kind* (`file_flaws`), filled in with *values*."""
+        return cls(str(path), filled(kind.message, **values), filled(kind.hint, **values))
+
+    def sentence(self, language: Language) -> str:
+        """Return what is wrong with the file, and what to do."""
+        return f"{self.path} {self.reason.in_language(language)}; {self.hint.in_language(language)}"
+
     def __str__(self) -> str:
-        return f"{self.path} {self.reason}; {self.hint}"
-
-
-_CHOOSE_ANOTHER = "name another file for the output"
-_REASONS = {
-    errno.ENOENT: ("does not exist", "check the name of the file and of its folder"),
-    errno.ENOTDIR: ("does not exist", "check the name of the file and of its folder"),
-    errno.EISDIR: ("is a directory", "name a file"),
-    errno.EACCES: ("may not be used by you (permission denied)", "change its permissions"),
-    errno.EPERM: ("may not be used by you (not permitted)", "change its permissions"),
-    errno.EROFS: ("is on a read-only disk", _CHOOSE_ANOTHER),
-    errno.ENOSPC: ("does not fit on the disk, which is full", "free some space"),
-    errno.EDQUOT: ("does not fit in your disk quota", "free some space"),
-    errno.EFBIG: ("is larger than this system lets a file be", _CHOOSE_ANOTHER),
-    errno.ENAMETOOLONG: ("has too long a name", "shorten it"),
-}
+        return self.sentence("en")
 
 
 @contextlib.contextmanager
@@ -60,9 +58,8 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         code = error.errno or 0
-        unknown = f"cannot be used ({os.strerror(code).lower()})", "check the disk it is on"
-        reason, hint = _REASONS.get(code, unknown)
-        raise LeadFileError(str(path), reason, hint) from error
+        kind = file_flaws.OF_SYSTEM.get(code, file_flaws.OTHER_OF_SYSTEM)
+        raise LeadFileError.of(path, kind, error=os.strerror(code).lower()) from error
 
 
 class Spool:
@@ -198,12 +195,11 @@ def check_writable(path: Path) -> None:
     with _translated(path):
         target = path.resolve()
         if not target.parent.is_dir():
-            hint = "create the folder or name another"
-            raise LeadFileError(str(path), "lies in a folder that does not exist", hint)
+            raise LeadFileError.of(path, file_flaws.NO_FOLDER)
         if target.is_dir():
-            raise LeadFileError(str(path), "is a directory", "name a file in it")
+            raise LeadFileError.of(path, file_flaws.OUTPUT_IS_FOLDER)
         if target.exists() and not target.is_file():
-            raise LeadFileError(str(path), "is not a regular file", "name another")
+            raise LeadFileError.of(path, file_flaws.NOT_REGULAR)
         with _temporary_beside(target):
             pass
 

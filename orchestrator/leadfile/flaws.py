@@ -3,7 +3,7 @@
 A flaw is a predicate, which reads on from the name of a column, and what to do about it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -33,8 +33,30 @@ class Kind:
     hint: Localized
 
 
-def _kind(en: str, es: str, hint_en: str, hint_es: str) -> Kind:
+def kind(en: str, es: str, hint_en: str, hint_es: str) -> Kind:
+    """Return the kind with these sentences."""
     return Kind(Localized(en=en, es=es), Localized(en=hint_en, es=hint_es))
+
+
+def filled(sentence: Localized, **values: object) -> Localized:
+    """Return *sentence* with its *values*, of a `Localized` one the same language."""
+
+    def said(language: Language) -> str:
+        return sentence.in_language(language).format_map(
+            {
+                name: value.in_language(language) if isinstance(value, Localized) else value
+                for name, value in values.items()
+            }
+        )
+
+    return Localized(en=said("en"), es=said("es"))
+
+
+def joined(parts: Sequence[Localized], by: Localized) -> Localized:
+    """Return *parts* one after another, with *by* between them."""
+    return Localized(
+        en=by.en.join(part.en for part in parts), es=by.es.join(part.es for part in parts)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,113 +77,113 @@ class Flaw:
         return self.kind.hint.in_language(language)
 
 
-MISSING: Final = _kind(
+MISSING: Final = kind(
     "is missing", "falta", "fill it in or delete the row", "rellénelo o borre la fila"
 )
-INVISIBLE: Final = _kind(
+INVISIBLE: Final = kind(
     "holds only invisible characters",
     "solo tiene signos invisibles",
     "fill it in or delete the row",
     "rellénelo o borre la fila",
 )
-OPEN_QUOTE: Final = _kind(
+OPEN_QUOTE: Final = kind(
     "the row opens a quote that is never closed",
     "la fila abre unas comillas que no se cierran",
     "close the quote or remove it",
     "ciérrelas o quítelas",
 )
-TOO_MANY_CELLS: Final = _kind(
+TOO_MANY_CELLS: Final = kind(
     "the row has {what}",
     "la fila tiene {what}",
     "put quotes around the cell that contains the delimiter",
     "ponga entre comillas la celda que contiene el separador",
 )
-SURPLUS: Final = _kind(
+SURPLUS: Final = kind(
     "the row has {what}",
     "la fila tiene {what}",
     "what stands behind them is not read",
     "lo que hay detrás no se lee",
 )
-TOO_LONG: Final = _kind(
+TOO_LONG: Final = kind(
     f"has {{text}} characters, but {MAX_CELL_CHARS:,} is the most a cell may have",
     f"tiene {{text}} letras; una celda puede tener {MAX_CELL_CHARS:,}",
     "shorten it",
     "acórtelo",
 )
-CUT: Final = _kind(
+CUT: Final = kind(
     "has {text} characters, more than a cell of a workbook can hold: it is cut",
     "tiene {text} letras, más de las que caben en una celda de un libro: se corta",
     "name a .csv file for the output",
     "dé al resultado el nombre de un fichero .csv",
 )
-NUL: Final = _kind("contains NUL characters", "contiene signos NUL", "remove them", "quítelos")
-BROKEN_BYTES: Final = _kind(
+NUL: Final = kind("contains NUL characters", "contiene signos NUL", "remove them", "quítelos")
+BROKEN_BYTES: Final = kind(
     "contains bytes that are not UTF-8, unlike the rest of the file",
     "contiene bytes que no son UTF-8, a diferencia del resto del fichero",
     "type the cell again and save as UTF-8",
     "escriba la celda de nuevo y guarde como UTF-8",
 )
-FORMULA: Final = _kind(
+FORMULA: Final = kind(
     "looks like a formula to a spreadsheet",
     "parece una fórmula a una hoja de cálculo",
     "it is written as it stands; look at it before you open the output",
     "se escribe tal cual; mírelo antes de abrir el resultado",
 )
-DAMAGED: Final = _kind(
+DAMAGED: Final = kind(
     "'{text}' {what}; nothing is bought for it",
     "'{text}' {what}; no se compra nada",
     "type it again, or save the file as UTF-8 from its program, or use --encoding",
     "escríbalo de nuevo, guarde el fichero como UTF-8 desde su programa o use --encoding",
 )
-NOT_A_NAME: Final = _kind(
+NOT_A_NAME: Final = kind(
     "'{text}' is {what}, not the name of a company; nothing is bought for it",
     "'{text}' es {what}, no el nombre de una empresa; no se compra nada",
     "write the name of the company or its website",
     "escriba el nombre de la empresa o su web",
 )
-NO_COMPANY: Final = _kind(
+NO_COMPANY: Final = kind(
     "'{text}' is not a company name (it is blank)",
     "'{text}' no es el nombre de una empresa (está en blanco)",
     "write the name of the company",
     "escriba el nombre de la empresa",
 )
-ANY_COMPANY: Final = _kind(
+ANY_COMPANY: Final = kind(
     "'{text}' could be any of many companies; nothing is bought for it",
     "'{text}' puede ser cualquiera de muchas empresas; no se compra nada",
     "write the full name or add its website",
     "escriba el nombre completo o añada su web",
 )
-NO_EMAIL: Final = _kind(
+NO_EMAIL: Final = kind(
     "is not an e-mail address ({text})",
     "no es una dirección de correo",
     "correct it",
     "corríjalo",
 )
-NO_CITY: Final = _kind(
+NO_CITY: Final = kind(
     "'{text}' is not the name of a town; it is left out",
     "'{text}' no es el nombre de una ciudad; se omite",
     "write its name, like Bilbao",
     "escriba su nombre, como Bilbao",
 )
-NO_COUNTRY: Final = _kind(
+NO_COUNTRY: Final = kind(
     "'{text}' is no country that is known; it is left out",
     "'{text}' no es ningún país conocido; se deja fuera",
     "write its name in English or Spanish, or its ISO code",
     "escriba su nombre en español o en inglés, o su código ISO",
 )
-NO_WEBSITE: Final = _kind(
+NO_WEBSITE: Final = kind(
     "'{text}' is not the address of a website; it is left out",
     "'{text}' no es la dirección de una web; se deja fuera",
     "write it like www.example.com",
     "escríbala como www.example.com",
 )
-OTHER_SITE: Final = _kind(
+OTHER_SITE: Final = kind(
     "'{text}' is {what}, not the company's own site; it is left out",
     "'{text}' es {what}, no la web de la empresa; se deja fuera",
     "write its own, like www.example.com",
     "escriba la suya, como www.example.com",
 )
-NO_PHONE: Final = _kind(
+NO_PHONE: Final = kind(
     "does not look like a phone number; it is kept as it is",
     "no parece un número de teléfono; se deja como está",
     "write it with its country, like +34 911 234 567",

@@ -13,6 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TextIO
 
+from agents.case import Localized
+
+from . import file_flaws
 from .cells import shown, visible
 from .columns import (
     FOR_PIPELINE,
@@ -35,25 +38,25 @@ from .csv_format import (
     unwrapped,
 )
 from .files import LeadFileError, Spool
+from .flaws import filled, joined
 from .headings import group
 from .meaning import SAMPLED_ROWS, columns_in, is_row
 from .rows import LeadRow, Sheet
 
-_SAVE_AS_CSV = "open it in its program and save it as CSV"
 _SIGNATURES = (
-    (b"\xd0\xcf\x11\xe0", "looks like an old Excel workbook, or one with a password"),
-    (b"%PDF", "is a PDF, not a CSV"),
-    (b"\x89PNG", "is a picture, not a CSV"),
-    (b"\xff\xd8\xff", "is a picture, not a CSV"),
-    (b"GIF8", "is a picture, not a CSV"),
-    (b"BEGIN:VCARD", "is a file of address cards (vCard), not a CSV"),
+    (b"\xd0\xcf\x11\xe0", file_flaws.OLD_EXCEL),
+    (b"%PDF", file_flaws.PDF),
+    (b"\x89PNG", file_flaws.PICTURE),
+    (b"\xff\xd8\xff", file_flaws.PICTURE),
+    (b"GIF8", file_flaws.PICTURE),
+    (b"BEGIN:VCARD", file_flaws.VCARD),
 )
 #: What programs call by the name of a spreadsheet, by their first characters in lower case.
 _TEXTS = (
-    ("<?xml", "is an XML document, not a CSV"),
-    ("<html", "is a web page, though its name may be that of a spreadsheet"),
-    ("<!doctype", "is a web page, though its name may be that of a spreadsheet"),
-    ("<table", "is a web page, though its name may be that of a spreadsheet"),
+    ("<?xml", file_flaws.XML),
+    ("<html", file_flaws.WEB_PAGE),
+    ("<!doctype", file_flaws.WEB_PAGE),
+    ("<table", file_flaws.WEB_PAGE),
 )
 #: Characters of a line: a file that is one must not fill the memory.
 _MAX_LINE: Final = 20_000_000
@@ -81,12 +84,6 @@ _SUM: Final = re.compile(r"[\d\s.,%€$£()+-]*")
 _NEAR: Final = 2
 #: The most narrow table in which a line of one cell behind a blank line is no row.
 _WIDE: Final = 3
-_NAME_THE_COLUMNS = "name the columns on its first line and add a row for each lead"
-_NAME_IT = {
-    LeadField.COMPANY: "call the column with the companies 'company' or 'empresa'",
-    LeadField.CONTACT: "call the column with the people 'contact' or 'contacto'",
-    LeadField.EMAIL: "call the column with the addresses 'email' or 'correo'",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +105,8 @@ class LeadFile:
     """The last line of the table, None where nothing stands below it."""
     preamble: str = ""
     """The lines above the header, as they are."""
-    left_out: tuple[str, ...] = ()
-    """What is in the file and no row of the table, in sentences."""
+    left_out: tuple[Localized, ...] = ()
+    """What is in the file and no row of the table, in phrases."""
     by_cells: frozenset[LeadField] = frozenset()
     """The fields whose columns are known by their cells: their names do not say it."""
     is_workbook: bool = False
@@ -133,15 +130,6 @@ class LeadFile:
             field: tuple(" + ".join(visible(self.header[i]) for i in choice) for choice in choices)
             for field, choices in self.sheet.columns.items()
         }
-
-    @property
-    def guesses(self) -> tuple[str, ...]:
-        """What was found out by cells, in sentences."""
-        return tuple(
-            f"the cells of {', '.join(repr(name) for name in names)} are read as {field}"
-            for field, names in self.mapping.items()
-            if field in self.by_cells
-        )
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -206,12 +194,14 @@ def read_lead_file(
     spool = text_of.spool
     beginning = next(spool.chunks(), b"")
     _check_signature(path, beginning)
-    found = detect_encoding(spool.chunks()) if encoding is None else _named(encoding, beginning)
+    found = (
+        detect_encoding(spool.chunks()) if encoding is None else _named(path, encoding, beginning)
+    )
     wanted = [name for names in columns.values() for name in names]
     with _text(spool, found) as text:
         table = find_table(_beginning(path, text, max_line), wanted)
     if table.header is None:
-        raise LeadFileError(str(path), "is empty", _NAME_THE_COLUMNS)
+        raise LeadFileError.of(path, file_flaws.EMPTY)
     header, begins = table.header.cells, table.header.last_line
     if _has_no_header(header, wanted):
         header = tuple(f"column {number}" for number in range(1, len(header) + 1))
@@ -221,7 +211,7 @@ def read_lead_file(
         skipped: Counter[str] = Counter()
         shape = _Shape.of(_below(records, header, begins, skipped), begins, len(header))
     if not shape.rows:
-        raise LeadFileError(str(path), "has a header but no rows", "add a row for each lead")
+        raise LeadFileError.of(path, file_flaws.NO_ROWS)
     groups = _groups(table, header)
     known, by_cells = _columns_of(path, header, groups, needs, columns, shape.sample)
     return LeadFile(
@@ -247,12 +237,12 @@ def _has_no_header(first: Sequence[str], wanted: Sequence[str]) -> bool:
     return not is_named and is_row(first)
 
 
-def _named(name: str, beginning: bytes) -> Encoding:
+def _named(path: Path, name: str, beginning: bytes) -> Encoding:
     try:
         return named_encoding(name, beginning)
     except LookupError:
-        hint = "name one such as utf-8, cp1252, mac_roman or utf-16"
-        raise LeadFileError(f"The encoding '{shown(name, 30)}'", "is not known", hint) from None
+        kind = file_flaws.UNKNOWN_ENCODING
+        raise LeadFileError.of(path, kind, name=shown(name, 30)) from None
 
 
 def _records(lines: Iterator[str] | TextIO, dialect: Dialect, columns: int) -> Iterator[Record]:
@@ -330,13 +320,13 @@ def _text(spool: Spool, encoding: Encoding) -> TextIO:
 
 
 def _check_signature(path: Path, beginning: bytes) -> None:
-    for signature, reason in _SIGNATURES:
+    for signature, kind in _SIGNATURES:
         if beginning.startswith(signature):
-            raise LeadFileError(str(path), reason, _SAVE_AS_CSV)
+            raise LeadFileError.of(path, kind)
     start = beginning[:200].decode("utf-8-sig", "ignore").lstrip().lower()
-    for signature_text, reason in _TEXTS:
+    for signature_text, kind in _TEXTS:
         if start.startswith(signature_text):
-            raise LeadFileError(str(path), reason, _SAVE_AS_CSV)
+            raise LeadFileError.of(path, kind)
 
 
 def _beginning(path: Path, text: TextIO, max_line: int) -> list[str]:
@@ -349,7 +339,7 @@ def _beginning(path: Path, text: TextIO, max_line: int) -> list[str]:
         if characters > MAX_RECORD:
             break
     if _is_binary("".join(lines)[:4096]):
-        raise LeadFileError(str(path), "is not text, so not a CSV", _SAVE_AS_CSV)
+        raise LeadFileError.of(path, file_flaws.NOT_TEXT)
     return lines
 
 
@@ -358,14 +348,12 @@ def _lines(path: Path, text: TextIO, max_line: int) -> Iterator[str]:
     try:
         while line := text.readline(max_line + 1):
             if len(line) > max_line:
-                reason = f"has more than {max_line:,} characters on line {read + 1:,}"
-                raise LeadFileError(str(path), reason, "remove or shorten it")
+                raise LeadFileError.of(path, file_flaws.LONG_LINE, most=max_line, line=read + 1)
             yield line
             read += 1
     except UnicodeDecodeError:
-        behind = f" (somewhere behind line {read:,})" if read else ""
-        reason = f"is not sound {_called(codec)} text{behind}"
-        raise LeadFileError(str(path), reason, _SAVE_AS_CSV) from None
+        kind = file_flaws.UNSOUND_TEXT
+        raise LeadFileError.of(path, kind, encoding=_called(codec), line=read + 1) from None
 
 
 def _called(codec: str) -> str:
@@ -458,30 +446,28 @@ def _may_be_footer(record: Record, columns: int, *, has_gap: bool) -> bool:
 
 def _left_out(
     table: Table, shape: _Shape, begins: int, skipped: Mapping[str, int]
-) -> Iterator[str]:
-    """Yield a sentence for each part of the file that is no row."""
+) -> Iterator[Localized]:
+    """Yield a phrase for each part of the file that is no row."""
     if table.preamble and table.header is not None:
         lines = table.header.line - 1
-        what = (
-            "the names of the columns, which are" if begins > lines else "the first row, which is"
-        )
-        yield f"{_lines_in_words(lines)} above {what} on line {lines + 1}"
+        phrase = file_flaws.ABOVE_NAMES if begins > lines else file_flaws.ABOVE_ROWS
+        yield filled(phrase, lines=_lines_in_words(lines), line=lines + 1)
     if shape.blank:
-        yield f"{shape.blank:,} blank row{'s' * (shape.blank > 1)}"
+        phrase = file_flaws.BLANK_ROW if shape.blank == 1 else file_flaws.BLANK_ROWS
+        yield filled(phrase, count=shape.blank)
     if skipped["header"]:
-        titles = (
-            f", and {_lines_in_words(skipped['title'])} of titles above" if skipped["title"] else ""
-        )
-        yield f"{_lines_in_words(skipped['header'])} with the names of the columns again{titles}"
+        again, titles = _lines_in_words(skipped["header"]), _lines_in_words(skipped["title"])
+        phrase = file_flaws.NAMES_AND_TITLES if skipped["title"] else file_flaws.NAMES_AGAIN
+        yield filled(phrase, lines=again, titles=titles)
     if skipped["total"]:
-        yield f"{_lines_in_words(skipped['total'])} with sums"
+        yield filled(file_flaws.SUMS, lines=_lines_in_words(skipped["total"]))
     if shape.footer:
-        first = shown(shape.footer[0], 40)
-        yield f"{_lines_in_words(len(shape.footer))} below the table, from '{first}' on"
+        lines_below, first = _lines_in_words(len(shape.footer)), shown(shape.footer[0], 40)
+        yield filled(file_flaws.FOOTER, lines=lines_below, first=first)
 
 
-def _lines_in_words(count: int) -> str:
-    return f"{count:,} line{'s' * (count > 1)}"
+def _lines_in_words(count: int) -> Localized:
+    return filled(file_flaws.LINE if count == 1 else file_flaws.LINES, count=count)
 
 
 def _columns_of(
@@ -493,19 +479,31 @@ def _columns_of(
     sample: Sequence[Sequence[str]],
 ) -> tuple[Columns, frozenset[LeadField]]:
     """Return `columns_in` of a file that has all columns that it *needs*."""
-    names = ", ".join(shown(visible(cell), 30) or "(no name)" for cell in header[:20])
     of_companies = LeadField.CONTACT not in needs
     try:
         columns, by_cells = columns_in(
             header, sample, given, of_companies=of_companies, groups=groups
         )
     except UnknownColumnError as unknown:
-        reason = f"has no column '{shown(str(unknown), 40)}' (its columns: {names})"
-        raise LeadFileError(str(path), reason, "write its name as in the file") from None
-    missing = [name for name in LeadField if name in needs and name not in columns]
+        name, kind = shown(str(unknown), 40), file_flaws.UNKNOWN_COLUMN
+        raise LeadFileError.of(path, kind, name=name, columns=_shown_names(header)) from None
+    missing = [field for field in LeadField if field in needs and field not in columns]
     if missing:
-        reason = f"has no {' and no '.join(missing)} column (its columns: {names})"
-        hint = " and ".join(_NAME_IT[name] for name in missing)
-        option = f"or say which it is: --column {missing[0]}=NAME"
-        raise LeadFileError(str(path), reason, f"{hint}, {option}")
+        raise LeadFileError.of(
+            path,
+            file_flaws.MISSING_COLUMN,
+            missing=joined([file_flaws.FIELDS[field] for field in missing], file_flaws.NO_OTHER),
+            rename=joined([file_flaws.RENAMES[field] for field in missing], file_flaws.AND),
+            field=missing[0],
+            columns=_shown_names(header),
+        )
     return columns, by_cells
+
+
+def _shown_names(header: Sequence[str]) -> Localized:
+    names = [shown(visible(cell), 30) for cell in header[:20]]
+    nameless = file_flaws.NAMELESS
+    return Localized(
+        en=", ".join(name or nameless.en for name in names),
+        es=", ".join(name or nameless.es for name in names),
+    )

@@ -20,6 +20,7 @@ from typing import BinaryIO, Final, Protocol
 from agents.case import Language, Localized
 from orchestrator.infra.printable import printable
 
+from . import file_flaws
 from .cells import guard_parts, visible
 from .csv_format import Encoding, Record
 from .files import LeadFileError, check_writable, put_before, replacing
@@ -207,11 +208,9 @@ def check_output(path: Path, lead_file: LeadFile) -> None:
     """
     suffix = path.suffix.lower()
     if instead := _UNWRITTEN.get(suffix):
-        raise LeadFileError(
-            str(path), f"cannot be written: {suffix} is only read", f"name a {instead} file"
-        )
+        raise LeadFileError.of(path, file_flaws.ONLY_READ, suffix=suffix, instead=instead)
     if suffix == ".xlsx" and lead_file.length + lead_file.begins > _MOST_ROWS:
-        raise LeadFileError(str(path), "has more rows than a sheet can hold", "name a .csv file")
+        raise LeadFileError.of(path, file_flaws.TOO_MANY_ROWS)
     check_writable(path)
 
 

@@ -96,12 +96,15 @@ def test_results_are_in_the_language_of_the_installation(
     """What is printed and what is written: errors first, warnings beside their rows."""
     monkeypatch.setenv("EMASAI_LANGUAGE", "es")
     leads = tmp_path / "leads.tsv"
-    leads.write_text("empresa\tcontacto\tpaís\nZara\tAna\tNarnia\n\tEva\t\n", encoding="utf-8")
+    leads.write_text(
+        "empresa\tcontacto\tpaís\nZara\tAna\tNarnia\n\tEva\t\n\t\t\n", encoding="utf-8"
+    )
 
     ended = emasai("run", leads)
 
     with (tmp_path / "leads.out.tsv").open(encoding="utf-8-sig", newline="") as file:
         warned, rejected = csv.DictReader(file, delimiter="\t")
     assert f"{leads}, fila 3: empresa falta; rellénelo o borre la fila." in ended.err
+    assert f"{leads}, no se lee como fila: 1 fila en blanco." in ended.err
     assert warned["emasai_warnings"].startswith("país 'Narnia' no es ningún país conocido")
     assert rejected["emasai_reason"] == "empresa falta; rellénelo o borre la fila"

@@ -19,6 +19,7 @@ import pytest
 
 import agents
 import orchestrator
+from agents.case import Localized
 from orchestrator.leadfile.flaws import MISSING, Flaw
 from orchestrator.messaging import app as names
 from tests.support.project import ROOT, project_files_like
@@ -40,6 +41,7 @@ _SAMPLES: dict[object, object] = {
     Path: Path("a.log"),
     UUID: UUID(int=7),
     Flaw: Flaw(MISSING),
+    Localized: MISSING.message,
 }
 
 

@@ -52,6 +52,32 @@ def test_the_help_imports_no_heavy_packages() -> None:
     assert not HEAVY & set(printed.split("\n"))
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("es", "no existe; compruebe el nombre del fichero y el de su carpeta"),
+        ("en", "does not exist; check the name of the file and of its folder"),
+        ("fr", "does not exist; check the name of the file and of its folder"),
+    ],
+    ids=["es", "en", "fr"],
+)
+def test_why_a_file_is_refused_is_said_in_the_language_of_the_installation(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    sentence: str,
+) -> None:
+    """In English where that setting is wrong, which is told once there is a file."""
+    monkeypatch.setenv("EMASAI_LANGUAGE", language)
+    monkeypatch.setattr(sys, "argv", ["emasai", "run", "leeds.csv"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == f"emasai: leeds.csv {sentence}\n"
+
+
 def test_a_mistyped_command_is_answered_with_the_nearest_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

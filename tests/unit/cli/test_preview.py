@@ -17,7 +17,7 @@ def test_a_dry_run_shows_the_columns_and_the_first_leads(
     path.write_text(f"Account,First Name,Last Name,Work Email,Email,Owner\n{rows}")
     lead_file = read_lead_file(path)
 
-    show_reading(lead_file)
+    show_reading(lead_file, "en")
 
     shown = capsys.readouterr().out
     assert lead_file.mapping[LeadField.CONTACT] == ("First Name + Last Name",)
@@ -25,3 +25,9 @@ def test_a_dry_run_shows_the_columns_and_the_first_leads(
     assert "Not read: Owner." in shown
     assert "Ana Gil" in shown
     assert ("Acme 4" in shown, "Acme 5" in shown) == (True, False)
+
+    show_reading(lead_file, "es")
+
+    shown = capsys.readouterr().out
+    assert "Work Email, si no, Email" in shown
+    assert "No se lee: Owner." in shown

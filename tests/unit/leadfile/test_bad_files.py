@@ -11,6 +11,7 @@ from orchestrator.leadfile import (
     FOR_PIPELINE,
     LeadField,
     LeadFileError,
+    file_flaws,
     read_lead_file,
 )
 
@@ -73,8 +74,25 @@ def test_the_pipeline_needs_people_too(given_file: GivenFile) -> None:
         read_lead_file(path)
     with pytest.raises(LeadFileError, match="has no contact and no email column"):
         read_lead_file(path, needs=FOR_PIPELINE | {LeadField.EMAIL})
+    with pytest.raises(LeadFileError, match=r"has no phone column .*; call its column 'phone', or"):
+        read_lead_file(path, needs=FOR_ENRICHMENT | {LeadField.PHONE})
 
     assert read_lead_file(path, needs=FOR_ENRICHMENT).length == 1
+
+
+def test_a_spanish_owner_reads_in_spanish_why_a_file_is_refused(given_file: GivenFile) -> None:
+    """Reason and hint, with all that fills them in."""
+    path = given_file("Cosa;Ciudad;\nAcme;Madrid;\n")
+
+    with pytest.raises(LeadFileError) as refused:
+        read_lead_file(path, needs=FOR_PIPELINE)
+
+    assert refused.value.sentence("es") == (
+        f"{path} no tiene columna de empresa ni de contacto (sus columnas: Cosa, Ciudad, "
+        "(sin nombre)); llame 'company' o 'empresa' a la columna de las empresas y llame "
+        "'contact' o 'contacto' a la columna de las personas, o diga cuál es: "
+        "--column company=NOMBRE"
+    )
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
@@ -116,8 +134,9 @@ def test_an_unreadable_file_is_one_sentence() -> None:
 
 def test_the_error_crosses_processes_by_its_arguments() -> None:
     """Rebuilt from its arguments, the error reads the same."""
-    error = LeadFileError("leads.csv", "is empty", "fill it in")
+    error = LeadFileError.of(Path("leads.csv"), file_flaws.SEVERAL_FILES, count=1_000)
 
     rebuilt = LeadFileError(*error.args)
 
-    assert str(rebuilt) == str(error) == "leads.csv is empty; fill it in"
+    sentence = "leads.csv is an archive of 1,000 files; unpack it and name one file"
+    assert str(rebuilt) == str(error) == sentence

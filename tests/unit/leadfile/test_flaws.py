@@ -1,10 +1,11 @@
 """What a file's owner is told: errors first, alike rows together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from string import Formatter
 
-from agents.case import Language
-from orchestrator.leadfile import Problems, read_lead_file
+from agents.case import Language, Localized
+from orchestrator.leadfile import Problems, file_flaws, flaws, read_lead_file
 
 GivenFile = Callable[[str | bytes], Path]
 HEADER = "company,contact,email,country,notes\n"
@@ -55,3 +56,29 @@ def test_a_spanish_owner_reads_spanish(given_file: GivenFile) -> None:
     assert "fila 3: company '#N/A' es un texto de relleno, no el nombre de una empresa" in told
     assert "fila 5: notes parece una fórmula" in told
     assert "fila 6: la fila abre unas comillas que no se cierran" in told
+
+
+def test_every_sentence_is_in_both_languages_with_the_same_places_to_fill_in() -> None:
+    """What is told of rows and of files; the reason of a bad address is known in English only."""
+    sentences = [*_sentences(vars(flaws).values()), *_sentences(vars(file_flaws).values())]
+    alike = [each for each in sentences if each.en == each.es]
+    differing = [each for each in sentences if _places(each.en) != _places(each.es)]
+
+    assert len(sentences) > 100
+    assert all(each.en.strip() and each.es.strip() for each in sentences)
+    assert alike == []
+    assert differing == [flaws.NO_EMAIL.message]
+
+
+def _sentences(things: Iterable[object]) -> Iterator[Localized]:
+    for thing in things:
+        if isinstance(thing, Localized):
+            yield thing
+        elif isinstance(thing, flaws.Kind):
+            yield from (thing.message, thing.hint)
+        elif isinstance(thing, dict):
+            yield from _sentences(thing.values())
+
+
+def _places(sentence: str) -> set[tuple[str | None, str | None]]:
+    return {(name, form) for _, name, form, _ in Formatter().parse(sentence) if name is not None}

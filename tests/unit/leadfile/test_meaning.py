@@ -98,10 +98,6 @@ def test_names_of_columns_go_before_cells(given_file: GivenFile) -> None:
         "contact": ("Col A",),
     }
     assert lead_file.by_cells == {LeadField.EMAIL, LeadField.CONTACT}
-    assert lead_file.guesses == (
-        "the cells of 'Col B' are read as email",
-        "the cells of 'Col A' are read as contact",
-    )
     assert lead_file.ignored == ("Owner mail", "Fax")
 
 

@@ -113,5 +113,5 @@ def test_text_that_is_broken_far_behind_is_named_by_its_line(given_file: GivenFi
     whole = "empresa\n" + "Acme\n" * 50_000
     path = given_file(whole.encode("utf-16") + b"\x00")
 
-    with pytest.raises(LeadFileError, match=r"UTF-16 text \(somewhere behind line 50,001\)"):
+    with pytest.raises(LeadFileError, match=r"UTF-16 text \(somewhere from line 50,002 on\)"):
         read_lead_file(path, needs=FOR_ENRICHMENT)

@@ -34,7 +34,7 @@ def test_lines_may_stand_above_the_header(
 
     first = above.count("\n") + 2
     assert [row.number for row in lead_file.rows()] == [first, first + 1]
-    assert lead_file.left_out[0].startswith(sentence)
+    assert lead_file.left_out[0].en.startswith(sentence)
     write_results(lead_file, {}, tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().startswith(f"{above}company,contact,email,country,")
     assert read_lead_file(tmp_path / "out.csv").length == 2
@@ -75,7 +75,7 @@ def test_blank_rows_are_no_rows(given_file: GivenFile) -> None:
 
     lead_file = read_lead_file(path)
 
-    assert (lead_file.length, lead_file.left_out) == (2, ("301 blank rows",))
+    assert (lead_file.length, [each.en for each in lead_file.left_out]) == (2, ["301 blank rows"])
     assert not problems_of(lead_file)
     assert [row.number for row in lead_file.rows()] == [3, 4]
 
@@ -98,7 +98,7 @@ def test_the_footer_of_a_report_is_no_row(given_file: GivenFile, footer: str) ->
     companies = [row.lead and row.lead.company for row in lead_file.rows()]
     assert companies == ["Acme", "Zara"]
     assert lead_file.length == 2
-    assert "below the table" in lead_file.left_out[-1]
+    assert "below the table" in lead_file.left_out[-1].en
 
 
 @pytest.mark.parametrize("total", ["Total,,,7", "Suma total,Recuento,2,", ',,Gesamt:,"1.000,50"'])
@@ -110,7 +110,7 @@ def test_sums_are_no_rows(given_file: GivenFile, total: str) -> None:
 
     companies = [row.lead and row.lead.company for row in lead_file.rows()]
     assert companies == ["Acme", "Zara", "Total"]
-    assert lead_file.left_out == ("2 lines with sums",)
+    assert [each.en for each in lead_file.left_out] == ["2 lines with sums"]
 
 
 @pytest.mark.parametrize(
