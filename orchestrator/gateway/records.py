@@ -415,8 +415,9 @@ class Records:
 async def _locked(
     connection: AsyncConnection, table: Table, record_id: UUID, *, for_deletion: bool = False
 ) -> RowMapping | None:
-    # The weaker lock lets decisions about a lead be stored meanwhile. A deletion that began with
-    # it would wait for them, and they for it. SQLite has one writer, and ignores the clause.
+    # The weaker lock, which the lead store takes, too, lets rows that refer to this one be added.
+    # A deletion that began with it would wait for them, and they for it. SQLite has one writer,
+    # and ignores the clause.
     found = select(table).where(table.c.id == record_id)
     locking = found.with_for_update(key_share=not for_deletion)
     return (await connection.execute(locking)).mappings().one_or_none()

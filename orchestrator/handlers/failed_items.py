@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agents.case import Localized
+from orchestrator.handlers.lead import KEEPS_CHANGING
 from orchestrator.handlers.result import mention_in
 from orchestrator.identity import Mention
 from orchestrator.jobs import DeadLetter, Failure, FailureFilter, Failures, Job, JobKind
@@ -35,10 +36,11 @@ class Retry(StrEnum):
     SCHEDULE = "schedule"
 
 
-#: Nothing was charged, and nothing has to be fixed.
+#: Nothing was charged that a retry would buy again, and nothing has to be fixed.
 _NOW: Final = frozenset(
     {
         DeadLetter.DEADLINE.value,
+        KEEPS_CHANGING.code,
         TransientEnrichmentError.code,
         ServiceUnavailable.code,
         NotSent.code,

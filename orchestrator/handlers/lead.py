@@ -1,9 +1,10 @@
 """Judges one lead by the agents of the pipeline: in a job, or again without buying."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from agents.case import Case, ClaimField, Decision, Evidence, Lead, Localized, Verdict
@@ -32,7 +33,7 @@ from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock
 from orchestrator.jobs import GivenUp, Item, JobContext, NotNow, Report
-from orchestrator.leads import LeadStore, Recorded, StoredDecision
+from orchestrator.leads import LeadChanged, LeadStore, Recorded, StoredDecision
 from orchestrator.purchasing import (
     Enricher,
     Enrichment,
@@ -52,6 +53,8 @@ class NotJudged:
     enrichment: Enrichment | None = None
 
 
+#: Judgements of a lead that changes each time while it is judged, before that is its result.
+TRIES: Final = 3
 Seek = Callable[[], Awaitable[Enrichment | NotJudged]]
 #: A company, and what is wanted of it: None if nothing is.
 Asked: TypeAlias = tuple[Mention, Wants | None]
@@ -103,7 +106,7 @@ def leads_asked(pipeline: Pipeline, leads: Iterable[Lead], now: datetime) -> Ite
 
 
 class _Judging:
-    """The judgement of one lead at one instant. Evidence is sought once at most."""
+    """The judgement of a lead as it was read, at one instant. Evidence is sought once at most."""
 
     def __init__(self, pipeline: Pipeline, lead: Lead, now: datetime, seek: Seek) -> None:
         self._lead = lead
@@ -134,14 +137,18 @@ class _Judging:
     async def record(
         self, store: LeadStore, company_key: str
     ) -> tuple[Judged, Recorded] | NotJudged:
-        """Decide and store it. What was decided before on the same evidence stands."""
+        """Decide and store it. What was decided before on the same evidence stands.
+
+        Raises:
+            LeadChanged: The lead is not stored as it was read; nothing was written.
+        """
         standing: dict[str, Decision] = {}
         while True:
             judged = await self.decide(standing)
             if isinstance(judged, NotJudged):
                 return judged
             recorded = await store.record(
-                self._lead.id,
+                self._lead,
                 judged.decisions,
                 company_key,
                 basis=judged.basis,
@@ -229,6 +236,22 @@ class _Subject:
         return provenance(enrichment) | {"purchase_id": enrichment.purchase_id}
 
 
+async def _while_it_changes(
+    judge: Callable[[], Awaitable[Report]], otherwise: Callable[[Explanation], Report]
+) -> Report:
+    """Return the report of *judge*, which reads a lead: again where the lead changes meanwhile.
+
+    Of one that does so each time, *otherwise* makes the report.
+
+    Raises:
+        Exception: What *judge* raises.
+    """
+    for _ in range(TRIES):
+        with suppress(LeadChanged):
+            return await judge()
+    return otherwise(KEEPS_CHANGING)
+
+
 class LeadHandler:
     """Runs the leads of a job through the pipeline of agents."""
 
@@ -244,22 +267,26 @@ class LeadHandler:
         """Judge the lead whose id is *item*.
 
         Idempotent: a repeated run confirms the decisions and finds the same opportunity. Where
-        evidence has grown older meanwhile, the decisions that it led to first stand.
+        evidence has grown older meanwhile, the decisions that it led to first stand. A lead that
+        changes while it is judged is read and judged again; what was bought for it is a hit then.
 
         Raises:
             NotNow: Redis or the database is unavailable.
         """
         subject = _Subject(item)
 
+        def fail(why: Explanation) -> Report:
+            return _report(subject.failed(why))
+
         async def work() -> Report:
             lead = await subject.read(self._store)
             if lead is None:
-                return _report(subject.failed(UNKNOWN_LEAD))
+                return fail(UNKNOWN_LEAD)
             company = await self._enricher.identify(mention_of(lead))
             subject.company_key = company.key
             return await self._judge(subject, lead, company, context)
 
-        return await reported(work(), lambda why: _report(subject.failed(why)))
+        return await reported(_while_it_changes(work, fail), fail)
 
     async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a lead that is not worked on any more.
@@ -329,7 +356,7 @@ class Rejudge:
         def fail(why: Explanation) -> Report:
             return _rejudge_report(_not_judged(_Subject(item).failed(why)))
 
-        return await reported(work(), fail)
+        return await reported(_while_it_changes(work, fail), fail)
 
     async def give_up(self, item: Item, context: JobContext, why: GivenUp) -> Report:
         """Return the report of a lead that is not judged any more.
@@ -351,6 +378,7 @@ class Rejudge:
             store: Whether the judgement is stored; otherwise nothing is changed.
 
         Raises:
+            LeadChanged: The lead changed meanwhile, and *store* is set.
             DatabaseUnavailable, StoreUnavailable: A backend is unavailable.
         """
         subject = _Subject(item)
@@ -416,6 +444,14 @@ UNKNOWN_LEAD = Explanation(
     Localized(
         en="There is no lead with this id; import it first.",
         es="No hay ningún lead con este id; impórtelo primero.",
+    ),
+)
+KEEPS_CHANGING = Explanation(
+    ItemStatus.FAILED,
+    "lead_changed",
+    Localized(
+        en="The lead was changed each time while it was judged; run it again.",
+        es="El lead se modificó cada vez mientras se evaluaba; vuelva a ejecutarlo.",
     ),
 )
 _NOTHING_KEPT = Explanation(

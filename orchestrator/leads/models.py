@@ -1,6 +1,6 @@
 """The values of the lead store: judgements, decisions, opportunities, filters. Pure.
 
-UnknownLead(lead_id)    a judgement names a lead that is not stored
+LeadChanged(lead_id)    a judgement is about fields that a lead does not have any more
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,29 +35,35 @@ def opportunity_key(opportunity_id: UUID) -> str:
     return f"oportunidad:{opportunity_id}"
 
 
-class UnknownLead(LookupError):
-    """A judgement names a lead that was never imported, or has been erased since."""
+class LeadChanged(Exception):
+    """A lead is not stored as it was judged: it was changed or deleted meanwhile."""
 
     def __init__(self, lead_id: UUID) -> None:
         super().__init__(lead_id)
         self.lead_id = lead_id
 
     def __str__(self) -> str:
-        return f"there is no lead {self.lead_id}; import it first"
+        return f"lead {self.lead_id} is not stored as it was judged; read it and judge it again"
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The decisions of a pipeline about one lead, in order, and what they rest on.
 
-    `basis` identifies the evidence: the id of its purchase, or its as-of instant.
+    `lead` is as the pipeline had read it. `basis` identifies the evidence: the id of its purchase,
+    or its as-of instant.
     """
 
-    lead_id: UUID
+    lead: Lead
     company_key: str
     basis: str
     decisions: tuple[Decision, ...]
     simulated: bool
+
+    @property
+    def lead_id(self) -> UUID:
+        """The lead's id."""
+        return self.lead.id
 
 
 def opportunity_id(lead_id: UUID) -> UUID:

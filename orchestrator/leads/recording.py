@@ -37,11 +37,7 @@ _Identity = tuple[Any, ...]
 async def record_all(
     connection: AsyncConnection, judgements: Sequence[Judgement], now: datetime
 ) -> list[Recorded]:
-    """Write *judgements* in the transaction of *connection*; results in the same order.
-
-    Raises:
-        sqlalchemy.exc.IntegrityError: One of them is about a lead that is not stored.
-    """
+    """Write *judgements*, whose leads *connection* has locked; results in the same order."""
     in_order = sorted(judgements, key=lambda judgement: judgement.lead_id)
     stored = await _confirm_decisions(connection, in_order, now)
     standing = {id(each): _standing(each, stored) for each in in_order}

@@ -22,7 +22,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
@@ -35,13 +34,13 @@ from orchestrator.infra.clock import Clock
 from .models import (
     ImportReport,
     Judgement,
+    LeadChanged,
     LeadFilter,
     LeadStatus,
     OnConflict,
     Opportunity,
     Recorded,
     StoredDecision,
-    UnknownLead,
     lead_key,
     merge_leads,
     opportunity_key,
@@ -164,11 +163,9 @@ class LeadStore:
         self, connection: AsyncConnection, later: Mapping[UUID, Lead], rule: OnConflict
     ) -> dict[UUID, int]:
         """Merge *later* in a transaction; return the new versions of what has changed."""
-        in_order = select(leads).where(leads.c.id.in_(later)).order_by(leads.c.id)
-        found = await connection.execute(in_order.with_for_update(key_share=True))
         before: dict[UUID, int] = {}
         rows = []
-        for row in found.mappings():
+        for row in await _locked(connection, later):
             stored = _to_lead(row)
             lead = merge_leads(stored, later[stored.id], rule)
             if lead != stored:
@@ -210,7 +207,7 @@ class LeadStore:
 
     async def record(
         self,
-        lead_id: UUID,
+        lead: Lead,
         decisions: Sequence[Decision],
         company_key: str,
         *,
@@ -222,7 +219,7 @@ class LeadStore:
         Concurrent calls share a transaction; each returns after its commit.
 
         Args:
-            lead_id: An imported lead.
+            lead: As it was read for this run.
             decisions: In the order in which the agents decided.
             company_key: Under which `decisions_for_company` finds them.
             basis: What identifies the evidence: the id of its purchase, or its as-of instant.
@@ -234,25 +231,36 @@ class LeadStore:
             one differs it stands, and makes no opportunity (`Recorded.standing`).
 
         Raises:
-            UnknownLead: The lead is not stored; nothing was written for it.
+            LeadChanged: The lead is not stored as *lead*: changed meanwhile, or deleted. Nothing
+                was written for it; judge what is stored now.
         """
-        judgement = Judgement(lead_id, company_key, basis, tuple(decisions), simulated)
-        try:
-            return await self._recorder.submit(judgement)
-        except IntegrityError as error:
-            # The models rule out every other constraint.
-            raise UnknownLead(lead_id) from error
+        judgement = Judgement(lead, company_key, basis, tuple(decisions), simulated)
+        recorded = await self._recorder.submit(judgement)
+        if recorded is None:
+            raise LeadChanged(lead.id)
+        return recorded
 
-    async def _record_all(self, judgements: Sequence[Judgement]) -> list[Recorded]:
-        async def work(connection: AsyncConnection) -> tuple[list[Recorded], Mapping[str, int]]:
+    async def _record_all(self, judgements: Sequence[Judgement]) -> list[Recorded | None]:
+        """Record the judgements of leads as they are stored; None for each of the others."""
+        ids = {each.lead_id for each in judgements}
+
+        async def work(
+            connection: AsyncConnection,
+        ) -> tuple[list[Recorded | None], Mapping[str, int]]:
             now = self._clock()
-            recorded = await record_all(connection, judgements, now)
-            moved = await move_leads(connection, judgements, recorded, now)
+            # What changes a lead takes the same lock, and supersedes what it then finds decided:
+            # a judgement of earlier fields would otherwise be stored behind that, and stand.
+            stored = {row["id"]: row for row in await _locked(connection, ids)}
+            current = [each for each in judgements if _is_as_judged(stored.get(each.lead_id), each)]
+            recorded = await record_all(connection, current, now)
+            moved = await move_leads(connection, current, recorded, now)
             # Nor must a copy of an opportunity that was deleted with its lead: it is dropped.
             created = (each.opportunity_id for each in recorded if each.created)
-            return recorded, {**moved, **{opportunity_key(each): 0 for each in created if each}}
+            versions = {**moved, **{opportunity_key(each): 0 for each in created if each}}
+            by_judgement = {id(each): its for each, its in zip(current, recorded, strict=True)}
+            return [by_judgement.get(id(each)) for each in judgements], versions
 
-        keys = sorted({lead_key(each.lead_id) for each in judgements})
+        keys = sorted(map(lead_key, ids))
         return await self._write("record decisions", keys, work)
 
     async def opportunity_of(self, lead_id: UUID) -> Opportunity | None:
@@ -287,6 +295,19 @@ class LeadStore:
         async with reading(self._engine, operation) as connection:
             results = [await connection.execute(statement) for statement in statements]
             return [row for result in results for row in result.mappings()]
+
+
+async def _locked(connection: AsyncConnection, ids: Collection[UUID]) -> list[RowMapping]:
+    """Return leads, locked until the transaction ends: always in one order, against deadlocks."""
+    in_order = select(leads).where(leads.c.id.in_(ids)).order_by(leads.c.id)
+    return list((await connection.execute(in_order.with_for_update(key_share=True))).mappings())
+
+
+def _is_as_judged(row: RowMapping | None, judgement: Judgement) -> bool:
+    """Return whether a lead still has the fields that *judgement* is about; None: it is deleted."""
+    if row is None:
+        return False
+    return all(row[name] == value for name, value in _row(judgement.lead).items())
 
 
 def _among(column: Column[UUID], ids: Collection[UUID]) -> Iterator[Select[Any]]:

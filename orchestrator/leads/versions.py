@@ -44,8 +44,8 @@ async def move_leads(
 ) -> Mapping[str, int]:
     """Give leads the state that their latest judgement says; return the new versions by key.
 
-    A lead that has just got its opportunity always has a new version. States that people have set
-    stay as they are.
+    The leads are locked. One that has just got its opportunity always has a new version. States
+    that people have set stay as they are.
     """
     pairs = list(zip(judgements, recorded, strict=True))
     created = {judged.lead_id for judged, its in pairs if its.created}
@@ -55,10 +55,6 @@ async def move_leads(
         if its.opportunity_id is None and not its.standing and judged.decisions
         if drafting(judged.decisions) is None
     }
-    for chunk in in_chunks(sorted(created | discarded), _CHUNK):
-        # In one order, or two processes that move the same leads would wait for each other.
-        ordered = select(leads.c.id).where(leads.c.id.in_(chunk)).order_by(leads.c.id)
-        await connection.execute(ordered.with_for_update(key_share=True))
     untouched = leads.c.estado.in_([NEW, DISCARDED])
     raised = {"version": leads.c.version + 1, "changed_at": now}
     with_opportunity = {**raised, "estado": case((untouched, OPPORTUNITY), else_=leads.c.estado)}

@@ -11,6 +11,9 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from orchestrator.database import grant_to_application, upgrade
 from tests.support.postgres import OWNER, PostgresServer
 
@@ -40,6 +43,16 @@ def migrated_database(server: PostgresServer) -> str:
     """Return the URL of a new, migrated database of *server*; an event loop may run."""
     _migrate_template(server)
     return server.create_database(f"test_{uuid4().hex}", _TEMPLATE)
+
+
+async def waiting_for_locks(engine: AsyncEngine) -> int:
+    """Return how many connections to a PostgreSQL database wait for a lock."""
+    statement = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with engine.connect() as connection:
+        return int(await connection.scalar(text(statement)) or 0)
 
 
 @cache

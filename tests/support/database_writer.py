@@ -26,7 +26,7 @@ async def _write(action: str, url: str, count: int) -> None:
 
     async def one(number: int) -> None:
         if action == "record":
-            recorded = await store.record(lead(number).id, [advance()], "acme", basis="p")
+            recorded = await store.record(lead(number), [advance()], "acme", basis="p")
             is_new = recorded.created
         else:
             is_new = (await ledger.settle(purchase(number))).is_new

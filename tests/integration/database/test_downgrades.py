@@ -126,8 +126,9 @@ async def test_what_an_earlier_schema_has_no_place_for_is_named_and_kept(
 async def test_back_and_forth_keeps_what_both_schemas_have(url: str, engine: AsyncEngine) -> None:
     """Leads, their decisions, opportunities and the ledger; it is append-only again."""
     store, ledger = LeadStore(engine, utc_now), Ledger(engine, utc_now)
-    await store.import_leads([lead(1, city="Bilbao"), lead(2)])
-    await store.record(lead(1).id, [advance()], "acme", basis="b")
+    judged = lead(1, city="Bilbao")
+    await store.import_leads([judged, lead(2)])
+    await store.record(judged, [advance()], "acme", basis="b")
     await ledger.settle(purchase(1, run_id="run-1"))
     kept = (schema.decisions, schema.opportunities.c.lead_id, schema.purchases.c.purchase_id)
 

@@ -5,24 +5,27 @@ from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, event, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agents.case import Lead
 from orchestrator.database import DatabaseForbids, open_engine, reading, schema, writing
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import (
     ImportReport,
+    LeadChanged,
     LeadFilter,
     LeadStatus,
     LeadStore,
     OnConflict,
     Recorded,
-    UnknownLead,
     opportunity_id,
 )
 from orchestrator.leads.versions import supersede_decisions
+from tests.support.async_waiting import eventually
 from tests.support.cases import NOW, advance, discard, lead
+from tests.support.database import waiting_for_locks
 
 
 class TickingClock:
@@ -89,12 +92,11 @@ async def test_a_lead_that_changes_is_judged_anew(store: LeadStore) -> None:
     """
     await store.import_leads([lead(1), lead(2)])
     for number in (1, 2):
-        await store.record(lead(number).id, [discard()], "acme", basis="p1")
+        await store.record(lead(number), [discard()], "acme", basis="p1")
 
-    await store.import_leads([lead(1, country="MX"), lead(2)])
-    changed, same = [
-        await store.record(lead(number).id, [advance()], "acme", basis="p1") for number in (1, 2)
-    ]
+    later = [lead(1, country="MX"), lead(2)]
+    await store.import_leads(later)
+    changed, same = [await store.record(each, [advance()], "acme", basis="p1") for each in later]
 
     assert (changed.created, not changed.standing) == (True, True)
     assert same.standing
@@ -152,7 +154,7 @@ async def test_an_advancing_lead_gets_its_opportunity(store: LeadStore) -> None:
     """The opportunity holds the draft, the company and whether the evidence was invented."""
     await store.import_leads([lead(1)])
 
-    recorded = await store.record(lead(1).id, [advance()], "acme", basis="p1", simulated=True)
+    recorded = await store.record(lead(1), [advance()], "acme", basis="p1", simulated=True)
 
     assert recorded == Recorded(opportunity_id(lead(1).id), created=True)
     opportunity = await store.opportunity_of(lead(1).id)
@@ -165,7 +167,7 @@ async def test_a_discarded_lead_gets_none(store: LeadStore) -> None:
     """One discarding agent is enough, whatever the earlier ones drafted."""
     await store.import_leads([lead(1)])
 
-    recorded = await store.record(lead(1).id, [advance(), discard("sales")], "acme", basis="p1")
+    recorded = await store.record(lead(1), [advance(), discard("sales")], "acme", basis="p1")
 
     assert recorded == Recorded(None, created=False)
     assert await store.opportunity_of(lead(1).id) is None
@@ -174,9 +176,9 @@ async def test_a_discarded_lead_gets_none(store: LeadStore) -> None:
 async def test_a_repeated_run_has_no_second_effect(store: LeadStore) -> None:
     """The same decisions on the same evidence add neither an opportunity nor a decision."""
     await store.import_leads([lead(1)])
-    first = await store.record(lead(1).id, [advance()], "acme", basis="p1")
+    first = await store.record(lead(1), [advance()], "acme", basis="p1")
 
-    again = await store.record(lead(1).id, [advance()], "acme", basis="p1")
+    again = await store.record(lead(1), [advance()], "acme", basis="p1")
 
     assert again == Recorded(first.opportunity_id, created=False)
     (decision,) = await store.decisions_of(lead(1).id)
@@ -186,9 +188,9 @@ async def test_a_repeated_run_has_no_second_effect(store: LeadStore) -> None:
 async def test_the_first_decision_on_the_same_evidence_stands(store: LeadStore) -> None:
     """A second look, on evidence grown older, that comes to another end has no effect."""
     await store.import_leads([lead(1)])
-    await store.record(lead(1).id, [discard()], "acme", basis="p1")
+    await store.record(lead(1), [discard()], "acme", basis="p1")
 
-    again = await store.record(lead(1).id, [advance()], "acme", basis="p1")
+    again = await store.record(lead(1), [advance()], "acme", basis="p1")
 
     assert again == Recorded(None, created=False, standing={"cdao": discard()})
     assert await store.opportunity_of(lead(1).id) is None
@@ -200,8 +202,8 @@ async def test_looks_at_the_same_time_come_to_one_end(store: LeadStore) -> None:
     await store.import_leads([lead(1)])
 
     answers = await asyncio.gather(
-        store.record(lead(1).id, [discard()], "acme", basis="p1"),
-        store.record(lead(1).id, [advance()], "acme", basis="p1"),
+        store.record(lead(1), [discard()], "acme", basis="p1"),
+        store.record(lead(1), [advance()], "acme", basis="p1"),
     )
 
     (stored,) = await store.decisions_of(lead(1).id)
@@ -214,10 +216,10 @@ async def test_looks_at_the_same_time_come_to_one_end(store: LeadStore) -> None:
 async def test_a_lead_that_is_no_longer_viable_keeps_its_opportunity(store: LeadStore) -> None:
     """Sales keeps what it works on, unchanged; the latest decision is stored."""
     await store.import_leads([lead(1)])
-    await store.record(lead(1).id, [advance(score=80)], "acme", basis="p1")
+    await store.record(lead(1), [advance(score=80)], "acme", basis="p1")
     before = await store.opportunity_of(lead(1).id)
 
-    recorded = await store.record(lead(1).id, [discard()], "acme", basis="p2")
+    recorded = await store.record(lead(1), [discard()], "acme", basis="p2")
 
     assert recorded == Recorded(opportunity_id(lead(1).id), created=False)
     assert await store.opportunity_of(lead(1).id) == before
@@ -233,7 +235,7 @@ async def test_returning_to_an_earlier_policy_has_the_last_word(store: LeadStore
     versions = [discard(version="1", code="old"), discard(version="2", code="new")]
 
     for decision in (*versions, versions[0]):
-        await store.record(lead(1).id, [decision], "acme", basis="p1")
+        await store.record(lead(1), [decision], "acme", basis="p1")
 
     assert [each.decision.code for each in await store.decisions_of(lead(1).id)] == ["new", "old"]
 
@@ -242,7 +244,7 @@ async def test_decisions_of_all_leads_of_a_company_are_found(store: LeadStore) -
     """`explain` sees every lead of the company, and no other company's."""
     await store.import_leads([lead(1), lead(2), lead(3)])
     for number, key in ((1, "acme"), (2, "acme"), (3, "globex")):
-        await store.record(lead(number).id, [advance()], key, basis=f"p{number}")
+        await store.record(lead(number), [advance()], key, basis=f"p{number}")
 
     found = await store.decisions_for_company("acme")
 
@@ -252,20 +254,64 @@ async def test_decisions_of_all_leads_of_a_company_are_found(store: LeadStore) -
     ]
 
 
-async def test_one_unknown_lead_does_not_fail_its_neighbours(store: LeadStore) -> None:
-    """Of concurrent calls that share a transaction, only the bad one fails."""
-    await store.import_leads([lead(number) for number in range(20)])
-    numbers = [*range(10), 999, *range(10, 20)]
+@pytest.mark.parametrize("other", [lead(999), lead(3, notes="as it was before")])
+async def test_one_lead_that_changed_does_not_fail_its_neighbours(
+    store: LeadStore, other: Lead
+) -> None:
+    """Of concurrent calls that share a transaction, only that of a lead not stored so fails."""
+    judged = [lead(number) for number in range(20)]
+    await store.import_leads(judged)
+    judged.insert(10, other)
 
     results = await asyncio.gather(
-        *(store.record(lead(n).id, [advance()], "acme", basis="p") for n in numbers),
+        *(store.record(each, [advance()], "acme", basis="p") for each in judged),
         return_exceptions=True,
     )
 
     failed = results.pop(10)
-    assert isinstance(failed, UnknownLead)
-    assert failed.lead_id == lead(999).id
+    assert isinstance(failed, LeadChanged)
+    assert failed.lead_id == other.id
     assert all(isinstance(each, Recorded) and each.created for each in results)
+
+
+async def test_a_judgement_waits_for_a_change_that_is_under_way(
+    store: LeadStore, engine: AsyncEngine, other_engine: AsyncEngine
+) -> None:
+    """What was judged is compared with the lead as it is committed, not as it was before."""
+    await store.import_leads([lead(1)])
+
+    async with writing(other_engine, "change a lead") as connection:
+        await connection.execute(update(schema.leads).values(notes="changed"))
+        recording = asyncio.create_task(store.record(lead(1), [advance()], "acme", basis="p1"))
+        if engine.dialect.name == "postgresql":
+
+            async def has_come_to_the_lock() -> bool:
+                return recording.done() or await waiting_for_locks(engine) > 0
+
+            await eventually(has_come_to_the_lock, "the judgement waits")
+
+    with pytest.raises(LeadChanged):
+        await recording
+    assert await store.decisions_of(lead(1).id) == []
+
+
+async def test_leads_are_compared_with_their_judgements_by_one_statement(
+    store: LeadStore, engine: AsyncEngine
+) -> None:
+    """However many judgements share a transaction; no other statement reads the leads."""
+    judged = [lead(number) for number in range(20)]
+    await store.import_leads(judged)
+    statements: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    await asyncio.gather(
+        *(store.record(each, [advance()], "acme", basis="p") for each in judged),
+    )
+
+    assert len([each for each in statements if "FROM leads" in each]) == 1
 
 
 async def test_of_concurrent_runs_of_one_lead_one_creates(store: LeadStore) -> None:
@@ -273,7 +319,7 @@ async def test_of_concurrent_runs_of_one_lead_one_creates(store: LeadStore) -> N
     await store.import_leads([lead(1)])
 
     results = await asyncio.gather(
-        *(store.record(lead(1).id, [advance()], "acme", basis="p") for _ in range(50))
+        *(store.record(lead(1), [advance()], "acme", basis="p") for _ in range(50))
     )
 
     assert sum(each.created for each in results) == 1
@@ -290,8 +336,8 @@ async def test_opposite_orders_do_not_deadlock(url: str) -> None:
 
     for basis in ("p1", "p2", "p3"):
         await asyncio.gather(
-            *(forward.record(each.id, [advance()], "acme", basis=basis) for each in leads),
-            *(backward.record(each.id, [advance()], "acme", basis=basis) for each in leads[::-1]),
+            *(forward.record(each, [advance()], "acme", basis=basis) for each in leads),
+            *(backward.record(each, [advance()], "acme", basis=basis) for each in leads[::-1]),
         )
 
     assert len(await forward.chosen(LeadFilter(status=LeadStatus.OPPORTUNITY), {})) == 400
@@ -305,7 +351,7 @@ async def test_erasing_a_lead_erases_what_was_concluded_about_it(
 ) -> None:
     """Erasing a person erases their decisions and opportunities, too."""
     await store.import_leads([lead(1)])
-    await store.record(lead(1).id, [advance()], "acme", basis="p1")
+    await store.record(lead(1), [advance()], "acme", basis="p1")
 
     async with writing(engine, "erase a lead") as connection:
         await connection.execute(delete(schema.leads))
@@ -329,7 +375,7 @@ async def test_what_was_decided_stays_as_it_was(engine: AsyncEngine, change: str
     """The database refuses to rewrite it; it may be superseded, and goes with its lead."""
     store = LeadStore(engine, utc_now)
     await store.import_leads([lead(1)])
-    await store.record(lead(1).id, [advance()], "acme", basis="b_%")
+    await store.record(lead(1), [advance()], "acme", basis="b_%")
     before = await store.decisions_of(lead(1).id)
 
     with pytest.raises((DBAPIError, DatabaseForbids), match=r"append-only|may not tamper"):

@@ -20,6 +20,7 @@ from orchestrator.purchasing.ledger import UNSETTLED
 from tests.support.async_waiting import eventually
 from tests.support.books import total_spent
 from tests.support.cases import NOW, purchase
+from tests.support.database import waiting_for_locks
 from tests.support.project import read
 
 #: What entering a purchase comes to.
@@ -99,6 +100,9 @@ async def test_purchases_of_the_same_runs_from_two_processes_never_wait_for_each
     )
     middle = purchase(6, run_id="run-2").model_dump()
 
+    async def both_wait() -> bool:
+        return await waiting_for_locks(engine) == 2
+
     async with engine.connect() as holder:
         row = {**middle, "settled_day": NOW.date(), "recorded_at": NOW}
         await holder.execute(insert(schema.purchases), row)
@@ -106,19 +110,10 @@ async def test_purchases_of_the_same_runs_from_two_processes_never_wait_for_each
             for ledger, batch in zip(ledgers, batches, strict=True):
                 for each in batch:
                     both.create_task(ledger.settle(each))
-            await eventually(lambda: _both_wait(engine), "both wait for a row")
+            await eventually(both_wait, "both wait for a row")
             await holder.rollback()
 
     assert await total_spent(ledgers[0]) == len(runs) * 46_500
-
-
-async def _both_wait(engine: AsyncEngine) -> bool:
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    async with engine.connect() as connection:
-        return bool(await connection.scalar(text(waiting)) == 2)
 
 
 async def test_the_documented_query_lists_what_is_uncertain(

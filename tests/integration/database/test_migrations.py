@@ -110,8 +110,8 @@ async def test_leads_of_an_older_version_have_the_state_that_was_decided(url: st
     engine = open_engine(url)
     store = LeadStore(engine, utc_now)
     await store.import_leads([lead(number) for number in (1, 2, 3)])
-    await store.record(lead(1).id, [advance()], "one", basis="b")
-    await store.record(lead(2).id, [discard()], "two", basis="b")
+    await store.record(lead(1), [advance()], "one", basis="b")
+    await store.record(lead(2), [discard()], "two", basis="b")
     await downgrade(url, "0008", may_lose=True)
 
     await upgrade(url)

@@ -19,7 +19,7 @@ async def store(engine: AsyncEngine) -> LeadStore:
     """Return a store with one lead that has an opportunity."""
     store = LeadStore(engine, utc_now)
     await store.import_leads([lead(1)])
-    await store.record(lead(1).id, [advance()], "one", basis="b")
+    await store.record(lead(1), [advance()], "one", basis="b")
     return store
 
 
@@ -35,7 +35,7 @@ async def _moves(engine: AsyncEngine) -> list[tuple[object, ...]]:
 )
 async def test_moves_do_not_change(engine: AsyncEngine, store: LeadStore, statement: str) -> None:
     """The database refuses to rewrite them, and a repeated judgement adds none."""
-    await store.record(lead(1).id, [advance()], "one", basis="b")
+    await store.record(lead(1), [advance()], "one", basis="b")
 
     with pytest.raises((DBAPIError, DatabaseForbids), match=r"append-only|may not tamper"):
         async with writing(engine, "tamper") as connection:
@@ -63,6 +63,6 @@ async def test_an_opportunity_that_comes_back_continues_its_versions(
         await connection.execute(insert_into(deleted_versions, connection).values(left))
 
     await store.import_leads([lead(1)])
-    await store.record(lead(1).id, [advance()], "one", basis="b")
+    await store.record(lead(1), [advance()], "one", basis="b")
 
     assert await _moves(engine) == [(8, None, "nueva", "cdao")]

@@ -32,7 +32,7 @@ def outbox(engine: AsyncEngine, clock: SetClock) -> Outbox:
 async def _opportunities(engine: AsyncEngine, clock: SetClock, count: int) -> None:
     store = LeadStore(engine, clock)
     await store.import_leads([lead(number) for number in range(count)])
-    recording = (store.record(lead(n).id, [advance()], "acme", basis="p1") for n in range(count))
+    recording = (store.record(lead(n), [advance()], "acme", basis="p1") for n in range(count))
     await asyncio.gather(*recording)
 
 
@@ -43,8 +43,8 @@ async def test_an_opportunity_is_owed_once(
     store = LeadStore(engine, clock)
     await store.import_leads([lead(1), lead(2)])
     for basis in ("p1", "p1", "p2"):
-        await store.record(lead(1).id, [advance()], "acme", basis=basis, simulated=True)
-    await store.record(lead(2).id, [discard()], "acme", basis="p1")
+        await store.record(lead(1), [advance()], "acme", basis=basis, simulated=True)
+    await store.record(lead(2), [discard()], "acme", basis="p1")
 
     (claimed,) = await outbox.claim(10)
 

@@ -71,9 +71,9 @@ async def store(engine: AsyncEngine, fence: Noting) -> LeadStore:
     """Return a store with three leads; the first has a hand-over, all have a decision."""
     store = LeadStore(engine, utc_now)
     await store.import_leads([*HERS, OTHER])
-    await store.record(HERS[0].id, [advance()], "acme", basis="purchase-1")
-    await store.record(HERS[1].id, [discard()], "beta", basis="purchase-2")
-    await store.record(OTHER.id, [advance()], "acme", basis="purchase-1")
+    await store.record(HERS[0], [advance()], "acme", basis="purchase-1")
+    await store.record(HERS[1], [discard()], "beta", basis="purchase-2")
+    await store.record(OTHER, [advance()], "acme", basis="purchase-1")
     records = Records(engine, fence, FencedWrites(engine, fence, utc_now), utc_now)
     its = opportunity_id(OTHER.id)
     moved = Author("luis", f"Lo dijo {ANA}")

@@ -92,7 +92,7 @@ async def test_processes_take_what_is_due_without_waiting_for_each_other(
     """Each row goes to one of them; those that a process holds, which stands still, to none."""
     store = LeadStore(engine, utc_now)
     await store.import_leads([lead(number) for number in range(40)])
-    recording = (store.record(lead(n).id, [advance()], "acme", basis="p") for n in range(40))
+    recording = (store.record(lead(n), [advance()], "acme", basis="p") for n in range(40))
     await asyncio.gather(*recording)
     await Watches(engine, utc_now).add([watch(number) for number in range(40)])
 

@@ -21,15 +21,18 @@ async def store(engine: AsyncEngine) -> LeadStore:
     """
     now = [NOW]
     store = LeadStore(engine, lambda: now[-1])
-    await store.import_leads([lead(1, source="Web", country="ES"), lead(2, source="Fair")])
+    first = [lead(1, source="Web", country="ES"), lead(2, source="Fair")]
+    await store.import_leads(first)
     now.append(NOW + timedelta(days=1))
-    await store.import_leads([lead(3, country="MX"), lead(4, country="ES"), lead(5)])
+    second = [lead(3, country="MX"), lead(4, country="ES"), lead(5)]
+    await store.import_leads(second)
+    judged = dict(enumerate((*first, *second), start=1))
     for number, decision in (
         *((2, advance(version="1")), (3, discard(version="1")), (4, discard(version="1"))),
         *((5, advance(version="1")), (4, discard(version=TODAY)), (5, discard(version=TODAY))),
     ):
         now.append(now[-1] + timedelta(seconds=1))
-        await store.record(lead(number).id, [decision], "acme", basis="p1")
+        await store.record(judged[number], [decision], "acme", basis="p1")
     return store
 
 

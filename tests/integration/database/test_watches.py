@@ -124,8 +124,8 @@ async def test_a_company_is_worth_a_refresh_while_it_has_an_opportunity(
     store = LeadStore(engine, SetClock(NOW))
     await store.import_leads([lead(1), lead(2)])
     keys = [company_key(lead(n).company) for n in (1, 2)]
-    await store.record(lead(1).id, [advance()], keys[0], basis="p1")
-    await store.record(lead(2).id, [discard()], keys[1], basis="p2")
+    await store.record(lead(1), [advance()], keys[0], basis="p1")
+    await store.record(lead(2), [discard()], keys[1], basis="p2")
     policy = RefreshPolicy(engine)
 
     assert await policy.among(keys) == {keys[0]}

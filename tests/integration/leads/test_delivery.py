@@ -57,7 +57,7 @@ async def _opportunities(engine: AsyncEngine, count: int) -> None:
     store = LeadStore(engine, utc_now)
     await store.import_leads([lead(number) for number in range(count)])
     for number in range(count):
-        await store.record(lead(number).id, [advance()], "acme", basis="p1")
+        await store.record(lead(number), [advance()], "acme", basis="p1")
 
 
 async def _until(outbox: Outbox, **counts: int) -> None:

@@ -17,7 +17,7 @@ async def test_a_merged_company_is_watched_under_the_key_that_stays(world: World
     """What it has an opportunity for keeps it worth a look; its leads are judged again."""
     store = LeadStore(world.engine, utc_now)
     await store.import_leads([lead(1)])
-    await store.record(lead(1).id, [advance()], company_key("Company 1"), basis="b")
+    await store.record(lead(1), [advance()], company_key("Company 1"), basis="b")
     merge = NewDecision(DecisionKind.MERGE, company_key("Company 1"), "meta", "ana", "renamed")
     await IdentityDecisions(world.engine, utc_now).enter(merge)
     await world.watches.add([new_rule(tenant="default", every=DAY, now=utc_now() - DAY)])

@@ -207,7 +207,7 @@ async def test_a_rule_watches_companies_with_an_opportunity(world: World) -> Non
     """They are found, worth a refresh while they have one, and put off when they have none."""
     store = LeadStore(world.engine, utc_now)
     await store.import_leads([lead(1)])
-    await store.record(lead(1).id, [advance()], company_key("Company 1"), basis="b")
+    await store.record(lead(1), [advance()], company_key("Company 1"), basis="b")
     rule = new_rule(tenant="default", every=DAY, now=utc_now() - DAY)
     await world.watches.add([rule])
 
@@ -226,7 +226,7 @@ async def test_changed_evidence_has_the_leads_judged_again(world: World) -> None
     """Once; unchanged evidence asks no agent."""
     store = LeadStore(world.engine, utc_now)
     await store.import_leads([lead(1)])
-    await store.record(lead(1).id, [advance()], company_key("Company 1"), basis="b")
+    await store.record(lead(1), [advance()], company_key("Company 1"), basis="b")
     (watch,) = await world.watch("Company 1")
     for digest in ("a", "a", "b"):
         await world.make_due(watch)

@@ -11,7 +11,7 @@ from orchestrator.surfsense import EnrichmentError
 #: What charged nothing, and needs no fix.
 WORTH_IT = {
     *("transient_failure", "service_unavailable", "not_sent", "rate_limited"),
-    *("run_interrupted", "source_refused", "deadline"),
+    *("run_interrupted", "source_refused", "deadline", "lead_changed"),
 }
 
 

@@ -42,8 +42,8 @@ async def test_decisions_have_their_findings(api: Api) -> None:
     findings = {"findings": [{"name": "sector_fits", "points": 30, "sources": ["https://a.test"]}]}
     latest = advance().model_copy(update={"details": findings})
     store = api.runtime.leads.store
-    await store.record(LEAD.id, [discard()], "acme", basis="b1")
-    await store.record(LEAD.id, [latest], "acme", basis="b2")
+    await store.record(LEAD, [discard()], "acme", basis="b1")
+    await store.record(LEAD, [latest], "acme", basis="b2")
 
     both = await told(api, "decisions")
     one = await told(api, "decisions", limit=1)
@@ -108,7 +108,7 @@ async def test_an_unknown_lead_is_not_found(api: Api, what: str) -> None:
 
 async def test_the_record_stays_as_documented(api: Api) -> None:
     """What is known beside it is no part of it, nor of its cached copy."""
-    await api.runtime.leads.store.record(LEAD.id, [discard()], "acme", basis="b1")
+    await api.runtime.leads.store.record(LEAD, [discard()], "acme", basis="b1")
 
     body = (await api.client.get(URL)).json()
 

@@ -153,13 +153,13 @@ async def test_the_pipeline_moves_leads_and_their_versions(api: Api) -> None:
         await api.client.get(f"/leads/{each.id}")
     store = api.runtime.leads.store
 
-    await store.record(LEAD.id, [discard()], "acme", basis="b1")
+    await store.record(LEAD, [discard()], "acme", basis="b1")
     first = (await api.client.get(URL)).json()
-    await store.record(LEAD.id, [advance()], "acme", basis="b2")
+    await store.record(LEAD, [advance()], "acme", basis="b2")
     second = (await api.client.get(URL)).json()
-    await store.record(LEAD.id, [advance()], "acme", basis="b2")
+    await store.record(LEAD, [advance()], "acme", basis="b2")
     await api.client.patch(f"/leads/{other.id}", json={"estado": "contactado"})
-    await store.record(other.id, [advance()], "two", basis="b1")
+    await store.record(other, [advance()], "two", basis="b1")
     third = (await api.client.get(f"/leads/{other.id}")).json()
 
     assert (first["estado"], first["version"]) == ("descartado", 2)
@@ -176,16 +176,18 @@ async def test_a_lead_that_changes_is_judged_anew(api: Api) -> None:
     A cached copy of the lead shows the change at once.
     """
     store = api.runtime.leads.store
-    await store.record(LEAD.id, [discard()], "acme", basis="b1")
+    await store.record(LEAD, [discard()], "acme", basis="b1")
     await api.client.get(URL)
 
-    await store.import_leads([LEAD.model_copy(update={"phone": "+34 600 000 000"})])
+    later = LEAD.model_copy(update={"phone": "+34 600 000 000"})
+    await store.import_leads([later])
     imported = (await api.client.get(URL)).json()
-    second = await store.record(LEAD.id, [discard(code="poor_fit")], "acme", basis="b1")
+    second = await store.record(later, [discard(code="poor_fit")], "acme", basis="b1")
     await api.client.patch(URL, json={"estado": "contactado"})
-    same = await store.record(LEAD.id, [advance()], "acme", basis="b1")
+    same = await store.record(later, [advance()], "acme", basis="b1")
     await api.client.patch(URL, json={"telefono": "+34 600 000 001"})
-    third = await store.record(LEAD.id, [advance()], "acme", basis="b1")
+    latest = later.model_copy(update={"phone": "+34 600 000 001"})
+    third = await store.record(latest, [advance()], "acme", basis="b1")
 
     assert imported["telefono"] == "+34 600 000 000"
     assert not second.standing

@@ -38,7 +38,7 @@ async def _stored(api: Api) -> None:
     """Store the person in every place: the lead, judged; what was bought, archived and cached."""
     runtime = api.runtime
     await runtime.leads.store.import_leads([LEAD])
-    await runtime.leads.store.record(LEAD.id, [advance()], "acme", basis="purchase-1")
+    await runtime.leads.store.record(LEAD, [advance()], "acme", basis="purchase-1")
     team = {"items": [{"markdown": "Dirección:  ANA\n RUIZ, directora"}]}
     await runtime.purchasing.ledger.settle(purchase(1), team)
     await runtime.purchasing.ledger.settle(purchase(2), {"items": [{"markdown": "Juana Ruiz"}]})
