@@ -30,8 +30,6 @@ from .conftest import TTL
 
 #: Where no server listens.
 NOWHERE = "redis://127.0.0.1:1"
-#: Where no server listens.
-NOWHERE = "redis://127.0.0.1:1"
 NEW = NewJob(JobKind.ENRICH, ("a", "b", "c", "d", "e"), "default", max_cost_micros=70)
 
 
@@ -354,14 +352,20 @@ async def test_only_the_last_events_of_a_job_are_kept(
     assert events == ["paused", "resumed"] * 25
 
 
+@pytest.fixture
+def renewing(jobs_redis: Redis) -> AcceptingRecords:
+    """Return records whose leases are renewed every 100 ms."""
+    return AcceptingRecords(jobs_redis, ttl=TTL, chunk_lease=timedelta(milliseconds=300))
+
+
 async def test_a_worker_that_was_taken_for_lost_and_goes_on_is_not_counted(
-    records: AcceptingRecords, jobs_redis: Redis
+    renewing: AcceptingRecords, jobs_redis: Redis
 ) -> None:
     """Its chunk was taken over while it, or the store, stood still: no item has killed it."""
-    await records.accept("j1", NEW, chunk_size=5)
+    await renewing.accept("j1", NEW, chunk_size=5)
     keys = JobKeys("j1")
 
-    async with records.taken(Lane.PIPELINE):
+    async with renewing.taken(Lane.PIPELINE):
         async with jobs_redis.pipeline(transaction=True) as takeover:
             takeover.set(keys.chunk_lease(0), "another worker", px=60_000)
             takeover.hset(keys.losses, "0", "1")
@@ -376,13 +380,13 @@ async def test_a_worker_that_was_taken_for_lost_and_goes_on_is_not_counted(
 
 
 async def test_a_lease_that_lapsed_in_a_silence_is_taken_again(
-    records: AcceptingRecords, jobs_redis: Redis
+    renewing: AcceptingRecords, jobs_redis: Redis
 ) -> None:
     """As long as no other worker has the chunk."""
-    await records.accept("j1", NEW, chunk_size=5)
+    await renewing.accept("j1", NEW, chunk_size=5)
     key = JobKeys("j1").chunk_lease(0)
 
-    async with records.taken(Lane.PIPELINE):
+    async with renewing.taken(Lane.PIPELINE):
         token = await jobs_redis.get(key)
         await jobs_redis.delete(key)
 
