@@ -36,6 +36,8 @@ UNREADABLE: Final = 3
 #: Bytes of XML beyond which the library would take too much memory: about 100,000 leads.
 _LARGE: Final = 32 << 20
 _PIECE: Final = 1 << 16
+#: Bytes of one comment or tag. Expat reads one that has not ended again with each piece.
+_LONGEST_MARKUP: Final = 1 << 20
 _MOST_ROWS, _MOST_COLUMNS = 1 << 20, 1 << 14
 #: Texts that are on the disk as one piece, and pieces that are kept in memory.
 _TEXTS, _KEPT = 500, 64
@@ -159,10 +161,14 @@ def _parsed(archive: zipfile.ZipFile, name: str, handler: "_Handler") -> Iterato
     parser.EndElementHandler = handler.end
     parser.CharacterDataHandler = handler.text
     parser.StartDoctypeDeclHandler = handler.refuse  # entities, of which a workbook has none
+    read = 0
     try:
         with archive.open(name) as source:
             while piece := source.read(_PIECE):
                 parser.Parse(piece, False)
+                read += len(piece)
+                if read - parser.CurrentByteIndex > _LONGEST_MARKUP:
+                    raise UnreadableError
                 yield
         parser.Parse(b"", True)
     except (KeyError, IndexError, ValueError, OverflowError, expat.ExpatError, *_UNSOUND) as error:

@@ -217,10 +217,11 @@ def _filled(row: Sequence[object]) -> dict[int, object]:
         b'<row r="9"><c r="A9" t="s"><v>7</v></c></row>',
         b'<row r="9"><c r="A9"><v>x</v></c></row>',
         b"<row>",
+        pytest.param(b"<!--%s-->" % (b" " * (2 << 20)), id="a comment without end"),
     ],
 )
 def test_unsound_xml_of_a_large_workbook_is_one_sentence(given_file: GivenFile, end: bytes) -> None:
-    """Rows out of order, cells beyond any sheet, texts that are not there."""
+    """Rows out of order, cells beyond any sheet, texts that are not there, markup too long."""
     path = given_file(_large(workbook(Leads=ROWS), end))
 
     with pytest.raises(LeadFileError, match="looks like a workbook, but cannot be read"):
