@@ -41,6 +41,12 @@ PRICE = 46_500
 ALL = FailureFilter()
 
 
+@pytest.fixture
+def database(database_url: str) -> str:
+    """Return the URL of a migrated database, of each kind in turn."""
+    return database_url
+
+
 async def failed_job(
     runtime: Runtime,
     codes: dict[int, str],
