@@ -119,14 +119,13 @@ def columns_in(
         found = fields_by_cells(rows, _unnamed(header, columns), columns)
         return MappingProxyType({**columns, **found}), frozenset(found)
     table = _Table(rows)
-    blank = {number for number in range(len(header)) if not any(table.column(number))}
     later = {
         field: columns[field]
         for field in _NAMED & columns.keys()
-        if all(blank.issuperset(choice) for choice in columns[field])
+        if all(table.is_blank(number) for choice in columns[field] for number in choice)
     }
     if later:  # another column, that says less by its name, may hold what is blank there
-        filled = ["" if number in blank else name for number, name in enumerate(header)]
+        filled = ["" if table.is_blank(number) else name for number, name in enumerate(header)]
         others = find_columns(filled, of_companies=of_companies, groups=groups)
         columns = {**columns, **{field: others.get(field, ()) for field in later}}
     known = _corrected(columns, table, header)
@@ -220,6 +219,10 @@ class _Table:
         """Return the share of the filled cells for which *shows* is true."""
         filled = [cell for cell in self.column(number) if cell]
         return fmean(map(shows, filled)) if filled else 0.0
+
+    def is_blank(self, number: int) -> bool:
+        """Return whether no row says anything there."""
+        return not any(self.column(number))
 
     def is_constant(self, number: int) -> bool:
         """Return whether several rows have the same cell, and none has another."""
