@@ -30,8 +30,8 @@ from bench.real_world import FREE_MAIL, NOW, JsonObject, Seller, answers_of, sub
 from orchestrator.evidence.hosts import host_of
 from orchestrator.evidence.model import Step
 from orchestrator.evidence.profile import assemble
-from orchestrator.evidence.site_pages import pages_to_read
 from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS, Stop, offers_for
+from orchestrator.evidence.website import pages_to_read
 from orchestrator.purchasing.steps import Progress, StepTaken
 from orchestrator.surfsense import evidence_from
 

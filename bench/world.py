@@ -14,7 +14,7 @@ from bench.real_world import NOW, JsonObject, Seller, answers_of, domain_of, sub
 from orchestrator.evidence.hosts import host_of
 from orchestrator.evidence.model import Step
 from orchestrator.evidence.profile import Assembled, assemble, site_of
-from orchestrator.evidence.site_pages import pages_to_read
+from orchestrator.evidence.website import pages_to_read
 
 #: Traits that decide whether and where a company has a site: each has a line of its own.
 _SITUATIONS = (

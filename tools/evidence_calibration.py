@@ -18,11 +18,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from agents.case import ClaimField
 from orchestrator.evidence import sectors, website
+from orchestrator.evidence.agreement import place_belongs
 from orchestrator.evidence.confidence import Statement, judge
 from orchestrator.evidence.contacts import contacts_in
 from orchestrator.evidence.hosts import host_of, registrable
 from orchestrator.evidence.model import Agreement, Method, Observed, Place, Step, Subject
-from orchestrator.evidence.places import belongs
 from tools.evidence_entry import hits_of
 
 Row: TypeAlias = Mapping[str, Any]
@@ -99,7 +99,7 @@ def _place(row: Row) -> Iterator[Answer]:
     )
     # A further branch of the same company is neither right nor wrong.
     is_debatable = row["kind"].startswith("branch")
-    if belongs(subject, place).agreement is Agreement.AGREE and not is_debatable:
+    if place_belongs(subject, place).agreement is Agreement.AGREE and not is_debatable:
         yield Answer(1.0, believed(ClaimField.PHONE, Method.MAPS_FIELD), row["same"] == "1")
 
 

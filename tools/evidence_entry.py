@@ -6,9 +6,9 @@ The arguments and results have the shapes of the evaluators, which know nothing 
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.evidence import places as _places
 from orchestrator.evidence import sectors as _sectors
 from orchestrator.evidence import website as _website
+from orchestrator.evidence.agreement import place_belongs
 from orchestrator.evidence.contacts import contacts_in
 from orchestrator.evidence.hosts import kind_of
 from orchestrator.evidence.model import Agreement, Hit, Subject
@@ -34,8 +34,7 @@ def pairs(company: str, city: str, country: str, place: Mapping[str, Any]) -> bo
     """Return whether *place* is the company's."""
     subject = Subject(company, city=city or None, country=country or None)
     return any(
-        _places.belongs(subject, found).agreement is Agreement.AGREE
-        for found in places_in((place,))
+        place_belongs(subject, found).agreement is Agreement.AGREE for found in places_in((place,))
     )
 
 

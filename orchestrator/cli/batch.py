@@ -33,11 +33,10 @@ from orchestrator.cli.summary import (
     verdict,
 )
 from orchestrator.dispatch import Terms, submit_stream
-from orchestrator.evidence.columns import CompanyColumns
 from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers import ItemResult, ItemStatus, LeadResult, ResultReader, evidence_key
 from orchestrator.handlers.lead import Asked, leads_asked
-from orchestrator.handlers.result import EvidenceKey
+from orchestrator.handlers.result import CompanyColumns, EvidenceKey
 from orchestrator.identity import mention_of
 from orchestrator.infra.background import raise_if_cancelled
 from orchestrator.infra.bounds import MICROS_PER_USD

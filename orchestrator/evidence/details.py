@@ -19,13 +19,10 @@ from agents.case import ClaimField
 from agents.cdao.vocabulary import NewsCategory, SizeBand
 from agents.domains import is_public_mail, is_within
 
-from .contacts import Contacts, TaxId, contacts_in, is_company_mailbox
-from .headcount import headcount_in
-from .hiring import openings_on
+from .contacts import Contacts, TaxId, contacts_in, e164, is_company_mailbox
 from .hosts import HostKind, host_of, kind_of, registrable
 from .model import Hit, JobAd, Method, Observed, Page, Place, Step, Subject
 from .names import likeness
-from .news import category_of, date_of, headline_names, headline_of, is_headline, notices_in
 from .passages import (
     LONGEST_QUOTE,
     MOST_READ,
@@ -37,8 +34,18 @@ from .passages import (
     single_spaced,
     skeleton,
 )
-from .phones import e164
-from .technologies import MOST_BELIEVABLE, technologies_in
+from .signals import (
+    MOST_BELIEVABLE,
+    category_of,
+    date_of,
+    headcount_in,
+    headline_names,
+    headline_of,
+    is_headline,
+    notices_in,
+    openings_on,
+    technologies_in,
+)
 from .word_lists import Marks, Phrases, WordFile, load, phrases_of
 
 _CLOSED: Final = "is marked as permanently closed on Google Maps"

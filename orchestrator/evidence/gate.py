@@ -10,12 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
 from agents.cdao.vocabulary import as_word
+from orchestrator.evidence.agreement import is_on_its_domain, place_belongs, same_phone
 from orchestrator.evidence.hosts import folded_label, host_of, kind_of, registrable
 from orchestrator.evidence.model import Agreement, Belonging, Hit, JobAd, Page, Place, Step, Subject
-from orchestrator.evidence.names import likeness
+from orchestrator.evidence.names import likeness, may_be_one, spans_of, towns_of
 from orchestrator.evidence.passages import MOST_READ, single_spaced
-from orchestrator.evidence.places import belongs, is_on_its_domain, same_phone
-from orchestrator.evidence.vocabulary import may_be_one, spans_of, towns_of
 from orchestrator.evidence.website import WebsiteChoice, choose, page_belongs
 from orchestrator.identity import InvalidCompanyName, company_key
 from orchestrator.identity.writing import split_words
@@ -126,7 +125,7 @@ def _judge_places(
     """Judge places; *site* is what the verified pages of the company say, if there are any."""
     judged = []
     for place in places:
-        found = belongs(subject, place)
+        found = place_belongs(subject, place)
         if found.agreement is Agreement.WEAK and (fact := _told_by(site, subject, place)):
             found = Belonging(Agreement.AGREE, (*found.reasons, f"the company's site has {fact}"))
         if _agrees(found) and _is_doubted(subject, place, hits):

@@ -36,7 +36,6 @@ from orchestrator.evidence.gate import (
     names_company,
     pass_gate,
 )
-from orchestrator.evidence.headcount import headcount_in
 from orchestrator.evidence.hosts import host_of, registrable
 from orchestrator.evidence.model import (
     Agreement,
@@ -52,6 +51,7 @@ from orchestrator.evidence.model import (
 )
 from orchestrator.evidence.passages import LONGEST_QUOTE, plain, single_spaced
 from orchestrator.evidence.sectors import SectorGuess, sector_in_text, sector_of_category
+from orchestrator.evidence.signals import headcount_in
 from orchestrator.evidence.website import WebsiteChoice
 
 __all__ = [

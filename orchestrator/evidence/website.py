@@ -1,25 +1,40 @@
-"""Chooses a company's website among search results and places. Pure.
+"""Chooses a company's website among search results and places, and the pages of it to read. Pure.
 
 The wrong company's website is worse than none: below the mark none is named, and the candidates
 are listed with their points. Namesakes elsewhere, directories and sites of a parent often stand
 first in a page of results, so a site must be named after the company, or name it in full. Whether
-a crawled page of the chosen site is the company's, `page_gate.page_belongs` decides.
+a crawled page of the chosen site is the company's, `agreement.page_belongs` decides.
+
+Of its pages, those about the company, its legal notice and contact tell more than the home page;
+they are known by the last part of their address (`data/site_pages.toml`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from operator import attrgetter
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from orchestrator.identity.writing import split_words
 
+from .agreement import Sign, page_belongs, place_belongs, sign_of
 from .hosts import country_of_suffix, folded_label, host_of, kind_of, label_of, registrable
-from .model import Agreement, Hit, Place, Subject
-from .names import LabelFit, Likeness, label_fit, likeness, name_of
-from .page_gate import Sign, page_belongs, sign_of
-from .places import belongs
-from .vocabulary import Town, may_be_one, spans_of, towns_of, words
+from .model import Agreement, Hit, Page, Place, Subject
+from .names import (
+    LabelFit,
+    Likeness,
+    Town,
+    label_fit,
+    likeness,
+    may_be_one,
+    name_of,
+    spans_of,
+    towns_of,
+    words,
+)
+from .passages import skeleton
+from .word_lists import WordFile, load
 
 __all__ = ["LEAD", "MARK", "Candidate", "WebsiteChoice", "choose", "page_belongs"]
 
@@ -188,7 +203,7 @@ def _sites(subject: Subject, hits: Sequence[Hit], places: Sequence[Place]) -> li
         if host is None or _is_foreign_host(subject, host):
             continue
         # The subject's own domain would be a veto here; who asks for a website has none.
-        if belongs(subject, place).agreement is Agreement.AGREE:
+        if place_belongs(subject, place).agreement is Agreement.AGREE:
             domain = registrable(host)
             found[domain] = replace(found.get(domain, _Site(domain)), has_place=True)
     return list(found.values())
@@ -338,3 +353,84 @@ def _has_name_in_path(subject: Subject, url: str) -> bool:
     name = "".join(name_of(subject.name).words)
     path = "".join(split_words(url[:_LONGEST_TEXT].partition("//")[2].partition("/")[2]))
     return len(name) >= _SHORTEST_IN_PATH and name in path
+
+
+#: Addresses that are kept of one page.
+MOST_LINKS: Final = 12
+#: Characters of an address that is kept.
+_LONGEST_URL: Final = 300
+
+
+class _PageWords(WordFile):
+    """What the addresses of each kind of page have; the most telling kind comes first."""
+
+    about: tuple[str, ...]
+    legal: tuple[str, ...]
+    contact: tuple[str, ...]
+
+
+#: In the order in which they are worth reading: about says the size, the legal notice whose site it
+#: is and where it is registered, contact how to reach it.
+KINDS: Final = ("about", "legal", "contact")
+#: Fields of an answer, of which one makes a page superfluous. A legal notice never is: nothing else
+#: is as sure of the country.
+_KNOWN_BY: Final = {"about": ("headcount", "size_band"), "contact": ("emails",)}
+
+
+def telling_links(page_url: str, links: Iterable[str]) -> tuple[str, ...]:
+    """Return those of *links* that lead to a page worth reading of the same site, without repeats.
+
+    >>> telling_links("https://acme.es/", ["https://acme.es/aviso-legal", "https://acme.es/blog/1"])
+    ('https://acme.es/aviso-legal',)
+    """
+    own = registrable(host_of(page_url) or "")
+    found: dict[str, None] = {}
+    for link in links:
+        url = link.partition("#")[0]
+        if (
+            len(url) <= _LONGEST_URL
+            and kind_of_page(url)
+            and registrable(host_of(url) or "") == own
+        ):
+            found[url] = None
+        if len(found) == MOST_LINKS:
+            break
+    return tuple(found)
+
+
+def kind_of_page(url: str) -> str | None:
+    """Return which of `KINDS` a page is, by its address; None for any other page.
+
+    >>> kind_of("https://acme.es/es/quienes-somos/"), kind_of("https://acme.es/contacto/mapa")
+    ('about', None)
+    """
+    parts = urlsplit(url)
+    last = skeleton(unquote(parts.path.rstrip("/").rpartition("/")[2]))
+    if not last or parts.scheme not in {"http", "https"}:
+        return None
+    return next(
+        (kind for kind, words in _page_words() if any(word in last for word in words)), None
+    )
+
+
+def pages_to_read(crawled: Sequence[Page], known: Container[str]) -> tuple[str, ...]:
+    """Return the pages that are still worth reading: of each kind the first that is linked.
+
+    Args:
+        crawled: The pages that were read.
+        known: The fields of the assembled answer. What a page is read for is not paid again.
+    """
+    done = {kind_of_page(page.url) for page in crawled}
+    done |= {kind for kind, fields in _KNOWN_BY.items() if any(map(known.__contains__, fields))}
+    by_kind: dict[str, str] = {}
+    for url in (link for page in crawled for link in page.links):
+        kind = kind_of_page(url)
+        if kind is not None and kind not in done:
+            by_kind.setdefault(kind, url)
+    return tuple(by_kind[kind] for kind in KINDS if kind in by_kind)
+
+
+@cache
+def _page_words() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    words = load(_PageWords, "site_pages.toml")
+    return tuple((kind, getattr(words, kind)) for kind in KINDS)

@@ -37,7 +37,7 @@ class ResultCells:
 
     `as_of` is an ISO 8601 instant in UTC, `cost_usd` a decimal number of dollars, and so is
     `uncertain_usd`: what a purchase of the company may have cost whose answer was lost. What
-    follows is known of the company: see `orchestrator.evidence.columns`. `warnings` are of the row.
+    follows is known of the company: see `orchestrator.handlers.result`. `warnings` are of the row.
     """
 
     status: str

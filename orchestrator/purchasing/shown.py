@@ -22,7 +22,6 @@ from orchestrator.evidence.profile import (
     sources_in,
     website_in,
 )
-from orchestrator.evidence.site_pages import pages_to_read
 from orchestrator.evidence.waterfall import (
     Offer,
     Skip,
@@ -32,7 +31,7 @@ from orchestrator.evidence.waterfall import (
     unanswered,
     wants_profile,
 )
-from orchestrator.evidence.website import WebsiteChoice
+from orchestrator.evidence.website import WebsiteChoice, pages_to_read
 from orchestrator.purchasing.outcome import JsonObject
 from orchestrator.purchasing.steps import Progress, StepTaken, answers_of, assembled, is_whole
 from orchestrator.surfsense import evidence_from

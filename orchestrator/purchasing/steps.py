@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.evidence.model import Agreement, Page, Step, Subject
 from orchestrator.evidence.profile import FIELD_NAMES, Answers, assemble
-from orchestrator.evidence.site_pages import pages_to_read
 from orchestrator.evidence.waterfall import UNITS, Offer, Skip, Stop, Wants, next_step, skipped
+from orchestrator.evidence.website import pages_to_read
 from orchestrator.identity.identify import brand
 from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Entry, Source

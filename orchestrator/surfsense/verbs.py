@@ -20,7 +20,7 @@ from babel import Locale
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.evidence.model import Hit, JobAd, Page, Place, Step, Subject, language_of
-from orchestrator.evidence.site_pages import telling_links
+from orchestrator.evidence.website import telling_links
 from orchestrator.identity import InvalidCompanyName, company_key
 from orchestrator.identity.writing import split_words
 

@@ -15,8 +15,8 @@ import pytest
 from orchestrator.cli import batch
 from orchestrator.cli.follow import follow
 from orchestrator.dispatch import Terms
-from orchestrator.evidence.columns import CompanyColumns
 from orchestrator.handlers import CompanyResult, ItemStatus, evidence_key
+from orchestrator.handlers.result import CompanyColumns
 from orchestrator.jobs import Job, JobKind, JobState, Lane, Origin
 from orchestrator.leadfile import FOR_ENRICHMENT, read_lead_file
 from orchestrator.spending import Budgets

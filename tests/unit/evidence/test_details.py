@@ -12,12 +12,18 @@ from agents.case import ClaimField
 from agents.cdao.vocabulary import SizeBand
 from orchestrator.evidence import details
 from orchestrator.evidence.details import of_hits, of_jobs, of_pages, of_places, social_profile
-from orchestrator.evidence.headcount import headcount_in
 from orchestrator.evidence.hosts import HostKind
 from orchestrator.evidence.model import Hit, JobAd, Method, Observed, Page, Place, Subject
-from orchestrator.evidence.news import category_of, date_of, headline_names, notices_in
 from orchestrator.evidence.passages import plain, single_spaced
-from orchestrator.evidence.technologies import MOST_BELIEVABLE, technologies_in
+from orchestrator.evidence.signals import (
+    MOST_BELIEVABLE,
+    category_of,
+    date_of,
+    headcount_in,
+    headline_names,
+    notices_in,
+    technologies_in,
+)
 
 HOME = Page(
     url="https://www.talleresrua.example/",

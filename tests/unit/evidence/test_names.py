@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.evidence.names import LabelFit, label_fit, likeness, name_of
-from orchestrator.evidence.vocabulary import is_generic
+from orchestrator.evidence.names import LabelFit, is_generic, label_fit, likeness, name_of
 
 A_NAME = st.lists(
     st.sampled_from(["Talleres", "Arriaga", "Mendieta", "de", "Bilbao", "Sur", "Zubieta"]),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.evidence.agreement import place_belongs, possible_number, same_town
 from orchestrator.evidence.model import Agreement, Place, Subject
-from orchestrator.evidence.places import belongs, possible_number, same_town
 
 ARRIAGA = Subject("Talleres Arriaga S.L.", country="ES", city="Bilbao")
 PLACE = Place("Talleres Arriaga", city="Bilbao", country="ES")
@@ -16,7 +16,7 @@ PLACE = Place("Talleres Arriaga", city="Bilbao", country="ES")
 
 def agreement(subject: Subject, place: Place) -> Agreement:
     """Return the verdict alone."""
-    return belongs(subject, place).agreement
+    return place_belongs(subject, place).agreement
 
 
 @pytest.mark.parametrize(
@@ -121,19 +121,19 @@ def test_the_reasons_say_what_was_compared() -> None:
     """Each reason is a clause that a person can check."""
     subject = replace(ARRIAGA, domain="arriaga.com", phones=("+34944000111",))
     place = replace(PLACE, city="Vigo", website="https://mendieta.es/", phone="944000111")
-    assert belongs(subject, place).reasons == (
+    assert place_belongs(subject, place).reasons == (
         "its website mendieta.es is not the company's domain",
         "it has the company's phone number",
         "its name 'Talleres Arriaga' is the company's",
         "it is in Vigo, not in Bilbao",
     )
-    assert belongs(ARRIAGA, replace(PLACE, title="Talleres", country="MX")).reasons == (
+    assert place_belongs(ARRIAGA, replace(PLACE, title="Talleres", country="MX")).reasons == (
         "it is in another country, MX",
         "its name 'Talleres' lacks arriaga",
         "it is in Bilbao, as asked for",
     )
     longer = replace(PLACE, title="Talleres Arriaga Hnos. Zubieta", website="https://arriaga.es/")
-    assert belongs(ARRIAGA, longer).reasons[:2] == (
+    assert place_belongs(ARRIAGA, longer).reasons[:2] == (
         "its name 'Talleres Arriaga Hnos. Zubieta' has more or other words",
         "its domain arriaga.es is made of the company's name",
     )
@@ -168,7 +168,7 @@ def test_any_place_is_judged(name: str, title: str, other: str) -> None:
     """No text raises, and each verdict has a reason."""
     subject = Subject(name, city=other, country="ES", phones=("+34944000111",), domain=other)
     place = Place(title, address=title, city=other, country="ES", website=title, phone=other)
-    assert belongs(subject, place).reasons
+    assert place_belongs(subject, place).reasons
 
 
 @pytest.mark.parametrize(

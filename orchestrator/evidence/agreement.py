@@ -1,8 +1,11 @@
-"""Decides whether a crawled page is of the company that is asked for. Pure.
+"""Decides whether a place on Google Maps, or a crawled page, is the company's. Pure.
 
-The gate before any value is read from a page: nothing is taken from what is in conflict or weak.
-SurfSense sends no HTTP status and hides redirects, so missing, parked and blocked pages are known
-by their words only, and by these only where the page has hardly any others.
+Maps always answers with something near, so a place proves nothing until its name, town and website
+agree. A website on another domain is a veto.
+
+No value is read from a page that is in conflict or weak. SurfSense sends no HTTP status and hides
+redirects, so missing, parked and blocked pages are known by their words only, and by these only
+where the page has hardly any others.
 """
 
 import re
@@ -17,11 +20,152 @@ import phonenumbers
 
 from orchestrator.identity.writing import split_words
 
-from .hosts import folded_label, host_of, registrable
-from .model import Agreement, Belonging, Page, Subject
-from .names import LabelFit, Likeness, label_fit, likeness, name_of
-from .places import possible_number
-from .vocabulary import towns_of, words
+from .hosts import folded_label, host_of, kind_of, label_of, registrable
+from .model import Agreement, Belonging, Page, Place, Subject
+from .names import LabelFit, Likeness, label_fit, likeness, may_be_one, name_of, towns_of, words
+
+_LONGEST_SHOWN: Final = 80
+_LONGEST_STREET_ADDRESS: Final = 300
+_LONGEST_PHONE: Final = 40
+
+
+def place_belongs(subject: Subject, place: Place) -> Belonging:
+    """Return whether *place* is the subject's, with the reasons.
+
+    AGREE needs the same domain or phone with a name that does not contradict, or the same name in
+    the same town. CONFLICT is another domain, country or name. The rest is WEAK: a namesake
+    elsewhere, a name with a part that is not asked for, a name of generic words only. Of a company
+    of which nothing but name and country is known, a whole name that few can have is enough.
+    """
+    same_domain = _same_domain(subject, place)
+    name = likeness(subject.name, place.title)
+    reasons = tuple(_place_reasons(subject, place, name, same_domain=same_domain))
+    agreement = _place_agreement(subject, place, name, same_domain=same_domain)
+    return Belonging(agreement, reasons)
+
+
+def _place_agreement(
+    subject: Subject, place: Place, name: Likeness, *, same_domain: bool | None
+) -> Agreement:
+    """Weigh the facts; each is None where one of the two sides does not say it."""
+    if same_domain is not None:
+        return Agreement.AGREE if same_domain else Agreement.CONFLICT
+    if same_country(subject, place) is False:
+        return Agreement.CONFLICT
+    if same_phone(subject, place):
+        return Agreement.WEAK if name.is_other else Agreement.AGREE
+    return _agreement_of_name(subject, place, name)
+
+
+def _agreement_of_name(subject: Subject, place: Place, name: Likeness) -> Agreement:
+    if name.is_other or not name.score:
+        return Agreement.CONFLICT
+    same_town = _same_town(subject, place)
+    if same_town is None:
+        is_rare = name.is_exact and not (name.is_generic or name.is_misspelt or name.towns)
+        is_all = is_rare and not subject.has_second_fact
+        return Agreement.AGREE if is_all else Agreement.WEAK
+    is_named = name.is_same or (name.is_leading and is_on_its_domain(subject, place))
+    return Agreement.AGREE if same_town and is_named else Agreement.WEAK
+
+
+def is_on_its_domain(subject: Subject, place: Place) -> bool:
+    """Return whether the domain of the place's website is made of the company's name alone."""
+    host = host_of(place.website or "")
+    if not host or kind_of(host) is not None:
+        return False
+    label = label_of(registrable(host))
+    return label_fit(subject.name, label, subject.city) is LabelFit.FULL
+
+
+def _place_reasons(
+    subject: Subject, place: Place, name: Likeness, *, same_domain: bool | None
+) -> Iterator[str]:
+    shown = place.title[:_LONGEST_SHOWN]
+    if same_domain is not None:
+        host = host_of(place.website or "")
+        yield f"its website {host} is {'' if same_domain else 'not '}the company's domain"
+    if same_country(subject, place) is False:
+        yield f"it is in another country, {place.country}"
+    if same_phone(subject, place):
+        yield "it has the company's phone number"
+    if name.is_same:
+        yield f"its name {shown!r} is the company's"
+    elif name.missing:
+        yield f"its name {shown!r} lacks {', '.join(name.missing[:3])}"
+    else:
+        yield f"its name {shown!r} has more or other words"
+        if name.is_leading and is_on_its_domain(subject, place):
+            yield f"its domain {host_of(place.website or '')} is made of the company's name"
+    same_town = _same_town(subject, place)
+    if same_town is not None:
+        yield f"it is in {(place.city or 'its town')[:_LONGEST_SHOWN]}" + (
+            ", as asked for" if same_town else f", not in {(subject.city or '')[:_LONGEST_SHOWN]}"
+        )
+
+
+def _same_domain(subject: Subject, place: Place) -> bool | None:
+    """Return None where either has none, or the place links to its page on a network or directory.
+
+    The same label under another suffix (`acme.es`, `acme.com`) decides nothing either.
+    """
+    host = host_of(place.website or "")
+    if not subject.domain or not host or kind_of(host) is not None:
+        return None
+    theirs, ours = registrable(host), registrable(subject.domain)
+    if theirs == ours:
+        return True
+    return None if label_of(theirs) == label_of(ours) else False
+
+
+def same_country(subject: Subject, place: Place) -> bool | None:
+    """Return whether both are in one country; None where one side does not say."""
+    if not subject.country or not place.country:
+        return None
+    return subject.country.upper() == place.country.upper()
+
+
+def same_phone(subject: Subject, place: Place) -> bool:
+    """Return whether the place's number, read as one of its country, is one of the company's."""
+    if not place.phone or not subject.phones:
+        return False
+    return possible_number(place.phone, place.country or subject.country) in subject.phones
+
+
+def possible_number(phone: str, country: str | None) -> str | None:
+    """Return *phone*, as shown in *country*, in E.164; None if it's not a possible number."""
+    try:
+        number = phonenumbers.parse(phone[:_LONGEST_PHONE], (country or "").upper() or None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _same_town(subject: Subject, place: Place) -> bool | None:
+    """Return None where one side names no town."""
+    there = place.city or _town_in_address(place)
+    if not subject.city or not there:
+        return None
+    return same_town(subject.city, there)
+
+
+def _town_in_address(place: Place) -> str | None:
+    address = (place.address or "")[:_LONGEST_STREET_ADDRESS]
+    return address if towns_of(address) else None
+
+
+def same_town(ours: str, theirs: str) -> bool:
+    """Return whether two cities, as people write them, may be one: `Alacant`, `Alicante`.
+
+    A suburb may be called by its city (`Malpartida de Caceres`), a town by its province.
+    """
+    mine, other = set(split_words(ours)), set(split_words(theirs))
+    if mine <= other or other <= mine:
+        return True
+    return may_be_one(towns_of(ours), towns_of(theirs))
+
 
 _SIGNS: Final = Path(__file__).with_name("data") / "page_signs.tsv"
 _LONGEST_TEXT: Final = 50_000
@@ -85,7 +229,7 @@ def _sign(titled: list[str], said: list[str]) -> Sign | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class _PageFacts:
     """What of the subject a page shows."""
 
     is_own_domain: bool
@@ -122,11 +266,11 @@ def page_belongs(subject: Subject, page: Page, domain: str | None) -> Belonging:
     if sign is not None:
         agreement = Agreement.CONFLICT if sign is Sign.FOR_SALE else Agreement.WEAK
         return Belonging(agreement, (_REASONS[sign],))
-    facts = _facts(subject, page, host, [*titled, *said])
-    return Belonging(_agreement(facts), tuple(_reasons(subject, facts)))
+    facts = _page_facts(subject, page, host, [*titled, *said])
+    return Belonging(_page_agreement(facts), tuple(_page_reasons(subject, facts)))
 
 
-def _facts(subject: Subject, page: Page, host: str | None, said: list[str]) -> _Facts:
+def _page_facts(subject: Subject, page: Page, host: str | None, said: list[str]) -> _PageFacts:
     text = page.text[:_LONGEST_TEXT]
     joining = words().joining
     shown = [word for word in said if word not in joining]
@@ -135,7 +279,7 @@ def _facts(subject: Subject, page: Page, host: str | None, said: list[str]) -> _
     domain = registrable(host) if host else None
     phones = dict.fromkeys(page.phones[:_MOST_VALUES])
     numbers = [possible_number(phone, subject.country) for phone in phones]
-    return _Facts(
+    return _PageFacts(
         is_own_domain=bool(domain and subject.domain)
         and domain == registrable(subject.domain or ""),
         has_tax_id=bool(subject.tax_id) and _has_tax_id(subject.tax_id or "", text),
@@ -158,7 +302,7 @@ def _domain_of_mail(address: str) -> str | None:
     return registrable(host) if host else None
 
 
-def _agreement(facts: _Facts) -> Agreement:
+def _page_agreement(facts: _PageFacts) -> Agreement:
     if facts.is_own_domain or facts.has_tax_id:
         return Agreement.AGREE
     is_named = facts.has_name or facts.title.is_same
@@ -176,12 +320,12 @@ def _agreement(facts: _Facts) -> Agreement:
     return Agreement.AGREE if is_sure else Agreement.WEAK
 
 
-def _has_own_identity(facts: _Facts) -> bool:
+def _has_own_identity(facts: _PageFacts) -> bool:
     """Return whether the domain, although not made of the name, is used by who has it."""
     return facts.has_own_mail and not facts.title.is_generic
 
 
-def _reasons(subject: Subject, facts: _Facts) -> Iterator[str]:
+def _page_reasons(subject: Subject, facts: _PageFacts) -> Iterator[str]:
     name = subject.name[:_SHOWN]
     if facts.is_own_domain:
         yield "it is on the company's own domain"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.case import Claim, ClaimField, Evidence
-from orchestrator.evidence.columns import LONGEST_URL, LONGEST_VALUE, CompanyColumns, columns_of
+from orchestrator.handlers.result import LONGEST_URL, LONGEST_VALUE, CompanyColumns, columns_of
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 PAGE = "https://acme.example/"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import orchestrator.evidence
-from orchestrator.evidence.vocabulary import may_be_one, spans_of, towns_of, words
+from orchestrator.evidence.names import may_be_one, spans_of, towns_of, words
 from orchestrator.identity.writing import split_words
 
 DATA = Path(orchestrator.evidence.__file__).with_name("data")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.evidence.agreement import Sign, page_belongs, sign_of
 from orchestrator.evidence.model import Agreement, Page, Subject
-from orchestrator.evidence.page_gate import Sign, page_belongs, sign_of
 from orchestrator.evidence.website import page_belongs as exported
 
 ARRIAGA = Subject(

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.evidence.model import Page
-from orchestrator.evidence.site_pages import (
+from orchestrator.evidence.website import (
     KINDS,
     MOST_LINKS,
-    kind_of,
+    kind_of_page,
     pages_to_read,
     telling_links,
 )
@@ -38,7 +38,7 @@ def home(*paths: str) -> Page:
 )
 def test_a_page_is_known_by_the_last_part_of_its_address(path: str, kind: str | None) -> None:
     """In three languages, whatever its case, accents and suffix."""
-    assert kind_of(HOME + path) == kind
+    assert kind_of_page(HOME + path) == kind
 
 
 def test_of_each_kind_the_first_page_is_read() -> None:
@@ -85,4 +85,4 @@ def test_hostile_links_are_bounded(texts: list[str]) -> None:
     links = telling_links(HOME, [HOME + text for text in texts] * 3)
 
     assert len(links) <= MOST_LINKS
-    assert {kind_of(link) for link in links} <= set(KINDS)
+    assert {kind_of_page(link) for link in links} <= set(KINDS)
