@@ -81,6 +81,7 @@ BODIES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "blanks": (JSON, lambda: _filled("{", " ", "}")),
     "CSV of an open quote": (CSV, lambda: _filled('company\n"', "\n", "")),
     "CSV of quotes": (CSV, lambda: _filled("company\n", '"\n""\n"', "")),
+    "CSV of quotes opened again": (CSV, lambda: _filled("company\n", 'a","\n', "")),
     "CSV of short rows": (CSV, lambda: _filled("company\n", "a\n", "")),
     "CSV of delimiters": (CSV, lambda: _filled("company\n", ",", "")),
     "CSV of sound names": (

@@ -341,18 +341,24 @@ def read_records(lines: Iterable[str], separators: Separators) -> Iterator[Recor
         yield broken
 
 
-class _TooLongError(Exception):
+class _NeverClosedError(Exception):
     """A record goes on and on: a quote was opened by mistake."""
 
 
 class _Lines(Iterator[str]):
-    """Gives out lines, and takes back those of a record that turned out to be none."""
+    """Gives out lines, and takes back those of a record that turned out to be none.
+
+    Lines are read again once, however many of them open a quote: what became of a record that was
+    open at the end of one line becomes of every record that is open there.
+    """
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
         self._returned: list[str] = []  # the next one last
         self._taken: list[str] = []
         self._characters = 0
+        #: The line up to which an open quote is known not to be closed as it should be.
+        self._never_closed = 0
         #: Lines before the record that is being read.
         self.before = 0
 
@@ -362,8 +368,10 @@ class _Lines(Iterator[str]):
         return len(self._taken)
 
     def __next__(self) -> str:
-        if self._taken and self._characters > MAX_RECORD:
-            raise _TooLongError
+        if self._taken and (
+            self._characters > MAX_RECORD or self.before + self.taken < self._never_closed
+        ):
+            raise _NeverClosedError
         line = self._returned.pop() if self._returned else next(self._lines)
         self._taken.append(line)
         self._characters += len(line)
@@ -379,6 +387,8 @@ class _Lines(Iterator[str]):
 
     def take_back(self) -> str:
         """Return the first line that was taken; the others are given out again."""
+        if self.taken > 1:
+            self._never_closed = max(self._never_closed, self.before + self.taken)
         first, *others = self._taken
         self._returned.extend(reversed(others))
         self._taken = [first]
@@ -399,8 +409,8 @@ def _read_until_broken(
             text = source.end_record()
             if cells:
                 yield Record(first, last, tuple(cells), text=text)
-    except (csv.Error, _TooLongError):
-        spans_lines = source.taken > 1
+    except (csv.Error, _NeverClosedError) as error:
+        spans_lines = source.taken > 1 or isinstance(error, _NeverClosedError)
         line = source.take_back()
         return _read_alone(line, source.before, separators, spans_lines=spans_lines)
     return None

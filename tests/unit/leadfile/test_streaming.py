@@ -1,8 +1,10 @@
 """A lead file of any length: read row by row, as often as needed, from a copy of its own."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,41 @@ def test_an_open_quote_does_not_bring_the_rest_of_the_file_into_memory() -> None
     assert (first.cells, first.has_open_quote) == (('"Acme',), True)
     assert lines.taken * len(row) < 1.01 * MAX_RECORD
     assert sum(1 for _ in records) == many
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['a";"\n', 'Acme;"Ana\n'],
+    ids=["opens behind each closing quote", "opens only"],
+)
+def test_quotes_that_are_never_closed_do_not_make_lines_be_read_again_and_again(line: str) -> None:
+    """Twice the lines are twice the work, and each row is told to have an open quote."""
+    work = []
+    for count in (500, 1_000):
+        events: list[str] = []
+        sys.setprofile(lambda *seen, events=events: events.append(seen[1]))
+        try:
+            records = list(read_records([line] * count, Separators(";")))
+        finally:
+            sys.setprofile(None)
+        assert sum(record.has_open_quote for record in records) >= count - 1
+        work.append(events.count("call"))
+
+    assert work[1] < 2.1 * work[0]
+
+
+def test_a_quote_that_is_closed_behind_an_open_one_is_a_cell() -> None:
+    """What is known of a quote that is never closed is kept from no other one."""
+    text = '"Acme;x\n' + "Zara;y\n" * 3 + '"Peña\nMora";z\n' + '"Ñandú\n\nSur";w\n'
+
+    records = list(read_records(StringIO(text), Separators(";")))
+
+    assert [record.cells[0] for record in records] == [
+        '"Acme',
+        *["Zara"] * 3,
+        "Peña\nMora",
+        "Ñandú\n\nSur",
+    ]
 
 
 def test_rows_are_the_same_however_often_they_are_read(given_file: GivenFile) -> None:
