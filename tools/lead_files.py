@@ -54,12 +54,13 @@ are read, and what they would cost.
 | NDJSON, JSON | an object (or a company's name) a line, or an array of objects |
 | `.gz`, `.zip` | one of these files, compressed |
 
-The table may stand below titles, notes, comments and `sep=`; blank rows, sums, the footer of a
-report, and lines that name the columns once more (with the titles of groups above them) are no
-rows, and each of these is said. A line above the names may say whose the columns below are
-(`Contact`, `Company`). A file, also below a title, may have no header: where its first line holds a
-value (an e-mail address, a website, a phone, a country, a legal form) and no known name, it is a
-row, and the columns are called `column 1`, `column 2` and so on.
+The table may stand below titles, notes, comments and `sep=`; blank rows, sums (also `Total Norte`
+below the rows of `Norte`), the footer of a report, and lines that name the columns once more (with
+the titles of groups above them) are no rows, and each of these is said. A line above the names may
+say whose the columns below are (`Contact`, `Company`). A file, also below a title, may have no
+header: where its first line holds a value (an e-mail address, a website, a phone, a country, a
+legal form) and no known name, it is a row, and the columns are called `column 1`, `column 2` and so
+on.
 
 ## Columns by their names
 
@@ -69,6 +70,8 @@ field the first in this order that has a usable value in a row counts: at work, 
 then the person's.
 
 {words}
+
+Without a column of companies, a `Name` beside a column of contacts is the company's.
 
 Without effect beside them: {beside}.
 
@@ -84,7 +87,10 @@ neither is read. What was found out so is said before the run.
 
 Cells also correct names: a column of keys of records (`0015e00001AbCdEEAV`), of numbers or of yes
 and no holds neither companies nor people; a `Name` whose cells have legal forms is the company's;
-and one website in all rows, beside mail of several companies, is that of a form. A link, an address
+one website, company or person in all rows, beside mail of several, is that of a form or a colleague
+if another column may hold the lead's; and a column none of whose cells can be the website, phone or
+e-mail address that its name says is not read where another one can, nor are pages of social
+networks. A link, an address
 or a domain in brackets behind a name (`Norte (norte.test)`) is none of the name, and serves as the
 e-mail address or website where there is no other.
 

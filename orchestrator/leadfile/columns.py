@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from .folding import fold
-from .headings import Heading, Holds, Whose, heading
+from .headings import Heading, Holds, Whose, group, heading
 
 
 class LeadField(StrEnum):
@@ -92,6 +92,9 @@ def find_columns(
     names = _of(headings, Holds.NAME, _PERSON_FIRST)
     if of_companies and not companies and people == _each(names):
         companies, people = names, ()
+    elif not companies and people and _are_contacts(headings, people[0]):
+        # Beside a `Contact person` the `Name` is the company's.
+        companies = [number for number in names if number not in people[0]]
     found[LeadField.COMPANY] = _each(companies)
     found[LeadField.CONTACT] = people
     for field, holds, order in _SIMPLE:
@@ -100,6 +103,26 @@ def find_columns(
     for field, named in given.items():
         found[field] = _each(taken[name] for name in named)
     return MappingProxyType({field: choices for field, choices in found.items() if choices})
+
+
+def _are_contacts(headings: Mapping[int, Heading], choice: Choice) -> bool:
+    return all(headings[number].whose is Whose.PERSON for number in choice)
+
+
+def groups_in(above: Sequence[str], columns: int) -> list[str]:
+    """Return whose value each of so many *columns* holds, where the cells *above* them say it.
+
+    A cell stands above the first column of its group: it was merged over all. The list is empty
+    where these are not several groups.
+    """
+    cells = above[:columns]
+    if len(set(map(group, cells)) - {""}) <= 1:
+        return []
+    groups = [""]
+    for cell in (*cells, *[""] * (columns - len(cells))):
+        # Below a title that says nothing, nothing is a company's or a person's.
+        groups.append((group(cell) or cell) if cell.strip() else groups[-1])
+    return groups[1:]
 
 
 def _in_group(name: str, groups: Sequence[str], number: int) -> str:
@@ -156,12 +179,14 @@ def _people(headings: Mapping[int, Heading]) -> tuple[Choice, ...]:
     titles = [number for number in full if headings[number].whose is Whose.PERSON]
     parts: tuple[int, ...] = ()
     if given and surnames:
-        parts = (given[0], *middle[:1], *surnames[:2])
+        # A second surname beside a second given name is another person's, or the same once more.
+        parts = (given[0], *middle[:1], *surnames[: 2 if len(given) == 1 else 1])
     elif given:
         # In French and German a `Nom` or `Name` beside a given name is the surname.
-        parts = (given[0], *middle[:1], *(names or titles)[:1])
+        parts = (given[0], *middle[:1], *_alike(headings, given[0], names, titles))
     elif surnames:
-        parts = (*(names or contacts)[:1], *middle[:1], *surnames[:2])
+        first = _alike(headings, surnames[0], names, titles, contacts)
+        parts = (*first, *middle[:1], *surnames[:2])
     choices = (
         *_each(number for number in full if number not in titles),
         *([parts] if parts else ()),
@@ -169,3 +194,10 @@ def _people(headings: Mapping[int, Heading]) -> tuple[Choice, ...]:
         *_each(contacts),
     )
     return tuple(dict.fromkeys(choices)) or _each(names)
+
+
+def _alike(headings: Mapping[int, Heading], number: int, *among: Sequence[int]) -> Sequence[int]:
+    """Return the first column of the first of *among* that is whose *number* is, else any first."""
+    ways = [each for columns in among for each in columns]
+    alike = [each for each in ways if headings[each].whose is headings[number].whose]
+    return (alike or ways)[:1]

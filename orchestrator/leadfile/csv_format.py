@@ -25,7 +25,7 @@ from typing import Final, Literal
 
 from anyascii import anyascii
 
-from .columns import LeadField, find_columns
+from .columns import LeadField, find_columns, groups_in
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -302,6 +302,10 @@ def _candidates(
     usual = _usual_width(records)
     for number, record in enumerate(records):
         columns = find_columns(record.cells, of_companies=True)
+        above = records[number - 1].cells if number else ()
+        if groups := groups_in(above, len(record.cells)):
+            grouped = find_columns(record.cells, of_companies=True, groups=groups)
+            columns = max(columns, grouped, key=len)
         found = len(wanted.intersection(record.cells))
         is_first = all(each.cells[0].startswith("#") for each in records[:number])
         # Below the first record, a cell such as `Cliente` may be a value.

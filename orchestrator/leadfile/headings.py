@@ -43,7 +43,7 @@ _BESIDE: Final = {
     "email": _ADDRESSES,
     "phone": _ENTITIES | {"number"},
     "website": _COMPANIES | _RECORDS | {"address", "name"},
-    "country": _ADDRESSES | {"region", "code", "id"},
+    "country": _ADDRESSES | {"region", "code", "id", "name"},
     "city": _ADDRESSES | {"name"},
     "source": _RECORDS | {"person"},
     "notes": _ENTITIES,
@@ -101,8 +101,11 @@ def heading(name: str) -> Heading | None:
     (None, 'company')
     """
     name = _PREFIX.sub("", name) if len(name) <= _LONGEST else ""
-    # `Address (City)`: what says it may stand in the brackets.
-    return _meaning(_BRACKETS.sub(_aside, name)) or _meaning(_AROUND.sub(" - ", name))
+    meaning = _meaning(_BRACKETS.sub(_aside, name))
+    if meaning is None or meaning.holds is Holds.NAME:
+        # `Address (City)`, `Name (company)`: what says it may stand in the brackets.
+        meaning = _meaning(_AROUND.sub(" - ", name)) or meaning
+    return meaning
 
 
 def _meaning(bare: str) -> Heading | None:

@@ -19,6 +19,7 @@ from orchestrator.evidence.names import LabelFit, label_fit
 from orchestrator.identity import InvalidCompanyName, company_domain, parse_name
 
 from . import cells as checks
+from . import flaws
 from .cells import unguard, visible
 from .cleaning import Blank, blank_kind, is_for_programs, other_field
 from .columns import Choice, Columns, LeadField, find_columns
@@ -128,12 +129,12 @@ def columns_in(
         filled = ["" if table.is_blank(number) else name for number, name in enumerate(header)]
         others = find_columns(filled, of_companies=of_companies, groups=groups)
         columns = {**columns, **{field: others.get(field, ()) for field in later}}
-    known = _corrected(columns, table, header)
+    known = _corrected(columns, table, header, of_companies=of_companies, groups=groups)
     among = _unnamed(header, known)
-    spare = {choice[0] for choice in known.get(LeadField.CONTACT, ())[1:] if len(choice) == 1}
-    if LeadField.COMPANY not in known:
-        # What is called the contact's beside the parts of a person's name may be the company's.
-        among |= spare
+    people = known.get(LeadField.CONTACT, ())
+    if LeadField.COMPANY not in known and len(people) > 1:
+        # Of several that are called the contact's one may be the company's.
+        among |= {choice[0] for choice in people if len(choice) == 1}
     found = fields_by_cells(rows, among, known)
     taken = {number for choices in found.values() for choice in choices for number in choice}
     for field, choices in {**known, **found}.items():
@@ -159,33 +160,96 @@ def _unnamed(header: Sequence[str], known: Columns) -> set[int]:
 
 
 def _corrected(
-    columns: Columns, table: "_Table", header: Sequence[str]
+    columns: Columns,
+    table: "_Table",
+    header: Sequence[str],
+    *,
+    of_companies: bool,
+    groups: Sequence[str],
 ) -> dict[LeadField, tuple[Choice, ...]]:
     """Return *columns* without those whose cells are not what their names say.
 
-    Keys of records are neither companies nor people. One site for companies with different mail
-    is that of a form or a portal. A column called `Name` or the like holds companies if half of
-    its cells have a legal form.
+    Keys of records are neither companies nor people. One company, person or site for rows with
+    different mail is the owner's of the file, a colleague, a form or a portal. Another column, that
+    says less by its name, may hold what these do not. A column called `Name` or the like holds
+    companies if half of its cells have a legal form.
     """
+    keys = {
+        number
+        for field in _NAMED
+        for number in _numbers(columns.get(field, ()))
+        if table.has_most(number, is_for_programs)
+    }
+    refuted = keys | _repeated(columns, table) | _unread(columns, table)
     found = dict(columns)
-    mail = set(filter(None, table.domains(None, _first(columns, LeadField.EMAIL))))
-    if len(mail) > 1:
-        for field in (LeadField.COMPANY, LeadField.WEBSITE):
-            choices = found.get(field, ())
-            several = tuple(each for each in choices if not table.is_constant(each[0]))
-            found[field] = several or (choices if field is LeadField.COMPANY else ())
-    for field in (LeadField.COMPANY, LeadField.CONTACT):
-        found[field] = tuple(
-            choice
-            for choice in found.get(field, ())
-            if not any(table.has_most(number, is_for_programs) for number in choice)
-        )
-    people = [number for choice in found[LeadField.CONTACT] for number in choice]
+    if refuted:
+        names = ["" if number in refuted else name for number, name in enumerate(header)]
+        others = find_columns(names, of_companies=of_companies, groups=groups)
+        for field, choices in columns.items():
+            # The only company or person in each row is still the lead's.
+            kept = choices if field in _NAMED else ()
+            found[field] = others.get(field) or tuple(c for c in kept if not keys & set(c))
+        found = {**others, **found}
+    people = _numbers(found.get(LeadField.CONTACT, ()))
     are_names = bool(people) and all(_is_mere_name(header[number]) for number in people)
     if are_names and all(table.share(number, _has_legal_form) >= _MANY for number in people):
-        found[LeadField.COMPANY] += _each(people)
+        found[LeadField.COMPANY] = (*found.get(LeadField.COMPANY, ()), *_each(people))
         found[LeadField.CONTACT] = ()
     return {field: choices for field, choices in found.items() if choices}
+
+
+def _repeated(columns: Columns, table: "_Table") -> set[int]:
+    """Return the columns of companies, sites and people with one cell for different mail."""
+    mail = _first(columns, LeadField.EMAIL)
+    if mail is None or table.is_constant(mail):
+        return set()
+    has_companies = len(set(filter(None, table.domains(None, mail)))) > 1
+    fields = (LeadField.CONTACT, LeadField.COMPANY, LeadField.WEBSITE)
+    return {
+        number
+        for field in (fields if has_companies else fields[:1])
+        for choice in columns.get(field, ())
+        if all(map(table.is_constant, choice))
+        for number in choice
+    }
+
+
+def _unread(columns: Columns, table: "_Table") -> set[int]:
+    """Return the columns none of whose cells can be what the name says, while others' can.
+
+    A column of pages of social networks is none of websites, even if there is no other.
+    """
+    unread = {
+        number
+        for number in _numbers(columns.get(LeadField.WEBSITE, ()))
+        if table.is_several(number) and table.has_most(number, _is_profile)
+    }
+    for field, can_be in _CHECKED.items():
+        numbers = [n for n in _numbers(columns.get(field, ())) if not table.is_blank(n)]
+        if len(numbers) > 1:
+            good = {number for number in numbers if table.has_any(number, can_be)}
+            unread |= set(numbers) - good if good else set()
+    return unread
+
+
+_CHECKED: Final[Mapping[LeadField, Callable[[str], bool]]] = {
+    LeadField.EMAIL: lambda text: _read(checks.email_address, text) is not None,
+    LeadField.WEBSITE: lambda text: _read(checks.website, text) is not None,
+    LeadField.PHONE: lambda text: _read(lambda each: checks.phone(each, None), text) is not None,
+    LeadField.CONTACT: lambda text: other_field(text) is None,
+}
+
+
+def _numbers(choices: Iterable[Choice]) -> list[int]:
+    return [number for choice in choices for number in choice]
+
+
+def _is_profile(text: str) -> bool:
+    try:
+        checks.website(text)
+    except checks.BadValueError as bad:
+        return bad.flaw.kind == flaws.OTHER_SITE
+    return False
 
 
 def _is_mere_name(name: str) -> bool:
@@ -223,6 +287,14 @@ class _Table:
     def is_blank(self, number: int) -> bool:
         """Return whether no row says anything there."""
         return not any(self.column(number))
+
+    def has_any(self, number: int, shows: Callable[[str], bool]) -> bool:
+        """Return whether *shows* is true for a cell."""
+        return any(map(shows, filter(None, self.column(number))))
+
+    def is_several(self, number: int) -> bool:
+        """Return whether more rows than one have a cell there."""
+        return sum(map(bool, self.column(number))) > 1
 
     def is_constant(self, number: int) -> bool:
         """Return whether several rows have the same cell, and none has another."""

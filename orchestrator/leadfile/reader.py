@@ -23,6 +23,7 @@ from .columns import (
     LeadField,
     UnknownColumnError,
     find_columns,
+    groups_in,
 )
 from .conversion import converted
 from .csv_format import (
@@ -39,7 +40,7 @@ from .csv_format import (
 )
 from .files import LeadFileError, Spool
 from .flaws import filled, joined
-from .headings import group
+from .folding import fold
 from .meaning import SAMPLED_ROWS, columns_in, is_row
 from .rows import LeadRow, Sheet
 
@@ -69,13 +70,18 @@ _FOOTER: Final = re.compile(
     r"total general|"
     r"total(?:es)? (?:de )?(?:registros|filas)|registros\s*:|filas\s*:|p[aá]gina \d|confidencial|"
     r"gerado (?:por|em)|relat[oó]rio gerado|erstellt (?:von|am)|vertraulich|seite \d|gesamt|"
-    r"g[eé]n[eé]r[eé] (?:par|le)|confidentiel)"
+    r"g[eé]n[eé]r[eé] (?:par|le)|confidentiel|"
+    r"(?:fuente|source|quelle|fonte|stand|notas?|notes?|remarques?|hinweise?)\s*:)"
 )
 #: What stands before the sums below a column of numbers.
 _TOTAL: Final = re.compile(
     r"(?i)(?:(?:grand|general|geral|général|sub-?totals?|subtotales|totals?|totales|suma|soma|"
     r"summe|gesamt|gesamtsumme|insgesamt|somme|nombre|sum|counts?|records?|recuento|contagem|"
-    r"anzahl)\b *)+"
+    r"anzahl|ergebnis|gesamtergebnis|totaux)\b *)+"
+)
+#: What stands before or behind the value of a column whose rows are added up.
+_TOTAL_OF: Final = re.compile(
+    r"(?i)(sub-?total\w*|totale?s?|ergebnis|suma|summe)\b|\b(?:total|ergebnis)$"
 )
 #: `Visitors: 812`
 _COUNT: Final = re.compile(r"[:=]\s*\d[\d.,]*\s*\Z")
@@ -209,7 +215,7 @@ def read_lead_file(
     with _text(spool, found) as text:
         records = _records(_lines(path, text, max_line), table.dialect, len(header))
         skipped: Counter[str] = Counter()
-        shape = _Shape.of(_below(records, header, begins, skipped), begins, len(header))
+        shape = _Shape.of(_below(records, header, begins, skipped), begins, header)
     if not shape.rows:
         raise LeadFileError.of(path, file_flaws.NO_ROWS)
     groups = _groups(table, header)
@@ -261,6 +267,8 @@ def _below(
     counted in *skipped*.
     """
     title: Record | None = None
+    above: Sequence[str] = ()
+    first = _first_named(header)
     known = find_columns(header)
     near = begins + _NEAR
     for record in records:
@@ -271,13 +279,14 @@ def _below(
             skipped["title"] += title is not None and not _is_blank(title)
             title = None
             continue
-        if record.line > begins and _is_total(record):
+        if record.line > begins and _is_total(record, above):
             skipped["total"] += 1
             continue
+        above = record.cells
         if title is not None:
             yield title
             title = None
-        if len(header) > 1 and _is_alone(record):
+        if len(header) > 1 and _is_alone(record, first):
             title = record
         else:
             yield record
@@ -293,20 +302,10 @@ def _is_header(cells: Sequence[str], known: Columns) -> bool:
 
 
 def _groups(table: Table, header: Sequence[str]) -> list[str]:
-    """Return whose value each column holds, where the line above the *header* says it.
-
-    A cell of that line stands above the first column of its group: it was merged over all.
-    """
+    """Return whose value each column holds, where the line above the *header* says it."""
     above = list(read_records(table.preamble.splitlines(keepends=True), table.dialect.separators))
     filled = [record for record in above if not _is_blank(record)]
-    cells = filled[-1].cells[: len(header)] if filled else ()
-    if len(set(map(group, cells)) - {""}) <= 1:
-        return []
-    groups = [""]
-    for cell in (*cells, *[""] * (len(header) - len(cells))):
-        # Below a title that says nothing, nothing is a company's or a person's.
-        groups.append((group(cell) or cell) if visible(cell) else groups[-1])
-    return groups[1:]
+    return groups_in(filled[-1].cells, len(header)) if filled else []
 
 
 def _is_blank(record: Record) -> bool:
@@ -380,13 +379,14 @@ class _Shape:
     """The cells of the first rows."""
 
     @classmethod
-    def of(cls, records: Iterator[Record], begins: int, columns: int) -> "_Shape":
-        """Return the shape of the table of so many *columns* below line *begins*.
+    def of(cls, records: Iterator[Record], begins: int, header: Sequence[str]) -> "_Shape":
+        """Return the shape of the table with that *header* below line *begins*.
 
         Some programs end each row, but not the header, with a delimiter: where every row has a
         blank cell behind the header's, that is a column. A single row proves nothing.
         """
         shape = cls()
+        columns, first = len(header), _first_named(header)
         surplus, is_blank = 0, True
         last, has_gap = begins, False
         footer: list[str] = []
@@ -398,10 +398,10 @@ class _Shape:
                 has_gap = True
                 continue
             has_gap = has_gap or record.line > last + 1
-            if footer or _may_be_footer(record, columns, has_gap=has_gap):
-                if _is_alone(record):
+            if footer or _may_be_footer(record, columns, first, has_gap=has_gap):
+                if _is_alone(record, first):
                     shape.ends = last if not footer else shape.ends
-                    footer.append(record.cells[0])
+                    footer.append(next(filter(None, record.cells)))
                     continue
                 # Rows follow, so those were rows, too.
                 shape.rows += len(footer)
@@ -418,30 +418,49 @@ class _Shape:
         return shape
 
 
-def _is_alone(record: Record) -> bool:
-    """Return whether the first cell is the only one with text."""
-    return len(record.cells) == 1 or not any(map(str.strip, record.cells[1:]))
+def _first_named(header: Sequence[str]) -> int:
+    return next((number for number, name in enumerate(header) if visible(name)), 0)
 
 
-def _is_total(record: Record) -> bool:
-    """Return whether *record* has a word for a total, and numbers, but nothing else."""
-    if _TOTAL.match(next(filter(None, record.cells), "").lstrip()) is None:
+def _is_alone(record: Record, first: int) -> bool:
+    """Return whether the cell of the *first* column with a name is the only one with text."""
+    if len(record.cells) == 1:
+        return True
+    return not any(cell.strip() for n, cell in enumerate(record.cells) if n != first)
+
+
+def _is_total(record: Record, above: Sequence[str]) -> bool:
+    """Return whether *record* has a word for a total, and numbers, but nothing else.
+
+    Beside that word may stand a value of the cells *above*, whose rows are added up.
+    """
+    start = next(filter(None, record.cells), "").strip()
+    if _TOTAL.match(start) is None and _TOTAL_OF.search(start) is None:
         return False
     cells = list(filter(None, (cell.strip(" :") for cell in record.cells)))
-    words = sum(_TOTAL.fullmatch(cell) is not None for cell in cells)
-    return 0 < words < len(cells) and all(
-        _SUM.fullmatch(cell) or _TOTAL.fullmatch(cell) for cell in cells
-    )
-
-
-def _may_be_footer(record: Record, columns: int, *, has_gap: bool) -> bool:
-    """Return whether *record* looks like a line that a report program writes below its table."""
-    if columns == 1 or record.has_open_quote or not _is_alone(record):
+    words = [cell for cell in cells if _SUM.fullmatch(cell) is None]
+    if not words or not all(_TOTAL.fullmatch(word) or _is_total_of(word, above) for word in words):
         return False
+    return len(words) < len(cells) or _TOTAL.fullmatch(words[0]) is None
+
+
+def _is_total_of(text: str, above: Sequence[str]) -> bool:
+    found = _TOTAL_OF.search(text)
+    if found is None:
+        return False
+    rest = fold(text[: found.start()] + text[found.end() :])
+    return fold(found[0]).startswith("sub") or rest in set(map(fold, filter(None, above)))
+
+
+def _may_be_footer(record: Record, columns: int, first: int, *, has_gap: bool) -> bool:
+    """Return whether *record* looks like a line that a report program writes below its table."""
+    if columns == 1 or record.has_open_quote or not _is_alone(record, first):
+        return False
+    text = record.cells[first if len(record.cells) > 1 else 0]
     is_apart = has_gap and columns >= _WIDE
-    if is_apart and (len(record.cells) == 1 or _COUNT.search(record.cells[0])):
+    if is_apart and (len(record.cells) == 1 or _COUNT.search(text)):
         return True
-    return _FOOTER.match(record.cells[0]) is not None
+    return _FOOTER.match(text) is not None
 
 
 def _left_out(

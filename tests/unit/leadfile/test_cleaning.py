@@ -281,9 +281,10 @@ def test_the_first_usable_value_counts(given_file: GivenFile) -> None:
         "company,contact,Work Email,Email,URL,Website\n"
         "Acme,Ana,ana@,ana@acme.test,https://linkedin.com/in/ana,acme.test\n"
         "Acme,Eva,eva@acme.test,,https://linkedin.com/in/eva,\n"
+        "Acme,Luz,luz@acme.test,,https://acme.test/luz,\n"
     )
 
-    first, second = read_lead_file(path).rows()
+    first, second, _ = read_lead_file(path).rows()
 
     assert first.lead is not None
     assert (first.lead.email, first.lead.website) == ("ana@acme.test", "acme.test")

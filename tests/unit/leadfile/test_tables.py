@@ -114,6 +114,19 @@ def test_sums_are_no_rows(given_file: GivenFile, total: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "total", ["Total Norte,2", "Norte Total,2", "Norte Ergebnis,", "Subtotal N,2"]
+)
+def test_sums_of_groups_are_no_rows(given_file: GivenFile, total: str) -> None:
+    """A company whose name begins like one is none of the values above it."""
+    path = given_file(f"company,area\nAcme,Norte\nTotal Gas,7\nZara,Norte\n{total}\nMango,Sur\n")
+
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    companies = [row.lead and row.lead.company for row in lead_file.rows()]
+    assert companies == ["Acme", "Total Gas", "Zara", "Mango"]
+
+
+@pytest.mark.parametrize(
     "last", ["Mango\n", "Mango,,,\n", "\nMango,,,\n", "\nX\nB,Eva,e@b.example,\n"]
 )
 def test_a_short_row_is_a_row(given_file: GivenFile, last: str) -> None:
