@@ -27,3 +27,11 @@ def test_tests_of_a_file_that_goes_as_a_whole_share_a_part() -> None:
     """Where tests are apart, each is a part; elsewhere their file is."""
     assert part_of(f"{APART[0]}::test_one[a]") == f"{APART[0]}::test_one[a]"
     assert part_of("tests/unit/test_any.py::test_one[a]") == "tests/unit/test_any.py"
+
+
+def test_what_takes_longest_begins_first(request: pytest.FixtureRequest) -> None:
+    """The slow files begin in the order in which they are listed, others between them."""
+    files = [test.nodeid.partition("::")[0] for test in spread(request.session.items[::-1])]
+
+    listed = [file for file in dict.fromkeys(files) if file in APART]
+    assert listed == [file for file in APART if file in files]

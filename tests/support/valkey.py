@@ -59,6 +59,8 @@ async def follow(primary: Valkey, replica: Valkey) -> None:
     """Make *replica* follow *primary*; return once it has caught up."""
     address = urlsplit(primary.url)
     async with client_of(primary, 0) as one, client_of(replica, 0) as other:
+        # By default a primary waits for 5 s, in case more replicas ask for the same copy.
+        await one.config_set("repl-diskless-sync-delay", 0)
         await other.config_set("masterauth", address.password or "")
         await other.replicaof(str(address.hostname), str(address.port))
 
