@@ -72,7 +72,8 @@ def time_limit(seconds: float) -> Iterator[None]:
 
     It cancels again until the block has ended, for the reason that `end_task` gives.
     """
-    loop, task = asyncio.get_running_loop(), _current_task()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101 - only a task can be cancelled
     before, times = task.cancelling(), 0
     timer: asyncio.TimerHandle
 
@@ -151,7 +152,8 @@ class Supervisor:
         The pause after an error doubles with each further one, within bounds; it begins anew after
         a round that went well, or that went on for longer than the longest pause before it failed.
         """
-        task, health = _current_task(), self._observe(loop.name, loop.every)
+        task, health = asyncio.current_task(), self._observe(loop.name, loop.every)
+        assert task is not None  # noqa: S101 - a coroutine runs in one
         while not task.cancelling():
             health.begin()
             try:
@@ -226,13 +228,6 @@ class _Health:
             at=_where(error),
         )
         return pause
-
-
-def _current_task() -> "asyncio.Task[Any]":
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("there is no task to cancel")
-    return task
 
 
 def _where(error: BaseException) -> list[str]:

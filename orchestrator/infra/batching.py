@@ -141,19 +141,16 @@ class ScriptBatcher:
         return reply
 
     async def _send(self, calls: Sequence[_Call]) -> list[Any]:
-        replies = await self._execute(calls)
+        pipe = self._redis.pipeline(transaction=False)
+        for script, keys, args in calls:
+            pipe.evalsha(script.sha, len(keys), *keys, *args)
+        replies = await pipe.execute(raise_on_error=False)
         unknown = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:
             # A server that has started since. It has carried out none of these.
             for text in {calls[n][0].script for n in unknown}:
                 await self._redis.script_load(text)
-            again = await self._execute([calls[n] for n in unknown])
+            again = await self._send([calls[n] for n in unknown])
             for n, reply in zip(unknown, again, strict=True):
                 replies[n] = reply
         return replies
-
-    async def _execute(self, calls: Sequence[_Call]) -> list[Any]:
-        pipe = self._redis.pipeline(transaction=False)
-        for script, keys, args in calls:
-            pipe.evalsha(script.sha, len(keys), *keys, *args)
-        return await pipe.execute(raise_on_error=False)

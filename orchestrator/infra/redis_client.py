@@ -18,7 +18,6 @@ from typing import Any, Final, cast
 from redis.asyncio import (
     BlockingConnectionPool,
     Connection,
-    ConnectionPool,
     Redis,
     SSLConnection,
     UnixDomainSocketConnection,
@@ -54,11 +53,11 @@ class _Pipeline(Pipeline):
     """A pipeline that ends in bounded time."""
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's
-        with time_limit(_limit_s(self.connection_pool)):
+        with time_limit(self.connection_pool.connection_kwargs["socket_timeout"]):
             return await super().execute(raise_on_error)
 
     async def immediate_execute_command(self, *args: object, **options: object) -> object:
-        with time_limit(_limit_s(self.connection_pool)):
+        with time_limit(self.connection_pool.connection_kwargs["socket_timeout"]):
             return await super().immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's
 
 
@@ -71,7 +70,7 @@ class _Client(Redis):
     """
 
     async def execute_command(self, *args: object, **options: object) -> object:
-        with time_limit(_limit_s(self.connection_pool)):
+        with time_limit(self.connection_pool.connection_kwargs["socket_timeout"]):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 - redis-py's
@@ -126,10 +125,6 @@ def _pool(address: RedisAddress, settings: dict[str, Any]) -> BlockingConnection
     ((host, port),) = address.hosts
     kind = SSLConnection if address.tls else Connection
     return BlockingConnectionPool(connection_class=kind, host=host, port=port, **settings)
-
-
-def _limit_s(pool: ConnectionPool) -> float:
-    return float(pool.connection_kwargs["socket_timeout"])
 
 
 class StoreUnavailable(Exception):

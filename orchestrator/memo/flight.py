@@ -25,7 +25,7 @@ from orchestrator.infra.lease import LeaseClock, Renewal
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.memo.entry import Entry, Failure, JsonObject, Leading, encode, encode_record
 from orchestrator.memo.errors import LeaseLost, LoadFailed
-from orchestrator.memo.options import MemoOptions
+from orchestrator.memo.options import Durability, MemoOptions
 from orchestrator.memo.store import Keys, Records, Scripts
 
 log = structlog.get_logger(__name__)
@@ -220,7 +220,7 @@ class Flight:
         self.held_until = max(self.held_until, written_at + hold.total_seconds())
         if await self._records.write(self._keys, self.token, record, hold=hold):
             self.lease.asked_at = written_at
-        if durably:
+        if durably and self._records.durability is not Durability.NONE:
             await self._records.confirm(self._keys, self.token)
 
     async def amend_record(self, record: JsonObject, *, take: bool = False) -> None:
@@ -372,7 +372,7 @@ class Leader:
 
     def _go_on(self, work: Coroutine[None, None, None], name: str) -> None:
         """Finish *work* in the background: the callers do not wait for it."""
-        task = asyncio.create_task(_logged(work, name), name=name)
+        task = asyncio.create_task(_log_errors(work, name), name=name)
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
@@ -438,7 +438,7 @@ class Leader:
         return Failure({"memo": list(unknown.args)}, self._options.unknown_failure_ttl)
 
 
-async def _logged(work: Coroutine[None, None, None], name: str) -> None:
+async def _log_errors(work: Coroutine[None, None, None], name: str) -> None:
     try:
         await work
     except Exception:

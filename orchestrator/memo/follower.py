@@ -45,7 +45,7 @@ class Notices:
         self._task: asyncio.Task[None] | None = None
         self._subscribed = asyncio.Event()
 
-    async def listening(self) -> None:
+    async def subscribe(self) -> None:
         """Wait for the first subscription, but not long: waiters are woken when it comes late."""
         if self._task is None:
             self._task = self._supervisor.start(self._loop)
@@ -112,7 +112,7 @@ class Processes:
         # Of the last renewal that went well, and of the first one since the last gap.
         self._renewed_at = self._steady_since = -self._ttl_s
 
-    async def beating(self) -> None:
+    async def announce(self) -> None:
         """Return once this process is known to be alive, and is kept known.
 
         Raises:

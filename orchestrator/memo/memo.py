@@ -6,6 +6,7 @@ away does not stop the flight: what it has begun is finished and stored.
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,6 @@ from orchestrator.memo.store import (
     Records,
     Scripts,
     is_readable,
-    new_token,
     process_of,
     remove_unreadable,
 )
@@ -65,7 +65,7 @@ TAKE_OVERS: Final = 3
 
 
 @dataclass(slots=True)
-class _Flying:
+class _Running:
     """A flight of this process, and how many callers wait for it."""
 
     task: asyncio.Task[FlightResult]
@@ -109,11 +109,12 @@ class Memo:
         self._decoded = DecodedEntries(self._options.decoded)
         self._notices = Notices(redis, supervisor)
         self._processes = Processes(redis, supervisor, ttl=self._options.process_ttl)
-        self.records = Records(redis, self._scripts, self._options.durability, clock=clock)
+        self.records = Records(redis, self._scripts, self._options, clock=clock)
         self._leader = Leader(
             redis, self._scripts, self.records, failures, self._options, clock=clock
         )
-        self._flying: dict[str, _Flying] = {}
+        self._flights: dict[str, _Running] = {}
+        self._is_known = False
 
     async def get(
         self,
@@ -218,7 +219,7 @@ class Memo:
         Returns:
             Whether there was such a load.
         """
-        flying = self._flying.get(key)
+        flying = self._flights.get(key)
         if flying is None or flying.waiting:
             return False
         flying.abandonment.ask()
@@ -226,7 +227,7 @@ class Memo:
 
     def abandon_below(self, prefix: str) -> None:
         """Abandon the loads of all keys that begin with *prefix*."""
-        for key in [each for each in self._flying if each.startswith(prefix)]:
+        for key in [each for each in self._flights if each.startswith(prefix)]:
             self.abandon(key)
 
     async def end_if_gone(self, key: str, leader: str) -> bool:
@@ -262,26 +263,26 @@ class Memo:
             except ValueError:  # the next lookup removes it
                 return
             if is_meant(self._failure(encoded, timedelta(0))):
-                await self._scripts.drop_failure(keys, stored)
+                await self.records.drop_failure(keys, stored)
 
     async def aclose(self) -> None:
         """Let running flights end, then stop listening and reading. The client stays open."""
-        while self._flying:
-            await asyncio.wait([flying.task for flying in self._flying.values()])
+        while self._flights:
+            await asyncio.wait([flying.task for flying in self._flights.values()])
         await self._leader.aclose()
         await self._processes.aclose()
         await self._notices.aclose()
         await self._reader.aclose()
 
     def __repr__(self) -> str:
-        return f"<Memo {len(self._flying)} flights>"
+        return f"<Memo {len(self._flights)} flights>"
 
     async def _lead_or_join(
         self, key: str, load: Loader, is_enough: Callable[[Entry], bool]
     ) -> Outcome:
         """Wait for the flight of *key*, beginning one with *load* where there is none."""
         while True:
-            flying = self._flying.get(key)
+            flying = self._flights.get(key)
             # One that has ended may still be listed. Waiting for it would not give way to the
             # callback that takes it off: the loop would stand still.
             is_ours = flying is None or flying.task.done()
@@ -306,20 +307,20 @@ class Memo:
             if result.stored and is_enough(outcome.entry):
                 return Outcome(outcome.key, Source.COALESCED, outcome.entry, outcome.age_ms)
 
-    def _take_off(self, key: str, load: Loader, is_enough: Callable[[Entry], bool]) -> _Flying:
+    def _take_off(self, key: str, load: Loader, is_enough: Callable[[Entry], bool]) -> _Running:
         """Begin a flight, which goes on without its callers."""
         abandonment = Abandonment()
         flight = self._fly(key, load, abandonment, is_enough)
         task = asyncio.create_task(flight, name=f"memo-flight {key}")
-        flying = self._flying[key] = _Flying(task, abandonment)
+        flying = self._flights[key] = _Running(task, abandonment)
 
-        def landed(done: asyncio.Task[FlightResult]) -> None:
-            if self._flying[key].task is done:  # and not its successor
-                del self._flying[key]
+        def forget(done: asyncio.Task[FlightResult]) -> None:
+            if self._flights[key].task is done:  # and not its successor
+                del self._flights[key]
             if not done.cancelled():
                 done.exception()  # marks it as seen: every caller may have gone away
 
-        task.add_done_callback(landed)
+        task.add_done_callback(forget)
         return flying
 
     async def _fly(
@@ -329,10 +330,10 @@ class Memo:
         abandonment: Abandonment,
         is_enough: Callable[[Entry], bool],
     ) -> FlightResult:
-        keys, token = Keys(key), new_token(self._processes.id)
+        keys, token = Keys(key), f"{self._processes.id}.{secrets.token_hex(8)}"
         source, overtaken, unwanted = Source.HIT, 0, ""
-        await self._notices.listening()
-        await self._processes.beating()
+        if not self._is_known:
+            await self._join()
         while True:
             with self._notices.expect(keys.entry) as ended:
                 asked_at = time.monotonic()
@@ -345,17 +346,9 @@ class Memo:
                         return FlightResult(outcome, stored=True)
                     case Failed(encoded, retry_in):
                         raise self._failure(encoded, retry_in)
-                    case Following(patience, leader):
+                    case Following():
                         source = Source.COALESCED
-                        with (
-                            abandonment.possible(),
-                            self._processes.watching(process_of(leader), ended) as gone,
-                            contextlib.suppress(TimeoutError),
-                        ):
-                            async with asyncio.timeout(patience.total_seconds()):
-                                await ended.wait()
-                        if gone.is_set():
-                            await self.end_if_gone(key, leader)
+                        await self._follow(key, reply, ended, abandonment)
                     case Leading():
                         try:
                             return await self._leader.lead(
@@ -374,6 +367,30 @@ class Memo:
                                 raise
                     case _:
                         assert_never(reply)
+
+    async def _follow(
+        self, key: str, flight: Following, ended: asyncio.Event, abandonment: Abandonment
+    ) -> None:
+        """Wait until a process's *flight* has *ended*, or may have; end it if that one is gone."""
+        with (
+            abandonment.possible(),
+            self._processes.watching(process_of(flight.leader), ended) as gone,
+            contextlib.suppress(TimeoutError),
+        ):
+            async with asyncio.timeout(flight.patience.total_seconds()):
+                await ended.wait()
+        if gone.is_set():
+            await self.end_if_gone(key, flight.leader)
+
+    async def _join(self) -> None:
+        """Learn what other processes end, and let them know of this one, before its first flight.
+
+        Raises:
+            StoreUnavailable: Redis is unavailable.
+        """
+        await self._notices.subscribe()
+        await self._processes.announce()
+        self._is_known = True
 
     async def _begin(self, keys: Keys, token: str, unwanted: str) -> BeginReply:
         while True:

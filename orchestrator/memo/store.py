@@ -16,7 +16,6 @@ connection has written it; one that is missing lies on a server that is not the 
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -42,7 +41,7 @@ from orchestrator.memo.entry import (
     json_object,
 )
 from orchestrator.memo.errors import LeaseLost, NotDurable, RecordGone
-from orchestrator.memo.options import CONFIRMED_WITHIN, Durability, MemoOptions, milliseconds
+from orchestrator.memo.options import CONFIRMED_WITHIN, MemoOptions, milliseconds
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +49,8 @@ log = structlog.get_logger(__name__)
 CHANNEL: Final = "memo1:settled"
 #: Written to be waited for: what was logged before it is as safe as it is.
 BARRIER: Final = "memo1:barrier"
-#: Sorted set of the records there are, by the instant at which a sweeper may look (ms).
+#: Sorted set of the records there are, each `<writer's token> <entry key>`, by the instant at which
+#: a sweeper may look (ms).
 RECORDED: Final = "memo1:noted"
 
 _OURS: Final = "memo1:"
@@ -116,19 +116,9 @@ def process_key(process: str) -> str:
     return _PROCESS + process
 
 
-def new_token(process: str) -> str:
-    """Return a token for a flight of *process*, unique to the flight."""
-    return f"{process}.{secrets.token_hex(8)}"
-
-
 def process_of(token: str) -> str:
-    """Return the process that *token* belongs to."""
+    """Return the process whose flight has *token*: what stands before the dot."""
     return token.partition(".")[0]
-
-
-def record_member(entry: str, token: str) -> str:
-    """Return the member of `RECORDED` for the record that *token* has written for *entry*."""
-    return f"{token} {entry}"
 
 
 def is_ours(key: bytes) -> bool:
@@ -154,22 +144,20 @@ class Scripts:
 
     Steps of concurrent flights share a round trip. All raise RedisError or OSError where Redis is
     unavailable or refuses; then the step may have been carried out or not. Each may be repeated.
+
+    Attributes:
+        call: Calls a script with its keys and arguments.
     """
 
     def __init__(self, redis: Redis, options: MemoOptions | None = None) -> None:
-        def load(name: str) -> AsyncScript:
-            return load_script(redis, "orchestrator.memo", name)
-
         options = options or MemoOptions()
+        self.call = ScriptBatcher(redis).call
         self._redis = redis
-        self._call = ScriptBatcher(redis).call
-        self._begin = load("begin")
-        self._write_record = load("record")
-        self._drop_record = load("drop_record")
-        self._commit = load("commit")
-        self._release = load("release")
-        self._invalidate = load("invalidate")
-        self._quarantine = load("quarantine")
+        self._begin = _load(redis, "begin")
+        self._commit = _load(redis, "commit")
+        self._release = _load(redis, "release")
+        self._invalidate = _load(redis, "invalidate")
+        self._quarantine = _load(redis, "quarantine")
         self._lease_ms = milliseconds(options.lease)
         self._record_ttl_ms = milliseconds(options.record_ttl)
         self._generation_ttl_ms = milliseconds(options.generation_ttl)
@@ -184,28 +172,7 @@ class Scripts:
         """
         names = (keys.entry, keys.lease, keys.generation, keys.record, keys.failure)
         args = (token, self._lease_ms, unwanted)
-        return cast("list[Any]", await self._call(self._begin, names, args))
-
-    async def write_record(
-        self, keys: Keys, token: str, body: bytes, *, writer: str, hold: timedelta, amends: bool
-    ) -> int:
-        """Write *body* as the record of *writer*, and list it; return what `record.lua` says."""
-        names = (keys.lease, keys.record, RECORDED)
-        args: list[Any] = [token, body, self._record_ttl_ms, self._lease_ms, hold // _MS]
-        args += [int(amends), record_member(keys.entry, writer)]
-        return cast("int", await self._call(self._write_record, names, args))
-
-    async def drop_record(
-        self, keys: Keys, token: str, *, body: bytes | None, with_failure: bool
-    ) -> bool:
-        """Remove the record that *token* wrote, or only if it is still *body*."""
-        names = [keys.record, RECORDED, *([keys.failure] if with_failure else [])]
-        args = (body or token, record_member(keys.entry, token))
-        return bool(await self._call(self._drop_record, names, args))
-
-    async def drop_failure(self, keys: Keys, stored: bytes) -> None:
-        """Let the next caller load, unless another failure than *stored* has come since."""
-        await self._call(self._drop_record, (keys.failure, RECORDED), (stored, ""))
+        return cast("list[Any]", await self.call(self._begin, names, args))
 
     async def commit(
         self, keys: Keys, token: str, generation: int, entry: Entry, body: bytes, record: bytes
@@ -216,8 +183,8 @@ class Scripts:
         until_ms = entry.expires_at_ms
         stale_until_ms = until_ms + self._stale_for_ms if self._stale_for_ms else 0
         args: list[Any] = [token, generation, body, until_ms, CHANNEL, keys.entry]
-        args += [record, self._record_ttl_ms, stale_until_ms, record_member(keys.entry, token)]
-        return cast("bytes", await self._call(self._commit, names, args)).decode()
+        args += [record, self._record_ttl_ms, stale_until_ms, f"{token} {keys.entry}"]
+        return cast("bytes", await self.call(self._commit, names, args)).decode()
 
     async def release(
         self, keys: Keys, token: str, failure: Failure | None = None, *, if_gone: bool = False
@@ -236,7 +203,7 @@ class Scripts:
         if failure is not None:
             encoded, ttl_ms = orjson.dumps(failure.encoded), milliseconds(failure.ttl)
         args = (token, encoded, ttl_ms, self._longest_failure_ttl_ms, CHANNEL, keys.entry)
-        return cast("int", await self._call(self._release, names, args))
+        return cast("int", await self.call(self._release, names, args))
 
     async def invalidate(self, entries: Iterable[str]) -> int:
         """Raise the generation of each of *entries* and remove it; return how many existed."""
@@ -244,7 +211,7 @@ class Scripts:
         for entry in entries:
             keys = Keys(entry)
             names = (keys.entry, keys.generation, keys.failure, keys.failures, keys.stale)
-            removed += await self._call(self._invalidate, names, (self._generation_ttl_ms,))
+            removed += await self.call(self._invalidate, names, (self._generation_ttl_ms,))
         return removed
 
     async def invalidate_pattern(self, pattern: str) -> int:
@@ -269,7 +236,11 @@ class Scripts:
     async def quarantine(self, keys: Keys, stored: bytes) -> bool:
         """Set the unreadable entry *stored* aside, unless another has taken its place."""
         names = (keys.entry, keys.corrupt)
-        return bool(await self._call(self._quarantine, names, (stored, self._corrupt_ttl_ms)))
+        return bool(await self.call(self._quarantine, names, (stored, self._corrupt_ttl_ms)))
+
+
+def _load(redis: Redis, name: str) -> AsyncScript:
+    return load_script(redis, "orchestrator.memo", name)
 
 
 async def remove_unreadable(
@@ -331,15 +302,23 @@ class LeftRecord:
 
 
 class Records:
-    """The records of one database."""
+    """The records of one database.
+
+    Attributes:
+        durability: Where a record that has to be durable must be: see `confirm`.
+    """
 
     def __init__(
-        self, redis: Redis, scripts: Scripts, durability: Durability, *, clock: Clock
+        self, redis: Redis, scripts: Scripts, options: MemoOptions, *, clock: Clock
     ) -> None:
+        self.durability = options.durability
         self._redis = redis
-        self._scripts = scripts
+        self._call = scripts.call
+        self._write = _load(redis, "record")
+        self._drop = _load(redis, "drop_record")
+        self._record_ttl_ms = milliseconds(options.record_ttl)
+        self._lease_ms = milliseconds(options.lease)
         self._clock = clock
-        self._durability = durability
         self._confirmations = Confirmations(redis)
 
     async def write(
@@ -370,28 +349,28 @@ class Records:
             RecordGone: There is no record to replace.
             StoreUnavailable: Redis is unavailable; the record may be written or not.
         """
-        body = encode_record(record, token=writer or token)
+        owner = writer or token
+        names = (keys.lease, keys.record, RECORDED)
+        args: list[Any] = [token, encode_record(record, token=owner), self._record_ttl_ms]
+        args += [self._lease_ms, hold // _MS, int(writer is not None), f"{owner} {keys.entry}"]
         with store_errors("record"):
-            written = await self._scripts.write_record(
-                keys, token, body, writer=writer or token, hold=hold, amends=writer is not None
-            )
+            written = await self._call(self._write, names, args)
         if written == _GONE:
             raise RecordGone(keys.entry)
         if not written:
             raise LeaseLost(keys.entry)
-        return written == _RENEWED
+        return bool(written == _RENEWED)
 
     async def confirm(self, keys: Keys, token: str) -> None:
-        """Return once the record that *token* has written is where the options want it.
+        """Return once the record that *token* has written is where `durability` wants it.
 
         Raises:
             LeaseLost: The server does not have it: it was not the one that wrote it.
             NotDurable: It is not there in time, or the server cannot tell.
             StoreUnavailable: Redis is unavailable, so it is unknown.
         """
-        if self._durability is not Durability.NONE:
-            with store_errors("confirm"):
-                await self._confirmations.confirm(keys, token)
+        with store_errors("confirm"):
+            await self._confirmations.confirm(keys, token)
 
     async def drop(
         self, keys: Keys, token: str, *, body: bytes | None = None, with_failure: bool = False
@@ -407,13 +386,21 @@ class Records:
         Returns:
             Whether it was there, and is removed.
         """
+        names = [keys.record, RECORDED, *([keys.failure] if with_failure else [])]
+        args = (body or token, f"{token} {keys.entry}")
         try:
-            return await self._scripts.drop_record(
-                keys, token, body=body, with_failure=with_failure
-            )
+            return bool(await self._call(self._drop, names, args))
         except (RedisError, OSError) as error:
             log.warning("memo.record_not_dropped", key=keys.entry, error=type(error).__name__)
             return False
+
+    async def drop_failure(self, keys: Keys, stored: bytes) -> None:
+        """Let the next caller load, unless another failure than *stored* has come since.
+
+        Raises:
+            RedisError, OSError: Redis is unavailable.
+        """
+        await self._call(self._drop, (keys.failure, RECORDED), (stored, ""))
 
     async def discard(self, left: LeftRecord) -> None:
         """Remove a record that was found, unless another one has been written since."""
@@ -438,7 +425,7 @@ class Records:
             left, gone, unreadable = [], [], []
             for member, record, lease in zip(members, stored[0::2], stored[1::2], strict=True):
                 try:
-                    each = _read_left(member, record, lease)
+                    each = _left_record(member, record, lease)
                 except ValueError:
                     unreadable.append(member)
                     continue
@@ -457,7 +444,7 @@ class Records:
 
     async def look_again(self, left: LeftRecord, *, after: timedelta) -> None:
         """Put off the next look at a record."""
-        member = record_member(left.key, left.record["written_by"])
+        member = f"{left.record['written_by']} {left.key}"
         with store_errors("record"):
             await self._redis.zadd(RECORDED, {member: self._ms(after)}, xx=True)
 
@@ -466,7 +453,7 @@ class Records:
         return (self._clock() + later).timestamp() * 1000
 
 
-def _read_left(member: str, record: bytes | None, lease: bytes | None) -> LeftRecord | None:
+def _left_record(member: str, record: bytes | None, lease: bytes | None) -> LeftRecord | None:
     """Return the record that is listed as *member*; None if it is gone.
 
     Raises:

@@ -150,8 +150,8 @@ class _Memo:
             durability=durability,
         )
         self._scripts = Scripts(redis, options)
-        self._scripts._call = _call  # noqa: SLF001 - no tasks here
-        self.records = Records(redis, self._scripts, durability, clock=facts.clock)
+        self._scripts.call = _call  # no tasks here
+        self.records = Records(redis, self._scripts, options, clock=facts.clock)
         alone = stand_ins.Confirmations(redis)
         self.records._confirmations = alone  # type: ignore[assignment] # noqa: SLF001 - no tasks here
         self._processes = stand_ins.Processes()

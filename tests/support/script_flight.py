@@ -5,7 +5,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from orchestrator.memo import Failure, MemoOptions
+from orchestrator.infra.clock import utc_now
+from orchestrator.memo import Failure, LeaseLost, MemoOptions, RecordGone, Records
 from orchestrator.memo.entry import Entry, encode, encode_record
 from orchestrator.memo.store import Keys, Scripts
 from tests.support.loading import KEY
@@ -32,6 +33,7 @@ class ScriptFlight:
     def __init__(self, redis: Redis, token: str) -> None:
         self.token = token
         self._scripts = Scripts(redis, _OPTIONS)
+        self._records = Records(redis, self._scripts, _OPTIONS, clock=utc_now)
 
     async def begin(self) -> list[Any]:
         """Ask who leads."""
@@ -40,16 +42,19 @@ class ScriptFlight:
     async def record(
         self, text: str, *, hold: timedelta = timedelta(0), writer: str | None = None
     ) -> int:
-        """Write a record, or change that of *writer*."""
-        body = encode_record({"text": text}, token=writer or self.token)
-        amends = writer is not None
-        return await self._scripts.write_record(
-            KEYS, self.token, body, writer=writer or self.token, hold=hold, amends=amends
-        )
+        """Write a record, or change that of *writer*; return what `record.lua` does."""
+        record = {"text": text}
+        try:
+            renewed = await self._records.write(KEYS, self.token, record, hold=hold, writer=writer)
+        except RecordGone:
+            return -1
+        except LeaseLost:
+            return 0
+        return 2 if renewed else 1
 
     async def drop_record(self) -> bool:
         """Remove the record."""
-        return await self._scripts.drop_record(KEYS, self.token, body=None, with_failure=False)
+        return await self._records.drop(KEYS, self.token)
 
     async def commit(self, generation: int = 0, *, last_record: str = "") -> str:
         """Store an answer, and a stale copy."""

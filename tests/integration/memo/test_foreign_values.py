@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from orchestrator.memo import LoadFailed, Memo, Source
 from orchestrator.memo.memo import RECORD_UNREADABLE
-from orchestrator.memo.store import RECORDED, Keys, record_member
+from orchestrator.memo.store import RECORDED, Keys
 from tests.support.loading import KEY, Loader
 
 KEYS = Keys(KEY)
@@ -90,7 +90,7 @@ async def test_an_unreadable_record_keeps_no_other_from_the_sweeper(
     good = Keys("surfsense:good")
     await _bytes(memo_redis, KEYS.record)
     await memo_redis.set(good.record, orjson.dumps({"written_by": "b.2"}), ex=60)
-    members = {record_member(KEY, "a.1"): 1, record_member(good.entry, "b.2"): 2}
+    members = {f"a.1 {KEY}": 1, f"b.2 {good.entry}": 2}
     await memo_redis.zadd(RECORDED, members)
     await memo_redis.expire(RECORDED, 60)
 

@@ -189,7 +189,7 @@ async def test_the_sweeper_ends_the_flight_of_a_buyer_that_is_gone(
 ) -> None:
     """The ledger has the money although no caller asks for the company."""
     buying = await _begin_to_buy(buyer)
-    await successor.memo._processes.beating()  # noqa: SLF001 - as a worker at work
+    await successor.memo._processes.announce()  # noqa: SLF001 - as a worker at work
     await _stop(buyer)
 
     async def is_settled() -> bool:
