@@ -557,7 +557,10 @@ async def _cap(runtime: Runtime, job: Job, max_cost_micros: int | None) -> int |
 async def _to_buy(
     runtime: Runtime, job: Job, failed_items: Sequence[FailedItem], companies: Distinct
 ) -> int:
-    """Return how many companies of *failed_items* would be bought, but for those of *companies*."""
+    """Return how many prices the companies of *failed_items* would cost at most.
+
+    Those of *companies* are not counted; they are noted, price by price.
+    """
     if job.kind is JobKind.REJUDGE:
         return 0
     named = [item for item in failed_items if item.company_key is not None]
@@ -567,8 +570,10 @@ async def _to_buy(
     leads = [each for each in stored if own_key(mention_of(each)) is not None]
     asked += leads_asked(runtime.leads.pipeline, leads, runtime.clock())
     # A lead that is not there may be soon, with any company.
-    to_buy = len(set(ids)) - len(stored)
-    for preview in await runtime.purchasing.enricher.preview(asked):
-        known = len(companies)
-        to_buy += preview.buys and companies.number(preview.company_key) == known
+    enricher = runtime.purchasing.enricher
+    to_buy = (len(set(ids)) - len(stored)) * enricher.most_prices
+    for preview in await enricher.preview(asked):
+        for price in range(preview.most_prices if preview.buys else 0):
+            known = len(companies)
+            to_buy += companies.number(f"{preview.company_key}\0{price}") == known
     return to_buy

@@ -18,7 +18,7 @@ from orchestrator.evidence.model import Step
 from orchestrator.handlers import CompanyHandler, ItemStatus
 from orchestrator.handlers.company import report_of_failure
 from orchestrator.handlers.explanation import Explanation
-from orchestrator.identity import Mention, as_key, is_refined
+from orchestrator.identity import Mention, as_key, domain_key, is_refined
 from orchestrator.identity.resolution import (
     IdentityDecision,
     IdentityRules,
@@ -412,8 +412,8 @@ async def forget(runtime: Runtime, names: Sequence[str]) -> int:
     """
     known = {one for name in names for one in await _all_keys(runtime, as_key(name))}
     memo = runtime.purchasing.memo
-    # Steps first: none of them may come back in an answer that is assembled meanwhile.
-    await memo.invalidate(*await runtime.purchasing.questions.of(*known))
+    # Parts first: none of them may come back in an answer that is made of them meanwhile.
+    await memo.invalidate(*await runtime.purchasing.questions.of(*known), *map(domain_key, known))
     return await memo.invalidate(*map(entry_key, known))
 
 

@@ -136,8 +136,8 @@ async def take_sample(runtime: Runtime, batch: Batch, size: int, *, quiet: bool)
         rows,
         leads,
         known.to_buy,
-        price_micros=known.price_micros,
-        most_calls=len(Step) if by_steps else 1,
+        price_micros=known.price_micros * known.questions,
+        most_calls=len(Step) if by_steps else known.questions,
     )
     time, per_minute = await patiently(lambda: _time(runtime, job, projection), patience)
     return Sample(job, rows, known, projection, time, per_minute, language)
@@ -288,7 +288,7 @@ def _lines(sample: Sample) -> Iterator[tuple[str, str, str]]:
     remark = f"of {known.companies:,} companies, {known.fresh:,} are known"
     yield "companies to buy", f"{projection.to_buy:,}", remark
     price = projection.price
-    yield "price of each", _money(price), f"{dollars(known.price_micros)} at most"
+    yield "price of each", _money(price), f"{dollars(known.price_micros * known.questions)} at most"
     yield "cost of the rest", _money(projection.cost), ""
     yield "purchases", _count(projection.purchases), f"{projection.calls.expected:.1f} a company"
     if sample.time is not None:

@@ -260,7 +260,11 @@ _PLURAL: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Numbers of distinct companies, by what would happen to them."""
+    """Numbers of distinct companies, by what would happen to them.
+
+    `again` are those among the ones to buy that SurfSense is asked for twice if their name alone
+    means several companies to it: once more with their domain.
+    """
 
     rows: int
     items: int
@@ -270,6 +274,7 @@ class Estimate:
     unneeded: int
     price_micros: int
     max_cost_micros: int | None
+    again: int = 0
     imported: ImportReport | None = None
 
     @property
@@ -278,20 +283,28 @@ class Estimate:
         return self.companies - self.fresh - self.ambiguous - self.unneeded
 
     @property
+    def questions(self) -> int:
+        """How many times the price one company costs at most."""
+        return 2 if self.again else 1
+
+    @property
     def affordable(self) -> int:
-        """How many of the companies to buy the cap allows at the list price."""
-        if self.max_cost_micros is None or not self.price_micros:
-            return self.to_buy
-        return min(self.to_buy, self.max_cost_micros // self.price_micros)
+        """How many of the companies to buy the cap allows at the list price, each asked once."""
+        return self._within_cap(self.to_buy)
 
     @property
     def cost_micros(self) -> int:
-        """The cost of the affordable purchases at the list price: the worst case."""
-        return self.affordable * self.price_micros
+        """The cost of all that the cap allows at the list price: the worst case."""
+        return self._within_cap(self.to_buy + self.again) * self.price_micros
+
+    def _within_cap(self, prices: int) -> int:
+        if self.max_cost_micros is None or not self.price_micros:
+            return prices
+        return min(prices, self.max_cost_micros // self.price_micros)
 
     def as_json(self) -> dict[str, Any]:
         """Return the estimate for `--json`."""
-        names = ("rows", "items", "companies", "fresh", "ambiguous", "unneeded", "to_buy")
+        names = ("rows", "items", "companies", "fresh", "ambiguous", "unneeded", "to_buy", "again")
         counts = {name: getattr(self, name) for name in (*names, "affordable", "price_micros")}
         return {**counts, "cost_micros_at_most": self.cost_micros, **_imported(self.imported)}
 
@@ -310,11 +323,12 @@ class _Found(IntEnum):
     AMBIGUOUS = 1
     FRESH = 2
     TO_BUY = 3
+    TO_BUY_TWICE = 4
 
     @classmethod
     def by(cls, preview: Preview) -> "_Found":
         if preview.buys:
-            return cls.TO_BUY
+            return cls.TO_BUY if preview.most_prices == 1 else cls.TO_BUY_TWICE
         if preview.is_ambiguous:
             return cls.AMBIGUOUS
         return cls.FRESH if preview.fresh else cls.UNNEEDED
@@ -351,6 +365,7 @@ async def estimate(
         fresh=found.count(_Found.FRESH),
         ambiguous=found.count(_Found.AMBIGUOUS),
         unneeded=found.count(_Found.UNNEEDED),
+        again=found.count(_Found.TO_BUY_TWICE),
         price_micros=runtime.purchasing.price_micros,
         max_cost_micros=max_cost_micros,
     )
@@ -362,6 +377,9 @@ def show_estimate(found: Estimate, *, as_json: bool) -> None:
         print_json(found.as_json())
     else:
         out.print(_estimate_table(found))
+
+
+_AGAIN: Final = "at most: with the domain, if the name means several companies"
 
 
 def _estimate_table(found: Estimate) -> Table:
@@ -376,6 +394,7 @@ def _estimate_table(found: Estimate) -> Table:
             ("ambiguous names", str(found.ambiguous), "nothing is bought for them"),
             *([("decided without", str(found.unneeded), "by the lead's domain")] * has_unneeded),
             ("to buy", str(found.to_buy), f"{dollars(found.price_micros)} each at most"),
+            *([("asked again", str(found.again), _AGAIN)] * (found.again > 0)),
             *([("within the cap", str(found.affordable), "the rest is skipped")] * is_capped),
             ("cost at most", dollars(found.cost_micros), ""),
         ]

@@ -131,19 +131,26 @@ async def enrich_patiently(
         for _ in range(TRIES - 1):
             context.tries.begin()
             try:
-                return await enricher.enrich(company, billing, wants=wants)
+                found = await enricher.enrich(company, billing, wants=wants)
+                failed = found.unasked
+                if not isinstance(failed, TransientEnrichmentError) or not _is_soon(failed):
+                    return found
             except TransientEnrichmentError as error:
-                # No pause after a flight that was overtaken while it stood still.
-                retry_in = error.retry_in or timedelta(0)
-                if retry_in > LONGEST_PAUSE:
+                if not _is_soon(error):
                     raise
-                await context.pause(retry_in)
+                failed = error
+            # No pause after a flight that was overtaken while it stood still.
+            await context.pause(failed.retry_in or timedelta(0))
         context.tries.begin()
         return await enricher.enrich(company, billing, wants=wants)
     except asyncio.CancelledError:
         if context.is_abandoned():
             enricher.abandon(company.key)
         raise
+
+
+def _is_soon(error: TransientEnrichmentError) -> bool:
+    return (error.retry_in or timedelta(0)) <= LONGEST_PAUSE
 
 
 def report_of(mention: Mention, enrichment: Enrichment) -> Report:

@@ -135,8 +135,11 @@ def explain_given_up(why: GivenUp) -> Explanation:
 def explain_ambiguity(enrichment: Enrichment, mention: Mention) -> Explanation:
     """Return why a name is ambiguous: its candidates, or that it is no name, and what helps.
 
-    A website that *mention* has is not asked for again.
+    A website that *mention* has is not asked for again. Where the question that it allows failed,
+    that is why.
     """
+    if enrichment.unasked is not None:
+        return explain(enrichment.unasked)
     names = ", ".join(enrichment.candidates[:NAMED])
     if enrichment.by_name:
         reason = Localized(

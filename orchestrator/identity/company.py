@@ -406,6 +406,11 @@ def entry_key(key: str) -> str:
     return SURFSENSE_PREFIX + key
 
 
+def domain_key(key: str) -> str:
+    """Return the key of what was asked about a company with its domain, beside `entry_key`."""
+    return f"{SURFSENSE_PREFIX}{key}:domain"
+
+
 def step_key(key: str, step: str, asked: str = "") -> str:
     """Return the key of one *step* towards a company's result, beside `entry_key`.
 

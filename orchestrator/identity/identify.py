@@ -209,6 +209,27 @@ def query_name(key: str, identity: Identity) -> str:
     >>> query_name("acme~acme.mx", identify("Acme, S.A.")), query_name("meta", identify("Facebook"))
     ('Acme, S.A. (acme.mx)', 'meta')
     """
+    words, fact = _words_and_fact(key, identity)
+    return f"{words} ({fact})" if fact else words
+
+
+def query_with_domain(key: str, identity: Identity) -> str | None:
+    """Return the name under which the seller is asked once more, for whom `query_name` is several.
+
+    It has the domain behind it. None where no domain is known, or `query_name` has one already.
+
+    >>> query_with_domain("acme", identify("Acme, S.A.", domain="acme.mx"))
+    'Acme, S.A. (acme.mx)'
+    >>> query_with_domain("acme~acme.mx", identify("Acme, S.A.", domain="acme.mx"))
+    """
+    words, fact = _words_and_fact(key, identity)
+    domain = identity.facts.domain
+    is_known = domain is None or "." in fact or domain in words.lower()
+    return None if is_known else f"{words} ({domain})"
+
+
+def _words_and_fact(key: str, identity: Identity) -> tuple[str, str]:
+    """Return the name of the company of *key*, and the domain or country that refines the key."""
     name, _, rest = key.partition(MARK)
     words = identity.display_name if name == identity.name_key else name.replace("_", " ")
     fact = rest.partition(MARK)[0]
@@ -217,7 +238,7 @@ def query_name(key: str, identity: Identity) -> str:
         fact = domain
     elif "." not in fact:
         fact = fact.upper() if len(fact) == _COUNTRY_LENGTH else ""
-    return f"{words} ({fact})" if fact else words
+    return words, fact
 
 
 def _slug(legal_form: str) -> str:

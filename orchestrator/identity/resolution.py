@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from .identify import MARK, Facts, Identity, brand, query_name, refine
+from .identify import MARK, Facts, Identity, brand, query_name, query_with_domain, refine
 
 
 class DecisionKind(StrEnum):
@@ -273,6 +273,14 @@ class Resolved:
     def query_name(self) -> str:
         """The name under which the seller is asked, with what distinguishes the company."""
         return query_name(self.key, self.identity)
+
+    @property
+    def query_with_domain(self) -> str | None:
+        """The name under which the seller is asked once more, where it knows several of the first.
+
+        None where no domain is known, or `query_name` has one already.
+        """
+        return query_with_domain(self.key, self.identity)
 
 
 def by_name(identity: Identity) -> Resolved:

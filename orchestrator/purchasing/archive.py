@@ -204,6 +204,7 @@ def archived_outcome(
     newest = answers[0]
     by_step = archived_steps(answers, subject)
     if not by_step:
+        newest = _standing(answers)
         at_ms = round(newest.as_of.timestamp() * 1000)
         entry = Entry(newest.outcome, newest.payload, at_ms, at_ms)
         outcome = enrichment_of(newest.company_key, None, entry)
@@ -223,6 +224,16 @@ def archived_outcome(
         query_name=name,
         answer=answer.payload,
     )
+
+
+def _standing(answers: Sequence[ArchivedAnswer]) -> ArchivedAnswer:
+    """Return the answer that counts, of those that were bought whole, the newest first.
+
+    A second question that has found no company leaves the answer to the first.
+    """
+    newest, *older = answers
+    is_vain = newest.outcome == EnrichmentStatus.NOT_FOUND and "asked" in newest.payload
+    return older[0] if is_vain and older else newest
 
 
 def archived_steps(

@@ -5,20 +5,22 @@ budget and ledger, knows the company by its key.
 """
 
 import contextlib
+import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
 from orchestrator.evidence.waterfall import wants_profile
-from orchestrator.identity import Mention, entry_key
+from orchestrator.identity import Mention, domain_key, entry_key
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.counters import Counters, lookup_count
-from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source
+from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source, StillLoading
+from orchestrator.purchasing.budget import BudgetExhausted
 from orchestrator.purchasing.costs import ReuseStatistics, Served
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
 from orchestrator.purchasing.outcome import (
@@ -30,8 +32,9 @@ from orchestrator.purchasing.outcome import (
 )
 from orchestrator.purchasing.purchase import Purchaser
 from orchestrator.purchasing.research import Research, Wants
-from orchestrator.purchasing.steps import StepTaken, is_about, subject_of
-from orchestrator.surfsense import AnswerLost, MalformedAnswer
+from orchestrator.purchasing.second_question import MOST_QUESTIONS, ask_with_domain, is_open
+from orchestrator.purchasing.steps import is_about, subject_of
+from orchestrator.surfsense import AnswerLost, EnrichmentError, MalformedAnswer
 
 #: Names of the counts of lookups. One that had to go to SurfSense is a miss, even if that failed.
 _HITS: Final = lookup_count("surfsense", hit=True)
@@ -52,17 +55,46 @@ class Preview:
         is_ambiguous: Whether it may be another one; then nothing is bought.
         fresh: Whether its entry is fresh, and has all that the lookup wants.
         is_wanted: Whether the lookup wants any evidence.
+        most_prices: How many times the price of a company it costs at most, if it buys.
     """
 
     company_key: str
     is_ambiguous: bool
     fresh: bool
     is_wanted: bool = True
+    most_prices: int = 1
 
     @property
     def buys(self) -> bool:
         """Whether something would be bought."""
         return self.is_wanted and not (self.fresh or self.is_ambiguous)
+
+
+@dataclass(slots=True, eq=False)
+class _Lookup:
+    """One lookup under way.
+
+    Attributes:
+        company: Who is meant.
+        billing: On whose behalf.
+        wants: Which evidence is worth its price.
+        first: An answer to the name alone that means several companies, to be asked further.
+        unasked: Why that was not done.
+        is_miss: Whether it had to go to SurfSense.
+        sources: How it came by each purchase; None for one that was no matter of a lookup.
+    """
+
+    company: Resolved
+    billing: BillingContext
+    wants: Wants
+    first: Entry | None = None
+    unasked: Exception | None = None
+    is_miss: bool = False
+    sources: dict[str, Source | None] = field(default_factory=dict)
+
+    def came_by(self, purchases: Iterable[tuple[str | None, Source | None]]) -> None:
+        """Note how each of *purchases* was come by, where it has an id."""
+        self.sources.update((id_, source) for id_, source in purchases if id_ is not None)
 
 
 class Enricher:
@@ -112,7 +144,8 @@ class Enricher:
         and country is known by which it would be told from a namesake's. After *patience* the call
         fails; a purchase under way still completes, is charged once, and is found by later lookups.
         Where a company takes several purchases, each is made only while *wants* asks for what it
-        brings.
+        brings. A name for which the seller knows several companies is asked for once more with the
+        domain, if that is known; where this cannot be done, the first answer says why (`unasked`).
 
         Raises:
             StillLoading: *patience* has ended.
@@ -126,41 +159,77 @@ class Enricher:
             company = await self.identify(Mention(company))
         if self._is_ambiguous(company, wants):
             return ambiguous_outcome(company)
-        request = PurchaseRequest(company.query_name, company.key, billing)
-        research, steps = self._research, dict[str, StepTaken]()
+        lookup = _Lookup(company, billing, wants)
+        is_enough = partial(self._is_wanted_entry, lookup)
+        ends_at = None if patience is None else time.monotonic() + patience.total_seconds()
 
-        async def load(flight: Flight) -> Loaded:
-            self._counters.add(_MISSES)
-            if research is None:
-                return await self._purchaser.buy(flight, request)
-            loaded, taken = await research.load(flight, company, billing, wants)
-            steps.update((each.purchase_id, each) for each in taken if each.purchase_id)
-            return loaded
+        async def look_up() -> Outcome:
+            left_s = None if ends_at is None else max(0.0, ends_at - time.monotonic())
+            return await self._memo.get(
+                entry_key(company.key),
+                partial(self._load, lookup),
+                patience=None if left_s is None else timedelta(seconds=left_s),
+                is_enough=is_enough,
+            )
 
-        look_up = partial(
-            self._memo.get,
-            entry_key(company.key),
-            load,
-            patience=patience,
-            is_enough=partial(self._is_enough, company, wants),
-        )
         outcome = await self._inherited(company) if company.former else None
-        if outcome is None and billing.buy_again is not None:
-            outcome = await self._past_losses(company.key, look_up)
-        outcome = outcome or await look_up()
-        if outcome.source in _WITHOUT_SURFSENSE:
+        try:
+            if outcome is None and billing.buy_again is not None:
+                outcome = await self._past_losses(company.key, look_up)
+            outcome = outcome or await look_up()
+            if outcome.source is not Source.STALE and not is_enough(outcome.entry):
+                outcome = await look_up()  # its name alone was asked for, and means several
+        except (BudgetExhausted, EnrichmentError, StillLoading) as error:
+            if lookup.first is None:
+                raise
+            lookup.unasked = error
+            outcome = Outcome(entry_key(company.key), Source.HIT, lookup.first, 0)
+        return self._found(lookup, outcome)
+
+    async def _load(self, lookup: "_Lookup", flight: Flight) -> Loaded:
+        """Buy what *lookup* lacks, on behalf of the *flight* that it leads."""
+        if not lookup.is_miss:
+            self._counters.add(_MISSES)
+        lookup.is_miss = True
+        company, billing = lookup.company, lookup.billing
+        if self._research is not None:
+            loaded, taken = await self._research.load(flight, company, billing, lookup.wants)
+            lookup.came_by((each.purchase_id, each.source) for each in taken)
+        elif (first := await self._half_answered(lookup)) is not None:
+            loaded, second = await ask_with_domain(
+                self._memo, self._purchaser, flight, company, billing, first=first
+            )
+            if second is not None:
+                lookup.came_by([(second.entry.payload.get("purchase_id"), second.source)])
+        else:
+            request = PurchaseRequest(company.query_name, company.key, billing)
+            loaded = await self._purchaser.buy(flight, request)
+            lookup.came_by([(loaded.payload.get("purchase_id"), loaded.source)])
+        return loaded
+
+    async def _half_answered(self, lookup: "_Lookup") -> Entry | None:
+        """Return the entry that lacks the answer to the second question; None if there is none."""
+        if lookup.first is None:
+            return None
+        # Read anew: it may have been invalidated since.
+        entry = await self._memo.peek(entry_key(lookup.company.key))
+        return entry if entry is not None and is_open(lookup.company, entry) else None
+
+    def _found(self, lookup: "_Lookup", outcome: Outcome) -> Enrichment:
+        """Return what *lookup* comes to; count what it has saved."""
+        source, sources = outcome.source, lookup.sources
+        if source in _WITHOUT_SURFSENSE and not lookup.is_miss:
             self._counters.add(_HITS)
-        source, bought = outcome.source, tuple[str, ...]()
-        if steps and source is Source.BOUGHT:
-            # The assembly is no purchase: what its steps came by counts.
-            bought = tuple(id_ for id_, each in steps.items() if each.source is Source.BOUGHT)
-            source = min((each.source or source for each in steps.values()), key=_PRECEDENCE.index)
-        found = enrichment_of(company.key, source, outcome.entry, billing.bought_for, bought)
+        bought = tuple(id_ for id_, each in sources.items() if each is Source.BOUGHT)
+        if sources and source is Source.BOUGHT:
+            # An answer that was made of several is no purchase: what those came by counts.
+            source = min((each or source for each in sources.values()), key=_PRECEDENCE.index)
+        billing = lookup.billing
+        found = enrichment_of(lookup.company.key, source, outcome.entry, billing.bought_for, bought)
         for purchase_id, price_micros in found.unpaid:
-            step = steps.get(purchase_id)
-            served_by = outcome.source if step is None or step.source is None else step.source
+            served_by = sources.get(purchase_id) or outcome.source
             self._reuse.add(purchase_id, served_by.value, price_micros)
-        return found
+        return found if lookup.unasked is None else replace(found, unasked=lookup.unasked)
 
     async def _past_losses(
         self, company_key: str, look_up: Callable[[], Awaitable[Outcome]]
@@ -171,7 +240,8 @@ class Enricher:
         failed, the next one is begun with it.
         """
         for _ in range(_LOSSES):
-            await self._memo.forgive(entry_key(company_key), _is_loss)
+            for key in (entry_key(company_key), domain_key(company_key)):
+                await self._memo.forgive(key, _is_loss)
             with contextlib.suppress(AnswerLost, MalformedAnswer):
                 return await look_up()
         return None
@@ -186,8 +256,7 @@ class Enricher:
         Returns:
             Whether there was such a purchase, or a wait for one of another process.
         """
-        if self._research is not None:
-            self._research.abandon(company_key)
+        self._memo.abandon_below(f"{entry_key(company_key)}:")
         return self._memo.abandon(entry_key(company_key))
 
     def count_repeats(self, found: Enrichment, times: int) -> None:
@@ -257,9 +326,11 @@ class Enricher:
             if wants is not None and not company.is_ambiguous:
                 of_key.setdefault(entry_key(company.key), []).append(number)
         # Entry by entry: thousands of them would be a burden.
-        fresh: set[int] = set()
+        fresh, half_asked = set[int](), set[int]()
         async for key, entry in self._memo.peek_each(of_key):
-            fresh |= {number for number in of_key[key] if self._is_enough(*lookups[number], entry)}
+            enough = {number for number in of_key[key] if self._is_enough(*lookups[number], entry)}
+            fresh |= enough
+            half_asked |= set(of_key[key]) - enough
         inherited = {
             each.key
             for each in {company.key: company for company in identified if company.former}.values()
@@ -271,9 +342,15 @@ class Enricher:
                 self._is_ambiguous(company, wants),
                 number in fresh or (company.key in inherited and not company.is_ambiguous),
                 wants is not None,
+                1 if number in half_asked or not company.query_with_domain else self.most_prices,
             )
             for number, (company, wants) in enumerate(lookups)
         ]
+
+    @property
+    def most_prices(self) -> int:
+        """How many times its price a company costs at most."""
+        return MOST_QUESTIONS if self._research is None else 1
 
     async def entry_of(self, company: Resolved) -> Entry | None:
         """Return the entry that answers a lookup of *company* now; None if it would buy.
@@ -299,11 +376,19 @@ class Enricher:
 
     def _is_enough(self, company: Resolved, wants: Wants | None, entry: Entry) -> bool:
         """Return whether *entry* has all that is wanted of *company*."""
-        return (
-            self._research is None
-            or wants is None
-            or self._research.is_enough(company, entry, wants)
-        )
+        if wants is None:
+            return True
+        if self._research is None:
+            return not is_open(company, entry)
+        return self._research.is_enough(company, entry, wants)
+
+    def _is_wanted_entry(self, lookup: "_Lookup", entry: Entry) -> bool:
+        """Return whether *entry* answers *lookup*; one that asks for a second question is noted."""
+        if self._is_enough(lookup.company, lookup.wants, entry):
+            return True
+        if self._research is None:
+            lookup.first = entry
+        return False
 
     async def _inherited(self, company: Resolved) -> Outcome | None:
         """Return what was found under a key that was merged into *company*'s, while it is fresh.

@@ -27,7 +27,7 @@ from typing import Any, assert_never
 
 from orchestrator.database.schema import PurchaseOutcome
 from orchestrator.evidence.model import Step
-from orchestrator.identity import entry_key, step_key
+from orchestrator.identity import domain_key, entry_key, step_key
 from orchestrator.infra.slots import Lane
 from orchestrator.purchasing.budget import accounts_of
 from orchestrator.purchasing.ledger import LedgerEntry
@@ -82,7 +82,8 @@ class PurchaseRequest:
     `step` is None where one purchase brings all there is: by the protocol `enrich`, and in records
     of earlier versions. `body` is the request of a step, `price_micros` the most that it costs;
     None stands for the seller's price. `subject` is what was known of the company, as JSON, and
-    `asked` the part of it that the step is asked by; None in records of earlier versions.
+    `asked` the part of it that the step is asked by; None in records of earlier versions. Without a
+    step, `asked` is the domain that the name alone did not tell.
     """
 
     company: str
@@ -97,9 +98,9 @@ class PurchaseRequest:
     @property
     def entry_key(self) -> str:
         """The key of the memo entry that the answer becomes."""
-        if self.step is None:
-            return entry_key(self.company_key)
-        return step_key(self.company_key, self.step, self.asked or "")
+        if self.step is not None:
+            return step_key(self.company_key, self.step, self.asked or "")
+        return entry_key(self.company_key) if self.asked is None else domain_key(self.company_key)
 
     def asks_as(self, other: "PurchaseRequest") -> bool:
         """Return whether the answer is one to *other*, too; so it was before a step had `asked`."""

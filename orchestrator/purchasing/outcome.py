@@ -4,7 +4,8 @@ The payload of a memo entry is `{"answer", "candidates", "company", "purchase_id
 "cost_estimated", "bought_for"}`; its status is one of `found`, `not_found`, `ambiguous`, `unknown`.
 An answer that was assembled from several purchases has their ids, joined by `+`, the sum of their
 costs, and each of them in `steps`, and the `subject` for which they were judged; the entry of one
-of these steps has the `subject` for which it was bought.
+of these steps has the `subject` for which it was bought. An answer for which a second question was
+asked has `asked`, the domain, and each of both purchases in `purchases`, its own first.
 """
 
 from collections.abc import Collection, Mapping
@@ -87,8 +88,8 @@ class Enrichment:
     this lookup paid, `saved_micros` what it would have paid without the memo. `purchase_id`
     identifies the evidence in the ledger: one id, or several joined by `+`. `unpaid` are those
     purchases, with their prices, that this lookup did not pay for. `answer` is SurfSense's object,
-    empty unless the company
-    was found, and `query_name` the name it was bought under.
+    empty unless the company was found, and `query_name` the name it was bought under. `unasked` is
+    why an `ambiguous` name was not asked for once more, with the domain.
     """
 
     company_key: str
@@ -105,6 +106,7 @@ class Enrichment:
     query_name: str = ""
     answer: Mapping[str, Any] = field(default_factory=dict, repr=False)
     unpaid: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    unasked: Exception | None = field(default=None, compare=False)
 
     @cached_property
     def evidence(self) -> Evidence | None:
@@ -179,14 +181,15 @@ def enrichment_of(
         entry: From the memo or the archive. One that another service has set has no price.
         bought_for: Job and item number of the lookup. A purchase made for the same item counts as
             this lookup's own, even if another worker made it and crashed.
-        bought: Ids of the steps' purchases that this lookup has made.
+        bought: Ids of the purchases that this lookup has made.
     """
     payload, status = entry.payload, EnrichmentStatus(entry.status)
     answer = payload.get("answer", {})
-    steps = payload.get("steps")
+    steps = payload.get("steps", payload.get("purchases"))
     own = None if bought_for is None else list(bought_for)
     if steps is None:
-        if own is not None and payload.get("bought_for") == own:
+        is_own = own is not None and payload.get("bought_for") == own
+        if is_own or payload.get("purchase_id") in bought:
             source = Source.BOUGHT
         is_paid, price = source is Source.BOUGHT, payload.get("cost_micros", 0)
         paid_micros = price if is_paid else 0

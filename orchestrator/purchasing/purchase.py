@@ -15,7 +15,16 @@ import structlog
 
 from orchestrator.infra.redis_client import StoreUnavailable
 from orchestrator.infra.slots import Slots
-from orchestrator.memo import Abandoned, Flight, LeaseLost, Loaded, NotShared, Source
+from orchestrator.memo import (
+    Abandoned,
+    Flight,
+    LeaseLost,
+    Loaded,
+    Memo,
+    NotShared,
+    Outcome,
+    Source,
+)
 from orchestrator.purchasing.books import Books
 from orchestrator.purchasing.intents import (
     FirstStep,
@@ -492,6 +501,23 @@ class Purchaser:
             for each in purchases
             if each.run_id and each.purchase_id != record.ledger_id
         )
+
+
+async def buy_apart(
+    memo: Memo, purchaser: Purchaser, flight: Flight, request: PurchaseRequest
+) -> Outcome:
+    """Look up, on behalf of *flight*, what *request* asks for: it has an entry of its own.
+
+    Raises:
+        Abandoned: No caller waits for *flight*; what was bought is kept.
+        Exception: As `Purchaser.buy`.
+    """
+    try:
+        with flight.abandonable():
+            return await memo.get(request.entry_key, lambda inner: purchaser.buy(inner, request))
+    except Abandoned:
+        memo.abandon(request.entry_key)
+        raise
 
 
 def _next_attempt(

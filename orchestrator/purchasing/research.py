@@ -28,13 +28,12 @@ from orchestrator.evidence.waterfall import (
     offers_for,
     wants_profile,
 )
-from orchestrator.identity import entry_key
 from orchestrator.identity.resolution import Resolved
 from orchestrator.infra.clock import Clock, utc_now
-from orchestrator.memo import Abandoned, Entry, Flight, Loaded, Memo, Source
+from orchestrator.memo import Entry, Flight, Loaded, Memo, Source
 from orchestrator.purchasing.costs import Costs
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
-from orchestrator.purchasing.purchase import NothingToCollect, Purchaser
+from orchestrator.purchasing.purchase import NothingToCollect, Purchaser, buy_apart
 from orchestrator.purchasing.questions import Questions
 from orchestrator.purchasing.steps import (
     Answered,
@@ -121,10 +120,6 @@ class Research:
             ceiling_micros=self._ceiling_micros,
         )
         return isinstance(progress.next(partial(wants, evidence)), Stop)
-
-    def abandon(self, company_key: str) -> None:
-        """Stop the steps of a company that no caller waits for."""
-        self._memo.abandon_below(f"{entry_key(company_key)}:")
 
     async def load(
         self, flight: Flight, company: Resolved, billing: BillingContext, wants: Wants
@@ -230,14 +225,7 @@ class Research:
         assert request.step is not None  # noqa: S101 - a step's request has one
         if request.asked:
             await self._questions.add(request.company_key, request.step, request.asked)
-        try:
-            with flight.abandonable():
-                outcome = await self._memo.get(
-                    request.entry_key, lambda inner: self._purchaser.buy(inner, request)
-                )
-        except Abandoned:
-            self._memo.abandon(request.entry_key)
-            raise
+        outcome = await buy_apart(self._memo, self._purchaser, flight, request)
         return StepTaken.of(request.step, outcome.entry, outcome.source)
 
 

@@ -232,7 +232,8 @@ async def test_a_dry_run_says_how_many_and_at_what_cost_and_does_nothing(
 async def test_a_preview_asks_what_the_leads_would_ask_for(runtime: Runtime) -> None:
     """As they are stored now: one that its own domain decides buys nothing, and twins buy once.
 
-    One that is not stored may be soon.
+    One that is not stored may be soon. A company may be asked for twice, the second time with the
+    domain.
     """
     decided = lead(1, company="Acme", website="competitor.example")
     twins = [lead(number, company="Beta", website="https://beta.example") for number in (2, 3)]
@@ -248,7 +249,7 @@ async def test_a_preview_asks_what_the_leads_would_ask_for(runtime: Runtime) -> 
     (one,) = [each async for each in preview_requeue(runtime, ALL)]
 
     assert one.items == len(ids)
-    assert one.cost_micros_at_most == 2 * PRICE
+    assert one.cost_micros_at_most == (2 + 2) * PRICE
 
 
 async def test_what_was_bought_meanwhile_is_no_work(runtime: Runtime, memo_redis: Redis) -> None:

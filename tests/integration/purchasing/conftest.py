@@ -85,6 +85,7 @@ class Worlds:
         engine: AsyncEngine | None = None,
         honours_key: bool = False,
         lease: timedelta = timedelta(seconds=5),
+        kind_of_books: type[Books] = Books,
     ) -> World:
         """Open a world on *server*; callers of paid answers wait for *patience*."""
         engine = engine or self._engine
@@ -95,7 +96,7 @@ class Worlds:
         ledger, reuse = Ledger(engine, utc_now), ReuseStatistics(engine)
         budget = Budget(jobs_redis, ledger, Caps())
         self._stack.push_async_callback(reuse.aclose)
-        books = Books(
+        books = kind_of_books(
             seller,
             budget,
             ledger,

@@ -12,7 +12,7 @@ from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobContext, Report
 from orchestrator.leads import LeadStore, opportunity_id
 from orchestrator.purchasing import EvidenceArchive, EvidenceReader, entry_key
-from orchestrator.surfsense import Ambiguous, NotFound
+from orchestrator.surfsense import Ambiguous, Answer, NotFound
 from tests.integration.purchasing.conftest import World
 from tests.integration.purchasing.test_lead_handler import FakeAgent
 from tests.support.cases import advance, discard, lead
@@ -21,6 +21,7 @@ from tests.support.surfsense import PRICE
 LEAD = lead(1, company="Acme, S.A.")
 ITEM = str(LEAD.id)
 JOB = JobContext("job-1", "default", capped=False)
+AMBIGUOUS = Ambiguous(("Acme Iberia",), {}, PRICE, cost_estimated=False)
 
 
 @pytest.fixture
@@ -184,10 +185,13 @@ async def test_what_was_found_out_counts_also_if_it_was_nothing(
     assert (result.change, result.found) == (Change.UNCHANGED, False)
 
 
-async def test_an_ambiguous_company_is_not_judged_again(scenario: Scenario, world: World) -> None:
-    """As in the run that bought it."""
-    answer = Ambiguous(("Acme Iberia",), {}, PRICE, cost_estimated=False)
-    world.seller.script["Acme, S.A."] = [answer]
+@pytest.mark.parametrize("second", [AMBIGUOUS, NotFound(0, cost_estimated=False)], ids=type)
+async def test_an_ambiguous_company_is_not_judged_again(
+    scenario: Scenario, world: World, second: Answer
+) -> None:
+    """As in the run that bought it, whatever its domain has brought, unless it was found."""
+    world.seller.script["Acme, S.A."] = [AMBIGUOUS]
+    world.seller.script["Acme, S.A. (acme.example)"] = [second]
     await scenario.run(advance())
 
     result = _read(await scenario.rejudge(FakeAgent(advance(version="2")))(ITEM, _now()))
