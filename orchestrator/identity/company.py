@@ -1,8 +1,8 @@
 """Turns a company's name, as people write it, into its company key; pure, linear in the name.
 
-The steps: one way of writing (`writing`), no legal form (`stripping`), one wording (below: `&`,
-spelled initials, elisions, abbreviations), joined by underscores and bounded. A key is itself a
-name, and has itself as its key.
+The steps: nothing beside the name (`additions`), one way of writing (`writing`), no legal form
+(`stripping`), one wording (below: `&`, spelled initials, elisions, abbreviations), joined by
+underscores and bounded. A key is itself a name, and has itself as its key.
 """
 
 import hashlib
@@ -12,22 +12,13 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from .stripping import (
-    ARTICLE,
-    FORMS,
-    Form,
-    Removal,
-    Stripped,
-    ends_with_place,
-    may_have,
-    strip,
-    take_off,
-)
+from .additions import may_have, take_off
+from .stripping import ARTICLE, FORMS, Form, Removal, Stripped, ends_with_place, strip
 from .writing import split_words, symbols, tidy, words_of
 
 #: Begins the keys of SurfSense results in the memo's database: a contract with other services.
 SURFSENSE_PREFIX: Final = "surfsense:"
-KEY_VERSION: Final = 4
+KEY_VERSION: Final = 5
 """Raised with every change that gives any name another key. What is stored under the old key is not
 found any more and expires: that company is bought once more."""
 
@@ -54,13 +45,19 @@ _EVERYWHERE: Final[dict[str, str]] = {
 }
 _UMLAUT: Final = re.compile(r"(?<=[aou])e(?=[^aeio])")
 _EVERYWHERE.update((word, _UMLAUT.sub("", word)) for word in words_of("umlauts"))
-_AFTER_A_WORD: Final = {"co": "company", "corp": "corporation", "ltd": "limited"}
+_AFTER_A_WORD: Final = {
+    "co": "company",
+    "corp": "corporation",
+    "incorporated": "inc",
+    "ltd": "limited",
+}
 _AT_THE_END: Final = {"cos": "companies"}
-_BETWEEN_WORDS: Final = dict.fromkeys(("&", "+", "y", "e", "et", "und", "och", "ve"), AND)
+_BETWEEN_WORDS: Final = dict.fromkeys(("&", "y", "e", "et", "und", "och", "og", "ve"), AND)
 _JOINING: Final = {*_BETWEEN_WORDS, AND}
 _REWORDED: Final = {*_EVERYWHERE, *_AFTER_A_WORD, *_AT_THE_END, *_BETWEEN_WORDS}
 
 _LETTER: Final = r"[^\W\d_]"
+_DIGITS: Final = frozenset("0123456789")
 _NUMBER_APART: Final = re.compile(
     # After a word, but neither after `and` nor after initials that stay apart (`w_e_s_t_1`).
     rf"(?<={_LETTER})(?<!_and)(?<!_{_LETTER}_{_LETTER})(?<!^{_LETTER}_{_LETTER})_(?=[0-9]+(?:_|$))"
@@ -73,7 +70,8 @@ _MUTE: Final = _VOWELS | {"h"}
 _ELIDED: Final = (["l"], ["d"])
 _LONGEST_INITIALS: Final = 3
 _DOTS: Final = 2
-_NARROW: Final = {0xFF0E: ".", 0xFF0B: "+"}
+_NARROW: Final = {code + 0xFEE0: code for code in range(ord("!"), ord("~") + 1)}
+"""Full-width forms of signs, digits and letters."""
 _PLACEHOLDERS: Final = words_of("placeholders")
 _LONGEST_CELL: Final = 300
 _OTHER_FIELD: Final = re.compile(
@@ -88,6 +86,8 @@ _LONGEST_DOTTED: Final = 1_000
 """Characters in which dotted initials are looked for."""
 _DOTTED: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,8}(?:[^\W\d_](?![^\W_]))?(?![^\W_])")
 _PLUS: Final = re.compile(r"(?<=[^\W\d_]{2})\+(?=[^\W\d_]{2})")
+_YEAR_WITH_DOT: Final = re.compile(r"(?<![\w.])([12])\.(?=\d{3}(?![\w.]))")
+"""Spanish offices write the year of a name as a number: `Faro 2.008 S.L.`"""
 _LONE: Final = {
     letter: re.compile(
         rf"(?:(?<!\S)|(?<=\w\w\.)|(?P<dash>(?<=[-/]))){letter}(?:\.(?!\w\.)|(?(dash)[-/]|(?!\S)))",
@@ -184,6 +184,8 @@ def _is_key(text: str) -> bool:
 
 def _read(name: str) -> tuple[str, list[str]]:
     """Return *name* without additions, and its words."""
+    if not name.isascii():
+        name = name.translate(_NARROW)
     words = _words_of(name)
     if not may_have(name, words):
         return name, words
@@ -191,15 +193,25 @@ def _read(name: str) -> tuple[str, list[str]]:
     return (name, words) if bare == name else (bare, _words_of(bare))
 
 
+def _with_ampersands(words: list[str]) -> list[str]:
+    """Return *words* with `&` for each plus between two words of letters."""
+    return [
+        "&" if plus == "+" and before.isalpha() and after.isalpha() else plus
+        for before, plus, after in zip(["", *words], words, [*words[1:], ""], strict=False)
+    ]
+
+
 def _words_of(name: str) -> list[str]:
     """Return the folded words of *name*; dotted initials are one, unless they are a legal form."""
-    if not name.isascii():
-        name = name.translate(_NARROW)
     if "+" in name:
         name = _PLUS.sub("&", name)
-    if name.count(".") < _DOTS:
-        return split_words(name)
-    return split_words(_DOTTED.sub(_join_dots, name[:_LONGEST_DOTTED]) + name[_LONGEST_DOTTED:])
+    dots = name.count(".")
+    if dots and ("1." in name or "2." in name):
+        name = _YEAR_WITH_DOT.sub(r"\1", name)
+    if dots >= _DOTS:
+        name = _DOTTED.sub(_join_dots, name[:_LONGEST_DOTTED]) + name[_LONGEST_DOTTED:]
+    words = split_words(name)
+    return _with_ampersands(words) if "+" in words else words
 
 
 def _join_dots(initials: re.Match[str]) -> str:
@@ -320,8 +332,6 @@ def _reword(words: list[str], name: str, language: frozenset[str] | None) -> lis
 def _joins(words: list[str], i: int, name: str, language: frozenset[str] | None) -> bool:
     """Return whether a conjunction joins: not the E of `Arthur E. Smith`, `C.E.I.` and `PG&E`."""
     word = words[i]
-    if word == "+":
-        return words[i - 1].isalpha() and words[i + 1].isalpha()
     if word not in _LONE:
         return True
     if _is_initial(words, i):
@@ -392,8 +402,9 @@ def _join_run(run: list[str]) -> list[str]:
 
 def _join_parts(words: list[str]) -> list[str]:
     """Join what is written apart and together: `Yield 10` and `Yield10`, `Co-operative`."""
-    text = "_".join(words)
-    joined = _NUMBER_APART.sub("", text)
+    text = joined = "_".join(words)
+    if not _DIGITS.isdisjoint(text):
+        joined = _NUMBER_APART.sub("", text)
     if text[0].isdigit():
         joined = _NUMBER_FIRST.sub(r"\1", _FREEPHONE.sub("1", joined))
     if "_operativ" in text:
