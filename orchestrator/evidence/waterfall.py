@@ -138,26 +138,26 @@ def offers_for(
     *,
     has_place: bool,
     unit_prices: Mapping[Step, int] = UNIT_PRICES,
-    hit_rates: Mapping[Step, float] = MappingProxyType({}),
+    yields: Mapping[Step, tuple[int, int]] = MappingProxyType({}),
 ) -> tuple[Offer, ...]:
     """Return the offers for a company.
 
     Args:
         has_place: Whether its country or city is known.
         unit_prices: Micro-USD of one unit; a step that is left out is not offered.
-        hit_rates: Measured yields (`hit_rate`) of such companies; others count by default.
+        yields: How many purchases of a step were of use, and how many there were.
     """
-    rates = default_hit_rates(has_place=has_place) | dict(hit_rates)
+    assumed = _RATES_WITH_PLACE if has_place else _RATES_BY_NAME
     return tuple(
-        Offer(step, UNITS[step] * unit_prices[step], FIELDS[step], rates[step])
+        Offer(
+            step,
+            UNITS[step] * unit_prices[step],
+            FIELDS[step],
+            hit_rate(assumed[step], *yields.get(step, (0, 0))),
+        )
         for step in Step
         if step in unit_prices
     )
-
-
-def default_hit_rates(*, has_place: bool) -> dict[Step, float]:
-    """Return the yields that are assumed until enough is measured."""
-    return dict(_RATES_WITH_PLACE if has_place else _RATES_BY_NAME)
 
 
 def hit_rate(assumed: float, hits: int, purchases: int) -> float:

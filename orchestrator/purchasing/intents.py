@@ -106,11 +106,6 @@ class PurchaseRequest:
         """Return whether the answer is one to *other*, too; so it was before a step had `asked`."""
         return self.step is other.step and self.asked in {None, other.asked}
 
-    @property
-    def source(self) -> str:
-        """What the ledger calls the source of the answer."""
-        return SELLER if self.step is None else VERBS[self.step].source
-
 
 class Stage(StrEnum):
     """How far a purchase has come, as far as it is written down."""
@@ -303,14 +298,14 @@ class PurchaseRecord:
         settled_at: datetime,
     ) -> LedgerEntry:
         """Return the attempt's entry in the ledger."""
-        billing = self.request.billing
+        billing, step = self.request.billing, self.request.step
         return LedgerEntry(
             purchase_id=self.ledger_id,
             company_key=self.request.company_key,
             company=self.request.company,
             job_id=billing.job_id,
             tenant=billing.tenant,
-            source=self.request.source,
+            source=SELLER if step is None else VERBS[step].source,
             protocol=protocol,
             started_at=self.started_at,
             settled_at=settled_at,

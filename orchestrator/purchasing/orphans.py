@@ -19,6 +19,8 @@ from orchestrator.purchasing.intents import PurchaseRecord, UnreadableRecord
 
 log = structlog.get_logger(__name__)
 
+#: Begins the key of a company's runs: a hash of records by run id.
+_PREFIX: Final = "strays1:of:"
 #: Sorted set of `<run id> <company key>`, by the instant of the next look (ms).
 _DUE: Final = "strays1:due"
 #: For how long a run may still come to be charged, as far as we look.
@@ -49,7 +51,7 @@ class OrphanedRuns:
 
     async def add(self, record: PurchaseRecord) -> None:
         """Remember the run of *record*, which its buyer does not wait for any more."""
-        key = _key(record.request.company_key)
+        key = _PREFIX + record.request.company_key
         with store_errors("add orphaned run"):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(key, record.run_id, orjson.dumps(record.to_json()).decode())
@@ -62,7 +64,7 @@ class OrphanedRuns:
         """Return the orphaned runs of a company."""
         with store_errors("orphaned runs"):
             found = await cast(
-                "Awaitable[dict[bytes, bytes]]", self._redis.hgetall(_key(company_key))
+                "Awaitable[dict[bytes, bytes]]", self._redis.hgetall(_PREFIX + company_key)
             )
         records = []
         for run_id, stored in found.items():
@@ -82,7 +84,7 @@ class OrphanedRuns:
             for member in cast("list[bytes]", listed):
                 run_id, _, company_key = member.decode().partition(" ")
                 stored = await cast(
-                    "Awaitable[bytes | None]", self._redis.hget(_key(company_key), run_id)
+                    "Awaitable[bytes | None]", self._redis.hget(_PREFIX + company_key, run_id)
                 )
                 if stored is None:
                     await self._redis.zrem(_DUE, member)
@@ -103,16 +105,12 @@ class OrphanedRuns:
         """Forget a run: what it cost is known, or it costs nothing any more."""
         with store_errors("drop orphaned run"):
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hdel(_key(record.request.company_key), record.run_id or "")
+                pipe.hdel(_PREFIX + record.request.company_key, record.run_id or "")
                 pipe.zrem(_DUE, _member(record))
                 await pipe.execute()
 
     def _ms_in(self, duration: timedelta) -> int:
         return round((self._clock() + duration).timestamp() * 1000)
-
-
-def _key(company_key: str) -> str:
-    return f"strays1:of:{company_key}"
 
 
 def _member(record: PurchaseRecord) -> str:

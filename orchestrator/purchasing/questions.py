@@ -13,6 +13,8 @@ from orchestrator.evidence.model import Step
 from orchestrator.identity import step_key
 from orchestrator.infra.redis_client import store_errors
 
+#: Begins the key of a company's questions: a hash of entry keys, each with its step.
+_PREFIX: Final = "questions1:"
 #: Added to the life of an entry, for the time from the question to its answer.
 _MARGIN: Final = timedelta(hours=1)
 
@@ -27,7 +29,7 @@ class Questions:
 
     async def add(self, company_key: str, step: Step, asked: str) -> None:
         """List the question that is about to be asked about a company by the facts *asked*."""
-        key = _key(company_key)
+        key = _PREFIX + company_key
         with store_errors("list a question"):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(key, step_key(company_key, step, asked), step.value)
@@ -39,13 +41,9 @@ class Questions:
         with store_errors("questions"):
             pipe = self._redis.pipeline(transaction=False)
             for key in company_keys:
-                pipe.hgetall(_key(key))
+                pipe.hgetall(_PREFIX + key)
             listed = await pipe.execute()
         known = {step_key(key, step): step for key in company_keys for step in Step}
         for found in listed:
             known |= {entry.decode(): Step(step.decode()) for entry, step in found.items()}
         return known
-
-
-def _key(company_key: str) -> str:
-    return f"questions1:{company_key}"

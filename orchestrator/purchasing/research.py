@@ -23,8 +23,6 @@ from orchestrator.evidence.model import Step, Subject
 from orchestrator.evidence.waterfall import (
     Offer,
     Stop,
-    default_hit_rates,
-    hit_rate,
     offers_for,
     wants_profile,
 )
@@ -255,16 +253,6 @@ class StepOffers:
             AccessDenied: The token may not use the workspace.
         """
         await self._count()
-        rates = {
-            step: hit_rate(assumed, *self._counts.get(VERBS[step].source, (0, 0)))
-            for step, assumed in default_hit_rates(has_place=has_place).items()
-        }
-        return offers_for(
-            has_place=has_place, unit_prices=await self._unit_prices(), hit_rates=rates
-        )
-
-    async def _unit_prices(self) -> Mapping[Step, int]:
-        """Return the price of one item of each step that is sold, at list prices if need be."""
         try:
             prices = (await self._account.capabilities()).prices
         except AccessDenied:
@@ -272,7 +260,15 @@ class StepOffers:
         except EnrichmentError as error:
             log.warning("offers.prices_unknown", error=error.code)
             prices = LIST_PRICES
-        return {step: price.item_micros for step, price in prices.items()}
+        return offers_for(
+            has_place=has_place,
+            unit_prices={step: price.item_micros for step, price in prices.items()},
+            yields={
+                step: self._counts[verb.source]
+                for step, verb in VERBS.items()
+                if verb.source in self._counts
+            },
+        )
 
     async def _count(self) -> None:
         """Read how often each step brought something, unless that was read lately."""

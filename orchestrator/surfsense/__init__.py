@@ -24,7 +24,7 @@ from orchestrator.surfsense.errors import (
     to_record,
 )
 from orchestrator.surfsense.evidence import evidence_from, is_simulated
-from orchestrator.surfsense.http import Http, Reply, SendGuard, current_guard, guarded, open_http
+from orchestrator.surfsense.http import Http, Reply, SendGuard, guarded, open_http, send_guard
 from orchestrator.surfsense.pace import Breaker, Pace, PaceState, Rate, Turn
 from orchestrator.surfsense.seller import (
     Accepted,
@@ -72,12 +72,12 @@ __all__ = [
     "Workspace",
     "WorkspaceApi",
     "WorkspaceSeller",
-    "current_guard",
     "evidence_from",
     "from_record",
     "guarded",
     "is_simulated",
     "open_http",
     "retry_after_s",
+    "send_guard",
     "to_record",
 ]

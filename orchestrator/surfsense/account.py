@@ -142,13 +142,13 @@ def choose_workspace(listed: Sequence[Workspace], wanted: str | None) -> Workspa
         matching = [each for each in usable if each.id == int(wanted)]
         what = f"the token may not use workspace {wanted}"
     else:
-        matching, what = _named(usable, _as_line(wanted))
+        matching, what = _by_name(usable, _as_line(wanted))
     if len(matching) == 1:
         return matching[0]
     raise UnusableWorkspace(what, f"set SURFSENSE_WORKSPACE_ID to one of {_listing(usable)}")
 
 
-def _named(usable: list[Workspace], name: str) -> tuple[list[Workspace], str]:
+def _by_name(usable: list[Workspace], name: str) -> tuple[list[Workspace], str]:
     exact = [each for each in usable if each.name == name]
     alike = [each for each in usable if each.name.casefold() == name.casefold()]
     matching = exact or alike
@@ -170,10 +170,13 @@ class SurfSenseAccount:
     def __init__(self, http: Http, *, workspace: str | None = None, clock: Clock = utc_now) -> None:
         """Ask through *http*; *workspace* is `SURFSENSE_WORKSPACE_ID`, a number or a name."""
         self._http = http.without_suffix(API_PREFIX)
-        self._wanted = workspace
+        self._workspace = workspace
+        self._number: str | None = None
+        if workspace is not None and is_workspace_id(workspace):
+            self._number = str(int(workspace))  # of 007 and 7 there is one
         self._clock = clock
         self._chosen = _Shared(self._choose, keep=None)
-        self._told: Capabilities | None = None
+        self._last_read: Capabilities | None = None
         self._verbs = _Shared(self._read_capabilities, keep=KEEP)
 
     async def workspaces(self, company: str = "") -> tuple[Workspace, ...]:
@@ -193,8 +196,8 @@ class SurfSenseAccount:
         Raises:
             AccessDenied: There is none, or there are several; `reason` names them.
         """
-        if self._wanted is not None and is_workspace_id(self._wanted):
-            return str(int(self._wanted))  # of 007 and 7 there is one
+        if self._number is not None:
+            return self._number
         return await self._chosen.get(company)
 
     async def credit(self, company: str = "") -> int | None:
@@ -228,7 +231,7 @@ class SurfSenseAccount:
     @property
     def prices(self) -> Mapping[Step, StepPrice]:
         """The prices that were read last; the list prices until then, and of steps that are off."""
-        return LIST_PRICES if self._told is None else {**LIST_PRICES, **self._told.prices}
+        return LIST_PRICES if self._last_read is None else {**LIST_PRICES, **self._last_read.prices}
 
     async def refresh(self) -> None:
         """Find the workspace and read its verbs, so that the first purchase need not wait.
@@ -245,17 +248,17 @@ class SurfSenseAccount:
         path = f"{API_PREFIX}/workspaces/{await self.workspace_id()}/scrapers/capabilities"
         listed: list[object] = await self._get(path, _LISTED, "")
         found = read_capabilities(listed)
-        if found != self._told:
+        if found != self._last_read:
             for step, why in found.off.items():
                 log.warning("surfsense.step_off", step=step.value, why=why)
             for sentence in found.drift:
                 log.warning("surfsense.drift", what=sentence)
-        self._told = found
+        self._last_read = found
         return found
 
     async def _choose(self) -> str:
         try:
-            chosen = choose_workspace(await self.workspaces(), self._wanted)
+            chosen = choose_workspace(await self.workspaces(), self._workspace)
         except UnusableWorkspace as error:
             raise AccessDenied("", HTTPStatus.FORBIDDEN, str(error)) from error
         log.info("surfsense.workspace", workspace_id=chosen.id, name=chosen.name)

@@ -328,7 +328,7 @@ def refusal_in(body: bytes) -> Refusal:
     >>> refusal_in(b'{"error": {"code": "NOT_FOUND"}, "detail": "Run not found."}')
     Refusal(code='NOT_FOUND', reason='Run not found.', has_envelope=True)
     """
-    payload = _parsed(body)
+    payload = _json_in(body)
     if not isinstance(payload, dict):
         return Refusal()
     error, detail = payload.get("error"), payload.get("detail")
@@ -389,7 +389,7 @@ def _fields_in(listed: object) -> str:
     return "; ".join(faults)
 
 
-def _parsed(body: bytes) -> object:
+def _json_in(body: bytes) -> object:
     if len(body) > LONGEST_BODY:
         return None
     try:

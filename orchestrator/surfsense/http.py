@@ -9,7 +9,7 @@ import random
 import select
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -75,22 +75,18 @@ class SendGuard:
     has_left: bool = False
 
 
-_guard: ContextVar[SendGuard | None] = ContextVar("send_guard", default=None)
+#: The guard of this context; a request without one may always leave.
+send_guard: ContextVar[SendGuard | None] = ContextVar("send_guard", default=None)
 
 
 @contextmanager
 def guarded(guard: SendGuard) -> Iterator[None]:
     """Let requests of this block leave only while *guard* allows it; others end in `NotSent`."""
-    token = _guard.set(guard)
+    token = send_guard.set(guard)
     try:
         yield
     finally:
-        _guard.reset(token)
-
-
-def current_guard() -> SendGuard | None:
-    """Return the guard of this context; a request without one may always leave."""
-    return _guard.get()
+        send_guard.reset(token)
 
 
 class _Unsent(aiohttp.ClientConnectionError):
@@ -143,7 +139,7 @@ class _GuardedRequest(aiohttp.ClientRequest):
         self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
     ) -> None:
         """Write head and body, which leave together, or end the connection unused."""
-        guard = current_guard()
+        guard = send_guard.get()
         if guard is not None and not guard.may_leave():
             return self._end_unused(conn, _Refused("the send guard refused"))
         if self._is_kept and not _is_idle(conn):
@@ -204,48 +200,35 @@ class Transport(Protocol):
 
 
 class _Connections:
-    """The `Transport` over kept connections, opened on the loop of the first request."""
+    """The `Transport` over kept connections. Made on the loop that uses it."""
 
     def __init__(
         self, *, tls: ssl.SSLContext | None, through_proxy: bool, timeout: timedelta
     ) -> None:
-        self._tls = tls
-        self._through_proxy = through_proxy
-        self._timeout = aiohttp.ClientTimeout(
-            sock_connect=CONNECT_TIMEOUT_S, sock_read=timeout.total_seconds()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_S, ssl=tls or True),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            request_class=_GuardedRequest,
+            timeout=aiohttp.ClientTimeout(
+                sock_connect=CONNECT_TIMEOUT_S, sock_read=timeout.total_seconds()
+            ),
+            trust_env=through_proxy,
         )
-        self._session: aiohttp.ClientSession | None = None
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        async with self._request(method, url, headers, body) as response:
+        async with self._session.request(
+            method, url, headers=headers, data=body or None, allow_redirects=False
+        ) as response:
             return Reply(response.status, response.headers, await response.read())
 
     async def stream(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[bytes]:
-        async with self._request("GET", url, headers) as response:
+        async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             if response.ok:
                 async for chunk in response.content.iter_any():
                     yield chunk
 
-    def _request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0, keepalive_timeout=KEEP_S, ssl=self._tls or True
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                request_class=_GuardedRequest,
-                timeout=self._timeout,
-                trust_env=self._through_proxy,
-            )
-        return self._session.request(
-            method, url, headers=headers, data=body or None, allow_redirects=False
-        )
-
     async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._session.close()
 
 
 class Http:
@@ -317,13 +300,13 @@ class Http:
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             if isinstance(error.__cause__, ContentEncodingError):
                 raise MalformedAnswer(company, "its content encoding") from error
-            raise _unanswered(company, "the connection broke") from error
+            raise _no_answer(company, "the connection broke") from error
         except TimeoutError as error:
-            raise _unanswered(company, f"none within {within}") from error
+            raise _no_answer(company, f"none within {within}") from error
         except (aiohttp.ClientError, ValueError, TypeError) as error:
             # No HTTP, or a header or address that cannot be sent. Without the original, which
             # quotes the request's headers and so the API key.
-            raise _unanswered(company, f"a fault of HTTP: {type(error).__name__}") from None
+            raise _no_answer(company, f"a fault of HTTP: {type(error).__name__}") from None
 
     async def stream(self, path: str) -> AsyncGenerator[bytes]:
         """Yield the body of a GET of *path* as it comes, and end where it ends or breaks.
@@ -372,7 +355,7 @@ class Http:
 
 
 def open_http(base_url: str, *, api_key: SecretStr | None, timeout: timedelta) -> Http:
-    """Return an open `Http` for the SurfSense at *base_url*.
+    """Return an open `Http` for the SurfSense at *base_url*, for the running event loop.
 
     A service on this machine is reached directly, others through the environment's proxy.
 
@@ -407,9 +390,9 @@ def _pause_s(attempt: int, error: BaseException | None) -> float:
     return random.uniform(0, longest_s)  # noqa: S311 - spreads retries
 
 
-def _unanswered(company: str, cause: str) -> EnrichmentError:
+def _no_answer(company: str, cause: str) -> EnrichmentError:
     """Return the error of an unanswered request, by whether it may have left."""
-    guard = current_guard()
+    guard = send_guard.get()
     if guard is not None and not guard.has_left:
         return ServiceUnavailable(company, f"nothing was sent; {cause}")
     return AnswerLost(company, cause)

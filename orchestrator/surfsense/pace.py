@@ -201,20 +201,14 @@ class Lines:
         self._lines[lane].pop(caller, None)
         self._note_emptied()
 
-    @property
-    def is_urgent(self) -> bool:
-        """Whether the next one is interactive."""
-        return self._next_lane() is Lane.INTERACTIVE
-
-    @property
     def next_micros(self) -> int:
-        """What the call of the next one can cost; 0 if none waits."""
-        lane = self._next_lane()
+        """Return what the call of the next one can cost; 0 if none waits."""
+        lane = self.next_lane()
         return 0 if lane is None else next(iter(self._lines[lane].values()))
 
     def next(self) -> "asyncio.Future[Turn] | None":
         """Take the caller whose turn it is out of its line; None if none waits."""
-        chosen = self._next_lane()
+        chosen = self.next_lane()
         if chosen is None:
             return None
         for lane, line in self._lines.items():
@@ -225,7 +219,8 @@ class Lines:
         self._note_emptied()
         return caller
 
-    def _next_lane(self) -> Lane | None:
+    def next_lane(self) -> Lane | None:
+        """Return the lane of the next one; None if none waits."""
         waiting = [lane for lane in Lane if self._lines[lane]]
         due = [lane for lane in waiting if self._passed_over[lane] >= PASSED_OVER.get(lane, inf)]
         if due:
@@ -288,8 +283,12 @@ class Pace:
         self._workspace = workspace
         self._has_credit = has_credit
         self._probe_pause = probe_pause
-        self._probe_within = probe_within
         self._credit_pause = credit_pause
+        # What the script decides by, as it takes it.
+        self._rules = (
+            *(self.rate.spacing // _US, self.rate.burst, self.rate.late // _US),
+            *(TRIP, probe_within // _US, credit_pause // _US, GATE_TTL // _MS),
+        )
         self._script = load_script(redis, "orchestrator.surfsense", "pace")
         self._event_script = load_script(redis, "orchestrator.surfsense", "pace_event")
         self._lines = Lines()
@@ -499,12 +498,10 @@ class Pace:
         return [f"pace1:{part}{found}" for part in ("", "free:", "lent:")]
 
     async def _ask(self) -> list[Any]:
-        rate = self.rate
         args = [
             *(self._held or (0, 0, 0)),
-            int(self._lines.is_urgent),
-            *(rate.spacing // _US, rate.burst, rate.late // _US),
-            *(TRIP, self._probe_within // _US, self._credit_pause // _US, GATE_TTL // _MS),
+            int(self._lines.next_lane() is Lane.INTERACTIVE),
+            *self._rules,
         ]
         with store_errors("pace turn"):
             reply: list[Any] = await self._script(keys=await self._keys(), args=args)
@@ -526,7 +523,7 @@ class Pace:
 
     async def _may_buy_again(self) -> bool:
         try:
-            most_micros = self._lines.next_micros
+            most_micros = self._lines.next_micros()
             return self._has_credit is None or await self._has_credit(most_micros)
         except EnrichmentError as error:
             log.info("pace.credit_unknown", reason=error.code)

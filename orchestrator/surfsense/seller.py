@@ -112,15 +112,16 @@ def verdict_on(
     """
     match status:
         case 200:
-            payload = _parsed(body)
+            payload = _json_in(body)
             if not isinstance(payload, dict):
                 raise MalformedAnswer(company, "the body is not a JSON object")
             return answer_in(payload, price_micros)
         case 404:
-            payload = _parsed(body)
+            payload = _json_in(body)
             if not isinstance(payload, dict) or payload == {"detail": "Not Found"}:
                 raise RequestRejected(company, 404, _WRONG_URL)
-            return NotFound(*_cost(Envelope.model_validate(payload), 0))
+            cost_micros = Envelope.model_validate(payload).cost_micros
+            return NotFound(cost_micros or 0, cost_micros is None)
         case _:
             raise failure_on(status, headers, body, company=company, now=now)
 
@@ -141,9 +142,9 @@ def failure_on(
         case 4:
             failure = RequestRejected(company, status, refusal.reason or "it gave no reason")
         case 5 if status in _NEVER_BEGUN:
-            failure = ServiceUnavailable(company, _answered(status, refusal))
+            failure = ServiceUnavailable(company, _cause_of(status, refusal))
         case 5:
-            failure = AnswerLost(company, _answered(status, refusal))
+            failure = AnswerLost(company, _cause_of(status, refusal))
         case 3:
             failure = RequestRejected(company, status, _REDIRECT)
         case _:
@@ -154,7 +155,8 @@ def failure_on(
 def answer_in(payload: dict[str, Any], price_micros: int) -> Answer:
     """Return what *payload*, a company's JSON object, says; *price_micros* if it names no cost."""
     envelope = Envelope.model_validate(payload)
-    cost, estimated = _cost(envelope, price_micros)
+    estimated = envelope.cost_micros is None
+    cost = price_micros if envelope.cost_micros is None else envelope.cost_micros
     if not payload or envelope.estado is Estado.NOT_FOUND:
         return NotFound(cost, estimated)
     if envelope.estado is Estado.AMBIGUOUS:
@@ -186,20 +188,14 @@ def retry_after_s(header: str | None, now: datetime) -> int:
     return min(max(seconds, 0), LONGEST_RETRY_AFTER_S)
 
 
-def _cost(envelope: Envelope, otherwise_micros: int) -> tuple[int, bool]:
-    if envelope.cost_micros is None:
-        return otherwise_micros, True
-    return envelope.cost_micros, False
-
-
-def _parsed(body: bytes) -> object:
+def _json_in(body: bytes) -> object:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
 
 
-def _answered(status: int, refusal: Refusal) -> str:
+def _cause_of(status: int, refusal: Refusal) -> str:
     said = f": {refusal.reason.rstrip('.')}" if refusal.reason else ""
     return f"it answered {status}{said}"
 

@@ -24,9 +24,8 @@ from orchestrator.evidence.website import telling_links
 from orchestrator.identity import InvalidCompanyName, company_key
 from orchestrator.identity.writing import split_words
 
-#: The verb that runs are made of, its path, and its price for one page of results in micro-USD.
+#: The verb that runs are made of, and its price for one page of results in micro-USD.
 CAPABILITY = "google_search.scrape"
-VERB_PATH = "google_search/scrape"
 SEARCH_PAGE_MICROS = 5_500
 
 #: The sandbox puts its whole company into an item under this name; SurfSense has no such field.
@@ -164,39 +163,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """How SurfSense calls a step: `google_maps.scrape`, and the path of its POST.
-
-    `own_source` is what the ledger calls it where two steps are of one verb.
-    """
+    """How SurfSense calls a step, `google_maps.scrape`, and what the ledger calls it."""
 
     capability: str
-    own_source: str | None = None
-
-    @property
-    def path(self) -> str:
-        """The part of the POST's path behind `scrapers/`.
-
-        >>> Verb("google_maps.scrape").path
-        'google_maps/scrape'
-        """
-        return self.capability.replace(".", "/")
-
-    @property
-    def source(self) -> str:
-        """What the ledger calls it.
-
-        >>> Verb("google_maps.scrape").source
-        'google_maps'
-        """
-        return self.own_source or self.capability.partition(".")[0]
+    source: str
 
 
 VERBS: Final[Mapping[Step, Verb]] = {
-    Step.MAPS: Verb("google_maps.scrape"),
-    Step.SEARCH: Verb("google_search.scrape"),
-    Step.CRAWL: Verb("web.crawl"),
-    Step.PAGES: Verb("web.crawl", own_source="web_pages"),
-    Step.JOBS: Verb("indeed.scrape"),
+    Step.MAPS: Verb("google_maps.scrape", "google_maps"),
+    Step.SEARCH: Verb("google_search.scrape", "google_search"),
+    Step.CRAWL: Verb("web.crawl", "web"),
+    Step.PAGES: Verb("web.crawl", "web_pages"),
+    Step.JOBS: Verb("indeed.scrape", "indeed"),
 }
 
 _STEPS: Final = {verb.source: step for step, verb in VERBS.items()}

@@ -53,7 +53,6 @@ from orchestrator.surfsense.seller import Accepted, Answer, failure_on
 from orchestrator.surfsense.verbs import (
     CAPABILITY,
     SEARCH_PAGE_MICROS,
-    VERB_PATH,
     VERBS,
     answer_of,
     is_request,
@@ -141,17 +140,17 @@ class WorkspaceApi:
 
     async def start(
         self,
-        verb: str,
+        capability: str,
         request: dict[str, Any],
         *,
         company: str,
         request_id: str,
         within: timedelta,
     ) -> str:
-        """Start a run of *verb*, which will be charged, and return its id.
+        """Start a run of a verb, which will be charged, and return its id.
 
         Args:
-            verb: Path of the verb, as `google_search/scrape`.
+            capability: The verb, as `google_search.scrape`.
             request: Body of the POST.
             company: The name that errors carry.
             request_id: Sent as `Idempotency-Key` and `X-Request-ID`.
@@ -161,7 +160,7 @@ class WorkspaceApi:
             AnswerLost: It may have been started: its answer did not come or cannot be read.
             EnrichmentError: It was not started.
         """
-        path = await self._path(f"/{verb}?mode=async", company)
+        path = await self._path(f"/{capability.replace('.', '/')}?mode=async", company)
         try:
             reply = await self._http.send(
                 "POST",
@@ -244,10 +243,6 @@ class Inquiry(Protocol):
     def capability(self) -> str:
         """The verb, as the list of runs has it."""
 
-    @property
-    def path(self) -> str:
-        """The verb, as the path of the POST has it."""
-
     def request_about(self, company: str) -> dict[str, Any]:
         """Return the body of the POST.
 
@@ -266,7 +261,6 @@ class CompanySearch:
     """One search for a company's name, as purchases without a step are made of."""
 
     capability = CAPABILITY
-    path = VERB_PATH
 
     def request_about(self, company: str) -> dict[str, Any]:
         """Return the search for *company*."""
@@ -294,11 +288,6 @@ class StepInquiry:
     def capability(self) -> str:
         """The verb of the step."""
         return VERBS[self.step].capability
-
-    @property
-    def path(self) -> str:
-        """The path of the verb."""
-        return VERBS[self.step].path
 
     def request_about(self, company: str) -> dict[str, Any]:
         """Return the body; *company* stands in it."""
@@ -451,7 +440,7 @@ class WorkspaceSeller:
             EnrichmentError: Nothing was started.
         """
         run_id = await self._api.start(
-            self._inquiry.path,
+            self._inquiry.capability,
             self._inquiry.request_about(company),
             company=company,
             request_id=purchase_id,

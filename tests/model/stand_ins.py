@@ -11,7 +11,7 @@ from orchestrator.memo import LeaseLost, store
 from orchestrator.memo.store import Keys
 from orchestrator.purchasing import ArchivedAnswer, Entered, LedgerEntry
 from orchestrator.purchasing.intents import PurchaseRecord
-from orchestrator.surfsense import Accepted, Found, NotSent, current_guard
+from orchestrator.surfsense import Accepted, Found, NotSent, send_guard
 from tests.model.programs import Ask
 
 PRICE = 7
@@ -30,7 +30,7 @@ class Seller:
     async def submit(self, company: str, *, purchase_id: str) -> Any:
         """Sell, if the send guard agrees once connected."""
         await Ask("connect")
-        guard = current_guard()
+        guard = send_guard.get()
         assert guard is not None
         if not guard.may_leave():
             raise NotSent(company)

@@ -18,7 +18,6 @@ from orchestrator.evidence.waterfall import (
     Skip,
     Stop,
     Wants,
-    default_hit_rates,
     hit_rate,
     next_step,
     offers_for,
@@ -96,7 +95,7 @@ def test_jobs_come_last() -> None:
 
 def test_the_measured_yield_decides_the_order() -> None:
     """A step that hardly ever brings something waits for one with a better price for a hit."""
-    offers = offers_for(has_place=True, hit_rates={Step.MAPS: 0.0})
+    offers = offers_for(has_place=True, yields={Step.MAPS: (0, 1_000)})
 
     step = next_step(
         offers, tried=(), has_site=False, spent_micros=0, wants=wanting({F.WEBSITE})
@@ -454,16 +453,14 @@ def test_measured_yields_and_live_prices_go_before() -> None:
     offers = offers_for(
         has_place=False,
         unit_prices={Step.CRAWL: 1_000, Step.MAPS: 0},
-        hit_rates={Step.CRAWL: 0.5},
+        yields={Step.CRAWL: (0, 20)},
     )
 
     assert [(offer.step, offer.price_micros, offer.hit_rate) for offer in offers] == [
-        (Step.MAPS, 0, default_hit_rates(has_place=False)[Step.MAPS]),
-        (Step.CRAWL, 1_000, 0.5),
+        (Step.MAPS, 0, offers_for(has_place=False)[0].hit_rate),
+        (Step.CRAWL, 1_000, hit_rate(offers_for(has_place=False)[2].hit_rate, 0, 20)),
     ]
-    assert (
-        default_hit_rates(has_place=False)[Step.MAPS] < default_hit_rates(has_place=True)[Step.MAPS]
-    )
+    assert offers_for(has_place=False)[0].hit_rate < offers_for(has_place=True)[0].hit_rate
 
 
 # --- Without a lead -------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from orchestrator.surfsense import (
     ServiceUnavailable,
     WorkspaceApi,
 )
-from orchestrator.surfsense.verbs import CAPABILITY, VERB_PATH, search_request
+from orchestrator.surfsense.verbs import CAPABILITY, search_request
 from tests.support.over_httpx import OverHttpx
 from tests.unit.surfsense.test_enrich import Failing, RecordedSleep
 
@@ -47,7 +47,7 @@ def answering(status: int, body: object) -> WorkspaceApi:
 async def start(api: WorkspaceApi) -> str:
     """Start a search for Acme."""
     return await api.start(
-        VERB_PATH, search_request("Acme"), company="Acme", request_id="p-1", within=SOON
+        CAPABILITY, search_request("Acme"), company="Acme", request_id="p-1", within=SOON
     )
 
 
