@@ -51,6 +51,11 @@ class Subject:
     tax_id: str | None = None
 
     @property
+    def has_place(self) -> bool:
+        """Whether its country or town is known."""
+        return bool(self.country or self.city)
+
+    @property
     def has_second_fact(self) -> bool:
         """Whether anything but name and country is known, which namesakes may share.
 

@@ -245,7 +245,10 @@ def _reduce(words: list[str], name: str, country: str | None = None) -> Stripped
     stripped = strip(words, name, country)
     language = _languages(stripped.form, country)
     while True:
-        reworded = _reword_and_join(stripped.words, name, language)
+        apart = _join_parts(_reword(stripped.words, name, language))
+        joined = _join_letters(apart)
+        # Together, the initials of "Talleres A B" would be a Swedish company, so they stay apart.
+        reworded = joined if joined is apart or strip(joined).words == joined else apart
         is_same = reworded is stripped.words and reworded[0] is words[0]
         if is_same and len(reworded[-1]) > 1 and all(map(str.isascii, reworded[-2:])):
             return stripped
@@ -265,13 +268,6 @@ def _languages(form: Form | None, country: str | None) -> frozenset[str] | None:
     if form is None:
         return None
     return _IBERIAN | _JOINED_BY_E if form.label in _ROMANCE_FORMS else frozenset()
-
-
-def _reword_and_join(words: list[str], name: str, language: frozenset[str] | None) -> list[str]:
-    apart = _join_parts(_reword(words, name, language))
-    joined = _join_letters(apart)
-    # Together, the initials of "Talleres A B" would be a Swedish company, so they stay apart.
-    return joined if joined is apart or strip(joined).words == joined else apart
 
 
 def _key(name: str, words: list[str], rereadings: int = _MOST_REREADINGS) -> str:

@@ -104,11 +104,6 @@ class Identity(NamedTuple):
         return not self.distinctive and self.facts.domain is None
 
     @property
-    def is_keyed(self) -> bool:
-        """Whether it was made of a refined key, which names one company by itself."""
-        return self.distinctive and MARK in self.key
-
-    @property
     def is_assignable(self) -> bool:
         """Whether the index assigns its name, with its domain, to a company."""
         return self.distinctive and self.facts.domain is not None and MARK not in self.key

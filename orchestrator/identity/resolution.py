@@ -293,7 +293,8 @@ def by_name(identity: Identity) -> Resolved:
 
 def by_decision(identity: Identity, state: IndexState) -> Resolved | None:
     """Return the company that a key, or a decision about the domain or name, names; if any."""
-    if identity.is_keyed:
+    if identity.distinctive and MARK in identity.key:
+        # A refined key names one company by itself.
         return by_key(identity, state)
     rules = state.rules
     rule = rules.domains.get(identity.facts.domain or "") or rules.names.get(identity.name_key)

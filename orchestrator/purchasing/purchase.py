@@ -311,22 +311,6 @@ class Purchaser:
             with contextlib.suppress(StoreUnavailable):  # it lapses
                 await self._pace.unused(turn)
 
-    async def _submit(self, record: PurchaseRecord, turn: Turn | None) -> Accepted | Answer:
-        """Send the POST, and tell the gate of *turn* how it has ended."""
-        seller, failed = self.books.seller_of(record.request), None
-        try:
-            reply = await seller.submit(record.request.company, purchase_id=record.purchase_id)
-        except EnrichmentError as error:
-            failed = error
-        if turn is not None and self._pace is not None:
-            try:
-                await self._pace.ended(turn, failed)
-            except StoreUnavailable as away:
-                log.warning("purchase.pace_not_told", error=str(away))
-        if failed is not None:
-            raise failed
-        return reply
-
     async def _post(self, flight: Flight, record: PurchaseRecord, turn: Turn | None) -> Loaded:
         """Send the POST that *record* announces, and see it through to its answer.
 
@@ -334,37 +318,56 @@ class Purchaser:
             LeaseLost: It did not leave while the lease was surely held; nothing was sent.
             EnrichmentError: Of the class that says what to do.
         """
-        guard = _send_guard(flight, record)
+        guard, seller = _send_guard(flight, record), self.books.seller_of(record.request)
         try:
             with guarded(guard):
-                reply = await self._submit(record, turn)
-        except NotSent as error:
-            await self.books.void(flight, record)
-            if not flight.lease.is_safe:
-                raise LeaseLost(flight.key) from error
-            cause = f"no connection within {self._send_within.total_seconds():g} s"
-            raise ServiceUnavailable(error.company, cause) from error
-        except (AnswerLost, MalformedAnswer) as error:
-            if isinstance(error, MalformedAnswer) or not self._seller.gives_run_ids:
-                await self.books.lose(flight, record, error)
-            # A seller that is slow to answer may be slow to list, too: the whole grace from now.
-            accepted = await self._find(flight, record, sent_by_ms=flight.now_ms())
-            if accepted is None:
-                await self.books.void(flight, record)
-                raise
-            return await self._collect(flight, accepted, Source.BOUGHT)
-        except EnrichmentError:
-            await self.books.void(flight, record)
-            raise
+                reply = await seller.submit(record.request.company, purchase_id=record.purchase_id)
+        except EnrichmentError as error:
+            await self._report(turn, error)
+            return await self._after_failure(flight, record, error)
         except Exception:
             # An unforeseen fault. What provably never left costs nothing.
             if not guard.has_left:
                 await self._give_back(turn)
                 await self.books.void(flight, record)
             raise
+        if turn is not None:
+            await self._report(turn)
         if isinstance(reply, Accepted):
             return await self._collect(flight, record.as_accepted(reply.run_id), Source.BOUGHT)
         return self.books.loaded(record, reply, Source.BOUGHT)
+
+    async def _report(self, turn: Turn | None, error: EnrichmentError | None = None) -> None:
+        """Tell the gate how the POST of *turn* has ended."""
+        if turn is not None and self._pace is not None:
+            try:
+                await self._pace.ended(turn, error)
+            except StoreUnavailable as away:
+                log.warning("purchase.pace_not_told", error=str(away))
+
+    async def _after_failure(
+        self, flight: Flight, record: PurchaseRecord, error: EnrichmentError
+    ) -> Loaded:
+        """Do what the *error* of *record*'s POST asks for; return the answer if its run is found.
+
+        Raises:
+            LeaseLost: It did not leave while the lease was surely held; nothing was sent.
+            EnrichmentError: Of the class that says what to do.
+        """
+        if isinstance(error, AnswerLost | MalformedAnswer):
+            if isinstance(error, MalformedAnswer) or not self._seller.gives_run_ids:
+                await self.books.lose(flight, record, error)
+            # A seller that is slow to answer may be slow to list, too: the whole grace from now.
+            accepted = await self._find(flight, record, sent_by_ms=flight.now_ms())
+            if accepted is not None:
+                return await self._collect(flight, accepted, Source.BOUGHT)
+        await self.books.void(flight, record)
+        if not isinstance(error, NotSent):
+            raise error
+        if not flight.lease.is_safe:
+            raise LeaseLost(flight.key) from error
+        cause = f"no connection within {self._send_within.total_seconds():g} s"
+        raise ServiceUnavailable(error.company, cause) from error
 
     async def _find(
         self, flight: Flight, record: PurchaseRecord, *, sent_by_ms: int

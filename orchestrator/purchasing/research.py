@@ -111,7 +111,7 @@ class Research:
         as_of = datetime.fromtimestamp(entry.stored_at_ms / 1000, UTC)
         evidence = evidence_from(company.query_name, payload["answer"], as_of)
         progress = Progress(
-            offers_for(has_place=_has_place(subject)),
+            offers_for(has_place=subject.has_place),
             steps_in(payload),
             has_site="website" in payload["answer"] or subject.domain is not None,
             pages=len(payload.get("pages", ())),
@@ -133,7 +133,7 @@ class Research:
         subject = subject_of(company)
         taken = await self._still_known(company.key, subject)
         try:
-            offers = await self._offers(_has_place(subject)) if is_askable(subject) else ()
+            offers = await self._offers(subject.has_place) if is_askable(subject) else ()
         except EnrichmentError as error:  # what SurfSense sells was asked for all companies
             raise renamed(error, company.query_name) from error
         failed: EnrichmentError | None = None
@@ -306,10 +306,6 @@ def _loaded(flight: Flight, company: Resolved, steps: Sequence[StepTaken], state
     }
     ttl = timedelta(milliseconds=max(min(ends_ms) - oldest_ms, 1))
     return Loaded(state.answer.status, payload, ttl, oldest_ms)
-
-
-def _has_place(subject: Subject) -> bool:
-    return bool(subject.country or subject.city)
 
 
 def _instant(at_ms: int) -> datetime:

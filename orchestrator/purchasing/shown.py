@@ -241,7 +241,7 @@ class _Research:
 
     @property
     def _offers(self) -> tuple[Offer, ...]:
-        return offers_for(has_place=bool(self.subject.country or self.subject.city))
+        return offers_for(has_place=self.subject.has_place)
 
     def shown(self, steps: Sequence[StepTaken], kept: Kept) -> Iterator[StepShown]:
         """Yield each of *steps*, which are in order, with what was known after it."""

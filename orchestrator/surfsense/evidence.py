@@ -18,12 +18,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    OnErrorOmit,
     StringConstraints,
     ValidationError,
     WrapValidator,
     create_model,
 )
-from pydantic_core import PydanticOmit, PydanticUseDefault
+from pydantic_core import PydanticUseDefault
 
 from agents.case import Claim, ClaimField, Evidence
 
@@ -85,13 +86,6 @@ def _default_if_odd(value: object, read: Callable[[object], T]) -> T:
         raise PydanticUseDefault from None
 
 
-def _omitted_if_odd(value: object, read: Callable[[object], T]) -> T:
-    try:
-        return read(value)
-    except ValidationError:
-        raise PydanticOmit from None
-
-
 def _number(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("a truth value is not a number")  # noqa: TRY004 - pydantic reads ValueError only
@@ -129,7 +123,6 @@ _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
 _Ratio = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
 _Instant = Annotated[datetime, AfterValidator(_in_utc)]
-_Item = WrapValidator(_omitted_if_odd)
 
 
 #: What another source states instead. A number stays one, and the digits of a tax id stay text.
@@ -156,7 +149,7 @@ class _Datum(_Wire):
     quote: Annotated[_Text | None, _OrDefault] = Field(default=None, validation_alias="cita")
     method: Annotated[_Text | None, _OrDefault] = Field(default=None, validation_alias="metodo")
     status: Annotated[_Text | None, _OrDefault] = Field(default=None, validation_alias="estado")
-    alternatives: Annotated[list[Annotated[_Alternative, _Item]], _OrDefault] = Field(
+    alternatives: Annotated[list[OnErrorOmit[_Alternative]], _OrDefault] = Field(
         default=[], validation_alias="alternativas"
     )
 
@@ -198,9 +191,9 @@ _AsList = BeforeValidator(_as_list)
 
 _ONE_TEXT = Annotated[_TextDatum, _AsDatum, _OrDefault]
 _ONE_COUNT = Annotated[_CountDatum, _AsDatum, _OrDefault]
-_TEXTS = Annotated[list[Annotated[_TextDatum, _AsDatum, _Item]], _AsList]
-_HIRING = Annotated[list[Annotated[_HiringDatum, _AsDatum, _Item]], _AsList]
-_NEWS = Annotated[list[Annotated[_NewsDatum, _AsDatum, _Item]], _AsList]
+_TEXTS = Annotated[list[OnErrorOmit[Annotated[_TextDatum, _AsDatum]]], _AsList]
+_HIRING = Annotated[list[OnErrorOmit[Annotated[_HiringDatum, _AsDatum]]], _AsList]
+_NEWS = Annotated[list[OnErrorOmit[Annotated[_NewsDatum, _AsDatum]]], _AsList]
 
 
 class EvidenceField(NamedTuple):
@@ -275,6 +268,6 @@ class Envelope(_Wire):
     cost_micros: Annotated[_Count | None, _OrDefault] = Field(
         default=None, validation_alias="costo_micros"
     )
-    candidates: Annotated[list[Annotated[Candidate, _AsDatum, _Item]], _AsList] = Field(
+    candidates: Annotated[list[OnErrorOmit[Annotated[Candidate, _AsDatum]]], _AsList] = Field(
         default=[], validation_alias=AliasChoices("candidatas", "candidatos")
     )
