@@ -194,7 +194,7 @@ class JobHandle(Generic[R]):
         self, *, codes: Iterable[str] = (), since: datetime | None = None
     ) -> AsyncIterator[FailedItem]:
         """Yield the items that have failed, with the reason and whether a retry may help."""
-        wanted = FailureFilter(self.id, frozenset(codes), since=_checked("since", _INSTANT, since))
+        wanted = FailureFilter(self.id, frozenset(codes), since=_check("since", _INSTANT, since))
         async for _, items in list_failed_items(self._runtime.jobs.failures, wanted):
             for item in items:
                 yield item
@@ -431,7 +431,7 @@ class Orchestrator:
             InvalidRequest: Nothing says which items are meant, or an argument is out of bounds.
         """
         wanted = FailureFilter(
-            job_id, frozenset(codes), tenant, lane, _checked("since", _INSTANT, since)
+            job_id, frozenset(codes), tenant, lane, _check("since", _INSTANT, since)
         )
         if wanted == FailureFilter():
             raise InvalidRequest(("Give one of job_id, codes, tenant, lane and since.",))
@@ -471,7 +471,7 @@ class Orchestrator:
     async def _submit(
         self, new: NewJob, items: AsyncIterator[Sequence[str]], key: str | None
     ) -> JobHandle[Any]:
-        checked = _checked("idempotency_key", _KEY, key)
+        checked = _check("idempotency_key", _KEY, key)
         async with contextlib.aclosing(items):  # type: ignore[type-var]  # it is a generator
             job = await submit_stream(self.runtime, new, items, idempotency_key=checked)
         return JobHandle(self.runtime, job)
@@ -537,14 +537,14 @@ def _terms(
     buy_again: bool = False,
 ) -> Terms:
     return Terms(
-        _checked("max_cost_micros", _COST, max_cost_micros),
-        _checked("deadline", _DEADLINE, deadline),
-        _checked("tenant", _TENANT, tenant),
+        _check("max_cost_micros", _COST, max_cost_micros),
+        _check("deadline", _DEADLINE, deadline),
+        _check("tenant", _TENANT, tenant),
         buy_again,
     )
 
 
-def _checked(name: str, bound: TypeAdapter[T], value: object) -> T:
+def _check(name: str, bound: TypeAdapter[T], value: object) -> T:
     try:
         return bound.validate_python(value)
     except ValidationError as error:

@@ -279,7 +279,7 @@ async def read_history(runtime: Runtime, mention: Mention) -> CompanyHistory:
         runtime.clock(),
         runtime.settings.redis_ttl,
         runtime.settings.language,
-        await _shown(runtime, found.company, mention),
+        await _show(runtime, found.company, mention),
     )
 
 
@@ -293,10 +293,10 @@ async def read_evidence(runtime: Runtime, mention: Mention) -> EvidenceShown | N
         DatabaseUnavailable, StoreUnavailable: The database or Redis is unavailable.
     """
     company = await runtime.identity.index.preview(mention.identify())
-    return await _shown(runtime, company, mention)
+    return await _show(runtime, company, mention)
 
 
-async def _shown(runtime: Runtime, company: Resolved, mention: Mention) -> EvidenceShown | None:
+async def _show(runtime: Runtime, company: Resolved, mention: Mention) -> EvidenceShown | None:
     if company.is_ambiguous:
         return None
     entry = await runtime.purchasing.enricher.entry_of(company)

@@ -93,7 +93,7 @@ class FencedWrites:
             raise
         opened = await self._fence.open({**dict.fromkeys(keys, 0), **versions}, token)
         if opened and versions:
-            await self._settled(token)
+            await self._remove_row(token)
         return Written(result, deferred=bool(versions) and not opened)
 
     def _check_still_closed(self, operation: str, seconds: float) -> None:
@@ -104,7 +104,7 @@ class FencedWrites:
     def _row(self, token: str, versions: Mapping[str, int]) -> dict[str, object]:
         return {"token": token, "versions": dict(versions), "due_at": self._clock() + GRACE}
 
-    async def _settled(self, token: str) -> None:
+    async def _remove_row(self, token: str) -> None:
         try:
             await self._remover.submit(token)
         except DatabaseUnavailable as error:
@@ -144,7 +144,7 @@ class Repairs:
             DatabaseUnavailable: The database does not answer.
         """
         repaired = 0
-        for token, versions in await self._claimed():
+        for token, versions in await self._claim():
             if not await self._fence.open(versions, token):
                 raise StoreUnavailable("repair cached rows")
             async with writing(self._engine, "complete writes") as connection:
@@ -153,7 +153,7 @@ class Repairs:
             repaired += 1
         return repaired
 
-    async def _claimed(self) -> list[tuple[str, dict[str, int]]]:
+    async def _claim(self) -> list[tuple[str, dict[str, int]]]:
         """Return what is due, and let others leave it alone until `GRACE` is over again."""
         now = self._clock()
         is_due = cache_outbox.c.due_at <= now

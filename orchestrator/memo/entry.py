@@ -264,7 +264,7 @@ class DecodedEntries:
     def __init__(self, most: int) -> None:
         self._most = most
         # By key alone: to hash an entry's bytes would take a quarter of the time that it spares.
-        self._decoded: OrderedDict[str, tuple[bytes, Entry]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[bytes, Entry]] = OrderedDict()
 
     def read(self, key: str, stored: bytes) -> Entry:
         """Return the entry that *stored*, the value of *key*, is.
@@ -272,13 +272,13 @@ class DecodedEntries:
         Raises:
             CorruptEntry: See `decode`; nothing is kept of it.
         """
-        known = self._decoded.get(key)
+        known = self._entries.get(key)
         if known is not None and known[0] == stored:
-            self._decoded.move_to_end(key)
+            self._entries.move_to_end(key)
             return known[1]
         entry = decode(key, stored)
-        self._decoded[key] = stored, entry
-        self._decoded.move_to_end(key)
-        if len(self._decoded) > self._most:
-            self._decoded.popitem(last=False)
+        self._entries[key] = stored, entry
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._most:
+            self._entries.popitem(last=False)
         return entry

@@ -105,12 +105,12 @@ class Abandoned(NotShared):
 class Abandonment:
     """Whether one flight shall end early. Its loader decides where it can."""
 
-    _asked: bool = False
+    _is_asked: bool = False
     _inside: asyncio.Task[object] | None = None
 
     def ask(self) -> None:
         """End the flight, now or when it next comes to where it can be ended."""
-        self._asked = True
+        self._is_asked = True
         if self._inside is not None:
             self._inside.cancel()
 
@@ -121,13 +121,13 @@ class Abandonment:
         Raises:
             Abandoned: The flight is to end. The loader may still go on, outside of the block.
         """
-        if self._asked:
+        if self._is_asked:
             raise Abandoned
         self._inside = task = asyncio.current_task()
         try:
             yield
         except asyncio.CancelledError:
-            if self._asked and task is not None and not task.uncancel():
+            if self._is_asked and task is not None and not task.uncancel():
                 raise Abandoned from None
             raise
         finally:

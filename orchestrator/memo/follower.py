@@ -43,16 +43,16 @@ class Notices:
         self._loop = Loop("memo-notices", self._listen, every=RECONNECT)
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
-        self._subscribed = asyncio.Event()
+        self._subscription = asyncio.Event()
 
     async def subscribe(self) -> None:
         """Wait for the first subscription, but not long: waiters are woken when it comes late."""
         if self._task is None:
             self._task = self._supervisor.start(self._loop)
-        if not self._subscribed.is_set():
+        if not self._subscription.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SUBSCRIBE_S):
-                    await self._subscribed.wait()
+                    await self._subscription.wait()
 
     @contextlib.contextmanager
     def expect(self, key: str) -> Iterator[asyncio.Event]:
@@ -85,7 +85,7 @@ class Notices:
                 if message["type"] == "subscribe":
                     # The server confirms this subscription, or the one with which the client has
                     # replaced a lost connection: what was published before was missed.
-                    self._subscribed.set()
+                    self._subscription.set()
                     ended = [each for events in self._waiting.values() for each in events]
                 else:
                     _, _, key = message["data"].decode().partition(" ")
@@ -108,7 +108,9 @@ class Processes:
         self._ttl_s = ttl.total_seconds()
         self._loop = Loop("memo-heartbeat", self._round, every=ttl / RENEWALS)
         self._task: asyncio.Task[None] | None = None
-        self._watched: defaultdict[str, set[tuple[asyncio.Event, asyncio.Event]]] = defaultdict(set)
+        self._watchers: defaultdict[str, set[tuple[asyncio.Event, asyncio.Event]]] = defaultdict(
+            set
+        )
         # Of the last renewal that went well, and of the first one since the last gap.
         self._renewed_at = self._steady_since = -self._ttl_s
 
@@ -128,13 +130,13 @@ class Processes:
     def watching(self, process: str, wake: asyncio.Event) -> Iterator[asyncio.Event]:
         """Yield an event that is set, and *wake* with it, when *process* is found to be gone."""
         gone = asyncio.Event()
-        self._watched[process].add((gone, wake))
+        self._watchers[process].add((gone, wake))
         try:
             yield gone
         finally:
-            self._watched[process].discard((gone, wake))
-            if not self._watched[process]:
-                del self._watched[process]
+            self._watchers[process].discard((gone, wake))
+            if not self._watchers[process]:
+                del self._watchers[process]
 
     async def is_gone(self, process: str) -> bool:
         """Return whether *process* has certainly had the time to renew its key, and has not.
@@ -159,9 +161,9 @@ class Processes:
 
     async def _round(self) -> None:
         await self._renew()
-        for process in tuple(self._watched):
+        for process in tuple(self._watchers):
             if await self.is_gone(process):
-                for gone, wake in self._watched.get(process, ()):
+                for gone, wake in self._watchers.get(process, ()):
                     gone.set()
                     wake.set()
 

@@ -106,7 +106,7 @@ class Memo:
         self._clock = clock
         self._scripts = Scripts(redis, self._options)
         self._reader = Reader(redis)
-        self._decoded = DecodedEntries(self._options.decoded)
+        self._entries = DecodedEntries(self._options.decoded)
         self._notices = Notices(redis, supervisor)
         self._processes = Processes(redis, supervisor, ttl=self._options.process_ttl)
         self.records = Records(redis, self._scripts, self._options, clock=clock)
@@ -169,7 +169,7 @@ class Memo:
         if stored is None:
             return None
         try:
-            return self._decoded.read(key, stored)
+            return self._entries.read(key, stored)
         except CorruptEntry as corrupt:
             await self._set_aside(Keys(key), stored, corrupt)
             return None

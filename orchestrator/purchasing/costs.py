@@ -157,7 +157,7 @@ class Costs:
             since: Aware instant; purchases settled at or after it count. None counts all.
             among: Only these tenants, sources or company keys.
         """
-        grouped = _grouped(by, since, among)
+        grouped = _totals_by(by, since, among)
         async with reading(self._engine, "read the ledger") as connection:
             rows = await connection.execute(select(grouped).order_by(grouped.c.key))
             return [_cost(*row) for row in rows]
@@ -180,7 +180,7 @@ class Costs:
             since: As of `by`.
             after: Of a page by the same; its key is a day where days are added up.
         """
-        grouped = _grouped(by, since)
+        grouped = _totals_by(by, since)
         key, spent = grouped.c.key, grouped.c.charged + grouped.c.uncertain
         order = [key.desc()] if by is CostsBy.DAY else [spent.desc(), key]
 
@@ -308,11 +308,13 @@ class ReuseStatistics:
             await connection.execute(statement, rows)
 
 
-#: Columns of `_grouped` beside the key, in the order of the fields of `Cost`.
+#: Columns of `_totals_by` beside the key, in the order of the fields of `Cost`.
 _NUMBERS: Final = ("purchases", "charged", "uncertain", "estimated", "served", "saved")
 
 
-def _grouped(by: CostsBy, since: datetime | None, among: Collection[str] | None = None) -> Subquery:
+def _totals_by(
+    by: CostsBy, since: datetime | None, among: Collection[str] | None = None
+) -> Subquery:
     """Return the sums of each key."""
     use = _use_by_purchase()
     cost, uncertain, key = settled.c.cost_micros, _is_uncertain(), _GROUPS[by]

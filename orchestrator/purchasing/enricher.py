@@ -172,7 +172,7 @@ class Enricher:
                 is_enough=is_enough,
             )
 
-        outcome = await self._inherited(company) if company.former else None
+        outcome = await self._find_inherited(company) if company.former else None
         try:
             if outcome is None and billing.buy_again is not None:
                 outcome = await self._past_losses(company.key, look_up)
@@ -184,7 +184,7 @@ class Enricher:
                 raise
             lookup.unasked = error
             outcome = Outcome(entry_key(company.key), Source.HIT, lookup.first, 0)
-        return self._found(lookup, outcome)
+        return self._conclude(lookup, outcome)
 
     async def _load(self, lookup: "_Lookup", flight: Flight) -> Loaded:
         """Buy what *lookup* lacks, on behalf of the *flight* that it leads."""
@@ -195,7 +195,7 @@ class Enricher:
         if self._research is not None:
             loaded, taken = await self._research.load(flight, company, billing, lookup.wants)
             lookup.came_by((each.purchase_id, each.source) for each in taken)
-        elif (first := await self._half_answered(lookup)) is not None:
+        elif (first := await self._first_answer(lookup)) is not None:
             loaded, second = await ask_with_domain(
                 self._memo, self._purchaser, flight, company, billing, first=first
             )
@@ -207,7 +207,7 @@ class Enricher:
             lookup.came_by([(loaded.payload.get("purchase_id"), loaded.source)])
         return loaded
 
-    async def _half_answered(self, lookup: "_Lookup") -> Entry | None:
+    async def _first_answer(self, lookup: "_Lookup") -> Entry | None:
         """Return the entry that lacks the answer to the second question; None if there is none."""
         if lookup.first is None:
             return None
@@ -215,7 +215,7 @@ class Enricher:
         entry = await self._memo.peek(entry_key(lookup.company.key))
         return entry if entry is not None and is_open(lookup.company, entry) else None
 
-    def _found(self, lookup: "_Lookup", outcome: Outcome) -> Enrichment:
+    def _conclude(self, lookup: "_Lookup", outcome: Outcome) -> Enrichment:
         """Return what *lookup* comes to; count what it has saved."""
         source, sources = outcome.source, lookup.sources
         if source in _WITHOUT_SURFSENSE and not lookup.is_miss:
@@ -302,7 +302,7 @@ class Enricher:
                     known = enrichment_of(company.key, Source.HIT, entry)
                     found[number] = replace(known, answer={})
         for number, each in enumerate(companies):
-            if each.former and (inherited := await self._inherited(each)):
+            if each.former and (inherited := await self._find_inherited(each)):
                 found[number] = enrichment_of(each.key, Source.HIT, inherited.entry)
         return found
 
@@ -334,7 +334,7 @@ class Enricher:
         inherited = {
             each.key
             for each in {company.key: company for company in identified if company.former}.values()
-            if await self._inherited(each) is not None
+            if await self._find_inherited(each) is not None
         }
         return [
             Preview(
@@ -358,7 +358,7 @@ class Enricher:
         Raises:
             StoreUnavailable: Redis is unavailable.
         """
-        if inherited := await self._inherited(company):
+        if inherited := await self._find_inherited(company):
             return inherited.entry
         return await self._memo.peek(entry_key(company.key))
 
@@ -390,7 +390,7 @@ class Enricher:
             lookup.first = entry
         return False
 
-    async def _inherited(self, company: Resolved) -> Outcome | None:
+    async def _find_inherited(self, company: Resolved) -> Outcome | None:
         """Return what was found under a key that was merged into *company*'s, while it is fresh.
 
         Unless something was found under its own. It is never stored under the other key: undoing a

@@ -162,7 +162,7 @@ class Ledger:
 
     async def _has_all(self, purchase_ids: Sequence[str]) -> list[bool]:
         async with reading(self._engine, "read the ledger") as connection:
-            known = await _entered(connection, set(purchase_ids))
+            known = await _find_entered(connection, set(purchase_ids))
         return [purchase_id in known for purchase_id in purchase_ids]
 
     async def _settle_all(self, batch: Sequence["_Settling"]) -> list[Entered]:
@@ -186,7 +186,7 @@ class Ledger:
             )
             new = await insert_new(connection, purchases.c.purchase_id, in_order)
             known = rows.keys() - new
-            entered = new | await _entered(connection, known) if known else new
+            entered = new | await _find_entered(connection, known) if known else new
             # An answer may come in the same moment in which its purchase is called uncertain.
             again = (entered - new) | {each for each, times in Counter(ids).items() if times > 1}
             late = [s.purchase for s in batch if s.purchase.purchase_id in again]
@@ -228,7 +228,7 @@ def unpack(body: bytes) -> JsonObject:
     return answer
 
 
-async def _entered(connection: AsyncConnection, purchase_ids: Collection[str]) -> set[str]:
+async def _find_entered(connection: AsyncConnection, purchase_ids: Collection[str]) -> set[str]:
     """Return which of *purchase_ids*, a batch at most, are there under their own ids."""
     ids = purchases.c.purchase_id
     return set((await connection.scalars(select(ids).where(ids.in_(purchase_ids)))).all())

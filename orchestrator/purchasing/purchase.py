@@ -414,7 +414,7 @@ class Purchaser:
         try:
             answer = await self._answer_of(flight, record, record.run_id)
         except AnswerLost as late:
-            if not await self._is_stopped(flight, record, record.run_id):
+            if not await self._stop(flight, record, record.run_id):
                 raise  # the run goes on, and is collected later
             log.warning("purchase.run_hung", company_key=record.request.company_key)
             await self.books.void(flight, record)
@@ -437,13 +437,13 @@ class Purchaser:
             with flight.abandonable():
                 return await seller.collect(run_id, company=company)
         except Abandoned:
-            if await self._is_stopped(flight, record, run_id):
+            if await self._stop(flight, record, run_id):
                 log.info("purchase.cancelled", company_key=record.request.company_key)
                 await self.books.void(flight, record)
                 raise
         return await seller.collect(run_id, company=company)
 
-    async def _is_stopped(self, flight: Flight, record: PurchaseRecord, run_id: str) -> bool:
+    async def _stop(self, flight: Flight, record: PurchaseRecord, run_id: str) -> bool:
         """Stop the run, if that is still possible: then it costs nothing."""
         # Without the lease another leader may be waiting for the same run.
         return flight.lease.is_certain and await self.books.seller_of(record.request).cancel(run_id)

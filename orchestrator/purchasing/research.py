@@ -41,10 +41,10 @@ from orchestrator.purchasing.steps import (
     best_of_steps,
     is_about,
     is_foreign,
+    steps_about,
     steps_in,
     subject_json,
     subject_of,
-    told_by,
 )
 from orchestrator.surfsense import (
     AccessDenied,
@@ -131,7 +131,7 @@ class Research:
         if flight.record is not None and (earlier := await self._finish(flight)):
             return earlier, ()
         subject = subject_of(company)
-        taken = await self._still_known(company.key, subject)
+        taken = await self._fresh_steps(company.key, subject)
         try:
             offers = await self._offers(subject.has_place) if is_askable(subject) else ()
         except EnrichmentError as error:  # what SurfSense sells was asked for all companies
@@ -163,7 +163,7 @@ class Research:
         if failed is not None and all(each.failure for each in taken.values()):
             raise failed
         steps = tuple(taken.values())
-        return _loaded(flight, company, steps, state), steps
+        return _whole_answer(flight, company, steps, state), steps
 
     def _judge(
         self,
@@ -203,7 +203,7 @@ class Research:
         except NothingToCollect:
             return None
 
-    async def _still_known(self, company_key: str, subject: Subject) -> dict[Step, StepTaken]:
+    async def _fresh_steps(self, company_key: str, subject: Subject) -> dict[Step, StepTaken]:
         """Return the steps whose answers are still fresh, and are about *subject*.
 
         The answer to another question about the name counts if it has something about *subject*.
@@ -216,7 +216,7 @@ class Research:
         foreign = {step for step, each in best.items() if is_foreign(step, each.payload, subject)}
         if foreign:
             kept = {step: each.answer for step, each in taken.items()}
-            foreign -= await asyncio.to_thread(told_by, subject, kept)
+            foreign -= await asyncio.to_thread(steps_about, subject, kept)
         return {step: each for step, each in taken.items() if step not in foreign}
 
     async def _take(self, flight: Flight, request: PurchaseRequest) -> StepTaken:
@@ -281,7 +281,9 @@ class StepOffers:
             log.warning("offers.yield_unknown", error=str(away))
 
 
-def _loaded(flight: Flight, company: Resolved, steps: Sequence[StepTaken], state: _State) -> Loaded:
+def _whole_answer(
+    flight: Flight, company: Resolved, steps: Sequence[StepTaken], state: _State
+) -> Loaded:
     brought = [each for each in steps if each.failure is None]
     now_ms = flight.past_ms()
     oldest_ms = min((each.stored_at_ms for each in brought), default=now_ms)

@@ -266,7 +266,7 @@ class _Research:
                 else:
                     is_complete = False
             if is_complete and self.rules.judge is not None and dated:
-                shown = self._judged(shown, self.rules.judge, known, dated, tried)
+                shown = self._judge(shown, self.rules.judge, known, dated, tried)
             yield shown
 
     def _brought(
@@ -287,7 +287,7 @@ class _Research:
         }
         return tuple(field for name, field in _FIELDS.items() if name in taken)
 
-    def _judged(
+    def _judge(
         self,
         shown: StepShown,
         judge: Judge,

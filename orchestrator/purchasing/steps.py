@@ -137,7 +137,7 @@ def assembled(
     if whole is not None:
         return Answered(dict(whole), is_whole=True)
     answers = answers_of(kept)
-    found = assemble(subject, answers, _dated(bought_at))
+    found = assemble(subject, answers, _dates_of(bought_at))
     if any(each.get("simulado") for each in kept.values()):
         found.payload["simulado"] = True
     pages = pages_to_read(answers.crawl or (), found.payload) if found.website.url else ()
@@ -168,7 +168,7 @@ def best_of_steps(found: Iterable[tuple[Step, StoredT]], subject: Subject) -> di
     if home is not None:
         best.pop(Step.PAGES, None)
         pages = (each for step, each in ordered if step is Step.PAGES)
-        of_site = next((each for each in pages if _asked(each) == _asked(home)), None)
+        of_site = next((each for each in pages if _question_of(each) == _question_of(home)), None)
         best |= {} if of_site is None else {Step.PAGES: of_site}
     return best
 
@@ -186,21 +186,21 @@ def _distance(step: Step, stored: Stored, subject: Subject) -> tuple[bool, bool]
     return is_foreign(step, payload, subject), not is_about(payload, subject)
 
 
-def _asked(stored: Stored) -> object:
+def _question_of(stored: Stored) -> object:
     return stored.payload.get("asked")
 
 
-def told_by(subject: Subject, kept: Mapping[Step, Mapping[str, Any]]) -> frozenset[Step]:
+def steps_about(subject: Subject, kept: Mapping[Step, Mapping[str, Any]]) -> frozenset[Step]:
     """Return the steps of *kept* that have something about *subject*; takes milliseconds of CPU."""
     if is_whole(kept.values()):
         return frozenset(kept)
     dated = dict.fromkeys(kept, datetime.min.replace(tzinfo=UTC))
-    sources = assemble(subject, answers_of(kept), _dated(dated)).sources
+    sources = assemble(subject, answers_of(kept), _dates_of(dated)).sources
     told = {each.step for each in sources if each.agreement is Agreement.AGREE}
     return frozenset(told | ({Step.PAGES} if Step.CRAWL in told else set()))
 
 
-def _dated(bought_at: Mapping[Step, datetime]) -> Mapping[Step, datetime]:
+def _dates_of(bought_at: Mapping[Step, datetime]) -> Mapping[Step, datetime]:
     """Return when each source was read: all pages of a site are the crawl's."""
     if Step.PAGES not in bought_at:
         return bought_at
@@ -238,7 +238,7 @@ class Progress:
         """Return what to buy next, or why nothing more is: see `next_step`."""
         return next_step(
             self._possible,
-            tried=self._tried,
+            tried=self._steps_tried,
             has_site=self.has_site,
             spent_micros=sum(each.cost_micros for each in self.steps),
             ceiling_micros=self.ceiling_micros,
@@ -247,8 +247,8 @@ class Progress:
 
     def skipped(self, wants: Wants) -> dict[Step, Skip]:
         """Return why each step that was not tried is not bought, once `next` stops."""
-        why = skipped(self._possible, tried=self._tried, has_site=self.has_site, wants=wants)
-        missing = {each.step for each in self.offers} - self._tried - why.keys()
+        why = skipped(self._possible, tried=self._steps_tried, has_site=self.has_site, wants=wants)
+        missing = {each.step for each in self.offers} - self._steps_tried - why.keys()
         is_decided = Skip.DECIDED in why.values()
         # Pages that the home page does not link.
         return why | dict.fromkeys(missing, Skip.DECIDED if is_decided else Skip.UNHELPFUL)
@@ -256,7 +256,7 @@ class Progress:
     @property
     def _possible(self) -> tuple[Offer, ...]:
         """The offers, once the home page was read with as many pages as it links."""
-        if Step.CRAWL not in self._tried:
+        if Step.CRAWL not in self._steps_tried:
             return tuple(self.offers)
         return tuple(
             replace(each, price_micros=each.price_micros * self.pages // UNITS[Step.PAGES])
@@ -267,7 +267,7 @@ class Progress:
         )
 
     @property
-    def _tried(self) -> frozenset[Step]:
+    def _steps_tried(self) -> frozenset[Step]:
         return frozenset(each.step for each in self.steps)
 
 

@@ -119,15 +119,15 @@ class _GuardedRequest(aiohttp.ClientRequest):
     answer is lost, as if the server had died. No request is repeated for that.
     """
 
-    _kept: ClassVar[WeakSet[ResponseHandler]] = WeakSet()
+    _protocols: ClassVar[WeakSet[ResponseHandler]] = WeakSet()
     _is_kept = False
     _unsent: _Unsent | None = None
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Begin the request; one without a body leaves here, and does not come to `write_bytes`."""
         assert conn.protocol is not None  # noqa: S101 - it was connected just now
-        self._is_kept = conn.protocol in self._kept
-        self._kept.add(conn.protocol)
+        self._is_kept = conn.protocol in self._protocols
+        self._protocols.add(conn.protocol)
         if self._is_kept and not _is_idle(conn):
             raise _Stale("the server has closed the connection")
         response = await super().send(conn)
@@ -141,9 +141,9 @@ class _GuardedRequest(aiohttp.ClientRequest):
         """Write head and body, which leave together, or end the connection unused."""
         guard = send_guard.get()
         if guard is not None and not guard.may_leave():
-            return self._end_unused(conn, _Refused("the send guard refused"))
+            return self._close_unused(conn, _Refused("the send guard refused"))
         if self._is_kept and not _is_idle(conn):
-            return self._end_unused(conn, _Stale("the server has closed the connection"))
+            return self._close_unused(conn, _Stale("the server has closed the connection"))
         if guard is not None:
             guard.has_left = True
         asked_at = monotonic()
@@ -155,7 +155,7 @@ class _GuardedRequest(aiohttp.ClientRequest):
             log.warning("surfsense.sent_late", ms_after_guard=late_ms)
         return None
 
-    def _end_unused(self, conn: Connection, error: _Unsent) -> None:
+    def _close_unused(self, conn: Connection, error: _Unsent) -> None:
         self._unsent = error
         if conn.protocol is not None:
             conn.protocol.set_exception(error)

@@ -294,7 +294,7 @@ class Pace:
         self._lines = Lines()
         self._pacer: asyncio.Task[None] | None = None
         # The time reserved ahead, its epoch, and whether urgent callers may take it.
-        self._held: tuple[int, int, int] | None = None
+        self._time_ahead: tuple[int, int, int] | None = None
 
     async def turn(self, lane: Lane, *, company: str, most_micros: int = 0) -> Turn:
         """Return when a call may leave, however long that takes; use it at once.
@@ -458,31 +458,31 @@ class Pace:
 
     async def _run(self) -> None:
         """Hand times to callers as they come, until none waits."""
-        while self._lines or self._held is not None:
+        while self._lines or self._time_ahead is not None:
             try:
                 await self._step()
             except Exception as error:  # noqa: BLE001 - handed to all that wait
-                self._held = None
+                self._time_ahead = None
                 self._refuse(error)
         self._pacer = None
 
     async def _step(self) -> None:
         if not self._lines:
-            held, self._held = self._held, None
+            held, self._time_ahead = self._time_ahead, None
             if held is not None:
                 await self._tell("free", *held)
             return
         asked_at = monotonic()
         match await self._ask():
             case [b"go", within_us, slot_us, epoch, is_probe, failures]:
-                self._held = None
+                self._time_ahead = None
                 use_by = asked_at + within_us / 1e6
                 turn = Turn(use_by, slot_us, epoch, bool(is_probe), failures)
                 # This process may have stood still since Redis answered.
                 if turn.is_over or not self._grant(turn):
                     await self.unused(turn)
             case [b"wait", wait_us, slot_us, epoch, is_lent]:
-                self._held = slot_us, epoch, is_lent
+                self._time_ahead = slot_us, epoch, is_lent
                 await self._wait(wait_us / 1e6)
             case [b"hold", wait_us]:
                 await self._wait(wait_us / 1e6)
@@ -499,7 +499,7 @@ class Pace:
 
     async def _ask(self) -> list[Any]:
         args = [
-            *(self._held or (0, 0, 0)),
+            *(self._time_ahead or (0, 0, 0)),
             int(self._lines.next_lane() is Lane.INTERACTIVE),
             *self._rules,
         ]
