@@ -79,11 +79,23 @@ Without effect beside them: {beside}.
 
 A column whose name is not understood is read by its cells where there is no doubt: nine in ten of
 the filled cells of the first 200 rows have the form of an e-mail address, of a website, of an
-international phone number or of a country's name. A column holds companies if its names explain
-the domains of the websites and e-mail addresses beside them in at least half of the rows
-(`Tejidos Norte`, `tejidosnorte.test`), or, without any domain, if half of them end with a legal
-form; it holds people if they are in the addresses (`ana.ruiz@`). Where two columns show the same,
-neither is read. What was found out so is said before the run.
+international phone number or of a country's name.
+
+- **E-mail**: not one address in all rows, nor addresses of one domain where another column has
+  several (those are colleagues'); of two people's addresses, those in which a name beside them is.
+- **Website**: one that has the domain of the mail in its row; without mail, the only column of
+  different sites.
+- **Phone**: of several columns one may be a fax, so mobiles are read, and numbers that differ
+  between people of one company.
+- **Country**: in one column only; not a code, which may be a language.
+- **Company**: its names explain the domains of the websites and e-mail addresses beside them in at
+  least half of the rows (`Tejidos Norte`, `tejidosnorte.test`), or, without any domain, half of
+  them end with a legal form.
+- **Contact**: its names are in the addresses (`ana.ruiz@`, `aruiz@`), or an address stands in
+  brackets behind each.
+
+Where two columns show the same, neither is read.
+What was found out so is said before the run.
 
 Cells also correct names: a column of keys of records (`0015e00001AbCdEEAV`), of numbers or of yes
 and no holds neither companies nor people; a `Name` whose cells have legal forms is the company's;

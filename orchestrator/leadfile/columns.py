@@ -90,18 +90,18 @@ def find_columns(
     ] or _of(headings, Holds.CUSTOMER, _COMPANY_FIRST)
     people = _people(headings)
     names = _of(headings, Holds.NAME, _PERSON_FIRST)
-    if of_companies and not companies and people == _each(names):
+    if of_companies and not companies and people == alternatives(names):
         companies, people = names, ()
     elif not companies and people and _are_contacts(headings, people[0]):
         # Beside a `Contact person` the `Name` is the company's.
         companies = [number for number in names if number not in people[0]]
-    found[LeadField.COMPANY] = _each(companies)
+    found[LeadField.COMPANY] = alternatives(companies)
     found[LeadField.CONTACT] = people
     for field, holds, order in _SIMPLE:
-        found[field] = _each(_of(headings, holds, order))
+        found[field] = alternatives(_of(headings, holds, order))
     found[LeadField.CITY] = _in_country(found, headings)
     for field, named in given.items():
-        found[field] = _each(taken[name] for name in named)
+        found[field] = alternatives(taken[name] for name in named)
     return MappingProxyType({field: choices for field, choices in found.items() if choices})
 
 
@@ -158,8 +158,15 @@ def _of(headings: Mapping[int, Heading], holds: Holds, order: Sequence[Whose]) -
     return sorted(among, key=lambda n: (order.index(headings[n].whose), headings[n].turn, n))
 
 
-def _each(numbers: Iterable[int]) -> tuple[Choice, ...]:
+def alternatives(numbers: Iterable[int]) -> tuple[Choice, ...]:
+    """Return the choices of one column each."""
     return tuple((number,) for number in numbers)
+
+
+def first_column(columns: Mapping[LeadField, Sequence[Choice]], field: LeadField) -> int | None:
+    """Return the column that is tried first for *field*, None where it has none."""
+    choices = columns.get(field)
+    return choices[0][0] if choices else None
 
 
 def _people(headings: Mapping[int, Heading]) -> tuple[Choice, ...]:
@@ -188,12 +195,12 @@ def _people(headings: Mapping[int, Heading]) -> tuple[Choice, ...]:
         first = _alike(headings, surnames[0], names, titles, contacts)
         parts = (*first, *middle[:1], *surnames[:2])
     choices = (
-        *_each(number for number in full if number not in titles),
+        *alternatives(number for number in full if number not in titles),
         *([parts] if parts else ()),
-        *_each(titles),
-        *_each(contacts),
+        *alternatives(titles),
+        *alternatives(contacts),
     )
-    return tuple(dict.fromkeys(choices)) or _each(names)
+    return tuple(dict.fromkeys(choices)) or alternatives(names)
 
 
 def _alike(headings: Mapping[int, Heading], number: int, *among: Sequence[int]) -> Sequence[int]:

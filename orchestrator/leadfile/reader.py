@@ -41,8 +41,9 @@ from .csv_format import (
 from .files import LeadFileError, Spool
 from .flaws import filled, joined
 from .folding import fold
-from .meaning import SAMPLED_ROWS, columns_in, is_row
+from .meaning import columns_in
 from .rows import LeadRow, Sheet
+from .sample import SAMPLED_ROWS, is_row
 
 _SIGNATURES = (
     (b"\xd0\xcf\x11\xe0", file_flaws.OLD_EXCEL),

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.leadfile import FOR_ENRICHMENT, FOR_PIPELINE, LeadField, LeadFileError
-from orchestrator.leadfile.meaning import fields_by_cells, is_row
+from orchestrator.leadfile.by_cells import fields_by_cells
 from orchestrator.leadfile.reader import read_lead_file
+from orchestrator.leadfile.sample import is_row
 
 GivenFile = Callable[[str | bytes], Path]
 
@@ -57,6 +58,21 @@ def _by_cells(*rows: Sequence[str]) -> dict[str, tuple[tuple[int, ...], ...]]:
         ([("linkedin.com/company/hornosduero", "rosa@hornosduero.test")], "company"),
         ([("Spain", "Portugal", "Hornos")], "country"),
         ([("oven, spain", "Hornos")], "country"),
+        # A colleague's address for all rows, or for many.
+        ([("eva@ours.test", "Hornos"), ("eva@ours.test", "Tintas")], "email"),
+        # Two people's addresses, and no name to tell whose they are.
+        ([("rosa@hornosduero.test", "luz@hornosduero.test")], "email"),
+        # One of two landlines may be a fax.
+        ([("+34 983 234 567", "+34 983 234 568"), ("+34 976 111 222", "+34 976 111 223")], "phone"),
+        # Partners: not the site of the mail.
+        (
+            [("partner.test", "rosa@hornosduero.test"), ("other.test", "iker@tintaslago.test")],
+            "website",
+        ),
+        ([("ours.test/a", "Hornos"), ("ours.test/b", "Tintas")], "website"),
+        # An employer and the one before, a name in an address of the web.
+        ([("Hornos SL", "Tintas SA"), ("Velas SL", "Norte SA")], "company"),
+        ([("hornosduero", "rosa@hornosduero.test")], "company"),
     ],
 )
 def test_a_doubt_is_no_meaning(rows: list[tuple[str, ...]], field: str) -> None:
@@ -69,6 +85,64 @@ def test_given_name_and_surname_are_joined_as_in_the_address() -> None:
     found = _by_cells(("Vidal", "Rosa", "rosa.vidal@a.test"), ("Sanz", "Iker", "iker.sanz@b.test"))
 
     assert found["contact"] == ((1, 0),)
+
+
+def test_the_parts_of_a_name_go_before_the_whole() -> None:
+    """The whole shows which of its parts is the given name, written with a comma, too."""
+    found = _by_cells(
+        ("Vidal", "Vidal, Rosa", "Rosa", "rvidal@a.test"), ("Rey", "Rey, Luz", "Luz", "lrey@b.test")
+    )
+
+    assert found["contact"] == ((2, 0),)
+
+
+def test_a_given_name_is_known_by_its_initial() -> None:
+    """Many addresses have no more of it; a short form of a name is no part of it."""
+    found = _by_cells(
+        ("Vidal", "Hornos", "Rosa", "rvidal@a.test"), ("Sanz", "Tintas", "Iker", "isanz@b.test")
+    )
+    nicknames = _by_cells(("Lau", "Laura", "Rey", "laura.rey@a.test"))
+
+    assert found["contact"] == ((2, 0),)
+    assert nicknames["contact"] == ((1, 2),)
+
+
+def test_the_address_behind_a_name_is_part_of_the_contact() -> None:
+    """It is read from there, and tells the company."""
+    found = _by_cells(("Hornos Duero", "Rosa Vidal (rosa@hornosduero.test)"))
+
+    assert found == {"company": ((0,),), "contact": ((1,),)}
+
+
+def test_addresses_of_the_leads_are_those_of_several_companies() -> None:
+    """Those of one are the owners' of the leads; a personal one goes before `info@`."""
+    found = _by_cells(
+        ("eva@ours.test", "info@hornosduero.test", "rosa@hornosduero.test"),
+        ("luz@ours.test", "info@tintaslago.test", "iker@tintaslago.test"),
+    )
+
+    assert found["email"] == ((2,), (1,))
+
+
+def test_names_tell_whose_address_it_is() -> None:
+    """A colleague's stands beside it."""
+    found = _by_cells(
+        ("luz@hornosduero.test", "Rosa Vidal", "rosa@hornosduero.test"),
+        ("ana@tintaslago.test", "Iker Sanz", "iker@tintaslago.test"),
+    )
+
+    assert (found["email"], found["contact"]) == (((2,),), ((1,),))
+
+
+def test_a_mobile_is_no_fax() -> None:
+    """Nor is a number that differs between people of one company."""
+    found = _by_cells(
+        ("Hornos SL", "+34 983 234 567", "+34 983 234 500", "+34 600 111 222"),
+        ("Hornos SL", "+34 983 234 568", "+34 983 234 500", "+34 600 111 223"),
+        ("Tintas SA", "+34 976 111 222", "+34 976 111 200", "+34 600 111 224"),
+    )
+
+    assert found["phone"] == ((1,), (3,))
 
 
 def test_legal_forms_show_companies_where_no_address_does() -> None:
