@@ -13,6 +13,7 @@ from .writing import split_words, tidy, words_of
 
 _LONGEST_NAME: Final = 300
 """Characters; a longer text is no name with an addition, and is left alone."""
+_SIGN_OR_DIGIT: Final = re.compile("[#([:/\u2105ÃÂ0-9]")
 _SIGNS: Final = frozenset("#([:/\u2105ÃÂ")
 _TELLING_WORDS: Final = words_of("telling_words") | words_of("branch_words")
 _DIGITS: Final = frozenset("0123456789")
@@ -24,8 +25,9 @@ _DBA: Final = r"d\s?/\s?b\s?/\s?a"
 _OTHER_NAME: Final = re.compile(
     rf"(?<=\S)(?P<gap>[\s,;:(\[-]+)(?:{_DBA}|d\.b\.a|doing business as|t/a|trading as|a/k/a|f/k/a|"
     r"(?:also|formerly|previously) known as|nombre comercial|"
-    r"(?P<doubtful>dba|fka|formerly|previously|antes|anteriormente|vormals|vorm|anciennement))"
-    r"\b[\s.:]+(?=\S)",
+    r"(?P<doubtful>dba|fka|formerly|previously|antes|anteriormente|ex|già|antiga|antigamente|vormals|"
+    r"vorm|früher|ehemals|anciennement|voorheen|tidigare|tidl|dawniej|enseigne|nome fantasia|"
+    r"que opera como))\b[\s.:-]+(?=\S)",
     re.IGNORECASE,
 )
 _MARK_OF_TRADE_NAME: Final = re.compile(
@@ -64,23 +66,25 @@ _SHAPED_ID: Final = (
 )
 _TAX_ID: Final = re.compile(
     rf"[\s,;([-]+(?:{_SHAPED_ID}|\d{{1,2}}\.\d{{3}}\.\d{{3}}-[\dKk]|(?:20|23|27|30|33)-\d{{8}}-\d|"
-    r"[JVG]-\d{8}-\d|[A-ZÑ&]{3}\d{6}[A-Z\d]{3}|"
+    r"[JVG]-\d{8}-\d|[A-ZÑ&]{3}\d{6}[A-Z\d]{3}|CHE-\d{3}\.\d{3}\.\d{3}|BE\s?0\d{3}\.\d{3}\.\d{3}|"
     r"(?:DE|FR|IT|PT|GB|NL|BE|PL|ATU|SE|DK|FI|IE|CZ|SK|RO|HU|EL|LU)\s?\d{8,12})[)\]\s.]*$"
 )
 _LABEL: Final = (
     r"(?:c\.?i\.?f|n\.?i\.?f|n\.?i\.?p\.?c|vat(?:\sid)?|r\.?f\.?c|c\.?n\.?p\.?j|r\.?u\.?[ct]|"
     r"n\.?i\.?t|c\.?u\.?i\.?t|r\.?i\.?f|rnc|rtn|tax id|ein|p\.?\s?iva|partita iva|ust-?id(?:-?nr)?|"
-    r"siren|siret|kvk|hrb|abn|acn|org\.?\s?nr|cvr|nip|regon|krs|i[cč]o|cui|uen|cin|gstin|lei|duns|"
-    r"инн|огрн|company (?:no|number)|reg(?:istration)?\.? (?:no|number))\b\.?"
+    r"c\.?f|codice fiscale|tva|btw|uid|inn|nzbn|siren|siret|kvk|hrb|abn|acn|org\.?\s?nr|cvr|nip|"
+    r"regon|krs|i[cč]o|cui|uen|cin|gstin|lei|duns|инн|огрн|company (?:no|number)|"
+    r"reg(?:istration)?\.? (?:no|number))\b\.?"
 )
 _SIGN_OF_ID: Final = r"(?P<sign>[\s.:#]*:[\s.:#]*|[\s.#]+(?:n[oº°]\.?\s)?)"
 _LABELLED_ID: Final = re.compile(
-    rf"(?P<gap>[\s,;([-]+){_LABEL}{_SIGN_OF_ID}(?P<id>(?:[A-ZÑ&]{{1,4}}[\s-]?)?\d[^()[\]]*)"
+    rf"(?P<gap>[\s,;([-]+)(?:(?:con|com|with|mit)\s)?{_LABEL}{_SIGN_OF_ID}(?P<id>(?:[A-ZÑ&]{{1,4}}[\s-]?)?\d[^()[\]]*)"
     r"[)\]\s.]*$",
     re.IGNORECASE,
 )
-_FEWEST_DIGITS: Final = len("123456")
+_FEWEST_DIGITS: Final = len("12345")
 _FEWEST_ALONE: Final = len("12345678")
+_BARE_ID: Final = re.compile(r"(?:\s*[(\[]|\s-)\s*\d{8,14}[)\]]?\s*$")
 _ID_IN_FRONT: Final = re.compile(
     rf"^\s*(?:{_LABEL}{_SIGN_OF_ID}(?:[A-ZÑ&]{{1,4}}-?)?\d[\dA-Z./-]{{5,}}(?:\s*[-\u2013:,]\s*|\s+)|"
     rf"{_SHAPED_ID}(?:\s*[-\u2013:,]\s*|\s+)|(?:10|15|17|20)\d{{9}}\s*[-\u2013:]\s*)(?=[^\W\d_])",
@@ -88,9 +92,12 @@ _ID_IN_FRONT: Final = re.compile(
 )
 _LISTED: Final = "NASDAQ|NYSE|BME|BMV|HKEX|XETRA|EURONEXT"
 _TICKER: Final = re.compile(
-    rf"[\s,]*[(\[]?\s*(?:{_LISTED}|NYSE American|AMEX|LSE|LON|AIM|B3|TSX|TSXV|TSX-V|ASX|"
-    r"FRA|ETR|EPA|HKG|SEHK|SGX|NSE|BSE|TYO|TSE|KRX|SIX|OTC|OTCQB|OTCMKTS|CSE|"
+    rf"[\s,]*[(\[]?\s*(?<![^\s,(\[-])(?:{_LISTED}|NYSE American|AMEX|LSE|LON|AIM|B3|TSX|TSXV|TSX-V|"
+    r"ASX|FRA|ETR|EPA|HKG|SEHK|SGX|NSE|BSE|TYO|TSE|KRX|SIX|OTC|OTCQB|OTCMKTS|CSE|"
     r"BVL|BCS|BVC|BIT|AMS|STO)\s?:\s?[A-Z0-9.]{1,8}\s*[)\]]?\s*$"
+)
+_TICKER_BEHIND_FORM: Final = re.compile(
+    r"\s*[(\[]\s*[A-Za-z][A-Za-z0-9 -]{1,20}:\s?[A-Z0-9.&]{1,8}(?:[ .-][A-Z])?\s*[)\]]\s*$"
 )
 _TICKER_IN_FRONT: Final = re.compile(
     rf"^\s*[(\[]?(?:{_LISTED})\s?:\s?[A-Z0-9.]{{2,8}}[)\]]?(?:\s*[-\u2013:,]\s*|\s+)(?=\w)"
@@ -102,6 +109,7 @@ _ACRONYM: Final = re.compile(r"[A-ZÑ][A-Za-zÑñ&]{2,9}")
 _LONG_ACRONYM: Final = len("PEMEX")
 _TICKER_INSIDE: Final = re.compile(r"[A-Z]{3,5}|[A-Z]{4}\d{1,2}|[A-Z0-9]{2,6}\.[A-Z]{1,2}")
 _PLACES: Final = words_of("not_tickers")
+_STATES: Final = words_of("states")
 _PARENT: Final = re.compile(
     r"(?:grupo|group|gruppo|groupe)\s+\w+(?:\s+\w+)?|\w+\s+(?:group|gruppe)"
 )
@@ -117,11 +125,11 @@ class Written(NamedTuple):
 
 def may_have(name: str, words: list[str]) -> bool:
     """Return whether *name*, which has *words*, may have an addition: a cheap test."""
-    return (
-        not _SIGNS.isdisjoint(name)
-        or not _TELLING_WORDS.isdisjoint(words)
-        or (not _DIGITS.isdisjoint(name) and _NUMBERED.search(name) is not None)
-    )
+    if not _TELLING_WORDS.isdisjoint(words):
+        return True
+    if not _SIGN_OR_DIGIT.search(name):
+        return False
+    return not _SIGNS.isdisjoint(name) or _NUMBERED.search(name) is not None
 
 
 def take_off(name: str) -> Written:
@@ -165,7 +173,7 @@ def _repair(name: str) -> str:
 
 def _without_care_of(name: str) -> str:
     """Return the company: what follows a leading `c/o`, what precedes any other."""
-    found = _CARE_OF.search(name)
+    found = _CARE_OF.search(name) if "/" in name or "\u2105" in name else None
     if not found:
         return name
     before = name[: found.start()].strip(" ,;(")
@@ -176,7 +184,7 @@ def _without_other_name(name: str) -> str:
     """Return the company before its trade name or its former name."""
     found = _OTHER_NAME.search(name)
     if not found:
-        return _MARK_OF_TRADE_NAME.sub("", name)
+        return _MARK_OF_TRADE_NAME.sub("", name) if "/" in name else name
     before = name[: found.start()]
     # "Oracle DBA Services" has database administrators, "Café Antes de Ti" a word.
     is_sure = found["doubtful"] in {None, "dba"} or not {"(", "["}.isdisjoint(found["gap"])
@@ -193,9 +201,8 @@ def _without_branch(name: str) -> str:
     text = _BRANCH.sub("", text)
     if found := _NUMBERED_BRANCH.search(text):
         return text[: _end_before_branch(text, found)]
-    found = _BRANCH_OF_TOWN.search(text)
-    is_branch = found and _ends_with_form(text[: found.start()]) and not _ends_with_form(text)
-    return text[: found.start()] if found and is_branch else text
+    # "Norte SL Sucursal Films SL" is a name.
+    return text if _ends_with_form(text) else text[: _end_behind_form(text, _BRANCH_OF_TOWN)]
 
 
 def _end_before_branch(name: str, found: re.Match[str]) -> int:
@@ -216,16 +223,24 @@ def _without_code(name: str) -> str:
     text = name
     if ":" in text:
         text = _TICKER_IN_FRONT.sub("", _TICKER.sub("", text))
+        text = text[: _end_behind_form(text, _TICKER_BEHIND_FORM)]
     if not _DIGITS.isdisjoint(text):
         text = _ID_IN_FRONT.sub("", text)
         text = text[: _end_before_id(text)]
-    bracketed = _BRACKETED.match(text)
+        text = text[: _end_behind_form(text, _BARE_ID)]
+    bracketed = _BRACKETED.match(text) if "(" in text or "[" in text else None
     if bracketed:
         form = split_words(bracketed["form"])
         is_last = not form or FORMS.ending(" ".join(form)) is not None
-        if is_last and _is_beside(bracketed["name"], bracketed["inside"].strip()):
+        if is_last and _is_beside(bracketed["name"], bracketed["inside"].strip(" $")):
             text = f"{bracketed['name'].rstrip()} {bracketed['form']}".rstrip()
     return text
+
+
+def _end_behind_form(text: str, pattern: re.Pattern[str]) -> int:
+    """Return where *pattern* begins behind a legal form, the length of *text* if it does not."""
+    found = pattern.search(text)
+    return found.start() if found and _ends_with_form(text[: found.start()]) else len(text)
 
 
 def _end_before_id(text: str) -> int:
@@ -250,6 +265,8 @@ def _is_beside(name: str, inside: str) -> bool:
     if not folded or folded in _PLACES:
         return False
     words = split_words(name)
+    if not _STATES.isdisjoint(split_words(inside)):
+        return _ends_with_form(name)
     acronym = inside.partition(",")[0]
     if _ACRONYM.fullmatch(acronym) and sum(map(str.isupper, acronym)) >= len("AB"):
         letters = "".join(split_words(acronym))

@@ -57,7 +57,7 @@ _JOINING: Final = {*_BETWEEN_WORDS, AND}
 _REWORDED: Final = {*_EVERYWHERE, *_AFTER_A_WORD, *_AT_THE_END, *_BETWEEN_WORDS}
 
 _LETTER: Final = r"[^\W\d_]"
-_DIGITS: Final = frozenset("0123456789")
+_DIGIT: Final = re.compile("[0-9]")
 _NUMBER_APART: Final = re.compile(
     # After a word, but neither after `and` nor after initials that stay apart (`w_e_s_t_1`).
     rf"(?<={_LETTER})(?<!_and)(?<!_{_LETTER}_{_LETTER})(?<!^{_LETTER}_{_LETTER})_(?=[0-9]+(?:_|$))"
@@ -86,6 +86,8 @@ _LONGEST_DOTTED: Final = 1_000
 """Characters in which dotted initials are looked for."""
 _DOTTED: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,8}(?:[^\W\d_](?![^\W_]))?(?![^\W_])")
 _PLUS: Final = re.compile(r"(?<=[^\W\d_]{2})\+(?=[^\W\d_]{2})")
+_PLUS_OF_LETTERS: Final = re.compile(r"(?:(?<=^[^\W\d_])|(?<= [^\W\d_])) \+ (?=[^\W\d_](?: |$))")
+_PLUS_OF_WORDS: Final = re.compile(r"(?<=[^\W\d_] )\+(?= [^\W\d_])")
 _YEAR_WITH_DOT: Final = re.compile(r"(?<![\w.])([12])\.(?=\d{3}(?![\w.]))")
 """Spanish offices write the year of a name as a number: `Faro 2.008 S.L.`"""
 _LONE: Final = {
@@ -193,12 +195,10 @@ def _read(name: str) -> tuple[str, list[str]]:
     return (name, words) if bare == name else (bare, _words_of(bare))
 
 
-def _with_ampersands(words: list[str]) -> list[str]:
-    """Return *words* with `&` for each plus between two words of letters."""
-    return [
-        "&" if plus == "+" and before.isalpha() and after.isalpha() else plus
-        for before, plus, after in zip(["", *words], words, [*words[1:], ""], strict=False)
-    ]
+def _read_plus(words: list[str]) -> list[str]:
+    """Return *words* with `&` for each plus between two words; K + S is K+S, and not K&S."""
+    text = _PLUS_OF_LETTERS.sub("+", " ".join(words))
+    return _PLUS_OF_WORDS.sub("&", text).split()
 
 
 def _words_of(name: str) -> list[str]:
@@ -211,7 +211,7 @@ def _words_of(name: str) -> list[str]:
     if dots >= _DOTS:
         name = _DOTTED.sub(_join_dots, name[:_LONGEST_DOTTED]) + name[_LONGEST_DOTTED:]
     words = split_words(name)
-    return _with_ampersands(words) if "+" in words else words
+    return _read_plus(words) if "+" in words else words
 
 
 def _join_dots(initials: re.Match[str]) -> str:
@@ -399,7 +399,7 @@ def _join_run(run: list[str]) -> list[str]:
 def _join_parts(words: list[str]) -> list[str]:
     """Join what is written apart and together: `Yield 10` and `Yield10`, `Co-operative`."""
     text = joined = "_".join(words)
-    if not _DIGITS.isdisjoint(text):
+    if _DIGIT.search(text):
         joined = _NUMBER_APART.sub("", text)
     if text[0].isdigit():
         joined = _NUMBER_FIRST.sub(r"\1", _FREEPHONE.sub("1", joined))

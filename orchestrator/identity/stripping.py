@@ -106,6 +106,10 @@ class FormTable:
                 if form := self._endings.get(text):
                     yield length, text, form
 
+    def may_lead(self, word: str) -> bool:
+        """Return whether forms in front of a name begin with *word*."""
+        return word in self._leading_lengths
+
     def leadings(self, words: list[str]) -> Iterator[tuple[int, str, Form, set[str]]]:
         """Yield the forms that begin *words* and leave some, with the endings each allows."""
         for length in self._leading_lengths.get(words[0], ()):
@@ -164,12 +168,18 @@ _IN_QUOTES: Final = re.compile(
 _LONGEST_QUOTED: Final = 200
 _FORM_AND_NAME: Final = 2
 _SPA: Final = "spa"
+_SAL: Final = "sal"
 _PT: Final = "pt"
-_TITLED_SPA: Final = re.compile(r"(?:^|\W)Spa\W*$")
+_TITLED: Final = re.compile(r"(?:^|\W)(?:Spa|Sal)\W*$")
+"""A bath and salt: the forms are S.p.A. and S.A.L."""
 _BATH: Final = words_of("bath")
 _TWO_CAPITALS: Final = 2
 _BEFORE_A_SERIES: Final = words_of("before_a_series")
 _ROMANCE_NOUNS: Final = words_of("romance_nouns")
+_ROMANCE_ENDINGS: Final = (
+    *("eria", "erias", "cion", "ciones", "acao", "icao", "ucao", "acoes", "icoes", "ucoes"),
+    *("adora", "edora", "idora", "adores", "edores", "idores", "adoras", "edoras", "mientos"),
+)
 _DOUBTFUL_IN_FRONT: Final = words_of("doubtful_in_front")
 _INDONESIAN: Final = words_of("indonesian")
 _DOUBTFUL_ABROAD: Final = words_of("doubtful_abroad")
@@ -263,7 +273,8 @@ def _is_sure(rest: list[str], text: str, form: Form, name: str, country: str | N
     letters = text.replace(" ", "")
     is_short = len(letters) == _TWO_CAPITALS and "*" not in form.countries
     # Most funds are limited partnerships: there, L.P. is no series.
-    if is_short and rest[-1] in _BEFORE_A_SERIES and form.label != "LP":
+    is_series = is_short and rest[-1] in _BEFORE_A_SERIES and form.label != "LP"
+    if is_series or (text == _SAL and _TITLED.search(name)):
         return False
     if country in form.countries:
         return True
@@ -271,11 +282,16 @@ def _is_sure(rest: list[str], text: str, form: Form, name: str, country: str | N
     if is_place or (country is not None and letters in _DOUBTFUL_ABROAD):
         return False
     if text == _SPA:
-        return country is None and not _TITLED_SPA.search(name) and rest[-1] not in _BATH
+        return country is None and not _TITLED.search(name) and rest[-1] not in _BATH
     # A Spanish name has initials at its end rather than a form of the Netherlands.
     is_foreign = is_short and form.kind == "form" and _IBERIAN.isdisjoint(form.countries)
     is_together = len(text) == _TWO_CAPITALS
-    return not (is_foreign and is_together) or _ROMANCE_NOUNS.isdisjoint((rest[0], rest[-1]))
+    return not (is_foreign and is_together) or not (_is_romance(rest[0]) or _is_romance(rest[-1]))
+
+
+def _is_romance(word: str) -> bool:
+    """Return whether *word* is a Spanish or Portuguese noun, by the list or by its ending."""
+    return word in _ROMANCE_NOUNS or word.endswith(_ROMANCE_ENDINGS)
 
 
 def ends_with_place(name: str) -> bool:
@@ -336,6 +352,8 @@ def _last_token(name: str) -> list[str]:
 def _strip_front(stripped: Stripped, country: str | None) -> Stripped | None:
     """Return None where a form at the front contradicts the one at the end, or another."""
     words, removed, main = stripped
+    if not FORMS.may_lead(words[0]):
+        return stripped
     ending = next((r.text for r in removed if r.form.kind != "note"), main.slug if main else "")
     for length, text, form, endings in FORMS.leadings(words):
         if len(text) < 2 * length and len(words[length]) == 1:

@@ -40,10 +40,11 @@ def test_an_initial_is_no_conjunction(initial: str, joined: str) -> None:
         ("Goethe GmbH", "Gothe GmbH"),
         ("1+1 SL", "11 SL"),
         ("A+ Services", "A & Services"),
+        ("K + S AG", "K&S Corporation"),
     ],
 )
-def test_a_number_and_a_diphthong_stay_as_written(one: str, other: str) -> None:
-    """Only a year loses its point, and only in listed words two letters are an umlaut."""
+def test_signs_and_letters_that_distinguish_names_stay(one: str, other: str) -> None:
+    """Only a year loses its point, only listed words have umlauts, a plus of letters stays."""
     assert company_key(one) != company_key(other)
 
 
@@ -68,6 +69,8 @@ def test_a_number_and_a_diphthong_stay_as_written(one: str, other: str) -> None:
         ["Gebrüder Weiss & Söhne", "Gebrueder Weiss & Soehne"],
         ["1-800-Flowers", "1800Flowers", "1 800 Flowers"],
         ["Hansen og Sønner A/S", "Hansen & Sønner A/S", "HANSEN OG SØNNER"],
+        ["K + S AG", "K+S AG"],
+        ["Johnson + Johnson", "Johnson & Johnson", "Johnson+Johnson"],
         ["Hansa GmbH + Co KG", "Hansa GmbH & Co. KG", "Hansa GmbH und Co. KG"],
         ["Faro 2.008 S.L.", "Faro 2008 SL"],
         ["Universität Süd", "Universitaet Sued", "UNIVERSITAET SÜD"],
@@ -118,6 +121,11 @@ def test_initials_and_signs_are_read_in_every_writing(writings: list[str]) -> No
         ("Forma GmbH, mit Sitz in Reinach (AG)", "forma_gmbh_mit_sitz_in_reinach_ag"),
         ("Inversiones BV", "inversiones_bv"),
         ("Inversiones KG", "inversiones_kg"),
+        ("Cerrajería AG", "cerrajeria_ag"),
+        ("Talleres Demoledora AB", "talleres_demoledora_ab"),
+        ("Kuka AG", "kuka"),
+        ("Casa Sal", "casa_sal"),
+        ("FARO SAL", "faro"),
         ("Hedging Fund BV", "hedging_fund_bv"),
         ("Hedging Fund AE", "hedging_fund_ae"),
         ("Hedging Fund, L.P.", "hedging_fund"),
