@@ -480,7 +480,7 @@ class Settings(_Database, RedisSettings):
     policy_file: Path | None = Field(None, validation_alias="EMASAI_POLICY_FILE")
     """The CDAO agent's policy. Unset: the shipped one, `agents/cdao/policy.toml`."""
     language: Language = Field("en", validation_alias="EMASAI_LANGUAGE")
-    """Language of reasons, next steps and what is wrong with a lead file: `en` or `es`."""
+    """Language of reasons, of lead files' faults, and of what runs print: `en` or `es`."""
     api_key: Annotated[SecretStr, AfterValidator(_check_api_key)] | None = Field(
         None, validation_alias="EMASAI_API_KEY"
     )

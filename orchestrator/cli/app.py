@@ -8,12 +8,15 @@ import gc
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from orchestrator.cli.console import Exit, accept_any_output, err, flush
+
+if TYPE_CHECKING:
+    from agents.case import Language
 
 #: Every command, in the order of the help: its module, which defines it under the same name, and
 #: its short help. A test compares the texts with the commands' own.
@@ -50,6 +53,8 @@ _PASS_ON: Final = {
 }
 #: The class of Typer's usage errors, which it does not export.
 _USAGE: Final[type[typer.BadParameter]] = typer.BadParameter.__mro__[1]
+#: What pydantic puts before the sentences of validators.
+_PYDANTIC: Final = "Value error, "
 #: Longer arguments, and those with unusual characters, are checked; see `_check_arguments`.
 _SHORT: Final = 1_000
 
@@ -129,9 +134,15 @@ def _check_arguments(arguments: Sequence[str]) -> None:
 def _print_usage(error: typer.BadParameter) -> int:
     message = error.format_message()
     if message:  # a group without a command has printed its help instead
-        err.print(f"emasai: {message}", style="red")
+        from orchestrator.cli.spanish import said  # noqa: PLC0415 - see `_exit_code_of`
+
+        language = _language()
+        own = error.message if message.endswith(error.message) else message
+        where, why = message.removesuffix(own), own.removeprefix(_PYDANTIC)
+        err.print(f"emasai: {said(where, language)}{said(why, language)}", style="red")
         if error.ctx is not None:
-            err.print(f"{error.ctx.get_usage()}\nSee `{error.ctx.command_path} --help`.")
+            err.print(said(error.ctx.get_usage(), language))
+            err.print(said(f"See `{error.ctx.command_path} --help`.", language))
     return error.exit_code
 
 
@@ -160,12 +171,16 @@ def _exit_code_of(error: Exception) -> Exit | None:
 
 def _sentence_of(error: Exception) -> str:
     """Return what a known *error* says, in the user's language where it has several."""
-    from orchestrator import settings  # noqa: PLC0415 - see `_exit_code_of`
-    from orchestrator.leadfile import LeadFileError  # noqa: PLC0415
+    from orchestrator.leadfile import LeadFileError  # noqa: PLC0415 - see `_exit_code_of`
 
-    if not isinstance(error, LeadFileError):
-        return str(error)
+    return error.sentence(_language()) if isinstance(error, LeadFileError) else str(error)
+
+
+def _language() -> "Language":
+    """Return the user's language; English while the settings are wrong, which is told later."""
+    from orchestrator import settings  # noqa: PLC0415 - see `_exit_code_of`
+
     try:
-        return error.sentence(settings.load_command().language)
-    except settings.ConfigurationError:  # it is reported once the file can be used
-        return str(error)
+        return settings.load_command().language
+    except settings.ConfigurationError:
+        return "en"

@@ -23,6 +23,7 @@ from orchestrator.cli.costs import show_warnings
 from orchestrator.cli.follow import ProgressDisplay, follow
 from orchestrator.cli.installation import WORKERS
 from orchestrator.cli.session import Patience, patiently, with_runtime
+from orchestrator.cli.spanish import said
 from orchestrator.cli.summary import (
     Estimate,
     Summary,
@@ -171,6 +172,7 @@ class Outcome:
     summary: Summary
     budgets: Budgets
     outputs: Outputs = NO_OUTPUTS
+    language: Language = "en"
 
     def as_json(self) -> dict[str, Any]:
         """Return it for `--json`."""
@@ -312,7 +314,7 @@ async def run_batch(runtime: Runtime, batch: Batch, outputs: Outputs, *, quiet: 
     summary = await patiently(lambda: _write_back(runtime, batch, reading, job, outputs), patience)
     context = None if job is None else job.context
     budgets = await patiently(lambda: read_budgets(runtime, context), patience)
-    return Outcome(job, summary, budgets, outputs)
+    return Outcome(job, summary, budgets, outputs, language)
 
 
 async def _submit(runtime: Runtime, batch: Batch, reading: Reading) -> Job | None:
@@ -468,16 +470,20 @@ def finish(outcome: Outcome, *, items: str, as_json: bool, about: str = "") -> N
 def show_outcome(outcome: Outcome, *, items: str, about: str = "") -> None:
     """Print the outcome of a job for people."""
     job, summary, outputs = outcome.job, outcome.summary, outcome.outputs
-    out.print(summary_table(summary, items=items))
+    language = outcome.language
+    out.print(summary_table(summary, items=items, language=language))
+    sentences = []
     if outputs.output is not None:
-        out.print(f"Results are in {outputs.output}.", soft_wrap=True)
+        sentences.append(f"Results are in {outputs.output}.")
     if outputs.errors is not None:
-        sentence = f"Rows that could not be used ({summary.invalid_rows}) are in {outputs.errors}."
-        out.print(sentence, soft_wrap=True)
+        unusable = summary.invalid_rows
+        sentences.append(f"Rows that could not be used ({unusable}) are in {outputs.errors}.")
     if about and job is not None:
-        out.print(f"Job {job.job_id}: {about}.")
+        sentences.append(f"Job {job.job_id}: {about}.")
+    for sentence in sentences:
+        out.print(said(sentence, language), soft_wrap=True)
     if sentence := verdict(summary):
-        out.print(sentence, style="green")
+        out.print(said(sentence, language), style="green")
     show_warnings(outcome.budgets)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.cli.console import err, notice
+from orchestrator.cli.spanish import said
 from orchestrator.infra.logs import configure_logging
 from orchestrator.settings import (
     Settings,
@@ -50,13 +51,15 @@ def configured(*, workers: int = 0) -> Iterator[Settings]:
         ConfigurationError: The environment is half configured, or wrong.
         EmbeddedStackUnavailable: The embedded stack is not installed, or did not start.
     """
-    configure_logging(load_command().log_level)
+    command = load_command()
+    configure_logging(command.log_level)
     for sentence in removed_settings():
         err.print(f"emasai: {sentence}", style="yellow")
     if is_configured():
         yield load()
         return
-    notice("SurfSense data is simulated:", _SIMULATED.format(home=home()))
+    about = said(_SIMULATED.format(home=home()), command.language)
+    notice(said("SurfSense data is simulated:", command.language), about)
     with embedded_stack(workers=workers) as stack:
         yield load(**stack.variables)
 

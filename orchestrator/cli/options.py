@@ -78,8 +78,7 @@ def parse_duration(text: str) -> timedelta:
     except ValueError:
         length = timedelta(-1)
     if length < timedelta(0):
-        example = "such as 5s, 1h30m or 7d"
-        raise typer.BadParameter(f"{text!r} is not a length of time, {example}")
+        raise typer.BadParameter(f"{text!r} is not a length of time, such as 5s, 1h30m or 7d")
     return length
 
 

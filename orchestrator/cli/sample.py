@@ -17,6 +17,7 @@ from orchestrator.cli.follow import follow
 from orchestrator.cli.installation import WORKERS
 from orchestrator.cli.projection import Projection, Range, mean_of, sample_positions
 from orchestrator.cli.session import Patience, patiently, with_runtime
+from orchestrator.cli.spanish import said
 from orchestrator.cli.summary import Estimate
 from orchestrator.dispatch import submit_stream
 from orchestrator.evidence.model import Step
@@ -255,15 +256,19 @@ def _purchases_of(result: ItemResult) -> int:
 def _show(sample: Sample, language: Language) -> None:
     out.print(_rows_table(sample, language))
     if len(sample.rows) > _LISTED:
-        out.print(f"... and {len(sample.rows) - _LISTED} more; the JSON has all of them.")
-    out.print(figures(_lines(sample)))
+        more = f"... and {len(sample.rows) - _LISTED} more; the JSON has all of them."
+        out.print(said(more, language))
+    lines = _lines(sample)
+    out.print(figures((said(name, language), n, said(rest, language)) for name, n, rest in lines))
     is_whole = sample.projection.leads == sample.projection.sampled
     sentence = _WHOLE if is_whole else _SMALL
     out.print(sentence.in_language(language).format(n=sample.projection.sampled))
 
 
 def _rows_table(sample: Sample, language: Language) -> Table:
-    rows = table("line", "company", "status", "score", "cost", "reason", right=("line", "cost"))
+    names = ("line", "company", "status", "score", "cost", "reason")
+    line, *others = columns = [said(name, language) for name in names]
+    rows = table(*columns, right=(line, others[3]))
     for row in sample.rows[:_LISTED]:
         result = row.result
         score = result.score if isinstance(result, LeadResult) else None
@@ -271,7 +276,7 @@ def _rows_table(sample: Sample, language: Language) -> Table:
         rows.add_row(
             str(row.line),
             row.lead.company,
-            "pending" if result is None else result.status.value,
+            said("pending", language) if result is None else result.status.value,
             "" if score is None else str(score),
             "" if result is None else dollars(result.cost_micros + result.saved_micros),
             "" if reason is None else reason.in_language(language),

@@ -168,9 +168,8 @@ def run_stored(selection: Selection, terms: Terms, *, as_json: bool) -> None:
             job = await follow(runtime, accepted, quiet=as_json)
             results = await patiently(lambda: _results(runtime, job, LeadResult), patience)
         summary = summarize(results, rows=len(items), items=len(items))
-        return Outcome(
-            job, summary, await read_budgets(runtime, None if job is None else job.context)
-        )
+        budgets = await read_budgets(runtime, None if job is None else job.context)
+        return Outcome(job, summary, budgets, language=runtime.settings.language)
 
     outcome = with_runtime(work, workers=WORKERS)
     finish(outcome, items="leads", as_json=as_json, about=selection.about)

@@ -12,6 +12,7 @@ from rich.table import Table
 from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.console import Exit, dollars, figures, out, print_json
+from orchestrator.cli.spanish import said
 from orchestrator.handlers import BOUGHT_AGAIN, ItemResult, ItemStatus
 from orchestrator.handlers.lead import Asked
 from orchestrator.infra.distinct import Distinct
@@ -148,9 +149,9 @@ def summarize(
     return summary
 
 
-def summary_table(summary: Summary, *, items: str) -> Table:
+def summary_table(summary: Summary, *, items: str, language: Language = "en") -> Table:
     """Return the closing table of a run; *items* names its items."""
-    return figures(summary_lines(summary, items))
+    return figures(summary_lines(summary, items, language))
 
 
 def verdict(summary: Summary) -> str:
@@ -174,11 +175,8 @@ def summary_lines(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield the figures of a run, each with its name and a remark; *items* names its items."""
 
-    def said(text: str) -> str:
-        return _IN_SPANISH.get(text, text) if language == "es" else text
-
     def remark(count: int, what: str) -> str:
-        return f"{count} {said(what)}" if count else ""
+        return f"{count} {said(what, language)}" if count else ""
 
     rate = "-" if summary.hit_rate is None else f"{summary.hit_rate:.0%}"
     remarks = (
@@ -186,62 +184,37 @@ def summary_lines(
         remark(summary.repeated, "repeated"),
         remark(summary.warned_rows, "with warnings"),
     )
-    yield said("rows"), str(summary.rows), _together(*remarks)
+    yield said("rows", language), str(summary.rows), _together(*remarks)
     imported = (remark(count, name) for name, count in _imported(summary.imported).items())
     pending = remark(summary.pending, "not finished")
-    yield said(items), str(summary.items), _together(*imported, pending)
-    yield said("distinct companies"), str(summary.companies), ""
-    yield said("purchases"), str(summary.purchases), ""
-    yield said("hits"), str(summary.sources[Source.HIT]), said("fresh in the memo")
+    yield said(items, language), str(summary.items), _together(*imported, pending)
+    yield said("distinct companies", language), str(summary.companies), ""
+    yield said("purchases", language), str(summary.purchases), ""
+    yield (
+        said("hits", language),
+        str(summary.sources[Source.HIT]),
+        said("fresh in the memo", language),
+    )
     coalesced = str(summary.sources[Source.COALESCED])
-    yield said("coalesced"), coalesced, said("shared a purchase in flight")
-    yield said("hit rate"), rate, said("lookups that cost nothing")
-    simulated = said("simulated") if summary.simulated else ""
-    yield said("spent"), dollars(summary.spent_micros), simulated
+    yield said("coalesced", language), coalesced, said("shared a purchase in flight", language)
+    yield said("hit rate", language), rate, said("lookups that cost nothing", language)
+    simulated = said("simulated", language) if summary.simulated else ""
+    yield said("spent", language), dollars(summary.spent_micros), simulated
     if summary.uncertain_micros:
         uncertain = dollars(summary.uncertain_micros)
-        yield said("uncertain"), uncertain, said("may have been charged, unanswered")
+        yield (
+            said("uncertain", language),
+            uncertain,
+            said("may have been charged, unanswered", language),
+        )
     saved = dollars(summary.saved_micros)
-    yield said("saved"), saved, said("what those lookups would have cost")
+    yield said("saved", language), saved, said("what those lookups would have cost", language)
     for status in ItemStatus:
         if count := summary.statuses[status]:
-            yield said(_PLURAL.get(status, status)), str(count), ""
+            yield said(_PLURAL.get(status, status), language), str(count), ""
         if status is ItemStatus.DISCARDED:
             for code, discarded in summary.discards.most_common():
                 yield f"  {code}", str(discarded), ""
-
-
-#: Words of the summary. Codes are the same in every language.
-_IN_SPANISH: Final = {
-    "rows": "filas",
-    "companies": "empresas",
-    "could not be used": "no se pudieron usar",
-    "repeated": "repetidas",
-    "with warnings": "con avisos",
-    "new": "nuevos",
-    "updated": "actualizados",
-    "unchanged": "sin cambios",
-    "not finished": "sin terminar",
-    "distinct companies": "empresas distintas",
-    "purchases": "compras",
-    "hits": "aciertos",
-    "fresh in the memo": "vigentes en la memoria",
-    "coalesced": "compartidas",
-    "shared a purchase in flight": "compartieron una compra en curso",
-    "hit rate": "tasa de aciertos",
-    "lookups that cost nothing": "consultas que no costaron nada",
-    "spent": "gastado",
-    "simulated": "simulado",
-    "uncertain": "incierto",
-    "may have been charged, unanswered": "quizá cobrado, sin respuesta",
-    "saved": "ahorrado",
-    "what those lookups would have cost": "lo que habrían costado esas consultas",
-    "opportunities": "oportunidades",
-    "discarded": "descartados",
-    "ambiguous": "ambiguos",
-    "failed": "fallidos",
-    "skipped: budget": "omitidos: presupuesto",
-}
 
 
 def _imported(report: ImportReport | None) -> dict[str, int]:
@@ -276,6 +249,7 @@ class Estimate:
     max_cost_micros: int | None
     again: int = 0
     imported: ImportReport | None = None
+    language: Language = "en"
 
     @property
     def to_buy(self) -> int:
@@ -368,6 +342,7 @@ async def estimate(
         again=found.count(_Found.TO_BUY_TWICE),
         price_micros=runtime.purchasing.price_micros,
         max_cost_micros=max_cost_micros,
+        language=runtime.settings.language,
     )
 
 
@@ -384,18 +359,24 @@ _AGAIN: Final = "at most: with the domain, if the name means several companies"
 
 def _estimate_table(found: Estimate) -> Table:
     is_capped, has_unneeded = found.affordable < found.to_buy, found.unneeded > 0
-    usable = f"{found.items} distinct and usable"
-    imported = (f"{count} {name}" for name, count in _imported(found.imported).items() if count)
+    language = found.language
+    usable = said(f"{found.items} distinct and usable", language)
+    imported = (
+        f"{count} {said(name, language)}"
+        for name, count in _imported(found.imported).items()
+        if count
+    )
+    rows = [
+        ("rows", str(found.rows), _together(usable, *imported)),
+        ("distinct companies", str(found.companies), ""),
+        ("fresh in the memo", str(found.fresh), "cost nothing"),
+        ("ambiguous names", str(found.ambiguous), "nothing is bought for them"),
+        *([("decided without", str(found.unneeded), "by the lead's domain")] * has_unneeded),
+        ("to buy", str(found.to_buy), f"{dollars(found.price_micros)} each at most"),
+        *([("asked again", str(found.again), _AGAIN)] * (found.again > 0)),
+        *([("within the cap", str(found.affordable), "the rest is skipped")] * is_capped),
+        ("cost at most", dollars(found.cost_micros), ""),
+    ]
     return figures(
-        [
-            ("rows", str(found.rows), _together(usable, *imported)),
-            ("distinct companies", str(found.companies), ""),
-            ("fresh in the memo", str(found.fresh), "cost nothing"),
-            ("ambiguous names", str(found.ambiguous), "nothing is bought for them"),
-            *([("decided without", str(found.unneeded), "by the lead's domain")] * has_unneeded),
-            ("to buy", str(found.to_buy), f"{dollars(found.price_micros)} each at most"),
-            *([("asked again", str(found.again), _AGAIN)] * (found.again > 0)),
-            *([("within the cap", str(found.affordable), "the rest is skipped")] * is_capped),
-            ("cost at most", dollars(found.cost_micros), ""),
-        ]
+        (said(name, language), number, said(remark, language)) for name, number, remark in rows
     )

@@ -56,7 +56,8 @@ def test_a_dry_run_says_what_would_be_bought_and_buys_nothing(
     assert preview["to_buy"] == 2
     assert preview["ambiguous"] == 1
     assert preview["unneeded"] == 1, "a competitor is discarded for nothing"
-    assert preview["cost_micros_at_most"] == 2 * preview["price_micros"]
+    assert preview["again"] == 2, "each has a domain, with which it may be asked for once more"
+    assert preview["cost_micros_at_most"] == (2 + 2) * preview["price_micros"]
     assert explained["purchases"] == []
 
 

@@ -124,7 +124,7 @@ def test_a_failed_item_is_queued_again_once(emasai: Emasai) -> None:
     again = emasai("jobs", "requeue", "--job", job_id, *NAMED)
     item = json.loads(emasai("jobs", "failed", "--job", job_id, "--json").out)["failed"][0]
 
-    assert "Would queue 1 again (1 unknown_lead), for $0.0465 at most." in preview.out
+    assert "Would queue 1 again (1 unknown_lead), for $0.0930 at most." in preview.out
     assert (first["items"], first["codes"]) == (1, {"unknown_lead": 1})
     (queued,) = first["jobs"]
     assert queued["parent"] == job_id

@@ -99,7 +99,7 @@ def test_the_cap_holds_for_the_second_question(emasai: Emasai, stack: EmbeddedSt
     assert told == (2, AMBIGUOUS_MICROS + full["cost_micros"])
 
 
-def test_whoever_has_given_the_website_is_not_asked_for_it(
+def test_a_website_that_was_given_is_not_asked_for(
     emasai: Emasai, stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where both answers are ambiguous: in text, JSON and files, in English and Spanish."""
