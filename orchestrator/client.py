@@ -370,8 +370,9 @@ class Orchestrator:
         """Accept a job that runs leads past the agents; workers do it.
 
         Whole leads are stored first: the same person at the same company is the same lead, which
-        what is given now updates (*on_conflict* says who wins); None erases nothing. The other
-        arguments, and the errors, are those of `submit`.
+        what is given now updates (*on_conflict* says who wins); None erases nothing. The id of a
+        `Lead` says who it is, if it was not made of its fields. The other arguments, and the
+        errors, are those of `submit`.
         """
         terms = _terms(tenant, max_cost_micros, deadline, buy_again=buy_again)
         new = self._job(terms, JobKind.PIPELINE, leads, about)
@@ -381,8 +382,10 @@ class Orchestrator:
             async for some in _blocks(leads):
                 read = [_lead(number + n, each) for n, each in enumerate(some)]
                 whole = [each for each in read if isinstance(each, Lead)]
-                await self.runtime.leads.store.import_leads(whole, on_conflict=on_conflict)
-                yield [str(each.id if isinstance(each, Lead) else each) for each in read]
+                store = self.runtime.leads.store
+                imported = await store.import_leads(whole, on_conflict=on_conflict)
+                ids = iter(imported.ids)
+                yield [str(next(ids) if isinstance(each, Lead) else each) for each in read]
                 number += len(some)
 
         return await self._submit(new, items(), idempotency_key)

@@ -157,9 +157,28 @@ run shows each as if it were the only one.
 
 ## A file that is run again
 
-The same person at the same company is the same lead in every file: by e-mail address and company,
-and by name, too, where the address is read by several people (`info@`) or missing. Of rows that
-repeat a lead the first counts. A lead that is stored already is updated:
+The same person at the same company is the same lead in every file:
+
+| a row and a stored lead have in common | they are |
+|---|---|
+| a person's address, and the company | one lead, whatever the name |
+| a person's address at a company's domain, and the name | one lead, of a renamed company |
+| the address of several people (`info@`), the company, the name | one lead |
+| full name and company; one of both has no address of a person | one lead, which gets the address |
+| full name and company; the addresses differ by case, `+tag`, Gmail's dots | one lead |
+| full name, company and phone; the addresses differ | one lead: the address is corrected |
+| full name and company; the addresses differ | two leads, with a warning |
+| a person's address at a company's domain, nothing else | two leads, with a warning |
+| anything else | two leads |
+
+A company is the same by its key or its domain, and not if the domains or the countries differ. A
+full name has two words; case, accents, and which word is first make no difference. A doubt is two
+leads, since two people in one cannot be told apart any more: so it is also where several stored
+leads, or other rows of the file, have that name at that company. Numbers by which a CRM knows its
+records are not looked at: a file does not say whose they are. In Python an id that is given to a
+lead says who it is.
+
+Of rows that repeat a lead the first counts. A lead that is stored already is updated:
 
 | `--on-conflict` | |
 |---|---|
@@ -167,9 +186,11 @@ repeat a lead the first counts. A lead that is stored already is updated:
 | `fill` | it fills in what is blank there |
 | `keep` | nothing changes |
 
-A blank cell erases nothing. A lead that changes is identified and judged anew, on evidence that is
-known where its company is still the same. The summary counts new, updated, unchanged and repeated
-leads, and so does `--dry-run`, which looks for the companies of the leads as they would be stored.
+A blank cell erases nothing, `info@` replaces no person's address, and an address that a later file
+has corrected does not come back with the first one. A lead that changes is identified and judged
+anew, on evidence that is known where its company is still the same. The summary counts new,
+updated, unchanged and repeated leads, and so does `--dry-run`, which looks for the companies of the
+leads as they would be stored.
 """
 
 

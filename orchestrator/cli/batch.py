@@ -5,7 +5,7 @@ Of the file a few thousand rows are in memory at a time, on the way in and on th
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from itertools import islice
@@ -59,7 +59,7 @@ from orchestrator.leadfile import (
     shared,
     without_result,
 )
-from orchestrator.leads import ImportReport, OnConflict
+from orchestrator.leads import Imported, ImportReport, OnConflict
 from orchestrator.spending import Budgets, budgets_json, read_budgets
 
 T = TypeVar("T")
@@ -104,15 +104,15 @@ class LeadImport:
 
     on_conflict: OnConflict = OnConflict.REPLACE
 
-    async def store(self, runtime: Runtime, some: Sequence[LeadFields]) -> ImportReport:
-        """Store *some* leads, and count what that has changed."""
+    async def store(self, runtime: Runtime, some: Sequence[LeadFields]) -> Imported:
+        """Store *some* leads, and return what they have become."""
         leads = [lead_from(each) for each in some]
         return await runtime.leads.store.import_leads(leads, on_conflict=self.on_conflict)
 
     async def preview(
         self, runtime: Runtime, some: Sequence[LeadFields]
-    ) -> tuple[list[Lead], ImportReport]:
-        """Return what *some* leads would be afterwards, and what would be counted."""
+    ) -> tuple[list[Lead], Imported]:
+        """Return what *some* leads would be afterwards, and what they would become."""
         leads = [lead_from(each) for each in some]
         preview = runtime.leads.store.preview_import
         return await preview(leads, on_conflict=self.on_conflict)
@@ -122,16 +122,24 @@ class LeadImport:
 class Batch:
     """The work on the leads of a file.
 
-    `item_of` names the item of a lead, `model` is the type of its result. `leads` stores leads
-    before their items are submitted; None where they are companies.
+    `model` is the type of the results. `leads` stores leads before their items are submitted; None
+    where they are companies.
     """
 
     lead_file: LeadFile
     kind: JobKind
-    item_of: Callable[[LeadFields], str]
     model: type[ItemResult]
     terms: Terms
     leads: LeadImport | None = None
+
+    async def items(
+        self, runtime: Runtime, some: Sequence[LeadFields]
+    ) -> tuple[list[str], Imported]:
+        """Return the items of *some* leads, which are stored, and what they have become."""
+        if self.leads is None:
+            return [mention_of(lead).text for lead in some], Imported()
+        imported = await self.leads.store(runtime, some)
+        return list(map(str, imported.ids)), imported
 
     def new_job(self, runtime: Runtime) -> NewJob:
         """Return the job without its items, which are submitted part by part."""
@@ -285,8 +293,8 @@ async def preview(
             if batch.leads is None:
                 yield [(mention_of(each), wants_profile) for each in some]
                 continue
-            leads, report = await batch.leads.preview(runtime, some)
-            reading.imported += report
+            leads, imported = await batch.leads.preview(runtime, some)
+            reading.imported += imported.report
             yield [*leads_asked(runtime.leads.pipeline, leads, runtime.clock())]
 
     rows = batch.lead_file.length
@@ -334,9 +342,9 @@ async def _submit(runtime: Runtime, batch: Batch, reading: Reading) -> Job | Non
 
 async def _items(runtime: Runtime, batch: Batch, reading: Reading) -> AsyncIterator[list[str]]:
     for leads in in_parts(reading.read()):
-        if batch.leads is not None:
-            reading.imported += await batch.leads.store(runtime, leads)
-        yield [batch.item_of(lead) for lead in leads]
+        items, imported = await batch.items(runtime, leads)
+        reading.imported += imported.report
+        yield items
         raise_if_cancelled()
 
 

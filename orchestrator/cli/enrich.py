@@ -41,10 +41,10 @@ from orchestrator.dispatch import Terms
 from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.handlers import STILL_LOADING, CompanyResult
 from orchestrator.handlers.result import own_key
-from orchestrator.identity import Mention, mention_of
+from orchestrator.identity import Mention
 from orchestrator.infra.printable import printable
 from orchestrator.jobs import JobKind
-from orchestrator.leadfile import FOR_ENRICHMENT, LeadFields, read_lead_file
+from orchestrator.leadfile import FOR_ENRICHMENT, read_lead_file
 from orchestrator.lookup import billing_context, look_up_all, read_evidence
 from orchestrator.purchasing import EvidenceShown
 from orchestrator.spending import read_budgets
@@ -106,7 +106,7 @@ def enrich(  # noqa: PLR0913 - each is an option
         lead_file = read_lead_file(
             only, needs=FOR_ENRICHMENT, columns=parse_columns(columns, mapping), encoding=encoding
         )
-        batch = Batch(lead_file, JobKind.ENRICH, _item_of, CompanyResult, terms)
+        batch = Batch(lead_file, JobKind.ENRICH, CompanyResult, terms)
         run_file(
             batch, Outputs(output, errors), items="companies", dry_run=dry_run, as_json=as_json
         )
@@ -119,10 +119,6 @@ def enrich(  # noqa: PLR0913 - each is an option
         _estimate_names(mentions, terms, as_json=as_json)
     else:
         _enrich_names(mentions, terms, limit, with_evidence=with_evidence, as_json=as_json)
-
-
-def _item_of(lead: LeadFields) -> str:
-    return mention_of(lead).text
 
 
 def _estimate_names(mentions: list[Mention], terms: Terms, *, as_json: bool) -> None:

@@ -32,7 +32,7 @@ from orchestrator.cli.stored import CONDITIONS, Selection, estimate_stored, reju
 from orchestrator.dispatch import Terms
 from orchestrator.handlers import LeadResult
 from orchestrator.jobs import JobKind
-from orchestrator.leadfile import FOR_PIPELINE, LeadField, LeadFields, lead_id, read_lead_file
+from orchestrator.leadfile import FOR_PIPELINE, LeadField, read_lead_file
 from orchestrator.leads import OnConflict
 
 
@@ -135,7 +135,7 @@ class _Opener:
             path, needs=self.needs, columns=self.columns, encoding=self.encoding
         )
         terms = replace(self.terms, max_cost_micros=cap_micros)
-        return Batch(lead_file, JobKind.PIPELINE, _item_of, LeadResult, terms, self.leads)
+        return Batch(lead_file, JobKind.PIPELINE, LeadResult, terms, self.leads)
 
 
 def _run_files(
@@ -159,7 +159,3 @@ def _run_files(
         estimate_files(paths, opener, cap_micros=cap, as_json=as_json)
     else:
         run_files(paths, opener, outputs, cap_micros=cap, items="leads", as_json=as_json)
-
-
-def _item_of(lead: LeadFields) -> str:
-    return str(lead_id(lead))

@@ -155,10 +155,8 @@ def _rows_at(batch: Batch, positions: Sequence[int]) -> list[SampledRow]:
 
 async def _submit(runtime: Runtime, batch: Batch, rows: Sequence[SampledRow]) -> Job:
     async def items() -> AsyncIterator[list[str]]:
-        leads = [row.lead for row in rows]
-        if batch.leads is not None:
-            await batch.leads.store(runtime, leads)
-        yield [batch.item_of(lead) for lead in leads]
+        found, _ = await batch.items(runtime, [row.lead for row in rows])
+        yield found
 
     about = f"{batch.lead_file.path.name}: {len(rows)} sampled"
     new = batch.terms.new_job(runtime, batch.kind, origin=Origin.CLI, about=about)

@@ -17,6 +17,7 @@ from rich.table import Table
 from agents.case import Language
 from orchestrator.app import Runtime
 from orchestrator.cli.batch import Outcome, finish
+from orchestrator.cli.batch import in_parts as parts_of
 from orchestrator.cli.console import Exit, figures, notice, out, print_json, span
 from orchestrator.cli.follow import follow
 from orchestrator.cli.installation import WORKERS
@@ -33,7 +34,7 @@ from orchestrator.handlers import Change, LeadResult, RejudgedLead
 from orchestrator.handlers.lead import leads_asked
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import Job, JobKind, Origin
-from orchestrator.leadfile import country_code, lead_id, read_lead_file
+from orchestrator.leadfile import LeadFile, country_code, lead_from, read_lead_file
 from orchestrator.leads import LeadFilter
 from orchestrator.spending import read_budgets
 
@@ -66,6 +67,7 @@ class Selection:
     lead_ids: tuple[str, ...] | None = None
     conditions: LeadFilter | None = None
     job_id: str | None = None
+    lead_file: LeadFile | None = None
 
     @classmethod
     def of(
@@ -88,9 +90,7 @@ class Selection:
         subject = subjects[0]
         if _JOB_ID.fullmatch(subject) and not Path(subject).exists():
             return cls(f"job {subject}", job_id=subject)
-        rows = read_lead_file(Path(subject)).rows()
-        ids = dict.fromkeys(str(lead_id(row.lead)) for row in rows if row.lead)
-        return cls(Path(subject).name, tuple(ids))
+        return cls(Path(subject).name, lead_file=read_lead_file(Path(subject)))
 
     async def items(self, runtime: Runtime) -> tuple[str, ...]:
         """Return the ids of the leads, as items of a job.
@@ -100,6 +100,8 @@ class Selection:
         """
         if self.lead_ids is not None:
             return self.lead_ids
+        if self.lead_file is not None:
+            return await _stored_in(runtime, self.lead_file)
         if self.job_id is None:
             found = await runtime.leads.store.chosen(
                 self.conditions, runtime.leads.pipeline.versions
@@ -113,6 +115,15 @@ class Selection:
         if job.total and not ids:
             raise typer.BadParameter(f"job {self.job_id} has judged no leads")
         return tuple(ids)
+
+
+async def _stored_in(runtime: Runtime, lead_file: LeadFile) -> tuple[str, ...]:
+    """Return the ids of the leads of *lead_file*, as they are stored."""
+    leads = (row.lead for row in lead_file.rows() if row.lead and not row.is_repetition)
+    ids: dict[str, None] = {}
+    for some in parts_of(map(lead_from, leads)):
+        ids |= dict.fromkeys(map(str, await runtime.leads.store.recognize(some)))
+    return tuple(ids)
 
 
 def parse_conditions(where: Sequence[str]) -> LeadFilter:

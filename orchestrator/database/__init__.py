@@ -13,8 +13,10 @@ from .engine import (
     in_chunks,
     insert_into,
     insert_new,
+    is_among,
     open_engine,
     reading,
+    take_turns,
     writing,
 )
 from .migrate import (
@@ -52,10 +54,12 @@ __all__ = [
     "in_chunks",
     "insert_into",
     "insert_new",
+    "is_among",
     "open_engine",
     "preview_downgrade",
     "reading",
     "require_current",
+    "take_turns",
     "upgrade",
     "writing",
 ]

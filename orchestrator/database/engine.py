@@ -14,12 +14,14 @@ defect of this program (a wrong statement, a broken constraint) pass unchanged.
 
 import asyncio
 import sqlite3
+import zlib
 from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
     Collection,
     Hashable,
+    Iterable,
     Iterator,
     Mapping,
     Sequence,
@@ -28,21 +30,28 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import aiosqlite
 import orjson
 from sqlalchemy import (
+    ARRAY,
     URL,
     Column,
     ColumnElement,
     Connection,
     Select,
     Table,
+    Text,
+    any_,
+    cast,
     event,
     exc,
+    func,
     make_url,
     select,
     text,
+    type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
@@ -509,6 +518,39 @@ async def insert_new(
         return set()
     statement = insert_into(key.table, connection).on_conflict_do_nothing().returning(key)
     return set((await connection.scalars(statement, rows)).all())
+
+
+def is_among(
+    connection: AsyncConnection, column: ColumnElement[Any], values: Iterable[str | UUID]
+) -> ColumnElement[bool]:
+    """Return the condition that *column* is one of *values*, which are a single parameter.
+
+    `in_` compiles a statement with a parameter for each: slow where there are thousands.
+    """
+    if connection.dialect.name == "postgresql":
+        return column == any_(cast(list(values), ARRAY(column.type)))
+    texts = [each.hex if isinstance(each, UUID) else each for each in values]
+    listed = func.json_each(orjson.dumps(texts).decode()).table_valued("value")
+    return type_coerce(column, Text).in_(select(listed.c.value))
+
+
+#: Locks of `take_turns`, few enough for one transaction to hold all.
+_TURNS: Final = 64
+_TURNS_SPACE: Final = 0x1EAD
+
+
+async def take_turns(connection: AsyncConnection, names: Iterable[str]) -> None:
+    """Let no two transactions that look for the same of *names*, and insert it, do so at once.
+
+    Until the transaction ends; taken in one order, against deadlocks. Others may wait, too.
+    SQLite has one writer.
+    """
+    if connection.dialect.name == "postgresql":
+        turns = sorted({zlib.crc32(name.encode()) % _TURNS for name in names})
+        taking = (
+            "SELECT pg_advisory_xact_lock(:space, turn) FROM unnest(CAST(:turns AS int[])) turn"
+        )
+        await connection.execute(text(taking), {"space": _TURNS_SPACE, "turns": turns})
 
 
 def free_rows(

@@ -122,6 +122,10 @@ leads: Final = Table(
     Column("version", BigInteger, nullable=False, server_default="1"),
     Column("estado", String(16), nullable=False, server_default="nuevo"),
     Column("changed_at", Instant),
+    # By what a person is recognized (`orchestrator.leads.same`). NULL in the first one: not known
+    # yet, as of a lead that another version has stored.
+    Column("name_at_company", Prose, index=True),
+    Column("name_at_domain", Prose, index=True),
     Index(None, "imported_at", "id"),
     # lower(trim(email)), as PostgreSQL writes it.
     Index("ix_leads_email", text("lower(TRIM(BOTH FROM email))")),

@@ -257,7 +257,10 @@ class Records:
         """
 
         async def work(connection: AsyncConnection) -> tuple[LeadRecord, Mapping[str, int]]:
-            await self._change(connection, leads, lead_id, fields.values, expected)
+            values = dict(fields.values)
+            if fields.values.keys() - {"estado"}:
+                values["name_at_company"] = None  # the next import finds it out
+            await self._change(connection, leads, lead_id, values, expected)
             statement = LEADS.where(leads.c.id == lead_id)
             record = lead_from_row((await connection.execute(statement)).mappings().one())
             if fields.values.keys() - {"estado"}:

@@ -54,14 +54,17 @@ class LeadsImported(JobAccepted):
     """The job of the leads of a file, and what became of its rows.
 
     `rows` are those with text below the header: `leads` different ones, of which `stored` are new,
-    `repeated` rows that have the lead of an earlier one, and `faulty` ones without a lead. `faults`
-    has the first hundred of `fault_count`. `columns` says by field which columns were read, and
-    `left_out` what of the file is no row.
+    `updated` were stored and have changed, and `unchanged` have not; `repeated` rows that have the
+    lead of an earlier one, and `faulty` ones without a lead. `faults` has the first hundred of
+    `fault_count`. `columns` says by field which columns were read, and `left_out` what of the file
+    is no row.
     """
 
     rows: int
     leads: int
     stored: int
+    updated: int
+    unchanged: int
     repeated: int
     faulty: int
     fault_count: int
@@ -77,6 +80,8 @@ class _Counts:
     rows: int = 0
     leads: int = 0
     stored: int = 0
+    updated: int = 0
+    unchanged: int = 0
     repeated: int = 0
     faulty: int = 0
     fault_count: int = 0
@@ -187,9 +192,11 @@ async def _imported(
 
     async def items() -> AsyncIterator[Sequence[str]]:
         async for leads in _chained(first, parts):
-            report = await runtime.leads.store.import_leads(leads, on_conflict=on_conflict)
-            counts.stored += report.new
-            yield [str(lead.id) for lead in leads]
+            imported = await runtime.leads.store.import_leads(leads, on_conflict=on_conflict)
+            counts.stored += imported.report.new
+            counts.updated += imported.report.updated
+            counts.unchanged += imported.report.unchanged
+            yield list(map(str, imported.ids))
 
     new = terms.new_job(runtime, JobKind.PIPELINE, origin=Origin.API, about="imported file")
     job = await submit_stream(runtime, new, items(), job_id=job_id, idempotency_key=request_key)

@@ -65,13 +65,11 @@ class ReadLeads:
     Leads are kept as JSON by the block, for the reason that `requests` keeps items as texts.
     """
 
-    ids: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _blocks: list[bytes] = field(default_factory=list)
 
     def add(self, leads: list[Lead]) -> None:
         """Keep some leads."""
-        self.ids += [str(lead.id) for lead in leads]
         self._blocks.append(_LEADS.dump_json(leads))
 
     def leads(self) -> Iterator[list[Lead]]:

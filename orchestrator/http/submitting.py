@@ -200,9 +200,10 @@ async def _items(
     if wanted.leads is None:
         return tuple(wanted.lead_ids or ()), []
     read = await read_leads(wanted.leads, within="leads")
+    ids: list[UUID] = []
     for leads in read.leads():
-        await runtime.leads.store.import_leads(leads)
-    return tuple(read.ids), read.warnings
+        ids += (await runtime.leads.store.import_leads(leads)).ids
+    return await _texts(ids), read.warnings
 
 
 async def _texts(ids: Sequence[UUID]) -> tuple[str, ...]:
@@ -304,22 +305,24 @@ async def enrich_lead(
     tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)
     terms = replace(terms, tenant=tenant)
     if isinstance(wanted, LeadReference):
-        read, lead_id = ReadLeads(), str(wanted.lead_id)
+        read, ids = ReadLeads(), [wanted.lead_id]
     else:
-        read = await read_leads([cells_of(wanted)])
-        lead_id = read.ids[0]
+        read, ids = await read_leads([cells_of(wanted)]), []
+    store, whole = runtime.leads.store, [lead for leads in read.leads() for lead in leads]
     async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
         job = await replayed_job(runtime, keyed, response)
         if job is None:
             check_time_is_left(terms)
             if isinstance(wanted, LeadReference):
                 await _check_known(wanted.lead_id, runtime)
-            for leads in read.leads():
-                await runtime.leads.store.import_leads(leads)
-            new = terms.new_job(runtime, JobKind.PIPELINE, (lead_id,), origin=Origin.API)
+            ids += (await store.import_leads(whole)).ids
+            items = tuple(map(str, ids))
+            new = terms.new_job(runtime, JobKind.PIPELINE, items, origin=Origin.API)
             job = await submit(runtime, new, idempotency_key=None if keyed is None else keyed.key)
+        else:
+            ids += await store.recognize(whole)
     url = response.headers["Location"] = url_of(job.job_id)
-    answer = LeadAnswer(job_id=job.job_id, lead_id=lead_id, estado="aceptado", url=url)
+    answer = LeadAnswer(job_id=job.job_id, lead_id=str(ids[0]), estado="aceptado", url=url)
     if read.warnings:
         answer = answer.model_copy(update={"warnings": read.warnings})
     if not wait_s:

@@ -3,10 +3,12 @@
 A file of any length is read row by row, and its results are written row by row.
 """
 
+from .cleaning import is_role_address
 from .columns import FOR_ENRICHMENT, FOR_PIPELINE, LeadField
 from .countries import country_code
 from .files import LeadFileError, Spool
 from .flaws import Level, Problems, RowProblem
+from .folding import fold
 from .mentions import checked_mention
 from .reader import LeadFile, read_lead_file
 from .results import (
@@ -20,7 +22,7 @@ from .results import (
     shared,
     without_result,
 )
-from .rows import LeadFields, LeadRow, lead_from, lead_id, read_lead
+from .rows import LeadFields, LeadRow, lead_from, lead_id, lead_id_of, read_lead
 
 __all__ = [
     "FOR_ENRICHMENT",
@@ -40,8 +42,11 @@ __all__ = [
     "check_output",
     "checked_mention",
     "country_code",
+    "fold",
+    "is_role_address",
     "lead_from",
     "lead_id",
+    "lead_id_of",
     "open_results",
     "output_path",
     "read_lead",

@@ -74,17 +74,22 @@ class LeadRow:
 
 
 def lead_id(fields: LeadFields) -> UUID:
-    """Return the identity of a lead: its e-mail (without case) and its company key.
+    """Return the id that a new lead of a row gets; see `lead_id_of`."""
+    return lead_id_of(fields.email, fields.company_key, fields.contact)
 
-    The same person at the same company is the same lead in every file and on every day, so
-    importing a file twice makes no second lead; a new employer makes a new one. Where the address
-    belongs to no person (`info@`), or is missing, the name tells people apart.
+
+def lead_id_of(email: str | None, company_key: str, contact: str | None) -> UUID:
+    """Return the id of a new lead, made of its e-mail (without case) and its company key.
+
+    Where the address belongs to no person (`info@`), or is missing, the name tells people apart.
+    The same row makes the same id in every file and on every day; `orchestrator.leads.same` says
+    which stored lead a row is that has another one.
     """
-    email = (fields.email or "").casefold()
+    email = (email or "").casefold()
     # No e-mail address, company key or folded name contains a line break.
-    parts = [email, fields.company_key]
-    if fields.contact and (not email or is_role_address(email)):
-        parts.append(fold(fields.contact))
+    parts = [email, company_key]
+    if contact and (not email or is_role_address(email)):
+        parts.append(fold(contact))
     return uuid5(_LEADS, "\n".join(parts))
 
 

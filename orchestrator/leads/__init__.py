@@ -5,6 +5,7 @@ its outbox row.
 """
 
 from .models import (
+    Imported,
     ImportReport,
     LeadChanged,
     LeadFilter,
@@ -26,6 +27,7 @@ __all__ = [
     "HandOver",
     "HandOverState",
     "ImportReport",
+    "Imported",
     "LeadChanged",
     "LeadFilter",
     "LeadStatus",

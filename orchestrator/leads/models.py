@@ -21,6 +21,8 @@ from pydantic import (
 from agents.case import Decision, Lead, OpportunityDraft, Verdict
 from orchestrator.infra.bounds import FilledText, Flag, Instant
 
+from .same import is_newer_address
+
 #: Namespace of opportunity ids. It never changes, or leads would get a second opportunity.
 _OPPORTUNITIES: Final = UUID("8b0e4d0c-53f5-5f57-9f0a-6f3f4a1f2f10")
 
@@ -90,10 +92,6 @@ class OnConflict(StrEnum):
     """The stored lead stays as it is."""
 
 
-#: What makes the lead the one that it is.
-_IDENTITY: Final = frozenset({"id", "email"})
-
-
 def merge_leads(stored: Lead, later: Lead, rule: OnConflict) -> Lead:
     """Return *stored* as it is after an import of the same lead as *later*."""
     if rule is OnConflict.KEEP:
@@ -101,10 +99,18 @@ def merge_leads(stored: Lead, later: Lead, rule: OnConflict) -> Lead:
     changes = {
         name: value
         for name, value in later
-        if value and name not in _IDENTITY
+        if value and name != "id"
         if rule is OnConflict.REPLACE or not getattr(stored, name)
+        if name != "email" or is_newer_address(stored, later)
     }
     return stored.model_copy(update=changes)
+
+
+def merge_all(stored: Lead, later: Sequence[Lead], rule: OnConflict) -> Lead:
+    """Return *stored* as it is after imports of the same lead, one after another."""
+    for each in later:
+        stored = merge_leads(stored, each, rule)
+    return stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,24 @@ class ImportReport:
             self.new + other.new,
             self.updated + other.updated,
             self.unchanged + other.unchanged,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What given leads have become: `ids` has the id of the stored lead of each, in order.
+
+    `doubtful` has the ids of those that were stored as new leads, although a lead is stored that
+    may be the same person's.
+    """
+
+    report: ImportReport = ImportReport()
+    ids: list[UUID] = field(default_factory=list)
+    doubtful: set[UUID] = field(default_factory=set)
+
+    def __add__(self, other: "Imported") -> "Imported":
+        return Imported(
+            self.report + other.report, self.ids + other.ids, self.doubtful | other.doubtful
         )
 
 

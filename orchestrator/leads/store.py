@@ -13,6 +13,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Subquery,
+    Text,
     and_,
     bindparam,
     case,
@@ -25,13 +26,22 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
-from orchestrator.database import DatabaseUnavailable, in_chunks, insert_new, reading, writing
+from orchestrator.database import (
+    DatabaseUnavailable,
+    in_chunks,
+    insert_new,
+    is_among,
+    reading,
+    take_turns,
+    writing,
+)
 from orchestrator.database.schema import decisions, leads, opportunities
 from orchestrator.fence.writes import FencedWrites, Work
 from orchestrator.infra.batching import Batcher
 from orchestrator.infra.clock import Clock
 
 from .models import (
+    Imported,
     ImportReport,
     Judgement,
     LeadChanged,
@@ -42,10 +52,12 @@ from .models import (
     Recorded,
     StoredDecision,
     lead_key,
+    merge_all,
     merge_leads,
     opportunity_key,
 )
 from .recording import record_all, to_decision
+from .same import Marks, Match, is_same, match_all
 from .versions import move_leads, next_versions, supersede_decisions
 
 T = TypeVar("T")
@@ -82,8 +94,8 @@ class LeadStore:
 
     async def import_leads(
         self, new: Sequence[Lead], *, on_conflict: OnConflict = OnConflict.REPLACE
-    ) -> ImportReport:
-        """Store the leads of *new*; one whose id is stored, or given before, is merged.
+    ) -> Imported:
+        """Store the leads of *new*; one that is stored (`leads.same`), or given before, is merged.
 
         What was decided about a lead that changes stands no longer: see `supersede_decisions`.
 
@@ -92,36 +104,90 @@ class LeadStore:
             on_conflict: Who wins.
 
         Returns:
-            Counts of distinct leads.
+            What they have become.
 
         Atomic: By chunks of 2,000; after an interruption, importing the same leads again
-            completes the work.
+            completes the work. Imports of the same persons wait for each other.
         """
-        report = ImportReport()
+        await self._name_all()
+        imported = Imported()
         for chunk in in_chunks(new, CHUNK):
-            distinct: dict[UUID, Lead] = {}
-            for lead in chunk:
-                earlier = distinct.get(lead.id)
-                distinct[lead.id] = merge_leads(earlier, lead, on_conflict) if earlier else lead
-            inserted = await self._insert(distinct)
-            others = {each: lead for each, lead in distinct.items() if each not in inserted}
-            updated = await self._update(others, on_conflict)
-            report += ImportReport(len(inserted), updated, len(others) - updated)
-        return report
+            imported += await self._import(chunk, on_conflict)
+        return imported
 
-    async def _insert(self, new: Mapping[UUID, Lead]) -> set[UUID]:
-        now, ids = self._clock(), sorted(new)
+    async def _name_all(self) -> None:
+        """Fill in the names of leads that have been stored or changed without."""
+        unnamed = select(leads).where(leads.c.name_at_company.is_(None)).limit(CHUNK)
+        while found := await self._rows("look for unnamed leads", unnamed):
+            async with writing(self._engine, "name leads") as connection:
+                rows = [
+                    {"named": row["id"], **_names(Marks.of(_to_lead(row)))}
+                    for row in await _locked(connection, [row["id"] for row in found])
+                ]
+                naming = update(leads).where(leads.c.id == bindparam("named"))
+                if rows:
+                    await connection.execute(naming, rows)
 
-        async def work(connection: AsyncConnection) -> tuple[set[UUID], Mapping[str, int]]:
-            versions = await next_versions(connection, list(map(lead_key, ids)))
+    async def _import(self, chunk: Sequence[Lead], rule: OnConflict) -> Imported:
+        waiting = _distinct(chunk, rule)
+        became: dict[UUID, UUID] = {}
+        inserted: set[UUID] = set()
+        updated: set[UUID] = set()
+        doubtful: set[UUID] = set()
+        while waiting:
+            matches, added = await self._insert(waiting)
+            later: dict[UUID, list[Lead]] = {}
+            for each, match in matches.items():
+                if match.lead is not None:
+                    later.setdefault(match.lead.id, []).append(waiting[each])
+            stored = {match.lead.id: match.lead for match in matches.values() if match.lead}
+            changing = {
+                each: rows
+                for each, rows in later.items()
+                if merge_all(stored[each], rows, rule) != stored[each]
+            }
+            changed, overtaken = await self._update(changing, rule)
+            became |= {each: each for each in added}
+            became |= {row.id: each for each, rows in later.items() for row in rows}
+            inserted |= added
+            updated |= changed
+            doubtful |= {each for each in added if matches[each].is_doubtful}
+            # What another import has stored first, or changed meanwhile, is recognized anew.
+            left = {row.id for row in overtaken} | {
+                each for each, match in matches.items() if not match.lead and each not in added
+            }
+            waiting = {each: lead for each, lead in waiting.items() if each in left}
+        unchanged = set(became.values()) - inserted - updated
+        return Imported(
+            ImportReport(len(inserted), len(updated - inserted), len(unchanged)),
+            [became[lead.id] for lead in chunk],
+            doubtful,
+        )
+
+    async def _insert(self, waiting: Mapping[UUID, Lead]) -> tuple[dict[UUID, Match], set[UUID]]:
+        """Insert those leads that are not stored; return the match of each, and what was new."""
+
+        async def work(
+            connection: AsyncConnection,
+        ) -> tuple[tuple[dict[UUID, Match], set[UUID]], Mapping[str, int]]:
+            now = self._clock()
+            matches, marks = await _matches(connection, waiting, takes_turns=True)
+            new = {each.lead.id: each for each in marks if matches[each.lead.id].lead is None}
+            versions = await next_versions(connection, [lead_key(each) for each in sorted(new)])
             rows = [
-                {**_row(new[each]), "imported_at": now, "version": versions[lead_key(each)]}
-                for each in ids
+                {
+                    **_row(new[each].lead),
+                    **_names(new[each]),
+                    "imported_at": now,
+                    "version": versions[lead_key(each)],
+                }
+                for each in sorted(new)
             ]
             inserted = await insert_new(connection, leads.c.id, rows)
             # A copy of a lead that was deleted must not be taken for one that comes back.
             back = {lead_key(each): versions[lead_key(each)] for each in inserted}
-            return inserted, {key: version for key, version in back.items() if version > 1}
+            later = {key: version for key, version in back.items() if version > 1}
+            return (matches, inserted), later
 
         return await self._write("import leads", [], work)
 
@@ -133,54 +199,95 @@ class LeadStore:
 
     async def preview_import(
         self, new: Sequence[Lead], *, on_conflict: OnConflict = OnConflict.REPLACE
-    ) -> tuple[list[Lead], ImportReport]:
+    ) -> tuple[list[Lead], Imported]:
         """Return what *new*, all distinct, would become in an import, and what it would report."""
-        stored = await self.leads([lead.id for lead in new])
-        after = [
-            merge_leads(stored[lead.id], lead, on_conflict) if lead.id in stored else lead
-            for lead in new
+        await self._name_all()
+        after: dict[UUID, Lead] = {}
+        imported = Imported()
+        for chunk in in_chunks(new, CHUNK):
+            matches = await self._matches(chunk)
+            before = {match.lead.id: match.lead for match in matches.values() if match.lead}
+            ids = [(matches[lead.id].lead or lead).id for lead in chunk]
+            for each, lead in zip(ids, chunk, strict=True):
+                earlier = after.get(each) or before.get(each)
+                after[each] = merge_leads(earlier, lead, on_conflict) if earlier else lead
+            updated = sum(after[each] != lead for each, lead in before.items())
+            report = ImportReport(len(set(ids) - set(before)), updated, len(before) - updated)
+            doubtful = {each for each, match in matches.items() if match.is_doubtful}
+            imported += Imported(report, ids, doubtful)
+        return [after[each] for each in imported.ids], imported
+
+    async def recognize(self, given: Sequence[Lead]) -> list[UUID]:
+        """Return the id under which each lead is stored; its own id where it is not."""
+        await self._name_all()
+        return [
+            (matches[lead.id].lead or lead).id
+            for chunk in in_chunks(given, CHUNK)
+            for matches in [await self._matches(chunk)]
+            for lead in chunk
         ]
-        updated = sum(lead.id in stored and lead != stored[lead.id] for lead in after)
-        return after, ImportReport(len(new) - len(stored), updated, len(stored) - updated)
 
-    async def _update(self, later: Mapping[UUID, Lead], rule: OnConflict) -> int:
-        """Merge *later* into the stored leads; return how many that changes."""
-        stored = {} if rule is OnConflict.KEEP else await self.leads(later)
-        changing = [
-            each for each, lead in stored.items() if merge_leads(lead, later[each], rule) != lead
-        ]
+    async def _matches(self, chunk: Sequence[Lead]) -> dict[UUID, Match]:
+        async with reading(self._engine, "read leads") as connection:
+            by_id = {lead.id: lead for lead in chunk}
+            return (await _matches(connection, by_id, takes_turns=False))[0]
 
-        async def work(connection: AsyncConnection) -> tuple[int, Mapping[str, int]]:
-            versions = await self._merge(connection, {each: later[each] for each in some}, rule)
-            return len(versions), {lead_key(each): version for each, version in versions.items()}
+    async def _update(
+        self, later: Mapping[UUID, Sequence[Lead]], rule: OnConflict
+    ) -> tuple[set[UUID], list[Lead]]:
+        """Merge *later* into the stored leads; return which that changes, and what is none of them.
 
-        updated = 0
-        for some in in_chunks(sorted(changing), CLOSED):
-            updated += await self._write("update leads", list(map(lead_key, some)), work)
-        return updated
+        A lead may have changed or gone since it was recognized.
+        """
+        changed: set[UUID] = set()
+        overtaken: list[Lead] = []
+
+        async def work(connection: AsyncConnection) -> tuple[list[Lead], Mapping[str, int]]:
+            merging = {each: later[each] for each in some}
+            versions, others = await self._merge(connection, merging, rule)
+            changed.update(versions)
+            return others, {lead_key(each): version for each, version in versions.items()}
+
+        for some in in_chunks(sorted(later), CLOSED):
+            overtaken += await self._write("update leads", list(map(lead_key, some)), work)
+        return changed, overtaken
 
     async def _merge(
-        self, connection: AsyncConnection, later: Mapping[UUID, Lead], rule: OnConflict
-    ) -> dict[UUID, int]:
-        """Merge *later* in a transaction; return the new versions of what has changed."""
+        self,
+        connection: AsyncConnection,
+        later: Mapping[UUID, Sequence[Lead]],
+        rule: OnConflict,
+    ) -> tuple[dict[UUID, int], list[Lead]]:
+        """Merge *later* in a transaction; return the new versions of what has changed, and others.
+
+        Others are those that a lead, as it is stored now, is not.
+        """
         before: dict[UUID, int] = {}
+        left = dict(later)
+        others: list[Lead] = []
         rows = []
         for row in await _locked(connection, later):
             stored = _to_lead(row)
-            lead = merge_leads(stored, later[stored.id], rule)
+            its: dict[bool, list[Lead]] = {True: [], False: []}
+            for each in left.pop(stored.id):
+                its[is_same(each, stored)].append(each)
+            others += its[False]
+            lead = merge_all(stored, its[True], rule)
             if lead != stored:
                 before[stored.id] = row["version"]
-                rows.append({f"new_{name}": value for name, value in _row(lead).items()})
+                values = {**_row(lead), **_names(Marks.of(lead))}
+                rows.append({f"new_{name}": value for name, value in values.items()})
         if rows:
             changed = {
-                **{name: bindparam(f"new_{name}") for name in Lead.model_fields if name != "id"},
+                **{n.removeprefix("new_"): bindparam(n) for n in rows[0] if n != "new_id"},
                 "version": leads.c.version + 1,
                 "changed_at": self._clock(),
             }
             statement = update(leads).where(leads.c.id == bindparam("new_id")).values(changed)
             await connection.execute(statement, rows)
             await supersede_decisions(connection, before)
-        return {each: version + 1 for each, version in before.items()}
+        others += [each for its in left.values() for each in its]
+        return {each: version + 1 for each, version in before.items()}, others
 
     async def lead(self, lead_id: UUID) -> Lead | None:
         """Return a lead, None if it is not stored. Concurrent calls share one query."""
@@ -297,6 +404,48 @@ class LeadStore:
             return [row for result in results for row in result.mappings()]
 
 
+def _distinct(given: Sequence[Lead], rule: OnConflict) -> dict[UUID, Lead]:
+    distinct: dict[UUID, Lead] = {}
+    for lead in given:
+        earlier = distinct.get(lead.id)
+        distinct[lead.id] = merge_leads(earlier, lead, rule) if earlier else lead
+    return distinct
+
+
+async def _matches(
+    connection: AsyncConnection, given: Mapping[UUID, Lead], *, takes_turns: bool
+) -> tuple[dict[UUID, Match], list[Marks]]:
+    """Return the match of each of the *given* leads, and the marks of all if one has a new id.
+
+    With *takes_turns* until the transaction ends no other one stores the same persons.
+    """
+    known = await _selected(connection, is_among(connection, leads.c.id, given))
+    new = given.keys() - {lead.id for lead in known}
+    if not new:
+        return {lead.id: Match(lead) for lead in known}, []
+    marks = [Marks.of(lead) for lead in given.values()]
+    unknown = [each for each in marks if each.lead.id in new]
+    if takes_turns:
+        await take_turns(connection, (each.name for each in unknown))
+    names = [name for each in unknown for name in each.names]
+    addresses = [each.address for each in unknown if each.address]
+    is_alike = or_(
+        is_among(connection, func.lower(func.trim(leads.c.email), type_=Text), addresses),
+        is_among(connection, leads.c.name_at_company, names),
+        is_among(connection, leads.c.name_at_domain, names),
+    )
+    alike = await _selected(connection, is_alike)
+    stored = {lead.id: lead for lead in (*alike, *known)}.values()
+    matches = match_all(marks, stored)
+    return {each.lead.id: match for each, match in zip(marks, matches, strict=True)}, marks
+
+
+async def _selected(connection: AsyncConnection, condition: ColumnElement[bool]) -> list[Lead]:
+    """Return the leads that meet *condition*, the oldest first."""
+    statement = select(leads).where(condition).order_by(leads.c.imported_at, leads.c.id)
+    return list(map(_to_lead, (await connection.execute(statement)).mappings()))
+
+
 async def _locked(connection: AsyncConnection, ids: Collection[UUID]) -> list[RowMapping]:
     """Return leads, locked until the transaction ends: always in one order, against deadlocks."""
     in_order = select(leads).where(leads.c.id.in_(ids)).order_by(leads.c.id)
@@ -380,6 +529,10 @@ def _latest_decisions() -> Subquery:
 
 def _row(lead: Lead) -> dict[str, Any]:
     return {**lead.model_dump(), "email": lead.email or ""}
+
+
+def _names(marks: Marks) -> dict[str, str | None]:
+    return {"name_at_company": marks.at_company or "", "name_at_domain": marks.at_domain}
 
 
 def _to_lead(row: RowMapping) -> Lead:

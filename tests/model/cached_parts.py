@@ -299,8 +299,8 @@ async def _delete(parts: Parts, _: str) -> str:
 
 async def _create(parts: Parts, name: str) -> str:
     new = [LEAD.model_copy(update={"notes": name})]
-    report = await parts.store.import_leads(new, on_conflict=OnConflict.KEEP)
-    return "acknowledged" if report.new else "undone"
+    imported = await parts.store.import_leads(new, on_conflict=OnConflict.KEEP)
+    return "acknowledged" if imported.report.new else "undone"
 
 
 async def _keep(parts: Parts, name: str) -> str:

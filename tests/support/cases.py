@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from agents.case import Decision, Lead, Localized, Money, OpportunityDraft, Verdict
+from orchestrator.leadfile import lead_from, read_lead
 from orchestrator.purchasing import LedgerEntry, PurchaseOutcome
 from orchestrator.surfsense.pace import Breaker, PaceState
 
@@ -89,3 +90,11 @@ def pace_state(
         has_credit=has_credit,
         refusal="" if has_credit else "Insufficient credits",
     )
+
+
+def lead_of_row(company: str, contact: str, email: str = "", **cells: str) -> Lead:
+    """Return the lead of a row of a lead file."""
+    row = {"company": company, "contact": contact, "email": email, **cells}
+    fields, problems = read_lead({name: value or None for name, value in row.items()})
+    assert fields is not None, problems
+    return lead_from(fields)

@@ -2,22 +2,25 @@
 
 It says "ready", waits for a line, does the action with COUNT things and prints the number of each
 that it got: with `record` and `settle` those that are committed and new, with `claim` (hand-overs)
-and `begin` (watches) those that no other process has. Tests start several, and kill some.
+and `begin` (watches) those that no other process has. With `import` it prints nothing, and imports
+COUNT leads from two files, one of which lacks the addresses. Tests start several, and kill some.
 """
 
 import asyncio
+import os
 import sys
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+from agents.case import Lead
 from orchestrator.database import open_engine
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore, Outbox
 from orchestrator.leads.outbox import event_id
 from orchestrator.purchasing import Ledger
 from orchestrator.schedule import Watch, Watches, new_watch
-from tests.support.cases import NOW, advance, lead, purchase
+from tests.support.cases import NOW, advance, lead, lead_of_row, purchase
 
 
 async def _write(action: str, url: str, count: int) -> None:
@@ -54,6 +57,20 @@ async def _take(action: str, url: str, count: int) -> None:
     await engine.dispose()
 
 
+async def _import(url: str, count: int) -> None:
+    engine = open_engine(url)
+    store = LeadStore(engine, utc_now)
+    # Half of the processes begin with the other file.
+    for is_corrected in (os.getpid() % 2 == 0, os.getpid() % 2 == 1):
+        await store.import_leads([_of_file(n, is_corrected=is_corrected) for n in range(count)])
+    await engine.dispose()
+
+
+def _of_file(number: int, *, is_corrected: bool) -> Lead:
+    email = f"ana{number}@acme.test" if is_corrected else ""
+    return lead_of_row("Acme", f"Ana Ruiz {number}", email)
+
+
 def watch(number: int) -> Watch:
     """Return the watch of *number*, which is due."""
     tenant, week = "default", timedelta(days=7)
@@ -64,5 +81,8 @@ def watch(number: int) -> Watch:
 if __name__ == "__main__":
     print("ready", flush=True)  # noqa: T201 - how the test is told
     sys.stdin.readline()
-    _do = _take if sys.argv[1] in {"claim", "begin"} else _write
-    asyncio.run(_do(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    if sys.argv[1] == "import":
+        asyncio.run(_import(sys.argv[2], int(sys.argv[3])))
+    else:
+        _do = _take if sys.argv[1] in {"claim", "begin"} else _write
+        asyncio.run(_do(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -52,8 +52,8 @@ async def test_the_same_file_twice_makes_no_second_lead(store: LeadStore) -> Non
     first = await store.import_leads(leads)
     second = await store.import_leads([*leads, lead(5)])
 
-    assert first == ImportReport(new=5)
-    assert second == ImportReport(new=1, unchanged=5)
+    assert first.report == ImportReport(new=5)
+    assert second.report == ImportReport(new=1, unchanged=5)
     assert len(await store.chosen(None, {})) == 6
 
 
@@ -77,12 +77,12 @@ async def test_who_wins_is_a_rule(
     await store.import_leads([stored])
 
     after, foretold = await store.preview_import([later], on_conflict=rule)
-    report = await store.import_leads([later], on_conflict=rule)
+    imported = await store.import_leads([later], on_conflict=rule)
 
     assert after == [await store.lead(stored.id)]
     assert after == [stored.model_copy(update={"contact": contact, "phone": phone})]
-    assert report == foretold
-    assert report.updated == (rule is not OnConflict.KEEP)
+    assert imported == foretold
+    assert imported.report.updated == (rule is not OnConflict.KEEP)
 
 
 async def test_a_lead_that_changes_is_judged_anew(store: LeadStore) -> None:
@@ -112,27 +112,27 @@ async def test_a_lead_needs_no_address(store: LeadStore) -> None:
 
 async def test_one_import_may_name_a_lead_twice(store: LeadStore) -> None:
     """The later of two leads with one id counts, and both count as one."""
-    report = await store.import_leads([lead(1), lead(2), lead(1, company="Other")])
+    imported = await store.import_leads([lead(1), lead(2), lead(1, company="Other")])
 
-    assert report == ImportReport(new=2)
+    assert imported.report == ImportReport(new=2)
     assert (await store.leads([lead(1).id]))[lead(1).id].company == "Other"
 
 
 async def test_importing_nothing_is_no_error(store: LeadStore) -> None:
     """A file without a usable row imports zero leads."""
-    report = await store.import_leads([])
+    imported = await store.import_leads([])
 
-    assert report == ImportReport()
+    assert imported.report == ImportReport()
 
 
 async def test_many_leads_cross_the_chunks(store: LeadStore) -> None:
     """More leads than fit in one statement are all imported and all found."""
     leads = [lead(number) for number in range(4_500)]
 
-    report = await store.import_leads(leads)
+    imported = await store.import_leads(leads)
     found = await store.leads([each.id for each in leads])
 
-    assert report.new == 4_500
+    assert imported.report.new == 4_500
     assert found == {each.id: each for each in leads}
 
 

@@ -27,10 +27,10 @@ async def _start(children: Children, action: str, url: str, count: int) -> Forke
     return await children.fork(module, action, url, str(count), ready=b"ready")
 
 
-async def _write_together(
+async def write_together(
     children: Children, processes: int, action: str, url: str, count: int
 ) -> list[int]:
-    """Return the numbers that the processes report as new, in order, with repetitions."""
+    """Return the numbers that processes report as new, in order, with repetitions."""
     starting = (_start(children, action, url, count) for _ in range(processes))
     started = await asyncio.gather(*starting)
     outputs = await asyncio.gather(*(process.finish(b"go\n") for process in started))
@@ -45,7 +45,7 @@ async def test_four_processes_record_the_same_leads(
     store = LeadStore(engine, utc_now)
     await store.import_leads([lead(number) for number in range(200)])
 
-    created = await _write_together(children, 4, "record", url, 200)
+    created = await write_together(children, 4, "record", url, 200)
 
     assert created == list(range(200))
     assert len(await store.chosen(LeadFilter(status=LeadStatus.OPPORTUNITY), {})) == 200
@@ -56,7 +56,7 @@ async def test_three_processes_settle_the_same_purchases(
     url: str, engine: AsyncEngine, children: Children
 ) -> None:
     """Each purchase is counted once, and one process hears that it was new."""
-    new = await _write_together(children, 3, "settle", url, 300)
+    new = await write_together(children, 3, "settle", url, 300)
 
     assert new == list(range(300))
     assert await total_spent(Ledger(engine, utc_now)) == 300 * 46_500
@@ -97,7 +97,7 @@ async def test_processes_take_what_is_due_without_waiting_for_each_other(
     await Watches(engine, utc_now).add([watch(number) for number in range(40)])
 
     async with _holding(engine, key) as held:
-        taken = await _write_together(children, 3, action, url, 40)
+        taken = await write_together(children, 3, action, url, 40)
 
     assert taken == [number for number in range(40) if _key(action, number) not in held]
 

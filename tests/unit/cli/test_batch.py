@@ -76,9 +76,7 @@ def _batch(folder: Path, rows: int) -> batch.Batch:
     path.write_text("empresa\n" + "".join(f"Acme {n}\n" for n in range(rows)), "utf-8")
     lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
     terms = Terms(tenant="acme")
-    return batch.Batch(
-        lead_file, JobKind.ENRICH, lambda lead: str(lead.company), CompanyResult, terms
-    )
+    return batch.Batch(lead_file, JobKind.ENRICH, CompanyResult, terms)
 
 
 async def test_a_swallowed_ctrl_c_ends_the_reading(
