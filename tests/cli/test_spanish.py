@@ -69,7 +69,7 @@ def test_a_run_ends_in_spanish(emasai: Emasai, leads: Path) -> None:
         (["run", "x.csv", "--column", "a"], "'a' no es CAMPO=NOMBRE"),
         (["run"], "indique un fichero de leads"),
         (["jobs", "show", "none"], "no existe el trabajo none"),
-        (["jobs", "shwo"], "No existe el comando 'shwo'"),
+        (["jobs", "nope"], "No existe el comando 'nope'"),
         (["jobs", "list", "--limit", "x"], "Valor no válido para '--limit': "),
         (["explain", "a", "b"], "Sobran argumentos (b)"),
     ],
