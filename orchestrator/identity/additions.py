@@ -50,9 +50,8 @@ _COUNTRY: Final = (
     r"deutschland|österreich|schweiz|italia|spain|uk|london|germany|france|italy)"
 )
 _BRANCH: Final = re.compile(
-    rf"[\s,;(-]+(?:sucursal(?:\s+(?:en|de|em|del))?\s+{_COUNTRY}|"
-    rf"(?:zweig)?niederlassung\s+{_COUNTRY}|succursale\s+(?:de\s+|en\s+|di\s+)?{_COUNTRY}|"
-    rf"{_COUNTRY}\s+branch)\)?[\s.]*$",
+    rf"[\s,;(-]+(?:(?:sucursal(?:\s+(?:en|de|em|del))?|(?:zweig)?niederlassung|"
+    rf"succursale(?:\s+(?:de|en|di))?)\s+{_COUNTRY}|{_COUNTRY}\s+branch)\)?[\s.]*$",
     re.IGNORECASE,
 )
 _BRANCH_OF_TOWN: Final = re.compile(

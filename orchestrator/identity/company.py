@@ -68,6 +68,7 @@ _COOPERATIVE: Final = re.compile(r"(?<![^_])co(?:mpany)?_(?=operativ)")
 _VOWELS: Final = frozenset("aeiou")
 _MUTE: Final = _VOWELS | {"h"}
 _ELIDED: Final = (["l"], ["d"])
+_DOTTED_ARTICLE: Final = re.compile(r"(?<![\w.])[dl]\.", re.IGNORECASE)
 _LONGEST_INITIALS: Final = 3
 _DOTS: Final = 2
 _NARROW: Final = {code + 0xFEE0: code for code in range(ord("!"), ord("~") + 1)}
@@ -246,7 +247,7 @@ def _reduce(words: list[str], name: str, country: str | None = None) -> Stripped
     language = _languages(stripped.form, country)
     while True:
         apart = _join_parts(_reword(stripped.words, name, language))
-        joined = _join_letters(apart)
+        joined = _join_letters(apart, name)
         # Together, the initials of "Talleres A B" would be a Swedish company, so they stay apart.
         reworded = joined if joined is apart or strip(joined).words == joined else apart
         is_same = reworded is stripped.words and reworded[0] is words[0]
@@ -370,18 +371,23 @@ def _is_conjunction(
     return is_spanish and not language.isdisjoint(_IBERIAN)
 
 
-def _join_letters(words: list[str]) -> list[str]:
-    """Join spelled initials (`i b m`) and an elided article to its word (`l oreal`)."""
+def _join_letters(words: list[str], name: str) -> list[str]:
+    """Join spelled initials (`i b m`) and an elided article to its word (`l oreal`).
+
+    A letter with a dot, or behind "and", is an initial: D. Ávila is not Dávila.
+    """
     if min(map(len, words)) > 1:
         return words
     joined: list[str] = []
     elided = ""
     for is_letter, group in groupby(words, _is_letter):
         run = list(group)
-        if elided and run[0][0] in _MUTE:
+        if elided and run[0][0] in _MUTE and run[0] not in _JOINING:
             joined[-1:] = [elided + run.pop(0)]
+        is_first = not joined or joined[-1] not in _JOINING
         joined += _join_run(run) if is_letter else run
-        elided = run[0] if run in _ELIDED else ""
+        is_elided = is_first and run in _ELIDED and not _DOTTED_ARTICLE.search(name)
+        elided = run[0] if is_elided else ""
     return joined
 
 

@@ -41,6 +41,10 @@ def test_an_initial_is_no_conjunction(initial: str, joined: str) -> None:
         ("1+1 SL", "11 SL"),
         ("A+ Services", "A & Services"),
         ("K + S AG", "K&S Corporation"),
+        ("D. Ávila SL", "Dávila SL"),
+        ("Talleres L. Eona", "Talleres Leona"),
+        ("B & D Eventos", "B & Deventos"),
+        ("D & A Norte", "Dand A Norte"),
     ],
 )
 def test_signs_and_letters_that_distinguish_names_stay(one: str, other: str) -> None:
