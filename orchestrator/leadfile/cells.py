@@ -146,7 +146,7 @@ def _valid_address(text: str) -> str:
         text, check_deliverability=False, test_environment=True, allow_display_name=True
     ).normalized
     local, _, domain = address.rpartition("@")
-    return f"{local.rstrip(chr(39))}@{domain}"
+    return f"{local.strip(chr(39))}@{domain}"
 
 
 def country(text: str) -> str:
@@ -183,6 +183,8 @@ def _no_website(text: str) -> BadValueError:
 
 
 def _own_site(text: str) -> str:
+    if any(map(str.isspace, text)):  # a parser of URLs drops line breaks
+        raise _no_website(text)
     has_scheme = "://" in text
     parts = _split(text if has_scheme else f"https://{text}")
     host = (parts.hostname if parts else None) or ""
@@ -213,7 +215,8 @@ def _split(url: str) -> SplitResult | None:
 def _is_host(parts: SplitResult, host: str) -> bool:
     # Nor an IP address, which names no company.
     has_user = parts.username is not None or host.rpartition(".")[2].isdecimal()
-    return not has_user and len(host) <= _MAX_HOST and _HOST.fullmatch(host) is not None
+    is_named = _HOST.fullmatch(host.removeprefix("www.")) is not None
+    return not has_user and len(host) <= _MAX_HOST and is_named
 
 
 def city(text: str) -> str:
@@ -234,9 +237,9 @@ def phone(text: str, country_code: str | None) -> str:
         BadValueError: None could, from *country_code* or, with +, from anywhere. The caller keeps
             it, with a warning.
     """
-    # A word before a number would be kept with it.
-    begins_with_word = text[:1].isalpha()
-    for number in chain([] if begins_with_word else [text], phones_in(text), [text]):
+    # A word or a sign before a number would be kept with it.
+    is_bare = text[:1] in "+(" or text[:1].isdecimal()
+    for number in chain([text] if is_bare else [], phones_in(text), [text]):
         if _can_be_dialled(number, country_code):
             return number
     raise BadValueError(Flaw(flaws.NO_PHONE))

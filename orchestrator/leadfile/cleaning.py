@@ -6,11 +6,11 @@ Nothing is judged here: `cells` checks what these functions take out of a cell.
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from agents.case import Localized
@@ -24,22 +24,26 @@ _LONGEST: Final = 1_000
 _ERROR: Final = re.compile(r"#N/[ADV]|#NV|#[¡¿]?[A-Za-zÀ-ÿ/0-9_ ]{1,20}[!?]|Err:\d{3}")
 _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _AT: Final = re.compile(r"\s*(?:[(\[{]\s*(?:at|arroba)\s*[)\]}]|@)\s*", re.IGNORECASE)
-_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:|/\\?@]+@[^\s<>()\[\]\",;:|/\\?@]+")
+_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:|/\\?@#*&]+@[\w.-]+")
 _WORD_BEFORE: Final = re.compile(r"\w[ \t]+\Z")
 _HYPERLINK: Final = re.compile(r'=\s*(?:HYPERLINK|HIPERVINCULO)\(\s*"([^"]+)"', re.IGNORECASE)
 _LINK: Final = re.compile(r"\[[^\[\]]*\]\(([^()\s]+)\)")
 _IN_BRACKETS: Final = re.compile(r"\([^()]*\)")
-_SCHEMES: Final = re.compile(r"(?:https?(?:(?::/{0,3})|//)(?=[^/]))+", re.IGNORECASE)
-_PHONE_WORD: Final = re.compile(
-    r"(?:tel[eé]?f?(?:[oó]no|efone|ephone)?|tfno|tlf|phone|m[oó]vil|mobile?|cel(?:ular)?|fax)"
-    r"\s*[.:]*\s*(?=[+(\d])",
-    re.IGNORECASE,
+_SCHEMES: Final = re.compile(
+    r"(?<![a-z])(?:h?t{1,3}ps?(?:(?::/{0,3})|//)(?:www\.(?=h?t+ps?:))?(?=[^/]))+", re.IGNORECASE
 )
+_PHONE_WORD: Final = re.compile(r"\A(?:[^\W\d_]+[\s.:]*){1,3}(?=[+(\d])")
 #: Of links, and of the lead forms of social networks.
 _PHONE_MARK: Final = re.compile(r"(?:tel|p):(?=[+\d])")
+_CHAT_LINK: Final = re.compile(r"\A(?:https?://)?(?:wa\.me/|\S+[?&]phone=)\+?(?=\d)")
+#: A remark behind a number: `(centralita)`; and commas that part its digits.
+_REMARK: Final = re.compile(r"\([^()\d]*\)|(?<=\d),(?=\d{2,3}(?:,|$))")
 _SCIENTIFIC: Final = re.compile(r"\+?(\d)[.,](\d+)E\+?(\d{1,2})", re.IGNORECASE)
+_NATIONAL: Final = 9
 _WHOLE_NUMBER: Final = re.compile(r"(\+?\d{6,})[.,]0+")
 _NUMBER: Final = re.compile(r"[+(]?[\d\s().+/-]{6,}")
+#: `B12345678`: a tax id, a serial number.
+_CODE: Final = re.compile(r"(?=(?:[^\W\d_]*\d){7})[A-Z\d]{8,}")
 _DATE: Final = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2}))(?:[ T]\d.*)?"
 )
@@ -98,16 +102,51 @@ class Blank(StrEnum):
 
 
 def blank_kind(text: str, folded: str) -> Blank | None:
-    """Return whether *text*, *folded* without case and punctuation, says that nothing is known."""
+    """Return whether *text*, *folded* without case and punctuation, says that nothing is known.
+
+    >>> blank_kind("N/A", "n a").value, blank_kind("Sin compañía", "sin compania").value
+    ('nothing', 'nothing')
+    >>> blank_kind("zzz", "zzz").value, blank_kind("Sin Límites", "sin limites")
+    ('doubtful', None)
+    """
     if not folded or _ERROR.fullmatch(text):
         return Blank.NOTHING
-    return _placeholders().get(folded)
+    known = _placeholders().get(folded)
+    if known is not None:
+        return known
+    if len(folded) > len(set(folded)) == 1:
+        return Blank.DOUBTFUL
+    return _phrase_kind(folded.split()) if " " in folded else None
+
+
+_LINKS: Final = frozenset(("de", "del", "do", "of"))
+
+
+def _phrase_kind(words: Sequence[str]) -> Blank | None:
+    """Return whether *words* are placeholders each, or say together that there is nothing."""
+    for without, what in ((words[0], words[1:]), (words[-1], words[:-1])):
+        if without in _phrases("without") and _phrases("what").issuperset(what):
+            return Blank.NOTHING
+    kinds = {_placeholders().get(word) for word in words if word not in _LINKS}
+    if None in kinds:
+        return None
+    return Blank.DOUBTFUL if Blank.DOUBTFUL in kinds else Blank.NOTHING
 
 
 @cache
 def _placeholders() -> dict[str, Blank]:
-    sections = tomllib.loads(_PLACEHOLDERS.read_text("utf-8"))
-    return {text: Blank(kind) for kind, texts in sections.items() for text in texts}
+    sections = _placeholder_sections()
+    return {text: kind for kind in Blank for text in sections[kind]}
+
+
+@cache
+def _phrases(kind: str) -> frozenset[str]:
+    return frozenset(_placeholder_sections()["phrases"][kind])
+
+
+@cache
+def _placeholder_sections() -> dict[str, Any]:
+    return tomllib.loads(_PLACEHOLDERS.read_text("utf-8"))
 
 
 @cache
@@ -132,7 +171,7 @@ def other_field(text: str) -> str | None:
     """Return what *text* is where it cannot be a name: a date, a number, an e-mail, a website."""
     if _DATE.fullmatch(text):
         return "date"
-    if _NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text) or _CODE.fullmatch(text):
         return "number"
     if " " not in text and ("://" in text or text.lower().startswith("www.")):
         return "website"
@@ -195,7 +234,7 @@ def addresses_in(text: str) -> Iterator[str]:
         if _WORD_BEFORE.search(written, 0, found.start()):
             continue  # `ana gil@a.test` is more likely a slip than two words
         local, _, domain = found[0].partition("@")
-        yield f"{local.rstrip(chr(39))}@{domain.rstrip('.' + chr(39))}"
+        yield f"{local.strip(chr(39))}@{domain.rstrip('.' + chr(39))}"
 
 
 def websites_in(text: str) -> Iterator[str]:
@@ -208,7 +247,8 @@ def websites_in(text: str) -> Iterator[str]:
     if link := _HYPERLINK.match(plain) or _LINK.search(plain):
         plain = link[1]
     plain = _IN_BRACKETS.sub(" ", plain).replace("www,", "www.")
-    for part in re.split(r"[,;|\s\"'<>]+", plain):
+    plain = plain.replace("\\", "/").replace("%20", " ")
+    for part in re.split(r"[,;|\s\"'<>#]+", plain):
         bare = part.rstrip(".").removeprefix("//")
         if not bare:
             continue
@@ -221,7 +261,9 @@ def _target_of(site: str) -> str:
     """Return where a page that only leads elsewhere leads to, else *site*."""
     try:
         parts = urlsplit(site)
-        target = parse_qs(parts.query).get("u" if "facebook" in parts.netloc else "url", [""])[0]
+        query = parse_qs(parts.query)
+        name = "u" if "facebook" in parts.netloc else "url" if "url" in query else "q"
+        target = query.get(name, [""])[0]
     except ValueError:
         return site
     is_leading = parts.path in {"/l.php", "/url", "/redirect"}
@@ -234,14 +276,15 @@ def phones_in(text: str) -> Iterator[str]:
     >>> list(phones_in("Tel. 911 23 45 67 / 3.4911234567E10")), list(phones_in("3.49E+10"))
     (['911 23 45 67', '+34911234567'], [])
     """
-    for part in re.split(r"\s*(?:[;|\n]|:::|\s/\s|\sy\s|,\s)\s*", _plain(text)):
-        number = _PHONE_WORD.sub("", _PHONE_MARK.sub("", part).lstrip("='")).strip()
-        number = number.replace("(0)", "")
+    for part in re.split(r"\s*(?:[;|\n]|:::|\s/\s|\sy\s|,\s|\s[-–]\s)\s*", _plain(text)):  # noqa: RUF001
+        number = _CHAT_LINK.sub("+", _PHONE_MARK.sub("", part).lstrip("='"))
+        number = " ".join(_PHONE_WORD.sub("", number.replace("(0)", "")).split())
         if scientific := _SCIENTIFIC.fullmatch(number):
             first, digits, power = scientific.groups()
             if len(digits) == int(power):
-                yield f"+{first}{digits}"
+                # Numbers of one country have fewer digits.
+                yield f"{'+' if len(digits) > _NATIONAL else ''}{first}{digits}"
         elif whole := _WHOLE_NUMBER.fullmatch(number):
             yield whole[1]
-        elif number:
+        elif number := _REMARK.sub("", number).strip():
             yield f"+{number[2:]}" if number.startswith("00") else number

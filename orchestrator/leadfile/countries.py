@@ -22,7 +22,7 @@ _IN_BRACKETS: Final = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
 _BRACKETED: Final = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _FLAG: Final = re.compile("([\U0001f1e6-\U0001f1ff])([\U0001f1e6-\U0001f1ff])")
 _FIRST_OF_FLAGS: Final = 0x1F1E6
-_BETWEEN: Final = re.compile(r"\s*/\s*|\s+[-–—:|]\s+|\s*[|;\n]\s*|(?<=^[A-Za-z]{2})[-:](?=\S)")  # noqa: RUF001
+_BETWEEN: Final = re.compile(r"\s*/\s*|\s+[-–—:|]\s+|\s*[|;\n]\s*|(?<=^[A-Za-z]{2})[-_:](?=\S)")  # noqa: RUF001
 
 _ARTICLE: Final = re.compile(r"^(?:the|el|la|los|las|o|os|as|die|der|le|les) ")
 _STATE: Final = re.compile(
@@ -52,10 +52,11 @@ _EVERYDAY: Final = {
     "CI": "ivory coast,costa de marfil",
     "CN": "prc,pr china,republica popular china,rp china,mainland china,china continental",
     "CV": "cape verde",
-    "CZ": "czech republic,republica checa,tschechische republik",
+    "CZ": "czech republic,czech rep,republica checa,tschechische republik",
     "DE": "d,bundesrepublik deutschland,brd,republica federal de alemania",
     "DO": "rep dominicana,dominicana,r dominicana",
-    "ES": "e,españa peninsular,reino de españa,espanya,españa islas,espana peninsula",
+    "ES": "e,españa peninsular,reino de españa,espanya,españa islas,espana peninsula,"
+    "canarias,islas canarias,canary islands",
     "GB": "uk,great britain,gran bretaña,england,inglaterra,scotland,escocia,wales,gales,gb uk,"
     "grossbritannien,grande bretagne,angleterre,irlanda del norte,northern ireland",
     "HK": "hong kong sar,hong kong sar china,hongkong",

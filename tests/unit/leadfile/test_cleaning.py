@@ -32,6 +32,10 @@ GivenFile = Callable[[str | bytes], Path]
         "ana\u200b@acme\u3002test",
         "[ana@acme.test](mailto:ana@acme.test)",
         "ana'@acme.test",
+        "'ana@acme.test",
+        "ana@acme.test&luis@acme.test",
+        "ana@acme.test#mailto:ana@acme.test#",
+        "* ana@acme.test*",
         "@acme / ana@acme.test",
     ],
 )
@@ -41,7 +45,7 @@ def test_an_address_is_found_in_what_was_typed(typed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["ana..gil@acme.test", "@acme", "ana at home", "a@b_c", "@" * 999]
+    "typed", ["ana..gil@acme.test", "@acme", "ana at home", "a@b_c", "ana@@acme.test", "@" * 999]
 )
 def test_an_address_is_never_mended(typed: str) -> None:
     """No guess replaces what is written wrong."""
@@ -64,6 +68,13 @@ def test_an_address_is_never_mended(typed: str) -> None:
         ("https://l.facebook.com/l.php?u=https%3A%2F%2Facme.test", "https://acme.test"),
         ("https://www.linkedin.com/company/acme acme.test", "acme.test"),
         ("acme.myshopify.com", "acme.myshopify.com"),
+        ("acme.test\nzara.test", "acme.test"),
+        ("htp://acme.test", "http://acme.test"),
+        (r"http:\\acme.test", "http://acme.test"),
+        ("http://www.http://acme.test", "http://acme.test"),
+        ("https://www.google.com/url?q=https://acme.test/&sa=D", "https://acme.test/"),
+        ("acme.test#http://acme.test#", "acme.test"),
+        ("https://acme.test%20", "https://acme.test"),
     ],
 )
 def test_a_website_is_found_in_what_was_typed(typed: str, site: str) -> None:
@@ -79,6 +90,7 @@ def test_a_website_is_found_in_what_was_typed(typed: str, site: str) -> None:
         ("https://bit.ly/3abc", "shortened link"),
         ("https://maps.google.com/?cid=1", "search engine"),
         ("192.0.2.1", "not the address of a website"),
+        ("www.acme", "not the address of a website"),
     ],
 )
 def test_a_page_elsewhere_is_no_website_of_a_company(typed: str, what: str) -> None:
@@ -95,6 +107,13 @@ def test_a_page_elsewhere_is_no_website_of_a_company(typed: str, what: str) -> N
         ("+34911234567.0", "+34911234567"),
         ("3.4911234567E+10", "+34911234567"),
         ("+34 911 234 567; +34 611 000 000", "+34 911 234 567"),
+        ("911 234 567 (switchboard), 611 000 000 (Ana)", "911 234 567"),
+        ("911,234,567", "911234567"),
+        ("911234567 - 611000000", "911234567"),
+        ("9,11234567E+08", "911234567"),
+        ("=+34911234567", "+34911234567"),
+        ("WhatsApp: 611000000", "611000000"),
+        ("https://wa.me/34611000000", "+34611000000"),
     ],
 )
 def test_a_number_is_found_in_what_was_typed(typed: str, number: str) -> None:
@@ -160,14 +179,53 @@ def test_a_country_in_doubt_is_none(typed: str) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["N/A", "-", "n.d.", "None", "#N/A", "#REF!", "#¡VALOR!", "Err:502", "sin empresa", "Autónoma"],
+    [
+        *(
+            "N/A",
+            "-",
+            "n.d.",
+            "None",
+            "#N/A",
+            "#REF!",
+            "#¡VALOR!",
+            "Err:502",
+            "sin empresa",
+            "Autónoma",
+        ),
+        *(
+            "Sin compañía",
+            "No company given",
+            "Empresa desconocida",
+            "nicht angegeben",
+            "sans société",
+        ),
+        *("Freelance / Autónomo", "sem informação", "[object Object]", "Open to work"),
+    ],
 )
 def test_a_placeholder_says_nothing(typed: str) -> None:
     """As a whole cell, in any case, with any punctuation."""
     assert blank_kind(typed, fold(typed)) is Blank.NOTHING
 
 
-@pytest.mark.parametrize("typed", ["Nada Surf", "Null Records SL", "#1 Cochran", "X", "3M"])
+@pytest.mark.parametrize("typed", ["Test company", "Empresa de prueba", "zzz", "TRUE", "Otros"])
+def test_a_doubtful_placeholder_needs_a_domain(typed: str) -> None:
+    """A company may be called so."""
+    assert blank_kind(typed, fold(typed)) is Blank.DOUBTFUL
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Nada Surf",
+        "Null Records SL",
+        "#1 Cochran",
+        "X",
+        "3M",
+        "Sin Límites",
+        "No Brand",
+        "Unknown Worlds",
+    ],
+)
 def test_a_name_with_such_a_word_is_a_name(typed: str) -> None:
     """Only a whole cell says nothing."""
     assert blank_kind(typed, fold(typed)) is None
@@ -185,6 +243,8 @@ def test_a_name_with_such_a_word_is_a_name(typed: str) -> None:
         ("3M", None),
         ("37 Signals", None),
         ("24/7", None),
+        ("B12345678", "number"),
+        ("1800Flowers", None),
     ],
 )
 def test_a_cell_may_hold_another_field(typed: str, what: str | None) -> None:
