@@ -138,19 +138,14 @@ def _own_sites(sample: Sample, sites: Sequence[int], email: int | None) -> list[
     Without mail the only column of different sites: that of a portal, a campaign or partners
     repeats some.
     """
-    hosts = {n: [_host(cell) for cell in sample.column(n)] for n in sites}
+    hosts = {n: sample.hosts(n) for n in sites}
     if email is not None:
-        mail = [_host(cell) for cell in sample.column(email)]
+        mail = sample.hosts(email)
         shares = {n: _share_alike(hosts[n], mail) for n in sites}
         if any(share is not None for share in shares.values()):
             return [n for n in sites if (shares[n] or 0) >= _MANY]
     different = [n for n in sites if len(set(hosts[n]) - {None}) > _MANY * sample.filled(n)]
     return different if len(sites) == len(different) == 1 else []
-
-
-def _host(cell: str) -> str | None:
-    domain = domain_in(cell)
-    return registrable(domain) if domain else None
 
 
 def _share_alike(some: Sequence[str | None], others: Sequence[str | None]) -> float | None:

@@ -41,10 +41,10 @@ _ADDRESSES: Final = _ENTITIES | {"address"}
 #: What may stand beside each value.
 _BESIDE: Final = {
     "email": _ADDRESSES,
-    "phone": _ENTITIES | {"number"},
+    "phone": _ADDRESSES | {"number"},
     "website": _COMPANIES | _RECORDS | {"address", "name"},
-    "country": _ADDRESSES | {"region", "code", "id", "name"},
-    "city": _ADDRESSES | {"name"},
+    "country": _ADDRESSES | {"region", "code", "id", "name", "place"},
+    "city": _ADDRESSES | {"name", "place"},
     "source": _RECORDS | {"person"},
     "notes": _ENTITIES,
     **dict.fromkeys((*sorted(_PARTS), "full"), _RECORDS | {"person"}),

@@ -39,17 +39,17 @@ def columns_in(
     if given.keys() & _NAMED:
         found = fields_by_cells(rows, _unnamed(header, columns), columns)
         return MappingProxyType({**columns, **found}), frozenset(found)
-    table = Sample(rows)
+    sample = Sample(rows)
     later = {
         field: columns[field]
         for field in _NAMED & columns.keys()
-        if all(table.is_blank(number) for choice in columns[field] for number in choice)
+        if all(sample.is_blank(number) for choice in columns[field] for number in choice)
     }
     if later:  # another column, that says less by its name, may hold what is blank there
-        filled = ["" if table.is_blank(number) else name for number, name in enumerate(header)]
+        filled = ["" if sample.is_blank(number) else name for number, name in enumerate(header)]
         others = find_columns(filled, of_companies=of_companies, groups=groups)
         columns = {**columns, **{field: others.get(field, ()) for field in later}}
-    known = _corrected(columns, table, header, of_companies=of_companies, groups=groups)
+    known = _corrected(columns, sample, header, of_companies=of_companies, groups=groups)
     among = _unnamed(header, known)
     people = known.get(LeadField.CONTACT, ())
     if LeadField.COMPANY not in known and len(people) > 1:
@@ -81,7 +81,7 @@ def _unnamed(header: Sequence[str], known: Columns) -> set[int]:
 
 def _corrected(
     columns: Columns,
-    table: Sample,
+    sample: Sample,
     header: Sequence[str],
     *,
     of_companies: bool,
@@ -98,9 +98,9 @@ def _corrected(
         number
         for field in _NAMED
         for number in _numbers(columns.get(field, ()))
-        if table.has_most(number, is_for_programs)
+        if sample.has_most(number, is_for_programs)
     }
-    refuted = keys | _repeated(columns, table) | _unread(columns, table)
+    refuted = keys | _repeated(columns, sample) | _unread(columns, sample)
     found = dict(columns)
     if refuted:
         names = ["" if number in refuted else name for number, name in enumerate(header)]
@@ -112,42 +112,47 @@ def _corrected(
         found = {**others, **found}
     people = _numbers(found.get(LeadField.CONTACT, ()))
     are_names = bool(people) and all(_is_mere_name(header[number]) for number in people)
-    if are_names and all(table.share(number, has_legal_form) >= _MANY for number in people):
+    if are_names and all(sample.share(number, has_legal_form) >= _MANY for number in people):
         found[LeadField.COMPANY] = (*found.get(LeadField.COMPANY, ()), *alternatives(people))
         found[LeadField.CONTACT] = ()
     return {field: choices for field, choices in found.items() if choices}
 
 
-def _repeated(columns: Columns, table: Sample) -> set[int]:
+def _repeated(columns: Columns, sample: Sample) -> set[int]:
     """Return the columns of companies, sites and people with one cell for different mail."""
     mail = first_column(columns, LeadField.EMAIL)
-    if mail is None or table.is_constant(mail):
+    if mail is None or sample.is_constant(mail):
         return set()
-    has_companies = len(set(filter(None, table.domains(None, mail)))) > 1
+    has_companies = len(set(filter(None, sample.domains(None, mail)))) > 1
     fields = (LeadField.CONTACT, LeadField.COMPANY, LeadField.WEBSITE)
     return {
         number
         for field in (fields if has_companies else fields[:1])
         for choice in columns.get(field, ())
-        if all(map(table.is_constant, choice))
+        if all(map(sample.is_constant, choice))
         for number in choice
     }
 
 
-def _unread(columns: Columns, table: Sample) -> set[int]:
+def _unread(columns: Columns, sample: Sample) -> set[int]:
     """Return the columns none of whose cells can be what the name says, while others' can.
 
-    A column of pages of social networks is none of websites, even if there is no other.
+    A column of pages of social networks is none of websites, even if there is no other; nor is one
+    of pages of one site where another has several.
     """
-    unread = {
+    hosts = {
+        n: len(set(sample.hosts(n)) - {None}) for n in _numbers(columns.get(LeadField.WEBSITE, ()))
+    }
+    portals = {n for n in hosts if hosts[n] == 1 < max(hosts.values()) and sample.is_several(n)}
+    unread = portals | {
         number
         for number in _numbers(columns.get(LeadField.WEBSITE, ()))
-        if table.is_several(number) and table.has_most(number, is_profile)
+        if sample.is_several(number) and sample.has_most(number, is_profile)
     }
     for field, can_be in _CHECKED.items():
-        numbers = [n for n in _numbers(columns.get(field, ())) if not table.is_blank(n)]
+        numbers = [n for n in _numbers(columns.get(field, ())) if not sample.is_blank(n)]
         if len(numbers) > 1:
-            good = {number for number in numbers if table.has_any(number, can_be)}
+            good = {number for number in numbers if sample.has_any(number, can_be)}
             unread |= set(numbers) - good if good else set()
     return unread
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import phonenumbers
 
+from orchestrator.evidence.hosts import registrable
 from orchestrator.identity import InvalidCompanyName, company_domain, parse_name
 
 from . import cells as checks
@@ -80,6 +81,11 @@ class Sample:
             if others * _ONE_IN > len(filled):
                 return False
         return bool(filled)
+
+    def hosts(self, number: int) -> list[str | None]:
+        """Return the registered domain that the cells of a column name, in each row."""
+        domains = map(domain_in, self.column(number))
+        return [registrable(domain) if domain else None for domain in domains]
 
     def domains(self, website: int | None, email: int | None) -> list[str | None]:
         """Return the company's domain in each row, as far as website or e-mail tell it."""

@@ -40,6 +40,12 @@ from orchestrator.leadfile.headings import heading, understood
         ("Company Domain Name", "website"),
         ("Página Web", "website"),
         ("Primary Address Country", "country"),
+        ("País/Região do Endereço Comercial", "country"),
+        ("Cód. país/región", "country"),
+        ("Em que cidade fica a empresa?", "city"),
+        ("Telefone comercial", "phone"),
+        ("Nombre de tu empresa u organización", "company"),
+        ("Name (company)", "company"),
         ("Billing City", "city"),
         ("Ciudad de la empresa", "city"),
         ("Município", "city"),
@@ -79,6 +85,12 @@ def test_a_name_says_what_its_column_holds(name: str, holds: str) -> None:
         "Account number",
         "Job title",
         "Industry",
+        "Email type",
+        "Comercial",
+        "Correo del comercial",
+        "Lead-Quelle und Kampagne",
+        "Where is your company?",
+        "¿Dónde está tu empresa?",
         "Work",
         "",
         "x" * 10_000,
@@ -121,6 +133,9 @@ def test_all_addresses_are_tried_those_at_work_first() -> None:
         (["First Name", "Middle Name", "Last Name"], ((0, 1, 2),)),
         (["Contacto", "Nombre", "Apellidos"], ((1, 2), (0,))),
         (["name", "contact_name"], ((1,),)),
+        (["Nombre del invitado", "Apellido del invitado"], ((0, 1), (0,))),
+        (["Nom", "Prénom du contact", "Nom du contact"], ((1, 2), (2,))),
+        (["Billing first name", "Billing last name", "First name 2", "Last name 2"], ((0, 1),)),
         (["Nombre"], ((0,),)),
     ],
 )
@@ -138,6 +153,15 @@ def test_a_name_is_a_companys_in_a_list_of_companies() -> None:
     assert LeadField.COMPANY not in find_columns(header)
     assert find_columns(header, of_companies=True)[LeadField.COMPANY] == ((0,),)
     assert LeadField.COMPANY not in find_columns(["Name", "Surname"], of_companies=True)
+
+
+def test_the_name_beside_a_contact_is_the_companys() -> None:
+    """ERPs list their customers so; beside the parts of a name it is the person's."""
+    assert find_columns(["Nombre", "Contacto"])[LeadField.COMPANY] == ((0,),)
+    assert find_columns(["Nom", "Prénom du contact", "Nom du contact"])[LeadField.COMPANY] == (
+        (0,),
+    )
+    assert LeadField.COMPANY not in find_columns(["Name", "First name", "Last name"])
 
 
 def test_the_owner_of_a_file_says_which_column_is_which() -> None:

@@ -175,6 +175,32 @@ def test_names_of_columns_go_before_cells(given_file: GivenFile) -> None:
     assert lead_file.ignored == ("Owner mail", "Fax")
 
 
+@pytest.mark.parametrize(
+    ("columns", "field", "name"),
+    [
+        # Pages of a portal, of networks, and what is no website at all.
+        ("Directory URL,Website|kompass.test/a,a.test|kompass.test/b,b.test", "website", "Website"),
+        ("Web,URL|linkedin.com/in/a,a.test|linkedin.com/in/b,", "website", "URL"),
+        ("Account site,Website|Head office,a.test|Plant 2,b.test", "website", "Website"),
+        ("Contact number,Phone|C1,+34 983 234 567|C2,+34 983 234 568", "phone", "Phone"),
+        # A colleague, and the key of a record.
+        ("Person,Name|Eva,Rosa Vidal|Eva,Luz Gil", "contact", "Name"),
+        ("Lead,Name|00Q5e00001AbCdEEAV,Rosa|00Q5e00001AbCdFEAV,Luz", "contact", "Name"),
+    ],
+)
+def test_cells_refute_the_name_of_their_column(
+    given_file: GivenFile, columns: str, field: str, name: str
+) -> None:
+    """Another column, that says less by its name, holds what is meant."""
+    header, *rows = columns.split("|")
+    rows = [f"Hornos {n},rosa{n}@hornos{n}.test,{row}" for n, row in enumerate(rows)]
+    path = given_file("\n".join([f"Company,Email,{header}", *rows]))
+
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    assert lead_file.mapping[LeadField(field)] == (name,)
+
+
 def test_the_only_column_of_companies_is_read_whatever_its_cells_are(given_file: GivenFile) -> None:
     """A cell that looks like the key of a record is a company, if there is no better one."""
     path = given_file("empresa\nacme_04c8aa12\n")
