@@ -50,9 +50,11 @@ are read, and what they would cost.
 | file | what is read |
 |---|---|
 | CSV | comma, semicolon, tab or bar; UTF-8, UTF-16, Windows-1252, Mac Roman, cp850, `--encoding` |
-| `.xlsx`, `.ods` | the first sheet with a table |
-| NDJSON, JSON | an object (or a company's name) a line, or an array of objects |
+| `.xlsx`, `.ods` | the first sheet with columns of companies and others, or with addresses |
+| NDJSON, JSON | an object (or a company's name) a line, an array of them, or an object with one |
 | `.gz`, `.zip` | one of these files, compressed |
+
+Objects in objects are columns of their own, called by their path (`company.name`).
 
 The table may stand below titles, notes, comments and `sep=`; blank rows, sums (also `Total Norte`
 below the rows of `Norte`), the footer of a report, and lines that name the columns once more (with

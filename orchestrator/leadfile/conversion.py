@@ -11,10 +11,11 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Final, TextIO
 
@@ -24,7 +25,7 @@ from agents.case import Localized
 
 from . import file_flaws, sheet_process
 from .cells import shown
-from .columns import LeadField
+from .columns import LeadField, find_columns
 from .csv_format import MAX_RECORD
 from .files import LeadFileError, Spool
 from .flaws import Kind, filled
@@ -36,6 +37,8 @@ _MOST_UNPACKED: Final = 2 << 30
 _MOST_NAMES: Final = 1_000
 #: Bytes of JSON that is one array and has to be in memory.
 _MOST_JSON: Final = 100 << 20
+#: Objects in objects whose fields are columns of their own.
+_DEEPEST: Final = 4
 _PIECE: Final = 1 << 16
 #: What a damaged archive raises while it is unpacked.
 _UNSOUND: Final = (gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
@@ -112,7 +115,10 @@ def _inside(path: Path, spool: Spool) -> tuple[zipfile.ZipFile, str] | None:
     names = [
         name
         for name in archive.namelist()
-        if not name.endswith("/") and not name.startswith("__MACOSX/")
+        if not name.endswith("/")
+        and not name.startswith("__MACOSX/")
+        # What file managers leave behind: `.DS_Store`.
+        and not name.rpartition("/")[2].startswith(".")
     ]
     if any(name.startswith("xl/workbook.") or name == "content.xml" for name in names):
         return None
@@ -122,28 +128,85 @@ def _inside(path: Path, spool: Spool) -> tuple[zipfile.ZipFile, str] | None:
 
 
 def _workbook(path: Path, spool: Spool) -> Converted:
-    command = [sys.executable, "-P", str(_READER)]
+    """Return the first sheet that looks like leads, else the one that does so most."""
+    tried: list[_Sheet] = []
+    sheet = _sheet(path, spool, 0, least=_LEADS)
+    while sheet is not None and sheet.text is None:
+        tried.append(sheet)
+        further = len(tried) < _MOST_SHEETS
+        sheet = _sheet(path, spool, sheet.number + 1, least=_LEADS) if further else None
+    if sheet is None and tried:
+        best = max(tried, key=lambda each: each.likeness)
+        sheet = _sheet(path, spool, best.number, least=0)
+    if sheet is None or sheet.text is None:
+        raise LeadFileError.of(path, file_flaws.EMPTY_WORKBOOK)
+    before = (each.name for each in tried if each.number < sheet.number)
+    others = [shown(each, 30) for each in (*before, *sheet.behind)]
+    if not others:
+        return Converted(sheet.text, is_workbook=True)
+    name = shown(sheet.name, 30)
+    unread = filled(file_flaws.OTHER_SHEETS, name=name, others=", ".join(others[:5]))
+    return Converted(sheet.text, (unread,), is_workbook=True)
+
+
+#: How much a sheet looks like leads: a column of companies beside others or addresses, or alone.
+_LEADS, _COMPANIES = 2, 1
+#: Sheets that are looked at, and their rows.
+_MOST_SHEETS, _LOOKED_AT = 20, 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """A sheet with any text. `behind` are the names of those behind it."""
+
+    number: int
+    name: str
+    behind: tuple[str, ...]
+    likeness: int
+    text: Spool | None
+
+
+def _sheet(path: Path, spool: Spool, first: int, *, least: int) -> _Sheet | None:
+    """Return the first sheet with any text from number *first* on, None if there is none.
+
+    Its text is None where it looks less like leads than *least*.
+    """
+    command = [sys.executable, "-P", str(_READER), str(first)]
+    text = None
     with subprocess.Popen(  # noqa: S603 - our own program
         command, stdin=spool.file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as reader:
         lines = map(orjson.loads, reader.stdout or ())
         try:
-            sheets = next(lines, None)
-            text = _as_csv(path, (map(_cell, row) for row in lines), most=_MOST_UNPACKED)
+            said = next(lines, None)
+            rows = ([_cell(value) for value in row] for row in lines)
+            beginning = list(islice(rows, _LOOKED_AT))
+            likeness = _likeness(beginning)
+            if likeness >= least or said is None:
+                text = _as_csv(path, chain(beginning, rows), most=_MOST_UNPACKED)
+            else:
+                reader.kill()
         except orjson.JSONDecodeError as error:
             # The reader has died in the middle of a line.
             raise LeadFileError.of(path, file_flaws.LARGE_WORKBOOK) from error
     if reader.returncode == UNREADABLE:
         raise LeadFileError.of(path, file_flaws.UNREADABLE_WORKBOOK)
-    if reader.returncode:
+    if reader.returncode and text is not None:
         raise LeadFileError.of(path, file_flaws.LARGE_WORKBOOK)
-    if sheets is None:
-        raise LeadFileError.of(path, file_flaws.EMPTY_WORKBOOK)
-    name, *others = (shown(each, 30) for each in sheets)
-    if not others:
-        return Converted(text, is_workbook=True)
-    unread = filled(file_flaws.OTHER_SHEETS, name=name, others=", ".join(others[:5]))
-    return Converted(text, (unread,), is_workbook=True)
+    if said is None:
+        return None
+    number, name, *behind = said
+    return _Sheet(number, name, tuple(behind), likeness, text)
+
+
+def _likeness(rows: Sequence[Sequence[object]]) -> int:
+    texts = [[_text(value) for value in row] for row in rows]
+    known = [find_columns(row, of_companies=True) for row in texts]
+    found = max((len(each) for each in known if LeadField.COMPANY in each), default=0)
+    filled_rows = [row for row in texts if any(row)]
+    with_address = sum(any("@" in cell for cell in row) for row in filled_rows)
+    is_leads = found > 1 or with_address * 2 > len(filled_rows)
+    return _LEADS if is_leads else _COMPANIES if found else 0
 
 
 def _cell(value: object) -> object:
@@ -195,14 +258,29 @@ def _json_text(value: object) -> str:
 def _objects(path: Path, spool: Spool, *, is_array: bool) -> Iterator[dict[str, Any]]:
     """Yield the objects; a mere text is one with the name of a company."""
     with io.TextIOWrapper(spool.reader(), encoding="utf-8-sig", errors="replace") as text:
-        values = _array(path, text) if is_array else _by_line(path, text)
+        document = None if is_array else _document(spool)
+        by_line = _by_line(path, text) if document is None else iter(document)
+        values = _array(path, text) if is_array else by_line
         for number, each in enumerate(values, start=1):
             if isinstance(each, str):
                 yield {LeadField.COMPANY: each}
             elif isinstance(each, dict):
-                yield each
+                yield dict(_flat(each))
             else:
                 raise LeadFileError.of(path, file_flaws.NO_OBJECT, number=number)
+
+
+def _flat(value: Mapping[str, Any], path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of an object, those of an object in it by their path.
+
+    >>> dict(_flat({"company": {"name": "Acme", "tags": []}, "id": 7}))
+    {'company.name': 'Acme', 'company.tags': [], 'id': 7}
+    """
+    for name, each in value.items():
+        if isinstance(each, dict) and each and depth < _DEEPEST:
+            yield from _flat(each, f"{path}{name}.", depth + 1)
+        else:
+            yield f"{path}{name}", each
 
 
 def _array(path: Path, text: TextIO) -> Iterator[object]:
@@ -218,6 +296,35 @@ def _by_line(path: Path, text: TextIO) -> Iterator[object]:
             raise LeadFileError.of(path, file_flaws.LONG_OBJECT, most=MAX_RECORD, line=number)
         if line.strip():
             yield _parsed(path, line, file_flaws.UNSOUND_LINE, line=number)
+
+
+def _document(spool: Spool) -> list[Any] | None:
+    """Return the objects of a document that is one object, an answer of an API; None if it is none.
+
+    They are those of its only array of objects, unless it is a lead itself.
+    """
+    with io.TextIOWrapper(spool.reader(), encoding="utf-8-sig", errors="replace") as text:
+        first, following = text.readline(_MOST_JSON), text.readline(_PIECE)
+        if following and _loaded(first) is not None:
+            return None  # objects by line
+        whole = first + following + text.read(_MOST_JSON)
+    value = _loaded(whole) if len(whole) < _MOST_JSON else None
+    if not isinstance(value, dict):
+        return None
+    arrays = [
+        each
+        for each in value.values()
+        if isinstance(each, list) and each and all(isinstance(one, dict) for one in each)
+    ]
+    is_lead = LeadField.COMPANY in find_columns([name for name, _ in _flat(value)])
+    return arrays[0] if len(arrays) == 1 and not is_lead else [value]
+
+
+def _loaded(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _parsed(path: Path, text: str, unsound: Kind, **place: int) -> Any:  # noqa: ANN401 - of JSON

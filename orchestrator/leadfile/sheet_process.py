@@ -1,6 +1,7 @@
 """A program: reads a workbook from its standard input, and writes a sheet as lines of JSON.
 
-The first line names the sheet, the first one with any text, and the sheets behind it; each further
+Its argument is the number of the first sheet to look at, from 0. The first line has the number and
+the name of the sheet, the first one with any text, and the names of those behind it; each further
 line is a row. It is a process of its own, since a workbook of two kilobytes can claim a billion
 cells, and the library then ends the process that it runs in. It imports nothing of this package.
 
@@ -62,7 +63,8 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     file = sys.stdin.buffer
     try:
-        _write(streamed(file) if _is_large(file) else loaded(file))
+        sheets = streamed(file) if _is_large(file) else loaded(file)
+        _write(sheets, int(sys.argv[1]))
     except (CalamineError, UnreadableError):
         return UNREADABLE
     sys.stdout.flush()
@@ -101,15 +103,15 @@ def _plain(value: object) -> object:
     return value
 
 
-def _write(sheets: Sheets) -> None:
-    """Write the first sheet that has any text."""
+def _write(sheets: Sheets, first: int) -> None:
+    """Write the first sheet from number *first* on that has any text."""
     out = sys.stdout.buffer
-    for number, (name, rows) in enumerate(sheets):
+    for number, (name, rows) in enumerate(sheets[first:], start=first):
         remaining = iter(rows())
         for blank, row in enumerate(remaining):
             if any(value != "" for value in row):
-                names = [name, *(other for other, _ in sheets[number + 1 :])]
-                for each in chain([names], [[]] * blank, [row], remaining):
+                said = [number, name, *(other for other, _ in sheets[number + 1 :])]
+                for each in chain([said], [[]] * blank, [row], remaining):
                     out.write(orjson.dumps(each) + b"\n")
                 return
 

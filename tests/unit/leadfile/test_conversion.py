@@ -41,14 +41,27 @@ def _changed(archive: bytes, offset: int, value: int) -> bytes:
     [
         gzip.compress(CSV, mtime=0),
         _zipped(leads=CSV),
-        _zipped(folder__leads=CSV),
+        _zipped(folder__leads=CSV, **{"folder__.DS_Store": b"x", "__MACOSX__._leads": b"x"}),
         gzip.compress(_zipped(leads=CSV)),
         b'{"company": "Acme", "contact": "Ana"}\n\n{"company": "Zara", "email": "e@zara.test"}\n',
         b'\xef\xbb\xbf [ {"company": "Acme", "contact": "Ana", "email": null}]',
+        b'{\n "total": 1,\n "results": [{"company": "Acme", "contact": "Ana", "email": ""}]\n}\n',
+        b'{"company": "Acme", "contact": "Ana", "email": [{"value": "a"}]}',
         workbook(Leads=[["company", "contact", "email"], ["Acme", "Ana", "ana@acme.test"]]),
         _zipped(book=workbook(Leads=[["company", "contact", "email"], ["Acme", "Ana", "x"]])),
     ],
-    ids=["gzip", "zip", "folder", "both", "lines", "array", "workbook", "zipped workbook"],
+    ids=[
+        "gzip",
+        "zip",
+        "folder",
+        "both",
+        "lines",
+        "array",
+        "answer",
+        "object",
+        "workbook",
+        "zipped workbook",
+    ],
 )
 def test_what_is_no_csv_is_read_as_one(given_file: GivenFile, content: bytes) -> None:
     """The same columns and cells, whatever they are packed in."""
@@ -56,6 +69,36 @@ def test_what_is_no_csv_is_read_as_one(given_file: GivenFile, content: bytes) ->
 
     assert lead_file.header == ("company", "contact", "email")
     assert next(lead_file.rows()).cells[:2] == ("Acme", "Ana")
+
+
+def test_objects_in_objects_are_columns_of_their_own(given_file: GivenFile) -> None:
+    """Their text would be bought as the name of a company."""
+    path = given_file('{"company": {"name": "Acme", "domain": "acme.test"}, "contact": "Ana"}\n')
+
+    (row,) = read_lead_file(path).rows()
+
+    assert row.lead is not None
+    assert (row.lead.company, row.lead.website) == ("Acme", "acme.test")
+
+
+@pytest.mark.parametrize(
+    ("sheets", "first"),
+    [
+        ({"Cover": [["Leads of March", "2026"]], "Key": [["Code", "x"]], "Leads": ROWS}, "Leads"),
+        ({"Ours": [["Company"], ["Norte"]], "Leads": ROWS}, "Leads"),
+        ({"Addresses": [["a@b.test"]], "Leads": ROWS}, "Addresses"),
+    ],
+)
+def test_the_first_sheet_that_looks_like_leads_is_read(
+    given_file: GivenFile, sheets: dict[str, Sheet], first: str
+) -> None:
+    """Covers and keys stand before it; the sheets that are not read are said."""
+    path = given_file(workbook(**sheets))
+
+    lead_file = read_lead_file(path, needs=frozenset())
+
+    rest = ", ".join(name for name in sheets if name != first)
+    assert lead_file.left_out[0].en == f"all sheets but '{first}' ({rest})"
 
 
 def test_cells_of_a_workbook_are_read_as_people_see_them(
