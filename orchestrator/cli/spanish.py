@@ -160,8 +160,7 @@ _PRICES: Final = {
     "to buy": "por comprar",
     "{} each at most": "{} cada una como mucho",
     "asked again": "otra pregunta",
-    "at most: with the domain, if the name means several companies": "como mucho: con el dominio, "
-    "si el nombre es de varias empresas",
+    "at most, with the domain, if ambiguous": "como mucho, con el dominio, si es ambiguo",
     "within the cap": "dentro del límite",
     "the rest is skipped": "el resto se omite",
     "cost at most": "coste máximo",

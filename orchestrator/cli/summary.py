@@ -354,7 +354,7 @@ def show_estimate(found: Estimate, *, as_json: bool) -> None:
         out.print(_estimate_table(found))
 
 
-_AGAIN: Final = "at most: with the domain, if the name means several companies"
+_AGAIN: Final = "at most, with the domain, if ambiguous"
 
 
 def _estimate_table(found: Estimate) -> Table:

@@ -30,7 +30,7 @@ def test_a_dry_run_quotes_in_spanish(emasai: Emasai, leads: Path) -> None:
     assert "3 distintas y utilizables, 3 nuevos" in of_file
     for row in ("por comprar", "$0.0465 cada una como mucho", "dentro del límite", "coste máximo"):
         assert row in of_file
-    assert "como mucho: con el dominio" in of_name
+    assert "como mucho, con el dominio" in of_name
     for english in ("distinct", "to buy", "cost at most", "each at most", "fresh in"):
         assert english not in of_file + of_name
 
