@@ -1,7 +1,7 @@
 """Why an item could not be worked on: a result with a reason in two languages, or a later try."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -135,12 +135,20 @@ def explain_given_up(why: GivenUp) -> Explanation:
 def explain_ambiguity(enrichment: Enrichment, mention: Mention) -> Explanation:
     """Return why a name is ambiguous: its candidates, or that it is no name, and what helps.
 
-    A website that *mention* has is not asked for again. Where the question that it allows failed,
-    that is why.
+    A website that *mention* has is not asked for again. Where the question that it allows has
+    failed, the item ends as that failure says.
     """
-    if enrichment.unasked is not None:
-        return explain(enrichment.unasked)
     names = ", ".join(enrichment.candidates[:NAMED])
+    these = f" ({names})" if names else ""
+    if enrichment.unasked is not None:
+        why = explain(enrichment.unasked)
+        en = "and the question with its domain has no answer"
+        es = "y la pregunta con su dominio no tiene respuesta"
+        reason = Localized(
+            en=f"The name may mean several companies{these}, {en}. {why.reason.en}",
+            es=f"El nombre puede ser de varias empresas{these}, {es}. {why.reason.es}",
+        )
+        return replace(why, reason=reason)
     if enrichment.by_name:
         reason = Localized(
             en="Other companies may have this name, and nothing else is known by which evidence "
@@ -157,7 +165,6 @@ def explain_ambiguity(enrichment: Enrichment, mention: Mention) -> Explanation:
             "escriba el nombre propio de la empresa o añada su página web.",
         )
     else:
-        these = f" ({names})" if names else ""
         en = "; write the full name, or add its website"
         es = "; escriba el nombre completo o añada su página web"
         if company_domain(mention.website):

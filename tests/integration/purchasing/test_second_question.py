@@ -172,6 +172,13 @@ async def test_a_cap_refuses_the_second_question(world: World) -> None:
 
     result = CompanyResult.model_validate(report.result)
     assert (result.status, result.cost_micros) == (ItemStatus.SKIPPED_BUDGET, PRICE)
+    assert result.reason is not None
+    for reason, why in (
+        (result.reason.en, "no answer. Not bought: the budget of this run is used up."),
+        (result.reason.es, "no tiene respuesta. No se compró: el presupuesto de esta ejecución"),
+    ):
+        assert "(Acme Iberia, Acme Perú)" in reason
+        assert why in reason
     assert report.tally["spent_micros"] == PRICE
     account = await world.budget.account("run:job-capped")
     assert (account.spent_micros, account.held_micros) == (PRICE, 0)
