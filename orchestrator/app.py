@@ -380,7 +380,7 @@ async def build(
             price_micros = company_ceiling(settings)
             offers = StepOffers(account, costs, clock)
             research = Research(memo, purchaser, offers, questions, ceiling_micros=price_micros)
-        enricher = Enricher(memo, purchaser, counters, reuse, index, research=research, clock=clock)
+        enricher = Enricher(memo, purchaser, counters, reuse, index, research=research)
         fence = Fence(gateway_redis, ttl=timedelta(seconds=TTL_S[Kind.LEAD]))
         store = LeadStore(engine, clock, writes=FencedWrites(engine, fence, clock))
         outbox = Outbox(engine, clock)

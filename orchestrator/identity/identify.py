@@ -195,36 +195,17 @@ def of_key(key: str) -> Identity:
     return identity._replace(key=key, name_key=name or key)
 
 
-def query_name(key: str, identity: Identity) -> str:
-    """Return the name under which the seller is asked for the company of *key*.
+def words_and_fact(key: str, identity: Identity) -> tuple[str, str]:
+    """Return the name of the company of *key*, and the domain or country that refines the key.
 
-    The name as *identity* writes it, where the key is made of it; and behind it in brackets the
-    domain or country that refines the key. A legal form is in the name already.
+    The name as *identity* writes it, where the key is made of it. A legal form that refines the key
+    is in the name already.
 
-    >>> query_name("acme~acme.mx", identify("Acme, S.A.")), query_name("meta", identify("Facebook"))
-    ('Acme, S.A. (acme.mx)', 'meta')
+    >>> words_and_fact("acme~acme.mx", identify("Acme, S.A."))
+    ('Acme, S.A.', 'acme.mx')
+    >>> words_and_fact("meta", identify("Facebook"))
+    ('meta', '')
     """
-    words, fact = _words_and_fact(key, identity)
-    return f"{words} ({fact})" if fact else words
-
-
-def query_with_domain(key: str, identity: Identity) -> str | None:
-    """Return the name under which the seller is asked once more, for whom `query_name` is several.
-
-    It has the domain behind it. None where no domain is known, or `query_name` has one already.
-
-    >>> query_with_domain("acme", identify("Acme, S.A.", domain="acme.mx"))
-    'Acme, S.A. (acme.mx)'
-    >>> query_with_domain("acme~acme.mx", identify("Acme, S.A.", domain="acme.mx"))
-    """
-    words, fact = _words_and_fact(key, identity)
-    domain = identity.facts.domain
-    is_known = domain is None or "." in fact or domain in words.lower()
-    return None if is_known else f"{words} ({domain})"
-
-
-def _words_and_fact(key: str, identity: Identity) -> tuple[str, str]:
-    """Return the name of the company of *key*, and the domain or country that refines the key."""
     name, _, rest = key.partition(MARK)
     words = identity.display_name if name == identity.name_key else name.replace("_", " ")
     fact = rest.partition(MARK)[0]

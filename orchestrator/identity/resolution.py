@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from .identify import MARK, Facts, Identity, brand, query_name, query_with_domain, refine
+from .identify import MARK, Facts, Identity, brand, refine, words_and_fact
 
 
 class DecisionKind(StrEnum):
@@ -271,16 +271,20 @@ class Resolved:
 
     @property
     def query_name(self) -> str:
-        """The name under which the seller is asked, with what distinguishes the company."""
-        return query_name(self.key, self.identity)
+        """The name under which the seller is asked, with the domain or country that refines it."""
+        words, fact = words_and_fact(self.key, self.identity)
+        return f"{words} ({fact})" if fact else words
 
     @property
     def query_with_domain(self) -> str | None:
         """The name under which the seller is asked once more, where it knows several of the first.
 
-        None where no domain is known, or `query_name` has one already.
+        It has the domain behind it. None where none is known, or `query_name` has one already.
         """
-        return query_with_domain(self.key, self.identity)
+        words, fact = words_and_fact(self.key, self.identity)
+        domain = self.identity.facts.domain
+        is_known = domain is None or "." in fact or domain in words.lower()
+        return None if is_known else f"{words} ({domain})"
 
 
 def by_name(identity: Identity) -> Resolved:

@@ -125,7 +125,6 @@ class Fresh:
     """A fresh entry is stored; `stored` is its stored form."""
 
     entry: Entry
-    now_ms: int
     stored: bytes = field(default=b"", compare=False)
 
     @property
@@ -179,7 +178,7 @@ def read_begin_reply(key: str, reply: Sequence[Any]) -> BeginReply:
     """
     case = bytes(reply[0])
     if case == b"entry":
-        return Fresh(decode(key, reply[1]), reply[2], reply[1])
+        return Fresh(decode(key, reply[1]), reply[1])
     if case == b"failure":
         return Failed(json_object(reply[1]), timedelta(milliseconds=reply[3]))
     if case == b"follower":

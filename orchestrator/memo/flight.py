@@ -60,12 +60,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An entry as one caller received it. `age_ms` is its age at that moment."""
+    """An entry, and how one caller came by it."""
 
-    key: str
     source: Source
     entry: Entry
-    age_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,8 +334,7 @@ class Leader:
         if stored is None:
             late = self._store_late(keys, commit, settle, expires_at_ms, settled=settled)
             self._go_on(late, f"store {keys.entry}")
-        outcome = Outcome(keys.entry, loaded.source, entry, entry.age_ms(flight.now_ms()))
-        return FlightResult(outcome, stored=bool(stored))
+        return FlightResult(Outcome(loaded.source, entry), stored=bool(stored))
 
     async def _commit(self, keys: Keys, commit: Commit) -> bool | None:
         """Store the answer; None if Redis stays unavailable for the commit patience."""

@@ -145,7 +145,7 @@ class Memo:
         """
         entry = await self.peek(key)
         if entry is not None and is_enough(entry):
-            return Outcome(key, Source.HIT, entry, entry.age_ms(self._now_ms()))
+            return Outcome(Source.HIT, entry)
         try:
             seconds = None if patience is None else patience.total_seconds()
             async with asyncio.timeout(seconds) as limit:
@@ -305,7 +305,7 @@ class Memo:
             if is_ours:
                 return outcome
             if result.stored and is_enough(outcome.entry):
-                return Outcome(outcome.key, Source.COALESCED, outcome.entry, outcome.age_ms)
+                return Outcome(Source.COALESCED, outcome.entry)
 
     def _take_off(self, key: str, load: Loader, is_enough: Callable[[Entry], bool]) -> _Running:
         """Begin a flight, which goes on without its callers."""
@@ -341,9 +341,8 @@ class Memo:
                 match reply:
                     case Fresh(entry) if not is_enough(entry):
                         unwanted = reply.written_by
-                    case Fresh(entry, now_ms):
-                        outcome = Outcome(keys.entry, source, entry, entry.age_ms(now_ms))
-                        return FlightResult(outcome, stored=True)
+                    case Fresh(entry):
+                        return FlightResult(Outcome(source, entry), stored=True)
                     case Failed(encoded, retry_in):
                         raise self._failure(encoded, retry_in)
                     case Following():
@@ -449,7 +448,7 @@ class Memo:
             return None
         age_ms = entry.age_ms(self._now_ms())
         log.warning("memo.served_stale", key=key, age_ms=age_ms, error=type(error).__name__)
-        return Outcome(key, Source.STALE, entry, age_ms)
+        return Outcome(Source.STALE, entry)
 
     def _failure(self, encoded: JsonObject, retry_in: timedelta) -> Exception:
         if "memo" in encoded:

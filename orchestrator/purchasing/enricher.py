@@ -17,7 +17,6 @@ from orchestrator.evidence.waterfall import wants_profile
 from orchestrator.identity import Mention, domain_key, entry_key
 from orchestrator.identity.index import CompanyIndex
 from orchestrator.identity.resolution import Resolved
-from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.infra.counters import Counters, lookup_count
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome, Source, StillLoading
 from orchestrator.purchasing.budget import BudgetExhausted
@@ -28,11 +27,12 @@ from orchestrator.purchasing.outcome import (
     EnrichmentStatus,
     ambiguous_outcome,
     enrichment_of,
+    is_open,
     purchases_in,
 )
 from orchestrator.purchasing.purchase import Purchaser
 from orchestrator.purchasing.research import Research, Wants
-from orchestrator.purchasing.second_question import MOST_QUESTIONS, ask_with_domain, is_open
+from orchestrator.purchasing.second_question import MOST_QUESTIONS, ask_with_domain
 from orchestrator.purchasing.steps import is_about, subject_of
 from orchestrator.surfsense import AnswerLost, EnrichmentError, MalformedAnswer
 
@@ -109,7 +109,6 @@ class Enricher:
         index: CompanyIndex,
         *,
         research: Research | None = None,
-        clock: Clock = utc_now,
     ) -> None:
         """Look up through *memo*; by *research* where a company takes several purchases."""
         self._memo = memo
@@ -118,7 +117,6 @@ class Enricher:
         self._reuse = reuse
         self._index = index
         self._research = research
-        self._clock = clock
 
     async def identify(self, mention: Mention) -> Resolved:
         """Return which company is meant; a name that comes with a domain is assigned to it.
@@ -172,7 +170,8 @@ class Enricher:
                 is_enough=is_enough,
             )
 
-        outcome = await self._find_inherited(company) if company.former else None
+        inherited = await self._find_inherited(company) if company.former else None
+        outcome = None if inherited is None else Outcome(Source.HIT, inherited)
         try:
             if outcome is None and billing.buy_again is not None:
                 outcome = await self._past_losses(company.key, look_up)
@@ -183,7 +182,7 @@ class Enricher:
             if lookup.first is None:
                 raise
             lookup.unasked = error
-            outcome = Outcome(entry_key(company.key), Source.HIT, lookup.first, 0)
+            outcome = Outcome(Source.HIT, lookup.first)
         return self._conclude(lookup, outcome)
 
     async def _load(self, lookup: "_Lookup", flight: Flight) -> Loaded:
@@ -195,7 +194,7 @@ class Enricher:
         if self._research is not None:
             loaded, taken = await self._research.load(flight, company, billing, lookup.wants)
             lookup.came_by((each.purchase_id, each.source) for each in taken)
-        elif (first := await self._first_answer(lookup)) is not None:
+        elif lookup.first is not None and (first := await self._first_answer(company)) is not None:
             loaded, second = await ask_with_domain(
                 self._memo, self._purchaser, flight, company, billing, first=first
             )
@@ -207,13 +206,13 @@ class Enricher:
             lookup.came_by([(loaded.payload.get("purchase_id"), loaded.source)])
         return loaded
 
-    async def _first_answer(self, lookup: "_Lookup") -> Entry | None:
-        """Return the entry that lacks the answer to the second question; None if there is none."""
-        if lookup.first is None:
-            return None
-        # Read anew: it may have been invalidated since.
-        entry = await self._memo.peek(entry_key(lookup.company.key))
-        return entry if entry is not None and is_open(lookup.company, entry) else None
+    async def _first_answer(self, company: Resolved) -> Entry | None:
+        """Return the entry that lacks the answer to the second question; None if there is none.
+
+        Read anew: it may have been invalidated since the lookup has seen it.
+        """
+        entry = await self._memo.peek(entry_key(company.key))
+        return entry if entry is not None and is_open(company, entry) else None
 
     def _conclude(self, lookup: "_Lookup", outcome: Outcome) -> Enrichment:
         """Return what *lookup* comes to; count what it has saved."""
@@ -303,7 +302,7 @@ class Enricher:
                     found[number] = replace(known, answer={})
         for number, each in enumerate(companies):
             if each.former and (inherited := await self._find_inherited(each)):
-                found[number] = enrichment_of(each.key, Source.HIT, inherited.entry)
+                found[number] = enrichment_of(each.key, Source.HIT, inherited)
         return found
 
     async def preview(self, asked: Sequence[tuple[Mention, Wants | None]]) -> list[Preview]:
@@ -359,7 +358,7 @@ class Enricher:
             StoreUnavailable: Redis is unavailable.
         """
         if inherited := await self._find_inherited(company):
-            return inherited.entry
+            return inherited
         return await self._memo.peek(entry_key(company.key))
 
     def _is_ambiguous(self, company: Resolved, wants: Wants | None) -> bool:
@@ -390,7 +389,7 @@ class Enricher:
             lookup.first = entry
         return False
 
-    async def _find_inherited(self, company: Resolved) -> Outcome | None:
+    async def _find_inherited(self, company: Resolved) -> Entry | None:
         """Return what was found under a key that was merged into *company*'s, while it is fresh.
 
         Unless something was found under its own. It is never stored under the other key: undoing a
@@ -403,7 +402,7 @@ class Enricher:
         if own is not None and _is_found(own):
             return None
         subject = subject_of(company)
-        entry = next(
+        return next(
             (
                 each
                 for each in former
@@ -412,10 +411,6 @@ class Enricher:
             ),
             None,
         )
-        if entry is None:
-            return None
-        age_ms = entry.age_ms(round(self._clock().timestamp() * 1000))
-        return Outcome(keys[0], Source.HIT, entry, age_ms)
 
 
 def _is_loss(error: Exception) -> bool:

@@ -166,6 +166,18 @@ def ambiguous_outcome(company: Resolved) -> Enrichment:
     )
 
 
+def is_open(company: Resolved, entry: Entry) -> bool:
+    """Return whether *entry* leaves open which company is meant, and the domain was not told yet.
+
+    Once for all domains of a company: those that share its key are of one company.
+    """
+    return (
+        entry.status == EnrichmentStatus.AMBIGUOUS
+        and "asked" not in entry.payload
+        and company.query_with_domain is not None
+    )
+
+
 def enrichment_of(
     company_key: str,
     source: Source | None,

@@ -25,18 +25,6 @@ log = structlog.get_logger(__name__)
 MOST_QUESTIONS = 2
 
 
-def is_open(company: Resolved, entry: Entry) -> bool:
-    """Return whether *entry* leaves open which company is meant, and the domain was not told yet.
-
-    Once for all domains of a company: those that share its key are of one company.
-    """
-    return (
-        entry.status == EnrichmentStatus.AMBIGUOUS
-        and "asked" not in entry.payload
-        and company.query_with_domain is not None
-    )
-
-
 async def ask_with_domain(
     memo: Memo,
     purchaser: Purchaser,

@@ -34,14 +34,13 @@ async def _expire(memo: Memo, loader: Loader | None = None) -> None:
 
 
 async def test_in_bad_times_the_copy_is_served_and_called_stale(keeping: Memo) -> None:
-    """Nothing old is called fresh: source and age say what it is."""
+    """Nothing old is called fresh: its source says what it is."""
     await _expire(keeping)
 
     outcome = await keeping.get(KEY, Loader(error=SoldOut("bad times")))
 
     assert outcome.source is Source.STALE
     assert outcome.entry.payload == {"answer": "first"}
-    assert outcome.age_ms >= 1
 
 
 async def test_a_failure_that_is_no_excuse_is_raised(keeping: Memo) -> None:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator.identity import Facts, identify
-from orchestrator.identity.identify import query_name
 from orchestrator.identity.resolution import (
     BadDecision,
     DecisionKind,
@@ -18,6 +17,7 @@ from orchestrator.identity.resolution import (
     assign,
     by_assignment,
     by_facts,
+    by_name,
     check,
     companies_of,
     in_force,
@@ -216,7 +216,7 @@ def test_a_refined_key_is_asked_for_by_the_domain_or_country_that_refines_it(
     key: str, asked: str
 ) -> None:
     """In words that the seller understands; a digest says nothing to it."""
-    assert query_name(key, identify("Acme, S.A.")) == asked
+    assert Resolved(identify("Acme, S.A."), key, MatchReason.KEY).query_name == asked
 
 
 def test_a_long_domain_is_asked_for_in_full() -> None:
@@ -224,7 +224,17 @@ def test_a_long_domain_is_asked_for_in_full() -> None:
     lead = identify("S.A.", domain=f"{'a' * 30}.{'b' * 30}.example.mx")
 
     assert lead.key.startswith("sa~x")
-    assert query_name(lead.key, lead) == f"S.A. ({lead.facts.domain})"
+    assert by_name(lead).query_name == f"S.A. ({lead.facts.domain})"
+
+
+def test_the_second_question_has_the_domain_unless_the_first_one_has_it() -> None:
+    """Asked twice for the same words, the seller would answer and charge the same twice."""
+    lead = identify("Acme, S.A.", domain="acme.mx")
+
+    assert by_name(lead).query_with_domain == "Acme, S.A. (acme.mx)"
+    for key in ("acme~acme.mx", "acme~acme.com"):
+        assert Resolved(lead, key, MatchReason.KEY).query_with_domain is None
+    assert by_name(identify("Acme, S.A.")).query_with_domain is None
 
 
 def test_decisions_that_make_no_sense_are_refused() -> None:

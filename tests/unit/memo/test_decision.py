@@ -22,7 +22,7 @@ def test_a_stored_entry_is_fresh() -> None:
     """What Redis still has is fresh, since it expires by itself."""
     reply = [b"entry", encode(ENTRY, token="t"), 15]
 
-    assert read_begin_reply("k", reply) == Fresh(ENTRY, 15)
+    assert read_begin_reply("k", reply) == Fresh(ENTRY)
 
 
 def test_an_unreadable_entry_is_reported() -> None:

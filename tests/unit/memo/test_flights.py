@@ -9,7 +9,7 @@ from orchestrator.memo import Entry, Flight, LeaseLost, Loaded, Memo, Outcome, S
 from orchestrator.memo.flight import FlightResult
 from tests.support.loading import SoldOutCodec
 
-RESULT = FlightResult(Outcome("k", Source.BOUGHT, Entry("found", {}, 1, 2), 0), stored=True)
+RESULT = FlightResult(Outcome(Source.BOUGHT, Entry("found", {}, 1, 2)), stored=True)
 
 
 def _any(entry: Entry) -> bool:
