@@ -3,7 +3,8 @@
 Runs one cold lookup and one hit of the same company through `Enricher.enrich`, against a real
 Valkey and the sandbox, by both protocols. Functions are distinct code objects that were called
 (`sys.setprofile`), comprehensions and lambdas aside; files and packages are where they stand.
-The command line and the embedded stack are not counted.
+Not counted are the command line, the embedded stack, and what runs in other threads: by
+`workspace` the assembly of an answer. Loops in the background count when they happen to turn.
 """
 
 import argparse

@@ -6,8 +6,6 @@ the lane `refresh` never takes more than its share.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Final
 
@@ -91,12 +89,3 @@ class Slots:
             if not granted.cancelled():
                 self.in_use[first] += 1
                 granted.set_result(None)
-
-    @asynccontextmanager
-    async def hold(self, lane: Lane) -> AsyncIterator[None]:
-        """Hold a slot for the length of the block."""
-        await self.acquire(lane)
-        try:
-            yield
-        finally:
-            self.release(lane)

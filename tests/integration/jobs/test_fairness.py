@@ -53,9 +53,12 @@ class Shop:
         if company in self.shared:
             await self.shared[company].wait()
         elif item not in self.known:
-            async with self.slots.hold(context.lane):
+            await self.slots.acquire(context.lane)
+            try:
                 self.begun.append(item)
                 await self._answers.acquire()
+            finally:
+                self.slots.release(context.lane)
         self.ended.append(item)
         return Report({})
 
