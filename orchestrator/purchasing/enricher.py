@@ -92,10 +92,6 @@ class _Lookup:
     is_miss: bool = False
     sources: dict[str, Source | None] = field(default_factory=dict)
 
-    def came_by(self, purchases: Iterable[tuple[str | None, Source | None]]) -> None:
-        """Note how each of *purchases* was come by, where it has an id."""
-        self.sources.update((id_, source) for id_, source in purchases if id_ is not None)
-
 
 class Enricher:
     """Looks companies up through the memo. One per event loop."""
@@ -191,19 +187,21 @@ class Enricher:
             self._counters.add(_MISSES)
         lookup.is_miss = True
         company, billing = lookup.company, lookup.billing
+        made: list[tuple[str | None, Source | None]] = []
         if self._research is not None:
             loaded, taken = await self._research.load(flight, company, billing, lookup.wants)
-            lookup.came_by((each.purchase_id, each.source) for each in taken)
+            made = [(each.purchase_id, each.source) for each in taken]
         elif lookup.first is not None and (first := await self._first_answer(company)) is not None:
             loaded, second = await ask_with_domain(
                 self._memo, self._purchaser, flight, company, billing, first=first
             )
             if second is not None:
-                lookup.came_by([(second.entry.payload.get("purchase_id"), second.source)])
+                made = [(second.entry.payload.get("purchase_id"), second.source)]
         else:
             request = PurchaseRequest(company.query_name, company.key, billing)
             loaded = await self._purchaser.buy(flight, request)
-            lookup.came_by([(loaded.payload.get("purchase_id"), loaded.source)])
+            made = [(loaded.payload.get("purchase_id"), loaded.source)]
+        lookup.sources.update((id_, source) for id_, source in made if id_ is not None)
         return loaded
 
     async def _first_answer(self, company: Resolved) -> Entry | None:
