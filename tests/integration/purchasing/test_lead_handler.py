@@ -160,13 +160,14 @@ async def test_an_unknown_company_is_still_judged(store: LeadStore, world: World
 async def test_an_ambiguous_company_is_not_judged(store: LeadStore, world: World) -> None:
     """Evidence about another company would be worse than none."""
     answer = Ambiguous(("Acme Iberia",), {}, PRICE, cost_estimated=False)
-    world.seller.script["Acme, S.A."] = [answer]
+    for asked in ("Acme, S.A.", "Acme, S.A. (acme.example)"):
+        world.seller.script[asked] = [answer]
     agent = FakeAgent(advance())
 
     result = _read(await _handler(store, world, agent)(str(LEAD.id), JOB))
 
     assert result.status is ItemStatus.AMBIGUOUS
-    assert result.cost_micros == PRICE
+    assert result.cost_micros == 2 * PRICE
     assert agent.cases == []
     assert await store.decisions_of(LEAD.id) == []
 
