@@ -49,7 +49,7 @@ are read, and what they would cost.
 
 | file | what is read |
 |---|---|
-| CSV | comma, semicolon, tab or bar; UTF-8, UTF-16, Windows-1252, Mac Roman, cp850, `--encoding` |
+| CSV | comma, semicolon, tab or bar; any [encoding](#encodings) |
 | `.xlsx`, `.ods` | the first sheet with columns of companies and others, or with addresses |
 | NDJSON, JSON | an object (or a company's name) a line, an array of them, or an object with one |
 | `.gz`, `.zip` | one of these files, compressed |
@@ -63,6 +63,18 @@ say whose the columns below are (`Contact`, `Company`). A file, also below a tit
 header: where its first line holds a value (an e-mail address, a website, a phone, a country, a
 legal form) and no known name, it is a row, and the columns are called `column 1`, `column 2` and so
 on.
+
+### Encodings
+
+UTF-8 and UTF-16 are sure. In any other encoding the same bytes are other letters: `Gdańsk` of one
+is `Gdañsk` of another, and that is another company. Files are read as the encoding in which their
+words are words: those of Windows, Macintosh and MS-DOS for Western Europe and America (`cp1252`,
+`mac_roman`, `cp850`), those of Windows for Central Europe, Turkish, the Baltic, Greek, Cyrillic,
+Hebrew, Arabic and Thai (`cp1250`, `cp1254`, `cp1257`, `cp1253`, `cp1251`, `cp1255`, `cp1256`,
+`cp874`), ISO 8859-2, -7 and -15, `cp852`, KOI8-R, `cp866`, and those of Japanese (`cp932`,
+`euc_jp`), Chinese (`gb18030`, `big5`) and Korean (`cp949`). A file that could be in two of them,
+mostly because it has a single such word, is refused with what it says in each; `--encoding` says
+which is right, or saving it as UTF-8. Results are in the encoding of the file.
 
 ## Columns by their names
 

@@ -214,7 +214,7 @@ EncodingName = Annotated[
     typer.Option(
         "--encoding",
         metavar="NAME",
-        help="For a file: its encoding, such as utf-8, cp1252 or mac_roman; found out by default.",
+        help="For a file: its encoding, such as cp1250 or mac_roman; found out by default.",
     ),
 ]
 

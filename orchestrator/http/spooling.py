@@ -62,7 +62,7 @@ class FileQuery:
     source: Annotated[_Names | None, Query(description="Columns of the source.")] = None
     notes: Annotated[_Names | None, Query(description="Columns of notes.")] = None
     encoding: Annotated[
-        FilledText | None, Query(description="Such as cp1252; found out by default.")
+        FilledText | None, Query(description="Such as cp1250; found out by default.")
     ] = None
 
     @property

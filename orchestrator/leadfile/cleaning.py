@@ -49,6 +49,8 @@ _DATE: Final = re.compile(
 )
 #: Text in UTF-8 that was read as cp1252 or latin-1.
 _MOJIBAKE: Final = re.compile(r"[ÃÂ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\ufffd]|â€")  # noqa: RUF001
+#: Bytes of another encoding, and characters that each program draws as it likes.
+_CONTROLS: Final = re.compile("[\x80-\x9f\ue000-\uf8ff]")
 #: A letter that its program could not write.
 _LOST: Final = re.compile(r"(?<=[^\W\d_])\?(?=[^\W\d_])|(?:^|(?<=\s))\?+(?=[^\W\d_]{2})")
 
@@ -204,6 +206,8 @@ def damage_in(text: str) -> Localized | None:
     """Return what has damaged *text*, None where nothing seems to have."""
     if "\ufffd" in text:
         return _LOST_LETTERS
+    if not text.isascii() and _CONTROLS.search(text):
+        return _OTHER_ENCODING
     if not text.isascii() and _MOJIBAKE.search(text):
         return _OTHER_ENCODING
     return _QUESTION_MARKS if "?" in text and _LOST.search(text) else None

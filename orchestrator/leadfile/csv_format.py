@@ -1,9 +1,4 @@
-"""How the bytes of a lead file become records of cells: encoding, dialect, quotes.
-
-Encoding: byte order marks first, then UTF-16 by its NUL bytes, then UTF-8, then the three 8-bit
-encodings that spreadsheet programs write in Western Europe and America (Windows, Macintosh,
-MS-DOS), by whether the bytes make letters inside words. Nothing else is guessed: a wrong guess
-turns every accented company into another company, and that costs money. `--encoding` says it.
+"""How the text of a lead file becomes records of cells: dialect, quotes.
 
 The table: its header may stand below a `sep=` line, titles, notes and comments. The header is the
 first record with the most columns that are understood.
@@ -13,43 +8,17 @@ strict parser notices; then only the line with the open quote is broken, and rea
 behind it.
 """
 
-import codecs
 import csv
 import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
-from itertools import chain, islice
+from itertools import islice
 from typing import Final, Literal
-
-from anyascii import anyascii
 
 from .columns import LeadField, find_columns, groups_in
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with the mark of UTF-16
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-_UNDECODED = re.compile("[\udc80-\udcff]")
-_NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
-#: Bytes beyond ASCII with what stands beside them.
-_IN_CONTEXT = re.compile(rb"(?s)(.?)([\x80-\xff]+)(?=(.?))")
-#: The letters of the languages whose spreadsheets write 8-bit files that have no mark.
-_LETTERS: Final = {
-    **dict.fromkeys("ìòùîûëïæœøåÀÈÌÒÙÂÊÎÔÛËÏÃÕÆŒØÅ", 2),
-    **dict.fromkeys("áéíóúñüçãõàèêâôäößÁÉÍÓÚÑÜÇÄÖ", 3),
-}
-#: What is often written beside words and never inside one.
-_SIGNS: Final = frozenset("ºª€£°§©®™«»“”‘’„–—…·¡¿´`\u00a0")  # noqa: RUF001
-#: In the order in which they are likely.
-_WESTERN: Final = ("cp1252", "mac_roman", "cp850")
-#: Different samples that are looked at; more would say the same.
-_SAMPLES: Final = 2_000
-_NON_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]")
 _DELIMITERS = (",", ";", "\t", "|")
 _SEP: Final = re.compile(r'"?sep=(.)"?[,;\t]*', re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"[^\s@]@[^\s@]+\.[a-zA-Z]{2}")
@@ -62,119 +31,6 @@ _NO_LIMIT = 2**31 - 1
 MAX_RECORD = 1_000_000
 """Characters of a record of several lines, ten times what a cell may have: the lines of a record
 are kept until it is whole, and an open quote must not bring the rest of the file into memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """A Python codec name, and the byte order mark that the file starts with (may be empty)."""
-
-    codec: str
-    bom: bytes = b""
-
-    @property
-    def errors(self) -> str:
-        """How to decode: a broken byte of a UTF-8 file becomes a lone surrogate."""
-        return "surrogateescape" if self.codec == "utf-8" else "strict"
-
-    def encode(self, text: str) -> bytes:
-        """Return the bytes of text that was decoded so, or is `representable`, without the mark."""
-        return text.encode(self.codec, self.errors)
-
-    def representable(self, text: str) -> str:
-        """Return *text* with the closest ASCII for each character this encoding lacks."""
-        try:
-            text.encode(self.codec)
-        except UnicodeEncodeError:
-            return "".join(map(self._closest, text))
-        return text
-
-    def _closest(self, char: str) -> str:
-        try:
-            char.encode(self.codec)
-        except UnicodeEncodeError:
-            return anyascii(char) or "?"
-        return char
-
-
-def detect_encoding(chunks: Iterable[bytes]) -> Encoding:
-    """Return which encoding the bytes of *chunks* are in; never fails, since any bytes are latin-1.
-
-    A file that is UTF-8 but for a few broken bytes is UTF-8: the rows with those bytes are
-    reported, and the accents of all others stay what they are. So all of it is looked at.
-    """
-    decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
-    broken = foreign = 0
-    is_cp1252 = True
-    samples: Counter[bytes] = Counter()
-    for number, chunk in enumerate(chain(chunks, [b""])):
-        if number == 0 and (marked := _marked(chunk)) is not None:
-            return marked
-        # The end of the last chunk may be half of a character.
-        text = decode(chunk, not chunk)
-        if not text.isascii():
-            broken += len(_UNDECODED.findall(text))
-            foreign += len(_NON_ASCII.findall(text))
-            if broken > foreign and len(samples) < _SAMPLES:
-                samples.update(map(b"".join, _IN_CONTEXT.findall(chunk)))
-            is_cp1252 = is_cp1252 and _NOT_CP1252.search(chunk) is None
-    if broken <= foreign:
-        return Encoding("utf-8")
-    codec = max(_WESTERN, key=lambda each: _likeness(samples, each))
-    # Any byte has a meaning in latin-1.
-    return Encoding(codec if is_cp1252 or codec != "cp1252" else "latin-1")
-
-
-def named_encoding(name: str, beginning: bytes) -> Encoding:
-    """Return the encoding called *name* for a file with this *beginning*.
-
-    Raises:
-        LookupError: Python knows no text encoding of this name.
-    """
-    codec = codecs.lookup(name).name.removesuffix("-sig")
-    "".encode(codec)  # a LookupError for what is no encoding of text, such as hex
-    marked = _marked(beginning)
-    if marked is not None and marked.codec.startswith(codec):
-        return marked
-    # By the name of a family, Python would write a mark before each piece.
-    return Encoding(f"{codec}-le" if codec in {"utf-16", "utf-32"} else codec)
-
-
-def _marked(beginning: bytes) -> Encoding | None:
-    """Return the encoding that the first bytes of a file say, by their mark or their NUL bytes."""
-    for bom, codec in _BOMS:
-        if beginning.startswith(bom):
-            return Encoding(codec, bom)
-    even, odd = beginning[0:2_000:2], beginning[1:2_000:2]
-    # Most characters of a Western text have NUL for their other byte.
-    if 2 * odd.count(0) > len(odd) and not even.count(0):
-        return Encoding("utf-16-le")
-    if 2 * even.count(0) > len(even) and not odd.count(0):
-        return Encoding("utf-16-be")
-    return None
-
-
-def _likeness(samples: Counter[bytes], codec: str) -> int:
-    """Return how much *samples* look like words in *codec*: letters, each in its case."""
-    score = 0
-    for sample, count in samples.items():
-        text = sample.decode(codec, "replace")
-        for before, char, after in zip(f" {text}", text, f"{text[1:]} ", strict=False):
-            if char.isascii():
-                continue
-            # `NIÑO`, `Íñigo`, `Ñandú`; but no `eÑo`, which is what another encoding makes of it.
-            fits = not (before.islower() and char.isupper()) and not (
-                before.isupper() and after.islower() and char.isupper()
-            )
-            if char in _LETTERS:
-                score += count * (_LETTERS[char] if fits else -1)
-            elif char not in _SIGNS or (before.isalpha() and after.isalpha()):
-                score -= 2 * count
-    return score
-
-
-def has_broken_bytes(text: str) -> bool:
-    """Return whether *text* holds bytes that its encoding could not read."""
-    return _UNDECODED.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,14 @@ UNSOUND_TEXT: Final = kind(
 UNKNOWN_ENCODING: Final = kind(
     "cannot be read in the encoding '{name}', which is not known",
     "no se puede leer con la codificación '{name}', que no se conoce",
-    "name one such as utf-8, cp1252, mac_roman or utf-16",
-    "indique una como utf-8, cp1252, mac_roman o utf-16",
+    "name one such as utf-8, cp1250, cp1252, cp932 or mac_roman",
+    "indique una como utf-8, cp1250, cp1252, cp932 o mac_roman",
+)
+UNCERTAIN_ENCODING: Final = kind(
+    "does not say its encoding, and could say {readings}",
+    "no dice su codificación; podría poner {readings}",
+    "name the right one, as in --encoding {encoding}, or save it as UTF-8 from its program",
+    "indique la correcta, como en --encoding {encoding}, o guárdelo como UTF-8 desde su programa",
 )
 LONG_LINE: Final = kind(
     "has more than {most:,} characters on line {line:,}",
@@ -235,6 +241,7 @@ FIELDS: Final = {
 NAMELESS: Final = Localized(en="(no name)", es="(sin nombre)")
 NO_OTHER: Final = Localized(en=" and no ", es=" ni de ")
 AND: Final = Localized(en=" and ", es=" y ")
+OR: Final = Localized(en=" or ", es=" o ")
 _RENAME: Final = Localized(en="call its column '{name}'", es="llame '{name}' a su columna")
 #: What to do about a column that a file lacks.
 RENAMES: Final = {

@@ -29,15 +29,13 @@ from .conversion import converted
 from .csv_format import (
     MAX_RECORD,
     Dialect,
-    Encoding,
     Record,
     Table,
-    detect_encoding,
     find_table,
-    named_encoding,
     read_records,
     unwrapped,
 )
+from .encodings import Encoding, UncertainEncodingError, detect_encoding, named_encoding
 from .files import LeadFileError, Spool
 from .flaws import filled, joined
 from .folding import fold
@@ -179,8 +177,8 @@ def read_lead_file(
     Args:
         path: A workbook (.xlsx, .ods), JSON (objects, one a line, or in an array), or a CSV file,
             each also compressed by gzip or alone in a zip. CSV is delimited by comma, semicolon,
-            tab or bar, in UTF-8, UTF-16, or the 8-bit encodings of Western spreadsheets. Lines
-            may stand above the names of the columns.
+            tab or bar, in UTF-8, UTF-16, or an encoding of spreadsheets in Europe or East Asia.
+            Lines may stand above the names of the columns.
         needs: The fields that must have a column, and a sound value in every row that counts
             (`FOR_PIPELINE` or `FOR_ENRICHMENT`).
         columns: The names of columns whose names do not say what they hold.
@@ -201,9 +199,7 @@ def read_lead_file(
     spool = text_of.spool
     beginning = next(spool.chunks(), b"")
     _check_signature(path, beginning)
-    found = (
-        detect_encoding(spool.chunks()) if encoding is None else _named(path, encoding, beginning)
-    )
+    found = _named(path, encoding, beginning) if encoding else _detected(path, spool, beginning)
     wanted = [name for names in columns.values() for name in names]
     with _text(spool, found) as text:
         table = find_table(_beginning(path, text, max_line), wanted)
@@ -242,6 +238,21 @@ def _has_no_header(first: Sequence[str], wanted: Sequence[str]) -> bool:
     """Return whether the table begins with a row: a value, and no known name, is in its *first*."""
     is_named = find_columns(first, of_companies=True) or set(wanted).intersection(first)
     return not is_named and is_row(first)
+
+
+def _detected(path: Path, spool: Spool, beginning: bytes) -> Encoding:
+    try:
+        found = detect_encoding(spool.chunks())
+    except UncertainEncodingError as uncertain:
+        _check_text(path, beginning.decode("latin-1"))
+        said = [f"'{shown(word, 30)}' ({codec})" for codec, word in uncertain.readings.items()]
+        readings = joined([Localized(en=each, es=each) for each in said], file_flaws.OR)
+        first = next(iter(uncertain.readings))
+        kind = file_flaws.UNCERTAIN_ENCODING
+        raise LeadFileError.of(path, kind, readings=readings, encoding=first) from None
+    if not found.codec.startswith("utf"):
+        _check_text(path, beginning.decode("latin-1"))
+    return found
 
 
 def _named(path: Path, name: str, beginning: bytes) -> Encoding:
@@ -338,8 +349,7 @@ def _beginning(path: Path, text: TextIO, max_line: int) -> list[str]:
         characters += len(line)
         if characters > MAX_RECORD:
             break
-    if _is_binary("".join(lines)[:4096]):
-        raise LeadFileError.of(path, file_flaws.NOT_TEXT)
+    _check_text(path, "".join(lines))
     return lines
 
 
@@ -360,10 +370,12 @@ def _called(codec: str) -> str:
     return codec.upper().removesuffix("-LE").removesuffix("-BE")
 
 
-def _is_binary(beginning: str) -> bool:
-    """Return whether one in ten characters is one that no text has."""
-    odd = sum(1 for c in beginning if ord(c) < ord(" ") and c not in "\t\r\n")
-    return odd * 10 > len(beginning)
+def _check_text(path: Path, beginning: str) -> None:
+    """Refuse a file one in ten of whose first characters is one that no text has."""
+    first = beginning[:4096]
+    odd = sum(1 for c in first if ord(c) < ord(" ") and c not in "\t\r\n")
+    if odd * 10 > len(first):
+        raise LeadFileError.of(path, file_flaws.NOT_TEXT)
 
 
 @dataclass(slots=True)

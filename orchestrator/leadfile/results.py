@@ -22,7 +22,8 @@ from orchestrator.infra.printable import printable
 
 from . import file_flaws
 from .cells import guard_parts, visible
-from .csv_format import Encoding, Record
+from .csv_format import Record
+from .encodings import Encoding
 from .files import LeadFileError, check_writable, put_before, replacing
 from .flaws import Level, RowProblem
 from .reader import LeadFile

@@ -29,7 +29,8 @@ from .cleaning import (
     without_link,
 )
 from .columns import FOR_PIPELINE, Choice, Columns, LeadField, find_columns
-from .csv_format import Record, has_broken_bytes
+from .csv_format import Record
+from .encodings import has_broken_bytes
 from .flaws import MAX_CELL_CHARS, Flaw, Level, RowProblem
 from .folding import fold
 

@@ -38,6 +38,7 @@ _SAMPLES: dict[object, object] = {
     str | None: "text",
     str | int: "more",
     tuple[str, ...]: ("one", "two"),
+    dict[str, str]: {"cp1250": "Gdańsk"},
     Path: Path("a.log"),
     UUID: UUID(int=7),
     Flaw: Flaw(MISSING),

@@ -39,13 +39,15 @@ def test_accents_survive_in_every_encoding(given_file: GivenFile, codec: str, bo
 
 
 def test_bytes_that_cp1252_lacks_are_read_as_latin_1(given_file: GivenFile) -> None:
-    """Any byte has a meaning in latin-1, so no file is refused for its encoding."""
-    path = given_file(b"empresa;contacto;correo\nPe\xf1a\x81;Ana;ana@acme.example\n")
+    """One such byte among many words decides nothing, and its own row says that it is damaged."""
+    rows = b"Pe\xf1\x81a;Ana\n" + "Cafés Núñez;Íñigo\nPanadería Begoña;José\n".encode("cp1252")
+    path = given_file(b"empresa;contacto\n" + rows)
 
     lead_file = read_lead_file(path)
 
     assert lead_file.encoding.codec == "latin-1"
-    assert next(lead_file.rows()).cells[0] == "Peña\x81"
+    assert next(lead_file.rows()).cells[0] == "Peñ\x81a"
+    assert _companies(lead_file) == [None, "Cafés Núñez", "Panadería Begoña"]
 
 
 def test_one_broken_byte_does_not_garble_a_utf_8_file(given_file: GivenFile) -> None:

@@ -147,11 +147,11 @@ def test_what_the_encoding_lacks_becomes_its_closest_ascii(
     given_file: GivenFile, tmp_path: Path, codec: str, written: str
 ) -> None:
     """The output stays in the encoding of the input, legible where a character is missing."""
-    marker = "\x81" if codec == "latin-1" else ""
-    path = given_file(f"empresa;contacto;correo\nPeña{marker};Ana;a@p.example\n".encode(codec))
+    path = given_file("empresa;contacto;correo\nPeña;Ana;a@p.example\n".encode(codec))
     output = tmp_path / "out.csv"
 
-    write_results(read_lead_file(path), {2: ResultCells("x", reason="Señal → 5 €")}, output)
+    lead_file = read_lead_file(path, encoding=codec)
+    write_results(lead_file, {2: ResultCells("x", reason="Señal → 5 €")}, output)
 
     assert f";{written};" in output.read_bytes().decode(codec)
 

@@ -1,0 +1,143 @@
+"""Files of many languages in the encodings of their spreadsheets: read as written, or refused.
+
+`languages.toml` has invented names. None of them was looked at when the letters were counted.
+"""
+
+import random
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from orchestrator.leadfile import FOR_ENRICHMENT, LeadFileError, read_lead_file
+from orchestrator.leadfile.encodings import UncertainEncodingError, detect_encoding
+from tests.support.lead_files import write_results
+
+GivenFile = Callable[[str | bytes], Path]
+LANGUAGES: Final = tomllib.loads(Path(__file__).with_name("languages.toml").read_text("utf-8"))
+UNICODE: Final = ("utf-8", "utf-16-le", "utf-16-be")
+#: What stands around the names, in ASCII and in several languages, as in the file of a CRM.
+AROUND: Final = (
+    ("empresa;contacto;correo", "Aceros del Norte SL;Carlos Romero;carlos@aceros.example"),
+    ("company;contact;email", "North Harbour Logistics;Jane Wood;jane@north.example"),
+    ("firma;kontakt;email", "Hurtownia Stali;Jan Kowalski;jan@hurtownia.example"),
+)
+
+
+def _file(names: Sequence[str], plain: int, chance: random.Random) -> str:
+    """Return a file with a row for each of *names* and so many *plain* ones, shuffled."""
+    header, row = chance.choice(AROUND)
+    rows = [f"{name};Ana;lead{number}@a.example" for number, name in enumerate(names)]
+    rows += [row] * plain
+    chance.shuffle(rows)
+    return "\r\n".join([header, *rows, ""])
+
+
+def _files(names: Sequence[str], chance: random.Random) -> Iterator[tuple[int, str]]:
+    """Yield files, each with how many of its rows have such a name: one of 31, up to 3,000."""
+    for name in names:
+        yield 1, _file([name], 30, chance)
+    for count, files in ((3, 6), (12, 2), (100, 1), (3_000, 1)):
+        for _ in range(files):
+            yield count, _file(chance.choices(names, k=count), count // 3, chance)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_letter_is_read_as_another(language: str) -> None:
+    """A file is read as it was written or is refused, and it is hardly ever refused."""
+    names, chance = LANGUAGES[language]["names"], random.Random(language)  # noqa: S311 - reproducible
+    wrong, outcomes = [], Counter[tuple[int, bool]]()
+    for codec in (*LANGUAGES[language]["encodings"], *UNICODE):
+        for count, text in _files(names, chance):
+            try:
+                content = text.encode(codec)
+            except UnicodeEncodeError:  # a name of another encoding of the language
+                continue
+            try:
+                found = detect_encoding([content])
+            except UncertainEncodingError:
+                outcomes[count, False] += 1
+                if codec in UNICODE:
+                    wrong.append((codec, "refused", text[:200]))
+                continue
+            outcomes[count, True] += 1
+            if content.decode(found.codec, "replace") != text:
+                wrong.append((codec, found.codec, text[:200]))
+
+    refused = {count for count, is_read in outcomes if not is_read}
+    assert wrong == []
+    assert max(refused, default=0) < 100
+    assert outcomes[1, False] < outcomes[1, True] * 0.4
+    assert outcomes[12, False] < outcomes[12, True] * 0.1
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding"),
+    [(name, codec) for name, each in LANGUAGES.items() for codec in each["encodings"]],
+)
+def test_every_encoding_can_be_named_and_is_that_of_the_results(
+    given_file: GivenFile, tmp_path: Path, language: str, encoding: str
+) -> None:
+    """Rows are the user's own, byte for byte."""
+    names = [name for name in LANGUAGES[language]["names"] if _is_writable(name, encoding)]
+    rows = [f"{name};Ana" for name in names]
+    path = given_file("\r\n".join(["company;contact", *rows, ""]).encode(encoding))
+    output = tmp_path / "out.csv"
+
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT, encoding=encoding)
+    write_results(lead_file, {}, output)
+
+    assert [row.cells[0] for row in lead_file.rows()] == names
+    written = output.read_bytes().split(b"\r\n")[1:-1]
+    assert [line[: len(row.encode(encoding))] for line, row in zip(written, rows, strict=True)] == [
+        row.encode(encoding) for row in rows
+    ]
+
+
+def _is_writable(name: str, encoding: str) -> bool:
+    try:
+        name.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def test_a_file_in_doubt_is_refused_with_what_it_could_say(given_file: GivenFile) -> None:
+    """The sentence names the encodings, and a word as each of them reads it."""
+    path = given_file("firma\nHůlka\n".encode("cp1250"))
+
+    with pytest.raises(LeadFileError) as refused:
+        read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    assert "'Hůlka' (cp1250)" in str(refused.value)
+    assert "'Hùlka' (cp1252)" in str(refused.value)
+    assert "--encoding cp1" in str(refused.value)
+    assert "podría poner" in refused.value.sentence("es")
+    named = read_lead_file(path, needs=FOR_ENRICHMENT, encoding="cp1250")
+    assert [row.cells for row in named.rows()] == [("Hůlka",)]
+
+
+def test_a_word_far_behind_counts(given_file: GivenFile) -> None:
+    """What follows thousands of names with the same few letters is looked at, too."""
+    names = [f"Café {number}" for number in range(20_000)]
+    path = given_file("\n".join(["empresa", *names, "Łódź Źródło", ""]).encode("cp1250"))
+
+    lead_file = read_lead_file(path, needs=FOR_ENRICHMENT)
+
+    *_, last = lead_file.rows()
+    assert last.cells == ("Łódź Źródło",)
+
+
+def test_large_files_take_no_more_words_than_small_ones() -> None:
+    """What is compared is bounded, whatever the number of rows."""
+    names = [f"Peña{number:05}ñ Núñez" for number in range(50_000)]
+    content = "\n".join(["empresa", *names]).encode("cp1252")
+
+    assert detect_encoding(_pieces(content)).codec == "cp1252"
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    return (content[at : at + 1_000] for at in range(0, len(content), 1_000))
