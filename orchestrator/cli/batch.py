@@ -48,9 +48,11 @@ from orchestrator.leadfile import (
     LeadField,
     LeadFields,
     LeadFile,
+    LeadRow,
     Level,
     Problems,
     ResultCells,
+    RowProblem,
     check_output,
     lead_from,
     open_results,
@@ -132,15 +134,6 @@ class Batch:
     terms: Terms
     leads: LeadImport | None = None
 
-    async def items(
-        self, runtime: Runtime, some: Sequence[LeadFields]
-    ) -> tuple[list[str], Imported]:
-        """Return the items of *some* leads, which are stored, and what they have become."""
-        if self.leads is None:
-            return [mention_of(lead).text for lead in some], Imported()
-        imported = await self.leads.store(runtime, some)
-        return list(map(str, imported.ids)), imported
-
     def new_job(self, runtime: Runtime) -> NewJob:
         """Return the job without its items, which are submitted part by part."""
         return self.terms.new_job(
@@ -198,6 +191,7 @@ class Reading:
 
     `numbers` has, for each row that was read, the number of its lead, or `NO_LEAD`: four bytes
     a row, by which its result is found again. `told` has a 1 for each row with errors or warnings.
+    `doubtful` are the numbers of the leads that may be persons who were known already.
     """
 
     def __init__(self, lead_file: LeadFile, *, quiet: bool, tells: Language | None) -> None:
@@ -208,8 +202,11 @@ class Reading:
         self.numbers = array("I")
         self.told = bytearray()
         self.leads = 0
+        self.doubtful: set[int | None] = set()
         self.imported = ImportReport()
         self.is_complete = False
+        self._problems = Problems()
+        self._only_doubtful = 0
 
     @property
     def invalid_rows(self) -> int:
@@ -219,13 +216,14 @@ class Reading:
     @property
     def warned_rows(self) -> int:
         """How many rows make a lead, with a warning."""
-        return self.told.count(1) - self.invalid_rows
+        return self.told.count(1) - self.invalid_rows + self._only_doubtful
 
-    def read(self) -> Iterator[LeadFields]:
-        """Yield the leads in order, each once; print progress on the way, problems in the end."""
+    def read(self) -> Iterator[LeadRow]:
+        """Yield the rows with different leads in order; print progress on the way."""
         self.numbers, self.leads, self.is_complete = array("I"), 0, False
         self.told, self.imported = bytearray(), ImportReport()
-        rows, problems = self._file.length, Problems()
+        self.doubtful, self._problems, self._only_doubtful = set(), Problems(), 0
+        rows = self._file.length
         columns = (
             *(TextColumn("reading"), BarColumn(), MofNCompleteColumn()),
             *(TextColumn("rows, left"), TimeRemainingColumn()),
@@ -233,21 +231,42 @@ class Reading:
         with ProgressDisplay(*columns, total=rows, quiet=self._quiet) as display:
             for row in self._file.rows():
                 for problem in row.problems:
-                    problems.add(problem)
-                self.told.append(any(each.level is not Level.NOTE for each in row.problems))
+                    self._problems.add(problem)
+                self.told.append(_is_told(row))
                 self.numbers.append(NO_LEAD if row.lead_number is None else row.lead_number)
                 if len(self.numbers) % _STRIDE == 0:
                     read = len(self.numbers)
                     display.show(read, f"{read:,}/{rows:,} rows read")
                 if row.lead is not None and not row.is_repetition:
                     self.leads += 1
-                    yield row.lead
+                    yield row
+        self.is_complete = True
+
+    def known_person(self, row: LeadRow) -> RowProblem:
+        """Return the warning that the lead of *row* may be a person who was known already."""
+        contact = None if row.lead is None else row.lead.contact
+        return self._file.sheet.known_person(row.number, contact)
+
+    def note(self, rows: Sequence[LeadRow], imported: Imported) -> None:
+        """Count what the leads of *rows* have become; those in doubt get a warning."""
+        self.imported += imported.report
+        for row, lead_id in zip(rows, imported.ids, strict=True):
+            if lead_id in imported.doubtful:
+                self.doubtful.add(row.lead_number)
+                self._only_doubtful += not _is_told(row)
+                self._problems.add(self.known_person(row))
+
+    def show_problems(self) -> None:
+        """Print what is wrong with the file, after it was read."""
         if self._tells is not None:
             for phrase in self._file.left_out:
                 left_out = _LEFT_OUT.in_language(self._tells)
                 notice(f"{self._file.path}, {left_out}:", f"{phrase.in_language(self._tells)}.")
-            _show(problems, self._tells)
-        self.is_complete = True
+            _show(self._problems, self._tells)
+
+
+def _is_told(row: LeadRow) -> bool:
+    return any(each.level is not Level.NOTE for each in row.problems)
 
 
 def _show(problems: Problems, language: Language) -> None:
@@ -290,15 +309,17 @@ async def preview(
 
     async def asked() -> AsyncIterator[list[Asked]]:
         for some in in_parts(reading.read()):
+            fields = [row.lead for row in some if row.lead is not None]
             if batch.leads is None:
-                yield [(mention_of(each), wants_profile) for each in some]
+                yield [(mention_of(each), wants_profile) for each in fields]
                 continue
-            leads, imported = await batch.leads.preview(runtime, some)
-            reading.imported += imported.report
+            leads, imported = await batch.leads.preview(runtime, fields)
+            reading.note(some, imported)
             yield [*leads_asked(runtime.leads.pipeline, leads, runtime.clock())]
 
     rows = batch.lead_file.length
     found = await estimate(runtime, asked(), rows=rows, max_cost_micros=max_cost_micros)
+    reading.show_problems()
     return found if batch.leads is None else replace(found, imported=reading.imported)
 
 
@@ -341,11 +362,16 @@ async def _submit(runtime: Runtime, batch: Batch, reading: Reading) -> Job | Non
 
 
 async def _items(runtime: Runtime, batch: Batch, reading: Reading) -> AsyncIterator[list[str]]:
-    for leads in in_parts(reading.read()):
-        items, imported = await batch.items(runtime, leads)
-        reading.imported += imported.report
-        yield items
+    for rows in in_parts(reading.read()):
+        leads = [row.lead for row in rows if row.lead is not None]
+        if batch.leads is None:
+            yield [mention_of(lead).text for lead in leads]
+        else:
+            imported = await batch.leads.store(runtime, leads)
+            reading.note(rows, imported)
+            yield list(map(str, imported.ids))
         raise_if_cancelled()
+    reading.show_problems()
 
 
 async def _write_back(
@@ -375,7 +401,11 @@ async def _write_back(
                 result = found.get(number)
                 is_first = number == leads
                 leads += is_first
-                row = lead_file.read(record) if is_told or result is None else None
+                is_doubtful = is_first and number in reading.doubtful
+                is_read = is_told or is_doubtful or result is None
+                row = lead_file.read(record) if is_read else None
+                if row is not None and is_doubtful:
+                    row = replace(row, problems=(*row.problems, reading.known_person(row)))
                 if result is None:
                     cells = without_result(row or lead_file.read(record), language)
                 else:

@@ -125,6 +125,7 @@ async def take_sample(runtime: Runtime, batch: Batch, size: int, *, quiet: bool)
     patience, language = Patience(), runtime.settings.language
     reading = Reading(batch.lead_file, quiet=quiet, tells=language)
     leads = sum(1 for _ in reading.read())
+    reading.show_problems()
     rows = _rows_at(batch, sample_positions(leads, size)) if leads else []
     if not rows:
         return None
@@ -155,8 +156,9 @@ def _rows_at(batch: Batch, positions: Sequence[int]) -> list[SampledRow]:
 
 async def _submit(runtime: Runtime, batch: Batch, rows: Sequence[SampledRow]) -> Job:
     async def items() -> AsyncIterator[list[str]]:
-        found, _ = await batch.items(runtime, [row.lead for row in rows])
-        yield found
+        if batch.leads is not None:
+            imported = await batch.leads.store(runtime, [row.lead for row in rows])
+            yield list(map(str, imported.ids))
 
     about = f"{batch.lead_file.path.name}: {len(rows)} sampled"
     new = batch.terms.new_job(runtime, batch.kind, origin=Origin.CLI, about=about)

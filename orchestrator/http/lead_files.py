@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from agents.case import Lead
 from orchestrator.app import Runtime
 from orchestrator.cache import Kind, key_of
 from orchestrator.dispatch import Terms, submit_stream
@@ -20,6 +19,7 @@ from orchestrator.leadfile import (
     LeadField,
     LeadFile,
     LeadRow,
+    RowProblem,
     lead_from,
 )
 from orchestrator.leads import OnConflict
@@ -93,23 +93,27 @@ class _Counts:
         self.leads += _is_new(row)
         self.repeated += row.is_repetition
         self.faulty += row.lead is None
-        self.fault_count += len(row.problems)
+        self.fault(row.problems)
+
+    def fault(self, problems: Sequence[RowProblem]) -> None:
+        """Count *problems*, and list them while there is room."""
+        self.fault_count += len(problems)
         room = LISTED_FAULTS - len(self.faults)
-        self.faults += map(RowFault.of, row.problems[:room])
+        self.faults += map(RowFault.of, problems[:room])
 
 
 def _is_new(row: LeadRow) -> bool:
     return row.lead is not None and not row.is_repetition
 
 
-async def _parts(file: LeadFile, counts: _Counts) -> AsyncIterator[list[Lead]]:
-    """Yield the different leads of *file*, some at a time."""
+async def _parts(file: LeadFile, counts: _Counts) -> AsyncIterator[list[LeadRow]]:
+    """Yield the rows of *file* with different leads, some at a time."""
     async for part in parts_of(file):
         for row in part:
             counts.add(row)
-        leads = [lead_from(row.lead) for row in part if row.lead and not row.is_repetition]
-        if leads:
-            yield leads
+        rows = [row for row in part if _is_new(row)]
+        if rows:
+            yield rows
 
 
 @router.post(
@@ -191,11 +195,19 @@ async def _imported(
         raise Refused(no_usable_row(counts.rows, "lead", counts.faults))
 
     async def items() -> AsyncIterator[Sequence[str]]:
-        async for leads in _chained(first, parts):
+        async for rows in _chained(first, parts):
+            leads = [lead_from(row.lead) for row in rows if row.lead is not None]
             imported = await runtime.leads.store.import_leads(leads, on_conflict=on_conflict)
             counts.stored += imported.report.new
             counts.updated += imported.report.updated
             counts.unchanged += imported.report.unchanged
+            of_rows = zip(rows, leads, imported.ids, strict=True)
+            doubtful = [
+                file.sheet.known_person(row.number, lead.contact)
+                for row, lead, lead_id in of_rows
+                if lead_id in imported.doubtful
+            ]
+            counts.fault(doubtful)
             yield list(map(str, imported.ids))
 
     new = terms.new_job(runtime, JobKind.PIPELINE, origin=Origin.API, about="imported file")
@@ -210,8 +222,8 @@ async def _imported(
 
 
 async def _chained(
-    first: list[Lead], parts: AsyncIterator[list[Lead]]
-) -> AsyncIterator[list[Lead]]:
+    first: list[LeadRow], parts: AsyncIterator[list[LeadRow]]
+) -> AsyncIterator[list[LeadRow]]:
     yield first
     async for each in parts:
         yield each

@@ -27,6 +27,7 @@ from orchestrator.leadfile import (
 )
 from orchestrator.leadfile.cells import shown, unguard
 from orchestrator.leadfile.rows import Sheet
+from orchestrator.leads import Imported
 
 from .errors import (
     LISTED_FAULTS,
@@ -120,6 +121,24 @@ async def read_leads(given: Sequence[Cells], *, within: str | None = None) -> Re
         raise Refused(invalid_request(faults))
     read.add(block)
     return read
+
+
+def known_persons(
+    leads: Sequence[Lead], imported: Imported, *, within: str | None = None, first: int = 0
+) -> list[str]:
+    """Return a warning for each of *leads* that may be a person who was stored already.
+
+    Args:
+        leads: As they were imported.
+        imported: What they have become.
+        within: As for `read_leads`.
+        first: The number of the first of *leads* in that list.
+    """
+    return [
+        _fault(() if within is None else (within, n), _SHEET.known_person(0, lead.contact)).message
+        for n, (lead, lead_id) in enumerate(zip(leads, imported.ids, strict=True), start=first)
+        if lead_id in imported.doubtful
+    ]
 
 
 def read_changes(given: LeadChanges) -> dict[str, str | None]:

@@ -38,7 +38,14 @@ from .errors import BODY_ERRORS, Refused, documented, field_fault, invalid_reque
 from .jobs import url_of
 from .limits import JOBS_PATH, MAX_WAIT_S, NDJSON, is_upload, media_type_of
 from .pieces import digest_of
-from .reading import ReadLeads, UploadedCompanies, read_companies, read_leads
+from .reading import (
+    LISTED_WARNINGS,
+    ReadLeads,
+    UploadedCompanies,
+    known_persons,
+    read_companies,
+    read_leads,
+)
 from .requests import (
     JOB_EXAMPLES,
     LEAD_EXAMPLES,
@@ -202,8 +209,10 @@ async def _items(
     read = await read_leads(wanted.leads, within="leads")
     ids: list[UUID] = []
     for leads in read.leads():
-        ids += (await runtime.leads.store.import_leads(leads)).ids
-    return await _texts(ids), read.warnings
+        imported = await runtime.leads.store.import_leads(leads)
+        read.warnings += known_persons(leads, imported, within="leads", first=len(ids))
+        ids += imported.ids
+    return await _texts(ids), read.warnings[:LISTED_WARNINGS]
 
 
 async def _texts(ids: Sequence[UUID]) -> tuple[str, ...]:
@@ -315,7 +324,9 @@ async def enrich_lead(
             check_time_is_left(terms)
             if isinstance(wanted, LeadReference):
                 await _check_known(wanted.lead_id, runtime)
-            ids += (await store.import_leads(whole)).ids
+            imported = await store.import_leads(whole)
+            read.warnings += known_persons(whole, imported)
+            ids += imported.ids
             items = tuple(map(str, ids))
             new = terms.new_job(runtime, JobKind.PIPELINE, items, origin=Origin.API)
             job = await submit(runtime, new, idempotency_key=None if keyed is None else keyed.key)

@@ -190,6 +190,13 @@ NO_PHONE: Final = kind(
     "escríbalo con su país, como +34 911 234 567",
 )
 
+KNOWN_PERSON: Final = kind(
+    "'{text}' may be a person who is stored already, with other data; it is a lead of its own",
+    "'{text}' puede ser una persona ya guardada, con otros datos; es un lead aparte",
+    "if it is the same person, write the name, company and e-mail address that are stored",
+    "si es la misma persona, escriba el nombre, la empresa y el correo que están guardados",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:

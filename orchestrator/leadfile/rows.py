@@ -153,6 +153,12 @@ class Sheet:
             field = name or f"cell {column + 1}"
         return RowProblem(self.file, row, field, flaw, level)
 
+    def known_person(self, row: int, contact: str | None) -> RowProblem:
+        """Return the warning that a row, read `FOR_PIPELINE`, may be of a person who is stored."""
+        column = self.columns[LeadField.CONTACT][0][0]
+        flaw = Flaw(flaws.KNOWN_PERSON, shown(contact or ""))
+        return self.problem(row, column, flaw, Level.WARNING)
+
     def _shape_problems(self, record: Record) -> Iterator[RowProblem]:
         """Yield what is wrong with the shape of *record* and the characters of its cells.
 

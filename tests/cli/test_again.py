@@ -42,6 +42,36 @@ def test_a_corrected_file_is_judged_by_what_it_says_now(emasai: Emasai, tmp_path
     assert _statuses(output)[0] in {"opportunity", "discarded"}
 
 
+def test_an_address_that_comes_later_belongs_to_the_lead(emasai: Emasai, tmp_path: Path) -> None:
+    """Not to a second one; a namesake is one, and the dry run, the row and the screen say so."""
+    leads, output, name = tmp_path / "leads.csv", tmp_path / "out.csv", f"x{uuid4().hex[:8]}"
+    address = f"ana@{name}.test"
+
+    def file(*emails: str) -> Path:
+        rows = (f"{name},Ana Ruiz,{email},,\n" for email in emails)
+        leads.write_text(HEADER + "".join(rows), encoding="utf-8")
+        return leads
+
+    ran = [
+        json.loads(emasai("run", file(email), "-o", output, "--json").out)
+        for email in ("", address, "", address)
+    ]
+    foretold = emasai("run", file(address, f"x{address}"), "--dry-run")
+    ended = emasai("run", leads, "-o", output)
+
+    counts = [[each[name] for name in ("new", "updated", "unchanged")] for each in ran]
+    assert counts == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]]
+    warning = "row 3: contact 'Ana Ruiz' may be a person who is stored already"
+    assert warning in foretold.err
+    assert "1 new, 1 unchanged" in foretold.out
+    assert warning in ended.err
+    assert "1 with warnings" in ended.out
+    with output.open(encoding="utf-8-sig", newline="") as rows:
+        warnings = [row["emasai_warnings"] for row in csv.DictReader(rows)]
+    assert warnings[0] == ""
+    assert warnings[1].startswith("contact 'Ana Ruiz' may be a person")
+
+
 @pytest.mark.parametrize(("rule", "updated"), [("keep", 0), ("fill", 0), ("replace", 1)])
 def test_who_wins_is_an_option(emasai: Emasai, tmp_path: Path, rule: str, updated: int) -> None:
     """A name that is typed otherwise replaces the stored one, or does not."""

@@ -69,6 +69,22 @@ async def test_a_stored_lead_is_run_by_its_id(api: Api) -> None:
     assert api.notifier.notified == ["interactive"]
 
 
+async def test_a_lead_that_comes_again_is_answered_under_its_id(api: Api) -> None:
+    """With its address for the first time, and where the same request is repeated, too."""
+    whole = {"company": "Acme", "contact": "Ana Ruiz", "email": "ana@acme.example"}
+    without = {name: whole[name] for name in ("company", "contact")}
+    key = {"Idempotency-Key": "once"}
+
+    first = (await api.client.post(ENRICH_LEAD, json=without)).json()
+    again = [(await api.client.post(ENRICH_LEAD, json=whole, headers=key)).json() for _ in range(2)]
+    other = {**whole, "email": "aruiz@acme.example"}
+    doubtful = (await api.client.post(ENRICH_LEAD, json=other)).json()
+
+    assert [each["lead_id"] for each in again] == [first["lead_id"]] * 2
+    assert doubtful["lead_id"] != first["lead_id"]
+    assert doubtful["warnings"][0].startswith("contact 'Ana Ruiz' may be a person who is stored")
+
+
 async def test_an_unknown_lead_is_not_found(api: Api) -> None:
     """An id that no stored lead has is answered at once, not by a job that fails."""
     answer = await api.client.post(ENRICH_LEAD, json={"lead_id": str(lead(2).id)})

@@ -103,6 +103,23 @@ async def test_faults_are_told_by_row(api: Api) -> None:
     assert body["faults"][1]["message"] == "is missing; fill it in or delete the row."
 
 
+async def test_a_corrected_file_updates_the_lead_and_says_what_is_in_doubt(api: Api) -> None:
+    """The address that was missing is filled in; with another address the person is in doubt."""
+    header = "company,contact,email\n"
+    first = (await sent(api, f"{header}Acme,Ana Ruiz,", "text/csv")).json()
+
+    rows = "Acme,Ana Ruiz,ana@acme.example\nZara,Eva Gil,eva@zara.example\n"
+    second = (await sent(api, header + rows, "text/csv")).json()
+    third = (await sent(api, f"{header}Acme,Ana Ruiz,aruiz@acme.example", "text/csv")).json()
+
+    counts = [[each[n] for n in ("stored", "updated", "unchanged")] for each in (first, second)]
+    assert counts == [[1, 0, 0], [1, 1, 0]]
+    assert (third["stored"], third["fault_count"]) == (1, 1)
+    fault = third["faults"][0]
+    assert (fault["row"], fault["field"], fault["is_error"]) == (2, "contact", False)
+    assert fault["message"].startswith("'Ana Ruiz' may be a person who is stored already")
+
+
 async def test_only_the_first_faults_are_listed(api: Api) -> None:
     """They have one cause; their number says that there are more."""
     rows = ["company,contact,email", "Acme,Ana,ana@acme.example", *["Beta,,b@beta.example"] * 150]
