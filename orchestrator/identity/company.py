@@ -65,6 +65,11 @@ _NUMBER_APART: Final = re.compile(
 _NUMBER_FIRST: Final = re.compile(r"^([0-9]+)_(?=[^\W\d_])(?!and_)")
 _FREEPHONE: Final = re.compile(r"^1_(?=8(?:00|33|44|55|66|77|88)_?[^\W\d_])")
 _COOPERATIVE: Final = re.compile(r"(?<![^_])co(?:mpany)?_(?=operativ)")
+_BEFORE_SURNAMES: Final = frozenset({"o", "mc", "mac"})
+_SURNAMES: Final = "|".join(sorted(words_of("surnames_behind_o_or_mc")))
+_SURNAME_APART: Final = re.compile(rf"(?<![^_])(o|mc|mac)_(?=(?:{_SURNAMES})s?(?:_|$))")
+_DOTTED_O: Final = re.compile(r"(?<!\w)o\.", re.IGNORECASE)
+"""An initial: O. Hara is not O'Hara."""
 _VOWELS: Final = frozenset("aeiou")
 _MUTE: Final = _VOWELS | {"h"}
 _ELIDED: Final = (["l"], ["d"])
@@ -246,7 +251,7 @@ def _reduce(words: list[str], name: str, country: str | None = None) -> Stripped
     stripped = strip(words, name, country)
     language = _languages(stripped.form, country)
     while True:
-        apart = _join_parts(_reword(stripped.words, name, language))
+        apart = _join_parts(_reword(stripped.words, name, language), name)
         joined = _join_letters(apart, name)
         # Together, the initials of "Talleres A B" would be a Swedish company, so they stay apart.
         reworded = joined if joined is apart or strip(joined).words == joined else apart
@@ -402,8 +407,8 @@ def _join_run(run: list[str]) -> list[str]:
     return ["".join(run)]
 
 
-def _join_parts(words: list[str]) -> list[str]:
-    """Join what is written apart and together: `Yield 10` and `Yield10`, `Co-operative`."""
+def _join_parts(words: list[str], name: str) -> list[str]:
+    """Join what is written apart and together: `Yield 10`, `Yield10`; `Co-operative`; `Mc Kee`."""
     text = joined = "_".join(words)
     if _DIGIT.search(text):
         joined = _NUMBER_APART.sub("", text)
@@ -411,6 +416,8 @@ def _join_parts(words: list[str]) -> list[str]:
         joined = _NUMBER_FIRST.sub(r"\1", _FREEPHONE.sub("1", joined))
     if "_operativ" in text:
         joined = _COOPERATIVE.sub("co", joined)
+    if not _BEFORE_SURNAMES.isdisjoint(words) and not _DOTTED_O.search(name):
+        joined = _SURNAME_APART.sub(r"\1", joined)
     return words if joined == text else joined.split("_")
 
 
