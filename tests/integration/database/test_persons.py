@@ -25,7 +25,7 @@ from orchestrator.gateway.records import _lead_conditions
 from orchestrator.infra.clock import utc_now
 from orchestrator.leads import LeadStore, lead_key, opportunity_id, opportunity_key
 from orchestrator.purchasing import Ledger
-from tests.support.cases import advance, discard, lead, purchase
+from tests.support.cases import advance, discard, lead, lead_of_row, purchase
 
 ANA = "ana.ruiz@acme.example"
 #: The same person at two companies, and a colleague.
@@ -100,6 +100,23 @@ async def test_letters_beyond_ascii_have_cases_too(engine: AsyncEngine, persons:
 
     assert await persons.leads_of("josé@acme.example") == [lead(4).id]
     assert await persons.leads_of("jose@acme.example") == []
+
+
+async def test_a_lead_that_got_its_address_later_is_the_persons(
+    engine: AsyncEngine, persons: Persons
+) -> None:
+    """It is erased with what was decided before; the first file, run again, makes a new lead."""
+    store, first = LeadStore(engine, utc_now), lead_of_row("Acme", "Ana Ruiz")
+    await store.import_leads([first])
+    await store.record(first, [advance()], "acme", basis="purchase-1")
+    await store.import_leads([lead_of_row("Acme", "Ana Ruiz", ANA)])
+
+    await persons.erase(await persons.leads_of(ANA), [])
+    left = await _rows(engine, leads, schema.decisions, schema.opportunities)
+    again = await store.import_leads([first])
+
+    assert left == [0, 0, 0]
+    assert again.report.new == 1
 
 
 @pytest.mark.usefixtures("store")
