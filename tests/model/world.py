@@ -219,10 +219,13 @@ class Machine(Selling):
             after = after._replace(overwritten=world.place_of(process.token) < world.wrote)
         bought = _page(args[6]) if name == "commit" else None
         if bought is not None:  # else it was adopted from the archive
-            brought = {*world.brought, ledger_id(bought["purchase_id"], bought["attempt"])}
-            is_refused = reply == b"lost" and self._has_ticket(world, bought)
+            ticket = ledger_id(bought["purchase_id"], bought["attempt"])
+            # The second call of one whose reply was lost may come after an invalidation.
+            is_first = ticket not in world.brought
+            is_refused = reply == b"lost" and is_first and self._has_ticket(world, bought)
             after = after._replace(
-                brought=tuple(sorted(brought)), refused=world.refused or is_refused
+                brought=tuple(sorted({*world.brought, ticket})),
+                refused=world.refused or is_refused,
             )
         return after, reply
 
