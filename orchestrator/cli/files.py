@@ -1,6 +1,6 @@
 """Several lead files, or those of a folder: one after another, each with results of its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,10 @@ from orchestrator.cli.summary import Estimate, show_estimate
 from orchestrator.leadfile import LeadFileError, file_flaws
 
 #: Suffixes of what may be a lead file.
-SUFFIXES: Final = (".csv", ".tsv", ".txt", ".xlsx", ".ods", ".json", ".ndjson", ".gz", ".zip")
+SUFFIXES: Final = (
+    *(".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".xls", ".ods"),
+    *(".json", ".ndjson", ".jsonl", ".gz", ".zip"),
+)
 #: From the worst on.
 _WORST_FIRST: Final = (Exit.FAILED, Exit.BUDGET, Exit.PARTLY, Exit.DONE)
 #: A file, and what may still be spent on it, None without a limit.
@@ -72,8 +75,7 @@ class _Work:
                 batch, outputs = self._opened(path, cap)
             except LeadFileError as error:
                 self.unusable[path] = error
-                sentence = error.sentence(runtime.settings.language)
-                err.print(f"emasai: {sentence}", style="red", soft_wrap=True)
+                _tell(runtime, error)
                 continue
             outcome = await run_batch(runtime, batch, outputs, quiet=self.as_json)
             self.outcomes[path] = outcome
@@ -133,29 +135,48 @@ def run_files(
     with_runtime(lambda runtime: work.do(runtime, paths), workers=WORKERS)
     if as_json:
         done = [{"file": str(path), **each.as_json()} for path, each in work.outcomes.items()]
-        unusable = [{"file": str(p), "reason": str(why)} for p, why in work.unusable.items()]
+        unusable = _as_json(work.unusable)
         print_json({"files": done, "unusable": unusable, "left": list(map(str, work.left))})
     if work.left:
         notice(f"Not begun: {', '.join(map(str, work.left))}.", "Run the same command again.")
     raise typer.Exit(work.exit_code)
 
 
+def _tell(runtime: Runtime, error: LeadFileError) -> None:
+    sentence = error.sentence(runtime.settings.language)
+    err.print(f"emasai: {sentence}", style="red", soft_wrap=True)
+
+
+def _as_json(unusable: Mapping[Path, LeadFileError]) -> list[dict[str, str]]:
+    return [{"file": str(path), "reason": str(error)} for path, error in unusable.items()]
+
+
 def estimate_files(
     paths: Sequence[Path], open_batch: OpenBatch, *, cap_micros: int | None, as_json: bool
 ) -> None:
-    """Print what the batch of each file would buy, each as if it were the only one."""
+    """Print what the batch of each file would buy, each as if it were the only one.
 
-    async def work(runtime: Runtime) -> dict[Path, Estimate]:
-        return {
-            path: await look_at(runtime, open_batch(path, cap_micros), quiet=as_json)
-            for path in paths
-        }
+    A file that cannot be used is told of; the exit code says so.
+    """
+    estimates: dict[Path, Estimate] = {}
+    unusable: dict[Path, LeadFileError] = {}
 
-    estimates = with_runtime(work)
+    async def work(runtime: Runtime) -> None:
+        for path in paths:
+            try:
+                batch = open_batch(path, cap_micros)
+                estimates[path] = await look_at(runtime, batch, quiet=as_json)
+            except LeadFileError as error:
+                unusable[path] = error
+                _tell(runtime, error)
+
+    with_runtime(work)
     if as_json:
         found = [{"file": str(path), **each.as_json()} for path, each in estimates.items()]
-        print_json({"files": found})
-        return
-    for path, estimate in estimates.items():
-        out.print(f"{path}:", style="bold")
-        show_estimate(estimate, as_json=False)
+        print_json({"files": found, "unusable": _as_json(unusable)})
+    else:
+        for path, estimate in estimates.items():
+            out.print(f"{path}:", style="bold")
+            show_estimate(estimate, as_json=False)
+    if unusable:
+        raise typer.Exit(Exit.PARTLY if estimates else Exit.FAILED)

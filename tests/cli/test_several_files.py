@@ -66,10 +66,14 @@ def test_results_of_several_files_go_to_a_folder(emasai: Emasai, tmp_path: Path)
 
 
 def test_a_dry_run_of_several_files_shows_each(emasai: Emasai, tmp_path: Path) -> None:
-    """And changes nothing."""
-    files = [_file(tmp_path / "a.csv"), _file(tmp_path / "b.csv")]
+    """It changes nothing, and one that cannot be used hides no other."""
+    files = [_file(tmp_path / "a.csv"), tmp_path / "b.xls", _file(tmp_path / "c.csv")]
+    files[1].write_bytes(b"\xd0\xcf\x11\xe0 an old workbook")
 
-    ended = emasai("run", *files, "--dry-run", "--json")
+    ended = emasai("run", tmp_path, "--dry-run", "--json")
 
-    assert [each["new"] for each in json.loads(ended.out)["files"]] == [1, 1]
-    assert sorted(tmp_path.iterdir()) == sorted(files)
+    seen = json.loads(ended.out)
+    assert ended.code == 3
+    assert [each["new"] for each in seen["files"]] == [1, 1]
+    assert [each["file"] for each in seen["unusable"]] == [str(files[1])]
+    assert sorted(tmp_path.iterdir()) == files
