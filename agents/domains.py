@@ -43,6 +43,8 @@ def is_within(domain: str, parent: str) -> bool:
 
 def listed_parent(domain: str, listed: tuple[str, ...]) -> str | None:
     """Return the first of the *listed* domains that *domain* is within, if any."""
+    if not domain.endswith(listed):  # of a million domains, hardly one is within any
+        return None
     return next((parent for parent in listed if is_within(domain, parent)), None)
 
 

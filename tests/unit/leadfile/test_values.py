@@ -1,6 +1,11 @@
 """Single cells: what is accepted, and what it becomes."""
 
+from contextlib import suppress
+
 import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from orchestrator.leadfile.cells import (
     BadValueError,
@@ -136,3 +141,22 @@ def test_what_cannot_be_dialled_is_doubted(typed: str, country_code: str | None)
     """Too short, an unknown prefix, or no number at all."""
     with pytest.raises(BadValueError):
         phone(typed, country_code)
+
+
+@given(address=st.from_regex(r"[a-z0-9._-]{1,70}@[a-z0-9.-]{1,70}\.[a-z]{2,9}", fullmatch=True))
+@example(address="ana@acme.localhost")
+@example(address="ana@xn--a.test")
+@example(address=f"{'a' * 65}@acme.test")
+@example(address=f"ana@{'a' * 64}.test")
+@example(address="ana@a.arpa")
+@example(address="ana.@acme.test")
+@settings(max_examples=500)
+def test_usual_addresses_are_judged_as_the_library_judges_them(address: str) -> None:
+    """A short way for most of them changes nothing."""
+    try:
+        expected = validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        with suppress(BadValueError):  # a part of it may be one
+            assert email_address(address) != address
+    else:
+        assert email_address(address) == expected.normalized
