@@ -132,7 +132,7 @@ def test_initials_and_signs_are_read_in_every_writing(writings: list[str]) -> No
         ("Inversiones BV", "inversiones_bv"),
         ("Inversiones KG", "inversiones_kg"),
         ("Cerrajería AG", "cerrajeria_ag"),
-        ("Talleres Demoledora AB", "talleres_demoledora_ab"),
+        ("Demoledora AB", "demoledora_ab"),
         ("Kuka AG", "kuka"),
         ("Casa Sal", "casa_sal"),
         ("FARO SAL", "faro"),
