@@ -179,7 +179,7 @@ def test_names_of_columns_go_before_cells(given_file: GivenFile) -> None:
     ("columns", "field", "name"),
     [
         # Pages of a portal, of networks, and what is no website at all.
-        ("Directory URL,Website|kompass.test/a,a.test|kompass.test/b,b.test", "website", "Website"),
+        ("URL,Website|kompass.test/a,a.test|kompass.test/b,b.test", "website", "Website"),
         ("Web,URL|linkedin.com/in/a,a.test|linkedin.com/in/b,", "website", "URL"),
         ("Account site,Website|Head office,a.test|Plant 2,b.test", "website", "Website"),
         ("Contact number,Phone|C1,+34 983 234 567|C2,+34 983 234 568", "phone", "Phone"),
