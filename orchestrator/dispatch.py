@@ -549,9 +549,19 @@ class _Chosen:
 async def _cap(runtime: Runtime, job: Job, max_cost_micros: int | None) -> int | None:
     if max_cost_micros is not None or job.max_cost_micros is None:
         return max_cost_micros
-    # Not from the tally: it has nothing of purchases whose answer was lost.
-    spent_micros = (await runtime.purchasing.budget.account(run_account(job.job_id))).spent_micros
-    return max(0, job.max_cost_micros - spent_micros)
+    return max(0, job.max_cost_micros - await spent_by(runtime, job.job_id))
+
+
+async def spent_by(runtime: Runtime, job_id: str) -> int:
+    """Return what a job has spent, in micro-USD, and may have spent on answers that were lost.
+
+    It is more than the costs of its results add up to: an item that failed has none, whatever was
+    bought for it before.
+
+    Raises:
+        StoreUnavailable, DatabaseUnavailable: The job's account cannot be read.
+    """
+    return (await runtime.purchasing.budget.account(run_account(job_id))).spent_micros
 
 
 async def _to_buy(

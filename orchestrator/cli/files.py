@@ -13,6 +13,7 @@ from orchestrator.cli.console import Exit, err, notice, out, print_json
 from orchestrator.cli.installation import WORKERS
 from orchestrator.cli.session import with_runtime
 from orchestrator.cli.summary import Estimate, show_estimate
+from orchestrator.dispatch import spent_by
 from orchestrator.leadfile import LeadFileError, file_flaws
 
 #: Suffixes of what may be a lead file.
@@ -66,8 +67,8 @@ class _Work:
 
     async def do(self, runtime: Runtime, paths: Sequence[Path]) -> None:
         """Do the batch of each file, until the money is spent or after Ctrl-C."""
+        cap = self.cap_micros
         for number, path in enumerate(paths):
-            cap = self._cap_left()
             if cap is not None and cap <= 0:
                 self.left = paths[number:]
                 return
@@ -79,6 +80,8 @@ class _Work:
                 continue
             outcome = await run_batch(runtime, batch, outputs, quiet=self.as_json)
             self.outcomes[path] = outcome
+            if cap is not None and outcome.job is not None:
+                cap -= await spent_by(runtime, outcome.job.job_id)
             if not self.as_json:
                 out.print(f"{path}:", style="bold")
                 show_outcome(outcome, items=self.items)
@@ -93,13 +96,6 @@ class _Work:
         if outputs.output is not None and outputs.output in taken:
             raise LeadFileError.of(outputs.output, file_flaws.TAKEN, file=path)
         return batch, outputs
-
-    def _cap_left(self) -> int | None:
-        if self.cap_micros is None:
-            return None
-        summaries = [outcome.summary for outcome in self.outcomes.values()]
-        spent = sum(each.spent_micros + each.uncertain_micros for each in summaries)
-        return self.cap_micros - spent
 
     @property
     def exit_code(self) -> Exit:
