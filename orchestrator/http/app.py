@@ -21,27 +21,22 @@ from orchestrator.jobs import Notifier
 from orchestrator.settings import Settings
 
 from . import (
-    dashboard,
     failed_items,
     health,
     identity,
     jobs,
-    lead_details,
     lead_files,
     leads,
-    metrics,
     money,
+    openapi,
     opportunities,
-    persons,
-    reference,
     submitting,
     watches,
 )
-from .contract import Contract
 from .errors import KNOWN_ERRORS, REQUEST_ID, Refusal, answer_error
 from .health import HealthChecks
 from .limits import BodyLimit
-from .openapi import UNVERSIONED, DocumentedApi
+from .openapi import UNVERSIONED, Contract, DocumentedApi
 from .security import KEY_DOCUMENTED, OPEN_PATHS, Guard
 
 log = structlog.get_logger(__name__)
@@ -117,24 +112,24 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         redoc_url=None,
     )
     # `failed` is no job id, so the failed items come before the jobs.
-    for part in (
-        submitting,
-        failed_items,
-        jobs,
-        lead_files,
-        leads,
-        lead_details,
-        opportunities,
-        persons,
-        dashboard,
-        identity,
-        money,
-        watches,
-        metrics,
+    for router in (
+        submitting.router,
+        failed_items.router,
+        jobs.router,
+        lead_files.router,
+        leads.router,
+        leads.details,
+        opportunities.router,
+        leads.persons,
+        opportunities.dashboard,
+        identity.router,
+        money.router,
+        watches.router,
+        health.keyed,
     ):
-        app.include_router(part.router, dependencies=KEY_DOCUMENTED)
+        app.include_router(router, dependencies=KEY_DOCUMENTED)
     app.include_router(health.router)
-    app.include_router(reference.router)
+    app.include_router(openapi.documentation)
     return app
 
 

@@ -27,6 +27,7 @@ from orchestrator.leads import OnConflict
 from .errors import BODY_ERRORS, LISTED_FAULTS, Refused, documented
 from .jobs import url_of
 from .limits import CSV, FILE_TYPES, IMPORT_PATH
+from .reading import FileQuery, RowFault, no_usable_row, opened, parts_of, spooled, turn
 from .requests import (
     FILE_SCHEMA,
     CallerOfRequest,
@@ -36,7 +37,6 @@ from .requests import (
     check_time_is_left,
     terms_of,
 )
-from .spooling import FileQuery, RowFault, no_usable_row, opened, parts_of, spooled, turn
 from .submitting import JobAccepted, accepted, keyed_request, replayed_job
 from .versions import WHOLE_INSTALLATION
 

@@ -1,4 +1,4 @@
-"""Opportunities for the platform's other services: `/oportunidades`, read through the cache."""
+"""Opportunities for the platform's other services, through the cache, and the dashboard's sums."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -6,18 +6,20 @@ from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
-from orchestrator.cache import Kind, count_lookup
+from orchestrator.cache import Kind, count_lookup, key_of
 from orchestrator.fence.writes import Written
 from orchestrator.gateway import (
     Author,
+    DashboardMetrics,
     NewOpportunity,
     OpportunityFields,
     OpportunityHistory,
     OpportunityListFilter,
     OpportunityRecord,
     OpportunityState,
+    dashboard_metrics,
 )
 from orchestrator.infra.bounds import FilledText, Instant
 
@@ -299,3 +301,24 @@ async def read_history(
     `version` of this one.
     """
     return await runtime.gateway.records.history(oportunidad_id, before=antes_de, limit=limit)
+
+
+dashboard = APIRouter(prefix="/dashboard", tags=["dashboard"], dependencies=[WHOLE_INSTALLATION])
+
+_KEY = key_of(Kind.DASHBOARD, "general")
+
+
+@dashboard.get("/metrics", summary="Numbers for the dashboard", responses=documented())
+async def read_metrics(runtime: RuntimeOfApp) -> DashboardMetrics:
+    """Count leads and opportunities, and sum what they may be worth, in whole units of a currency.
+
+    The numbers are kept for five minutes; `calculado_en` says when they were counted.
+    """
+    cache = runtime.gateway.cache
+    try:
+        return DashboardMetrics.model_validate(await cache.get(_KEY))
+    except ValidationError:
+        # There is none, or another program or version has stored it.
+        metrics = await dashboard_metrics(runtime.backends.engine, runtime.clock())
+        await cache.set(_KEY, metrics.model_dump(mode="json"))
+        return metrics

@@ -40,11 +40,15 @@ from .limits import JOBS_PATH, MAX_WAIT_S, NDJSON, is_upload, media_type_of
 from .pieces import digest_of
 from .reading import (
     LISTED_WARNINGS,
+    FileQuery,
     ReadLeads,
     UploadedCompanies,
     known_persons,
+    opened,
     read_companies,
     read_leads,
+    spooled,
+    turn,
 )
 from .requests import (
     JOB_EXAMPLES,
@@ -64,7 +68,6 @@ from .requests import (
     check_time_is_left,
     terms_of,
 )
-from .spooling import FileQuery, opened, spooled, turn
 
 REPLAYED: Final = "Idempotent-Replayed"
 #: How long a caller waits for the answer changes nothing of the request.

@@ -12,9 +12,8 @@ from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from orchestrator.http.app import RequestLog
-from orchestrator.http.openapi import operations_in
-from orchestrator.http.problems import PROBLEMS
-from orchestrator.http.reference import page_of
+from orchestrator.http.errors import PROBLEMS
+from orchestrator.http.openapi import operations_in, page_of
 from orchestrator.http.requests import JOB_EXAMPLES, LEAD_EXAMPLES, SPANISH
 from orchestrator.settings import Settings
 

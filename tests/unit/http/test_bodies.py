@@ -10,9 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator.http import limits
-from orchestrator.http.errors import MAX_BODY_BYTES
+from orchestrator.http.errors import MAX_BODY_BYTES, PROBLEMS
 from orchestrator.http.limits import CSV, JOBS_PATH, BodyLimit
-from orchestrator.http.problems import PROBLEMS
 from orchestrator.infra.bounds import MAX_ITEMS
 
 from .conftest import Api

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from orchestrator.http.contract import preferred
+from orchestrator.http.openapi import preferred
 
 from .conftest import Api
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from orchestrator.cache import Kind, key_of
-from orchestrator.http import spooling
+from orchestrator.http import reading
 from orchestrator.settings import Settings
 from tests.support.workbooks import workbook
 
@@ -183,7 +183,7 @@ async def test_a_file_that_is_too_long_is_refused(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its rows are counted before any of them is stored."""
-    monkeypatch.setattr(spooling, "MAX_ROWS", 1)
+    monkeypatch.setattr(reading, "MAX_ROWS", 1)
 
     answer = await sent(api, CSV, "text/csv")
 
@@ -250,7 +250,7 @@ async def test_one_file_is_read_at_a_time(api: Api, monkeypatch: pytest.MonkeyPa
     answers = await asyncio.gather(*(sent(api, CSV, "text/csv") for _ in range(3)))
     assert {answer.status_code for answer in answers} == {202}
 
-    monkeypatch.setattr(spooling, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(reading, "_PATIENCE_S", 0.01)
     async with api.app.state.reading_file:
         busy = await sent(api, CSV, "text/csv")
 

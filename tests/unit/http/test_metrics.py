@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from orchestrator.cache import Kind, count_lookup
-from orchestrator.http.metrics import pace_families
+from orchestrator.http.health import pace_families
 from orchestrator.messaging import Heartbeat
 from orchestrator.purchasing import PurchaseOutcome, day_account
 from orchestrator.settings import Settings
