@@ -6,17 +6,14 @@ a worker looks for it, within a second; a doubled one changes nothing.
 
 from orchestrator.infra.slots import Lane
 from orchestrator.jobs.chunk import PoisonTracker
-from orchestrator.jobs.errors import (
-    AlreadyRequeued,
-    JobGone,
-    KeyInFlight,
-    KeyReused,
-    RemovedJob,
-    UnreadableJob,
+from orchestrator.jobs.intake import (
+    IDEMPOTENCY_TTL,
+    IdempotencyKeys,
+    Intake,
+    KeyedRequest,
+    Part,
+    UnsealedJob,
 )
-from orchestrator.jobs.idempotency import IDEMPOTENCY_TTL, IdempotencyKeys, KeyedRequest
-from orchestrator.jobs.intake import Intake, Part, UnsealedJob
-from orchestrator.jobs.keys import idempotency_name
 from orchestrator.jobs.listing import (
     Backlog,
     JobCursor,
@@ -27,26 +24,32 @@ from orchestrator.jobs.listing import (
 )
 from orchestrator.jobs.model import (
     CHUNK_ITEMS,
+    AlreadyRequeued,
     Command,
     DeadLetter,
     GivenUp,
     Item,
     Job,
     JobContext,
+    JobGone,
     JobKind,
     JobState,
+    KeyInFlight,
+    KeyReused,
     NewJob,
     NotNow,
     Origin,
+    RemovedJob,
     Report,
     RequestKey,
     Tries,
+    UnreadableJob,
     lane_of,
 )
 from orchestrator.jobs.records import JobRecords
 from orchestrator.jobs.results import Failure, FailureFilter, Failures, JobResults, RowResult
 from orchestrator.jobs.runner import ChunkRunner, Notifier
-from orchestrator.jobs.stored import SEGMENT_ROWS, Numbers, Segment
+from orchestrator.jobs.stored import SEGMENT_ROWS, Numbers, Segment, idempotency_name
 
 __all__ = [
     "CHUNK_ITEMS",

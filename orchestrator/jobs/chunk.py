@@ -18,8 +18,6 @@ from orchestrator.infra.clock import Clock
 from orchestrator.infra.logs import error_class
 from orchestrator.infra.redis_client import StoreUnavailable, store_errors
 from orchestrator.infra.slots import Lane, Slots
-from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
-from orchestrator.jobs.keys import JobKeys
 from orchestrator.jobs.model import (
     UNREADABLE_RESULT,
     DeadLetter,
@@ -31,8 +29,11 @@ from orchestrator.jobs.model import (
     Pause,
     Report,
     Tries,
+    UnreadableChunk,
+    UnreadableJob,
 )
 from orchestrator.jobs.records import ChunkLease, JobRecords
+from orchestrator.jobs.stored import JobKeys
 
 #: Items that one process has in flight. They mostly wait, which costs memory and nothing else; the
 #: limit keeps a process from taking more than it can finish in good time.

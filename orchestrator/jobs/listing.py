@@ -14,11 +14,8 @@ from redis.exceptions import ResponseError
 
 from orchestrator.infra.redis_client import scan_batches, store_errors
 from orchestrator.infra.slots import Lane
-from orchestrator.jobs.errors import UnreadableJob
-from orchestrator.jobs.keys import ALL, ROOT, UNREADABLE, JobKeys, LaneKeys
-from orchestrator.jobs.model import Job, JobState
-from orchestrator.jobs.repair import with_repair
-from orchestrator.jobs.stored import job_of
+from orchestrator.jobs.model import Job, JobState, UnreadableJob
+from orchestrator.jobs.stored import ALL, ROOT, UNREADABLE, JobKeys, LaneKeys, job_of, with_repair
 
 #: Records of one read.
 PAGE = 200

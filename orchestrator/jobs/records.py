@@ -20,12 +20,30 @@ from orchestrator.infra.redis_client import (
     store_errors,
 )
 from orchestrator.infra.slots import Lane
-from orchestrator.jobs.errors import UnreadableChunk, UnreadableJob
-from orchestrator.jobs.keys import ACTIVE, ROOT, JobKeys
 from orchestrator.jobs.listing import is_wrong_type, read_jobs, readable
-from orchestrator.jobs.model import Command, Item, Job, JobState, Report, origins, target
-from orchestrator.jobs.repair import set_aside, with_repair
-from orchestrator.jobs.stored import ROW_COUNT, TALLY, items_in, job_of, row_count_in
+from orchestrator.jobs.model import (
+    Command,
+    Item,
+    Job,
+    JobState,
+    Report,
+    UnreadableChunk,
+    UnreadableJob,
+    origins,
+    target,
+)
+from orchestrator.jobs.stored import (
+    ACTIVE,
+    ROOT,
+    ROW_COUNT,
+    TALLY,
+    JobKeys,
+    items_in,
+    job_of,
+    row_count_in,
+    set_aside,
+    with_repair,
+)
 
 T = TypeVar("T")
 _MS: Final = timedelta(milliseconds=1)

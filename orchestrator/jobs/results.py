@@ -12,11 +12,9 @@ from redis.asyncio import Redis
 
 from orchestrator.infra.redis_client import store_errors
 from orchestrator.infra.slots import Lane
-from orchestrator.jobs.errors import UnreadableJob
-from orchestrator.jobs.keys import FAILURES, JobKeys
 from orchestrator.jobs.listing import is_wrong_type, read_jobs, text_or_nothing, walk
-from orchestrator.jobs.model import UNREADABLE_RESULT, Job, JsonObject
-from orchestrator.jobs.stored import SEGMENT_ROWS, Segment, numbers_in
+from orchestrator.jobs.model import UNREADABLE_RESULT, Job, JsonObject, UnreadableJob
+from orchestrator.jobs.stored import FAILURES, SEGMENT_ROWS, JobKeys, Segment, numbers_in
 
 #: Rows of one read.
 RESULTS_BATCH = 1000

@@ -25,8 +25,7 @@ from orchestrator.jobs.chunk import (
     PoisonTracker,
     Tools,
 )
-from orchestrator.jobs.errors import UnreadableJob
-from orchestrator.jobs.model import JobKind, JobState, NotNow
+from orchestrator.jobs.model import JobKind, JobState, NotNow, UnreadableJob
 from orchestrator.jobs.records import ChunkLease, JobRecords
 
 log = structlog.get_logger(__name__)

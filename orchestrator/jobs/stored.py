@@ -1,17 +1,178 @@
-"""Sets of numbers as Redis' bitmaps have them: the highest bit of a byte is the first. Pure."""
+"""Jobs as Redis DB 3 has them: their keys, their records, and the repair of what is damaged.
 
+All keys expire: a job is remembered for `EMASAI_JOB_TTL_S` after it was accepted, and what was
+stored for a job that was never sealed for an hour. The scripts build the same keys by the same
+rules (`lua/job.lua`).
+
+Where something else has written over the keys of jobs, no lane or list stops: an index of another
+type is set aside and built anew from the records, a job that is damaged itself is set aside alone.
+Both are logged, and `emasai doctor` names them.
+"""
+
+import hashlib
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 import orjson
+import structlog
+from redis.asyncio import Redis
 
+from orchestrator.infra.redis_client import (
+    DAMAGE,
+    StoreRefused,
+    load_script,
+    scan_batches,
+    store_errors,
+)
 from orchestrator.infra.slots import Lane
-from orchestrator.jobs.errors import UnreadableJob
-from orchestrator.jobs.model import Item, Job, JobKind, JobState, Origin
 
+from .model import Item, Job, JobKind, JobState, Origin, UnreadableJob
+
+#: What all keys of jobs begin with.
+ROOT = "jobs1:"
+#: Sorted set of jobs that are not finished, by the instant of acceptance (ms).
+ACTIVE = f"{ROOT}active"
+#: Sorted set of all jobs that are remembered, by the instant of acceptance (ms).
+ALL = f"{ROOT}all"
+#: Sorted set of jobs with dead letters, by the instant of the last one (ms).
+FAILURES = f"{ROOT}failures"
+#: Sorted set of jobs whose records cannot be read, by the instant when that was found (ms).
+UNREADABLE = f"{ROOT}unreadable"
+
+
+def pointer(digest: str) -> str:
+    """Return the key that leads from a batch's digest to the unfinished job of that batch."""
+    return f"{ROOT}same:{digest}"
+
+
+def idempotency_name(tenant: str, key: str) -> str:
+    """Return the name under which *key*, any text, is remembered for *tenant*."""
+    return hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()
+
+
+def idempotency_key(name: str) -> str:
+    """Return the key that says what the requests under an idempotency key became."""
+    return f"{ROOT}key:{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneKeys:
+    """All keys of one lane."""
+
+    lane: str
+
+    @property
+    def held(self) -> str:
+        """Sorted set of `<job>:<chunk>` that workers hold, by when to look at them (ms)."""
+        return f"{ROOT}lane:{self.lane}:held"
+
+    @property
+    def tenants(self) -> str:
+        """Sorted set of queued tenants, by the instant of their last turn (microseconds)."""
+        return f"{ROOT}lane:{self.lane}:tenants"
+
+    @property
+    def backlog(self) -> str:
+        """Hash: job -> its chunks that no worker holds; `chunks` -> those of all jobs."""
+        return f"{ROOT}lane:{self.lane}:backlog"
+
+    @property
+    def waiting(self) -> str:
+        """Sorted set of jobs with such chunks, by acceptance (ms)."""
+        return f"{ROOT}lane:{self.lane}:waiting"
+
+    def jobs(self, tenant: str) -> str:
+        """Return the key of a tenant's queued jobs: sorted set, by acceptance (ms)."""
+        return f"{ROOT}lane:{self.lane}:jobs:{tenant}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobKeys:
+    """All keys of one job."""
+
+    job_id: str
+
+    @property
+    def record(self) -> str:
+        """Hash: what was asked for, its state, its tally, the first chunk no worker ever had."""
+        return f"{ROOT}{self.job_id}"
+
+    @property
+    def results(self) -> str:
+        """Hash: item number -> result, JSON."""
+        return f"{ROOT}{self.job_id}:results"
+
+    @property
+    def finished(self) -> str:
+        """Bitmap of finished chunks."""
+        return f"{ROOT}{self.job_id}:finished"
+
+    @property
+    def held(self) -> str:
+        """Set of chunks that workers hold."""
+        return f"{ROOT}{self.job_id}:held"
+
+    @property
+    def returned(self) -> str:
+        """Set of chunks that were handed back unfinished, or whose worker was lost."""
+        return f"{ROOT}{self.job_id}:returned"
+
+    @property
+    def losses(self) -> str:
+        """Hash: chunk -> workers that were lost with it; `f:<chunk>` -> how often it failed."""
+        return f"{ROOT}{self.job_id}:losses"
+
+    @property
+    def begun(self) -> str:
+        """Hash: item number -> how often it was begun, `<number>:step` -> the last step of it."""
+        return f"{ROOT}{self.job_id}:begun"
+
+    @property
+    def timeline(self) -> str:
+        """List of `<ms> <event>`."""
+        return f"{ROOT}{self.job_id}:timeline"
+
+    def failed(self, code: str) -> str:
+        """Return the key of the bitmap of items that are dead letters with *code*."""
+        return f"{ROOT}{self.job_id}:failed:{code}"
+
+    @property
+    def requeued(self) -> str:
+        """Bitmap of dead letters that another job has."""
+        return f"{ROOT}{self.job_id}:requeued"
+
+    @property
+    def failed_items(self) -> str:
+        """Bitmap: which of its parent's dead letters a job takes over."""
+        return f"{ROOT}{self.job_id}:letters"
+
+    @property
+    def failed_at(self) -> str:
+        """String: when each dead letter failed, after how many attempts; 6 bytes an item."""
+        return f"{ROOT}{self.job_id}:failed_at"
+
+    def items(self, chunk: int) -> str:
+        """Return the key of a chunk's items: JSON list of [number, item]."""
+        return f"{ROOT}{self.job_id}:items:{chunk}"
+
+    @property
+    def row_counts(self) -> str:
+        """String: how many rows each item answers, 32 bits each; none where it is one each."""
+        return f"{ROOT}{self.job_id}:row_counts"
+
+    def rows(self, segment: int) -> str:
+        """Return the key of a segment of rows, see `stored`; none where rows are items."""
+        return f"{ROOT}{self.job_id}:rows:{segment}"
+
+    def chunk_lease(self, chunk: int) -> str:
+        """Return the key that holds the token of the worker that has the chunk."""
+        return f"{ROOT}{self.job_id}:claim:{chunk}"
+
+
+#: The numbers that a byte of one of Redis' bitmaps stands for: its highest bit is the first.
 _BITS: Final = tuple(tuple(bit for bit in range(8) if byte & (0x80 >> bit)) for byte in range(256))
 
 
@@ -196,3 +357,64 @@ def _count(text: str) -> int:
 
 def _instant(milliseconds: str) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+
+
+log = structlog.get_logger(__name__)
+
+#: How long what was set aside can be looked at.
+KEPT: Final = timedelta(days=7)
+_MS: Final = timedelta(milliseconds=1)
+#: Ids of jobs have so many characters.
+_ANY_JOB: Final = ROOT + "?" * 32
+
+
+async def with_repair(
+    redis: Redis,
+    operation: str,
+    step: Callable[[], Awaitable[T]],
+    *,
+    job_id: str | None = None,
+    ttl: timedelta = KEPT,
+) -> T:
+    """Return what *step* returns; where an index of jobs is damaged, repair that first.
+
+    Raises:
+        UnreadableJob: *job_id* itself is damaged; it is set aside.
+        StoreUnavailable: Redis is unavailable, or refuses *operation* for another reason.
+    """
+    try:
+        with store_errors(operation):
+            return await step()
+    except StoreRefused as refused:
+        if refused.reason not in DAMAGE:
+            raise
+    await fix(redis, ttl=ttl)
+    try:
+        with store_errors(operation):
+            return await step()
+    except StoreRefused as refused:
+        if refused.reason not in DAMAGE or job_id is None:
+            raise
+        await set_aside(redis, job_id, ttl=ttl)
+        raise UnreadableJob(job_id, "a part of another type") from None
+
+
+async def fix(redis: Redis, *, ttl: timedelta = KEPT) -> None:
+    """Set aside all indexes of jobs that are damaged, and build them anew."""
+    script = load_script(redis, "orchestrator.jobs", "job", "fix")
+    with store_errors("job fix"):
+        moved = await script(keys=[ROOT], args=[ttl // _MS])
+        if moved:
+            async for batch in scan_batches(redis, _ANY_JOB):
+                job_ids = [key.removeprefix(ROOT.encode()) for key in batch]
+                await script(keys=[ROOT], args=[ttl // _MS, *job_ids])
+            names = sorted(name.decode("utf-8", "backslashreplace") for name in moved)
+            log.error("jobs.index_set_aside", keys=names)
+
+
+async def set_aside(redis: Redis, job_id: str, *, ttl: timedelta = KEPT) -> None:
+    """Keep a job that is damaged from being worked on."""
+    script = load_script(redis, "orchestrator.jobs", "job", "aside")
+    with store_errors("job set aside"):
+        await script(keys=[ROOT], args=[ttl // _MS, job_id])
+    log.error("job.set_aside", job_id=job_id)

@@ -6,7 +6,7 @@ import orjson
 from redis.asyncio import Redis
 
 from orchestrator.jobs import JobKind, NewJob
-from orchestrator.jobs.keys import FAILURES, JobKeys
+from orchestrator.jobs.stored import FAILURES, JobKeys
 from tests.support.job_records import AcceptingRecords
 
 _TTL = timedelta(hours=1)

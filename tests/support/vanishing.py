@@ -4,7 +4,7 @@ from redis.asyncio import Redis
 
 from orchestrator.infra.redis_client import load_script
 from orchestrator.jobs import Lane
-from orchestrator.jobs.keys import ROOT
+from orchestrator.jobs.stored import ROOT
 
 
 async def vanish_with_a_chunk(

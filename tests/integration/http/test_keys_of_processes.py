@@ -7,7 +7,7 @@ import httpx
 from redis import Redis
 
 from orchestrator.embedded.stack import Valkey
-from orchestrator.jobs.keys import idempotency_key, idempotency_name
+from orchestrator.jobs.stored import idempotency_key, idempotency_name
 from orchestrator.settings import load
 from tests.support.api_process import running_api
 from tests.support.database import migrated_file

@@ -20,7 +20,7 @@ from orchestrator.jobs import (
     NewJob,
     Report,
 )
-from orchestrator.jobs.keys import ROOT, JobKeys, LaneKeys
+from orchestrator.jobs.stored import ROOT, JobKeys, LaneKeys
 from tests.support.async_waiting import eventually
 from tests.support.commands import commands, forget_commands
 from tests.support.job_records import AcceptingRecords, open_items

@@ -14,7 +14,7 @@ from orchestrator.dispatch import submit, submit_stream
 from orchestrator.identity import Mention
 from orchestrator.infra.redis_client import StoreFull
 from orchestrator.jobs import SEGMENT_ROWS, Job, JobKind, JobState, NewJob, Report
-from orchestrator.jobs.keys import JobKeys
+from orchestrator.jobs.stored import JobKeys
 from tests.support.job_records import open_items
 from tests.support.known_companies import KNOWN_PRICE as PRICE
 from tests.support.known_companies import know

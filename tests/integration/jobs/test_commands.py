@@ -16,7 +16,7 @@ from orchestrator.jobs import (
     NewJob,
     PoisonTracker,
 )
-from orchestrator.jobs.keys import JobKeys
+from orchestrator.jobs.stored import JobKeys
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
 from tests.support.job_records import AcceptingRecords

@@ -30,7 +30,7 @@ from orchestrator.jobs import (
     Segment,
     UnreadableJob,
 )
-from orchestrator.jobs.keys import ACTIVE, ALL, FAILURES, UNREADABLE, JobKeys, LaneKeys, pointer
+from orchestrator.jobs.stored import ACTIVE, ALL, FAILURES, UNREADABLE, JobKeys, LaneKeys, pointer
 from tests.support.async_waiting import eventually
 from tests.support.handlers import FakeHandler
 from tests.support.job_records import work_digest

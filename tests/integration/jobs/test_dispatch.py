@@ -12,7 +12,7 @@ from orchestrator.cli.follow import follow
 from orchestrator.dispatch import FIRST_WAKE_UPS, command, submit
 from orchestrator.infra.redis_client import StoreFull
 from orchestrator.jobs import Command, JobGone, JobKind, JobState, KeyReused, NewJob
-from orchestrator.jobs.errors import RemovedJob, UnreadableJob
+from orchestrator.jobs.model import RemovedJob, UnreadableJob
 from orchestrator.purchasing import run_account
 from orchestrator.settings import ConfigurationError, Settings
 from tests.support.notifier import FakeNotifier

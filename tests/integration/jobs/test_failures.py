@@ -18,8 +18,8 @@ from orchestrator.jobs import (
     NewJob,
     Report,
 )
-from orchestrator.jobs.keys import ALL, FAILURES, JobKeys
 from orchestrator.jobs.results import WINDOW
+from orchestrator.jobs.stored import ALL, FAILURES, JobKeys
 from tests.support.dead_letters import many_failed
 from tests.support.job_records import AcceptingRecords
 

@@ -1,4 +1,4 @@
-"""The scripts build the keys that keys.py names, and no others."""
+"""The scripts build the keys that `stored.py` names, and no others."""
 
 from dataclasses import replace
 from typing import cast
@@ -17,7 +17,7 @@ from orchestrator.jobs import (
     Report,
     RequestKey,
 )
-from orchestrator.jobs.keys import ACTIVE, ALL, FAILURES, ROOT, JobKeys, LaneKeys, pointer
+from orchestrator.jobs.stored import ACTIVE, ALL, FAILURES, ROOT, JobKeys, LaneKeys, pointer
 from tests.support.async_waiting import eventually
 from tests.support.job_records import work_digest
 from tests.support.vanishing import vanish_with_a_chunk

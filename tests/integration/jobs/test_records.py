@@ -20,7 +20,7 @@ from orchestrator.jobs import (
     Report,
     RequestKey,
 )
-from orchestrator.jobs.keys import JobKeys, LaneKeys
+from orchestrator.jobs.stored import JobKeys, LaneKeys
 from tests.support.async_waiting import eventually
 from tests.support.job_records import AcceptingRecords, open_items
 from tests.support.results import reported_results

@@ -29,7 +29,7 @@ from orchestrator.jobs import (
     Origin,
     Report,
 )
-from orchestrator.jobs.keys import JobKeys
+from orchestrator.jobs.stored import JobKeys
 from orchestrator.purchasing import run_account
 from tests.support.cases import lead
 from tests.support.job_records import open_items

@@ -29,7 +29,7 @@ from redis.asyncio import Redis
 from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import load_script, open_redis
 from orchestrator.jobs import Command, JobKind, JobState, Lane, NewJob, Report
-from orchestrator.jobs.keys import ROOT, JobKeys, LaneKeys
+from orchestrator.jobs.stored import ROOT, JobKeys, LaneKeys
 from tests.support.job_model import ARROWS, CHUNK, DEADLINE, JobsModel, ModelJob, Place
 from tests.support.job_records import AcceptingRecords, work_digest
 
