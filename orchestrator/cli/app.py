@@ -31,11 +31,14 @@ COMMANDS: Final = {
     "budget": ("costs", "Show what is spent, held and left of each budget."),
     "invalidate": ("explain", "Forget results of companies; their next lookup buys them again."),
     "doctor": ("doctor", "Examine the installation; report each fault with its fix."),
-    "up": ("serve", "Run the embedded stack and its API until Ctrl-C. Its data is simulated."),
-    "worker": ("serve", "Run a Celery worker of a configured installation."),
-    "api": ("serve", "Run the HTTP API of a configured installation."),
+    "up": (
+        "installation",
+        "Run the embedded stack and its API until Ctrl-C. Its data is simulated.",
+    ),
+    "worker": ("installation", "Run a Celery worker of a configured installation."),
+    "api": ("installation", "Run the HTTP API of a configured installation."),
     "sandbox": (
-        "serve",
+        "installation",
         "Run the SurfSense sandbox alone; `emasai sandbox --help` lists its options.",
     ),
     "jobs": ("jobs", "List, pause, resume and cancel jobs; requeue failed items."),

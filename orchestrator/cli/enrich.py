@@ -13,8 +13,7 @@ from orchestrator.app import Runtime
 from orchestrator.cli.batch import Batch, Outputs, run_file
 from orchestrator.cli.console import dollars, err, out, print_json, table
 from orchestrator.cli.costs import show_warnings
-from orchestrator.cli.evidence import show_evidence
-from orchestrator.cli.files import SUFFIXES
+from orchestrator.cli.explain import show_evidence
 from orchestrator.cli.options import (
     AsJson,
     BuyAgain,
@@ -35,6 +34,7 @@ from orchestrator.cli.options import (
     parse_duration,
     parse_terms,
 )
+from orchestrator.cli.run import SUFFIXES
 from orchestrator.cli.session import LONGEST_S, Patience, patiently, with_runtime
 from orchestrator.cli.summary import Estimate, estimate, in_parts, show_estimate, summarize
 from orchestrator.dispatch import Terms

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.cli.projection import Projection, Range, mean_of, sample_positions, wilson
-from orchestrator.cli.sample import SampledRow, project
+from orchestrator.cli.sample import (
+    Projection,
+    Range,
+    SampledRow,
+    mean_of,
+    project,
+    sample_positions,
+    wilson,
+)
 from orchestrator.handlers import ItemStatus, LeadResult
 from orchestrator.leadfile import LeadFields
 from orchestrator.memo import Source

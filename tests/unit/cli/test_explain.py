@@ -6,7 +6,7 @@ import pytest
 
 from agents.case import Claim, ClaimField, Evidence
 from agents.cdao import AssessmentCode, Bounds
-from orchestrator.cli.evidence import LONGEST, on_one_line, show_evidence
+from orchestrator.cli.explain import LONGEST, on_one_line, show_evidence
 from orchestrator.evidence.model import Agreement, Step
 from orchestrator.evidence.profile import SourceShown
 from orchestrator.evidence.waterfall import Skip, Stop
