@@ -1,12 +1,15 @@
-"""What agents exchange: a lead, evidence about its company, and decisions.
+"""What agents exchange (a lead, evidence about its company, decisions), and what every agent is.
 
-These are the words that every agent shares. What only one agent knows (the CDAO's
-profile, its findings) lives in that agent's package.
+These are the words that every agent shares. What only one agent knows (the CDAO's profile, its
+findings) lives in that agent's package. A new agent (marketing, sales, finance) is a class with the
+members of `Agent` in its own folder beside `cdao`; adding it to the `Pipeline` is all that storage
+and delivery need.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, SkipValidation
@@ -168,3 +171,46 @@ class Case(_Frozen):
     def with_decision(self, decision: Decision) -> "Case":
         """Return the case with one more decision."""
         return self.model_copy(update={"decisions": (*self.decisions, decision)})
+
+
+class Agent(Protocol):
+    """A pure judge of cases."""
+
+    @property
+    def name(self) -> str:
+        """Stable snake_case identity, stored with each decision."""
+
+    @property
+    def version(self) -> str:
+        """Identity of its rules, stored with each decision."""
+
+    def wants_evidence(self, case: Case) -> bool:
+        """Return whether it is worth paying for evidence before *case* is decided."""
+
+    def wants(self, case: Case, fields: frozenset[ClaimField]) -> bool:
+        """Return whether more evidence, about *fields* only, is worth paying for.
+
+        It is while it could change the verdict that `decide` would give now, or fill a field
+        that an opportunity must have. Pure like `decide`, and monotone: what is wanted of some
+        fields is wanted of more.
+        """
+
+    def decide(self, case: Case) -> Decision:
+        """Judge *case*. Deterministic: no clock, no I/O, no randomness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Agents, by distinct names, in the order in which they judge; the first DISCARD ends it."""
+
+    agents: tuple[Agent, ...]
+
+    @property
+    def version(self) -> str:
+        """Identity of all rules; with a single agent, the agent's own version."""
+        return "+".join(agent.version for agent in self.agents)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of each agent's rules, by the agent's name."""
+        return {agent.name: agent.version for agent in self.agents}

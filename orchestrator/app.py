@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agents.case import Pipeline
 from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
-from agents.protocol import Pipeline
 from orchestrator.cache import TTL_S, Cache, Kind
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine, require_current
 from orchestrator.database.pruner import Pruner

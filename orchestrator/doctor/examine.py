@@ -14,9 +14,14 @@ from typing import Final
 import structlog
 
 from orchestrator.app import load_pipeline
-from orchestrator.doctor.database import check_database, check_outbox
+from orchestrator.doctor.database import (
+    check_budgets,
+    check_database,
+    check_hit_rates,
+    check_outbox,
+    check_pace,
+)
 from orchestrator.doctor.diagnosis import Diagnosis, fault, ok
-from orchestrator.doctor.money import check_budgets, check_hit_rates, check_pace
 from orchestrator.doctor.redis import check_redis
 from orchestrator.doctor.surfsense import check_surfsense
 from orchestrator.doctor.workers import check_broker, check_clocks, check_workers

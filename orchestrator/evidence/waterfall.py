@@ -191,7 +191,7 @@ def next_step(
         spent_micros: What this company has cost so far.
         ceiling_micros: What it may cost at most.
         wants: Whether evidence about these fields could change the verdict or is required;
-            `agents.protocol.Agent.wants`. Monotone: never less with more fields.
+            `agents.case.Agent.wants`. Monotone: never less with more fields.
 
     Returns:
         The offer. DECIDED if no evidence of any step is wanted, CAPPED if something helpful is

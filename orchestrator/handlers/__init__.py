@@ -1,9 +1,9 @@
 """What is done with one item of a job: a company is enriched, a lead is judged by the agents."""
 
-from orchestrator.handlers.company import CompanyHandler
-from orchestrator.handlers.explanation import STILL_LOADING
-from orchestrator.handlers.failed_items import (
+from orchestrator.handlers.company import CompanyHandler, RefreshHandler
+from orchestrator.handlers.explanation import (
     BOUGHT_AGAIN,
+    STILL_LOADING,
     FailedItem,
     FailureCount,
     Retry,
@@ -13,7 +13,6 @@ from orchestrator.handlers.failed_items import (
 )
 from orchestrator.handlers.intake import CompanyIntake
 from orchestrator.handlers.lead import LeadHandler, Rejudge
-from orchestrator.handlers.refresh import RefreshHandler
 from orchestrator.handlers.result import (
     Change,
     CompanyResult,

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
-from agents.case import Case, ClaimField, Decision, Evidence, Lead, Localized, Verdict
-from agents.protocol import Pipeline
+from agents.case import Case, ClaimField, Decision, Evidence, Lead, Localized, Pipeline, Verdict
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.evidence.profile import EVIDENCE
 from orchestrator.handlers.company import enrich_patiently

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.handlers.failed_items import Retry, retry_of
+from orchestrator.handlers.explanation import Retry, retry_of
 from orchestrator.http.errors import PROBLEMS
 from orchestrator.jobs import JobKind
 from orchestrator.surfsense import (

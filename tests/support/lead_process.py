@@ -12,8 +12,7 @@ from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import Any
 
-from agents.case import Case, ClaimField, Decision
-from agents.protocol import Pipeline
+from agents.case import Case, ClaimField, Decision, Pipeline
 from orchestrator.database import open_engine
 from orchestrator.handlers import LeadHandler
 from orchestrator.infra.clock import utc_now

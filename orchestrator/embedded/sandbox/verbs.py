@@ -31,10 +31,15 @@ from orchestrator.embedded.sandbox.requests import (
 )
 from orchestrator.embedded.sandbox.world.companies import World
 from orchestrator.embedded.sandbox.world.company import Company, Trait
-from orchestrator.embedded.sandbox.world.hits import Query, result_page
-from orchestrator.embedded.sandbox.world.openings import jobs_at, jobs_found
 from orchestrator.embedded.sandbox.world.pages import contacts_of, crawled, pages_charged
-from orchestrator.embedded.sandbox.world.places import companies_on_maps, place_of
+from orchestrator.embedded.sandbox.world.sources import (
+    Query,
+    companies_on_maps,
+    jobs_at,
+    jobs_found,
+    place_of,
+    result_page,
+)
 from orchestrator.identity import InvalidCompanyName, company_key
 
 _QUOTED = re.compile(r'"([^"]+)"')

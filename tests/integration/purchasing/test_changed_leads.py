@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents.case import Case, Decision, Lead
-from agents.protocol import Pipeline
+from agents.case import Case, Decision, Lead, Pipeline
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites
 from orchestrator.gateway import LeadFields, Records

@@ -4,8 +4,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents.case import Lead
-from agents.protocol import Pipeline
+from agents.case import Lead, Pipeline
 from orchestrator.database import DatabaseUnavailable, open_engine
 from orchestrator.database.schema import identity_claims
 from orchestrator.embedded.stack import Valkey

@@ -5,7 +5,7 @@ import signal
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents.protocol import Pipeline
+from agents.case import Pipeline
 from orchestrator.embedded.stack import Valkey
 from orchestrator.handlers import LeadHandler, LeadResult
 from orchestrator.infra.clock import utc_now

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents.case import Case, ClaimField, Decision, Verdict
-from agents.protocol import Pipeline
+from agents.case import Case, ClaimField, Decision, Pipeline, Verdict
 from orchestrator.handlers import ItemStatus, LeadHandler, LeadResult
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobContext, Report

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents.case import Decision
-from agents.protocol import Pipeline
+from agents.case import Decision, Pipeline
 from orchestrator.handlers import Change, ItemStatus, LeadHandler, Rejudge, RejudgedLead
 from orchestrator.infra.clock import utc_now
 from orchestrator.jobs import JobContext, Report

@@ -7,9 +7,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents.case import Case, ClaimField, Decision, Localized, Verdict
+from agents.case import Case, ClaimField, Decision, Localized, Pipeline, Verdict
 from agents.cdao import CdaoAgent, default_policy
-from agents.protocol import Pipeline
 from orchestrator.database import reading
 from orchestrator.database.schema import handovers
 from orchestrator.handlers import ItemStatus, LeadHandler, LeadResult

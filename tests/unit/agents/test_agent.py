@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from agents.case import Case, Decision, Evidence, Verdict
+from agents.case import Agent, Case, Decision, Evidence, Pipeline, Verdict
 from agents.cdao import RULES_VERSION, CdaoAgent, default_policy
-from agents.protocol import Agent, Pipeline
 from tests.unit.agents.builders import NOW, POLICY, case_of, claim, lead, policy_with
 
 AGENT = CdaoAgent(POLICY)

@@ -3,8 +3,8 @@
 import pytest
 
 from agents.cdao import Finding, FindingName, Sector, SizeBand
+from agents.cdao.assessment import clause
 from agents.cdao.findings import Params
-from agents.cdao.phrases import clause
 
 _PARAMS: Params = {
     "sector": "retail",

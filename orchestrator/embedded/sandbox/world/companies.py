@@ -2,7 +2,7 @@
 
 `World` makes a company of any name that is asked for, the same for the same seed and name, and
 keeps a catalogue of companies for benches. What SurfSense's verbs say about a company is decided
-in `hits.py`, `places.py`, `pages.py` and `openings.py`; `company.py` decides what is true.
+in `sources.py` and `pages.py`; `company.py` decides what is true.
 """
 
 import re

@@ -16,8 +16,12 @@ from anyascii import anyascii
 
 from orchestrator.embedded.sandbox.fake_data import SECTORS, SIZE_BANDS, SeededRandom
 from orchestrator.embedded.sandbox.world import vocabulary
-from orchestrator.embedded.sandbox.world.tax_ids import invent_tax_id
-from orchestrator.embedded.sandbox.world.vocabulary import City, CountryData, Language
+from orchestrator.embedded.sandbox.world.vocabulary import (
+    City,
+    CountryData,
+    Language,
+    invent_tax_id,
+)
 from orchestrator.identity import InvalidCompanyName, company_key
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from orchestrator.embedded.sandbox.world.companies import World
 from orchestrator.embedded.sandbox.world.company import Company, Trait
-from orchestrator.embedded.sandbox.world.hits import Query, result_page
 from orchestrator.embedded.sandbox.world.pages import pages_of
+from orchestrator.embedded.sandbox.world.sources import Query, result_page
 from orchestrator.embedded.sandbox.world.wording import wording_of, written_phones, written_tax_id
 
 

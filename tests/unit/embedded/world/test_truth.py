@@ -22,8 +22,8 @@ from orchestrator.embedded.sandbox.fake_data import SeededRandom
 from orchestrator.embedded.sandbox.world import vocabulary
 from orchestrator.embedded.sandbox.world.companies import World
 from orchestrator.embedded.sandbox.world.company import Company, Trait
-from orchestrator.embedded.sandbox.world.tax_ids import KINDS, formatted, invent_tax_id
 from orchestrator.embedded.sandbox.world.truth import catalogue_of, truth_about
+from orchestrator.embedded.sandbox.world.vocabulary import KINDS, formatted, invent_tax_id
 from orchestrator.identity import company_key
 
 
