@@ -21,7 +21,6 @@ from agents.case import Pipeline
 from agents.cdao import CdaoAgent, PolicyError, default_policy, parse_policy
 from orchestrator.cache import TTL_S, Cache, Kind
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine, require_current
-from orchestrator.database.pruner import Pruner
 from orchestrator.evidence.waterfall import DEFAULT_CEILING_MICROS
 from orchestrator.fence import Fence
 from orchestrator.fence.writes import FencedWrites, Repairs
@@ -34,7 +33,7 @@ from orchestrator.handlers import (
     ResultReader,
 )
 from orchestrator.identity.index import CompanyIndex, IdentityDecisions
-from orchestrator.infra.background import Supervisor
+from orchestrator.infra.background import Pruner, Supervisor
 from orchestrator.infra.clock import TOLERANCE, Clock, ServerClock, ahead_of, utc_now
 from orchestrator.infra.counters import Counters
 from orchestrator.infra.redis_client import open_redis, redis_time

@@ -46,7 +46,7 @@ from orchestrator.messaging import (
     message_refused,
     quote_nothing,
 )
-from orchestrator.messaging.watchdog import EXIT_STALLED
+from orchestrator.messaging.liveness import EXIT_STALLED
 from orchestrator.purchasing import RECONCILE_GRACE
 from orchestrator.settings import ConfigurationError, warn_of_removed_settings
 from orchestrator.surfsense import RunTimeouts

@@ -20,9 +20,8 @@ from agents.case import Language, Lead, Localized
 from orchestrator.app import Runtime
 from orchestrator.cli.console import err, notice, out, print_json, table
 from orchestrator.cli.costs import show_warnings
-from orchestrator.cli.follow import ProgressDisplay, follow
 from orchestrator.cli.installation import WORKERS
-from orchestrator.cli.session import Patience, patiently, with_runtime
+from orchestrator.cli.session import Patience, ProgressDisplay, follow, patiently, with_runtime
 from orchestrator.cli.spanish import said
 from orchestrator.cli.summary import (
     Estimate,

@@ -26,9 +26,8 @@ from orchestrator.leadfile import LeadFields
 
 from .batch import Batch, Reading, preview
 from .console import Exit, dollars, figures, out, print_json, span, table
-from .follow import follow
 from .installation import WORKERS
-from .session import Patience, patiently, with_runtime
+from .session import Patience, follow, patiently, with_runtime
 from .spanish import said
 from .summary import Estimate
 

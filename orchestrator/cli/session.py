@@ -1,21 +1,39 @@
-"""Opens the parts on the installation of a command, and waits through restarts."""
+"""Opens the parts on the installation of a command, waits through restarts, and follows jobs.
+
+A job is followed until it is finished, or until Ctrl-C.
+"""
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from math import ceil
 from time import monotonic
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 import uvloop
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 from orchestrator.app import Runtime, connect_runtime
-from orchestrator.cli.console import notice
-from orchestrator.cli.installation import configured
 from orchestrator.database import DatabaseUnavailable
 from orchestrator.infra.background import keep_responsive
 from orchestrator.infra.redis_client import StoreRefused, StoreUnavailable
-from orchestrator.jobs import NotNow
+from orchestrator.jobs import Job, JobGone, NotNow
 from orchestrator.memo import NotDurable
 from orchestrator.settings import Settings
+from orchestrator.surfsense.pace import Pace, PaceState
+
+from .console import dollars, err, notice, span
+from .installation import configured
 
 T = TypeVar("T")
 
@@ -95,3 +113,177 @@ def _is_temporary(error: BaseException) -> bool:
     if isinstance(error, StoreRefused):
         return error.reason in _TEMPORARY
     return isinstance(error, UNAVAILABLE) and not isinstance(error, NotDurable)
+
+
+#: Seconds between two reads of the job's record.
+LOOK_S: Final = 0.2
+#: Seconds without any result until a notice says that no worker may be listening.
+SILENCE_S: Final = 20.0
+#: Seconds between two lines of progress where no terminal shows a bar.
+LINE_S: Final = 10.0
+#: Seconds between two looks at the pace gate.
+PACE_S: Final = 2.0
+
+_CONTINUES = "The job stays accepted: run the same command again to continue."
+_NO_WORKER = (
+    "It stays accepted; start one with celery -A orchestrator.celery_app worker --pool threads."
+)
+
+
+class TimeLeftColumn(ProgressColumn):
+    """The time left by the speed so far, but never less than the pace gate needs (`least`)."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        """Return the time left as h:mm:ss, dashes while nothing is known."""
+        least: timedelta | None = task.fields.get("least")
+        seconds = task.time_remaining
+        if least is not None:
+            seconds = max(least.total_seconds(), seconds or 0.0)
+        if seconds is None or task.total is None:
+            return Text("-:--:--", style="progress.remaining")
+        return Text(str(timedelta(seconds=round(seconds))), style="progress.remaining")
+
+
+def time_by_pace(job: Job, gate: PaceState) -> timedelta | None:
+    """Return how long the gate needs for what is left of *job*; None while none of it is done.
+
+    What is left is expected to take as many purchases a row as what is done.
+    """
+    if not job.done:
+        return None
+    purchases = job.tally.get("source:bought", 0) + job.tally.get("further_purchases", 0)
+    return gate.time_for(ceil(purchases * (job.total - job.done) / job.done))
+
+
+class _PaceWatch:
+    """Reads the pace gate now and then; without one, or without Redis, nothing is known."""
+
+    def __init__(self, pace: Pace | None) -> None:
+        self._pace = pace
+        self._state: PaceState | None = None
+        self._read_at = float("-inf")
+
+    async def time_left(self, job: Job) -> timedelta | None:
+        """Return how long the gate needs for what is left of *job*, if that is known."""
+        if self._pace is not None and monotonic() - self._read_at > PACE_S:
+            self._read_at = monotonic()
+            try:
+                self._state = await self._pace.state()
+            except StoreUnavailable:
+                self._state = None
+        return None if self._state is None else time_by_pace(job, self._state)
+
+
+class ProgressDisplay:
+    """A live bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, *columns: ProgressColumn, total: int, quiet: bool) -> None:
+        self._is_terminal = err.is_terminal
+        self._quiet = quiet
+        is_hidden = quiet or not self._is_terminal
+        self._bar = Progress(*columns, console=err, transient=True, disable=is_hidden)
+        self._task = self._bar.add_task("", total=total, note="")
+        self._last_line = monotonic()
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(
+        self, completed: int, line: str, note: str = "", least: timedelta | None = None
+    ) -> None:
+        """Update the bar, or print *line* if the last one is old enough.
+
+        *least* is how long the rest takes at least, for a `TimeLeftColumn`.
+        """
+        self._bar.update(self._task, completed=completed, note=note, least=least)
+        now = monotonic()
+        if not self._quiet and not self._is_terminal and now - self._last_line > LINE_S:
+            self._last_line = now
+            err.print(line)
+
+
+async def follow(runtime: Runtime, job: Job, *, quiet: bool) -> Job:
+    """Return the job's record when it is finished, or as it is at the first Ctrl-C.
+
+    The job itself continues: Ctrl-C ends the watching, not the accepted work. So does a Ctrl-C
+    while the job was being accepted, if a Redis command swallowed it (see `end_task`).
+
+    Raises:
+        JobGone: Redis has lost its record, so no worker continues it.
+        UnreadableJob: Its record cannot be read, with the same effect.
+        StoreUnavailable: Redis is unavailable.
+    """
+    stop, patience = asyncio.Event(), Patience()
+    _take_over_cancellation(stop)
+    loop, began = asyncio.get_running_loop(), monotonic()
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    was_warned = False
+    columns = (
+        *(BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")),
+        *(TimeElapsedColumn(), TextColumn("left"), TimeLeftColumn()),
+    )
+    watch = _PaceWatch(runtime.purchasing.pace)
+    try:
+        with ProgressDisplay(*columns, total=job.total, quiet=quiet) as display:
+            while not job.state.is_final and not stop.is_set():
+                _show(display, job, await watch.time_left(job))
+                if not job.done and not was_warned and monotonic() - began > SILENCE_S:
+                    was_warned = True
+                    notice("No worker has started this job yet.", _NO_WORKER)
+                await _pause(stop)
+                job = await _read(runtime, job, patience)
+            _show(display, job, None)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        loop.remove_signal_handler(signal.SIGTERM)
+    return job
+
+
+def _take_over_cancellation(stop: asyncio.Event) -> None:
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
+        stop.set()
+
+
+async def _read(runtime: Runtime, job: Job, patience: Patience) -> Job:
+    """Return the job's present record, or *job* while Redis is unavailable for a short time."""
+    try:
+        found = await runtime.jobs.records.job(job.job_id)
+    except UNAVAILABLE as error:
+        try:
+            patience.bear(error)
+        except UNAVAILABLE:
+            err.print(_CONTINUES)
+            raise
+        return job
+    patience.succeeded()
+    if found is None:
+        raise JobGone(job.job_id)
+    return found
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(LOOK_S):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def _show(display: ProgressDisplay, job: Job, least: timedelta | None) -> None:
+    tally = job.tally
+    money = (
+        f"{tally.get('source:bought', 0)} bought, "
+        f"{dollars(tally.get('spent_micros', 0))} spent, "
+        f"{dollars(tally.get('saved_micros', 0))} saved"
+    )
+    left = f", at least {span(least)} left" if least else ""
+    display.show(job.done, f"{job.done}/{job.total} done, {money}{left}", note=money, least=least)

@@ -19,9 +19,8 @@ from orchestrator.app import Runtime
 from orchestrator.cli.batch import Outcome, finish
 from orchestrator.cli.batch import in_parts as parts_of
 from orchestrator.cli.console import Exit, figures, notice, out, print_json, span
-from orchestrator.cli.follow import follow
 from orchestrator.cli.installation import WORKERS
-from orchestrator.cli.session import Patience, patiently, with_runtime
+from orchestrator.cli.session import Patience, follow, patiently, with_runtime
 from orchestrator.cli.summary import (
     Estimate,
     estimate,

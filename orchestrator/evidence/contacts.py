@@ -18,8 +18,8 @@ from email_validator import EmailNotValidError, validate_email
 
 from agents.domains import is_within
 
-from .passages import MOST_READ, Quoted, line_at, quoted, skeleton
 from .tax_ids import TaxId, tax_ids_in
+from .texts import MOST_READ, Quoted, line_at, quoted, skeleton
 from .whose import ContactMarks, contact_words
 
 __all__ = ["Contacts", "Quoted", "TaxId", "contacts_in", "is_company_mailbox"]

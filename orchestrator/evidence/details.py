@@ -23,17 +23,6 @@ from .contacts import Contacts, TaxId, contacts_in, e164, is_company_mailbox
 from .hosts import HostKind, host_of, kind_of, registrable
 from .model import Hit, JobAd, Method, Observed, Page, Place, Step, Subject
 from .names import likeness
-from .passages import (
-    LONGEST_QUOTE,
-    MOST_READ,
-    Quoted,
-    line_at,
-    plain,
-    quoted,
-    sentences_in,
-    single_spaced,
-    skeleton,
-)
 from .signals import (
     MOST_BELIEVABLE,
     category_of,
@@ -46,7 +35,22 @@ from .signals import (
     openings_on,
     technologies_in,
 )
-from .word_lists import Marks, Phrases, WordFile, load, phrases_of
+from .texts import (
+    LONGEST_QUOTE,
+    MOST_READ,
+    Marks,
+    Phrases,
+    Quoted,
+    WordFile,
+    line_at,
+    load,
+    phrases_of,
+    plain,
+    quoted,
+    sentences_in,
+    single_spaced,
+    skeleton,
+)
 
 _CLOSED: Final = "is marked as permanently closed on Google Maps"
 _MOST_PER_PAGE: Final = 50

@@ -14,7 +14,7 @@ from orchestrator.evidence.agreement import is_on_its_domain, place_belongs, sam
 from orchestrator.evidence.hosts import folded_label, host_of, kind_of, registrable
 from orchestrator.evidence.model import Agreement, Belonging, Hit, JobAd, Page, Place, Step, Subject
 from orchestrator.evidence.names import likeness, may_be_one, spans_of, towns_of
-from orchestrator.evidence.passages import MOST_READ, single_spaced
+from orchestrator.evidence.texts import MOST_READ, single_spaced
 from orchestrator.evidence.website import WebsiteChoice, choose, page_belongs
 from orchestrator.identity import InvalidCompanyName, company_key
 from orchestrator.identity.writing import split_words

@@ -49,9 +49,9 @@ from orchestrator.evidence.model import (
     Subject,
     language_of,
 )
-from orchestrator.evidence.passages import LONGEST_QUOTE, plain, single_spaced
 from orchestrator.evidence.sectors import SectorGuess, sector_in_text, sector_of_category
 from orchestrator.evidence.signals import headcount_in
+from orchestrator.evidence.texts import LONGEST_QUOTE, plain, single_spaced
 from orchestrator.evidence.website import WebsiteChoice
 
 __all__ = [

@@ -20,8 +20,21 @@ from agents.cdao.vocabulary import NewsCategory, SizeBand, size_band_of
 from orchestrator.identity import InvalidCompanyName, company_key
 
 from .model import Hit, Page
-from .passages import LONGEST_QUOTE, Quoted, plain, quoted, sentence_at, single_spaced, skeleton
-from .word_lists import Mark, Marks, Phrases, WordFile, load, phrases_of
+from .texts import (
+    LONGEST_QUOTE,
+    Mark,
+    Marks,
+    Phrases,
+    Quoted,
+    WordFile,
+    load,
+    phrases_of,
+    plain,
+    quoted,
+    sentence_at,
+    single_spaced,
+    skeleton,
+)
 
 _MOST: Final = 3_000_000
 """The largest employer of the world has fewer."""

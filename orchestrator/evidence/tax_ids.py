@@ -13,9 +13,8 @@ from typing import Final, NamedTuple
 from stdnum import get_cc_module
 from stdnum.mx import rfc
 
-from .passages import passage, skeleton
+from .texts import Phrases, WordFile, load, passage, phrases_of, skeleton
 from .whose import ContactMarks
-from .word_lists import Phrases, WordFile, load, phrases_of
 
 _MOST: Final = 40
 """Numbers of one text that are looked at."""

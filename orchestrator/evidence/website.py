@@ -33,8 +33,7 @@ from .names import (
     towns_of,
     words,
 )
-from .passages import skeleton
-from .word_lists import WordFile, load
+from .texts import WordFile, load, skeleton
 
 __all__ = ["LEAD", "MARK", "Candidate", "WebsiteChoice", "choose", "page_belongs"]
 

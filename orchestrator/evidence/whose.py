@@ -9,8 +9,7 @@ from collections import defaultdict
 from functools import cache
 from typing import Final, Literal
 
-from .passages import line_at, sentence_at
-from .word_lists import Mark, Marks, Phrases, WordFile, load, phrases_of
+from .texts import Mark, Marks, Phrases, WordFile, line_at, load, phrases_of, sentence_at
 
 _FARTHEST: Final = 400
 """Characters before a contact in which a phrase may stand."""

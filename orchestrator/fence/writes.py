@@ -19,13 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.database import DatabaseUnavailable, free_rows, reading, writing
 from orchestrator.database.schema import cache_outbox
+from orchestrator.fence import CLOSED_FOR, Fence
 from orchestrator.infra.background import Loop
 from orchestrator.infra.batching import Batcher
 from orchestrator.infra.clock import Clock
 from orchestrator.infra.logs import error_class
 from orchestrator.infra.redis_client import StoreUnavailable
-
-from .fence import CLOSED_FOR, Fence
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """What is done with one item of a job: a company is enriched, a lead is judged by the agents."""
 
-from orchestrator.handlers.company import CompanyHandler, RefreshHandler
+from orchestrator.handlers.company import CompanyHandler, CompanyIntake, RefreshHandler
 from orchestrator.handlers.explanation import (
     BOUGHT_AGAIN,
     STILL_LOADING,
@@ -11,7 +11,6 @@ from orchestrator.handlers.explanation import (
     read_failed_items,
     retry_of,
 )
-from orchestrator.handlers.intake import CompanyIntake
 from orchestrator.handlers.lead import LeadHandler, Rejudge
 from orchestrator.handlers.result import (
     Change,

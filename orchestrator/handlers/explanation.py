@@ -51,7 +51,6 @@ from orchestrator.surfsense import (
     TransientEnrichmentError,
 )
 
-from .lead import KEEPS_CHANGING
 from .result import ItemStatus, mention_in
 
 log = structlog.get_logger(__name__)
@@ -273,6 +272,14 @@ class Retry(StrEnum):
     SCHEDULE = "schedule"
 
 
+KEEPS_CHANGING = Explanation(
+    ItemStatus.FAILED,
+    "lead_changed",
+    Localized(
+        en="The lead was changed each time while it was judged; run it again.",
+        es="El lead se modificó cada vez mientras se evaluaba; vuelva a ejecutarlo.",
+    ),
+)
 #: Nothing was charged that a retry would buy again, and nothing has to be fixed.
 _NOW: Final = frozenset(
     {

@@ -12,6 +12,7 @@ from orchestrator.database import DatabaseUnavailable
 from orchestrator.evidence.profile import EVIDENCE
 from orchestrator.handlers.company import enrich_patiently
 from orchestrator.handlers.explanation import (
+    KEEPS_CHANGING,
     Explanation,
     explain_ambiguity,
     explain_given_up,
@@ -443,14 +444,6 @@ UNKNOWN_LEAD = Explanation(
     Localized(
         en="There is no lead with this id; import it first.",
         es="No hay ningún lead con este id; impórtelo primero.",
-    ),
-)
-KEEPS_CHANGING = Explanation(
-    ItemStatus.FAILED,
-    "lead_changed",
-    Localized(
-        en="The lead was changed each time while it was judged; run it again.",
-        es="El lead se modificó cada vez mientras se evaluaba; vuelva a ejecutarlo.",
     ),
 )
 _NOTHING_KEPT = Explanation(

@@ -1,6 +1,5 @@
 """The HTTP entry point: parses a request, makes one call into the core, shapes the answer."""
 
-from .app import create_api
-from .serving import serve
+from .app import create_api, serve
 
 __all__ = ["create_api", "serve"]

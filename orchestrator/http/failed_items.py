@@ -16,9 +16,9 @@ from orchestrator.handlers import list_failed_items
 from orchestrator.infra.bounds import Flag, Instant, Tenant
 from orchestrator.jobs import FailureFilter, KeyedRequest, Lane
 
+from .bodies import JOBS_PATH, NDJSON
 from .errors import BODY_ERRORS, FieldFault, Refused, documented, invalid_request
 from .jobs import found_job, url_of
-from .limits import JOBS_PATH, NDJSON
 from .requests import (
     BodyRoute,
     CallerOfRequest,

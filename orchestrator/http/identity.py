@@ -21,8 +21,8 @@ from orchestrator.identity.resolution import (
 from orchestrator.infra.bounds import FilledText, Flag, Text
 from orchestrator.lookup import decision_json, resolve
 
+from .bodies import MAX_RESULTS
 from .errors import BODY_ERRORS, Refusal, Refused, documented, field_fault, invalid_request
-from .limits import MAX_RESULTS
 from .requests import BodyRoute, CompanyText, IdempotencyKey, RuntimeOfApp
 from .submitting import REPLAYED, keyed_request
 from .versions import WHOLE_INSTALLATION

@@ -30,8 +30,8 @@ from orchestrator.jobs import (
 )
 from orchestrator.leadfile.cells import guard_parts
 
+from .bodies import CSV, JOBS_PATH, MAX_RESULTS, NDJSON
 from .errors import documented, not_found
-from .limits import CSV, JOBS_PATH, MAX_RESULTS, NDJSON
 from .openapi import media_type_of_answer
 from .requests import CallerOfRequest, RuntimeOfApp
 from .security import Caller

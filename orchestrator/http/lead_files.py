@@ -24,9 +24,9 @@ from orchestrator.leadfile import (
 )
 from orchestrator.leads import OnConflict
 
+from .bodies import CSV, FILE_TYPES, IMPORT_PATH
 from .errors import BODY_ERRORS, LISTED_FAULTS, Refused, documented
 from .jobs import url_of
-from .limits import CSV, FILE_TYPES, IMPORT_PATH
 from .reading import FileQuery, RowFault, no_usable_row, opened, parts_of, spooled, turn
 from .requests import (
     FILE_SCHEMA,

@@ -30,8 +30,8 @@ from orchestrator.lookup import read_evidence, resolve
 from orchestrator.persons import EmailAddress, Erasure, PersonExport, erase_person, export_person
 from orchestrator.purchasing import CostsBy, LedgerEntry, total
 
+from .bodies import MAX_RESULTS
 from .errors import BODY_ERRORS, documented
-from .limits import MAX_RESULTS
 from .money import CostSum
 from .reading import read_changes
 from .requests import (

@@ -11,8 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from orchestrator.purchasing import CostsBy, CostsCursor
 from orchestrator.spending import budgets_json, read_all_budgets
 
+from .bodies import MAX_RESULTS
 from .errors import Refused, documented, field_fault, invalid_request
-from .limits import MAX_RESULTS
 from .requests import RuntimeOfApp
 from .versions import WHOLE_INSTALLATION
 

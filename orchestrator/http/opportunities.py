@@ -23,8 +23,8 @@ from orchestrator.gateway import (
 )
 from orchestrator.infra.bounds import FilledText, Instant
 
+from .bodies import MAX_RESULTS
 from .errors import BODY_ERRORS, documented
-from .limits import MAX_RESULTS
 from .requests import BodyRoute, IdempotencyKey, RuntimeOfApp, without_defaults
 from .submitting import REPLAYED, keyed_request
 from .versions import (

@@ -41,6 +41,7 @@ from orchestrator.leadfile.cells import shown, unguard
 from orchestrator.leadfile.rows import Sheet
 from orchestrator.leads import Imported
 
+from .bodies import set_digest
 from .errors import (
     LISTED_FAULTS,
     FieldFault,
@@ -50,7 +51,6 @@ from .errors import (
     field_fault,
     invalid_request,
 )
-from .pieces import set_digest
 from .requests import Cells, LeadChanges
 
 #: Warnings of one answer; more have one cause.

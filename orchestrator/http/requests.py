@@ -45,9 +45,8 @@ from orchestrator.infra.bounds import (
 from orchestrator.leadfile import LeadField
 from orchestrator.leads import LeadFilter
 
+from .bodies import CSV, ITEM_BY_ITEM, JOBS_PATH, NDJSON, UPLOADED, PieceRoute
 from .errors import COMPANY, NAME, FieldFault, Refused, field_fault, invalid_request
-from .limits import CSV, JOBS_PATH, NDJSON, UPLOADED
-from .pieces import ITEM_BY_ITEM, PieceRoute
 from .security import Caller, caller_of
 
 #: The Spanish names of a lead's fields, which are as good as the English ones.

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.settings import ApiKey, ApiScope
 
+from .bodies import IMPORT_PATH, JOBS_PATH, is_upload, media_type_of
 from .errors import Refusal, Refused
-from .limits import IMPORT_PATH, JOBS_PATH, is_upload, media_type_of
 
 #: For the OpenAPI document only. `Guard` checks the key before a body is read, which FastAPI does
 #: ahead of every dependency.

@@ -34,10 +34,9 @@ from orchestrator.jobs import (
 )
 from orchestrator.leadfile import FOR_ENRICHMENT
 
+from .bodies import JOBS_PATH, MAX_WAIT_S, NDJSON, digest_of, is_upload, media_type_of
 from .errors import BODY_ERRORS, Refused, documented, field_fault, invalid_request, not_found
 from .jobs import url_of
-from .limits import JOBS_PATH, MAX_WAIT_S, NDJSON, is_upload, media_type_of
-from .pieces import digest_of
 from .reading import (
     LISTED_WARNINGS,
     FileQuery,

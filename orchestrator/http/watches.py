@@ -16,8 +16,8 @@ from orchestrator.infra.bounds import Flag, Tenant
 from orchestrator.schedule import EVERY_MAX, EVERY_MIN, Watch, WatchKind
 from orchestrator.watching import AmbiguousCompany, Choice, NotWatched, watch_json
 
+from .bodies import MAX_RESULTS
 from .errors import BODY_ERRORS, Refusal, Refused, documented
-from .limits import MAX_RESULTS
 from .requests import BodyRoute, CallerOfRequest, CompanyText, RuntimeOfApp
 from .security import Caller
 

@@ -8,6 +8,7 @@ a `Supervisor` runs. To add one::
 `clean` does one round and returns; it neither loops nor sleeps nor catches what it cannot handle.
 An error costs that round only: it is logged by its class (throttled, without its message, which may
 quote data), counted, and shown in the worker's heartbeat, so that `emasai doctor` names the loop.
+`Pruner` is such a loop: it drops what has been kept long enough.
 """
 
 import asyncio
@@ -18,14 +19,15 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
-from orchestrator.infra.logs import ThrottledLog, error_class
+from .clock import Clock
+from .logs import ThrottledLog, error_class
 
 log = structlog.get_logger(__name__)
 
@@ -259,3 +261,53 @@ def keep_responsive() -> None:
     gc.freeze()
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     sys.setswitchinterval(GIL_S)
+
+
+#: How often each worker looks. What is kept for months is not dropped to the minute.
+PERIOD: Final = timedelta(hours=1)
+#: Rows of one transaction.
+BATCH: Final = 500
+
+
+class Prunable(Protocol):
+    """What keeps rows that grow old."""
+
+    async def prune(self, before: datetime, *, limit: int) -> int:
+        """Drop up to *limit* rows from before *before*; fewer say that none is left."""
+
+
+class Pruner:
+    """Drops what *kept*, which logs call *what*, has had for longer than *keep*."""
+
+    def __init__(
+        self,
+        what: str,
+        kept: Prunable,
+        clock: Clock,
+        *,
+        keep: timedelta,
+        batch: int = BATCH,
+    ) -> None:
+        self.what = what
+        self._kept = kept
+        self._clock = clock
+        self._keep = keep
+        self._batch = batch
+
+    @property
+    def loop(self) -> Loop:
+        """The loop that every worker runs."""
+        return Loop(f"pruner of {self.what}", self.prune, PERIOD)
+
+    async def prune(self) -> int:
+        """Drop all that is due, a short transaction at a time; return how many rows."""
+        before = self._clock() - self._keep
+        dropped = 0
+        while True:
+            batch = await self._kept.prune(before, limit=self._batch)
+            dropped += batch
+            if batch < self._batch:
+                break
+        if dropped:
+            log.info("pruner.pruned", what=self.what, rows=dropped)
+        return dropped

@@ -14,14 +14,6 @@ from orchestrator.jobs.intake import (
     Part,
     UnsealedJob,
 )
-from orchestrator.jobs.listing import (
-    Backlog,
-    JobCursor,
-    JobFilter,
-    JobList,
-    LaneBacklog,
-    TimelineEvent,
-)
 from orchestrator.jobs.model import (
     CHUNK_ITEMS,
     AlreadyRequeued,
@@ -46,8 +38,20 @@ from orchestrator.jobs.model import (
     UnreadableJob,
     lane_of,
 )
+from orchestrator.jobs.reading import (
+    Backlog,
+    Failure,
+    FailureFilter,
+    Failures,
+    JobCursor,
+    JobFilter,
+    JobList,
+    JobResults,
+    LaneBacklog,
+    RowResult,
+    TimelineEvent,
+)
 from orchestrator.jobs.records import JobRecords
-from orchestrator.jobs.results import Failure, FailureFilter, Failures, JobResults, RowResult
 from orchestrator.jobs.runner import ChunkRunner, Notifier
 from orchestrator.jobs.stored import SEGMENT_ROWS, Numbers, Segment, idempotency_name
 

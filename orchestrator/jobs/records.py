@@ -20,7 +20,6 @@ from orchestrator.infra.redis_client import (
     store_errors,
 )
 from orchestrator.infra.slots import Lane
-from orchestrator.jobs.listing import is_wrong_type, read_jobs, readable
 from orchestrator.jobs.model import (
     Command,
     Item,
@@ -32,6 +31,7 @@ from orchestrator.jobs.model import (
     origins,
     target,
 )
+from orchestrator.jobs.reading import is_wrong_type, read_jobs, readable
 from orchestrator.jobs.stored import (
     ACTIVE,
     ROOT,

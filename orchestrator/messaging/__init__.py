@@ -18,9 +18,18 @@ from orchestrator.messaging.app import (
     create_app,
     fingerprint,
 )
-from orchestrator.messaging.heartbeat import Heartbeat, Workers, WorkerSelf, WorkerState
 from orchestrator.messaging.inbox import message_refused, quote_nothing, refuse
-from orchestrator.messaging.watchdog import STALL_PATIENCE, Look, Stall, StallClock, Watchdog
+from orchestrator.messaging.liveness import (
+    STALL_PATIENCE,
+    Heartbeat,
+    Look,
+    Stall,
+    StallClock,
+    Watchdog,
+    Workers,
+    WorkerSelf,
+    WorkerState,
+)
 
 __all__ = [
     "ETA_TASKS",

@@ -2,8 +2,7 @@
 
 from typing import Any, Final, NamedTuple
 
-from orchestrator.fence import Fence, Hit, SharedRows
-from orchestrator.fence.fence import fence_keys
+from orchestrator.fence import Fence, Hit, SharedRows, fence_keys
 from orchestrator.fence.writes import FencedWrites, Repairs
 from orchestrator.gateway import records
 from tests.model.cached_world import Case, Troubles

@@ -17,7 +17,7 @@ from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.schema import CreateTable
 
 import orchestrator.cache
-import orchestrator.fence.fence
+import orchestrator.fence
 import orchestrator.fence.writes
 import orchestrator.gateway.records
 import orchestrator.leads.store
@@ -203,7 +203,7 @@ def modelled(facts: Facts) -> Iterator[None]:
         assert package == "orchestrator.fence"
         return name
 
-    fence, writes = orchestrator.fence.fence, orchestrator.fence.writes
+    fence, writes = orchestrator.fence, orchestrator.fence.writes
     records = orchestrator.gateway.records
     waiting = SimpleNamespace(timeout=lambda _: nullcontext(), gather=_gather)
     replacements: list[tuple[Any, str, Any]] = [

@@ -21,7 +21,7 @@ STARTS = {
     "orchestrator/memo/store.py": "one confirmation with an end",
     "orchestrator/memo/entry.py": "one read with an end; each caller gets its error",
     "orchestrator/embedded/sandbox/runs.py": "one simulated run with an end",
-    "orchestrator/messaging/watchdog.py": "a thread in which the supervisor runs its loop",
+    "orchestrator/messaging/liveness.py": "a thread in which the supervisor runs its loop",
     "orchestrator/surfsense/events.py": "one pause and one stream; the wait for the run ends both",
     "orchestrator/surfsense/pace.py": "waits with an end; each caller gets its error",
     "orchestrator/sync.py": "the event loop's thread; each caller gets its error",

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.identity import company_key
 from orchestrator.messaging.app import QUEUE_PIPELINE, QUEUE_REFRESH
-from orchestrator.messaging.watchdog import EXIT_STALLED
+from orchestrator.messaging.liveness import EXIT_STALLED
 from tests.support.sandbox import charges
 from tests.support.site import Site, new_company, site_of
 from tests.support.waiting import wait_until

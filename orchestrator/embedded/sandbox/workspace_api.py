@@ -26,11 +26,11 @@ from orchestrator.embedded.sandbox.auth import (
     unavailable,
 )
 from orchestrator.embedded.sandbox.behaviour import Fault, PollFault, SandboxOptions, fault_of
-from orchestrator.embedded.sandbox.bill import Bill
 from orchestrator.embedded.sandbox.requests import REQUESTS, Request, capability_of
 from orchestrator.embedded.sandbox.runs import (
     BLOCKED,
     RUNNING,
+    Bill,
     Run,
     RunSimulator,
     RunStore,

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import reading, schema, writing
-from orchestrator.database.pruner import Pruner
+from orchestrator.infra.background import Pruner
 from orchestrator.purchasing import EvidenceArchive, Ledger, PurchaseOutcome
 from tests.support.cases import NOW, purchase
 

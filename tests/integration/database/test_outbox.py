@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from orchestrator.database import open_engine, reading, schema, writing
-from orchestrator.database.pruner import Pruner
+from orchestrator.infra.background import Pruner
 from orchestrator.leads import HandOverState, LeadStore, Outbox, opportunity_id
 from tests.support.cases import NOW, advance, discard, lead
 from tests.support.ticking import SetClock

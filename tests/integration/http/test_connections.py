@@ -12,8 +12,8 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.embedded.stack import Valkey
-from orchestrator.http import serving
-from orchestrator.http.serving import BoundedProtocol
+from orchestrator.http import app
+from orchestrator.http.app import BoundedProtocol
 from tests.support.api_process import running_api
 from tests.support.async_waiting import eventually
 from tests.support.database import migrated_file
@@ -38,7 +38,7 @@ async def _app(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HEADER_S", "WRITE_S", "LINGER_S"):
-        monkeypatch.setattr(serving, name, SHORT_S)
+        monkeypatch.setattr(app, name, SHORT_S)
 
 
 @contextlib.contextmanager

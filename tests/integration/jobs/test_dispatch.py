@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator.app import Runtime, build, load_pipeline
-from orchestrator.cli.follow import follow
+from orchestrator.cli.session import follow
 from orchestrator.dispatch import FIRST_WAKE_UPS, command, submit
 from orchestrator.infra.redis_client import StoreFull
 from orchestrator.jobs import Command, JobGone, JobKind, JobState, KeyReused, NewJob

@@ -18,7 +18,7 @@ from orchestrator.jobs import (
     NewJob,
     Report,
 )
-from orchestrator.jobs.results import WINDOW
+from orchestrator.jobs.reading import WINDOW
 from orchestrator.jobs.stored import ALL, FAILURES, JobKeys
 from tests.support.dead_letters import many_failed
 from tests.support.job_records import AcceptingRecords
@@ -190,7 +190,7 @@ async def test_numbers_beyond_the_first_window_are_right(
     records: AcceptingRecords, failures: Failures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are what is queued again."""
-    monkeypatch.setattr("orchestrator.jobs.results.WINDOW", 8)
+    monkeypatch.setattr("orchestrator.jobs.reading.WINDOW", 8)
 
     await accept(records, "j1")
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from orchestrator.cli import batch
-from orchestrator.cli.follow import follow
+from orchestrator.cli.session import follow
 from orchestrator.dispatch import Terms
 from orchestrator.handlers import CompanyResult, ItemStatus, evidence_key
 from orchestrator.handlers.result import CompanyColumns

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.progress import Progress
 
-from orchestrator.cli.follow import TimeLeftColumn, time_by_pace
+from orchestrator.cli.session import TimeLeftColumn, time_by_pace
 from orchestrator.jobs import Job, JobKind, JobState, Lane, Origin
 from orchestrator.surfsense.pace import Breaker, PaceState
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orchestrator.embedded.sandbox.bill import Bill, Purchase
+from orchestrator.embedded.sandbox.runs import Bill, Purchase
 
 
 def purchase(key: str, name: str, purchase_id: str = "", cost_micros: int = 22_000) -> Purchase:

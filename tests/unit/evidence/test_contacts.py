@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.evidence.contacts import TaxId, contacts_in, is_company_mailbox
-from orchestrator.evidence.passages import LONGEST_QUOTE, Quoted, single_spaced
+from orchestrator.evidence.texts import LONGEST_QUOTE, Quoted, single_spaced
 
 EMAILS: list[tuple[str | None, str, list[str]]] = [
     ("ES", "Usamos Google Analytics. Contacto: info@acme.es", ["info@acme.es"]),

@@ -14,7 +14,6 @@ from orchestrator.evidence import details
 from orchestrator.evidence.details import of_hits, of_jobs, of_pages, of_places, social_profile
 from orchestrator.evidence.hosts import HostKind
 from orchestrator.evidence.model import Hit, JobAd, Method, Observed, Page, Place, Subject
-from orchestrator.evidence.passages import plain, single_spaced
 from orchestrator.evidence.signals import (
     MOST_BELIEVABLE,
     category_of,
@@ -24,6 +23,7 @@ from orchestrator.evidence.signals import (
     notices_in,
     technologies_in,
 )
+from orchestrator.evidence.texts import plain, single_spaced
 
 HOME = Page(
     url="https://www.talleresrua.example/",

@@ -25,7 +25,6 @@ from orchestrator.evidence.model import (
     Step,
     Subject,
 )
-from orchestrator.evidence.passages import single_spaced
 from orchestrator.evidence.profile import (
     EVIDENCE,
     FIELD_NAMES,
@@ -35,6 +34,7 @@ from orchestrator.evidence.profile import (
     sources_in,
     website_in,
 )
+from orchestrator.evidence.texts import single_spaced
 from orchestrator.surfsense import evidence_from
 from orchestrator.surfsense.evidence import FIELDS
 from tests.unit.evidence.companies import (

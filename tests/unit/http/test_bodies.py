@@ -9,9 +9,9 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from orchestrator.http import limits
+from orchestrator.http import bodies
+from orchestrator.http.bodies import CSV, JOBS_PATH, BodyLimit
 from orchestrator.http.errors import MAX_BODY_BYTES, PROBLEMS
-from orchestrator.http.limits import CSV, JOBS_PATH, BodyLimit
 from orchestrator.infra.bounds import MAX_ITEMS
 
 from .conftest import Api
@@ -287,7 +287,7 @@ async def test_what_comes_fast_may_take_long() -> None:
         nonlocal parts
         parts += 1
         await asyncio.sleep(0.02)
-        return part(limits.BYTES_PER_S * 60, more=parts < 20)
+        return part(bodies.BYTES_PER_S * 60, more=parts < 20)
 
     limited = BodyLimit(_reads_all, patience_s=0.1)
 
@@ -318,7 +318,7 @@ async def test_bodies_that_fill_the_memory_together_are_refused() -> None:
     """As many are held as fit; the next one gets 503 with Retry-After, and memory is released."""
     limited = BodyLimit(_reads_all)
     hold = asyncio.Event()
-    big = limits.MAX_HELD_BYTES // 5
+    big = bodies.MAX_HELD_BYTES // 5
 
     async def held() -> Message:
         await hold.wait()

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from orchestrator.http import pieces
+from orchestrator.http import bodies
+from orchestrator.http.bodies import BodyReader, FaultyItems
 from orchestrator.http.errors import LISTED_FAULTS, Refused
-from orchestrator.http.pieces import BodyReader, FaultyItems
 from orchestrator.http.requests import LISTS
 from orchestrator.infra import background
 
@@ -79,7 +79,7 @@ def test_what_is_read_is_what_was_written(
 
     longest = max(len(spelled(each)) for each in [*body, *fields.values(), *companies])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "_SMALL", longest + beyond)
+        patch.setattr(bodies, "_SMALL", longest + beyond)
 
         assert read(spelled(body)) == body
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from starlette.requests import ClientDisconnect
 
-from orchestrator.http.limits import CSV, NDJSON
+from orchestrator.http.bodies import CSV, NDJSON
 from orchestrator.http.requests import UPLOADS
 from orchestrator.identity import Mention
 from orchestrator.jobs import Report

@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from orchestrator.database.migrations.append_only import drop_append_only, make_append_only
-
 revision = "0001"
 down_revision = None
 loses = {
@@ -126,3 +124,30 @@ def _create_purchases() -> None:
     )
     op.create_index("ix_purchases_company_key", "purchases", ["company_key"])
     op.create_index("ix_purchases_settled_day", "purchases", ["settled_day"])
+
+
+def make_append_only(table: str) -> None:
+    """Add triggers to *table* that refuse changes and deletions."""
+    refusal = f"{table} is append-only"
+    if op.get_bind().dialect.name == "sqlite":
+        for change in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER {table}_refuse_{change.lower()} BEFORE {change} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+            )
+        return
+    op.execute(
+        f"CREATE FUNCTION {table}_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{refusal}'; END $$"
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse_change()"
+    )
+
+
+def drop_append_only(table: str) -> None:
+    """Drop *table* with what refuses its changes."""
+    op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"DROP FUNCTION {table}_refuse_change")

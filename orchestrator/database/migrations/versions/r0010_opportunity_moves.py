@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from orchestrator.database.migrations.append_only import drop_append_only
+from orchestrator.database.migrations.versions.r0001_leads_and_ledger import drop_append_only
 
 revision = "0010"
 down_revision = "0009"

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.embedded.sandbox.world.companies import World
-from orchestrator.embedded.sandbox.world.company import Company, Trait
-from orchestrator.embedded.sandbox.world.pages import pages_of
-from orchestrator.embedded.sandbox.world.sources import Query, result_page
-from orchestrator.embedded.sandbox.world.wording import wording_of, written_phones, written_tax_id
+from orchestrator.embedded.sandbox.companies import World
+from orchestrator.embedded.sandbox.company import Company, Trait
+from orchestrator.embedded.sandbox.pages import pages_of
+from orchestrator.embedded.sandbox.sources import Query, result_page
+from orchestrator.embedded.sandbox.wording import wording_of, written_phones, written_tax_id
 
 
 def truth_about(world: World, name: str) -> dict[str, Any] | None:

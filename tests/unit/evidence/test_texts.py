@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from orchestrator.evidence.word_lists import Mark, Marks, WordFile, load, phrases_of
+from orchestrator.evidence.texts import Mark, Marks, WordFile, load, phrases_of
 
 
 class _Other(WordFile):
