@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Literal, NamedTuple
 
-from orchestrator.embedded.sandbox.world import vocabulary
-from orchestrator.embedded.sandbox.world.company import (
+from orchestrator.embedded.sandbox import vocabulary
+from orchestrator.embedded.sandbox.company import (
     Company,
     Given,
     Maker,

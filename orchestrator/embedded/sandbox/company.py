@@ -14,9 +14,9 @@ from typing import NamedTuple
 import phonenumbers
 from anyascii import anyascii
 
+from orchestrator.embedded.sandbox import vocabulary
 from orchestrator.embedded.sandbox.fake_data import SECTORS, SIZE_BANDS, SeededRandom
-from orchestrator.embedded.sandbox.world import vocabulary
-from orchestrator.embedded.sandbox.world.vocabulary import (
+from orchestrator.embedded.sandbox.vocabulary import (
     City,
     CountryData,
     Language,

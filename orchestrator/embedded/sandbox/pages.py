@@ -11,12 +11,12 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from orchestrator.embedded.sandbox import vocabulary
+from orchestrator.embedded.sandbox.companies import Site, World
+from orchestrator.embedded.sandbox.company import Company, Trait, slug_of
 from orchestrator.embedded.sandbox.fake_data import SeededRandom
 from orchestrator.embedded.sandbox.requests import CrawlRequest
-from orchestrator.embedded.sandbox.world import vocabulary
-from orchestrator.embedded.sandbox.world.companies import Site, World
-from orchestrator.embedded.sandbox.world.company import Company, Trait, slug_of
-from orchestrator.embedded.sandbox.world.wording import Wording, wording_of
+from orchestrator.embedded.sandbox.wording import Wording, wording_of
 
 #: Links of a page of `Trait.HUGE`, and characters around each; its text is cut at `maxLength`.
 HUGE_LINKS, HUGE_CONTEXT = 1_250, 4_000

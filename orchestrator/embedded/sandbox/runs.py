@@ -25,10 +25,10 @@ from orchestrator.infra.clock import utc_now
 
 from .auth import Auth
 from .behaviour import RunFault, fault_of, latency_s
+from .companies import World
 from .fake_data import uniform
 from .requests import REQUESTS, JobsRequest, Request
 from .verbs import Result, Scene, UpstreamError, perform, without_nulls
-from .world.companies import World
 
 
 class JsonLines:

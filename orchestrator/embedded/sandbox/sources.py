@@ -12,8 +12,8 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlsplit
 
+from orchestrator.embedded.sandbox import vocabulary
 from orchestrator.embedded.sandbox.fake_data import SeededRandom
-from orchestrator.embedded.sandbox.world import vocabulary
 
 from .companies import World
 from .company import Company, Trait, slug_of

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
 from orchestrator.embedded.sandbox.behaviour import Behaviour
+from orchestrator.embedded.sandbox.companies import World
+from orchestrator.embedded.sandbox.company import Company, Trait
 from orchestrator.embedded.sandbox.fake_data import (
     JOB_MICROS,
     PAGE_MICROS,
@@ -20,6 +22,7 @@ from orchestrator.embedded.sandbox.fake_data import (
     invent,
     uniform,
 )
+from orchestrator.embedded.sandbox.pages import contacts_of, crawled, pages_charged
 from orchestrator.embedded.sandbox.requests import (
     PLACE_MICROS,
     REVIEW_MICROS,
@@ -29,10 +32,7 @@ from orchestrator.embedded.sandbox.requests import (
     Request,
     SearchRequest,
 )
-from orchestrator.embedded.sandbox.world.companies import World
-from orchestrator.embedded.sandbox.world.company import Company, Trait
-from orchestrator.embedded.sandbox.world.pages import contacts_of, crawled, pages_charged
-from orchestrator.embedded.sandbox.world.sources import (
+from orchestrator.embedded.sandbox.sources import (
     Query,
     companies_on_maps,
     jobs_at,

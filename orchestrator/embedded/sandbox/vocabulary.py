@@ -165,7 +165,7 @@ def texts(language: Language) -> Texts:
 
 
 def _read(name: str) -> dict[str, Any]:
-    file = files("orchestrator.embedded.sandbox.world") / "data" / f"{name}.toml"
+    file = files("orchestrator.embedded.sandbox") / "data" / f"{name}.toml"
     return tomllib.loads(file.read_text("utf-8"))
 
 

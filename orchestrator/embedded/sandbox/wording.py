@@ -5,10 +5,10 @@ from typing import Any
 
 import phonenumbers
 
+from orchestrator.embedded.sandbox import vocabulary
+from orchestrator.embedded.sandbox.company import Company, e164
 from orchestrator.embedded.sandbox.fake_data import SeededRandom
-from orchestrator.embedded.sandbox.world import vocabulary
-from orchestrator.embedded.sandbox.world.company import Company, e164
-from orchestrator.embedded.sandbox.world.vocabulary import Language, formatted, invent_tax_id
+from orchestrator.embedded.sandbox.vocabulary import Language, formatted, invent_tax_id
 
 #: Share of sites of technology and tourism that are in English, whatever their country.
 _ENGLISH_SHARE = 0.12

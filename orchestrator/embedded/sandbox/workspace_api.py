@@ -26,6 +26,7 @@ from orchestrator.embedded.sandbox.auth import (
     unavailable,
 )
 from orchestrator.embedded.sandbox.behaviour import Fault, PollFault, SandboxOptions, fault_of
+from orchestrator.embedded.sandbox.companies import World
 from orchestrator.embedded.sandbox.requests import REQUESTS, Request, capability_of
 from orchestrator.embedded.sandbox.runs import (
     BLOCKED,
@@ -37,7 +38,6 @@ from orchestrator.embedded.sandbox.runs import (
     upstream_error,
 )
 from orchestrator.embedded.sandbox.verbs import Result, key_in
-from orchestrator.embedded.sandbox.world.companies import World
 
 
 class Worlds:

@@ -9,8 +9,8 @@ import pytest
 
 from agents.case import Case, Lead
 from agents.cdao import AssessmentCode, CdaoAgent, default_policy
-from orchestrator.embedded.sandbox.world.companies import World as InventedWorld
-from orchestrator.embedded.sandbox.world.company import Company
+from orchestrator.embedded.sandbox.companies import World as InventedWorld
+from orchestrator.embedded.sandbox.company import Company
 from orchestrator.embedded.stack import Valkey
 from orchestrator.evidence.waterfall import Offer, offers_for
 from orchestrator.identity import Mention

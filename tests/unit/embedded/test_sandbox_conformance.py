@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.embedded.sandbox import Behaviour
+from orchestrator.embedded.sandbox.companies import World
+from orchestrator.embedded.sandbox.company import Company
 from orchestrator.embedded.sandbox.requests import FIELDS, REQUESTS, CrawlRequest, capability_of
 from orchestrator.embedded.sandbox.verbs import Result, Scene, perform, without_nulls
-from orchestrator.embedded.sandbox.world.companies import World
-from orchestrator.embedded.sandbox.world.company import Company
 from orchestrator.evidence.model import Step, Subject
 from orchestrator.surfsense.capabilities import LIST_PRICES, has_field, read_capabilities
 from orchestrator.surfsense.verbs import VERBS, answer_of, is_askable, kept_in, request_of

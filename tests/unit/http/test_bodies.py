@@ -286,10 +286,10 @@ async def test_what_comes_fast_may_take_long() -> None:
     async def receive() -> Message:
         nonlocal parts
         parts += 1
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.06)
         return part(bodies.BYTES_PER_S * 60, more=parts < 20)
 
-    limited = BodyLimit(_reads_all, patience_s=0.1)
+    limited = BodyLimit(_reads_all, patience_s=1.0)
 
     await limited(UPLOAD, receive, _sent)
 

@@ -9,6 +9,8 @@ import orjson
 import pytest
 
 from orchestrator.embedded.sandbox import Behaviour
+from orchestrator.embedded.sandbox.companies import World
+from orchestrator.embedded.sandbox.company import Company, Trait
 from orchestrator.embedded.sandbox.requests import (
     CrawlRequest,
     JobsRequest,
@@ -17,8 +19,6 @@ from orchestrator.embedded.sandbox.requests import (
     SearchRequest,
 )
 from orchestrator.embedded.sandbox.verbs import Result, Scene, UpstreamError, perform, without_nulls
-from orchestrator.embedded.sandbox.world.companies import World
-from orchestrator.embedded.sandbox.world.company import Company, Trait
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
