@@ -139,11 +139,9 @@ _JSON: Final = (
 )
 
 
-def summarize(
-    results: Iterable[ItemResult], *, rows: int, invalid_rows: int = 0, items: int
-) -> Summary:
+def summarize(results: Iterable[ItemResult], *, rows: int, items: int) -> Summary:
     """Count *results* of a run over *items* distinct items from *rows* rows."""
-    summary = Summary(rows, invalid_rows, items)
+    summary = Summary(rows, 0, items)
     for result in results:
         summary.add(result)
     return summary

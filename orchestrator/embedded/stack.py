@@ -302,7 +302,6 @@ class EmbeddedStack:
     home: Path
     variables: dict[str, str] = field(repr=False)  # they carry the server's password
     workers: tuple[ChildId, ...]
-    owned: bool
 
 
 @contextlib.contextmanager
@@ -353,7 +352,7 @@ def _own_or_attach(home: Path, owner: int, users: int) -> EmbeddedStack | None:
         fcntl.flock(users, fcntl.LOCK_SH)
         with contextlib.suppress(FileNotFoundError):
             variables = json.loads((home / STATE).read_text("utf-8"))["variables"]
-            return EmbeddedStack(home, variables, (), owned=False)
+            return EmbeddedStack(home, variables, ())
         fcntl.flock(users, fcntl.LOCK_UN)
         pause.wait(WATCH_S)
     raise StackError("stack", "is held by another command that does not start", home / "logs")
@@ -385,7 +384,7 @@ def _started(home: Path, workers: int) -> Iterator[EmbeddedStack]:
         }
         crew = [_worker(number, variables, logs) for number in range(1, workers + 1)]
         children.extend(crew)
-        stack = EmbeddedStack(home, variables, tuple(c.identity for c in crew), owned=True)
+        stack = EmbeddedStack(home, variables, tuple(c.identity for c in crew))
         _write_state(state, variables, children)
         with _watched(children, lambda: _write_state(state, variables, children)):
             yield stack

@@ -104,7 +104,6 @@ class Place:
     phone: str | None = None
     description: str | None = None
     permanently_closed: bool = False
-    temporarily_closed: bool = False
     reviews: int | None = None
     url: str | None = None
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -75,8 +75,6 @@ from .models import (
     VersionMismatch,
     allowed_moves,
 )
-
-RecordT = TypeVar("RecordT", LeadRecord, OpportunityRecord)
 
 #: Versions that a write is meant for; None for any.
 Expected = frozenset[int] | None

@@ -85,16 +85,13 @@ class BodyLimit:
     It believes a declared length, and counts where none is declared.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, max_bytes: int = MAX_BODY_BYTES, patience_s: float = PATIENCE_S
-    ) -> None:
-        """Limit bodies to *max_bytes*, but for uploads, which are never in memory whole.
+    def __init__(self, app: ASGIApp, *, patience_s: float = PATIENCE_S) -> None:
+        """Limit bodies to `MAX_BODY_BYTES`, but for uploads, which are never in memory whole.
 
         *patience_s* is how long all waiting for a body may take that comes at less than
         `BYTES_PER_S`.
         """
         self._app = app
-        self._max_bytes = max_bytes
         self._patience_s = patience_s
         self._held = 0
 
@@ -104,7 +101,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         upload = is_upload(scope)
-        limit = MAX_UPLOAD_BYTES if upload else self._max_bytes
+        limit = MAX_UPLOAD_BYTES if upload else MAX_BODY_BYTES
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             await TOO_LARGE.response(scope)(scope, receive, send)

@@ -41,7 +41,7 @@ class Submit(Protocol):
 
 
 class Scheduler:
-    """Looks for due watches every *period*."""
+    """Looks for due watches every `PERIOD`."""
 
     def __init__(
         self,
@@ -52,7 +52,6 @@ class Scheduler:
         index: CompanyIndex,
         clock: Clock,
         *,
-        period: timedelta = PERIOD,
         batch: int = BATCH,
     ) -> None:
         self._watches = watches
@@ -61,12 +60,11 @@ class Scheduler:
         self._records = records
         self._index = index
         self._clock = clock
-        self._period = period
         self._batch = batch
 
     def loop(self, submit: Submit) -> Loop:
         """Return the loop that every worker runs."""
-        return Loop("scheduler", partial(self.tick, submit), self._period)
+        return Loop("scheduler", partial(self.tick, submit), PERIOD)
 
     async def tick(self, submit: Submit) -> int:
         """Enqueue every company that is due; return how many.

@@ -359,7 +359,6 @@ def places_in(items: Iterable[Mapping[str, Any]]) -> tuple[Place, ...]:
             phone=_text(item.get("phoneUnformatted")) or _text(item.get("phone")),
             description=_text(item.get("description")),
             permanently_closed=item.get("permanentlyClosed") is True,
-            temporarily_closed=item.get("temporarilyClosed") is True,
             reviews=_count(item.get("reviewsCount")),
             url=_text(item.get("url")),
         )

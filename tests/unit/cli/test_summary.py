@@ -40,7 +40,7 @@ def failed(company: str, code: str, uncertain_micros: int = 0) -> CompanyResult:
 def summary_of(*results: CompanyResult, pending: int = 0) -> Summary:
     """Return what *results* come to, with *pending* items that have none."""
     items = len(results) + pending
-    return summarize(results, rows=items, invalid_rows=0, items=items)
+    return summarize(results, rows=items, items=items)
 
 
 def test_a_lost_company_counts_once_however_many_leads_it_has() -> None:
