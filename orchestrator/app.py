@@ -5,7 +5,7 @@ the clock or the notifier. Nothing here runs at import.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -92,6 +92,9 @@ from orchestrator.surfsense.pace import Pace, Rate
 
 log = structlog.get_logger(__name__)
 
+#: How long "no such company", and any lasting refusal of SurfSense, is believed: to ask again costs
+#: money, and a company that was missing by mistake is found the same hour.
+NOT_FOUND_TTL: Final = timedelta(minutes=30)
 #: How long a hand-over is listed after its delivery; an undelivered one always is.
 HANDOVERS_KEPT: Final = timedelta(days=90)
 #: Seconds that the comparison of clocks may take at the start.
@@ -338,7 +341,7 @@ async def build(
             budget,
             ledger,
             archive,
-            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl, TTL_JITTER),
+            freshness=Freshness(settings.redis_ttl, NOT_FOUND_TTL, TTL_JITTER),
             honours_key=settings.honours_idempotency_key,
             clock=clock,
         )
@@ -356,7 +359,7 @@ async def build(
         )
         memo = Memo(
             memo_redis,
-            failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
+            failures=EnrichmentFailures(settings.failure_ttl, NOT_FOUND_TTL),
             options=MemoOptions(
                 lease=settings.lease,
                 stale_for=settings.stale_for,
@@ -535,9 +538,5 @@ def pace_of(settings: Settings, redis: Redis, account: SurfSenseAccount) -> Pace
 
 def _redis(stack: AsyncExitStack, url: str) -> Redis:
     client = open_redis(url)
-
-    def close() -> Awaitable[None]:
-        return client.aclose()
-
-    stack.push_async_callback(close)
+    stack.push_async_callback(client.aclose)
     return client

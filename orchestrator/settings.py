@@ -50,6 +50,7 @@ REMOVED: Final[Mapping[str, str]] = {
     "EMASAI_HANDOVER_DAYS": "a delivered hand-over is listed for 90 days",
     "EMASAI_IDEMPOTENCY_TTL_S": "an idempotency key leads to its job for 24 hours",
     "EMASAI_INTERRUPTED_GRACE_S": "a run that a restart interrupted has 30 seconds to succeed",
+    "EMASAI_NOT_FOUND_TTL_S": 'an answer "no such company" is believed for 30 minutes',
     "EMASAI_POISON_ATTEMPTS": "an item that kills its worker is begun three times",
     "EMASAI_POLL_FIRST_S": "a run is first looked at after 0.2 s",
     "EMASAI_POLL_MAX_S": "looks at a run are at most 5 s apart",
@@ -454,8 +455,6 @@ class Settings(_Database, RedisSettings):
     stale_for: SecondsOrZero = Field(timedelta(0), validation_alias="EMASAI_STALE_FOR_S")
     """How long a copy is kept beyond its freshness, to be served, marked stale, while SurfSense is
     unavailable; 0 keeps none."""
-    not_found_ttl: Seconds = Field(timedelta(minutes=30), validation_alias="EMASAI_NOT_FOUND_TTL_S")
-    """How long SurfSense's answer "no such company" is believed."""
     failure_ttl: Seconds = Field(timedelta(seconds=15), validation_alias="EMASAI_FAILURE_TTL_S")
     """How long no process tries a company again after a temporary failure; each further failure
     doubles it."""

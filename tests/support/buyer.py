@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from orchestrator.app import open_seller
+from orchestrator.app import NOT_FOUND_TTL, open_seller
 from orchestrator.database import open_engine
 from orchestrator.evidence.model import Step as EvidenceStep
 from orchestrator.identity import Mention
@@ -212,7 +212,7 @@ async def open_buyer(
             Budget(jobs_redis, ledger, Caps()),
             ledger,
             EvidenceArchive(engine),
-            freshness=Freshness(settings.redis_ttl, settings.not_found_ttl),
+            freshness=Freshness(settings.redis_ttl, NOT_FOUND_TTL),
         )
         books.fate = fate
         orphans, durability = OrphanedRuns(memo_redis), Durability(settings.intent_durability)
@@ -225,7 +225,7 @@ async def open_buyer(
         )
         memo = Memo(
             memo_redis,
-            failures=EnrichmentFailures(settings.failure_ttl, settings.not_found_ttl),
+            failures=EnrichmentFailures(settings.failure_ttl, NOT_FOUND_TTL),
             options=MemoOptions(lease=settings.lease, durability=durability),
         )
         counters = Counters(jobs_redis)
