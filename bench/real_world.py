@@ -6,10 +6,10 @@ from typing import Any
 
 from bench.measure import REPEATS
 from orchestrator.embedded.sandbox import Behaviour
-from orchestrator.embedded.sandbox.requests import REQUESTS
-from orchestrator.embedded.sandbox.verbs import Scene, perform, without_nulls
 from orchestrator.embedded.sandbox.companies import World
+from orchestrator.embedded.sandbox.requests import REQUESTS
 from orchestrator.embedded.sandbox.truth import catalogue_of, truth_about
+from orchestrator.embedded.sandbox.verbs import Scene, perform, without_nulls
 from orchestrator.evidence.model import Page, Step, Subject
 from orchestrator.evidence.profile import Answers
 from orchestrator.identity import company_phone

@@ -18,10 +18,10 @@ from stdnum.pe import ruc
 from stdnum.pt import nif
 
 from agents.cdao.vocabulary import Sector
-from orchestrator.embedded.sandbox.fake_data import SeededRandom
 from orchestrator.embedded.sandbox import vocabulary
 from orchestrator.embedded.sandbox.companies import World
 from orchestrator.embedded.sandbox.company import Company, Trait
+from orchestrator.embedded.sandbox.fake_data import SeededRandom
 from orchestrator.embedded.sandbox.truth import catalogue_of, truth_about
 from orchestrator.embedded.sandbox.vocabulary import KINDS, formatted, invent_tax_id
 from orchestrator.identity import company_key
