@@ -10,7 +10,8 @@ from rich.text import Text
 from orchestrator.cli.console import Exit, out, print_json
 from orchestrator.cli.installation import configured, home
 from orchestrator.cli.options import AsJson
-from orchestrator.doctor import Diagnosis, Level, examine
+from orchestrator.doctor import Diagnosis, Level
+from orchestrator.doctor.examine import examine
 from orchestrator.settings import is_configured
 
 _MARK = {

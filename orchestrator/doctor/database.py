@@ -18,6 +18,7 @@ from orchestrator.database import (
     current_state,
     open_engine,
 )
+from orchestrator.doctor import SEE_OTHERS, Diagnosis, fault, ok, warning
 from orchestrator.gateway import COMPARED, DIVERGED
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.infra.clock import utc_now
@@ -28,8 +29,6 @@ from orchestrator.purchasing import Account, Budget, Costs, Ledger, UncertainCos
 from orchestrator.settings import ConfigurationError, Settings
 from orchestrator.surfsense import SurfSenseAccount, open_http
 from orchestrator.surfsense.pace import Breaker, PaceState
-
-from .diagnosis import SEE_OTHERS, Diagnosis, fault, ok, warning
 
 _CHECK: Final = "database"
 _HANDOVER: Final = "handover"

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from orchestrator.app import load_pipeline
+from orchestrator.doctor import Diagnosis, fault, ok
 from orchestrator.doctor.database import (
     check_budgets,
     check_database,
@@ -21,7 +22,6 @@ from orchestrator.doctor.database import (
     check_outbox,
     check_pace,
 )
-from orchestrator.doctor.diagnosis import Diagnosis, fault, ok
 from orchestrator.doctor.redis import check_redis
 from orchestrator.doctor.surfsense import check_surfsense
 from orchestrator.doctor.workers import check_broker, check_clocks, check_workers

@@ -22,7 +22,7 @@ from redis.asyncio import Redis
 from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import RedisError, ResponseError
 
-from orchestrator.doctor.diagnosis import Diagnosis, fault, ok, warning
+from orchestrator.doctor import Diagnosis, fault, ok, warning
 from orchestrator.infra.redis_address import RedisAddress
 from orchestrator.infra.redis_client import FIXES, open_redis, refusal_code
 from orchestrator.memo import Durability, NotDurable

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from orchestrator.app import company_ceiling
-from orchestrator.doctor.diagnosis import Diagnosis, Level, fault, ok, public_address, warning
+from orchestrator.doctor import Diagnosis, Level, fault, ok, public_address, warning
 from orchestrator.evidence.model import Step
 from orchestrator.infra.bounds import MICROS_PER_USD
 from orchestrator.settings import Settings

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from orchestrator.app import load_pipeline
 from orchestrator.database import DatabaseUnavailable, database_time, open_engine
-from orchestrator.doctor.diagnosis import SEE_OTHERS, Diagnosis, fault, ok, public_address, warning
+from orchestrator.doctor import SEE_OTHERS, Diagnosis, fault, ok, public_address, warning
 from orchestrator.infra.clock import ahead_of, utc_now
 from orchestrator.infra.counters import REFUSED, Counters
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis, redis_time

@@ -1,7 +1,7 @@
 """E-mail addresses, phone numbers and tax ids of the company that a text is by.
 
 Those of web designers, hosts and authorities, which stand in every legal notice, are left out
-(`whose`), and so are fax numbers. Phone numbers become E.164: from links, with their country code,
+(`texts`), and so are fax numbers. Phone numbers become E.164: from links, with their country code,
 or behind a word for them. A number that nothing announces must be valid and grouped as phones are,
 so that prices, dates, ids and account numbers are none. The words are data: `data/contacts.toml`.
 """
@@ -19,8 +19,7 @@ from email_validator import EmailNotValidError, validate_email
 from agents.domains import is_within
 
 from .tax_ids import TaxId, tax_ids_in
-from .texts import MOST_READ, Quoted, line_at, quoted, skeleton
-from .whose import ContactMarks, contact_words
+from .texts import MOST_READ, ContactMarks, Quoted, contact_words, line_at, quoted, skeleton
 
 __all__ = ["Contacts", "Quoted", "TaxId", "contacts_in", "is_company_mailbox"]
 

@@ -13,8 +13,7 @@ from typing import Final, NamedTuple
 from stdnum import get_cc_module
 from stdnum.mx import rfc
 
-from .texts import Phrases, WordFile, load, passage, phrases_of, skeleton
-from .whose import ContactMarks
+from .texts import ContactMarks, Phrases, WordFile, load, passage, phrases_of, skeleton
 
 _MOST: Final = 40
 """Numbers of one text that are looked at."""

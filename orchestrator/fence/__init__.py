@@ -28,6 +28,14 @@ from orchestrator.infra.batching import ScriptBatcher
 from orchestrator.infra.logs import ThrottledLog
 from orchestrator.infra.redis_client import call_together, load_script, scan_batches
 
+__all__ = [
+    "FENCE_PREFIX",
+    "Fence",
+    "Hit",
+    "Miss",
+    "SharedRows",
+]
+
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
@@ -192,12 +200,3 @@ def fence_keys(key: str) -> tuple[str, str, str]:
 
 def _generation() -> str:
     return uuid4().hex
-
-
-__all__ = [
-    "FENCE_PREFIX",
-    "Fence",
-    "Hit",
-    "Miss",
-    "SharedRows",
-]

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from orchestrator.app import build
 from orchestrator.dispatch import submit
-from orchestrator.doctor import Level, examine
+from orchestrator.doctor import Level
+from orchestrator.doctor.examine import examine
 from orchestrator.doctor.redis import acl_rules
 from orchestrator.embedded.stack import start_sandbox
 from orchestrator.identity import company_key

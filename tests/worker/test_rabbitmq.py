@@ -4,7 +4,8 @@ import asyncio
 import os
 from pathlib import Path
 
-from orchestrator.doctor import Level, examine
+from orchestrator.doctor import Level
+from orchestrator.doctor.examine import examine
 from orchestrator.settings import load
 from tests.support.site import new_company, site_of
 

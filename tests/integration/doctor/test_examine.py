@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.doctor import Diagnosis, Level, examine
+from orchestrator.doctor import Diagnosis, Level
+from orchestrator.doctor.examine import examine
 from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.counters import Counters
 from orchestrator.jobs import Command, JobKind, NewJob

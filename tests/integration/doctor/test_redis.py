@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.doctor import Diagnosis, Level, examine
+from orchestrator.doctor import Diagnosis, Level
+from orchestrator.doctor.examine import examine
 from orchestrator.doctor.redis import acl_rules
 from orchestrator.embedded.stack import Valkey
 from orchestrator.settings import load

@@ -8,7 +8,8 @@ from typing import TypeVar
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.doctor import Level, examine
+from orchestrator.doctor import Level
+from orchestrator.doctor.examine import examine
 from orchestrator.embedded.stack import Valkey
 from orchestrator.infra.redis_client import StoreUnavailable, open_redis, store_errors
 from orchestrator.messaging import BrokerAway, Queues, create_app

@@ -5,7 +5,7 @@ from datetime import timedelta
 from structlog.testing import capture_logs
 
 from orchestrator.app import build
-from orchestrator.doctor.diagnosis import Level
+from orchestrator.doctor import Level
 from orchestrator.doctor.workers import check_clocks
 from orchestrator.infra.clock import ServerClock, utc_now
 from orchestrator.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.doctor.diagnosis import Level
+from orchestrator.doctor import Level
 from orchestrator.doctor.surfsense import check_surfsense
 from orchestrator.settings import load
 from tests.integration.surfsense.sandbox_process import SandboxProcess

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.database import SchemaState
+from orchestrator.doctor import Level, public_address
 from orchestrator.doctor.database import (
     judge_comparisons,
     judge_doubt,
     judge_hit_rates,
     judge_schema,
 )
-from orchestrator.doctor.diagnosis import Level, public_address
 from orchestrator.doctor.examine import check_folder, check_policy, judge_python
 from orchestrator.doctor.surfsense import judge_health
 from orchestrator.infra.redis_address import RedisAddress

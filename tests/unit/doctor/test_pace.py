@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.doctor import Level
 from orchestrator.doctor.database import judge_pace
-from orchestrator.doctor.diagnosis import Level
 from orchestrator.surfsense.pace import Breaker, PaceState
 from tests.support.cases import pace_state
 

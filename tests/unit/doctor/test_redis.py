@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.doctor.diagnosis import Diagnosis, Level
+from orchestrator.doctor import Diagnosis, Level
 from orchestrator.doctor.redis import (
     NEEDS,
     ServerFacts,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.doctor import Diagnosis, Level
 from orchestrator.doctor.database import judge_outbox
-from orchestrator.doctor.diagnosis import Diagnosis, Level
 from orchestrator.doctor.workers import (
     Build,
     judge_lane,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.doctor.diagnosis import Level
+from orchestrator.doctor import Level
 from orchestrator.doctor.workers import judge_clock
 from orchestrator.infra.clock import ServerClock
 from tests.support.project import ROOT, project_files_like
