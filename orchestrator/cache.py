@@ -333,12 +333,12 @@ class Cache:
         stored = self._results.put(
             entry_key(company.key), result, ttl_s, company=company.display_name
         )
-        return await self._done("set", Kind.SURFSENSE, stored)
+        return await self._attempt("set", Kind.SURFSENSE, stored)
 
     async def delete(self, key: str) -> bool:
         """Remove *key*; True if it is removed, False if Redis is unavailable."""
         kind = kind_of(key)
-        return await self._done("delete", kind, self._store(kind).delete(key))
+        return await self._attempt("delete", kind, self._store(kind).delete(key))
 
     async def invalidate_pattern(self, pattern: str) -> int:
         """Remove all keys that match the glob *pattern*, in batches that do not block the server.
@@ -366,7 +366,7 @@ class Cache:
         count_lookup(self._counters, kind, hit=value is not None)
         return value
 
-    async def _done(self, operation: str, kind: Kind, work: Awaitable[None]) -> bool:
+    async def _attempt(self, operation: str, kind: Kind, work: Awaitable[None]) -> bool:
         async def done() -> bool:
             await work
             return True

@@ -135,7 +135,7 @@ async def export_person(runtime: Runtime, email: str) -> PersonExport:
     return PersonExport(
         email=email,
         leads=await runtime.gateway.persons.read(found.leads),
-        cached=await _cached(runtime, found.leads),
+        cached=await _cached_keys(runtime, found.leads),
         answers=found.answers,
         named_in=await runtime.gateway.persons.named_in(email, found.leads),
         elsewhere=_elsewhere(runtime),
@@ -212,11 +212,11 @@ async def _find(runtime: Runtime, email: str) -> _Found:
     names = _name_pattern(email, leads)
     if names is None:
         return _Found(ids, [])
-    answers = [each async for each in _archived(runtime, keys, names)]
+    answers = [each async for each in _archived_answers(runtime, keys, names)]
     return _Found(ids, answers + [each async for each in _in_memo(runtime, keys, names)])
 
 
-async def _archived(
+async def _archived_answers(
     runtime: Runtime, keys: set[str], names: re.Pattern[str]
 ) -> AsyncIterator[NamingAnswer]:
     for chunk in in_chunks(await runtime.gateway.persons.answers_about(keys), _ANSWERS):
@@ -267,7 +267,7 @@ def _texts(value: object) -> Iterator[str]:
                 yield from _texts(each)
 
 
-async def _cached(runtime: Runtime, ids: Sequence[UUID]) -> list[str]:
+async def _cached_keys(runtime: Runtime, ids: Sequence[UUID]) -> list[str]:
     keys = [key for each in ids for key in (lead_key(each), opportunity_key(opportunity_id(each)))]
     with store_errors("look for cached copies"):
         pipe = runtime.backends.gateway_redis.pipeline(transaction=False)

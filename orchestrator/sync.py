@@ -118,13 +118,13 @@ class SyncJob(Generic[R]):
 
     def results(self, *, start: int = 0, evidence: bool = True) -> Iterator[R]:
         """Yield results in the order of the request, as they become available."""
-        return _pulled(self._loop, self._handle.results(start=start, evidence=evidence))
+        return _pull(self._loop, self._handle.results(start=start, evidence=evidence))
 
     def failed(
         self, *, codes: Iterable[str] = (), since: datetime | None = None
     ) -> Iterator[FailedItem]:
         """Yield the items that have failed."""
-        return _pulled(self._loop, self._handle.failed(codes=codes, since=since))
+        return _pull(self._loop, self._handle.failed(codes=codes, since=since))
 
     def pause(self) -> Job:
         """Begin no further item; those under way are completed."""
@@ -139,7 +139,7 @@ class SyncJob(Generic[R]):
         return self._loop.call(self._handle.cancel())
 
 
-def _pulled(loop: _LoopThread, items: AsyncIterator[T]) -> Iterator[T]:
+def _pull(loop: _LoopThread, items: AsyncIterator[T]) -> Iterator[T]:
     """Yield *items*, each fetched when it is asked for."""
     end = object()
 
@@ -202,7 +202,7 @@ class SyncOrchestrator:
         self._loop = _LoopThread()
         self._opened = Orchestrator.from_env(**variables)
         try:
-            self._orchestrator = self._loop.call(_entered(self._opened))
+            self._orchestrator = self._loop.call(_enter(self._opened))
         except BaseException:
             self._loop.close()
             raise
@@ -212,7 +212,7 @@ class SyncOrchestrator:
         if self._loop.is_closed:
             return
         try:
-            self._loop.call(_exited(self._opened))
+            self._loop.call(_exit(self._opened))
         finally:
             self._loop.close()
 
@@ -243,12 +243,12 @@ class SyncOrchestrator:
     ) -> Iterator[SyncJob[CompanyResult | LeadResult]]:
         """Yield jobs, newest first."""
         found = self._orchestrator.jobs(state=state, lane=lane, tenant=tenant)
-        return (SyncJob(self._loop, each) for each in _pulled(self._loop, found))
+        return (SyncJob(self._loop, each) for each in _pull(self._loop, found))
 
 
-async def _entered(opened: contextlib.AbstractAsyncContextManager[T]) -> T:
+async def _enter(opened: contextlib.AbstractAsyncContextManager[T]) -> T:
     return await opened.__aenter__()
 
 
-async def _exited(opened: contextlib.AbstractAsyncContextManager[object]) -> None:
+async def _exit(opened: contextlib.AbstractAsyncContextManager[object]) -> None:
     await opened.__aexit__(None, None, None)

@@ -64,7 +64,7 @@ class Choice:
         by_id = {watch.id: watch for watch in watches}
         wanted = {
             name: [watch_id(self.tenant, key) for key in (company.key, company.identity.key)]
-            for name, company in await _meant(runtime, self.names)
+            for name, company in await _resolve_names(runtime, self.names)
         }
         unknown = [name for name, ids in wanted.items() if not by_id.keys() & set(ids)]
         if unknown:
@@ -141,7 +141,7 @@ def watch_json(watch: Watch, now: datetime) -> dict[str, Any]:
     }
 
 
-async def _meant(runtime: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
+async def _resolve_names(runtime: Runtime, names: Collection[str]) -> list[tuple[str, Resolved]]:
     """Return each of *names* or keys with its company."""
     identities = [Mention(name).identify() for name in names]
     return list(zip(names, await runtime.identity.index.preview_all(identities), strict=True))
@@ -153,7 +153,7 @@ async def _companies_named(runtime: Runtime, names: Collection[str]) -> list[tup
     Raises:
         AmbiguousCompany: A name means several companies, or none.
     """
-    meant = await _meant(runtime, names)
+    meant = await _resolve_names(runtime, names)
     for name, company in meant:
         if company.is_ambiguous:
             raise AmbiguousCompany(name)

@@ -132,14 +132,14 @@ def _read(
 ) -> ModelT:
     """Return the arguments of *task* as *model* has them."""
     if len(args) > len(names):
-        raise _refused(task, f"takes {len(names)} arguments at most: {', '.join(names)}")
+        raise _refusal(task, f"takes {len(names)} arguments at most: {', '.join(names)}")
     given = dict(zip(names, args, strict=False))
     if twice := sorted(given.keys() & kwargs.keys()):
-        raise _refused(task, f"{twice[0]} is given twice; give it once")
+        raise _refusal(task, f"{twice[0]} is given twice; give it once")
     try:
         return model.model_validate({**given, **kwargs})
     except ValidationError as error:
-        raise _refused(task, _problem(error, names)) from None
+        raise _refusal(task, _problem(error, names)) from None
 
 
 def _mentions(task: Task[Any, Any], companies: list[object]) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def _mentions(task: Task[Any, Any], companies: list[object]) -> tuple[str, ...]:
         try:
             mention = checked_mention(each)
         except ValueError as error:
-            raise _refused(task, f"companies[{number}] {error}") from None
+            raise _refusal(task, f"companies[{number}] {error}") from None
         found.append(mention.text)
     return tuple(found)
 
@@ -168,7 +168,7 @@ def _accept(task: Task[Any, Any], kind: JobKind, items: tuple[str, ...], asked: 
     try:
         runtime.call(submit(runtime.parts, new, idempotency_key=asked.idempotency_key))
     except KeyReused as error:
-        raise _refused(task, str(error)) from None
+        raise _refusal(task, str(error)) from None
 
 
 def _problem(error: ValidationError, names: tuple[str, ...]) -> str:
@@ -180,7 +180,7 @@ def _problem(error: ValidationError, names: tuple[str, ...]) -> str:
     return f"{path_of(fault['loc'])} {complaint_of(fault)}"
 
 
-def _refused(task: Task[Any, Any], reason: str) -> TaskRefused:
+def _refusal(task: Task[Any, Any], reason: str) -> TaskRefused:
     # No warning: of those, only so many a minute are written, and each sender looks for its own.
     log.info("task.refused", task=task.name, task_id=task.request.id, reason=reason)
     worker().count(f"{REFUSED}{task.name}")

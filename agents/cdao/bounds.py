@@ -97,11 +97,11 @@ def wants(case: Case, policy: Policy, fields: Fields) -> bool:
     return any(
         not fields.isdisjoint(FIELDS_OF[fact])
         for fact in policy.opportunity.required
-        if not state.is_settled(*_known(state.profile, fact))
+        if not state.is_settled(*_facts_about(state.profile, fact))
     )
 
 
-def _known(profile: CompanyProfile, fact: RequiredFact) -> tuple[Known[Any] | None, ...]:
+def _facts_about(profile: CompanyProfile, fact: RequiredFact) -> tuple[Known[Any] | None, ...]:
     """Return what is known about *fact*."""
     match fact:
         case RequiredFact.WEBSITE:
@@ -165,13 +165,13 @@ def _bounds(state: _State, fields: Fields, *, is_plausible: bool) -> Bounds:
     parts = [*_parts(state, fields, is_plausible=is_plausible)]
     baseline = state.policy.scoring.baseline
     return Bounds(
-        lowest=_clamped(baseline + sum(part.points[0] for part in parts)),
-        highest=_clamped(baseline + sum(part.points[1] for part in parts)),
+        lowest=_clamp(baseline + sum(part.points[0] for part in parts)),
+        highest=_clamp(baseline + sum(part.points[1] for part in parts)),
         verdicts=frozenset(_verdicts(parts, state.policy)),
     )
 
 
-def _clamped(score: int) -> int:
+def _clamp(score: int) -> int:
     return max(0, min(HIGHEST_SCORE, score))
 
 
@@ -185,14 +185,14 @@ def _verdicts(parts: list[_Part], policy: Policy) -> Iterator[AssessmentCode]:
             return
     scoring = policy.scoring
     ranges = [(part, *part.open_points) for part in parts if part.open_points]
-    if _clamped(scoring.baseline + sum(high for _, _, high in ranges)) >= scoring.threshold:
+    if _clamp(scoring.baseline + sum(high for _, _, high in ranges)) >= scoring.threshold:
         yield AssessmentCode.VIABLE
-    lowest = _clamped(scoring.baseline + sum(low for _, low, _ in ranges))
+    lowest = _clamp(scoring.baseline + sum(low for _, low, _ in ranges))
     if lowest < scoring.threshold and any(p.is_about_company and low < 0 for p, low, _ in ranges):
         yield AssessmentCode.POOR_FIT
     elif any(part.may_be_neutral for part in parts):
         lows = (0 if part.may_be_neutral else low for part, low, _ in ranges)
-        if _clamped(scoring.baseline + sum(lows)) < scoring.threshold:
+        if _clamp(scoring.baseline + sum(lows)) < scoring.threshold:
             yield AssessmentCode.POOR_FIT
     if _may_be_insufficient(parts, policy):
         yield AssessmentCode.INSUFFICIENT_EVIDENCE
@@ -206,7 +206,7 @@ def _may_be_insufficient(parts: list[_Part], policy: Policy) -> bool:
         if points is None or (part.is_about_company and points[1] < 0):
             return False
         lowest += max(points[0], 0) if part.is_about_company else points[0]
-    return _clamped(lowest) < policy.scoring.threshold
+    return _clamp(lowest) < policy.scoring.threshold
 
 
 def _parts(state: _State, fields: Fields, *, is_plausible: bool) -> Iterator[_Part]:

@@ -44,7 +44,7 @@ class Finding(BaseModel):
     sources: tuple[str, ...] = ()
 
 
-def _scored(
+def _score(
     name: FindingName,
     policy: Policy,
     basis: Sequence[Known[Any]],
@@ -120,7 +120,7 @@ def _about_email(profile: CompanyProfile, lead: Lead, policy: Policy) -> Iterato
     params: Params = {"domain": domain}
     points = policy.weights.free_mail
     if own:
-        yield from _scored(FindingName.OWN_DOMAIN_EMAIL, policy, own, params)
+        yield from _score(FindingName.OWN_DOMAIN_EMAIL, policy, own, params)
     elif points and _is_free_mail(domain, policy.domains):
         yield Finding(name=FindingName.FREE_MAIL, points=points, params=params)
 
@@ -161,11 +161,11 @@ def _about_market(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
     )
     for param, known, listed, name in rows:
         if known and known.value in listed:
-            yield from _scored(name, policy, [known], {param: known.value})
+            yield from _score(name, policy, [known], {param: known.value})
     yield from _about_untargeted_sector(profile.sector, policy)
     if country and country.value not in market.countries:
         params: Params = {"country": country.value}
-        yield from _scored(FindingName.OUTSIDE_MARKET, policy, [country], params)
+        yield from _score(FindingName.OUTSIDE_MARKET, policy, [country], params)
 
 
 def _about_untargeted_sector(sector: Known[Sector] | None, policy: Policy) -> Iterator[Finding]:
@@ -194,7 +194,7 @@ def _about_hiring(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
     full = policy.saturation.open_positions
     counted = max((min(full, known.value) * known.trust for known in numbers), default=0.0)
     named = sum(known.trust for known in titles)
-    return _scored(
+    return _score(
         FindingName.HIRING,
         policy,
         [*numbers, *titles],
@@ -209,7 +209,7 @@ def _about_news(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
         by_category[item.value.category].append(item)
     for category, items in sorted(by_category.items()):
         best = items[0]
-        yield from _scored(
+        yield from _score(
             FindingName(f"news_{category}"),
             policy,
             items,
@@ -221,7 +221,7 @@ def _about_technologies(profile: CompanyProfile, policy: Policy) -> Iterator[Fin
     wanted = {name.casefold(): name for name in policy.market.technologies}
     fitting = [known for known in profile.technologies if known.value.casefold() in wanted]
     params: Params = {"technologies": [wanted[known.value.casefold()] for known in fitting]}
-    return _scored(
+    return _score(
         FindingName.TECHNOLOGY_FIT,
         policy,
         fitting,
@@ -233,13 +233,13 @@ def _about_technologies(profile: CompanyProfile, policy: Policy) -> Iterator[Fin
 def _about_contacts(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
     points = profile.contact_points
     params: Params = {"kinds": [*sorted({known.value.kind for known in points})]}
-    return _scored(FindingName.CONTACT_REACHABLE, policy, points, params)
+    return _score(FindingName.CONTACT_REACHABLE, policy, points, params)
 
 
 def _about_website(profile: CompanyProfile, policy: Policy) -> Iterator[Finding]:
     if website := profile.website:
         params: Params = {"website": website.value}
-        yield from _scored(FindingName.WEBSITE_FOUND, policy, [website], params)
+        yield from _score(FindingName.WEBSITE_FOUND, policy, [website], params)
 
 
 def _staleness(findings: Iterable[Finding]) -> Iterator[Finding]:

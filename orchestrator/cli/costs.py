@@ -103,11 +103,11 @@ def _cells(cost: Cost) -> tuple[str, ...]:
         f"{share:.0%}",
         f"{cost.served:,}",
         dollars(cost.saved_micros),
-        _signed(cost.net_micros),
+        _signed_dollars(cost.net_micros),
     )
 
 
-def _signed(micros: int) -> str:
+def _signed_dollars(micros: int) -> str:
     return f"-{dollars(-micros)}" if micros < 0 else dollars(micros)
 
 

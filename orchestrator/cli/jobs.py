@@ -69,7 +69,7 @@ def list_jobs(
 
     found, now = with_runtime(work)
     if as_json:
-        print_json([_listed(job, now) for job in found])
+        print_json([_list_entry(job, now) for job in found])
     else:
         out.print(_table(found, now))
 
@@ -143,7 +143,7 @@ _STILL_WATCHED = (
 )
 
 
-def _listed(job: Job | UnreadableJob, now: datetime) -> dict[str, Any]:
+def _list_entry(job: Job | UnreadableJob, now: datetime) -> dict[str, Any]:
     if isinstance(job, UnreadableJob):
         return {"job_id": job.job_id, "unreadable": job.problem}
     return _as_json(job, now)

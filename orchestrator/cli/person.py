@@ -32,13 +32,15 @@ _COUNTS: Final = (
 )
 
 
-def _checked(text: str) -> str:
+def _check_address(text: str) -> str:
     return check_bound(_ADDRESS, text)
 
 
 Email = Annotated[
     str,
-    typer.Argument(metavar="EMAIL", callback=_checked, help="The person's address, in any case."),
+    typer.Argument(
+        metavar="EMAIL", callback=_check_address, help="The person's address, in any case."
+    ),
 ]
 
 

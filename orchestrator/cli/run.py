@@ -226,7 +226,7 @@ class _Work:
                 self.left = paths[number:]
                 return
             try:
-                batch, outputs = self._opened(path, cap)
+                batch, outputs = self._open(path, cap)
             except LeadFileError as error:
                 self.unusable[path] = error
                 _tell(runtime, error)
@@ -242,7 +242,7 @@ class _Work:
                 self.left = paths[number + 1 :]
                 return
 
-    def _opened(self, path: Path, cap: int | None) -> tuple[Batch, Outputs]:
+    def _open(self, path: Path, cap: int | None) -> tuple[Batch, Outputs]:
         batch = self.open_batch(path, cap)
         outputs = self.outputs.checked(batch.lead_file)
         taken = {each.outputs.output for each in self.outcomes.values()}

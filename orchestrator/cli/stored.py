@@ -294,7 +294,7 @@ def rejudge(selection: Selection, terms: Terms, *, dry_run: bool, as_json: bool)
 
 def _show(done: Rejudgement, *, dry_run: bool) -> None:
     if done.changed:
-        out.print(_changed(done))
+        out.print(_changes_table(done))
     leads = ("leads", str(done.leads), f"{done.pending} not finished" if done.pending else "")
     changes = [(each.value, str(done.changes[each]), _remark(done, each)) for each in Change]
     out.print(figures([leads, *changes]))
@@ -317,7 +317,7 @@ def _remark(done: Rejudgement, change: Change) -> str:
             return ""
 
 
-def _changed(done: Rejudgement) -> Table:
+def _changes_table(done: Rejudgement) -> Table:
     changed = Table(
         title=f"Changed judgements ({len(done.changed)})",
         title_justify="left",

@@ -123,7 +123,7 @@ class Summary:
         """Return the counts for `--json`."""
         return {
             **{name: getattr(self, name) for name in _JSON},
-            **_imported(self.imported),
+            **_import_counts(self.imported),
             "hits": self.sources[Source.HIT],
             "coalesced": self.sources[Source.COALESCED],
             "answers_lost": self.lost,
@@ -183,7 +183,7 @@ def summary_lines(
         remark(summary.warned_rows, "with warnings"),
     )
     yield said("rows", language), str(summary.rows), _together(*remarks)
-    imported = (remark(count, name) for name, count in _imported(summary.imported).items())
+    imported = (remark(count, name) for name, count in _import_counts(summary.imported).items())
     pending = remark(summary.pending, "not finished")
     yield said(items, language), str(summary.items), _together(*imported, pending)
     yield said("distinct companies", language), str(summary.companies), ""
@@ -215,7 +215,7 @@ def summary_lines(
                 yield f"  {code}", str(discarded), ""
 
 
-def _imported(report: ImportReport | None) -> dict[str, int]:
+def _import_counts(report: ImportReport | None) -> dict[str, int]:
     return {} if report is None else asdict(report)
 
 
@@ -278,7 +278,7 @@ class Estimate:
         """Return the estimate for `--json`."""
         names = ("rows", "items", "companies", "fresh", "ambiguous", "unneeded", "to_buy", "again")
         counts = {name: getattr(self, name) for name in (*names, "affordable", "price_micros")}
-        return {**counts, "cost_micros_at_most": self.cost_micros, **_imported(self.imported)}
+        return {**counts, "cost_micros_at_most": self.cost_micros, **_import_counts(self.imported)}
 
 
 async def in_parts(asked: Iterable[Asked]) -> AsyncIterator[Sequence[Asked]]:
@@ -361,7 +361,7 @@ def _estimate_table(found: Estimate) -> Table:
     usable = said(f"{found.items} distinct and usable", language)
     imported = (
         f"{count} {said(name, language)}"
-        for name, count in _imported(found.imported).items()
+        for name, count in _import_counts(found.imported).items()
         if count
     )
     rows = [

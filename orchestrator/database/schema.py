@@ -276,7 +276,7 @@ resolutions: Final = Table(
 )
 
 
-def _settled() -> Subquery:
+def _settled_purchases() -> Subquery:
     resolved = ("outcome", "cost_micros", "estimated")
     columns = [column for column in purchases.c if column.name not in resolved]
     as_known = [
@@ -287,7 +287,7 @@ def _settled() -> Subquery:
 
 
 #: The ledger as it is read: purchases with their resolutions.
-settled: Final = _settled()
+settled: Final = _settled_purchases()
 
 # Reuse of purchases: how many lookups each has answered since, and how (`hit`, `coalesced`, ...).
 # No foreign key: a count may be written before its purchase is.

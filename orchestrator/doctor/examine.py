@@ -56,11 +56,11 @@ async def examine(
     else:
         diagnoses = [ok("settings", "are complete")]
         checks |= {name: partial(check, settings) for name, check in _CHECKS.items()}
-    results = await asyncio.gather(*(_bounded(name, check) for name, check in checks.items()))
+    results = await asyncio.gather(*(_run_bounded(name, check) for name, check in checks.items()))
     return diagnoses + [diagnosis for result in results for diagnosis in result]
 
 
-async def _bounded(name: str, check: Check) -> list[Diagnosis]:
+async def _run_bounded(name: str, check: Check) -> list[Diagnosis]:
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await check()

@@ -169,7 +169,7 @@ def workspace_to_ask(answers: Answers, wanted: str | None) -> str | None:
     if wanted is not None and is_workspace_id(wanted):
         return wanted
     try:
-        return str(choose_workspace(_listed(answers), wanted).id)
+        return str(choose_workspace(_workspaces_in(answers), wanted).id)
     except UnusableWorkspace:
         return None
 
@@ -204,7 +204,7 @@ def judge_workspace(answers: Answers, wanted: str | None, ceiling_micros: int) -
     ]
 
 
-def _listed(answers: Answers) -> list[Workspace]:
+def _workspaces_in(answers: Answers) -> list[Workspace]:
     body = answers.workspaces.body
     return read_workspaces(body if isinstance(body, list) else [])
 
@@ -247,7 +247,7 @@ def _judge_choice(answers: Answers, wanted: str | None) -> Diagnosis | None:
         what = f"workspaces cannot be listed ({answers.workspaces.how}), so none can be chosen"
         return fault(check, what, f"{_AGAIN} A number as SURFSENSE_WORKSPACE_ID needs no list.")
     try:
-        choose_workspace(_listed(answers), wanted)
+        choose_workspace(_workspaces_in(answers), wanted)
     except UnusableWorkspace as error:
         return fault(check, error.what, f"{error.fix[0].upper()}{error.fix[1:]}.")
     return None
@@ -312,7 +312,7 @@ def judge_credit(
     if not most:
         return ok(check, "not needed: billing is switched off there")
     number = workspace_to_ask(answers, wanted)
-    ours = [each for each in _listed(answers) if str(each.id) == number]
+    ours = [each for each in _workspaces_in(answers) if str(each.id) == number]
     if answers.workspaces.is_ok and not any(each.is_owner for each in ours):
         # Only the owner can read that credit.
         return ok(check, "unknown: the workspace's owner pays")

@@ -68,7 +68,7 @@ async def check_workers(settings: Settings) -> list[Diagnosis]:
         try:
             beats = await Workers(client).alive()
             waiting = [(each, await backlog.waited(each.lane)) for each in await backlog.lanes()]
-            paused = await _paused(JobRecords(client, ttl=settings.job_ttl))
+            paused = await _paused_lanes(JobRecords(client, ttl=settings.job_ttl))
             counts = await Counters(client).read(1)
             job_list = JobList(client)
             unreadable = await job_list.unreadable()
@@ -88,7 +88,7 @@ async def check_workers(settings: Settings) -> list[Diagnosis]:
     ]
 
 
-async def _paused(records: JobRecords) -> list[str]:
+async def _paused_lanes(records: JobRecords) -> list[str]:
     ids = await records.active()
     states = await records.states(ids)
     return [each for each, state in zip(ids, states, strict=True) if state is JobState.PAUSED]
@@ -193,7 +193,7 @@ def judge_paused(job_ids: Sequence[str]) -> Diagnosis:
     """Judge the jobs that are paused. Pure."""
     if not job_ids:
         return ok("paused jobs", "none")
-    what = f"{len(job_ids)}, which do not go on: {_listed(job_ids)}"
+    what = f"{len(job_ids)}, which do not go on: {_some_of(job_ids)}"
     return warning("paused jobs", what, "`emasai jobs resume JOB_ID`, or `cancel`.")
 
 
@@ -215,7 +215,7 @@ def judge_unreadable(job_ids: Sequence[str], indexes: int) -> Diagnosis:
     """Judge the unreadable jobs, and the damaged indexes of jobs that were set aside. Pure."""
     if not job_ids and not indexes:
         return ok("job records", "can be read")
-    found = [f"{len(job_ids)} cannot be read: {_listed(job_ids)}"] if job_ids else []
+    found = [f"{len(job_ids)} cannot be read: {_some_of(job_ids)}"] if job_ids else []
     if indexes:
         found.append(f"{indexes} indexes were overwritten, and rebuilt")
     fix = (
@@ -225,7 +225,7 @@ def judge_unreadable(job_ids: Sequence[str], indexes: int) -> Diagnosis:
     return fault("job records", "; ".join(found), fix)
 
 
-def _listed(job_ids: Sequence[str]) -> str:
+def _some_of(job_ids: Sequence[str]) -> str:
     more = f" and {len(job_ids) - _SHOWN} more" if len(job_ids) > _SHOWN else ""
     return f"{', '.join(job_ids[:_SHOWN])}{more}"
 

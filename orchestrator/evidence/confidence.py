@@ -106,8 +106,8 @@ def judge(statements: Iterable[Statement]) -> dict[ClaimField, tuple[Judged, ...
         groups[observed.field, same(observed.field, observed.value)].append(statement)
     fields: dict[ClaimField, list[Judged]] = defaultdict(list)
     for (field, _), group in groups.items():
-        fields[field].append(_judged(field, group))
-    return {field: _ranked(field, fields[field]) for field in ClaimField if field in fields}
+        fields[field].append(_judge_alone(field, group))
+    return {field: _rank_values(field, fields[field]) for field in ClaimField if field in fields}
 
 
 def confidence_of(method: Method, status: Status) -> float:
@@ -154,7 +154,7 @@ def _table() -> Mapping[Method, Mapping[Status, float]]:
     return table
 
 
-def _judged(field: ClaimField, group: list[Statement]) -> Judged:
+def _judge_alone(field: ClaimField, group: list[Statement]) -> Judged:
     """Judge the statements of one value as if no other value were stated."""
     status = _status_of(group)
     support = tuple(sorted(group, key=lambda one: (-_number(one, status), _order(one))))
@@ -184,12 +184,12 @@ def _order(statement: Statement) -> tuple[bool, str]:
     return not statement.is_own_site, repr(statement)
 
 
-def _ranked(field: ClaimField, values: list[Judged]) -> tuple[Judged, ...]:
+def _rank_values(field: ClaimField, values: list[Judged]) -> tuple[Judged, ...]:
     ranked = sorted(values, key=_rank)
     if field not in SINGLE:
         return tuple(ranked)
     best, *others = ranked
-    return (_contested(best, others) if others and field in EXCLUSIVE else best,)
+    return (_lower_if_contested(best, others) if others and field in EXCLUSIVE else best,)
 
 
 def _rank(judged: Judged) -> tuple[int, float, int, str]:
@@ -201,7 +201,7 @@ def _rank(judged: Judged) -> tuple[int, float, int, str]:
     )
 
 
-def _contested(best: Judged, others: list[Judged]) -> Judged:
+def _lower_if_contested(best: Judged, others: list[Judged]) -> Judged:
     """Lower *best* for what others state: by one step if all of them are weaker, else fully."""
     step = _STATUSES[_STATUSES.index(best.status) + 1]
     status = step if all(_is_weaker(other, best) for other in others) else Status.CONFLICTING

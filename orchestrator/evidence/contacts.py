@@ -235,7 +235,7 @@ def phones_in(
         region: ISO 3166-1 alpha-2, for numbers without a country code.
         taken: Where other numbers begin and end, such as tax ids.
     """
-    for found in (*_linked(marks.text, region), *_written(marks, region)):
+    for found in (*_numbers_in_links(marks.text, region), *_numbers_in_text(marks, region)):
         is_taken = any(found.start < end and start < found.end for start, end in taken)
         if not is_taken and not marks.is_anothers(found.start, found.end):
             yield quoted(marks.text, *found)
@@ -243,11 +243,11 @@ def phones_in(
 
 def e164(written: str, region: str | None) -> str | None:
     """Return the valid number that *written* is, as E.164; None if it is none."""
-    number = _parsed(written, region)
-    return _formatted(number) if number and phonenumbers.is_valid_number(number) else None
+    number = _parse(written, region)
+    return _format(number) if number and phonenumbers.is_valid_number(number) else None
 
 
-def _linked(text: str, region: str | None) -> Iterator[_Found]:
+def _numbers_in_links(text: str, region: str | None) -> Iterator[_Found]:
     for count, link in enumerate(_LINK.finditer(text)):
         if count == _MOST:
             break
@@ -258,7 +258,7 @@ def _linked(text: str, region: str | None) -> Iterator[_Found]:
             yield _Found(value, *link.span("number"))
 
 
-def _written(marks: ContactMarks, region: str | None) -> Iterator[_Found]:
+def _numbers_in_text(marks: ContactMarks, region: str | None) -> Iterator[_Found]:
     end, label = -1, ""
     for run in _runs(marks.text):
         before = label
@@ -322,22 +322,22 @@ def _read(written: str, region: str | None, label: str, *, is_alone: bool) -> It
     groups = list(_GROUP.finditer(written, carrier.end() if carrier else 0))
     international = written.lstrip("(").startswith("+") or groups[0][0].startswith("00")
     if international or label == "phone":
-        found = list(_announced(groups, region, is_international=international))
+        found = list(_announced_numbers(groups, region, is_international=international))
         if not found and label:
             found = list(_possible(groups, region, is_international=international))
         yield from found
     elif not label:
         postal = 1 if len(groups) > 2 and len(groups[0][0]) in _POSTAL_CODES else 0  # noqa: PLR2004
         for first in range(postal + 1):
-            number = _parsed(_joined(groups[first:], is_international=False), region)
+            number = _parse(_join(groups[first:], is_international=False), region)
             if not number or not phonenumbers.is_valid_number(number):
                 continue
             is_grouped = _is_grouped(written, groups[first:])
             if (is_alone or is_grouped) and phonenumbers.number_type(number) in _KINDS:
-                yield _Found(_formatted(number), groups[first].start(), groups[-1].end())
+                yield _Found(_format(number), groups[first].start(), groups[-1].end())
 
 
-def _announced(
+def _announced_numbers(
     groups: list[re.Match[str]], region: str | None, *, is_international: bool
 ) -> Iterator[_Found]:
     """Yield the longest numbers that stand in *groups*; postal codes may stand between them."""
@@ -345,7 +345,7 @@ def _announced(
     while first < len(groups):
         last = _end_of_number(groups, first, region, is_international=is_international)
         if last:
-            value = e164(_joined(groups[first:last], is_international=is_international), region)
+            value = e164(_join(groups[first:last], is_international=is_international), region)
             start = 0 if is_international else groups[first].start()
             yield _Found(str(value), start, groups[last - 1].end())
         elif is_international:
@@ -359,7 +359,7 @@ def _end_of_number(
 ) -> int:
     """Return how many groups the longest valid number from *first* on ends at; 0 if none does."""
     for last in range(len(groups), first, -1):
-        if e164(_joined(groups[first:last], is_international=is_international), region):
+        if e164(_join(groups[first:last], is_international=is_international), region):
             return last
     return 0
 
@@ -368,16 +368,16 @@ def _possible(
     groups: list[re.Match[str]], region: str | None, *, is_international: bool
 ) -> Iterator[_Found]:
     """Yield a number of the right length: the plan that we have may be older than the number."""
-    number = _parsed(_joined(groups, is_international=is_international), region)
+    number = _parse(_join(groups, is_international=is_international), region)
     if number and any(
         phonenumbers.is_possible_number_for_type_with_reason(number, kind) == _RIGHT_LENGTH
         for kind in (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
     ):
         start = 0 if is_international else groups[0].start()
-        yield _Found(_formatted(number), start, groups[-1].end())
+        yield _Found(_format(number), start, groups[-1].end())
 
 
-def _joined(groups: list[re.Match[str]], *, is_international: bool) -> str:
+def _join(groups: list[re.Match[str]], *, is_international: bool) -> str:
     digits = "".join(
         group[0] for number, group in enumerate(groups) if not number or group[0] != "0"
     )
@@ -397,7 +397,7 @@ def _is_grouped(written: str, groups: list[re.Match[str]]) -> bool:
     )
 
 
-def _parsed(written: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+def _parse(written: str, region: str | None) -> phonenumbers.PhoneNumber | None:
     digits = re.sub(r"\D", "", written)
     if not _FEWEST_DIGITS <= len(digits) <= _MOST_DIGITS + 2:
         return None
@@ -415,5 +415,5 @@ def _parsed(written: str, region: str | None) -> phonenumbers.PhoneNumber | None
         return None
 
 
-def _formatted(number: phonenumbers.PhoneNumber) -> str:
+def _format(number: phonenumbers.PhoneNumber) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

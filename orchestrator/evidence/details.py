@@ -164,18 +164,18 @@ class _PageReader:
         """Yield what the page says that it's about, or its first sentence about the company."""
         stated = plain(self.page.description)
         if len(stated) >= _SHORTEST_DESCRIPTION and not _is_refused(stated):
-            yield self._observed(ClaimField.DESCRIPTION, stated, self.page.description)
+            yield self._observe(ClaimField.DESCRIPTION, stated, self.page.description)
             return
         for start, end in sentences_in(self.text[:_BEGINNING]):
             sentence = plain(self.text[start:end])
             if _SHORTEST_SENTENCE <= len(sentence) <= LONGEST_QUOTE and _is_telling(sentence):
-                yield self._observed(ClaimField.DESCRIPTION, sentence, self.text[start:end])
+                yield self._observe(ClaimField.DESCRIPTION, sentence, self.text[start:end])
                 return
 
     def technologies(self) -> Iterator[Observed]:
         """Yield the products that the page says are used."""
         for found in technologies_in(self.text):
-            yield self._observed(ClaimField.TECHNOLOGY, found.value, _quote_of(found))
+            yield self._observe(ClaimField.TECHNOLOGY, found.value, _quote_of(found))
 
     def _headcount(self) -> Iterator[Observed]:
         found = headcount_in(self.text)
@@ -183,23 +183,23 @@ class _PageReader:
             size, quote = found
             is_band = isinstance(size, SizeBand)
             field = ClaimField.SIZE_BAND if is_band else ClaimField.HEADCOUNT
-            yield self._observed(
+            yield self._observe(
                 field, size.value if isinstance(size, SizeBand) else size, _quote_of(quote)
             )
 
     def _openings(self) -> Iterator[Observed]:
         for value, quote in openings_on(self.page, self.text):
-            yield self._observed(ClaimField.HIRING, value, quote)
+            yield self._observe(ClaimField.HIRING, value, quote)
 
     def _notices(self) -> Iterator[Observed]:
         for category, sentence, quote in notices_in(self.text):
-            yield self._observed(ClaimField.NEWS, _news(category, sentence), quote)
+            yield self._observe(ClaimField.NEWS, _news(category, sentence), quote)
 
     def _tax_ids(self) -> Iterator[Observed]:
         checked = [tax_id for tax_id in self.contacts.tax_ids if tax_id.is_checked]
         for tax_id in checked or self.contacts.tax_ids:
             method = Method.CHECK_DIGIT if tax_id.is_checked else Method.PAGE_TEXT
-            yield self._observed(
+            yield self._observe(
                 ClaimField.TAX_ID,
                 tax_id.value,
                 _quote_of(tax_id),
@@ -215,7 +215,7 @@ class _PageReader:
                 said[email] = listed
         for email, quote in said.items():
             if is_company_mailbox(email):
-                yield self._observed(ClaimField.EMAIL, email, quote, Method.PAGE_CONTACT)
+                yield self._observe(ClaimField.EMAIL, email, quote, Method.PAGE_CONTACT)
 
     def _is_own(self, email: str) -> bool:
         local, at, domain = email.rpartition("@")
@@ -230,7 +230,7 @@ class _PageReader:
             if phone and phone not in said and phone[-8:] not in digits:
                 said[phone] = listed
         for phone, quote in said.items():
-            yield self._observed(ClaimField.PHONE, phone, quote, Method.PAGE_CONTACT)
+            yield self._observe(ClaimField.PHONE, phone, quote, Method.PAGE_CONTACT)
 
     def _socials(self) -> Iterator[Observed]:
         listed = [(url, url) for url in self.page.socials[:_MOST_PER_PAGE]]
@@ -241,13 +241,13 @@ class _PageReader:
             if profile:
                 profiles.setdefault(profile, quote)
         for profile, quote in profiles.items():
-            yield self._observed(ClaimField.SOCIAL, profile, quote, Method.PAGE_CONTACT)
+            yield self._observe(ClaimField.SOCIAL, profile, quote, Method.PAGE_CONTACT)
 
     def observed_country(self, code: str, quote: str, method: Method) -> Observed:
         """Return the country that the page tells."""
-        return self._observed(ClaimField.COUNTRY, code, quote, method)
+        return self._observe(ClaimField.COUNTRY, code, quote, method)
 
-    def _observed(
+    def _observe(
         self, field: ClaimField, value: str | int, quote: str, method: Method = Method.PAGE_TEXT
     ) -> Observed:
         return Observed(
@@ -428,7 +428,7 @@ def of_hits(hits: Sequence[Hit], subject: Subject, website: str | None) -> list[
 def _description_of(hit: Hit) -> Iterator[Observed]:
     text = _SNIPPET_DATE.sub("", plain(hit.description)).rstrip(" .\u2026")
     if len(text) >= _SHORTEST_DESCRIPTION and not _is_refused(text):
-        yield _searched(ClaimField.DESCRIPTION, text, hit.description, hit)
+        yield _observe_hit(ClaimField.DESCRIPTION, text, hit.description, hit)
 
 
 def _news_of(hit: Hit, subject: Subject) -> Iterator[Observed]:
@@ -438,10 +438,10 @@ def _news_of(hit: Hit, subject: Subject) -> Iterator[Observed]:
     headline = headline_of(hit)
     category = category_of(headline)
     if category and is_headline(headline) and headline_names(headline, subject.name):
-        yield _searched(ClaimField.NEWS, _news(category, headline), hit.title, hit, date_of(hit))
+        yield _observe_hit(ClaimField.NEWS, _news(category, headline), hit.title, hit, date_of(hit))
 
 
-def _searched(
+def _observe_hit(
     field: ClaimField, value: str, quote: str, hit: Hit, as_of: datetime | None = None
 ) -> Observed:
     return Observed(
@@ -479,12 +479,12 @@ def of_jobs(jobs: Sequence[JobAd], name: str) -> list[Observed]:
     by_title: dict[str, JobAd] = {}
     for job in own.values():
         by_title.setdefault(plain(job.title).casefold(), job)
-    counted = _advertised(len(own), first.company, first, newest)
-    titles = (_advertised(plain(job.title), job.title, job) for job in by_title.values())
+    counted = _observe_ad(len(own), first.company, first, newest)
+    titles = (_observe_ad(plain(job.title), job.title, job) for job in by_title.values())
     return [counted, *titles]
 
 
-def _advertised(
+def _observe_ad(
     value: str | int, quote: str, job: JobAd, as_of: datetime | None = None
 ) -> Observed:
     return Observed(

@@ -165,7 +165,7 @@ def _is_doubted(subject: Subject, place: Place, hits: Iterable[Hit]) -> bool:
     numbers = [place.phone] if place.phone else []
     return bool(added) and not any(
         is_on(place.website, host_of(hit.url))
-        or added <= set(split_words(text := _shown(hit)))
+        or added <= set(split_words(text := _hit_label(hit)))
         or _has_number(numbers, _letters_and_digits(text))
         for hit in hits
     )
@@ -203,7 +203,7 @@ def _judge_site(subject: Subject, answers: Answers, places: Sequence[Place]) -> 
     is_backed = _is_backed(subject, site.domain, places)
     is_tied = is_backed or _is_tied(subject, site.domain, hits, pages, places)
     if not is_tied:
-        pages = [(page, _refused(found)) for page, found in pages]
+        pages = [(page, _refusal_of(found)) for page, found in pages]
     is_backed = is_backed or any(_agrees(found) for _, found in pages)
     if site.domain and (lost := _why_lost(site.domain, pages, is_backed=is_backed)):
         return _Site(WebsiteChoice(None, None, (lost,), site.candidates), pages, False, False)
@@ -311,7 +311,7 @@ def _is_tied(
     phones = [place.phone for place in places if place.phone]
     if not subject.has_second_fact and not cities and not phones:
         return True
-    said = [_shown(hit) for hit in hits if is_on(hit.url, domain)]
+    said = [_hit_label(hit) for hit in hits if is_on(hit.url, domain)]
     said += [page.text[:MOST_READ] for page, found in pages if _agrees(found)]
     text = "\n".join(said)
     if _tie(subject, text, None, places) or _has_number(phones, _letters_and_digits(text)):
@@ -321,7 +321,7 @@ def _is_tied(
     return may_be_one(ours, [town for town in named if not town.is_country])
 
 
-def _refused(found: Belonging) -> Belonging:
+def _refusal_of(found: Belonging) -> Belonging:
     if not _agrees(found):
         return found
     return Belonging(Agreement.CONFLICT, (_NAME_ALONE, *found.reasons))
@@ -357,12 +357,12 @@ def _judge_hit(
         return Belonging(Agreement.WEAK, ("its site may be another company's",))
     if likeness(subject.name, hit.title).score < 1:
         return Belonging(Agreement.WEAK, ("its title does not name the company",))
-    if tie := _tie(subject, _shown(hit), domain, places):
+    if tie := _tie(subject, _hit_label(hit), domain, places):
         return Belonging(Agreement.AGREE, ("its title names the company", f"it names {tie}"))
     return Belonging(Agreement.WEAK, ("it names the company, and no other fact of it",))
 
 
-def _shown(hit: Hit) -> str:
+def _hit_label(hit: Hit) -> str:
     return f"{hit.title[:_LONGEST_SHOWN]} {hit.description[:_LONGEST_SHOWN]}"
 
 
@@ -411,25 +411,25 @@ def _of_place(place: Place, belonging: Belonging) -> Source:
     named = (place.title, place.category, *place.categories, place.address, place.city)
     stated = (place.country, place.website, place.phone, place.description)
     closed = (CLOSED_CELL,) if place.permanently_closed else ()
-    text = _joined(named + stated + closed)
+    text = _join(named + stated + closed)
     return Source(Step.MAPS, place, place.title, place.url, belonging, text)
 
 
 def _of_hit(hit: Hit, belonging: Belonging) -> Source:
-    text = _joined((hit.title, hit.url, hit.description))
+    text = _join((hit.title, hit.url, hit.description))
     return Source(Step.SEARCH, hit, hit.title, hit.url, belonging, text)
 
 
 def _of_page(page: Page, belonging: Belonging) -> Source:
     contacts = (*page.emails, *page.phones, *page.socials)
-    text = _joined((page.title, page.url, page.description, page.text, *contacts))
+    text = _join((page.title, page.url, page.description, page.text, *contacts))
     return Source(Step.CRAWL, page, page.title, page.url, belonging, text)
 
 
 def _of_job(job: JobAd, belonging: Belonging) -> Source:
-    text = _joined((job.title, job.company, job.city))
+    text = _join((job.title, job.company, job.city))
     return Source(Step.JOBS, job, job.title, job.url, belonging, text)
 
 
-def _joined(cells: Iterable[str | None]) -> str:
+def _join(cells: Iterable[str | None]) -> str:
     return single_spaced("\n".join(cell[:MOST_READ] for cell in cells if cell))

@@ -127,7 +127,7 @@ class _Hosts(NamedTuple):
 
 
 @cache
-def _listed() -> _Hosts:
+def _host_list() -> _Hosts:
     """Read the list; a line with another shape or kind is an error of the package."""
     exact: dict[str, HostKind] = {}
     brands: dict[str, HostKind] = {}
@@ -222,7 +222,7 @@ def kind_of(host: str) -> HostKind | None:
     platform = _platform_of(host)
     if platform is not None:
         return HostKind.PLATFORM if platform == host else None
-    listed = _listed()
+    listed = _host_list()
     for parent in _parents(host):
         if kind := listed.exact.get(parent):
             return kind
@@ -243,5 +243,5 @@ def _parents(host: str) -> list[str]:
 
 
 def _platform_of(host: str) -> str | None:
-    platforms = _listed().platforms
+    platforms = _host_list().platforms
     return next((parent for parent in _parents(host) if parent in platforms), None)

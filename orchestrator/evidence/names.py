@@ -72,7 +72,7 @@ def words() -> Words:
 
 def is_generic(word: str) -> bool:
     """Return whether many companies have *word*, perhaps with a letter left out, in their name."""
-    return word in _generic() or (len(word) >= _SHORTEST_TYPED and word in _typed())
+    return word in _generic() or (len(word) >= _SHORTEST_TYPED and word in _misspelt_words())
 
 
 @cache
@@ -81,7 +81,7 @@ def _generic() -> frozenset[str]:
 
 
 @cache
-def _typed() -> frozenset[str]:
+def _misspelt_words() -> frozenset[str]:
     """Return the longer generic words, each with one letter left out, as people type them."""
     return frozenset(
         word[:i] + word[i + 1 :]

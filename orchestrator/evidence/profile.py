@@ -156,11 +156,11 @@ def assemble(subject: Subject, answers: Answers, bought_at: Mapping[Step, dateti
         bought_at: Aware UTC instants that date the values whose source gives no date.
     """
     gated = pass_gate(subject, answers)
-    found = dict(_grounded(_observe(subject, gated), gated))
+    found = dict(_find_grounds(_observe(subject, gated), gated))
     judged = judge(_statement(subject, gated, *each) for each in found.items())
     values = {field: _best_of(field, judged[field], gated) for field in judged}
-    sources = _shown(gated, values, found)
-    payload: dict[str, Any] = {"empresa": _cut(single_spaced(subject.name), _LONGEST_SHOWN)}
+    sources = _sources_shown(gated, values, found)
+    payload: dict[str, Any] = {"empresa": _truncate(single_spaced(subject.name), _LONGEST_SHOWN)}
     for field, name in FIELD_NAMES.items():
         data = [_datum(value, bought_at) for value in values.get(field, ())]
         if data:
@@ -202,7 +202,7 @@ def _observe(subject: Subject, gated: Gated) -> Iterator[Observed]:
     stated = (
         *details.of_places(places),
         *details.of_hits(hits, subject, domain),
-        *(value for hit in hits for value in _listed(hit, country, domain)),
+        *(value for hit in hits for value in _observe_listing(hit, country, domain)),
         *details.of_pages(pages, country),
         *details.of_jobs(jobs, subject.name),
         *_sectors(subject, gated, places, hits, pages),
@@ -214,9 +214,9 @@ def _observe(subject: Subject, gated: Gated) -> Iterator[Observed]:
         if observed.step is Step.MAPS and _is_closure(observed):
             if is_open:
                 continue  # one of several places has closed, not the company
-            yield from _cleaned(replace(observed, quote=CLOSED_CELL))
+            yield from _clean(replace(observed, quote=CLOSED_CELL))
             continue
-        yield from _cleaned(observed)
+        yield from _clean(observed)
     yield from _websites(gated, agreeing)
 
 
@@ -230,7 +230,7 @@ def _country_of(subject: Subject, places: Sequence[Place]) -> str | None:
     return subject.country or (countries.pop() if len(countries) == 1 else None)
 
 
-def _listed(hit: Hit, country: str | None, domain: str | None) -> Iterator[Observed]:
+def _observe_listing(hit: Hit, country: str | None, domain: str | None) -> Iterator[Observed]:
     """Yield what a directory or network tells of the company: profile, phones, tax ids, size."""
     if is_on(hit.url, domain):
         return
@@ -304,10 +304,10 @@ def _sectors(
         texts = [(hit.url, f"{hit.title}\n{hit.description}", Step.SEARCH) for hit in own]
         found = _sector_of_texts(subject, texts)
     if found:
-        yield found if gated.is_backed else _doubted(found)
+        yield found if gated.is_backed else _doubt(found)
 
 
-def _doubted(observed: Observed) -> Observed:
+def _doubt(observed: Observed) -> Observed:
     """Return what the search result of a site says that is only believed to be the company's."""
     site = confidence_of(Method.WEBSITE_SCORE, Status.SINGLE_SOURCE)
     own = 1.0 if observed.confidence is None else observed.confidence
@@ -355,7 +355,7 @@ def _sector(
     )
 
 
-def _cleaned(observed: Observed) -> Iterator[Observed]:
+def _clean(observed: Observed) -> Iterator[Observed]:
     """Yield *observed* with a clean and bounded value; nothing if no value is left."""
     value = observed.value
     if isinstance(value, int):
@@ -363,18 +363,18 @@ def _cleaned(observed: Observed) -> Iterator[Observed]:
         return
     match observed.field:
         case ClaimField.DESCRIPTION:
-            text = _cut(plain(value), _LONGEST_DESCRIPTION)
+            text = _truncate(plain(value), _LONGEST_DESCRIPTION)
         case ClaimField.SOCIAL:
             text = single_spaced(value)
             if len(text) > _LONGEST_VALUE or not text.startswith(("http://", "https://")):
                 return
         case _:
-            text = _cut(single_spaced(value), _LONGEST_VALUE)
+            text = _truncate(single_spaced(value), _LONGEST_VALUE)
     if text:
         yield replace(observed, value=text)
 
 
-def _grounded(stated: Iterable[Observed], gated: Gated) -> Iterator[tuple[Observed, Source]]:
+def _find_grounds(stated: Iterable[Observed], gated: Gated) -> Iterator[tuple[Observed, Source]]:
     """Yield each value with the source that contains its quote; a value without one is dropped."""
     sources: dict[tuple[Step, str | None], list[Source]] = defaultdict(list)
     for source in gated.sources:
@@ -442,14 +442,14 @@ def _datum(judged: Judged, bought_at: Mapping[Step, datetime]) -> dict[str, Any]
         "confidence": judged.confidence,
         "source_url": observed.source_url,
         "as_of": as_of and as_of.isoformat(),
-        "quote": _cut(observed.quote, LONGEST_QUOTE),
+        "quote": _truncate(observed.quote, LONGEST_QUOTE),
         "method": observed.method.value,
         "status": judged.status.value,
     }
     return datum | ({"alternatives": [*judged.alternatives]} if judged.alternatives else {})
 
 
-def _shown(
+def _sources_shown(
     gated: Gated, values: Mapping[ClaimField, Sequence[Judged]], origin: Mapping[Observed, Source]
 ) -> tuple[SourceShown, ...]:
     taken: dict[int, set[ClaimField]] = defaultdict(set)
@@ -459,7 +459,7 @@ def _shown(
     shown = [
         SourceShown(
             step=source.step,
-            title=_cut(single_spaced(source.title), _LONGEST_SHOWN),
+            title=_truncate(single_spaced(source.title), _LONGEST_SHOWN),
             url=source.url,
             agreement=source.belonging.agreement,
             reasons=_reasons(source.belonging.reasons),
@@ -511,10 +511,12 @@ def _log(
 
 
 def _reasons(reasons: Sequence[str]) -> tuple[str, ...]:
-    return tuple(_cut(single_spaced(reason), _LONGEST_SHOWN) for reason in reasons[:_MOST_REASONS])
+    return tuple(
+        _truncate(single_spaced(reason), _LONGEST_SHOWN) for reason in reasons[:_MOST_REASONS]
+    )
 
 
-def _cut(text: str, most: int) -> str:
+def _truncate(text: str, most: int) -> str:
     """Return *text* with at most *most* characters, ending with a word where it is cut."""
     if len(text) <= most:
         return text

@@ -85,14 +85,14 @@ def headcount_in(text: str) -> tuple[int | SizeBand, Quoted] | None:
         text: A page's markdown, bounded by the caller.
     """
     marks = Marks(text, _headcount_phrases())
-    numbers = sorted((*_counted(marks), *_teams(marks)), key=lambda found: found[1])
+    numbers = sorted((*_employee_counts(marks), *_teams(marks)), key=lambda found: found[1])
     for number, start, end in numbers:
         if 1 < number <= _MOST:
             return number, quoted(text, str(number), start, end)
     return _band(marks)
 
 
-def _counted(marks: Marks) -> Iterator[tuple[int, int, int]]:
+def _employee_counts(marks: Marks) -> Iterator[tuple[int, int, int]]:
     """Yield the numbers before nouns for employees, with where each phrase begins and ends."""
     for kind in ("employees", "people"):
         for noun in marks.all(kind)[:_MOST_LOOKED_AT]:

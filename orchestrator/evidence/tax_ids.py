@@ -100,9 +100,9 @@ class _Kind:
         is_checked = self.check is not None and self.check(bare)
         if not is_checked and (not label or not self.may_fail_check):
             return None
-        return self._written(bare), is_checked
+        return self._written_form(bare), is_checked
 
-    def _written(self, digits: str) -> str:
+    def _written_form(self, digits: str) -> str:
         if self.type == "VAT":
             return self.country + digits
         if self.type == "CRN":
@@ -141,13 +141,13 @@ def _places(marks: ContactMarks) -> Iterator[tuple[str, int]]:
     """Yield each label with the offset at which its number would begin; "" is no label."""
     for start, end in marks.find(_labels())["label"][:_MOST]:
         gap = _GAP.match(marks.bare, end)
-        yield _undotted(marks.bare[start:end]), gap.end() if gap else end
+        yield _without_dots(marks.bare[start:end]), gap.end() if gap else end
     for pattern in (_UNLABELLED, _BEHIND_FORM):
         for match in islice(pattern.finditer(marks.bare), _MOST):
             yield "", match.start("number")
 
 
-def _undotted(label: str) -> str:
+def _without_dots(label: str) -> str:
     return " ".join(label.replace(".", "").split())
 
 
@@ -225,7 +225,7 @@ def _kind(row: _Row) -> _Kind:
     return _Kind(
         type=row.type,
         country=row.country,
-        labels=frozenset(_undotted(skeleton(label)) for label in row.labels),
+        labels=frozenset(_without_dots(skeleton(label)) for label in row.labels),
         shape=row.shape,
         company=row.company if row.company.pattern else None,
         check=_check(row.check) if row.check else None,

@@ -115,7 +115,7 @@ def passage(text: str, start: int, end: int) -> str:
     At most `LONGEST_QUOTE` characters long if the characters themselves are not longer.
     """
     first, last = sentence_at(text, start, end)
-    return _bounded(text, first, start, end, last)
+    return _bounded_passage(text, first, start, end, last)
 
 
 def line_at(text: str, start: int, end: int) -> tuple[int, int]:
@@ -167,7 +167,7 @@ def _ends_sentence(text: str, stop: int) -> bool:
     return not _ABBREVIATIONS.fullmatch(skeleton(word[0]))
 
 
-def _bounded(text: str, first: int, start: int, end: int, last: int) -> str:
+def _bounded_passage(text: str, first: int, start: int, end: int, last: int) -> str:
     spare = max(0, LONGEST_QUOTE - (end - start))
     before = min(start - first, max(spare // 2, spare - (last - end)))
     if start - before > first:

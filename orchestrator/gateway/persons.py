@@ -156,7 +156,7 @@ class Persons:
         counted = RowCounts()
         async with reading(self._engine, "count what is kept about a person") as connection:
             for chunk in in_chunks(ids, CHUNK):
-                counted += await _counted(connection, chunk)
+                counted += await _count_rows(connection, chunk)
         return counted
 
     async def company_keys(self, ids: Sequence[UUID], domain: str | None) -> set[str]:
@@ -212,7 +212,7 @@ class Persons:
             stored = select(leads.c.id, leads.c.version).where(leads.c.id.in_(ids))
             locked = await connection.execute(stored.order_by(leads.c.id).with_for_update())
             versions = {row.id: row.version for row in locked}
-            counts = await _counted(connection, list(versions))
+            counts = await _count_rows(connection, list(versions))
             now = self._clock()
             gone = await remove_leads(connection, versions, now) if versions else {}
             answers = await _drop_answers(connection, purchase_ids)
@@ -244,7 +244,7 @@ async def _drop_answers(connection: AsyncConnection, purchase_ids: Sequence[str]
     return dropped
 
 
-async def _counted(connection: AsyncConnection, ids: Sequence[UUID]) -> RowCounts:
+async def _count_rows(connection: AsyncConnection, ids: Sequence[UUID]) -> RowCounts:
     opportunity_ids = [opportunity_id(each) for each in ids]
     found = [
         await connection.scalar(select(func.count()).where(condition))

@@ -278,8 +278,8 @@ class Records:
         keys = [lead_key(lead_id), opportunity_key(its_opportunity)]
 
         async def work(connection: AsyncConnection) -> tuple[None, Mapping[str, int]]:
-            locked = await _locked(connection, leads, lead_id, for_deletion=True)
-            row = _checked(locked, leads, lead_id, expected)
+            locked = await _lock_row(connection, leads, lead_id, for_deletion=True)
+            row = _check_version(locked, leads, lead_id, expected)
             gone = await remove_leads(connection, {lead_id: row["version"]}, self._clock())
             return None, gone
 
@@ -358,7 +358,7 @@ class Records:
         key, its_lead = opportunity_key(record_id), lead_key(new.lead_id)
 
         async def work(connection: AsyncConnection) -> tuple[OpportunityRecord, Mapping[str, int]]:
-            lead = await _locked(connection, leads, new.lead_id)
+            lead = await _lock_row(connection, leads, new.lead_id)
             if lead is None:
                 raise NotStored(_LEAD, new.lead_id)
             version = (await next_versions(connection, [key]))[key]
@@ -386,7 +386,9 @@ class Records:
         expected: Expected,
     ) -> str:
         """Change the row and return the state that it was in."""
-        row = _checked(await _locked(connection, table, record_id), table, record_id, expected)
+        row = _check_version(
+            await _lock_row(connection, table, record_id), table, record_id, expected
+        )
         estado: str = row["estado"]
         if table is opportunities:
             _check_move(estado, values.get("estado", estado))
@@ -413,7 +415,7 @@ class Records:
         }
 
 
-async def _locked(
+async def _lock_row(
     connection: AsyncConnection, table: Table, record_id: UUID, *, for_deletion: bool = False
 ) -> RowMapping | None:
     # The weaker lock, which the lead store takes, too, lets rows that refer to this one be added.
@@ -424,7 +426,7 @@ async def _locked(
     return (await connection.execute(locking)).mappings().one_or_none()
 
 
-def _checked(
+def _check_version(
     row: RowMapping | None, table: Table, record_id: UUID, expected: Expected
 ) -> RowMapping:
     kind = _LEAD if table is leads else _OPPORTUNITY

@@ -257,7 +257,7 @@ class RefreshHandler:
         try:
             watch = await self._watch_of_run(item, context)
             if watch is not None:
-                await self._end(_ended(watch, report, None, None))
+                await self._end(_run_end(watch, report, None, None))
         except (DatabaseUnavailable, StoreUnavailable) as error:
             raise NotNow(str(error)) from error
         return report
@@ -273,7 +273,7 @@ class RefreshHandler:
             return _not_looked_up(watch.company, "merged", _MERGED, company.key)
         known = None if watch.digest else await self._evidence.latest(company)
         report, found = await self._look_up.look_up(Mention(watch.company), context, company)
-        await self._end(_ended(watch, report, found, None if known is None else _digest(known)))
+        await self._end(_run_end(watch, report, found, None if known is None else _digest(known)))
         return report
 
     async def _is_watched(self, company: Resolved, watch: Watch) -> bool:
@@ -298,7 +298,7 @@ class RefreshHandler:
             await self._due.put({ended.watch.id: next_at})
 
 
-def _ended(
+def _run_end(
     watch: Watch, report: Report, found: Enrichment | None, known_digest: str | None
 ) -> RunEnd:
     result = CompanyResult.model_validate(report.result)

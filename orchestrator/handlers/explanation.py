@@ -112,13 +112,13 @@ def explain(error: Exception) -> Explanation:
         case StillLoading():
             en = "It is still being looked up, and paid for once: ask again later."
             es = "La consulta sigue en marcha y se paga una sola vez: pregunte más tarde."
-            return _failed(STILL_LOADING, en, es)
+            return _failure(STILL_LOADING, en, es)
         case EnrichmentError():
             return _explain_enrichment(error)
         case UnreadableRecord() | LoadFailed() if _is_unreadable(error):
             en = f"It was not looked up: {error}; the worker's log has more."
             es = "No se consultó: lo anotado sobre su compra no se puede leer."
-            return _failed(DeadLetter.INTERNAL_ERROR, en, es)
+            return _failure(DeadLetter.INTERNAL_ERROR, en, es)
         case _:
             return explain_given_up(GivenUp(DeadLetter.INTERNAL_ERROR))
 
@@ -131,7 +131,7 @@ def _explain_enrichment(error: EnrichmentError) -> Explanation:
     es = f"SurfSense rechazó la consulta ({error.code})."
     if isinstance(error, TransientEnrichmentError):
         es = "SurfSense no respondió por ahora; vuelva a ejecutarlo más tarde."
-    return _failed(error.code, f"{error}.", es)
+    return _failure(error.code, f"{error}.", es)
 
 
 def _is_unreadable(error: UnreadableRecord | LoadFailed) -> bool:
@@ -151,7 +151,7 @@ def explain_given_up(why: GivenUp) -> Explanation:
         case DeadLetter.INTERNAL_ERROR:
             en = "An internal error stopped this lookup; the worker's log has it."
             es = "Un error interno detuvo esta consulta; consta en el registro del proceso."
-    return _failed(why.code, en, es)
+    return _failure(why.code, en, es)
 
 
 def explain_ambiguity(enrichment: Enrichment, mention: Mention) -> Explanation:
@@ -199,7 +199,7 @@ def explain_ambiguity(enrichment: Enrichment, mention: Mention) -> Explanation:
     return Explanation(ItemStatus.AMBIGUOUS, "ambiguous_name", reason)
 
 
-def _failed(code: str, en: str, es: str, uncertain_micros: int = 0) -> Explanation:
+def _failure(code: str, en: str, es: str, uncertain_micros: int = 0) -> Explanation:
     return Explanation(ItemStatus.FAILED, code, Localized(en=en, es=es), uncertain_micros)
 
 
@@ -218,7 +218,7 @@ def _explain_loss(error: AnswerLost | MalformedAnswer, barred_for: timedelta) ->
     uncertain_micros = (
         error.cost_micros if isinstance(error, AnswerLost) else error.uncertain_micros
     )
-    return _failed(error.code, en, es, uncertain_micros)
+    return _failure(error.code, en, es, uncertain_micros)
 
 
 _NO_CREDIT = Localized(

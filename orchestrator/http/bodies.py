@@ -306,7 +306,7 @@ class BodyReader:
         Raises:
             Refused: It is not text.
         """
-        self._text = _decoded(body)
+        self._text = _decode(body)
         self._lists = lists
         self._scanner = _Scanner(self._text)
         self._turns = Turns()
@@ -531,7 +531,7 @@ def _not_json(reason: str, position: int) -> Refused:
     return Refused(Refusal(HTTPStatus.BAD_REQUEST, "invalid_json", message))
 
 
-def _decoded(body: bytes) -> str:
+def _decode(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -247,11 +247,11 @@ def field_fault(location: Location, complaint: str) -> FieldFault:
 
 def refusal_of(faults: Sequence[Fault]) -> Refusal:
     """Return the answer to a request in which pydantic found *faults*."""
-    each = chain.from_iterable(map(_expanded, faults))
+    each = chain.from_iterable(map(_expand, faults))
     return invalid_request([_field_fault(fault) for fault in each])
 
 
-def _expanded(fault: Fault) -> Sequence[Fault]:
+def _expand(fault: Fault) -> Sequence[Fault]:
     """Return the faults that *fault* stands for."""
     if fault["type"] != FAULTY_ITEMS:
         return (fault,)

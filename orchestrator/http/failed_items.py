@@ -167,7 +167,7 @@ async def requeue_letters(
     chosen = FailureFilter(None, frozenset(wanted.codes), whose, wanted.lane, wanted.since)
     tenant = whose or runtime.settings.tenant
     async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
-        return await _requeued(runtime, chosen, wanted, terms, keyed, response)
+        return await _requeue(runtime, chosen, wanted, terms, keyed, response)
 
 
 @router.post(
@@ -197,10 +197,10 @@ async def requeue_letters_of(
     whose = caller.filter_of(terms.tenant)
     chosen = FailureFilter(job.job_id, frozenset(wanted.codes), tenant=whose, since=wanted.since)
     async with keyed_request(runtime, request, job.tenant, idempotency_key) as keyed:
-        return await _requeued(runtime, chosen, wanted, terms, keyed, response)
+        return await _requeue(runtime, chosen, wanted, terms, keyed, response)
 
 
-async def _requeued(
+async def _requeue(
     runtime: Runtime,
     chosen: FailureFilter,
     wanted: RequeueRequest,

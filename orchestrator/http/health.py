@@ -161,7 +161,7 @@ class HealthChecks:
         return HealthDetail(**dict(_health(parts)), version=about, parts=parts, workers=workers)
 
     async def _look_at(self, *parts: Part) -> dict[Part, PartHealth]:
-        found = await asyncio.gather(*(_timed(self._probes[part]) for part in parts))
+        found = await asyncio.gather(*(_time_probe(self._probes[part]) for part in parts))
         return dict(zip(parts, found, strict=True))
 
     async def _count_workers(self) -> int | None:
@@ -177,7 +177,7 @@ class HealthChecks:
             await probe.aclose()
 
 
-async def _timed(probe: Probe) -> PartHealth:
+async def _time_probe(probe: Probe) -> PartHealth:
     began = monotonic()
     state = await probe.look()
     latency_ms = round((monotonic() - began) * 1000, 1) if state == "connected" else None
@@ -483,14 +483,14 @@ def pace_families(state: PaceState | None) -> Iterator[Family]:
 
 
 def _gauge(name: str, about: str, label: str, values: Mapping[str, float]) -> Family:
-    return _filled(GaugeMetricFamily(name, about, labels=[label]), values)
+    return _fill_family(GaugeMetricFamily(name, about, labels=[label]), values)
 
 
 def _counter(name: str, about: str, label: str, values: Mapping[str, float]) -> Family:
-    return _filled(CounterMetricFamily(name, about, labels=[label]), values)
+    return _fill_family(CounterMetricFamily(name, about, labels=[label]), values)
 
 
-def _filled(family: Family, values: Mapping[str, float]) -> Family:
+def _fill_family(family: Family, values: Mapping[str, float]) -> Family:
     for of, value in values.items():
         family.add_metric([of], value)
     return family

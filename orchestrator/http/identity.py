@@ -213,7 +213,7 @@ async def merge(
             message = f"Both have a history ({sides}); if they are one, say 'both_have_history'."
             raise Refused(Refusal(HTTPStatus.CONFLICT, "both_have_history", message))
 
-    return await _entered(
+    return await _enter_decision(
         runtime,
         request,
         response,
@@ -232,7 +232,7 @@ async def split(
     idempotency_key: IdempotencyKey = None,
 ) -> DecisionEntered:
     """Declare that a name means several companies: the name alone no longer buys anything."""
-    return await _entered(
+    return await _enter_decision(
         runtime,
         request,
         response,
@@ -254,7 +254,7 @@ async def alias(
     if wanted.is_domain and company_domain(wanted.spelling) is None:
         complaint = "is not the domain of a company: free mail, or no domain; correct it"
         raise Refused(invalid_request([field_fault(("spelling",), complaint)]))
-    return await _entered(
+    return await _enter_decision(
         runtime,
         request,
         response,
@@ -275,7 +275,7 @@ async def undo(
     idempotency_key: IdempotencyKey = None,
 ) -> DecisionEntered:
     """Undo a decision by its number; it stays in the list, and so does this one."""
-    return await _entered(
+    return await _enter_decision(
         runtime,
         request,
         response,
@@ -284,7 +284,7 @@ async def undo(
     )
 
 
-async def _entered(
+async def _enter_decision(
     runtime: Runtime,
     request: Request,
     response: Response,

@@ -289,13 +289,13 @@ async def show_job(
 @router.post("/{job_id}/pause", summary="Pause a job", **_STEERING)
 async def pause_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
     """Begin no further item; what is under way ends and counts. A finished job stays finished."""
-    return await _commanded(runtime, caller, job_id, Command.PAUSE)
+    return await _command_job(runtime, caller, job_id, Command.PAUSE)
 
 
 @router.post("/{job_id}/resume", summary="Resume a paused job", **_STEERING)
 async def resume_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest) -> JobStatus:
     """Go on where the job was paused."""
-    return await _commanded(runtime, caller, job_id, Command.RESUME)
+    return await _command_job(runtime, caller, job_id, Command.RESUME)
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", **_STEERING)
@@ -305,10 +305,10 @@ async def cancel_job(job_id: str, runtime: RuntimeOfApp, caller: CallerOfRequest
     It is `cancelling` until the workers have let go of it, which takes seconds. Companies that a
     schedule has asked for stay watched, and are looked at again after their period.
     """
-    return await _commanded(runtime, caller, job_id, Command.CANCEL)
+    return await _command_job(runtime, caller, job_id, Command.CANCEL)
 
 
-async def _commanded(runtime: Runtime, caller: Caller, job_id: str, wanted: Command) -> JobStatus:
+async def _command_job(runtime: Runtime, caller: Caller, job_id: str, wanted: Command) -> JobStatus:
     try:
         await found_job(runtime, caller, job_id)
     except UnreadableJob:

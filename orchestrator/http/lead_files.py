@@ -167,7 +167,7 @@ async def import_leads(
         async with turn(request):
             file = await opened(spool, wanted)
             request_key = None if keyed is None else keyed.key
-            answer = await _imported(runtime, file, terms, request_key, on_conflict)
+            answer = await _import_file(runtime, file, terms, request_key, on_conflict)
         if keyed is not None:
             await keyed.settled(
                 answer.model_dump(mode="json", exclude_unset=True), job_id=answer.job_id
@@ -176,7 +176,7 @@ async def import_leads(
     return answer
 
 
-async def _imported(
+async def _import_file(
     runtime: Runtime,
     file: LeadFile,
     terms: Terms,
@@ -195,7 +195,7 @@ async def _imported(
         raise Refused(no_usable_row(counts.rows, "lead", counts.faults))
 
     async def items() -> AsyncIterator[Sequence[str]]:
-        async for rows in _chained(first, parts):
+        async for rows in _chain(first, parts):
             leads = [lead_from(row.lead) for row in rows if row.lead is not None]
             imported = await runtime.leads.store.import_leads(leads, on_conflict=on_conflict)
             counts.stored += imported.report.new
@@ -221,7 +221,7 @@ async def _imported(
     )
 
 
-async def _chained(
+async def _chain(
     first: list[LeadRow], parts: AsyncIterator[list[LeadRow]]
 ) -> AsyncIterator[list[LeadRow]]:
     yield first

@@ -218,17 +218,17 @@ async def create_opportunity(
     async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
         if keyed is not None and keyed.replay is not None:
             record = OpportunityRecord.model_validate(keyed.replay.note)
-            answer = _created(Written(record, deferred=False))
+            answer = _created_answer(Written(record, deferred=False))
             answer.headers[REPLAYED] = "true"
             return answer
         author = Author(wanted.por, wanted.motivo)
         written = await runtime.gateway.records.create_opportunity(new, author)
         if keyed is not None:
             await keyed.settled(written.result.model_dump(mode="json"))
-    return _created(written)
+    return _created_answer(written)
 
 
-def _created(written: Written[OpportunityRecord]) -> Response:
+def _created_answer(written: Written[OpportunityRecord]) -> Response:
     location = f"/oportunidades/{written.result.id}"
     return answer_written(written, HTTPStatus.CREATED, location=location)
 

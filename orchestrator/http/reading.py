@@ -316,7 +316,7 @@ class RowFault(BaseModel):
         return cls(
             row=problem.row,
             field=problem.field,
-            message=_worded(f"{problem.message}; {problem.hint}."),
+            message=_reword(f"{problem.message}; {problem.hint}."),
             is_error=problem.level is Level.ERROR,
         )
 
@@ -391,7 +391,7 @@ async def opened(
     except LeadFileError as error:
         if getattr(error.__cause__, "errno", None) is not None:
             raise Refused(_NO_ROOM) from error
-        message = _worded(f"{error}.")
+        message = _reword(f"{error}.")
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         raise Refused(Refusal(status, "unreadable_file", message)) from error
     if file.length > MAX_ROWS:
@@ -416,7 +416,7 @@ def no_usable_row(rows: int, what: str, faults: Sequence[RowFault]) -> Refusal:
     return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "no_usable_row", message, listed)
 
 
-def _worded(sentence: str) -> str:
+def _reword(sentence: str) -> str:
     """Return a sentence of the command line as it reads here."""
     return sentence.replace("--column ", "the parameter ").replace("--encoding", "'encoding'")
 

@@ -144,7 +144,7 @@ async def add_watches(
     async def add(runtime: Runtime, chosen: Choice) -> list[Watch]:
         return await watching.watch(runtime, chosen, every)
 
-    return await _changed(wanted, runtime, caller, add)
+    return await _apply_change(wanted, runtime, caller, add)
 
 
 @router.post("/pause", summary="Pause watches", **_CHANGED)
@@ -152,7 +152,7 @@ async def pause_watches(
     wanted: WatchSelection, runtime: RuntimeOfApp, caller: CallerOfRequest
 ) -> ChangedWatches:
     """Stop looking companies up until `resume`; `{}` means all of the tenant."""
-    return await _changed(wanted, runtime, caller, watching.pause)
+    return await _apply_change(wanted, runtime, caller, watching.pause)
 
 
 @router.post("/resume", summary="Go on with paused watches", **_CHANGED)
@@ -160,7 +160,7 @@ async def resume_watches(
     wanted: WatchSelection, runtime: RuntimeOfApp, caller: CallerOfRequest
 ) -> ChangedWatches:
     """Go on with paused companies; `{}` means all of the tenant."""
-    return await _changed(wanted, runtime, caller, watching.resume)
+    return await _apply_change(wanted, runtime, caller, watching.resume)
 
 
 @router.post("/remove", summary="Stop watching companies", **_CHANGED)
@@ -168,10 +168,10 @@ async def remove_watches(
     wanted: WatchRemoval, runtime: RuntimeOfApp, caller: CallerOfRequest
 ) -> ChangedWatches:
     """Stop watching companies; a lookup under way ends without an effect."""
-    return await _changed(wanted, runtime, caller, watching.remove)
+    return await _apply_change(wanted, runtime, caller, watching.remove)
 
 
-async def _changed(
+async def _apply_change(
     wanted: WatchSelection,
     runtime: Runtime,
     caller: Caller,

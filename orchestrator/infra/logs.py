@@ -59,7 +59,7 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
             foreign_pre_chain=_SHARED,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.ExceptionRenderer(_formatted),
+                structlog.processors.ExceptionRenderer(_format_traceback),
                 *_renderer(for_people=target.isatty()),
             ],
         )
@@ -93,7 +93,7 @@ def use_in_library(level: str) -> None:
     _configure_structlog(
         logging.getLevelNamesMapping()[level.upper()],
         structlog.PrintLoggerFactory(sys.stderr),
-        structlog.processors.ExceptionRenderer(_formatted),
+        structlog.processors.ExceptionRenderer(_format_traceback),
         *_renderer(for_people=sys.stderr.isatty()),
     )
 
@@ -225,7 +225,7 @@ def _without_data(record: logging.LogRecord) -> bool:
     return True
 
 
-def _formatted(exc_info: structlog.typing.ExcInfo) -> str:
+def _format_traceback(exc_info: structlog.typing.ExcInfo) -> str:
     """Return the traceback of an exception and of those behind it, without foreign messages."""
     return "".join(_lines(exc_info[1], set()))
 

@@ -113,10 +113,10 @@ def with_database(text: str, database: int) -> str:
         query.append(("db", str(database)))
     else:
         url = url._replace(path=f"/{database}")
-    return _joined(url, query)
+    return _join_query(url, query)
 
 
-def _joined(url: SplitResult, query: Sequence[tuple[str, str]]) -> str:
+def _join_query(url: SplitResult, query: Sequence[tuple[str, str]]) -> str:
     # `geturl` leaves out the slashes of a scheme that it does not know, such as unix.
     behind = f"?{urlencode(query)}" if query else ""
     return f"{url.scheme}://{url.netloc}{url.path}{behind}"

@@ -254,12 +254,12 @@ class ChunkWork:
         ended: list[bool] = []
         if self._is_poison:
             for item in each:
-                ended += await self._run_all([self._lost(*item)])
+                ended += await self._run_all([self._give_up(*item)])
         elif self._lease.losses >= CAREFUL_FROM:
             for item in each:
                 ended += await self._run_all([self._carefully(*item)])
         else:
-            ended = await self._run_all(self._worked(*item, self._context) for item in each)
+            ended = await self._run_all(self._work_on(*item, self._context) for item in each)
         self._lease.done = all(ended)
         self._lease.rest = timedelta(0) if self._must_stop else REST
         return sum(ended)
@@ -286,7 +286,7 @@ class ChunkWork:
         tasks = [asyncio.create_task(work) for work in works]
         for task in tasks:
             self._running.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._on_end)
         outcomes: list[bool | BaseException] = await asyncio.gather(*tasks, return_exceptions=True)
         ended = []
         for outcome in outcomes:
@@ -296,7 +296,7 @@ class ChunkWork:
             ended.append(outcome is True)
         return ended
 
-    def _ended(self, task: asyncio.Task[bool]) -> None:
+    def _on_end(self, task: asyncio.Task[bool]) -> None:
         self._running.discard(task)
         self._chunk.ended()
 
@@ -318,11 +318,11 @@ class ChunkWork:
         await poison.begin(job_id, number)
         try:
             tracked = replace(self._context, step=step)
-            return await self._worked(number, item, rows, tracked)
+            return await self._work_on(number, item, rows, tracked)
         finally:
             await poison.end(job_id, number)
 
-    async def _worked(self, number: int, item: Item, rows: int, context: JobContext) -> bool:
+    async def _work_on(self, number: int, item: Item, rows: int, context: JobContext) -> bool:
         if self._must_stop:
             return False
         deadline = self._job.deadline
@@ -332,15 +332,15 @@ class ChunkWork:
         try:
             report = await self._handler(item, context)
         except (NotNow, StoreUnavailable) as later:
-            return self._postponed(number, later)
+            return self._postpone(number, later)
         except Exception:
             # A handler reports the errors that it knows; it does not know this one.
             log.exception("item.failed", job_id=self._job.job_id, number=number)
             why = GivenUp(DeadLetter.INTERNAL_ERROR, max(1, context.tries.count))
             return await self._given_up(number, item, rows, why)
-        return await self._reported(number, report, rows, max(1, context.tries.count))
+        return await self._report_item(number, report, rows, max(1, context.tries.count))
 
-    async def _lost(self, number: int, item: Item, rows: int) -> bool:
+    async def _give_up(self, number: int, item: Item, rows: int) -> bool:
         """Give an item up whose chunk is poison."""
         if self._held_back:
             return False
@@ -351,27 +351,27 @@ class ChunkWork:
         try:
             report = await self._handler.give_up(item, self._job.context, why)
         except (NotNow, StoreUnavailable) as later:
-            return self._postponed(number, later)
+            return self._postpone(number, later)
         except Exception as error:  # noqa: BLE001 - whatever it is, its siblings go on
             if not self._is_poison:
-                return self._failed(number, error)
+                return self._leave_open(number, error)
             report = Report(UNREADABLE_RESULT, failure=why.code)
-        return await self._reported(number, report, rows, why.attempts)
+        return await self._report_item(number, report, rows, why.attempts)
 
-    async def _reported(self, number: int, report: Report, rows: int, attempts: int) -> bool:
+    async def _report_item(self, number: int, report: Report, rows: int, attempts: int) -> bool:
         report = report.for_rows(rows, attempts=attempts)
         try:
             await self._tools.records.report(self._job.job_id, number, report)
         except StoreUnavailable as error:
-            return self._postponed(number, error)
+            return self._postpone(number, error)
         except UnreadableJob as damaged:
             self._held_back = True
-            return self._postponed(number, damaged)
+            return self._postpone(number, damaged)
         except Exception as error:  # noqa: BLE001 - whatever it is, its siblings go on
-            return self._failed(number, error)
+            return self._leave_open(number, error)
         return True
 
-    def _failed(self, number: int, error: Exception) -> bool:
+    def _leave_open(self, number: int, error: Exception) -> bool:
         """Leave an item open that can be neither worked on nor given up, and count that."""
         self._lease.failed = True
         job_id, chunk = self._job.job_id, self._lease.chunk
@@ -380,6 +380,6 @@ class ChunkWork:
         )
         return False
 
-    def _postponed(self, number: int, why: Exception) -> bool:
+    def _postpone(self, number: int, why: Exception) -> bool:
         log.warning("item.postponed", job_id=self._job.job_id, number=number, why=str(why))
         return False

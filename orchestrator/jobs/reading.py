@@ -280,7 +280,9 @@ class Backlog:
 
     async def waited(self, lane: Lane) -> timedelta | None:
         """Return how long the next tenant of *lane* has waited for its turn; None without one."""
-        return await with_repair(self._redis, "job line", partial(self._waited, LaneKeys(lane)))
+        return await with_repair(
+            self._redis, "job line", partial(self._waiting_time, LaneKeys(lane))
+        )
 
     async def _read(self) -> list[Any]:
         pipe = self._redis.pipeline(transaction=True)
@@ -293,7 +295,7 @@ class Backlog:
         pipe.time()
         return await pipe.execute()
 
-    async def _waited(self, keys: LaneKeys) -> timedelta | None:
+    async def _waiting_time(self, keys: LaneKeys) -> timedelta | None:
         turns = await self._redis.zrange(keys.tenants, 0, MOST - 1, withscores=True)
         tenants = [(readable(name), at) for name, at in cast("list[tuple[bytes, float]]", turns)]
         pipe = self._redis.pipeline(transaction=False)
@@ -356,14 +358,14 @@ class JobResults:
         """
         with store_errors("job results"):
             found = [place async for place in self._places(job, rows)]
-            reported = await self._reported(job, {place.item for place in found})
+            reported = await self._read_results(job, {place.item for place in found})
         return [
             RowResult(place.row, reported[place.item], place.is_first, place.spelling)
             for place in found
             if place.item in reported
         ]
 
-    async def _reported(self, job: Job, items: "set[int]") -> dict[int, JsonObject]:
+    async def _read_results(self, job: Job, items: "set[int]") -> dict[int, JsonObject]:
         if not items:
             return {}
         numbers = sorted(items)

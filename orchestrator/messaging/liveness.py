@@ -426,7 +426,7 @@ class Watchdog:
             waiting = self._watched.waiting()
         finally:
             # A broker that cannot be asked, for whatever reason, does not excuse the event loop.
-            stall = self._clock.see(self._seen(waiting))
+            stall = self._clock.see(self._take_look(waiting))
             if stall is not None and not self._over.is_set():
                 self._over.set()
                 self._on_stall(stall, self._clock.unheard)
@@ -434,7 +434,7 @@ class Watchdog:
             self._turned.clear()
             self._watched.pulse(self._turned.set)
 
-    def _seen(self, waiting: frozenset[str] | None) -> Look:
+    def _take_look(self, waiting: frozenset[str] | None) -> Look:
         before, self._looked_at = self._looked_at, monotonic()
         return Look(
             timedelta(seconds=self._looked_at - before),

@@ -362,7 +362,7 @@ class DueSet:
             args = [limit, self._lease // _MS, TTL // _MS]
             return cast("list[bytes]", await self._take(keys=[DUE], args=args))
 
-        taken = await self._sound("take due watches", take)
+        taken = await self._run_step("take due watches", take)
         watches = {member: _watch_id(member) for member in taken}
         if strange := [member for member, watch in watches.items() if watch is None]:
             # Something else has written them; the set is an index, and nothing is lost with them.
@@ -400,7 +400,7 @@ class DueSet:
         pairs = [(str(watch), at.timestamp() * 1000) for watch, at in instants.items()]
         for start in range(0, len(pairs), MOST):
             some = dict(pairs[start : start + MOST])
-            await self._sound("put watches", partial(self._write, some, only_new=only_new))
+            await self._run_step("put watches", partial(self._write, some, only_new=only_new))
 
     async def _write(self, instants: Mapping[str, float], *, only_new: bool) -> None:
         async with self._redis.pipeline(transaction=True) as both:
@@ -408,7 +408,7 @@ class DueSet:
             both.pexpire(DUE, TTL)
             await both.execute()
 
-    async def _sound(self, operation: str, step: Callable[[], Awaitable[T]]) -> T:
+    async def _run_step(self, operation: str, step: Callable[[], Awaitable[T]]) -> T:
         """Take a step; if something else stands in the place of the set, drop that before."""
         try:
             with store_errors(operation):

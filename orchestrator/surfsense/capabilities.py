@@ -73,7 +73,7 @@ USED: Final[Mapping[Step, Use]] = {
         request=_fields("search_queries location max_places language include_details"),
         answer=_fields(
             "title categoryName categories address city countryCode website phone phoneUnformatted "
-            "description permanentlyClosed temporarilyClosed reviewsCount reviews url"
+            "description permanentlyClosed reviewsCount reviews url"
         ),
     ),
     Step.SEARCH: Use(

@@ -229,8 +229,8 @@ class Maker:
         brand = self._id.replace("_", " ").title().strip() or self._id
         hinted = [s.name for s in SECTORS if any(hint in self._id for hint in s.hints)]
         random = self._random("given")
-        country = _weighted(random, vocabulary.countries())
-        sector = hinted[0] if hinted else _weighted(random, vocabulary.sectors())
+        country = _weighted_choice(random, vocabulary.countries())
+        sector = hinted[0] if hinted else _weighted_choice(random, vocabulary.sectors())
         return Given(brand, brand, country, sector)
 
     def _traits(self) -> frozenset[Trait]:
@@ -278,7 +278,7 @@ class Maker:
             language=language,
             city=town,
             region=region,
-            postal_code=_filled(postal, random),
+            postal_code=_fill(postal, random),
             street=street,
             founded=founded,
             # Squared, since most companies are near the lower end of their band.
@@ -422,7 +422,7 @@ def _towns(country: CountryData, *, only: str | None, but: str | None) -> Sequen
 
 def _phones(country: str, pattern: str, random: SeededRandom) -> tuple[str, ...]:
     count = random.between(1, 2)
-    return tuple(e164(country, _filled(pattern, random)) for _ in range(count))
+    return tuple(e164(country, _fill(pattern, random)) for _ in range(count))
 
 
 def _emails(domain: str | None, language: Language, random: SeededRandom) -> tuple[str, ...]:
@@ -431,7 +431,7 @@ def _emails(domain: str | None, language: Language, random: SeededRandom) -> tup
     return tuple(f"{mailbox}@{domain}" for mailbox in chosen) if domain else ()
 
 
-def _filled(pattern: str, random: SeededRandom) -> str:
+def _fill(pattern: str, random: SeededRandom) -> str:
     return "".join(str(random.between(0, 9)) if char == "#" else char for char in pattern)
 
 
@@ -444,7 +444,7 @@ def _band(random: SeededRandom) -> tuple[str, int, int]:
     return SIZE_BANDS[-1]
 
 
-def _weighted(
+def _weighted_choice(
     random: SeededRandom,
     rows: Mapping[str, vocabulary.CountryData] | Mapping[str, vocabulary.SectorData],
 ) -> str:
@@ -477,7 +477,7 @@ def invent_names(seed: int, size: int) -> dict[str, Given]:
         except InvalidCompanyName:
             continue
         if key not in found:
-            found[key] = Given(_typed(random, brand, country, sector), brand, country, sector)
+            found[key] = Given(_type_name(random, brand, country, sector), brand, country, sector)
     raise AssertionError("count() does not end")
 
 
@@ -496,7 +496,7 @@ def _brand(random: SeededRandom, language: Language, sector: str) -> str:
     )
 
 
-def _typed(random: SeededRandom, brand: str, country: str, sector: str) -> str:
+def _type_name(random: SeededRandom, brand: str, country: str, sector: str) -> str:
     """Return the name as a salesperson types it: with its legal form, without, in capitals."""
     if sector == "public_administration":
         return brand

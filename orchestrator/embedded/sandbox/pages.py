@@ -79,7 +79,7 @@ def page_at(world: World, url: str) -> PageContent | None:
         return None
     match site.kind:
         case "parked":
-            return _parked(site.company, host)
+            return _parked_page(site.company, host)
         case "group":
             company = world.at_slug(slug) if slug else None
             return _group_page(company or site.company, host)
@@ -246,7 +246,7 @@ def _huge(page: PageContent) -> PageContent:
     return replace(page, text=text, links=page.links + more)
 
 
-def _parked(company: Company, host: str) -> PageContent:
+def _parked_page(company: Company, host: str) -> PageContent:
     return PageContent(host, wording_of(company).say("parked", domain=host))
 
 

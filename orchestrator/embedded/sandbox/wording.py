@@ -115,16 +115,16 @@ def _fields(company: Company, language: Language) -> dict[str, Any]:
         "offers": f"{offers[0]}, {offers[1]} {_AND[language]} {offers[2]}",
         "founded": company.founded,
         "years": _THIS_YEAR - company.founded,
-        "headcount": _written(company.headcount, language),
+        "headcount": _format_number(company.headcount, language),
         "band": company.size_band,
-        "clients": _written(random.between(300, 90_000), language),
+        "clients": _format_number(random.between(300, 90_000), language),
         "address": f"{company.address} ({company.region})",
         "phone": displayed(company.phones[0], national=random.chance(0.5)),
         "email": company.emails[0] if company.emails else "",
         "taxlabel": kind or "EIN",
         "tax": written_tax_id(company),
         "domain": company.domain or "",
-        "followers": _written(random.between(40, 30_000), language),
+        "followers": _format_number(random.between(40, 30_000), language),
         "posts": random.between(3, 900),
         "designertax": invent_tax_id(kind, designer) if kind else "",
         "designerphone": displayed(_number_in(company.country, city[3], "7"), national=True),
@@ -136,5 +136,5 @@ def _number_in(country: str, pattern: str, digit: str) -> str:
     return e164(country, pattern.replace("#", digit))
 
 
-def _written(number: int, language: Language) -> str:
+def _format_number(number: int, language: Language) -> str:
     return f"{number:,}" if language == "en" else f"{number:,}".replace(",", ".")
