@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from orchestrator.app import Runtime
-from orchestrator.cli import files
+from orchestrator.cli import run
 from orchestrator.cli.batch import NO_OUTPUTS, Batch, Outcome
 from orchestrator.cli.summary import Summary
 
@@ -32,10 +32,10 @@ async def test_a_file_may_not_spend_what_failed_items_have_cost(
     async def spent_by(_: Runtime, job_id: str) -> int:
         return {"job-1": 4_000, "job-2": 6_000}[job_id]
 
-    monkeypatch.setattr(files, "run_batch", run_batch)
-    monkeypatch.setattr(files, "spent_by", spent_by)
+    monkeypatch.setattr(run, "run_batch", run_batch)
+    monkeypatch.setattr(run, "spent_by", spent_by)
     monkeypatch.setattr(type(NO_OUTPUTS), "checked", lambda outputs, _: outputs)
-    work = files._Work(open_batch, NO_OUTPUTS, CAP_MICROS, "leads", as_json=True)  # noqa: SLF001
+    work = run._Work(open_batch, NO_OUTPUTS, CAP_MICROS, "leads", as_json=True)  # noqa: SLF001
 
     await work.do(cast("Runtime", None), paths := [Path("a"), Path("b"), Path("c")])
 

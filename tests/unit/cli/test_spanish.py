@@ -12,7 +12,7 @@ from tests.support.project import ROOT
 #: The commands of sales operations, and what they share.
 COMMANDS = (
     *("run", "enrich", "jobs", "explain"),
-    *("jobs", "options", "run", "sample", "stored"),
+    *("options", "sample", "stored"),
 )
 
 
