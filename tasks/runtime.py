@@ -191,20 +191,20 @@ class WorkerRuntime:
         if self.parts is not None:
             self.soon(self.parts.purchasing.counters.add, name)
 
-    def drain(self) -> None:
+    def drain(self, state: WorkerState = WorkerState.STOPPING) -> None:
         """Let running items end and start no further ones; say that this is so."""
         self._watchdog.stop()
         if self.parts is not None:
             self.soon(self.parts.worker.drain)
         if self._self is not None:
-            self.soon(self._self.become, WorkerState.STOPPING)
+            self.soon(self._self.become, state)
 
-    def stop(self) -> None:
+    def stop(self, state: WorkerState = WorkerState.STOPPING) -> None:
         """Close everything, then end the loop. A second call waits until that is done."""
         with self._stopping:
             if self._stopped:
                 return
-            self.drain()
+            self.drain(state)
             self.call(self._stack.aclose())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
