@@ -40,14 +40,14 @@ _GREEK: Final = ("en", "el")
 #: languages programs write it. Of those that read a file alike, the first one is named.
 _CODECS: Final[dict[str, tuple[float, tuple[str, ...]]]] = {
     "cp1252": (0.0, _WESTERN),
-    "cp1250": (4.0, _CENTRAL),
+    "cp1250": (6.0, _CENTRAL),
     "cp1254": (4.0, ("en", "de", "tr")),
-    "cp1257": (5.0, _BALTIC),
+    "cp1257": (7.0, _BALTIC),
     "iso8859-15": (3.0, _WESTERN),
     "mac_roman": (2.0, _WESTERN),
     "cp850": (5.0, _WESTERN),
-    "iso8859-2": (7.0, _CENTRAL),
-    "cp852": (9.0, _CENTRAL),
+    "iso8859-2": (9.0, _CENTRAL),
+    "cp852": (11.0, _CENTRAL),
     "cp1251": (1.0, _CYRILLIC),
     "koi8-r": (4.0, _CYRILLIC),
     "cp866": (6.0, _CYRILLIC),

@@ -23,7 +23,9 @@ _FOREIGN: Final = 14.0
 """A letter that the language does not have."""
 _CASE: Final = 9.0
 """`PeÑa`, `PEñA`: a word that changes its case."""
-_BESIDE_ASCII: Final = 6.0
+_MIXED: Final = 14.0
+"""A word of letters in ASCII and of others than Latin ones."""
+_BESIDE_ASCII: Final = 12.0
 """A letter of the alphabet right beside a Chinese character."""
 _SIGN: Final = 9.0
 _USUAL_SIGN: Final = 6.0
@@ -47,6 +49,9 @@ _INSIDE: Final = frozenset("’·–—")  # noqa: RUF001
 _USUAL: Final = frozenset("ºª€\u00a0")
 _WIDE: Final = frozenset("・（）「」　＆－、。：．")  # noqa: RUF001
 _NO_LETTERS: Final = frozenset("ºª")
+#: Between them are the alphabets other than Latin.
+_AFTER_LATIN: Final = "\u0370"
+_BEFORE_CHINESE: Final = "\u0e7f"
 #: Letters that Romanian had to write otherwise before Unicode, and still does.
 _ROMANIAN: Final = {"ș": "ş", "ț": "ţ", "Ș": "Ş", "Ț": "Ţ"}
 #: Where frequent characters are in the encoding in which each language orders them so.
@@ -123,7 +128,7 @@ def costs(text: str) -> tuple[float, ...]:
     for is_word, group in groupby(text, is_letter):
         if is_word:
             word = "".join(group)
-            shared += _CASE * _changes_of_case(word)
+            shared += _CASE * _changes_of_case(word) + _MIXED * _is_mixed(word)
             for at, each in enumerate(_of_word("".join(map(folded, word)))):
                 totals[at] += each
     return tuple(shared + total for total in totals)
@@ -136,6 +141,12 @@ def _of_word(word: str) -> tuple[float, ...]:
     if word.isascii():
         return (*by_letters, *[min(by_letters)] * len(_characters()))
     return (*by_letters, *(_of_characters(word, language) for language in _characters()))
+
+
+def _is_mixed(word: str) -> bool:
+    """Return whether *word* has letters in ASCII, and of Greek, Cyrillic, or on to Thai."""
+    has_ascii = any(map(str.isascii, word))
+    return has_ascii and any(_AFTER_LATIN <= char <= _BEFORE_CHINESE for char in word)
 
 
 def _changes_of_case(word: str) -> int:
