@@ -163,7 +163,7 @@ def judge_budgets(states: Mapping[str, Account]) -> list[Diagnosis]:
         if state.cap_micros is None:
             continue
         used, cap = state.used_micros / MICROS_PER_USD, state.cap_micros / MICROS_PER_USD
-        check, what = f"{_CHECK} {name}", f"${used:,.2f} of ${cap:,.2f} used"
+        check, what = f"{_BUDGET} {name}", f"${used:,.2f} of ${cap:,.2f} used"
         is_past = state.is_past_soft_cap
         diagnoses.append(warning(check, what, _RAISE) if is_past else ok(check, what))
     return diagnoses or [ok(_BUDGET, "has no cap")]

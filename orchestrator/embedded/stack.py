@@ -199,7 +199,8 @@ def _tighten(path: Path) -> None:
         return  # a server that is ending removes its files
 
 
-#: Seconds until a server must answer; Valkey loads its append-only file in this time.
+#: Seconds until a server must answer (Valkey loads its append-only file in this time), or a stack
+#: that another command is starting.
 START_S = 30.0
 
 _CONFIGURATION = """\
@@ -289,8 +290,6 @@ log = structlog.get_logger(__name__)
 RESTARTS = 50
 #: Seconds between two looks at the children.
 WATCH_S = 0.2
-#: Seconds to wait for a stack that another command is starting.
-START_S = 30.0
 #: File that says how to reach the stack, and who its children are.
 STATE = "stack.json"
 

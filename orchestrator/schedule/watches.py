@@ -328,7 +328,6 @@ class RefreshPolicy:
         return sorted(found)
 
 
-log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 DUE: Final = "schedule1:due"

@@ -84,8 +84,10 @@ def test_a_full_disk_is_reported_in_a_sentence(environment: dict[str, str]) -> N
 
 #: Text that may be typed: a change of direction, and markup of the library that draws tables.
 TYPED = "[/bar] \u202eowned\u2066 [bold]:smile:\\"
-#: What only a file can hold, besides: colours, a window title, C1, a carriage return.
-HOSTILE = f"\x1b[31m{TYPED}\x1b]0;owned\x07 \x9b2J"
+#: What only a file can hold, besides: colours, a window title; and C1, which shows that its
+#: encoding was taken for another one.
+ESCAPES = f"\x1b[31m{TYPED}\x1b]0;owned\x07"
+HOSTILE = f"{ESCAPES} \x9b2J"
 
 
 def _is_safe(ended: Ended) -> bool:
@@ -136,7 +138,7 @@ def test_the_console_shows_hostile_names_and_obeys_none(emasai: Emasai, tmp_path
 
 def test_a_failed_item_is_listed_whatever_its_name(emasai: Emasai, tmp_path: Path) -> None:
     """With its reason, for people and for programs."""
-    listing = _listing(tmp_path / "companies.csv", f"Compañía x{uuid4().hex[:12]} {HOSTILE}")
+    listing = _listing(tmp_path / "companies.csv", f"Compañía x{uuid4().hex[:12]} {ESCAPES}")
     ran = json.loads(emasai("enrich", listing, "--deadline", "1ms", "--json").out)
 
     table = emasai("jobs", "failed", "--job", ran["job_id"])

@@ -204,7 +204,7 @@ def modelled(facts: Facts) -> Iterator[None]:
         return name
 
     fence, writes = orchestrator.fence, orchestrator.fence.writes
-    records = orchestrator.gateway.records
+    records, store = orchestrator.gateway.records, orchestrator.leads.store
     waiting = SimpleNamespace(timeout=lambda _: nullcontext(), gather=_gather)
     replacements: list[tuple[Any, str, Any]] = [
         (fence, "asyncio", waiting),
@@ -214,8 +214,8 @@ def modelled(facts: Facts) -> Iterator[None]:
         *((module, "uuid4", facts.hex) for module in (fence, writes)),
         (writes, "monotonic", facts.monotonic),
         *((module, "Batcher", _Batcher) for module in (writes, records)),
-        *((module, "reading", _reading) for module in (writes, records)),
-        *((module, "writing", _writing) for module in (writes, orchestrator.leads.store)),
+        *((module, "reading", _reading) for module in (writes, records, store)),
+        *((module, "writing", _writing) for module in (writes, store)),
     ]
     with ExitStack() as stack, structlog.testing.capture_logs():
         for module, name, stand_in in replacements:

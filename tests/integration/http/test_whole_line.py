@@ -104,7 +104,7 @@ def test_an_installation_is_run_over_http(client: httpx.Client) -> None:
 
 def test_who_gives_up_and_asks_again_pays_once(client: httpx.Client, stack: EmbeddedStack) -> None:
     """A caller that does not wait is told so; the next one gets the judgement, on one purchase."""
-    lead = LEAD | {"empresa": "Talleres Arriaga, S.L."}
+    lead = LEAD | {"empresa": "Talleres Arriaga, S.L.", "correo": "ana@arriaga.example"}
 
     hasty = client.post(ENRIQUECER, json=lead, params={"wait_s": 0.01})
     patient = client.post(ENRIQUECER, json=lead, params={"wait_s": 30}, timeout=PATIENCE_S)
