@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -44,7 +45,10 @@ def redis_6_2() -> str:
 
 def redis_7() -> str:
     """Return the program of Redis 7, from Debian's package."""
-    found = shutil.which("redis-server")
+    # An activated environment has Redis 6.2 under this name.
+    own = str(Path(sys.prefix) / "bin")
+    others = [each for each in os.get_exec_path() if each != own]
+    found = shutil.which("redis-server", path=os.pathsep.join(others))
     if found is None:
         raise ServerMissing("redis-server is not installed; `python -m tests.support.provide`")
     return found
