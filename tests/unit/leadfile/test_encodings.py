@@ -122,7 +122,7 @@ def test_a_file_in_doubt_is_refused_with_what_it_could_say(given_file: GivenFile
 
 @pytest.mark.parametrize("word", ["Ávila", "Íñigo", "Muñoz", "Ångström", "Société", "Größe"])
 def test_one_word_is_enough_where_others_would_mix_alphabets(word: str) -> None:
-    """Nobody writes a Greek letter in a Latin word, or small letters after a Chinese one."""
+    """No language has a Greek letter in a Latin word, or small letters after a Chinese one."""
     content = f"company,email\nNorth Ltd,a@north.example\n{word} SL,b@south.example\n"
 
     assert detect_encoding([content.encode("cp1252")]).codec == "cp1252"
