@@ -44,7 +44,8 @@ class ForkedChild:
 
     async def finish(self, line: bytes = b"") -> bytes:
         """Send it *line* and the end of its input; wait for its end, and return its output."""
-        self.stdin.write(line)
+        if line:
+            self.stdin.write(line)
         self.stdin.close()
         output = await self.stdout.read()
         await self.wait()
