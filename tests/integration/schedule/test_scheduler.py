@@ -174,12 +174,19 @@ async def test_a_lost_due_set_is_built_again(world: World) -> None:
     assert await world.tick() == 1
 
 
+async def test_what_a_scheduler_took_no_other_one_gets(world: World, jobs_redis: Redis) -> None:
+    """Until its lease ends, however long it takes with it."""
+    await world.watch("Acme Andina")
+    assert len(await DueSet(jobs_redis, lease=timedelta(minutes=1)).take(10)) == 1
+
+    assert await world.tick() == 0
+
+
 async def test_what_a_scheduler_took_and_never_enqueued_comes_back(world: World) -> None:
     """After the lease another one has it, also where the run was claimed and no job accepted."""
     first, second = await world.watch("Acme Andina", "Banco Azul")
     assert len(await world.due.take(10)) == 2
     await world.watches.begin([second.id], "never-accepted", [])
-    assert await world.tick() == 0
 
     async def is_back() -> bool:
         await world.tick()
