@@ -176,6 +176,15 @@ class Purchaser:
         await flight.drop_record()
         raise NothingToCollect
 
+    async def finish_if_left(self, flight: Flight) -> Loaded | None:
+        """Return what `finish` does; None if no earlier leader has left anything to collect."""
+        if flight.record is None:
+            return None
+        try:
+            return await self.finish(flight)
+        except NothingToCollect:
+            return None
+
     async def _recover(
         self, flight: Flight, record: PurchaseRecord, request: PurchaseRequest | None
     ) -> Loaded | PurchaseRecord | None:

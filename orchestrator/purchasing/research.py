@@ -31,7 +31,7 @@ from orchestrator.infra.clock import Clock, utc_now
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Source
 from orchestrator.purchasing.costs import Costs
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
-from orchestrator.purchasing.purchase import NothingToCollect, Purchaser, buy_apart
+from orchestrator.purchasing.purchase import Purchaser, buy_apart
 from orchestrator.purchasing.questions import Questions
 from orchestrator.purchasing.steps import (
     Answered,
@@ -128,7 +128,8 @@ class Research:
             Abandoned: No caller waits for it; what was bought is kept.
             Exception: As `Purchaser.buy`, for the step that failed; what was bought is kept.
         """
-        if flight.record is not None and (earlier := await self._finish(flight)):
+        # An earlier version of this program bought an answer as a whole.
+        if earlier := await self._purchaser.finish_if_left(flight):
             return earlier, ()
         subject = subject_of(company)
         taken = await self._fresh_steps(company.key, subject)
@@ -195,13 +196,6 @@ class Research:
             or isinstance(progress.next(partial(wants_profile, evidence)), Stop)
         )
         return _State(answer, chosen, is_profile)
-
-    async def _finish(self, flight: Flight) -> Loaded | None:
-        """Return the answer of a purchase that an earlier version of this program began."""
-        try:
-            return await self._purchaser.finish(flight)
-        except NothingToCollect:
-            return None
 
     async def _fresh_steps(self, company_key: str, subject: Subject) -> dict[Step, StepTaken]:
         """Return the steps whose answers are still fresh, and are about *subject*.

@@ -16,7 +16,7 @@ from orchestrator.identity.resolution import Resolved
 from orchestrator.memo import Entry, Flight, Loaded, Memo, Outcome
 from orchestrator.purchasing.intents import BillingContext, PurchaseRequest
 from orchestrator.purchasing.outcome import EnrichmentStatus
-from orchestrator.purchasing.purchase import NothingToCollect, Purchaser, buy_apart
+from orchestrator.purchasing.purchase import Purchaser, buy_apart
 from orchestrator.surfsense import RequestRejected
 
 log = structlog.get_logger(__name__)
@@ -51,11 +51,8 @@ async def ask_with_domain(
         Abandoned: No caller waits for it; what was bought is kept.
         Exception: As `Purchaser.buy`.
     """
-    if flight.record is not None:
-        try:
-            return await purchaser.finish(flight), None
-        except NothingToCollect:  # the first purchase is settled by now
-            pass
+    if earlier := await purchaser.finish_if_left(flight):  # else the first purchase is settled
+        return earlier, None
     name, domain = company.query_with_domain, company.identity.facts.domain
     assert name is not None  # noqa: S101 - the question is open
     request = PurchaseRequest(name, company.key, billing, asked=domain)

@@ -14,9 +14,11 @@ from orchestrator.surfsense import AccessDenied, EnrichmentError, ServiceUnavail
 
 
 class NothingKnown:
-    """A memo without entries, and a flight without a record."""
+    """A memo without entries, and a purchaser to which no flight has left anything."""
 
-    record = None
+    async def finish_if_left(self, flight: object) -> None:
+        """Return no answer."""
+        del flight
 
     async def of(self, company_key: str) -> tuple[str, ...]:
         """Return no question."""
