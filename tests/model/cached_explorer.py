@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from contextlib import closing
 
 from tests.model.cached_parts import Database, modelled
 from tests.model.cached_world import TICK_MS, Case, Machine, World
@@ -21,7 +22,8 @@ def explore(case: Case) -> Report:
     database = Database()
     machine = Machine(case, database)
     try:
-        with without_collector(), modelled(machine.programs.facts):
+        programs = machine.programs
+        with without_collector(), modelled(programs.facts), closing(programs):
             states, ends, broken = _explore(machine, case)
     finally:
         database.close()

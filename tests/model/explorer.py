@@ -4,7 +4,7 @@ import gc
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from tests.model.invariants import ALWAYS, QUIET, Promise
@@ -60,7 +60,8 @@ class Explorer:
         first; then the way to it is a longer one.
         """
         started = time.monotonic()
-        with without_collector(), logical_time(self._steps.programs.facts):
+        programs = self._steps.programs
+        with without_collector(), logical_time(programs.facts), closing(programs):
             first = self._steps.first()
             parents: dict[World, tuple[World | None, str]] = {first: (None, "")}
             queue = deque([first])

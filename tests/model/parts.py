@@ -52,6 +52,8 @@ KEYS = Keys("surfsense:acme")
 #: The ledger's instants are no part of the protocol: one for all.
 _SETTLED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 _NAME = re.compile(r"-- (\w+)\(KEYS")
+#: A coroutine of each local state may have a slot: they are of different worlds.
+_ENDLESS = 1_000_000
 #: Processes that look up on a person's request to buy again, both on the same one.
 REQUESTERS = "XY"
 
@@ -218,7 +220,7 @@ def _parts(rules: Rules, facts: Facts) -> _Parts:
         clock=lambda: _SETTLED_AT,
     )
     purchaser = Purchaser(
-        books, orphans, slots=Slots(1), reconcile_grace=GRACE, send_within=rules.send_within
+        books, orphans, slots=Slots(_ENDLESS), reconcile_grace=GRACE, send_within=rules.send_within
     )
     memo = _Memo(cast("Redis", _Redis(rules.lua)), facts, rules.durability)
     return _Parts(memo, purchaser, orphans)

@@ -3,13 +3,14 @@
 `Leader`, `Records`, `Purchaser`, `Books` and `Sweeper` are the real ones. Wherever they
 would talk to Redis, the seller or the ledger, they stop with an `Ask`; the explorer decides
 what happens in the meantime, and hands in a reply. A coroutine cannot be copied, but what it
-does depends on the replies it had alone: a local state is the list of these, by number, and
-the coroutine is replayed once for each.
+does depends on the replies it had alone: a local state is the list of these, by number. The first
+reply that is handed in takes the state's coroutine with it; for each other one it is replayed.
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -110,11 +111,47 @@ Program = Callable[[Facts], Coroutine[Any, Any, str]]
 
 
 @dataclass
+class _Running:
+    """A coroutine that waits for a reply, and what is its own of the facts."""
+
+    coroutine: Coroutine[Any, Any, str]
+    context: Context
+    prefix: str = ""
+    serial: int = 0
+    late: list[Coroutine[Any, Any, None]] = field(default_factory=list)
+
+    def go_on(self, facts: Facts, answer: Answer) -> Ask | Done:
+        """Hand in *answer*, and return what it waits for next."""
+        facts.prefix, facts.serial, facts.late = self.prefix, self.serial, self.late
+        try:
+            if answer.fault is None:
+                pending = self.context.run(self.coroutine.send, answer.value)
+            else:
+                pending = self.context.run(self.coroutine.throw, _FAULTS[answer.fault]())
+        except StopIteration as end:
+            return Done(end.value)
+        finally:
+            self.prefix, self.serial = facts.prefix, facts.serial
+        assert isinstance(pending, Ask)
+        return pending
+
+    def close(self) -> None:
+        """Throw it away."""
+        _abandoned.append(True)
+        self.context.run(self.coroutine.close)
+        for work in self.late:
+            work.close()
+        _abandoned.clear()
+
+
+@dataclass
 class _Node:
     program: str
     started_ms: int
     history: tuple[_Seen, ...]
     pending: Ask | Done
+    #: Until it is taken on, or there is nothing left to do.
+    running: _Running | None = None
 
 
 #: The local state of a program that has ended, whatever its result.
@@ -133,7 +170,7 @@ class Programs:
 
     def start(self, program: str, now_ms: int) -> int:
         """Return the local state of *program* before its first step."""
-        return self._number(program, now_ms, ())
+        return self._number(self._begun(program, now_ms))
 
     def pending(self, local: int) -> Ask | Done:
         """Return what the process in state *local* waits for."""
@@ -144,50 +181,49 @@ class Programs:
         key = (local, answer, now_ms, certain)
         if key not in self._next:
             node = self._nodes[local]
-            history = (*node.history, (answer, now_ms, certain))
-            self._next[key] = self._number(node.program, node.started_ms, history)
+            before = self._replayed(node) if node.running is None else replace(node)
+            node.running = None
+            self._next[key] = self._number(self._after(before, answer, now_ms, certain=certain))
         return self._next[key]
 
-    def _number(self, program: str, started_ms: int, history: tuple[Any, ...]) -> int:
-        pending, seen = self._replay(program, started_ms, history)
-        key = (program, started_ms, seen)
+    def close(self) -> None:
+        """Throw away what still waits."""
+        for node in self._nodes:
+            if node.running is not None:
+                node.running.close()
+                node.running = None
+
+    def _number(self, node: _Node) -> int:
+        key = (node.program, node.started_ms, node.history)
         if key not in self._numbers:
             self._numbers[key] = len(self._nodes)
-            self._nodes.append(_Node(program, started_ms, seen, pending))
+            self._nodes.append(node)
+        elif node.running is not None:
+            node.running.close()
         return self._numbers[key]
 
-    def _replay(
-        self, program: str, started_ms: int, history: tuple[Any, ...]
-    ) -> tuple[Ask | Done, tuple[_Seen, ...]]:
-        facts = self.facts
-        facts.serial = 0
-        facts.now_ms = started_ms
-        facts.late = []
-        coroutine = self.make(program)(facts)
-        seen: list[_Seen] = []
-        try:
-            pending: Ask = coroutine.send(None)
-            for answer, at_ms, certain in history:
-                facts.now_ms = at_ms or 0
-                facts.certain = bool(certain)
-                facts.clock_was_read = facts.tenure_was_read = False
-                try:
-                    if answer.fault is None:
-                        pending = coroutine.send(answer.value)
-                    else:
-                        pending = coroutine.throw(_FAULTS[answer.fault]())
-                finally:
-                    clock = at_ms if facts.clock_was_read else None
-                    seen.append((answer, clock, certain if facts.tenure_was_read else None))
-        except StopIteration as end:
-            return Done(end.value), tuple(seen)
-        finally:
-            _abandoned.append(True)
-            coroutine.close()
-            for work in facts.late:
-                work.close()
-            _abandoned.clear()
-        return pending, tuple(seen)
+    def _begun(self, program: str, started_ms: int) -> _Node:
+        self.facts.now_ms = started_ms
+        running = _Running(self.make(program)(self.facts), copy_context())
+        return _Node(program, started_ms, (), running.go_on(self.facts, Answer()), running)
+
+    def _replayed(self, node: _Node) -> _Node:
+        again = self._begun(node.program, node.started_ms)
+        for answer, at_ms, certain in node.history:
+            again = self._after(again, answer, at_ms or 0, certain=bool(certain))
+        return again
+
+    def _after(self, node: _Node, answer: Answer, at_ms: int, *, certain: bool) -> _Node:
+        """Return what *node*, whose coroutine goes on with *answer*, becomes."""
+        facts, running = self.facts, node.running
+        assert running is not None
+        facts.now_ms, facts.certain = at_ms, certain
+        facts.clock_was_read = facts.tenure_was_read = False
+        pending = running.go_on(facts, answer)
+        clock = at_ms if facts.clock_was_read else None
+        seen = (answer, clock, certain if facts.tenure_was_read else None)
+        left = None if isinstance(pending, Done) else running
+        return _Node(node.program, node.started_ms, (*node.history, seen), pending, left)
 
 
 async def _sleep(seconds: float) -> None:
