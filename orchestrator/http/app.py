@@ -17,7 +17,6 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from http import HTTPStatus
 from operator import attrgetter
 from typing import Any, Final
 
@@ -52,7 +51,7 @@ from orchestrator.jobs import Notifier
 from orchestrator.settings import ConfigurationError, Settings, warn_of_removed_settings
 
 from .bodies import BodyLimit
-from .errors import KNOWN_ERRORS, REQUEST_ID, Refusal, answer_error
+from .errors import KNOWN_ERRORS, REQUEST_ID, RETRY_AFTER_S, Refusal, answer_error
 from .health import HealthChecks
 from .openapi import UNVERSIONED, Contract, DocumentedApi
 from .security import KEY_DOCUMENTED, OPEN_PATHS, Guard, is_loopback
@@ -66,7 +65,6 @@ _SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 #: Answers are about persons and money: not for caches, nor for guesses of browsers.
 FIXED_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _INTERNAL = Refusal(
-    HTTPStatus.INTERNAL_SERVER_ERROR,
     "internal_error",
     f"An internal error stopped this request; the server's log has it under the {REQUEST_ID}.",
 )
@@ -232,13 +230,11 @@ MOST: Final = 1_000
 RESERVED: Final = 64
 
 _TOO_MANY: Final = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE,
     "too_many_connections",
     "This server has too many connections; repeat the request in 5 seconds.",
-    headers={"Retry-After": "5"},
+    retry_s=RETRY_AFTER_S,
 )
 _NOT_HTTP: Final = Refusal(
-    HTTPStatus.BAD_REQUEST,
     "invalid_http",
     "This is not a request of HTTP/1.1 that can be read; correct it.",
 )

@@ -30,6 +30,7 @@ from .errors import (
     FAULTY_ITEMS,
     LISTED_FAULTS,
     MAX_BODY_BYTES,
+    RETRY_AFTER_S,
     TOO_LARGE,
     Refusal,
     Refused,
@@ -223,10 +224,9 @@ class _LargeBodies:
 
 
 _BUSY: Final = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE,
     "busy",
     "Other large requests are being read; repeat the request in 5 seconds.",
-    headers={"Retry-After": "5"},
+    retry_s=RETRY_AFTER_S,
 )
 
 
@@ -528,7 +528,7 @@ def _from_scanner(error: json.JSONDecodeError, offset: int) -> Refused:
 
 def _not_json(reason: str, position: int) -> Refused:
     message = f"The body is not JSON ({reason} at character {position:,}); correct it."
-    return Refused(Refusal(HTTPStatus.BAD_REQUEST, "invalid_json", message))
+    return Refused(Refusal("invalid_json", message))
 
 
 def _decode(body: bytes) -> str:
@@ -536,7 +536,7 @@ def _decode(body: bytes) -> str:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
         message = "The body cannot be read as JSON in UTF-8; correct it."
-        raise Refused(Refusal(HTTPStatus.BAD_REQUEST, "unreadable_body", message)) from None
+        raise Refused(Refusal("unreadable_body", message)) from None
 
 
 def _is_wide(value: object) -> bool:

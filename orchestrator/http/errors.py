@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import chain
-from typing import Any, Final, assert_never
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -139,17 +139,28 @@ class Problem(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error as it is answered; `code` is one of `problems.PROBLEMS`."""
+    """An error as it is answered; `code` is one of `PROBLEMS`, which has its status.
 
-    status: HTTPStatus
+    `retry_s` is after how many seconds a client should repeat the request, if that may help.
+    `framework_status` is that of an error which the framework has raised.
+    """
+
     code: str
     message: str
     fields: Sequence[FieldFault] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    retry_s: int | None = None
+    framework_status: HTTPStatus | None = None
+
+    @property
+    def status(self) -> HTTPStatus:
+        """The status of the answer."""
+        return self.framework_status or HTTPStatus(PROBLEMS[self.code][0])
 
     def response(self, scope: Scope) -> JSONResponse:
         """Return the answer to a request, which is an ASGI application, too."""
         fields = list(self.fields[:LISTED_FAULTS]) or None
+        retry = {} if self.retry_s is None else {"Retry-After": str(self.retry_s)}
         problem = Problem(
             type=type_of(self.code),
             title=PROBLEMS[self.code][1],
@@ -163,7 +174,7 @@ class Refusal:
         return JSONResponse(
             problem.model_dump(mode="json", exclude_none=True),
             self.status,
-            headers=dict(self.headers),
+            headers={**self.headers, **retry},
             media_type=PROBLEM_JSON,
         )
 
@@ -194,12 +205,7 @@ def invalid_request(faults: Sequence[FieldFault]) -> Refusal:
         )
     elif len(faults) > 1:
         message = f"The request has {len(faults)} faults, which are listed; correct them all."
-    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", message, faults)
-
-
-def not_found(code: str, message: str) -> Refused:
-    """Return the error for something that is not there."""
-    return Refused(Refusal(HTTPStatus.NOT_FOUND, code, message))
+    return Refusal("invalid_request", message, faults)
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
@@ -271,7 +277,6 @@ def _field_fault(fault: Fault) -> FieldFault:
 
 
 TOO_LARGE: Final = Refusal(
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "too_large",
     f"A request has at most {MAX_BODY_BYTES // 1_000_000} MB and {MAX_ITEMS:,} items; "
     "split it into several.",
@@ -333,52 +338,40 @@ def _refusal_for(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912 -
         case HTTPException():
             return _plain(error)
         case KeyReused():
-            return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", f"{error}.")
+            return Refusal("idempotency_key_reused", f"{error}.")
         case KeyInFlight():
-            headers = {"Retry-After": str(IN_FLIGHT_RETRY_S)}
-            return Refusal(HTTPStatus.CONFLICT, "request_in_flight", f"{error}.", headers=headers)
+            return Refusal("request_in_flight", f"{error}.", retry_s=IN_FLIGHT_RETRY_S)
         case UnreadableJob():
-            return Refusal(HTTPStatus.CONFLICT, "unreadable_job", f"{error}.")
+            return Refusal("unreadable_job", f"{error}.")
         case JobGone():
-            return Refusal(HTTPStatus.GONE, "job_gone", f"{error}.")
-        case NotStored() | VersionMismatch() | MoveRefused() | OpportunityExists():
-            return _of_gateway(error)
+            return Refusal("job_gone", f"{error}.")
+        case NotStored():
+            return Refusal(f"unknown_{error.kind}", f"{error}.")
+        case VersionMismatch():
+            message = f"{error}; read it again, and decide whether the change still holds."
+            return Refusal("version_mismatch", message, headers={"ETag": f'"{error.version}"'})
+        case MoveRefused():
+            return Refusal("move_refused", f"{error}.")
+        case OpportunityExists():
+            return Refusal("opportunity_exists", f"{error}; change that one.")
+        case StoreFull():
+            return Refusal("redis_full", f"{error}.", retry_s=FULL_RETRY_S)
         case StoreRefused():
-            code = "redis_full" if isinstance(error, StoreFull) else "redis_refuses"
-            return _later(code, f"{error}.", FULL_RETRY_S)
+            return Refusal("redis_refuses", f"{error}.", retry_s=FULL_RETRY_S)
         case StoreUnavailable() | RedisError():
             return _away("Redis", "redis_unavailable")
         case DatabaseFull():
-            return _later("database_full", f"{error}.", FULL_RETRY_S)
+            return Refusal("database_full", f"{error}.", retry_s=FULL_RETRY_S)
         case DatabaseUnavailable():
             return _away("The database", "database_unavailable")
         case _:
             raise error
 
 
-def _of_gateway(
-    error: NotStored | VersionMismatch | MoveRefused | OpportunityExists,
-) -> Refusal:
-    match error:
-        case NotStored():
-            return Refusal(HTTPStatus.NOT_FOUND, f"unknown_{error.kind}", f"{error}.")
-        case VersionMismatch():
-            message = f"{error}; read it again, and decide whether the change still holds."
-            headers = {"ETag": f'"{error.version}"'}
-            status = HTTPStatus.PRECONDITION_FAILED
-            return Refusal(status, "version_mismatch", message, headers=headers)
-        case MoveRefused():
-            return Refusal(HTTPStatus.CONFLICT, "move_refused", f"{error}.")
-        case OpportunityExists():
-            return Refusal(HTTPStatus.CONFLICT, "opportunity_exists", f"{error}; change that one.")
-        case _:
-            assert_never(error)
-
-
 def _plain(error: HTTPException) -> Refusal:
     status = HTTPStatus(error.status_code)
     code, message = _PLAIN.get(status, ("refused", f"The request was refused: {status.phrase}."))
-    return Refusal(status, code, message, headers=error.headers or {})
+    return Refusal(code, message, headers=error.headers or {}, framework_status=status)
 
 
 def _away(what: str, code: str) -> Refusal:
@@ -386,9 +379,4 @@ def _away(what: str, code: str) -> Refusal:
         f"{what} does not answer; repeat the request in {RETRY_AFTER_S} seconds, "
         "nothing is accepted or bought twice."
     )
-    return _later(code, message, RETRY_AFTER_S)
-
-
-def _later(code: str, message: str, seconds: int) -> Refusal:
-    headers = {"Retry-After": str(seconds)}
-    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers=headers)
+    return Refusal(code, message, retry_s=RETRY_AFTER_S)

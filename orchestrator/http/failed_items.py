@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -14,22 +14,22 @@ from orchestrator.app import Runtime
 from orchestrator.dispatch import Terms, requeue_all, requeued_as
 from orchestrator.handlers import list_failed_items
 from orchestrator.infra.bounds import Flag, Instant, Tenant
-from orchestrator.jobs import FailureFilter, KeyedRequest, Lane
+from orchestrator.jobs import FailureFilter, Lane
 
 from .bodies import JOBS_PATH, NDJSON
 from .errors import BODY_ERRORS, FieldFault, Refused, documented, invalid_request
 from .jobs import found_job, url_of
 from .requests import (
     BodyRoute,
+    Call,
     CallerOfRequest,
-    IdempotencyKey,
+    CallOfRequest,
     LimitsInAddress,
     RuntimeOfApp,
     WorkLimits,
     check_time_is_left,
     terms_of,
 )
-from .submitting import REPLAYED, keyed_request
 
 router = APIRouter(prefix=JOBS_PATH, tags=["dead letters"], route_class=BodyRoute)
 
@@ -146,13 +146,9 @@ async def stream_failed_of(
 @router.post("/requeue", summary="Try again what has failed", responses=documented(*BODY_ERRORS))
 async def requeue_letters(
     address: LimitsInAddress,
-    runtime: RuntimeOfApp,
-    caller: CallerOfRequest,
-    request: Request,
-    response: Response,
+    call: CallOfRequest,
     *,
     wanted: RequeueSelection | None = None,
-    idempotency_key: IdempotencyKey = None,
 ) -> RequeueAnswer:
     """Try dead letters again, of any job: a new job for each old one, and each letter once.
 
@@ -163,11 +159,9 @@ async def requeue_letters(
     if not (wanted.codes or wanted.since or wanted.lane or terms.tenant):
         message = "The body needs one of 'codes', 'since', 'tenant' and 'lane'."
         raise Refused(invalid_request([FieldFault(field="", message=message)]))
-    whose = caller.filter_of(terms.tenant)
+    whose = call.caller.filter_of(terms.tenant)
     chosen = FailureFilter(None, frozenset(wanted.codes), whose, wanted.lane, wanted.since)
-    tenant = whose or runtime.settings.tenant
-    async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
-        return await _requeue(runtime, chosen, wanted, terms, keyed, response)
+    return await _requeue(call, whose, chosen, wanted, terms)
 
 
 @router.post(
@@ -178,50 +172,39 @@ async def requeue_letters(
 async def requeue_letters_of(
     job_id: str,
     address: LimitsInAddress,
-    runtime: RuntimeOfApp,
-    caller: CallerOfRequest,
-    request: Request,
-    response: Response,
+    call: CallOfRequest,
     *,
     wanted: RequeueRequest | None = None,
-    idempotency_key: IdempotencyKey = None,
 ) -> RequeueAnswer:
     """Try the dead letters of a job again, in a new job. Repeating the request is safe.
 
     A dead letter is tried again once; what was bought meanwhile is not bought again.
     `Idempotency-Key` and limits work as for `POST /api/v1/jobs`.
     """
-    job = await found_job(runtime, caller, job_id)
+    job = await found_job(call.runtime, call.caller, job_id)
     wanted = wanted or RequeueRequest()
     terms = terms_of(wanted, address)
-    whose = caller.filter_of(terms.tenant)
+    whose = call.caller.filter_of(terms.tenant)
     chosen = FailureFilter(job.job_id, frozenset(wanted.codes), tenant=whose, since=wanted.since)
-    async with keyed_request(runtime, request, job.tenant, idempotency_key) as keyed:
-        return await _requeue(runtime, chosen, wanted, terms, keyed, response)
+    return await _requeue(call, job.tenant, chosen, wanted, terms)
 
 
 async def _requeue(
-    runtime: Runtime,
-    chosen: FailureFilter,
-    wanted: RequeueRequest,
-    terms: Terms,
-    keyed: KeyedRequest | None,
-    response: Response,
+    call: Call, tenant: str | None, chosen: FailureFilter, wanted: RequeueRequest, terms: Terms
 ) -> RequeueAnswer:
-    if keyed is not None and keyed.replay is not None:
-        response.headers[REPLAYED] = "true"
-        return RequeueAnswer.model_validate(keyed.replay.note)
-    check_time_is_left(terms)
-    report = await requeue_all(runtime, chosen, terms, dry_run=wanted.dry_run)
-    content = report.as_json(dry_run=wanted.dry_run)
-    content["jobs"] = [{**each, "url": _url(each["job_id"])} for each in content["jobs"]]
-    content["requeued_as"] = (
-        [] if chosen.job_id is None else await requeued_as(runtime, chosen.job_id)
-    )
-    answer = RequeueAnswer.model_validate(content)
-    if keyed is not None:
-        await keyed.settled(answer.model_dump(mode="json"))
-    return answer
+    runtime = call.runtime
+
+    async def requeue() -> RequeueAnswer:
+        check_time_is_left(terms)
+        report = await requeue_all(runtime, chosen, terms, dry_run=wanted.dry_run)
+        content = report.as_json(dry_run=wanted.dry_run)
+        content["jobs"] = [{**each, "url": _url(each["job_id"])} for each in content["jobs"]]
+        content["requeued_as"] = (
+            [] if chosen.job_id is None else await requeued_as(runtime, chosen.job_id)
+        )
+        return RequeueAnswer.model_validate(content)
+
+    return await call.once(RequeueAnswer, requeue, tenant)
 
 
 def _url(job_id: str | None) -> str | None:

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Concatenate, Final, ParamSpec
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from orchestrator import deciding
@@ -23,8 +23,7 @@ from orchestrator.lookup import decision_json, resolve
 
 from .bodies import MAX_RESULTS
 from .errors import BODY_ERRORS, Refusal, Refused, documented, field_fault, invalid_request
-from .requests import BodyRoute, CompanyText, IdempotencyKey, RuntimeOfApp
-from .submitting import REPLAYED, keyed_request
+from .requests import BodyRoute, Call, CallOfRequest, CompanyText, RuntimeOfApp
 from .versions import WHOLE_INSTALLATION
 
 router = APIRouter(
@@ -36,6 +35,7 @@ router = APIRouter(
 
 #: A decision has a 32-bit number.
 _MOST_DECISIONS: Final = 2**31 - 1
+_P = ParamSpec("_P")
 _Number = Annotated[StrictInt, Field(ge=1, le=_MOST_DECISIONS)]
 
 
@@ -193,14 +193,7 @@ _ENTERED: Final[dict[str, Any]] = {
 
 
 @router.post("/merge", summary="Make two companies one", **_ENTERED)
-async def merge(
-    wanted: MergeRequest,
-    runtime: RuntimeOfApp,
-    request: Request,
-    response: Response,
-    *,
-    idempotency_key: IdempotencyKey = None,
-) -> DecisionEntered:
+async def merge(wanted: MergeRequest, call: CallOfRequest) -> DecisionEntered:
     """Make two companies one, looked up, bought and reported under the second one's key.
 
     If both have purchases or opportunities, the answer is 409 (`both_have_history`) unless the
@@ -211,104 +204,61 @@ async def merge(
         if not wanted.both_have_history:
             sides = "; ".join(map(str, histories))
             message = f"Both have a history ({sides}); if they are one, say 'both_have_history'."
-            raise Refused(Refusal(HTTPStatus.CONFLICT, "both_have_history", message))
+            raise Refused(Refusal("both_have_history", message))
 
     return await _enter_decision(
-        runtime,
-        request,
-        response,
-        idempotency_key,
-        lambda: deciding.merge(runtime, wanted.company, wanted.into, wanted.author, confirm),
+        call, deciding.merge, wanted.company, wanted.into, wanted.author, confirm
     )
 
 
 @router.post("/split", summary="Declare that a name means several companies", **_ENTERED)
-async def split(
-    wanted: SplitRequest,
-    runtime: RuntimeOfApp,
-    request: Request,
-    response: Response,
-    *,
-    idempotency_key: IdempotencyKey = None,
-) -> DecisionEntered:
+async def split(wanted: SplitRequest, call: CallOfRequest) -> DecisionEntered:
     """Declare that a name means several companies: the name alone no longer buys anything."""
-    return await _enter_decision(
-        runtime,
-        request,
-        response,
-        idempotency_key,
-        lambda: deciding.split(runtime, wanted.name, wanted.author),
-    )
+    return await _enter_decision(call, deciding.split, wanted.name, wanted.author)
 
 
 @router.post("/alias", summary="Make a spelling or a domain lead to a company", **_ENTERED)
-async def alias(
-    wanted: AliasRequest,
-    runtime: RuntimeOfApp,
-    request: Request,
-    response: Response,
-    *,
-    idempotency_key: IdempotencyKey = None,
-) -> DecisionEntered:
+async def alias(wanted: AliasRequest, call: CallOfRequest) -> DecisionEntered:
     """Make a spelling, or all leads of a domain, lead to a company."""
     if wanted.is_domain and company_domain(wanted.spelling) is None:
         complaint = "is not the domain of a company: free mail, or no domain; correct it"
         raise Refused(invalid_request([field_fault(("spelling",), complaint)]))
     return await _enter_decision(
-        runtime,
-        request,
-        response,
-        idempotency_key,
-        lambda: deciding.alias(
-            runtime, wanted.spelling, wanted.company, wanted.author, is_domain=wanted.is_domain
-        ),
+        call,
+        deciding.alias,
+        wanted.spelling,
+        wanted.company,
+        wanted.author,
+        is_domain=wanted.is_domain,
     )
 
 
 @router.post("/undo", summary="Undo a decision", **_ENTERED)
-async def undo(
-    wanted: UndoRequest,
-    runtime: RuntimeOfApp,
-    request: Request,
-    response: Response,
-    *,
-    idempotency_key: IdempotencyKey = None,
-) -> DecisionEntered:
+async def undo(wanted: UndoRequest, call: CallOfRequest) -> DecisionEntered:
     """Undo a decision by its number; it stays in the list, and so does this one."""
-    return await _enter_decision(
-        runtime,
-        request,
-        response,
-        idempotency_key,
-        lambda: deciding.undo(runtime, wanted.number, wanted.author),
-    )
+    return await _enter_decision(call, deciding.undo, wanted.number, wanted.author)
 
 
 async def _enter_decision(
-    runtime: Runtime,
-    request: Request,
-    response: Response,
-    key: str | None,
-    enter: Callable[[], Awaitable[Entered]],
+    call: Call,
+    decide: Callable[Concatenate[Runtime, _P], Awaitable[Entered]],
+    *what: _P.args,
+    **options: _P.kwargs,
 ) -> DecisionEntered:
     """Enter a decision; a repeated request with the same key is answered as the first.
 
     Raises:
         Refused: It contradicts an earlier decision, or nothing is known of a company.
     """
-    async with keyed_request(runtime, request, runtime.settings.tenant, key) as keyed:
-        if keyed is not None and keyed.replay is not None:
-            response.headers[REPLAYED] = "true"
-            return DecisionEntered.model_validate(keyed.replay.note)
+
+    async def answer() -> DecisionEntered:
         try:
-            entered = await enter()
+            entered = await decide(call.runtime, *what, **options)
         except BadDecision as error:
-            refusal = Refusal(HTTPStatus.CONFLICT, "decision_refused", f"Not entered: {error}.")
-            raise Refused(refusal) from None
-        answer = DecisionEntered(
+            raise Refused(Refusal("decision_refused", f"Not entered: {error}.")) from None
+        return DecisionEntered(
             decision=DecisionRecord(**decision_json(entered.decision)),
             consequences=list(entered.consequences),
         )
-        if keyed is not None:
-            await keyed.settled(answer.model_dump(mode="json"))
-    return answer
+
+    return await call.once(DecisionEntered, answer)

@@ -31,7 +31,7 @@ from orchestrator.jobs import (
 from orchestrator.leadfile.cells import guard_parts
 
 from .bodies import CSV, JOBS_PATH, MAX_RESULTS, NDJSON
-from .errors import documented, not_found
+from .errors import Refusal, Refused, documented
 from .openapi import media_type_of_answer
 from .requests import CallerOfRequest, RuntimeOfApp
 from .security import Caller
@@ -195,10 +195,10 @@ async def found_job(runtime: Runtime, caller: Caller, job_id: str) -> Job:
         job = None  # whose it is cannot be read either
     if job is None or not caller.sees(job.tenant):
         days = runtime.settings.job_ttl.days
-        raise not_found(
-            "unknown_job",
-            f"There is no such job; jobs are remembered for {days} days after their acceptance.",
+        message = (
+            f"There is no such job; jobs are remembered for {days} days after their acceptance."
         )
+        raise Refused(Refusal("unknown_job", message))
     return job
 
 

@@ -4,12 +4,12 @@ Which rows are faulty is said in the answer.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Final
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query
 
 from orchestrator.app import Runtime
 from orchestrator.cache import Kind, key_of
@@ -30,14 +30,11 @@ from .jobs import url_of
 from .reading import FileQuery, RowFault, no_usable_row, opened, parts_of, spooled, turn
 from .requests import (
     FILE_SCHEMA,
-    CallerOfRequest,
-    IdempotencyKey,
-    RuntimeOfApp,
+    CallOfRequest,
     TermsInAddress,
     check_time_is_left,
-    terms_of,
 )
-from .submitting import JobAccepted, accepted, keyed_request, replayed_job
+from .submitting import JobAccepted, accepted
 from .versions import WHOLE_INSTALLATION
 
 router = APIRouter(tags=["leads"], dependencies=[WHOLE_INSTALLATION])
@@ -131,15 +128,11 @@ async def _parts(file: LeadFile, counts: _Counts) -> AsyncIterator[list[LeadRow]
     },
 )
 async def import_leads(
-    request: Request,
     wanted: Annotated[FileQuery, Depends()],
     address: TermsInAddress,
-    runtime: RuntimeOfApp,
-    caller: CallerOfRequest,
-    response: Response,
+    call: CallOfRequest,
     *,
     on_conflict: Annotated[OnConflict, Query(description=_WHO_WINS)] = OnConflict.REPLACE,
-    idempotency_key: IdempotencyKey = None,
 ) -> LeadsImported:
     """Store the leads of a file, update those that are stored, and run them past the agents.
 
@@ -154,25 +147,24 @@ async def import_leads(
     `Idempotency-Key` and limits work as for `POST /api/v1/jobs`, and a repeated file stores nothing
     twice.
     """
-    terms = terms_of(None, address)
-    tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)
-    terms = replace(terms, tenant=tenant)
-    spool = await spooled(request)
-    async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
-        before = await replayed_job(runtime, keyed, response)
-        if keyed is not None and keyed.replay is not None and before is not None:
-            response.headers["Location"] = url_of(before.job_id)
-            return LeadsImported.model_validate(keyed.replay.note)
+    terms = call.terms(None, address)
+    spool = await spooled(call.request)
+    async with call.keyed(terms.tenant) as keyed:
+        if before := await call.job_before(keyed):
+            job, note = before
+            call.response.headers["Location"] = url_of(job.job_id)
+            return LeadsImported.model_validate(note)
         check_time_is_left(terms)
-        async with turn(request):
+        async with turn(call.request):
             file = await opened(spool, wanted)
-            request_key = None if keyed is None else keyed.key
-            answer = await _import_file(runtime, file, terms, request_key, on_conflict)
+            answer = await _import_file(
+                call.runtime, file, terms, keyed.key if keyed else None, on_conflict
+            )
         if keyed is not None:
             await keyed.settled(
                 answer.model_dump(mode="json", exclude_unset=True), job_id=answer.job_id
             )
-    response.headers["Location"] = answer.url
+    call.response.headers["Location"] = answer.url
     return answer
 
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.case import Claim, Lead
@@ -37,8 +37,7 @@ from .reading import read_changes
 from .requests import (
     LEAD_EXAMPLES,
     BodyRoute,
-    CallerOfRequest,
-    IdempotencyKey,
+    CallOfRequest,
     LeadAlone,
     LeadChanges,
     RuntimeOfApp,
@@ -130,29 +129,16 @@ async def list_leads(
 async def create_lead(
     wanted: Annotated[LeadAlone, Body(openapi_examples={"lead": LEAD_EXAMPLES["lead"]})],
     address: TermsInAddress,
-    runtime: RuntimeOfApp,
-    caller: CallerOfRequest,
-    request: Request,
-    response: Response,
+    call: CallOfRequest,
     *,
-    idempotency_key: IdempotencyKey = None,
     wait_s: WaitS = 0,
 ) -> LeadAnswer:
     """Store a lead, unless it is stored, and run it past the agents.
 
     As `POST /api/v1/orchestrator/enriquecer-lead`, but `Location` names the lead.
     """
-    answer = await enrich_lead(
-        wanted,
-        address,
-        runtime,
-        caller,
-        request,
-        response,
-        idempotency_key=idempotency_key,
-        wait_s=wait_s,
-    )
-    response.headers["Location"] = f"/leads/{answer.lead_id}"
+    answer = await enrich_lead(wanted, address, call, wait_s=wait_s)
+    call.response.headers["Location"] = f"/leads/{answer.lead_id}"
     return answer
 
 

@@ -451,7 +451,7 @@ def _unknown_method(known: Mapping[str, _Operation]) -> Refusal:
     methods = sorted({*known, "HEAD"} if "GET" in known else known)
     message = "This address does not know this method; the header Allow lists those it knows."
     headers = {"Allow": ", ".join(methods)}
-    return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "unknown_method", message, headers=headers)
+    return Refusal("unknown_method", message, headers=headers)
 
 
 def _media_refusal(scope: Scope, operation: _Operation) -> Refusal | None:
@@ -463,7 +463,7 @@ def _media_refusal(scope: Scope, operation: _Operation) -> Refusal | None:
         return None
     offered = " and ".join(f"'{each}'" for each in dict.fromkeys(operation.media_types))
     message = f"The answer can be {offered}; accept that with the header 'Accept', or leave it out."
-    return Refusal(HTTPStatus.NOT_ACCEPTABLE, "not_acceptable", message)
+    return Refusal("not_acceptable", message)
 
 
 def _restrict_encoding(scope: Scope, operation: _Operation) -> None:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
 from orchestrator.cache import Kind, count_lookup, key_of
@@ -25,8 +25,7 @@ from orchestrator.infra.bounds import FilledText, Instant
 
 from .bodies import MAX_RESULTS
 from .errors import BODY_ERRORS, documented
-from .requests import BodyRoute, IdempotencyKey, RuntimeOfApp, without_defaults
-from .submitting import REPLAYED, keyed_request
+from .requests import BodyRoute, CallOfRequest, RuntimeOfApp, without_defaults
 from .versions import (
     NOT_MODIFIED,
     RECORD_HEADERS,
@@ -193,13 +192,7 @@ async def list_opportunities(
     response_model=OpportunityRecord,
     responses=_CREATED | documented(HTTPStatus.NOT_FOUND, *BODY_ERRORS),
 )
-async def create_opportunity(
-    wanted: OpportunityRequest,
-    runtime: RuntimeOfApp,
-    request: Request,
-    *,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
+async def create_opportunity(wanted: OpportunityRequest, call: CallOfRequest) -> Response:
     """Make an opportunity of a lead, which has one at most; the lead's answer then names it.
 
     Repeating the request is safe: the second one is refused with 409, or with an `Idempotency-Key`
@@ -214,23 +207,20 @@ async def create_opportunity(
         wanted.proximo_paso.en,
         wanted.proximo_paso.es,
     )
-    tenant = runtime.settings.tenant
-    async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
-        if keyed is not None and keyed.replay is not None:
-            record = OpportunityRecord.model_validate(keyed.replay.note)
-            answer = _created_answer(Written(record, deferred=False))
-            answer.headers[REPLAYED] = "true"
-            return answer
+    deferred = False
+
+    async def create() -> OpportunityRecord:
+        nonlocal deferred
         author = Author(wanted.por, wanted.motivo)
-        written = await runtime.gateway.records.create_opportunity(new, author)
-        if keyed is not None:
-            await keyed.settled(written.result.model_dump(mode="json"))
-    return _created_answer(written)
+        written = await call.runtime.gateway.records.create_opportunity(new, author)
+        deferred = written.deferred
+        return written.result
 
-
-def _created_answer(written: Written[OpportunityRecord]) -> Response:
-    location = f"/oportunidades/{written.result.id}"
-    return answer_written(written, HTTPStatus.CREATED, location=location)
+    record = await call.once(OpportunityRecord, create)
+    location = f"/oportunidades/{record.id}"
+    answer = answer_written(Written(record, deferred), HTTPStatus.CREATED, location=location)
+    answer.headers.update(call.response.headers)
+    return answer
 
 
 @router.get(

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Final
@@ -43,6 +42,7 @@ from orchestrator.leads import Imported
 
 from .bodies import set_digest
 from .errors import (
+    FULL_RETRY_S,
     LISTED_FAULTS,
     FieldFault,
     Location,
@@ -391,9 +391,7 @@ async def opened(
     except LeadFileError as error:
         if getattr(error.__cause__, "errno", None) is not None:
             raise Refused(_NO_ROOM) from error
-        message = _reword(f"{error}.")
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
-        raise Refused(Refusal(status, "unreadable_file", message)) from error
+        raise Refused(Refusal("unreadable_file", _reword(f"{error}."))) from error
     if file.length > MAX_ROWS:
         raise Refused(_TOO_LONG)
     return file
@@ -413,7 +411,7 @@ def no_usable_row(rows: int, what: str, faults: Sequence[RowFault]) -> Refusal:
         FieldFault(field=fault.field, item=fault.row, message=f"Row {fault.row}: {fault.message}")
         for fault in faults
     ]
-    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "no_usable_row", message, listed)
+    return Refusal("no_usable_row", message, listed)
 
 
 def _reword(sentence: str) -> str:
@@ -422,24 +420,20 @@ def _reword(sentence: str) -> str:
 
 
 _BROKEN_OFF: Final = Refusal(
-    HTTPStatus.BAD_REQUEST,
     "broken_off",
     "The upload broke off; nothing was accepted, send it again.",
 )
 _NO_ROOM: Final = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE,
     "disk_full",
     "There is no room on the server's disk for this file; nothing was stored, try again later.",
-    headers={"Retry-After": "60"},
+    retry_s=FULL_RETRY_S,
 )
 _BUSY: Final = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE,
     "busy",
     "Another file is being read; nothing was stored, send this one again in a minute.",
-    headers={"Retry-After": "60"},
+    retry_s=FULL_RETRY_S,
 )
 _TOO_LONG: Final = Refusal(
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "too_large",
     f"A file has at most {MAX_ROWS:,} rows; split it into several.",
 )

@@ -1,11 +1,15 @@
 """What a request may say, in its body and in its address, and what routes ask FastAPI for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Generic, Literal, Self, TypeVar
+from urllib.parse import parse_qsl
 from uuid import UUID
 
-from fastapi import Depends, Header, Query, Request
+import orjson
+from fastapi import Depends, Header, Query, Request, Response
 from fastapi.openapi.models import Example
 from pydantic import (
     AfterValidator,
@@ -42,10 +46,11 @@ from orchestrator.infra.bounds import (
     check_not_passed,
     micros_of,
 )
+from orchestrator.jobs import Job, KeyedRequest
 from orchestrator.leadfile import LeadField
 from orchestrator.leads import LeadFilter
 
-from .bodies import CSV, ITEM_BY_ITEM, JOBS_PATH, NDJSON, UPLOADED, PieceRoute
+from .bodies import CSV, ITEM_BY_ITEM, JOBS_PATH, NDJSON, UPLOADED, PieceRoute, digest_of
 from .errors import COMPANY, NAME, FieldFault, Refused, field_fault, invalid_request
 from .security import Caller, caller_of
 
@@ -140,6 +145,7 @@ class GivenLead(BaseModel):
 #: The fields of a lead, or of a company, as a lead file has them.
 Cells = tuple[str, ...]
 _T = TypeVar("_T")
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,8 +421,98 @@ CallerOfRequest = Annotated[Caller, Depends(_caller)]
 LimitsInAddress = Annotated[AddressLimits, Depends()]
 TermsInAddress = Annotated[AddressTerms, Depends()]
 
-#: For a day (`jobs.IDEMPOTENCY_TTL`) a repeated request with the same key is answered as the first.
-IdempotencyKey = Annotated[bounds.IdempotencyKey | None, Header()]
+REPLAYED: Final = "Idempotent-Replayed"
+#: How long a caller waits for the answer changes nothing of the request.
+_NOT_COUNTED: Final = frozenset({"wait_s"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request for work: who asks, where its answer's headers go, and its `Idempotency-Key`.
+
+    With the key the identity of a request is what was sent, not what was found by it. For a day
+    (`jobs.IDEMPOTENCY_TTL`) a repeated request is answered as the first one, with the header
+    `REPLAYED`; as long as that one is in flight `KeyInFlight` is raised. Another request with the
+    same key raises `KeyReused`.
+    """
+
+    runtime: Runtime
+    caller: Caller
+    request: Request
+    response: Response
+    key: str | None
+
+    def terms(self, body: WorkLimits | None, address: AddressLimits) -> Terms:
+        """Return what body and address say together, and for whom work is done.
+
+        Raises:
+            Refused: They contradict each other, or the key is bound to another tenant.
+        """
+        terms = terms_of(body, address)
+        tenant = self.caller.tenant_of(terms.tenant, self.runtime.settings.tenant)
+        return replace(terms, tenant=tenant)
+
+    @contextlib.asynccontextmanager
+    async def keyed(
+        self, tenant: str | None = None, *, is_read: bool = True
+    ) -> AsyncIterator[KeyedRequest | None]:
+        """Hold the key while the request is answered; None without a key.
+
+        Args:
+            tenant: For whom work is done; None for the installation's own.
+            is_read: Whether the body has been read; the identity of an upload shows at its end.
+        """
+        if self.key is None:
+            yield None
+            return
+        digest = _digest(self.request) if is_read else None
+        whose = tenant or self.runtime.settings.tenant
+        async with self.runtime.jobs.idempotency.request(whose, self.key, digest) as keyed:
+            yield keyed
+
+    async def job_before(self, keyed: KeyedRequest | None) -> tuple[Job, dict[str, Any]] | None:
+        """Return the job that a repeated request became, with its note; None for a new request."""
+        if keyed is None or keyed.replay is None or keyed.replay.job_id is None:
+            return None
+        job = await self.runtime.jobs.records.job(keyed.replay.job_id)
+        if job is None:
+            return None
+        self.response.headers[REPLAYED] = "true"
+        return job, keyed.replay.note
+
+    async def once(
+        self, kind: type[_Model], make: Callable[[], Awaitable[_Model]], tenant: str | None = None
+    ) -> _Model:
+        """Return what *make* does, a *kind*; a repeated request is answered as the first one."""
+        async with self.keyed(tenant) as keyed:
+            if keyed is not None and keyed.replay is not None:
+                self.response.headers[REPLAYED] = "true"
+                return kind.model_validate(keyed.replay.note)
+            answer = await make()
+            if keyed is not None:
+                await keyed.settled(answer.model_dump(mode="json"))
+        return answer
+
+
+def _digest(request: Request) -> str:
+    query = parse_qsl(request.url.query, keep_blank_values=True)
+    counted = sorted(pair for pair in query if pair[0] not in _NOT_COUNTED)
+    sent = [request.method, request.url.path, counted, digest_of(request)]
+    return hashlib.sha256(orjson.dumps(sent)).hexdigest()
+
+
+async def _call(
+    runtime: RuntimeOfApp,
+    caller: CallerOfRequest,
+    request: Request,
+    response: Response,
+    *,
+    idempotency_key: Annotated[bounds.IdempotencyKey | None, Header()] = None,
+) -> Call:
+    return Call(runtime, caller, request, response, idempotency_key)
+
+
+CallOfRequest = Annotated[Call, Depends(_call)]
 
 JOB_EXAMPLES: Final[dict[str, Example]] = {
     "companies": {

@@ -7,7 +7,6 @@ under a host name of its own (DNS rebinding) or across origins, and each may spe
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -37,25 +36,21 @@ _CALLER: Final = "emasai.caller"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 _NO_KEY = Refusal(
-    HTTPStatus.UNAUTHORIZED,
     "unauthorized",
     "This API needs a key: send the header 'Authorization: Bearer <key>' or "
     "'X-API-Key: <key>' with the server's EMASAI_API_KEY, or one of its EMASAI_API_KEYS.",
     headers={"WWW-Authenticate": "Bearer"},
 )
 _OTHER_HOST = Refusal(
-    HTTPStatus.MISDIRECTED_REQUEST,
     "wrong_host",
     "Without EMASAI_API_KEY this API answers under 127.0.0.1 and localhost only; "
     "use one of them, or set a key.",
 )
 _OTHER_ORIGIN = Refusal(
-    HTTPStatus.FORBIDDEN,
     "wrong_origin",
     "The request comes from a web page of another origin; send it from a program.",
 )
 _NO_JSON = Refusal(
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "unsupported_media_type",
     "The body must be JSON; send it with the header 'Content-Type: application/json'. "
     f"POST {JOBS_PATH} and POST {IMPORT_PATH} take files, too.",
@@ -94,7 +89,7 @@ class Caller:
         """Raise `Refused` if the key is bound to another tenant than *asked*."""
         if asked is not None and not self.sees(asked):
             message = f"This key is for the tenant '{self.tenant}' alone; name it, or none."
-            raise Refused(Refusal(HTTPStatus.FORBIDDEN, "other_tenant", message))
+            raise Refused(Refusal("other_tenant", message))
 
 
 def caller_of(scope: Scope) -> Caller:
@@ -171,7 +166,7 @@ def _scope_refusal(scope: Scope, key: ApiKey) -> Refusal | None:
     if needed in key.scopes:
         return None
     message = f"This key has not the scope '{needed}', which this request needs; use one that has."
-    return Refusal(HTTPStatus.FORBIDDEN, "missing_scope", message)
+    return Refusal("missing_scope", message)
 
 
 def _change_refusal(scope: Scope) -> Refusal | None:

@@ -1,22 +1,16 @@
 """Takes work over HTTP: jobs of companies or leads, uploads, and the documented Spanish endpoint.
 
-With an `Idempotency-Key` the identity of a request is what was sent, not what was found by it. A
-repeated request is answered as the first one, with the header `Idempotent-Replayed`, and with 409
-while that one is in flight. Another request with the same key is refused with 422.
+What an `Idempotency-Key` does stands at `requests.Call`.
 """
 
-import contextlib
-import hashlib
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal
-from urllib.parse import parse_qsl
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-import orjson
-from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.routing import Match
@@ -29,13 +23,12 @@ from orchestrator.jobs import (
     Job,
     JobKind,
     JobState,
-    KeyedRequest,
     Origin,
 )
 from orchestrator.leadfile import FOR_ENRICHMENT
 
-from .bodies import JOBS_PATH, MAX_WAIT_S, NDJSON, digest_of, is_upload, media_type_of
-from .errors import BODY_ERRORS, Refused, documented, field_fault, invalid_request, not_found
+from .bodies import JOBS_PATH, MAX_WAIT_S, NDJSON, is_upload, media_type_of
+from .errors import BODY_ERRORS, Refusal, Refused, documented, field_fault, invalid_request
 from .jobs import url_of
 from .reading import (
     LISTED_WARNINGS,
@@ -52,25 +45,19 @@ from .reading import (
 from .requests import (
     JOB_EXAMPLES,
     LEAD_EXAMPLES,
+    REPLAYED,
     UPLOAD_BODIES,
     BodyRoute,
-    CallerOfRequest,
+    CallOfRequest,
     EnrichRequest,
-    IdempotencyKey,
     JobRequest,
     LeadReference,
     LeadRequest,
     PipelineRequest,
-    RuntimeOfApp,
     TermsInAddress,
     cells_of,
     check_time_is_left,
-    terms_of,
 )
-
-REPLAYED: Final = "Idempotent-Replayed"
-#: How long a caller waits for the answer changes nothing of the request.
-_NOT_COUNTED: Final = frozenset({"wait_s"})
 
 
 class _UploadRoute(APIRoute):
@@ -143,12 +130,7 @@ async def accept_job(
     wanted: Annotated[JobRequest, Body(openapi_examples=JOB_EXAMPLES)],
     file: Annotated[FileQuery, Depends()],
     address: TermsInAddress,
-    runtime: RuntimeOfApp,
-    caller: CallerOfRequest,
-    request: Request,
-    response: Response,
-    *,
-    idempotency_key: IdempotencyKey = None,
+    call: CallOfRequest,
 ) -> JobAccepted:
     """Accept a job durably and answer at once.
 
@@ -167,25 +149,24 @@ async def accept_job(
     is an item; one without a usable company fails, and `warnings` says why.
     """
     _check_no_file(file)
-    terms = terms_of(wanted, address)
-    tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)
-    terms = replace(terms, tenant=tenant)
-    async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
-        before = await replayed_job(runtime, keyed, response)
-        if keyed is not None and keyed.replay is not None and before is not None:
-            response.headers["Location"] = url_of(before.job_id)
-            return accepted(before, keyed.replay.note.get("warnings", []), existing=True)
+    terms, runtime = call.terms(wanted, address), call.runtime
+    async with call.keyed(terms.tenant) as keyed:
+        if before := await call.job_before(keyed):
+            job, note = before
+            call.response.headers["Location"] = url_of(job.job_id)
+            return accepted(job, note.get("warnings", []), existing=True)
         check_time_is_left(terms)
         items, warnings = await _items(wanted, runtime)
         job_id = uuid4().hex
         new = terms.new_job(
             runtime, JobKind(wanted.kind), items, origin=Origin.API, about=_about(wanted)
         )
-        request_key = None if keyed is None else keyed.key
-        job = await submit(runtime, new, job_id=job_id, idempotency_key=request_key)
+        job = await submit(
+            runtime, new, job_id=job_id, idempotency_key=keyed.key if keyed else None
+        )
         if keyed is not None:
             await keyed.settled({"warnings": warnings}, job_id=job.job_id)
-    response.headers["Location"] = url_of(job.job_id)
+    call.response.headers["Location"] = url_of(job.job_id)
     return accepted(job, warnings, existing=job.job_id != job_id)
 
 
@@ -239,42 +220,32 @@ def _about(wanted: EnrichRequest | PipelineRequest) -> str | None:
     include_in_schema=False,  # documented with the JSON form, at the same address
 )
 async def accept_upload(
-    request: Request,
-    wanted: Annotated[FileQuery, Depends()],
-    address: TermsInAddress,
-    runtime: RuntimeOfApp,
-    caller: CallerOfRequest,
-    response: Response,
-    *,
-    idempotency_key: IdempotencyKey = None,
+    wanted: Annotated[FileQuery, Depends()], address: TermsInAddress, call: CallOfRequest
 ) -> JobAccepted:
     """Accept the companies of a file of up to a million rows.
 
     An idempotency key works as for a JSON body. The upload is still read to its end: only
     there it shows whether it is the same request.
     """
-    terms = terms_of(None, address)
-    tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)
-    terms = replace(terms, tenant=tenant)
+    terms, runtime = call.terms(None, address), call.runtime
     job_id = uuid4().hex
     new = terms.new_job(runtime, JobKind.ENRICH, origin=Origin.API)
-    is_json = media_type_of(request.scope) == NDJSON
-    async with keyed_request(runtime, request, tenant, idempotency_key, is_read=False) as keyed:
+    is_json = media_type_of(call.request.scope) == NDJSON
+    async with call.keyed(terms.tenant, is_read=False) as keyed:
         is_known = keyed is not None and not keyed.key.lease
         if not is_known:
             check_time_is_left(terms)
-        request_key = None if keyed is None else keyed.key
-        spool = await spooled(request)
-        async with turn(request):
+        spool = await spooled(call.request)
+        async with turn(call.request):
             file = await opened(spool, wanted, FOR_ENRICHMENT, is_json=is_json)
             companies = UploadedCompanies(file)
             mentions = companies.mentions()
             job = await submit_stream(
-                runtime, new, mentions, job_id=job_id, idempotency_key=request_key
+                runtime, new, mentions, job_id=job_id, idempotency_key=keyed.key if keyed else None
             )
     if is_known:
-        response.headers[REPLAYED] = "true"
-    response.headers["Location"] = url_of(job.job_id)
+        call.response.headers[REPLAYED] = "true"
+    call.response.headers["Location"] = url_of(job.job_id)
     return accepted(job, companies.warnings, existing=job.job_id != job_id)
 
 
@@ -295,12 +266,8 @@ WaitS = Annotated[
 async def enrich_lead(
     wanted: Annotated[LeadRequest, Body(openapi_examples=LEAD_EXAMPLES)],
     address: TermsInAddress,
-    runtime: RuntimeOfApp,
-    caller: CallerOfRequest,
-    request: Request,
-    response: Response,
+    call: CallOfRequest,
     *,
-    idempotency_key: IdempotencyKey = None,
     wait_s: WaitS = 0,
 ) -> LeadAnswer:
     """Accept a lead, stored (by its id) or whole (with Spanish or English names).
@@ -312,17 +279,17 @@ async def enrich_lead(
     is. Asking for the same lead meanwhile leads to the same job. `Idempotency-Key` and limits work
     as for `POST /api/v1/jobs`.
     """
-    terms = terms_of(wanted, address)
-    tenant = caller.tenant_of(terms.tenant, runtime.settings.tenant)
-    terms = replace(terms, tenant=tenant)
+    terms, runtime = call.terms(wanted, address), call.runtime
     if isinstance(wanted, LeadReference):
         read, ids = ReadLeads(), [wanted.lead_id]
     else:
         read, ids = await read_leads([cells_of(wanted)]), []
     store, whole = runtime.leads.store, [lead for leads in read.leads() for lead in leads]
-    async with keyed_request(runtime, request, tenant, idempotency_key) as keyed:
-        job = await replayed_job(runtime, keyed, response)
-        if job is None:
+    async with call.keyed(terms.tenant) as keyed:
+        if before := await call.job_before(keyed):
+            job, _ = before
+            ids += await store.recognize(whole)
+        else:
             check_time_is_left(terms)
             if isinstance(wanted, LeadReference):
                 await _check_known(wanted.lead_id, runtime)
@@ -331,10 +298,8 @@ async def enrich_lead(
             ids += imported.ids
             items = tuple(map(str, ids))
             new = terms.new_job(runtime, JobKind.PIPELINE, items, origin=Origin.API)
-            job = await submit(runtime, new, idempotency_key=None if keyed is None else keyed.key)
-        else:
-            ids += await store.recognize(whole)
-    url = response.headers["Location"] = url_of(job.job_id)
+            job = await submit(runtime, new, idempotency_key=keyed.key if keyed else None)
+    url = call.response.headers["Location"] = url_of(job.job_id)
     answer = LeadAnswer(job_id=job.job_id, lead_id=str(ids[0]), estado="aceptado", url=url)
     if read.warnings:
         answer = answer.model_copy(update={"warnings": read.warnings})
@@ -343,7 +308,7 @@ async def enrich_lead(
     ended = await wait_for(runtime, job, timedelta(seconds=wait_s))
     if ended is None:
         return answer
-    response.status_code = HTTPStatus.OK
+    call.response.status_code = HTTPStatus.OK
     results = [result async for _, result in runtime.jobs.results.rows(ended)]
     return answer.model_copy(
         update={"estado": "terminado", "result": results[0] if results else None}
@@ -352,51 +317,8 @@ async def enrich_lead(
 
 async def _check_known(lead_id: UUID, runtime: Runtime) -> None:
     if lead_id not in await runtime.leads.store.leads([lead_id]):
-        raise not_found("unknown_lead", f"There is no lead {lead_id}; send the whole lead.")
-
-
-@contextlib.asynccontextmanager
-async def keyed_request(
-    runtime: Runtime, request: Request, tenant: str, key: str | None, *, is_read: bool = True
-) -> AsyncIterator[KeyedRequest | None]:
-    """Hold *key* while the request is answered; None without a key.
-
-    Args:
-        runtime: The core.
-        request: What was sent.
-        tenant: For whom work is done.
-        key: As the caller has chosen it.
-        is_read: Whether the body has been read; the identity of an upload shows at its end.
-
-    Raises:
-        KeyReused: The key was used for another request.
-        KeyInFlight: The first request with the key is being answered.
-    """
-    if key is None:
-        yield None
-        return
-    digest = _digest(request) if is_read else None
-    async with runtime.jobs.idempotency.request(tenant, key, digest) as keyed:
-        yield keyed
-
-
-async def replayed_job(
-    runtime: Runtime, keyed: KeyedRequest | None, response: Response
-) -> Job | None:
-    """Return the job that a repeated request became; None for a request that is new."""
-    if keyed is None or keyed.replay is None or keyed.replay.job_id is None:
-        return None
-    job = await runtime.jobs.records.job(keyed.replay.job_id)
-    if job is not None:
-        response.headers[REPLAYED] = "true"
-    return job
-
-
-def _digest(request: Request) -> str:
-    query = parse_qsl(request.url.query, keep_blank_values=True)
-    counted = sorted(pair for pair in query if pair[0] not in _NOT_COUNTED)
-    sent = [request.method, request.url.path, counted, digest_of(request)]
-    return hashlib.sha256(orjson.dumps(sent)).hexdigest()
+        message = f"There is no lead {lead_id}; send the whole lead."
+        raise Refused(Refusal("unknown_lead", message))
 
 
 router = APIRouter()

@@ -55,7 +55,7 @@ async def whole_installation(caller: CallerOfRequest) -> None:
     """
     if caller.tenant is not None:
         message = "This concerns all tenants; use a key that is not bound to one."
-        raise Refused(Refusal(HTTPStatus.FORBIDDEN, "other_tenant", message))
+        raise Refused(Refusal("other_tenant", message))
 
 
 #: A dependency of every route of the gateway.

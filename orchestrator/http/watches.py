@@ -187,9 +187,8 @@ async def _apply_change(
         watches = await change(runtime, Choice(whose, wanted.names, wanted.open_opportunities))
     except NotWatched as error:
         message = f"These are not watched: {error.names}; GET /api/v1/watches lists what is."
-        raise Refused(Refusal(HTTPStatus.NOT_FOUND, "not_watched", message)) from None
+        raise Refused(Refusal("not_watched", message)) from None
     except AmbiguousCompany as error:
         message = f"{error}, which GET /api/v1/identity?name= lists."
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
-        raise Refused(Refusal(status, "ambiguous_company", message)) from None
+        raise Refused(Refusal("ambiguous_company", message)) from None
     return ChangedWatches(watches=[each.id for each in watches])
