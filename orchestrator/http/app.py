@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from operator import attrgetter
 from typing import Any, Final
@@ -101,6 +102,7 @@ def create_api(settings: Settings, *, notifier: Notifier | None = None) -> FastA
         )
         async with opened as runtime, contextlib.aclosing(HealthChecks(runtime)) as checks:
             app.state.runtime, app.state.checks = runtime, checks
+            app.state.one_at_a_time = defaultdict(asyncio.Lock)
             loops = (runtime.gateway.repairs.loop, runtime.gateway.comparison.loop)
             running = [runtime.worker.supervisor.start(loop) for loop in loops]
             try:

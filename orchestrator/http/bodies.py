@@ -7,10 +7,11 @@ requests have their turn.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, Final, NoReturn, TypeVar
@@ -45,7 +46,7 @@ MAX_RESULTS: Final = 1_000
 MAX_WAIT_S: Final = 60
 #: Bytes of all bodies that one process holds at a time; uploads are never in memory whole.
 MAX_HELD_BYTES: Final = 5 * MAX_BODY_BYTES
-#: How long all waiting for a body may take, and how many bytes buy a second more.
+#: How long all waiting for a body may take, or for its turn; how many bytes buy a second more.
 PATIENCE_S: Final = 30.0
 BYTES_PER_S: Final = 16_000
 
@@ -164,8 +165,6 @@ T = TypeVar("T")
 
 #: Bodies from this size on are worked on one at a time: their memory must fit side by side.
 LARGE_BYTES: Final = 250_000
-#: How long a large body waits for those before it.
-LARGE_PATIENCE_S: Final = 30.0
 #: Characters of a value. Longer ones must be a text, or an object of few texts.
 _SMALL: Final = 16_384
 #: Characters of the largest lead: its notes, each character escaped.
@@ -206,21 +205,23 @@ def _as_read(value: object, handler: ValidatorFunctionWrapHandler) -> object:
 ITEM_BY_ITEM: Final = WrapValidator(_as_read)
 
 
-class _LargeBodies:
-    """Lets one large body of the process be read at a time."""
+@contextlib.asynccontextmanager
+async def one_at_a_time(request: Request, what: str, busy: Refusal) -> AsyncIterator[None]:
+    """Let one body of a kind, *what*, be worked on at a time in this process.
 
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-
-    async def __aenter__(self) -> None:
-        try:
-            async with asyncio.timeout(LARGE_PATIENCE_S):
-                await self._lock.acquire()
-        except TimeoutError:
-            raise Refused(_BUSY) from None
-
-    async def __aexit__(self, *_: object) -> None:
-        self._lock.release()
+    Raises:
+        Refused: With *busy*, if those before it have taken `PATIENCE_S`.
+    """
+    lock: asyncio.Lock = request.app.state.one_at_a_time[what]
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await lock.acquire()
+    except TimeoutError:
+        raise Refused(busy) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 _BUSY: Final = Refusal(
@@ -259,7 +260,7 @@ class PieceRoute(APIRoute):
                 return await answer(request)
             if len(body) < LARGE_BYTES:
                 return await self._answer(request, body, answer)
-            async with _large_bodies(request):
+            async with one_at_a_time(request, "large body", _BUSY):
                 return await self._answer(request, body, answer)
 
         return read_and_answer
@@ -285,14 +286,6 @@ def digest_of(request: Request) -> str:
     """Return the identity of the request's body, of JSON however it was spelled; "" without one."""
     digest: str = request.scope.get(_DIGEST, "")
     return digest
-
-
-def _large_bodies(request: Request) -> _LargeBodies:
-    state = request.app.state
-    if not hasattr(state, "large_bodies"):
-        state.large_bodies = _LargeBodies()
-    bodies: _LargeBodies = state.large_bodies
-    return bodies
 
 
 class BodyReader:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from http import HTTPStatus
 from importlib.metadata import version
 from itertools import chain
@@ -43,7 +43,7 @@ from .requests import RuntimeOfApp
 
 log = structlog.get_logger(__name__)
 
-#: Seconds that a server has to answer before it counts as disconnected.
+#: Seconds that a server has to answer before it counts as disconnected, or is left out of metrics.
 PATIENCE_S = 2.0
 
 Connection = Literal["connected", "disconnected"]
@@ -246,10 +246,51 @@ async def ready(checks: ChecksOfApp, response: Response) -> Readiness:
 
 T = TypeVar("T")
 
-#: How long a scrape waits for what autoscaling does not need.
-PATIENCE: Final = timedelta(seconds=2)
 Family = GaugeMetricFamily | CounterMetricFamily
 
+#: By the name of a metric: its label, and what it is.
+_GAUGES: Final = {
+    "emasai_waiting_chunks": ("lane", "Chunks that no worker has taken yet."),
+    "emasai_waiting_jobs": ("lane", "Jobs with such chunks."),
+    "emasai_oldest_waiting_seconds": (
+        "lane",
+        "Time since the oldest of those jobs was accepted, 0 without one.",
+    ),
+    "emasai_held_chunks": ("lane", "Chunks that workers have in hand."),
+    "emasai_workers": ("state", "Workers that have given a sign of life lately."),
+    "emasai_loop_failures": (
+        "loop",
+        "Failed rounds of background loops, of the workers that live.",
+    ),
+    "emasai_held_micro_usd": ("account", "Micro-USD held for purchases under way."),
+    "emasai_left_micro_usd": (
+        "account",
+        "Micro-USD that may still be spent, where there is a cap.",
+    ),
+    "emasai_uncertain_purchases": (
+        "account",
+        "Purchases since midnight UTC whose answer was lost.",
+    ),
+    "emasai_uncertain_micro_usd": ("account", "Micro-USD that those purchases may have cost."),
+    "emasai_handovers": ("state", "Hand-overs that wait (pending), or were given up (dead)."),
+    "emasai_pace_calls_per_minute": ("what", "Paid calls to SurfSense a minute."),
+    "emasai_pace_wait_seconds": (
+        "what",
+        "After which a new call may leave, and how long the last 429 holds all calls.",
+    ),
+    "emasai_pace_open": (
+        "what",
+        "1 while calls may leave: the breaker is closed, there is credit.",
+    ),
+}
+_COUNTERS: Final = {
+    "emasai_refused": ("what", "Messages and tasks that workers have refused since midnight UTC."),
+    "emasai_cache_comparisons": (
+        "result",
+        "Cached leads and opportunities compared with the database since midnight UTC.",
+    ),
+    "emasai_spent_micro_usd": ("account", "Micro-USD spent: charged, or uncertain."),
+}
 #: What workers may refuse: a message that is none, or a documented task by its arguments.
 REFUSALS: Final = ("message", TASK_ENRICH, TASK_RUN_PIPELINE)
 #: States of hand-overs that a person may have to look into.
@@ -300,7 +341,7 @@ async def _unless_unavailable(
 ) -> Sequence[Family]:
     """Return *families* of what is read; none where its backend is unavailable or slow."""
     try:
-        async with asyncio.timeout(PATIENCE.total_seconds()):
+        async with asyncio.timeout(PATIENCE_S):
             found = await reading
     except (StoreUnavailable, DatabaseUnavailable, RedisError, OSError):
         return ()
@@ -335,50 +376,22 @@ class _Read(Collector):
 
 def lane_families(lanes: Sequence[LaneBacklog]) -> Iterator[Family]:
     """Yield what waits, with a value for every lane."""
-    yield _gauge(
-        "emasai_waiting_chunks",
-        "Chunks that no worker has taken yet.",
-        "lane",
-        {each.lane: each.chunks for each in lanes},
+    yield _family("emasai_waiting_chunks", {each.lane: each.chunks for each in lanes})
+    yield _family("emasai_waiting_jobs", {each.lane: each.jobs for each in lanes})
+    yield _family(
+        "emasai_oldest_waiting_seconds", {each.lane: each.oldest.total_seconds() for each in lanes}
     )
-    yield _gauge(
-        "emasai_waiting_jobs",
-        "Jobs with such chunks.",
-        "lane",
-        {each.lane: each.jobs for each in lanes},
-    )
-    yield _gauge(
-        "emasai_oldest_waiting_seconds",
-        "Time since the oldest of those jobs was accepted, 0 without one.",
-        "lane",
-        {each.lane: each.oldest.total_seconds() for each in lanes},
-    )
-    yield _gauge(
-        "emasai_held_chunks",
-        "Chunks that workers have in hand.",
-        "lane",
-        {each.lane: each.held for each in lanes},
-    )
+    yield _family("emasai_held_chunks", {each.lane: each.held for each in lanes})
 
 
 def worker_families(beats: Sequence[Heartbeat]) -> Iterator[Family]:
     """Yield how many workers there are, with a value for every state."""
     found = Counter(beat.state for beat in beats)
-    yield _gauge(
-        "emasai_workers",
-        "Workers that have given a sign of life lately.",
-        "state",
-        {state: found[state] for state in WorkerState},
-    )
+    yield _family("emasai_workers", {state: found[state] for state in WorkerState})
     failures = Counter[str]()
     for beat in beats:
         failures.update(beat.loop_failures)
-    yield _gauge(
-        "emasai_loop_failures",
-        "Failed rounds of background loops, of the workers that live.",
-        "loop",
-        failures,
-    )
+    yield _family("emasai_loop_failures", failures)
 
 
 def count_families(counts: Mapping[str, int]) -> Iterator[Family]:
@@ -390,44 +403,29 @@ def count_families(counts: Mapping[str, int]) -> Iterator[Family]:
         family.add_metric([rate.kind, "hit"], rate.hits)
         family.add_metric([rate.kind, "miss"], rate.lookups - rate.hits)
     yield family
-    yield _counter(
-        "emasai_refused",
-        "Messages and tasks that workers have refused since midnight UTC.",
-        "what",
-        {name: counts.get(f"{REFUSED}{name}", 0) for name in REFUSALS},
-    )
+    yield _family("emasai_refused", {name: counts.get(f"{REFUSED}{name}", 0) for name in REFUSALS})
     yield from comparison_families(counts)
 
 
 def comparison_families(counts: Mapping[str, int]) -> Iterator[Family]:
     """Yield how many cached leads and opportunities were compared with the database on a day."""
     diverged = counts.get(DIVERGED, 0)
-    yield _counter(
+    yield _family(
         "emasai_cache_comparisons",
-        "Cached leads and opportunities compared with the database since midnight UTC.",
-        "result",
         {"same": counts.get(COMPARED, 0) - diverged, "diverged": diverged},
     )
 
 
 def budget_families(accounts: Mapping[str, Account]) -> Iterator[Family]:
     """Yield what is spent, held and left, by account; an account without a cap has nothing left."""
-    yield _counter(
-        "emasai_spent_micro_usd",
-        "Micro-USD spent: charged, or uncertain.",
-        "account",
-        {name: account.spent_micros for name, account in accounts.items()},
+    yield _family(
+        "emasai_spent_micro_usd", {name: account.spent_micros for name, account in accounts.items()}
     )
-    yield _gauge(
-        "emasai_held_micro_usd",
-        "Micro-USD held for purchases under way.",
-        "account",
-        {name: account.held_micros for name, account in accounts.items()},
+    yield _family(
+        "emasai_held_micro_usd", {name: account.held_micros for name, account in accounts.items()}
     )
-    yield _gauge(
+    yield _family(
         "emasai_left_micro_usd",
-        "Micro-USD that may still be spent, where there is a cap.",
-        "account",
         {
             name: account.left_micros
             for name, account in accounts.items()
@@ -438,28 +436,13 @@ def budget_families(accounts: Mapping[str, Account]) -> Iterator[Family]:
 
 def doubt_families(today: UncertainCost) -> Iterator[Family]:
     """Yield what is uncertain of today's spending; the rest of it is charged."""
-    yield _gauge(
-        "emasai_uncertain_purchases",
-        "Purchases since midnight UTC whose answer was lost.",
-        "account",
-        {Scope.DAY: today.purchases},
-    )
-    yield _gauge(
-        "emasai_uncertain_micro_usd",
-        "Micro-USD that those purchases may have cost.",
-        "account",
-        {Scope.DAY: today.micros},
-    )
+    yield _family("emasai_uncertain_purchases", {Scope.DAY: today.purchases})
+    yield _family("emasai_uncertain_micro_usd", {Scope.DAY: today.micros})
 
 
 def handover_families(counts: Mapping[HandOverState, int]) -> Iterator[Family]:
     """Yield how many hand-overs are `UNDELIVERED`, by state."""
-    yield _gauge(
-        "emasai_handovers",
-        "Hand-overs that wait (pending), or were given up (dead).",
-        "state",
-        {state: counts.get(state, 0) for state in UNDELIVERED},
-    )
+    yield _family("emasai_handovers", {state: counts.get(state, 0) for state in UNDELIVERED})
 
 
 def pace_families(state: PaceState | None) -> Iterator[Family]:
@@ -467,30 +450,20 @@ def pace_families(state: PaceState | None) -> Iterator[Family]:
     if state is None:
         return
     calls = {"allowed": state.per_minute, "left_lately": state.left_lately}
-    yield _gauge("emasai_pace_calls_per_minute", "Paid calls to SurfSense a minute.", "what", calls)
-    yield _gauge(
+    yield _family("emasai_pace_calls_per_minute", calls)
+    yield _family(
         "emasai_pace_wait_seconds",
-        "After which a new call may leave, and how long the last 429 holds all calls.",
-        "what",
         {"next": state.next_in.total_seconds(), "limited": state.limited_for.total_seconds()},
     )
-    yield _gauge(
-        "emasai_pace_open",
-        "1 while calls may leave: the breaker is closed, there is credit.",
-        "what",
-        {"breaker": state.breaker is Breaker.CLOSED, "credit": state.has_credit},
+    yield _family(
+        "emasai_pace_open", {"breaker": state.breaker is Breaker.CLOSED, "credit": state.has_credit}
     )
 
 
-def _gauge(name: str, about: str, label: str, values: Mapping[str, float]) -> Family:
-    return _fill_family(GaugeMetricFamily(name, about, labels=[label]), values)
-
-
-def _counter(name: str, about: str, label: str, values: Mapping[str, float]) -> Family:
-    return _fill_family(CounterMetricFamily(name, about, labels=[label]), values)
-
-
-def _fill_family(family: Family, values: Mapping[str, float]) -> Family:
+def _family(name: str, values: Mapping[str, float]) -> Family:
+    kind = CounterMetricFamily if name in _COUNTERS else GaugeMetricFamily
+    label, about = (_GAUGES | _COUNTERS)[name]
+    family = kind(name, about, labels=[label])
     for of, value in values.items():
         family.add_metric([of], value)
     return family

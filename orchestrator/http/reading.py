@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -40,7 +40,7 @@ from orchestrator.leadfile.cells import shown, unguard
 from orchestrator.leadfile.rows import Sheet
 from orchestrator.leads import Imported
 
-from .bodies import set_digest
+from .bodies import one_at_a_time, set_digest
 from .errors import (
     FULL_RETRY_S,
     LISTED_FAULTS,
@@ -269,8 +269,6 @@ _PART: Final = 500
 _BLOCK_BYTES: Final = 1 << 20
 #: Characters of a line: other requests wait while one is taken apart.
 _MAX_LINE: Final = 1_000_000
-#: Seconds that a file waits for the one before it: some are in memory whole while they are opened.
-_PATIENCE_S: Final = 30.0
 _Names = Annotated[list[FilledText], Field(max_length=20)]
 
 
@@ -348,21 +346,9 @@ async def spooled(request: Request) -> Spool:
     return Spool(_NAME, copy=copy)
 
 
-@asynccontextmanager
-async def turn(request: Request) -> AsyncIterator[None]:
-    """Let one file of the process be read at a time."""
-    state = request.app.state
-    if not hasattr(state, "reading_file"):
-        state.reading_file = asyncio.Lock()
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            await state.reading_file.acquire()
-    except TimeoutError:
-        raise Refused(_BUSY) from None
-    try:
-        yield
-    finally:
-        state.reading_file.release()
+def turn(request: Request) -> AbstractAsyncContextManager[None]:
+    """Let one file of the process be read at a time: some are in memory whole while opened."""
+    return one_at_a_time(request, "file", _BUSY)
 
 
 async def opened(

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from orchestrator.cache import Kind, key_of
-from orchestrator.http import reading
+from orchestrator.http import bodies, reading
 from orchestrator.settings import Settings
 from tests.support.workbooks import workbook
 
@@ -250,8 +250,8 @@ async def test_one_file_is_read_at_a_time(api: Api, monkeypatch: pytest.MonkeyPa
     answers = await asyncio.gather(*(sent(api, CSV, "text/csv") for _ in range(3)))
     assert {answer.status_code for answer in answers} == {202}
 
-    monkeypatch.setattr(reading, "_PATIENCE_S", 0.01)
-    async with api.app.state.reading_file:
+    monkeypatch.setattr(bodies, "PATIENCE_S", 0.01)
+    async with api.app.state.one_at_a_time["file"]:
         busy = await sent(api, CSV, "text/csv")
 
     assert (busy.status_code, busy.headers["retry-after"]) == (503, "60")
