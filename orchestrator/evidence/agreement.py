@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import phonenumbers
@@ -23,6 +22,7 @@ from orchestrator.identity.writing import split_words
 from .hosts import folded_label, host_of, kind_of, label_of, registrable
 from .model import Agreement, Belonging, Page, Place, Subject
 from .names import LabelFit, Likeness, label_fit, likeness, may_be_one, name_of, towns_of, words
+from .texts import rows_of
 
 _LONGEST_SHOWN: Final = 80
 _LONGEST_STREET_ADDRESS: Final = 300
@@ -167,7 +167,6 @@ def same_town(ours: str, theirs: str) -> bool:
     return may_be_one(towns_of(ours), towns_of(theirs))
 
 
-_SIGNS: Final = Path(__file__).with_name("data") / "page_signs.tsv"
 _LONGEST_TEXT: Final = 50_000
 _LONGEST_TITLE: Final = 2_000
 _MOST_WORDS_OF_SHORT: Final = 120
@@ -202,10 +201,10 @@ _REASONS: Final = {
 
 @cache
 def _signs() -> tuple[tuple[Sign, str], ...]:
-    lines = _SIGNS.read_text(encoding="utf-8").splitlines()
-    rows = (line.split("\t") for line in lines if line and not line.startswith("#"))
     return tuple(
-        (Sign(kind), f" {phrase} ") for kind, phrases in rows for phrase in phrases.split("; ")
+        (Sign(kind), f" {phrase} ")
+        for kind, phrases in rows_of("page_signs.tsv", 2)
+        for phrase in phrases.split("; ")
     )
 
 

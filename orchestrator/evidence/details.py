@@ -178,14 +178,9 @@ class _PageReader:
             yield self._observe(ClaimField.TECHNOLOGY, found.value, _quote_of(found))
 
     def _headcount(self) -> Iterator[Observed]:
-        found = headcount_in(self.text)
-        if found:
+        if found := headcount_in(self.text):
             size, quote = found
-            is_band = isinstance(size, SizeBand)
-            field = ClaimField.SIZE_BAND if is_band else ClaimField.HEADCOUNT
-            yield self._observe(
-                field, size.value if isinstance(size, SizeBand) else size, _quote_of(quote)
-            )
+            yield self._observe(*as_claim(size), _quote_of(quote))
 
     def _openings(self) -> Iterator[Observed]:
         for value, quote in openings_on(self.page, self.text):
@@ -258,6 +253,13 @@ class _PageReader:
             step=Step.CRAWL,
             source_url=self.page.url,
         )
+
+
+def as_claim(size: int | SizeBand) -> tuple[ClaimField, str | int]:
+    """Return what `headcount_in` has found as a field and its value."""
+    if isinstance(size, SizeBand):
+        return ClaimField.SIZE_BAND, size.value
+    return ClaimField.HEADCOUNT, size
 
 
 def _quote_of(found: Quoted | TaxId) -> str:

@@ -1,13 +1,15 @@
 """Says which hosts are never a company's own site, and what the registrable domain of a host is.
 
 A list (`data/hosts.tsv`, which sales-ops can edit) and, for sites that no list has, rules over the
-words of a host's labels. Knows hosts only: whose site a host is, `website` decides.
+words of a host's labels (`data/host_rules.tsv`). Knows hosts only: whose site a host is, `website`
+decides.
 """
 
 import re
 from enum import StrEnum
 from functools import cache, lru_cache
-from pathlib import Path
+from itertools import groupby
+from operator import itemgetter
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,7 +17,8 @@ from publicsuffixlist import PublicSuffixList
 
 from orchestrator.identity.writing import split_words
 
-_HOSTS: Final = Path(__file__).with_name("data") / "hosts.tsv"
+from .texts import rows_of
+
 _ANY_SUFFIX: Final = ".*"
 _LONGEST_HOST: Final = 253
 _LONGEST_URL: Final = 2_048
@@ -55,69 +58,12 @@ class HostKind(StrEnum):
     """The root of a site builder; a subdomain of it may be a company's only site."""
 
 
-#: Names of sites about many companies, in the domain's own label without hyphens. Each is a phrase
-#: that no company would take for its own site; single words (`empleo`, `guia`) are names, too.
-_RULES: Final = tuple(
-    (kind, re.compile("|".join(phrases)))
-    for kind, phrases in (
-        (
-            HostKind.DIRECTORY,
-            (
-                "pagina[s]?(?:amar[ie]l|blan|bran)",
-                "amarillas(?:internet)?$|^amarillas|amarelasinternet|^amarelas",
-                "yellowpage|whitepage|goldenpage|pagesjaunes|paginegialle|gelbeseiten|branchenbuch",
-                "dire[ck]?toriode|^directorio|directorio$|^diretorio|business(?:es)?(?:directory|list)",
-                "companydirectory|directorydir|^localbusiness",
-                "empresite|(?:list(?:ado|ao|a)|guia|info|busca(?:dor)?|ranking|datos?|ficha)s?(?:de)?empresa",
-                "empresas(?:del?|en)(?:espana|mexico|peru|chile|colombia|argentina|brasil|portugal)",
-                "guia(?:telefonic|comercial|local|industrial|mais|facil|practica|urbana)|infoisinfo",
-                "(?:telefonos|telefones)(?:de|y)|^telelista|listatelefonica|guiadetelefon",
-                "companies(?:list|in|house)|compan(?:y|ies)(?:search|info|lookup|check|data)",
-                "findalocal|nearme$|near-me|locales(?:cerca|comerciales)de",
-            ),
-        ),
-        (
-            HostKind.REGISTRY,
-            (
-                "registromercantil|handelsregister|companieshouse|registroimprese|boletinoficial",
-                "^(?:consulta|buscar?|saber)?(?:rucs?|cnpjs?|cuits?|nits?|rfcs?)(?:peru|brasil|online|info)?$",
-                "consulta(?:de)?(?:ruc|cnpj|cuit|rut|nit|cif)|cnpj(?:s|info|biz|facil)?$|^cnpj|rutificador",
-            ),
-        ),
-        (
-            HostKind.JOBS,
-            (
-                "infojobs|infoempleo|jobboard|jobsearch|jobs(?:in|near|list)|(?:find|search|get)jobs",
-                "(?:busco?|busca[rs]?|ofertas?|bolsa|portal|vagas)(?:de)?(?:empleo|trabajo|emprego)s?",
-                "^(?:empleos|trabajos|vagas|empregos|vacantes)(?:de|en|em)?[a-z]{0,12}$",
-                "(?:empleos|empregos|vagas|vacantes)$|[a-z]{4}jobs$|^jobs[a-z]{0,8}$",
-            ),
-        ),
-        (
-            HostKind.ENCYCLOPEDIA,
-            ("^wiki[a-z]+|[a-z]+wiki$|[a-z]{3}[io]pedia$|^diccionario|dictionary",),
-        ),
-        (
-            HostKind.REVIEWS,
-            ("^opiniones[a-z]*|[a-z]+opiniones$|reviews$|^horarios?(?:de|tiendas)",),
-        ),
-        (
-            HostKind.NEWS,
-            (
-                "^(?:el)?(?:diario|periodico)(?:de|del)[a-z]{4}|^noticias(?:de)?[a-z]{4}|[a-z]{3}noticias$",
-                "^(?:la)?(?:voz|gaceta|tribuna)de[a-z]{4}|^(?:the)?daily[a-z]{4}|[a-z]{3}gazette$",
-                "(?:news(?:paper|wire|room|online|today|daily)?|herald|tribune|chronicle)$",
-            ),
-        ),
-        (
-            HostKind.MARKETPLACE,
-            (
-                "^(?:cupones|descuentos|chollos)[a-z]*|[a-z](?:cupones|coupons)$|codigos?descuento|clasificados",
-            ),
-        ),
-        (HostKind.PARKING, ("^domainparking|parkeddomain|domainsforsale|dominiosenventa",)),
+@cache
+def _rules() -> tuple[tuple[HostKind, re.Pattern[str]], ...]:
+    by_kind = groupby(rows_of("host_rules.tsv", 2), key=itemgetter(0))
+    return tuple(
+        (HostKind(kind), re.compile("|".join(name for _, name in rows))) for kind, rows in by_kind
     )
-)
 
 
 class _Hosts(NamedTuple):
@@ -131,10 +77,7 @@ def _host_list() -> _Hosts:
     """Read the list; a line with another shape or kind is an error of the package."""
     exact: dict[str, HostKind] = {}
     brands: dict[str, HostKind] = {}
-    for line in _HOSTS.read_text(encoding="utf-8").splitlines():
-        if not line or line.startswith("#"):
-            continue
-        kind, hosts = line.split("\t")
+    for kind, hosts in rows_of("hosts.tsv", 2):
         for host in hosts.split():
             if host.endswith(_ANY_SUFFIX):
                 brands[host.removesuffix(_ANY_SUFFIX)] = HostKind(kind)
@@ -234,7 +177,7 @@ def _kind_by_rule(host: str, label: str) -> HostKind | None:
     if _GOVERNMENT.search(host):
         return HostKind.GOVERNMENT
     squeezed = label.replace("-", "")
-    return next((kind for kind, names in _RULES if names.search(squeezed)), None)
+    return next((kind for kind, names in _rules() if names.search(squeezed)), None)
 
 
 def _parents(host: str) -> list[str]:

@@ -12,13 +12,13 @@ from enum import IntEnum
 from functools import cache, lru_cache
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from orchestrator.identity import InvalidCompanyName, parse_name
 from orchestrator.identity.writing import split_words
 
-_DATA: Final = Path(__file__).with_name("data")
+from .texts import rows_of
+
 _SHORTEST_TYPED: Final = 6
 _KINDS: Final = frozenset({"joining", "filler", "trade"})
 
@@ -65,7 +65,7 @@ class Span(NamedTuple):
 def words() -> Words:
     """Read the words; a line of another shape is an error of the package."""
     kinds: dict[str, set[str]] = {kind: set() for kind in _KINDS}
-    for kind, listed in _rows("name_words.tsv", 2):
+    for kind, listed in rows_of("name_words.tsv", 2):
         kinds[kind].update(listed.split())
     return Words(**{kind: frozenset(listed) for kind, listed in kinds.items()})
 
@@ -95,7 +95,7 @@ def _misspelt_words() -> frozenset[str]:
 def _towns() -> dict[tuple[str, ...], frozenset[Town]]:
     """Return the towns by the words of each of their spellings."""
     found: dict[tuple[str, ...], set[Town]] = {}
-    for country, spellings, within in _rows("towns.tsv", 3):
+    for country, spellings, within in rows_of("towns.tsv", 3):
         names = spellings.split("; ")
         town = Town(names[0], country, frozenset(filter(None, within.split("; "))))
         for name in names:
@@ -107,7 +107,7 @@ def _towns() -> dict[tuple[str, ...], frozenset[Town]]:
 def _country_names() -> dict[str, frozenset[str]]:
     """Return the first name of each country: the first line of a country in the table."""
     names: dict[str, frozenset[str]] = {}
-    for country, spellings, _ in _rows("towns.tsv", 3):
+    for country, spellings, _ in rows_of("towns.tsv", 3):
         names.setdefault(country, frozenset({spellings.split("; ")[0]}))
     return names
 
@@ -115,14 +115,6 @@ def _country_names() -> dict[str, frozenset[str]]:
 @cache
 def _longest() -> int:
     return max(map(len, _towns()))
-
-
-def _rows(file: str, columns: int) -> Iterator[list[str]]:
-    for line in (_DATA / file).read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            cells = line.split("\t")
-            # Editors strip the tab that ends a line whose last cell is empty.
-            yield [*cells, *[""] * (columns - len(cells))][:columns]
 
 
 def spans_of(text: list[str]) -> list[Span]:

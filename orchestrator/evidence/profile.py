@@ -15,7 +15,6 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from agents.case import ClaimField
-from agents.cdao.vocabulary import SizeBand
 from agents.domains import domain_of_email
 from orchestrator.evidence import details
 from orchestrator.evidence.confidence import (
@@ -243,8 +242,7 @@ def _observe_listing(hit: Hit, country: str | None, domain: str | None) -> Itera
     values += [(ClaimField.TAX_ID, one.value, one.quote) for one in contacts.tax_ids]
     if found := headcount_in(text):
         size, said = found
-        field = ClaimField.SIZE_BAND if isinstance(size, SizeBand) else ClaimField.HEADCOUNT
-        values.append((field, size.value if isinstance(size, SizeBand) else size, said.quote))
+        values.append((*details.as_claim(size), said.quote))
     for field, value, quote in values:
         yield Observed(
             field=field,
@@ -480,33 +478,18 @@ def _log(
         Step.CRAWL: answers.crawl,
         Step.JOBS: answers.jobs,
     }
+    shown = replace(
+        website,
+        reasons=_reasons(website.reasons),
+        candidates=tuple(
+            replace(candidate, reasons=_reasons(candidate.reasons))
+            for candidate in website.candidates[:_MOST_CANDIDATES]
+        ),
+    )
     return {
         "steps": {step.value: len(items) for step, items in steps.items() if items is not None},
-        "sources": [
-            {
-                "step": source.step.value,
-                "title": source.title,
-                "url": source.url,
-                "agreement": source.agreement.value,
-                "reasons": [*source.reasons],
-                "taken": [*source.taken],
-            }
-            for source in sources[:_MOST_SOURCES]
-        ],
-        "website": {
-            "url": website.url,
-            "domain": website.domain,
-            "reasons": [*_reasons(website.reasons)],
-            "candidates": [
-                {
-                    "domain": candidate.domain,
-                    "url": candidate.url,
-                    "score": candidate.score,
-                    "reasons": [*_reasons(candidate.reasons)],
-                }
-                for candidate in website.candidates[:_MOST_CANDIDATES]
-            ],
-        },
+        "sources": _SOURCES.dump_python(list(sources[:_MOST_SOURCES]), mode="json"),
+        "website": _CHOICE.dump_python(shown, mode="json"),
     }
 
 

@@ -203,6 +203,15 @@ def load(model: type[M], name: str) -> M:
     return model.model_validate(tomllib.loads(data.decode()))
 
 
+def rows_of(name: str, columns: int) -> Iterator[list[str]]:
+    """Yield the cells of each line of *name*, a table of `data`; lines with # are for people."""
+    for line in resources.files(__package__).joinpath("data", name).read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            cells = line.split("\t")
+            # Editors strip the tab that ends a line whose last cell is empty.
+            yield [*cells, *[""] * (columns - len(cells))][:columns]
+
+
 class Mark(NamedTuple):
     """Where a phrase begins and ends."""
 
