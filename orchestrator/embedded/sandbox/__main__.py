@@ -35,7 +35,6 @@ from orchestrator.infra.clock import utc_now
 
 from .auth import TRANSPORT, Auth, Json, Refused, body_of, deliver, unavailable
 from .behaviour import Behaviour, Fault, SandboxOptions, fault_of, latency_s, problems
-from .fake_data import invent
 from .runs import Bill, Purchase, RunSimulator, RunStore
 from .truth import catalogue_of, truth_about
 from .workspace_api import WorkspaceApi, Worlds
@@ -112,13 +111,7 @@ class Sandbox:
 
     def _sell(self, name: str, key: str, purchase_id: str) -> dict[str, Any]:
         behaviour, now = self._auth.behaviour, utc_now()
-        answer = invent(
-            name,
-            key,
-            now,
-            not_found_rate=behaviour.not_found_rate,
-            ambiguous_rate=behaviour.ambiguous_rate,
-        )
+        answer = behaviour.invent(name, key, now)
         is_charged = self._bill.key_charged_for(purchase_id) == key
         if not (behaviour.honour_idempotency_key and is_charged):
             self._bill.record(

@@ -1,15 +1,24 @@
 """How the sandbox behaves: its options, and the latency and fault of each request. Pure."""
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-from orchestrator.embedded.sandbox.fake_data import uniform
+from orchestrator.embedded.sandbox.fake_data import invent, uniform
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[int, Field(ge=0)]
+#: Rates of which at most one applies to a request.
+_EXCLUSIVE = (
+    "error reset timeout late",
+    "poll_error poll_reset poll_timeout",
+    "run_error run_blocked run_hang",
+    "wall searxng",
+    "not_found ambiguous",
+)
 
 
 class Behaviour(BaseModel):
@@ -78,17 +87,15 @@ class Behaviour(BaseModel):
     def _adds_up(self) -> Self:
         if self.latency_max_ms < self.latency_min_ms:
             raise ValueError("latency_max_ms must not be less than latency_min_ms")
-        if self.error_rate + self.reset_rate + self.timeout_rate + self.late_rate > 1:
-            raise ValueError("error, reset, timeout and late rates add up to more than 1")
-        if self.poll_error_rate + self.poll_reset_rate + self.poll_timeout_rate > 1:
-            raise ValueError("poll error, reset and timeout rates add up to more than 1")
-        if self.run_error_rate + self.run_blocked_rate + self.run_hang_rate > 1:
-            raise ValueError("run error, blocked and hang rates add up to more than 1")
-        if self.wall_rate + self.searxng_rate > 1:
-            raise ValueError("wall and searxng rates add up to more than 1")
-        if self.not_found_rate + self.ambiguous_rate > 1:
-            raise ValueError("not_found and ambiguous rates add up to more than 1")
+        for names in _EXCLUSIVE:
+            if sum(getattr(self, f"{name}_rate") for name in names.split()) > 1:
+                raise ValueError(f"the rates {names} add up to more than 1")
         return self
+
+    def invent(self, name: str, key: str, now: datetime) -> dict[str, Any]:
+        """Return the simple world's answer about the company *key*, asked for as *name*."""
+        shares = {"not_found_rate": self.not_found_rate, "ambiguous_rate": self.ambiguous_rate}
+        return invent(name, key, now, **shares)
 
     @property
     def verbs(self) -> frozenset[str]:

@@ -15,7 +15,7 @@ import phonenumbers
 from anyascii import anyascii
 
 from orchestrator.embedded.sandbox import vocabulary
-from orchestrator.embedded.sandbox.fake_data import SECTORS, SIZE_BANDS, SeededRandom
+from orchestrator.embedded.sandbox.fake_data import SeededRandom, hinted_sector, simple_world
 from orchestrator.embedded.sandbox.vocabulary import (
     City,
     CountryData,
@@ -142,7 +142,7 @@ class Company:
         return SeededRandom(self.id, topic)
 
 
-#: Share of companies in each band of `SIZE_BANDS`.
+#: Share of companies in each size band.
 _BAND_SHARES = (0.24, 0.27, 0.23, 0.14, 0.08, 0.04)
 #: Shares of companies whose site is none, or cannot be read, and that Maps does not know.
 _SITE_SHARES = {
@@ -227,10 +227,10 @@ class Maker:
 
     def _given_by_key(self) -> Given:
         brand = self._id.replace("_", " ").title().strip() or self._id
-        hinted = [s.name for s in SECTORS if any(hint in self._id for hint in s.hints)]
+        hinted = hinted_sector(self._id)
         random = self._random("given")
         country = _weighted_choice(random, vocabulary.countries())
-        sector = hinted[0] if hinted else _weighted_choice(random, vocabulary.sectors())
+        sector = hinted.name if hinted else _weighted_choice(random, vocabulary.sectors())
         return Given(brand, brand, country, sector)
 
     def _traits(self) -> frozenset[Trait]:
@@ -437,11 +437,11 @@ def _fill(pattern: str, random: SeededRandom) -> str:
 
 def _band(random: SeededRandom) -> tuple[str, int, int]:
     drawn = random.uniform()
-    for band, share in zip(SIZE_BANDS, _BAND_SHARES, strict=True):
+    for band, share in zip(simple_world().size_bands, _BAND_SHARES, strict=True):
         if drawn < share:
             return band
         drawn -= share
-    return SIZE_BANDS[-1]
+    return simple_world().size_bands[-1]
 
 
 def _weighted_choice(

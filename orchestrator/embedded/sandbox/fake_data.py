@@ -5,10 +5,15 @@ reserved domain `.example`, telephone numbers that no subscriber has, and no per
 """
 
 import re
+import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import blake2b
+from importlib.resources import files
 from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict
 
 T = TypeVar("T")
 
@@ -19,6 +24,9 @@ NOTICE = (
 
 #: What SurfSense asks for one page of search results, one crawled page, one job, in micro-USD.
 SEARCH_MICROS, PAGE_MICROS, JOB_MICROS = 5_500, 2_000, 3_500
+#: Share of the companies in the news whose last headline is that they end.
+LAST_HEADLINES_SHARE = 0.06
+SOCIAL_NETWORKS = ("linkedin", "x", "instagram", "facebook", "youtube")
 #: No source is older than this.
 OLDEST_DAYS = 400
 
@@ -63,6 +71,50 @@ class SeededRandom:
         return [left.pop(self.between(0, len(left) - 1)) for _ in range(count)]
 
 
+class Sector(NamedTuple):
+    """`activity` completes "empresa de ..."; a key that contains a hint is of this sector."""
+
+    name: str
+    activity: str
+    hints: tuple[str, ...]
+
+
+class Country(NamedTuple):
+    """`calling` is the country code with an area; `weight` how common it is."""
+
+    code: str
+    calling: str
+    city: str
+    weight: int
+
+
+class SimpleWorld(BaseModel):
+    """What its companies are made of: `data/simple_world.toml`, which says what the columns are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sectors: tuple[Sector, ...]
+    size_bands: tuple[tuple[str, int, int], ...]
+    countries: tuple[Country, ...]
+    technologies: tuple[str, ...]
+    headlines: tuple[tuple[str, str], ...]
+    last_headlines: tuple[tuple[str, str], ...]
+
+
+@cache
+def simple_world() -> SimpleWorld:
+    """Return what its companies are made of, read once."""
+    file = files("orchestrator.embedded.sandbox") / "data" / "simple_world.toml"
+    return SimpleWorld.model_validate(tomllib.loads(file.read_text("utf-8")))
+
+
+def hinted_sector(key: str) -> Sector | None:
+    """Return the sector that a company's key hints at, if it does."""
+    folded = key.lower()
+    sectors = simple_world().sectors
+    return next((each for each in sectors if any(hint in folded for hint in each.hints)), None)
+
+
 def invent(
     name: str, key: str, now: datetime, *, not_found_rate: float, ambiguous_rate: float
 ) -> dict[str, Any]:
@@ -95,7 +147,7 @@ def _price(*, searches: int = 0, pages: int = 0, jobs: int = 0) -> dict[str, Any
 
 
 def _candidates(key: str) -> list[dict[str, str]]:
-    countries = SeededRandom(key, "candidates").some(COUNTRIES, 3)
+    countries = SeededRandom(key, "candidates").some(simple_world().countries, 3)
     return [{"name": f"{key.title()} {c.city}", "country": c.code} for c in countries]
 
 
@@ -114,10 +166,9 @@ class _Company:
         self._site = f"https://{_slug(key)}.example"
         self._today = datetime(now.year, now.month, now.day, tzinfo=UTC)
         random = self._random("identity")
-        self._country = random.pick([c for c in COUNTRIES for _ in range(c.weight)])
-        hinted = [sector for sector in SECTORS if any(hint in key.lower() for hint in sector.hints)]
-        self._sector = hinted[0] if hinted else random.pick(SECTORS)
-        self._band = random.pick(SIZE_BANDS)
+        self._country = random.pick([c for c in simple_world().countries for _ in range(c.weight)])
+        self._sector = hinted_sector(key) or random.pick(simple_world().sectors)
+        self._band = random.pick(simple_world().size_bands)
 
     def fields(self) -> dict[str, Any]:
         """Return every field that is known of it, with what the research cost."""
@@ -188,9 +239,9 @@ class _Company:
 
     def _news(self) -> list[dict[str, Any]]:
         random = self._random("news")
-        stories = random.some(HEADLINES, random.between(1, 3))
+        stories = random.some(simple_world().headlines, random.between(1, 3))
         if random.uniform() < LAST_HEADLINES_SHARE:
-            stories.append(random.pick(LAST_HEADLINES))
+            stories.append(random.pick(simple_world().last_headlines))
         return [
             self._datum(
                 "news",
@@ -198,7 +249,7 @@ class _Company:
                     "category": category,
                     "headline": headline.format(
                         company=self._name,
-                        city=random.pick(COUNTRIES).city,
+                        city=random.pick(simple_world().countries).city,
                         millions=random.between(2, 60),
                     ),
                 },
@@ -209,124 +260,5 @@ class _Company:
 
     def _technologies(self) -> list[dict[str, Any]]:
         random = self._random("technologies")
-        products = sorted(random.some(TECHNOLOGIES, random.between(1, 5)))
+        products = sorted(random.some(simple_world().technologies, random.between(1, 5)))
         return [self._datum("technologies", product, "/empleo") for product in products]
-
-
-class Sector(NamedTuple):
-    """`activity` completes "empresa de ..."; a key that contains a hint is of this sector."""
-
-    name: str
-    activity: str
-    hints: tuple[str, ...] = ()
-
-
-class Country(NamedTuple):
-    """`calling` is the country code with an area; `weight` how common it is."""
-
-    code: str
-    calling: str
-    city: str
-    weight: int
-
-
-SECTORS = (
-    Sector("retail", "comercio minorista", ("tienda", "supermercado", "mercad", "market")),
-    Sector("banking", "banca", ("banco", "bank", "caixa", "caja")),
-    Sector("insurance", "seguros", ("seguro", "mutua", "mapfre", "insurance")),
-    Sector("telecommunications", "telecomunicaciones", ("telef", "telecom", "movil")),
-    Sector("energy", "energía", ("energ", "petrol", "electric", "gas")),
-    Sector("food_and_beverages", "alimentación y bebidas", ("bimbo", "cerve", "aliment")),
-    Sector("construction", "construcción", ("constru", "obra", "cemex", "cement")),
-    Sector("manufacturing", "fabricación industrial", ("talleres", "industri", "siderurg")),
-    Sector("logistics", "logística", ("logist", "transport", "correos", "mensajer")),
-    Sector("tourism", "turismo", ("hotel", "viaje", "turis", "airlines", "iberia")),
-    Sector("healthcare", "servicios sanitarios", ("hospital", "clinica", "salud")),
-    Sector("pharma", "productos farmacéuticos", ("farma", "pharma", "laborator")),
-    Sector("technology", "tecnología", ("tech", "software", "digital", "sistemas", "labs")),
-    Sector("education", "formación", ("universi", "escuela", "educa", "academ")),
-    Sector("media", "medios de comunicación", ("media", "prensa", "televis", "radio")),
-    Sector("automotive", "automoción", ("motor", "auto", "seat")),
-    Sector("real_estate", "servicios inmobiliarios", ("inmobili", "real estate", "vivienda")),
-    Sector("agriculture", "agricultura", ("agro", "agric", "aceite", "bodega")),
-    Sector("professional_services", "consultoría", ("consult", "asesor", "abogad")),
-    Sector("public_administration", "administración pública", ("ayuntamiento", "minister")),
-    Sector("textile", "textil y moda", ("textil", "moda", "inditex", "ropa")),
-    Sector("chemicals", "química", ("quimic", "chemical", "pintura")),
-)
-
-#: Size bands with the smallest and the largest headcount that is invented for them.
-SIZE_BANDS = (
-    ("1-10", 2, 10),
-    ("11-50", 11, 50),
-    ("51-200", 51, 200),
-    ("201-1000", 201, 1000),
-    ("1001-5000", 1001, 5000),
-    ("5001+", 5001, 90_000),
-)
-
-COUNTRIES = (
-    Country("ES", "+34 91", "Madrid", 8),
-    Country("MX", "+52 55", "Ciudad de México", 5),
-    Country("AR", "+54 11", "Buenos Aires", 3),
-    Country("CO", "+57 601", "Bogotá", 3),
-    Country("CL", "+56 2", "Santiago", 3),
-    Country("PE", "+51 1", "Lima", 2),
-    Country("UY", "+598 2", "Montevideo", 1),
-    Country("EC", "+593 2", "Quito", 1),
-    Country("CR", "+506 2", "San José", 1),
-    Country("PA", "+507 2", "Ciudad de Panamá", 1),
-)
-
-TECHNOLOGIES = (
-    "Adobe Commerce",
-    "Amazon Web Services",
-    "Databricks",
-    "Google Analytics 4",
-    "Google Cloud",
-    "Google Workspace",
-    "HubSpot",
-    "Kubernetes",
-    "Mercado Pago",
-    "Microsoft 365",
-    "Microsoft Azure",
-    "Microsoft Dynamics 365",
-    "Odoo",
-    "Oracle NetSuite",
-    "PostgreSQL",
-    "Power BI",
-    "SAP S/4HANA",
-    "Salesforce",
-    "ServiceNow",
-    "Shopify",
-    "Snowflake",
-    "Stripe",
-    "Tableau",
-    "VTEX",
-    "WooCommerce",
-    "WordPress",
-    "Workday",
-    "Zendesk",
-)
-
-#: News category, headline; a category more often than another is in the table more often.
-HEADLINES = (
-    ("expansion", "{company} abre una sede en {city}"),
-    ("expansion", "{company} amplía su red de oficinas y entra en {city}"),
-    ("funding", "{company} cierra una ronda de financiación de {millions} millones"),
-    ("award", "{company}, premiada por su transformación digital"),
-    ("layoffs", "{company} anuncia un ajuste de plantilla"),
-    ("merger", "{company} negocia su fusión con un competidor"),
-    ("product", "{company} lanza una plataforma para clientes de empresa"),
-    ("product", "{company} presenta su nuevo servicio en línea"),
-)
-
-#: What ends a company: rare, so that few well-known companies "close".
-LAST_HEADLINES = (
-    ("insolvency", "{company} solicita el concurso de acreedores"),
-    ("closure", "{company} cesa su actividad"),
-)
-#: Share of the companies in the news that these headlines are about.
-LAST_HEADLINES_SHARE = 0.06
-
-SOCIAL_NETWORKS = ("linkedin", "x", "instagram", "facebook", "youtube")

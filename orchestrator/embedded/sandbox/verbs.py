@@ -19,7 +19,6 @@ from orchestrator.embedded.sandbox.fake_data import (
     JOB_MICROS,
     PAGE_MICROS,
     SEARCH_MICROS,
-    invent,
     uniform,
 )
 from orchestrator.embedded.sandbox.pages import contacts_of, crawled, pages_charged
@@ -75,13 +74,7 @@ def search(
 ) -> SearchResult:
     """Return the result of *phrase*: an item per page; none, for free, of an unknown company."""
     name, key = topic_of(phrase)
-    answer = invent(
-        name,
-        key,
-        now,
-        not_found_rate=behaviour.not_found_rate,
-        ambiguous_rate=behaviour.ambiguous_rate,
-    )
+    answer = behaviour.invent(name, key, now)
     if not key or answer["estado"] == "no_encontrada":
         return SearchResult(name, key, "no_encontrada", [], 0)
     pages = request.max_pages_per_query

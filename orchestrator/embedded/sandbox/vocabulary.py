@@ -171,7 +171,15 @@ def _read(name: str) -> dict[str, Any]:
 
 def invent_tax_id(kind: str, random: SeededRandom) -> str:
     """Return a tax id of *kind*, one of `KINDS`, in its compact form."""
-    return _MAKERS[kind](random)
+    match kind:
+        case "CIF":
+            return _cif(random)
+        case "RFC":
+            return _rfc(random)
+        case _:
+            begin, drawn, end, check_digits = _NUMBERS[kind]
+            number = begin + _digits(random, drawn) + end
+            return number + check_digits(number)
 
 
 def formatted(kind: str, number: str, style: int) -> str:
@@ -201,48 +209,17 @@ def _rfc(random: SeededRandom) -> str:
     return number + rfc.calc_check_digit(number)
 
 
-def _cnpj(random: SeededRandom) -> str:
-    number = "99" + _digits(random, 6) + "0001"
-    return number + cnpj.calc_check_digits(number)
-
-
-def _rut(random: SeededRandom) -> str:
-    number = "98" + _digits(random, 6)
-    return number + rut.calc_check_digit(number)
-
-
-def _nit(random: SeededRandom) -> str:
-    number = "999" + _digits(random, 6)
-    return number + nit.calc_check_digit(number)
-
-
-def _ruc(random: SeededRandom) -> str:
-    number = "209" + _digits(random, 7)
-    return number + ruc.calc_check_digit(number)
-
-
-def _nipc(random: SeededRandom) -> str:
-    number = "599" + _digits(random, 5)
-    return number + nif.calc_check_digit(number)
-
-
-def _cuit(random: SeededRandom) -> str:
-    number = "3099" + _digits(random, 6)
-    return number + cuit.calc_check_digit(number)
-
-
-_MAKERS: dict[str, Callable[[SeededRandom], str]] = {
-    "CIF": _cif,
-    "RFC": _rfc,
-    "CNPJ": _cnpj,
-    "RUT": _rut,
-    "NIT": _nit,
-    "RUC": _ruc,
-    "NIPC": _nipc,
-    "CUIT": _cuit,
+#: By kind: what a number begins with, how many digits are drawn, its end, and its check digits.
+_NUMBERS: dict[str, tuple[str, int, str, Callable[[str], str]]] = {
+    "CNPJ": ("99", 6, "0001", cnpj.calc_check_digits),
+    "RUT": ("98", 6, "", rut.calc_check_digit),
+    "NIT": ("999", 6, "", nit.calc_check_digit),
+    "RUC": ("209", 7, "", ruc.calc_check_digit),
+    "NIPC": ("599", 5, "", nif.calc_check_digit),
+    "CUIT": ("3099", 6, "", cuit.calc_check_digit),
 }
 #: The kinds of tax ids that can be invented.
-KINDS = tuple(_MAKERS)
+KINDS = ("CIF", "RFC", *_NUMBERS)
 
 _FORMATS: dict[str, tuple[Callable[[str], str], ...]] = {
     "CIF": (lambda n: f"{n[0]}-{n[1:]}", lambda n: f"{n[0]}{n[1:3]}.{n[3:6]}.{n[6:]}"),

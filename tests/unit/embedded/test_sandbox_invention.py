@@ -11,12 +11,9 @@ from hypothesis import strategies as st
 
 from agents.case import ClaimField
 from orchestrator.embedded.sandbox.fake_data import (
-    COUNTRIES,
     OLDEST_DAYS,
-    SECTORS,
-    SIZE_BANDS,
-    TECHNOLOGIES,
     invent,
+    simple_world,
 )
 from orchestrator.surfsense import evidence_from
 
@@ -61,7 +58,7 @@ def test_companies_differ() -> None:
     """A file of leads does not get one answer over and over."""
     sectors = {invented(key)["sector"]["value"] for key in MANY if "sector" in invented(key)}
 
-    assert sectors == {sector.name for sector in SECTORS}
+    assert sectors == {sector.name for sector in simple_world().sectors}
 
 
 @pytest.mark.parametrize("key", MANY[:50])
@@ -86,8 +83,8 @@ def test_an_answer_is_openly_invented(key: str) -> None:
 
 def test_an_answer_is_consistent() -> None:
     """A headcount lies within its band, and words are of the common vocabulary."""
-    bands = {band: range(low, high + 1) for band, low, high in SIZE_BANDS}
-    countries = {country.code for country in COUNTRIES}
+    bands = {band: range(low, high + 1) for band, low, high in simple_world().size_bands}
+    countries = {country.code for country in simple_world().countries}
 
     for key in MANY:
         values = {
@@ -97,7 +94,7 @@ def test_an_answer_is_consistent() -> None:
         if band is not None and ClaimField.HEADCOUNT in values:
             assert values[ClaimField.HEADCOUNT] in bands[str(band)]
         assert values.get(ClaimField.COUNTRY, "ES") in countries
-        assert values.get(ClaimField.TECHNOLOGY, "Odoo") in TECHNOLOGIES
+        assert values.get(ClaimField.TECHNOLOGY, "Odoo") in simple_world().technologies
 
 
 def test_some_fields_are_unknown_of_some_companies() -> None:
